@@ -1,0 +1,51 @@
+# Every target installs first what it needs: git, make, and any Node >= 20 with npm are enough.
+SHELL := /bin/sh
+ARGS ?=
+file ?=
+function ?=
+m ?=
+bin := $(CURDIR)/node_modules/.bin
+export PATH := $(bin):$(PATH)
+filter = $(file) $(if $(function),-t '$(function)')
+
+.PHONY: demo test utest itest run bench check format migrations install
+
+install: node_modules/.installed
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: install
+	@node src/cli.ts demo $(ARGS)
+
+test: install
+	@vitest run $(filter)
+
+utest: install
+	@vitest run --project utest $(filter)
+
+itest: install
+	@vitest run --project itest $(filter)
+
+run: install
+	@node src/cli.ts start $(ARGS)
+
+bench: install
+	@node bench/main.ts $(ARGS)
+
+check: install
+	@tsc --noEmit
+	@oxlint --type-aware
+	@oxfmt --check
+
+format: install
+	@oxfmt
+
+# make migrations m="add_x": the next number, an empty file.
+migrations: install
+	@test -n "$(m)" || { echo 'say what it does: make migrations m="add_x"' >&2; exit 64; }
+	@last=$$(ls sql/migrations | sed -n 's/^\([0-9]*\)_.*/\1/p' | sort -n | tail -1); \
+	next=$$(printf '%04d' $$(expr $$last + 1)); \
+	file="sql/migrations/$${next}_$(m).sql"; \
+	echo "-- Why: " > "$$file"; echo "$$file"

@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { access, constants, mkdir } from 'node:fs/promises';
+import { connect as tcpConnect } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { RotaError } from '../errors.ts';
+import { unpackDebian } from './debian.ts';
+import { type Embedded, freePort, startServer, stopServer, untilReady } from './process.ts';
+
+/** Starts nats-server with JetStream on loopback; its store lies in `directory`. */
+export async function startNats(options: { directory: string; port?: number; config?: string }): Promise<Embedded> {
+  const binary = await findNatsServer();
+  const store = join(options.directory, 'nats');
+  await mkdir(store, { recursive: true });
+  const port = options.port ?? (await freePort());
+  const configuration = options.config === undefined ? [] : ['-c', options.config];
+  const server = startServer(binary, [...configuration, '-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store]);
+  await untilReady(() => accepts(port), server.failed, 10_000);
+  return { url: `nats://127.0.0.1:${port}`, pid: server.child.pid!, stop: () => stopServer(server.child, 'SIGTERM') };
+}
+
+/** nats-server is in no npm package: PATH, else Debian's package unpacked without root, else Homebrew's folder. */
+export async function findNatsServer(): Promise<string> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    if (await executable(join(folder, 'nats-server'))) return join(folder, 'nats-server');
+  }
+  for (const folder of ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin']) {
+    if (await executable(join(folder, 'nats-server'))) return join(folder, 'nats-server');
+  }
+  const unpacked = await unpackDebian('nats-server', ['nats-server']).catch(() => null);
+  if (unpacked !== null) {
+    for (const folder of ['usr/sbin', 'usr/bin']) {
+      if (await executable(join(unpacked, folder, 'nats-server'))) return join(unpacked, folder, 'nats-server');
+    }
+  }
+  if (process.platform === 'darwin') {
+    await promisify(execFile)('brew', ['install', 'nats-server']).catch(() => {});
+    for (const folder of ['/opt/homebrew/bin', '/usr/local/bin']) {
+      if (await executable(join(folder, 'nats-server'))) return join(folder, 'nats-server');
+    }
+  }
+  throw new RotaError(
+    'BAD_CONFIG',
+    'no nats-server here: install it (Debian: apt-get install nats-server; macOS: brew install nats-server) or set NATS_URL',
+  );
+}
+
+async function executable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = tcpConnect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

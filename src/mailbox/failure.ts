@@ -1,0 +1,45 @@
+/** A failure as it crosses threads: plain data, since a thrown error loses its `code` and prototype on the way. */
+export interface Failure {
+  /** A code of the registry in src/errors.ts; the mailbox itself only uses the four below. */
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+export type MailboxCode = 'MAILBOX_FULL' | 'ASK_TIMEOUT' | 'ACTOR_TERMINATED' | 'UNKNOWN_MESSAGE';
+
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
+
+/** Reads whatever was thrown as a failure: its own `code`, `retryable` and `fields` where it has them, else `BROKEN`. */
+export function failureOf(thrown: unknown): Failure {
+  const error = (typeof thrown === 'object' && thrown !== null ? thrown : { message: String(thrown) }) as {
+    code?: unknown;
+    message?: unknown;
+    retryable?: unknown;
+    fields?: unknown;
+  };
+  return {
+    code: typeof error.code === 'string' ? error.code : 'BROKEN',
+    message: typeof error.message === 'string' ? error.message : String(thrown),
+    retryable: error.retryable === true,
+    ...(typeof error.fields === 'object' && error.fields !== null
+      ? { fields: error.fields as Record<string, unknown> }
+      : {}),
+  };
+}
+
+/** The error that stands for a failure on this side of a thread boundary: same code, same `retryable`. */
+export class FailureError extends Error {
+  override readonly name = 'FailureError';
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.code = failure.code;
+    this.retryable = failure.retryable;
+    this.fields = failure.fields ?? {};
+  }
+}

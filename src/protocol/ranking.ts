@@ -1,0 +1,49 @@
+/**
+ * A ranker (actors/rankers/<name>.ts, default export) is a pure function over a batch: features in, ranks out, lower
+ * goes first. No I/O and no clock but `now`. Columns, not objects: a batch crosses threads as typed arrays.
+ */
+export type Ranker = (batch: RankBatch) => Ranks;
+
+export interface RankBatch {
+  /** Epoch seconds. */
+  readonly now: number;
+  readonly count: number;
+  /** Epoch seconds, one per task. */
+  readonly createdAt: Float64Array;
+  /** Epoch seconds of the last run; NaN where never or not known. */
+  readonly lastRunAt: Float64Array;
+  /** Epoch seconds of what the task is about (a raw file); NaN where not known. */
+  readonly occurredAt: Float64Array;
+  /** 1 where a person pushed it with priority 1. */
+  readonly manual: Uint8Array;
+  /** Index into `organisations`. */
+  readonly organisation: Uint32Array;
+  readonly organisations: readonly string[];
+  /** Seconds. */
+  readonly gracePeriod: number;
+  /** Fairness state per organisation, same order as `organisations`: the last tag, and the weight (1 by default). */
+  readonly tags: Float64Array;
+  readonly weights: Float64Array;
+  /** The rank at the head of the queue: virtual time. */
+  readonly virtualTime: number;
+}
+
+export interface Ranks {
+  /** Whole numbers within ±2^53, one per task. */
+  readonly ranks: Float64Array;
+  /** The last tag per organisation, for a ranker that keeps fairness state. */
+  readonly tags?: Float64Array;
+}
+
+/**
+ * Named exports a ranker file may have beside its default:
+ * - `stateful = true`: reads and moves `tags`; its batches are ranked inside the push's transaction and never split;
+ * - `explicitPriorities = 'manual-only'`: of pushed priorities only 1 is kept, others are ranked (fair-share);
+ * - `inlineBelow = n`: vouches that it is total and quick, so that batches smaller than n skip the pool.
+ */
+export interface RankerModule {
+  readonly default: Ranker;
+  readonly stateful?: boolean;
+  readonly explicitPriorities?: 'manual-only';
+  readonly inlineBelow?: number;
+}

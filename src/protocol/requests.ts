@@ -1,0 +1,114 @@
+import type { DisabledReason, TaskData } from '../tasks/task.ts';
+import type { TaskStatus } from '../tasks/status.ts';
+import type { RefusalReason } from '../tasks/refusal.ts';
+
+/**
+ * What a scheduler actor asks of the supervisor: it knows no SQL. Every request is about the actor's own scheduler; the
+ * supervisor adds which one that is. Requests take sets: never one per task.
+ */
+export interface SupervisorRequests {
+  /** Ranks and queues a set; one outcome per task, in order. */
+  'push-tasks': { request: { tasks: readonly NewTask[] }; reply: readonly PushOutcome[] };
+  /** The latest task of each hash, by created_at; hashes without a task are absent. */
+  'latest-tasks': { request: { hashes: readonly string[] }; reply: readonly LatestTask[] };
+  /**
+   * Claims up to `limit` enabled schedules whose deadline has passed, oldest deadline first, for 60 s: another
+   * supervisor's actor does not see them meanwhile. Settle each one.
+   */
+  'claim-due-schedules': { request: { limit: number }; reply: readonly DueSchedule[] };
+  /** Moves claimed schedules on. A schedule that is not settled comes back when its claim ends. */
+  'settle-schedules': { request: { settlements: readonly ScheduleSettlement[] }; reply: null };
+  /** Schedules by id, whatever their deadline: to correct the recurrence of what a person pushed. */
+  'read-schedules': { request: { ids: readonly string[] }; reply: readonly DueSchedule[] };
+  /** An OOI is gone: cancels its queued tasks and disables its schedules with reason `ooi-gone`. */
+  'forget-oois': {
+    request: { oois: readonly OoiOf[] };
+    reply: { cancelled: number; disabled: number };
+  };
+  /** Enables schedules again that were disabled for one of `reasons` (and `unknown`); their deadline becomes now. */
+  'enable-schedules': {
+    request: { organisation: string; boefje?: string; oois?: readonly string[]; reasons: readonly DisabledReason[] };
+    reply: { enabled: number };
+  };
+  /** `openkat/deschedule`: deletes schedules by hash. */
+  'delete-schedules': { request: { hashes: readonly string[] }; reply: { deleted: number } };
+  /** Which boefjes were seen enabled, per organisation; an organisation never looked at is absent. */
+  'seen-boefjes': { request: { organisations?: readonly string[] }; reply: readonly SeenBoefjes[] };
+  /** Records the whole set of boefjes that are enabled now in an organisation. */
+  'save-seen-boefjes': { request: { seen: readonly SeenBoefjes[] }; reply: null };
+}
+
+export type SupervisorRequestKind = keyof SupervisorRequests;
+
+/** Asks the supervisor; rejects with an error that carries `code` and `retryable` where it cannot answer. */
+export type AskSupervisor = <K extends SupervisorRequestKind>(
+  kind: K,
+  request: SupervisorRequests[K]['request'],
+) => Promise<SupervisorRequests[K]['reply']>;
+
+export interface NewTask {
+  /** A fresh uuid where absent. */
+  readonly id?: string;
+  readonly organisation: string;
+  readonly data: TaskData;
+  /** Without one the scheduler's ranker decides. */
+  readonly priority?: number;
+  /**
+   * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers); absent means the default: for a
+   * boefje the grace period with jitter, for a report none.
+   */
+  readonly recurrence?: Recurrence | 'none';
+  /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */
+  readonly occurredAt?: number;
+  readonly lastRunAt?: number;
+}
+
+export interface Recurrence {
+  /** Cron of the boefje or the schedule; null where none. */
+  readonly schedule: string | null;
+  /** ISO timestamp; null for no further deadline. */
+  readonly deadlineAt: string | null;
+}
+
+export type PushOutcome =
+  | { readonly outcome: 'queued'; readonly id: string; readonly scheduleId: string | null }
+  | { readonly outcome: 'refused'; readonly reason: RefusalReason };
+
+export interface LatestTask {
+  readonly hash: string;
+  readonly id: string;
+  readonly status: TaskStatus;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+}
+
+export interface DueSchedule {
+  readonly id: string;
+  readonly organisation: string;
+  readonly hash: string;
+  readonly data: TaskData;
+  readonly enabled: boolean;
+  readonly schedule: string | null;
+  /** Epoch milliseconds. */
+  readonly deadlineAt: number | null;
+}
+
+export interface ScheduleSettlement {
+  readonly id: string;
+  /** ISO timestamp of the next deadline, null for none. Absent: unchanged. */
+  readonly deadlineAt?: string | null;
+  /** Absent: unchanged. */
+  readonly schedule?: string | null;
+  readonly disabled?: DisabledReason;
+}
+
+export interface OoiOf {
+  readonly organisation: string;
+  readonly ooi: string;
+}
+
+export interface SeenBoefjes {
+  readonly organisation: string;
+  readonly boefjes: readonly string[];
+}

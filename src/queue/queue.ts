@@ -1,0 +1,77 @@
+import type { PushOutcome, NewTask } from '../protocol/requests.ts';
+import type { TaskStatus } from '../tasks/status.ts';
+import type { Failure } from '../mailbox/failure.ts';
+import type { FilterRequest } from './filter.ts';
+
+/**
+ * The queue, in queue words: what the edges (NATS, REST) and the supervisor use. Its semantics are
+ * docs/queue-semantics.md. Tasks travel as JSON text from Postgres to the wire, never parsed on the way.
+ */
+export interface TaskQueue {
+  /** Ranks, then commits tasks and schedules; one outcome per task, in order. */
+  push(scheduler: string, tasks: readonly NewTask[]): Promise<readonly PushOutcome[]>;
+
+  /** Claims units, waiting up to `waitMs` for the first. Answers the claimed tasks; none is an empty answer. */
+  pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]>;
+
+  /** A task as JSON text (all eleven keys, kat-contract §1); null where there is none. */
+  get(id: string): Promise<string | null>;
+
+  /** Changes status (and over REST other fields), one outcome per patch, in order. Coalesced. */
+  patch(patches: readonly TaskPatch[]): Promise<readonly PatchOutcome[]>;
+
+  heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }>;
+
+  /** A runner gives a task back that it claimed over REST (lessons §0.3); design §11 "Release". */
+  release(scheduler: string, id: string): Promise<ReleaseOutcome>;
+}
+
+export interface PopRequest {
+  /** Units: a deduplicated group counts once. */
+  readonly limit: number;
+  readonly filters: FilterRequest | null;
+  readonly waitMs: number;
+  readonly leaseMs: number;
+  readonly via: 'nats' | 'rest';
+  readonly worker: string | null;
+  /** Aborted when the requester is gone: a waiter that is aborted never claims. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ClaimedTask {
+  readonly id: string;
+  /** 1, 2, … within one answer: tasks of one unit share it. */
+  readonly unit: number;
+  /** The task as JSON text, eleven keys. */
+  readonly task: string;
+  readonly leaseId: string;
+  readonly leaseUntil: string;
+  readonly attempts: number;
+}
+
+export interface LeaseRef {
+  readonly id: string;
+  readonly leaseId: string;
+}
+
+export interface TaskPatch {
+  readonly id: string;
+  readonly via: 'nats' | 'rest';
+  readonly leaseId: string | null;
+  readonly status?: TaskStatus;
+  readonly priority?: number;
+  readonly organisation?: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** The task as JSON text after the change, or why there was none (NOT_FOUND, CONFLICT, LEASE_LOST, …). */
+export type PatchOutcome =
+  | { readonly ok: true; readonly task: string }
+  | { readonly ok: false; readonly failure: Failure };
+
+export type ReleaseOutcome =
+  /** Back on the queue, or already there; `task` as JSON text. */
+  | { readonly outcome: 'released'; readonly task: string }
+  /** Finished, or claimed over NATS: 409. */
+  | { readonly outcome: 'conflict' }
+  | { readonly outcome: 'unknown' };

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
+
+/**
+ * What a task is about, by task type: the zod shapes that edges validate with, the hash, and the columns that the queue
+ * keeps for filters and groups. Unknown keys are dropped, `environment` and `runnable_hash` (secrets) among them: only
+ * what is named here is ever stored. kat-contract §1.
+ */
+
+const boefje = z.object({
+  id: z.string().min(1),
+  name: z.string().nullable().default(null),
+  version: z.string().nullable().default(null),
+  oci_image: z.string().nullable().default(null),
+});
+
+export const boefjeData = z.object({
+  id: z.uuid().nullish(),
+  boefje,
+  input_ooi: z.string().nullable().default(null),
+  organization: z.string().min(1),
+  deduplication_key: z.string().nullable().default(null),
+  dispatches: z.array(z.unknown()).default([]),
+});
+
+const boefjeMeta = z.object({
+  id: z.string(),
+  boefje,
+  input_ooi: z.string().nullable().default(null),
+  arguments: z.record(z.string(), z.unknown()).default({}),
+  organization: z.string(),
+  started_at: z.string().nullable().default(null),
+  ended_at: z.string().nullable().default(null),
+});
+
+export const rawData = z.object({
+  id: z.string(),
+  boefje_meta: boefjeMeta,
+  mime_types: z.array(z.object({ value: z.string() })),
+  secure_hash: z.string().nullable().default(null),
+  hash_retrieval_link: z.string().nullable().default(null),
+});
+
+export const normalizerData = z.object({
+  id: z.uuid().nullish(),
+  normalizer: z.object({
+    id: z.string().min(1),
+    name: z.string().nullable().default(null),
+    version: z.string().nullable().default(null),
+  }),
+  raw_data: rawData,
+});
+
+export const reportData = z.object({
+  organisation_id: z.string().min(1),
+  report_recipe_id: z.string().min(1),
+});
+
+export type BoefjeData = z.output<typeof boefjeData>;
+export type RawData = z.output<typeof rawData>;
+export type NormalizerData = z.output<typeof normalizerData>;
+export type ReportData = z.output<typeof reportData>;
+
+/** How the rest of Rota treats one type of task. A scheduler of another type gets `generic`. */
+export interface TaskType<D = Record<string, unknown>> {
+  readonly type: string;
+  readonly schema: z.ZodType<D>;
+  /** True where `data.id` must equal the task's id: push replaces both when they differ. */
+  readonly carriesId: boolean;
+  /** Where a push makes or moves a schedule: normalizer tasks have none. */
+  readonly schedules: boolean;
+  hash(data: D): string;
+  /** What filters of runners and groups need, stored beside the pop order. */
+  columns(data: D): QueueColumns;
+}
+
+export interface QueueColumns {
+  readonly plugin: string | null;
+  readonly image: string | null;
+  readonly deduplicationKey: string | null;
+}
+
+const boefjeType: TaskType<BoefjeData> = {
+  type: 'boefje',
+  schema: boefjeData,
+  carriesId: true,
+  schedules: true,
+  hash: (data) => boefjeHash({ boefjeId: data.boefje.id, inputOoi: data.input_ooi, organisation: data.organization }),
+  columns: (data) => ({
+    plugin: data.boefje.id,
+    image: data.boefje.oci_image,
+    deduplicationKey: data.deduplication_key,
+  }),
+};
+
+const normalizerType: TaskType<NormalizerData> = {
+  type: 'normalizer',
+  schema: normalizerData,
+  carriesId: true,
+  schedules: false,
+  hash: (data) =>
+    normalizerHash({
+      normalizerId: data.normalizer.id,
+      boefjeMetaId: data.raw_data.boefje_meta.id,
+      organisation: data.raw_data.boefje_meta.organization,
+    }),
+  columns: (data) => ({ plugin: data.normalizer.id, image: null, deduplicationKey: null }),
+};
+
+const reportType: TaskType<ReportData> = {
+  type: 'report',
+  schema: reportData,
+  carriesId: false,
+  schedules: true,
+  hash: (data) => reportHash({ recipeId: data.report_recipe_id, organisation: data.organisation_id }),
+  columns: (data) => ({ plugin: data.report_recipe_id, image: null, deduplicationKey: null }),
+};
+
+/** Any object; the hash is that of its JSON with sorted keys, so that equal data is queued once. */
+function generic(type: string): TaskType {
+  return {
+    type,
+    schema: z.record(z.string(), z.unknown()),
+    carriesId: false,
+    schedules: true,
+    hash: (data) => murmur128(`${type}-${JSON.stringify(data, sortedKeys)}`),
+    columns: () => ({ plugin: null, image: null, deduplicationKey: null }),
+  };
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const known = new Map<string, TaskType>(
+  [boefjeType, normalizerType, reportType].map((entry) => [entry.type, entry as unknown as TaskType]),
+);
+
+export function taskTypeOf(type: string): TaskType {
+  return known.get(type) ?? generic(type);
+}

@@ -1,0 +1,27 @@
+/**
+ * Every reason for which a scheduler declines to make a task: counted, logged at debug, and what `rota explain` answers
+ * with. The list is closed: a new reason is added here first.
+ */
+export const refusalReasons = [
+  'organisation-gone', // Katalogus does not know the organisation
+  'boefje-gone', // Katalogus does not know the boefje (any more)
+  'boefje-disabled', // disabled in this organisation
+  'not-a-boefje', // the plug-in of that id is of another type
+  'not-consumed', // the plug-in does not consume this type of OOI, or this mime type
+  'ooi-gone', // Octopoes does not know the OOI (any more)
+  'no-scan-profile', // the OOI has no scan profile yet
+  'scan-level-too-low', // the OOI's clearance is below the boefje's scan level
+  'no-run-on', // the boefje runs on other operations (run_on)
+  'still-running', // its latest task is not finished
+  'already-queued', // its hash is queued
+  'grace-period', // it ran less than the grace period (or its interval) ago
+  'schedule-disabled', // a person disabled the schedule
+  'normalizer-disabled', // disabled in this organisation
+  'error-mime-type', // a raw file of a failed boefje: mime type error/…
+  'empty-raw-file', // nothing in it to parse
+  'no-mime-type', // a raw file without mime types
+  'queue-full', // SCHEDULER_PQ_MAXSIZE reached
+  'rank-failed', // the ranker threw, hung or answered nonsense
+] as const;
+
+export type RefusalReason = (typeof refusalReasons)[number];

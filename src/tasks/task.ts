@@ -1,0 +1,55 @@
+import type { TaskStatus } from './status.ts';
+
+/** A task as it stands on the wire: REST and NATS, kat-contract §1. Timestamps are `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
+export interface Task {
+  readonly id: string;
+  readonly scheduler_id: string;
+  readonly schedule_id: string | null;
+  readonly organisation: string;
+  readonly priority: number;
+  readonly status: TaskStatus;
+  readonly type: string;
+  readonly hash: string | null;
+  readonly data: TaskData;
+  readonly created_at: string;
+  readonly modified_at: string;
+}
+
+/** A task handed out over NATS: who holds it and until when. Neither key ever shows over REST. */
+export interface LeasedTask extends Task {
+  readonly lease_id: string;
+  readonly lease_until: string;
+  /** How often it has been claimed, this time included. */
+  readonly attempts: number;
+}
+
+/** What a task is about; its shape belongs to the task's type (src/tasks/data.ts). */
+export type TaskData = Readonly<Record<string, unknown>>;
+
+/** When something runs again. */
+export interface Schedule {
+  readonly id: string;
+  readonly scheduler_id: string;
+  readonly organisation: string;
+  readonly hash: string;
+  readonly data: TaskData;
+  readonly enabled: boolean;
+  /** Cron, UTC; null where boefje interval or grace period decide. */
+  readonly schedule: string | null;
+  readonly deadline_at: string | null;
+  readonly created_at: string;
+  readonly modified_at: string;
+}
+
+/**
+ * Why a schedule is disabled. Schedules come back by themselves only for the reason they went: a person's choice stays.
+ * `unknown` marks boefje schedules that were disabled before adoption.
+ */
+export type DisabledReason =
+  | 'person'
+  | 'unknown'
+  | 'boefje-gone'
+  | 'boefje-disabled'
+  | 'ooi-gone'
+  | 'scan-level-too-low'
+  | 'organisation-gone';

@@ -1,0 +1,83 @@
+import { channel, subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from 'node:diagnostics_channel';
+import type { RefusalReason } from '../tasks/refusal.ts';
+import type { TaskStatus } from '../tasks/status.ts';
+
+/**
+ * The contract of what Rota tells about itself: logs, metrics and the NATS task events are subscribers of it, tests
+ * await it. Names are `noun.verb-past`; fields are API. Sets, never one event per task of a set.
+ */
+export type RotaEvent =
+  | { readonly name: 'tasks.queued'; readonly scheduler: string; readonly tasks: readonly TaskRef[] }
+  | {
+      readonly name: 'tasks.refused';
+      readonly scheduler: string;
+      readonly reason: RefusalReason;
+      readonly count: number;
+    }
+  | {
+      readonly name: 'tasks.dispatched';
+      readonly scheduler: string;
+      readonly tasks: readonly TaskRef[];
+      readonly via: 'nats' | 'rest';
+    }
+  /** A status set by a patch, a release or the sweeper. */
+  | {
+      readonly name: 'tasks.changed';
+      readonly scheduler: string;
+      readonly status: TaskStatus;
+      readonly reason: string | null;
+      readonly tasks: readonly TaskRef[];
+    }
+  | { readonly name: 'leases.expired'; readonly requeued: number; readonly failed: number; readonly superseded: number }
+  | {
+      readonly name: 'claim.completed';
+      readonly scheduler: string;
+      readonly waiters: number;
+      readonly rows: number;
+      readonly ms: number;
+    }
+  | { readonly name: 'waiter.parked'; readonly scheduler: string }
+  | { readonly name: 'actor.started'; readonly actor: string; readonly restarts: number }
+  | { readonly name: 'actor.stopped'; readonly actor: string; readonly code: string; readonly message: string }
+  | { readonly name: 'actor.gave-up'; readonly actor: string; readonly restarts: number; readonly retryInMs: number }
+  | { readonly name: 'event.dead-lettered'; readonly stream: string; readonly code: string; readonly message: string }
+  | { readonly name: 'source.connected'; readonly source: string }
+  | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
+  | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
+  | { readonly name: 'supervisor.ready'; readonly ms: number }
+  | { readonly name: 'supervisor.drained'; readonly ms: number };
+
+export interface TaskRef {
+  readonly id: string;
+  readonly organisation: string;
+}
+
+type EventName = RotaEvent['name'];
+type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
+
+/** Publishes on the channel `rota:<name>`; costs next to nothing where nobody listens. Main thread only. */
+export function emit(event: RotaEvent): void {
+  const target = channel(`rota:${event.name}`);
+  if (target.hasSubscribers) target.publish(event);
+}
+
+/** @returns what ends the subscription. */
+export function on<N extends EventName>(name: N, handler: (event: EventOf<N>) => void): () => void {
+  const listener = (message: unknown) => handler(message as EventOf<N>);
+  subscribeChannel(`rota:${name}`, listener);
+  return () => unsubscribeChannel(`rota:${name}`, listener);
+}
+
+/** The next event of that name that `matches`, for tests and for whoever waits on one. */
+export function next<N extends EventName>(
+  name: N,
+  matches: (event: EventOf<N>) => boolean = () => true,
+): Promise<EventOf<N>> {
+  return new Promise((resolve) => {
+    const off = on(name, (event) => {
+      if (!matches(event)) return;
+      off();
+      resolve(event);
+    });
+  });
+}

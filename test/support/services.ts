@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startNats } from '../../src/embedded/nats.ts';
+import { startPostgres } from '../../src/embedded/postgres.ts';
+import { startRabbitmq } from './rabbitmq.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Postgres server (superuser); each test file makes a database of its own: database.ts. */
+    postgresUrl: string;
+    natsUrl: string;
+    amqpUrl: string;
+  }
+}
+
+/** Starts the real services once for all integration tests. fsync is off here: tests ask what is stored, not whether power may fail. */
+export default async function services(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'rota-test-'));
+  const [postgres, nats, rabbitmq] = await Promise.all([
+    startPostgres({ directory, settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } }),
+    startNats({ directory }),
+    startRabbitmq(directory),
+  ]);
+  project.provide('postgresUrl', postgres.url);
+  project.provide('natsUrl', nats.url);
+  project.provide('amqpUrl', rabbitmq.url);
+  return async () => {
+    await Promise.allSettled([postgres.stop(), nats.stop(), rabbitmq.stop()]);
+    await rm(directory, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+/** Two projects: `utest` needs no service, `itest` runs on real Postgres, NATS and RabbitMQ (started in globalSetup). */
+export default defineConfig({
+  test: {
+    // Node's own loader runs tests and sources, as in production; Vite's module runner would hide loader differences.
+    experimental: { viteModuleRunner: false },
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'utest',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.itest.test.ts', 'test/integration/**'],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'itest', include: ['test/integration/**/*.test.ts'], globalSetup: ['test/support/services.ts'] },
+      },
+    ],
+  },
+});
