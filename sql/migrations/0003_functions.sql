@@ -24,16 +24,17 @@ $$;
 
 -- What the queue keeps of a task's data for filters and groups, where no application code is at hand (a task that goes
 -- back to the queue, adoption). Equal to `columns` of src/tasks/data.ts: a test compares the two.
-CREATE TYPE rota_queue_columns AS (plugin varchar, image varchar, deduplication_key varchar);
-
-CREATE FUNCTION rota_queue_columns(type varchar, data jsonb) RETURNS rota_queue_columns
+CREATE FUNCTION rota_queue_columns(type varchar, data jsonb)
+RETURNS TABLE (plugin varchar, image varchar, deduplication_key varchar)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT (CASE type
-    WHEN 'boefje' THEN (data #>> '{boefje,id}', data #>> '{boefje,oci_image}', data ->> 'deduplication_key')
-    WHEN 'normalizer' THEN (data #>> '{normalizer,id}', NULL, NULL)
-    WHEN 'report' THEN (data ->> 'report_recipe_id', NULL, NULL)
-    ELSE (NULL, NULL, NULL)
-  END)::rota_queue_columns
+  SELECT
+    CASE type
+      WHEN 'boefje' THEN data #>> '{boefje,id}'
+      WHEN 'normalizer' THEN data #>> '{normalizer,id}'
+      WHEN 'report' THEN data ->> 'report_recipe_id'
+    END,
+    CASE type WHEN 'boefje' THEN data #>> '{boefje,oci_image}' END,
+    CASE type WHEN 'boefje' THEN data ->> 'deduplication_key' END
 $$;
 
 -- src/tasks/status.ts in SQL, where a statement decides about a set: a test compares the two.

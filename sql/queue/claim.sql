@@ -1,7 +1,8 @@
 -- Claims units for waiters in one statement: queue rows go, tasks become dispatched, leases begin.
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text), in pop order
 -- $1 scheduler, $2 units at most, $3 waiters as a JSON array {units, worker, via, lease_ms}, $4… the filter's values
--- {filter} is a condition on alias q. Claims run on connections that plan by key (postgres.ts): the scan below must walk
+-- {filter} is a condition on alias q; {source} is `queue q`, or an ordered scan m for each value of a list, merged and joined to it;
+-- {order} is the alias that has the order. Claims run on connections that plan by key (postgres.ts): the scan below must walk
 -- the pop order and nothing else, whatever the statistics say, since its condition takes locks.
 WITH slots AS MATERIALIZED (
   SELECT row_number() OVER (ORDER BY w.n, s.i) AS unit, w.worker, w.via, w.lease_ms
@@ -12,13 +13,13 @@ WITH slots AS MATERIALIZED (
 -- A group's rows are locked by whoever holds its key, and by nobody else: two supervisors never split one.
 heads AS MATERIALIZED (
   SELECT q.rank, q.created_at, q.id, q.deduplication_key
-  FROM queue q
+  FROM {source}
   WHERE q.scheduler = $1 AND NOT q.held AND {filter}
     AND (q.deduplication_key IS NULL
       OR pg_try_advisory_xact_lock(hashtextextended(q.scheduler || ' ' || q.deduplication_key, 0)))
-  ORDER BY q.scheduler, q.held, q.rank, q.created_at, q.id
+  ORDER BY {order}.rank, {order}.created_at, {order}.id
   LIMIT $2
-  FOR UPDATE SKIP LOCKED
+  FOR UPDATE OF q SKIP LOCKED
 ),
 -- Several heads of one group are one unit, led by the first.
 units AS MATERIALIZED (

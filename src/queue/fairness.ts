@@ -21,7 +21,9 @@ export async function readFairness(
   ]);
   return {
     fairness: {
-      tags: new Map(states.filter((state) => Number(state.tag) > 0).map((state) => [state.organisation, Number(state.tag)])),
+      tags: new Map(
+        states.filter((state) => Number(state.tag) > 0).map((state) => [state.organisation, Number(state.tag)]),
+      ),
       weights: new Map(states.map((state) => [state.organisation, state.weight])),
       virtualTime: Number(look!.virtual_time),
     },

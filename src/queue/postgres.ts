@@ -35,11 +35,11 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
   });
 }
 
-/** The text of sql/queue/<name>.sql, read once. */
+/** The text of sql/queue/<name>.sql without its opening comment, read once. */
 export function statement(name: string): string {
   const known = statements.get(name);
   if (known !== undefined) return known;
-  const text = readFileSync(new URL(`../../sql/queue/${name}.sql`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`../../sql/queue/${name}.sql`, import.meta.url), 'utf8').replace(/^(--.*\n)+/, '');
   statements.set(name, text);
   return text;
 }

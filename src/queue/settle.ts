@@ -21,7 +21,8 @@ export interface Change extends Omit<TaskPatch, 'via'> {
   readonly superseded?: boolean;
 }
 
-interface Row {
+/** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
+export interface SettledTask {
   readonly n: number;
   readonly code: 'NOT_FOUND' | 'LEASE_LOST' | 'CONFLICT' | null;
   readonly scheduler: string;
@@ -61,7 +62,7 @@ export class Settle {
     const rows = await transact(() =>
       this.#options.sql.begin((transaction) => settle(transaction, batch, this.#options.gracePeriodSeconds)),
     );
-    this.#report(rows);
+    this.report(batch, rows);
     return rows.map((row) =>
       row.code === null
         ? { ok: true, task: row.task }
@@ -69,13 +70,14 @@ export class Settle {
     );
   }
 
-  #report(rows: readonly Row[]): void {
-    const groups = new Map<string, { row: Row; tasks: TaskRef[] }>();
+  /** Tells what a set of changes did: events, and wakes for what was queued. */
+  report(batch: readonly Change[], rows: readonly SettledTask[]): void {
+    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[] }>();
     for (const row of rows) {
       if (row.code !== null || row.was === row.status) continue;
       const key = `${row.scheduler} ${row.status} ${row.reason}`;
       const group = groups.get(key) ?? { row, tasks: [] };
-      group.tasks.push(JSON.parse(`{"id":${JSON.stringify('')}}`) as TaskRef);
+      group.tasks.push({ id: batch[row.n]!.id, organisation: row.organisation });
       groups.set(key, group);
     }
     for (const { row, tasks } of groups.values()) {
@@ -91,7 +93,7 @@ export async function settle(
   transaction: Executor,
   changes: readonly Change[],
   gracePeriodSeconds: number,
-): Promise<readonly Row[]> {
+): Promise<readonly SettledTask[]> {
   const ids = changes.map((change) => change.id);
   const items = changes.map(({ id, leaseId, status, priority, organisation, data, reason, superseded }, n) => ({
     n,
@@ -107,12 +109,12 @@ export async function settle(
   // Both are on their way before the first is answered.
   const [, rows] = await Promise.all([
     query(transaction, statement('settle-lock'), [ids]),
-    query<Row>(transaction, statement('settle'), [JSON.stringify(items), gracePeriodSeconds]),
+    query<SettledTask>(transaction, statement('settle'), [JSON.stringify(items), gracePeriodSeconds]),
   ]);
   return rows;
 }
 
-function sentence(row: Row, change: Change): string {
+function sentence(row: SettledTask, change: Change): string {
   const code: ErrorCode = row.code!;
   if (code === 'NOT_FOUND') return `there is no task ${change.id}`;
   if (code === 'LEASE_LOST') {

@@ -2,6 +2,7 @@ import { RotaError } from '../errors.ts';
 import { emit } from '../telemetry/events.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
+import { filterKey } from './filter-sql.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
 
 export interface WaitersOptions {
@@ -26,6 +27,7 @@ interface Waiter {
 
 /** Pops with the identical filter: only they can share a claim. */
 interface Line {
+  readonly key: string;
   readonly filters: FilterRequest | null;
   /** Oldest first; whoever is not answered yet, in whatever state. */
   waiters: Waiter[];
@@ -108,10 +110,10 @@ export class Waiters {
   }
 
   #line(filters: FilterRequest | null): Line {
-    const key = JSON.stringify(filters);
+    const key = filters === null ? '' : filterKey(filters);
     const known = this.#lines.get(key);
     if (known !== undefined) return known;
-    const line: Line = { filters, waiters: [], wakes: 0, inFlight: 0 };
+    const line: Line = { key, filters, waiters: [], wakes: 0, inFlight: 0 };
     this.#lines.set(key, line);
     return line;
   }
@@ -192,11 +194,7 @@ export class Waiters {
   }
 
   /** Units go out in pop order, the oldest waiter first. */
-  #deal(
-    line: Line,
-    batch: readonly Waiter[],
-    rows: readonly ClaimRow[],
-  ): { units: number; unfed: readonly Waiter[] } {
+  #deal(line: Line, batch: readonly Waiter[], rows: readonly ClaimRow[]): { units: number; unfed: readonly Waiter[] } {
     const unfed: Waiter[] = [];
     let next = 0;
     let first = 1;
@@ -212,7 +210,11 @@ export class Waiters {
       } else {
         this.#tell(waiter, share);
         const base = first - 1;
-        this.#answer(line, waiter, share.map((row) => claimedTask(row, row.unit - base)));
+        this.#answer(
+          line,
+          waiter,
+          share.map((row) => claimedTask(row, row.unit - base)),
+        );
       }
       first = until;
     }
@@ -259,7 +261,7 @@ export class Waiters {
   }
 
   #forget(line: Line): void {
-    if (line.waiters.length === 0 && line.inFlight === 0) this.#lines.delete(JSON.stringify(line.filters));
+    if (line.waiters.length === 0 && line.inFlight === 0) this.#lines.delete(line.key);
   }
 
   #count(state: Waiter['state']): number {
