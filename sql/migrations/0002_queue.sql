@@ -42,6 +42,8 @@ ALTER TABLE tasks ADD COLUMN attempts integer NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN reason varchar;
 
 ALTER TABLE schedules ADD COLUMN disabled_reason varchar;
+-- True where `schedule` is the boefje's cron: it goes when the boefje's goes, a person's stays.
+ALTER TABLE schedules ADD COLUMN inherited boolean NOT NULL DEFAULT false;
 -- Due schedules are claimed for a while, so that two supervisors never examine one at once.
 ALTER TABLE schedules ADD COLUMN claimed_until timestamptz;
 
