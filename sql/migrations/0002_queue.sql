@@ -14,6 +14,11 @@ CREATE TABLE queue (
   image             varchar,
   deduplication_key varchar,
   PRIMARY KEY (scheduler, held, rank, created_at, id)
+) WITH (
+  -- Rows live for seconds to hours and every claim walks the index's left edge: dead entries there are what slows it.
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
+  autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000
 );
 
 -- A hash is queued once per scheduler: the database guarantees it, not a lock in memory.
@@ -22,9 +27,10 @@ CREATE UNIQUE INDEX queue_hash ON queue (scheduler, hash);
 CREATE INDEX queue_image ON queue (scheduler, image, held, rank, created_at, id);
 CREATE INDEX queue_plugin ON queue (scheduler, plugin, held, rank, created_at, id);
 CREATE INDEX queue_organisation ON queue (scheduler, organisation, held, rank, created_at, id);
-CREATE INDEX queue_group ON queue (deduplication_key) WHERE deduplication_key IS NOT NULL;
+CREATE INDEX queue_group ON queue (scheduler, deduplication_key) WHERE deduplication_key IS NOT NULL;
 
 -- Who holds a claimed task, and until when (the database's clock). Gone when the task is finished or queued again.
+-- `rest` marks whoever names no lease: unmodified runners, and a patch that enters dispatched or running on its own.
 CREATE TABLE leases (
   task_id    uuid PRIMARY KEY,
   lease_id   uuid NOT NULL,
@@ -33,6 +39,10 @@ CREATE TABLE leases (
   via        varchar NOT NULL CHECK (via IN ('nats', 'rest')),
   until      timestamptz NOT NULL,
   claimed_at timestamptz NOT NULL DEFAULT now()
+) WITH (
+  fillfactor = 70,
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000
 );
 CREATE INDEX leases_until ON leases (until);
 
@@ -40,6 +50,12 @@ CREATE INDEX leases_until ON leases (until);
 ALTER TABLE tasks ADD COLUMN attempts integer NOT NULL DEFAULT 0;
 -- Why a task ended as it did, for people: `superseded`, `ooi-gone`, `lease-expired`, …
 ALTER TABLE tasks ADD COLUMN reason varchar;
+-- Three updates a life (dispatched, running, finished) find room on the row's own page. Pages written before stay as
+-- they are; `autovacuum_vacuum_scale_factor` of 0.2 would let a hundred million rows wait for twenty million dead ones.
+ALTER TABLE tasks SET (
+  fillfactor = 60, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 50000,
+  autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.02
+);
 
 ALTER TABLE schedules ADD COLUMN disabled_reason varchar;
 -- Due schedules are claimed for a while, so that two supervisors never examine one at once.
@@ -69,4 +85,10 @@ CREATE TABLE fairness (
   tag          bigint NOT NULL,
   weight       double precision NOT NULL DEFAULT 1,
   PRIMARY KEY (scheduler, organisation)
+);
+
+-- When a supervisor last swept: what mula made while it was back is newer than that. One row.
+CREATE TABLE rota_alive (
+  one bool PRIMARY KEY DEFAULT true CHECK (one),
+  at  timestamptz NOT NULL
 );

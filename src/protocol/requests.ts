@@ -1,3 +1,4 @@
+import type { Failure } from '../mailbox/failure.ts';
 import type { DisabledReason, TaskData } from '../tasks/task.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
@@ -72,7 +73,9 @@ export interface Recurrence {
 
 export type PushOutcome =
   | { readonly outcome: 'queued'; readonly id: string; readonly scheduleId: string | null }
-  | { readonly outcome: 'refused'; readonly reason: RefusalReason };
+  | { readonly outcome: 'refused'; readonly reason: RefusalReason }
+  /** Not a decision but a mistake: malformed data (BAD_REQUEST), a priority beyond int4 (INVALID_REQUEST), a taken id (CONFLICT). */
+  | { readonly outcome: 'failed'; readonly failure: Failure };
 
 export interface LatestTask {
   readonly hash: string;

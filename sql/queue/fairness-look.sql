@@ -1,0 +1,11 @@
+-- Virtual time: the first rank of the queue that a ranker gave (manual scans have 1), of an empty queue the highest tag,
+-- so that nobody is ahead when the next burst comes; 2 where nothing was ever ranked. And which hashes are queued.
+-- returns virtual_time, queued (hashes)
+-- $1 scheduler, $2 hashes
+SELECT
+  coalesce(
+    (SELECT rank FROM queue WHERE scheduler = $1 AND NOT held AND rank > 1 ORDER BY scheduler, held, rank LIMIT 1),
+    (SELECT max(tag) FROM fairness WHERE scheduler = $1 AND tag > 0),
+    2) AS virtual_time,
+  (SELECT coalesce(array_agg(q.hash), '{}') FROM unnest($2::varchar[]) AS h (hash) JOIN queue q
+    ON q.scheduler = $1 AND q.hash = h.hash) AS queued

@@ -1,0 +1,73 @@
+-- Queues a set: queue rows, schedules and tasks in one statement, so that none is ever there without the others.
+-- returns n, outcome (queued | already-queued | queue-full | id-taken), schedule_id, corrects: one row an item
+-- $1 scheduler, $2 task type, $3 items as a JSON array, $4 most rows in the queue (0: no bound; priority 1 always enters)
+WITH items AS MATERIALIZED (
+  SELECT i.*, now() + i.n * interval '1 microsecond' AS created_at
+  FROM json_to_recordset($3::text::json) AS i (
+    n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint, data jsonb,
+    plugin text, image text, deduplication_key text,
+    recurrence text, schedule text, deadline_at timestamptz, delay_seconds double precision)
+),
+room AS MATERIALIZED (
+  SELECT CASE WHEN $4::integer > 0
+    THEN $4::integer - (SELECT count(*) FROM (SELECT FROM queue WHERE scheduler = $1 LIMIT $4::integer) AS counted)
+  END AS places
+),
+admitted AS MATERIALIZED (
+  SELECT i.*,
+    i.own_id AND EXISTS (SELECT FROM tasks t WHERE t.id = i.id) AS taken,
+    i.priority = 1 OR room.places IS NULL
+      OR count(*) FILTER (WHERE i.priority <> 1) OVER (ORDER BY i.n) <= room.places AS fits
+  FROM items i, room
+),
+-- In the order of the hashes: two sets with the same tasks in another order would wait for each other for ever.
+queued AS (
+  INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
+  SELECT $1, rank, created_at, id, hash, organisation, plugin, image, deduplication_key
+  FROM admitted
+  WHERE fits AND NOT taken
+  ORDER BY hash, n
+  ON CONFLICT (scheduler, hash) DO NOTHING
+  RETURNING id
+),
+accepted AS MATERIALIZED (SELECT a.* FROM admitted a JOIN queued USING (id)),
+-- A disabled schedule is left alone: no row returns, and the task gets no schedule.
+given AS (
+  INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, schedule, deadline_at)
+  SELECT gen_random_uuid(), $1, organisation, hash, data, true, schedule, deadline_at
+  FROM accepted WHERE recurrence = 'given' ORDER BY hash
+  ON CONFLICT (hash) DO UPDATE
+    SET schedule = EXCLUDED.schedule, deadline_at = EXCLUDED.deadline_at, modified_at = now()
+    WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
+  RETURNING s.id, s.hash
+),
+-- The default: a cron that is there keeps its deadline; without one the new deadline counts, where there is a new one.
+defaulted AS (
+  INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
+  SELECT gen_random_uuid(), $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
+  FROM accepted WHERE recurrence = 'default' ORDER BY hash
+  ON CONFLICT (hash) DO UPDATE
+    SET deadline_at =
+          CASE WHEN s.schedule IS NULL THEN coalesce(EXCLUDED.deadline_at, s.deadline_at) ELSE s.deadline_at END,
+        modified_at = now()
+    WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
+  RETURNING s.id, s.hash
+),
+scheduled AS MATERIALIZED (
+  SELECT id, hash, false AS corrects FROM given UNION ALL SELECT id, hash, true FROM defaulted
+),
+stored AS (
+  INSERT INTO tasks (id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at)
+  SELECT a.id, $1, s.id, a.organisation, $2, a.hash, a.priority, a.data, 'QUEUED', a.created_at, a.created_at
+  FROM accepted a LEFT JOIN scheduled s USING (hash)
+  RETURNING id
+)
+SELECT a.n,
+  CASE WHEN stored.id IS NOT NULL THEN 'queued' WHEN a.taken THEN 'id-taken' WHEN NOT a.fits THEN 'queue-full'
+    ELSE 'already-queued' END AS outcome,
+  s.id AS schedule_id,
+  coalesce(s.corrects, false) AS corrects
+FROM admitted a
+LEFT JOIN stored ON stored.id = a.id
+LEFT JOIN scheduled s ON stored.id IS NOT NULL AND s.hash = a.hash
+ORDER BY a.n

@@ -1,0 +1,98 @@
+-- Applies one patch to each of several tasks that settle-lock.sql locked: status, and what only REST changes.
+-- returns n, code (null where it was done), scheduler, organisation, was, status, task (JSON text)
+-- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST
+WITH patches AS MATERIALIZED (
+  SELECT * FROM json_to_recordset($1::text::json) AS p (
+    n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
+    superseded boolean)
+),
+found AS MATERIALIZED (
+  SELECT p.n, p.id, p.lease_id, p.reason, p.superseded IS TRUE AS supersedable,
+    p.status IS NULL AS silent, coalesce(p.status, t.status) AS becomes, t.status AS was,
+    coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
+    coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
+    t.scheduler_id AS scheduler, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
+    l.lease_id AS held_by, l.via
+  FROM patches p
+  LEFT JOIN tasks t ON t.id = p.id
+  LEFT JOIN leases l ON l.task_id = p.id
+),
+-- Fencing: whoever names a lease must hold it; on a task claimed over NATS a patch without its lease may only cancel.
+judged AS MATERIALIZED (
+  SELECT f.*,
+    CASE
+      WHEN f.scheduler IS NULL THEN 'NOT_FOUND'
+      WHEN f.lease_id IS NOT NULL AND f.lease_id IS DISTINCT FROM f.held_by THEN 'LEASE_LOST'
+      WHEN f.lease_id IS NULL AND f.via = 'nats' AND (f.silent OR f.becomes <> 'CANCELLED') THEN 'LEASE_LOST'
+      WHEN NOT rota_may_follow(f.was, f.becomes) THEN 'CONFLICT'
+    END AS refused
+  FROM found f
+),
+requeued AS (
+  INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
+  SELECT j.scheduler, coalesce(j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key
+  FROM judged j, rota_queue_columns(j.type, j.data) c
+  WHERE j.refused IS NULL AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
+  ORDER BY j.hash, j.created_at, j.id
+  ON CONFLICT (scheduler, hash) DO NOTHING
+  RETURNING id
+),
+-- A twin is queued: a patch is refused, what goes back by itself (an expired lease, a release) gives way to the twin.
+decided AS MATERIALIZED (
+  SELECT j.n, j.id, j.silent, j.was, j.scheduler, j.organisation, j.data, j.priority, j.reranks, j.type, j.hash, j.created_at,
+    j.held_by, j.via,
+    CASE WHEN twin AND j.supersedable THEN 'CANCELLED' ELSE j.becomes END AS becomes,
+    CASE WHEN twin AND j.supersedable THEN 'superseded' ELSE j.reason END AS reason,
+    CASE WHEN twin AND NOT j.supersedable THEN 'CONFLICT' ELSE j.refused END AS code
+  FROM judged j,
+    LATERAL (SELECT j.refused IS NULL AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
+      AND NOT EXISTS (SELECT FROM requeued r WHERE r.id = j.id) AS twin) AS look
+),
+done AS MATERIALIZED (SELECT * FROM decided WHERE code IS NULL),
+dequeued AS (
+  DELETE FROM queue q USING done d
+  WHERE d.was = 'QUEUED' AND d.becomes <> 'QUEUED' AND q.scheduler = d.scheduler AND q.hash = d.hash AND q.id = d.id
+),
+moved AS (
+  UPDATE queue q
+  SET rank = CASE WHEN d.reranks THEN d.priority ELSE q.rank END, organisation = d.organisation,
+      plugin = c.plugin, image = c.image, deduplication_key = c.deduplication_key
+  FROM done d, rota_queue_columns(d.type, d.data) c
+  WHERE d.was = 'QUEUED' AND d.becomes = 'QUEUED' AND d.silent
+    AND q.scheduler = d.scheduler AND q.hash = d.hash AND q.id = d.id
+),
+-- A lease lasts as long as the task is under way.
+ended AS (
+  DELETE FROM leases l USING done d WHERE l.task_id = d.id AND d.becomes NOT IN ('DISPATCHED', 'RUNNING')
+),
+-- Whoever knows no leases renews with each patch, and gets one with the patch that starts the work.
+renewed AS (
+  INSERT INTO leases (task_id, lease_id, scheduler, via, until)
+  SELECT d.id, gen_random_uuid(), d.scheduler, 'rest', now() + $2::float8 * interval '1 second'
+  FROM done d
+  WHERE d.becomes IN ('DISPATCHED', 'RUNNING') AND d.via IS DISTINCT FROM 'nats'
+  ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until
+),
+recovered AS (
+  DELETE FROM rare_outcomes o USING done d
+  WHERE o.task_id = d.id AND d.was IN ('FAILED', 'CANCELLED') AND d.becomes <> d.was
+),
+remembered AS (
+  INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
+  SELECT d.scheduler, d.becomes, d.created_at, d.id, d.organisation
+  FROM done d WHERE d.becomes IN ('FAILED', 'CANCELLED') AND d.was <> d.becomes
+  ON CONFLICT (task_id) DO NOTHING
+),
+changed AS (
+  UPDATE tasks t
+  SET status = d.becomes, priority = d.priority, organisation = d.organisation, data = d.data,
+      hash = coalesce(t.hash, d.hash), modified_at = now(),
+      -- A retry starts again.
+      attempts = CASE WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0 ELSE t.attempts END,
+      reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
+  FROM done d WHERE t.id = d.id
+  RETURNING t.id, rota_task_json(t) AS task
+)
+SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task
+FROM decided d LEFT JOIN changed c ON c.id = d.id
+ORDER BY d.n

@@ -1,0 +1,125 @@
+import { codeOf } from '../errors.ts';
+
+export interface CoalescerOptions<Item, Outcome> {
+  /** Statements in flight. More than four rescan each other's locked rows (baseline §1). */
+  readonly maxInFlight: number;
+  /** Items of one statement. */
+  readonly maxBatch: number;
+  /** One outcome per item, in order. */
+  run(batch: readonly Item[]): Promise<readonly Outcome[]>;
+  /** The outcome of an item that failed alone with an error of its own making; null where the error is not the item's. */
+  outcomeOf(item: Item, error: unknown): Outcome | null;
+  /** Items with the same key never share a batch, and keep their order. */
+  keyOf?(item: Item): string;
+}
+
+interface Submission<Item, Outcome> {
+  readonly item: Item;
+  resolve(outcome: Outcome): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Natural batching: what is asked for while a statement runs goes into the next one, with no timer. A single request on
+ * an idle system waits for one turn of the event loop and no longer.
+ *
+ * One item that Postgres cannot store fails alone: the batch is halved until it stands by itself.
+ */
+export class Coalescer<Item, Outcome> {
+  readonly #options: CoalescerOptions<Item, Outcome>;
+  #waiting: Submission<Item, Outcome>[] = [];
+  readonly #busyKeys = new Set<string>();
+  readonly #flights = new Set<Promise<void>>();
+  #scheduled = false;
+
+  constructor(options: CoalescerOptions<Item, Outcome>) {
+    this.#options = options;
+  }
+
+  /** One outcome per item, in order. Rejects where the database as a whole failed. */
+  submit(items: readonly Item[]): Promise<Outcome[]> {
+    const outcomes = items.map(
+      (item) =>
+        new Promise<Outcome>((resolve, reject) => {
+          this.#waiting.push({ item, resolve, reject });
+        }),
+    );
+    this.#schedule();
+    return Promise.all(outcomes);
+  }
+
+  /** Resolves when nothing waits and nothing is in flight. */
+  async idle(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#flights.size > 0) {
+      if (this.#flights.size > 0) await Promise.race(this.#flights);
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#flights.size >= this.#options.maxInFlight) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const batch = this.#take();
+    if (batch.length === 0) return;
+    const flight = this.#settle(batch).finally(() => {
+      this.#flights.delete(flight);
+      for (const { item } of batch) this.#release(item);
+      this.#schedule();
+    });
+    this.#flights.add(flight);
+    this.#schedule();
+  }
+
+  #take(): Submission<Item, Outcome>[] {
+    const { keyOf, maxBatch } = this.#options;
+    if (keyOf === undefined) return this.#waiting.splice(0, maxBatch);
+    const batch: Submission<Item, Outcome>[] = [];
+    const later: Submission<Item, Outcome>[] = [];
+    const passed = new Set<string>();
+    for (const submission of this.#waiting) {
+      const key = keyOf(submission.item);
+      if (batch.length < maxBatch && !this.#busyKeys.has(key) && !passed.has(key)) {
+        this.#busyKeys.add(key);
+        batch.push(submission);
+      } else {
+        passed.add(key);
+        later.push(submission);
+      }
+    }
+    this.#waiting = later;
+    return batch;
+  }
+
+  #release(item: Item): void {
+    if (this.#options.keyOf !== undefined) this.#busyKeys.delete(this.#options.keyOf(item));
+  }
+
+  async #settle(batch: readonly Submission<Item, Outcome>[]): Promise<void> {
+    try {
+      const outcomes = await this.#options.run(batch.map(({ item }) => item));
+      batch.forEach((submission, index) => submission.resolve(outcomes[index] as Outcome));
+    } catch (error) {
+      if (batch.length > 1 && ofOneItem.has(codeOf(error))) {
+        const middle = batch.length >> 1;
+        await this.#settle(batch.slice(0, middle));
+        await this.#settle(batch.slice(middle));
+        return;
+      }
+      for (const submission of batch) {
+        const outcome = ofOneItem.has(codeOf(error)) ? this.#options.outcomeOf(submission.item, error) : null;
+        if (outcome === null) submission.reject(error);
+        else submission.resolve(outcome);
+      }
+    }
+  }
+}
+
+/** Errors that one item of a batch may have brought about; any other concerns them all. */
+const ofOneItem: ReadonlySet<string> = new Set(['BAD_REQUEST', 'INVALID_REQUEST', 'CONFLICT', 'RANK_FAILED']);

@@ -1,0 +1,146 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { RotaError } from '../errors.ts';
+import { databaseError } from './postgres.ts';
+import { reconcile } from './reconcile.ts';
+
+export interface MigrateOptions {
+  /** Adopted tasks that are under way get a lease of so long: mula's grace period. */
+  readonly gracePeriodSeconds?: number;
+  /** A sentence for each step taken. */
+  readonly report?: (step: string) => void;
+}
+
+interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+const directory = new URL('../../sql/migrations/', import.meta.url);
+const adoptedRevision = '0010';
+/** Any number will do, as long as every version of Rota uses the same one. */
+const lockKey = 7_682_118;
+
+/**
+ * Brings a database up to date: an empty one, one of mula's at alembic revision 0010, or one of ours. Safe to run by
+ * several processes at once, and again after it was interrupted.
+ * @throws RotaError SCHEMA_UNKNOWN for any other database, DATABASE_UNAVAILABLE
+ */
+export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl, application_name: 'rota migrate' });
+  client.on('error', () => {});
+  const report = options.report ?? (() => {});
+  try {
+    await client.connect();
+    await lock(client);
+    await client.query(`CREATE TABLE IF NOT EXISTS rota_migrations (
+      number integer PRIMARY KEY, name varchar NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`);
+    const done = await applied(client);
+    const known = await migrations();
+    await recognise(client, done, known);
+    for (const migration of known.filter(({ number }) => !done.has(number))) {
+      if (migration.number === 1 && (await exists(client, 'tasks'))) await record(client, migration);
+      else await apply(client, migration);
+      report(`migrated to ${migration.name}`);
+    }
+    await reconcile(client, { gracePeriodSeconds: options.gracePeriodSeconds ?? 86_400, report });
+  } catch (error) {
+    throw databaseError(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/**
+ * Held until the connection ends. Tried again and again rather than waited for: a session that waits inside a statement
+ * holds a snapshot, and CREATE INDEX CONCURRENTLY of the one that has the lock would wait for that snapshot.
+ */
+async function lock(client: Client): Promise<void> {
+  while (true) {
+    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [lockKey]);
+    if (rows[0]?.locked === true) return;
+    await delay(200);
+  }
+}
+
+async function applied(client: Client): Promise<ReadonlySet<number>> {
+  const { rows } = await client.query<{ number: number }>('SELECT number FROM rota_migrations');
+  return new Set(rows.map((row) => row.number));
+}
+
+async function migrations(): Promise<readonly Migration[]> {
+  const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).sort();
+  return Promise.all(
+    files.map(async (file) => ({
+      number: Number.parseInt(file, 10),
+      name: file.slice(0, -'.sql'.length),
+      sql: await readFile(new URL(file, directory), 'utf8'),
+    })),
+  );
+}
+
+async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
+  const newest = Math.max(0, ...done);
+  if (newest > known.length) {
+    throw new RotaError(
+      'SCHEMA_UNKNOWN',
+      `the database was migrated to ${newest} by a newer Rota; this one knows ${known.length} migrations: use the newer one`,
+    );
+  }
+  if (await exists(client, 'alembic_version')) {
+    const { rows } = await client.query<{ version_num: string }>('SELECT version_num FROM alembic_version');
+    const revision = rows[0]?.version_num ?? 'none';
+    if (revision === adoptedRevision) return;
+    throw new RotaError(
+      'SCHEMA_UNKNOWN',
+      `the database is mula's at alembic revision ${revision}; Rota adopts revision ${adoptedRevision}: let mula migrate to it first`,
+      { fields: { revision } },
+    );
+  }
+  if (await exists(client, 'tasks')) {
+    throw new RotaError('SCHEMA_UNKNOWN', 'the database has a table "tasks" that is not mula\'s: use another database');
+  }
+}
+
+async function exists(client: Client, table: string): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [table]);
+  return rows[0]?.there === true;
+}
+
+async function apply(client: Client, migration: Migration): Promise<void> {
+  if (migration.sql.startsWith('-- outside a transaction\n')) {
+    // Each statement can be run again, so that an interruption between them does no harm.
+    for (const statement of migration.sql.split(/;\n/)) if (statement.trim() !== '') await client.query(statement);
+    await record(client, migration);
+    return;
+  }
+  await inTransaction(client, async () => {
+    await client.query(migration.sql);
+    await record(client, migration);
+  });
+}
+
+async function record(client: Client, { number, name }: Migration): Promise<void> {
+  await client.query('INSERT INTO rota_migrations (number, name) VALUES ($1, $2)', [number, name]);
+}
+
+/**
+ * A lock on a table that somebody reads for minutes would queue everybody else behind it: give up after a moment and
+ * come back, for as long as it takes.
+ */
+async function inTransaction(client: Client, steps: () => Promise<void>): Promise<void> {
+  while (true) {
+    await client.query("BEGIN; SET LOCAL lock_timeout = '2s'");
+    try {
+      await steps();
+      await client.query('COMMIT');
+      return;
+    } catch (error) {
+      await client.query('ROLLBACK');
+      if ((error as { code?: unknown }).code !== '55P03') throw error;
+      await delay(1_000);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import type { NewTask } from '../protocol/requests.ts';
+import { taskTypeOf } from '../tasks/data.ts';
+
+/** One item of push.sql, named as its columns are. */
+export interface QueueItem {
+  readonly id: string;
+  /** The pusher chose the id: it may be taken. */
+  readonly own_id: boolean;
+  readonly organisation: string;
+  readonly hash: string;
+  readonly data: unknown;
+  readonly plugin: string | null;
+  readonly image: string | null;
+  readonly deduplication_key: string | null;
+  readonly recurrence: 'none' | 'given' | 'default';
+  readonly schedule: string | null;
+  readonly deadline_at: string | null;
+  /** Until the default deadline; null for none. */
+  readonly delay_seconds: number | null;
+}
+
+export interface NewTaskOptions {
+  readonly type: string;
+  /** Seconds; see SCHEDULER_PQ_GRACE_PERIOD and SCHEDULER_PQ_JITTER. */
+  readonly gracePeriodSeconds: number;
+  readonly jitterSeconds: number;
+}
+
+const int4 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
+
+/** @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4. */
+export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
+  const type = taskTypeOf(options.type);
+  const parsed = type.schema.safeParse(task.data);
+  if (!parsed.success) throw new RotaError('BAD_REQUEST', `malformed item: ${describe(parsed.error)}`);
+  checkPriority(task.priority);
+  const data = parsed.data;
+  const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
+  const columns = type.columns(data);
+  return {
+    ...identity,
+    organisation: task.organisation,
+    hash: type.hash(data),
+    data: type.carriesId ? { ...data, id: identity.id } : data,
+    plugin: columns.plugin,
+    image: columns.image,
+    deduplication_key: columns.deduplicationKey,
+    ...recurrenceOf(task, options),
+  };
+}
+
+/** Where data carries the id both must be equal; a push in which they differ gets a fresh one for both (kat-contract §1). */
+function identify(
+  id: string | undefined,
+  dataId: string | null | undefined,
+  type: { carriesId: boolean },
+): { id: string; own_id: boolean } {
+  const agreed = type.carriesId && id !== dataId ? undefined : id;
+  return agreed === undefined ? { id: randomUUID(), own_id: false } : { id: agreed, own_id: true };
+}
+
+function checkPriority(priority: number | undefined): void {
+  if (priority === undefined) return;
+  if (Number.isInteger(priority) && priority >= int4.least && priority <= int4.most) return;
+  throw new RotaError('INVALID_REQUEST', `priority: expected a whole number of 32 bits, got ${priority}`);
+}
+
+function recurrenceOf(
+  task: NewTask,
+  options: NewTaskOptions,
+): Pick<QueueItem, 'recurrence' | 'schedule' | 'deadline_at' | 'delay_seconds'> {
+  const nothing = { schedule: null, deadline_at: null, delay_seconds: null };
+  if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return { ...nothing, recurrence: 'none' };
+  if (task.recurrence !== undefined) {
+    const { schedule, deadlineAt } = task.recurrence;
+    return { recurrence: 'given', schedule, deadline_at: deadlineAt, delay_seconds: null };
+  }
+  // The grace period is the boefje's alone: a report without a cron runs once.
+  if (options.type !== 'boefje') return { ...nothing, recurrence: 'default' };
+  return {
+    ...nothing,
+    recurrence: 'default',
+    delay_seconds: options.gracePeriodSeconds + Math.random() * options.jitterSeconds,
+  };
+}
+
+/** A rank as mula's int4 priority shows it. */
+export function priorityOf(rank: number): number {
+  return Math.max(int4.least, Math.min(int4.most, rank));
+}
+
+function describe(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.') || 'data'}: ${issue.message}`).join('; ');
+}

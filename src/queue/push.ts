@@ -1,0 +1,179 @@
+import { RotaError, codeOf } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import { emit } from '../telemetry/events.ts';
+import { Coalescer } from './coalesce.ts';
+import { readFairness, saveTags } from './fairness.ts';
+import { type NewTaskOptions, type QueueItem, priorityOf, queueItem } from './new-task.ts';
+import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
+import type { RankedTask, TaskRanking } from './rank.ts';
+
+export interface PushOptions {
+  readonly sql: Sql;
+  readonly scheduler: string;
+  readonly newTask: NewTaskOptions;
+  readonly ranking: TaskRanking;
+  /** Queued tasks of the scheduler; 0 is unlimited. Full refuses all but priority 1. */
+  readonly maxSize: number;
+  /** So many tasks were queued. */
+  onQueued(count: number): void;
+  /** Pushes that named no recurrence made or moved these schedules with the default one. */
+  onDefaultSchedules(ids: readonly string[]): void;
+}
+
+interface Item {
+  readonly row: QueueItem;
+  readonly priority: number | undefined;
+  readonly features: RankedTask;
+}
+
+interface Row {
+  readonly n: number;
+  readonly outcome: 'queued' | 'already-queued' | 'queue-full' | 'id-taken';
+  readonly schedule_id: string | null;
+  readonly corrects: boolean;
+}
+
+const maxBatch = 1_000;
+
+/** Pushes into the queue of one scheduler; docs/queue-semantics.md, "Push". */
+export class Push {
+  readonly #options: PushOptions;
+  readonly #coalescer: Coalescer<Item, PushOutcome>;
+
+  constructor(options: PushOptions) {
+    this.#options = options;
+    this.#coalescer = new Coalescer<Item, PushOutcome>({
+      maxInFlight: 4,
+      maxBatch,
+      run: (batch) => this.#commit(batch),
+      outcomeOf: (_item, error) =>
+        codeOf(error) === 'RANK_FAILED'
+          ? { outcome: 'refused', reason: 'rank-failed' }
+          : { outcome: 'failed', failure: failureOf(error) },
+    });
+  }
+
+  /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
+  async push(tasks: readonly NewTask[]): Promise<readonly PushOutcome[]> {
+    const outcomes: PushOutcome[] = [];
+    for (let from = 0; from < tasks.length; from += maxBatch) {
+      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch))));
+    }
+    return outcomes;
+  }
+
+  idle(): Promise<void> {
+    return this.#coalescer.idle();
+  }
+
+  async #pushSome(tasks: readonly NewTask[]): Promise<PushOutcome[]> {
+    const items: Item[] = [];
+    const answers = tasks.map((task): PushOutcome | number => {
+      try {
+        return items.push(this.#prepare(task)) - 1;
+      } catch (error) {
+        return { outcome: 'failed', failure: failureOf(error) };
+      }
+    });
+    const outcomes = await this.#coalescer.submit(items);
+    return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
+  }
+
+  #prepare(task: NewTask): Item {
+    const policy = this.#options.ranking.policyOf(this.#options.scheduler);
+    const row = queueItem(task, this.#options.newTask);
+    const manual = task.priority === 1;
+    return {
+      row,
+      priority: policy.manualOnly && !manual ? undefined : task.priority,
+      features: {
+        organisation: task.organisation,
+        lastRunAt: task.lastRunAt ?? null,
+        occurredAt: task.occurredAt ?? null,
+        manual,
+      },
+    };
+  }
+
+  async #commit(batch: readonly Item[]): Promise<readonly PushOutcome[]> {
+    const { sql, scheduler, ranking } = this.#options;
+    const stateful = ranking.policyOf(scheduler).stateful && batch.some((item) => item.priority === undefined);
+    const rows = await transact(async () =>
+      stateful
+        ? sql.begin(async (transaction) => this.#insert(transaction, batch, await this.#rankFairly(transaction, batch)))
+        : this.#insert(sql, batch, await this.#rank(batch)),
+    );
+    return this.#report(batch, rows);
+  }
+
+  async #insert(sql: Executor, batch: readonly Item[], ranks: readonly number[]): Promise<readonly Row[]> {
+    const items = batch.map(({ row }, n) => ({ ...row, n, rank: ranks[n]!, priority: priorityOf(ranks[n]!) }));
+    return query<Row>(sql, statement('push'), [
+      this.#options.scheduler,
+      this.#options.newTask.type,
+      JSON.stringify(items),
+      this.#options.maxSize,
+    ]);
+  }
+
+  async #rank(batch: readonly Item[]): Promise<number[]> {
+    const unranked = batch.filter((item) => item.priority === undefined);
+    if (unranked.length === 0) return batch.map((item) => item.priority!);
+    const answer = await this.#options.ranking.rank(
+      this.#options.scheduler,
+      unranked.map((item) => item.features),
+      null,
+    );
+    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    return merge(batch, unranked, answer.ranks);
+  }
+
+  /** In the push's transaction, with the tags locked, so that several supervisors agree on them. */
+  async #rankFairly(transaction: Executor, batch: readonly Item[]): Promise<number[]> {
+    const { scheduler, ranking } = this.#options;
+    const { fairness, queued } = await readFairness(
+      transaction,
+      scheduler,
+      batch.map(({ row }) => row),
+    );
+    // What is queued already will be refused: it must not move the tag of its organisation.
+    const unranked = batch.filter((item) => item.priority === undefined && !queued.has(item.row.hash));
+    if (unranked.length === 0) return merge(batch, [], []);
+    const answer = await ranking.rank(
+      scheduler,
+      unranked.map((item) => item.features),
+      fairness,
+    );
+    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    await saveTags(transaction, scheduler, answer.tags ?? new Map());
+    return merge(batch, unranked, answer.ranks);
+  }
+
+  #report(batch: readonly Item[], rows: readonly Row[]): readonly PushOutcome[] {
+    const { scheduler, onQueued, onDefaultSchedules } = this.#options;
+    const queued = rows.filter((row) => row.outcome === 'queued').map((row) => batch[row.n]!.row);
+    if (queued.length > 0) {
+      emit({ name: 'tasks.queued', scheduler, tasks: queued.map(({ id, organisation }) => ({ id, organisation })) });
+      onQueued(queued.length);
+    }
+    const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
+    if (corrected.length > 0) onDefaultSchedules(corrected);
+    for (const reason of ['already-queued', 'queue-full'] as const) {
+      const count = rows.filter((row) => row.outcome === reason).length;
+      if (count > 0) emit({ name: 'tasks.refused', scheduler, reason, count });
+    }
+    return rows.map((row): PushOutcome => {
+      const { id } = batch[row.n]!.row;
+      if (row.outcome === 'queued') return { outcome: 'queued', id, scheduleId: row.schedule_id };
+      if (row.outcome !== 'id-taken') return { outcome: 'refused', reason: row.outcome };
+      return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${id} exists already`)) };
+    });
+  }
+}
+
+/** Ranks of the whole batch: a task's own priority, else the ranker's answer; what has neither is refused anyway. */
+function merge(batch: readonly Item[], ranked: readonly Item[], ranks: ArrayLike<number>): number[] {
+  const given = new Map(ranked.map((item, index) => [item, ranks[index]!]));
+  return batch.map((item) => item.priority ?? given.get(item) ?? 0);
+}

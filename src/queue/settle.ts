@@ -1,0 +1,129 @@
+import { RotaError, type ErrorCode } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import type { TaskStatus } from '../tasks/status.ts';
+import { emit, type TaskRef } from '../telemetry/events.ts';
+import { Coalescer } from './coalesce.ts';
+import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
+import type { PatchOutcome, TaskPatch } from './queue.ts';
+
+export interface SettleOptions {
+  readonly sql: Sql;
+  /** Lease of whoever names none. */
+  readonly gracePeriodSeconds: number;
+  /** So many tasks went back to the queue of a scheduler. */
+  onQueued(scheduler: string, count: number): void;
+}
+
+/** A patch, and what only the queue itself may say with one. */
+export interface Change extends Omit<TaskPatch, 'via'> {
+  readonly reason?: string;
+  /** Where a twin is queued: cancelled as superseded instead of refused. */
+  readonly superseded?: boolean;
+}
+
+/** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
+export interface SettledTask {
+  readonly n: number;
+  readonly code: 'NOT_FOUND' | 'LEASE_LOST' | 'CONFLICT' | null;
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly was: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly task: string;
+}
+
+/** Changes of tasks, in sets; docs/queue-semantics.md, "Settle". */
+export class Settle {
+  readonly #options: SettleOptions;
+  readonly #coalescer: Coalescer<Change, PatchOutcome>;
+
+  constructor(options: SettleOptions) {
+    this.#options = options;
+    this.#coalescer = new Coalescer<Change, PatchOutcome>({
+      maxInFlight: 4,
+      maxBatch: 500,
+      keyOf: (change) => change.id,
+      run: (batch) => this.#commit(batch),
+      outcomeOf: (_change, error) => ({ ok: false, failure: failureOf(error) }),
+    });
+  }
+
+  /** One outcome per change, in order; changes of one task are made one after the other. */
+  submit(changes: readonly Change[]): Promise<readonly PatchOutcome[]> {
+    return this.#coalescer.submit(changes);
+  }
+
+  idle(): Promise<void> {
+    return this.#coalescer.idle();
+  }
+
+  async #commit(batch: readonly Change[]): Promise<readonly PatchOutcome[]> {
+    const rows = await transact(() =>
+      this.#options.sql.begin((transaction) => settle(transaction, batch, this.#options.gracePeriodSeconds)),
+    );
+    this.report(batch, rows);
+    return rows.map((row) =>
+      row.code === null
+        ? { ok: true, task: row.task }
+        : { ok: false, failure: failureOf(new RotaError(row.code, sentence(row, batch[row.n]!))) },
+    );
+  }
+
+  /** Tells what a set of changes did: events, and wakes for what was queued. */
+  report(batch: readonly Change[], rows: readonly SettledTask[]): void {
+    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[] }>();
+    for (const row of rows) {
+      if (row.code !== null || row.was === row.status) continue;
+      const key = `${row.scheduler} ${row.status} ${row.reason}`;
+      const group = groups.get(key) ?? { row, tasks: [] };
+      group.tasks.push({ id: batch[row.n]!.id, organisation: row.organisation });
+      groups.set(key, group);
+    }
+    for (const { row, tasks } of groups.values()) {
+      const status = row.status.toLowerCase() as TaskStatus;
+      emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks });
+      if (status === 'queued') this.#options.onQueued(row.scheduler, tasks.length);
+    }
+  }
+}
+
+/** The two statements of a set of changes, in the caller's transaction. Each task once. */
+export async function settle(
+  transaction: Executor,
+  changes: readonly Change[],
+  gracePeriodSeconds: number,
+): Promise<readonly SettledTask[]> {
+  const ids = changes.map((change) => change.id);
+  const items = changes.map(({ id, leaseId, status, priority, organisation, data, reason, superseded }, n) => ({
+    n,
+    id,
+    lease_id: leaseId,
+    status: status?.toUpperCase(),
+    priority,
+    organisation,
+    data,
+    reason,
+    superseded,
+  }));
+  // Both are on their way before the first is answered.
+  const [, rows] = await Promise.all([
+    query(transaction, statement('settle-lock'), [ids]),
+    query<SettledTask>(transaction, statement('settle'), [JSON.stringify(items), gracePeriodSeconds]),
+  ]);
+  return rows;
+}
+
+function sentence(row: SettledTask, change: Change): string {
+  const code: ErrorCode = row.code!;
+  if (code === 'NOT_FOUND') return `there is no task ${change.id}`;
+  if (code === 'LEASE_LOST') {
+    return change.leaseId === null
+      ? `task ${change.id} is claimed over NATS: name its lease, or cancel it`
+      : `the lease ${change.leaseId} on task ${change.id} is lost: drop the work`;
+  }
+  const [was, status] = [row.was.toLowerCase(), row.status.toLowerCase()];
+  return status === 'queued'
+    ? `task ${change.id} cannot be queued: its hash is queued already`
+    : `task ${change.id} is ${was}: ${status} may not follow, only queued`;
+}

@@ -1,0 +1,219 @@
+import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import { type ClaimRow, claim } from './claim.ts';
+import { Coalescer } from './coalesce.ts';
+import { renewLeases } from './leases.ts';
+import { type Sql, connect, query, statement, transact } from './postgres.ts';
+import { Push } from './push.ts';
+import type { ClaimedTask, LeaseRef, PatchOutcome, PopRequest, ReleaseOutcome, TaskPatch, TaskQueue } from './queue.ts';
+import { type TaskRanking, rankByArrival } from './rank.ts';
+import { Settle } from './settle.ts';
+import { Sweeper } from './sweeper.ts';
+import { Waiters } from './waiters.ts';
+import { type Wake, noWake } from './wake.ts';
+
+export interface TaskQueueOptions {
+  readonly databaseUrl: string;
+  /** Connections of the queue, all told. */
+  readonly connections?: number;
+  /** Task type of a scheduler; its id where not told. */
+  readonly typeOf?: (scheduler: string) => string;
+  readonly ranking?: TaskRanking;
+  readonly gracePeriodSeconds?: number;
+  readonly jitterSeconds?: number;
+  readonly maxAttempts?: number;
+  /** Queued tasks per scheduler; 0 is unlimited. */
+  readonly maxSize?: number;
+  /** Parked pops per scheduler. */
+  readonly maxParked?: number;
+  readonly wake?: Wake;
+  /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
+  readonly onDefaultSchedules?: (scheduler: string, ids: readonly string[]) => void;
+  /** What goes wrong in the background: the sweeper, a task that could not be given back. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface RunningTaskQueue extends TaskQueue {
+  /** Begins to sweep and to listen to other supervisors. Pushes and pops work without it. */
+  start(): void;
+  /** Parked pops are answered with nothing, statements in flight are committed, connections are closed. */
+  drain(): Promise<void>;
+  /** Tasks were queued by somebody else's statement (a schedule, an operator, a pause that ended): parked pops look. */
+  wake(scheduler: string, count: number): void;
+  /** Ends expired leases now, as the sweeper does each second. @returns how many */
+  sweep(): Promise<number>;
+  /** Parked pops by scheduler. */
+  parked(): ReadonlyMap<string, number>;
+}
+
+/** How often parked pops look although nothing woke them: a wake that was lost costs so much. */
+const lookEveryMs = 5_000;
+
+/** The queue on Postgres. Any number of them may share a database: docs/queue-semantics.md. */
+export function createTaskQueue(options: TaskQueueOptions): RunningTaskQueue {
+  return new PostgresTaskQueue(options);
+}
+
+class PostgresTaskQueue implements RunningTaskQueue {
+  readonly #options: TaskQueueOptions;
+  readonly #sql: Sql;
+  readonly #wake: Wake;
+  readonly #settle: Settle;
+  readonly #sweeper: Sweeper;
+  readonly #reads: Coalescer<string, string | null>;
+  readonly #pushes = new Map<string, Push>();
+  readonly #waiters = new Map<string, Waiters>();
+  readonly #background = new Set<Promise<unknown>>();
+  #unsubscribe: (() => void) | null = null;
+  #looks: NodeJS.Timeout | null = null;
+
+  constructor(options: TaskQueueOptions) {
+    this.#options = options;
+    this.#sql = connect(options.databaseUrl, { max: options.connections ?? 12, byKey: true });
+    this.#wake = options.wake ?? noWake;
+    const gracePeriodSeconds = options.gracePeriodSeconds ?? 86_400;
+    this.#settle = new Settle({
+      sql: this.#sql,
+      gracePeriodSeconds,
+      onQueued: (scheduler, count) => this.#queued(scheduler, count),
+    });
+    this.#sweeper = new Sweeper({
+      sql: this.#sql,
+      maxAttempts: options.maxAttempts ?? 3,
+      gracePeriodSeconds,
+      onChanged: (changes, settled) => this.#settle.report(changes, settled),
+      onError: (error) => options.onError?.(error),
+    });
+    this.#reads = new Coalescer<string, string | null>({
+      maxInFlight: 4,
+      maxBatch: 500,
+      run: (ids) => this.#read(ids),
+      outcomeOf: () => null,
+    });
+  }
+
+  start(): void {
+    this.#sweeper.start();
+    this.#unsubscribe ??= this.#wake.subscribe((scheduler, count) => void this.#waiters.get(scheduler)?.wake(count));
+    this.#looks ??= setInterval(() => {
+      for (const waiters of this.#waiters.values()) if (waiters.parked > 0) waiters.wake(Number.MAX_SAFE_INTEGER);
+    }, lookEveryMs).unref();
+  }
+
+  async drain(): Promise<void> {
+    this.#unsubscribe?.();
+    if (this.#looks !== null) clearInterval(this.#looks);
+    await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
+    await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
+    await Promise.all([...this.#background, this.#settle.idle(), this.#reads.idle()]);
+    await this.#sql.end();
+  }
+
+  push(scheduler: string, tasks: readonly NewTask[]): Promise<readonly PushOutcome[]> {
+    return this.#pushOf(scheduler).push(tasks);
+  }
+
+  async pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]> {
+    return this.#waitersOf(scheduler).pop(request);
+  }
+
+  async get(id: string): Promise<string | null> {
+    const [task] = await this.#reads.submit([id.toLowerCase()]);
+    return task ?? null;
+  }
+
+  patch(patches: readonly TaskPatch[]): Promise<readonly PatchOutcome[]> {
+    return this.#settle.submit(patches.map((patch) => ({ ...patch, id: patch.id.toLowerCase() })));
+  }
+
+  heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }> {
+    return renewLeases(this.#sql, leases, leaseMs);
+  }
+
+  async release(scheduler: string, id: string): Promise<ReleaseOutcome> {
+    const [row] = await transact(() =>
+      query<{ scheduler: string; status: string; via: string | null; lease_id: string | null; task: string }>(
+        this.#sql,
+        statement('release'),
+        [id],
+      ),
+    );
+    if (row === undefined || row.scheduler !== scheduler) return { outcome: 'unknown' };
+    if (row.status === 'QUEUED') return { outcome: 'released', task: row.task };
+    const underWay = row.status === 'DISPATCHED' || row.status === 'RUNNING';
+    if (!underWay || row.via === 'nats') return { outcome: 'conflict' };
+    // Named, so that a task which somebody else has claimed meanwhile is not taken away from him.
+    const [outcome] = await this.#settle.submit([
+      { id: id.toLowerCase(), leaseId: row.lease_id, status: 'queued', superseded: true },
+    ]);
+    return outcome!.ok ? { outcome: 'released', task: outcome!.task } : { outcome: 'conflict' };
+  }
+
+  wake(scheduler: string, count: number): void {
+    this.#queued(scheduler, count);
+  }
+
+  sweep(): Promise<number> {
+    return this.#sweeper.sweep();
+  }
+
+  parked(): ReadonlyMap<string, number> {
+    return new Map([...this.#waiters].map(([scheduler, waiters]) => [scheduler, waiters.parked]));
+  }
+
+  /** Those who wait here are served first; what they leave is for those who wait elsewhere. */
+  #queued(scheduler: string, count: number): void {
+    const left = this.#waiters.get(scheduler)?.wake(count) ?? count;
+    if (left > 0) this.#wake.publish(scheduler, left);
+  }
+
+  #pushOf(scheduler: string): Push {
+    const known = this.#pushes.get(scheduler);
+    if (known !== undefined) return known;
+    const push = new Push({
+      sql: this.#sql,
+      scheduler,
+      newTask: {
+        type: this.#typeOf(scheduler),
+        gracePeriodSeconds: this.#options.gracePeriodSeconds ?? 86_400,
+        jitterSeconds: this.#options.jitterSeconds ?? 18_000,
+      },
+      ranking: this.#options.ranking ?? rankByArrival,
+      maxSize: this.#options.maxSize ?? 0,
+      onQueued: (count) => this.#queued(scheduler, count),
+      onDefaultSchedules: (ids) => this.#options.onDefaultSchedules?.(scheduler, ids),
+    });
+    this.#pushes.set(scheduler, push);
+    return push;
+  }
+
+  #waitersOf(scheduler: string): Waiters {
+    const known = this.#waiters.get(scheduler);
+    if (known !== undefined) return known;
+    const waiters = new Waiters({
+      scheduler,
+      claim: (wants, filters) => claim(this.#sql, { scheduler, taskType: this.#typeOf(scheduler) }, wants, filters),
+      giveBack: (rows) => this.#giveBack(rows),
+      maxParked: this.#options.maxParked ?? 10_000,
+    });
+    this.#waiters.set(scheduler, waiters);
+    return waiters;
+  }
+
+  #typeOf(scheduler: string): string {
+    return this.#options.typeOf?.(scheduler) ?? scheduler;
+  }
+
+  #giveBack(rows: readonly ClaimRow[]): void {
+    const work = this.#settle
+      .submit(rows.map((row) => ({ id: row.id, leaseId: row.lease_id, status: 'queued', superseded: true })))
+      .catch((error: unknown) => this.#options.onError?.(error))
+      .finally(() => this.#background.delete(work));
+    this.#background.add(work);
+  }
+
+  async #read(ids: readonly string[]): Promise<readonly (string | null)[]> {
+    const rows = await transact(() => query<{ id: string; task: string }>(this.#sql, statement('read'), [ids]));
+    const tasks = new Map(rows.map((row) => [row.id, row.task]));
+    return ids.map((id) => tasks.get(id) ?? null);
+  }
+}

@@ -1,0 +1,287 @@
+import { RotaError } from '../errors.ts';
+import { emit } from '../telemetry/events.ts';
+import type { ClaimRow, Want } from './claim.ts';
+import type { FilterRequest } from './filter.ts';
+import { filterKey } from './filter-sql.ts';
+import type { ClaimedTask, PopRequest } from './queue.ts';
+
+export interface WaitersOptions {
+  readonly scheduler: string;
+  claim(wants: readonly Want[], filters: FilterRequest | null): Promise<readonly ClaimRow[]>;
+  /** Claimed for a waiter that went away while the statement ran: back to the queue. */
+  giveBack(rows: readonly ClaimRow[]): void;
+  /** Parked pops of this scheduler at most. */
+  readonly maxParked: number;
+}
+
+/** One pop, from its arrival to its answer. */
+interface Waiter {
+  readonly request: PopRequest;
+  /** performance.now() at which it stops waiting. */
+  readonly deadline: number;
+  answer: (tasks: readonly ClaimedTask[]) => void;
+  refuse: (error: unknown) => void;
+  state: 'waiting' | 'claiming' | 'parked' | 'answered';
+  timer: NodeJS.Timeout | null;
+}
+
+/** Pops with the identical filter: only they can share a claim. */
+interface Line {
+  readonly key: string;
+  readonly filters: FilterRequest | null;
+  /** Oldest first; whoever is not answered yet, in whatever state. */
+  waiters: Waiter[];
+  /** Wakes that came while claims were in flight: their snapshots may be older than what was queued. */
+  wakes: number;
+  inFlight: number;
+}
+
+/** Units of one claim: its rows travel through one statement, and four of them may be in flight. */
+const maxUnits = 1_000;
+const maxInFlight = 4;
+
+/**
+ * The pops of one scheduler. Those that wait at the same moment share a claim, with no timer: the next batch gathers
+ * while one is in flight. A pop that finds nothing parks until a wake, its deadline or its requester's end.
+ */
+export class Waiters {
+  readonly #options: WaitersOptions;
+  readonly #lines = new Map<string, Line>();
+  readonly #flights = new Set<Promise<void>>();
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(options: WaitersOptions) {
+    this.#options = options;
+  }
+
+  get parked(): number {
+    return this.#count('parked');
+  }
+
+  pop(request: PopRequest): Promise<readonly ClaimedTask[]> {
+    if (this.#stopped) throw new RotaError('DRAINING', 'this supervisor is draining: ask another one');
+    if (request.limit <= 0 || request.signal?.aborted === true) return Promise.resolve([]);
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        request,
+        deadline: performance.now() + request.waitMs,
+        answer: resolve,
+        refuse: reject,
+        state: 'waiting',
+        timer: null,
+      };
+      const line = this.#line(request.filters);
+      line.waiters.push(waiter);
+      this.#watch(waiter, line);
+      this.#schedule();
+    });
+  }
+
+  /**
+   * So many tasks were queued: parked pops look again, oldest first, as many as can be fed. Which filter lets them
+   * through is the database's to say, so each line of identical filters is woken for the whole count.
+   * @returns how many of them nobody here is sure to take
+   */
+  wake(count: number): number {
+    let left = count;
+    for (const line of this.#lines.values()) {
+      line.wakes += 1;
+      let units = count;
+      for (const waiter of line.waiters) {
+        if (units <= 0) break;
+        if (waiter.state !== 'parked') continue;
+        waiter.state = 'waiting';
+        units -= waiter.request.limit;
+      }
+      if (line.filters === null) left = Math.max(0, units);
+    }
+    this.#schedule();
+    return left;
+  }
+
+  /** Answers every pop that waits with nothing; resolves when the claims in flight are dealt out. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const line of this.#lines.values()) {
+      for (const waiter of [...line.waiters]) if (waiter.state !== 'claiming') this.#answer(line, waiter, []);
+    }
+    await Promise.all(this.#flights);
+  }
+
+  #line(filters: FilterRequest | null): Line {
+    const key = filters === null ? '' : filterKey(filters);
+    const known = this.#lines.get(key);
+    if (known !== undefined) return known;
+    const line: Line = { key, filters, waiters: [], wakes: 0, inFlight: 0 };
+    this.#lines.set(key, line);
+    return line;
+  }
+
+  /** A requester that is gone never claims; one whose deadline has passed is answered. */
+  #watch(waiter: Waiter, line: Line): void {
+    const leave = () => {
+      if (waiter.state !== 'claiming') this.#answer(line, waiter, []);
+    };
+    if (waiter.request.waitMs > 0) waiter.timer = setTimeout(leave, waiter.request.waitMs);
+    waiter.request.signal?.addEventListener('abort', leave, { once: true });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#flights.size >= maxInFlight) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#flights.size < maxInFlight) {
+      const line = this.#hungriest();
+      if (line === null) return;
+      const batch = this.#take(line);
+      line.inFlight += 1;
+      const flight = this.#serve(line, batch).finally(() => {
+        this.#flights.delete(flight);
+        line.inFlight -= 1;
+        this.#forget(line);
+        this.#schedule();
+      });
+      this.#flights.add(flight);
+    }
+  }
+
+  /** The line whose oldest waiting pop is the oldest of all: nobody is overtaken because others share a filter. */
+  #hungriest(): Line | null {
+    let found: { line: Line; since: number } | null = null;
+    for (const line of this.#lines.values()) {
+      const waiter = line.waiters.find(({ state }) => state === 'waiting');
+      if (waiter === undefined) continue;
+      const since = waiter.deadline - waiter.request.waitMs;
+      if (found === null || since < found.since) found = { line, since };
+    }
+    return found?.line ?? null;
+  }
+
+  #take(line: Line): Waiter[] {
+    const batch: Waiter[] = [];
+    let units = 0;
+    for (const waiter of line.waiters) {
+      if (waiter.state !== 'waiting') continue;
+      if (batch.length > 0 && units + waiter.request.limit > maxUnits) break;
+      waiter.state = 'claiming';
+      batch.push(waiter);
+      units += waiter.request.limit;
+    }
+    return batch;
+  }
+
+  async #serve(line: Line, batch: readonly Waiter[]): Promise<void> {
+    const wakes = line.wakes;
+    let rows: readonly ClaimRow[];
+    const units = batch.reduce((sum, { request }) => sum + request.limit, 0);
+    try {
+      rows = await this.#options.claim(batch.map(wantOf), line.filters);
+    } catch (error) {
+      for (const waiter of batch) this.#refuse(line, waiter, error);
+      return;
+    }
+    const dealt = this.#deal(line, batch, rows);
+    // As many rows as asked for, but in fewer units: groups took the places, and there may be more behind them.
+    const more = dealt.units < units && rows.length >= units;
+    for (const waiter of dealt.unfed) this.#again(line, waiter, more || line.wakes !== wakes);
+  }
+
+  /** Units go out in pop order, the oldest waiter first. */
+  #deal(line: Line, batch: readonly Waiter[], rows: readonly ClaimRow[]): { units: number; unfed: readonly Waiter[] } {
+    const unfed: Waiter[] = [];
+    let next = 0;
+    let first = 1;
+    for (const waiter of batch) {
+      const until = first + waiter.request.limit;
+      const start = next;
+      while (next < rows.length && rows[next]!.unit < until) next += 1;
+      const share = rows.slice(start, next);
+      if (share.length === 0) unfed.push(waiter);
+      else if (waiter.request.signal?.aborted === true) {
+        this.#options.giveBack(share);
+        this.#answer(line, waiter, []);
+      } else {
+        this.#tell(waiter, share);
+        const base = first - 1;
+        this.#answer(
+          line,
+          waiter,
+          share.map((row) => claimedTask(row, row.unit - base)),
+        );
+      }
+      first = until;
+    }
+    return { units: rows.at(-1)?.unit ?? 0, unfed };
+  }
+
+  #tell(waiter: Waiter, rows: readonly ClaimRow[]): void {
+    const tasks = rows.map(({ id, organisation }) => ({ id, organisation }));
+    emit({ name: 'tasks.dispatched', scheduler: this.#options.scheduler, tasks, via: waiter.request.via });
+  }
+
+  /** A pop that got nothing looks again at once, parks, or is answered. */
+  #again(line: Line, waiter: Waiter, atOnce: boolean): void {
+    const gone = this.#stopped || waiter.request.signal?.aborted === true;
+    const waits = performance.now() < waiter.deadline;
+    if (gone || (!waits && !(atOnce && waiter.request.waitMs === 0))) {
+      this.#answer(line, waiter, []);
+    } else if (atOnce) {
+      waiter.state = 'waiting';
+    } else if (this.parked >= this.#options.maxParked) {
+      this.#refuse(line, waiter, new RotaError('MAILBOX_FULL', `${this.#options.maxParked} pops wait already`));
+    } else {
+      waiter.state = 'parked';
+      emit({ name: 'waiter.parked', scheduler: this.#options.scheduler });
+    }
+  }
+
+  #answer(line: Line, waiter: Waiter, tasks: readonly ClaimedTask[]): void {
+    this.#leave(line, waiter);
+    waiter.answer(tasks);
+  }
+
+  #refuse(line: Line, waiter: Waiter, error: unknown): void {
+    this.#leave(line, waiter);
+    waiter.refuse(error);
+  }
+
+  #leave(line: Line, waiter: Waiter): void {
+    waiter.state = 'answered';
+    if (waiter.timer !== null) clearTimeout(waiter.timer);
+    const at = line.waiters.indexOf(waiter);
+    if (at !== -1) line.waiters.splice(at, 1);
+    this.#forget(line);
+  }
+
+  #forget(line: Line): void {
+    if (line.waiters.length === 0 && line.inFlight === 0) this.#lines.delete(line.key);
+  }
+
+  #count(state: Waiter['state']): number {
+    let count = 0;
+    for (const line of this.#lines.values()) for (const waiter of line.waiters) if (waiter.state === state) count += 1;
+    return count;
+  }
+}
+
+function wantOf({ request }: Waiter): Want {
+  return { units: request.limit, worker: request.worker, via: request.via, leaseMs: request.leaseMs };
+}
+
+function claimedTask(row: ClaimRow, unit: number): ClaimedTask {
+  return {
+    id: row.id,
+    unit,
+    task: row.task,
+    leaseId: row.lease_id,
+    leaseUntil: row.lease_until,
+    attempts: row.attempts,
+  };
+}
