@@ -1,55 +1,15 @@
 import type { FilterRequest } from '../queue/filter.ts';
-import type { TaskStatus } from '../tasks/status.ts';
+import type { Page, PageRequest } from '../queue/page.ts';
 
 /**
- * What the REST API asks of the rest of Rota, beside the TaskQueue. Rows come as JSON text from Postgres and go to the
+ * What the REST API asks of the rest of Rota, beside the TaskQueue and the TaskLists of src/queue. Rows come as JSON text from Postgres and go to the
  * wire unparsed. Timestamps are ISO 8601, UTC, with microseconds.
  */
 
-export interface TaskLists {
+/** Schedules as people keep them. */
+export interface ScheduleBook {
   /** Newest first. */
-  tasks(query: TaskListQuery): Promise<Page>;
-  /** `{hour: {status: n, …, total}}` of the last 24 hours, newest hour first, as JSON text. */
-  stats(query: StatsQuery): Promise<string>;
-}
-
-export interface ListBounds {
-  readonly offset: number;
-  readonly limit: number;
-  readonly filters: FilterRequest | null;
-  /** Count no further than offset + this many pages + 1; null counts exactly. */
-  readonly countPages: number | null;
-}
-
-export interface TaskListQuery extends ListBounds {
-  readonly schedulerId?: string;
-  readonly organisation?: string;
-  readonly taskType?: string;
-  readonly status?: TaskStatus;
-  readonly minCreatedAt?: string;
-  readonly maxCreatedAt?: string;
-  /** A part of the task's OOI, whatever its case. */
-  readonly inputOoi?: string;
-  readonly pluginId?: string;
-}
-
-export interface StatsQuery {
-  readonly schedulerId?: string;
-  /** All where absent. */
-  readonly organisations?: readonly string[];
-}
-
-export interface Page {
-  readonly count: number;
-  /** The count stopped at its bound: there are at least so many. */
-  readonly partial: boolean;
-  /** A JSON array as text. */
-  readonly results: string;
-}
-
-export interface ScheduleStore {
-  /** Newest first. */
-  list(query: ScheduleListQuery): Promise<Page>;
+  list(query: ScheduleQuery): Promise<Page>;
   /** JSON text; null where there is none. */
   get(id: string): Promise<string | null>;
   /** JSON text; null where a schedule with that hash exists. */
@@ -60,15 +20,16 @@ export interface ScheduleStore {
   delete(id: string): Promise<boolean>;
 }
 
-export interface ScheduleListQuery extends ListBounds {
-  readonly schedulerId?: string;
-  readonly organisation?: string;
-  readonly hash?: string;
-  readonly enabled?: boolean;
-  readonly minDeadlineAt?: string;
-  readonly maxDeadlineAt?: string;
-  readonly minCreatedAt?: string;
-  readonly maxCreatedAt?: string;
+export interface ScheduleQuery extends PageRequest {
+  readonly schedulerId?: string | undefined;
+  readonly organisation?: string | undefined;
+  readonly hash?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly minDeadlineAt?: Date | undefined;
+  readonly maxDeadlineAt?: Date | undefined;
+  readonly minCreatedAt?: Date | undefined;
+  readonly maxCreatedAt?: Date | undefined;
+  readonly filters?: FilterRequest | null | undefined;
 }
 
 export interface NewSchedule {
@@ -93,7 +54,6 @@ export interface Schedulers {
   /** In the order in which `/schedulers` shows them. */
   all(): readonly SchedulerEntry[];
   find(id: string): SchedulerEntry | undefined;
-  activity(ids: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
 }
 
 export interface SchedulerEntry {
@@ -101,11 +61,6 @@ export interface SchedulerEntry {
   /** Task type (src/tasks/data.ts). */
   readonly type: string;
   readonly itemType: string;
-}
-
-export interface SchedulerActivity {
-  readonly queued: number;
-  readonly lastActivity: string | null;
 }
 
 export interface Health {

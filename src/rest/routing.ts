@@ -16,6 +16,11 @@ export function installRouting(app: FastifyInstance): void {
     for (const name of [method].flat()) entry.methods.add(name);
   });
 
+  // Fastify lets a parameter be empty, so that `/schedulers/` would be the scheduler without a name.
+  app.addHook('onRequest', async (request, reply) => {
+    if (Object.values(request.params as object).includes('')) reply.callNotFound();
+  });
+
   const methodsOf = (path: string) => known.find(({ pattern }) => pattern.test(path))?.methods;
 
   app.setNotFoundHandler((request, reply) => {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import type { SchedulerOverview, TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
 import { sendJson } from './pagination.ts';
 import { type PopSettings, popRequest } from './pop.ts';
-import type { SchedulerActivity, SchedulerEntry, Schedulers } from './ports.ts';
+import type { SchedulerEntry, Schedulers } from './ports.ts';
 import { pushRoute } from './push.ts';
 import {
   errorAnswer,
@@ -20,19 +21,20 @@ import { departure } from './departure.ts';
 
 export interface SchedulerRoutes {
   readonly queue: TaskQueue;
+  readonly lists: TaskLists;
   readonly schedulers: Schedulers;
   readonly pop: PopSettings;
 }
 
 /** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
-export function schedulerRoutes(app: App, { queue, schedulers, pop }: SchedulerRoutes): void {
+export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: SchedulerRoutes): void {
   app.get(
     '/schedulers',
     { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },
     async (_request, reply) => {
       const entries = schedulers.all();
-      const activity = await schedulers.activity(entries.map(({ id }) => id));
-      return reply.send(entries.map((entry) => present(entry, activity.get(entry.id))));
+      const overview = await lists.overview(entries.map(({ id }) => id));
+      return reply.send(entries.map((entry, n) => present(entry, overview[n])));
     },
   );
 
@@ -47,7 +49,8 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop }: SchedulerR
     },
     async (request, reply) => {
       const entry = find(schedulers, request.params.scheduler_id);
-      return reply.send(present(entry, (await schedulers.activity([entry.id])).get(entry.id)));
+      const [overview] = await lists.overview([entry.id]);
+      return reply.send(present(entry, overview));
     },
   );
 
@@ -84,12 +87,12 @@ function find(schedulers: Schedulers, id: string): SchedulerEntry {
   return entry;
 }
 
-function present(entry: SchedulerEntry, activity: SchedulerActivity | undefined) {
+function present(entry: SchedulerEntry, overview: SchedulerOverview | undefined) {
   return {
     id: entry.id,
     type: entry.type,
     item_type: entry.itemType,
-    qsize: activity?.queued ?? 0,
-    last_activity: activity?.lastActivity ?? null,
+    qsize: overview?.queued ?? 0,
+    last_activity: overview?.lastActivity ?? null,
   };
 }

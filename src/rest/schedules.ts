@@ -2,9 +2,8 @@ import { z } from 'zod';
 import type { App } from './app.ts';
 import { badRequest, conflict, notFound, validationError } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
-import { boundsOf, sendJson, sendPage } from './pagination.ts';
-import type { ScheduleListQuery, Schedulers, ScheduleStore } from './ports.ts';
-import { present } from './present.ts';
+import { boundsOf, earliest, latest, sendJson, sendPage } from './pagination.ts';
+import type { ScheduleBook, ScheduleQuery, Schedulers } from './ports.ts';
 import { newSchedule, schedulePatchOf } from './schedule-rules.ts';
 import {
   errorAnswer,
@@ -24,7 +23,7 @@ const defaultLimit = 10;
 const defaultSearchLimit = 1_000;
 
 /** `/schedules`: when tasks run again. */
-export function scheduleRoutes(app: App, store: ScheduleStore, schedulers: Schedulers, now: () => Date): void {
+export function scheduleRoutes(app: App, store: ScheduleBook, schedulers: Schedulers, now: () => Date): void {
   app.get(
     '/schedules',
     {
@@ -120,13 +119,13 @@ export function scheduleRoutes(app: App, store: ScheduleStore, schedulers: Sched
 
 const unknownSchedule = (id: string) => notFound(`schedule not found, by schedule_id: ${id}`);
 
-async function get(store: ScheduleStore, id: string): Promise<string> {
+async function get(store: ScheduleBook, id: string): Promise<string> {
   const schedule = await store.get(id);
   if (schedule === null) throw unknownSchedule(id);
   return schedule;
 }
 
-function listQuery(query: z.output<typeof schedulesQuery>): ScheduleListQuery {
+function listQuery(query: z.output<typeof schedulesQuery>): ScheduleQuery {
   for (const what of ['created_at', 'deadline_at'] as const) {
     const [least, most] = [query[`min_${what}`], query[`max_${what}`]];
     if (least !== undefined && most !== undefined && least > most) {
@@ -136,15 +135,13 @@ function listQuery(query: z.output<typeof schedulesQuery>): ScheduleListQuery {
   return {
     ...boundsOf(query, defaultLimit),
     filters: null,
-    ...present({
-      schedulerId: query.scheduler_id,
-      organisation: query.organisation,
-      hash: query.schedule_hash,
-      enabled: query.enabled,
-      minDeadlineAt: query.min_deadline_at,
-      maxDeadlineAt: query.max_deadline_at,
-      minCreatedAt: query.min_created_at,
-      maxCreatedAt: query.max_created_at,
-    }),
+    schedulerId: query.scheduler_id,
+    organisation: query.organisation,
+    hash: query.schedule_hash,
+    enabled: query.enabled,
+    minDeadlineAt: earliest(query.min_deadline_at),
+    maxDeadlineAt: latest(query.max_deadline_at),
+    minCreatedAt: earliest(query.min_created_at),
+    maxCreatedAt: latest(query.max_created_at),
   };
 }

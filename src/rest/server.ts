@@ -2,13 +2,14 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { App } from './app.ts';
 import { sendError } from './errors.ts';
 import { healthRoutes } from './health.ts';
 import { metricsRoutes } from './metrics.ts';
-import type { Health, MetricsSource, Schedulers, ScheduleStore, TaskLists } from './ports.ts';
+import type { Health, MetricsSource, ScheduleBook, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
 import { installRouting } from './routing.ts';
 import { schedulerRoutes } from './schedulers.ts';
@@ -20,7 +21,7 @@ import { taskRoutes } from './tasks.ts';
 export interface RestOptions {
   readonly queue: TaskQueue;
   readonly lists: TaskLists;
-  readonly schedules: ScheduleStore;
+  readonly schedules: ScheduleBook;
   readonly schedulers: Schedulers;
   readonly health: Health;
   readonly metrics: MetricsSource;
@@ -70,6 +71,11 @@ async function createApp({ queue, lists, schedules, schedulers, health, metrics,
   app.setErrorHandler((error, request, reply) =>
     sendError(error, reply, (unexpected) => log.error({ err: unexpected, method: request.method, path: request.url }, 'request failed')),
   );
+  // As mula says it: JSON has no charset parameter.
+  app.addHook('onSend', async (_request, reply) => {
+    const type = reply.getHeader('content-type');
+    if (typeof type === 'string' && type.startsWith('application/json')) reply.header('content-type', 'application/json');
+  });
   installRouting(app);
   installValidation(app);
   if (rest.token !== undefined) installToken(app, rest.token);
@@ -85,7 +91,7 @@ async function createApp({ queue, lists, schedules, schedulers, health, metrics,
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
 
-  schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs } });
+  schedulerRoutes(app, { queue, lists, schedulers, pop: { leaseMs: rest.leaseMs } });
   taskRoutes(app, queue, lists, (act) => log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'));
   scheduleRoutes(app, schedules, schedulers, rest.now ?? (() => new Date()));
   healthRoutes(app, health);
