@@ -58,6 +58,8 @@ ALTER TABLE tasks SET (
 );
 
 ALTER TABLE schedules ADD COLUMN disabled_reason varchar;
+-- True where `schedule` is the boefje's cron: it goes when the boefje's goes, a person's stays.
+ALTER TABLE schedules ADD COLUMN inherited boolean NOT NULL DEFAULT false;
 -- Due schedules are claimed for a while, so that two supervisors never examine one at once.
 ALTER TABLE schedules ADD COLUMN claimed_until timestamptz;
 

@@ -1,13 +1,19 @@
 /** A failure as it crosses threads: plain data, since a thrown error loses its `code` and prototype on the way. */
 export interface Failure {
-  /** A code of the registry in src/errors.ts; the mailbox itself only uses the four below. */
+  /** A code of the registry in src/errors.ts; the mailbox itself only uses the six below. */
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-export type MailboxCode = 'MAILBOX_FULL' | 'ASK_TIMEOUT' | 'ACTOR_TERMINATED' | 'UNKNOWN_MESSAGE';
+export type MailboxCode =
+  | 'MAILBOX_FULL'
+  | 'ASK_TIMEOUT'
+  | 'ACTOR_TERMINATED'
+  | 'UNKNOWN_MESSAGE'
+  | 'DRAINING'
+  | 'BROKEN';
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 
@@ -43,3 +49,12 @@ export class FailureError extends Error {
     this.fields = failure.fields ?? {};
   }
 }
+
+const retryableCodes: ReadonlySet<MailboxCode> = new Set(['MAILBOX_FULL', 'ASK_TIMEOUT', 'DRAINING']);
+
+/** A failure of the mailbox itself. Retryable where trying the same again may succeed: not once the actor is gone. */
+export function mailboxFailure(code: MailboxCode, message: string): Failure {
+  return { code, message, retryable: retryableCodes.has(code) };
+}
+
+export const succeeded: Result<undefined> = { ok: true, value: undefined };

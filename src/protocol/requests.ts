@@ -31,7 +31,7 @@ export interface SupervisorRequests {
     request: { organisation: string; boefje?: string; oois?: readonly string[]; reasons: readonly DisabledReason[] };
     reply: { enabled: number };
   };
-  /** `openkat/deschedule`: deletes schedules by hash. */
+  /** `openkat/deschedule`: deletes schedules by hash, whichever scheduler's: the normalizer actor asks for boefje schedules. */
   'delete-schedules': { request: { hashes: readonly string[] }; reply: { deleted: number } };
   /** Which boefjes were seen enabled, per organisation; an organisation never looked at is absent. */
   'seen-boefjes': { request: { organisations?: readonly string[] }; reply: readonly SeenBoefjes[] };
@@ -55,8 +55,9 @@ export interface NewTask {
   /** Without one the scheduler's ranker decides. */
   readonly priority?: number;
   /**
-   * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers); absent means the default: for a
-   * boefje the grace period with jitter, for a report none.
+   * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers); absent means the default: the
+   * schedule's own cron where it has one (an inherited cron is removed), else for a boefje the grace period with jitter,
+   * for a report none.
    */
   readonly recurrence?: Recurrence | 'none';
   /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */
@@ -69,6 +70,8 @@ export interface Recurrence {
   readonly schedule: string | null;
   /** ISO timestamp; null for no further deadline. */
   readonly deadlineAt: string | null;
+  /** True where `schedule` is the boefje's cron: stored, so that it goes when the boefje's goes (lessons §0.7). */
+  readonly inherited?: boolean;
 }
 
 export type PushOutcome =
@@ -93,6 +96,8 @@ export interface DueSchedule {
   readonly data: TaskData;
   readonly enabled: boolean;
   readonly schedule: string | null;
+  /** True where `schedule` was the boefje's cron when it was stored; absent or false: the schedule's own. */
+  readonly inherited?: boolean;
   /** Epoch milliseconds. */
   readonly deadlineAt: number | null;
 }
@@ -103,6 +108,8 @@ export interface ScheduleSettlement {
   readonly deadlineAt?: string | null;
   /** Absent: unchanged. */
   readonly schedule?: string | null;
+  /** Goes with `schedule`: whether that is the boefje's cron. Absent: unchanged. */
+  readonly inherited?: boolean;
   readonly disabled?: DisabledReason;
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseUuid } from './uuid.ts';
 import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
 
 /**
@@ -6,6 +7,13 @@ import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
  * keeps for filters and groups. Unknown keys are dropped, `environment` and `runnable_hash` (secrets) among them: only
  * what is named here is ever stored. kat-contract §1.
  */
+
+/** Not z.uuid(), which refuses what Python's UUID takes: versions it does not know, no dashes, upper case. */
+const uuid = z.string().transform((text, context) => {
+  const parsed = parseUuid(text);
+  if (parsed === null) context.addIssue({ code: 'custom', message: 'a UUID' });
+  return parsed ?? text;
+});
 
 const boefje = z.object({
   id: z.string().min(1),
@@ -15,7 +23,7 @@ const boefje = z.object({
 });
 
 export const boefjeData = z.object({
-  id: z.uuid().nullish(),
+  id: uuid.nullish(),
   boefje,
   input_ooi: z.string().nullable().default(null),
   organization: z.string().min(1),
@@ -24,7 +32,7 @@ export const boefjeData = z.object({
 });
 
 const boefjeMeta = z.object({
-  id: z.string(),
+  id: uuid,
   boefje,
   input_ooi: z.string().nullable().default(null),
   arguments: z.record(z.string(), z.unknown()).default({}),
@@ -34,7 +42,7 @@ const boefjeMeta = z.object({
 });
 
 export const rawData = z.object({
-  id: z.string(),
+  id: uuid,
   boefje_meta: boefjeMeta,
   mime_types: z.array(z.object({ value: z.string() })),
   secure_hash: z.string().nullable().default(null),
@@ -42,7 +50,7 @@ export const rawData = z.object({
 });
 
 export const normalizerData = z.object({
-  id: z.uuid().nullish(),
+  id: uuid.nullish(),
   normalizer: z.object({
     id: z.string().min(1),
     name: z.string().nullable().default(null),

@@ -55,7 +55,10 @@ export interface TaskRef {
 type EventName = RotaEvent['name'];
 type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
 
-/** Publishes on the channel `rota:<name>`; costs next to nothing where nobody listens. Main thread only. */
+/**
+ * Publishes on the channel `rota:<name>`; costs next to nothing where nobody listens. A channel does not cross threads:
+ * what a scheduler's thread emits reaches the main thread through forward.ts.
+ */
 export function emit(event: RotaEvent): void {
   const target = channel(`rota:${event.name}`);
   if (target.hasSubscribers) target.publish(event);

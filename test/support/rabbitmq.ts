@@ -73,7 +73,7 @@ async function locate(): Promise<Program> {
       ERL_ROOTDIR: erlang,
       RABBITMQ_HOME: join(rabbitmq, 'lib', version!),
       PATH: `${join(erlang, 'bin')}:${process.env['PATH']}`,
-      LD_LIBRARY_PATH: join(root, 'usr/lib/x86_64-linux-gnu'),
+      LD_LIBRARY_PATH: join(root, 'usr/lib', process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'),
     },
   };
 }

@@ -1,0 +1,65 @@
+import type { Failure } from '../../src/mailbox/failure.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { aboutOf, type Candidate, hashOf, type Run, taskOf } from './candidate.ts';
+import { withSiblings } from './deduplication.ts';
+import { historiesOf } from './history.ts';
+
+/** What became of a candidate. */
+export type Verdict =
+  | { readonly verdict: 'queued' }
+  /** `until`: epoch milliseconds at which the grace period ends. */
+  | { readonly verdict: 'refused'; readonly reason: RefusalReason; readonly until?: number }
+  /** Could not be decided, or not be pushed now: try again. */
+  | { readonly verdict: 'failed'; readonly failure: Failure };
+
+/**
+ * From permitted candidates to queued tasks, all of a batch at once: their latest tasks, Bytes where those do not tell,
+ * siblings of other organisations, one push. One verdict per candidate, in order.
+ */
+export async function admit(setup: Setup, candidates: readonly Candidate[]): Promise<readonly Verdict[]> {
+  const histories = await historiesOf(setup, candidates);
+  const runs: Run[] = [];
+  const verdicts = histories.map((history, at): Verdict | null => {
+    const candidate = candidates[at]!;
+    switch (history.state) {
+      case 'unanswered':
+        return { verdict: 'failed', failure: history.failure };
+      case 'refused': {
+        setup.refuse(history.reason, aboutOf(candidate));
+        const until = history.reason === 'grace-period' ? { until: history.until } : {};
+        return { verdict: 'refused', reason: history.reason, ...until };
+      }
+      case 'free':
+        runs.push({ candidate, lastRunAt: history.lastRunAt, deduplicationKey: null });
+        return null;
+      default:
+        return history satisfies never;
+    }
+  });
+  const pushed = await push(setup, await withSiblings(setup, runs));
+  return verdicts.map((verdict, at) => verdict ?? pushed.get(hashOf(candidates[at]!))!);
+}
+
+/** Pushes all at once; refusals of the push are counted where it happens. */
+async function push(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMap<string, Verdict>> {
+  if (runs.length === 0) return new Map();
+  const outcomes = await setup.supervisor('push-tasks', { tasks: runs.map(taskOf) });
+  return new Map(
+    runs.map(({ candidate }, at) => {
+      const outcome = outcomes[at]!;
+      return [hashOf(candidate), outcome.outcome === 'queued' ? { verdict: 'queued' } : declined(outcome.reason)];
+    }),
+  );
+}
+
+/** A full queue and a broken ranker say nothing about the candidate: it is tried again, not given up. */
+function declined(reason: RefusalReason): Verdict {
+  if (reason === 'queue-full') return failed('QUEUE_FULL', 'the queue is full');
+  if (reason === 'rank-failed') return failed('RANK_FAILED', 'the ranker failed');
+  return { verdict: 'refused', reason };
+}
+
+function failed(code: string, message: string): Verdict {
+  return { verdict: 'failed', failure: { code, message, retryable: true } };
+}

@@ -1,0 +1,32 @@
+import type { LookForNewBoefjes, CorrectSchedules, Reschedule } from '../../src/protocol/commands.ts';
+import type { ScanProfileMutated } from '../../src/protocol/events.ts';
+import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
+import { correctSchedules } from './correction.ts';
+import { handleMutations } from './mutations.ts';
+import { newBoefjeLook } from './new-boefjes.ts';
+import { reschedule } from './rescheduling.ts';
+
+type BoefjeMessage = ScanProfileMutated | LookForNewBoefjes | Reschedule | CorrectSchedules;
+
+/** Decides which boefje runs on which OOI: on scan profile mutations, for newly enabled boefjes, and by schedule. */
+const boefje: SchedulerDefinition<BoefjeMessage> = {
+  type: 'boefje',
+  itemType: 'BoefjeTask',
+  ranker: 'created-at',
+  streams: ['scan_profile_mutations'],
+  clocks: [
+    { message: { kind: 'look-for-new-boefjes' }, everyMs: 60_000 },
+    { message: { kind: 'reschedule' }, everyMs: 60_000 },
+  ],
+  start: (setup) => {
+    const look = newBoefjeLook(setup);
+    return {
+      'scan-profile-mutated': (batch) => handleMutations(setup, batch),
+      'look-for-new-boefjes': look,
+      reschedule: (batch) => reschedule(setup, batch),
+      'correct-schedules': (batch) => correctSchedules(setup, batch),
+    };
+  },
+};
+
+export default boefje;

@@ -1,0 +1,59 @@
+import type { Plugin } from '../../src/kat/kat.ts';
+import type { NewTask, Recurrence } from '../../src/protocol/requests.ts';
+import type { SchedulerSettings } from '../../src/protocol/scheduler.ts';
+import { boefjeHash } from '../../src/tasks/hash.ts';
+
+/** A boefje that may run on an OOI (null: on none) of an organisation, before its history is known. */
+export interface Candidate {
+  readonly organisation: string;
+  /** As it stands in this organisation. */
+  readonly plugin: Plugin;
+  readonly ooi: string | null;
+  /** `default` leaves it to the push. */
+  readonly recurrence: Recurrence | 'none' | 'default';
+  /** A cron decided that it is due: no grace period then. */
+  readonly byCron: boolean;
+}
+
+export function hashOf({ organisation, plugin, ooi }: Candidate): string {
+  return boefjeHash({ boefjeId: plugin.id, inputOoi: ooi, organisation });
+}
+
+export function aboutOf({ organisation, plugin, ooi }: Candidate): Record<string, string | null> {
+  return { organisation, boefje: plugin.id, ooi };
+}
+
+/** Milliseconds that must lie between two runs: the boefje's interval, else the grace period. */
+export function graceMsOf({ plugin, byCron }: Candidate, settings: SchedulerSettings): number {
+  if (byCron) return 0;
+  if (plugin.interval !== null && plugin.interval > 0) return plugin.interval * 60_000;
+  return settings.gracePeriodSeconds * 1000;
+}
+
+/** A candidate whose history lets it run. */
+export interface Run {
+  readonly candidate: Candidate;
+  /** Epoch milliseconds; null where it never ran. */
+  readonly lastRunAt: number | null;
+  /** Set for the head of a deduplicated group: its id is the group's key. */
+  readonly id?: string;
+  readonly deduplicationKey: string | null;
+}
+
+export function taskOf({ candidate, lastRunAt, id, deduplicationKey }: Run): NewTask {
+  const { plugin, organisation, ooi, recurrence } = candidate;
+  return {
+    ...(id === undefined ? {} : { id }),
+    organisation,
+    data: {
+      ...(id === undefined ? {} : { id }),
+      boefje: { id: plugin.id, name: plugin.name, version: plugin.version, oci_image: plugin.ociImage },
+      input_ooi: ooi,
+      organization: organisation,
+      deduplication_key: deduplicationKey,
+      dispatches: [],
+    },
+    ...(recurrence === 'default' ? {} : { recurrence }),
+    ...(lastRunAt === null ? {} : { lastRunAt }),
+  };
+}

@@ -1,0 +1,42 @@
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { CorrectSchedules } from '../../src/protocol/commands.ts';
+import type { DueSchedule, ScheduleSettlement } from '../../src/protocol/requests.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { boefjeData } from '../../src/tasks/data.ts';
+import { isRunOn } from './permission.ts';
+import { pluginsOf, type Plugins } from './plugins.ts';
+import { recurrenceOf, recurrenceOfPlugin } from './recurrence.ts';
+
+/**
+ * A person's push committed with the default recurrence, since a push waits for no service (design §11): set the
+ * boefje's cron or interval where it has one. Best effort: where Katalogus does not answer, the schedule is put right
+ * when it falls due.
+ */
+export async function correctSchedules(setup: Setup, batch: readonly Delivery<CorrectSchedules>[]): Promise<void> {
+  const ids = [...new Set(batch.flatMap((delivery) => delivery.message.ids))];
+  if (ids.length === 0) return;
+  const schedules = (await setup.supervisor('read-schedules', { ids })).filter((schedule) => schedule.enabled);
+  const plugins = await pluginsOf(
+    setup,
+    schedules.map((schedule) => schedule.organisation),
+  );
+  const settlements = schedules.flatMap((schedule) => {
+    const answer = plugins.get(schedule.organisation)!;
+    if (answer.ok) return correctionOf(schedule, answer.value, setup) ?? [];
+    setup.log.warn({ schedule: schedule.id, why: answer.failure.message }, 'recurrence of a pushed task not corrected');
+    return [];
+  });
+  if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
+}
+
+function correctionOf(schedule: DueSchedule, plugins: Plugins, setup: Setup): ScheduleSettlement | null {
+  const data = boefjeData.safeParse(schedule.data);
+  const plugin = data.success ? plugins?.get(data.data.boefje.id) : undefined;
+  if (plugin === undefined) return null;
+  // It runs on operations: a person's push is one run, not the first of many.
+  if (isRunOn(plugin)) return { id: schedule.id, schedule: null, inherited: false, deadlineAt: null };
+  const own = schedule.inherited ? null : schedule.schedule;
+  const asked = recurrenceOfPlugin(plugin, setup, own);
+  if (asked !== null) return { id: schedule.id, ...asked };
+  return schedule.inherited ? { id: schedule.id, ...recurrenceOf(plugin, schedule, setup) } : null;
+}

@@ -1,0 +1,78 @@
+import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
+import type { BoefjeRun } from '../../src/kat/kat.ts';
+import type { LatestTask } from '../../src/protocol/requests.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { type Candidate, graceMsOf, hashOf } from './candidate.ts';
+import { inParallel } from './parallel.ts';
+
+/** What the past says about running now. */
+export type History =
+  | { readonly state: 'free'; readonly lastRunAt: number | null }
+  | { readonly state: 'refused'; readonly reason: 'already-queued' | 'still-running' }
+  /** `until`: epoch milliseconds. */
+  | { readonly state: 'refused'; readonly reason: 'grace-period'; readonly until: number }
+  | { readonly state: 'unanswered'; readonly failure: Failure };
+
+/** Requests to Bytes in flight: within its client's 10 connections, two left for other lanes. */
+const bytesWidth = 8;
+
+/**
+ * The history of each candidate: one request for the latest tasks of all, then Bytes for those alone of which our own
+ * table cannot tell when they last ran.
+ */
+export async function historiesOf(setup: Setup, candidates: readonly Candidate[]): Promise<History[]> {
+  if (candidates.length === 0) return [];
+  const hashes = candidates.map(hashOf);
+  const latest = new Map(
+    (await setup.supervisor('latest-tasks', { hashes: [...new Set(hashes)] })).map((task) => [task.hash, task]),
+  );
+  const now = setup.now();
+  return inParallel(
+    candidates.map((candidate, at) => ({ candidate, task: latest.get(hashes[at]!) })),
+    bytesWidth,
+    async ({ candidate, task }) => {
+      const graceMs = graceMsOf(candidate, setup.settings);
+      const decided = task === undefined ? null : judgeTask(task, graceMs, now);
+      if (decided !== null) return decided;
+      const { organisation, plugin, ooi } = candidate;
+      const run = await attempt(setup.kat.bytes.lastRun({ organisation, boefje: plugin.id, inputOoi: ooi }));
+      return run.ok ? judgeRun(run.value, graceMs, now) : { state: 'unanswered', failure: run.failure };
+    },
+  );
+}
+
+/**
+ * What our own table says; null where it leaves open when the boefje last ran. A cancelled task never ran to an end, so
+ * it neither blocks nor counts for the grace period (lessons §0.1): the run before it does, and Bytes knows that one. A
+ * failed one counts, as in mula, or a boefje that always fails would run without a pause.
+ */
+export function judgeTask(task: LatestTask, graceMs: number, now: number): History | null {
+  switch (task.status) {
+    case 'queued':
+      return { state: 'refused', reason: 'already-queued' };
+    case 'pending':
+    case 'dispatched':
+    case 'running':
+      return { state: 'refused', reason: 'still-running' };
+    case 'cancelled':
+      return null;
+    case 'completed':
+    case 'failed':
+      return sinceRun(task.modifiedAt, graceMs, now);
+    default:
+      return task.status satisfies never;
+  }
+}
+
+/** What Bytes says: it knows of runs that our table does not (restored, or removed by retention). */
+export function judgeRun(run: BoefjeRun | null, graceMs: number, now: number): History {
+  if (run === null) return { state: 'free', lastRunAt: null };
+  if (run.endedAt === null) return { state: 'refused', reason: 'still-running' };
+  return sinceRun(run.endedAt, graceMs, now);
+}
+
+function sinceRun(endedAt: number, graceMs: number, now: number): History {
+  const until = endedAt + graceMs;
+  return until > now ? { state: 'refused', reason: 'grace-period', until } : { state: 'free', lastRunAt: endedAt };
+}

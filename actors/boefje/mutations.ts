@@ -1,0 +1,128 @@
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
+import type { Ooi } from '../../src/kat/kat.ts';
+import type { ScanProfileMutated } from '../../src/protocol/events.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { admit } from './admission.ts';
+import type { Candidate } from './candidate.ts';
+import { isRunOn, refusalOf, runsOnAny } from './permission.ts';
+import { boefjesByType, pluginsOf } from './plugins.ts';
+import { recurrenceOfPlugin } from './recurrence.ts';
+
+/** What a batch of mutations comes to for one OOI. */
+export interface Change {
+  readonly organisation: string;
+  readonly primaryKey: string;
+  /** As the last mutation left it; null where that deleted it. */
+  readonly ooi: (Pick<Ooi, 'scanLevel'> & { readonly objectType: string | null }) | null;
+  /** Since it last came into being: an update does not hide the create before it from run_on boefjes. */
+  readonly operations: ReadonlySet<'create' | 'update'>;
+}
+
+/** The last mutation of an OOI decides; a delete forgets the operations before it. */
+export function fold(mutations: Iterable<ScanProfileMutated>): readonly Change[] {
+  const changes = new Map<string, Change>();
+  for (const { operation, organisation, primaryKey, objectType, scanLevel } of mutations) {
+    const key = keyOf({ organisation, primaryKey });
+    const before = changes.get(key)?.operations ?? [];
+    changes.set(
+      key,
+      operation === 'delete'
+        ? { organisation, primaryKey, ooi: null, operations: new Set() }
+        : { organisation, primaryKey, ooi: { objectType, scanLevel }, operations: new Set([...before, operation]) },
+    );
+  }
+  return [...changes.values()];
+}
+
+function keyOf({ organisation, primaryKey }: { organisation: string; primaryKey: string }): string {
+  return JSON.stringify([organisation, primaryKey]);
+}
+
+/** Octopoes changed scan profiles: forget what is gone, bring back what was disabled for it, queue what may run now. */
+export async function handleMutations(setup: Setup, batch: readonly Delivery<ScanProfileMutated>[]): Promise<void> {
+  const changes = fold(batch.map((delivery) => delivery.message));
+  const failures = new Map<string, Failure>();
+  await forget(setup, changes);
+  const pairs = await permittedPairs(setup, changes, failures);
+  await enable(setup, pairs);
+  const verdicts = await admit(
+    setup,
+    pairs.map(({ candidate }) => candidate),
+  );
+  for (const [at, { change }] of pairs.entries()) {
+    const verdict = verdicts[at]!;
+    if (verdict.verdict === 'failed') failures.set(keyOf(change), verdict.failure);
+  }
+  // All mutations of one OOI share its fate: the create that an update was folded into must come again with it.
+  for (const delivery of batch) {
+    const failure = failures.get(keyOf(delivery.message));
+    if (failure) delivery.fail(failure);
+    else delivery.done();
+  }
+}
+
+async function forget(setup: Setup, changes: readonly Change[]): Promise<void> {
+  const gone = changes.filter((change) => change.ooi === null);
+  if (gone.length === 0) return;
+  const oois = gone.map(({ organisation, primaryKey }) => ({ organisation, ooi: primaryKey }));
+  await setup.supervisor('forget-oois', { oois });
+}
+
+interface Pair {
+  readonly change: Change;
+  readonly candidate: Candidate;
+}
+
+async function permittedPairs(
+  setup: Setup,
+  changes: readonly Change[],
+  failures: Map<string, Failure>,
+): Promise<readonly Pair[]> {
+  const byOrganisation = Map.groupBy(
+    changes.filter((change) => change.ooi !== null),
+    (change) => change.organisation,
+  );
+  const plugins = await pluginsOf(setup, byOrganisation.keys());
+  const pairs: Pair[] = [];
+  for (const [organisation, changed] of byOrganisation) {
+    const answer = plugins.get(organisation)!;
+    if (!answer.ok) {
+      for (const change of changed) failures.set(keyOf(change), answer.failure);
+      continue;
+    }
+    const boefjes = answer.value === null ? null : boefjesByType(answer.value.values());
+    for (const change of changed) {
+      const about = { organisation, boefje: null, ooi: change.primaryKey };
+      const { objectType, scanLevel } = change.ooi!;
+      if (boefjes === null) setup.refuse('organisation-gone', about);
+      else if (objectType === null || scanLevel === null) setup.refuse('no-scan-profile', about);
+      else {
+        for (const plugin of boefjes.get(objectType) ?? []) {
+          const ooi = { primaryKey: change.primaryKey, objectType, scanLevel };
+          const refusal =
+            refusalOf(plugin, ooi) ?? (isRunOn(plugin) && !runsOnAny(plugin, change.operations) ? 'no-run-on' : null);
+          if (refusal !== null) {
+            setup.refuse(refusal, { ...about, boefje: plugin.id });
+            continue;
+          }
+          const recurrence = isRunOn(plugin) ? 'none' : (recurrenceOfPlugin(plugin, setup) ?? 'default');
+          pairs.push({ change, candidate: { organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false } });
+        }
+      }
+    }
+  }
+  return pairs;
+}
+
+/**
+ * An OOI on which something may run now: schedules that went with its clearance, or with itself, come back (lessons §1).
+ * One that still lacks the clearance is found out, and disabled again, when it falls due.
+ */
+async function enable(setup: Setup, pairs: readonly Pair[]): Promise<void> {
+  const byOrganisation = Map.groupBy(pairs, ({ change }) => change.organisation);
+  for (const [organisation, permitted] of byOrganisation) {
+    const oois = [...new Set(permitted.map(({ change }) => change.primaryKey))];
+    await setup.supervisor('enable-schedules', { organisation, oois, reasons: ['scan-level-too-low', 'ooi-gone'] });
+  }
+}

@@ -1,0 +1,155 @@
+import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Result } from '../../src/mailbox/failure.ts';
+import type { Ooi, Plugin } from '../../src/kat/kat.ts';
+import type { LookForNewBoefjes } from '../../src/protocol/commands.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { admit } from './admission.ts';
+import type { Candidate } from './candidate.ts';
+import { isRunOn, refusalOf } from './permission.ts';
+import { boefjesByType, pluginsOf } from './plugins.ts';
+import { recurrenceOfPlugin } from './recurrence.ts';
+
+/** What a look found, for whoever asked for it. */
+export interface LookReport {
+  readonly organisations: number;
+  readonly newBoefjes: number;
+  readonly queued: number;
+  /** Organisations whose look is repeated by the next one. */
+  readonly unfinished: readonly string[];
+}
+
+/** Pages of 1 000 objects × 12 boefjes of an IP address: about one push a page. */
+const setSize = 10_000;
+
+/**
+ * Looks for boefjes that are enabled now and were not when last looked, and queues them for what is there. What was seen
+ * is kept by the supervisor, so a restart re-floods nothing (#4410); an organisation never looked at has only new ones.
+ * An outage leaves an organisation's look to the next one, and only that organisation's.
+ */
+export function newBoefjeLook(setup: Setup): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
+  /** Reported once until Katalogus knows them again. */
+  const unknown = new Set<string>();
+  return async (batch) => {
+    const report = await look(setup, organisationsOf(batch), unknown);
+    for (const delivery of batch) delivery.done(report);
+  };
+}
+
+/** Undefined for all: one message that asks for all is enough. */
+function organisationsOf(batch: readonly Delivery<LookForNewBoefjes>[]): readonly string[] | undefined {
+  const asked = batch.map((delivery) => delivery.message.organisations);
+  return asked.includes(undefined) ? undefined : [...new Set(asked.flatMap((organisations) => organisations ?? []))];
+}
+
+async function look(setup: Setup, asked: readonly string[] | undefined, unknown: Set<string>): Promise<LookReport> {
+  const known = await setup.kat.katalogus.organisations();
+  const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
+  const seen = new Map(records.map((record) => [record.organisation, new Set(record.boefjes)]));
+  await dropGone(
+    setup,
+    [...(asked ?? []), ...seen.keys()].filter((it) => !known.has(it)),
+    seen,
+    unknown,
+  );
+  for (const organisation of known.keys()) unknown.delete(organisation);
+
+  const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
+  // Whoever asks has just enabled something: a cached answer would not show it.
+  const plugins = await pluginsOf(setup, organisations, { fresh: true });
+  const unfinished: string[] = [];
+  let [newBoefjes, queued] = [0, 0];
+  for (const organisation of organisations) {
+    const answer = plugins.get(organisation)!;
+    if (answer.ok && answer.value === null) continue;
+    const enabled = answer.ok ? [...answer.value!.values()].filter((it) => it.type === 'boefje' && it.enabled) : [];
+    const before = seen.get(organisation);
+    const found = enabled.filter((boefje) => before?.has(boefje.id) !== true);
+    const result = answer.ok ? await queueNew(setup, organisation, found) : answer;
+    if (!result.ok) {
+      setup.log.warn({ organisation, why: result.failure.message }, 'look for new boefjes not finished, comes again');
+      unfinished.push(organisation);
+      continue;
+    }
+    newBoefjes += found.length;
+    queued += result.value;
+    const boefjes = enabled.map((boefje) => boefje.id);
+    if (before === undefined || found.length > 0 || before.size !== boefjes.length) {
+      await setup.supervisor('save-seen-boefjes', { seen: [{ organisation, boefjes }] });
+    }
+  }
+  return { organisations: organisations.length, newBoefjes, queued, unfinished };
+}
+
+/** An organisation that is gone has nothing enabled: should it come back, everything in it is new. */
+async function dropGone(
+  setup: Setup,
+  gone: readonly string[],
+  seen: ReadonlyMap<string, ReadonlySet<string>>,
+  unknown: Set<string>,
+): Promise<void> {
+  for (const organisation of new Set(gone)) {
+    if (!unknown.has(organisation)) setup.log.warn({ organisation }, 'Katalogus does not know this organisation');
+    unknown.add(organisation);
+    if (seen.get(organisation)?.size) {
+      await setup.supervisor('save-seen-boefjes', { seen: [{ organisation, boefjes: [] }] });
+    }
+  }
+}
+
+/** Answers how many tasks were queued; a failure where a service was out or a task could not be decided. */
+async function queueNew(setup: Setup, organisation: string, found: readonly Plugin[]): Promise<Result<number>> {
+  for (const { id } of found) {
+    const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
+    await setup.supervisor('enable-schedules', { organisation, boefje: id, reasons });
+  }
+  // Those that run on operations have nothing to do with what is there already.
+  const boefjes = boefjesByType(found.filter((boefje) => !isRunOn(boefje)));
+  if (boefjes.size === 0) return { ok: true, value: 0 };
+  const least = Math.min(...[...boefjes.values()].flat().map((boefje) => boefje.scanLevel));
+  const scanLevels = [0, 1, 2, 3, 4].filter((level) => level >= least);
+  const pages = setup.kat.octopoes.objects(organisation, { types: [...boefjes.keys()], scanLevels });
+  let queued = 0;
+  for await (const page of attempted(pages)) {
+    if (!page.ok) return page;
+    const candidates = candidatesOf(setup, organisation, page.value, boefjes);
+    for (let from = 0; from < candidates.length; from += setSize) {
+      const verdicts = await admit(setup, candidates.slice(from, from + setSize));
+      queued += verdicts.filter((it) => it.verdict === 'queued').length;
+      const failed = verdicts.find((it) => it.verdict === 'failed');
+      if (failed) return { ok: false, failure: failed.failure };
+    }
+  }
+  return { ok: true, value: queued };
+}
+
+function candidatesOf(
+  setup: Setup,
+  organisation: string,
+  page: readonly Ooi[],
+  boefjes: ReadonlyMap<string, readonly Plugin[]>,
+): readonly Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const ooi of page) {
+    for (const plugin of boefjes.get(ooi.objectType) ?? []) {
+      const refusal = refusalOf(plugin, ooi);
+      if (refusal !== null) setup.refuse(refusal, { organisation, boefje: plugin.id, ooi: ooi.primaryKey });
+      else {
+        const recurrence = recurrenceOfPlugin(plugin, setup) ?? 'default';
+        candidates.push({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false });
+      }
+    }
+  }
+  return candidates;
+}
+
+/** Ends with a failure where the source fails for now; errors of whoever consumes it are not its own. */
+async function* attempted<T>(source: AsyncIterable<T>): AsyncGenerator<Result<T>, void> {
+  const iterator = source[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await attempt(iterator.next());
+    if (!next.ok) return yield next;
+    if (next.value.done) return;
+    yield { ok: true, value: next.value.value };
+  }
+}

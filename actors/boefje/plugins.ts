@@ -1,0 +1,38 @@
+import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Result } from '../../src/mailbox/failure.ts';
+import type { Plugin } from '../../src/kat/kat.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { inParallel } from './parallel.ts';
+
+/** An organisation's plug-ins by id; null where Katalogus does not know the organisation. */
+export type Plugins = ReadonlyMap<string, Plugin> | null;
+
+/** Below the clients' 10 connections, so that one lane never takes them all. */
+const width = 8;
+
+/** Asks Katalogus once per organisation; an outage is the answer of that organisation alone. */
+export async function pluginsOf(
+  { kat }: Pick<Setup, 'kat'>,
+  organisations: Iterable<string>,
+  options: { fresh?: boolean } = {},
+): Promise<ReadonlyMap<string, Result<Plugins>>> {
+  const asked = [...new Set(organisations)];
+  const answers = await inParallel(asked, width, (organisation) =>
+    attempt(kat.katalogus.plugins(organisation, options)),
+  );
+  return new Map(asked.map((organisation, at) => [organisation, answers[at]!]));
+}
+
+/** Boefjes by the type of OOI they consume, disabled ones too. */
+export function boefjesByType(plugins: Iterable<Plugin>): ReadonlyMap<string, readonly Plugin[]> {
+  const byType = new Map<string, Plugin[]>();
+  for (const plugin of plugins) {
+    if (plugin.type !== 'boefje') continue;
+    for (const type of new Set(plugin.consumes)) {
+      const consumers = byType.get(type);
+      if (consumers) consumers.push(plugin);
+      else byType.set(type, [plugin]);
+    }
+  }
+  return byType;
+}

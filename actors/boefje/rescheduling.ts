@@ -1,0 +1,181 @@
+import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Ooi, Plugin } from '../../src/kat/kat.ts';
+import type { Reschedule } from '../../src/protocol/commands.ts';
+import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { boefjeData } from '../../src/tasks/data.ts';
+import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { admit } from './admission.ts';
+import type { Candidate } from './candidate.ts';
+import { inParallel } from './parallel.ts';
+import { isRunOn, refusalOf } from './permission.ts';
+import { pluginsOf, type Plugins } from './plugins.ts';
+import { isByCron, recurrenceOf } from './recurrence.ts';
+import { settlementOf } from './settlement.ts';
+
+/** Octopoes answers up to this many references in one request. */
+const claimSize = 1000;
+
+/** Batches in a row without one answer after which a service, not an organisation, is taken to be out. */
+const patience = 3;
+
+/** Requests in flight to Octopoes, one per organisation: within its client's 10 connections. */
+const width = 8;
+
+/**
+ * Queues what is due, oldest deadline first, until nothing is. Each schedule that is examined moves on or is disabled
+ * with its reason, refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays
+ * unsettled and comes back when its claim ends; an organisation that is out is not asked again within the tick.
+ */
+export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
+  const examined = new Set<string>();
+  const out = new Set<string>();
+  let [settled, silent, full] = [0, 0, false];
+  while (silent < patience && !full) {
+    const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize });
+    const due = claimed.filter((schedule) => !examined.has(schedule.id));
+    if (due.length === 0) break;
+    for (const schedule of due) examined.add(schedule.id);
+    const asked = due.filter((schedule) => !out.has(schedule.organisation));
+    if (asked.length === 0) continue;
+    const examination = await examine(setup, asked, out);
+    const { settlements } = examination;
+    if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
+    settled += settlements.length;
+    silent = settlements.length > 0 ? 0 : silent + 1;
+    full = examination.full;
+  }
+  const report = { examined: examined.size, settled, left: examined.size - settled };
+  if (report.left > 0) setup.log.warn(report, 'due schedules left for the next tick');
+  for (const delivery of batch) delivery.done(report);
+}
+
+interface Examination {
+  /** One per schedule that could be decided; the organisations of others land in `out`. */
+  readonly settlements: readonly ScheduleSettlement[];
+  /** Further due schedules would find no room: the tick ends. */
+  readonly full: boolean;
+}
+
+async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<string>): Promise<Examination> {
+  const settlements: ScheduleSettlement[] = [];
+  const runnables = await runnablesOf(setup, due, settlements, out);
+  const candidates = await candidatesOf(setup, runnables, settlements, out);
+  const verdicts = await admit(
+    setup,
+    candidates.map(({ candidate }) => candidate),
+  );
+  let full = false;
+  for (const [at, { id, recurrence }] of candidates.entries()) {
+    const verdict = verdicts[at]!;
+    if (verdict.verdict === 'failed') full ||= verdict.failure.code === 'QUEUE_FULL';
+    // The push has moved the schedule of this hash; settling it too moves an adopted one whose hash differs.
+    else if (verdict.verdict === 'queued') settlements.push({ id, ...recurrence });
+    else settlements.push(settlementOf(id, verdict.reason, recurrence, verdict.until));
+  }
+  return { settlements, full };
+}
+
+/** A due schedule of a boefje that may run in its organisation. */
+interface Runnable {
+  readonly schedule: DueSchedule;
+  readonly plugin: Plugin;
+  readonly ooi: string | null;
+}
+
+async function runnablesOf(
+  setup: Setup,
+  due: readonly DueSchedule[],
+  settlements: ScheduleSettlement[],
+  out: Set<string>,
+): Promise<readonly Runnable[]> {
+  const plugins = await pluginsOf(
+    setup,
+    due.map((schedule) => schedule.organisation),
+  );
+  const runnables: Runnable[] = [];
+  for (const schedule of due) {
+    const { id, organisation } = schedule;
+    const answer = plugins.get(organisation)!;
+    if (!answer.ok) {
+      out.add(organisation);
+      continue;
+    }
+    const parsed = boefjeData.safeParse(schedule.data).data;
+    const plugin = parsed && answer.value?.get(parsed.boefje.id);
+    const reason = reasonWithoutOoi(schedule, answer.value, plugin);
+    if (plugin !== undefined && reason === null) runnables.push({ schedule, plugin, ooi: parsed?.input_ooi || null });
+    else {
+      setup.refuse(reason ?? 'boefje-gone', {
+        organisation,
+        boefje: parsed?.boefje.id ?? null,
+        ooi: parsed?.input_ooi ?? null,
+      });
+      settlements.push(settlementOf(id, reason ?? 'boefje-gone', { schedule: null, deadlineAt: null }));
+    }
+  }
+  return runnables;
+}
+
+/** What can be told without asking Octopoes. */
+function reasonWithoutOoi(schedule: DueSchedule, plugins: Plugins, plugin: Plugin | undefined): RefusalReason | null {
+  if (!schedule.enabled) return 'schedule-disabled';
+  if (plugins === null) return 'organisation-gone';
+  if (plugin === undefined) return 'boefje-gone';
+  return refusalOf(plugin, null) ?? (isRunOn(plugin) ? 'no-run-on' : null);
+}
+
+interface DueCandidate {
+  readonly id: string;
+  readonly candidate: Candidate;
+  readonly recurrence: Recurrence;
+}
+
+async function candidatesOf(
+  setup: Setup,
+  runnables: readonly Runnable[],
+  settlements: ScheduleSettlement[],
+  out: Set<string>,
+): Promise<readonly DueCandidate[]> {
+  const oois = await ooisOf(setup, runnables, out);
+  const candidates: DueCandidate[] = [];
+  for (const { schedule, plugin, ooi: reference } of runnables) {
+    const { id, organisation } = schedule;
+    const recurrence = recurrenceOf(plugin, schedule, setup);
+    if (reference !== null) {
+      const known = oois.get(organisation);
+      if (known === undefined) continue;
+      const ooi = known.get(reference);
+      const reason = ooi === undefined ? 'ooi-gone' : refusalOf(plugin, ooi);
+      if (reason !== null) {
+        setup.refuse(reason, { organisation, boefje: plugin.id, ooi: reference });
+        settlements.push(settlementOf(id, reason, recurrence));
+        continue;
+      }
+    }
+    const byCron = isByCron(plugin, schedule);
+    candidates.push({ id, recurrence, candidate: { organisation, plugin, ooi: reference, recurrence, byCron } });
+  }
+  return candidates;
+}
+
+/** The OOIs that exist, in one request per organisation; an organisation that is out is absent. */
+async function ooisOf(
+  setup: Setup,
+  runnables: readonly Runnable[],
+  out: Set<string>,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, Ooi>>> {
+  const oois = new Map<string, ReadonlyMap<string, Ooi>>();
+  const byOrganisation = Map.groupBy(
+    runnables.filter(({ ooi }) => ooi !== null),
+    ({ schedule }) => schedule.organisation,
+  );
+  await inParallel([...byOrganisation], width, async ([organisation, those]) => {
+    const references = [...new Set(those.map(({ ooi }) => ooi!))];
+    const answer = await attempt(setup.kat.octopoes.objectsByReference(organisation, references));
+    if (answer.ok) oois.set(organisation, answer.value);
+    else out.add(organisation);
+  });
+  return oois;
+}

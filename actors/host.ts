@@ -1,0 +1,96 @@
+import { isMainThread, workerData } from 'node:worker_threads';
+import { Refusals } from '../src/control/refusals.ts';
+import { serveControl } from '../src/control/serve.ts';
+import { createEventSource } from '../src/events/create.ts';
+import { createKatServices } from '../src/kat/services.ts';
+import { startClock } from '../src/mailbox/clock.ts';
+import { Mailbox } from '../src/mailbox/mailbox.ts';
+import { receive } from '../src/mailbox/receive.ts';
+import { ActorRef, valueOf } from '../src/mailbox/ref.ts';
+import type { AskSupervisor, SupervisorRequests } from '../src/protocol/requests.ts';
+import type { SchedulerDefinition, Setup } from '../src/protocol/scheduler.ts';
+import type { ActorMessage } from '../src/supervisor/requests.ts';
+import { threadDataOf } from '../src/supervisor/thread-data.ts';
+import { emit } from '../src/telemetry/events.ts';
+import { forwardEvents } from '../src/telemetry/forward.ts';
+import { createLog } from '../src/telemetry/log.ts';
+
+/**
+ * Entry of every scheduler thread: builds the ports around one behavior and receives until told to stop. The only module
+ * of actors/ that does I/O.
+ */
+const data = threadDataOf(workerData, isMainThread);
+const log = createLog({ ...data.log, bindings: { actor: data.actor } });
+
+// A push of ten thousand tasks commits in seconds; beyond a minute the database is in trouble and the batch is retried.
+const requestWithinMs = 60_000;
+const requests = new ActorRef<ActorMessage>(data.requests);
+const askSupervisor: AskSupervisor = async (kind, request) =>
+  valueOf(
+    await requests.ask<SupervisorRequests[typeof kind]['reply']>({ kind, request } as ActorMessage, {
+      withinMs: requestWithinMs,
+    }),
+    kind,
+  );
+forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }));
+
+const refusals = new Refusals(data.actor, log);
+const setup: Setup = {
+  scheduler: data.actor,
+  settings: data.scheduler,
+  supervisor: askSupervisor,
+  kat: createKatServices(data.kat, (service, state) => emit({ name: 'circuit.changed', service, state })),
+  now: Date.now,
+  random: Math.random,
+  log,
+  refuse: (reason, about) => refusals.refuse(reason, about),
+};
+
+const { default: definition } = (await import(data.behavior)) as { default: SchedulerDefinition };
+const mailbox = new Mailbox(definition.start(setup), {
+  capacity: data.mailbox.capacity,
+  batchFailed: (kind, failure, size) =>
+    log.warn({ kind, size, code: failure.code, reason: failure.message }, 'batch failed'),
+  crashed: endWith,
+});
+
+const source = data.events === null ? null : createEventSource(data.events);
+for (const stream of definition.streams)
+  source?.consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace })).catch(endWith);
+const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));
+
+serveControl(data.control, {
+  status: () => ({
+    lanes: mailbox.status(),
+    streams: source?.status() ?? [],
+    heapBytes: process.memoryUsage().heapUsed,
+    logLevel: log.level,
+    requests: requests.status(),
+  }),
+  setLogLevel: (level) => {
+    log.level = level;
+  },
+});
+
+receive(data.inbox, mailbox, {
+  drain: async (withinMs) => {
+    const deadline = performance.now() + withinMs;
+    for (const stop of stopClocks) stop();
+    // Events in hand are settled by the mailbox, which is open until the source has stopped.
+    await source?.stop(withinMs);
+    const left = await mailbox.drain(Math.max(0, deadline - performance.now()));
+    refusals.flush();
+    return left;
+  },
+  stop: () => {
+    mailbox.close();
+    process.exit(0);
+  },
+});
+
+/** Outside of any promise, so that it ends the thread with its code and message for the supervisor to see. */
+function endWith(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,159 @@
+import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
+import type { Plugin } from '../../src/kat/kat.ts';
+import type { RawFileReceived } from '../../src/protocol/events.ts';
+import type { LatestTask, NewTask } from '../../src/protocol/requests.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { boefjeHash, normalizerHash } from '../../src/tasks/hash.ts';
+import type { RefusalReason } from '../../src/tasks/refusal.ts';
+
+type RawFile = Delivery<RawFileReceived>;
+
+/** A boefje says with this mime type that it need not run on this OOI again (#5007). */
+const deschedule = 'openkat/deschedule';
+
+/** Queues the normalizers of a batch of raw files: Katalogus once per organisation, one push. */
+export async function handleRawFiles(setup: Setup, batch: readonly RawFile[]): Promise<void> {
+  const declining = batch.filter((delivery) => mimeTypesOf(delivery).includes(deschedule));
+  await deleteSchedules(setup, declining);
+  const parsable = batch.filter((delivery) => {
+    if (mimeTypesOf(delivery).includes(deschedule)) return false;
+    const reason = refusalOf(delivery);
+    if (reason !== null) setup.refuse(reason, aboutOf(delivery));
+    return reason === null;
+  });
+  const runs = await runsOf(setup, parsable);
+  await push(setup, await withoutUnfinished(setup, runs));
+  // Deliveries that wait for Katalogus or for room in the queue are failed by now: `done` is for the rest.
+}
+
+function mimeTypesOf({ message }: RawFile): readonly string[] {
+  return message.rawData.mime_types.map((mimeType) => mimeType.value);
+}
+
+function refusalOf(delivery: RawFile): RefusalReason | null {
+  const mimeTypes = mimeTypesOf(delivery);
+  if (mimeTypes.length === 0) return 'no-mime-type';
+  if (mimeTypes.some((mimeType) => mimeType.startsWith('error/'))) return 'error-mime-type';
+  if (delivery.message.size === 0) return 'empty-raw-file';
+  return null;
+}
+
+function aboutOf({ message }: RawFile, normalizer: string | null = null): Record<string, string | null> {
+  return { organisation: message.organisation, rawFile: message.rawData.id, normalizer };
+}
+
+async function deleteSchedules(setup: Setup, deliveries: readonly RawFile[]): Promise<void> {
+  if (deliveries.length === 0) return;
+  const hashes = deliveries.map(({ message }) => {
+    const { boefje, input_ooi: inputOoi, organization: organisation } = message.rawData.boefje_meta;
+    return boefjeHash({ boefjeId: boefje.id, inputOoi, organisation });
+  });
+  await setup.supervisor('delete-schedules', { hashes: [...new Set(hashes)] });
+}
+
+/** A normalizer that consumes a raw file. */
+interface Run {
+  readonly delivery: RawFile;
+  readonly normalizer: Plugin;
+  readonly hash: string;
+}
+
+async function runsOf(setup: Setup, deliveries: readonly RawFile[]): Promise<readonly Run[]> {
+  const byOrganisation = Map.groupBy(deliveries, (delivery) => delivery.message.organisation);
+  const answers = await Promise.all(
+    [...byOrganisation].map(async ([organisation, those]) => {
+      const answer = await attempt(setup.kat.katalogus.plugins(organisation));
+      return those.flatMap((delivery) => {
+        if (answer.ok) return consumersOf(setup, delivery, answer.value);
+        delivery.fail(answer.failure);
+        return [];
+      });
+    }),
+  );
+  return answers.flat();
+}
+
+/** Each enabled normalizer once, however many of the raw file's mime types it consumes. */
+function consumersOf(setup: Setup, delivery: RawFile, plugins: ReadonlyMap<string, Plugin> | null): readonly Run[] {
+  if (plugins === null) {
+    setup.refuse('organisation-gone', aboutOf(delivery));
+    return [];
+  }
+  const mimeTypes = new Set(mimeTypesOf(delivery));
+  const consumers = [...plugins.values()].filter(
+    (plugin) => plugin.type === 'normalizer' && plugin.consumes.some((mimeType) => mimeTypes.has(mimeType)),
+  );
+  if (consumers.length === 0) setup.refuse('not-consumed', aboutOf(delivery));
+  const meta = delivery.message.rawData.boefje_meta;
+  return consumers.flatMap((normalizer) => {
+    if (normalizer.enabled) {
+      const run = { normalizerId: normalizer.id, boefjeMetaId: meta.id, organisation: meta.organization };
+      return { delivery, normalizer, hash: normalizerHash(run) };
+    }
+    setup.refuse('normalizer-disabled', aboutOf(delivery, normalizer.id));
+    return [];
+  });
+}
+
+/**
+ * Events come at least once, so a raw file whose normalizer is queued or running makes no second task. A finished one is
+ * parsed again, as in mula: the hash names the boefje's run, which may store several raw files, and parsing twice is
+ * harmless while leaving one out is not.
+ */
+async function withoutUnfinished(setup: Setup, runs: readonly Run[]): Promise<readonly Run[]> {
+  if (runs.length === 0) return runs;
+  const tasks = await setup.supervisor('latest-tasks', { hashes: [...new Set(runs.map((run) => run.hash))] });
+  const latest = new Map(tasks.map((task) => [task.hash, task]));
+  const taken = new Set<string>();
+  return runs.filter((run) => {
+    const reason = taken.has(run.hash) ? 'already-queued' : unfinished(latest.get(run.hash));
+    taken.add(run.hash);
+    if (reason !== null) setup.refuse(reason, aboutOf(run.delivery, run.normalizer.id));
+    return reason === null;
+  });
+}
+
+function unfinished(latest: LatestTask | undefined): RefusalReason | null {
+  switch (latest?.status) {
+    case 'queued':
+      return 'already-queued';
+    case 'pending':
+    case 'dispatched':
+    case 'running':
+      return 'still-running';
+    default:
+      return null;
+  }
+}
+
+async function push(setup: Setup, runs: readonly Run[]): Promise<void> {
+  if (runs.length === 0) return;
+  const outcomes = await setup.supervisor('push-tasks', { tasks: runs.map(taskOf) });
+  const failed = new Map<RawFile, Failure>();
+  for (const [at, { delivery }] of runs.entries()) {
+    const outcome = outcomes[at]!;
+    if (outcome.outcome === 'queued') continue;
+    if (outcome.reason === 'queue-full') failed.set(delivery, retryable('QUEUE_FULL', 'the queue is full'));
+    if (outcome.reason === 'rank-failed') failed.set(delivery, retryable('RANK_FAILED', 'the ranker failed'));
+  }
+  for (const [delivery, failure] of failed) delivery.fail(failure);
+}
+
+/** The event is tried again: neither a full queue nor a broken ranker says anything about the raw file. */
+function retryable(code: string, message: string): Failure {
+  return { code, message, retryable: true };
+}
+
+function taskOf({ delivery: { message }, normalizer }: Run): NewTask {
+  return {
+    organisation: message.organisation,
+    data: {
+      normalizer: { id: normalizer.id, name: normalizer.name, version: normalizer.version },
+      raw_data: message.rawData,
+    },
+    recurrence: 'none',
+    occurredAt: message.createdAt,
+  };
+}

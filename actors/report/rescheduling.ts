@@ -1,0 +1,128 @@
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Reschedule } from '../../src/protocol/commands.ts';
+import type { DueSchedule, LatestTask, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { nextRun } from '../../src/tasks/cron.ts';
+import { reportData, type ReportData } from '../../src/tasks/data.ts';
+import { reportHash } from '../../src/tasks/hash.ts';
+import type { RefusalReason } from '../../src/tasks/refusal.ts';
+
+const claimSize = 1000;
+
+/** When a report without a cron, asked for while its last run goes on, is looked at again. */
+const retryMs = 60_000;
+
+/**
+ * Queues the reports that are due until none is. Every schedule moves on to the next time of its cron; without a cron
+ * there is no next time. A full queue leaves the rest to the next tick.
+ */
+export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
+  const examined = new Set<string>();
+  let [queued, full] = [0, false];
+  while (!full) {
+    const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize });
+    const due = claimed.filter((schedule) => !examined.has(schedule.id));
+    if (due.length === 0) break;
+    for (const schedule of due) examined.add(schedule.id);
+    const round = await examine(setup, due);
+    queued += round.queued;
+    full = round.full;
+    if (round.settlements.length > 0) await setup.supervisor('settle-schedules', { settlements: round.settlements });
+  }
+  for (const delivery of batch) delivery.done({ examined: examined.size, queued });
+}
+
+interface Round {
+  readonly settlements: readonly ScheduleSettlement[];
+  readonly queued: number;
+  readonly full: boolean;
+}
+
+interface DueReport {
+  readonly schedule: DueSchedule;
+  readonly data: ReportData;
+  readonly hash: string;
+  readonly deadlineAt: string | null;
+}
+
+async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round> {
+  const settlements: ScheduleSettlement[] = [];
+  const reports: DueReport[] = [];
+  for (const schedule of due) {
+    const data = reportData.safeParse(schedule.data).data;
+    if (!schedule.enabled) {
+      setup.refuse('schedule-disabled', aboutOf(schedule));
+      settlements.push({ id: schedule.id });
+    } else if (data === undefined) {
+      setup.log.error({ schedule: schedule.id }, 'schedule names no report, it is taken off the clock');
+      settlements.push({ id: schedule.id, deadlineAt: null });
+    } else {
+      const hash = reportHash({ recipeId: data.report_recipe_id, organisation: data.organisation_id });
+      reports.push({ schedule, data, hash, deadlineAt: deadlineOf(setup, schedule) });
+    }
+  }
+
+  const hashes = reports.map((report) => report.hash);
+  const tasks = hashes.length === 0 ? [] : await setup.supervisor('latest-tasks', { hashes });
+  const latest = new Map(tasks.map((task) => [task.hash, task]));
+  const ready: DueReport[] = [];
+  for (const report of reports) {
+    const reason = unfinished(latest.get(report.hash));
+    if (reason === null) ready.push(report);
+    else {
+      setup.refuse(reason, aboutOf(report.schedule));
+      settlements.push(moveOn(setup, report, reason));
+    }
+  }
+
+  const outcomes = ready.length === 0 ? [] : await setup.supervisor('push-tasks', { tasks: ready.map(taskOf) });
+  let [queued, full] = [0, false];
+  for (const [at, report] of ready.entries()) {
+    const outcome = outcomes[at]!;
+    if (outcome.outcome === 'queued') {
+      queued += 1;
+      settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
+    } else if (outcome.reason === 'already-queued') settlements.push(moveOn(setup, report, outcome.reason));
+    // Neither a full queue nor a broken ranker says anything about the report: it comes back when its claim ends.
+    else full ||= outcome.reason === 'queue-full';
+  }
+  return { settlements, queued, full };
+}
+
+function unfinished(latest: LatestTask | undefined): RefusalReason | null {
+  switch (latest?.status) {
+    case 'queued':
+      return 'already-queued';
+    case 'pending':
+    case 'dispatched':
+    case 'running':
+      return 'still-running';
+    default:
+      return null;
+  }
+}
+
+/** What is queued will run. What runs began before it was asked for again: without a next time it waits its turn. */
+function moveOn(setup: Setup, { schedule, deadlineAt }: DueReport, reason: RefusalReason): ScheduleSettlement {
+  const retry = reason === 'still-running' ? new Date(setup.now() + retryMs).toISOString() : null;
+  return { id: schedule.id, deadlineAt: deadlineAt ?? retry };
+}
+
+function deadlineOf(setup: Setup, schedule: DueSchedule): string | null {
+  if (schedule.schedule === null) return null;
+  try {
+    return nextRun(schedule.schedule, new Date(setup.now())).toISOString();
+  } catch {
+    setup.log.warn({ schedule: schedule.id, cron: schedule.schedule }, 'cron does not parse, no further report');
+    return null;
+  }
+}
+
+function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {
+  const recurrence = { schedule: schedule.schedule, deadlineAt };
+  return { organisation: schedule.organisation, data, recurrence };
+}
+
+function aboutOf({ organisation, id }: DueSchedule): Record<string, string> {
+  return { organisation, schedule: id };
+}

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { readConfig } from '../config.ts';
+import { runUntilSignal, type StartRota } from './run.ts';
+
+export function devCommand(start: StartRota): Command {
+  return new Command('dev')
+    .description('run on embedded Postgres and nats-server, with no other service on the machine')
+    .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', '.rota/dev')
+    .option('--api-port <port>', 'port of the REST API', port, 8000)
+    .option('--nats-port <port>', 'port of NATS', port, 4222)
+    .option('--json', 'print one line of JSON once it serves')
+    .addHelpText('after', '\nExample:\n  rota dev --data ./data --api-port 18000 --nats-port 14222 --json')
+    .action(async (options: { data: string; apiPort: number; natsPort: number; json?: boolean }) => {
+      const config = readConfig({
+        ...process.env,
+        SCHEDULER_DB_URI: undefined,
+        SCHEDULER_DB_DSN: undefined,
+        NATS_URL: undefined,
+        SCHEDULER_API_HOST: '127.0.0.1',
+        SCHEDULER_API_PORT: String(options.apiPort),
+      });
+      await runUntilSignal(start, config, { data: resolve(options.data), natsPort: options.natsPort }, (rota) => {
+        const { api, nats, db } = rota;
+        process.stdout.write(
+          options.json
+            ? `${JSON.stringify({ ready: true, api, nats, db })}\n`
+            : `Rota serves\n  REST      ${api}  (docs: ${api}/docs)\n  NATS      ${nats}\n  Postgres  ${db}\n  data      ${resolve(options.data)}\nCtrl-C drains and ends it.\n`,
+        );
+      });
+    });
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('expected a port, 0 to 65535');
+  return value;
+}

@@ -1,0 +1,45 @@
+import type { Config } from '../config.ts';
+
+/** What a running Rota tells its command. */
+export interface RunningRota {
+  readonly api: string;
+  readonly nats: string;
+  readonly db: string;
+  /** Events stop, mailboxes empty, pushes in flight commit, pops are answered; then everything is closed. */
+  drain(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Where embedded services keep their data; a folder beside the checkout where absent. */
+  readonly data?: string;
+  readonly natsPort?: number;
+}
+
+export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;
+
+/** Runs until SIGTERM or SIGINT, drains, and exits 0. A second signal stops at once. */
+export async function runUntilSignal(
+  start: StartRota,
+  config: Config,
+  options: StartOptions,
+  ready?: (rota: RunningRota) => void,
+): Promise<void> {
+  // Listening before anything starts: a signal during the start drains what is there once it is up.
+  let signalled: () => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    signalled = resolve;
+  });
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    signals += 1;
+    if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
+    signalled();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  const rota = await start(config, options);
+  ready?.(rota);
+  await asked;
+  await rota.drain();
+  process.exit(0);
+}

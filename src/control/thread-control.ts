@@ -1,0 +1,20 @@
+import type { StreamStatus } from '../events/source.ts';
+import type { LaneStatus } from '../mailbox/lane.ts';
+
+/** What an operator may ask of a running scheduler thread. Lives in that thread; called through comlink. */
+export interface ThreadControl {
+  status(): ThreadStatus;
+  setLogLevel(level: LogLevel): void;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface ThreadStatus {
+  /** One per kind of message. */
+  readonly lanes: readonly LaneStatus[];
+  readonly streams: readonly StreamStatus[];
+  readonly heapBytes: number;
+  readonly logLevel: string;
+  /** Requests to the supervisor without an answer yet, and replies that came after their deadline. */
+  readonly requests: { readonly pending: number; readonly lateReplies: number };
+}

@@ -1,0 +1,163 @@
+import type { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import { type Circuit, type CircuitState, createCircuit } from './circuit.ts';
+import { createSlots } from './slots.ts';
+import {
+  afterMs,
+  basicAuthorization,
+  detailOf,
+  requestInit,
+  transportReason,
+  urlOf,
+  type WireRequest,
+} from './wire.ts';
+
+export interface ServiceSettings {
+  /** Base URL; a path in it is kept, a user and password in it become basic authentication. */
+  readonly url: string;
+  /** Of one try, its body included. */
+  readonly timeoutMs: number;
+  /** Requests in flight. */
+  readonly connections: number;
+}
+
+/** Time as the clients see it, so that tests need not wait. */
+export interface Time {
+  /** Epoch milliseconds. */
+  now(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface JsonRequest<T> extends WireRequest {
+  readonly answer: z.ZodType<T>;
+  /** 4xx statuses that are answers to this request: 404 where absence is one. Others reject with SERVICE_REJECTED. */
+  readonly declines?: readonly number[];
+}
+
+/** The parsed answer, or the status with which the service declined. */
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly status: number };
+
+export interface ServiceClient {
+  readonly service: string;
+  /** Rejects with SERVICE_UNAVAILABLE for an outage, SERVICE_REJECTED for an answer that does not fit. */
+  ask<T>(request: JsonRequest<T>): Promise<Answer<T>>;
+  status(): ServiceStatus;
+  close(): void;
+}
+
+export interface ServiceStatus {
+  readonly service: string;
+  readonly circuit: CircuitState;
+  readonly inFlight: number;
+  readonly lastError: string | null;
+}
+
+/** Short: whoever asked tries again later anyway, with its event still in hand. */
+const retryDelaysMs = [250, 1_000];
+export function createServiceClient(
+  service: string,
+  settings: ServiceSettings,
+  time: Time,
+  onCircuit?: (state: CircuitState) => void,
+): ServiceClient {
+  const base = new URL(settings.url);
+  const basic = basicAuthorization(base);
+  const slots = createSlots(settings.connections);
+  const closing = new AbortController();
+  // Five in a row is more than one lost connection or one restart of a replica; 2 s to 60 s between probes.
+  const circuit: Circuit = createCircuit({
+    failures: 5,
+    pauseMs: 2_000,
+    maxPauseMs: 60_000,
+    now: () => time.now(),
+    ...(onCircuit === undefined ? {} : { onChange: onCircuit }),
+  });
+  let lastError: string | null = null;
+
+  const unavailable = (message: string, path: string, cause?: unknown) => {
+    lastError = `${service} ${message}`;
+    return new RotaError('SERVICE_UNAVAILABLE', lastError, { fields: { service, path }, cause });
+  };
+  /** Leaves `lastError` alone: what opened the circuit is what an operator wants to read. */
+  const notAsked = (path: string) =>
+    new RotaError('SERVICE_UNAVAILABLE', `${service} is not asked for now, it failed too often: ${lastError}`, {
+      fields: { service, path },
+    });
+  const rejected = (message: string, path: string, fields: Record<string, unknown> = {}) => {
+    lastError = `${service} ${message}`;
+    return new RotaError('SERVICE_REJECTED', lastError, { fields: { service, path, ...fields } });
+  };
+
+  const attempt = async <T>(request: JsonRequest<T>, url: URL, name: string): Promise<Answer<T> | Outage> => {
+    if (closing.signal.aborted) throw unavailable('client is closed', url.pathname);
+    const permit = circuit.admit();
+    if (permit === null) throw notAsked(url.pathname);
+    const timeout = AbortSignal.timeout(settings.timeoutMs);
+    let status: number;
+    let retryAfter: string | null;
+    let text: string;
+    try {
+      const response = await fetch(url, {
+        ...requestInit(request, basic),
+        signal: AbortSignal.any([timeout, closing.signal]),
+      });
+      status = response.status;
+      retryAfter = response.headers.get('retry-after');
+      text = await response.text();
+    } catch (cause) {
+      permit.failed();
+      const reason = timeout.aborted ? `within ${settings.timeoutMs} ms` : `(${transportReason(cause)})`;
+      return { outage: unavailable(`did not answer ${name} ${reason}`, url.pathname, cause), afterMs: null };
+    }
+    if (status >= 500) permit.failed();
+    else permit.succeeded();
+    if (status >= 500 || status === 429) {
+      return { outage: unavailable(`answered ${status} to ${name}`, url.pathname), afterMs: afterMs(retryAfter) };
+    }
+    if (request.declines?.includes(status) === true) return { ok: false, status };
+    if (status >= 300) {
+      const detail = request.form === undefined ? detailOf(text) : '';
+      throw rejected(`answered ${status} to ${name}${detail}`, url.pathname, { status });
+    }
+    return { ok: true, value: parse(request.answer, text, name, url.pathname) };
+  };
+
+  const parse = <T>(schema: z.ZodType<T>, text: string, name: string, path: string): T => {
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      throw rejected(`answered ${name} with something that is not JSON`, path);
+    }
+    const parsed = schema.safeParse(body);
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.map(String).join('.') || '(the whole)';
+    throw rejected(`answered ${name} not as agreed: ${field}: ${issue?.message}`, path, { field });
+  };
+
+  return {
+    service,
+    ask: async (request) => {
+      const url = urlOf(base, request, (segment) =>
+        rejected(`cannot be asked about ${JSON.stringify(segment)}`, base.pathname),
+      );
+      const name = `${request.method ?? 'GET'} ${url.pathname}`;
+      for (let tries = 0; ; tries += 1) {
+        // Between tries no slot is held: others may have better luck.
+        const answer = await slots.run(() => attempt(request, url, name));
+        if (!('outage' in answer)) return answer;
+        const delay = retryDelaysMs[tries];
+        if (delay === undefined || circuit.state() !== 'closed') throw answer.outage;
+        await time.sleep(Math.max(delay, answer.afterMs ?? 0), closing.signal).catch(() => {});
+      }
+    },
+    status: () => ({ service, circuit: circuit.state(), inFlight: slots.inUse(), lastError }),
+    close: () => closing.abort(),
+  };
+}
+
+interface Outage {
+  readonly outage: RotaError;
+  readonly afterMs: number | null;
+}

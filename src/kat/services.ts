@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RotaError } from '../errors.ts';
+import { createBytes } from './bytes.ts';
+import type { CircuitState } from './circuit.ts';
+import type { Bytes, Katalogus, KatServices, Octopoes } from './kat.ts';
+import { createKatalogus } from './katalogus.ts';
+import { createOctopoes } from './octopoes.ts';
+import { createServiceClient, type ServiceSettings, type ServiceStatus, type Time } from './request.ts';
+
+export interface KatSettings {
+  readonly katalogus: ServiceSettings | null;
+  readonly octopoes: ServiceSettings | null;
+  readonly bytes: ServiceSettings | null;
+  readonly bytesUser: string | null;
+  readonly bytesPassword: string | null;
+}
+
+export type KatClients = KatServices & {
+  /** Of the services that are set. */
+  status(): readonly ServiceStatus[];
+  /** Ends what is in flight; it rejects with SERVICE_UNAVAILABLE. */
+  close(): Promise<void>;
+};
+
+const wallClock: Time = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+};
+
+/**
+ * Katalogus, Octopoes and Bytes over HTTP. Each has its own connections and its own circuit, so that an outage of one
+ * slows only what needs it. A service that is not set rejects every call with SERVICE_UNAVAILABLE and its variable's name.
+ */
+export function createKatServices(
+  settings: KatSettings,
+  onCircuit?: (service: string, state: CircuitState) => void,
+  time: Time = wallClock,
+): KatClients {
+  const clientOf = (service: string, of: ServiceSettings) =>
+    createServiceClient(service, of, time, (state) => onCircuit?.(service, state));
+  const now = () => time.now();
+  const katalogus = settings.katalogus && clientOf('katalogus', settings.katalogus);
+  const octopoes = settings.octopoes && clientOf('octopoes', settings.octopoes);
+  const bytes = settings.bytes && clientOf('bytes', settings.bytes);
+  const clients = [katalogus, octopoes, bytes].filter((client) => client !== null);
+
+  return {
+    katalogus: katalogus === null ? katalogusUnset() : createKatalogus(katalogus, now),
+    octopoes: octopoes === null ? octopoesUnset() : createOctopoes(octopoes, now),
+    bytes: bytes === null ? bytesUnset('BYTES_API') : bytesOf(bytes),
+    status: () => clients.map((client) => client.status()),
+    close: async () => {
+      for (const client of clients) client.close();
+    },
+  };
+
+  function bytesOf(client: NonNullable<typeof bytes>): Bytes {
+    if (settings.bytesUser === null) return bytesUnset('BYTES_USERNAME');
+    if (settings.bytesPassword === null) return bytesUnset('BYTES_PASSWORD');
+    return createBytes(client, { username: settings.bytesUser, password: settings.bytesPassword }, now);
+  }
+}
+
+async function unset(variable: string): Promise<never> {
+  throw new RotaError('SERVICE_UNAVAILABLE', `${variable} is not set`, { fields: { variable } });
+}
+
+function katalogusUnset(): Katalogus {
+  const ask = () => unset('KATALOGUS_API');
+  return { organisations: ask, plugins: ask, boefjeConfigs: ask };
+}
+
+function octopoesUnset(): Octopoes {
+  const ask = () => unset('OCTOPOES_API');
+  return {
+    // oxlint-disable-next-line require-yield -- it fails before there is anything to yield
+    async *objects() {
+      await ask();
+    },
+    objectsByReference: ask,
+    objectClients: ask,
+  };
+}
+
+function bytesUnset(variable: string): Bytes {
+  return { lastRun: () => unset(variable) };
+}

@@ -1,0 +1,68 @@
+import type { RotaError } from '../errors.ts';
+
+/** One JSON request as it goes over the wire. */
+export interface WireRequest {
+  readonly method?: 'GET' | 'POST';
+  /** Segments of the path, encoded here. */
+  readonly path: readonly string[];
+  readonly query?: Readonly<Record<string, string | readonly string[]>>;
+  readonly json?: unknown;
+  readonly form?: Readonly<Record<string, string>>;
+  readonly bearer?: string;
+}
+
+/** The longest that a Retry-After may make us wait before the caller hears that the service is busy. */
+const longestRetryAfterMs = 5_000;
+
+export function urlOf(base: URL, request: WireRequest, refused: (segment: string) => RotaError): URL {
+  for (const segment of request.path) {
+    // Encoding does not help these: URL parsers read `%2e%2e` as a step up too.
+    if (segment === '' || segment === '.' || segment === '..') throw refused(segment);
+  }
+  const url = new URL(base);
+  url.pathname = `${base.pathname.replace(/\/$/, '')}/${request.path.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
+  for (const [name, value] of Object.entries(request.query ?? {})) {
+    for (const one of typeof value === 'string' ? [value] : value) url.searchParams.append(name, one);
+  }
+  return url;
+}
+
+export function requestInit(request: WireRequest, basic: string | null): RequestInit {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (request.bearer !== undefined) headers['authorization'] = `Bearer ${request.bearer}`;
+  else if (basic !== null) headers['authorization'] = basic;
+  const method = request.method ?? 'GET';
+  if (request.form !== undefined) return { method, headers, body: new URLSearchParams(request.form) };
+  if (request.json === undefined) return { method, headers };
+  headers['content-type'] = 'application/json';
+  return { method, headers, body: JSON.stringify(request.json) };
+}
+
+/** fetch refuses URLs with credentials: takes them out of the URL. */
+export function basicAuthorization(url: URL): string | null {
+  if (url.username === '' && url.password === '') return null;
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = '';
+  url.password = '';
+  return `Basic ${Buffer.from(pair).toString('base64')}`;
+}
+
+export function transportReason(error: unknown): string {
+  const cause = (error as { cause?: { code?: unknown } }).cause;
+  return typeof cause?.code === 'string' ? cause.code : 'connection lost';
+}
+
+export function afterMs(retryAfter: string | null): number | null {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  return Number.isFinite(seconds) ? Math.min(seconds * 1_000, longestRetryAfterMs) : null;
+}
+
+/** FastAPI's `detail` where it is a sentence; its list form repeats what was sent, secrets included. */
+export function detailOf(text: string): string {
+  try {
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    return typeof detail === 'string' ? `: ${detail.slice(0, 200)}` : '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,132 @@
+import type { Delivery, Message } from './delivery.ts';
+import { type Failure, type Result, mailboxFailure, succeeded } from './failure.ts';
+import { type Handler, Lane, type LaneLimits, type LaneStatus, type Letter } from './lane.ts';
+import { currentTrace } from './trace.ts';
+
+/** One handler per kind of message: the shape of a behavior (src/protocol/scheduler.ts). */
+export type Handlers<M extends Message> = {
+  readonly [K in M['kind']]: (batch: readonly Delivery<Extract<M, { kind: K }>>[]) => Promise<void>;
+};
+
+export interface MailboxOptions extends Partial<LaneLimits> {
+  /** Hears the error that no handler caught, after the mailbox has closed. */
+  readonly crashed: (error: unknown) => void;
+  /** Hears of batches that failed with a retryable error. */
+  readonly batchFailed?: (kind: string, failure: Failure, size: number) => void;
+}
+
+// 256 × a few hundred bytes: one SQL statement or HTTP call carries that without strain.
+const defaults: LaneLimits = { capacity: 1_000, batch: 256, maxWaiting: 10_000 };
+
+/**
+ * The bounded inbound queue of an actor, one lane per kind of message; docs/runtime-semantics.md. Senders in this thread
+ * (event streams, clocks) post directly, senders elsewhere through a port (receive.ts).
+ */
+export class Mailbox<M extends Message = Message> {
+  readonly #lanes: ReadonlyMap<string, Lane>;
+  readonly #rested = new Set<() => void>();
+  /** Why new messages are refused. */
+  #refusal: Failure | null = null;
+  #closed = false;
+
+  constructor(handlers: Handlers<M>, options: MailboxOptions) {
+    const limits: LaneLimits = {
+      capacity: options.capacity ?? defaults.capacity,
+      batch: options.batch ?? defaults.batch,
+      maxWaiting: options.maxWaiting ?? defaults.maxWaiting,
+    };
+    const events = {
+      rested: () => this.#rested.forEach((check) => check()),
+      batchFailed: (kind: string, failure: Failure, size: number) => options.batchFailed?.(kind, failure, size),
+      crashed: (error: unknown) => {
+        this.close(mailboxFailure('ACTOR_TERMINATED', 'the actor failed while the message waited'));
+        options.crashed(error);
+      },
+    };
+    this.#lanes = new Map(
+      Object.entries<unknown>(handlers).map(([kind, handler]) => [
+        kind,
+        new Lane(kind, handler as Handler, limits, events),
+      ]),
+    );
+  }
+
+  /** Never throws: what becomes of the letter it hears itself. */
+  post(letter: Letter): void {
+    const lane = this.#lanes.get(letter.message.kind);
+    if (this.#refusal !== null) letter.settled({ ok: false, failure: this.#refusal });
+    else if (lane === undefined) letter.settled({ ok: false, failure: unknownMessage(letter.message) });
+    else lane.post(letter);
+  }
+
+  /** Resolves when accepted, or with why not. For senders in this thread. */
+  tell(message: M): Promise<Result<undefined>> {
+    return new Promise((resolve) => {
+      this.post({
+        message,
+        trace: currentTrace(),
+        alone: false,
+        accepted: () => resolve(succeeded),
+        settled: (result) => resolve(result.ok ? succeeded : result),
+      });
+    });
+  }
+
+  /** Resolves when settled. For senders in this thread, which die with it: no deadline. */
+  ask(message: M, options: { trace?: string; alone?: boolean } = {}): Promise<Result<unknown>> {
+    return new Promise((settled) => {
+      this.post({
+        message,
+        trace: options.trace ?? currentTrace(),
+        alone: options.alone ?? false,
+        accepted: () => undefined,
+        settled,
+      });
+    });
+  }
+
+  /** Refuses new messages; resolves when every lane is empty, or after `withinMs`, with how many were left unsettled. */
+  async drain(withinMs: number): Promise<number> {
+    this.#refusal ??= mailboxFailure('DRAINING', 'the actor is draining');
+    await this.#untilIdle(withinMs);
+    return this.#size();
+  }
+
+  /** Refuses new messages and settles all others with `failure`. */
+  close(failure: Failure = mailboxFailure('ACTOR_TERMINATED', 'the actor has stopped')): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#refusal = failure;
+    for (const lane of this.#lanes.values()) lane.close(failure);
+    this.#rested.forEach((check) => check());
+  }
+
+  status(): readonly LaneStatus[] {
+    const now = performance.now();
+    return [...this.#lanes.values()].map((lane) => lane.status(now));
+  }
+
+  #size(): number {
+    return [...this.#lanes.values()].reduce((sum, lane) => sum + lane.size, 0);
+  }
+
+  #untilIdle(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        this.#rested.delete(check);
+        resolve();
+      };
+      const check = () => {
+        if (this.#closed || [...this.#lanes.values()].every((lane) => lane.idle)) finish();
+      };
+      const timer = setTimeout(finish, withinMs);
+      this.#rested.add(check);
+      check();
+    });
+  }
+}
+
+function unknownMessage(message: Message): Failure {
+  return mailboxFailure('UNKNOWN_MESSAGE', `no handler for messages of kind '${message.kind}'`);
+}

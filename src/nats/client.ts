@@ -1,0 +1,217 @@
+import { headers, NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
+import { RotaError, errorCodes, type ErrorCode } from '../errors.ts';
+import type { FilterRequest } from '../queue/filter.ts';
+import type { TaskStatus } from '../tasks/status.ts';
+import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
+import { connectNats, type NatsAccess } from './connect.ts';
+
+export interface PopOptions {
+  /** Units: a deduplicated group counts once. 1 where absent. Fewer may come: what fits into one message. */
+  readonly limit?: number;
+  readonly filters?: FilterRequest;
+  /** How long to wait for the first task; 0 answers at once. */
+  readonly wait_ms?: number;
+  readonly lease_ms?: number;
+  /** Shown to operators beside the lease. */
+  readonly worker?: string;
+}
+
+export interface TaskPush {
+  readonly id?: string;
+  readonly organisation: string;
+  readonly data: TaskData;
+  /** 1 is a person's. Absent: the scheduler's ranker decides. */
+  readonly priority?: number;
+}
+
+export interface StatusPatch {
+  readonly id: string;
+  readonly status: TaskStatus;
+  /** Of a claimed task; without it only `cancelled` is taken. */
+  readonly lease_id?: string;
+}
+
+export interface Lease {
+  readonly id: string;
+  readonly lease_id: string;
+}
+
+/** One result of a set: the task, or why there is none. */
+export type ItemResult = Task | { readonly error: { readonly code: ErrorCode; readonly detail: string } };
+
+/**
+ * Rota over NATS. Every method rejects with a RotaError: the service's own code, SERVICE_UNAVAILABLE where no supervisor
+ * answers, ASK_TIMEOUT where one took too long, UNAUTHORIZED where NATS forbids the subject.
+ */
+export interface RotaClient {
+  readonly connection: NatsConnection;
+  pop(scheduler: string, options?: PopOptions): Promise<LeasedTask[]>;
+  push(scheduler: string, task: TaskPush): Promise<Task>;
+  push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
+  get(id: string): Promise<Task | null>;
+  patch(patch: StatusPatch): Promise<Task>;
+  patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
+  heartbeat(leases: readonly Lease[], leaseMs?: number): Promise<{ renewed: string[]; lost: string[] }>;
+  /** `instance` asks that supervisor alone; `by` is written to its audit log. */
+  ctl<T = unknown>(command: string, body?: unknown, options?: CtlOptions): Promise<T>;
+  /** The supervisors that answer a ping within a second. */
+  instances(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface CtlOptions {
+  readonly instance?: string;
+  readonly by?: string;
+  readonly timeoutMs?: number;
+}
+
+export interface ClientAccess extends NatsAccess {
+  /** `rota` where absent. */
+  readonly prefix?: string;
+  /** How long an answer may take, beside what a pop itself waits. */
+  readonly timeoutMs?: number;
+}
+
+/** Beside the longest statement of a busy queue (p99 well below a second) this leaves room for a reconnection. */
+const defaultTimeoutMs = 10_000;
+/** Requests of a set carry at most this many items and characters, so that the answer fits into one message, too. */
+const chunk = { items: 500, characters: 262_144 };
+
+export async function connectRota(access: ClientAccess): Promise<RotaClient> {
+  return rotaClient(await connectNats({ name: 'rota client', ...access }), access);
+}
+
+/** A client on a connection that exists already. */
+export function rotaClient(
+  connection: NatsConnection,
+  options: { prefix?: string; timeoutMs?: number } = {},
+): RotaClient {
+  const prefix = options.prefix ?? 'rota';
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+
+  async function ask<T>(subject: string, body: unknown, extra: { waitMs?: number; by?: string } = {}): Promise<T> {
+    const sent = extra.by === undefined ? undefined : headers();
+    sent?.set('Rota-By', extra.by!);
+    let reply: Msg;
+    try {
+      reply = await connection.request(`${prefix}.${subject}`, JSON.stringify(body), {
+        timeout: timeoutMs + (extra.waitMs ?? 0),
+        ...(sent === undefined ? {} : { headers: sent }),
+      });
+    } catch (error) {
+      throw requestError(error, `${prefix}.${subject}`);
+    }
+    if (reply.headers?.has('Nats-Service-Error-Code')) throw serviceError(reply);
+    return reply.json<T>();
+  }
+
+  async function askInChunks(subject: string, key: string, items: readonly unknown[]): Promise<ItemResult[]> {
+    const results: ItemResult[] = [];
+    for (const part of chunksOf(items)) {
+      results.push(...(await ask<{ results: ItemResult[] }>(subject, { [key]: part })).results);
+    }
+    return results;
+  }
+
+  function push(scheduler: string, task: TaskPush): Promise<Task>;
+  function push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
+  function push(scheduler: string, pushed: TaskPush | readonly TaskPush[]): Promise<Task | ItemResult[]> {
+    const subject = `push.${scheduler}`;
+    return isList(pushed) ? askInChunks(subject, 'tasks', pushed) : ask<Task>(subject, pushed);
+  }
+
+  function patch(patch: StatusPatch): Promise<Task>;
+  function patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
+  function patch(patched: StatusPatch | readonly StatusPatch[]): Promise<Task | ItemResult[]> {
+    return isList(patched) ? askInChunks('task.patch', 'patches', patched) : ask<Task>('task.patch', patched);
+  }
+
+  return {
+    connection,
+    push,
+    patch,
+    async pop(scheduler, request = {}) {
+      const waitMs = request.wait_ms ?? 0;
+      return (await ask<{ results: LeasedTask[] }>(`pop.${scheduler}`, request, { waitMs })).results;
+    },
+    async get(id) {
+      return ask<Task>('task.get', { id }).catch((error: unknown) => {
+        if ((error as RotaError).code === 'NOT_FOUND') return null;
+        throw error;
+      });
+    },
+    async heartbeat(leases, leaseMs) {
+      return ask('task.heartbeat', { leases, ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }) });
+    },
+    async ctl(command, body = {}, { instance, by, timeoutMs: own } = {}) {
+      const subject = instance === undefined ? `ctl.${command}` : `ctl.${instance}.${command}`;
+      return ask(subject, body, {
+        waitMs: own === undefined ? 0 : own - timeoutMs,
+        ...(by === undefined ? {} : { by }),
+      });
+    },
+    async instances() {
+      const everyone = connection.services.client({ strategy: RequestStrategy.Timer, maxWait: 1_000 });
+      const found: string[] = [];
+      for await (const supervisor of await everyone.ping(prefix)) {
+        found.push(supervisor.metadata?.['instance'] ?? supervisor.id);
+      }
+      return found.sort();
+    },
+    async close() {
+      if (!connection.isClosed()) await connection.close();
+    },
+  };
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
+}
+
+function* chunksOf(items: readonly unknown[]): Generator<unknown[]> {
+  let part: unknown[] = [];
+  let characters = 0;
+  for (const item of items) {
+    const size = JSON.stringify(item).length;
+    if (part.length > 0 && (part.length >= chunk.items || characters + size > chunk.characters)) {
+      yield part;
+      part = [];
+      characters = 0;
+    }
+    part.push(item);
+    characters += size;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** The answer's own code; of another service's answer, the first code of ours with that status. */
+function serviceError(reply: Msg): RotaError {
+  const status = Number(reply.headers!.get('Nats-Service-Error-Code'));
+  const header = reply.headers!.get('Nats-Service-Error');
+  let body: { error?: { code?: string; detail?: string } } | null = null;
+  try {
+    body = reply.json();
+  } catch {
+    // Without a body the headers say it all.
+  }
+  const named = body?.error?.code;
+  const known = Object.keys(errorCodes) as ErrorCode[];
+  const code = known.find((entry) => entry === named) ?? known.find((entry) => errorCodes[entry].status === status);
+  return new RotaError(code ?? 'BROKEN', body?.error?.detail ?? header, { fields: { status } });
+}
+
+function requestError(error: unknown, subject: string): RotaError {
+  const code = error instanceof NatsError ? error.code : '';
+  if (code === '503') return new RotaError('SERVICE_UNAVAILABLE', `nobody answers on ${subject}`, { cause: error });
+  if (code === 'TIMEOUT') return new RotaError('ASK_TIMEOUT', `no answer in time on ${subject}`, { cause: error });
+  if (code === 'PERMISSIONS_VIOLATION') {
+    return new RotaError('UNAUTHORIZED', `NATS permissions forbid ${subject}`, { cause: error });
+  }
+  if (code === 'MAX_PAYLOAD_EXCEEDED') {
+    return new RotaError('INVALID_REQUEST', 'body: exceeds max_payload of the NATS server', { cause: error });
+  }
+  if (code.startsWith('CONNECTION')) {
+    return new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is closed', { cause: error });
+  }
+  return new RotaError('BROKEN', `request on ${subject} failed`, { cause: error });
+}

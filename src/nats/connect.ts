@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnection } from 'nats';
+import type { Config } from '../config.ts';
+import { RotaError } from '../errors.ts';
+
+/** Who connects to NATS, and where. Secrets in it never reach logs or errors. */
+export interface NatsAccess {
+  /** `nats://host:port`; user and password may stand in the URL. Several are tried in turn. */
+  readonly servers: string | readonly string[];
+  /** Shows in the server's connection list. */
+  readonly name?: string;
+  readonly auth?: NatsAuth;
+  /** Where replies go; a user whose permissions forbid `_INBOX.>` has one of its own (docs/nats-permissions.conf). */
+  readonly inboxPrefix?: string;
+  /** Wait for a server that is not up yet (a supervisor) instead of failing at once (a command). */
+  readonly waitForServer?: boolean;
+}
+
+export interface NatsAuth {
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly token?: string | undefined;
+  /** Path of a credentials file. */
+  readonly credsFile?: string | undefined;
+}
+
+type NatsConfig = Pick<Config, 'NATS_CREDS' | 'NATS_USER' | 'NATS_PASSWORD' | 'NATS_TOKEN'>;
+
+export function natsAuthOf(config: NatsConfig): NatsAuth {
+  return {
+    user: config.NATS_USER,
+    password: config.NATS_PASSWORD,
+    token: config.NATS_TOKEN,
+    credsFile: config.NATS_CREDS,
+  };
+}
+
+/**
+ * Connects, and from then on reconnects for ever: an outage of NATS, or a password that is being rotated, ends nothing.
+ *
+ * @throws RotaError SERVICE_UNAVAILABLE (no server there), UNAUTHORIZED (it refuses us), BAD_CONFIG (credentials file).
+ */
+export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
+  const servers = typeof access.servers === 'string' ? access.servers.split(',') : access.servers;
+  const urls = servers.map((server) => parseServer(server.trim()));
+  const inUrl = urls.find((url) => url.user !== undefined);
+  const options: ConnectionOptions = {
+    servers: urls.map((url) => url.address),
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // Two refusals in a row would end the connection for good otherwise.
+    ignoreAuthErrorAbort: true,
+    waitOnFirstConnect: access.waitForServer ?? false,
+    // A stack trace captured per request costs more than the request.
+    noAsyncTraces: true,
+    ...(access.name === undefined ? {} : { name: access.name }),
+    ...(access.inboxPrefix === undefined ? {} : { inboxPrefix: access.inboxPrefix }),
+    ...(await credentials({ user: inUrl?.user, password: inUrl?.password, ...defined(access.auth ?? {}) })),
+  };
+  try {
+    return await connect(options);
+  } catch (error) {
+    const code = (error as { code?: string }).code;
+    const hosts = urls.map((url) => url.address).join(', ');
+    if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED' || code === 'BAD_AUTHENTICATION') {
+      throw new RotaError('UNAUTHORIZED', `NATS at ${hosts} refuses these credentials`, { cause: error });
+    }
+    throw new RotaError('SERVICE_UNAVAILABLE', `no NATS server answers at ${hosts}`, { cause: error });
+  }
+}
+
+/** The library ignores a user in the URL, so it is taken out here; the address that is left is fit for logs. */
+function parseServer(server: string): { address: string; user?: string; password?: string } {
+  const text = server.includes('://') ? server : `nats://${server}`;
+  if (!URL.canParse(text)) throw new RotaError('BAD_CONFIG', 'NATS server: expected a URL such as nats://host:4222');
+  const url = new URL(text);
+  const user = decodeURIComponent(url.username);
+  const password = decodeURIComponent(url.password);
+  url.username = '';
+  url.password = '';
+  return { address: url.href.replace(/\/$/, ''), ...(user === '' ? {} : { user, password }) };
+}
+
+function defined(auth: NatsAuth): NatsAuth {
+  return Object.fromEntries(Object.entries(auth).filter(([, value]) => value !== undefined));
+}
+
+async function credentials(auth: NatsAuth): Promise<Partial<ConnectionOptions>> {
+  if (auth.credsFile !== undefined) {
+    const file = await readFile(auth.credsFile).catch((error: NodeJS.ErrnoException) => {
+      throw new RotaError('BAD_CONFIG', `NATS credentials file cannot be read (${error.code})`, { cause: error });
+    });
+    return { authenticator: credsAuthenticator(file) };
+  }
+  if (auth.token !== undefined) return { token: auth.token };
+  if (auth.user === undefined) return {};
+  // A URL such as nats://token@host carries a token, as everywhere else in NATS.
+  if (auth.password === undefined || auth.password === '') return { token: auth.user };
+  return { user: auth.user, pass: auth.password };
+}

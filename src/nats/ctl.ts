@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import { check } from './requests.ts';
+
+/**
+ * Operators' commands, answered on `<prefix>.ctl.<command>` by any supervisor, and on `<prefix>.ctl.<instance>.<command>`
+ * by that one. Whoever may publish there runs the place: docs/nats-permissions.conf.
+ */
+export interface CtlCommands {
+  /** Takes effect at once; a second handler of one name is a bug. `run` answers what is printed, as plain data. */
+  register<T>(command: string, body: z.ZodType<T>, run: (body: T, caller: CtlCaller) => unknown): void;
+  /** @throws RotaError NOT_FOUND that names the commands there are. */
+  run(command: string, body: unknown, caller: CtlCaller): Promise<unknown>;
+}
+
+/** For the audit log. */
+export interface CtlCaller {
+  /** Who it says it is (header `Rota-By`): NATS tells a service no more than that it was allowed to publish. */
+  readonly by: string | null;
+}
+
+export function createCtlCommands(): CtlCommands {
+  const commands = new Map<string, (body: unknown, caller: CtlCaller) => unknown>();
+  return {
+    register(command, body, run) {
+      if (!/^[a-z][a-z0-9-]*$/.test(command)) throw new RotaError('BROKEN', `ctl command name: ${command}`);
+      if (commands.has(command)) throw new RotaError('BROKEN', `ctl command ${command} is registered twice`);
+      commands.set(command, (value, caller) => run(check(body, value), caller));
+    },
+    async run(command, body, caller) {
+      const run = commands.get(command);
+      if (run === undefined) {
+        throw new RotaError('NOT_FOUND', `no command ${command}; there are: ${[...commands.keys()].sort().join(', ')}`);
+      }
+      return run(body, caller);
+    },
+  };
+}

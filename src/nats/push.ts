@@ -1,0 +1,89 @@
+import { RotaError, type ErrorCode } from '../errors.ts';
+import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import type { TaskQueue } from '../queue/queue.ts';
+import { taskTypeOf } from '../tasks/data.ts';
+import type { RefusalReason } from '../tasks/refusal.ts';
+import { errorBody, errorItem, errorOf, type SetItem, setText, taskItem } from './replies.ts';
+import { check, pushSetBody, taskBody } from './requests.ts';
+
+export interface SchedulerRef {
+  readonly id: string;
+  /** Task type (src/tasks/data.ts). */
+  readonly type: string;
+}
+
+/** One task, or `{tasks: […]}` with a result per task. @returns the reply as JSON text. */
+export async function push(
+  queue: TaskQueue,
+  scheduler: SchedulerRef,
+  body: unknown,
+  maxPayload: number,
+): Promise<string> {
+  if (!isSet(body)) {
+    const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')]);
+    if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
+    if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome.reason));
+    return textOf(queue, outcome.id);
+  }
+  const { tasks } = check(pushSetBody, body);
+  const results: SetItem[] = Array.from({ length: tasks.length });
+  const accepted: { at: number; task: NewTask }[] = [];
+  for (const [at, task] of tasks.entries()) {
+    try {
+      accepted.push({ at, task: newTask(scheduler, task, `tasks.${at}`) });
+    } catch (error) {
+      results[at] = errorItem(errorOf(error));
+    }
+  }
+  if (accepted.length > 0) {
+    const tasksToPush = accepted.map((entry) => entry.task);
+    const outcomes = await queue.push(scheduler.id, tasksToPush);
+    const texts = await Promise.all(outcomes.map((outcome) => resultOf(queue, outcome)));
+    for (const [index, { at }] of accepted.entries()) results[at] = texts[index]!;
+  }
+  return setText(results, maxPayload);
+}
+
+function isSet(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'tasks' in body;
+}
+
+function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
+  const task = check(taskBody, body, at);
+  if (task.scheduler_id !== undefined && task.scheduler_id !== scheduler.id) {
+    const field = at === '' ? 'scheduler_id' : `${at}.scheduler_id`;
+    throw new RotaError('INVALID_REQUEST', `${field}: expected ${scheduler.id}, as in the subject`);
+  }
+  const data = check(taskTypeOf(scheduler.type).schema, task.data, at === '' ? 'data' : `${at}.data`);
+  return {
+    ...(task.id === undefined ? {} : { id: task.id }),
+    ...(task.priority === undefined ? {} : { priority: task.priority }),
+    organisation: task.organisation,
+    data,
+  };
+}
+
+async function resultOf(queue: TaskQueue, outcome: PushOutcome): Promise<SetItem> {
+  if (outcome.outcome === 'queued') return taskItem(await textOf(queue, outcome.id), outcome.id, 'queued');
+  return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome.reason)));
+}
+
+async function textOf(queue: TaskQueue, id: string): Promise<string> {
+  const text = await queue.get(id);
+  if (text === null) throw new RotaError('BROKEN', `task ${id} is gone right after its push`);
+  return text;
+}
+
+/** What a pusher reads of a refusal; the other reasons are an actor's, and never come from a push. */
+function refusalCode(reason: RefusalReason): ErrorCode {
+  if (reason === 'queue-full') return 'QUEUE_FULL';
+  if (reason === 'rank-failed') return 'RANK_FAILED';
+  return 'CONFLICT';
+}
+
+function refusalText(reason: RefusalReason): string {
+  if (reason === 'already-queued') return 'already-queued: a task with the same hash is queued';
+  if (reason === 'queue-full') return 'queue-full: SCHEDULER_PQ_MAXSIZE is reached';
+  if (reason === 'rank-failed') return 'rank-failed: the ranker failed';
+  return reason;
+}

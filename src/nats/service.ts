@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { Events, type NatsConnection, type ServiceGroup, type ServiceMsg } from 'nats';
+import { RotaError, codeOf } from '../errors.ts';
+import type { Log } from '../protocol/scheduler.ts';
+import type { TaskQueue } from '../queue/queue.ts';
+import type { CtlCommands } from './ctl.ts';
+import { createPopDesk } from './pop.ts';
+import { push, type SchedulerRef } from './push.ts';
+import { bytesOf, errorBody, errorHeaders, errorOf } from './replies.ts';
+import { parseJson } from './requests.ts';
+import { getTask, heartbeat, patchTasks } from './settle.ts';
+
+export interface NatsServiceOptions {
+  readonly connection: NatsConnection;
+  /** Subject prefix, service name and queue group: `rota`. */
+  readonly prefix: string;
+  /** This supervisor among others: letters, digits, `_` and `-`. */
+  readonly instance: string;
+  /** Semantic version, shown by `$SRV.INFO`. */
+  readonly version: string;
+  readonly queue: TaskQueue;
+  readonly schedulers: readonly SchedulerRef[];
+  /** Lease of a pop or heartbeat that names none. */
+  readonly leaseMs: number;
+  readonly ctl: CtlCommands;
+  readonly log: Log;
+}
+
+export interface NatsService {
+  /** Accepts no more requests, ends waits with an empty answer, answers what is in flight (bounded by `withinMs`). */
+  drain(withinMs: number): Promise<void>;
+  status(): NatsServiceStatus;
+}
+
+export interface NatsServiceStatus {
+  readonly connected: boolean;
+  readonly inFlight: number;
+  readonly answered: number;
+  /** Answers that were errors, by code. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+interface Request {
+  /** The subject's last token. */
+  readonly target: string;
+  readonly body: unknown;
+  readonly by: string | null;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Rota as a NATS micro service (design §8). Every request is a callback that starts an answer and returns: a pop that
+ * waits for hours blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
+ */
+export async function serveNats(options: NatsServiceOptions): Promise<NatsService> {
+  const { connection, prefix, queue, log } = options;
+  const schedulers = new Map(options.schedulers.map((scheduler) => [scheduler.id, scheduler]));
+  const maxPayload = () => connection.info?.max_payload ?? 1_048_576;
+  const desk = createPopDesk({ queue, leaseMs: options.leaseMs, maxPayload, log });
+  const inFlight = new Map<Promise<void>, AbortController>();
+  const errors: Record<string, number> = {};
+  let answered = 0;
+  let connected = true;
+  let draining = false;
+
+  const service = await connection.services.add({
+    name: prefix,
+    version: options.version,
+    description: 'Task scheduler of OpenKAT',
+    queue: prefix,
+    metadata: { instance: options.instance },
+    statsHandler: async () => ({ in_flight: inFlight.size, answered, errors }),
+  });
+  const scheduler = (id: string): SchedulerRef => {
+    const found = schedulers.get(id);
+    if (found) return found;
+    throw new RotaError('NOT_FOUND', `no scheduler ${id}; there are: ${[...schedulers.keys()].join(', ')}`);
+  };
+  const endpoint = (group: ServiceGroup, name: string, subject: string, handle: (r: Request) => Promise<string>) => {
+    group.addEndpoint(name, { subject, handler: (error, message) => error === null && start(message, handle) });
+  };
+  const root = service.addGroup(prefix);
+  endpoint(root, 'pop', 'pop.*', async (r) => desk.pop(scheduler(r.target).id, r.body, r.signal));
+  endpoint(root, 'push', 'push.*', async (r) => push(queue, scheduler(r.target), r.body, maxPayload()));
+  endpoint(root, 'task-get', 'task.get', async (r) => getTask(queue, r.body));
+  endpoint(root, 'task-patch', 'task.patch', async (r) => patchTasks(queue, r.body, maxPayload()));
+  endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, options.leaseMs));
+  const ctl = async (r: Request) => JSON.stringify((await options.ctl.run(r.target, r.body, { by: r.by })) ?? null);
+  endpoint(root, 'ctl', 'ctl.*', ctl);
+  endpoint(root, `ctl-${options.instance}`, `ctl.${options.instance}.*`, ctl);
+  void watchConnection();
+  // Without this a request that comes right after would find no responders: the subscriptions may still be on their way.
+  await connection.flush();
+  log.info({ prefix, instance: options.instance }, 'nats service started');
+
+  return {
+    async drain(withinMs) {
+      draining = true;
+      await service.stop();
+      endWaits();
+      const settled = Promise.allSettled(inFlight.keys());
+      await Promise.race([settled, elapsed(withinMs)]);
+      if (!connection.isClosed()) await Promise.race([connection.flush(), elapsed(withinMs)]);
+    },
+    status: () => ({ connected, inFlight: inFlight.size, answered, errors: { ...errors } }),
+  };
+
+  function start(message: ServiceMsg, handle: (request: Request) => Promise<string>): void {
+    const wait = new AbortController();
+    if (draining) wait.abort();
+    const work: Promise<void> = answer(message, handle, wait.signal).finally(() => inFlight.delete(work));
+    inFlight.set(work, wait);
+  }
+
+  async function answer(
+    message: ServiceMsg,
+    handle: (request: Request) => Promise<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    answered += 1;
+    try {
+      const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+      const by = message.headers?.get('Rota-By') || null;
+      const text = await handle({ target, body: parseJson(message.string()), by, signal });
+      const bytes = bytesOf(text);
+      if (bytes > maxPayload()) {
+        throw new RotaError(
+          'SERVICE_REJECTED',
+          `the answer has ${bytes} bytes; NATS takes ${maxPayload()} (max_payload)`,
+        );
+      }
+      message.respond(text);
+    } catch (error) {
+      refuse(message, error);
+    }
+  }
+
+  function refuse(message: ServiceMsg, error: unknown): void {
+    const code = codeOf(error);
+    errors[code] = (errors[code] ?? 0) + 1;
+    if (code === 'BROKEN') {
+      const id = randomUUID();
+      log.error(
+        { subject: message.subject, error: error instanceof Error ? error.stack : error, id },
+        'request failed',
+      );
+      reply(message, errorBody('BROKEN', `internal error ${id}`));
+    } else {
+      reply(message, errorOf(error));
+    }
+  }
+
+  function reply(message: ServiceMsg, body: ReturnType<typeof errorBody>): void {
+    if (connection.isClosed()) return;
+    message.respond(JSON.stringify(body), { headers: errorHeaders(body) });
+  }
+
+  function endWaits(): void {
+    for (const wait of inFlight.values()) wait.abort();
+  }
+
+  /** While NATS is away nobody can be told of a claim: end the waits, so that tasks are not claimed into the void. */
+  async function watchConnection(): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === Events.Disconnect) {
+        connected = false;
+        endWaits();
+        log.warn({}, 'nats connection lost');
+      } else if (status.type === Events.Reconnect) {
+        connected = true;
+        log.info({}, 'nats connection restored');
+      }
+    }
+  }
+}
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { RotaError } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import type { Message } from '../mailbox/delivery.ts';
+import type { RankerModule } from '../protocol/ranking.ts';
+import type { EventStream, SchedulerDefinition } from '../protocol/scheduler.ts';
+
+/** Every scheduler and ranker there is, found by where it stands: one folder, one file. Nothing is registered. */
+export interface Catalog {
+  /** URL of host.ts, the entry of every scheduler thread. */
+  readonly host: string;
+  readonly actors: readonly CatalogActor[];
+  /** URL by ranker name. */
+  readonly rankers: ReadonlyMap<string, string>;
+}
+
+export interface CatalogActor {
+  readonly name: string;
+  /** URL of its behavior.ts. */
+  readonly behavior: string;
+  readonly definition: SchedulerDefinition;
+}
+
+export const actorsDirectory = new URL('../../actors/', import.meta.url);
+
+const rankersFolder = 'rankers';
+/** The name is the scheduler's id: it stands in URLs and in NATS subjects. */
+const folderName = /^[a-z][a-z0-9-]*$/;
+const streams: ReadonlySet<string> = new Set<EventStream>(['scan_profile_mutations', 'raw_file_received']);
+
+/**
+ * Reads the catalog: `<directory>/<name>/behavior.ts` and `<directory>/rankers/<name>.ts`. `only`: SCHEDULER_ACTORS,
+ * comma-separated names; all where absent.
+ *
+ * @throws RotaError BAD_CONFIG with the path of what is not as it should be and what is missing.
+ */
+export async function readCatalog(
+  directory: URL = actorsDirectory,
+  options: { only?: string | undefined; host?: URL } = {},
+): Promise<Catalog> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== rankersFolder);
+  const names = folders.map((folder) => folder.name).toSorted();
+  return {
+    host: (options.host ?? new URL('host.ts', actorsDirectory)).href,
+    actors: await Promise.all(narrow(names, options.only).map((name) => readActor(directory, name))),
+    rankers: await readRankers(new URL(`${rankersFolder}/`, directory)),
+  };
+}
+
+/**
+ * URL of each scheduler's ranker: its definition's, unless `overrides` (SCHEDULER_<SCHEDULER>_RANKER) names another.
+ *
+ * @throws RotaError BAD_CONFIG that names the scheduler and the rankers there are.
+ */
+export function rankersOf(catalog: Catalog, overrides: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  return new Map(
+    catalog.actors.map(({ name, definition }) => {
+      const ranker = overrides[name] ?? definition.ranker;
+      const url = catalog.rankers.get(ranker);
+      if (url === undefined)
+        throw broken(`ranker '${ranker}' of scheduler '${name}'`, `one of ${[...catalog.rankers.keys()].join(', ')}`);
+      return [name, url];
+    }),
+  );
+}
+
+function narrow(names: readonly string[], only: string | undefined): readonly string[] {
+  if (only === undefined) return names;
+  const wanted = only.split(',').map((name) => name.trim());
+  const unknown = wanted.filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw broken(`SCHEDULER_ACTORS=${only}`, `names out of ${names.join(', ')}`);
+  return names.filter((name) => wanted.includes(name));
+}
+
+async function readActor(directory: URL, name: string): Promise<CatalogActor> {
+  const folder = new URL(`${name}/`, directory);
+  if (!folderName.test(name)) throw broken(fileURLToPath(folder), 'a name of small letters, digits and hyphens');
+  const behavior = new URL('behavior.ts', folder);
+  if (!existsSync(behavior)) throw broken(fileURLToPath(folder), 'a file behavior.ts');
+  const module = await load<{ default?: unknown }>(behavior);
+  const lacking = lackingInDefinition(module.default);
+  if (lacking.length > 0)
+    throw broken(fileURLToPath(behavior), `a default export (SchedulerDefinition) with ${lacking.join(', ')}`);
+  return { name, behavior: behavior.href, definition: module.default as SchedulerDefinition };
+}
+
+function lackingInDefinition(exported: unknown): readonly string[] {
+  const definition = (exported ?? {}) as Partial<Record<keyof SchedulerDefinition, unknown>>;
+  const text = (value: unknown) => typeof value === 'string' && value !== '';
+  const listOf = (value: unknown, fits: (item: never) => boolean) => Array.isArray(value) && value.every(fits as never);
+  const clock = (item: { message?: Message; everyMs?: number }) =>
+    text(item?.message?.kind) && Number(item.everyMs) > 0;
+  const checks: readonly [string, boolean][] = [
+    ['type: string', text(definition.type)],
+    ['itemType: string', text(definition.itemType)],
+    ['ranker: string', text(definition.ranker)],
+    [`streams: a list of ${[...streams].join(' | ')}`, listOf(definition.streams, (item: string) => streams.has(item))],
+    ['clocks: a list of {message: {kind}, everyMs > 0}', listOf(definition.clocks, clock)],
+    ['start: function', typeof definition.start === 'function'],
+  ];
+  return checks.filter(([, fits]) => !fits).map(([wanted]) => wanted);
+}
+
+async function readRankers(folder: URL): Promise<ReadonlyMap<string, string>> {
+  if (!existsSync(folder)) return new Map();
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.ts')).toSorted();
+  const rankers = files.map(async (file): Promise<[string, string]> => {
+    const url = new URL(file, folder);
+    const module = await load<Partial<RankerModule>>(url);
+    if (typeof module.default !== 'function') throw broken(fileURLToPath(url), 'a default export: rank(batch)');
+    return [file.slice(0, -'.ts'.length), url.href];
+  });
+  return new Map(await Promise.all(rankers));
+}
+
+async function load<T>(url: URL): Promise<T> {
+  try {
+    return (await import(url.href)) as T;
+  } catch (error) {
+    throw broken(fileURLToPath(url), `a module that loads (${failureOf(error).message})`, error);
+  }
+}
+
+function broken(what: string, expected: string, cause?: unknown): RotaError {
+  return new RotaError('BAD_CONFIG', `${what}: expected ${expected}`, { cause });
+}

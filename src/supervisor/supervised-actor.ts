@@ -1,0 +1,155 @@
+import { type Failure, mailboxFailure } from '../mailbox/failure.ts';
+import { emit } from '../telemetry/events.ts';
+import { ActorThread, type ThreadOptions } from './actor-thread.ts';
+import { afterFailure, noFailures, type RestartPolicy } from './restart-policy.ts';
+import type { ActorPhase, ActorStatus } from './supervision.ts';
+import type { Timers } from './timers.ts';
+
+export interface Supervising {
+  readonly policy: RestartPolicy;
+  readonly timers: Timers;
+  readonly random: () => number;
+  /** Until the first ping is answered: imports of a cold, busy machine included. */
+  readonly startWithinMs: number;
+  readonly pingEveryMs: number;
+  /** Two pings in a row unanswered for as long end the thread: one alone may be the main thread's own stall. */
+  readonly pingWithinMs: number;
+}
+
+export const defaultPings = { startWithinMs: 30_000, pingEveryMs: 3_000, pingWithinMs: 5_000 };
+
+const askedToStop: Failure = { code: 'STOPPED', message: 'asked to stop', retryable: false };
+
+/** One actor's life over all its threads: started, watched by pings, started again when it fails, drained. */
+export class SupervisedActor {
+  readonly name: string;
+  readonly #options: ThreadOptions;
+  readonly #supervising: Supervising;
+  #thread: ActorThread | null = null;
+  #phase: ActorPhase = 'stopped';
+  #history = noFailures;
+  #restarts = 0;
+  #retry: { readonly at: number; readonly cancel: () => void } | null = null;
+  #lastFailure: Failure | null = null;
+
+  constructor(options: ThreadOptions, supervising: Supervising) {
+    this.name = options.actor;
+    this.#options = options;
+    this.#supervising = supervising;
+  }
+
+  /** The thread that runs now; null between threads. */
+  get thread(): ActorThread | null {
+    return this.#thread;
+  }
+
+  start(): void {
+    if (this.#phase === 'stopped') this.#spawn();
+  }
+
+  status(): ActorStatus {
+    return {
+      name: this.name,
+      phase: this.#phase,
+      restarts: this.#restarts,
+      retryAt: this.#retry?.at ?? null,
+      lastFailure:
+        this.#lastFailure === null ? null : { code: this.#lastFailure.code, message: this.#lastFailure.message },
+    };
+  }
+
+  /** Drains its thread, then starts anew with a clean history: an operator's word counts as no failure. */
+  async restart(withinMs: number): Promise<void> {
+    if (this.#phase === 'draining') return;
+    await this.drain(withinMs);
+    this.#history = noFailures;
+    this.#restarts += 1;
+    this.#spawn();
+  }
+
+  /** Empties the mailbox, ends the thread and waits until what it asked for is carried out. Bounded; starts nothing anew. */
+  async drain(withinMs: number): Promise<void> {
+    this.#phase = 'draining';
+    this.#cancelRetry();
+    const thread = this.#thread;
+    if (thread !== null) {
+      const deadline = performance.now() + withinMs;
+      const left = () => Math.max(0, deadline - performance.now());
+      await thread.inbox.drain(withinMs);
+      await thread.stop(askedToStop, Math.max(left(), 1_000));
+      await thread.settleRequests(Math.max(left(), 1_000));
+    }
+    this.#phase = 'stopped';
+  }
+
+  /** At once: whatever is in hand is lost to this thread and comes back through leases and acknowledgements. */
+  async terminate(): Promise<void> {
+    this.#phase = 'draining';
+    this.#cancelRetry();
+    await this.#thread?.end(askedToStop);
+    this.#phase = 'stopped';
+  }
+
+  #spawn(): void {
+    this.#retry = null;
+    // One that is down stays so until a try has lived long enough: see afterFailure.
+    this.#phase = this.#history.down ? 'down' : 'starting';
+    const thread = new ActorThread(this.#options);
+    this.#thread = thread;
+    void this.#watch(thread, this.#supervising.timers.now());
+    void this.#keepPinging(thread);
+  }
+
+  async #watch(thread: ActorThread, startedAt: number): Promise<void> {
+    const failure = await thread.ended;
+    this.#thread = null;
+    emit({ name: 'actor.stopped', actor: this.name, code: failure.code, message: failure.message });
+    if (this.#phase === 'draining') return;
+    this.#lastFailure = failure;
+    const { policy, timers, random } = this.#supervising;
+    const now = timers.now();
+    const { history, delayMs } = afterFailure(this.#history, { now, livedMs: now - startedAt }, random(), policy);
+    this.#history = history;
+    this.#phase = history.down ? 'down' : 'restarting';
+    this.#retry = { at: now + delayMs, cancel: timers.after(delayMs, () => this.#respawn()) };
+    if (history.down) emit({ name: 'actor.gave-up', actor: this.name, restarts: this.#restarts, retryInMs: delayMs });
+  }
+
+  #respawn(): void {
+    this.#restarts += 1;
+    this.#spawn();
+  }
+
+  async #keepPinging(thread: ActorThread): Promise<void> {
+    const { startWithinMs, pingEveryMs, pingWithinMs } = this.#supervising;
+    if (!(await this.#answersPing(thread, startWithinMs))) return;
+    if (this.#phase === 'starting' || this.#phase === 'down') this.#phase = 'running';
+    emit({ name: 'actor.started', actor: this.name, restarts: this.#restarts });
+    do await this.#pause(thread, pingEveryMs);
+    while (await this.#answersPing(thread, pingWithinMs));
+  }
+
+  /** False when the thread has ended, by itself or because it left two pings unanswered. */
+  async #answersPing(thread: ActorThread, withinMs: number): Promise<boolean> {
+    for (let tries = 0; tries < 2; tries++) {
+      const { outcome } = await thread.inbox.ping(withinMs);
+      if (outcome !== 'timeout') return outcome === 'reply';
+    }
+    await thread.end(mailboxFailure('ASK_TIMEOUT', `two pings unanswered for ${withinMs} ms each`));
+    return false;
+  }
+
+  async #pause(thread: ActorThread, ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const passed = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([passed, thread.ended]);
+    clearTimeout(timer);
+  }
+
+  #cancelRetry(): void {
+    this.#retry?.cancel();
+    this.#retry = null;
+  }
+}

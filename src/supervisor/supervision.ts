@@ -1,0 +1,33 @@
+import type { LogLevel, ThreadStatus } from '../control/thread-control.ts';
+import type { Result } from '../mailbox/failure.ts';
+import type { Outcome } from '../mailbox/ref.ts';
+import type { SupervisorCommand } from '../protocol/commands.ts';
+
+/** What the edges know of the supervisor. A name without an actor rejects with NOT_FOUND, which lists those there are. */
+export interface Supervision {
+  status(): readonly ActorStatus[];
+  /** The view from within the actor's thread; `terminated` where there is none now. */
+  inspect(actor: string): Promise<Outcome<ThreadStatus>>;
+  setLogLevel(actor: string, level: LogLevel): Promise<Outcome<void>>;
+  /** Resolves when the mailbox has accepted the command, or with why it has not. */
+  send(actor: string, command: SupervisorCommand): Promise<Result<undefined>>;
+  /** Drains the actor for a few seconds at most, then starts it in a new thread. */
+  restart(actor: string): Promise<void>;
+}
+
+/**
+ * - starting: its thread has not answered a ping yet;
+ * - restarting: it failed and waits for its back-off;
+ * - down: it failed too often and is tried once a minute.
+ */
+export type ActorPhase = 'starting' | 'running' | 'restarting' | 'down' | 'draining' | 'stopped';
+
+export interface ActorStatus {
+  readonly name: string;
+  readonly phase: ActorPhase;
+  /** Threads started after the first one. */
+  readonly restarts: number;
+  /** Epoch milliseconds of the next start, where one is due. */
+  readonly retryAt: number | null;
+  readonly lastFailure: { readonly code: string; readonly message: string } | null;
+}

@@ -1,0 +1,15 @@
+import { on, type RotaEvent } from './events.ts';
+
+/** What happens in a scheduler's own thread. */
+const happensInThreads = [
+  'tasks.refused',
+  'event.dead-lettered',
+  'source.connected',
+  'source.lost',
+  'circuit.changed',
+] as const satisfies readonly RotaEvent['name'][];
+
+/** Hands every event that this thread emits to `send`, which takes it to the main thread to be emitted there. */
+export function forwardEvents(send: (event: RotaEvent) => void): void {
+  for (const name of happensInThreads) on(name, send);
+}

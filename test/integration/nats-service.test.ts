@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { RequestStrategy } from 'nats';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { z } from 'zod';
+import { connectNats } from '../../src/nats/connect.ts';
+import { connectRota, type RotaClient } from '../../src/nats/client.ts';
+import { createCtlCommands } from '../../src/nats/ctl.ts';
+import { type NatsService, serveNats } from '../../src/nats/service.ts';
+import { MemoryQueue } from '../support/memory-queue.ts';
+import { boefjeTask, quiet } from '../support/wire.ts';
+
+/** The service on a real NATS server, before a queue double: test/support/memory-queue.ts says why. */
+const prefix = `rota-${randomUUID()}`;
+let queue: MemoryQueue;
+let client: RotaClient;
+let service: NatsService;
+const ctl = createCtlCommands();
+ctl.register('echo', z.strictObject({ say: z.string() }), (body, caller) => ({ said: body.say, by: caller.by }));
+
+const switching = {
+  push: (...args: Parameters<MemoryQueue['push']>) => queue.push(...args),
+  pop: (...args: Parameters<MemoryQueue['pop']>) => queue.pop(...args),
+  get: (id: string) => queue.get(id),
+  patch: (...args: Parameters<MemoryQueue['patch']>) => queue.patch(...args),
+  heartbeat: (...args: Parameters<MemoryQueue['heartbeat']>) => queue.heartbeat(...args),
+  release: () => queue.release(),
+};
+
+beforeAll(async () => {
+  const connection = await connectNats({ servers: inject('natsUrl') });
+  const schedulers = [
+    { id: 'boefje', type: 'boefje' },
+    { id: 'report', type: 'report' },
+  ];
+  service = await serveNats({
+    connection,
+    prefix,
+    instance: 'one',
+    version: '0.1.0',
+    queue: switching,
+    schedulers,
+    leaseMs: 60_000,
+    ctl,
+    log: quiet,
+  });
+  client = await connectRota({ servers: inject('natsUrl'), prefix });
+});
+beforeEach(() => {
+  queue = new MemoryQueue();
+});
+afterAll(async () => {
+  await service.drain(1_000);
+  await client.close();
+});
+
+test('a task goes its whole way over NATS: pushed, popped with a lease, running, completed', async () => {
+  const pushed = await client.push('boefje', boefjeTask('aa', 'example.com'));
+  expect(pushed).toMatchObject({ organisation: 'aa', status: 'queued', scheduler_id: 'boefje' });
+  const [popped] = await client.pop('boefje', { worker: 'w1' });
+  expect(popped).toMatchObject({ ...pushed, status: 'dispatched', attempts: 1, modified_at: popped!.modified_at });
+  const lease = { id: popped!.id, lease_id: popped!.lease_id };
+  expect(await client.heartbeat([lease])).toEqual({ renewed: [popped!.id], lost: [] });
+  expect((await client.patch({ ...lease, status: 'running' })).status).toBe('running');
+  expect((await client.patch({ ...lease, status: 'completed' })).status).toBe('completed');
+  expect((await client.get(popped!.id))?.status).toBe('completed');
+});
+
+test('a pop waits for a task without holding up other requests', async () => {
+  const waits = Array.from({ length: 50 }, () => client.pop('boefje', { wait_ms: 20_000 }));
+  expect(await client.pop('boefje')).toEqual([]);
+  await client.push(
+    'boefje',
+    Array.from({ length: 50 }, (_, at) => boefjeTask('aa', `host-${at}`)),
+  );
+  const popped = await Promise.all(waits);
+  expect(new Set(popped.flat().map((task) => task.id)).size).toBe(50);
+});
+
+test('a set answers one result per task: the task, or why it was refused', async () => {
+  const results = await client.push('boefje', [
+    boefjeTask('aa', 'one'),
+    boefjeTask('aa', 'one'),
+    { organisation: 'aa', data: { boefje: {} } },
+  ]);
+  expect(results[0]).toMatchObject({ status: 'queued' });
+  expect(results[1]).toMatchObject({ error: { code: 'CONFLICT', status: 409 } });
+  expect(results[2]).toMatchObject({ error: { code: 'INVALID_REQUEST', status: 422 } });
+  expect(results[2]).toMatchObject({ error: { detail: expect.stringContaining('tasks.2.data.boefje.id') } });
+});
+
+test('secrets in the data of a pushed task are dropped at the edge', async () => {
+  const task = boefjeTask('aa', 'one');
+  await client.push('boefje', { ...task, data: { ...task.data, environment: { API_KEY: 'secret' } } });
+  expect(JSON.stringify([...queue.rows.values()])).not.toContain('secret');
+});
+
+test.each([
+  ['pop.boefje', { limit: 'many' }, 422, /limit: expected number/],
+  ['pop.boefje', { limt: 3 }, 422, /limt/],
+  ['pop.boefje', { filters: { filters: [{ column: 'x', operator: '~~', value: 1 }] } }, 422, /filters/],
+  ['pop.nobody', {}, 404, /no scheduler nobody; there are: boefje, report/],
+  ['push.boefje', { organisation: 'aa' }, 422, /data: expected record/],
+  ['push.boefje', { ...boefjeTask('aa', 'x'), priority: 2_147_483_648 }, 422, /priority/],
+  ['push.boefje', { ...boefjeTask('aa', 'x'), scheduler_id: 'report' }, 422, /scheduler_id: expected boefje/],
+  ['task.get', { id: 'seven' }, 422, /id: /],
+  ['task.get', { id: randomUUID() }, 404, /no task/],
+  ['task.patch', { id: randomUUID(), status: 'done' }, 422, /status: /],
+  ['task.heartbeat', {}, 422, /leases: expected array/],
+  ['ctl.echo', { say: 1 }, 422, /say: expected string/],
+  ['ctl.dance', {}, 404, /no command dance; there are: echo/],
+])('%s answers a wrong request with its status and the field at fault (%o)', async (subject, body, status, text) => {
+  const reply = await client.connection.request(`${prefix}.${subject}`, JSON.stringify(body));
+  expect(reply.headers?.get('Nats-Service-Error-Code')).toBe(String(status));
+  expect(reply.headers?.get('Nats-Service-Error')).toMatch(text);
+  expect(reply.json<{ error: { detail: string } }>().error.detail).toMatch(text);
+});
+
+test('a body that is not JSON is told so', async () => {
+  const reply = await client.connection.request(`${prefix}.pop.boefje`, '{limit');
+  expect(reply.headers?.get('Nats-Service-Error')).toBe('body: expected JSON');
+});
+
+test('a client reads the code of an error: a lost lease is LEASE_LOST, not just 409', async () => {
+  await client.push('boefje', boefjeTask('aa', 'one'));
+  const [task] = await client.pop('boefje');
+  const patch = client.patch({ id: task!.id, lease_id: randomUUID(), status: 'completed' });
+  await expect(patch).rejects.toMatchObject({ code: 'LEASE_LOST' });
+});
+
+test('an unforeseen error tells its number to the caller and its text to the log alone', async () => {
+  queue.get = () => Promise.reject(new Error('password=hunter2'));
+  await expect(client.get(randomUUID())).rejects.toMatchObject({
+    code: 'BROKEN',
+    message: expect.stringMatching(/^internal error [0-9a-f-]{36}$/),
+  });
+});
+
+test('a reply larger than max_payload hands out what fits; the rest stays queued', async () => {
+  const pushes = Array.from({ length: 30 }, (_, at) => boefjeTask('aa', `${at}-${'x'.repeat(100_000)}`));
+  await client.push('boefje', pushes);
+  const seen = new Set<string>();
+  for (let pops = 0; seen.size < 30; pops += 1) {
+    expect(pops).toBeLessThan(10);
+    const popped = await client.pop('boefje', { limit: 30 });
+    for (const task of popped) seen.add(task.id);
+    const states = [...queue.rows.values()].filter((row) => row.status === 'dispatched');
+    expect(states).toHaveLength(seen.size);
+  }
+  // Once the size of a unit is known, no more is claimed than fits: only the first pop gave tasks back.
+  expect(Math.max(...[...queue.rows.values()].map((row) => row.attempts))).toBe(2);
+});
+
+test('a task that can never fit into a message fails instead of blocking the head of the queue', async () => {
+  await queue.push('boefje', [boefjeTask('aa', 'x'.repeat(2_000_000)), boefjeTask('aa', 'small')]);
+  await client.pop('boefje');
+  expect((await client.pop('boefje'))[0]?.data['input_ooi']).toBe('small');
+  expect([...queue.rows.values()][0]?.status).toBe('failed');
+});
+
+test('ctl commands reach any supervisor, or the one that is named, with who asks', async () => {
+  expect(await client.ctl('echo', { say: 'hi' }, { by: 'ann' })).toEqual({ said: 'hi', by: 'ann' });
+  expect(await client.ctl('echo', { say: 'hi' }, { instance: 'one' })).toEqual({ said: 'hi', by: null });
+  await expect(client.ctl('echo', { say: 'hi' }, { instance: 'two' })).rejects.toMatchObject({
+    code: 'SERVICE_UNAVAILABLE',
+  });
+  expect(await client.instances()).toEqual(['one']);
+});
+
+test('the nats tools see the service: PING, INFO and STATS', async () => {
+  const tools = client.connection.services.client({ strategy: RequestStrategy.Count, maxMessages: 1, maxWait: 5_000 });
+  for await (const pong of await tools.ping(prefix)) expect(pong).toMatchObject({ name: prefix, version: '0.1.0' });
+  for await (const info of await tools.info(prefix)) {
+    expect(info.endpoints?.map((endpoint) => endpoint.subject)).toEqual(
+      ['pop.*', 'push.*', 'task.get', 'task.patch', 'task.heartbeat', 'ctl.*', 'ctl.one.*'].map(
+        (s) => `${prefix}.${s}`,
+      ),
+    );
+  }
+  for await (const stats of await tools.stats(prefix)) {
+    const pop = stats.endpoints?.find((endpoint) => endpoint.name === 'pop');
+    expect(pop?.num_requests).toBeGreaterThan(0);
+    expect(pop?.data).toMatchObject({ in_flight: 0 });
+  }
+});

@@ -1,0 +1,212 @@
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { CircuitState } from '../../src/kat/circuit.ts';
+import { createServiceClient, type ServiceSettings } from '../../src/kat/request.ts';
+import { fakeTime, type Reply, startDouble } from './http-double.ts';
+
+type Double = Awaited<ReturnType<typeof startDouble>>;
+const doubles: Double[] = [];
+
+afterEach(async () => {
+  await Promise.all(doubles.splice(0).map((double) => double.stop()));
+});
+
+async function doubleOf(...args: Parameters<typeof startDouble>): Promise<Double> {
+  const double = await startDouble(...args);
+  doubles.push(double);
+  return double;
+}
+
+/** Answers one reply after the other, the last one for ever. */
+async function scripted(...replies: Reply[]): Promise<Double> {
+  let at = 0;
+  return doubleOf(() => replies[Math.min(at++, replies.length - 1)]!);
+}
+
+const answer = z.object({ healthy: z.boolean() });
+const healthy: Reply = { body: { healthy: true } };
+
+function clientOf(settings: ServiceSettings) {
+  const time = fakeTime();
+  const states: CircuitState[] = [];
+  const client = createServiceClient('katalogus', settings, time, (state) => states.push(state));
+  const ask = (path = ['health']) => client.ask({ path, answer });
+  return { client, ask, time, states };
+}
+
+describe('a request to a service of KAT', () => {
+  test('is tried again with growing pauses after 500 and 503, and then succeeds', async () => {
+    const double = await scripted({ status: 500 }, { status: 503 }, healthy);
+    const { ask, time } = clientOf(double.settings());
+    expect(await ask()).toEqual({ ok: true, value: { healthy: true } });
+    expect(time.slept).toEqual([250, 1_000]);
+  });
+
+  test('waits as long as a busy service asks for, within reason', async () => {
+    const double = await scripted(
+      { status: 429, headers: { 'retry-after': '3' } },
+      { status: 429, headers: { 'retry-after': '3600' } },
+      healthy,
+    );
+    const { ask, time } = clientOf(double.settings());
+    await ask();
+    expect(time.slept).toEqual([3_000, 5_000]);
+  });
+
+  test('ends as SERVICE_UNAVAILABLE, retryable, when every try failed', async () => {
+    const double = await scripted({ status: 502 });
+    const { ask, client } = clientOf(double.settings());
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      retryable: true,
+      message: 'katalogus answered 502 to GET /health',
+    });
+    expect(double.received).toHaveLength(3);
+    expect(client.status().lastError).toContain('502');
+  });
+
+  test('is never tried again after a 4xx, and says why', async () => {
+    const double = await scripted({ status: 400, body: { detail: 'Unknown type Hostnam' } });
+    const { ask } = clientOf(double.settings());
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_REJECTED',
+      message: 'katalogus answered 400 to GET /health: Unknown type Hostnam',
+      fields: { service: 'katalogus', path: '/health', status: 400 },
+    });
+    expect(double.received).toHaveLength(1);
+  });
+
+  test('that does not fit names the service, the path and the field', async () => {
+    const double = await scripted({ body: { healthy: 'yes' } });
+    const { ask } = clientOf(double.settings());
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_REJECTED',
+      message: expect.stringMatching(/katalogus answered GET \/health not as agreed: healthy: .*boolean/),
+      fields: { service: 'katalogus', path: '/health', field: 'healthy' },
+    });
+    expect(double.received).toHaveLength(1);
+  });
+
+  test('that is not JSON is rejected, not taken for an outage', async () => {
+    const double = await scripted({ body: '<html>proxy</html>' });
+    const { ask, client } = clientOf(double.settings());
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_REJECTED',
+      message: expect.stringContaining('not JSON'),
+    });
+    expect(client.status().circuit).toBe('closed');
+  });
+
+  test('ends in time when the service never answers', async () => {
+    const double = await doubleOf(() => null);
+    const { ask } = clientOf(double.settings({ timeoutMs: 30 }));
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      message: 'katalogus did not answer GET /health within 30 ms',
+    });
+  });
+
+  test('ends in time when the head comes and the body never ends', async () => {
+    const double = await doubleOf((_request, response) => {
+      response.writeHead(200);
+      response.write('{"healthy":');
+      return null;
+    });
+    const { ask } = clientOf(double.settings({ timeoutMs: 30 }));
+    await expect(ask()).rejects.toMatchObject({ message: expect.stringContaining('within 30 ms') });
+  });
+
+  test('survives a connection that is cut in the middle of an answer', async () => {
+    let calls = 0;
+    const double = await doubleOf((_request, response) => {
+      calls += 1;
+      if (calls > 1) return healthy;
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('{"heal', () => response.destroy());
+      return null;
+    });
+    expect(await clientOf(double.settings()).ask()).toMatchObject({ ok: true });
+  });
+
+  test('to a port where nobody listens is an outage that names the reason', async () => {
+    const free = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => free.once('listening', resolve));
+    const { port } = free.address() as { port: number };
+    await new Promise((resolve) => free.close(resolve));
+    const { ask } = clientOf({ url: `http://127.0.0.1:${port}`, timeoutMs: 1_000, connections: 1 });
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      message: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  test('encodes what stands in a path, and refuses what would leave it', async () => {
+    const double = await scripted(healthy);
+    const { ask } = clientOf(double.settings({ url: `${double.url}/katalogus/` }));
+    await ask(['v1', 'organisations', 'a/b?c#d', 'plugins', 'e f%']);
+    expect(double.received[0]!.path).toBe('/katalogus/v1/organisations/a%2Fb%3Fc%23d/plugins/e%20f%25');
+    await expect(ask(['v1', 'organisations', '..'])).rejects.toMatchObject({ code: 'SERVICE_REJECTED' });
+    expect(double.received).toHaveLength(1);
+  });
+
+  test('sends the password of its URL as basic authentication and never shows it', async () => {
+    const double = await scripted({ status: 500 });
+    const { ask } = clientOf(double.settings({ url: double.url.replace('//', '//rota:s3cret@') }));
+    const error = await ask().catch((thrown: unknown) => thrown);
+    expect(double.received[0]!.headers.authorization).toBe(`Basic ${Buffer.from('rota:s3cret').toString('base64')}`);
+    expect(JSON.stringify([error, (error as Error).message, (error as Error).cause])).not.toContain('s3cret');
+  });
+});
+
+test('no more requests are in flight than a service has connections', async () => {
+  const waiting: ((reply: Reply) => void)[] = [];
+  let most = 0;
+  const arrived = Promise.withResolvers<void>();
+  const double = await doubleOf(
+    () =>
+      new Promise<Reply>((resolve) => {
+        waiting.push(resolve);
+        most = Math.max(most, waiting.length);
+        if (waiting.length === 3) arrived.resolve();
+      }),
+  );
+  const { ask, client } = clientOf(double.settings({ connections: 3 }));
+  const answers = Promise.all(Array.from({ length: 12 }, () => ask()));
+  await arrived.promise;
+  expect(client.status().inFlight).toBe(3);
+  const drain = setInterval(() => waiting.shift()?.(healthy), 1);
+  await answers;
+  clearInterval(drain);
+  expect(most).toBe(3);
+  expect(double.received).toHaveLength(12);
+});
+
+describe('a service that is down', () => {
+  test('is left alone after five failures, fails at once, and comes back with one probe', async () => {
+    let down = true;
+    const double = await doubleOf(() => (down ? { status: 500 } : healthy));
+    const { ask, time, states } = clientOf(double.settings());
+    await expect(ask()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    await expect(ask()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    expect(double.received).toHaveLength(5);
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      retryable: true,
+      message: expect.stringMatching(/not asked for now.*answered 500/),
+    });
+    expect(double.received).toHaveLength(5);
+
+    down = false;
+    time.advance(2_000);
+    expect(await ask()).toMatchObject({ ok: true });
+    expect(states).toEqual(['open', 'half-open', 'closed']);
+  });
+
+  test('is not held for down because it refuses requests', async () => {
+    const double = await scripted({ status: 422 });
+    const { ask, client } = clientOf(double.settings());
+    for (let i = 0; i < 10; i += 1) await ask().catch(() => {});
+    expect(client.status().circuit).toBe('closed');
+  });
+});
