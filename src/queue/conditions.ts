@@ -12,6 +12,11 @@ export class Conditions {
     this.#texts.push(text);
   }
 
+  /** Adds `column = value`, unless the value is absent. */
+  addEqual(column: string, value: string | boolean | undefined): void {
+    if (value !== undefined) this.add(`${column} = ${this.bind(value)}`);
+  }
+
   /** Takes on an expression whose first placeholder is number `nextParameter`. */
   append(expression: { readonly text: string; readonly values: readonly unknown[] }): void {
     this.#texts.push(expression.text);
@@ -28,14 +33,13 @@ export class Conditions {
   }
 }
 
-/** Adds `column >= min` and `column <= max`, both inclusive as in mula. */
+/** Adds `column >= min` and `column <= max`, both inclusive as in mula. ISO timestamps. */
 export function addRange(
   conditions: Conditions,
   column: string,
-  range: { readonly min?: Date | undefined; readonly max?: Date | undefined },
+  min: string | undefined,
+  max: string | undefined,
 ): void {
-  if (range.min !== undefined)
-    conditions.add(`${column} >= ${conditions.bind(range.min.toISOString())}::text::timestamptz`);
-  if (range.max !== undefined)
-    conditions.add(`${column} <= ${conditions.bind(range.max.toISOString())}::text::timestamptz`);
+  if (min !== undefined) conditions.add(`${column} >= ${conditions.bind(min)}::text::timestamptz`);
+  if (max !== undefined) conditions.add(`${column} <= ${conditions.bind(max)}::text::timestamptz`);
 }

@@ -1,78 +1,68 @@
-import { RotaError } from '../errors.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import { addRange, Conditions } from './conditions.ts';
 import type { Filter, FilterRequest } from './filter.ts';
 import { compileFilter } from './filter-sql.ts';
-import { type Page, type PageRequest, readPage } from './page.ts';
-import { databaseError, query, type Sql, statement } from './postgres.ts';
+import { type ListBounds, type Page, readPage } from './page.ts';
+import { query, type Sql, statement, transact } from './postgres.ts';
 import { taskSource } from './task-sources.ts';
-import { readTaskStats, type TaskStats } from './task-stats.ts';
+import { readTaskStats, type StatsQuery } from './task-stats.ts';
 
-export interface TaskQuery extends PageRequest {
-  readonly schedulerId?: string | undefined;
-  readonly organisation?: string | undefined;
-  readonly type?: string | undefined;
-  readonly status?: TaskStatus | undefined;
-  readonly minCreatedAt?: Date | undefined;
-  readonly maxCreatedAt?: Date | undefined;
-  /** Part of the OOI's reference, in any case. */
-  readonly inputOoi?: string | undefined;
+export interface TaskListQuery extends ListBounds {
+  readonly schedulerId?: string;
+  readonly organisation?: string;
+  readonly taskType?: string;
+  readonly status?: TaskStatus;
+  /** ISO timestamps, inclusive. */
+  readonly minCreatedAt?: string;
+  readonly maxCreatedAt?: string;
+  /** A part of the OOI's reference, whatever its case. */
+  readonly inputOoi?: string;
   /** Id of the boefje or normalizer, or the report recipe. */
-  readonly pluginId?: string | undefined;
-  readonly filters?: FilterRequest | null | undefined;
+  readonly pluginId?: string;
 }
 
-export interface SchedulerOverview {
-  readonly scheduler: string;
+export interface SchedulerActivity {
   readonly queued: number;
-  /** When it last queued or handed out a task, `YYYY-MM-DDTHH:MM:SS.ffffffZ`; null where never. */
+  /** When a task was last queued or handed out, `YYYY-MM-DDTHH:MM:SS.ffffffZ`; null where never. */
   readonly lastActivity: string | null;
 }
 
 /** What people look at: lists, statistics, queue sizes. Reads only; rows are JSON text (kat-contract §1). */
 export interface TaskLists {
-  /** Newest first. @throws RotaError BAD_REQUEST, INVALID_FILTER */
-  tasks(request: TaskQuery): Promise<Page>;
-  /** Tasks by hour of their last change and by status, of the last 24 hours, newest hour first. */
-  stats(of: { schedulerId?: string | undefined; organisations?: readonly string[] | undefined }): Promise<TaskStats>;
-  /** One per scheduler, in the order asked for. */
-  overview(schedulers: readonly string[]): Promise<readonly SchedulerOverview[]>;
+  /** Newest first. @throws RotaError INVALID_FILTER */
+  tasks(request: TaskListQuery): Promise<Page>;
+  /** `{hour: {status: n, …, total}}` by hour of the last change, of the last 24 hours, newest hour first, as JSON text. */
+  stats(request: StatsQuery): Promise<string>;
+  activity(schedulers: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
 }
 
 export function createTaskLists(sql: Sql): TaskLists {
   return {
-    tasks: async (request) => listTasks(sql, request),
-    stats: (of) => readTaskStats(sql, of),
-    async overview(schedulers) {
-      try {
-        return await query<SchedulerOverview>(sql, statement('scheduler-overview'), [schedulers]);
-      } catch (error) {
-        throw databaseError(error);
-      }
+    tasks: (request) => listTasks(sql, request),
+    stats: (request) => readTaskStats(sql, request),
+    async activity(schedulers) {
+      const rows = await transact(() =>
+        query<SchedulerActivity & { scheduler: string }>(sql, statement('scheduler-activity'), [schedulers]),
+      );
+      return new Map(rows.map(({ scheduler, queued, lastActivity }) => [scheduler, { queued, lastActivity }]));
     },
   };
 }
 
-function listTasks(sql: Sql, request: TaskQuery): Promise<Page> {
-  const { minCreatedAt: min, maxCreatedAt: max } = request;
-  if (min !== undefined && max !== undefined && min > max) {
-    throw new RotaError('BAD_REQUEST', 'min_created_at must be less than max_created_at');
-  }
+async function listTasks(sql: Sql, request: TaskListQuery): Promise<Page> {
   const source = taskSource(request.status);
   const conditions = new Conditions();
   if (source.status !== null) conditions.add(source.status);
-  if (request.schedulerId !== undefined)
-    conditions.add(`${source.scheduler} = ${conditions.bind(request.schedulerId)}`);
-  if (request.organisation !== undefined)
-    conditions.add(`${source.organisation} = ${conditions.bind(request.organisation)}`);
-  addRange(conditions, source.createdAt, { min, max });
+  conditions.addEqual(source.scheduler, request.schedulerId);
+  conditions.addEqual(source.organisation, request.organisation);
+  addRange(conditions, source.createdAt, request.minCreatedAt, request.maxCreatedAt);
   const { organisations, rest } = splitOrganisations(request.filters);
-  for (const value of organisations) conditions.add(`${source.organisation} = ${conditions.bind(value)}`);
-  const needsTask = addTaskConditions(conditions, request, rest);
+  for (const organisation of organisations) conditions.addEqual(source.organisation, organisation);
+  const readsTask = addTaskConditions(conditions, request, rest);
   return readPage(
     sql,
     {
-      from: needsTask ? source.from + source.join : source.from,
+      from: readsTask ? source.from + source.join : source.from,
       id: source.id,
       createdAt: source.createdAt,
       table: 'tasks',
@@ -84,11 +74,11 @@ function listTasks(sql: Sql, request: TaskQuery): Promise<Page> {
 }
 
 /** Rocky names the organisation in a filter: on the source's own column it is counted from an index alone. */
-function splitOrganisations(request: FilterRequest | null | undefined): {
+function splitOrganisations(request: FilterRequest | null): {
   organisations: readonly string[];
   rest: FilterRequest | null;
 } {
-  if (request === null || request === undefined) return { organisations: [], rest: null };
+  if (request === null) return { organisations: [], rest: null };
   const groups = 'length' in request.filters ? { and: request.filters } : request.filters;
   const organisations: string[] = [];
   const and = (groups.and ?? []).filter((filter) => {
@@ -107,8 +97,8 @@ function isOrganisation({ column, field, operator, value }: Filter): boolean {
 }
 
 /** Conditions on alias t. @returns whether there are any. */
-function addTaskConditions(conditions: Conditions, request: TaskQuery, filters: FilterRequest | null): boolean {
-  const { schedulerId, type, inputOoi, pluginId } = request;
+function addTaskConditions(conditions: Conditions, request: TaskListQuery, filters: FilterRequest | null): boolean {
+  const { schedulerId, taskType: type, inputOoi, pluginId } = request;
   const searches = inputOoi !== undefined || pluginId !== undefined || filters !== null;
   // A scheduler named after its type has tasks of that type only. Asking anyway would read every task for a count;
   // where a task's data is read the type is asked as a literal, since the partial index on OOIs needs it.

@@ -1,22 +1,24 @@
 import type { Conditions } from './conditions.ts';
+import type { FilterRequest } from './filter.ts';
 import { filterFault } from './filter-fault.ts';
 import { databaseError, type Sql } from './postgres.ts';
 
 /** Which part of a list, and how far to count. */
-export interface PageRequest {
+export interface ListBounds {
   readonly offset: number;
   /** 0 counts only. */
   readonly limit: number;
-  /** Counts up to this many rows (`allow_partial_count`); exactly where absent. */
-  readonly countAtMost?: number | undefined;
+  readonly filters: FilterRequest | null;
+  /** Counts no further than offset + so many pages + 1 (`allow_partial_count`); null counts exactly. */
+  readonly countPages: number | null;
 }
 
 export interface Page {
   readonly count: number;
-  /** True where there are more rows than `countAtMost`. */
+  /** The count stopped at its bound: there are at least so many. */
   readonly partial: boolean;
-  /** JSON text of each row, newest first. */
-  readonly results: readonly string[];
+  /** A JSON array as text, newest first. */
+  readonly results: string;
 }
 
 export interface PageSource {
@@ -31,49 +33,35 @@ export interface PageSource {
 }
 
 /**
- * One page and the count in one statement. Rows of one moment (a pushed set) are in the order of their ids, so that
- * pages neither repeat nor lose one. Only the page's ids are sorted; rows are fetched and written afterwards. Planned
- * anew each time: one text serves an organisation of ten tasks and one of ten million.
+ * One page and the count in one statement. Rows of one moment are in the order of their ids, so that pages neither
+ * repeat nor lose one. Only ids are sorted; the page's rows are fetched and written afterwards. Planned anew each time:
+ * one text serves an organisation of ten tasks and one of ten million.
+ * @throws RotaError INVALID_FILTER where a filter's value is to blame.
  */
 export async function readPage(
   sql: Sql,
   source: PageSource,
   conditions: Conditions,
-  request: PageRequest,
+  { offset, limit, countPages }: ListBounds,
 ): Promise<Page> {
   const selected = `FROM ${source.from}${conditions.where()}`;
-  const bound = request.countAtMost === undefined ? '' : ` LIMIT ${conditions.bind(request.countAtMost + 1)}`;
-  const window = `LIMIT ${conditions.bind(request.limit)} OFFSET ${conditions.bind(request.offset)}`;
+  const bound = countPages === null ? Number.POSITIVE_INFINITY : offset + countPages * limit;
+  const counted = countPages === null ? selected : `${selected} LIMIT ${conditions.bind(bound + 1)}`;
+  const window = `LIMIT ${conditions.bind(limit)} OFFSET ${conditions.bind(offset)}`;
   const text = `
     WITH page AS MATERIALIZED (
       SELECT ${source.id} AS id, ${source.createdAt} AS created_at ${selected}
       ORDER BY ${source.createdAt} DESC, ${source.id} DESC ${window}
-    ),
-    counted AS MATERIALIZED (SELECT count(*)::float8 AS count FROM (SELECT 1 ${selected}${bound}) AS matching)
-    SELECT counted.count, written.json
-    FROM counted LEFT JOIN (
-      SELECT page.id, page.created_at, ${source.json}(entry) AS json
-      FROM page JOIN ${source.table} AS entry ON entry.id = page.id
-    ) AS written ON true
-    ORDER BY written.created_at DESC, written.id DESC`;
-  const rows = await runFiltered<{ count: number; json: string | null }>(sql, text, conditions.values);
-  const counted = rows[0]!.count;
-  const partial = request.countAtMost !== undefined && counted > request.countAtMost;
-  return {
-    count: partial ? request.countAtMost : counted,
-    partial,
-    results: rows.flatMap(({ json }) => (json === null ? [] : [json])),
-  };
-}
-
-/** @throws RotaError INVALID_FILTER where a filter's value is to blame. */
-async function runFiltered<Row extends object>(
-  sql: Sql,
-  text: string,
-  values: readonly unknown[],
-): Promise<readonly Row[]> {
+    )
+    SELECT
+      (SELECT count(*)::float8 FROM (SELECT 1 ${counted}) AS matching) AS count,
+      (SELECT concat('[', string_agg(${source.json}(entry), ',' ORDER BY page.created_at DESC, page.id DESC), ']')
+        FROM page JOIN ${source.table} AS entry ON entry.id = page.id) AS results`;
   try {
-    return await sql.unsafe<Row[]>(text, values as never[], { prepare: false });
+    const [row] = await sql.unsafe<{ count: number; results: string }[]>(text, conditions.values as never[], {
+      prepare: false,
+    });
+    return { count: row!.count, partial: row!.count > bound, results: row!.results };
   } catch (error) {
     throw databaseError(filterFault(error));
   }

@@ -2,21 +2,21 @@ import { taskStatuses, type TaskStatus } from '../tasks/status.ts';
 import { Conditions } from './conditions.ts';
 import { databaseError, type Sql } from './postgres.ts';
 
-/** By hour (`2025-05-27T09:00:00+00:00`), newest first. */
-export type TaskStats = Readonly<Record<string, Readonly<Record<TaskStatus | 'total', number>>>>;
+export interface StatsQuery {
+  readonly schedulerId?: string;
+  /** All where absent. */
+  readonly organisations?: readonly string[];
+}
 
 /**
- * Read from the tasks themselves. No index may name `modified_at` (it would end HOT updates), so a scheduler's or an
+ * `{"2025-05-27T09:00:00+00:00": {pending, …, total}}` as JSON text, newest hour first. Read from the tasks themselves. No index may name `modified_at` (it would end HOT updates), so a scheduler's or an
  * organisation's tasks are read in full.
  */
-export async function readTaskStats(
-  sql: Sql,
-  of: { schedulerId?: string | undefined; organisations?: readonly string[] | undefined },
-): Promise<TaskStats> {
+export async function readTaskStats(sql: Sql, of: StatsQuery): Promise<string> {
   const conditions = new Conditions();
   conditions.add(`t.modified_at >= now() - interval '24 hours'`);
-  if (of.schedulerId !== undefined) conditions.add(`t.scheduler_id = ${conditions.bind(of.schedulerId)}`);
-  if (of.organisations !== undefined && of.organisations.length > 0) {
+  conditions.addEqual('t.scheduler_id', of.schedulerId);
+  if (of.organisations !== undefined) {
     conditions.add(`t.organisation = ANY (${conditions.bind(of.organisations)}::text[])`);
   }
   const text = `
@@ -26,7 +26,7 @@ export async function readTaskStats(
     GROUP BY 1, 2 ORDER BY 1 DESC`;
   try {
     const rows = await sql.unsafe<StatsRow[]>(text, conditions.values as never[], { prepare: false });
-    return tally(rows);
+    return JSON.stringify(tally(rows));
   } catch (error) {
     throw databaseError(error);
   }
@@ -38,8 +38,10 @@ interface StatsRow {
   readonly count: number;
 }
 
-function tally(rows: readonly StatsRow[]): TaskStats {
-  const hours: Record<string, Record<TaskStatus | 'total', number>> = {};
+type Counts = Record<TaskStatus | 'total', number>;
+
+function tally(rows: readonly StatsRow[]): Record<string, Counts> {
+  const hours: Record<string, Counts> = {};
   for (const { hour, status, count } of rows) {
     const counts = (hours[hour] ??= { ...none });
     counts[status] = count;
@@ -48,7 +50,4 @@ function tally(rows: readonly StatsRow[]): TaskStats {
   return hours;
 }
 
-const none = Object.fromEntries([...taskStatuses, 'total'].map((key) => [key, 0])) as Record<
-  TaskStatus | 'total',
-  number
->;
+const none = Object.fromEntries([...taskStatuses, 'total'].map((key) => [key, 0])) as Counts;
