@@ -1,0 +1,117 @@
+import type { FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import type { Failure } from '../mailbox/failure.ts';
+
+/**
+ * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with what kind of error it is, and
+ * FastAPI's list for a request that does not validate.
+ */
+
+export type Location = 'path' | 'query' | 'body';
+
+export interface ValidationDetail {
+  readonly type: string;
+  readonly loc: readonly (string | number)[];
+  readonly msg: string;
+  readonly input: unknown;
+  readonly ctx?: Readonly<Record<string, unknown>>;
+}
+
+/** An answer that is decided: thrown by a route, sent by the error handler. */
+export class Answer extends Error {
+  readonly status: number;
+  readonly detail: string | readonly ValidationDetail[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, detail: Answer['detail'], headers: Readonly<Record<string, string>> = {}) {
+    super(typeof detail === 'string' ? detail : 'invalid request');
+    this.status = status;
+    this.detail = detail;
+    this.headers = headers;
+  }
+}
+
+export const invalid = (details: readonly ValidationDetail[]) => new Answer(422, details);
+export const badRequest = (why: string) => new Answer(400, `Bad request error occurred: ${why}`);
+export const validationError = (why: string) => new Answer(400, `Validation error occurred: ${why}`);
+export const notFound = (what: string) => new Answer(404, `Resource not found: ${what}`);
+export const conflict = (why: string) => new Answer(409, `Conflict error occurred: ${why}`, { 'retry-after': '60' });
+export const tooManyRequests = () => new Answer(429, 'Too many requests');
+
+/** A failure that came back as data (an outcome of the queue). */
+export function answerOf(failure: Failure): Answer {
+  return fromError(new RotaError(codeOf(failure), failure.message));
+}
+
+function fromError(error: unknown): Answer {
+  if (error instanceof Answer) return error;
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (code === 'INVALID_FILTER') return new Answer(400, `Invalid filter(s): ${message}`);
+  const entry = errorCodes[code];
+  if (entry.status === 400) return badRequest(message);
+  if (entry.status === 404) return notFound(message);
+  if (entry.status === 409) return conflict(message);
+  if (entry.status === 429) return tooManyRequests();
+  if (entry.family === 'busy') return new Answer(503, `Service unavailable: ${message}`, { 'retry-after': '5' });
+  return new Answer(entry.status, entry.status < 500 ? message : 'Internal Server Error');
+}
+
+/** Fastify's own refusals carry `statusCode`: a body too large, a URL that does not decode. */
+export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (error: unknown) => void): FastifyReply {
+  const statusCode = (error as { statusCode?: unknown }).statusCode;
+  const answer =
+    typeof statusCode === 'number' && statusCode < 500
+      ? new Answer(statusCode, (error as Error).message)
+      : fromError(error);
+  if (answer.status === 500) logUnexpected(error);
+  return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });
+}
+
+interface Issue {
+  readonly type: string;
+  readonly msg: string;
+  readonly ctx?: Readonly<Record<string, unknown>> | undefined;
+  readonly input?: unknown;
+}
+
+/** Zod's issues as FastAPI's list; unknown keys come last, as there. */
+export function detailsOf(error: z.core.$ZodError, location: Location, root: unknown): ValidationDetail[] {
+  const details: ValidationDetail[] = [];
+  const unknownKeys: ValidationDetail[] = [];
+  for (const issue of error.issues) {
+    const path = issue.path as (string | number)[];
+    if (issue.code === 'unrecognized_keys') {
+      const parent = at(root, path) as Record<string, unknown>;
+      for (const key of issue.keys) {
+        const loc = [location, ...path, key];
+        unknownKeys.push({ type: 'extra_forbidden', loc, msg: 'Extra inputs are not permitted', input: parent[key] });
+      }
+      continue;
+    }
+    const found = issueOf(issue, path);
+    const about = found.type === 'missing' ? path.slice(0, -1) : path;
+    const input = 'input' in found ? found.input : at(root, about);
+    const detail = { type: found.type, loc: [location, ...path], msg: found.msg, input: input ?? null };
+    details.push(found.ctx === undefined ? detail : { ...detail, ctx: found.ctx });
+  }
+  return [...details, ...unknownKeys];
+}
+
+function issueOf(issue: z.core.$ZodIssue, path: readonly unknown[]): Issue {
+  if (issue.code === 'custom') return { msg: issue.message, ...(issue.params as Omit<Issue, 'msg'>) };
+  if (path.length === 0) {
+    return {
+      type: 'model_attributes_type',
+      msg: 'Input should be a valid dictionary or object to extract fields from',
+    };
+  }
+  return { type: 'value_error', msg: issue.message };
+}
+
+function at(root: unknown, path: readonly (string | number)[]): unknown {
+  let value = root;
+  for (const step of path) value = (value as Record<string | number, unknown> | null | undefined)?.[step];
+  return value;
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { SchedulerOverview, TaskLists } from '../queue/lists.ts';
+import type { TaskQueue } from '../queue/queue.ts';
+import type { App } from './app.ts';
+import { notFound } from './errors.ts';
+import { checkGroups } from './filter-request.ts';
+import { sendJson } from './pagination.ts';
+import { type PopSettings, popRequest } from './pop.ts';
+import type { SchedulerEntry, Schedulers } from './ports.ts';
+import { pushRoute } from './push.ts';
+import {
+  errorAnswer,
+  invalidAnswer,
+  optionalFilters,
+  popQuery,
+  schedulerAnswer,
+  schedulerPath,
+  tasksAnswer,
+} from './schemas.ts';
+import { departure } from './departure.ts';
+
+export interface SchedulerRoutes {
+  readonly queue: TaskQueue;
+  readonly lists: TaskLists;
+  readonly schedulers: Schedulers;
+  readonly pop: PopSettings;
+}
+
+/** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
+export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: SchedulerRoutes): void {
+  app.get(
+    '/schedulers',
+    { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },
+    async (_request, reply) => {
+      const entries = schedulers.all();
+      const overview = await lists.overview(entries.map(({ id }) => id));
+      return reply.send(entries.map((entry, n) => present(entry, overview[n])));
+    },
+  );
+
+  app.get(
+    '/schedulers/:scheduler_id',
+    {
+      schema: {
+        summary: 'One scheduler',
+        params: schedulerPath,
+        response: { 200: schedulerAnswer, 404: errorAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => {
+      const entry = find(schedulers, request.params.scheduler_id);
+      const [overview] = await lists.overview([entry.id]);
+      return reply.send(present(entry, overview));
+    },
+  );
+
+  app.post(
+    '/schedulers/:scheduler_id/pop',
+    {
+      schema: {
+        summary: 'Hand out queued tasks; `wait` lets the answer wait for one',
+        params: schedulerPath,
+        querystring: popQuery,
+        body: optionalFilters,
+        response: { 200: tasksAnswer, 400: errorAnswer, 404: errorAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => {
+      const entry = find(schedulers, request.params.scheduler_id);
+      const filters = checkGroups(request.body);
+      const { limit, wait } = request.query;
+      const gone = departure(reply);
+      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal: gone }, pop);
+      const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
+      // Whoever left while the claim was under way would hold these tasks for a whole grace period.
+      if (gone.aborted) await Promise.all(claimed.map(({ id }) => queue.release(entry.id, id)));
+      return sendJson(reply, `{"results":[${claimed.map(({ task }) => task).join(',')}]}`);
+    },
+  );
+
+  pushRoute(app, queue, (id) => find(schedulers, id));
+}
+
+function find(schedulers: Schedulers, id: string): SchedulerEntry {
+  const entry = schedulers.find(id);
+  if (entry === undefined) throw notFound(`Scheduler ${id} not found`);
+  return entry;
+}
+
+function present(entry: SchedulerEntry, overview: SchedulerOverview | undefined) {
+  return {
+    id: entry.id,
+    type: entry.type,
+    item_type: entry.itemType,
+    qsize: overview?.queued ?? 0,
+    last_activity: overview?.lastActivity ?? null,
+  };
+}

@@ -1,0 +1,211 @@
+import { z } from 'zod';
+import { taskStatuses } from '../tasks/status.ts';
+import {
+  boundedField,
+  choiceField,
+  dictionaryField,
+  flagField,
+  integerField,
+  shortTextField,
+  stringField,
+  timestampField,
+  uuidField,
+} from './fields.ts';
+import { filterBody } from './filter-request.ts';
+import { decimal, integer } from './scalars.ts';
+
+/** Every request and answer of the API, once: these validate, type the handlers and make /openapi.json. */
+
+const int4 = { least: -2_147_483_648, most: 2_147_483_647 };
+const priority = () => boundedField(integer, int4.least, int4.most, 'integer');
+const listBounds = {
+  offset: integerField().optional(),
+  limit: integerField().optional(),
+  allow_partial_count: flagField().optional(),
+  max_pages: integerField().optional(),
+};
+
+export const taskStatus = () => choiceField(taskStatuses);
+
+// Requests
+
+export const schedulerPath = z.object({ scheduler_id: stringField() });
+export const taskPath = z.object({ task_id: uuidField() });
+export const schedulePath = z.object({ schedule_id: uuidField() });
+
+export const healthQuery = z.object({ externals: flagField().optional() });
+
+/** Seconds a pop may wait at most: under the 30 s after which KAT's runners give up on an answer. */
+export const longestWaitSeconds = 25;
+
+export const popQuery = z.object({
+  limit: integerField().optional(),
+  wait: boundedField(decimal, 0, longestWaitSeconds, 'number').optional(),
+});
+
+export const optionalFilters = filterBody().optional();
+export const requiredFilters = filterBody();
+
+/** The keys of a Task that a push has no use for: their presence makes it a release (design §11). */
+export const releaseKeys = ['status', 'type', 'hash', 'created_at', 'modified_at', 'schedule_id'] as const;
+
+export const taskPush = z.strictObject({
+  id: uuidField().nullish(),
+  scheduler_id: stringField().nullish(),
+  organisation: stringField(),
+  priority: priority().nullish(),
+  data: dictionaryField(),
+});
+
+export const taskPatch = z.object({
+  id: uuidField().nullish(),
+  scheduler_id: stringField().nullish(),
+  schedule_id: uuidField().nullish(),
+  organisation: stringField().nullish(),
+  priority: priority().nullish(),
+  status: taskStatus().nullish(),
+  type: stringField().nullish(),
+  hash: stringField().nullish(),
+  data: dictionaryField().nullish(),
+  created_at: timestampField().nullish(),
+  modified_at: timestampField().nullish(),
+});
+
+export const tasksQuery = z.object({
+  scheduler_id: stringField().optional(),
+  organisation: stringField().optional(),
+  task_type: stringField().optional(),
+  status: taskStatus().optional(),
+  ...listBounds,
+  min_created_at: timestampField().optional(),
+  max_created_at: timestampField().optional(),
+  input_ooi: stringField().optional(),
+  plugin_id: stringField().optional(),
+});
+
+/** Query parameters that may be given more than once; of the others the last one counts. */
+export const repeatedParameters: ReadonlySet<string> = new Set(['organisation_ids']);
+
+export const statsQuery = z.object({
+  scheduler_id: stringField().optional(),
+  organisation_id: stringField().optional(),
+  organisation_ids: z.array(z.string()).optional(),
+});
+
+export const schedulesQuery = z.object({
+  scheduler_id: stringField().optional(),
+  organisation: stringField().optional(),
+  schedule_hash: stringField().optional(),
+  enabled: flagField().optional(),
+  ...listBounds,
+  min_deadline_at: timestampField().optional(),
+  max_deadline_at: timestampField().optional(),
+  min_created_at: timestampField().optional(),
+  max_created_at: timestampField().optional(),
+});
+
+export const searchQuery = z.object(listBounds);
+
+export const scheduleCreate = z.strictObject({
+  scheduler_id: stringField(),
+  organisation: stringField(),
+  data: dictionaryField(),
+  schedule: stringField().nullish(),
+  deadline_at: timestampField().nullish(),
+});
+
+export const schedulePatch = z.object({
+  hash: shortTextField(32).nullish(),
+  data: dictionaryField().nullish(),
+  enabled: flagField().nullish(),
+  schedule: stringField().nullish(),
+  deadline_at: timestampField().nullish(),
+});
+
+// Answers: they describe; what is sent is JSON text from Postgres.
+
+const moment = z.string().meta({ format: 'date-time' });
+const anyObject = z.record(z.string(), z.unknown());
+
+export const taskAnswer = z
+  .object({
+    id: z.guid(),
+    scheduler_id: z.string(),
+    schedule_id: z.guid().nullable(),
+    organisation: z.string(),
+    priority: z.int().nullable(),
+    status: z.enum(taskStatuses),
+    type: z.string(),
+    hash: z.string().nullable(),
+    data: anyObject,
+    created_at: moment,
+    modified_at: moment,
+  })
+  .meta({ id: 'Task' });
+
+export const tasksAnswer = z.object({ results: z.array(taskAnswer) }).meta({ id: 'TaskPop' });
+
+export const scheduleAnswer = z
+  .object({
+    id: z.guid(),
+    scheduler_id: z.string(),
+    organisation: z.string(),
+    hash: z.string().nullable(),
+    data: anyObject,
+    enabled: z.boolean(),
+    schedule: z.string().nullable(),
+    deadline_at: moment.nullable(),
+    created_at: moment,
+    modified_at: moment,
+  })
+  .meta({ id: 'Schedule' });
+
+export const pageAnswer = z
+  .object({
+    count: z.int(),
+    next: z.string().nullable(),
+    previous: z.string().nullable(),
+    results: z.array(anyObject),
+    is_partial_count: z.boolean().optional().describe('only where allow_partial_count was asked for'),
+  })
+  .meta({ id: 'PaginatedResponse' });
+
+export const schedulerAnswer = z
+  .object({
+    id: z.string(),
+    type: z.string(),
+    item_type: z.string(),
+    qsize: z.int(),
+    last_activity: moment.nullable(),
+  })
+  .meta({ id: 'Scheduler' });
+
+export const statsAnswer = z.record(z.string(), z.record(z.string(), z.int()));
+
+const healthPart = z.object({
+  service: z.string(),
+  healthy: z.boolean(),
+  version: z.string().nullable(),
+  additional: z.unknown(),
+});
+export const healthAnswer = healthPart
+  .extend({ results: z.array(healthPart), externals: z.record(z.string(), z.boolean()) })
+  .meta({ id: 'ServiceHealth' });
+
+export const readyAnswer = z.object({ ready: z.boolean(), reasons: z.array(z.string()) });
+
+export const errorAnswer = z.object({ detail: z.string() }).meta({ id: 'Error' });
+
+export const invalidAnswer = z
+  .object({
+    detail: z.array(
+      z.object({
+        type: z.string(),
+        loc: z.array(z.union([z.string(), z.int()])),
+        msg: z.string(),
+        input: z.unknown(),
+        ctx: anyObject.optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'HTTPValidationError' });

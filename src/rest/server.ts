@@ -1,0 +1,100 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fastify from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { TaskLists } from '../queue/lists.ts';
+import type { TaskQueue } from '../queue/queue.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { App } from './app.ts';
+import { sendError } from './errors.ts';
+import { healthRoutes } from './health.ts';
+import { metricsRoutes } from './metrics.ts';
+import type { Health, MetricsSource, ScheduleBook, Schedulers } from './ports.ts';
+import { installValidation, parseQuery } from './request.ts';
+import { installRouting } from './routing.ts';
+import { schedulerRoutes } from './schedulers.ts';
+import { scheduleRoutes } from './schedules.ts';
+import { longestWaitSeconds } from './schemas.ts';
+import { installToken } from './security.ts';
+import { taskRoutes } from './tasks.ts';
+
+export interface RestOptions {
+  readonly queue: TaskQueue;
+  readonly lists: TaskLists;
+  readonly schedules: ScheduleBook;
+  readonly schedulers: Schedulers;
+  readonly health: Health;
+  readonly metrics: MetricsSource;
+  readonly log: Logger;
+  /** Bearer token; everybody may ask where absent. */
+  readonly token?: string;
+  /** Lease of a pop, the grace period: unmodified runners know no leases (design §5). */
+  readonly leaseMs: number;
+  readonly now?: () => Date;
+}
+
+export interface RestServer {
+  /** @returns the URL that it listens on. */
+  listen(address: { host: string; port: number }): Promise<string>;
+  /** Answers what is under way, then ends. Waiting pops end when the queue closes or their client leaves. */
+  close(): Promise<void>;
+}
+
+/** A push of a raw file's metadata is some kilobytes; a whole Task given back carries the OOI too. */
+const bodyLimit = 2 * 1024 * 1024;
+/** For a request to arrive whole: a client that trickles holds its own connection and nothing else. */
+const requestTimeoutMs = 30_000;
+/** Without a byte either way; longer than a pop may wait. */
+const idleTimeoutMs = (longestWaitSeconds + 35) * 1_000;
+
+/** mula's REST API (kat-contract §1) over the queue. */
+export async function createRestServer(options: RestOptions): Promise<RestServer> {
+  const app = await createApp(options);
+  return {
+    listen: (address) => app.listen(address),
+    close: () => app.close(),
+  };
+}
+
+async function createApp({ queue, lists, schedules, schedulers, health, metrics, log, ...rest }: RestOptions): Promise<App> {
+  const app: App = fastify({
+    bodyLimit,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: idleTimeoutMs,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 1_000, querystringParser: parseQuery },
+    exposeHeadRoutes: false,
+  });
+  // GET /tasks reads a body, as mula's does.
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
+  app.setErrorHandler((error, request, reply) =>
+    sendError(error, reply, (unexpected) => log.error({ err: unexpected, method: request.method, path: request.url }, 'request failed')),
+  );
+  // As mula says it: JSON has no charset parameter.
+  app.addHook('onSend', async (_request, reply) => {
+    const type = reply.getHeader('content-type');
+    if (typeof type === 'string' && type.startsWith('application/json')) reply.header('content-type', 'application/json');
+  });
+  installRouting(app);
+  installValidation(app);
+  if (rest.token !== undefined) installToken(app, rest.token);
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Scheduler', description: "Rota's REST API", version: health.version },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
+
+  schedulerRoutes(app, { queue, lists, schedulers, pop: { leaseMs: rest.leaseMs } });
+  taskRoutes(app, queue, lists, (act) => log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'));
+  scheduleRoutes(app, schedules, schedulers, rest.now ?? (() => new Date()));
+  healthRoutes(app, health);
+  metricsRoutes(app, metrics);
+  return app;
+}

@@ -1,0 +1,145 @@
+import type { z } from 'zod';
+import type { TaskLists, TaskQuery } from '../queue/lists.ts';
+import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
+import type { App } from './app.ts';
+import { answerOf, badRequest, notFound } from './errors.ts';
+import { checkGroups } from './filter-request.ts';
+import { boundsOf, earliest, latest, sendJson, sendPage } from './pagination.ts';
+import {
+  errorAnswer,
+  invalidAnswer,
+  optionalFilters,
+  pageAnswer,
+  statsAnswer,
+  statsQuery,
+  taskAnswer,
+  taskPatch,
+  taskPath,
+  tasksQuery,
+} from './schemas.ts';
+import { present } from './present.ts';
+
+const defaultLimit = 10;
+
+/** Who did what to which task, for the log: cancels and retries (design §11 "Audit"). */
+export type Audit = (act: { readonly what: 'cancel' | 'queue'; readonly task: string; readonly from: string }) => void;
+
+/** `/tasks`: lists, statistics, and the reports of runners. */
+export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: Audit): void {
+  for (const method of ['POST', 'GET'] as const) {
+    app.route({
+      method,
+      url: '/tasks',
+      schema: {
+        summary: 'Tasks, newest first',
+        querystring: tasksQuery,
+        body: optionalFilters,
+        response: { 200: pageAnswer, 400: errorAnswer, 422: invalidAnswer },
+      },
+      handler: async (request, reply) => {
+        const { query } = request;
+        if (query.min_created_at !== undefined && query.max_created_at !== undefined) {
+          if (query.min_created_at > query.max_created_at) {
+            throw badRequest('min_created_at must be less than max_created_at');
+          }
+        }
+        const asked = listQuery(query, checkGroups(request.body));
+        return sendPage(request, reply, await lists.tasks(asked), asked, query.allow_partial_count === true);
+      },
+    });
+  }
+
+  app.get(
+    '/tasks/stats',
+    {
+      schema: {
+        summary: 'Tasks by hour and status, last 24 hours',
+        querystring: statsQuery,
+        response: { 200: statsAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { scheduler_id: schedulerId, organisation_id: one, organisation_ids: several = [] } = request.query;
+      const organisations = one === undefined ? several : [...several, one];
+      return reply.send(await lists.stats({ schedulerId, organisations }));
+    },
+  );
+
+  app.get(
+    '/tasks/:task_id',
+    {
+      schema: {
+        summary: 'One task',
+        params: taskPath,
+        response: { 200: taskAnswer, 404: errorAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => sendJson(reply, await get(queue, request.params.task_id)),
+  );
+
+  app.patch(
+    '/tasks/:task_id',
+    {
+      schema: {
+        summary: 'Report a status, cancel, retry, change',
+        params: taskPath,
+        body: taskPatch,
+        response: { 200: taskAnswer, 400: errorAnswer, 404: errorAnswer, 409: errorAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => {
+      const id = request.params.task_id;
+      const patch = await readPatch(queue, id, request.body);
+      const [outcome] = await queue.patch([patch]);
+      if (outcome?.ok !== true) {
+        if (outcome === undefined || outcome.failure.code === 'NOT_FOUND') throw unknownTask(id);
+        throw answerOf(outcome.failure);
+      }
+      if (patch.status === 'cancelled') audit({ what: 'cancel', task: id, from: request.ip });
+      if (patch.status === 'queued') audit({ what: 'queue', task: id, from: request.ip });
+      return sendJson(reply, outcome.task);
+    },
+  );
+}
+
+const unknownTask = (id: string) => notFound(`task not found, by task_id: ${id}`);
+
+async function get(queue: TaskQueue, id: string): Promise<string> {
+  const task = await queue.get(id);
+  if (task === null) throw unknownTask(id);
+  return task;
+}
+
+function listQuery(query: z.output<typeof tasksQuery>, filters: TaskQuery['filters']): TaskQuery {
+  return {
+    ...boundsOf(query, defaultLimit),
+    filters,
+    schedulerId: query.scheduler_id,
+    organisation: query.organisation,
+    type: query.task_type,
+    status: query.status,
+    minCreatedAt: earliest(query.min_created_at),
+    maxCreatedAt: latest(query.max_created_at),
+    inputOoi: query.input_ooi,
+    pluginId: query.plugin_id,
+  };
+}
+
+const changeable = ['status', 'priority', 'organisation', 'data'] as const;
+/** What a task is: a patch may repeat it (clients send whole tasks back) but not change it. */
+const fixed = ['id', 'scheduler_id', 'schedule_id', 'type', 'hash'] as const;
+
+async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof taskPatch>): Promise<TaskPatch> {
+  const given = Object.keys(body) as (keyof typeof body)[];
+  const repeated = fixed.filter((key) => given.includes(key));
+  if (given.length === 0 || repeated.length > 0) {
+    const task = JSON.parse(await get(queue, id)) as Record<string, unknown>;
+    if (given.length === 0) throw badRequest('no data to patch');
+    const changed = repeated.find((key) => body[key] !== task[key]);
+    if (changed !== undefined) throw badRequest(`${changed} of a task does not change`);
+  }
+  const nothing = changeable.find((key) => body[key] === null);
+  if (nothing !== undefined) throw badRequest(`${nothing} must not be null`);
+  const { status, priority, organisation, data } = body;
+  return { id, via: 'rest', leaseId: null, ...present({ status, priority, organisation, data }) } as TaskPatch;
+}

@@ -1,0 +1,78 @@
+/**
+ * Timestamps as mula's models read them (pydantic, lax): ISO 8601 with `T`, `t`, `_` or a space, seconds and zone
+ * optional, a date alone (midnight), or Unix seconds. Microseconds are kept, which Date would drop.
+ */
+export interface Timestamp {
+  /** Whole seconds since the epoch; a time without a zone is taken as UTC. */
+  readonly seconds: number;
+  readonly micros: number;
+  /** Minutes east of UTC as written; null where no zone was. */
+  readonly offset: number | null;
+}
+
+const form =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt _](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))?)?$/;
+const unix = /^[+-]?\d+(?:\.\d+)?$/;
+/** pydantic takes larger numbers for milliseconds. */
+const secondsBound = 2e10;
+
+/** @returns null where the text is no timestamp. */
+export function parseTimestamp(text: string): Timestamp | null {
+  if (unix.test(text)) return fromUnix(Number(text));
+  const match = form.exec(text);
+  if (match === null) return null;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const midnight = Date.UTC(year, month - 1, day);
+  if (year === 0 || new Date(midnight).getUTCDate() !== day || month > 12) return null;
+  if (hour > 23 || minute > 59 || second > 59) return null;
+  const offset = offsetOf(match[8], match[9], match[10], match[11]);
+  if (offset !== null && Math.abs(offset) >= 24 * 60) return null;
+  return {
+    seconds: midnight / 1000 + hour * 3600 + minute * 60 + second - (offset ?? 0) * 60,
+    micros: Number((match[7] ?? '').slice(0, 6).padEnd(6, '0')),
+    offset,
+  };
+}
+
+export function fromUnix(value: number): Timestamp | null {
+  const seconds = Math.abs(value) > secondsBound ? value / 1000 : value;
+  const whole = Math.floor(seconds);
+  if (Number.isNaN(new Date(whole * 1000).getTime()) || Math.abs(whole) > 253_402_300_799) return null;
+  return { seconds: whole, micros: Math.round((seconds - whole) * 1e6) % 1e6, offset: 0 };
+}
+
+/** `YYYY-MM-DDTHH:MM:SS.ffffffZ`: what Postgres takes and, being of one length and zone, what compares as text. */
+export function toUtc(timestamp: Timestamp): string {
+  return `${wallClock(timestamp.seconds)}.${String(timestamp.micros).padStart(6, '0')}Z`;
+}
+
+/** As mula's models write it into a task's data: the zone as given, microseconds only where there are any. */
+export function toDataForm(timestamp: Timestamp): string {
+  const { seconds, micros, offset } = timestamp;
+  const fraction = micros === 0 ? '' : `.${String(micros).padStart(6, '0')}`;
+  return `${wallClock(seconds + (offset ?? 0) * 60)}${fraction}${zone(offset)}`;
+}
+
+function wallClock(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 19);
+}
+
+function zone(offset: number | null): string {
+  if (offset === null) return '';
+  if (offset === 0) return 'Z';
+  const [hours, minutes] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60];
+  return `${offset < 0 ? '-' : '+'}${String(hours).padStart(2, '0')}:${String(minutes).padStart(2, '0')}`;
+}
+
+function offsetOf(z?: string, sign?: string, hours?: string, minutes?: string): number | null {
+  if (z !== undefined) return 0;
+  if (sign === undefined) return null;
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
+}

@@ -1,0 +1,99 @@
+import type { TaskLists } from '../../src/queue/lists.ts';
+import type { ClaimedTask, PatchOutcome, PopRequest, ReleaseOutcome, TaskQueue } from '../../src/queue/queue.ts';
+import type { NewTask, PushOutcome } from '../../src/protocol/requests.ts';
+import type { ScheduleBook, Schedulers } from '../../src/rest/ports.ts';
+import { createRestServer, type RestOptions, type RestServer } from '../../src/rest/server.ts';
+import { quietLog } from '../support/quiet-log.ts';
+
+/** A queue that answers what the test says and remembers what it was asked. */
+export class QueueDouble implements TaskQueue {
+  readonly pushed: NewTask[] = [];
+  readonly pops: PopRequest[] = [];
+  readonly released: string[] = [];
+  pushOutcome: PushOutcome = { outcome: 'queued', id: taskId, scheduleId: null };
+  task: string | null = `{"id":"${taskId}"}`;
+  patchOutcome: PatchOutcome = { ok: true, task: '{}' };
+  releaseOutcome: ReleaseOutcome = { outcome: 'unknown' };
+  claim: (request: PopRequest) => Promise<readonly ClaimedTask[]> = () => Promise.resolve([]);
+
+  push(_scheduler: string, tasks: readonly NewTask[]): Promise<readonly PushOutcome[]> {
+    this.pushed.push(...tasks);
+    return Promise.resolve([this.pushOutcome]);
+  }
+
+  pop(_scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]> {
+    this.pops.push(request);
+    return this.claim(request);
+  }
+
+  get(): Promise<string | null> {
+    return Promise.resolve(this.task);
+  }
+
+  patch(): Promise<readonly PatchOutcome[]> {
+    return Promise.resolve([this.patchOutcome]);
+  }
+
+  heartbeat(): Promise<{ renewed: string[]; lost: string[] }> {
+    return Promise.resolve({ renewed: [], lost: [] });
+  }
+
+  release(_scheduler: string, id: string): Promise<ReleaseOutcome> {
+    this.released.push(id);
+    return Promise.resolve(this.releaseOutcome);
+  }
+}
+
+export const taskId = '6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11';
+
+export const emptyLists: TaskLists = {
+  tasks: () => Promise.resolve({ count: 0, partial: false, results: [] }),
+  stats: () => Promise.resolve({}),
+  overview: () => Promise.resolve([]),
+};
+
+export const emptyBook: ScheduleBook = {
+  list: () => Promise.resolve({ count: 0, partial: false, results: [] }),
+  get: () => Promise.resolve(null),
+  create: () => Promise.resolve(null),
+  patch: () => Promise.resolve(null),
+  delete: () => Promise.resolve(false),
+};
+
+const entries = [
+  { id: 'boefje', type: 'boefje', itemType: 'BoefjeTask' },
+  { id: 'normalizer', type: 'normalizer', itemType: 'NormalizerTask' },
+  { id: 'report', type: 'report', itemType: 'ReportTask' },
+];
+
+export const threeSchedulers: Schedulers = {
+  all: () => entries,
+  find: (id) => entries.find((entry) => entry.id === id),
+};
+
+export interface Served {
+  readonly url: string;
+  readonly queue: QueueDouble;
+  readonly server: RestServer;
+}
+
+export async function serve(options: Partial<RestOptions> = {}): Promise<Served> {
+  const queue = new QueueDouble();
+  const server = await createRestServer({
+    queue,
+    lists: emptyLists,
+    schedules: emptyBook,
+    schedulers: threeSchedulers,
+    health: {
+      version: '0.1.0',
+      problems: () => Promise.resolve([]),
+      externals: () => Promise.resolve({ katalogus: true, octopoes: true, bytes: true }),
+      notReady: () => Promise.resolve([]),
+    },
+    metrics: { metrics: () => Promise.resolve('# HELP scheduler_qsize Size\n') },
+    log: quietLog,
+    leaseMs: 86_400_000,
+    ...options,
+  });
+  return { url: await server.listen({ host: '127.0.0.1', port: 0 }), queue, server };
+}
