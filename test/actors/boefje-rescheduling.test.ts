@@ -204,15 +204,10 @@ describe('a tick', () => {
   });
 
   test('a schedule that a person disabled meanwhile is left as it is', async () => {
-    const it = ports();
-    const { setup } = it;
     const disabled = { ...schedule(), enabled: false };
-    const supervisor = (async (kind: never, request: never) =>
-      kind === 'claim-due-schedules' && it.times('settle-schedules') === 0
-        ? [disabled]
-        : setup.supervisor(kind, request)) as typeof setup.supervisor;
-    it.schedules = [disabled];
-    await deliver(boefjeScheduler.start({ ...setup, supervisor }).reschedule, { kind: 'reschedule' });
+    const it = ports([boefje('dns')], disabled);
+    it.handOut = () => (it.times('claim-due-schedules') === 1 ? [disabled] : []);
+    await tick(it);
     expect([it.reasons, settlements(it)]).toEqual([['schedule-disabled'], [{}]]);
   });
 });
