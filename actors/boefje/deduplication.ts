@@ -1,7 +1,7 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { aboutOf, type Candidate, hashOf, type Run } from './candidate.ts';
+import { aboutOf, type Candidate, candidateOf, type Run } from './candidate.ts';
 import { historiesOf } from './history.ts';
 import { inParallel } from './parallel.ts';
 import { isRunOn, refusalOf } from './permission.ts';
@@ -112,17 +112,17 @@ function groupsOf(
   sharers: ReadonlyMap<Run, readonly string[]>,
   owners: ReadonlyMap<string, ReadonlyMap<string, Ooi>>,
 ): readonly Group[] {
-  const byHash = new Map(runs.map((run) => [hashOf(run.candidate), run]));
+  const byHash = new Map(runs.map((run) => [run.candidate.hash, run]));
   const taken = new Set<string>();
   const groups: Group[] = [];
   for (const head of runs) {
-    if (taken.has(hashOf(head.candidate))) continue;
-    taken.add(hashOf(head.candidate));
+    if (taken.has(head.candidate.hash)) continue;
+    taken.add(head.candidate.hash);
     const members: Run[] = [];
     const invited: Invitation[] = [];
     for (const organisation of sharers.get(head) ?? []) {
       const ooi = owners.get(head.candidate.ooi!)?.get(organisation);
-      const hash = hashOf({ ...head.candidate, organisation });
+      const hash = candidateOf({ ...head.candidate, organisation }).hash;
       if (ooi === undefined || taken.has(hash)) continue;
       taken.add(hash);
       const member = byHash.get(hash);
@@ -153,9 +153,13 @@ async function admittedSiblings(setup: Setup, groups: readonly Group[]): Promise
     }
     const refusal = refusalOf(plugin, ooi) ?? (isRunOn(plugin) ? 'no-run-on' : null);
     if (refusal === null) {
-      const byCron = head.candidate.byCron && plugin.cron !== null;
-      const recurrence = recurrenceOfPlugin(plugin, setup) ?? 'default';
-      permitted.push({ invitation, candidate: { organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron } });
+      const asked = recurrenceOfPlugin(plugin, setup);
+      const byCron = head.candidate.byCron && asked?.inherited === true;
+      const recurrence = asked ?? 'default';
+      permitted.push({
+        invitation,
+        candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron }),
+      });
     } else setup.refuse(refusal, about);
   }
   const histories = await historiesOf(
