@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SchedulerOverview, TaskLists } from '../queue/lists.ts';
+import type { SchedulerActivity, TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { notFound } from './errors.ts';
@@ -33,8 +33,8 @@ export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: Sch
     { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },
     async (_request, reply) => {
       const entries = schedulers.all();
-      const overview = await lists.overview(entries.map(({ id }) => id));
-      return reply.send(entries.map((entry, n) => present(entry, overview[n])));
+      const activity = await lists.activity(entries.map(({ id }) => id));
+      return reply.send(entries.map((entry) => present(entry, activity.get(entry.id))));
     },
   );
 
@@ -49,8 +49,8 @@ export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: Sch
     },
     async (request, reply) => {
       const entry = find(schedulers, request.params.scheduler_id);
-      const [overview] = await lists.overview([entry.id]);
-      return reply.send(present(entry, overview));
+      const activity = await lists.activity([entry.id]);
+      return reply.send(present(entry, activity.get(entry.id)));
     },
   );
 
@@ -87,12 +87,12 @@ function find(schedulers: Schedulers, id: string): SchedulerEntry {
   return entry;
 }
 
-function present(entry: SchedulerEntry, overview: SchedulerOverview | undefined) {
+function present(entry: SchedulerEntry, activity: SchedulerActivity | undefined) {
   return {
     id: entry.id,
     type: entry.type,
     item_type: entry.itemType,
-    qsize: overview?.queued ?? 0,
-    last_activity: overview?.lastActivity ?? null,
+    qsize: activity?.queued ?? 0,
+    last_activity: activity?.lastActivity ?? null,
   };
 }
