@@ -30,7 +30,9 @@ test('compose.yaml starts Rota as `scheduler` beside Postgres, NATS and RabbitMQ
 
 test('docs/deploy/env.example holds only variables that Rota reads, with values it accepts', () => {
   const lines = read('docs/deploy/env.example').split('\n');
-  const entries = lines.filter((line) => /^#? ?[A-Z_]+=/.test(line)).map((line) => line.replace(/^# ?/, '').split('=', 2));
+  const entries = lines
+    .filter((line) => /^#? ?[A-Z_]+=/.test(line))
+    .map((line) => line.replace(/^# ?/, '').split('=', 2));
   const given = Object.fromEntries(entries) as Record<string, string>;
   const config = readConfig(given) as Record<string, unknown>;
   for (const name of Object.keys(given).filter((name) => given[name] !== '' && !name.endsWith('_RANKER'))) {
@@ -45,9 +47,14 @@ test('the image runs the CLI as a non-root user, in exec form, and copies only w
   const user = instructions.findIndex((line) => line.startsWith('USER '));
   expect(instructions[user]).toBe('USER node');
   expect(instructions.findIndex((line) => line.startsWith('ENTRYPOINT '))).toBeGreaterThan(user);
-  expect(JSON.parse(instructions.find((line) => line.startsWith('ENTRYPOINT '))!.slice('ENTRYPOINT '.length))).toEqual(['node', 'src/cli.ts']);
+  expect(JSON.parse(instructions.find((line) => line.startsWith('ENTRYPOINT '))!.slice('ENTRYPOINT '.length))).toEqual([
+    'node',
+    'src/cli.ts',
+  ]);
   expect(JSON.parse(instructions.find((line) => line.startsWith('CMD '))!.slice('CMD '.length))).toEqual(['start']);
-  const copied = instructions.filter((line) => /^COPY (?!--from)/.test(line)).flatMap((line) => line.split(' ').slice(1, -1));
+  const copied = instructions
+    .filter((line) => /^COPY (?!--from)/.test(line))
+    .flatMap((line) => line.split(' ').slice(1, -1));
   for (const path of copied) expect(() => new URL(`../${path}`, import.meta.url) && read(path)).not.toThrow(/ENOENT/);
   const pinned = (JSON.parse(read('package.json')) as { devDependencies: { node: string } }).devDependencies.node;
   for (const from of instructions.filter((line) => line.startsWith('FROM '))) {

@@ -44,7 +44,7 @@ export function operatorCommands(operated: Operated): readonly OperatorCommand[]
       actors: await Promise.all(
         supervision.status().map(async (status) => {
           const inside = await supervision.inspect(status.name);
-          return { ...status, thread: inside.outcome === 'reply' ? inside.reply : null };
+          return { ...status, thread: inside.outcome === 'reply' && inside.result.ok ? inside.result.value : null };
         }),
       ),
       waiters: Object.fromEntries(operated.parked()),

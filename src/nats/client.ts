@@ -141,7 +141,14 @@ export function rotaClient(
       });
     },
     async heartbeat(leases, leaseMs) {
-      return ask('task.heartbeat', { leases, ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }) });
+      const answer = { renewed: [] as string[], lost: [] as string[] };
+      for (const part of chunksOf(leases)) {
+        const body = { leases: part, ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }) };
+        const { renewed, lost } = await ask<typeof answer>('task.heartbeat', body);
+        answer.renewed.push(...renewed);
+        answer.lost.push(...lost);
+      }
+      return answer;
     },
     async ctl(command, body = {}, { instance, by, timeoutMs: own } = {}) {
       const subject = instance === undefined ? `ctl.${command}` : `ctl.${instance}.${command}`;

@@ -1,43 +1,100 @@
+import { on } from './events.ts';
+
 /** One thing that can be down, and why it is. */
 export interface Problem {
-  /** `database`, `broker`, `nats`, or a scheduler's id. */
+  /** `database`, `nats`, `broker`, or a scheduler's id. */
   readonly part: string;
   readonly reason: string;
 }
 
-export interface HealthChecks {
+export interface HealthOptions {
+  readonly version: string;
   /** Rejects or hangs where the database cannot be asked. */
-  database(): Promise<unknown>;
+  database(): PromiseLike<unknown>;
   natsConnected(): boolean;
-  actors(): readonly { readonly name: string; readonly phase: string; readonly lastFailure: { message: string } | null }[];
-  /** Lost event sources: a source that is not configured is not among them. */
-  lostSources(): readonly string[];
+  actors(): readonly ActorHealth[];
+  /** URLs of KAT's services; one that is not configured is not unhealthy. */
+  readonly services: Readonly<Record<string, string | undefined>>;
 }
 
-const databaseWithinMs = 2_000;
-
-/** Looks at every part; never rejects. Empty is healthy. */
-export async function problemsOf(checks: HealthChecks): Promise<readonly Problem[]> {
-  const problems: Problem[] = [];
-  const database = await databaseProblem(checks);
-  if (database !== null) problems.push(database);
-  if (!checks.natsConnected()) problems.push({ part: 'nats', reason: 'connection lost: reconnecting' });
-  for (const source of checks.lostSources()) problems.push({ part: 'broker', reason: `${source}: connection lost` });
-  for (const { name, phase, lastFailure } of checks.actors()) {
-    if (phase === 'running' || phase === 'starting') continue;
-    problems.push({ part: name, reason: `actor is ${phase}${lastFailure ? `: ${lastFailure.message}` : ''}` });
-  }
-  return problems;
+interface ActorHealth {
+  readonly name: string;
+  readonly phase: string;
+  readonly lastFailure: { readonly message: string } | null;
 }
 
-export async function databaseProblem(checks: Pick<HealthChecks, 'database'>): Promise<Problem | null> {
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(() => timeout.reject(new Error(`no answer within ${databaseWithinMs} ms`)), databaseWithinMs);
+export interface Health {
+  readonly version: string;
+  /** What is wrong now; empty is healthy. Never rejects. */
+  problems(): Promise<readonly Problem[]>;
+  /** Whether each configured service of KAT answers at /health. */
+  externals(): Promise<Readonly<Record<string, boolean>>>;
+  /** Why pops and pushes cannot be served; empty is ready. */
+  notReady(): Promise<readonly string[]>;
+  stop(): void;
+}
+
+const withinMs = 2_000;
+
+/** An outage of KAT's services or of one actor is unhealthy, but no reason to be restarted: pops and pushes go on. */
+export function createHealth(options: HealthOptions): Health {
+  const lost = new Map<string, string>();
+  const ends = [
+    on('source.lost', ({ source, message }) => lost.set(source, message)),
+    on('source.connected', ({ source }) => lost.delete(source)),
+  ];
+  const database = () => reasonFor(Promise.resolve(options.database()));
+  return {
+    version: options.version,
+    async problems() {
+      const reason = await database();
+      return [
+        ...(reason === null ? [] : [{ part: 'database', reason }]),
+        ...(options.natsConnected() ? [] : [{ part: 'nats', reason: 'connection lost: reconnecting' }]),
+        ...[...lost].map(([source, message]) => ({ part: 'broker', reason: `${source}: ${message}` })),
+        ...options
+          .actors()
+          .filter(({ phase }) => phase === 'restarting' || phase === 'down' || phase === 'stopped')
+          .map(({ name, phase, lastFailure }) => ({
+            part: name,
+            reason: `actor is ${phase}${lastFailure === null ? '' : `: ${lastFailure.message}`}`,
+          })),
+      ];
+    },
+    async externals() {
+      const configured = Object.entries(options.services).filter(([, url]) => url !== undefined);
+      const answers = configured.map(async ([name, url]) => [name, await isHealthy(url!)] as const);
+      return Object.fromEntries(await Promise.all(answers));
+    },
+    async notReady() {
+      const reason = await database();
+      return reason === null ? [] : [`database: ${reason}`];
+    },
+    stop() {
+      for (const end of ends) end();
+    },
+  };
+}
+
+async function isHealthy(url: string): Promise<boolean> {
   try {
-    await Promise.race([checks.database(), timeout.promise]);
+    const answer = await fetch(new URL('/health', url), { signal: AbortSignal.timeout(withinMs) });
+    const body = (await answer.json()) as { healthy?: unknown };
+    return answer.ok && body.healthy === true;
+  } catch {
+    return false;
+  }
+}
+
+/** Null where it answered in time. */
+async function reasonFor(asked: Promise<unknown>): Promise<string | null> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(() => timeout.reject(new Error(`no answer within ${withinMs} ms`)), withinMs);
+  try {
+    await Promise.race([asked, timeout.promise]);
     return null;
   } catch (error) {
-    return { part: 'database', reason: (error as Error).message };
+    return (error as Error).message;
   } finally {
     clearTimeout(timer);
   }

@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { RunningRota, StartOptions } from './cli/run.ts';
+import type { Config } from './config.ts';
+import { operatorCommands } from './control/commands.ts';
+import { startEmbedded } from './embedded/start.ts';
+import { connectNats, natsAuthOf } from './nats/connect.ts';
+import { createCtlCommands } from './nats/ctl.ts';
+import { serveNats } from './nats/service.ts';
+import { publishTaskEvents } from './nats/task-events.ts';
+import { createWake } from './nats/wake.ts';
+import { createTaskLists } from './queue/lists.ts';
+import { migrate } from './queue/migrations.ts';
+import { connect } from './queue/postgres.ts';
+import { createSchedules } from './queue/schedule-records.ts';
+import { createScheduleStore } from './queue/schedules.ts';
+import { createTaskQueue } from './queue/task-queue.ts';
+import { createRanking } from './ranking/pool.ts';
+import { createTaskRanking } from './ranking/task-ranking.ts';
+import { createRestServer } from './rest/server.ts';
+import { createActorBackend } from './supervisor/actor-backend.ts';
+import { actorsDirectory, rankersOf, readCatalog } from './supervisor/catalog.ts';
+import { Supervisor } from './supervisor/supervisor.ts';
+import { threadSettings } from './supervisor/thread-settings.ts';
+import { emit, on } from './telemetry/events.ts';
+import { createHealth } from './telemetry/health.ts';
+import { createLog } from './telemetry/log.ts';
+import { logEvents } from './telemetry/logging.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** A batch of a million takes half a second; ten times that is a ranker that hangs. */
+const rankDeadlineMs = 5_000;
+/** Well within the 30 s after which an orchestrator kills. */
+const drainWithinMs = 10_000;
+
+/**
+ * Builds a whole Rota out of its parts and starts it: database first, actors last, so that an event never finds the
+ * queue missing. `drain` goes the other way.
+ *
+ * @throws RotaError BAD_CONFIG, SCHEMA_UNKNOWN, DATABASE_UNAVAILABLE, SERVICE_UNAVAILABLE: nothing is left running.
+ */
+export async function startRota(config: Config, options: StartOptions): Promise<RunningRota> {
+  const began = performance.now();
+  const log = createLog({ format: config.SCHEDULER_LOGGING_FORMAT, debug: config.DEBUG });
+  const instance = randomBytes(4).toString('hex');
+  /** What must be undone, in the order of its making. */
+  const undo: (() => unknown)[] = [];
+  const unwind = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  undo.push(logEvents(log));
+  try {
+    const catalog = await readCatalog(actorsDirectory, { only: config.SCHEDULER_ACTORS });
+    const schedulers = catalog.actors.map(({ name, definition }) => ({
+      id: name,
+      type: definition.type,
+      itemType: definition.itemType,
+    }));
+    const typeOf = (id: string) => schedulers.find((scheduler) => scheduler.id === id)?.type ?? id;
+    const rankers = rankersOf(catalog, config.rankers);
+
+    const embedded = await startEmbedded(config, {
+      data: resolve(options.data ?? '.rota/data'),
+      natsPort: options.natsPort,
+      log,
+    });
+    undo.push(() => embedded.stop());
+    const { databaseUrl, natsUrl } = embedded;
+
+    if (config.DATABASE_MIGRATION) {
+      const report = (step: string) => log.info({ step }, 'database');
+      await migrate(databaseUrl, { gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD, report });
+    }
+    const connections = config.SCHEDULER_DB_CONNECTION_POOL_SIZE;
+    const queueConnections = Math.max(2, Math.floor(connections / 2));
+    // Lists and schedules have a pool of their own: a slow search must not hold up a pop.
+    const sql = connect(databaseUrl, { max: connections - queueConnections });
+    undo.push(() => sql.end({ timeout: 5 }));
+
+    const connection = await connectNats({
+      servers: natsUrl,
+      name: `rota supervisor ${instance}`,
+      auth: natsAuthOf(config),
+      waitForServer: true,
+    });
+    undo.push(() => connection.drain());
+    const prefix = config.SCHEDULER_NATS_PREFIX;
+
+    const ranking = createRanking({
+      rankersDirectory: new URL('rankers/', actorsDirectory),
+      threads: config.SCHEDULER_RANKING_THREADS,
+      deadlineMs: rankDeadlineMs,
+    });
+    undo.push(() => ranking.close());
+
+    const queue = createTaskQueue({
+      databaseUrl,
+      connections: queueConnections,
+      typeOf,
+      ranking: await createTaskRanking({ ranking, rankers, gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD }),
+      gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
+      jitterSeconds: config.SCHEDULER_PQ_JITTER,
+      maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
+      maxSize: config.SCHEDULER_PQ_MAXSIZE,
+      wake: createWake({ connection, prefix, instance }),
+      onDefaultSchedules: (scheduler, ids) => void supervisor.send(scheduler, { kind: 'correct-schedules', ids }),
+      onError: (error) => log.error({ err: error }, 'queue'),
+    });
+    undo.push(() => queue.drain());
+    undo.push(publishTaskEvents({ connection, prefix }));
+
+    const scheduleStore = createScheduleStore(sql);
+    const lists = createTaskLists(sql);
+    const supervisor = new Supervisor({
+      catalog,
+      settings: threadSettings(config, natsUrl),
+      backend: createActorBackend(queue, scheduleStore),
+    });
+
+    const ctl = createCtlCommands();
+    const audit = (command: string, by: string | null, fields: object) =>
+      log.info({ audit: command, by, ...fields }, 'audit');
+    const operated = {
+      instance,
+      version,
+      supervision: supervisor,
+      parked: () => queue.parked(),
+      startedAt: new Date(),
+      audit,
+    };
+    for (const command of operatorCommands(operated)) ctl.register(command.name, command.body, command.run as never);
+    const nats = await serveNats({
+      connection,
+      prefix,
+      instance,
+      version,
+      queue,
+      schedulers,
+      leaseMs: config.SCHEDULER_LEASE_SECONDS * 1_000,
+      ctl,
+      log,
+    });
+    undo.push(() => nats.drain(drainWithinMs));
+
+    const health = createHealth({
+      version,
+      database: () => sql`SELECT 1`,
+      natsConnected: () => nats.status().connected,
+      actors: () => supervisor.status(),
+      services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
+    });
+    undo.push(() => health.stop());
+    const ids = schedulers.map(({ id }) => id);
+    const metrics = createMetrics({
+      queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
+      scheduleLags: async () =>
+        new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
+    });
+    undo.push(() => metrics.stop());
+    const rest = await createRestServer({
+      queue,
+      lists,
+      schedules: createSchedules(sql),
+      schedulers: {
+        all: () => schedulers,
+        find: (id) => schedulers.find((scheduler) => scheduler.id === id),
+        activity: (wanted) => lists.activity(wanted),
+      },
+      health,
+      metrics: metrics.registry,
+      log,
+      leaseMs: config.SCHEDULER_PQ_GRACE_PERIOD * 1_000,
+      ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
+    });
+    undo.push(() => rest.close());
+    const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
+
+    queue.start();
+    supervisor.start();
+    undo.push(() => supervisor.drain(drainWithinMs));
+    emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });
+
+    return {
+      api,
+      nats: natsUrl,
+      db: databaseUrl,
+      async drain() {
+        const from = performance.now();
+        await unwind();
+        emit({ name: 'supervisor.drained', ms: Math.round(performance.now() - from) });
+      },
+    };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import type { EventStream } from '../protocol/scheduler.ts';
+import type { SimulatedObject } from './objects.ts';
+
+/** Where a simulated KAT's events go: JetStream in the demo, a list in tests. Resolves once the broker has the event. */
+export interface EventPublisher {
+  publish(stream: EventStream, body: unknown): Promise<void>;
+}
+
+/** A run of a boefje as Bytes holds it: kat-contract §4, §7. */
+export interface BoefjeMeta {
+  readonly id: string;
+  readonly started_at: string;
+  readonly ended_at: string;
+  readonly boefje: { readonly id: string; readonly version: string | null };
+  readonly input_ooi: string | null;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly organization: string;
+  readonly runnable_hash: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Body of a message on `scan_profile_mutations`: kat-contract §4. */
+export function scanProfileMutation(organisation: string, operation: 'create' | 'update', object: SimulatedObject) {
+  const { reference, objectType, level, profile } = object;
+  return {
+    operation,
+    primary_key: reference,
+    value: {
+      primary_key: reference,
+      object_type: objectType,
+      scan_profile: {
+        scan_profile_type: level === null || level === 0 ? 'empty' : profile,
+        reference,
+        level: level ?? 0,
+        user_id: null,
+      },
+    },
+    client_id: organisation,
+  };
+}
+
+/** Body of the message that says an object's scan profile is gone: it carries no value. */
+export function scanProfileDeletion(organisation: string, reference: string) {
+  return { operation: 'delete', primary_key: reference, value: null, client_id: organisation } as const;
+}
+
+/** Body of a message on `raw_file_received`: kat-contract §4. `environment` travels in it, secrets and all. */
+export function rawFileReceived(id: string, run: BoefjeMeta, mimeTypes: readonly string[]) {
+  return {
+    event_id: 'raw_file_received',
+    created_at: new Date().toISOString(),
+    organization: run.organization,
+    raw_data: {
+      id,
+      boefje_meta: run,
+      mime_types: mimeTypes.map((value) => ({ value })),
+      secure_hash: null,
+      signing_provider_url: null,
+      hash_retrieval_link: null,
+    },
+  };
+}
+
+export type ScanProfileMutationBody = ReturnType<typeof scanProfileMutation>;
+export type RawFileReceivedBody = ReturnType<typeof rawFileReceived>;
+
+/** A run that ended now, having begun `tookMs` ago. */
+export function boefjeRun(of: {
+  id?: string;
+  boefje: string;
+  inputOoi: string | null;
+  organisation: string;
+  tookMs: number;
+}): BoefjeMeta {
+  const ended = Date.now();
+  return {
+    id: of.id ?? randomUUID(),
+    started_at: new Date(ended - of.tookMs).toISOString(),
+    ended_at: new Date(ended).toISOString(),
+    boefje: { id: of.boefje, version: null },
+    input_ooi: of.inputOoi,
+    arguments: of.inputOoi === null ? {} : { input: { primary_key: of.inputOoi } },
+    organization: of.organisation,
+    runnable_hash: '0'.repeat(64),
+    environment: {},
+  };
+}

@@ -1,0 +1,110 @@
+import { makeObject, makeSharedObject, type SimulatedObject, simulatedTypes } from './objects.ts';
+import { boefjes, normalizers, type SimulatedBoefje, type SimulatedPlugin } from './plugins.ts';
+import { type Random, seeded } from './random.ts';
+
+/** Everything a simulated KAT knows. Tests and the demo change it while it runs; the HTTP doubles answer from it. */
+export interface World {
+  readonly organisations: Map<string, SimulatedOrganisation>;
+}
+
+export interface SimulatedOrganisation {
+  readonly id: string;
+  readonly name: string;
+  deduplicate: boolean;
+  readonly plugins: Map<string, SimulatedPlugin>;
+  /** Settings per boefje: equal settings in two organisations make their configurations duplicates. */
+  readonly settings: Map<string, Readonly<Record<string, string>>>;
+  /** By reference. */
+  readonly objects: Map<string, SimulatedObject>;
+  /** Objects that exist but that no normalizer has found yet. */
+  readonly undiscovered: SimulatedObject[];
+  readonly recipes: readonly string[];
+}
+
+export interface WorldOptions {
+  readonly organisations: number;
+  /** Per organisation, known from the start. A fifth as many more wait to be discovered. */
+  readonly objects: number;
+  /** Enabled per organisation. */
+  readonly boefjes: number;
+  /** Report recipes per organisation. */
+  readonly recipes?: number;
+  readonly seed: number;
+}
+
+/** Every tenth object belongs to all organisations, as a hosting party's or a supplier's do. */
+const sharedEvery = 10;
+/** Most objects inherit level 1 or 2; few are declared 4. */
+const levels = [0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4];
+
+/** The same options make the same world. */
+export function createWorld(options: WorldOptions): World {
+  const random = seeded(options.seed);
+  const menu = usefulFirst(boefjes(options.boefjes), random);
+  // Half of the boefjes are enabled everywhere (so that deduplication has something to find), the rest at will.
+  const everywhere = menu.slice(0, Math.ceil(options.boefjes / 2));
+  const elsewhere = menu.slice(everywhere.length);
+  const organisations = new Map<string, SimulatedOrganisation>();
+  for (let number = 1; number <= options.organisations; number += 1) {
+    const chosen = [...everywhere, ...random.shuffle(elsewhere)].slice(0, options.boefjes);
+    organisations.set(`org-${number}`, createOrganisation(number, chosen, options, random));
+  }
+  return { organisations };
+}
+
+function createOrganisation(
+  number: number,
+  enabled: readonly SimulatedBoefje[],
+  options: WorldOptions,
+  random: Random,
+): SimulatedOrganisation {
+  const id = `org-${number}`;
+  const plugins = new Map<string, SimulatedPlugin>();
+  for (const plugin of [...boefjes(options.boefjes), ...normalizers()]) plugins.set(plugin.id, plugin);
+  const settings = new Map<string, Record<string, string>>();
+  for (const { id: boefje, boefje_schema: schema } of enabled) {
+    plugins.get(boefje)!.enabled = true;
+    settings.set(boefje, schema === null ? {} : { API_KEY: `key-of-${id}` });
+  }
+  const hidden = Math.floor(options.objects / 5);
+  const all = Array.from({ length: options.objects + hidden }, (_, at) => createObject(number, at, options, random));
+  return {
+    id,
+    name: `Organisation ${number}`,
+    deduplicate: true,
+    plugins,
+    settings,
+    objects: new Map(all.slice(0, options.objects).map((object) => [object.reference, object])),
+    undiscovered: all.slice(options.objects),
+    recipes: Array.from({ length: options.recipes ?? 2 }, () => random.uuid()),
+  };
+}
+
+function createObject(organisation: number, at: number, options: WorldOptions, random: Random): SimulatedObject {
+  const shared = at % sharedEvery === sharedEvery - 1;
+  const address = (organisation - 1) * options.objects * 2 + at + 1;
+  const made = shared ? makeSharedObject(at) : makeObject({ domain: `org-${organisation}.example`, at, address });
+  return { ...made, level: random.pick(levels), profile: random.chance(0.2) ? 'declared' : 'inherited' };
+}
+
+/**
+ * Shuffled, but those that find something in this world stand first: they consume a type that it has, and a normalizer
+ * consumes what they make. `dns-records` leads, so that the smallest world has work for every scheduler.
+ */
+function usefulFirst(all: readonly SimulatedBoefje[], random: Random): SimulatedBoefje[] {
+  const parsed = new Set(normalizers().flatMap((normalizer) => normalizer.consumes));
+  const usefulness = (boefje: SimulatedBoefje) => {
+    if (boefje.id === 'dns-records') return 0;
+    if (!boefje.consumes.some((type) => simulatedTypes.has(type))) return 3;
+    return boefje.produces.some((type) => parsed.has(type)) ? 1 : 2;
+  };
+  return random.shuffle(all).sort((a, b) => usefulness(a) - usefulness(b));
+}
+
+/** The next undiscovered object becomes known, as when a normalizer finds one; null once all are. */
+export function discover(organisation: SimulatedOrganisation): SimulatedObject | null {
+  const found = organisation.undiscovered.shift();
+  if (found === undefined) return null;
+  organisation.objects.set(found.reference, found);
+  return found;
+}
