@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SchedulerActivity, TaskLists } from '../queue/lists.ts';
+import type { SchedulerActivity } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { notFound } from './errors.ts';
@@ -21,19 +21,18 @@ import { departure } from './departure.ts';
 
 export interface SchedulerRoutes {
   readonly queue: TaskQueue;
-  readonly lists: TaskLists;
   readonly schedulers: Schedulers;
   readonly pop: PopSettings;
 }
 
 /** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
-export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: SchedulerRoutes): void {
+export function schedulerRoutes(app: App, { queue, schedulers, pop }: SchedulerRoutes): void {
   app.get(
     '/schedulers',
     { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },
     async (_request, reply) => {
       const entries = schedulers.all();
-      const activity = await lists.activity(entries.map(({ id }) => id));
+      const activity = await schedulers.activity(entries.map(({ id }) => id));
       return reply.send(entries.map((entry) => present(entry, activity.get(entry.id))));
     },
   );
@@ -49,7 +48,7 @@ export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: Sch
     },
     async (request, reply) => {
       const entry = find(schedulers, request.params.scheduler_id);
-      const activity = await lists.activity([entry.id]);
+      const activity = await schedulers.activity([entry.id]);
       return reply.send(present(entry, activity.get(entry.id)));
     },
   );

@@ -92,7 +92,7 @@ async function createApp({ queue, lists, schedules, schedulers, health, metrics,
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
 
-  schedulerRoutes(app, { queue, lists, schedulers, pop: { leaseMs: rest.leaseMs } });
+  schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs } });
   taskRoutes(app, queue, lists, (act) => log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'));
   scheduleRoutes(app, schedules, schedulers, rest.now ?? (() => new Date()));
   healthRoutes(app, health);

@@ -70,6 +70,7 @@ const entries = [
 export const threeSchedulers: Schedulers = {
   all: () => entries,
   find: (id) => entries.find((entry) => entry.id === id),
+  activity: () => Promise.resolve(new Map()),
 };
 
 export interface Served {
