@@ -23,10 +23,12 @@ export interface SchedulerRoutes {
   readonly queue: TaskQueue;
   readonly schedulers: Schedulers;
   readonly pop: PopSettings;
+  /** Aborted when the server closes: parked pops are answered with nothing. */
+  readonly closing: AbortSignal;
 }
 
 /** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
-export function schedulerRoutes(app: App, { queue, schedulers, pop }: SchedulerRoutes): void {
+export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: SchedulerRoutes): void {
   app.get(
     '/schedulers',
     { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },
@@ -69,7 +71,7 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop }: SchedulerR
       const filters = checkGroups(request.body);
       const { limit, wait } = request.query;
       const gone = departure(reply);
-      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal: gone }, pop);
+      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal: AbortSignal.any([gone, closing]) }, pop);
       const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
       // Whoever left while the claim was under way would hold these tasks for a whole grace period.
       if (gone.aborted) await Promise.all(claimed.map(({ id }) => queue.release(entry.id, id)));

@@ -37,7 +37,7 @@ export interface RestOptions {
 export interface RestServer {
   /** @returns the URL that it listens on. */
   listen(address: { host: string; port: number }): Promise<string>;
-  /** Answers what is under way, then ends. Waiting pops end when the queue closes or their client leaves. */
+  /** Answers what is under way, waiting pops with nothing, then ends. */
   close(): Promise<void>;
 }
 
@@ -50,14 +50,19 @@ const idleTimeoutMs = (longestWaitSeconds + 35) * 1_000;
 
 /** mula's REST API (kat-contract §1) over the queue. */
 export async function createRestServer(options: RestOptions): Promise<RestServer> {
-  const app = await createApp(options);
+  const closing = new AbortController();
+  const app = await createApp(options, closing.signal);
   return {
     listen: (address) => app.listen(address),
-    close: () => app.close(),
+    async close() {
+      closing.abort();
+      await app.close();
+    },
   };
 }
 
-async function createApp({ queue, lists, schedules, schedulers, health, metrics, log, ...rest }: RestOptions): Promise<App> {
+async function createApp(options: RestOptions, closing: AbortSignal): Promise<App> {
+  const { queue, lists, schedules, schedulers, health, metrics, log, ...rest } = options;
   const app: App = fastify({
     bodyLimit,
     requestTimeout: requestTimeoutMs,
@@ -92,7 +97,7 @@ async function createApp({ queue, lists, schedules, schedulers, health, metrics,
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
 
-  schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs } });
+  schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs }, closing });
   taskRoutes(app, queue, lists, (act) => log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'));
   scheduleRoutes(app, schedules, schedulers, rest.now ?? (() => new Date()));
   healthRoutes(app, health);
