@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { NewTask } from '../protocol/requests.ts';
-import { taskTypeOf } from '../tasks/data.ts';
+import { taskTypeOf, withoutSecrets } from '../tasks/data.ts';
 
 /** One item of push.sql, named as its columns are. */
 export interface QueueItem {
@@ -44,7 +44,8 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     ...identity,
     organisation: task.organisation,
     hash: type.hash(data),
-    data: type.carriesId ? { ...data, id: identity.id } : data,
+    // As in mula: data is stored as it was given, unless it gets an id and is completed with its defaults then.
+    data: type.carriesId && !identity.own_id ? { ...data, id: identity.id } : withoutSecrets(task.data),
     plugin: columns.plugin,
     image: columns.image,
     deduplication_key: columns.deduplicationKey,

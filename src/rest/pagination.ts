@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Page, PageRequest } from '../queue/page.ts';
+import type { ListBounds, Page } from '../queue/page.ts';
 import { origin, split } from './routing.ts';
 
 /** Rows of one answer at most: 10 000 tasks are some 15 MB of JSON. */
@@ -15,11 +15,14 @@ interface ListQuery {
 }
 
 /** Negative bounds count as 0. `limit=0` is how Rocky asks for an exact count. */
-export function boundsOf(query: ListQuery, defaultLimit: number): PageRequest {
-  const offset = Math.max(query.offset ?? 0, 0);
+export function boundsOf(query: ListQuery, defaultLimit: number): Omit<ListBounds, 'filters'> {
   const limit = between(query.limit ?? defaultLimit, 0, longestPage);
-  if (query.allow_partial_count !== true || limit === 0) return { offset, limit };
-  return { offset, limit, countAtMost: offset + limit * between(query.max_pages ?? defaultPages, 1, mostPages) };
+  const partial = query.allow_partial_count === true && limit > 0;
+  return {
+    offset: Math.max(query.offset ?? 0, 0),
+    limit,
+    countPages: partial ? between(query.max_pages ?? defaultPages, 1, mostPages) : null,
+  };
 }
 
 /** `{count, next, previous, results[, is_partial_count]}`; `next` is there for an empty last page too, as clients know it. */
@@ -27,16 +30,14 @@ export function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,
   page: Page,
-  { offset, limit }: PageRequest,
+  { offset, limit }: Pick<ListBounds, 'offset' | 'limit'>,
   partialAsked: boolean,
 ): FastifyReply {
-  // A count that stopped at its bound is one short of what is known: there is at least one more.
-  const count = page.partial ? page.count + 1 : page.count;
-  const next = offset + limit <= count ? pageUrl(request, offset + limit, limit) : null;
+  const next = offset + limit <= page.count ? pageUrl(request, offset + limit, limit) : null;
   const previous = offset - limit >= 0 ? pageUrl(request, offset - limit, limit) : null;
   const partial = partialAsked ? `,"is_partial_count":${page.partial}` : '';
   const links = `"next":${JSON.stringify(next)},"previous":${JSON.stringify(previous)}`;
-  return sendJson(reply, `{"count":${count},${links},"results":[${page.results.join(',')}]${partial}}`);
+  return sendJson(reply, `{"count":${page.count},${links},"results":${page.results}${partial}}`);
 }
 
 /** JSON text as it came from Postgres. */
@@ -54,17 +55,6 @@ function pageUrl(request: FastifyRequest, offset: number, limit: number): string
   parameters.append('offset', String(offset));
   // Python's quoting keeps `~` and escapes `*`; URLSearchParams has it the other way round.
   return `${origin(request)}${path}?${parameters.toString().replaceAll('%7E', '~').replaceAll('*', '%2A')}`;
-}
-
-/** Bounds of a range as Date, which has milliseconds only: rounded so that the row of that very microsecond is within. */
-export function earliest(timestamp: string | undefined): Date | undefined {
-  return timestamp === undefined ? undefined : new Date(timestamp);
-}
-
-export function latest(timestamp: string | undefined): Date | undefined {
-  if (timestamp === undefined) return undefined;
-  const whole = timestamp.endsWith('000Z');
-  return new Date(new Date(timestamp).getTime() + (whole ? 0 : 1));
 }
 
 function between(value: number, least: number, most: number): number {

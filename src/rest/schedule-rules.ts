@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { isCron, nextRun } from '../tasks/cron.ts';
 import { taskTypeOf } from '../tasks/data.ts';
+import type { NewSchedule, SchedulePatch } from '../queue/schedule-records.ts';
 import { badRequest, validationError } from './errors.ts';
-import type { NewSchedule, SchedulePatch, Schedulers } from './ports.ts';
+import type { Schedulers } from './ports.ts';
 import { present } from './present.ts';
 import type { scheduleCreate, schedulePatch } from './schemas.ts';
 

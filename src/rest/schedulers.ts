@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SchedulerOverview, TaskLists } from '../queue/lists.ts';
+import type { SchedulerActivity } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { notFound } from './errors.ts';
@@ -21,20 +21,21 @@ import { departure } from './departure.ts';
 
 export interface SchedulerRoutes {
   readonly queue: TaskQueue;
-  readonly lists: TaskLists;
   readonly schedulers: Schedulers;
   readonly pop: PopSettings;
+  /** Aborted when the server closes: parked pops are answered with nothing. */
+  readonly closing: AbortSignal;
 }
 
 /** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
-export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: SchedulerRoutes): void {
+export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: SchedulerRoutes): void {
   app.get(
     '/schedulers',
     { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },
     async (_request, reply) => {
       const entries = schedulers.all();
-      const overview = await lists.overview(entries.map(({ id }) => id));
-      return reply.send(entries.map((entry, n) => present(entry, overview[n])));
+      const activity = await schedulers.activity(entries.map(({ id }) => id));
+      return reply.send(entries.map((entry) => present(entry, activity.get(entry.id))));
     },
   );
 
@@ -49,8 +50,8 @@ export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: Sch
     },
     async (request, reply) => {
       const entry = find(schedulers, request.params.scheduler_id);
-      const [overview] = await lists.overview([entry.id]);
-      return reply.send(present(entry, overview));
+      const activity = await schedulers.activity([entry.id]);
+      return reply.send(present(entry, activity.get(entry.id)));
     },
   );
 
@@ -70,7 +71,7 @@ export function schedulerRoutes(app: App, { queue, lists, schedulers, pop }: Sch
       const filters = checkGroups(request.body);
       const { limit, wait } = request.query;
       const gone = departure(reply);
-      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal: gone }, pop);
+      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal: AbortSignal.any([gone, closing]) }, pop);
       const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
       // Whoever left while the claim was under way would hold these tasks for a whole grace period.
       if (gone.aborted) await Promise.all(claimed.map(({ id }) => queue.release(entry.id, id)));
@@ -87,12 +88,12 @@ function find(schedulers: Schedulers, id: string): SchedulerEntry {
   return entry;
 }
 
-function present(entry: SchedulerEntry, overview: SchedulerOverview | undefined) {
+function present(entry: SchedulerEntry, activity: SchedulerActivity | undefined) {
   return {
     id: entry.id,
     type: entry.type,
     item_type: entry.itemType,
-    qsize: overview?.queued ?? 0,
-    last_activity: overview?.lastActivity ?? null,
+    qsize: activity?.queued ?? 0,
+    last_activity: activity?.lastActivity ?? null,
   };
 }

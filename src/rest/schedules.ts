@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import type { ScheduleListQuery, Schedules } from '../queue/schedule-records.ts';
 import type { App } from './app.ts';
 import { badRequest, conflict, notFound, validationError } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
-import { boundsOf, earliest, latest, sendJson, sendPage } from './pagination.ts';
-import type { ScheduleBook, ScheduleQuery, Schedulers } from './ports.ts';
+import { boundsOf, sendJson, sendPage } from './pagination.ts';
+import type { Schedulers } from './ports.ts';
+import { present } from './present.ts';
 import { newSchedule, schedulePatchOf } from './schedule-rules.ts';
 import {
   errorAnswer,
@@ -23,7 +25,7 @@ const defaultLimit = 10;
 const defaultSearchLimit = 1_000;
 
 /** `/schedules`: when tasks run again. */
-export function scheduleRoutes(app: App, store: ScheduleBook, schedulers: Schedulers, now: () => Date): void {
+export function scheduleRoutes(app: App, store: Schedules, schedulers: Schedulers, now: () => Date): void {
   app.get(
     '/schedules',
     {
@@ -119,13 +121,13 @@ export function scheduleRoutes(app: App, store: ScheduleBook, schedulers: Schedu
 
 const unknownSchedule = (id: string) => notFound(`schedule not found, by schedule_id: ${id}`);
 
-async function get(store: ScheduleBook, id: string): Promise<string> {
+async function get(store: Schedules, id: string): Promise<string> {
   const schedule = await store.get(id);
   if (schedule === null) throw unknownSchedule(id);
   return schedule;
 }
 
-function listQuery(query: z.output<typeof schedulesQuery>): ScheduleQuery {
+function listQuery(query: z.output<typeof schedulesQuery>): ScheduleListQuery {
   for (const what of ['created_at', 'deadline_at'] as const) {
     const [least, most] = [query[`min_${what}`], query[`max_${what}`]];
     if (least !== undefined && most !== undefined && least > most) {
@@ -135,13 +137,15 @@ function listQuery(query: z.output<typeof schedulesQuery>): ScheduleQuery {
   return {
     ...boundsOf(query, defaultLimit),
     filters: null,
-    schedulerId: query.scheduler_id,
-    organisation: query.organisation,
-    hash: query.schedule_hash,
-    enabled: query.enabled,
-    minDeadlineAt: earliest(query.min_deadline_at),
-    maxDeadlineAt: latest(query.max_deadline_at),
-    minCreatedAt: earliest(query.min_created_at),
-    maxCreatedAt: latest(query.max_created_at),
+    ...present({
+      schedulerId: query.scheduler_id,
+      organisation: query.organisation,
+      hash: query.schedule_hash,
+      enabled: query.enabled,
+      minDeadlineAt: query.min_deadline_at,
+      maxDeadlineAt: query.max_deadline_at,
+      minCreatedAt: query.min_created_at,
+      maxCreatedAt: query.max_created_at,
+    }),
   };
 }

@@ -4,12 +4,13 @@ import fastify from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
+import type { Schedules } from '../queue/schedule-records.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { App } from './app.ts';
 import { sendError } from './errors.ts';
 import { healthRoutes } from './health.ts';
 import { metricsRoutes } from './metrics.ts';
-import type { Health, MetricsSource, ScheduleBook, Schedulers } from './ports.ts';
+import type { Health, MetricsSource, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
 import { installRouting } from './routing.ts';
 import { schedulerRoutes } from './schedulers.ts';
@@ -21,7 +22,7 @@ import { taskRoutes } from './tasks.ts';
 export interface RestOptions {
   readonly queue: TaskQueue;
   readonly lists: TaskLists;
-  readonly schedules: ScheduleBook;
+  readonly schedules: Schedules;
   readonly schedulers: Schedulers;
   readonly health: Health;
   readonly metrics: MetricsSource;
@@ -36,7 +37,7 @@ export interface RestOptions {
 export interface RestServer {
   /** @returns the URL that it listens on. */
   listen(address: { host: string; port: number }): Promise<string>;
-  /** Answers what is under way, then ends. Waiting pops end when the queue closes or their client leaves. */
+  /** Answers what is under way, waiting pops with nothing, then ends. */
   close(): Promise<void>;
 }
 
@@ -49,14 +50,19 @@ const idleTimeoutMs = (longestWaitSeconds + 35) * 1_000;
 
 /** mula's REST API (kat-contract §1) over the queue. */
 export async function createRestServer(options: RestOptions): Promise<RestServer> {
-  const app = await createApp(options);
+  const closing = new AbortController();
+  const app = await createApp(options, closing.signal);
   return {
     listen: (address) => app.listen(address),
-    close: () => app.close(),
+    async close() {
+      closing.abort();
+      await app.close();
+    },
   };
 }
 
-async function createApp({ queue, lists, schedules, schedulers, health, metrics, log, ...rest }: RestOptions): Promise<App> {
+async function createApp(options: RestOptions, closing: AbortSignal): Promise<App> {
+  const { queue, lists, schedules, schedulers, health, metrics, log, ...rest } = options;
   const app: App = fastify({
     bodyLimit,
     requestTimeout: requestTimeoutMs,
@@ -91,7 +97,7 @@ async function createApp({ queue, lists, schedules, schedulers, health, metrics,
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
 
-  schedulerRoutes(app, { queue, lists, schedulers, pop: { leaseMs: rest.leaseMs } });
+  schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs }, closing });
   taskRoutes(app, queue, lists, (act) => log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'));
   scheduleRoutes(app, schedules, schedulers, rest.now ?? (() => new Date()));
   healthRoutes(app, health);

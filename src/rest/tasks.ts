@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import type { TaskLists, TaskQuery } from '../queue/lists.ts';
+import type { TaskListQuery, TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
-import { boundsOf, earliest, latest, sendJson, sendPage } from './pagination.ts';
+import { boundsOf, sendJson, sendPage } from './pagination.ts';
 import {
   errorAnswer,
   invalidAnswer,
@@ -61,7 +61,8 @@ export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: 
     async (request, reply) => {
       const { scheduler_id: schedulerId, organisation_id: one, organisation_ids: several = [] } = request.query;
       const organisations = one === undefined ? several : [...several, one];
-      return reply.send(await lists.stats({ schedulerId, organisations }));
+      const asked = { ...present({ schedulerId }), ...(organisations.length === 0 ? {} : { organisations }) };
+      return sendJson(reply, await lists.stats(asked));
     },
   );
 
@@ -110,18 +111,20 @@ async function get(queue: TaskQueue, id: string): Promise<string> {
   return task;
 }
 
-function listQuery(query: z.output<typeof tasksQuery>, filters: TaskQuery['filters']): TaskQuery {
+function listQuery(query: z.output<typeof tasksQuery>, filters: TaskListQuery['filters']): TaskListQuery {
   return {
     ...boundsOf(query, defaultLimit),
     filters,
-    schedulerId: query.scheduler_id,
-    organisation: query.organisation,
-    type: query.task_type,
-    status: query.status,
-    minCreatedAt: earliest(query.min_created_at),
-    maxCreatedAt: latest(query.max_created_at),
-    inputOoi: query.input_ooi,
-    pluginId: query.plugin_id,
+    ...present({
+      schedulerId: query.scheduler_id,
+      organisation: query.organisation,
+      taskType: query.task_type,
+      status: query.status,
+      minCreatedAt: query.min_created_at,
+      maxCreatedAt: query.max_created_at,
+      inputOoi: query.input_ooi,
+      pluginId: query.plugin_id,
+    }),
   };
 }
 

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { parseTimestamp, toDataForm } from './timestamp.ts';
 import { parseUuid } from './uuid.ts';
 import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
 
 /**
  * What a task is about, by task type: the zod shapes that edges validate with, the hash, and the columns that the queue
- * keeps for filters and groups. Unknown keys are dropped, `environment` and `runnable_hash` (secrets) among them: only
- * what is named here is ever stored. kat-contract §1.
+ * keeps for filters and groups. Parsing drops unknown keys, secrets (`environment`, `runnable_hash`) among them; where
+ * data is stored as it was given, `withoutSecrets` does that. kat-contract §1.
  */
 
 /** Not z.uuid(), which refuses what Python's UUID takes: versions it does not know, no dashes, upper case. */
@@ -13,6 +14,12 @@ const uuid = z.string().transform((text, context) => {
   const parsed = parseUuid(text);
   if (parsed === null) context.addIssue({ code: 'custom', message: 'a UUID' });
   return parsed ?? text;
+});
+
+const timestamp = z.string().transform((text, context) => {
+  const parsed = parseTimestamp(text);
+  if (parsed === null) context.addIssue({ code: 'custom', message: 'a timestamp' });
+  return parsed === null ? text : toDataForm(parsed);
 });
 
 const boefje = z.object({
@@ -37,8 +44,8 @@ const boefjeMeta = z.object({
   input_ooi: z.string().nullable().default(null),
   arguments: z.record(z.string(), z.unknown()).default({}),
   organization: z.string(),
-  started_at: z.string().nullable().default(null),
-  ended_at: z.string().nullable().default(null),
+  started_at: timestamp.nullable().default(null),
+  ended_at: timestamp.nullable().default(null),
 });
 
 export const rawData = z.object({
@@ -147,4 +154,25 @@ const known = new Map<string, TaskType>(
 
 export function taskTypeOf(type: string): TaskType {
   return known.get(type) ?? generic(type);
+}
+
+const secretKeys = ['environment', 'runnable_hash', 'settings'] as const;
+
+/** Data as it was given, but for what a runner may have put into it: API keys (kat-contract §2). */
+export function withoutSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const kept = dropSecrets(data);
+  const raw = kept['raw_data'];
+  if (!isRecord(raw)) return kept;
+  const meta = raw['boefje_meta'];
+  return isRecord(meta) ? { ...kept, raw_data: { ...dropSecrets(raw), boefje_meta: dropSecrets(meta) } } : kept;
+}
+
+function dropSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const kept = { ...data };
+  for (const key of secretKeys) delete kept[key];
+  return kept;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,8 @@
 import type { TaskLists } from '../../src/queue/lists.ts';
 import type { ClaimedTask, PatchOutcome, PopRequest, ReleaseOutcome, TaskQueue } from '../../src/queue/queue.ts';
 import type { NewTask, PushOutcome } from '../../src/protocol/requests.ts';
-import type { ScheduleBook, Schedulers } from '../../src/rest/ports.ts';
+import type { Schedules } from '../../src/queue/schedule-records.ts';
+import type { Schedulers } from '../../src/rest/ports.ts';
 import { createRestServer, type RestOptions, type RestServer } from '../../src/rest/server.ts';
 import { quietLog } from '../support/quiet-log.ts';
 
@@ -47,13 +48,13 @@ export class QueueDouble implements TaskQueue {
 export const taskId = '6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11';
 
 export const emptyLists: TaskLists = {
-  tasks: () => Promise.resolve({ count: 0, partial: false, results: [] }),
-  stats: () => Promise.resolve({}),
-  overview: () => Promise.resolve([]),
+  tasks: () => Promise.resolve({ count: 0, partial: false, results: '[]' }),
+  stats: () => Promise.resolve('{}'),
+  activity: () => Promise.resolve(new Map()),
 };
 
-export const emptyBook: ScheduleBook = {
-  list: () => Promise.resolve({ count: 0, partial: false, results: [] }),
+export const emptyBook: Schedules = {
+  list: () => Promise.resolve({ count: 0, partial: false, results: '[]' }),
   get: () => Promise.resolve(null),
   create: () => Promise.resolve(null),
   patch: () => Promise.resolve(null),
@@ -69,6 +70,7 @@ const entries = [
 export const threeSchedulers: Schedulers = {
   all: () => entries,
   find: (id) => entries.find((entry) => entry.id === id),
+  activity: () => Promise.resolve(new Map()),
 };
 
 export interface Served {
