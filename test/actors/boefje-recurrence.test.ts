@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isByCron, recurrenceOf } from '../../actors/boefje/recurrence.ts';
 import { boefje } from '../support/kat-ports.ts';
 import { noon, Ports } from '../support/ports.ts';
