@@ -54,6 +54,12 @@ describe('lessons 0.7: when a boefje runs again', () => {
     }
   });
 
+  test('a grace period of 0 without jitter means the next look of the clock, not this one again', () => {
+    const it = new Ports('boefje');
+    it.settings = { gracePeriodSeconds: 0, jitterSeconds: 0 };
+    expect(recurrenceOf(boefje('dns'), none, it.setup).deadlineAt).toBe('2026-03-02T12:01:00.000Z');
+  });
+
   test('the next deadline always lies in the future', () => {
     const cron = fc.option(
       fc.constantFrom('* * * * *', '0 12 * * *', '0 0 L * *', '@hourly', 'nonsense', '0 0 29 2 *'),
