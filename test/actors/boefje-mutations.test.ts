@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
 import boefjeScheduler from '../../actors/boefje/behavior.ts';
-import { fold } from '../../actors/boefje/mutations.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
@@ -225,34 +223,5 @@ describe('a batch of mutations', () => {
       throw new TypeError('a bug');
     };
     await expect(send(it, mutated())).rejects.toThrow('a bug');
-  });
-});
-
-describe('folding', () => {
-  const operation = fc.constantFrom('create', 'update', 'delete');
-  const mutation = fc.record({
-    operation,
-    organisation: fc.constantFrom('aa', 'bb'),
-    primaryKey: fc.constantFrom('x', 'y'),
-  });
-
-  test('keeps one change per organisation and OOI: the last mutation, and the operations since the last delete', () => {
-    fc.assert(
-      fc.property(fc.array(mutation, { maxLength: 12 }), (mutations) => {
-        const changes = fold(mutations.map((fields) => mutated(fields)));
-        const keys = new Set(mutations.map((it) => `${it.organisation} ${it.primaryKey}`));
-        expect(new Set(changes.map((it) => `${it.organisation} ${it.primaryKey}`))).toEqual(keys);
-        expect(changes).toHaveLength(keys.size);
-        for (const change of changes) {
-          const own = mutations
-            .filter((it) => it.organisation === change.organisation && it.primaryKey === change.primaryKey)
-            .map((it) => it.operation);
-          expect(change.ooi === null).toBe(own.at(-1) === 'delete');
-          expect([...change.operations].toSorted()).toEqual(
-            [...new Set(own.slice(own.lastIndexOf('delete') + 1))].toSorted(),
-          );
-        }
-      }),
-    );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isByCron, recurrenceOf } from '../../actors/boefje/recurrence.ts';
 import { boefje } from '../support/kat-ports.ts';
 import { noon, Ports } from '../support/ports.ts';
@@ -52,6 +52,12 @@ describe('lessons 0.7: when a boefje runs again', () => {
       );
       expect(isByCron(boefje('dns', { cron }), { schedule: cron }, setup)).toBe(false);
     }
+  });
+
+  test('a grace period of 0 without jitter means the next look of the clock, not this one again', () => {
+    const it = new Ports('boefje');
+    it.settings = { gracePeriodSeconds: 0, jitterSeconds: 0 };
+    expect(recurrenceOf(boefje('dns'), none, it.setup).deadlineAt).toBe('2026-03-02T12:01:00.000Z');
   });
 
   test('the next deadline always lies in the future', () => {

@@ -48,9 +48,8 @@ function latest(it: Ports, fields: Partial<LatestTask>): void {
   }));
 }
 
-/** Settlements of the tick, without ids. */
 function settlements(it: Ports) {
-  return it.requests('settle-schedules').flatMap(({ settlements }) => settlements.map(({ id: _, ...rest }) => rest));
+  return it.requests('settle-schedules').flatMap(({ settlements }) => settlements);
 }
 
 describe('a due schedule', () => {
@@ -128,7 +127,7 @@ describe('a due schedule', () => {
     ] as const;
     for (const [it, reason, disabled] of cases) {
       await tick(it);
-      expect([it.reasons, settlements(it)]).toEqual([[reason], [{ disabled }]]);
+      expect([it.reasons, settlements(it)]).toEqual([[reason], [{ id: it.schedules[0]!.id, disabled }]]);
     }
   });
 
@@ -208,6 +207,6 @@ describe('a tick', () => {
     const it = ports([boefje('dns')], disabled);
     it.handOut = () => (it.times('claim-due-schedules') === 1 ? [disabled] : []);
     await tick(it);
-    expect([it.reasons, settlements(it)]).toEqual([['schedule-disabled'], [{}]]);
+    expect([it.reasons, settlements(it)]).toEqual([['schedule-disabled'], [{ id: disabled.id }]]);
   });
 });

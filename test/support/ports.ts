@@ -43,9 +43,10 @@ export class Ports {
   readonly #claimed = new Set<string>();
   readonly #queued = new Set<string>();
 
-  readonly type: 'boefje' | 'normalizer' | 'report';
+  /** The scheduler, and its task type. */
+  readonly type: string;
 
-  constructor(type: 'boefje' | 'normalizer' | 'report') {
+  constructor(type: string) {
     this.type = type;
   }
 
