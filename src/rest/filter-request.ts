@@ -65,9 +65,7 @@ const readFilter: Reader<Filter> = (value) => {
 };
 
 const readOperator: Reader<string> = (value) =>
-  operators.has(value)
-    ? read(value as string)
-    : fault('literal_error', `Input should be ${expected}`, { expected });
+  operators.has(value) ? read(value as string) : fault('literal_error', `Input should be ${expected}`, { expected });
 
 const scalarArms: readonly (readonly [string, Reader<unknown>])[] = [
   ['str', text],
@@ -135,10 +133,7 @@ const description = {
   required: ['filters'],
   properties: {
     filters: {
-      anyOf: [
-        filterList,
-        { type: 'object', properties: { and: filterList, or: filterList, not: filterList } },
-      ],
+      anyOf: [filterList, { type: 'object', properties: { and: filterList, or: filterList, not: filterList } }],
     },
   },
 };

@@ -11,7 +11,10 @@ export function installRouting(app: FastifyInstance): void {
     if (schema?.hide === true) return;
     const source = url.replaceAll(/:[a-z_]+/g, '[^/]+');
     const pattern = new RegExp(`^${source}$`);
-    const entry = known.find((candidate) => candidate.pattern.source === pattern.source) ?? { pattern, methods: new Set() };
+    const entry = known.find((candidate) => candidate.pattern.source === pattern.source) ?? {
+      pattern,
+      methods: new Set(),
+    };
     if (entry.methods.size === 0) known.push(entry);
     for (const name of [method].flat()) entry.methods.add(name);
   });
@@ -29,7 +32,10 @@ export function installRouting(app: FastifyInstance): void {
     if (methods !== undefined) return notAllowed(reply, methods);
     const withoutSlash = path.replace(/\/+$/, '');
     if (withoutSlash !== '' && withoutSlash !== path && methodsOf(withoutSlash) !== undefined) {
-      return reply.code(307).header('location', `${origin(request)}${withoutSlash}${query}`).send();
+      return reply
+        .code(307)
+        .header('location', `${origin(request)}${withoutSlash}${query}`)
+        .send();
     }
     return reply.code(404).send({ detail: 'Not Found' });
   });

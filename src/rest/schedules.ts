@@ -109,7 +109,13 @@ export function scheduleRoutes(app: App, store: ScheduleBook, schedulers: Schedu
 
   app.delete(
     '/schedules/:schedule_id',
-    { schema: { summary: 'Delete a schedule, or see that it is gone', params: schedulePath, response: { 204: z.null(), 422: invalidAnswer } } },
+    {
+      schema: {
+        summary: 'Delete a schedule, or see that it is gone',
+        params: schedulePath,
+        response: { 204: z.null(), 422: invalidAnswer },
+      },
+    },
     async (request, reply) => {
       await store.delete(request.params.schedule_id);
       return reply.code(204).send(null);
