@@ -5,6 +5,7 @@ import { connect, type Sql } from '../../src/queue/postgres.ts';
 import { createSchedules } from '../../src/queue/schedule-records.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import type { RestServer } from '../../src/rest/server.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { intendedDifferences } from '../fixtures/intended-differences.ts';
 import { serve, threeSchedulers } from '../rest/double.ts';
 import { createDatabase } from '../support/database.ts';
@@ -19,6 +20,7 @@ const gap = { before: 100, after: 340 };
 let database: Awaited<ReturnType<typeof createDatabase>>;
 let sql: Sql;
 let queue: RunningTaskQueue;
+let metrics: ReturnType<typeof createMetrics>;
 let server: RestServer;
 let replay: Replay;
 let now: Date;
@@ -29,7 +31,13 @@ beforeAll(async () => {
   sql = connect(database.url, { max: 4 });
   queue = createTaskQueue({ databaseUrl: database.url, connections: 4 });
   const lists = createTaskLists(sql);
+  metrics = createMetrics({
+    queueDepths: () => Promise.resolve(new Map()),
+    scheduleLags: () => Promise.resolve(new Map()),
+    actors: () => [],
+  });
   const served = await serve({
+    metrics: metrics.registry,
     queue,
     lists,
     schedules: createSchedules(sql),
@@ -42,6 +50,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.close();
+  metrics.stop();
   await queue.drain();
   await sql.end();
   await database.drop();
