@@ -32,7 +32,7 @@ export interface EventSettings {
   readonly kind: 'amqp' | 'jetstream';
   readonly amqpUrl: string | null;
   readonly natsServers: string | null;
-  readonly natsAuth: NatsAuth | null;
+  readonly natsAuth: NatsAuth;
   /** Subject prefix of JetStream. */
   readonly prefix: string;
   /** Unacknowledged events per queue. */
@@ -43,10 +43,10 @@ export interface EventSettings {
 
 export interface NatsAuth {
   readonly user?: string;
-  readonly pass?: string;
+  readonly password?: string;
   readonly token?: string;
   /** Path of a credentials file. */
-  readonly creds?: string;
+  readonly credsFile?: string;
 }
 
 /** workerData of actors/host.ts. Three ports, so that neither a full mailbox nor a slow request hides the others. */
