@@ -32,7 +32,7 @@ export interface EventSettings {
   readonly kind: 'amqp' | 'jetstream';
   readonly amqpUrl: string | null;
   readonly natsServers: string | null;
-  readonly natsAuth: NatsAuth;
+  readonly natsAuth: NatsAuth | null;
   /** Subject prefix of JetStream. */
   readonly prefix: string;
   /** Unacknowledged events per queue. */
@@ -43,10 +43,10 @@ export interface EventSettings {
 
 export interface NatsAuth {
   readonly user?: string;
-  readonly password?: string;
+  readonly pass?: string;
   readonly token?: string;
   /** Path of a credentials file. */
-  readonly credsFile?: string;
+  readonly creds?: string;
 }
 
 /** workerData of actors/host.ts. Three ports, so that neither a full mailbox nor a slow request hides the others. */
