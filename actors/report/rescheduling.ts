@@ -82,6 +82,9 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     if (outcome.outcome === 'queued') {
       queued += 1;
       settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
+    } else if (outcome.outcome === 'failed') {
+      setup.log.error({ schedule: report.schedule.id, ...outcome.failure }, 'due report cannot be pushed, it moves on');
+      settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
     } else if (outcome.reason === 'already-queued') settlements.push(moveOn(setup, report, outcome.reason));
     // Neither a full queue nor a broken ranker says anything about the report: it comes back when its claim ends.
     else full ||= outcome.reason === 'queue-full';
