@@ -13,7 +13,8 @@ export interface Fault {
 }
 
 export type Reading<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly Fault[] };
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
 
 export type Reader<T> = (value: unknown) => Reading<T>;
 

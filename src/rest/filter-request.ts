@@ -1,4 +1,4 @@
-import { type Filter, type FilterGroups, filterOperators, type FilterRequest } from '../queue/filter.ts';
+import { type Filter, filterOperators, type FilterRequest } from '../queue/filter.ts';
 import { RotaError } from '../errors.ts';
 import { below, fault, type Fault, read, type Reader, type Reading } from './fault.ts';
 import { field } from './fields.ts';
@@ -21,7 +21,7 @@ const readRequest: Reader<FilterRequest | null> = (value) => {
   const asList = listOf(readFilter)(filters);
   if (asList.ok) return read({ filters: asList.value });
   const asGroups = readGroups(filters);
-  if (asGroups.ok) return read({ filters: asGroups.value as FilterGroups });
+  if (asGroups.ok) return read({ filters: asGroups.value });
   return nested([
     ...below(asList.faults, ['filters', 'list[Filter]'], filters),
     ...below(asGroups.faults, ['filters', 'dict[str,list[Filter]]'], filters),
@@ -65,9 +65,7 @@ const readFilter: Reader<Filter> = (value) => {
 };
 
 const readOperator: Reader<string> = (value) =>
-  operators.has(value)
-    ? read(value as string)
-    : fault('literal_error', `Input should be ${expected}`, { expected });
+  operators.has(value) ? read(value as string) : fault('literal_error', `Input should be ${expected}`, { expected });
 
 const scalarArms: readonly (readonly [string, Reader<unknown>])[] = [
   ['str', text],
@@ -135,10 +133,7 @@ const description = {
   required: ['filters'],
   properties: {
     filters: {
-      anyOf: [
-        filterList,
-        { type: 'object', properties: { and: filterList, or: filterList, not: filterList } },
-      ],
+      anyOf: [filterList, { type: 'object', properties: { and: filterList, or: filterList, not: filterList } }],
     },
   },
 };

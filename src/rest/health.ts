@@ -28,7 +28,8 @@ export function healthRoutes(app: App, health: Health): void {
         service: 'scheduler',
         healthy: problems.length === 0,
         version: health.version,
-        additional: problems.length === 0 ? null : { reasons: problems.map(({ part, reason }) => `${part}: ${reason}`) },
+        additional:
+          problems.length === 0 ? null : { reasons: problems.map(({ part, reason }) => `${part}: ${reason}`) },
         results: problems.map(({ part, reason }) => ({
           service: part,
           healthy: false,

@@ -6,7 +6,12 @@ import type { MetricsSource } from './ports.ts';
 export function metricsRoutes(app: App, source: MetricsSource): void {
   app.get(
     '/metrics',
-    { schema: { summary: 'Metrics for Prometheus', response: { 200: { content: { 'text/plain': { schema: z.string() } } } } } },
+    {
+      schema: {
+        summary: 'Metrics for Prometheus',
+        response: { 200: { content: { 'text/plain': { schema: z.string() } } } },
+      },
+    },
     async (_request, reply) => reply.type('text/plain; charset=utf-8').send(await source.metrics()),
   );
 }

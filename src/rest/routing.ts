@@ -1,19 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /**
- * What mula's framework answers where no route matches: 405 with `Allow` where the path is known, 307 to the path
- * without its trailing slash, else 404.
+ * What mula's framework answers where no route matches: 405 where the path is known, 307 to the path without its
+ * trailing slash, else 404. Its `Allow` names the methods of the first route of that path only, and so does ours.
  */
 export function installRouting(app: FastifyInstance): void {
-  const known: { readonly pattern: RegExp; readonly methods: Set<string> }[] = [];
+  const known: { readonly pattern: RegExp; readonly methods: string }[] = [];
 
   app.addHook('onRoute', ({ url, method, schema }) => {
     if (schema?.hide === true) return;
-    const source = url.replaceAll(/:[a-z_]+/g, '[^/]+');
-    const pattern = new RegExp(`^${source}$`);
-    const entry = known.find((candidate) => candidate.pattern.source === pattern.source) ?? { pattern, methods: new Set() };
-    if (entry.methods.size === 0) known.push(entry);
-    for (const name of [method].flat()) entry.methods.add(name);
+    const pattern = new RegExp(`^${url.replaceAll(/:[a-z_]+/g, '[^/]+')}$`);
+    known.push({ pattern, methods: [method].flat().join(', ') });
   });
 
   // Fastify lets a parameter be empty, so that `/schedulers/` would be the scheduler without a name.
@@ -29,17 +26,17 @@ export function installRouting(app: FastifyInstance): void {
     if (methods !== undefined) return notAllowed(reply, methods);
     const withoutSlash = path.replace(/\/+$/, '');
     if (withoutSlash !== '' && withoutSlash !== path && methodsOf(withoutSlash) !== undefined) {
-      return reply.code(307).header('location', `${origin(request)}${withoutSlash}${query}`).send();
+      return reply
+        .code(307)
+        .header('location', `${origin(request)}${withoutSlash}${query}`)
+        .send();
     }
     return reply.code(404).send({ detail: 'Not Found' });
   });
 }
 
-function notAllowed(reply: FastifyReply, methods: ReadonlySet<string>): FastifyReply {
-  return reply
-    .code(405)
-    .header('allow', [...methods].join(', '))
-    .send({ detail: 'Method Not Allowed' });
+function notAllowed(reply: FastifyReply, methods: string): FastifyReply {
+  return reply.code(405).header('allow', methods).send({ detail: 'Method Not Allowed' });
 }
 
 /** Scheme and host as the client named them. */

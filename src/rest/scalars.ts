@@ -57,7 +57,10 @@ export const uuid: Reader<string> = (value) => {
   if (typeof value !== 'string') return fault('uuid_type', 'UUID input should be a string, bytes or UUID object');
   const problem = uuidFault(value);
   if (problem !== null) return fault('uuid_parsing', `Input should be a valid UUID, ${problem}`, { error: problem });
-  const hex = value.replace(/^urn:uuid:/, '').replaceAll(/[{}-]/g, '').toLowerCase();
+  const hex = value
+    .replace(/^urn:uuid:/, '')
+    .replaceAll(/[{}-]/g, '')
+    .toLowerCase();
   return read([hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-'));
 };
 

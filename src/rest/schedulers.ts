@@ -71,7 +71,11 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: S
       const filters = checkGroups(request.body);
       const { limit, wait } = request.query;
       const gone = departure(reply);
-      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal: AbortSignal.any([gone, closing]) }, pop);
+      const asked = popRequest(
+        entry,
+        { limit, wait, filters, worker: request.ip, signal: AbortSignal.any([gone, closing]) },
+        pop,
+      );
       const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
       // Whoever left while the claim was under way would hold these tasks for a whole grace period.
       if (gone.aborted) await Promise.all(claimed.map(({ id }) => queue.release(entry.id, id)));

@@ -75,12 +75,15 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   // GET /tasks reads a body, as mula's does.
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.setErrorHandler((error, request, reply) =>
-    sendError(error, reply, (unexpected) => log.error({ err: unexpected, method: request.method, path: request.url }, 'request failed')),
+    sendError(error, reply, (unexpected) =>
+      log.error({ err: unexpected, method: request.method, path: request.url }, 'request failed'),
+    ),
   );
   // As mula says it: JSON has no charset parameter.
   app.addHook('onSend', async (_request, reply) => {
     const type = reply.getHeader('content-type');
-    if (typeof type === 'string' && type.startsWith('application/json')) reply.header('content-type', 'application/json');
+    if (typeof type === 'string' && type.startsWith('application/json'))
+      reply.header('content-type', 'application/json');
   });
   installRouting(app);
   installValidation(app);
@@ -98,7 +101,9 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
 
   schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs }, closing });
-  taskRoutes(app, queue, lists, (act) => log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'));
+  taskRoutes(app, queue, lists, (act) =>
+    log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'),
+  );
   scheduleRoutes(app, schedules, schedulers, rest.now ?? (() => new Date()));
   healthRoutes(app, health);
   metricsRoutes(app, metrics);

@@ -26,28 +26,26 @@ export type Audit = (act: { readonly what: 'cancel' | 'queue'; readonly task: st
 
 /** `/tasks`: lists, statistics, and the reports of runners. */
 export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: Audit): void {
-  for (const method of ['POST', 'GET'] as const) {
-    app.route({
-      method,
-      url: '/tasks',
-      schema: {
-        summary: 'Tasks, newest first',
-        querystring: tasksQuery,
-        body: optionalFilters,
-        response: { 200: pageAnswer, 400: errorAnswer, 422: invalidAnswer },
-      },
-      handler: async (request, reply) => {
-        const { query } = request;
-        if (query.min_created_at !== undefined && query.max_created_at !== undefined) {
-          if (query.min_created_at > query.max_created_at) {
-            throw badRequest('min_created_at must be less than max_created_at');
-          }
+  app.route({
+    method: ['POST', 'GET'],
+    url: '/tasks',
+    schema: {
+      summary: 'Tasks, newest first',
+      querystring: tasksQuery,
+      body: optionalFilters,
+      response: { 200: pageAnswer, 400: errorAnswer, 422: invalidAnswer },
+    },
+    handler: async (request, reply) => {
+      const { query } = request;
+      if (query.min_created_at !== undefined && query.max_created_at !== undefined) {
+        if (query.min_created_at > query.max_created_at) {
+          throw badRequest('min_created_at must be less than max_created_at');
         }
-        const asked = listQuery(query, checkGroups(request.body));
-        return sendPage(request, reply, await lists.tasks(asked), asked, query.allow_partial_count === true);
-      },
-    });
-  }
+      }
+      const asked = listQuery(query, checkGroups(request.body));
+      return sendPage(request, reply, await lists.tasks(asked), asked, query.allow_partial_count === true);
+    },
+  });
 
   app.get(
     '/tasks/stats',

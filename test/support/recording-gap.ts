@@ -38,10 +38,9 @@ export async function fillGap(
     await insert(sql, { ...row, created_at: new Date(start + n).toISOString() });
   }
   for (const fill of fillers(later)) {
-    const [{ count }] = (await sql.unsafe(
-      'SELECT count(*)::int AS count FROM schedules WHERE scheduler_id = $1',
-      [fill.scheduler],
-    )) as unknown as [{ count: number }];
+    const [{ count }] = (await sql.unsafe('SELECT count(*)::int AS count FROM schedules WHERE scheduler_id = $1', [
+      fill.scheduler,
+    ])) as unknown as [{ count: number }];
     for (let n = count; n < fill.wanted; n += 1) await insert(sql, unseen(fill.scheduler));
   }
 }

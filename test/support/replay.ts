@@ -81,7 +81,8 @@ export class Replay {
 
   #compare(recorded: unknown, ours: unknown, at: string, found: string[]): void {
     if (Array.isArray(recorded) && Array.isArray(ours)) {
-      if (recorded.length !== ours.length) found.push(`${at}: mula has ${recorded.length} members, ours ${ours.length}`);
+      if (recorded.length !== ours.length)
+        found.push(`${at}: mula has ${recorded.length} members, ours ${ours.length}`);
       for (const [index, member] of recorded.entries()) this.#compare(member, ours[index], `${at}[${index}]`, found);
     } else if (isObject(recorded) && isObject(ours)) {
       for (const key of new Set([...Object.keys(recorded), ...Object.keys(ours)])) {
