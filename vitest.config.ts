@@ -9,6 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // As patient as a test: a busy machine fails none.
+    expect: { poll: { timeout: 25_000, interval: 10 } },
     projects: [
       {
         extends: true,

@@ -49,8 +49,11 @@ const setup: Setup = {
 const { default: definition } = (await import(data.behavior)) as { default: SchedulerDefinition };
 const mailbox = new Mailbox(definition.start(setup), {
   capacity: data.mailbox.capacity,
-  batchFailed: (kind, failure, size) =>
-    log.warn({ kind, size, code: failure.code, reason: failure.message }, 'batch failed'),
+  batchFailed: (kind, failure, size) => {
+    // A service that nobody configured is no news: the actor idles.
+    const level = failure.fields?.['variable'] === undefined ? 'warn' : 'debug';
+    log[level]({ kind, size, code: failure.code, reason: failure.message }, 'batch failed');
+  },
   crashed: endWith,
 });
 

@@ -23,7 +23,7 @@ import { createActorBackend } from './supervisor/actor-backend.ts';
 import { actorsDirectory, rankersOf, readCatalog } from './supervisor/catalog.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 import { threadSettings } from './supervisor/thread-settings.ts';
-import { emit, on } from './telemetry/events.ts';
+import { emit } from './telemetry/events.ts';
 import { createHealth } from './telemetry/health.ts';
 import { createLog } from './telemetry/log.ts';
 import { logEvents } from './telemetry/logging.ts';

@@ -1,7 +1,7 @@
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
-import { aboutOf, type Candidate, hashOf, type Run, taskOf } from './candidate.ts';
+import { aboutOf, type Candidate, type Run, taskOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { historiesOf } from './history.ts';
 
@@ -38,7 +38,7 @@ export async function admit(setup: Setup, candidates: readonly Candidate[]): Pro
     }
   });
   const pushed = await push(setup, await withSiblings(setup, runs));
-  return verdicts.map((verdict, at) => verdict ?? pushed.get(hashOf(candidates[at]!))!);
+  return verdicts.map((verdict, at) => verdict ?? pushed.get(candidates[at]!.hash)!);
 }
 
 /** Pushes all at once; refusals of the push are counted where it happens. */
@@ -48,7 +48,7 @@ async function push(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMap<str
   return new Map(
     runs.map(({ candidate }, at) => {
       const outcome = outcomes[at]!;
-      return [hashOf(candidate), outcome.outcome === 'queued' ? { verdict: 'queued' } : declined(outcome.reason)];
+      return [candidate.hash, outcome.outcome === 'queued' ? { verdict: 'queued' } : declined(outcome.reason)];
     }),
   );
 }

@@ -2,6 +2,7 @@ import type { Plugin } from '../../src/kat/kat.ts';
 import type { NewTask, Recurrence } from '../../src/protocol/requests.ts';
 import type { SchedulerSettings } from '../../src/protocol/scheduler.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
+import { intervalMsOf } from './recurrence.ts';
 
 /** A boefje that may run on an OOI (null: on none) of an organisation, before its history is known. */
 export interface Candidate {
@@ -13,10 +14,13 @@ export interface Candidate {
   readonly recurrence: Recurrence | 'none' | 'default';
   /** A cron decided that it is due: no grace period then. */
   readonly byCron: boolean;
+  /** The task's; 4 µs each, so it is computed once. */
+  readonly hash: string;
 }
 
-export function hashOf({ organisation, plugin, ooi }: Candidate): string {
-  return boefjeHash({ boefjeId: plugin.id, inputOoi: ooi, organisation });
+export function candidateOf(fields: Omit<Candidate, 'hash'>): Candidate {
+  const { organisation, plugin, ooi } = fields;
+  return { ...fields, hash: boefjeHash({ boefjeId: plugin.id, inputOoi: ooi, organisation }) };
 }
 
 export function aboutOf({ organisation, plugin, ooi }: Candidate): Record<string, string | null> {
@@ -26,8 +30,7 @@ export function aboutOf({ organisation, plugin, ooi }: Candidate): Record<string
 /** Milliseconds that must lie between two runs: the boefje's interval, else the grace period. */
 export function graceMsOf({ plugin, byCron }: Candidate, settings: SchedulerSettings): number {
   if (byCron) return 0;
-  if (plugin.interval !== null && plugin.interval > 0) return plugin.interval * 60_000;
-  return settings.gracePeriodSeconds * 1000;
+  return intervalMsOf(plugin) ?? settings.gracePeriodSeconds * 1000;
 }
 
 /** A candidate whose history lets it run. */

@@ -5,7 +5,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
 import { isRunOn } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
-import { recurrenceOf, recurrenceOfPlugin } from './recurrence.ts';
+import { ownCronOf, recurrenceOf, recurrenceOfPlugin } from './recurrence.ts';
 
 /**
  * A person's push committed with the default recurrence, since a push waits for no service (design §11): set the
@@ -35,8 +35,7 @@ function correctionOf(schedule: DueSchedule, plugins: Plugins, setup: Setup): Sc
   if (plugin === undefined) return null;
   // It runs on operations: a person's push is one run, not the first of many.
   if (isRunOn(plugin)) return { id: schedule.id, schedule: null, inherited: false, deadlineAt: null };
-  const own = schedule.inherited ? null : schedule.schedule;
-  const asked = recurrenceOfPlugin(plugin, setup, own);
+  const asked = recurrenceOfPlugin(plugin, setup, ownCronOf(schedule));
   if (asked !== null) return { id: schedule.id, ...asked };
   return schedule.inherited ? { id: schedule.id, ...recurrenceOf(plugin, schedule, setup) } : null;
 }

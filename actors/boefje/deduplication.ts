@@ -1,7 +1,7 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { aboutOf, type Candidate, hashOf, type Run } from './candidate.ts';
+import { aboutOf, type Candidate, candidateOf, type Run } from './candidate.ts';
 import { historiesOf } from './history.ts';
 import { inParallel } from './parallel.ts';
 import { isRunOn, refusalOf } from './permission.ts';
@@ -19,9 +19,11 @@ const width = 8;
  * It saves scans, so it never stops one: where Katalogus or Octopoes cannot say who shares, a run goes alone.
  */
 export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<readonly Run[]> {
-  const sharers = await sharersOf(setup, runs);
-  if (sharers.size === 0) return runs;
-  const owners = await ownersOf(setup, sharers);
+  const outages = new Set<string>();
+  const sharers = await sharersOf(setup, runs, outages);
+  const owners = await ownersOf(setup, sharers, outages);
+  if (outages.size > 0) setup.log.warn({ outages: [...outages] }, 'cannot tell who shares a boefje, tasks go alone');
+  if (owners.size === 0) return runs;
   const groups = groupsOf(runs, sharers, owners);
   const siblings = await admittedSiblings(setup, groups);
   const output: Run[] = [];
@@ -39,14 +41,21 @@ export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<
 }
 
 /** Runs that may be shared, with the organisations that configured their boefje identically. */
-async function sharersOf(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMap<Run, readonly string[]>> {
+async function sharersOf(
+  setup: Setup,
+  runs: readonly Run[],
+  outages: Set<string>,
+): Promise<ReadonlyMap<Run, readonly string[]>> {
   const sharers = new Map<Run, readonly string[]>();
   const shareable = runs.filter(
     ({ candidate: { plugin, ooi } }) => ooi !== null && plugin.deduplicate && !isRunOn(plugin),
   );
   if (shareable.length === 0) return sharers;
   const organisations = await attempt(setup.kat.katalogus.organisations());
-  if (!organisations.ok) return goAlone(setup, organisations.failure.message, sharers);
+  if (!organisations.ok) {
+    outages.add(organisations.failure.message);
+    return sharers;
+  }
   const willing = new Set([...organisations.value.values()].filter((it) => it.deduplicate).map((it) => it.id));
   if (willing.size < 2) return sharers;
 
@@ -57,7 +66,10 @@ async function sharersOf(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMa
   await inParallel([...byBoefje.values()], width, async (group) => {
     const { organisation, plugin } = group[0]!.candidate;
     const configs = await attempt(setup.kat.katalogus.boefjeConfigs(organisation, plugin.id));
-    if (!configs.ok) return void goAlone(setup, configs.failure.message, sharers);
+    if (!configs.ok) {
+      outages.add(configs.failure.message);
+      return;
+    }
     const own = configs.value.find(
       (config) => config.enabled && config.organisationId === organisation && config.boefjeId === plugin.id,
     );
@@ -73,6 +85,7 @@ async function sharersOf(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMa
 async function ownersOf(
   setup: Setup,
   sharers: ReadonlyMap<Run, readonly string[]>,
+  outages: Set<string>,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, Ooi>>> {
   const wanted = new Map<string, Set<string>>();
   for (const [{ candidate }, organisations] of sharers) {
@@ -83,14 +96,9 @@ async function ownersOf(
   await inParallel([...wanted], width, async ([reference, organisations]) => {
     const answer = await attempt(setup.kat.octopoes.objectClients(reference, [...organisations]));
     if (answer.ok) owners.set(reference, answer.value);
-    else goAlone(setup, answer.failure.message, owners);
+    else outages.add(answer.failure.message);
   });
   return owners;
-}
-
-function goAlone<T>(setup: Setup, why: string, whatIsKnown: T): T {
-  setup.log.warn({ why }, 'cannot tell which organisations share a boefje, tasks go alone');
-  return whatIsKnown;
 }
 
 interface Group {
@@ -112,17 +120,17 @@ function groupsOf(
   sharers: ReadonlyMap<Run, readonly string[]>,
   owners: ReadonlyMap<string, ReadonlyMap<string, Ooi>>,
 ): readonly Group[] {
-  const byHash = new Map(runs.map((run) => [hashOf(run.candidate), run]));
+  const byHash = new Map(runs.map((run) => [run.candidate.hash, run]));
   const taken = new Set<string>();
   const groups: Group[] = [];
   for (const head of runs) {
-    if (taken.has(hashOf(head.candidate))) continue;
-    taken.add(hashOf(head.candidate));
+    if (taken.has(head.candidate.hash)) continue;
+    taken.add(head.candidate.hash);
     const members: Run[] = [];
     const invited: Invitation[] = [];
     for (const organisation of sharers.get(head) ?? []) {
       const ooi = owners.get(head.candidate.ooi!)?.get(organisation);
-      const hash = hashOf({ ...head.candidate, organisation });
+      const hash = candidateOf({ ...head.candidate, organisation }).hash;
       if (ooi === undefined || taken.has(hash)) continue;
       taken.add(hash);
       const member = byHash.get(hash);
@@ -153,9 +161,13 @@ async function admittedSiblings(setup: Setup, groups: readonly Group[]): Promise
     }
     const refusal = refusalOf(plugin, ooi) ?? (isRunOn(plugin) ? 'no-run-on' : null);
     if (refusal === null) {
-      const byCron = head.candidate.byCron && plugin.cron !== null;
-      const recurrence = recurrenceOfPlugin(plugin, setup) ?? 'default';
-      permitted.push({ invitation, candidate: { organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron } });
+      const asked = recurrenceOfPlugin(plugin, setup);
+      const byCron = head.candidate.byCron && asked?.inherited === true;
+      const recurrence = asked ?? 'default';
+      permitted.push({
+        invitation,
+        candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron }),
+      });
     } else setup.refuse(refusal, about);
   }
   const histories = await historiesOf(

@@ -3,7 +3,7 @@ import type { Failure } from '../../src/mailbox/failure.ts';
 import type { BoefjeRun } from '../../src/kat/kat.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { type Candidate, graceMsOf, hashOf } from './candidate.ts';
+import { type Candidate, graceMsOf } from './candidate.ts';
 import { inParallel } from './parallel.ts';
 
 /** What the past says about running now. */
@@ -23,23 +23,20 @@ const bytesWidth = 8;
  */
 export async function historiesOf(setup: Setup, candidates: readonly Candidate[]): Promise<History[]> {
   if (candidates.length === 0) return [];
-  const hashes = candidates.map(hashOf);
+  const hashes = candidates.map((candidate) => candidate.hash);
   const latest = new Map(
     (await setup.supervisor('latest-tasks', { hashes: [...new Set(hashes)] })).map((task) => [task.hash, task]),
   );
   const now = setup.now();
-  return inParallel(
-    candidates.map((candidate, at) => ({ candidate, task: latest.get(hashes[at]!) })),
-    bytesWidth,
-    async ({ candidate, task }) => {
-      const graceMs = graceMsOf(candidate, setup.settings);
-      const decided = task === undefined ? null : judgeTask(task, graceMs, now);
-      if (decided !== null) return decided;
-      const { organisation, plugin, ooi } = candidate;
-      const run = await attempt(setup.kat.bytes.lastRun({ organisation, boefje: plugin.id, inputOoi: ooi }));
-      return run.ok ? judgeRun(run.value, graceMs, now) : { state: 'unanswered', failure: run.failure };
-    },
-  );
+  return inParallel(candidates, bytesWidth, async (candidate) => {
+    const task = latest.get(candidate.hash);
+    const graceMs = graceMsOf(candidate, setup.settings);
+    const decided = task === undefined ? null : judgeTask(task, graceMs, now);
+    if (decided !== null) return decided;
+    const { organisation, plugin, ooi } = candidate;
+    const run = await attempt(setup.kat.bytes.lastRun({ organisation, boefje: plugin.id, inputOoi: ooi }));
+    return run.ok ? judgeRun(run.value, graceMs, now) : { state: 'unanswered', failure: run.failure };
+  });
 }
 
 /**

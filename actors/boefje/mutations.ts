@@ -4,7 +4,7 @@ import type { Ooi } from '../../src/kat/kat.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, candidateOf } from './candidate.ts';
 import { isRunOn, refusalOf, runsOnAny } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin } from './recurrence.ts';
@@ -107,7 +107,10 @@ async function permittedPairs(
             continue;
           }
           const recurrence = isRunOn(plugin) ? 'none' : (recurrenceOfPlugin(plugin, setup) ?? 'default');
-          pairs.push({ change, candidate: { organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false } });
+          pairs.push({
+            change,
+            candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false }),
+          });
         }
       }
     }

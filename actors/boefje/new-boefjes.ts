@@ -1,11 +1,11 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
+import { attemptEach } from '../../src/mailbox/attempt.ts';
 import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { LookForNewBoefjes } from '../../src/protocol/commands.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, candidateOf } from './candidate.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin } from './recurrence.ts';
@@ -110,7 +110,7 @@ async function queueNew(setup: Setup, organisation: string, found: readonly Plug
   const scanLevels = [0, 1, 2, 3, 4].filter((level) => level >= least);
   const pages = setup.kat.octopoes.objects(organisation, { types: [...boefjes.keys()], scanLevels });
   let queued = 0;
-  for await (const page of attempted(pages)) {
+  for await (const page of attemptEach(pages)) {
     if (!page.ok) return page;
     const candidates = candidatesOf(setup, organisation, page.value, boefjes);
     for (let from = 0; from < candidates.length; from += setSize) {
@@ -136,20 +136,9 @@ function candidatesOf(
       if (refusal !== null) setup.refuse(refusal, { organisation, boefje: plugin.id, ooi: ooi.primaryKey });
       else {
         const recurrence = recurrenceOfPlugin(plugin, setup) ?? 'default';
-        candidates.push({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false });
+        candidates.push(candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false }));
       }
     }
   }
   return candidates;
-}
-
-/** Ends with a failure where the source fails for now; errors of whoever consumes it are not its own. */
-async function* attempted<T>(source: AsyncIterable<T>): AsyncGenerator<Result<T>, void> {
-  const iterator = source[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await attempt(iterator.next());
-    if (!next.ok) return yield next;
-    if (next.value.done) return;
-    yield { ok: true, value: next.value.value };
-  }
 }

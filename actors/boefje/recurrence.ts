@@ -9,47 +9,55 @@ import { nextRun } from '../../src/tasks/cron.ts';
  * A cron that does not parse counts as none: it must not keep a schedule due for ever.
  */
 export function recurrenceOf(plugin: Plugin, schedule: OwnCron, setup: Clockwork): Recurrence {
-  const own = schedule.inherited ? null : schedule.schedule;
+  const own = ownCronOf(schedule);
   const fromPlugin = recurrenceOfPlugin(plugin, setup, own);
   if (fromPlugin !== null) return fromPlugin;
-  const next = own === null ? null : nextRunOrNull(own, setup.now());
   const { gracePeriodSeconds, jitterSeconds } = setup.settings;
   const delay = Math.max((gracePeriodSeconds + jitterSeconds * setup.random()) * 1000, leastDelayMs);
-  return { schedule: own, deadlineAt: next ?? iso(setup.now() + delay), inherited: false };
+  return { schedule: own, deadlineAt: nextRunOf(own, setup) ?? iso(setup.now() + delay), inherited: false };
 }
 
 /**
  * What the boefje itself asks for; null where it asks for nothing, and the default of the push holds. `own` is the
  * schedule's own cron where that is known: an interval overrules it and leaves it in place.
  */
-export function recurrenceOfPlugin(
-  plugin: Plugin,
-  setup: Pick<Setup, 'now'>,
-  own: string | null = null,
-): Recurrence | null {
-  const next = plugin.cron === null ? null : nextRunOrNull(plugin.cron, setup.now());
+export function recurrenceOfPlugin(plugin: Plugin, clock: Clock, own: string | null = null): Recurrence | null {
+  const next = nextRunOf(plugin.cron, clock);
   if (next !== null) return { schedule: plugin.cron, deadlineAt: next, inherited: true };
-  if (plugin.interval !== null && plugin.interval > 0) {
-    return { schedule: own, deadlineAt: iso(setup.now() + plugin.interval * 60_000), inherited: false };
-  }
-  return null;
+  const interval = intervalMsOf(plugin);
+  return interval === null ? null : { schedule: own, deadlineAt: iso(clock.now() + interval), inherited: false };
 }
 
-/** Whether a cron decides when this schedule is due: then the grace period has no say (a daily cron is 24 h to the minute). */
-export function isByCron(plugin: Plugin, schedule: OwnCron): boolean {
-  if (plugin.cron !== null) return true;
-  return !(plugin.interval !== null && plugin.interval > 0) && schedule.schedule !== null && !schedule.inherited;
+/**
+ * Whether a cron decided that this schedule is due. Then the grace period has no say: a daily cron is 24 h to the
+ * minute, and its run ends minutes after it.
+ */
+export function isByCron(plugin: Plugin, schedule: OwnCron, clock: Clock): boolean {
+  if (nextRunOf(plugin.cron, clock) !== null) return true;
+  return intervalMsOf(plugin) === null && nextRunOf(ownCronOf(schedule), clock) !== null;
+}
+
+/** Milliseconds; null where the boefje has no interval (0 is none, as in mula). */
+export function intervalMsOf({ interval }: Plugin): number | null {
+  return interval !== null && interval > 0 ? interval * 60_000 : null;
+}
+
+/** The cron that is the schedule's and not its boefje's; null where it has none. */
+export function ownCronOf({ schedule, inherited }: OwnCron): string | null {
+  return inherited === true ? null : schedule;
 }
 
 export type OwnCron = Pick<DueSchedule, 'schedule' | 'inherited'>;
+type Clock = Pick<Setup, 'now'>;
 type Clockwork = Pick<Setup, 'now' | 'random' | 'settings'>;
 
 /** The clock looks once a minute: a grace period of 0 means the next look, not this one again. */
 const leastDelayMs = 60_000;
 
-function nextRunOrNull(cron: string, now: number): string | null {
+function nextRunOf(cron: string | null, clock: Clock): string | null {
+  if (cron === null) return null;
   try {
-    return nextRun(cron, new Date(now)).toISOString();
+    return nextRun(cron, new Date(clock.now())).toISOString();
   } catch {
     return null;
   }

@@ -7,7 +7,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, candidateOf } from './candidate.ts';
 import { inParallel } from './parallel.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
@@ -112,7 +112,7 @@ async function runnablesOf(
         boefje: parsed?.boefje.id ?? null,
         ooi: parsed?.input_ooi ?? null,
       });
-      settlements.push(settlementOf(id, reason ?? 'boefje-gone', { schedule: null, deadlineAt: null }));
+      settlements.push(settlementOf(id, reason ?? 'boefje-gone', null));
     }
   }
   return runnables;
@@ -154,8 +154,12 @@ async function candidatesOf(
         continue;
       }
     }
-    const byCron = isByCron(plugin, schedule);
-    candidates.push({ id, recurrence, candidate: { organisation, plugin, ooi: reference, recurrence, byCron } });
+    const byCron = isByCron(plugin, schedule, setup);
+    candidates.push({
+      id,
+      recurrence,
+      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron }),
+    });
   }
   return candidates;
 }

@@ -19,12 +19,12 @@ const disabling: Partial<Record<RefusalReason, DisabledReason>> = {
 /**
  * How a due schedule moves on after a refusal: disabled with its reason; to the end of the grace period, since a full
  * new one would let the pair rest twice; off the clock where the boefje runs on operations now; else to its next
- * deadline. `until`: epoch milliseconds.
+ * deadline, or nowhere where none can be told (null). `until`: epoch milliseconds.
  */
 export function settlementOf(
   id: string,
   reason: RefusalReason,
-  recurrence: Recurrence,
+  recurrence: Recurrence | null,
   until?: number,
 ): ScheduleSettlement {
   if (reason === 'schedule-disabled') return { id };

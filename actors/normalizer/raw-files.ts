@@ -25,7 +25,6 @@ export async function handleRawFiles(setup: Setup, batch: readonly RawFile[]): P
   });
   const runs = await runsOf(setup, parsable);
   await push(setup, await withoutUnfinished(setup, runs));
-  // Deliveries that wait for Katalogus or for room in the queue are failed by now: `done` is for the rest.
 }
 
 function mimeTypesOf({ message }: RawFile): readonly string[] {
@@ -108,7 +107,7 @@ async function withoutUnfinished(setup: Setup, runs: readonly Run[]): Promise<re
   const latest = new Map(tasks.map((task) => [task.hash, task]));
   const taken = new Set<string>();
   return runs.filter((run) => {
-    const reason = taken.has(run.hash) ? 'already-queued' : unfinished(latest.get(run.hash));
+    const reason = unfinished(latest.get(run.hash)) ?? (taken.has(run.hash) ? 'already-queued' : null);
     taken.add(run.hash);
     if (reason !== null) setup.refuse(reason, aboutOf(run.delivery, run.normalizer.id));
     return reason === null;

@@ -10,9 +10,10 @@ export function migrateCommand(): Command {
     .action(async () => {
       const config = readConfig(process.env);
       if (config.SCHEDULER_DB_URI === undefined) throw new RotaError('BAD_CONFIG', 'SCHEDULER_DB_URI is not set');
-      const { applied } = await migrate(config.SCHEDULER_DB_URI, {
+      await migrate(config.SCHEDULER_DB_URI, {
         gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
+        report: (step) => process.stdout.write(`${step}\n`),
       });
-      process.stdout.write(applied.length === 0 ? 'nothing to do\n' : `applied ${applied.join(', ')}\n`);
+      process.stdout.write('the database is up to date\n');
     });
 }

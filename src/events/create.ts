@@ -1,6 +1,44 @@
-import { RotaError } from '../errors.ts';
+import { emit, type RotaEvent } from '../telemetry/events.ts';
+import { createAmqpSource } from './amqp.ts';
+import { createJetstreamSource, type NatsAuth } from './jetstream.ts';
 import type { EventSource } from './source.ts';
+import { defaultTiming, type Timing } from './timing.ts';
 
-export function createEventSource(settings: { readonly kind: 'amqp' | 'jetstream' }): EventSource {
-  throw new RotaError('BAD_CONFIG', `no event source of kind ${settings.kind} yet`);
+export interface EventSettings {
+  readonly kind: 'amqp' | 'jetstream';
+  readonly amqpUrl: string | null;
+  /** One or more URLs, comma-separated. */
+  readonly natsServers: string | null;
+  readonly natsAuth: NatsAuth;
+  /** Subject prefix, SCHEDULER_NATS_PREFIX. */
+  readonly prefix: string;
+  /** Events in hand per stream. */
+  readonly prefetch: number;
+  /** Failed attempts at one event before it is dead-lettered. */
+  readonly maxAttempts: number;
 }
+
+/** The source that the settings name; without settings or without its URL one that idles. */
+export function createEventSource(
+  settings: EventSettings | null,
+  options: { readonly timing?: Partial<Timing>; readonly tell?: (event: RotaEvent) => void } = {},
+): EventSource {
+  const timing = { ...defaultTiming, ...options.timing };
+  const tell = options.tell ?? emit;
+  if (settings?.kind === 'amqp' && settings.amqpUrl !== null) {
+    const { amqpUrl: url, prefetch, maxAttempts } = settings;
+    return createAmqpSource({ url, prefetch, maxAttempts, timing, tell });
+  }
+  if (settings?.kind === 'jetstream' && settings.natsServers !== null) {
+    const { natsServers: servers, natsAuth: auth, prefix, prefetch, maxAttempts } = settings;
+    return createJetstreamSource({ servers, auth, prefix, prefetch, maxAttempts, timing, tell });
+  }
+  return idleSource;
+}
+
+/** Nothing is configured: that is not unhealthy, and nothing ever comes. */
+const idleSource: EventSource = {
+  consume: async () => {},
+  status: () => [],
+  stop: async () => {},
+};

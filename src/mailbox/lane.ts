@@ -138,20 +138,18 @@ export class Lane {
     }
   }
 
+  /** The next batch. Its places go to whoever waited longest. */
   #take(): InHand[] {
-    const batch: InHand[] = [];
-    do {
-      batch.push(this.#handOver(this.#queued.shift()!.letter));
-    } while (batch.length < this.#limits.batch && this.#queued.peek()?.letter.alone === false && !batch[0]!.alone);
+    const letters = [this.#queued.shift()!.letter];
+    while (!letters[0]!.alone && letters.length < this.#limits.batch && this.#queued.peek()?.letter.alone === false)
+      letters.push(this.#queued.shift()!.letter);
     while (this.#waiting.size > 0 && this.#queued.size < this.#limits.capacity) this.#accept(this.#waiting.shift()!);
-    return batch;
+    return letters.map((letter) => new InHand(letter, (result) => this.#count(result)));
   }
 
-  #handOver(letter: Letter): InHand {
-    return new InHand(letter, (result) => {
-      if (result.ok) this.#done += 1;
-      else this.#failed += 1;
-    });
+  #count(result: Result<unknown>): void {
+    if (result.ok) this.#done += 1;
+    else this.#failed += 1;
   }
 }
 
@@ -171,10 +169,6 @@ class InHand implements Delivery {
 
   get trace(): string {
     return this.#letter.trace;
-  }
-
-  get alone(): boolean {
-    return this.#letter.alone;
   }
 
   done(value?: unknown): void {

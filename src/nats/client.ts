@@ -4,6 +4,7 @@ import type { FilterRequest } from '../queue/filter.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
 import { connectNats, type NatsAccess } from './connect.ts';
+import { watchLink } from './link.ts';
 
 export interface PopOptions {
   /** Units: a deduplicated group counts once. 1 where absent. Fewer may come: what fits into one message. */
@@ -88,10 +89,12 @@ export function rotaClient(
 ): RotaClient {
   const prefix = options.prefix ?? 'rota';
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+  const link = watchLink(connection);
 
   async function ask<T>(subject: string, body: unknown, extra: { waitMs?: number; by?: string } = {}): Promise<T> {
     const sent = extra.by === undefined ? undefined : headers();
     sent?.set('Rota-By', extra.by!);
+    if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is lost; reconnecting');
     let reply: Msg;
     try {
       reply = await connection.request(`${prefix}.${subject}`, JSON.stringify(body), {

@@ -1,4 +1,5 @@
 import { RotaError, type ErrorCode } from '../errors.ts';
+import { FailureError } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import { taskTypeOf } from '../tasks/data.ts';
@@ -22,6 +23,7 @@ export async function push(
   if (!isSet(body)) {
     const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')]);
     if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
+    if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
     if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome.reason));
     return textOf(queue, outcome.id);
   }
@@ -65,6 +67,7 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
 
 async function resultOf(queue: TaskQueue, outcome: PushOutcome): Promise<SetItem> {
   if (outcome.outcome === 'queued') return taskItem(await textOf(queue, outcome.id), outcome.id, 'queued');
+  if (outcome.outcome === 'failed') return errorItem(errorOf(outcome.failure));
   return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome.reason)));
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Events, type NatsConnection, type ServiceGroup, type ServiceMsg } from 'nats';
+import type { NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { RotaError, codeOf } from '../errors.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { CtlCommands } from './ctl.ts';
+import { watchLink } from './link.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
 import { bytesOf, errorBody, errorHeaders, errorOf } from './replies.ts';
@@ -40,6 +41,12 @@ export interface NatsServiceStatus {
   readonly errors: Readonly<Record<string, number>>;
 }
 
+/**
+ * A reply that arrives before the requester has reconnected and subscribed again is dropped by the server; clients of ours
+ * try every 250–500 ms.
+ */
+const resubscribeMs = 1_000;
+
 interface Request {
   /** The subject's last token. */
   readonly target: string;
@@ -60,8 +67,10 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   const inFlight = new Map<Promise<void>, AbortController>();
   const errors: Record<string, number> = {};
   let answered = 0;
-  let connected = true;
   let draining = false;
+  /** Pending while NATS is away and until requesters had time to come back. */
+  let reachable = Promise.withResolvers<void>();
+  reachable.resolve();
 
   const service = await connection.services.add({
     name: prefix,
@@ -88,7 +97,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   const ctl = async (r: Request) => JSON.stringify((await options.ctl.run(r.target, r.body, { by: r.by })) ?? null);
   endpoint(root, 'ctl', 'ctl.*', ctl);
   endpoint(root, `ctl-${options.instance}`, `ctl.${options.instance}.*`, ctl);
-  void watchConnection();
+  const link = watchLink(connection, { down: holdReplies, up: sendReplies });
   // Without this a request that comes right after would find no responders: the subscriptions may still be on their way.
   await connection.flush();
   log.info({ prefix, instance: options.instance }, 'nats service started');
@@ -97,12 +106,13 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     async drain(withinMs) {
       draining = true;
       await service.stop();
+      if (connection.isClosed()) reachable.resolve();
       endWaits();
       const settled = Promise.allSettled(inFlight.keys());
       await Promise.race([settled, elapsed(withinMs)]);
       if (!connection.isClosed()) await Promise.race([connection.flush(), elapsed(withinMs)]);
     },
-    status: () => ({ connected, inFlight: inFlight.size, answered, errors: { ...errors } }),
+    status: () => ({ connected: link.up, inFlight: inFlight.size, answered, errors: { ...errors } }),
   };
 
   function start(message: ServiceMsg, handle: (request: Request) => Promise<string>): void {
@@ -129,8 +139,10 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
           `the answer has ${bytes} bytes; NATS takes ${maxPayload()} (max_payload)`,
         );
       }
-      message.respond(text);
+      await reachable.promise;
+      if (!connection.isClosed()) message.respond(text);
     } catch (error) {
+      await reachable.promise;
       refuse(message, error);
     }
   }
@@ -160,17 +172,15 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   }
 
   /** While NATS is away nobody can be told of a claim: end the waits, so that tasks are not claimed into the void. */
-  async function watchConnection(): Promise<void> {
-    for await (const status of connection.status()) {
-      if (status.type === Events.Disconnect) {
-        connected = false;
-        endWaits();
-        log.warn({}, 'nats connection lost');
-      } else if (status.type === Events.Reconnect) {
-        connected = true;
-        log.info({}, 'nats connection restored');
-      }
-    }
+  function holdReplies(): void {
+    reachable = Promise.withResolvers();
+    endWaits();
+    log.warn({}, 'nats connection lost');
+  }
+
+  function sendReplies(): void {
+    setTimeout(reachable.resolve, resubscribeMs).unref();
+    log.info({}, 'nats connection restored');
   }
 }
 

@@ -1,11 +1,5 @@
 import type { NatsConnection } from 'nats';
-
-/** Tells other supervisors that a scheduler has something to pop: their parked pops cannot see our pushes. */
-export interface Wake {
-  publish(scheduler: string, count: number): void;
-  /** Hears the other supervisors, never this one. @returns what ends the subscription. */
-  subscribe(handler: (scheduler: string, count: number) => void): () => void;
-}
+import type { Wake } from '../queue/wake.ts';
 
 /**
  * Wake on `<prefix>.wake.<scheduler>`. At most once: a lost message costs a waiter the few seconds to the safety-net poll.

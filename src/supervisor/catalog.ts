@@ -51,7 +51,7 @@ export async function readCatalog(
 }
 
 /**
- * URL of each scheduler's ranker: its definition's, unless `overrides` (SCHEDULER_<SCHEDULER>_RANKER) names another.
+ * Each scheduler's ranker: its definition's, unless `overrides` (SCHEDULER_<SCHEDULER>_RANKER) names another.
  *
  * @throws RotaError BAD_CONFIG that names the scheduler and the rankers there are.
  */
@@ -59,10 +59,9 @@ export function rankersOf(catalog: Catalog, overrides: Readonly<Record<string, s
   return new Map(
     catalog.actors.map(({ name, definition }) => {
       const ranker = overrides[name] ?? definition.ranker;
-      const url = catalog.rankers.get(ranker);
-      if (url === undefined)
+      if (!catalog.rankers.has(ranker))
         throw broken(`ranker '${ranker}' of scheduler '${name}'`, `one of ${[...catalog.rankers.keys()].join(', ')}`);
-      return [name, url];
+      return [name, ranker];
     }),
   );
 }

@@ -27,6 +27,8 @@ export class SupervisedActor {
   readonly #supervising: Supervising;
   #thread: ActorThread | null = null;
   #phase: ActorPhase = 'stopped';
+  /** Drained or terminated: nothing is started any more. */
+  #final = false;
   #history = noFailures;
   #restarts = 0;
   #retry: { readonly at: number; readonly cancel: () => void } | null = null;
@@ -44,7 +46,7 @@ export class SupervisedActor {
   }
 
   start(): void {
-    if (this.#phase === 'stopped') this.#spawn();
+    if (this.#phase === 'stopped' && !this.#final) this.#spawn();
   }
 
   status(): ActorStatus {
@@ -60,33 +62,30 @@ export class SupervisedActor {
 
   /** Drains its thread, then starts anew with a clean history: an operator's word counts as no failure. */
   async restart(withinMs: number): Promise<void> {
-    if (this.#phase === 'draining') return;
-    await this.drain(withinMs);
+    await this.#end((thread) => emptyAndStop(thread, withinMs));
+    if (this.#final || this.#phase !== 'stopped') return;
     this.#history = noFailures;
     this.#restarts += 1;
     this.#spawn();
   }
 
-  /** Empties the mailbox, ends the thread and waits until what it asked for is carried out. Bounded; starts nothing anew. */
+  /** Empties the mailbox, ends the thread and waits until what it asked for is carried out. Bounded, and for good. */
   async drain(withinMs: number): Promise<void> {
-    this.#phase = 'draining';
-    this.#cancelRetry();
-    const thread = this.#thread;
-    if (thread !== null) {
-      const deadline = performance.now() + withinMs;
-      const left = () => Math.max(0, deadline - performance.now());
-      await thread.inbox.drain(withinMs);
-      await thread.stop(askedToStop, Math.max(left(), 1_000));
-      await thread.settleRequests(Math.max(left(), 1_000));
-    }
-    this.#phase = 'stopped';
+    this.#final = true;
+    await this.#end((thread) => emptyAndStop(thread, withinMs));
   }
 
-  /** At once: whatever is in hand is lost to this thread and comes back through leases and acknowledgements. */
+  /** At once, and for good: what is in hand comes back through leases and acknowledgements. */
   async terminate(): Promise<void> {
+    this.#final = true;
+    await this.#end((thread) => thread.end(askedToStop));
+  }
+
+  async #end(how: (thread: ActorThread) => Promise<void>): Promise<void> {
     this.#phase = 'draining';
-    this.#cancelRetry();
-    await this.#thread?.end(askedToStop);
+    this.#retry?.cancel();
+    this.#retry = null;
+    if (this.#thread !== null) await how(this.#thread);
     this.#phase = 'stopped';
   }
 
@@ -147,9 +146,13 @@ export class SupervisedActor {
     await Promise.race([passed, thread.ended]);
     clearTimeout(timer);
   }
+}
 
-  #cancelRetry(): void {
-    this.#retry?.cancel();
-    this.#retry = null;
-  }
+async function emptyAndStop(thread: ActorThread, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  // At least a second: ending a thread and committing what it asked for are not to be cut short by a slow handler.
+  const left = () => Math.max(deadline - performance.now(), 1_000);
+  await thread.inbox.drain(withinMs);
+  await thread.stop(askedToStop, left());
+  await thread.settleRequests(left());
 }

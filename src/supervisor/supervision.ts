@@ -13,6 +13,8 @@ export interface Supervision {
   send(actor: string, command: SupervisorCommand): Promise<Result<undefined>>;
   /** Drains the actor for a few seconds at most, then starts it in a new thread. */
   restart(actor: string): Promise<void>;
+  /** Ends its thread as a crash would: back-off and intensity apply. For drills. */
+  kill(actor: string): Promise<void>;
 }
 
 /**

@@ -73,6 +73,10 @@ export class Supervisor implements Supervision {
     await this.#actor(name).restart(restartWithinMs);
   }
 
+  async kill(name: string): Promise<void> {
+    await this.#actor(name).thread?.end({ code: 'KILLED', message: 'killed by an operator', retryable: false });
+  }
+
   /**
    * Event sources stop, mailboxes empty, actors end, and what they asked for is carried out: each within `withinMs`. The
    * caller drains queue and edges afterwards.

@@ -19,7 +19,9 @@ export function logEvents(log: Logger): () => void {
       log.info({ requeued, failed, superseded }, 'leases expired'),
     ),
     on('actor.started', ({ actor, restarts }) => log.info({ actor, restarts }, 'actor started')),
-    on('actor.stopped', ({ actor, code, message }) => log.warn({ actor, code, reason: message }, 'actor stopped')),
+    on('actor.stopped', ({ actor, code, message }) =>
+      log[code === 'STOPPED' ? 'info' : 'warn']({ actor, code, reason: message }, 'actor stopped'),
+    ),
     on('actor.gave-up', ({ actor, restarts, retryInMs }) =>
       log.error({ actor, restarts, retry_in_ms: retryInMs }, 'actor keeps failing: its scheduler is down'),
     ),

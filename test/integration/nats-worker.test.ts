@@ -1,39 +1,23 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
-import { connectNats } from '../../src/nats/connect.ts';
-import { connectRota, type RotaClient } from '../../src/nats/client.ts';
-import { createCtlCommands } from '../../src/nats/ctl.ts';
-import { type NatsService, serveNats } from '../../src/nats/service.ts';
+import type { RotaClient } from '../../src/nats/client.ts';
 import { runWorker, type Worker, type WorkerOptions } from '../../src/nats/worker.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
-import { boefjeTask, quiet } from '../support/wire.ts';
+import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
 
 let queue: MemoryQueue;
+let wire: Wire;
 let client: RotaClient;
-let service: NatsService;
 let worker: Worker | undefined;
 
 beforeEach(async () => {
   queue = new MemoryQueue();
-  const prefix = `rota-${randomUUID()}`;
-  service = await serveNats({
-    connection: await connectNats({ servers: inject('natsUrl') }),
-    prefix,
-    instance: 'one',
-    version: '0.1.0',
-    queue,
-    schedulers: [{ id: 'boefje', type: 'boefje' }],
-    leaseMs: 60_000,
-    ctl: createCtlCommands(),
-    log: quiet,
-  });
-  client = await connectRota({ servers: inject('natsUrl'), prefix });
+  wire = await startWire({ natsUrl: inject('natsUrl'), queue });
+  client = wire.client;
 });
 afterEach(async () => {
   await worker?.stop();
   worker = undefined;
-  await service.drain(1_000);
-  await client.close();
+  await wire.stop();
 });
 
 function work(handle: WorkerOptions['handle'], options: Partial<WorkerOptions> = {}): Worker {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
@@ -8,6 +8,7 @@ interface Numbered {
   readonly kind: 'first' | 'second';
   readonly sender: number;
   readonly number: number;
+  readonly alone: boolean;
 }
 
 interface Send {
@@ -41,7 +42,7 @@ test('no message is lost, duplicated or reordered per sender and lane, whatever 
       expect(worstQueue).toBeLessThanOrEqual(plan.capacity);
       for (const batch of batches) {
         expect(batch.length).toBeLessThanOrEqual(plan.batch);
-        if (batch.some((delivery) => delivery.alone)) expect(batch.length).toBe(1);
+        if (batch.some((message) => message.alone)) expect(batch.length).toBe(1);
       }
     }),
   );
@@ -62,17 +63,13 @@ test('a crash settles every message exactly once, and what was handled was handl
   );
 });
 
-interface Batch {
-  readonly alone: boolean;
-}
-
 async function execute(plan: typeof run extends fc.Arbitrary<infer P> ? P : never, crashAt: number) {
   const handled: Numbered[] = [];
-  const batches: (readonly Batch[])[] = [];
+  const batches: (readonly Numbered[])[] = [];
   let worstQueue = 0;
   let turn = 0;
   const handle = async (batch: readonly Delivery<Numbered>[]) => {
-    batches.push(batch.map((delivery) => ({ alone: (delivery as Delivery<Numbered> & Batch).alone })));
+    batches.push(batch.map((delivery) => delivery.message));
     for (const lane of mailbox.status()) worstQueue = Math.max(worstQueue, lane.queued);
     for (let turns = plan.turns[turn++ % plan.turns.length]!; turns > 0; turns--) await nextTurn();
     for (const delivery of batch) {
@@ -91,7 +88,7 @@ async function execute(plan: typeof run extends fc.Arbitrary<infer P> ? P : neve
   const outcomes: Promise<void>[] = [];
   const sendAll = async (sends: readonly Send[], sender: number) => {
     for (const [number, { kind, alone, waits }] of sends.entries()) {
-      const message: Numbered = { kind, sender, number };
+      const message: Numbered = { kind, sender, number, alone };
       sent.push(message);
       const { promise: accepted, resolve: accept } = Promise.withResolvers<void>();
       const { promise: finished, resolve: finish } = Promise.withResolvers<void>();

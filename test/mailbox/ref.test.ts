@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import type { Delivery } from '../../src/mailbox/delivery.ts';
 import { Mailbox } from '../../src/mailbox/mailbox.ts';

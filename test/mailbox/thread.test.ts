@@ -1,5 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ActorRef } from '../../src/mailbox/ref.ts';
 import type { Item, TallyData } from '../fixtures/threads/tally.ts';

@@ -8,7 +8,7 @@ import { type Embedded, freePort, startServer, stopServer, untilReady } from '..
  * Starts a real RabbitMQ on loopback: the installed one, else Debian's packages unpacked beside the checkout. Its epmd
  * is our child too, on a port of its own, so that nothing outlives the tests.
  */
-export async function startRabbitmq(directory: string): Promise<Embedded> {
+export async function startRabbitmq(directory: string): Promise<Embedded & { readonly control: Control }> {
   const home = join(directory, 'rabbitmq');
   await mkdir(home, { recursive: true });
   const program = await locate();
@@ -40,6 +40,7 @@ export async function startRabbitmq(directory: string): Promise<Embedded> {
   return {
     url: `amqp://guest:guest@127.0.0.1:${port}`,
     pid: server.child.pid!,
+    control: { command: program.control, env },
     stop: async () => {
       await stopServer(server.child, 'SIGTERM', 20_000);
       await stopServer(epmd.child, 'SIGTERM');
@@ -47,8 +48,15 @@ export async function startRabbitmq(directory: string): Promise<Embedded> {
   };
 }
 
+/** How to run rabbitmqctl against it: vhost.ts. */
+export interface Control {
+  readonly command: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
 interface Program {
   readonly server: string;
+  readonly control: string;
   readonly epmd: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -56,10 +64,15 @@ interface Program {
 async function locate(): Promise<Program> {
   const installed = '/usr/lib/rabbitmq/bin/rabbitmq-server';
   if ((await executable(installed)) && process.env['ROTA_UNPACK_RABBITMQ'] === undefined) {
-    return { server: installed, epmd: '/usr/bin/epmd', env: {} };
+    return { server: installed, control: '/usr/lib/rabbitmq/bin/rabbitmqctl', epmd: '/usr/bin/epmd', env: {} };
   }
   if (await executable('/opt/homebrew/sbin/rabbitmq-server')) {
-    return { server: '/opt/homebrew/sbin/rabbitmq-server', epmd: '/opt/homebrew/bin/epmd', env: {} };
+    return {
+      server: '/opt/homebrew/sbin/rabbitmq-server',
+      control: '/opt/homebrew/sbin/rabbitmqctl',
+      epmd: '/opt/homebrew/bin/epmd',
+      env: {},
+    };
   }
   const root = await unpackDebian('rabbitmq', packages);
   const erlang = join(root, 'usr/lib/erlang');
@@ -68,6 +81,7 @@ async function locate(): Promise<Program> {
   const [erts] = (await readdir(erlang)).filter((name) => name.startsWith('erts-'));
   return {
     server: join(rabbitmq, 'lib', version!, 'sbin/rabbitmq-server'),
+    control: join(rabbitmq, 'lib', version!, 'sbin/rabbitmqctl'),
     epmd: join(erlang, erts!, 'bin/epmd'),
     env: {
       ERL_ROOTDIR: erlang,

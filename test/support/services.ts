@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startNats } from '../../src/embedded/nats.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
-import { startRabbitmq } from './rabbitmq.ts';
+import { type Control, startRabbitmq } from './rabbitmq.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -12,6 +12,8 @@ declare module 'vitest' {
     postgresUrl: string;
     natsUrl: string;
     amqpUrl: string;
+    /** rabbitmqctl for that server: vhost.ts. */
+    amqpControl: Control;
   }
 }
 
@@ -26,6 +28,7 @@ export default async function services(project: TestProject): Promise<() => Prom
   project.provide('postgresUrl', postgres.url);
   project.provide('natsUrl', nats.url);
   project.provide('amqpUrl', rabbitmq.url);
+  project.provide('amqpControl', rabbitmq.control);
   return async () => {
     await Promise.allSettled([postgres.stop(), nats.stop(), rabbitmq.stop()]);
     await rm(directory, { recursive: true, force: true });

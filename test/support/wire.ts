@@ -1,8 +1,58 @@
-import type { Log } from '../../src/protocol/scheduler.ts';
-import type { TaskPush } from '../../src/nats/client.ts';
+import { randomUUID } from 'node:crypto';
+import type { NatsConnection } from 'nats';
+import { connectRota, type RotaClient, type TaskPush } from '../../src/nats/client.ts';
+import { connectNats } from '../../src/nats/connect.ts';
+import { createCtlCommands, type CtlCommands } from '../../src/nats/ctl.ts';
+import { type NatsService, serveNats } from '../../src/nats/service.ts';
+import type { TaskQueue } from '../../src/queue/queue.ts';
+import { quietLog } from './quiet-log.ts';
 
 export function boefjeTask(organisation: string, ooi: string, boefje = 'dns-records'): TaskPush {
   return { organisation, data: { boefje: { id: boefje }, input_ooi: ooi, organization: organisation } };
 }
 
-export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
+/** A service on `queue` with a prefix of its own, and a client of it. */
+export async function startWire(options: {
+  natsUrl: string;
+  queue: TaskQueue;
+  prefix?: string;
+  instance?: string;
+  ctl?: CtlCommands;
+}): Promise<Wire> {
+  const prefix = options.prefix ?? `rota-${randomUUID()}`;
+  const connection = await connectNats({ servers: options.natsUrl });
+  const service = await serveNats({
+    connection,
+    prefix,
+    instance: options.instance ?? 'one',
+    version: '0.1.0',
+    queue: options.queue,
+    schedulers: [
+      { id: 'boefje', type: 'boefje' },
+      { id: 'report', type: 'report' },
+    ],
+    leaseMs: 60_000,
+    ctl: options.ctl ?? createCtlCommands(),
+    log: quietLog,
+  });
+  const client = await connectRota({ servers: options.natsUrl, prefix });
+  return {
+    prefix,
+    connection,
+    service,
+    client,
+    async stop() {
+      await service.drain(1_000);
+      await client.close();
+      await connection.close();
+    },
+  };
+}
+
+export interface Wire {
+  readonly prefix: string;
+  readonly connection: NatsConnection;
+  readonly service: NatsService;
+  readonly client: RotaClient;
+  stop(): Promise<void>;
+}

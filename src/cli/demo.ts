@@ -1,0 +1,50 @@
+import { Command } from 'commander';
+import { checkOptions, type DemoOptions, share, whole } from './demo/options.ts';
+import { createProgress } from './demo/progress.ts';
+import { faultsOf, reportOf, tablesOf } from './demo/report.ts';
+import { runDemo } from './demo/run.ts';
+import type { DemoParts } from './demo/stage.ts';
+
+/** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md says what it shows. */
+export function demoCommand(parts: DemoParts): Command {
+  return new Command('demo')
+    .description('run the real supervisor on a simulated KAT, and check that nothing is lost')
+    .option('--organisations <n>', 'organisations', whole(1), 5)
+    .option('--objects <n>', 'objects of each', whole(1), 40)
+    .option('--boefjes <n>', 'boefjes enabled in each', whole(1), 6)
+    .option('--workers <n>', 'workers in all', whole(3), 8)
+    .option('--seconds <n>', 'over which events are published', whole(1), 20)
+    .option('--seed <n>', 'the same seed makes the same world', whole(0), 1)
+    .option('--fail <share>', 'share of tasks that fail', share, 0.05)
+    .option('--kill-workers <share>', 'share of units whose worker dies over them', share, 0)
+    .option('--kill-actors <n>', 'how often an actor is killed', whole(0), 0)
+    .option('--restart-supervisor', 'kill the supervisor in the middle and start it again')
+    .option('--json', 'end with one line of JSON on stdout; everything else goes to stderr')
+    .addHelpText(
+      'after',
+      '\nExample:\n  rota demo --organisations 20 --kill-workers 0.1 --kill-actors 3 --restart-supervisor',
+    )
+    .action(async (options: DemoOptions) => {
+      checkOptions(options);
+      const progress = createProgress(options.json === true ? process.stderr : process.stdout);
+      const interrupted = new AbortController();
+      const stop = () => interrupted.abort();
+      // A second signal changes nothing: children that this process leaves behind would run on.
+      process.on('SIGINT', stop).on('SIGTERM', stop);
+      try {
+        const { findings, drained } = await runDemo(options, parts, progress, interrupted.signal);
+        const report = reportOf(findings);
+        process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : tablesOf(report));
+        const faults = faultsOf(findings, drained);
+        for (const fault of faults) process.stderr.write(`${fault}\n`);
+        process.exitCode = faults.length === 0 ? 0 : 1;
+      } catch (error) {
+        if (!interrupted.signal.aborted) throw error;
+        process.stderr.write('Interrupted: everything that was started is stopped.\n');
+        process.exitCode = 130;
+      } finally {
+        progress.end();
+        process.off('SIGINT', stop).off('SIGTERM', stop);
+      }
+    });
+}

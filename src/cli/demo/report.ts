@@ -1,0 +1,93 @@
+import Table from 'cli-table3';
+import type { LedgerCounts } from '../../simulator/ledger.ts';
+import { type Percentiles, percentiles } from '../../simulator/measures.ts';
+import type { Audit, TaskCounts } from './books.ts';
+import { actorNames } from './restarts.ts';
+
+/** The last line of `rota demo --json`; docs/demo.md defines each figure. */
+export interface DemoReport {
+  readonly tasks: Readonly<Record<string, TaskCounts>>;
+  readonly lost: number;
+  readonly handed_out_twice: number;
+  readonly redelivered: number;
+  readonly pop_wait_ms: Percentiles;
+  readonly event_to_worker_ms: Percentiles;
+  readonly tasks_per_second: number;
+  readonly actors: Readonly<Record<string, { readonly restarts: number }>>;
+}
+
+export interface Findings {
+  readonly audit: Audit;
+  readonly ledger: LedgerCounts;
+  readonly popWaits: readonly number[];
+  readonly eventTimes: readonly number[];
+  readonly actors: DemoReport['actors'];
+}
+
+const none: TaskCounts = { queued: 0, dispatched: 0, completed: 0, failed: 0 };
+
+export function reportOf({ audit, ledger, popWaits, eventTimes, actors }: Findings): DemoReport {
+  const tasks = Object.fromEntries(actorNames.map((name) => [name, audit.tasks[name] ?? none]));
+  const finished = Object.values(tasks).reduce((sum, { completed, failed }) => sum + completed + failed, 0);
+  return {
+    tasks,
+    lost: audit.adrift + audit.missing.length + audit.contradicted.length,
+    handed_out_twice: ledger.handedOutTwice,
+    redelivered: ledger.redelivered,
+    pop_wait_ms: percentiles(popWaits),
+    event_to_worker_ms: percentiles(eventTimes),
+    tasks_per_second: audit.seconds === 0 ? 0 : Math.round((finished / audit.seconds) * 10) / 10,
+    actors,
+  };
+}
+
+/** A sentence for each thing that must not be; none is a good run. */
+export function faultsOf(findings: Findings, drained: boolean): readonly string[] {
+  const { audit, ledger } = findings;
+  const faults: string[] = [];
+  if (!drained) faults.push('The queue did not drain: nothing moved for too long.');
+  if (audit.adrift > 0) faults.push(`${audit.adrift} accepted tasks are neither queued, leased nor finished.`);
+  const [missing] = audit.missing;
+  if (missing !== undefined) {
+    faults.push(`${audit.missing.length} tasks that events asked for were never made, such as ${missing.about}.`);
+  }
+  const [contradicted] = audit.contradicted;
+  if (contradicted !== undefined) {
+    const count = audit.contradicted.length;
+    faults.push(`${count} tasks are not in the state that workers were told, such as ${contradicted}.`);
+  }
+  if (ledger.handedOutTwice > 0) faults.push(`${ledger.handedOutTwice} tasks were handed out under two live leases.`);
+  if (ledger.afterEnd > 0) faults.push(`${ledger.afterEnd} tasks were handed out after they had ended.`);
+  return faults;
+}
+
+/** The report for people. */
+export function tablesOf(report: DemoReport): string {
+  const tasks = table(['tasks', 'queued', 'dispatched', 'completed', 'failed', 'restarts of the actor']);
+  for (const [name, { queued, dispatched, completed, failed }] of Object.entries(report.tasks)) {
+    tasks.push([name, queued, dispatched, completed, failed, report.actors[name]?.restarts ?? 0]);
+  }
+  const times = table(['milliseconds', 'p50', 'p99']);
+  times.push([
+    'from an event to its worker',
+    shown(report.event_to_worker_ms.p50),
+    shown(report.event_to_worker_ms.p99),
+  ]);
+  times.push(['wait of a pop', shown(report.pop_wait_ms.p50), shown(report.pop_wait_ms.p99)]);
+  const counts = [
+    `lost ${report.lost}`,
+    `handed out twice ${report.handed_out_twice}`,
+    `redelivered ${report.redelivered}`,
+    `supervisor restarts ${report.actors['supervisor']?.restarts ?? 0}`,
+    `${report.tasks_per_second} tasks/s`,
+  ];
+  return `${tasks.toString()}\n${times.toString()}\n${counts.join('  ·  ')}\n`;
+}
+
+function table(head: string[]) {
+  return new Table({ head, colAligns: ['left', ...head.slice(1).map(() => 'right' as const)], style: { head: [] } });
+}
+
+function shown(value: number | null): string {
+  return value === null ? '–' : String(value);
+}

@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RotaClient } from '../../nats/client.ts';
+import type { SupervisorProcess } from './supervisor-process.ts';
+
+export const actorNames = ['boefje', 'normalizer', 'report'] as const;
+
+interface Status {
+  readonly instance: string;
+  readonly actors: readonly { readonly name: string; readonly phase: string; readonly restarts: number }[];
+}
+
+/** Ends what can be ended, and counts what was started again: over every process that the supervisor was. */
+export class Restarts {
+  readonly #client: Pick<RotaClient, 'ctl'>;
+  readonly #supervisor: Pick<SupervisorProcess, 'restart' | 'restarts'>;
+  /** Each process counts from zero, so the highest count of each is kept: instance → actor → restarts. */
+  readonly #seen = new Map<string, Map<string, number>>();
+
+  constructor(client: Pick<RotaClient, 'ctl'>, supervisor: Pick<SupervisorProcess, 'restart' | 'restarts'>) {
+    this.#client = client;
+    this.#supervisor = supervisor;
+  }
+
+  /** Looks at the supervisor's own counts. */
+  async look(): Promise<Status> {
+    const status = await this.#client.ctl<Status>('status', {});
+    const counts = this.#seen.get(status.instance) ?? new Map<string, number>();
+    for (const { name, restarts } of status.actors) counts.set(name, Math.max(counts.get(name) ?? 0, restarts));
+    this.#seen.set(status.instance, counts);
+    return status;
+  }
+
+  /** Ends the actor's thread; resolves when the supervisor has it running again. */
+  async killActor(actor: string, signal: AbortSignal): Promise<void> {
+    const before = restartsOf(await this.look(), actor);
+    await this.#client.ctl('kill-actor', { actor }, { by: 'demo' });
+    for (;;) {
+      const status = await this.look();
+      const running = status.actors.some(({ name, phase }) => name === actor && phase === 'running');
+      if (running && restartsOf(status, actor) > before) return;
+      await delay(50, undefined, { signal });
+    }
+  }
+
+  async restartSupervisor(): Promise<void> {
+    await this.look();
+    await this.#supervisor.restart();
+    await this.look();
+  }
+
+  counts(): Readonly<Record<string, { readonly restarts: number }>> {
+    const counts: Record<string, { restarts: number }> = {};
+    for (const actor of actorNames) {
+      const all = [...this.#seen.values()].map((restarts) => restarts.get(actor) ?? 0);
+      counts[actor] = { restarts: all.reduce((sum, one) => sum + one, 0) };
+    }
+    counts['supervisor'] = { restarts: this.#supervisor.restarts };
+    return counts;
+  }
+
+  get total(): number {
+    return Object.values(this.counts()).reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+}
+
+function restartsOf(status: Status, actor: string): number {
+  return status.actors.find(({ name }) => name === actor)?.restarts ?? 0;
+}

@@ -1,0 +1,188 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RawFileReceivedBody, ScanProfileMutationBody } from '../../simulator/events.ts';
+import { type EventPublisher, scanProfileMutation } from '../../simulator/events.ts';
+import {
+  type Expected,
+  expectedOfMutation,
+  expectedOfRawFile,
+  expectedOfReport,
+} from '../../simulator/expectations.ts';
+import { bytesClient } from '../../simulator/bytes-client.ts';
+import { jobs } from '../../simulator/jobs.ts';
+import { Ledger } from '../../simulator/ledger.ts';
+import { EventTimes } from '../../simulator/measures.ts';
+import { seeded } from '../../simulator/random.ts';
+import { type WorkKind, Workforce } from '../../simulator/workforce.ts';
+import { createWorld, type World } from '../../simulator/world.ts';
+import { drills } from './drills.ts';
+import type { DemoOptions } from './options.ts';
+import type { Progress } from './progress.ts';
+import type { Findings } from './report.ts';
+import { Restarts } from './restarts.ts';
+import { type DemoParts, leaseMs, setStage, type Stage } from './stage.ts';
+import { untilDrained } from './drain.ts';
+
+/** Bounds how long a worker hangs on a supervisor that was killed under its pop. */
+const popWaitMs = 2_000;
+
+/** Plays a whole KAT, from the first event to the last finished task, and looks into the books. */
+export async function runDemo(
+  options: DemoOptions,
+  parts: DemoParts,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<{ readonly findings: Findings; readonly drained: boolean }> {
+  await using stack = new AsyncDisposableStack();
+  const world = createWorld(options);
+  const ledger = new Ledger();
+  const times = new EventTimes();
+  const expected = new Map<string, Expected>();
+  const random = seeded(options.seed);
+  let published = 0;
+  let workforce: Workforce | null = null;
+
+  /** Notes what each event must lead to before the broker has it, so that none can be forgotten. */
+  const noting = (jetstream: EventPublisher): EventPublisher => ({
+    publish: async (stream, body) => {
+      const { key, kind, tasks } = readEvent(world, stream, body);
+      for (const task of tasks) expected.set(task.hash, task);
+      times.published(key, tasks.length > 0 && (workforce?.waiting(kind) ?? 0) > 0);
+      await jetstream.publish(stream, body);
+      published += 1;
+    },
+  });
+
+  progress.note('Starting Postgres, nats-server, a simulated KAT and the supervisor …');
+  const stage = await setStage(world, parts, noting, stack);
+  const { client, kat, supervisor, books, publisher } = stage;
+  signal.throwIfAborted();
+  workforce = new Workforce({
+    client,
+    ledger,
+    random,
+    workers: options.workers,
+    jobs: jobs({
+      world,
+      bytes: bytesClient(kat.urls.bytes, kat.credentials),
+      publisher,
+      random,
+      fail: options.fail,
+    }),
+    leaseMs,
+    waitMs: popWaitMs,
+    kill: options.killWorkers,
+    onHandlerStarted: (_scheduler, task) => times.handlerStarted(keyOfTask(task.data)),
+  });
+  const staff = workforce;
+  stack.defer(() => staff.stop());
+  staff.start();
+
+  const restarts = new Restarts(client, supervisor);
+  const began = performance.now();
+  const show = async () => {
+    const { queued, leased } = await books.unfinished();
+    const { handedOut, completed, failed, redelivered } = ledger.counts();
+    const clock = `${Math.round((performance.now() - began) / 1_000)} s`.padStart(5);
+    progress.show(
+      `${clock}  events ${published}  queued ${queued}  leased ${leased}  handed out ${handedOut}  ` +
+        `completed ${completed}  failed ${failed}  redelivered ${redelivered}  ` +
+        `deaths ${staff.died}  restarts ${restarts.total}`,
+    );
+    return { queued, leased, finished: completed + failed };
+  };
+
+  const play = async () => {
+    progress.note(`Publishing events over ${options.seconds} s to ${options.workers} workers that wait.`);
+    for (const report of await askForReports(stage, world)) expected.set(report.hash, report);
+    await Promise.all([
+      publishAll(world, options, publisher, signal, show),
+      drills(options, restarts, progress, signal),
+    ]);
+    return untilDrained({ show, missing: () => books.missing(expected), idle: () => staff.working === 0, signal });
+  };
+  const drained = await Promise.race([play(), supervisor.broken, rejection(signal)]);
+  await staff.stop();
+  await restarts.look();
+  await supervisor.stop();
+  const findings = {
+    audit: await books.audit(expected, ledger),
+    ledger: ledger.counts(),
+    popWaits: staff.popWaits,
+    eventTimes: times.milliseconds(),
+    actors: restarts.counts(),
+  };
+  progress.end();
+  return { findings, drained };
+}
+
+function readEvent(world: World, stream: string, body: unknown): { key: string; kind: WorkKind; tasks: Expected[] } {
+  if (stream === 'raw_file_received') {
+    const event = body as RawFileReceivedBody;
+    return { key: event.raw_data.id, kind: 'normalizer', tasks: expectedOfRawFile(world, event) };
+  }
+  const event = body as ScanProfileMutationBody;
+  return { key: `${event.client_id} ${event.primary_key}`, kind: 'boefje', tasks: expectedOfMutation(world, event) };
+}
+
+/** The event that a task came from, named as `readEvent` names it. */
+function keyOfTask(data: Readonly<Record<string, unknown>>): string {
+  const raw = data['raw_data'] as { id: string } | undefined;
+  return raw?.id ?? `${String(data['organization'])} ${String(data['input_ooi'])}`;
+}
+
+/** As people do it: every other report has a schedule that is due now (REST), the rest are pushed by hand (NATS). */
+async function askForReports({ client, supervisor }: Stage, world: World): Promise<readonly Expected[]> {
+  const asked: Expected[] = [];
+  for (const { id: organisation, recipes } of world.organisations.values()) {
+    for (const [at, recipe] of recipes.entries()) {
+      const data = { organisation_id: organisation, report_recipe_id: recipe };
+      if (at % 2 === 0) {
+        const body = { scheduler_id: 'report', organisation, data, deadline_at: new Date().toISOString() };
+        const headers = { 'content-type': 'application/json' };
+        const init = { method: 'POST', headers, body: JSON.stringify(body) };
+        const response = await fetch(`${supervisor.api}/schedules`, init);
+        if (response.status !== 201) throw new Error(`POST /schedules answered ${response.status}`);
+      } else await client.push('report', { organisation, data, priority: 1 });
+      asked.push(expectedOfReport(organisation, recipe));
+    }
+  }
+  // Due schedules are looked at once a minute; an operator may ask for it now.
+  await client.ctl('reschedule', { actor: 'report' }, { by: 'demo' });
+  return asked;
+}
+
+/** One mutation per object, in random order, evenly over the time. */
+async function publishAll(
+  world: World,
+  { seed, seconds }: DemoOptions,
+  publisher: EventPublisher,
+  signal: AbortSignal,
+  show: () => Promise<unknown>,
+): Promise<void> {
+  const events = seeded(seed).shuffle(
+    [...world.organisations.values()].flatMap(({ id, objects }) =>
+      [...objects.values()].map((object) => scanProfileMutation(id, 'create', object)),
+    ),
+  );
+  const began = performance.now();
+  let shown = 0;
+  for (const [at, event] of events.entries()) {
+    const due = began + (at / events.length) * seconds * 1_000;
+    while (performance.now() < due) {
+      await delay(Math.min(due - performance.now(), 250), undefined, { signal });
+      if (performance.now() - shown < 250) continue;
+      shown = performance.now();
+      await show();
+    }
+    signal.throwIfAborted();
+    await publisher.publish('scan_profile_mutations', event);
+  }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NatsConnection } from 'nats';
+import { startNats } from '../../embedded/nats.ts';
+import { startPostgres } from '../../embedded/postgres.ts';
+import type { RotaClient } from '../../nats/client.ts';
+import type { EventStream } from '../../protocol/scheduler.ts';
+import type { EventPublisher } from '../../simulator/events.ts';
+import { type SimulatedKat, startKat } from '../../simulator/kat.ts';
+import type { World } from '../../simulator/world.ts';
+import { Books } from './books.ts';
+import { startSupervisorProcess, type SupervisorProcess } from './supervisor-process.ts';
+
+/** What the demo needs of the edges; src/cli.ts hands it in. */
+export interface DemoParts {
+  connectRota(access: { servers: string; timeoutMs?: number }): Promise<RotaClient>;
+  createJetstreamPublisher(
+    connection: NatsConnection,
+    prefix: string,
+  ): { publish(stream: EventStream, body: string): Promise<void> };
+}
+
+/** Everything a run plays on. */
+export interface Stage {
+  readonly client: RotaClient;
+  readonly kat: SimulatedKat;
+  readonly supervisor: SupervisorProcess;
+  readonly books: Books;
+}
+
+export const prefix = 'rota';
+/** Short, so that the work of a dead worker comes back while one watches. */
+export const leaseMs = 5_000;
+/** A supervisor that was killed leaves requests without an answer; the demo asks again sooner than a real worker would. */
+const answerWithinMs = 5_000;
+
+/**
+ * Postgres and nats-server in a temporary folder, the simulated KAT, and the real supervisor on them. What was started is
+ * handed to `stack`, which ends it in reverse.
+ *
+ * @param publisher what Bytes announces raw files with, around the one that JetStream gives.
+ */
+export async function setStage(
+  world: World,
+  parts: DemoParts,
+  publisher: (jetstream: EventPublisher) => EventPublisher,
+  stack: AsyncDisposableStack,
+): Promise<Stage & { readonly publisher: EventPublisher }> {
+  const directory = await mkdtemp(join(tmpdir(), 'rota-demo-'));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const postgres = await startPostgres({ directory });
+  stack.defer(() => postgres.stop());
+  const nats = await startNats({ directory });
+  stack.defer(() => nats.stop());
+  const client = await parts.connectRota({ servers: nats.url, timeoutMs: answerWithinMs });
+  stack.defer(() => client.close());
+
+  const jetstream = parts.createJetstreamPublisher(client.connection, prefix);
+  const announcing = publisher({ publish: (stream, body) => jetstream.publish(stream, JSON.stringify(body)) });
+  const kat = await startKat(world, { publisher: announcing });
+  stack.defer(() => kat.close());
+
+  const supervisor = await startSupervisorProcess({
+    SCHEDULER_DB_URI: postgres.url,
+    NATS_URL: nats.url,
+    SCHEDULER_NATS_PREFIX: prefix,
+    SCHEDULER_EVENTS: 'jetstream',
+    KATALOGUS_API: kat.urls.katalogus,
+    OCTOPOES_API: kat.urls.octopoes,
+    BYTES_API: kat.urls.bytes,
+    BYTES_USERNAME: kat.credentials.username,
+    BYTES_PASSWORD: kat.credentials.password,
+    SCHEDULER_LEASE_SECONDS: String(leaseMs / 1_000),
+  });
+  stack.defer(() => supervisor.stop());
+  const books = await Books.open(postgres.url);
+  stack.defer(() => books.close());
+  return { client, kat, supervisor, books, publisher: announcing };
+}

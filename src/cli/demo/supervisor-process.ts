@@ -1,0 +1,87 @@
+import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import { environment } from '../../config.ts';
+import { freePort, startServer, stopServer } from '../../embedded/process.ts';
+import { RotaError } from '../../errors.ts';
+
+const entry = fileURLToPath(new URL('../../cli.ts', import.meta.url));
+/** Threads, migrations and connections take one or two seconds; on a machine that is busy, many more. */
+const startWithinMs = 60_000;
+
+/** The real supervisor, `rota start`, as a child process. */
+export interface SupervisorProcess {
+  readonly api: string;
+  /** Times it was started after the first. */
+  readonly restarts: number;
+  /** SIGKILL, then a new process on the same addresses; resolves when that one serves. */
+  restart(): Promise<void>;
+  /** SIGTERM: it drains. */
+  stop(): Promise<void>;
+  /** Rejects, with its last output, if it ends without having been told to. */
+  readonly broken: Promise<never>;
+}
+
+export async function startSupervisorProcess(settings: Readonly<Record<string, string>>): Promise<SupervisorProcess> {
+  const port = await freePort();
+  const api = `http://127.0.0.1:${port}`;
+  const env = {
+    ...withoutOurs(process.env),
+    ...settings,
+    SCHEDULER_API_HOST: '127.0.0.1',
+    SCHEDULER_API_PORT: String(port),
+  };
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => {});
+  let restarts = 0;
+  let expected = false;
+  let server = await start();
+
+  async function start() {
+    const started = startServer(process.execPath, [entry, 'start'], env);
+    started.failed.catch((error: Error) => {
+      if (!expected) broken.reject(new RotaError('BROKEN', error.message.replace('at start', 'by itself')));
+    });
+    await Promise.race([serving(api), started.failed]);
+    return started;
+  }
+
+  return {
+    api,
+    get restarts() {
+      return restarts;
+    },
+    broken: broken.promise,
+    restart: async () => {
+      expected = true;
+      await stopServer(server.child, 'SIGKILL');
+      expected = false;
+      restarts += 1;
+      server = await start();
+    },
+    stop: async () => {
+      expected = true;
+      await stopServer(server.child, 'SIGTERM', 30_000);
+    },
+  };
+}
+
+async function serving(api: string): Promise<void> {
+  const deadline = Date.now() + startWithinMs;
+  const ready = () =>
+    fetch(`${api}/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await ready())) {
+    if (Date.now() > deadline)
+      throw new RotaError('SERVICE_UNAVAILABLE', `the supervisor is not ready within a minute`);
+    await delay(50);
+  }
+}
+
+/** The demo's supervisor must not see the settings of a real one that this shell has. */
+function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !(name in environment.shape) && !name.startsWith('SCHEDULER_')),
+  );
+}

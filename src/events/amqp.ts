@@ -1,0 +1,159 @@
+import { Connection } from 'rabbitmq-client';
+import type { EventStream } from '../protocol/scheduler.ts';
+import type { RotaEvent } from '../telemetry/events.ts';
+import { attemptsHeader, traceHeader } from './headers.ts';
+import { createIntake, type Intake, type Lane } from './intake.ts';
+import {
+  aloneQueue,
+  bytesOf,
+  createOutbox,
+  createQueueConsumer,
+  declareStream,
+  forwarding,
+  type QueueConsumer,
+} from './rabbitmq.ts';
+import type { EventHandler, EventSource, StreamStatus } from './source.ts';
+import { pause, type Timing } from './timing.ts';
+
+export interface AmqpOptions {
+  readonly url: string;
+  readonly prefetch: number;
+  readonly maxAttempts: number;
+  readonly timing: Timing;
+  readonly tell: (event: RotaEvent) => void;
+}
+
+/** A broker that does not answer does not hold up the end of the process. */
+const closeWithinMs = 2_000;
+
+interface Consumption {
+  readonly stream: EventStream;
+  readonly intake: Intake;
+  readonly consumers: readonly QueueConsumer[];
+  readonly lastError: () => string | null;
+}
+
+/**
+ * KAT's events from RabbitMQ: durable queues named as the streams on the default exchange. Beside each stand
+ * `<queue>.alone` (one at a time: what has failed or was in hand when a thread died), `<queue>.retry.<seconds>` (waits
+ * there, then goes to `.alone`) and `<queue>.dead`.
+ */
+export function createAmqpSource(options: AmqpOptions): EventSource {
+  const { prefetch, maxAttempts, timing, tell } = options;
+  const connection = new Connection({
+    url: options.url,
+    connectionName: 'rota',
+    acquireTimeout: 5_000,
+    retryLow: timing.reconnectMs[0],
+    retryHigh: timing.reconnectMs[1],
+  });
+  const outbox = createOutbox(connection);
+  const stopping = new AbortController();
+  const consumptions: Consumption[] = [];
+  const runs: Promise<void>[] = [];
+  let connectionError: string | null = null;
+
+  connection.on('connection', () => {
+    connectionError = null;
+    tell({ name: 'source.connected', source: 'rabbitmq' });
+  });
+  connection.on('error', (error: Error) => {
+    connectionError = error.message;
+    tell({ name: 'source.lost', source: 'rabbitmq', message: error.message });
+  });
+
+  const start = (stream: EventStream, handler: EventHandler): Promise<void> => {
+    let lastError: string | null = null;
+    const note = (message: string) => {
+      lastError = message;
+    };
+    const intake = createIntake({ stream, handler, maxAttempts, timing, tell, note });
+    const consumerOf = (lane: Lane, settled: () => void) => {
+      const queue = lane === 'main' ? stream : aloneQueue(stream);
+      const inHand = lane === 'main' ? prefetch : 1;
+      return createQueueConsumer({
+        connection,
+        queue,
+        prefetch: inHand,
+        timing,
+        prepare: () => declareStream(connection, queue),
+        onReady: settled,
+        onLost: () => intake.interrupted(lane, inHand),
+        onFailure: (message) => {
+          note(message);
+          settled();
+        },
+        receive: (message, channel, gone) => {
+          const body = bytesOf(message.body);
+          void intake.receive({
+            lane,
+            body,
+            attempts: countOf(message.headers?.[attemptsHeader]),
+            redelivered: message.redelivered ?? false,
+            trace: textOf(message.headers?.[traceHeader]),
+            gone,
+            acknowledge: async () => channel.basicAck({ deliveryTag: message.deliveryTag }),
+            move: async (to) => {
+              const { declaration, envelope } = forwarding(stream, message, to, new Date());
+              // What dies of waiting goes on to `.alone`, which must be there by then.
+              if (to.to === 'retry') await declareStream(connection, aloneQueue(stream));
+              await outbox.send(declaration, envelope, body);
+              channel.basicAck({ deliveryTag: message.deliveryTag });
+            },
+          });
+        },
+      });
+    };
+    const lanes = (['main', 'alone'] as const).map((lane) => {
+      const settled = Promise.withResolvers<void>();
+      const consumer = consumerOf(lane, settled.resolve);
+      runs.push(consumer.run(stopping.signal));
+      return { consumer, settled: settled.promise };
+    });
+    const consumers = lanes.map((lane) => lane.consumer);
+    consumptions.push({ stream, intake, consumers, lastError: () => lastError });
+    return Promise.all(lanes.map((lane) => lane.settled)).then(() => {});
+  };
+
+  return {
+    consume: async (stream, handler) => {
+      const lost = new Promise<void>((resolve) => connection.once('error', () => resolve()));
+      await Promise.race([start(stream, handler), lost]);
+    },
+    status: () =>
+      consumptions.map(({ stream, intake, consumers, lastError }): StreamStatus => {
+        const { inHand, done, retried, dead } = intake.counts;
+        const connected = consumers.every((consumer) => consumer.connected());
+        return {
+          stream,
+          connected,
+          inHand,
+          done,
+          retried,
+          deadLettered: dead,
+          lastError: connectionError ?? lastError(),
+        };
+      }),
+    stop: async (withinMs) => {
+      stopping.abort();
+      for (const { intake } of consumptions) intake.close();
+      await Promise.all(consumptions.flatMap(({ consumers }) => consumers.map((consumer) => consumer.cancel())));
+      await Promise.all(consumptions.map(({ intake }) => intake.idle(withinMs)));
+      // Closing a channel waits for RabbitMQ to have read the acknowledgements on it, and gives back what has none.
+      const closed = Promise.all(
+        consumptions.flatMap(({ consumers }) => consumers.map((consumer) => consumer.close())),
+      );
+      await Promise.race([closed, pause(closeWithinMs)]);
+      connection.unsafeDestroy();
+      await Promise.all(runs);
+    },
+  };
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : 0;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

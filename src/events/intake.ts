@@ -1,0 +1,187 @@
+import { codeOf, errorCodes } from '../errors.ts';
+import { type Failure, failureOf, type Result } from '../mailbox/failure.ts';
+import type { StreamEvent } from '../protocol/events.ts';
+import type { EventStream } from '../protocol/scheduler.ts';
+import type { RotaEvent } from '../telemetry/events.ts';
+import { parseEvent } from './parse.ts';
+import type { EventHandler } from './source.ts';
+import { backOff, pause, type Timing } from './timing.ts';
+
+/**
+ * One delivery, in words that both brokers have. There are two lanes: everything starts in the main lane, many at once;
+ * what has failed, or was in hand when a thread died, goes through the `alone` lane, one at a time. So an event that
+ * kills its thread over and over costs the others in hand one attempt at most.
+ */
+export interface Received {
+  readonly lane: Lane;
+  readonly body: Uint8Array;
+  /** Attempts that failed, as the event itself says: brokers count outages and reconnects too. */
+  readonly attempts: number;
+  /** Handed out before without being settled. */
+  readonly redelivered: boolean;
+  readonly trace: string;
+  /** Aborted when the broker has taken the event back: settling has no effect any more. */
+  readonly gone: AbortSignal;
+  acknowledge(): Promise<void>;
+  /** Stores the event elsewhere and acknowledges this delivery once that is confirmed. */
+  move(to: Destination): Promise<void>;
+}
+
+export type Lane = 'main' | 'alone';
+
+export type Destination =
+  /** The tail of a lane. */
+  | { readonly to: Lane; readonly attempts: number }
+  /** The alone lane, but not before `delayMs` have passed. */
+  | { readonly to: 'retry'; readonly attempts: number; readonly delayMs: number }
+  | { readonly to: 'dead'; readonly attempts: number; readonly failure: Failure };
+
+/** Decides what becomes of each event of one stream: the rules of EventSource, whatever the broker. */
+export interface Intake {
+  /** Settles the delivery. Never rejects. */
+  receive(received: Received): Promise<void>;
+  /**
+   * A connection was cut under a living thread: what it had in hand, or on the way to it, comes back as redelivered, up to
+   * `most` events, and is nobody's death.
+   */
+  interrupted(lane: Lane, most: number): void;
+  /** Gives back what is held and what still arrives. */
+  close(): void;
+  /** Waits until nothing is in hand. */
+  idle(withinMs: number): Promise<void>;
+  readonly counts: { readonly inHand: number; readonly done: number; readonly retried: number; readonly dead: number };
+}
+
+export interface IntakeOptions {
+  readonly stream: EventStream;
+  readonly handler: EventHandler;
+  readonly maxAttempts: number;
+  readonly timing: Timing;
+  readonly tell: (event: RotaEvent) => void;
+  /** An error that an operator should see beside the stream. */
+  readonly note: (message: string) => void;
+}
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { stream, handler, maxAttempts, timing, tell, note } = options;
+  const closing = new AbortController();
+  const inHand = new Set<Promise<void>>();
+  const excused: Record<Lane, number> = { main: 0, alone: 0 };
+  const counts = { done: 0, retried: 0, dead: 0 };
+
+  const decide = async (received: Received): Promise<Destination | 'done' | 'gone'> => {
+    let event: StreamEvent;
+    try {
+      event = parseEvent(stream, received.body);
+    } catch (error) {
+      return { to: 'dead', attempts: received.attempts, failure: failureOf(error) };
+    }
+    if (received.redelivered && !excuse(received.lane)) return suspect(received);
+    if (closing.signal.aborted) return { to: received.lane, attempts: received.attempts };
+    const outcome = await handHeld(event, received);
+    if (outcome === 'held') return { to: received.lane, attempts: received.attempts };
+    if (outcome === 'gone') return 'gone';
+    return outcome.ok ? 'done' : failed(received.attempts + 1, outcome.failure);
+  };
+
+  const excuse = (lane: Lane): boolean => {
+    if (excused[lane] === 0) return false;
+    excused[lane] -= 1;
+    return true;
+  };
+
+  /** Whoever had it died, or its own thread did: perhaps of this event. In the main lane it was one of many. */
+  const suspect = (received: Received): Destination => {
+    const attempts = received.attempts + 1;
+    if (received.lane === 'main' || attempts < maxAttempts) return { to: 'alone', attempts };
+    const failure = { code: 'ACTOR_TERMINATED', message: 'its thread died while it was in hand', retryable: false };
+    return { to: 'dead', attempts, failure };
+  };
+
+  const failed = (attempts: number, failure: Failure): Destination => {
+    note(`${failure.code}: ${failure.message}`);
+    if (attempts >= maxAttempts) return { to: 'dead', attempts, failure };
+    return { to: 'retry', attempts, delayMs: timing.retryMs[attempts - 1] ?? timing.retryMs.at(-1) ?? 0 };
+  };
+
+  /** Calls the handler again and again while it reports an outage; a window full of held events is back-pressure. */
+  const handHeld = async (event: StreamEvent, received: Received): Promise<Result<unknown> | 'held' | 'gone'> => {
+    const until = Date.now() + timing.longestHoldMs;
+    const delivery = { alone: received.lane === 'alone' || received.attempts > 0, trace: received.trace };
+    for (let tries = 0; ; tries += 1) {
+      const result = await handler(event, delivery).catch((error: unknown) => {
+        const failure: Result<never> = { ok: false, failure: failureOf(error) };
+        return failure;
+      });
+      if (result.ok || !isOutage(result.failure)) return result;
+      note(`${result.failure.code}: ${result.failure.message}`);
+      if (Date.now() < until) await pause(backOff(timing.holdMs, tries), received.gone, closing.signal);
+      if (received.gone.aborted) return 'gone';
+      if (closing.signal.aborted || Date.now() >= until) return 'held';
+    }
+  };
+
+  const settle = async (received: Received): Promise<void> => {
+    const outcome = await decide(received);
+    if (outcome === 'gone') return;
+    const settled = await persist(received, () =>
+      outcome === 'done' ? received.acknowledge() : received.move(outcome),
+    );
+    if (!settled) return;
+    if (outcome === 'done') counts.done += 1;
+    else if (outcome.to === 'retry') counts.retried += 1;
+    else if (outcome.to === 'dead') {
+      counts.dead += 1;
+      const { code, message } = outcome.failure;
+      tell({ name: 'event.dead-lettered', stream, code, message });
+    }
+  };
+
+  /** A broker that cannot store now will do so later; until then the event stays in hand. */
+  const persist = async (received: Received, action: () => Promise<void>): Promise<boolean> => {
+    for (let tries = 0; !received.gone.aborted; tries += 1) {
+      try {
+        await action();
+        return true;
+      } catch (error) {
+        note((error as Error).message);
+        await pause(backOff(timing.reconnectMs, tries), received.gone);
+      }
+    }
+    return false;
+  };
+
+  return {
+    receive: async (received) => {
+      const settling = settle(received);
+      inHand.add(settling);
+      await settling;
+      inHand.delete(settling);
+    },
+    interrupted: (lane, most) => {
+      excused[lane] = most;
+    },
+    close: () => closing.abort(),
+    idle: async (withinMs) => {
+      const idle = new AbortController();
+      const emptied = (async () => {
+        while (inHand.size > 0) await Promise.all(inHand);
+        idle.abort();
+      })();
+      await Promise.race([emptied, pause(withinMs, idle.signal)]);
+    },
+    get counts() {
+      return { inHand: inHand.size, ...counts };
+    },
+  };
+}
+
+function isOutage(failure: Failure): boolean {
+  return errorCodes[codeOf(failure)].family === 'busy';
+}
+
+/** What a dead letter says about its end, short enough for any broker's header. */
+export function epitaph(failure: Failure): string {
+  // Header values of NATS are one line of plain characters.
+  return `${failure.code}: ${failure.message}`.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 1_000);
+}

@@ -1,0 +1,52 @@
+import { headers, type JetStreamClient, type JsMsg } from 'nats';
+import type { EventStream } from '../protocol/scheduler.ts';
+import { attemptsHeader, deadAtHeader, errorHeader, notBeforeHeader, traceHeader } from './headers.ts';
+import { type Destination, epitaph } from './intake.ts';
+import type { subjectsOf } from './subjects.ts';
+
+/** Reading and sending on events of JetStream. */
+
+export function attemptsOf(message: JsMsg): number {
+  return countOf(message, attemptsHeader);
+}
+
+export function traceOf(message: JsMsg): string {
+  return message.headers?.get(traceHeader) ?? '';
+}
+
+/** Epoch milliseconds; 0 for at once. */
+export function whenDue(message: JsMsg): number {
+  return countOf(message, notBeforeHeader);
+}
+
+function countOf(message: JsMsg, header: string): number {
+  const value = Number(message.headers?.get(header) || 0);
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+/** Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. */
+export async function forward(
+  client: JetStreamClient,
+  names: ReturnType<typeof subjectsOf>,
+  stream: EventStream,
+  message: JsMsg,
+  to: Destination,
+): Promise<void> {
+  const sent = headers();
+  for (const [name, values] of message.headers ?? []) {
+    if (!ownHeaders.test(name)) for (const value of values) sent.append(name, value);
+  }
+  if (to.attempts > 0 || to.to === 'dead') sent.set(attemptsHeader, String(to.attempts));
+  if (to.to === 'retry') sent.set(notBeforeHeader, String(Date.now() + to.delayMs));
+  if (to.to === 'dead') {
+    sent.set(errorHeader, epitaph(to.failure));
+    sent.set(deadAtHeader, new Date().toISOString());
+  }
+  // An acknowledgement that gets lost brings the event back: JetStream then drops this second copy.
+  const msgID = `${names.stream}:${message.seq}:${message.info.timestampNanos}:${to.to}`;
+  await client.publish(names[to.to](stream), message.data, { headers: sent, msgID });
+  message.ack();
+}
+
+/** Set anew at each step, and what JetStream would read as instructions to itself. */
+const ownHeaders = /^(?:x-rota-(?:attempts|not-before)|Nats-.+)$/i;

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import type { RawFileReceived, ScanProfileMutated, StreamEvent } from '../protocol/events.ts';
+import type { EventStream } from '../protocol/scheduler.ts';
+import { rawData } from '../tasks/data.ts';
+
+/** Octopoes' and Bytes' messages as RabbitMQ and JetStream carry them, byte for byte the same; kat-contract §4. */
+
+const scanProfileMutation = z
+  .object({
+    operation: z.enum(['create', 'update', 'delete']),
+    primary_key: z.string().min(1),
+    client_id: z.string().min(1),
+    value: z
+      .object({
+        object_type: z.string().nullish(),
+        scan_profile: z.object({ level: z.number().int().min(0).max(4).nullish() }).nullish(),
+      })
+      .nullish(),
+  })
+  .transform((read): ScanProfileMutated => ({
+    kind: 'scan-profile-mutated',
+    operation: read.operation,
+    organisation: read.client_id,
+    primaryKey: read.primary_key,
+    objectType: read.value?.object_type ?? null,
+    scanLevel: read.value?.scan_profile?.level ?? null,
+  }));
+
+/** Bytes leaves the time zone out at times: UTC, as everywhere in KAT. */
+const timestamp = z
+  .string()
+  .transform((text) => Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`))
+  .refine((ms) => !Number.isNaN(ms), 'Invalid input: expected a timestamp');
+
+/** `rawData` names what is kept: `environment` and `runnable_hash` are dropped by not being named. */
+const rawFileReceived = z
+  .object({
+    created_at: timestamp,
+    organization: z.string().min(1),
+    raw_data: rawData.and(z.object({ size: z.number().int().min(0).nullish() })),
+  })
+  .transform((read): RawFileReceived => {
+    const { size, ...raw } = read.raw_data;
+    return {
+      kind: 'raw-file-received',
+      organisation: read.organization,
+      createdAt: read.created_at,
+      rawData: raw,
+      size: size ?? null,
+    };
+  });
+
+const schemas: Readonly<Record<EventStream, z.ZodType<StreamEvent>>> = {
+  scan_profile_mutations: scanProfileMutation,
+  raw_file_received: rawFileReceived,
+};
+
+/** @throws RotaError INVALID_REQUEST that names the field: this message will never parse. */
+export function parseEvent(stream: EventStream, body: Uint8Array): StreamEvent {
+  const parsed = schemas[stream].safeParse(json(stream, body));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.map(String).join('.') || '(the whole)';
+  throw new RotaError('INVALID_REQUEST', `malformed ${stream} message: ${field}: ${issue?.message}`, {
+    fields: { stream, field },
+  });
+}
+
+function json(stream: EventStream, body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    throw new RotaError('INVALID_REQUEST', `malformed ${stream} message: not JSON`, { fields: { stream } });
+  }
+}

@@ -1,0 +1,94 @@
+import type { ConsumerMessages, JetStreamClient, JsMsg, NatsConnection } from 'nats';
+import { ensureConsumer, ensureStreams, subjectsOf } from './subjects.ts';
+import { backOff, pause, type Timing } from './timing.ts';
+
+/** One durable pull consumer that outlives connections, and streams and consumers that somebody deletes. */
+export interface Puller {
+  /** Pulls until the signal is aborted. Never rejects. */
+  run(): Promise<void>;
+  /** Resolves when it consumes, or has failed to for the first time. */
+  readonly settled: Promise<void>;
+  consuming(): boolean;
+  /** No new deliveries; those in hand can still be settled. */
+  cancel(): void;
+  /** Reports no longer on what is in hand: it comes back. */
+  close(): void;
+}
+
+export interface PullerOptions {
+  readonly connection: () => Promise<NatsConnection>;
+  readonly prefix: string;
+  readonly consumer: string;
+  readonly subject: string;
+  readonly maxPending: number;
+  readonly timing: Timing;
+  readonly signal: AbortSignal;
+  readonly note: (message: string) => void;
+  readonly receive: (message: JsMsg, client: JetStreamClient) => Promise<void>;
+}
+
+/** Pulled at once where the server sets no bound. */
+const batch = 100;
+
+export function createPuller(options: PullerOptions): Puller {
+  const { prefix, consumer, subject, maxPending, timing, signal, note } = options;
+  const settled = Promise.withResolvers<void>();
+  const inHand = new Map<number, JsMsg>();
+  let current: ConsumerMessages | null = null;
+
+  const consume = async (): Promise<void> => {
+    const connection = await options.connection();
+    const manager = await connection.jetstreamManager();
+    await ensureStreams(manager, prefix);
+    const { stream } = subjectsOf(prefix);
+    const { ackWaitMs } = timing;
+    await ensureConsumer(manager, stream, { name: consumer, subject, maxPending, ackWaitMs });
+    const client = connection.jetstream();
+    const pulled = await client.consumers.get(stream, consumer);
+    const messages = await pulled.consume({
+      max_messages: maxPending === -1 ? batch : maxPending,
+      abort_on_missing_resource: true,
+    });
+    current = messages;
+    settled.resolve();
+    if (signal.aborted) messages.stop();
+    for await (const message of messages) void take(message, client);
+  };
+
+  const take = async (message: JsMsg, client: JetStreamClient): Promise<void> => {
+    // Handed out again because our reports were late, while it is still in hand: the first one will settle it.
+    if (inHand.has(message.seq)) return;
+    inHand.set(message.seq, message);
+    try {
+      await options.receive(message, client);
+    } catch (error) {
+      note((error as Error).message);
+    } finally {
+      inHand.delete(message.seq);
+    }
+  };
+
+  const reports = setInterval(() => {
+    for (const message of inHand.values()) message.working();
+  }, timing.ackWaitMs / 3);
+
+  return {
+    settled: settled.promise,
+    run: async () => {
+      for (let tries = 0; !signal.aborted; tries += 1) {
+        try {
+          await consume();
+          tries = 0;
+        } catch (error) {
+          note((error as Error).message);
+          settled.resolve();
+        }
+        current = null;
+        await pause(backOff(timing.reconnectMs, tries), signal);
+      }
+    },
+    consuming: () => current !== null,
+    cancel: () => current?.stop(),
+    close: () => clearInterval(reports),
+  };
+}

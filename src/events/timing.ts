@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Every pause of the event sources, in milliseconds. */
+export interface Timing {
+  /** Before the second, third, … attempt at one event; the last one repeats. */
+  readonly retryMs: readonly number[];
+  /** Between tries of an event that is held for an outage: doubles from the first to the second figure. */
+  readonly holdMs: readonly [number, number];
+  /** An event held longer goes to the tail of its queue. RabbitMQ closes channels that keep one for 30 minutes. */
+  readonly longestHoldMs: number;
+  /** Between tries to reach the broker, or to store something in it: doubles from the first to the second figure. */
+  readonly reconnectMs: readonly [number, number];
+  /** JetStream hands an event out again when nobody has reported on it for so long; we report three times as often. */
+  readonly ackWaitMs: number;
+}
+
+export const defaultTiming: Timing = {
+  retryMs: [1_000, 10_000, 60_000],
+  holdMs: [500, 30_000],
+  longestHoldMs: 600_000,
+  reconnectMs: [250, 10_000],
+  ackWaitMs: 30_000,
+};
+
+/** The pause after `tries` failed tries, half of it random so that a crowd does not come back as one. */
+export function backOff([first, longest]: readonly [number, number], tries: number): number {
+  const full = Math.min(first * 2 ** Math.min(tries, 30), longest);
+  return full / 2 + (Math.random() * full) / 2;
+}
+
+/** Waits, or less long where a signal is aborted. */
+export async function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
+  await sleep(ms, undefined, { signal: AbortSignal.any([...signals]) }).catch(() => {});
+}

@@ -1,0 +1,25 @@
+import { Events, type NatsConnection } from 'nats';
+
+/** Whether the connection is up. The library drops what is published while it is down, so whoever publishes must know. */
+export interface Link {
+  readonly up: boolean;
+}
+
+export function watchLink(connection: NatsConnection, on: { down?: () => void; up?: () => void } = {}): Link {
+  const link = { up: true };
+  void follow();
+  return link;
+
+  /** Ends with the connection. */
+  async function follow(): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === Events.Disconnect && link.up) {
+        link.up = false;
+        on.down?.();
+      } else if (status.type === Events.Reconnect && !link.up) {
+        link.up = true;
+        on.up?.();
+      }
+    }
+  }
+}

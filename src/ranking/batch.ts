@@ -1,0 +1,104 @@
+import type { RankBatch, Ranks } from '../protocol/ranking.ts';
+
+/** What a ranker may know of one task; seconds are epoch seconds. */
+export interface RankFeatures {
+  readonly createdAt: number;
+  readonly lastRunAt?: number | undefined;
+  readonly occurredAt?: number | undefined;
+  readonly manual: boolean;
+  readonly organisation: string;
+}
+
+export interface RankContext {
+  readonly now: number;
+  readonly gracePeriod: number;
+  readonly virtualTime?: number;
+  /** By organisation; absent: no tag yet, weight 1. */
+  readonly fairness?: ReadonlyMap<string, { readonly tag: number; readonly weight: number }>;
+}
+
+/**
+ * Columns over shared memory: handing them to a thread copies nothing, and neither does splitting them (a million tasks
+ * are 29 MB of columns).
+ */
+export function batchOf(tasks: readonly RankFeatures[], context: RankContext): RankBatch {
+  const count = tasks.length;
+  const createdAt = doubles(count);
+  const lastRunAt = doubles(count);
+  const occurredAt = doubles(count);
+  const manual = new Uint8Array(new SharedArrayBuffer(count));
+  const organisation = new Uint32Array(new SharedArrayBuffer(count * Uint32Array.BYTES_PER_ELEMENT));
+  const places = new Map<string, number>();
+  for (const [at, task] of tasks.entries()) {
+    createdAt[at] = task.createdAt;
+    lastRunAt[at] = task.lastRunAt ?? Number.NaN;
+    occurredAt[at] = task.occurredAt ?? Number.NaN;
+    manual[at] = task.manual ? 1 : 0;
+    const place = places.get(task.organisation) ?? places.size;
+    places.set(task.organisation, place);
+    organisation[at] = place;
+  }
+  const organisations = [...places.keys()];
+  return {
+    now: context.now,
+    gracePeriod: context.gracePeriod,
+    virtualTime: context.virtualTime ?? 0,
+    count,
+    createdAt,
+    lastRunAt,
+    occurredAt,
+    manual,
+    organisation,
+    organisations,
+    tags: Float64Array.from(organisations, (name) => context.fairness?.get(name)?.tag ?? 0),
+    weights: Float64Array.from(organisations, (name) => context.fairness?.get(name)?.weight ?? 1),
+  };
+}
+
+function doubles(count: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT));
+}
+
+/** Parts of nearly equal length, in order, as views on the same columns. For rankers that keep no state. */
+export function split(batch: RankBatch, parts: number): RankBatch[] {
+  return Array.from({ length: parts }, (_, part) => {
+    const from = Math.floor((batch.count * part) / parts);
+    const to = Math.floor((batch.count * (part + 1)) / parts);
+    return {
+      ...batch,
+      count: to - from,
+      createdAt: batch.createdAt.subarray(from, to),
+      lastRunAt: batch.lastRunAt.subarray(from, to),
+      occurredAt: batch.occurredAt.subarray(from, to),
+      manual: batch.manual.subarray(from, to),
+      organisation: batch.organisation.subarray(from, to),
+    };
+  });
+}
+
+export function join(parts: readonly Ranks[]): Ranks {
+  if (parts.length === 1) return parts[0]!;
+  const ranks = new Float64Array(parts.reduce((sum, part) => sum + part.ranks.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    ranks.set(part.ranks, at);
+    at += part.ranks.length;
+  }
+  return { ranks };
+}
+
+/** Why an answer is not one, or null. Rankers are other people's code: nothing of theirs reaches SQL unseen. */
+export function faultOf(batch: RankBatch, answer: unknown): string | null {
+  const { ranks, tags } = (answer ?? {}) as Partial<Ranks>;
+  if (!(ranks instanceof Float64Array)) return 'ranks: expected a Float64Array';
+  if (ranks.length !== batch.count) return `ranks: expected ${batch.count}, got ${ranks.length}`;
+  const wrong = ranks.findIndex((rank) => !Number.isSafeInteger(rank));
+  if (wrong >= 0) return `ranks[${wrong}]: expected a whole number within ±2^53, got ${ranks[wrong]}`;
+  if (tags === undefined) return null;
+  if (!(tags instanceof Float64Array)) return 'tags: expected a Float64Array';
+  if (tags.length !== batch.organisations.length) {
+    return `tags: expected one per organisation (${batch.organisations.length}), got ${tags.length}`;
+  }
+  const odd = tags.findIndex((tag) => !Number.isSafeInteger(tag));
+  return odd >= 0 ? `tags[${odd}]: expected a whole number within ±2^53, got ${tags[odd]}` : null;
+}

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, errorCodes } from '../errors.ts';
+import type { RotaClient } from '../nats/client.ts';
+import type { LeasedTask } from '../tasks/task.ts';
+import type { Ledger } from './ledger.ts';
+
+export type TaskClient = Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
+
+export interface SimulatedWorker {
+  readonly name: string;
+  readonly scheduler: string;
+  readonly client: TaskClient;
+  readonly ledger: Ledger;
+  readonly leaseMs: number;
+  /** How long one pop waits: bounds how long a worker hangs on a supervisor that was killed. */
+  readonly waitMs: number;
+  /** Does the work; a worker that is to die gets halfway through it. */
+  perform(task: LeasedTask): Promise<'completed' | 'failed'>;
+  /** Whether it dies over this unit: no heartbeat and no word from then on. */
+  dies(): boolean;
+  onWaiting(waiting: boolean): void;
+  onHandlerStarted(task: LeasedTask): void;
+  /** Milliseconds from when the pop could have been served until its answer was here. */
+  onPopServed(ms: number): void;
+  readonly signal: AbortSignal;
+}
+
+/** After a pop or patch that could not be served: supervisors come back within seconds. */
+const pauseMs = 100;
+
+/**
+ * Pops one unit at a time, works, reports, and keeps the ledger of what it was given. Unlike a real worker
+ * (src/nats/worker.ts) it can die on command, and it watches the service that it works for.
+ *
+ * @returns how it ended.
+ */
+export async function runSimulatedWorker(worker: SimulatedWorker): Promise<'stopped' | 'died'> {
+  while (!worker.signal.aborted) {
+    const unit = await pop(worker);
+    if (unit.length === 0) continue;
+    if (worker.dies()) {
+      for (const task of unit) worker.onHandlerStarted(task);
+      await settle(worker, unit[0]!, 'running');
+      return 'died';
+    }
+    const beat = setInterval(() => void heartbeat(worker, unit), worker.leaseMs / 3);
+    try {
+      for (const task of unit) await handle(worker, task);
+    } finally {
+      clearInterval(beat);
+    }
+  }
+  return 'stopped';
+}
+
+async function pop(worker: SimulatedWorker): Promise<readonly LeasedTask[]> {
+  const { client, scheduler, leaseMs, waitMs, ledger, signal } = worker;
+  worker.onWaiting(true);
+  const sent = epochMs();
+  try {
+    const popped = client.pop(scheduler, { limit: 1, wait_ms: waitMs, lease_ms: leaseMs, worker: worker.name });
+    const unit = await Promise.race([popped, aborted(signal)]);
+    const answered = epochMs();
+    for (const task of unit) {
+      const leaseUntil = Date.parse(task.lease_until);
+      const { id, lease_id: lease, attempts } = task;
+      ledger.handedOut({ task: id, scheduler, lease, leaseUntil, grantedAt: leaseUntil - leaseMs, attempts });
+    }
+    // When a task that came back was free again, only the sweeper knows.
+    const [head] = unit;
+    if (head?.attempts === 1) worker.onPopServed(Math.max(0, answered - Math.max(sent, Date.parse(head.created_at))));
+    return unit;
+  } catch {
+    await delay(pauseMs, undefined, { signal }).catch(() => {});
+    return [];
+  } finally {
+    worker.onWaiting(false);
+  }
+}
+
+async function handle(worker: SimulatedWorker, task: LeasedTask): Promise<void> {
+  worker.onHandlerStarted(task);
+  if (!(await settle(worker, task, 'running'))) return;
+  const status = await worker.perform(task).catch(() => 'failed' as const);
+  await settle(worker, task, status);
+}
+
+/** Repeats until the service has taken it or says that the task is no longer ours. @returns whether it was taken. */
+async function settle(worker: SimulatedWorker, task: LeasedTask, status: 'running' | 'completed' | 'failed') {
+  const { client, ledger, signal } = worker;
+  for (;;) {
+    try {
+      await client.patch({ id: task.id, lease_id: task.lease_id, status });
+      if (status !== 'running') ledger.settled(task.lease_id, status);
+      return true;
+    } catch (error) {
+      const { family } = errorCodes[codeOf(error)];
+      if (family === 'lost' || family === 'refused') {
+        ledger.settled(task.lease_id, 'lost');
+        return false;
+      }
+      if (signal.aborted) return false;
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+/** A heartbeat that fails is followed by another; a lease that it could not save shows when the task is settled. */
+async function heartbeat({ client, leaseMs, ledger }: SimulatedWorker, unit: readonly LeasedTask[]): Promise<void> {
+  const sentAt = epochMs();
+  const leases = unit.map(({ id, lease_id }) => ({ id, lease_id }));
+  const { renewed } = await client.heartbeat(leases, leaseMs).catch(() => ({ renewed: [] as string[] }));
+  for (const task of unit) if (renewed.includes(task.id)) ledger.renewed(task.lease_id, sentAt, leaseMs);
+}
+
+/** Epoch milliseconds with fractions, to set beside the database's timestamps on the same machine. */
+function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function aborted(signal: AbortSignal): Promise<never[]> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve([]);
+    else signal.addEventListener('abort', () => resolve([]), { once: true });
+  });
+}

@@ -1,0 +1,101 @@
+import type { LeasedTask } from '../tasks/task.ts';
+import type { Job } from './jobs.ts';
+import type { Ledger } from './ledger.ts';
+import type { Random } from './random.ts';
+import { runSimulatedWorker, type TaskClient } from './worker.ts';
+
+export type WorkKind = 'boefje' | 'normalizer' | 'report';
+
+export interface WorkforceOptions {
+  readonly client: TaskClient;
+  readonly ledger: Ledger;
+  readonly random: Random;
+  /** In all, three at least: every scheduler has workers of its own. */
+  readonly workers: number;
+  readonly jobs: Readonly<Record<WorkKind, Job>>;
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  /** Share of units whose worker dies over them. */
+  readonly kill: number;
+  onHandlerStarted(scheduler: WorkKind, task: LeasedTask): void;
+}
+
+/** Workers of all three schedulers. One that dies is followed by a new one under a new name. */
+export class Workforce {
+  readonly #options: WorkforceOptions;
+  readonly #stopping = new AbortController();
+  readonly #waiting: Record<WorkKind, number> = { boefje: 0, normalizer: 0, report: 0 };
+  readonly #popWaits: number[] = [];
+  readonly #posts: Promise<void>[] = [];
+  #working = 0;
+  #died = 0;
+
+  constructor(options: WorkforceOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    for (const [scheduler, count] of Object.entries(shares(this.#options.workers))) {
+      for (let number = 1; number <= count; number += 1) this.#posts.push(this.#fill(scheduler as WorkKind, number));
+    }
+  }
+
+  /** Workers whose pop is parked, or on its way. */
+  waiting(scheduler: WorkKind): number {
+    return this.#waiting[scheduler];
+  }
+
+  /** Workers that have a unit in hand. */
+  get working(): number {
+    return this.#working;
+  }
+
+  get died(): number {
+    return this.#died;
+  }
+
+  /** Milliseconds each pop that brought something took since it could have been served. */
+  get popWaits(): readonly number[] {
+    return this.#popWaits;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#posts);
+  }
+
+  async #fill(scheduler: WorkKind, number: number): Promise<void> {
+    const { client, ledger, random, jobs, leaseMs, waitMs, kill } = this.#options;
+    for (let life = 1; ; life += 1) {
+      this.#working += 1;
+      const end = await runSimulatedWorker({
+        name: `${scheduler}-${number}${life === 1 ? '' : `.${life}`}`,
+        scheduler,
+        client,
+        ledger,
+        leaseMs,
+        waitMs,
+        perform: jobs[scheduler],
+        dies: () => random.chance(kill),
+        onWaiting: (waiting) => {
+          this.#waiting[scheduler] += waiting ? 1 : -1;
+          this.#working += waiting ? -1 : 1;
+        },
+        onHandlerStarted: (task) => this.#options.onHandlerStarted(scheduler, task),
+        onPopServed: (ms) => this.#popWaits.push(ms),
+        signal: this.#stopping.signal,
+      });
+      this.#working -= 1;
+      if (end === 'stopped') return;
+      this.#died += 1;
+    }
+  }
+}
+
+/** Half scan, most of the others parse: a boefje takes longer than a normalizer, and reports are few. */
+export function shares(workers: number): Readonly<Record<WorkKind, number>> {
+  if (workers < 3) throw new RangeError('a simulated KAT needs at least 3 workers: one for each scheduler');
+  const boefje = Math.max(1, Math.floor(workers / 2));
+  const report = Math.max(1, Math.floor(workers / 8));
+  return { boefje, normalizer: workers - boefje - report, report };
+}

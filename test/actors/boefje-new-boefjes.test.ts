@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import boefjeScheduler from '../../actors/boefje/behavior.ts';
+import type { Plugin } from '../../src/kat/kat.ts';
+import { deliver, outcomeOf } from '../support/deliveries.ts';
+import { boefje, hostname, outageOf } from '../support/kat-ports.ts';
+import { Ports } from '../support/ports.ts';
+
+const [a, b, c] = [hostname('a', 1), hostname('b', 3), hostname('c', null)];
+
+function ports(...plugins: Plugin[]): Ports {
+  const it = new Ports('boefje');
+  it.organisations = { aa: { plugins, objects: [a, b, c] } };
+  return it;
+}
+
+/** One actor: what it remembers lasts from look to look. */
+function actor(it: Ports) {
+  const look = boefjeScheduler.start(it.setup)['look-for-new-boefjes'];
+  return (organisations?: readonly string[]) =>
+    deliver(look, { kind: 'look-for-new-boefjes' as const, ...(organisations ? { organisations } : {}) });
+}
+
+describe('a look for new boefjes', () => {
+  test('queues a boefje that was not seen enabled on every OOI whose clearance allows it', async () => {
+    const it = ports(boefje('dns'), boefje('nmap', { scanLevel: 3 }), boefje('off', { enabled: false }));
+    it.seen = [{ organisation: 'aa', boefjes: ['dns'] }];
+    await actor(it)();
+    expect(it.pairs).toEqual([`nmap aa ${b.primaryKey}`]);
+    expect(it.asked.find(({ name }) => name === 'objects')!.request).toEqual({
+      types: ['Hostname'],
+      scanLevels: [3, 4],
+    });
+    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns', 'nmap'] }]);
+  });
+
+  test('takes everything that is enabled for new in an organisation never looked at', async () => {
+    const it = ports(boefje('dns'));
+    await actor(it)();
+    expect(it.pairs).toEqual([`dns aa ${a.primaryKey}`, `dns aa ${b.primaryKey}`]);
+  });
+
+  test('lessons 0.8: a restart floods nothing', async () => {
+    const it = ports(boefje('dns'));
+    await actor(it)();
+    const before = it.pushed.length;
+    await actor(it)();
+    expect([it.pushed.length, it.times('push-tasks'), it.times('objects')]).toEqual([before, 1, 1]);
+  });
+
+  test('lessons 1: a boefje that is enabled again brings back the schedules that went with it', async () => {
+    const it = ports(boefje('dns'));
+    it.seen = [{ organisation: 'aa', boefjes: [] }];
+    await actor(it)();
+    expect(it.requests('enable-schedules')).toEqual([
+      {
+        organisation: 'aa',
+        boefje: 'dns',
+        reasons: ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'],
+      },
+    ]);
+  });
+
+  test('drops what is no longer enabled, so that it is new when it is enabled again', async () => {
+    const it = ports(boefje('dns', { enabled: false }));
+    it.seen = [{ organisation: 'aa', boefjes: ['dns'] }];
+    await actor(it)();
+    expect([it.seen, it.pushed]).toEqual([[{ organisation: 'aa', boefjes: [] }], []]);
+  });
+
+  test('boefjes that run on operations are seen, and queued on nothing that is there', async () => {
+    const it = ports(boefje('dns', { runOn: ['create'] }));
+    await actor(it)();
+    expect([it.pushed, it.times('objects'), it.seen]).toEqual([[], 0, [{ organisation: 'aa', boefjes: ['dns'] }]]);
+  });
+
+  test('pushes page by page, and records what was seen only after the last', async () => {
+    const it = ports(boefje('dns'));
+    it.organisations['aa'] = {
+      plugins: [boefje('dns')],
+      objects: Array.from({ length: 25 }, (_, at) => hostname(`${at}`)),
+    };
+    it.pageSize = 10;
+    await actor(it)();
+    expect(it.requests('push-tasks').map(({ tasks }) => tasks.length)).toEqual([10, 10, 5]);
+    expect(it.asked.map(({ name }) => name).at(-1)).toBe('save-seen-boefjes');
+  });
+
+  test('lessons 0.8: an outage of one organisation leaves that one alone to the next look', async () => {
+    const it = ports(boefje('dns'));
+    it.organisations['bb'] = { plugins: [boefje('dns')], objects: [a] };
+    it.organisations['cc'] = { plugins: [boefje('dns')], objects: [a] };
+    it.outage = (name, organisation) => {
+      if (name === 'objects' && organisation === 'aa') throw outageOf('octopoes');
+      if (name === 'plugins' && organisation === 'bb') throw outageOf('katalogus');
+    };
+    const look = actor(it);
+    const [first] = await look();
+    expect(first!.settled).toEqual({ value: { organisations: 3, newBoefjes: 1, queued: 1, unfinished: ['aa', 'bb'] } });
+    expect(it.seen.map(({ organisation }) => organisation)).toEqual(['cc']);
+    it.outage = () => {};
+    await look();
+    expect(it.seen.map(({ organisation }) => organisation)).toEqual(['cc', 'aa', 'bb']);
+  });
+
+  test('an outage of Bytes, or a full queue, leaves the look unfinished', async () => {
+    const bytes = ports(boefje('dns'));
+    bytes.outage = (name) => {
+      if (name === 'lastRun') throw outageOf('bytes');
+    };
+    const full = ports(boefje('dns'));
+    full.refusePush = () => 'queue-full';
+    for (const it of [bytes, full]) {
+      await actor(it)();
+      expect(it.seen).toEqual([]);
+    }
+  });
+
+  test('without the list of organisations there is nothing to look at: it fails as retryable', async () => {
+    const it = ports(boefje('dns'));
+    it.outage = (name) => {
+      if (name === 'organisations') throw outageOf('katalogus');
+    };
+    expect((await actor(it)()).map(outcomeOf)).toEqual(['SERVICE_UNAVAILABLE']);
+  });
+
+  test('an organisation that Katalogus does not know is reported once, skipped, and all new when it comes back', async () => {
+    const it = ports(boefje('dns'));
+    it.seen = [
+      { organisation: 'aa', boefjes: ['dns'] },
+      { organisation: 'bb', boefjes: ['dns'] },
+    ];
+    const look = actor(it);
+    await look();
+    await look(['bb']);
+    expect(it.warnings.map(({ fields }) => fields)).toEqual([{ organisation: 'bb' }]);
+    it.organisations['bb'] = { plugins: [boefje('dns')], objects: [a] };
+    await look();
+    expect(it.pairs).toEqual([`dns bb ${a.primaryKey}`]);
+  });
+
+  test('by command looks at the organisations named alone', async () => {
+    const it = ports(boefje('dns'));
+    it.organisations['bb'] = { plugins: [boefje('dns')], objects: [a] };
+    await actor(it)(['bb']);
+    expect(it.pairs).toEqual([`dns bb ${a.primaryKey}`]);
+    expect(it.seen.map(({ organisation }) => organisation)).toEqual(['bb']);
+  });
+});

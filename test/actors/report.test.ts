@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import reportScheduler from '../../actors/report/behavior.ts';
+import type { DueSchedule } from '../../src/protocol/requests.ts';
+import { reportHash } from '../../src/tasks/hash.ts';
+import type { TaskStatus } from '../../src/tasks/status.ts';
+import { deliver, outcomeOf } from '../support/deliveries.ts';
+import { outageOf } from '../support/kat-ports.ts';
+import { noon, Ports } from '../support/ports.ts';
+
+function schedule(recipe: string, fields: Partial<DueSchedule> = {}): DueSchedule {
+  return {
+    id: recipe,
+    organisation: 'aa',
+    hash: reportHash({ recipeId: recipe, organisation: 'aa' }),
+    data: { type: 'report', organisation_id: 'aa', report_recipe_id: recipe },
+    enabled: true,
+    schedule: '0 6 * * *',
+    deadlineAt: noon - 1,
+    ...fields,
+  };
+}
+
+function ports(...schedules: DueSchedule[]): Ports {
+  const it = new Ports('report');
+  it.schedules = schedules;
+  return it;
+}
+
+function tick(it: Ports) {
+  return deliver(reportScheduler.start(it.setup).reschedule, { kind: 'reschedule' });
+}
+
+function latest(it: Ports, status: TaskStatus): void {
+  it.latest = it.schedules.map(({ hash }) => ({ hash, id: 'x', status, createdAt: noon, modifiedAt: noon }));
+}
+
+const tomorrowAtSix = '2026-03-03T06:00:00.000Z';
+
+describe('a due report', () => {
+  test('is queued and due again at the next time of its cron', async () => {
+    const it = ports(schedule('r'));
+    await tick(it);
+    expect(it.pushed).toEqual([
+      {
+        organisation: 'aa',
+        data: { organisation_id: 'aa', report_recipe_id: 'r' },
+        recurrence: { schedule: '0 6 * * *', deadlineAt: tomorrowAtSix },
+      },
+    ]);
+    expect(it.schedules[0]!.deadlineAt).toBe(Date.parse(tomorrowAtSix));
+  });
+
+  test('without a cron has no further deadline', async () => {
+    const it = ports(schedule('r', { schedule: null }));
+    await tick(it);
+    expect([it.pushed.length, it.schedules[0]!.deadlineAt]).toEqual([1, null]);
+  });
+
+  test('a person asked for again while it runs waits its turn instead of being forgotten', async () => {
+    const it = ports(schedule('r', { schedule: null }));
+    latest(it, 'running');
+    await tick(it);
+    expect([it.reasons, it.schedules[0]!.deadlineAt]).toEqual([['still-running'], noon + 60_000]);
+  });
+
+  test('whose last task is not finished moves to the next time of its cron', async () => {
+    for (const [status, reason] of [
+      ['running', 'still-running'],
+      ['queued', 'already-queued'],
+    ] as const) {
+      const it = ports(schedule('r'));
+      latest(it, status);
+      await tick(it);
+      expect([it.reasons, it.schedules[0]!.deadlineAt]).toEqual([[reason], Date.parse(tomorrowAtSix)]);
+    }
+  });
+
+  test('lessons 0.1: whose last task was cancelled is queued', async () => {
+    const it = ports(schedule('r'));
+    latest(it, 'cancelled');
+    await tick(it);
+    expect(it.pushed).toHaveLength(1);
+  });
+
+  test('whose cron does not parse, or whose data names no report, is taken off the clock and reported', async () => {
+    const it = ports(schedule('r', { schedule: 'every day' }), schedule('junk', { data: {} }), schedule('s'));
+    await tick(it);
+    expect(it.pushed).toHaveLength(2);
+    expect(it.schedules.map(({ deadlineAt }) => deadlineAt)).toEqual([null, null, Date.parse(tomorrowAtSix)]);
+    expect(it.warnings).toHaveLength(2);
+  });
+});
+
+describe('a tick', () => {
+  test('lessons 0.6: goes on until nothing is due, one push a batch', async () => {
+    const it = ports(...Array.from({ length: 1500 }, (_, at) => schedule(`${at}`)));
+    await tick(it);
+    expect([it.pushed.length, it.times('push-tasks')]).toEqual([1500, 2]);
+  });
+
+  test('ends with a full queue, and leaves what found no room to the next', async () => {
+    const it = ports(schedule('r'));
+    it.refusePush = () => 'queue-full';
+    await tick(it);
+    expect([it.times('claim-due-schedules'), it.times('settle-schedules')]).toEqual([1, 0]);
+  });
+
+  test('fails as retryable where the supervisor cannot answer', async () => {
+    const it = ports(schedule('r'));
+    it.outage = (name) => {
+      if (name === 'push-tasks') throw outageOf('database');
+    };
+    expect((await tick(it)).map(outcomeOf)).toEqual(['SERVICE_UNAVAILABLE']);
+    expect(it.times('settle-schedules')).toBe(0);
+  });
+});

@@ -1,0 +1,137 @@
+import { Connection } from 'rabbitmq-client';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createEventSource } from '../../src/events/create.ts';
+import type { EventStream } from '../../src/protocol/scheduler.ts';
+import { startProxy } from '../support/proxy.ts';
+import { createVhost } from '../support/vhost.ts';
+import { type Broker, conformance, type DeadLetter, mutation } from './events-conformance.ts';
+
+let vhost: Awaited<ReturnType<typeof createVhost>>;
+let rabbit: Connection;
+
+beforeAll(async () => {
+  vhost = await createVhost();
+  rabbit = new Connection(vhost.url);
+  await rabbit.onConnect();
+});
+
+afterAll(async () => {
+  await rabbit.close();
+  await vhost.drop();
+});
+
+const stream: EventStream = 'scan_profile_mutations';
+const suffixes = ['', '.alone', '.dead', '.retry.0.02', '.retry.0.04', '.retry.0.005'];
+
+/** Ready messages; 0 where there is no such queue. */
+async function ready(queue: string): Promise<number> {
+  const channel = await rabbit.acquire();
+  try {
+    return (await channel.queueDeclare({ queue, passive: true })).messageCount;
+  } catch {
+    return 0;
+  } finally {
+    await channel.close();
+  }
+}
+
+/** Resolves when RabbitMQ has the message; an object goes as `application/json`. */
+async function send(body: unknown): Promise<void> {
+  const publisher = rabbit.createPublisher({ confirm: true });
+  await publisher.send(stream, body);
+  await publisher.close();
+}
+
+async function startBroker(): Promise<Broker> {
+  const proxy = await startProxy({ port: Number(new URL(vhost.url).port) });
+  const proxied = new URL(vhost.url);
+  proxied.port = String(proxy.port);
+  for (const suffix of suffixes) await rabbit.queueDelete(`${stream}${suffix}`);
+  const publisher = rabbit.createPublisher({ confirm: true, queues: [{ queue: stream, durable: true }] });
+  return {
+    source: ({ maxAttempts, prefetch, timing, tell }) =>
+      createEventSource(
+        {
+          kind: 'amqp',
+          amqpUrl: proxied.href,
+          natsServers: null,
+          natsAuth: {},
+          prefix: 'rota',
+          prefetch,
+          maxAttempts,
+        },
+        { timing, tell },
+      ),
+    publish: async (queue, body, headers = {}) => publisher.send({ routingKey: queue, headers }, Buffer.from(body)),
+    dead: async (queue) => {
+      const letters: DeadLetter[] = [];
+      for (;;) {
+        const message = await rabbit.basicGet({ queue: `${queue}.dead`, noAck: true }).catch(() => undefined);
+        if (message === undefined) return letters;
+        const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
+        letters.push({ body: String(message.body), headers: Object.fromEntries(headers) });
+      }
+    },
+    waiting: async (queue) => {
+      const counts = await Promise.all(
+        suffixes.filter((suffix) => suffix !== '.dead').map((s) => ready(`${queue}${s}`)),
+      );
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    cut: () => proxy.cut(),
+    down: () => proxy.down(),
+    up: () => proxy.up(),
+    stop: async () => {
+      await publisher.close();
+      await proxy.stop();
+    },
+  };
+}
+
+describe('events from RabbitMQ', () => {
+  conformance(startBroker);
+});
+
+describe('a queue that KAT made differently', () => {
+  async function consumed(count: number, prepare: () => Promise<void>): Promise<void> {
+    const broker = await startBroker();
+    await prepare();
+    const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: { reconnectMs: [10, 50] }, tell: () => {} });
+    await source.consume(stream, async () => ({ ok: true, value: null }));
+    await vi.waitFor(() => expect(source.status()[0]!.connected).toBe(true), { timeout: 10_000 });
+    await send(Buffer.from(mutation('a')));
+    await vi.waitFor(() => expect(source.status()[0]!.done).toBe(count), { timeout: 10_000 });
+    await source.stop(1_000);
+    await broker.stop();
+  }
+
+  test('as non-durable is declared again durable, as mula does', async () => {
+    await consumed(1, async () => {
+      await rabbit.queueDelete(stream);
+      await rabbit.queueDeclare({ queue: stream, durable: false });
+    });
+    expect(await rabbit.queueDeclare({ queue: stream, durable: true })).toMatchObject({ queue: stream });
+  });
+
+  test('with arguments of an operator is used as it is, with what waits in it', async () => {
+    await consumed(2, async () => {
+      await rabbit.queueDelete(stream);
+      await rabbit.queueDeclare({ queue: stream, durable: true, arguments: { 'x-max-length': 1_000 } });
+      // A producer that names the content type makes the library parse the body for us.
+      await send(JSON.parse(mutation('b')));
+    });
+  });
+
+  test('and deletes under way is declared again', async () => {
+    const broker = await startBroker();
+    const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: { reconnectMs: [10, 50] }, tell: () => {} });
+    await source.consume(stream, async () => ({ ok: true, value: null }));
+    await rabbit.queueDelete(stream);
+    await vi.waitFor(async () => {
+      await send(Buffer.from(mutation('a')));
+      expect(source.status()[0]!.done).toBeGreaterThan(0);
+    });
+    await source.stop(1_000);
+    await broker.stop();
+  });
+});

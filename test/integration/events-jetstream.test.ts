@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { createEventSource } from '../../src/events/create.ts';
+import { createJetstreamPublisher } from '../../src/events/publish.ts';
+import { subjectsOf } from '../../src/events/subjects.ts';
+import { startProxy } from '../support/proxy.ts';
+import { type Broker, conformance, type DeadLetter, mutation } from './events-conformance.ts';
+
+let nats: NatsConnection;
+
+beforeAll(async () => {
+  nats = await connect({ servers: inject('natsUrl') });
+});
+
+afterAll(async () => {
+  await nats.close();
+});
+
+async function startBroker(): Promise<Broker & { readonly prefix: string }> {
+  const proxy = await startProxy({ port: Number(new URL(inject('natsUrl')).port) });
+  const prefix = `t${randomUUID().slice(0, 8)}`;
+  const names = subjectsOf(prefix);
+  const publisher = createJetstreamPublisher(nats, prefix);
+  const manager = await nats.jetstreamManager();
+  return {
+    prefix,
+    source: ({ maxAttempts, prefetch, timing, tell }) =>
+      createEventSource(
+        {
+          kind: 'jetstream',
+          amqpUrl: null,
+          natsServers: `nats://127.0.0.1:${proxy.port}`,
+          natsAuth: {},
+          prefix,
+          prefetch,
+          maxAttempts,
+        },
+        { timing, tell },
+      ),
+    publish: async (stream, body, headers) => {
+      if (headers === undefined) return publisher.publish(stream, body);
+      const sent = natsHeaders();
+      for (const [name, value] of Object.entries(headers)) sent.set(name, value);
+      await nats.jetstream().publish(names.main(stream), body, { headers: sent });
+    },
+    dead: async (stream) => {
+      const letters: DeadLetter[] = [];
+      const { state } = await manager.streams.info(names.deadStream);
+      for (let seq = state.first_seq; state.messages > 0 && seq <= state.last_seq; seq += 1) {
+        const message = await manager.streams.getMessage(names.deadStream, { seq });
+        if (message.subject !== names.dead(stream)) continue;
+        const headers = [...message.header].map(([name, values]) => [name, values[0]!]);
+        letters.push({ body: message.string(), headers: Object.fromEntries(headers) });
+      }
+      return letters;
+    },
+    waiting: async () => (await manager.streams.info(names.stream)).state.messages,
+    cut: () => proxy.cut(),
+    down: () => proxy.down(),
+    up: () => proxy.up(),
+    stop: async () => {
+      await proxy.stop();
+      await manager.streams.delete(names.stream).catch(() => {});
+      await manager.streams.delete(names.deadStream).catch(() => {});
+    },
+  };
+}
+
+describe('events from JetStream', () => {
+  conformance(startBroker);
+});
+
+test('a stream that is deleted under way is created again', async () => {
+  const broker = await startBroker();
+  const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: { reconnectMs: [10, 50] }, tell: () => {} });
+  await source.consume('raw_file_received', async () => ({ ok: true, value: null }));
+  await source.consume('scan_profile_mutations', async () => ({ ok: true, value: null }));
+  const manager = await nats.jetstreamManager();
+  await manager.streams.delete(subjectsOf(broker.prefix).stream);
+  await vi.waitFor(
+    async () => {
+      await nats.jetstream().publish(subjectsOf(broker.prefix).main('scan_profile_mutations'), mutation('a'));
+      expect(source.status()[1]!.done).toBeGreaterThan(0);
+    },
+    { timeout: 20_000 },
+  );
+  await source.stop(1_000);
+  await broker.stop();
+});

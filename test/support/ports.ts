@@ -1,0 +1,158 @@
+import type { BoefjeConfig, BoefjeRun } from '../../src/kat/kat.ts';
+import type {
+  AskSupervisor,
+  DueSchedule,
+  LatestTask,
+  NewTask,
+  PushOutcome,
+  SeenBoefjes,
+  SupervisorRequestKind,
+  SupervisorRequests,
+} from '../../src/protocol/requests.ts';
+import type { SchedulerSettings, Setup } from '../../src/protocol/scheduler.ts';
+import { boefjeData, taskTypeOf } from '../../src/tasks/data.ts';
+import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { type FakeOrganisation, katPorts } from './kat-ports.ts';
+
+/** 2026-03-02, a Monday, noon UTC. */
+export const noon = Date.UTC(2026, 2, 2, 12);
+export const hour = 3_600_000;
+
+/** Ports of a scheduler in memory: what they were asked, what was pushed and refused. Change the fields at any time. */
+export class Ports {
+  now = noon;
+  random = 0;
+  settings: SchedulerSettings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
+  organisations: Record<string, FakeOrganisation> = {};
+  configs: BoefjeConfig[] = [];
+  runs: { organisation: string; boefje: string; inputOoi: string | null; run: BoefjeRun }[] = [];
+  latest: LatestTask[] = [];
+  schedules: DueSchedule[] = [];
+  seen: SeenBoefjes[] = [];
+  pageSize = 1000;
+  /** Throws for what shall fail; `name` as in `asked`, `organisation` where the call is about one. */
+  outage: (name: string, organisation: string | null) => void = () => {};
+  /** What a claim hands out, where that is not what is due. */
+  handOut: (claimed: DueSchedule[]) => DueSchedule[] = (claimed) => claimed;
+  refusePush: (task: NewTask) => RefusalReason | null = () => null;
+
+  readonly asked: { name: string; request: unknown }[] = [];
+  readonly pushed: NewTask[] = [];
+  readonly refused: { reason: RefusalReason; about: Readonly<Record<string, string | null>> }[] = [];
+  readonly warnings: { fields: Readonly<Record<string, unknown>>; message: string }[] = [];
+  readonly #claimed = new Set<string>();
+  readonly #queued = new Set<string>();
+
+  /** The scheduler, and its task type. */
+  readonly type: string;
+
+  constructor(type: string) {
+    this.type = type;
+  }
+
+  get setup(): Setup {
+    return {
+      scheduler: this.type,
+      settings: this.settings,
+      supervisor: this.#ask,
+      kat: katPorts(this),
+      now: () => this.now,
+      random: () => this.random,
+      log: {
+        debug: () => {},
+        info: () => {},
+        warn: (fields, message) => void this.warnings.push({ fields, message }),
+        error: (fields, message) => void this.warnings.push({ fields, message }),
+      },
+      refuse: (reason, about) => void this.refused.push({ reason, about }),
+    };
+  }
+
+  /** The requests of one name, in order. */
+  requests<K extends SupervisorRequestKind>(kind: K): SupervisorRequests[K]['request'][] {
+    return this.asked.filter(({ name }) => name === kind).map(({ request }) => request as never);
+  }
+
+  times(name: string): number {
+    return this.asked.filter((it) => it.name === name).length;
+  }
+
+  get reasons(): RefusalReason[] {
+    return this.refused.map(({ reason }) => reason);
+  }
+
+  /** What stands queued, as `boefje organisation ooi`. */
+  get pairs(): string[] {
+    return this.pushed.map(({ data }) => {
+      const { boefje, organization, input_ooi: ooi } = boefjeData.parse(data);
+      return `${boefje.id} ${organization} ${ooi}`;
+    });
+  }
+
+  /** Claims of an earlier tick end. */
+  expireClaims(): void {
+    this.#claimed.clear();
+  }
+
+  readonly #ask: AskSupervisor = async (kind, request) => {
+    this.asked.push({ name: kind, request });
+    this.outage(kind, null);
+    return this.#answers[kind](request);
+  };
+
+  readonly #answers: {
+    [K in SupervisorRequestKind]: (request: SupervisorRequests[K]['request']) => SupervisorRequests[K]['reply'];
+  } = {
+    'push-tasks': ({ tasks }) => tasks.map((task) => this.#push(task)),
+    'latest-tasks': ({ hashes }) => {
+      const wanted = new Set(hashes);
+      return this.latest.filter((task) => wanted.has(task.hash));
+    },
+    'claim-due-schedules': ({ limit }) => {
+      const due = this.schedules.filter(
+        (it) => it.enabled && it.deadlineAt !== null && it.deadlineAt <= this.now && !this.#claimed.has(it.id),
+      );
+      const claimed = due.toSorted((a, b) => a.deadlineAt! - b.deadlineAt!).slice(0, limit);
+      for (const { id } of claimed) this.#claimed.add(id);
+      return this.handOut(claimed);
+    },
+    'settle-schedules': ({ settlements }) => {
+      const byId = new Map(settlements.map((settlement) => [settlement.id, settlement]));
+      this.schedules = this.schedules.map((schedule): DueSchedule => {
+        const settlement = byId.get(schedule.id);
+        if (settlement === undefined) return schedule;
+        this.#claimed.delete(schedule.id);
+        return {
+          ...schedule,
+          ...(settlement.schedule === undefined ? {} : { schedule: settlement.schedule }),
+          ...(settlement.inherited === undefined ? {} : { inherited: settlement.inherited }),
+          ...(settlement.deadlineAt === undefined
+            ? {}
+            : { deadlineAt: settlement.deadlineAt === null ? null : Date.parse(settlement.deadlineAt) }),
+          enabled: schedule.enabled && settlement.disabled === undefined,
+        };
+      });
+      return null;
+    },
+    'read-schedules': ({ ids }) => this.schedules.filter((schedule) => ids.includes(schedule.id)),
+    'forget-oois': ({ oois }) => ({ cancelled: oois.length, disabled: oois.length }),
+    'enable-schedules': () => ({ enabled: 0 }),
+    'delete-schedules': ({ hashes }) => ({ deleted: hashes.length }),
+    'seen-boefjes': ({ organisations }) =>
+      this.seen.filter((it) => organisations === undefined || organisations.includes(it.organisation)),
+    'save-seen-boefjes': ({ seen }) => {
+      const saved = new Set(seen.map((it) => it.organisation));
+      this.seen = [...this.seen.filter((it) => !saved.has(it.organisation)), ...seen];
+      return null;
+    },
+  };
+
+  #push(task: NewTask): PushOutcome {
+    const hash = taskTypeOf(this.type).hash(task.data);
+    const reason = this.refusePush(task) ?? (this.#queued.has(hash) ? 'already-queued' : null);
+    if (reason !== null) return { outcome: 'refused', reason };
+    this.#queued.add(hash);
+    this.pushed.push(task);
+    return { outcome: 'queued', id: task.id ?? `task-${this.pushed.length}`, scheduleId: null };
+  }
+}
