@@ -129,7 +129,7 @@ const filterDescription = {
 };
 const filterList = { type: 'array', items: filterDescription };
 const description = {
-  type: ['object', 'null'],
+  type: 'object',
   required: ['filters'],
   properties: {
     filters: {
@@ -139,6 +139,7 @@ const description = {
 };
 
 export const filterBody = () => field(readRequest, description);
+export const nullableFilterBody = () => field(readRequest, { ...description, type: ['object', 'null'] });
 
 const groupNames = new Set(['and', 'or', 'not']);
 

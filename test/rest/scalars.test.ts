@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { jsonFault } from '../../src/rest/json-fault.ts';
 import { flag, integer, timestamp, uuid } from '../../src/rest/scalars.ts';
