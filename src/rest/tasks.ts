@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { TaskListQuery, TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
+import { withoutSecrets } from '../tasks/data.ts';
 import type { App } from './app.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
@@ -141,6 +142,7 @@ async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof tas
   }
   const nothing = changeable.find((key) => body[key] === null);
   if (nothing !== undefined) throw badRequest(`${nothing} must not be null`);
-  const { status, priority, organisation, data } = body;
+  const { status, priority, organisation } = body;
+  const data = body.data === undefined || body.data === null ? undefined : withoutSecrets(body.data);
   return { id, via: 'rest', leaseId: null, ...present({ status, priority, organisation, data }) } as TaskPatch;
 }
