@@ -35,11 +35,12 @@ const askSupervisor: AskSupervisor = async (kind, request) =>
 forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }));
 
 const refusals = new Refusals(data.actor, log);
+const kat = createKatServices(data.kat, (service, state) => emit({ name: 'circuit.changed', service, state }));
 const setup: Setup = {
   scheduler: data.actor,
   settings: data.scheduler,
   supervisor: askSupervisor,
-  kat: createKatServices(data.kat, (service, state) => emit({ name: 'circuit.changed', service, state })),
+  kat,
   now: Date.now,
   random: Math.random,
   log,
@@ -57,15 +58,16 @@ const mailbox = new Mailbox(definition.start(setup), {
   crashed: endWith,
 });
 
-const source = data.events === null ? null : createEventSource(data.events);
+const source = createEventSource(data.events);
 for (const stream of definition.streams)
-  source?.consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace })).catch(endWith);
+  source.consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace })).catch(endWith);
 const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));
 
 serveControl(data.control, {
   status: () => ({
     lanes: mailbox.status(),
-    streams: source?.status() ?? [],
+    streams: source.status(),
+    services: kat.status(),
     heapBytes: process.memoryUsage().heapUsed,
     logLevel: log.level,
     requests: requests.status(),
@@ -80,7 +82,9 @@ receive(data.inbox, mailbox, {
     const deadline = performance.now() + withinMs;
     for (const stop of stopClocks) stop();
     // Events in hand are settled by the mailbox, which is open until the source has stopped.
-    await source?.stop(withinMs);
+    await source
+      .stop(withinMs)
+      .catch((error: unknown) => log.warn({ err: error }, 'event source did not stop in order'));
     const left = await mailbox.drain(Math.max(0, deadline - performance.now()));
     refusals.flush();
     return left;

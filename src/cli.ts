@@ -7,7 +7,9 @@ import { endWith } from './cli/exit.ts';
 import { migrateCommand } from './cli/migrate.ts';
 import { startCommand } from './cli/start.ts';
 import { statusCommand } from './cli/status.ts';
+import { createJetstreamPublisher } from './events/publish.ts';
 import { startRota } from './main.ts';
+import { connectRota } from './nats/client.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -21,7 +23,7 @@ const program = new Command('rota')
 
 program.addCommand(startCommand(startRota));
 program.addCommand(devCommand(startRota));
-program.addCommand(demoCommand());
+program.addCommand(demoCommand({ connectRota, createJetstreamPublisher }));
 program.addCommand(migrateCommand());
 program.addCommand(statusCommand());
 

@@ -30,6 +30,9 @@ export const environment = z.object({
   NATS_USER: optional(z.string()).describe('NATS user'),
   NATS_PASSWORD: optional(z.string()).describe('NATS password'),
   NATS_TOKEN: optional(z.string()).describe('NATS token'),
+  NATS_INBOX_PREFIX: optional(z.string().min(1)).describe(
+    'where replies to Rota go; for a NATS user that may not subscribe to `_INBOX.>`',
+  ),
   SCHEDULER_NATS_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_-]+$/)

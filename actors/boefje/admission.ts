@@ -1,3 +1,4 @@
+import type { PushOutcome } from '../../src/protocol/requests.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
@@ -47,10 +48,14 @@ async function push(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMap<str
   const outcomes = await setup.supervisor('push-tasks', { tasks: runs.map(taskOf) });
   return new Map(
     runs.map(({ candidate }, at) => {
-      const outcome = outcomes[at]!;
-      return [candidate.hash, outcome.outcome === 'queued' ? { verdict: 'queued' } : declined(outcome.reason)];
+      return [candidate.hash, verdictOf(outcomes[at]!)];
     }),
   );
+}
+
+function verdictOf(outcome: PushOutcome): Verdict {
+  if (outcome.outcome === 'queued') return { verdict: 'queued' };
+  return outcome.outcome === 'failed' ? { verdict: 'failed', failure: outcome.failure } : declined(outcome.reason);
 }
 
 /** A full queue and a broken ranker say nothing about the candidate: it is tried again, not given up. */

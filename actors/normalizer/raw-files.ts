@@ -134,8 +134,9 @@ async function push(setup: Setup, runs: readonly Run[]): Promise<void> {
   for (const [at, { delivery }] of runs.entries()) {
     const outcome = outcomes[at]!;
     if (outcome.outcome === 'queued') continue;
-    if (outcome.reason === 'queue-full') failed.set(delivery, retryable('QUEUE_FULL', 'the queue is full'));
-    if (outcome.reason === 'rank-failed') failed.set(delivery, retryable('RANK_FAILED', 'the ranker failed'));
+    if (outcome.outcome === 'failed') failed.set(delivery, outcome.failure);
+    else if (outcome.reason === 'queue-full') failed.set(delivery, retryable('QUEUE_FULL', 'the queue is full'));
+    else if (outcome.reason === 'rank-failed') failed.set(delivery, retryable('RANK_FAILED', 'the ranker failed'));
   }
   for (const [delivery, failure] of failed) delivery.fail(failure);
 }

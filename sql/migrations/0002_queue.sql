@@ -50,10 +50,11 @@ CREATE INDEX leases_until ON leases (until);
 ALTER TABLE tasks ADD COLUMN attempts integer NOT NULL DEFAULT 0;
 -- Why a task ended as it did, for people: `superseded`, `ooi-gone`, `lease-expired`, …
 ALTER TABLE tasks ADD COLUMN reason varchar;
--- Three updates a life (dispatched, running, finished) find room on the row's own page. Pages written before stay as
--- they are; `autovacuum_vacuum_scale_factor` of 0.2 would let a hundred million rows wait for twenty million dead ones.
+-- Tasks are claimed in the order in which they were written, whole pages at once: half a page must be free for that, or
+-- every third update is not HOT (measured at 60). Pages written before
+-- stay as they are. `autovacuum_vacuum_scale_factor` of 0.2 would let a hundred million rows wait for twenty million dead ones.
 ALTER TABLE tasks SET (
-  fillfactor = 60, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 50000,
+  fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 50000,
   autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.02
 );
 

@@ -1,4 +1,5 @@
 import type { StreamStatus } from '../events/source.ts';
+import type { ServiceStatus } from '../kat/request.ts';
 import type { LaneStatus } from '../mailbox/lane.ts';
 
 /** What an operator may ask of a running scheduler thread. Lives in that thread; called through comlink. */
@@ -13,6 +14,8 @@ export interface ThreadStatus {
   /** One per kind of message. */
   readonly lanes: readonly LaneStatus[];
   readonly streams: readonly StreamStatus[];
+  /** Katalogus, Octopoes and Bytes as this thread finds them: those that are set. */
+  readonly services: readonly ServiceStatus[];
   readonly heapBytes: number;
   readonly logLevel: string;
   /** Requests to the supervisor without an answer yet, and replies that came after their deadline. */

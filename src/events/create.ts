@@ -9,7 +9,7 @@ export interface EventSettings {
   readonly amqpUrl: string | null;
   /** One or more URLs, comma-separated. */
   readonly natsServers: string | null;
-  readonly natsAuth: NatsAuth;
+  readonly natsAuth: NatsAuth | null;
   /** Subject prefix, SCHEDULER_NATS_PREFIX. */
   readonly prefix: string;
   /** Events in hand per stream. */

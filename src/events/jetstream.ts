@@ -10,17 +10,17 @@ import { subjectsOf } from './subjects.ts';
 import { backOff, pause, type Timing } from './timing.ts';
 
 export interface NatsAuth {
-  readonly user?: string | null;
-  readonly password?: string | null;
-  readonly token?: string | null;
+  readonly user?: string;
+  readonly pass?: string;
+  readonly token?: string;
   /** Path of a credentials file. */
-  readonly credsFile?: string | null;
+  readonly creds?: string;
 }
 
 export interface JetstreamOptions {
   /** One or more URLs, comma-separated. */
   readonly servers: string;
-  readonly auth: NatsAuth;
+  readonly auth: NatsAuth | null;
   readonly prefix: string;
   readonly prefetch: number;
   readonly maxAttempts: number;
@@ -159,10 +159,10 @@ async function open({ servers, auth, timing }: JetstreamOptions): Promise<NatsCo
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => backOff(timing.reconnectMs, 3),
   };
-  if (auth.user != null) settings.user = auth.user;
-  if (auth.password != null) settings.pass = auth.password;
-  if (auth.token != null) settings.token = auth.token;
-  if (auth.credsFile != null) settings.authenticator = credsAuthenticator(await readFile(auth.credsFile));
+  if (auth?.user !== undefined) settings.user = auth.user;
+  if (auth?.pass !== undefined) settings.pass = auth.pass;
+  if (auth?.token !== undefined) settings.token = auth.token;
+  if (auth?.creds !== undefined) settings.authenticator = credsAuthenticator(await readFile(auth.creds));
   return connect(settings);
 }
 

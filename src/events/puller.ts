@@ -30,6 +30,10 @@ export interface PullerOptions {
 /** Pulled at once where the server sets no bound. */
 const batch = 100;
 
+/** One pull request's life, and how often the server says meanwhile that it still knows of it: two misses, and we ask. */
+const pullMs = 30_000;
+const heartbeatMs = 2_000;
+
 export function createPuller(options: PullerOptions): Puller {
   const { prefix, consumer, subject, maxPending, timing, signal, note } = options;
   const settled = Promise.withResolvers<void>();
@@ -48,6 +52,8 @@ export function createPuller(options: PullerOptions): Puller {
     const messages = await pulled.consume({
       max_messages: maxPending === -1 ? batch : maxPending,
       abort_on_missing_resource: true,
+      expires: pullMs,
+      idle_heartbeat: heartbeatMs,
     });
     current = messages;
     settled.resolve();

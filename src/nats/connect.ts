@@ -10,8 +10,6 @@ export interface NatsAccess {
   /** Shows in the server's connection list. */
   readonly name?: string;
   readonly auth?: NatsAuth;
-  /** Where replies go; a user whose permissions forbid `_INBOX.>` has one of its own (docs/nats-permissions.conf). */
-  readonly inboxPrefix?: string;
   /** Wait for a server that is not up yet (a supervisor) instead of failing at once (a command). */
   readonly waitForServer?: boolean;
 }
@@ -22,9 +20,11 @@ export interface NatsAuth {
   readonly token?: string | undefined;
   /** Path of a credentials file. */
   readonly credsFile?: string | undefined;
+  /** Where replies go: a user that may not subscribe to `_INBOX.>` has one of its own (docs/nats-permissions.conf). */
+  readonly inboxPrefix?: string | undefined;
 }
 
-type NatsConfig = Pick<Config, 'NATS_CREDS' | 'NATS_USER' | 'NATS_PASSWORD' | 'NATS_TOKEN'>;
+type NatsConfig = Pick<Config, 'NATS_CREDS' | 'NATS_USER' | 'NATS_PASSWORD' | 'NATS_TOKEN' | 'NATS_INBOX_PREFIX'>;
 
 export function natsAuthOf(config: NatsConfig): NatsAuth {
   return {
@@ -32,6 +32,7 @@ export function natsAuthOf(config: NatsConfig): NatsAuth {
     password: config.NATS_PASSWORD,
     token: config.NATS_TOKEN,
     credsFile: config.NATS_CREDS,
+    inboxPrefix: config.NATS_INBOX_PREFIX,
   };
 }
 
@@ -56,7 +57,7 @@ export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
     // A stack trace captured per request costs more than the request.
     noAsyncTraces: true,
     ...(access.name === undefined ? {} : { name: access.name }),
-    ...(access.inboxPrefix === undefined ? {} : { inboxPrefix: access.inboxPrefix }),
+    ...(access.auth?.inboxPrefix === undefined ? {} : { inboxPrefix: access.auth.inboxPrefix }),
     ...(await credentials({ user: inUrl?.user, password: inUrl?.password, ...defined(access.auth ?? {}) })),
   };
   try {

@@ -33,10 +33,18 @@ export async function claim(
   filters: FilterRequest | null,
 ): Promise<readonly ClaimRow[]> {
   const { text, values } = claimStatement(filters, taskType);
-  const slots = wants.map(({ units, worker, via, leaseMs }) => ({ units, worker, via, lease_ms: leaseMs }));
-  const units = wants.reduce((sum, want) => sum + want.units, 0);
+  const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
   const started = performance.now();
-  const rows = await transact(() => query<ClaimRow>(sql, text, [scheduler, units, JSON.stringify(slots), ...values]));
+  const rows = await transact(() =>
+    query<ClaimRow>(sql, text, [
+      scheduler,
+      slots.length,
+      slots.map(({ worker }) => worker),
+      slots.map(({ via }) => via),
+      slots.map(({ leaseMs }) => leaseMs),
+      ...values,
+    ]),
+  );
   emit({
     name: 'claim.completed',
     scheduler,
@@ -56,29 +64,28 @@ export function claimStatement(
     filters === null
       ? { text: 'true', values: [] }
       : compileFilter(filters, { target: 'queue', firstParameter: firstFilterValue, taskType });
-  const source =
-    filter.merge === undefined ? 'queue q' : mergeOf(filter.merge, firstFilterValue + filter.values.length);
+  const firstValue = firstFilterValue + filter.values.length;
+  const ordered = filter.merge === undefined ? inPopOrder(filter.text) : merged(filter.merge, firstValue);
   return {
     text: statement('claim')
       .replaceAll('{filter}', () => filter.text)
-      .replaceAll('{source}', () => source)
-      .replaceAll('{order}', filter.merge === undefined ? 'q' : 'm'),
+      .replace('{ordered}', () => ordered),
     values: [...filter.values, ...(filter.merge?.values ?? [])],
   };
 }
 
-const firstFilterValue = 4;
+const firstFilterValue = 6;
+
+function inPopOrder(condition: string): string {
+  return `(SELECT q.rank, q.created_at, q.id FROM queue q WHERE q.scheduler = $1 AND NOT q.held AND ${condition}
+    ORDER BY q.rank, q.created_at, q.id)`;
+}
 
 /**
  * One scan in pop order for each value, merged as far as the claim reads: an index on the column cannot give the rows of
  * two values in pop order, and sorting all of them would read the queue at every pop.
  */
-function mergeOf({ column, values }: NonNullable<CompiledFilter['merge']>, firstParameter: number): string {
-  const scans = values.map(
-    (_value, index) =>
-      `SELECT rank, created_at, id FROM queue
-       WHERE scheduler = $1 AND NOT held AND ${column} = $${firstParameter + index}`,
-  );
-  return `(${scans.join(' UNION ALL ')}) AS m (rank, created_at, id) JOIN queue q
-    ON q.scheduler = $1 AND NOT q.held AND q.rank = m.rank AND q.created_at = m.created_at AND q.id = m.id`;
+function merged({ column, values }: NonNullable<CompiledFilter['merge']>, firstParameter: number): string {
+  const scans = values.map((_value, index) => inPopOrder(`q.${column} = $${firstParameter + index}`));
+  return `${scans.join(' UNION ALL ')} ORDER BY rank, created_at, id`;
 }

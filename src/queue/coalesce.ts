@@ -10,7 +10,7 @@ export interface CoalescerOptions<Item, Outcome> {
   /** The outcome of an item that failed alone with an error of its own making; null where the error is not the item's. */
   outcomeOf(item: Item, error: unknown): Outcome | null;
   /** Items with the same key never share a batch, and keep their order. */
-  keyOf?(item: Item): string;
+  readonly keyOf?: (item: Item) => string;
 }
 
 interface Submission<Item, Outcome> {
@@ -78,13 +78,13 @@ export class Coalescer<Item, Outcome> {
   }
 
   #take(): Submission<Item, Outcome>[] {
-    const { keyOf, maxBatch } = this.#options;
-    if (keyOf === undefined) return this.#waiting.splice(0, maxBatch);
+    const { maxBatch } = this.#options;
+    if (this.#options.keyOf === undefined) return this.#waiting.splice(0, maxBatch);
     const batch: Submission<Item, Outcome>[] = [];
     const later: Submission<Item, Outcome>[] = [];
     const passed = new Set<string>();
     for (const submission of this.#waiting) {
-      const key = keyOf(submission.item);
+      const key = this.#options.keyOf(submission.item);
       if (batch.length < maxBatch && !this.#busyKeys.has(key) && !passed.has(key)) {
         this.#busyKeys.add(key);
         batch.push(submission);

@@ -20,9 +20,9 @@ export interface ConnectOptions {
 const planByKey = {
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
-  enable_hashjoin: 'off',
   enable_mergejoin: 'off',
   enable_sort: 'off',
+  plan_cache_mode: 'force_generic_plan',
   jit: 'off',
 } as const;
 

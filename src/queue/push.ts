@@ -151,14 +151,14 @@ export class Push {
   }
 
   #report(batch: readonly Item[], rows: readonly Row[]): readonly PushOutcome[] {
-    const { scheduler, onQueued, onDefaultSchedules } = this.#options;
+    const { scheduler } = this.#options;
     const queued = rows.filter((row) => row.outcome === 'queued').map((row) => batch[row.n]!.row);
     if (queued.length > 0) {
       emit({ name: 'tasks.queued', scheduler, tasks: queued.map(({ id, organisation }) => ({ id, organisation })) });
-      onQueued(queued.length);
+      this.#options.onQueued(queued.length);
     }
     const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
-    if (corrected.length > 0) onDefaultSchedules(corrected);
+    if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
       const count = rows.filter((row) => row.outcome === reason).length;
       if (count > 0) emit({ name: 'tasks.refused', scheduler, reason, count });

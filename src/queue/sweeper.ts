@@ -15,6 +15,9 @@ export interface SweeperOptions {
 
 const everyMs = 1_000;
 const perSweep = 500;
+const aliveEveryMs = 60_000;
+/** Any number will do, as long as every version of Rota uses the same one. */
+const foldLockKey = 7_682_119;
 
 /**
  * Once a second: tasks whose lease has expired go back to the queue, or fail where they were claimed too often, or give
@@ -40,7 +43,7 @@ export class Sweeper {
 
   /** @returns how many expired leases it ended */
   async sweep(): Promise<number> {
-    const { sql, maxAttempts, gracePeriodSeconds, onChanged } = this.#options;
+    const { sql, maxAttempts, gracePeriodSeconds } = this.#options;
     const swept = await transact(() =>
       sql.begin(async (transaction) => {
         const locked = await query<{ id: string }>(transaction, statement('sweep-lock'), [perSweep]);
@@ -66,8 +69,13 @@ export class Sweeper {
       failed: count('FAILED'),
       superseded: count('CANCELLED'),
     });
-    onChanged(swept.changes, swept.settled);
+    this.#options.onChanged(swept.changes, swept.settled);
     return swept.changes.length;
+  }
+
+  /** What changed since the last time, into the counts that /tasks/stats reads. */
+  async foldCounts(): Promise<void> {
+    await transact(() => query(this.#options.sql, statement('fold-counts'), [foldLockKey]));
   }
 
   async #run(): Promise<void> {
@@ -75,12 +83,14 @@ export class Sweeper {
     let alive = 0;
     while (!signal.aborted) {
       try {
-        if (performance.now() - alive > 60_000 || alive === 0) {
+        if (alive === 0 || performance.now() - alive > aliveEveryMs) {
           await query(this.#options.sql, statement('alive'), []);
+          await query(this.#options.sql, statement('forget-counts'), []);
           alive = performance.now();
         }
         // A full sweep leaves more behind: a burst of expiries does not wait for its second.
         while (!signal.aborted && (await this.sweep()) === perSweep);
+        await this.foldCounts();
       } catch (error) {
         this.#options.onError(error);
       }

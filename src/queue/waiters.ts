@@ -48,6 +48,7 @@ export class Waiters {
   readonly #options: WaitersOptions;
   readonly #lines = new Map<string, Line>();
   readonly #flights = new Set<Promise<void>>();
+  #parked = 0;
   #scheduled = false;
   #stopped = false;
 
@@ -56,7 +57,7 @@ export class Waiters {
   }
 
   get parked(): number {
-    return this.#count('parked');
+    return this.#parked;
   }
 
   pop(request: PopRequest): Promise<readonly ClaimedTask[]> {
@@ -91,7 +92,7 @@ export class Waiters {
       for (const waiter of line.waiters) {
         if (units <= 0) break;
         if (waiter.state !== 'parked') continue;
-        waiter.state = 'waiting';
+        this.#enter(waiter, 'waiting');
         units -= waiter.request.limit;
       }
       if (line.filters === null) left = Math.max(0, units);
@@ -104,7 +105,7 @@ export class Waiters {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const line of this.#lines.values()) {
-      for (const waiter of [...line.waiters]) if (waiter.state !== 'claiming') this.#answer(line, waiter, []);
+      for (const waiter of line.waiters.filter(({ state }) => state !== 'claiming')) this.#answer(line, waiter, []);
     }
     await Promise.all(this.#flights);
   }
@@ -170,7 +171,7 @@ export class Waiters {
     for (const waiter of line.waiters) {
       if (waiter.state !== 'waiting') continue;
       if (batch.length > 0 && units + waiter.request.limit > maxUnits) break;
-      waiter.state = 'claiming';
+      this.#enter(waiter, 'claiming');
       batch.push(waiter);
       units += waiter.request.limit;
     }
@@ -190,7 +191,7 @@ export class Waiters {
     const dealt = this.#deal(line, batch, rows);
     // As many rows as asked for, but in fewer units: groups took the places, and there may be more behind them.
     const more = dealt.units < units && rows.length >= units;
-    for (const waiter of dealt.unfed) this.#again(line, waiter, more || line.wakes !== wakes);
+    for (const waiter of dealt.unfed) this.#again(line, waiter, more, line.wakes !== wakes);
   }
 
   /** Units go out in pop order, the oldest waiter first. */
@@ -226,18 +227,21 @@ export class Waiters {
     emit({ name: 'tasks.dispatched', scheduler: this.#options.scheduler, tasks, via: waiter.request.via });
   }
 
-  /** A pop that got nothing looks again at once, parks, or is answered. */
-  #again(line: Line, waiter: Waiter, atOnce: boolean): void {
+  /**
+   * A pop that got nothing parks, or is answered. It looks again at once where groups took its place, and where something
+   * was queued while it looked: a wake that finds nobody parked must not be lost.
+   */
+  #again(line: Line, waiter: Waiter, more: boolean, woken: boolean): void {
     const gone = this.#stopped || waiter.request.signal?.aborted === true;
     const waits = performance.now() < waiter.deadline;
-    if (gone || (!waits && !(atOnce && waiter.request.waitMs === 0))) {
+    if (gone || !(waits || (more && waiter.request.waitMs === 0))) {
       this.#answer(line, waiter, []);
-    } else if (atOnce) {
-      waiter.state = 'waiting';
-    } else if (this.parked >= this.#options.maxParked) {
+    } else if (more || woken) {
+      this.#enter(waiter, 'waiting');
+    } else if (this.#parked >= this.#options.maxParked) {
       this.#refuse(line, waiter, new RotaError('MAILBOX_FULL', `${this.#options.maxParked} pops wait already`));
     } else {
-      waiter.state = 'parked';
+      this.#enter(waiter, 'parked');
       emit({ name: 'waiter.parked', scheduler: this.#options.scheduler });
     }
   }
@@ -253,7 +257,7 @@ export class Waiters {
   }
 
   #leave(line: Line, waiter: Waiter): void {
-    waiter.state = 'answered';
+    this.#enter(waiter, 'answered');
     if (waiter.timer !== null) clearTimeout(waiter.timer);
     const at = line.waiters.indexOf(waiter);
     if (at !== -1) line.waiters.splice(at, 1);
@@ -264,10 +268,10 @@ export class Waiters {
     if (line.waiters.length === 0 && line.inFlight === 0) this.#lines.delete(line.key);
   }
 
-  #count(state: Waiter['state']): number {
-    let count = 0;
-    for (const line of this.#lines.values()) for (const waiter of line.waiters) if (waiter.state === state) count += 1;
-    return count;
+  #enter(waiter: Waiter, state: Waiter['state']): void {
+    if (waiter.state === 'parked') this.#parked -= 1;
+    if (state === 'parked') this.#parked += 1;
+    waiter.state = state;
   }
 }
 

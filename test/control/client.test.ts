@@ -20,6 +20,7 @@ test("an operator sees an actor's lanes, heap and log level, and sets the level,
         value: {
           lanes: [{ kind: 'correct-schedules', queued: 0, inHand: 1, oldestMs: 0 }],
           streams: [],
+          services: [],
           heapBytes: expect.any(Number),
           logLevel: 'debug',
           requests: { pending: 0, lateReplies: 0 },

@@ -5,7 +5,7 @@ const settings: EventSettings = {
   kind: 'amqp',
   amqpUrl: null,
   natsServers: null,
-  natsAuth: {},
+  natsAuth: null,
   prefix: 'rota',
   prefetch: 100,
   maxAttempts: 3,

@@ -55,7 +55,7 @@ async function startBroker(): Promise<Broker> {
           kind: 'amqp',
           amqpUrl: proxied.href,
           natsServers: null,
-          natsAuth: {},
+          natsAuth: null,
           prefix: 'rota',
           prefetch,
           maxAttempts,

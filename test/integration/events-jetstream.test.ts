@@ -31,7 +31,7 @@ async function startBroker(): Promise<Broker & { readonly prefix: string }> {
           kind: 'jetstream',
           amqpUrl: null,
           natsServers: `nats://127.0.0.1:${proxy.port}`,
-          natsAuth: {},
+          natsAuth: null,
           prefix,
           prefetch,
           maxAttempts,

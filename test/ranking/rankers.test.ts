@@ -97,6 +97,22 @@ test('fair-share: whatever bursts others push, a single task waits for one task 
   );
 });
 
+test('fair-share: a newcomer’s burst does not overtake what others have waiting: they take turns', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 100 }), fc.nat(99), (size, alreadyServed) => {
+      const old = fairly(Array<string>(100).fill('old'));
+      const waiting = old.queue.slice(alreadyServed);
+      const burst = fairly(Array<string>(size).fill('new'), old.fairness, waiting[0]!.rank);
+      const count = { old: 0, new: 0 } as Record<string, number>;
+      for (const name of served([...waiting, ...burst.queue])) {
+        count[name]! += 1;
+        if (count['old'] === waiting.length) break;
+        expect(count['new']).toBeLessThanOrEqual(count['old']! + 1);
+      }
+    }),
+  );
+});
+
 test('fair-share: while both have work, an organisation of weight w is served w times as often', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 10 }), (weight) => {

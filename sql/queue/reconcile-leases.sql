@@ -1,0 +1,7 @@
+-- Tasks that mula handed out are under way: whoever works on them has one grace period from now.
+-- $1 created from then on, $2 or one of these ids, $3 seconds
+INSERT INTO leases (task_id, lease_id, scheduler, via, until)
+SELECT t.id, gen_random_uuid(), t.scheduler_id, 'rest', now() + $3::float8 * interval '1 second'
+FROM tasks t
+WHERE t.status IN ('DISPATCHED', 'RUNNING') AND (t.created_at >= $1::timestamptz OR t.id = ANY ($2::uuid[]))
+ON CONFLICT (task_id) DO NOTHING
