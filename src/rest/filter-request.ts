@@ -1,4 +1,4 @@
-import { type Filter, type FilterGroups, filterOperators, type FilterRequest } from '../queue/filter.ts';
+import { type Filter, filterOperators, type FilterRequest } from '../queue/filter.ts';
 import { RotaError } from '../errors.ts';
 import { below, fault, type Fault, read, type Reader, type Reading } from './fault.ts';
 import { field } from './fields.ts';
@@ -21,7 +21,7 @@ const readRequest: Reader<FilterRequest | null> = (value) => {
   const asList = listOf(readFilter)(filters);
   if (asList.ok) return read({ filters: asList.value });
   const asGroups = readGroups(filters);
-  if (asGroups.ok) return read({ filters: asGroups.value as FilterGroups });
+  if (asGroups.ok) return read({ filters: asGroups.value });
   return nested([
     ...below(asList.faults, ['filters', 'list[Filter]'], filters),
     ...below(asGroups.faults, ['filters', 'dict[str,list[Filter]]'], filters),
@@ -129,7 +129,7 @@ const filterDescription = {
 };
 const filterList = { type: 'array', items: filterDescription };
 const description = {
-  type: ['object', 'null'],
+  type: 'object',
   required: ['filters'],
   properties: {
     filters: {
@@ -139,6 +139,7 @@ const description = {
 };
 
 export const filterBody = () => field(readRequest, description);
+export const nullableFilterBody = () => field(readRequest, { ...description, type: ['object', 'null'] });
 
 const groupNames = new Set(['and', 'or', 'not']);
 

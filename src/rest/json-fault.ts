@@ -5,7 +5,7 @@
 export function jsonFault(text: string): { position: number; error: string } {
   const scanner = new Scanner(text);
   const found = scanner.scan();
-  return { position: [...text.slice(0, found.at)].length, error: found.message };
+  return { position: Array.from(text.slice(0, found.at)).length, error: found.message };
 }
 
 class Found extends Error {

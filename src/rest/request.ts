@@ -81,7 +81,7 @@ async function validate(request: FastifyRequest): Promise<void> {
   request.query = read('query', schema.querystring, request.query);
   request.body = readBodyPart(schema.body, request.body, faults, read);
   request.faults = faults;
-  if (faults.length > 0 && request.routeOptions.attachValidation !== true) throw invalid(faults);
+  if (faults.length > 0 && !request.routeOptions.attachValidation) throw invalid(faults);
 }
 
 /** An absent body and `null` are the same to FastAPI: missing where a body is required. */

@@ -1,22 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /**
- * What mula's framework answers where no route matches: 405 with `Allow` where the path is known, 307 to the path
- * without its trailing slash, else 404.
+ * What mula's framework answers where no route matches: 405 where the path is known, 307 to the path without its
+ * trailing slash, else 404. Its `Allow` names the methods of the first route of that path only, and so does ours.
  */
 export function installRouting(app: FastifyInstance): void {
-  const known: { readonly pattern: RegExp; readonly methods: Set<string> }[] = [];
+  const known: { readonly pattern: RegExp; readonly methods: string }[] = [];
 
   app.addHook('onRoute', ({ url, method, schema }) => {
     if (schema?.hide === true) return;
-    const source = url.replaceAll(/:[a-z_]+/g, '[^/]+');
-    const pattern = new RegExp(`^${source}$`);
-    const entry = known.find((candidate) => candidate.pattern.source === pattern.source) ?? {
-      pattern,
-      methods: new Set(),
-    };
-    if (entry.methods.size === 0) known.push(entry);
-    for (const name of [method].flat()) entry.methods.add(name);
+    const pattern = new RegExp(`^${url.replaceAll(/:[a-z_]+/g, '[^/]+')}$`);
+    known.push({ pattern, methods: [method].flat().join(', ') });
   });
 
   // Fastify lets a parameter be empty, so that `/schedulers/` would be the scheduler without a name.
@@ -41,11 +35,8 @@ export function installRouting(app: FastifyInstance): void {
   });
 }
 
-function notAllowed(reply: FastifyReply, methods: ReadonlySet<string>): FastifyReply {
-  return reply
-    .code(405)
-    .header('allow', [...methods].join(', '))
-    .send({ detail: 'Method Not Allowed' });
+function notAllowed(reply: FastifyReply, methods: string): FastifyReply {
+  return reply.code(405).header('allow', methods).send({ detail: 'Method Not Allowed' });
 }
 
 /** Scheme and host as the client named them. */

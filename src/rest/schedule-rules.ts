@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { isCron, nextRun } from '../tasks/cron.ts';
-import { taskTypeOf } from '../tasks/data.ts';
+import { taskTypeOf, withoutSecrets } from '../tasks/data.ts';
 import type { NewSchedule, SchedulePatch } from '../queue/schedule-records.ts';
 import { badRequest, validationError } from './errors.ts';
 import type { Schedulers } from './ports.ts';
@@ -26,7 +26,7 @@ export function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: S
     schedulerId: scheduler.id,
     organisation: body.organisation,
     hash: type.hash(data.data),
-    data: body.data,
+    data: withoutSecrets(body.data),
     schedule: cron,
     deadlineAt: body.deadline_at ?? nextRun(cron!, now).toISOString(),
   };
@@ -41,7 +41,8 @@ export function schedulePatchOf(body: z.output<typeof schedulePatch>, now: Date)
   if (hash === null || data === null || enabled === null) return null;
   if (typeof schedule === 'string' && !isCron(schedule)) return null;
   const moved = typeof schedule === 'string' && given === undefined ? nextRun(schedule, now).toISOString() : given;
-  return present({ hash, data, enabled, schedule, deadlineAt: moved }) as SchedulePatch;
+  const kept = data === undefined ? undefined : withoutSecrets(data);
+  return present({ hash, data: kept, enabled, schedule, deadlineAt: moved }) as SchedulePatch;
 }
 
 /** pydantic's report, which clients show. */

@@ -58,22 +58,6 @@ export function scheduleRoutes(app: App, store: Schedules, schedulers: Scheduler
     },
   );
 
-  app.post(
-    '/schedules/search',
-    {
-      schema: {
-        summary: 'Schedules that match filters, newest first',
-        querystring: searchQuery,
-        body: requiredFilters,
-        response: { 200: pageAnswer, 400: errorAnswer, 422: invalidAnswer },
-      },
-    },
-    async (request, reply) => {
-      const asked = { ...boundsOf(request.query, defaultSearchLimit), filters: checkGroups(request.body) };
-      return sendPage(request, reply, await store.list(asked), asked, request.query.allow_partial_count === true);
-    },
-  );
-
   app.get(
     '/schedules/:schedule_id',
     {
@@ -120,7 +104,23 @@ export function scheduleRoutes(app: App, store: Schedules, schedulers: Scheduler
     },
     async (request, reply) => {
       await store.delete(request.params.schedule_id);
-      return reply.code(204).send(null);
+      return reply.code(204).type('application/json').send(null);
+    },
+  );
+
+  app.post(
+    '/schedules/search',
+    {
+      schema: {
+        summary: 'Schedules that match filters, newest first',
+        querystring: searchQuery,
+        body: requiredFilters,
+        response: { 200: pageAnswer, 400: errorAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => {
+      const asked = { ...boundsOf(request.query, defaultSearchLimit), filters: checkGroups(request.body) };
+      return sendPage(request, reply, await store.list(asked), asked, request.query.allow_partial_count === true);
     },
   );
 }

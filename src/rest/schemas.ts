@@ -11,7 +11,7 @@ import {
   timestampField,
   uuidField,
 } from './fields.ts';
-import { filterBody } from './filter-request.ts';
+import { filterBody, nullableFilterBody } from './filter-request.ts';
 import { decimal, integer } from './scalars.ts';
 
 /** Every request and answer of the API, once: these validate, type the handlers and make /openapi.json. */
@@ -43,7 +43,7 @@ export const popQuery = z.object({
   wait: boundedField(decimal, 0, longestWaitSeconds, 'number').optional(),
 });
 
-export const optionalFilters = filterBody().optional();
+export const optionalFilters = nullableFilterBody().optional();
 export const requiredFilters = filterBody();
 
 /** The keys of a Task that a push has no use for: their presence makes it a release (design §11). */

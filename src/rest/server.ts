@@ -1,7 +1,4 @@
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import fastify from 'fastify';
-import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
@@ -10,6 +7,7 @@ import type { App } from './app.ts';
 import { sendError } from './errors.ts';
 import { healthRoutes } from './health.ts';
 import { metricsRoutes } from './metrics.ts';
+import { installOpenApi } from './openapi.ts';
 import type { Health, MetricsSource, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
 import { installRouting } from './routing.ts';
@@ -89,17 +87,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   installValidation(app);
   if (rest.token !== undefined) installToken(app, rest.token);
 
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Scheduler', description: "Rota's REST API", version: health.version },
-    },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
-  });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
-
+  await installOpenApi(app, health.version);
   schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs }, closing });
   taskRoutes(app, queue, lists, (act) =>
     log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { TaskListQuery, TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
+import { withoutSecrets } from '../tasks/data.ts';
 import type { App } from './app.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
@@ -26,28 +27,26 @@ export type Audit = (act: { readonly what: 'cancel' | 'queue'; readonly task: st
 
 /** `/tasks`: lists, statistics, and the reports of runners. */
 export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: Audit): void {
-  for (const method of ['POST', 'GET'] as const) {
-    app.route({
-      method,
-      url: '/tasks',
-      schema: {
-        summary: 'Tasks, newest first',
-        querystring: tasksQuery,
-        body: optionalFilters,
-        response: { 200: pageAnswer, 400: errorAnswer, 422: invalidAnswer },
-      },
-      handler: async (request, reply) => {
-        const { query } = request;
-        if (query.min_created_at !== undefined && query.max_created_at !== undefined) {
-          if (query.min_created_at > query.max_created_at) {
-            throw badRequest('min_created_at must be less than max_created_at');
-          }
+  app.route({
+    method: ['POST', 'GET'],
+    url: '/tasks',
+    schema: {
+      summary: 'Tasks, newest first',
+      querystring: tasksQuery,
+      body: optionalFilters,
+      response: { 200: pageAnswer, 400: errorAnswer, 422: invalidAnswer },
+    },
+    handler: async (request, reply) => {
+      const { query } = request;
+      if (query.min_created_at !== undefined && query.max_created_at !== undefined) {
+        if (query.min_created_at > query.max_created_at) {
+          throw badRequest('min_created_at must be less than max_created_at');
         }
-        const asked = listQuery(query, checkGroups(request.body));
-        return sendPage(request, reply, await lists.tasks(asked), asked, query.allow_partial_count === true);
-      },
-    });
-  }
+      }
+      const asked = listQuery(query, checkGroups(request.body));
+      return sendPage(request, reply, await lists.tasks(asked), asked, query.allow_partial_count === true);
+    },
+  });
 
   app.get(
     '/tasks/stats',
@@ -143,6 +142,7 @@ async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof tas
   }
   const nothing = changeable.find((key) => body[key] === null);
   if (nothing !== undefined) throw badRequest(`${nothing} must not be null`);
-  const { status, priority, organisation, data } = body;
+  const { status, priority, organisation } = body;
+  const data = body.data === undefined || body.data === null ? undefined : withoutSecrets(body.data);
   return { id, via: 'rest', leaseId: null, ...present({ status, priority, organisation, data }) } as TaskPatch;
 }

@@ -1,0 +1,123 @@
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { next } from '../../src/telemetry/events.ts';
+import { type RestOnPostgres, serveOnPostgres } from '../support/rest.ts';
+
+let rest: RestOnPostgres;
+
+beforeAll(async () => {
+  rest = await serveOnPostgres();
+});
+afterAll(() => rest.stop());
+
+interface TaskBody {
+  id: string;
+  status: string;
+  data: Record<string, unknown>;
+  modified_at: string;
+}
+
+async function ask<T = TaskBody>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
+  const response = await fetch(rest.url + path, {
+    method,
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: (text === '' ? null : JSON.parse(text)) as T };
+}
+
+const boefje = (ooi: string) => ({
+  organisation: 'aa',
+  priority: 1,
+  data: { boefje: { id: 'dns-records' }, input_ooi: `Hostname|internet|${ooi}`, organization: 'aa' },
+});
+
+const pop = (query = '') => ask<{ results: TaskBody[] }>('POST', `/schedulers/boefje/pop${query}`);
+
+describe('as an unmodified runner goes about it', () => {
+  test('a task is pushed, popped, reported running and completed, and found in lists and statistics', async () => {
+    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('life'));
+    const { body: popped } = await pop();
+    expect(popped.results).toMatchObject([{ id: pushed.id, status: 'dispatched' }]);
+    expect(Object.keys(popped.results[0]!)).toHaveLength(11);
+    for (const status of ['running', 'completed']) {
+      expect(await ask('PATCH', `/tasks/${pushed.id}`, { status })).toMatchObject({ status: 200, body: { status } });
+    }
+    const { body: late } = await ask<{ detail: string }>('PATCH', `/tasks/${pushed.id}`, { status: 'failed' });
+    expect(late.detail).toMatch(/^Conflict error occurred: /);
+    const filters = [{ column: 'data', field: 'input_ooi', operator: '==', value: 'Hostname|internet|life' }];
+    const { body: page } = await ask<{ results: TaskBody[] }>('GET', '/tasks?status=completed&input_ooi=LIFE');
+    expect(page.results).toMatchObject([{ id: pushed.id }]);
+    const found = await ask<{ count: number }>('POST', '/tasks?limit=0', { filters });
+    expect(found.body.count).toBe(1);
+    const { body: stats } = await ask<Record<string, { completed: number }>>('GET', '/tasks/stats?organisation_id=aa');
+    expect(Object.values(stats)).toMatchObject([{ completed: 1 }]);
+  });
+
+  test('a whole Task pushed at SIGTERM is queued again, without the secrets in it', async () => {
+    await ask('POST', '/schedulers/boefje/push', boefje('given-back'));
+    const task = (await pop()).body.results[0]!;
+    const hydrated = { ...task, data: { ...task.data, environment: { API_KEY: 'secret' } } };
+    const released = await ask('POST', '/schedulers/boefje/push', hydrated);
+    expect(released).toMatchObject({ status: 201, body: { id: task.id, status: 'queued', data: task.data } });
+    expect((await pop()).body.results).toMatchObject([{ id: task.id }]);
+  });
+
+  test('data with its own id is stored as given but for secrets', async () => {
+    const id = '5a4d0c6e-92b8-4f5c-8d53-0c5dd6f0a001';
+    const data = { ...boefje('as-given').data, id, note: 'kept', environment: { API_KEY: 'secret' } };
+    const { body } = await ask('POST', '/schedulers/boefje/push', { ...boefje('as-given'), id, data });
+    expect(body.data).toEqual({ ...boefje('as-given').data, id, note: 'kept' });
+    await ask('PATCH', `/tasks/${id}`, { status: 'cancelled' });
+  });
+});
+
+describe('a pop that waits', () => {
+  test('is answered by the push that comes', async () => {
+    const parked = next('waiter.parked');
+    const waiting = pop('?wait=20');
+    await parked;
+    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('awaited'));
+    expect((await waiting).body.results).toMatchObject([{ id: pushed.id }]);
+  });
+
+  test('of a client that left takes nothing', async () => {
+    const parked = next('waiter.parked');
+    const client = httpRequest(`${rest.url}/schedulers/boefje/pop?wait=20`, { method: 'POST' });
+    client.on('error', () => {});
+    client.end();
+    await parked;
+    client.destroy();
+    await expect.poll(() => rest.queue.parked().get('boefje') ?? 0).toBe(0);
+    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('not-for-who-left'));
+    expect((await pop()).body.results).toMatchObject([{ id: pushed.id }]);
+  });
+});
+
+test('a schedule is created once, found, moved by a new cron, disabled and deleted', async () => {
+  const data = { type: 'report', organisation_id: 'aa', report_recipe_id: 'recipe' };
+  const asked = { scheduler_id: 'report', organisation: 'aa', data, schedule: '0 0 L * *' };
+  const { body: created } = await ask<{ id: string; deadline_at: string }>('POST', '/schedules', asked);
+  expect(await ask('POST', '/schedules', asked)).toMatchObject({ status: 409 });
+  const filters = [{ column: 'data', field: 'report_recipe_id', operator: 'eq', value: 'recipe' }];
+  const found = await ask<{ results: unknown[] }>('POST', '/schedules/search', { filters });
+  expect(found.body.results).toMatchObject([{ id: created.id, enabled: true }]);
+  const moved = await ask<{ deadline_at: string }>('PATCH', `/schedules/${created.id}`, { schedule: '0 12 1 1 *' });
+  expect(moved.body.deadline_at).toMatch(/-01-01T12:00:00/);
+  expect(await ask('PATCH', `/schedules/${created.id}`, { enabled: false })).toMatchObject({
+    body: { enabled: false },
+  });
+  expect(await ask('DELETE', `/schedules/${created.id}`)).toEqual({ status: 204, body: null });
+  expect(await ask('GET', `/schedules/${created.id}`)).toMatchObject({ status: 404 });
+});
+
+test.each([
+  ['a column that there is not', { column: 'nope', operator: 'eq', value: 1 }],
+  ['an operator that does not fit the type', { column: 'created_at', operator: 'like', value: '%' }],
+  ['a value of another type', { column: 'priority', operator: 'eq', value: 'high' }],
+])('a filter on %s is a 400 at once, for lists and pops', async (_what, filter) => {
+  for (const path of ['/tasks', '/schedulers/boefje/pop']) {
+    const { status, body } = await ask<{ detail: string }>('POST', path, { filters: [filter] });
+    expect([status, body.detail]).toEqual([400, expect.stringContaining(filter.column)]);
+  }
+});

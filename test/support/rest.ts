@@ -1,0 +1,42 @@
+import { createTaskLists } from '../../src/queue/lists.ts';
+import { migrate } from '../../src/queue/migrations.ts';
+import { connect, type Sql } from '../../src/queue/postgres.ts';
+import { createSchedules } from '../../src/queue/schedule-records.ts';
+import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
+import type { RestOptions } from '../../src/rest/server.ts';
+import { serve, threeSchedulers } from '../rest/double.ts';
+import { createDatabase } from './database.ts';
+
+export interface RestOnPostgres {
+  readonly url: string;
+  readonly sql: Sql;
+  readonly queue: RunningTaskQueue;
+  stop(): Promise<void>;
+}
+
+/** The REST API over a real queue on an empty database; no actors. */
+export async function serveOnPostgres(options: Partial<RestOptions> = {}): Promise<RestOnPostgres> {
+  const database = await createDatabase();
+  await migrate(database.url);
+  const sql = connect(database.url, { max: 4 });
+  const queue = createTaskQueue({ databaseUrl: database.url, connections: 4 });
+  const lists = createTaskLists(sql);
+  const { url, server } = await serve({
+    queue,
+    lists,
+    schedules: createSchedules(sql),
+    schedulers: { ...threeSchedulers, activity: (ids) => lists.activity(ids) },
+    ...options,
+  });
+  return {
+    url,
+    sql,
+    queue,
+    async stop() {
+      await server.close();
+      await queue.drain();
+      await sql.end();
+      await database.drop();
+    },
+  };
+}
