@@ -34,18 +34,22 @@ export class Restarts {
   async killActor(actor: string, signal: AbortSignal): Promise<void> {
     const before = restartsOf(await this.look(), actor);
     await this.#client.ctl('kill-actor', { actor }, { by: 'demo' });
-    for (;;) {
-      const status = await this.look();
-      const running = status.actors.some(({ name, phase }) => name === actor && phase === 'running');
-      if (running && restartsOf(status, actor) > before) return;
-      await delay(50, undefined, { signal });
-    }
+    await this.#until((status) => isRunning(status, actor) && restartsOf(status, actor) > before, signal);
   }
 
-  async restartSupervisor(): Promise<void> {
+  async restartSupervisor(signal: AbortSignal): Promise<void> {
     await this.look();
     await this.#supervisor.restart();
-    await this.look();
+    await this.untilRunning(signal);
+  }
+
+  /** Resolves when every actor receives: the supervisor itself serves before. */
+  async untilRunning(signal: AbortSignal): Promise<void> {
+    await this.#until((status) => actorNames.every((actor) => isRunning(status, actor)), signal);
+  }
+
+  async #until(reached: (status: Status) => boolean, signal: AbortSignal): Promise<void> {
+    while (!reached(await this.look())) await delay(50, undefined, { signal });
   }
 
   counts(): Readonly<Record<string, { readonly restarts: number }>> {
@@ -61,6 +65,10 @@ export class Restarts {
   get total(): number {
     return Object.values(this.counts()).reduce((sum, { restarts }) => sum + restarts, 0);
   }
+}
+
+function isRunning(status: Status, actor: string): boolean {
+  return status.actors.some(({ name, phase }) => name === actor && phase === 'running');
 }
 
 function restartsOf(status: Status, actor: string): number {
