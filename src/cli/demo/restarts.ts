@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, errorCodes } from '../../errors.ts';
 import type { RotaClient } from '../../nats/client.ts';
 import type { SupervisorProcess } from './supervisor-process.ts';
+
+/** The supervisor asks every thread, and gives one that is just starting 2 s; five times that is a supervisor in trouble. */
+const statusWithinMs = 10_000;
 
 export const actorNames = ['boefje', 'normalizer', 'report'] as const;
 
@@ -23,7 +27,7 @@ export class Restarts {
 
   /** Looks at the supervisor's own counts. */
   async look(): Promise<Status> {
-    const status = await this.#client.ctl<Status>('status', {});
+    const status = await this.#client.ctl<Status>('status', {}, { timeoutMs: statusWithinMs });
     const counts = this.#seen.get(status.instance) ?? new Map<string, number>();
     for (const { name, restarts } of status.actors) counts.set(name, Math.max(counts.get(name) ?? 0, restarts));
     this.#seen.set(status.instance, counts);
@@ -49,7 +53,9 @@ export class Restarts {
   }
 
   async #until(reached: (status: Status) => boolean, signal: AbortSignal): Promise<void> {
-    while (!reached(await this.look())) await delay(50, undefined, { signal });
+    // A supervisor that is only just there may not answer yet: that is not the end of a drill.
+    const look = () => this.look().then(reached, (error: unknown) => retryLater(error));
+    while (!(await look())) await delay(50, undefined, { signal });
   }
 
   counts(): Readonly<Record<string, { readonly restarts: number }>> {
@@ -65,6 +71,12 @@ export class Restarts {
   get total(): number {
     return Object.values(this.counts()).reduce((sum, { restarts }) => sum + restarts, 0);
   }
+}
+
+/** @throws what no patience mends. */
+function retryLater(error: unknown): false {
+  if (errorCodes[codeOf(error)].family === 'busy') return false;
+  throw error;
 }
 
 function isRunning(status: Status, actor: string): boolean {

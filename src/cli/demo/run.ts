@@ -23,7 +23,7 @@ import { type DemoParts, leaseMs, setStage, type Stage } from './stage.ts';
 import { untilDrained } from './drain.ts';
 
 /** Bounds how long a worker hangs on a supervisor that was killed under its pop. */
-const popWaitMs = 2_000;
+const popWaitMs = 1_000;
 
 /** Plays a whole KAT, from the first event to the last finished task, and looks into the books. */
 export async function runDemo(
