@@ -11,7 +11,7 @@ export type Verdict =
   | { readonly verdict: 'queued' }
   /** `until`: epoch milliseconds at which the grace period ends. */
   | { readonly verdict: 'refused'; readonly reason: RefusalReason; readonly until?: number }
-  /** Could not be decided, or not be pushed now: try again. */
+  /** Could not be decided, or not be pushed: try again where `failure.retryable`. */
   | { readonly verdict: 'failed'; readonly failure: Failure };
 
 /**
