@@ -1,6 +1,6 @@
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import { createAmqpSource } from './amqp.ts';
-import { createJetstreamSource, type NatsAuth } from './jetstream.ts';
+import { type ConnectNats, createJetstreamSource, type NatsAuth } from './jetstream.ts';
 import type { EventSource } from './source.ts';
 import { defaultTiming, type Timing } from './timing.ts';
 
@@ -21,7 +21,11 @@ export interface EventSettings {
 /** The source that the settings name; without settings or without its URL one that idles. */
 export function createEventSource(
   settings: EventSettings | null,
-  options: { readonly timing?: Partial<Timing>; readonly tell?: (event: RotaEvent) => void } = {},
+  options: {
+    readonly connectNats: ConnectNats;
+    readonly timing?: Partial<Timing>;
+    readonly tell?: (event: RotaEvent) => void;
+  },
 ): EventSource {
   const timing = { ...defaultTiming, ...options.timing };
   const tell = options.tell ?? emit;
@@ -30,8 +34,18 @@ export function createEventSource(
     return createAmqpSource({ url, prefetch, maxAttempts, timing, tell });
   }
   if (settings?.kind === 'jetstream' && settings.natsServers !== null) {
-    const { natsServers: servers, natsAuth: auth, prefix, prefetch, maxAttempts } = settings;
-    return createJetstreamSource({ servers, auth, prefix, prefetch, maxAttempts, timing, tell });
+    const { natsServers: servers, natsAuth, prefix, prefetch, maxAttempts } = settings;
+    const connect = options.connectNats;
+    return createJetstreamSource({
+      servers,
+      auth: natsAuth ?? {},
+      connect,
+      prefix,
+      prefetch,
+      maxAttempts,
+      timing,
+      tell,
+    });
   }
   return idleSource;
 }

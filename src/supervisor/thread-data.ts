@@ -43,10 +43,10 @@ export interface EventSettings {
 
 export interface NatsAuth {
   readonly user?: string;
-  readonly pass?: string;
+  readonly password?: string;
   readonly token?: string;
   /** Path of a credentials file. */
-  readonly creds?: string;
+  readonly credsFile?: string;
 }
 
 /** workerData of actors/host.ts. Three ports, so that neither a full mailbox nor a slow request hides the others. */

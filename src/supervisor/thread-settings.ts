@@ -50,9 +50,9 @@ function events(config: Config, natsUrl: string): EventSettings | null {
 function natsAuth(config: Config): NatsAuth | null {
   const auth: NatsAuth = {
     ...(config.NATS_USER === undefined ? {} : { user: config.NATS_USER }),
-    ...(config.NATS_PASSWORD === undefined ? {} : { pass: config.NATS_PASSWORD }),
+    ...(config.NATS_PASSWORD === undefined ? {} : { password: config.NATS_PASSWORD }),
     ...(config.NATS_TOKEN === undefined ? {} : { token: config.NATS_TOKEN }),
-    ...(config.NATS_CREDS === undefined ? {} : { creds: config.NATS_CREDS }),
+    ...(config.NATS_CREDS === undefined ? {} : { credsFile: config.NATS_CREDS }),
   };
   return Object.keys(auth).length === 0 ? null : auth;
 }
