@@ -7,6 +7,7 @@ import { startClock } from '../src/mailbox/clock.ts';
 import { Mailbox } from '../src/mailbox/mailbox.ts';
 import { receive } from '../src/mailbox/receive.ts';
 import { ActorRef, valueOf } from '../src/mailbox/ref.ts';
+import { connectNats } from '../src/nats/connect.ts';
 import type { AskSupervisor, SupervisorRequests } from '../src/protocol/requests.ts';
 import type { SchedulerDefinition, Setup } from '../src/protocol/scheduler.ts';
 import type { ActorMessage } from '../src/supervisor/requests.ts';
@@ -58,7 +59,7 @@ const mailbox = new Mailbox(definition.start(setup), {
   crashed: endWith,
 });
 
-const source = createEventSource(data.events);
+const source = createEventSource(data.events, { connectNats });
 for (const stream of definition.streams)
   source.consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace })).catch(endWith);
 const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));

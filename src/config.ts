@@ -118,3 +118,24 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     rankers: Object.freeze(rankers),
   });
 }
+
+/** Who we are to NATS. Secrets in it never reach logs or errors. */
+export interface NatsAuth {
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly token?: string | undefined;
+  /** Path of a credentials file. */
+  readonly credsFile?: string | undefined;
+  /** Where replies go: a user that may not subscribe to `_INBOX.>` has one of its own (docs/nats-permissions.conf). */
+  readonly inboxPrefix?: string | undefined;
+}
+
+export function natsAuthOf(config: Config): NatsAuth {
+  return {
+    user: config.NATS_USER,
+    password: config.NATS_PASSWORD,
+    token: config.NATS_TOKEN,
+    credsFile: config.NATS_CREDS,
+    inboxPrefix: config.NATS_INBOX_PREFIX,
+  };
+}

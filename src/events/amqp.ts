@@ -1,17 +1,11 @@
 import { Connection } from 'rabbitmq-client';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import { attemptsHeader, traceHeader } from './headers.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
-import {
-  aloneQueue,
-  bytesOf,
-  createOutbox,
-  createQueueConsumer,
-  declareStream,
-  forwarding,
-  type QueueConsumer,
-} from './rabbitmq.ts';
+import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
+import { attemptsOf, bytesOf, forwarded, traceOf } from './rabbitmq-message.ts';
+import { createOutbox } from './rabbitmq-outbox.ts';
+import { aloneQueue, declarationOf, declareStream } from './rabbitmq-queues.ts';
 import type { EventHandler, EventSource, StreamStatus } from './source.ts';
 import { pause, type Timing } from './timing.ts';
 
@@ -88,16 +82,15 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
           void intake.receive({
             lane,
             body,
-            attempts: countOf(message.headers?.[attemptsHeader]),
+            attempts: attemptsOf(message),
             redelivered: message.redelivered ?? false,
-            trace: textOf(message.headers?.[traceHeader]),
+            trace: traceOf(message),
             gone,
             acknowledge: async () => channel.basicAck({ deliveryTag: message.deliveryTag }),
             move: async (to) => {
-              const { declaration, envelope } = forwarding(stream, message, to, new Date());
               // What dies of waiting goes on to `.alone`, which must be there by then.
               if (to.to === 'retry') await declareStream(connection, aloneQueue(stream));
-              await outbox.send(declaration, envelope, body);
+              await outbox.send(declarationOf(stream, to), forwarded(message, to, new Date()), body);
               channel.basicAck({ deliveryTag: message.deliveryTag });
             },
           });
@@ -148,12 +141,4 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
       await Promise.all(runs);
     },
   };
-}
-
-function countOf(value: unknown): number {
-  return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : 0;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -1,6 +1,7 @@
+import type { NatsAuth } from '../config.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import { createAmqpSource } from './amqp.ts';
-import { createJetstreamSource, type NatsAuth } from './jetstream.ts';
+import { type ConnectNats, createJetstreamSource } from './jetstream.ts';
 import type { EventSource } from './source.ts';
 import { defaultTiming, type Timing } from './timing.ts';
 
@@ -9,7 +10,7 @@ export interface EventSettings {
   readonly amqpUrl: string | null;
   /** One or more URLs, comma-separated. */
   readonly natsServers: string | null;
-  readonly natsAuth: NatsAuth | null;
+  readonly natsAuth: NatsAuth;
   /** Subject prefix, SCHEDULER_NATS_PREFIX. */
   readonly prefix: string;
   /** Events in hand per stream. */
@@ -21,7 +22,11 @@ export interface EventSettings {
 /** The source that the settings name; without settings or without its URL one that idles. */
 export function createEventSource(
   settings: EventSettings | null,
-  options: { readonly timing?: Partial<Timing>; readonly tell?: (event: RotaEvent) => void } = {},
+  options: {
+    readonly connectNats: ConnectNats;
+    readonly timing?: Partial<Timing>;
+    readonly tell?: (event: RotaEvent) => void;
+  },
 ): EventSource {
   const timing = { ...defaultTiming, ...options.timing };
   const tell = options.tell ?? emit;
@@ -30,8 +35,18 @@ export function createEventSource(
     return createAmqpSource({ url, prefetch, maxAttempts, timing, tell });
   }
   if (settings?.kind === 'jetstream' && settings.natsServers !== null) {
-    const { natsServers: servers, natsAuth: auth, prefix, prefetch, maxAttempts } = settings;
-    return createJetstreamSource({ servers, auth, prefix, prefetch, maxAttempts, timing, tell });
+    const { natsServers: servers, natsAuth, prefix, prefetch, maxAttempts } = settings;
+    const connect = options.connectNats;
+    return createJetstreamSource({
+      servers,
+      auth: natsAuth,
+      connect,
+      prefix,
+      prefetch,
+      maxAttempts,
+      timing,
+      tell,
+    });
   }
   return idleSource;
 }

@@ -1,5 +1,5 @@
-import { connect, credsAuthenticator, Events, type ConnectionOptions, type NatsConnection } from 'nats';
-import { readFile } from 'node:fs/promises';
+import { Events, type NatsConnection } from 'nats';
+import type { NatsAuth } from '../config.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
@@ -7,20 +7,20 @@ import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
 import { createPuller, type Puller } from './puller.ts';
 import type { EventHandler, EventSource, StreamStatus } from './source.ts';
 import { subjectsOf } from './subjects.ts';
-import { backOff, pause, type Timing } from './timing.ts';
+import { pause, type Timing } from './timing.ts';
 
-export interface NatsAuth {
-  readonly user?: string;
-  readonly pass?: string;
-  readonly token?: string;
-  /** Path of a credentials file. */
-  readonly creds?: string;
-}
+/** Opens a connection that then reconnects for ever: src/nats/connect.ts, handed in by whoever constructs. */
+export type ConnectNats = (access: {
+  readonly servers: string;
+  readonly auth: NatsAuth;
+  readonly name: string;
+}) => Promise<NatsConnection>;
 
 export interface JetstreamOptions {
   /** One or more URLs, comma-separated. */
   readonly servers: string;
-  readonly auth: NatsAuth | null;
+  readonly auth: NatsAuth;
+  readonly connect: ConnectNats;
   readonly prefix: string;
   readonly prefetch: number;
   readonly maxAttempts: number;
@@ -42,7 +42,7 @@ interface Consumption {
  * JetStream's own count of deliveries counts outages and reconnects too, so that attempts travel in a header here as well.
  */
 export function createJetstreamSource(options: JetstreamOptions): EventSource {
-  const { prefix, prefetch, maxAttempts, timing, tell } = options;
+  const { servers, auth, prefix, prefetch, maxAttempts, timing, tell } = options;
   const names = subjectsOf(prefix);
   const stopping = new AbortController();
   const closed = new AbortController();
@@ -65,7 +65,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
 
   /** The connection, made on first use and again should it ever be closed; the client itself reconnects for ever. */
   const connection = (): Promise<NatsConnection> => {
-    connecting ??= open(options).then(
+    connecting ??= options.connect({ servers, auth, name: 'rota events' }).then(
       (opened) => {
         become(true, '');
         void opened.closed().then(() => (connecting = null));
@@ -149,21 +149,6 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       await Promise.all(runs);
     },
   };
-}
-
-async function open({ servers, auth, timing }: JetstreamOptions): Promise<NatsConnection> {
-  const settings: ConnectionOptions = {
-    servers: servers.split(',').map((server) => server.trim()),
-    name: 'rota events',
-    timeout: 5_000,
-    maxReconnectAttempts: -1,
-    reconnectDelayHandler: () => backOff(timing.reconnectMs, 3),
-  };
-  if (auth?.user !== undefined) settings.user = auth.user;
-  if (auth?.pass !== undefined) settings.pass = auth.pass;
-  if (auth?.token !== undefined) settings.token = auth.token;
-  if (auth?.creds !== undefined) settings.authenticator = credsAuthenticator(await readFile(auth.creds));
-  return connect(settings);
 }
 
 async function watch(connection: NatsConnection, become: (online: boolean, message: string) => void): Promise<void> {

@@ -3,6 +3,7 @@ import { RotaError } from '../errors.ts';
 import type { RawFileReceived, ScanProfileMutated, StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { rawData } from '../tasks/data.ts';
+import { parseTimestamp } from '../tasks/timestamp.ts';
 
 /** Octopoes' and Bytes' messages as RabbitMQ and JetStream carry them, byte for byte the same; kat-contract §4. */
 
@@ -27,18 +28,19 @@ const scanProfileMutation = z
     scanLevel: read.value?.scan_profile?.level ?? null,
   }));
 
-/** Bytes leaves the time zone out at times: UTC, as everywhere in KAT. */
-const timestamp = z
-  .string()
-  .transform((text) => Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`))
-  .refine((ms) => !Number.isNaN(ms), 'Invalid input: expected a timestamp');
+/** As mula reads it: a time without a zone is UTC. Epoch milliseconds. */
+const timestamp = z.string().transform((text, context) => {
+  const parsed = parseTimestamp(text);
+  if (parsed === null) context.addIssue({ code: 'custom', message: 'a timestamp' });
+  return parsed === null ? 0 : parsed.seconds * 1_000 + Math.floor(parsed.micros / 1_000);
+});
 
 /** `rawData` names what is kept: `environment` and `runnable_hash` are dropped by not being named. */
 const rawFileReceived = z
   .object({
     created_at: timestamp,
     organization: z.string().min(1),
-    raw_data: rawData.and(z.object({ size: z.number().int().min(0).nullish() })),
+    raw_data: rawData.extend({ size: z.number().int().min(0).nullish() }),
   })
   .transform((read): RawFileReceived => {
     const { size, ...raw } = read.raw_data;

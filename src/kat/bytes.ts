@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { parseTimestamp } from '../tasks/timestamp.ts';
 import type { BoefjeRun, Bytes } from './kat.ts';
 import type { Answer, JsonRequest, ServiceClient } from './request.ts';
 import { createSingleFlight } from './single-flight.ts';
@@ -67,8 +68,8 @@ export function createBytes(
   };
 }
 
-/** Bytes may leave the time zone out: UTC, as everywhere in KAT. Not a time: not known. */
+/** A time without a zone is UTC, as everywhere in KAT. What is no time is not known. */
 function epochMs(text: string): number | null {
-  const read = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`);
-  return Number.isNaN(read) ? null : read;
+  const parsed = parseTimestamp(text);
+  return parsed === null ? null : parsed.seconds * 1_000 + Math.floor(parsed.micros / 1_000);
 }

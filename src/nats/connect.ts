@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnection } from 'nats';
-import type { Config } from '../config.ts';
+import type { NatsAuth } from '../config.ts';
 import { RotaError } from '../errors.ts';
 
 /** Who connects to NATS, and where. Secrets in it never reach logs or errors. */
@@ -12,28 +12,6 @@ export interface NatsAccess {
   readonly auth?: NatsAuth;
   /** Wait for a server that is not up yet (a supervisor) instead of failing at once (a command). */
   readonly waitForServer?: boolean;
-}
-
-export interface NatsAuth {
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  readonly token?: string | undefined;
-  /** Path of a credentials file. */
-  readonly credsFile?: string | undefined;
-  /** Where replies go: a user that may not subscribe to `_INBOX.>` has one of its own (docs/nats-permissions.conf). */
-  readonly inboxPrefix?: string | undefined;
-}
-
-type NatsConfig = Pick<Config, 'NATS_CREDS' | 'NATS_USER' | 'NATS_PASSWORD' | 'NATS_TOKEN' | 'NATS_INBOX_PREFIX'>;
-
-export function natsAuthOf(config: NatsConfig): NatsAuth {
-  return {
-    user: config.NATS_USER,
-    password: config.NATS_PASSWORD,
-    token: config.NATS_TOKEN,
-    credsFile: config.NATS_CREDS,
-    inboxPrefix: config.NATS_INBOX_PREFIX,
-  };
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { NatsAuth } from '../config.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
@@ -32,21 +33,13 @@ export interface EventSettings {
   readonly kind: 'amqp' | 'jetstream';
   readonly amqpUrl: string | null;
   readonly natsServers: string | null;
-  readonly natsAuth: NatsAuth | null;
+  readonly natsAuth: NatsAuth;
   /** Subject prefix of JetStream. */
   readonly prefix: string;
   /** Unacknowledged events per queue. */
   readonly prefetch: number;
   /** Tries of one event before it is dead-lettered. */
   readonly maxAttempts: number;
-}
-
-export interface NatsAuth {
-  readonly user?: string;
-  readonly pass?: string;
-  readonly token?: string;
-  /** Path of a credentials file. */
-  readonly creds?: string;
 }
 
 /** workerData of actors/host.ts. Three ports, so that neither a full mailbox nor a slow request hides the others. */

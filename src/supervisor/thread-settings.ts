@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts';
-import type { EventSettings, NatsAuth, ServiceSettings, ThreadSettings } from './thread-data.ts';
+import { type Config, natsAuthOf } from '../config.ts';
+import type { EventSettings, ServiceSettings, ThreadSettings } from './thread-data.ts';
 
 /** Cuts the slice of the configuration that scheduler threads get. `natsUrl`: the NATS in use, embedded or not. */
 export function threadSettings(config: Config, natsUrl: string): ThreadSettings {
@@ -40,19 +40,9 @@ function events(config: Config, natsUrl: string): EventSettings | null {
     kind,
     amqpUrl: config.QUEUE_URI ?? null,
     natsServers: natsUrl,
-    natsAuth: natsAuth(config),
+    natsAuth: natsAuthOf(config),
     prefix: config.SCHEDULER_NATS_PREFIX,
     prefetch: config.SCHEDULER_RABBITMQ_PREFETCH_COUNT,
     maxAttempts: config.SCHEDULER_EVENT_MAX_ATTEMPTS,
   };
-}
-
-function natsAuth(config: Config): NatsAuth | null {
-  const auth: NatsAuth = {
-    ...(config.NATS_USER === undefined ? {} : { user: config.NATS_USER }),
-    ...(config.NATS_PASSWORD === undefined ? {} : { pass: config.NATS_PASSWORD }),
-    ...(config.NATS_TOKEN === undefined ? {} : { token: config.NATS_TOKEN }),
-    ...(config.NATS_CREDS === undefined ? {} : { creds: config.NATS_CREDS }),
-  };
-  return Object.keys(auth).length === 0 ? null : auth;
 }

@@ -17,7 +17,7 @@ const rawFile = {
   created_at: '2025-05-27T09:00:16.400000Z',
   organization: 'aa',
   raw_data: {
-    id: '5a4d',
+    id: '5a4d1f3e-2f0b-4d3c-9a53-0c9e0f5a7b11',
     boefje_meta: {
       id: '0e191e18-bc77-405f-8887-80f510304021',
       started_at: '2025-05-27T09:00:15.5Z',
@@ -84,7 +84,7 @@ describe('a raw file', () => {
       createdAt: Date.parse('2025-05-27T09:00:16.400Z'),
       size: null,
       rawData: {
-        id: '5a4d',
+        id: '5a4d1f3e-2f0b-4d3c-9a53-0c9e0f5a7b11',
         boefje_meta: { boefje: { id: 'dns-records' }, arguments: { input: { name: 'mispo.es' } }, organization: 'aa' },
         mime_types: [{ value: 'boefje/dns-records' }],
       },

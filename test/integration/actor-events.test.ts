@@ -19,7 +19,7 @@ beforeAll(async () => {
       kind: 'amqp',
       amqpUrl: vhost.url,
       natsServers: null,
-      natsAuth: null,
+      natsAuth: {},
       prefix: 'rota',
       prefetch: 10,
       maxAttempts: 3,

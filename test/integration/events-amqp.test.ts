@@ -1,10 +1,13 @@
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createEventSource } from '../../src/events/create.ts';
+import { connectNats } from '../../src/nats/connect.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';
 import { startProxy } from '../support/proxy.ts';
 import { createVhost } from '../support/vhost.ts';
-import { type Broker, conformance, type DeadLetter, mutation } from './events-conformance.ts';
+import { eventsAreHandled } from './events-handling.ts';
+import { outagesAreOutlived } from './events-outages.ts';
+import { type Broker, type DeadLetter, mutation } from './events-stage.ts';
 
 let vhost: Awaited<ReturnType<typeof createVhost>>;
 let rabbit: Connection;
@@ -55,12 +58,12 @@ async function startBroker(): Promise<Broker> {
           kind: 'amqp',
           amqpUrl: proxied.href,
           natsServers: null,
-          natsAuth: null,
+          natsAuth: {},
           prefix: 'rota',
           prefetch,
           maxAttempts,
         },
-        { timing, tell },
+        { connectNats, timing, tell },
       ),
     publish: async (queue, body, headers = {}) => publisher.send({ routingKey: queue, headers }, Buffer.from(body)),
     dead: async (queue) => {
@@ -89,7 +92,8 @@ async function startBroker(): Promise<Broker> {
 }
 
 describe('events from RabbitMQ', () => {
-  conformance(startBroker);
+  eventsAreHandled(startBroker);
+  outagesAreOutlived(startBroker);
 });
 
 describe('a queue that KAT made differently', () => {

@@ -4,8 +4,11 @@ import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { createEventSource } from '../../src/events/create.ts';
 import { createJetstreamPublisher } from '../../src/events/publish.ts';
 import { subjectsOf } from '../../src/events/subjects.ts';
+import { connectNats } from '../../src/nats/connect.ts';
 import { startProxy } from '../support/proxy.ts';
-import { type Broker, conformance, type DeadLetter, mutation } from './events-conformance.ts';
+import { eventsAreHandled } from './events-handling.ts';
+import { outagesAreOutlived } from './events-outages.ts';
+import { type Broker, type DeadLetter, mutation } from './events-stage.ts';
 
 let nats: NatsConnection;
 
@@ -31,12 +34,12 @@ async function startBroker(): Promise<Broker & { readonly prefix: string }> {
           kind: 'jetstream',
           amqpUrl: null,
           natsServers: `nats://127.0.0.1:${proxy.port}`,
-          natsAuth: null,
+          natsAuth: {},
           prefix,
           prefetch,
           maxAttempts,
         },
-        { timing, tell },
+        { connectNats, timing, tell },
       ),
     publish: async (stream, body, headers) => {
       if (headers === undefined) return publisher.publish(stream, body);
@@ -68,7 +71,8 @@ async function startBroker(): Promise<Broker & { readonly prefix: string }> {
 }
 
 describe('events from JetStream', () => {
-  conformance(startBroker);
+  eventsAreHandled(startBroker);
+  outagesAreOutlived(startBroker);
 });
 
 test('a stream that is deleted under way is created again', async () => {

@@ -1,0 +1,27 @@
+import { afterEach } from 'vitest';
+import { createKatServices, type KatClients } from '../../src/kat/services.ts';
+import { fakeTime, type Received, type Reply, startDouble } from './http-double.ts';
+
+const ends: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  await Promise.all(ends.splice(0).map((end) => end()));
+});
+
+/** All three services answered by one double, on a clock of its own. Ends with the test. */
+export async function kat(answer: (request: Received) => Reply | Promise<Reply>): Promise<{
+  services: KatClients;
+  received: readonly Received[];
+  time: ReturnType<typeof fakeTime>;
+}> {
+  const double = await startDouble(answer);
+  const time = fakeTime();
+  const settings = double.settings();
+  const services = createKatServices(
+    { katalogus: settings, octopoes: settings, bytes: settings, bytesUser: 'bytes', bytesPassword: 'pa55word' },
+    undefined,
+    time,
+  );
+  ends.push(() => services.close(), double.stop);
+  return { services, received: double.received, time };
+}

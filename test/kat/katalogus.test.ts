@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import { kat } from './kat-double.ts';
+
+const boefje = {
+  id: 'dns-records',
+  name: 'DNS records',
+  version: null,
+  created: null,
+  description: '…',
+  enabled: true,
+  static: true,
+  type: 'boefje',
+  scan_level: 1,
+  consumes: ['Hostname'],
+  produces: ['boefje/dns-records'],
+  boefje_schema: null,
+  cron: null,
+  interval: 60,
+  run_on: ['create'],
+  runnable_hash: 'abc',
+  oci_image: 'ghcr.io/minvws/openkat/generic:latest',
+  oci_arguments: ['kat_dns.main'],
+  deduplicate: true,
+};
+const normalizer = { id: 'kat_dns_normalize', type: 'normalizer', consumes: ['boefje/dns-records'], produces: [] };
+const bit = { id: 'port-classification', type: 'bit', consumes: 'IPPort', produces: ['Finding'], parameters: [] };
+
+describe('Katalogus', () => {
+  test('lists organisations, asked once in 30 s', async () => {
+    const { services, received, time } = await kat(() => ({
+      body: { aa: { id: 'aa', name: 'A', deduplicate: true }, bb: { id: 'bb', name: 'B' } },
+    }));
+    const [organisations] = await Promise.all([services.katalogus.organisations(), services.katalogus.organisations()]);
+    expect([...organisations.values()]).toEqual([
+      { id: 'aa', name: 'A', deduplicate: true },
+      { id: 'bb', name: 'B', deduplicate: false },
+    ]);
+    time.advance(29_999);
+    await services.katalogus.organisations();
+    expect(received).toHaveLength(1);
+    time.advance(1);
+    await services.katalogus.organisations();
+    expect(received).toHaveLength(2);
+  });
+
+  test('gives boefjes, normalizers and bits of an organisation, without a filter that it might not know', async () => {
+    const { services, received } = await kat(() => ({ body: [boefje, normalizer, bit] }));
+    const plugins = await services.katalogus.plugins('a/a');
+    expect(received[0]).toMatchObject({ method: 'GET', path: '/v1/organisations/a%2Fa/plugins' });
+    expect([...received[0]!.query]).toEqual([]);
+    expect(plugins!.get('dns-records')).toEqual({
+      id: 'dns-records',
+      type: 'boefje',
+      name: 'DNS records',
+      version: null,
+      enabled: true,
+      consumes: ['Hostname'],
+      produces: ['boefje/dns-records'],
+      scanLevel: 1,
+      cron: null,
+      interval: 60,
+      runOn: ['create'],
+      ociImage: 'ghcr.io/minvws/openkat/generic:latest',
+      deduplicate: true,
+    });
+    expect(plugins!.get('kat_dns_normalize')).toMatchObject({ type: 'normalizer', enabled: true, scanLevel: 0 });
+    expect(plugins!.get('port-classification')).toMatchObject({ type: 'bit', consumes: ['IPPort'] });
+  });
+
+  test('is asked once for an organisation by callers that come together, and anew on demand', async () => {
+    const { services, received } = await kat(() => ({ body: [boefje] }));
+    await Promise.all(Array.from({ length: 20 }, () => services.katalogus.plugins('aa')));
+    expect(received).toHaveLength(1);
+    await services.katalogus.plugins('aa', { fresh: true });
+    expect(received).toHaveLength(2);
+  });
+
+  test('an organisation that it does not know has no plug-ins: null, not an error', async () => {
+    const { services } = await kat(() => ({ status: 404, body: { detail: 'Organisation not found' } }));
+    expect(await services.katalogus.plugins('gone')).toBeNull();
+  });
+
+  test('a plug-in that does not fit is named by its place and field', async () => {
+    const { services } = await kat(() => ({ body: [boefje, { ...boefje, consumes: 7 }] }));
+    await expect(services.katalogus.plugins('aa')).rejects.toMatchObject({
+      code: 'SERVICE_REJECTED',
+      fields: { service: 'katalogus', path: '/v1/organisations/aa/plugins', field: '1.consumes' },
+    });
+  });
+
+  test('gives configurations with their duplicates and never their settings', async () => {
+    const twin = { id: 9, settings: { KEY: 's3cret' }, enabled: true, boefje_id: 'dns', organisation_id: 'bb' };
+    const { services, received } = await kat(() => ({
+      body: [{ ...twin, organisation_id: 'aa', environment: { KEY: 's3cret' }, duplicates: [twin] }],
+    }));
+    const configurations = await services.katalogus.boefjeConfigs('aa', 'dns');
+    expect(configurations).toEqual([
+      { boefjeId: 'dns', organisationId: 'aa', enabled: true, duplicates: [{ organisationId: 'bb', enabled: true }] },
+    ]);
+    expect(Object.fromEntries(received[0]!.query)).toEqual({
+      organisation_id: 'aa',
+      boefje_id: 'dns',
+      enabled: 'true',
+      with_duplicates: 'true',
+    });
+  });
+});
