@@ -1,0 +1,19 @@
+-- Claims due schedules for 60 s, oldest deadline first. Two supervisors never hold one at once.
+-- returns id, organisation, hash, data (JSON text), enabled, schedule, deadline_ms (epoch milliseconds), oldest first
+-- $1 scheduler, $2 schedules at most
+WITH due AS MATERIALIZED (
+  SELECT id FROM schedules
+  WHERE scheduler_id = $1 AND enabled AND deadline_at <= now() AND (claimed_until IS NULL OR claimed_until <= now())
+  ORDER BY deadline_at
+  LIMIT $2
+  FOR UPDATE SKIP LOCKED
+),
+claimed AS (
+  UPDATE schedules s SET claimed_until = now() + interval '60 seconds'
+  FROM due WHERE s.id = due.id
+  RETURNING s.*
+)
+SELECT id, organisation, coalesce(hash, '') AS hash, data::text AS data, enabled, schedule,
+  (extract(epoch FROM deadline_at) * 1000)::float8 AS deadline_ms
+FROM claimed
+ORDER BY deadline_at, id

@@ -1,0 +1,10 @@
+-- Enables schedules of these OOIs again that were disabled for one of these reasons; they are due now. Apart from
+-- enable-schedules.sql so that each has an index: a raised clearance must not read all that an organisation disabled.
+-- returns id
+-- $1 scheduler, $2 organisation, $3 reasons, $4 boefje (null: any), $5 OOIs
+UPDATE schedules s
+SET enabled = true, disabled_reason = NULL, claimed_until = NULL, deadline_at = now(), modified_at = now()
+WHERE s.scheduler_id = $1 AND s.organisation = $2 AND NOT s.enabled AND s.disabled_reason = ANY ($3::text[])
+  AND (s.data ->> 'input_ooi') = ANY ($5::text[])
+  AND ($4::text IS NULL OR s.data -> 'boefje' ->> 'id' = $4)
+RETURNING s.id

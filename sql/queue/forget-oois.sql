@@ -1,0 +1,32 @@
+-- OOIs are gone: their schedules are disabled and what is queued for them is cancelled, queue row and task together.
+-- The hash of a schedule is that of its tasks, so the queue needs no column for the OOI.
+-- returns disabled (schedules), cancelled (a JSON array of {id, organisation})
+-- $1 scheduler, $2 organisations, $3 OOIs, pairwise
+WITH gone AS MATERIALIZED (
+  SELECT s.id, s.hash, s.enabled
+  FROM (SELECT DISTINCT * FROM unnest($2::text[], $3::text[]) AS pairs (organisation, ooi)) AS pairs
+  JOIN schedules s
+    ON s.organisation = pairs.organisation AND (s.data ->> 'input_ooi') = pairs.ooi AND s.scheduler_id = $1
+),
+disabled AS (
+  UPDATE schedules s
+  SET enabled = false, disabled_reason = 'ooi-gone', claimed_until = NULL, modified_at = now()
+  FROM gone WHERE s.id = gone.id AND s.enabled
+  RETURNING s.id
+),
+unqueued AS (
+  DELETE FROM queue q USING gone WHERE q.scheduler = $1 AND q.hash = gone.hash
+  RETURNING q.id
+),
+cancelled AS (
+  UPDATE tasks t SET status = 'CANCELLED', reason = 'ooi-gone', modified_at = now()
+  FROM unqueued WHERE t.id = unqueued.id
+  RETURNING t.id, t.organisation, t.created_at
+),
+recorded AS (
+  INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
+  SELECT $1, 'CANCELLED', created_at, id, organisation FROM cancelled
+  ON CONFLICT (task_id) DO UPDATE SET status = EXCLUDED.status
+)
+SELECT (SELECT count(*)::integer FROM disabled) AS disabled,
+  (SELECT coalesce(json_agg(json_build_object('id', id, 'organisation', organisation)), '[]') FROM cancelled)::text AS cancelled

@@ -1,0 +1,17 @@
+-- Changes what a person names. Disabling is remembered as theirs, whatever disabled the schedule before; a new deadline
+-- or enabling ends a claim, so that "run now" is now. Secrets that a task may carry are never stored.
+-- returns schedule (JSON text); no row where there is none
+-- $1 id, $2 a JSON object of the columns to change: hash, data, enabled, schedule, deadline_at
+UPDATE schedules s
+SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
+    data = CASE WHEN p.patch ? 'data' THEN (p.patch -> 'data') - '{environment,runnable_hash}'::text[] ELSE s.data END,
+    enabled = coalesce((p.patch ->> 'enabled')::boolean, s.enabled),
+    disabled_reason = CASE (p.patch ->> 'enabled')::boolean WHEN false THEN 'person' WHEN true THEN NULL
+      ELSE s.disabled_reason END,
+    schedule = CASE WHEN p.patch ? 'schedule' THEN p.patch ->> 'schedule' ELSE s.schedule END,
+    deadline_at = CASE WHEN p.patch ? 'deadline_at' THEN (p.patch ->> 'deadline_at')::timestamptz ELSE s.deadline_at END,
+    claimed_until = CASE WHEN p.patch ? 'deadline_at' OR p.patch ? 'enabled' THEN NULL ELSE s.claimed_until END,
+    modified_at = now()
+FROM (SELECT $2::text::jsonb AS patch) AS p
+WHERE s.id = $1::uuid
+RETURNING rota_schedule_json(s) AS schedule

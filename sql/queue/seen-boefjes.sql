@@ -1,0 +1,5 @@
+-- Which boefjes were seen enabled; an organisation that was never looked at has no row.
+-- returns organisation, boefjes
+-- $1 organisations (null: all)
+SELECT organisation, boefjes::text[] AS boefjes FROM seen_boefjes
+WHERE $1::text[] IS NULL OR organisation = ANY ($1::text[])

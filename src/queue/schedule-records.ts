@@ -1,0 +1,92 @@
+import type { TaskData } from '../tasks/task.ts';
+import { addRange, Conditions } from './conditions.ts';
+import { compileFilter } from './filter-sql.ts';
+import { type ListBounds, type Page, readPage } from './page.ts';
+import { query, type Sql, statement, transact } from './postgres.ts';
+
+export interface ScheduleListQuery extends ListBounds {
+  readonly schedulerId?: string;
+  readonly organisation?: string;
+  readonly hash?: string;
+  readonly enabled?: boolean;
+  /** ISO timestamps, inclusive. */
+  readonly minDeadlineAt?: string;
+  readonly maxDeadlineAt?: string;
+  readonly minCreatedAt?: string;
+  readonly maxCreatedAt?: string;
+}
+
+export interface NewSchedule {
+  readonly schedulerId: string;
+  readonly organisation: string;
+  readonly hash: string;
+  readonly data: TaskData;
+  readonly schedule: string | null;
+  readonly deadlineAt: string;
+}
+
+/** Absent: unchanged. */
+export interface SchedulePatch {
+  readonly hash?: string;
+  readonly data?: TaskData;
+  /** A person's word: false stays until a person says true. */
+  readonly enabled?: boolean;
+  readonly schedule?: string | null;
+  readonly deadlineAt?: string | null;
+}
+
+/** Schedules as people see and change them; rows are JSON text (kat-contract §1). Who decides deadlines is the edge. */
+export interface Schedules {
+  /** Newest first. @throws RotaError INVALID_FILTER */
+  list(request: ScheduleListQuery): Promise<Page>;
+  get(id: string): Promise<string | null>;
+  /** Null where a schedule with that hash exists. */
+  create(schedule: NewSchedule): Promise<string | null>;
+  /** Null where there is none. @throws RotaError CONFLICT where the new hash is taken. */
+  patch(id: string, patch: SchedulePatch): Promise<string | null>;
+  /** False where there was none. */
+  delete(id: string): Promise<boolean>;
+}
+
+export function createSchedules(sql: Sql): Schedules {
+  const one = async (name: string, values: readonly unknown[]) => {
+    const rows = await transact(() => query<{ schedule: string }>(sql, statement(name), values));
+    return rows[0]?.schedule ?? null;
+  };
+
+  return {
+    list: (request) => listSchedules(sql, request),
+
+    get: (id) => one('schedule-get', [id]),
+
+    create: ({ schedulerId, organisation, hash, data, schedule, deadlineAt }) =>
+      one('schedule-create', [schedulerId, organisation, hash, JSON.stringify(data), schedule, deadlineAt]),
+
+    patch: (id, patch) => one('schedule-patch', [id, JSON.stringify(columnsOf(patch))]),
+
+    async delete(id) {
+      return (await transact(() => query(sql, statement('schedule-delete'), [id]))).length > 0;
+    },
+  };
+}
+
+async function listSchedules(sql: Sql, request: ScheduleListQuery): Promise<Page> {
+  const conditions = new Conditions();
+  conditions.addEqual('s.scheduler_id', request.schedulerId);
+  conditions.addEqual('s.organisation', request.organisation);
+  conditions.addEqual('s.hash', request.hash);
+  conditions.addEqual('s.enabled', request.enabled);
+  addRange(conditions, 's.deadline_at', request.minDeadlineAt, request.maxDeadlineAt);
+  addRange(conditions, 's.created_at', request.minCreatedAt, request.maxCreatedAt);
+  if (request.filters !== null) {
+    const { nextParameter } = conditions;
+    conditions.append(compileFilter(request.filters, { target: 'schedules', firstParameter: nextParameter }));
+  }
+  const source = { from: 'schedules s', id: 's.id', createdAt: 's.created_at' };
+  return readPage(sql, { ...source, table: 'schedules', json: 'rota_schedule_json' }, conditions, request);
+}
+
+/** Only the keys that are there: the statement leaves the other columns alone. */
+function columnsOf({ deadlineAt, ...rest }: SchedulePatch): Record<string, unknown> {
+  return { ...rest, ...(deadlineAt === undefined ? {} : { deadline_at: deadlineAt }) };
+}

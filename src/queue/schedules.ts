@@ -1,0 +1,130 @@
+import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } from '../protocol/requests.ts';
+import type { TaskData } from '../tasks/task.ts';
+import { emit, type TaskRef } from '../telemetry/events.ts';
+import { query, type Sql, statement, transact } from './postgres.ts';
+
+type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
+
+type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
+
+/** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request. */
+export type ScheduleStore = {
+  readonly [K in StoreKind as CamelCase<K>]: (
+    scheduler: string,
+    request: SupervisorRequests[K]['request'],
+  ) => Promise<SupervisorRequests[K]['reply']>;
+} & {
+  /** Seconds that the oldest due schedule is late; 0 where none is due. */
+  scheduleLag(scheduler: string): Promise<number>;
+};
+
+/** Every method rejects with a RotaError: DATABASE_UNAVAILABLE, or BAD_REQUEST for what Postgres cannot store. */
+export function createScheduleStore(sql: Sql): ScheduleStore {
+  const run = <Row extends object>(name: string, values: readonly unknown[]) =>
+    transact(() => query<Row>(sql, statement(name), values));
+
+  return {
+    async latestTasks(scheduler, { hashes }) {
+      if (hashes.length === 0) return [];
+      return (await run<LatestRow>('latest-tasks', [scheduler, hashes])).map(latestTask);
+    },
+
+    async claimDueSchedules(scheduler, { limit }) {
+      return (await run<ScheduleRow>('claim-due-schedules', [scheduler, limit])).map(dueSchedule);
+    },
+
+    async settleSchedules(scheduler, { settlements }) {
+      if (settlements.length > 0) await run('settle-schedules', [scheduler, JSON.stringify(lastOfEach(settlements))]);
+      return null;
+    },
+
+    async readSchedules(scheduler, { ids }) {
+      if (ids.length === 0) return [];
+      return (await run<ScheduleRow>('read-schedules', [scheduler, ids])).map(dueSchedule);
+    },
+
+    async forgetOois(scheduler, { oois }) {
+      if (oois.length === 0) return { cancelled: 0, disabled: 0 };
+      const organisations = oois.map(({ organisation }) => organisation);
+      const references = oois.map(({ ooi }) => ooi);
+      const [row] = await run<{ disabled: number; cancelled: string }>('forget-oois', [
+        scheduler,
+        organisations,
+        references,
+      ]);
+      const tasks = JSON.parse(row!.cancelled) as TaskRef[];
+      if (tasks.length > 0) emit({ name: 'tasks.changed', scheduler, status: 'cancelled', reason: 'ooi-gone', tasks });
+      return { cancelled: tasks.length, disabled: row!.disabled };
+    },
+
+    async enableSchedules(scheduler, { organisation, boefje = null, oois, reasons }) {
+      const values = [scheduler, organisation, [...reasons, 'unknown'], boefje];
+      const rows =
+        oois === undefined
+          ? await run('enable-schedules', values)
+          : await run('enable-schedules-of-oois', [...values, oois]);
+      return { enabled: rows.length };
+    },
+
+    async deleteSchedules(scheduler, { hashes }) {
+      if (hashes.length === 0) return { deleted: 0 };
+      return { deleted: (await run('delete-schedules', [scheduler, hashes])).length };
+    },
+
+    async seenBoefjes(_scheduler, { organisations }) {
+      return run<{ organisation: string; boefjes: string[] }>('seen-boefjes', [organisations ?? null]);
+    },
+
+    async saveSeenBoefjes(_scheduler, { seen }) {
+      const latest = [...new Map(seen.map((entry) => [entry.organisation, entry])).values()];
+      if (latest.length > 0) await run('save-seen-boefjes', [JSON.stringify(latest)]);
+      return null;
+    },
+
+    async scheduleLag(scheduler) {
+      const [row] = await run<{ seconds: number }>('schedule-lag', [scheduler]);
+      return row!.seconds;
+    },
+  };
+}
+
+interface LatestRow {
+  readonly hash: string;
+  readonly id: string;
+  readonly status: LatestTask['status'];
+  readonly created_ms: number;
+  readonly modified_ms: number;
+}
+
+function latestTask({ hash, id, status, created_ms, modified_ms }: LatestRow): LatestTask {
+  return { hash, id, status, createdAt: created_ms, modifiedAt: modified_ms };
+}
+
+interface ScheduleRow {
+  readonly id: string;
+  readonly organisation: string;
+  readonly hash: string;
+  readonly data: string;
+  readonly enabled: boolean;
+  readonly schedule: string | null;
+  readonly deadline_ms: number | null;
+}
+
+function dueSchedule({ data, deadline_ms, ...rest }: ScheduleRow): DueSchedule {
+  return { ...rest, data: JSON.parse(data) as TaskData, deadlineAt: deadline_ms };
+}
+
+/** An UPDATE that joins one row to several takes any of them: the last settlement of a schedule counts. */
+function lastOfEach(settlements: readonly ScheduleSettlement[]): object[] {
+  const rows = settlements.map((settlement) => ({
+    id: settlement.id,
+    sets_deadline: settlement.deadlineAt !== undefined,
+    deadline_at: settlement.deadlineAt ?? null,
+    sets_schedule: settlement.schedule !== undefined,
+    schedule: settlement.schedule ?? null,
+    disabled: settlement.disabled ?? null,
+  }));
+  return [...new Map(rows.map((row) => [row.id, row])).values()];
+}
