@@ -1,0 +1,342 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Filter, filterOperators, type FilterRequest } from '../../src/queue/filter.ts';
+import type { FilterTarget } from '../../src/queue/filter-columns.ts';
+import { filterFault } from '../../src/queue/filter-fault.ts';
+import { compileFilter } from '../../src/queue/filter-sql.ts';
+import type { Sql } from '../../src/queue/postgres.ts';
+import { createStore } from '../support/schema.ts';
+
+let store: { sql: Sql; drop(): Promise<void> };
+
+const ids = { dns: randomUUID(), nmap: randomUUID(), parse: randomUUID(), report: randomUUID() };
+const daily = randomUUID();
+const unused = randomUUID();
+
+beforeAll(async () => {
+  store = await createStore();
+  const schedules = [
+    {
+      id: daily,
+      scheduler_id: 'boefje',
+      organisation: 'aa',
+      hash: 'h-dns',
+      enabled: true,
+      schedule: '0 0 * * *',
+      data: {},
+    },
+    {
+      id: unused,
+      scheduler_id: 'report',
+      organisation: 'bb',
+      hash: 'h-none',
+      enabled: false,
+      schedule: null,
+      data: { a: [1] },
+    },
+  ];
+  const tasks = [
+    {
+      id: ids.dns,
+      scheduler_id: 'boefje',
+      schedule_id: daily,
+      organisation: 'aa',
+      type: 'boefje',
+      hash: 'h-dns',
+      priority: 5,
+      status: 'COMPLETED',
+      created_at: '2025-05-01T10:00:00.000001Z',
+      data: {
+        boefje: { id: 'dns', oci_image: 'img:1' },
+        input_ooi: 'Hostname|internet|a.nl',
+        level: 3,
+        flag: true,
+        tags: ['x', 'y'],
+        note: null,
+        text: 'the quick brown foxes',
+      },
+    },
+    {
+      id: ids.nmap,
+      scheduler_id: 'boefje',
+      schedule_id: null,
+      organisation: 'bb',
+      type: 'boefje',
+      hash: 'h-nmap',
+      priority: 7,
+      status: 'QUEUED',
+      created_at: '2025-05-02T10:00:00Z',
+      data: {
+        boefje: { id: 'nmap', oci_image: 'img:2' },
+        input_ooi: 'IPAddressV4|internet|1.1.1.1',
+        level: 10,
+        flag: false,
+        tags: ['y'],
+      },
+    },
+    {
+      id: ids.parse,
+      scheduler_id: 'normalizer',
+      schedule_id: null,
+      organisation: 'aa',
+      type: 'normalizer',
+      hash: 'h-parse',
+      priority: 9,
+      status: 'QUEUED',
+      created_at: '2025-05-03T10:00:00Z',
+      data: {
+        normalizer: { id: 'dns' },
+        level: 'high',
+        flag: 'yes',
+        raw_data: { mime_types: [{ value: 'boefje/dns' }] },
+      },
+    },
+    {
+      id: ids.report,
+      scheduler_id: 'report',
+      schedule_id: null,
+      organisation: 'a_',
+      type: 'report',
+      hash: null,
+      priority: 1,
+      status: 'CANCELLED',
+      created_at: '2025-05-04T10:00:00Z',
+      data: { report_recipe_id: 'r-1', level: '3' },
+    },
+  ];
+  const { sql } = store;
+  await sql.unsafe(`INSERT INTO schedules SELECT * FROM json_populate_recordset(NULL::schedules, $1::text::json)`, [
+    JSON.stringify(schedules.map((row) => ({ created_at: '2025-01-01', modified_at: '2025-01-01', ...row }))),
+  ]);
+  await sql.unsafe(`INSERT INTO tasks SELECT * FROM json_populate_recordset(NULL::tasks, $1::text::json)`, [
+    JSON.stringify(tasks.map((row) => ({ modified_at: '2025-06-01', attempts: 0, ...row }))),
+  ]);
+  await sql.unsafe(`INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image)
+    SELECT scheduler_id, priority, created_at, id, hash, organisation,
+      coalesce(data #>> '{boefje,id}', data #>> '{normalizer,id}'), data #>> '{boefje,oci_image}'
+    FROM tasks WHERE status = 'QUEUED'`);
+});
+afterAll(() => store.drop());
+
+const tables: Record<FilterTarget, string> = { queue: 'queue q', tasks: 'tasks t', schedules: 'schedules s' };
+
+async function matching(
+  target: FilterTarget,
+  filters: FilterRequest['filters'],
+  taskType = 'boefje',
+): Promise<string[]> {
+  const { text, values } = compileFilter({ filters }, { target, firstParameter: 1, taskType });
+  const rows = await store.sql.unsafe<{ id: string }[]>(
+    `SELECT id FROM ${tables[target]} WHERE ${text}`,
+    values as never[],
+  );
+  return rows.map(({ id }) => id);
+}
+
+type TaskName = keyof typeof ids;
+const names = (found: readonly string[]) =>
+  (Object.keys(ids) as TaskName[]).filter((name) => found.includes(ids[name]));
+
+const data = (field: string, operator: Filter['operator'], value?: unknown): Filter => ({
+  column: 'data',
+  field,
+  operator,
+  value,
+});
+const column = (name: string, operator: Filter['operator'], value?: unknown): Filter => ({
+  column: name,
+  operator,
+  value,
+});
+
+describe('on tasks', () => {
+  const cases: [string, Filter, TaskName[]][] = [
+    ['== text', column('organisation', '==', 'aa'), ['dns', 'parse']],
+    ['eq status in lower case', column('status', 'eq', 'queued'), ['nmap', 'parse']],
+    ['eq status as the database spells it', column('status', 'eq', 'QUEUED'), ['nmap', 'parse']],
+    ['!= ', column('organisation', '!=', 'aa'), ['nmap', 'report']],
+    ['ne number', column('priority', 'ne', 5), ['nmap', 'parse', 'report']],
+    ['is null', column('hash', 'is', null), ['report']],
+    ['is a value', column('organisation', 'is', 'bb'), ['nmap']],
+    ['is_not null', column('schedule_id', 'is_not', null), ['dns']],
+    ['is_not a value, where null is one', column('hash', 'is_not', 'h-dns'), ['nmap', 'parse', 'report']],
+    ['is_null', column('hash', 'is_null'), ['report']],
+    ['is_not_null', column('hash', 'is_not_null'), ['dns', 'nmap', 'parse']],
+    ['eq null', column('hash', 'eq', null), ['report']],
+    ['>', column('priority', '>', 7), ['parse']],
+    ['gt a fraction', column('priority', 'gt', 6.5), ['nmap', 'parse']],
+    ['<', column('priority', '<', 5), ['report']],
+    ['lt', column('created_at', 'lt', '2025-05-01T10:00:00.000002Z'), ['dns']],
+    ['>=', column('created_at', '>=', '2025-05-03'), ['parse', 'report']],
+    ['gte', column('priority', 'gte', 7), ['nmap', 'parse']],
+    ['<=', column('priority', '<=', 5), ['dns', 'report']],
+    ['lte another zone', column('created_at', 'lte', '2025-05-02T12:00:00+02:00'), ['dns', 'nmap']],
+    ['like', column('organisation', 'like', 'a_'), ['dns', 'parse', 'report']],
+    ['not_like', column('organisation', 'not_like', 'a%'), ['nmap']],
+    ['ilike', column('organisation', 'ilike', 'B%'), ['nmap']],
+    ['not_ilike', column('organisation', 'not_ilike', 'A%'), ['nmap']],
+    ['in', column('organisation', 'in', ['bb', 'a_']), ['nmap', 'report']],
+    ['in uuids', column('id', 'in', [ids.dns, ids.report]), ['dns', 'report']],
+    ['in nothing', column('organisation', 'in', []), []],
+    ['not_in', column('status', 'not_in', ['queued', 'completed']), ['report']],
+    ['not_in nothing', column('priority', 'not_in', []), ['dns', 'nmap', 'parse', 'report']],
+    ['contains', column('hash', 'contains', 'ma'), ['nmap']],
+    ['any', column('organisation', 'any', ['bb']), ['nmap']],
+    ['match', data('text', 'match', 'fox'), ['dns']],
+    ['starts_with, where _ is any character', column('organisation', 'starts_with', '_a'), ['dns', 'parse']],
+    ['@> on JSON', column('data', '@>', '{"tags":["x"]}'), ['dns']],
+    ['@> a list', data('tags', '@>', ['y']), ['dns', 'nmap']],
+    ['<@', data('tags', '<@', '["y","z"]'), ['nmap']],
+    ['@? a jsonpath', column('data', '@?', '$.raw_data.mime_types[*] ? (@.value starts with "boefje/")'), ['parse']],
+    ['@@ a jsonpath predicate', column('data', '@@', '$.level > 5'), ['nmap']],
+    ['@@ text', data('text', '@@', 'quick'), ['dns']],
+    ['JSON text', data('input_ooi', '==', 'Hostname|internet|a.nl'), ['dns']],
+    ['JSON text in', data('boefje__id', 'in', ['dns', 'nmap']), ['dns', 'nmap']],
+    ['JSON text that looks like a number', data('level', '==', '3'), ['dns', 'report']],
+    ['a JSON number, never text that looks like it', data('level', '==', 3), ['dns']],
+    ['JSON numbers by size', data('level', '>', 5), ['nmap']],
+    ['JSON numbers in', data('level', 'in', [3, 10]), ['dns', 'nmap']],
+    ['a JSON boolean', data('flag', '==', true), ['dns']],
+    ['a JSON boolean is', data('flag', 'is', false), ['nmap']],
+    ['JSON booleans in', data('flag', 'in', [true, false]), ['dns', 'nmap']],
+    ['JSON is_null, absent or null', data('flag', 'is_null'), ['report']],
+    ['JSON is_not_null', data('note', 'is_not_null'), []],
+    ['JSON contains text', data('input_ooi', 'contains', 'internet'), ['dns', 'nmap']],
+    ['JSON contains JSON', data('boefje', 'contains', '{"id":"dns"}'), ['dns']],
+    ['JSON equals JSON', data('tags', 'eq', '["y"]'), ['nmap']],
+    ['JSON differs from JSON', data('tags', 'ne', '["y"]'), ['dns']],
+    ['JSON any', data('tags', 'any', 'x'), ['dns']],
+    ['JSON any of several', data('tags', 'any', ['x', 'z']), ['dns']],
+    ['an element of a JSON array', data('raw_data__mime_types__0__value', 'starts_with', 'boefje'), ['parse']],
+    ['an attribute of the schedule', { column: 'schedule', field: 'enabled', operator: '==', value: true }, ['dns']],
+    [
+      'a field that repeats the column',
+      { column: 'organisation', field: 'organisation', operator: 'eq', value: 'bb' },
+      ['nmap'],
+    ],
+  ];
+
+  test.each(cases)('%s', async (_name, filter, expected) => {
+    expect(names(await matching('tasks', [filter]))).toEqual(expected);
+  });
+
+  test('every operator is among the cases above', () => {
+    expect(new Set(cases.map(([, filter]) => filter.operator))).toEqual(new Set(filterOperators));
+  });
+
+  test('groups are ANDed: all of `and`, one of `or`, none of `not`', async () => {
+    const found = await matching('tasks', {
+      and: [column('priority', '>=', 1)],
+      or: [column('organisation', '==', 'aa'), column('organisation', '==', 'bb')],
+      not: [data('level', '==', 3), column('type', '==', 'normalizer')],
+    });
+    // A task whose level is no number neither has level 3 nor has not: SQL's null, as in mula.
+    expect(names(found)).toEqual(['nmap']);
+  });
+
+  test('no filters match everything', async () => {
+    expect(names(await matching('tasks', []))).toHaveLength(4);
+    expect(names(await matching('tasks', { or: [] }))).toHaveLength(4);
+  });
+});
+
+test('schedules are found by their own columns and by those of their tasks', async () => {
+  expect(await matching('schedules', [column('enabled', '==', false)])).toEqual([unused]);
+  expect(await matching('schedules', [data('a', '@>', [1])])).toEqual([unused]);
+  expect(
+    await matching('schedules', [{ column: 'tasks', field: 'status', operator: 'eq', value: 'completed' }]),
+  ).toEqual([daily]);
+  expect(
+    await matching('schedules', [{ column: 'tasks', field: 'data__boefje__id', operator: 'eq', value: 'nmap' }]),
+  ).toEqual([]);
+});
+
+describe('on the queue', () => {
+  const cases: [string, Filter, TaskName[]][] = [
+    ['an image', data('boefje__oci_image', 'in', ['img:2', 'img:3']), ['nmap']],
+    ['a boefje is never a normalizer of the same id', data('boefje__id', '==', 'dns'), []],
+    ['what only the task has', data('level', '==', 10), ['nmap']],
+    ['a column of the task', column('type', '==', 'normalizer'), ['parse']],
+    ['status', column('status', 'in', ['queued']), ['nmap', 'parse']],
+    ['priority', column('priority', '<', 8), ['nmap']],
+    ['the schedule', { column: 'schedule', field: 'enabled', operator: '==', value: true }, []],
+  ];
+
+  test.each(cases)('%s', async (_name, filter, expected) => {
+    const scheduler = filter.field === 'boefje__id' ? 'normalizer' : 'boefje';
+    expect(names(await matching('queue', [filter], scheduler))).toEqual(expected);
+  });
+});
+
+test('an injection is a value like any other', async () => {
+  const nasty = `'; DROP TABLE tasks; --`;
+  expect(await matching('tasks', [column('organisation', '==', nasty), data(nasty, 'contains', nasty)])).toEqual([]);
+  expect(await matching('tasks', [data(`${nasty}__x`, 'in', [nasty]), column('hash', 'like', nasty)])).toEqual([]);
+  await expect(matching('tasks', [column(nasty, '==', 1)])).rejects.toMatchObject({ code: 'INVALID_FILTER' });
+  expect(await matching('tasks', [])).toHaveLength(4);
+});
+
+test('any filter whatever either runs or is refused as one', async () => {
+  const scalar = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fc.double(),
+    fc.integer(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.constantFrom('queued', '2025-05-01', ids.dns, '$.a', '$[*] ? (@ > 1)', '%\\', '$x', '$.a like_regex "("', '[1'),
+  );
+  const filter = fc.record({
+    column: fc.oneof(
+      fc.constantFrom(
+        'id',
+        'data',
+        'data',
+        'data',
+        'status',
+        'priority',
+        'hash',
+        'created_at',
+        'schedule',
+        'tasks',
+        'enabled',
+      ),
+      fc.string(),
+    ),
+    field: fc.oneof(
+      fc.constantFrom(
+        null,
+        undefined,
+        'level',
+        'flag',
+        'tags',
+        'boefje__id',
+        'boefje__oci_image',
+        'status',
+        'enabled',
+        'data__level',
+      ),
+      fc.string({ unit: 'binary' }),
+    ),
+    operator: fc.constantFrom(...filterOperators),
+    value: fc.oneof(scalar, fc.array(fc.string()), fc.array(fc.double()), fc.array(fc.boolean()), fc.array(scalar)),
+  }) as fc.Arbitrary<Filter>;
+  const group = fc.array(filter, { maxLength: 2 });
+  const request = fc.oneof(group, fc.record({ and: group, or: group, not: group }, { requiredKeys: [] }));
+  const seen = { ran: 0, refused: 0 };
+  await fc.assert(
+    fc.asyncProperty(request, fc.constantFrom<FilterTarget>('queue', 'tasks', 'schedules'), async (filters, target) => {
+      try {
+        await matching(target, filters);
+        seen.ran += 1;
+      } catch (error) {
+        expect(filterFault(error)).toMatchObject({ code: 'INVALID_FILTER' });
+        seen.refused += 1;
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(seen.ran).toBeGreaterThan(100);
+  expect(seen.refused).toBeGreaterThan(100);
+});

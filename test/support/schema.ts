@@ -1,0 +1,18 @@
+import type { Sql } from '../../src/queue/postgres.ts';
+import { connect } from '../../src/queue/postgres.ts';
+import { migrate } from '../../src/queue/migrations.ts';
+import { createDatabase } from './database.ts';
+
+/** A migrated database of a test file's own, and a pool on it. */
+export async function createStore(): Promise<{ sql: Sql; drop(): Promise<void> }> {
+  const database = await createDatabase();
+  await migrate(database.url);
+  const sql = connect(database.url, { max: 4 });
+  return {
+    sql,
+    drop: async () => {
+      await sql.end();
+      await database.drop();
+    },
+  };
+}
