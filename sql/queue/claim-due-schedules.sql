@@ -14,6 +14,6 @@ claimed AS (
   RETURNING s.*
 )
 SELECT id, organisation, coalesce(hash, '') AS hash, data::text AS data, enabled, schedule,
-  (extract(epoch FROM deadline_at) * 1000)::float8 AS deadline_ms
+  floor(extract(epoch FROM deadline_at) * 1000)::float8 AS deadline_ms
 FROM claimed
 ORDER BY deadline_at, id

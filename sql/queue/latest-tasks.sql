@@ -2,8 +2,8 @@
 -- returns hash, id, status, created_ms, modified_ms (epoch milliseconds)
 -- $1 scheduler, $2 hashes
 SELECT t.hash, t.id, lower(t.status::text) AS status,
-  (extract(epoch FROM t.created_at) * 1000)::float8 AS created_ms,
-  (extract(epoch FROM t.modified_at) * 1000)::float8 AS modified_ms
+  floor(extract(epoch FROM t.created_at) * 1000)::float8 AS created_ms,
+  floor(extract(epoch FROM t.modified_at) * 1000)::float8 AS modified_ms
 FROM (SELECT DISTINCT unnest($2::text[]) AS hash) AS wanted
 CROSS JOIN LATERAL (
   SELECT * FROM tasks
