@@ -1,138 +1,19 @@
-import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Filter, filterOperators, type FilterRequest } from '../../src/queue/filter.ts';
 import type { FilterTarget } from '../../src/queue/filter-columns.ts';
-import { filterFault } from '../../src/queue/filter-fault.ts';
-import { compileFilter } from '../../src/queue/filter-sql.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
-import { createStore } from '../support/schema.ts';
+import { daily, ids, matching as matchingIn, storeFilterRows, unused } from '../support/filter-rows.ts';
+import { createStore, type Store } from '../support/schema.ts';
 
-let store: { sql: Sql; drop(): Promise<void> };
-
-const ids = { dns: randomUUID(), nmap: randomUUID(), parse: randomUUID(), report: randomUUID() };
-const daily = randomUUID();
-const unused = randomUUID();
+let store: Store;
 
 beforeAll(async () => {
   store = await createStore();
-  const schedules = [
-    {
-      id: daily,
-      scheduler_id: 'boefje',
-      organisation: 'aa',
-      hash: 'h-dns',
-      enabled: true,
-      schedule: '0 0 * * *',
-      data: {},
-    },
-    {
-      id: unused,
-      scheduler_id: 'report',
-      organisation: 'bb',
-      hash: 'h-none',
-      enabled: false,
-      schedule: null,
-      data: { a: [1] },
-    },
-  ];
-  const tasks = [
-    {
-      id: ids.dns,
-      scheduler_id: 'boefje',
-      schedule_id: daily,
-      organisation: 'aa',
-      type: 'boefje',
-      hash: 'h-dns',
-      priority: 5,
-      status: 'COMPLETED',
-      created_at: '2025-05-01T10:00:00.000001Z',
-      data: {
-        boefje: { id: 'dns', oci_image: 'img:1' },
-        input_ooi: 'Hostname|internet|a.nl',
-        level: 3,
-        flag: true,
-        tags: ['x', 'y'],
-        note: null,
-        text: 'the quick brown foxes',
-      },
-    },
-    {
-      id: ids.nmap,
-      scheduler_id: 'boefje',
-      schedule_id: null,
-      organisation: 'bb',
-      type: 'boefje',
-      hash: 'h-nmap',
-      priority: 7,
-      status: 'QUEUED',
-      created_at: '2025-05-02T10:00:00Z',
-      data: {
-        boefje: { id: 'nmap', oci_image: 'img:2' },
-        input_ooi: 'IPAddressV4|internet|1.1.1.1',
-        level: 10,
-        flag: false,
-        tags: ['y'],
-      },
-    },
-    {
-      id: ids.parse,
-      scheduler_id: 'normalizer',
-      schedule_id: null,
-      organisation: 'aa',
-      type: 'normalizer',
-      hash: 'h-parse',
-      priority: 9,
-      status: 'QUEUED',
-      created_at: '2025-05-03T10:00:00Z',
-      data: {
-        normalizer: { id: 'dns' },
-        level: 'high',
-        flag: 'yes',
-        raw_data: { mime_types: [{ value: 'boefje/dns' }] },
-      },
-    },
-    {
-      id: ids.report,
-      scheduler_id: 'report',
-      schedule_id: null,
-      organisation: 'a_',
-      type: 'report',
-      hash: null,
-      priority: 1,
-      status: 'CANCELLED',
-      created_at: '2025-05-04T10:00:00Z',
-      data: { report_recipe_id: 'r-1', level: '3' },
-    },
-  ];
-  const { sql } = store;
-  await sql.unsafe(`INSERT INTO schedules SELECT * FROM json_populate_recordset(NULL::schedules, $1::text::json)`, [
-    JSON.stringify(schedules.map((row) => ({ created_at: '2025-01-01', modified_at: '2025-01-01', ...row }))),
-  ]);
-  await sql.unsafe(`INSERT INTO tasks SELECT * FROM json_populate_recordset(NULL::tasks, $1::text::json)`, [
-    JSON.stringify(tasks.map((row) => ({ modified_at: '2025-06-01', attempts: 0, ...row }))),
-  ]);
-  await sql.unsafe(`INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image)
-    SELECT scheduler_id, priority, created_at, id, hash, organisation,
-      coalesce(data #>> '{boefje,id}', data #>> '{normalizer,id}'), data #>> '{boefje,oci_image}'
-    FROM tasks WHERE status = 'QUEUED'`);
+  await storeFilterRows(store.sql);
 });
 afterAll(() => store.drop());
 
-const tables: Record<FilterTarget, string> = { queue: 'queue q', tasks: 'tasks t', schedules: 'schedules s' };
-
-async function matching(
-  target: FilterTarget,
-  filters: FilterRequest['filters'],
-  taskType = 'boefje',
-): Promise<string[]> {
-  const { text, values } = compileFilter({ filters }, { target, firstParameter: 1, taskType });
-  const rows = await store.sql.unsafe<{ id: string }[]>(
-    `SELECT id FROM ${tables[target]} WHERE ${text}`,
-    values as never[],
-  );
-  return rows.map(({ id }) => id);
-}
+const matching = (target: FilterTarget, filters: FilterRequest['filters'], taskType?: string) =>
+  matchingIn(store.sql, target, filters, taskType);
 
 type TaskName = keyof typeof ids;
 const names = (found: readonly string[]) =>
@@ -275,68 +156,4 @@ test('an injection is a value like any other', async () => {
   expect(await matching('tasks', [data(`${nasty}__x`, 'in', [nasty]), column('hash', 'like', nasty)])).toEqual([]);
   await expect(matching('tasks', [column(nasty, '==', 1)])).rejects.toMatchObject({ code: 'INVALID_FILTER' });
   expect(await matching('tasks', [])).toHaveLength(4);
-});
-
-test('any filter whatever either runs or is refused as one', async () => {
-  const scalar = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    fc.json(),
-    fc.double(),
-    fc.integer(),
-    fc.boolean(),
-    fc.constant(null),
-    fc.constantFrom('queued', '2025-05-01', ids.dns, '$.a', '$[*] ? (@ > 1)', '%\\', '$x', '$.a like_regex "("', '[1'),
-  );
-  const filter = fc.record({
-    column: fc.oneof(
-      fc.constantFrom(
-        'id',
-        'data',
-        'data',
-        'data',
-        'status',
-        'priority',
-        'hash',
-        'created_at',
-        'schedule',
-        'tasks',
-        'enabled',
-      ),
-      fc.string(),
-    ),
-    field: fc.oneof(
-      fc.constantFrom(
-        null,
-        undefined,
-        'level',
-        'flag',
-        'tags',
-        'boefje__id',
-        'boefje__oci_image',
-        'status',
-        'enabled',
-        'data__level',
-      ),
-      fc.string({ unit: 'binary' }),
-    ),
-    operator: fc.constantFrom(...filterOperators),
-    value: fc.oneof(scalar, fc.array(fc.string()), fc.array(fc.double()), fc.array(fc.boolean()), fc.array(scalar)),
-  }) as fc.Arbitrary<Filter>;
-  const group = fc.array(filter, { maxLength: 2 });
-  const request = fc.oneof(group, fc.record({ and: group, or: group, not: group }, { requiredKeys: [] }));
-  const seen = { ran: 0, refused: 0 };
-  await fc.assert(
-    fc.asyncProperty(request, fc.constantFrom<FilterTarget>('queue', 'tasks', 'schedules'), async (filters, target) => {
-      try {
-        await matching(target, filters);
-        seen.ran += 1;
-      } catch (error) {
-        expect(filterFault(error)).toMatchObject({ code: 'INVALID_FILTER' });
-        seen.refused += 1;
-      }
-    }),
-    { numRuns: 2_000 },
-  );
-  expect(seen.ran).toBeGreaterThan(100);
-  expect(seen.refused).toBeGreaterThan(100);
 });

@@ -265,7 +265,7 @@ test('what was seen enabled survives a restart; an organisation never looked at 
   expect(await store.seenBoefjes('boefje', {})).toHaveLength(2);
 });
 
-test('empty sets cost no statement and answer empty', async () => {
+test('empty sets answer empty', async () => {
   expect(await store.latestTasks('boefje', { hashes: [] })).toEqual([]);
   expect(await store.readSchedules('boefje', { ids: [] })).toEqual([]);
   expect(await store.forgetOois('boefje', { oois: [] })).toEqual({ cancelled: 0, disabled: 0 });

@@ -1,10 +1,14 @@
-import type { Sql } from '../../src/queue/postgres.ts';
-import { connect } from '../../src/queue/postgres.ts';
+import { connect, type Sql } from '../../src/queue/postgres.ts';
 import { migrate } from '../../src/queue/migrations.ts';
 import { createDatabase } from './database.ts';
 
+export interface Store {
+  readonly sql: Sql;
+  readonly drop: () => Promise<void>;
+}
+
 /** A migrated database of a test file's own, and a pool on it. */
-export async function createStore(): Promise<{ sql: Sql; drop(): Promise<void> }> {
+export async function createStore(): Promise<Store> {
   const database = await createDatabase();
   await migrate(database.url);
   const sql = connect(database.url, { max: 4 });
