@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Sql } from '../../src/queue/postgres.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/queue/schedules.ts';
-import { next } from '../../src/telemetry/events.ts';
+import * as rows from '../support/schedule-rows.ts';
 import { createStore } from '../support/schema.ts';
 
 let sql: Sql;
@@ -16,55 +16,10 @@ beforeAll(async () => {
 afterAll(() => drop());
 beforeEach(() => sql`TRUNCATE schedules, tasks, queue, rare_outcomes, seen_boefjes CASCADE`);
 
-interface ScheduleFields {
-  readonly ooi?: string;
-  readonly boefje?: string;
-  readonly organisation?: string;
-  readonly scheduler?: string;
-  readonly hash?: string;
-  /** Minutes from now. */
-  readonly due?: number | null;
-  readonly disabled?: string;
-}
-
-async function schedule(fields: ScheduleFields = {}): Promise<string> {
-  const id = randomUUID();
-  const { ooi = 'Hostname|internet|a.nl', boefje = 'dns', organisation = 'aa', due = -5 } = fields;
-  const data = JSON.stringify({ boefje: { id: boefje }, input_ooi: ooi, organization: organisation });
-  await sql`INSERT INTO schedules (id, scheduler_id, organisation, hash, data, enabled, disabled_reason, deadline_at)
-    VALUES (${id}, ${fields.scheduler ?? 'boefje'}, ${organisation}, ${fields.hash ?? id.slice(0, 32)}, ${data}::text::jsonb,
-      ${fields.disabled === undefined}, ${fields.disabled ?? null}, now() + ${due}::float8 * interval '1 minute')`;
-  return id;
-}
-
-async function task(
-  hash: string,
-  status: string,
-  createdAt = '2025-05-01T10:00:00Z',
-  organisation = 'aa',
-): Promise<string> {
-  const id = randomUUID();
-  await sql`INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
-    VALUES (${id}, 'boefje', ${organisation}, 'boefje', ${hash}, 2, '{}', ${status}, ${createdAt}::text::timestamptz, '2025-06-01T00:00:00Z')`;
-  if (status === 'QUEUED') {
-    await sql`INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation)
-      VALUES ('boefje', 2, ${createdAt}::text::timestamptz, ${id}, ${hash}, ${organisation})`;
-  }
-  return id;
-}
-
-async function row(id: string) {
-  const [found] =
-    await sql`SELECT enabled, disabled_reason, schedule, deadline_at, claimed_until FROM schedules WHERE id = ${id}`;
-  return found as {
-    enabled: boolean;
-    disabled_reason: string | null;
-    schedule: string | null;
-    deadline_at: Date | null;
-    claimed_until: Date | null;
-  };
-}
-
+const schedule = (fields?: rows.ScheduleFields) => rows.schedule(sql, fields);
+const task = (hash: string, status: string, createdAt?: string, organisation?: string) =>
+  rows.task(sql, hash, status, createdAt, organisation);
+const row = (id: string) => rows.scheduleRow(sql, id);
 const claim = async (limit = 100) => (await store.claimDueSchedules('boefje', { limit })).map(({ id }) => id);
 
 test('the latest task of a hash counts, of this scheduler alone', async () => {
@@ -166,79 +121,6 @@ describe('due schedules', () => {
     expect(await store.readSchedules('boefje', { ids: [id, randomUUID()] })).toMatchObject([
       { id, enabled: false, deadlineAt: null },
     ]);
-  });
-});
-
-describe('an OOI that is gone', () => {
-  test('takes its queued tasks and its schedules with it, in its organisation alone', async () => {
-    const mine = await schedule({ hash: 'mine' });
-    const elsewhere = await schedule({ hash: 'elsewhere', organisation: 'bb' });
-    const other = await schedule({ hash: 'other', ooi: 'Hostname|internet|b.nl' });
-    const queued = await task('mine', 'QUEUED');
-    await task('elsewhere', 'QUEUED', undefined, 'bb');
-    await task('other', 'QUEUED');
-    const told = next('tasks.changed');
-
-    const answer = await store.forgetOois('boefje', {
-      oois: [
-        { organisation: 'aa', ooi: 'Hostname|internet|a.nl' },
-        { organisation: 'aa', ooi: 'Hostname|internet|a.nl' },
-      ],
-    });
-
-    expect(answer).toEqual({ cancelled: 1, disabled: 1 });
-    expect(await told).toMatchObject({
-      status: 'cancelled',
-      reason: 'ooi-gone',
-      tasks: [{ id: queued, organisation: 'aa' }],
-    });
-    expect(await row(mine)).toMatchObject({ enabled: false, disabled_reason: 'ooi-gone' });
-    expect((await row(elsewhere)).enabled && (await row(other)).enabled).toBe(true);
-    expect(await sql`SELECT hash FROM queue ORDER BY hash`).toMatchObject([{ hash: 'elsewhere' }, { hash: 'other' }]);
-    expect(await sql`SELECT id, reason FROM tasks WHERE status = 'CANCELLED'`).toMatchObject([
-      { id: queued, reason: 'ooi-gone' },
-    ]);
-    expect(await sql`SELECT task_id, status FROM rare_outcomes`).toMatchObject([
-      { task_id: queued, status: 'CANCELLED' },
-    ]);
-  });
-
-  test('leaves running tasks alone, and the reason of a schedule that was disabled before', async () => {
-    const id = await schedule({ hash: 'mine', disabled: 'person' });
-    await task('mine', 'RUNNING');
-    const oois = [{ organisation: 'aa', ooi: 'Hostname|internet|a.nl' }];
-    expect(await store.forgetOois('boefje', { oois })).toEqual({ cancelled: 0, disabled: 0 });
-    expect((await row(id)).disabled_reason).toBe('person');
-  });
-});
-
-describe('schedules come back', () => {
-  test('for the reason they went, and where nobody knows it; never against a person', async () => {
-    const [gone, disabled, unknown, person, another] = [
-      await schedule({ disabled: 'boefje-gone' }),
-      await schedule({ disabled: 'boefje-disabled' }),
-      await schedule({ disabled: 'unknown' }),
-      await schedule({ disabled: 'person' }),
-      await schedule({ disabled: 'boefje-disabled', boefje: 'nmap' }),
-    ];
-    const request = { organisation: 'aa', boefje: 'dns', reasons: ['boefje-disabled'] as const };
-    expect(await store.enableSchedules('boefje', request)).toEqual({ enabled: 2 });
-    expect((await claim()).toSorted()).toEqual([disabled, unknown].toSorted());
-    expect(await row(disabled)).toMatchObject({ enabled: true, disabled_reason: null });
-    for (const id of [gone, person, another]) expect((await row(id)).enabled).toBe(false);
-  });
-
-  test('for some OOIs only', async () => {
-    const raised = await schedule({ disabled: 'scan-level-too-low' });
-    const low = await schedule({ disabled: 'scan-level-too-low', ooi: 'Hostname|internet|b.nl' });
-    const request = {
-      organisation: 'aa',
-      oois: ['Hostname|internet|a.nl'],
-      reasons: ['scan-level-too-low'] as const,
-    };
-    expect(await store.enableSchedules('boefje', request)).toEqual({ enabled: 1 });
-    expect((await row(raised)).enabled).toBe(true);
-    expect((await row(low)).enabled).toBe(false);
   });
 });
 
