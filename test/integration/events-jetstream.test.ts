@@ -8,7 +8,7 @@ import { connectNats } from '../../src/nats/connect.ts';
 import { startProxy } from '../support/proxy.ts';
 import { eventsAreHandled } from './events-handling.ts';
 import { outagesAreOutlived } from './events-outages.ts';
-import { type Broker, type DeadLetter, mutation } from './events-stage.ts';
+import { type Broker, type DeadLetter, done, mutation, outage, until } from './events-stage.ts';
 
 let nats: NatsConnection;
 
@@ -90,5 +90,24 @@ test('a stream that is deleted under way is created again', async () => {
     { timeout: 20_000 },
   );
   await source.stop(1_000);
+  await broker.stop();
+});
+
+test('an event that is held longer than JetStream waits for reports stays with who holds it', async () => {
+  const broker = await startBroker();
+  const timing = { holdMs: [20, 20], ackWaitMs: 300 } as const;
+  const options = { maxAttempts: 3, prefetch: 10, timing, tell: () => {} };
+  const [holder, other] = [broker.source(options), broker.source(options)];
+  let calls = 0;
+  await holder.consume('scan_profile_mutations', async () => {
+    calls += 1;
+    return calls < 80 ? outage : done;
+  });
+  await broker.publish('scan_profile_mutations', mutation('a'));
+  await until(() => expect(calls).toBeGreaterThan(0));
+  await other.consume('scan_profile_mutations', async () => done);
+  await until(() => expect(holder.status()[0]).toMatchObject({ done: 1, inHand: 0 }));
+  expect(other.status()[0]).toMatchObject({ done: 0, inHand: 0 });
+  await Promise.all([holder.stop(1_000), other.stop(1_000)]);
   await broker.stop();
 });
