@@ -1,5 +1,5 @@
-import type { PushOutcome } from '../../src/protocol/requests.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
+import type { PushOutcome } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { aboutOf, type Candidate, type Run, taskOf } from './candidate.ts';
@@ -11,7 +11,7 @@ export type Verdict =
   | { readonly verdict: 'queued' }
   /** `until`: epoch milliseconds at which the grace period ends. */
   | { readonly verdict: 'refused'; readonly reason: RefusalReason; readonly until?: number }
-  /** Could not be decided, or not be pushed now: try again. */
+  /** Could not be decided, or not be pushed: try again where `failure.retryable`. */
   | { readonly verdict: 'failed'; readonly failure: Failure };
 
 /**
@@ -48,18 +48,17 @@ async function push(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMap<str
   const outcomes = await setup.supervisor('push-tasks', { tasks: runs.map(taskOf) });
   return new Map(
     runs.map(({ candidate }, at) => {
-      return [candidate.hash, verdictOf(outcomes[at]!)];
+      const outcome = outcomes[at]!;
+      return [candidate.hash, verdictOf(outcome)];
     }),
   );
 }
 
+/** A full queue and a broken ranker say nothing about the candidate: it is tried again, not given up. */
 function verdictOf(outcome: PushOutcome): Verdict {
   if (outcome.outcome === 'queued') return { verdict: 'queued' };
-  return outcome.outcome === 'failed' ? { verdict: 'failed', failure: outcome.failure } : declined(outcome.reason);
-}
-
-/** A full queue and a broken ranker say nothing about the candidate: it is tried again, not given up. */
-function declined(reason: RefusalReason): Verdict {
+  if (outcome.outcome === 'failed') return { verdict: 'failed', failure: outcome.failure };
+  const { reason } = outcome;
   if (reason === 'queue-full') return failed('QUEUE_FULL', 'the queue is full');
   if (reason === 'rank-failed') return failed('RANK_FAILED', 'the ranker failed');
   return { verdict: 'refused', reason };

@@ -116,8 +116,8 @@ async function queueNew(setup: Setup, organisation: string, found: readonly Plug
     for (let from = 0; from < candidates.length; from += setSize) {
       const verdicts = await admit(setup, candidates.slice(from, from + setSize));
       queued += verdicts.filter((it) => it.verdict === 'queued').length;
-      const failed = verdicts.find((it) => it.verdict === 'failed');
-      if (failed) return { ok: false, failure: failed.failure };
+      const failed = verdicts.find((it) => it.verdict === 'failed' && it.failure.retryable);
+      if (failed?.verdict === 'failed') return { ok: false, failure: failed.failure };
     }
   }
   return { ok: true, value: queued };

@@ -69,7 +69,12 @@ async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<strin
   let full = false;
   for (const [at, { id, recurrence }] of candidates.entries()) {
     const verdict = verdicts[at]!;
-    if (verdict.verdict === 'failed') full ||= verdict.failure.code === 'QUEUE_FULL';
+    if (verdict.verdict === 'failed') {
+      full ||= verdict.failure.code === 'QUEUE_FULL';
+      if (verdict.failure.retryable) continue;
+      setup.log.error({ schedule: id, ...verdict.failure }, 'due task cannot be pushed, its schedule moves on');
+      settlements.push({ id, ...recurrence });
+    }
     // The push has moved the schedule of this hash; settling it too moves an adopted one whose hash differs.
     else if (verdict.verdict === 'queued') settlements.push({ id, ...recurrence });
     else settlements.push(settlementOf(id, verdict.reason, recurrence, verdict.until));

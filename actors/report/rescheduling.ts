@@ -83,10 +83,8 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
       queued += 1;
       settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
     } else if (outcome.outcome === 'failed') {
-      // A mistake in the schedule's data does not mend itself: its next deadline comes, and the log says why.
-      const { code, message, retryable } = outcome.failure;
-      setup.log.error({ schedule: report.schedule.id, code, reason: message }, 'report not queued');
-      if (!retryable) settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
+      setup.log.error({ schedule: report.schedule.id, ...outcome.failure }, 'due report cannot be pushed, it moves on');
+      settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
     } else if (outcome.reason === 'already-queued') settlements.push(moveOn(setup, report, outcome.reason));
     // Neither a full queue nor a broken ranker says anything about the report: it comes back when its claim ends.
     else full ||= outcome.reason === 'queue-full';

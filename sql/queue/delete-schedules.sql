@@ -1,3 +1,4 @@
 -- returns id
--- $1 scheduler, $2 hashes
-DELETE FROM schedules WHERE scheduler_id = $1 AND hash = ANY ($2::text[]) RETURNING id
+-- A hash names one schedule whichever scheduler's it is: the normalizer's actor takes boefjes off the clock.
+-- $1 hashes
+DELETE FROM schedules WHERE hash = ANY ($1::text[]) RETURNING id

@@ -6,7 +6,7 @@ WITH items AS MATERIALIZED (
   FROM json_to_recordset($3::text::json) AS i (
     n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint, data jsonb,
     plugin text, image text, deduplication_key text,
-    recurrence text, schedule text, deadline_at timestamptz, delay_seconds double precision)
+    recurrence text, schedule text, inherited boolean, deadline_at timestamptz, delay_seconds double precision)
 ),
 room AS MATERIALIZED (
   SELECT CASE WHEN $4::integer > 0
@@ -33,11 +33,12 @@ queued AS (
 accepted AS MATERIALIZED (SELECT a.* FROM admitted a JOIN queued USING (id)),
 -- A disabled schedule is left alone: no row returns, and the task gets no schedule.
 given AS (
-  INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, schedule, deadline_at)
-  SELECT gen_random_uuid(), $1, organisation, hash, data, true, schedule, deadline_at
+  INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, schedule, inherited, deadline_at)
+  SELECT gen_random_uuid(), $1, organisation, hash, data, true, schedule, inherited, deadline_at
   FROM accepted WHERE recurrence = 'given' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
-    SET schedule = EXCLUDED.schedule, deadline_at = EXCLUDED.deadline_at, modified_at = now()
+    SET schedule = EXCLUDED.schedule, inherited = EXCLUDED.inherited, deadline_at = EXCLUDED.deadline_at,
+        modified_at = now()
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
   RETURNING s.id, s.hash
 ),

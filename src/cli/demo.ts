@@ -32,11 +32,12 @@ export function demoCommand(parts: DemoParts): Command {
       // A second signal changes nothing: children that this process leaves behind would run on.
       process.on('SIGINT', stop).on('SIGTERM', stop);
       try {
-        const { findings, drained } = await runDemo(options, parts, progress, interrupted.signal);
+        const { findings, drained, log } = await runDemo(options, parts, progress, interrupted.signal);
         const report = reportOf(findings);
         process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : tablesOf(report));
         const faults = faultsOf(findings, drained);
         for (const fault of faults) process.stderr.write(`${fault}\n`);
+        if (faults.length > 0) process.stderr.write(`The supervisor's last lines:\n${log}\n`);
         process.exitCode = faults.length === 0 ? 0 : 1;
       } catch (error) {
         if (!interrupted.signal.aborted) throw error;

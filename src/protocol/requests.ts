@@ -56,8 +56,8 @@ export interface NewTask {
   readonly priority?: number;
   /**
    * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers); absent means the default: the
-   * schedule's own cron where it has one (an inherited cron is removed), else for a boefje the grace period with jitter,
-   * for a report none.
+   * cron that the schedule has, else for a boefje the grace period with jitter, for a report none. `correct-schedules`
+   * follows.
    */
   readonly recurrence?: Recurrence | 'none';
   /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */

@@ -17,6 +17,8 @@ export interface QueueItem {
   readonly deduplication_key: string | null;
   readonly recurrence: 'none' | 'given' | 'default';
   readonly schedule: string | null;
+  /** `schedule` is the boefje's cron. */
+  readonly inherited: boolean;
   readonly deadline_at: string | null;
   /** Until the default deadline; null for none. */
   readonly delay_seconds: number | null;
@@ -72,12 +74,12 @@ function checkPriority(priority: number | undefined): void {
 function recurrenceOf(
   task: NewTask,
   options: NewTaskOptions,
-): Pick<QueueItem, 'recurrence' | 'schedule' | 'deadline_at' | 'delay_seconds'> {
-  const nothing = { schedule: null, deadline_at: null, delay_seconds: null };
+): Pick<QueueItem, 'recurrence' | 'schedule' | 'inherited' | 'deadline_at' | 'delay_seconds'> {
+  const nothing = { schedule: null, inherited: false, deadline_at: null, delay_seconds: null };
   if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return { ...nothing, recurrence: 'none' };
   if (task.recurrence !== undefined) {
-    const { schedule, deadlineAt } = task.recurrence;
-    return { recurrence: 'given', schedule, deadline_at: deadlineAt, delay_seconds: null };
+    const { schedule, deadlineAt, inherited = false } = task.recurrence;
+    return { recurrence: 'given', schedule, inherited, deadline_at: deadlineAt, delay_seconds: null };
   }
   // The grace period is the boefje's alone: a report without a cron runs once.
   if (options.type !== 'boefje') return { ...nothing, recurrence: 'default' };

@@ -1,6 +1,5 @@
 import { taskStatuses, type TaskStatus } from '../tasks/status.ts';
-import { Conditions } from './conditions.ts';
-import { databaseError, type Sql } from './postgres.ts';
+import { query, type Sql, statement, transact } from './postgres.ts';
 
 export interface StatsQuery {
   readonly schedulerId?: string;
@@ -8,28 +7,10 @@ export interface StatsQuery {
   readonly organisations?: readonly string[];
 }
 
-/**
- * `{"2025-05-27T09:00:00+00:00": {pending, …, total}}` as JSON text, newest hour first. Read from the tasks themselves. No index may name `modified_at` (it would end HOT updates), so a scheduler's or an
- * organisation's tasks are read in full.
- */
-export async function readTaskStats(sql: Sql, of: StatsQuery): Promise<string> {
-  const conditions = new Conditions();
-  conditions.add(`t.modified_at >= now() - interval '24 hours'`);
-  conditions.addEqual('t.scheduler_id', of.schedulerId);
-  if (of.organisations !== undefined) {
-    conditions.add(`t.organisation = ANY (${conditions.bind(of.organisations)}::text[])`);
-  }
-  const text = `
-    SELECT to_char(date_trunc('hour', t.modified_at AT TIME ZONE 'UTC'), 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"') AS hour,
-      lower(t.status::text) AS status, count(*)::float8 AS count
-    FROM tasks t${conditions.where()}
-    GROUP BY 1, 2 ORDER BY 1 DESC`;
-  try {
-    const rows = await sql.unsafe<StatsRow[]>(text, conditions.values as never[], { prepare: false });
-    return JSON.stringify(tally(rows));
-  } catch (error) {
-    throw databaseError(error);
-  }
+/** `{"2025-05-27T09:00:00+00:00": {pending, …, total}}` as JSON text, newest hour first; hours without a change are absent. */
+export async function readTaskStats(sql: Sql, { schedulerId, organisations }: StatsQuery): Promise<string> {
+  const values = [schedulerId ?? null, organisations ?? null];
+  return JSON.stringify(tally(await transact(() => query<StatsRow>(sql, statement('task-stats'), values))));
 }
 
 interface StatsRow {

@@ -108,3 +108,19 @@ export function discover(organisation: SimulatedOrganisation): SimulatedObject |
   organisation.objects.set(found.reference, found);
   return found;
 }
+
+/** One object in each organisation that has it; several where it is shared. The level may differ between them. */
+export type Arrival = readonly { readonly organisation: SimulatedOrganisation; readonly object: SimulatedObject }[];
+
+/** Takes every object out of the world, so that it can arrive again (`arrive`) while somebody watches. */
+export function depart(world: World): Arrival[] {
+  const all = [...world.organisations.values()].flatMap((organisation) =>
+    [...organisation.objects.values()].map((object) => ({ organisation, object })),
+  );
+  for (const { objects } of world.organisations.values()) objects.clear();
+  return [...Map.groupBy(all, ({ object }) => object.reference).values()];
+}
+
+export function arrive(arrival: Arrival): void {
+  for (const { organisation, object } of arrival) organisation.objects.set(object.reference, object);
+}

@@ -213,6 +213,12 @@ describe('a batch of mutations', () => {
     expect((await send(it, mutated())).map(outcomeOf)).toEqual(['RANK_FAILED']);
   });
 
+  test('a task that the queue takes for malformed fails its event, not as retryable', async () => {
+    const it = ports();
+    it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
+    expect((await send(it, mutated())).map(outcomeOf)).toEqual(['BAD_REQUEST']);
+  });
+
   test('a supervisor that cannot answer fails the batch as retryable; a bug is thrown', async () => {
     const it = ports();
     it.outage = (name) => {

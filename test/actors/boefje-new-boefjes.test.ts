@@ -115,6 +115,13 @@ describe('a look for new boefjes', () => {
     }
   });
 
+  test('a task that the queue takes for malformed does not repeat the look for ever', async () => {
+    const it = ports(boefje('dns'));
+    it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
+    await actor(it)();
+    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns'] }]);
+  });
+
   test('without the list of organisations there is nothing to look at: it fails as retryable', async () => {
     const it = ports(boefje('dns'));
     it.outage = (name) => {

@@ -202,6 +202,13 @@ describe('a tick', () => {
     expect([it.times('claim-due-schedules'), it.times('settle-schedules')]).toEqual([1, 0]);
   });
 
+  test('a task that the queue takes for malformed is reported, and its schedule moves on', async () => {
+    const it = ports();
+    it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
+    await tick(it);
+    expect([it.schedules[0]!.deadlineAt, it.warnings.length]).toEqual([noon + day, 1]);
+  });
+
   test('a schedule that a person disabled meanwhile is left as it is', async () => {
     const disabled = { ...schedule(), enabled: false };
     const it = ports([boefje('dns')], disabled);

@@ -10,11 +10,11 @@ import { noon, Ports } from '../support/ports.ts';
 
 function rawFile(
   mimeTypes: readonly string[],
-  fields: { run?: string; size?: number; organisation?: string } = {},
+  fields: { run?: number; size?: number; organisation?: string } = {},
 ): RawFileReceived {
   const organisation = fields.organisation ?? 'aa';
   const meta = {
-    id: fields.run ?? 'run',
+    id: uuid(fields.run ?? 0),
     boefje: { id: 'dns', name: null, version: null, oci_image: null },
     input_ooi: 'Hostname|internet|a.example',
     arguments: {},
@@ -27,7 +27,7 @@ function rawFile(
     organisation,
     createdAt: noon - 5000,
     rawData: {
-      id: `raw of ${meta.id}`,
+      id: meta.id,
       boefje_meta: meta,
       mime_types: mimeTypes.map((value) => ({ value })),
       secure_hash: null,
@@ -35,6 +35,10 @@ function rawFile(
     },
     size: fields.size ?? null,
   };
+}
+
+function uuid(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 function ports(): Ports {
@@ -120,7 +124,7 @@ describe('a raw file', () => {
 });
 
 function latest(status: TaskStatus) {
-  const hash = normalizerHash({ normalizerId: 'parse-dns', boefjeMetaId: 'run', organisation: 'aa' });
+  const hash = normalizerHash({ normalizerId: 'parse-dns', boefjeMetaId: uuid(0), organisation: 'aa' });
   return { hash, id: 'earlier', status, createdAt: noon, modifiedAt: noon };
 }
 
@@ -129,7 +133,7 @@ describe('a batch of raw files', () => {
     const it = ports();
     it.organisations['bb'] = { plugins: [normalizer('parse-dns', ['dns/json'])] };
     const events = Array.from({ length: 100 }, (_, at) =>
-      rawFile(['dns/json'], { run: `${at}`, organisation: at % 2 === 0 ? 'aa' : 'bb' }),
+      rawFile(['dns/json'], { run: at, organisation: at % 2 === 0 ? 'aa' : 'bb' }),
     );
     await send(it, ...events);
     expect([it.pushed.length, it.times('plugins'), it.times('latest-tasks'), it.times('push-tasks')]).toEqual([

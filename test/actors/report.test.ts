@@ -105,6 +105,13 @@ describe('a tick', () => {
     expect([it.times('claim-due-schedules'), it.times('settle-schedules')]).toEqual([1, 0]);
   });
 
+  test('a report that the queue takes for malformed is reported, and its schedule moves on', async () => {
+    const it = ports(schedule('r'));
+    it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
+    await tick(it);
+    expect([it.schedules[0]!.deadlineAt, it.warnings.length]).toEqual([Date.parse(tomorrowAtSix), 1]);
+  });
+
   test('fails as retryable where the supervisor cannot answer', async () => {
     const it = ports(schedule('r'));
     it.outage = (name) => {

@@ -14,20 +14,26 @@ function fakeSupervisor() {
   const client = {
     ctl: async <T>(command: string) => {
       if (command === 'kill-actor') supervisor.actor += 1;
-      const actors = [{ name: 'boefje', phase: 'running', restarts: supervisor.actor }];
+      const calm = { phase: 'running', restarts: 0 };
+      const actors = [
+        { name: 'boefje', phase: 'running', restarts: supervisor.actor },
+        { name: 'normalizer', ...calm },
+        { name: 'report', ...calm },
+      ];
       return { instance: `process-${supervisor.restarts}`, actors } as T;
     },
   };
   return { supervisor, client };
 }
 
+const { signal } = new AbortController();
+
 test('restarts of an actor are counted over every process that the supervisor was', async () => {
   const { supervisor, client } = fakeSupervisor();
   const restarts = new Restarts(client, supervisor);
-  const { signal } = new AbortController();
   await restarts.killActor('boefje', signal);
   await restarts.killActor('boefje', signal);
-  await restarts.restartSupervisor();
+  await restarts.restartSupervisor(signal);
   await restarts.killActor('boefje', signal);
   expect(restarts.counts()).toEqual({
     boefje: { restarts: 3 },
@@ -41,6 +47,6 @@ test('a restart that nobody ordered counts, too', async () => {
   const { supervisor, client } = fakeSupervisor();
   const restarts = new Restarts(client, supervisor);
   supervisor.actor = 2;
-  await restarts.restartSupervisor();
+  await restarts.restartSupervisor(signal);
   expect(restarts.counts()['boefje']).toEqual({ restarts: 2 });
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createTaskLists, type TaskListQuery, type TaskLists } from '../../src/queue/lists.ts';
 import type { ListBounds } from '../../src/queue/page.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import { type Sql, statement } from '../../src/queue/postgres.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/status.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { createStore } from '../support/schema.ts';
@@ -21,7 +21,7 @@ const bounds: ListBounds = { offset: 0, limit: 10, filters: null, countPages: nu
 const jsonOf = <T>(text: string | null): T => JSON.parse(text!) as T;
 
 describe('task lists', () => {
-  beforeEach(() => sql`TRUNCATE schedules, tasks, queue, leases, rare_outcomes CASCADE`);
+  beforeEach(() => sql`TRUNCATE schedules, tasks, queue, leases, rare_outcomes, task_changes, task_counts CASCADE`);
 
   interface TaskFields {
     readonly scheduler?: string;
@@ -165,6 +165,10 @@ describe('task lists', () => {
     const some = jsonOf<Record<string, Record<string, number>>>(await lists.stats({ organisations: ['bb'] }));
     expect(Object.values(some)).toEqual([{ ...none, completed: 1, total: 1 }]);
     expect(await lists.stats({ organisations: ['cc'] })).toBe('{}');
+    const before = await lists.stats({});
+    await sql.unsafe(statement('fold-counts'), [1]);
+    expect(await sql`SELECT FROM task_changes`).toHaveLength(0);
+    expect(await lists.stats({})).toBe(before);
   });
 
   test('activity tells what is queued and when something last happened', async () => {

@@ -124,13 +124,23 @@ describe('due schedules', () => {
   });
 });
 
-test('schedules are deleted by hash; their tasks stay', async () => {
+test('schedules are deleted by hash, whichever scheduler asks; their tasks stay', async () => {
   const id = await schedule({ hash: 'mine' });
   const kept = await task('mine', 'COMPLETED');
   await sql`UPDATE tasks SET schedule_id = ${id}`;
-  expect(await store.deleteSchedules('report', { hashes: ['mine'] })).toEqual({ deleted: 0 });
-  expect(await store.deleteSchedules('boefje', { hashes: ['mine', 'unknown'] })).toEqual({ deleted: 1 });
+  expect(await store.deleteSchedules('normalizer', { hashes: ['mine', 'unknown'] })).toEqual({ deleted: 1 });
   expect(await sql`SELECT id, schedule_id FROM tasks`).toMatchObject([{ id: kept, schedule_id: null }]);
+});
+
+test("a boefje's cron is told from a schedule's own: it is to go when the boefje's goes", async () => {
+  const id = await schedule();
+  const read = async () => (await store.readSchedules('boefje', { ids: [id] }))[0];
+  await store.settleSchedules('boefje', { settlements: [{ id, schedule: '0 3 * * *', inherited: true }] });
+  expect(await read()).toMatchObject({ schedule: '0 3 * * *', inherited: true });
+  await store.settleSchedules('boefje', { settlements: [{ id, deadlineAt: null }] });
+  expect(await read()).toMatchObject({ inherited: true });
+  await store.settleSchedules('boefje', { settlements: [{ id, schedule: '0 5 * * *' }] });
+  expect(await read()).toMatchObject({ schedule: '0 5 * * *', inherited: false });
 });
 
 test('what was seen enabled survives a restart; an organisation never looked at is absent', async () => {

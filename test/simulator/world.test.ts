@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { scanProfileDeletion, scanProfileMutation } from '../../src/simulator/events.ts';
-import { createWorld, discover } from '../../src/simulator/world.ts';
+import { arrive, createWorld, depart, discover } from '../../src/simulator/world.ts';
 
 const options = { organisations: 3, objects: 40, boefjes: 6, seed: 11 };
 
@@ -80,4 +80,14 @@ test('scan profile mutations have the body that Octopoes sends', () => {
     value: null,
     client_id: 'aa',
   });
+});
+
+test('objects that departed arrive again, shared ones in all their organisations at once', () => {
+  const world = createWorld(options);
+  const arrivals = depart(world);
+  for (const { objects } of world.organisations.values()) expect(objects.size).toBe(0);
+  const shared = arrivals.find((arrival) => arrival.length > 1)!;
+  arrive(shared);
+  const reference = shared[0]!.object.reference;
+  for (const { objects } of world.organisations.values()) expect([...objects.keys()]).toEqual([reference]);
 });

@@ -1,4 +1,5 @@
 import type { BoefjeConfig, BoefjeRun } from '../../src/kat/kat.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
 import type {
   AskSupervisor,
   DueSchedule,
@@ -34,6 +35,7 @@ export class Ports {
   outage: (name: string, organisation: string | null) => void = () => {};
   /** What a claim hands out, where that is not what is due. */
   handOut: (claimed: DueSchedule[]) => DueSchedule[] = (claimed) => claimed;
+  failPush: (task: NewTask) => Failure | null = () => null;
   refusePush: (task: NewTask) => RefusalReason | null = () => null;
 
   readonly asked: { name: string; request: unknown }[] = [];
@@ -149,6 +151,8 @@ export class Ports {
 
   #push(task: NewTask): PushOutcome {
     const hash = taskTypeOf(this.type).hash(task.data);
+    const failure = this.failPush(task);
+    if (failure !== null) return { outcome: 'failed', failure };
     const reason = this.refusePush(task) ?? (this.#queued.has(hash) ? 'already-queued' : null);
     if (reason !== null) return { outcome: 'refused', reason };
     this.#queued.add(hash);

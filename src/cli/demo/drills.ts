@@ -19,7 +19,7 @@ export async function drills(
     };
   });
   if (options.restartSupervisor === true) {
-    plan.push({ share: 0.5, name: 'Supervisor killed', act: () => restarts.restartSupervisor() });
+    plan.push({ share: 0.5, name: 'Supervisor killed', act: () => restarts.restartSupervisor(signal) });
   }
   plan.sort((a, b) => a.share - b.share);
   const began = performance.now();

@@ -85,7 +85,11 @@ export function tablesOf(report: DemoReport): string {
 }
 
 function table(head: string[]) {
-  return new Table({ head, colAligns: ['left', ...head.slice(1).map(() => 'right' as const)], style: { head: [] } });
+  return new Table({
+    head,
+    colAligns: ['left', ...head.slice(1).map(() => 'right' as const)],
+    style: { head: [], border: [] },
+  });
 }
 
 function shown(value: number | null): string {

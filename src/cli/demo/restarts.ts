@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, errorCodes } from '../../errors.ts';
 import type { RotaClient } from '../../nats/client.ts';
 import type { SupervisorProcess } from './supervisor-process.ts';
+
+/** The supervisor asks every thread, and gives one that is just starting 2 s; five times that is a supervisor in trouble. */
+const statusWithinMs = 10_000;
 
 export const actorNames = ['boefje', 'normalizer', 'report'] as const;
 
@@ -23,7 +27,7 @@ export class Restarts {
 
   /** Looks at the supervisor's own counts. */
   async look(): Promise<Status> {
-    const status = await this.#client.ctl<Status>('status', {});
+    const status = await this.#client.ctl<Status>('status', {}, { timeoutMs: statusWithinMs });
     const counts = this.#seen.get(status.instance) ?? new Map<string, number>();
     for (const { name, restarts } of status.actors) counts.set(name, Math.max(counts.get(name) ?? 0, restarts));
     this.#seen.set(status.instance, counts);
@@ -34,18 +38,24 @@ export class Restarts {
   async killActor(actor: string, signal: AbortSignal): Promise<void> {
     const before = restartsOf(await this.look(), actor);
     await this.#client.ctl('kill-actor', { actor }, { by: 'demo' });
-    for (;;) {
-      const status = await this.look();
-      const running = status.actors.some(({ name, phase }) => name === actor && phase === 'running');
-      if (running && restartsOf(status, actor) > before) return;
-      await delay(50, undefined, { signal });
-    }
+    await this.#until((status) => isRunning(status, actor) && restartsOf(status, actor) > before, signal);
   }
 
-  async restartSupervisor(): Promise<void> {
+  async restartSupervisor(signal: AbortSignal): Promise<void> {
     await this.look();
     await this.#supervisor.restart();
-    await this.look();
+    await this.untilRunning(signal);
+  }
+
+  /** Resolves when every actor receives: the supervisor itself serves before. */
+  async untilRunning(signal: AbortSignal): Promise<void> {
+    await this.#until((status) => actorNames.every((actor) => isRunning(status, actor)), signal);
+  }
+
+  async #until(reached: (status: Status) => boolean, signal: AbortSignal): Promise<void> {
+    // A supervisor that is only just there may not answer yet: that is not the end of a drill.
+    const look = () => this.look().then(reached, (error: unknown) => retryLater(error));
+    while (!(await look())) await delay(50, undefined, { signal });
   }
 
   counts(): Readonly<Record<string, { readonly restarts: number }>> {
@@ -61,6 +71,16 @@ export class Restarts {
   get total(): number {
     return Object.values(this.counts()).reduce((sum, { restarts }) => sum + restarts, 0);
   }
+}
+
+/** @throws what no patience mends. */
+function retryLater(error: unknown): false {
+  if (errorCodes[codeOf(error)].family === 'busy') return false;
+  throw error;
+}
+
+function isRunning(status: Status, actor: string): boolean {
+  return status.actors.some(({ name, phase }) => name === actor && phase === 'running');
 }
 
 function restartsOf(status: Status, actor: string): number {

@@ -13,7 +13,7 @@ import { Ledger } from '../../simulator/ledger.ts';
 import { EventTimes } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
 import { type WorkKind, Workforce } from '../../simulator/workforce.ts';
-import { createWorld, type World } from '../../simulator/world.ts';
+import { type Arrival, arrive, createWorld, depart, type World } from '../../simulator/world.ts';
 import { drills } from './drills.ts';
 import type { DemoOptions } from './options.ts';
 import type { Progress } from './progress.ts';
@@ -23,7 +23,7 @@ import { type DemoParts, leaseMs, setStage, type Stage } from './stage.ts';
 import { untilDrained } from './drain.ts';
 
 /** Bounds how long a worker hangs on a supervisor that was killed under its pop. */
-const popWaitMs = 2_000;
+const popWaitMs = 1_000;
 
 /** Plays a whole KAT, from the first event to the last finished task, and looks into the books. */
 export async function runDemo(
@@ -31,9 +31,11 @@ export async function runDemo(
   parts: DemoParts,
   progress: Progress,
   signal: AbortSignal,
-): Promise<{ readonly findings: Findings; readonly drained: boolean }> {
+): Promise<{ readonly findings: Findings; readonly drained: boolean; readonly log: string }> {
   await using stack = new AsyncDisposableStack();
   const world = createWorld(options);
+  // Objects that were there before the first event would be scanned as soon as the boefje actor looks for new boefjes.
+  const arrivals = seeded(options.seed).shuffle(depart(world));
   const ledger = new Ledger();
   const times = new EventTimes();
   const expected = new Map<string, Expected>();
@@ -74,10 +76,10 @@ export async function runDemo(
     onHandlerStarted: (_scheduler, task) => times.handlerStarted(keyOfTask(task.data)),
   });
   const staff = workforce;
+  const restarts = new Restarts(client, supervisor);
+  await restarts.untilRunning(signal);
   stack.defer(() => staff.stop());
   staff.start();
-
-  const restarts = new Restarts(client, supervisor);
   const began = performance.now();
   const show = async () => {
     const { queued, leased } = await books.unfinished();
@@ -95,7 +97,7 @@ export async function runDemo(
     progress.note(`Publishing events over ${options.seconds} s to ${options.workers} workers that wait.`);
     for (const report of await askForReports(stage, world)) expected.set(report.hash, report);
     await Promise.all([
-      publishAll(world, options, publisher, signal, show),
+      publishAll(arrivals, options.seconds, publisher, signal, show),
       drills(options, restarts, progress, signal),
     ]);
     return untilDrained({ show, missing: () => books.missing(expected), idle: () => staff.working === 0, signal });
@@ -112,7 +114,7 @@ export async function runDemo(
     actors: restarts.counts(),
   };
   progress.end();
-  return { findings, drained };
+  return { findings, drained, log: supervisor.output() };
 }
 
 function readEvent(world: World, stream: string, body: unknown): { key: string; kind: WorkKind; tasks: Expected[] } {
@@ -151,23 +153,18 @@ async function askForReports({ client, supervisor }: Stage, world: World): Promi
   return asked;
 }
 
-/** One mutation per object, in random order, evenly over the time. */
+/** Objects arrive in random order, evenly over the time; each is announced in every organisation that has it. */
 async function publishAll(
-  world: World,
-  { seed, seconds }: DemoOptions,
+  arrivals: readonly Arrival[],
+  seconds: number,
   publisher: EventPublisher,
   signal: AbortSignal,
   show: () => Promise<unknown>,
 ): Promise<void> {
-  const events = seeded(seed).shuffle(
-    [...world.organisations.values()].flatMap(({ id, objects }) =>
-      [...objects.values()].map((object) => scanProfileMutation(id, 'create', object)),
-    ),
-  );
   const began = performance.now();
   let shown = 0;
-  for (const [at, event] of events.entries()) {
-    const due = began + (at / events.length) * seconds * 1_000;
+  for (const [at, arrival] of arrivals.entries()) {
+    const due = began + (at / arrivals.length) * seconds * 1_000;
     while (performance.now() < due) {
       await delay(Math.min(due - performance.now(), 250), undefined, { signal });
       if (performance.now() - shown < 250) continue;
@@ -175,7 +172,10 @@ async function publishAll(
       await show();
     }
     signal.throwIfAborted();
-    await publisher.publish('scan_profile_mutations', event);
+    arrive(arrival);
+    for (const { organisation, object } of arrival) {
+      await publisher.publish('scan_profile_mutations', scanProfileMutation(organisation.id, 'create', object));
+    }
   }
 }
 

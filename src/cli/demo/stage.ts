@@ -32,8 +32,11 @@ export interface Stage {
 export const prefix = 'rota';
 /** Short, so that the work of a dead worker comes back while one watches. */
 export const leaseMs = 5_000;
-/** A supervisor that was killed leaves requests without an answer; the demo asks again sooner than a real worker would. */
-const answerWithinMs = 5_000;
+/**
+ * A supervisor that was killed leaves requests without an answer. Real workers give it 10 s; the demo asks again sooner,
+ * since its leases are short, too.
+ */
+const answerWithinMs = 2_000;
 
 /**
  * Postgres and nats-server in a temporary folder, the simulated KAT, and the real supervisor on them. What was started is

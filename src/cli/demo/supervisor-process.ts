@@ -19,6 +19,8 @@ export interface SupervisorProcess {
   stop(): Promise<void>;
   /** Rejects, with its last output, if it ends without having been told to. */
   readonly broken: Promise<never>;
+  /** The last of what it logged. */
+  output(): string;
 }
 
 export async function startSupervisorProcess(settings: Readonly<Record<string, string>>): Promise<SupervisorProcess> {
@@ -51,6 +53,7 @@ export async function startSupervisorProcess(settings: Readonly<Record<string, s
       return restarts;
     },
     broken: broken.promise,
+    output: () => server.output(),
     restart: async () => {
       expected = true;
       await stopServer(server.child, 'SIGKILL');
