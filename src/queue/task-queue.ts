@@ -1,3 +1,4 @@
+import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { type ClaimRow, claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
@@ -59,7 +60,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #wake: Wake;
   readonly #settle: Settle;
   readonly #sweeper: Sweeper;
-  readonly #reads: Coalescer<string, string | null>;
+  readonly #reads: Coalescer<string, Result<string | null>>;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
   readonly #background = new Set<Promise<unknown>>();
@@ -83,11 +84,11 @@ class PostgresTaskQueue implements RunningTaskQueue {
       onChanged: (changes, settled) => this.#settle.report(changes, settled),
       onError: (error) => options.onError?.(error),
     });
-    this.#reads = new Coalescer<string, string | null>({
+    this.#reads = new Coalescer<string, Result<string | null>>({
       maxInFlight: 4,
       maxBatch: 500,
       run: (ids) => this.#read(ids),
-      outcomeOf: () => null,
+      outcomeOf: (_id, error) => ({ ok: false, failure: failureOf(error) }),
     });
   }
 
@@ -117,8 +118,10 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   async get(id: string): Promise<string | null> {
-    const [task] = await this.#reads.submit([id.toLowerCase()]);
-    return task ?? null;
+    const [read] = await this.#reads.submit([id.toLowerCase()]);
+    // Not null: whoever asks would take an outage for a task that is gone.
+    if (!read!.ok) throw new FailureError(read!.failure);
+    return read!.value;
   }
 
   patch(patches: readonly TaskPatch[]): Promise<readonly PatchOutcome[]> {
@@ -211,9 +214,9 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#background.add(work);
   }
 
-  async #read(ids: readonly string[]): Promise<readonly (string | null)[]> {
+  async #read(ids: readonly string[]): Promise<readonly Result<string | null>[]> {
     const rows = await transact(() => query<{ id: string; task: string }>(this.#sql, statement('read'), [ids]));
     const tasks = new Map(rows.map((row) => [row.id, row.task]));
-    return ids.map((id) => tasks.get(id) ?? null);
+    return ids.map((id) => ({ ok: true, value: tasks.get(id) ?? null }));
   }
 }

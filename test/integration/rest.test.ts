@@ -121,3 +121,11 @@ test.each([
     expect([status, body.detail]).toEqual([400, expect.stringContaining(filter.column)]);
   }
 });
+
+test('an outage of the database is not taken for a task that is gone', async () => {
+  const other = await serveOnPostgres();
+  await other.dropDatabase();
+  const response = await fetch(`${other.url}/tasks/0e191e18-bc77-405f-8887-80f510304021`);
+  expect(response.status).toBeGreaterThanOrEqual(500);
+  await other.stop();
+});

@@ -11,6 +11,8 @@ export interface RestOnPostgres {
   readonly url: string;
   readonly sql: Sql;
   readonly queue: RunningTaskQueue;
+  /** Takes the database away. */
+  dropDatabase(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -32,6 +34,7 @@ export async function serveOnPostgres(options: Partial<RestOptions> = {}): Promi
     url,
     sql,
     queue,
+    dropDatabase: () => database.drop(),
     async stop() {
       await server.close();
       await queue.drain();
