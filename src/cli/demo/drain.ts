@@ -1,13 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Longer than anything that may still come by itself: the minute between two looks at due schedules, and three leases. */
-const stillMs = 90_000;
+/**
+ * Longer than anything that may still come by itself: an event that a killed actor had in hand is handed out again after
+ * 30 s, its third attempt is made a minute later, and due schedules are looked at once a minute.
+ */
+const stillMs = 120_000;
 const lookEveryMs = 250;
 
 /**
  * Waits until every task that was asked for exists and all are finished.
  *
- * @returns false where nothing has moved for 90 s.
+ * @returns false where nothing has moved for two minutes.
  */
 export async function untilDrained(run: {
   show(): Promise<{ queued: number; leased: number; finished: number }>;
