@@ -100,7 +100,9 @@ export async function storeFilterRows(sql: Sql): Promise<void> {
     },
   ];
   await sql.unsafe(`INSERT INTO schedules SELECT * FROM json_populate_recordset(NULL::schedules, $1::text::json)`, [
-    JSON.stringify(schedules.map((row) => ({ created_at: '2025-01-01', modified_at: '2025-01-01', ...row }))),
+    JSON.stringify(
+      schedules.map((row) => ({ inherited: false, created_at: '2025-01-01', modified_at: '2025-01-01', ...row })),
+    ),
   ]);
   await sql.unsafe(`INSERT INTO tasks SELECT * FROM json_populate_recordset(NULL::tasks, $1::text::json)`, [
     JSON.stringify(tasks.map((row) => ({ modified_at: '2025-06-01', attempts: 0, ...row }))),
