@@ -28,6 +28,7 @@ export async function reconcile(client: Client, options: ReconcileOptions): Prom
   const queued = await count(client, 'reconcile-enqueue', [since, mula]);
   const duplicates = await count(client, 'reconcile-duplicates', [since, mula]);
   const leased = await count(client, 'reconcile-leases', [since, strays, options.gracePeriodSeconds]);
+  if (mula && !first) await count(client, 'reconcile-recovered');
   await count(client, 'reconcile-outcomes', [since, strays]);
   if (first || mula) {
     await count(client, 'reconcile-seen');
@@ -41,6 +42,7 @@ export async function reconcile(client: Client, options: ReconcileOptions): Prom
   }
   await count(client, 'alive');
   // Last: as long as it is there, an interrupted run is done again. It would end HOT for every claim.
+  await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_hash');
   await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_status_queued');
 }
 

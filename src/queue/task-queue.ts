@@ -42,6 +42,8 @@ export interface RunningTaskQueue extends TaskQueue {
   wake(scheduler: string, count: number): void;
   /** Ends expired leases now, as the sweeper does each second. @returns how many */
   sweep(): Promise<number>;
+  /** Brings /tasks/stats up to date now, as the sweeper does each second. */
+  foldCounts(): Promise<void>;
   /** Parked pops by scheduler. */
   parked(): ReadonlyMap<string, number>;
 }
@@ -157,6 +159,10 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   sweep(): Promise<number> {
     return this.#sweeper.sweep();
+  }
+
+  foldCounts(): Promise<void> {
+    return this.#sweeper.foldCounts();
   }
 
   parked(): ReadonlyMap<string, number> {

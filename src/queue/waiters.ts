@@ -3,6 +3,7 @@ import { emit } from '../telemetry/events.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterKey } from './filter-sql.ts';
+import { type Line, type Waiter, claimedTasks, nextBatch, sharesOf, wantOf } from './pop-line.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
 
 export interface WaitersOptions {
@@ -14,30 +15,6 @@ export interface WaitersOptions {
   readonly maxParked: number;
 }
 
-/** One pop, from its arrival to its answer. */
-interface Waiter {
-  readonly request: PopRequest;
-  /** performance.now() at which it stops waiting. */
-  readonly deadline: number;
-  answer: (tasks: readonly ClaimedTask[]) => void;
-  refuse: (error: unknown) => void;
-  state: 'waiting' | 'claiming' | 'parked' | 'answered';
-  timer: NodeJS.Timeout | null;
-}
-
-/** Pops with the identical filter: only they can share a claim. */
-interface Line {
-  readonly key: string;
-  readonly filters: FilterRequest | null;
-  /** Oldest first; whoever is not answered yet, in whatever state. */
-  waiters: Waiter[];
-  /** Wakes that came while claims were in flight: their snapshots may be older than what was queued. */
-  wakes: number;
-  inFlight: number;
-}
-
-/** Units of one claim: its rows travel through one statement, and four of them may be in flight. */
-const maxUnits = 1_000;
 const maxInFlight = 4;
 
 /**
@@ -141,7 +118,8 @@ export class Waiters {
     while (this.#flights.size < maxInFlight) {
       const line = this.#hungriest();
       if (line === null) return;
-      const batch = this.#take(line);
+      const batch = nextBatch(line);
+      for (const waiter of batch) this.#enter(waiter, 'claiming');
       line.inFlight += 1;
       const flight = this.#serve(line, batch).finally(() => {
         this.#flights.delete(flight);
@@ -165,61 +143,36 @@ export class Waiters {
     return found?.line ?? null;
   }
 
-  #take(line: Line): Waiter[] {
-    const batch: Waiter[] = [];
-    let units = 0;
-    for (const waiter of line.waiters) {
-      if (waiter.state !== 'waiting') continue;
-      if (batch.length > 0 && units + waiter.request.limit > maxUnits) break;
-      this.#enter(waiter, 'claiming');
-      batch.push(waiter);
-      units += waiter.request.limit;
-    }
-    return batch;
-  }
-
   async #serve(line: Line, batch: readonly Waiter[]): Promise<void> {
     const wakes = line.wakes;
     let rows: readonly ClaimRow[];
-    const units = batch.reduce((sum, { request }) => sum + request.limit, 0);
     try {
       rows = await this.#options.claim(batch.map(wantOf), line.filters);
     } catch (error) {
       for (const waiter of batch) this.#refuse(line, waiter, error);
       return;
     }
-    const dealt = this.#deal(line, batch, rows);
+    const units = batch.reduce((sum, { request }) => sum + request.limit, 0);
     // As many rows as asked for, but in fewer units: groups took the places, and there may be more behind them.
-    const more = dealt.units < units && rows.length >= units;
-    for (const waiter of dealt.unfed) this.#again(line, waiter, more, line.wakes !== wakes);
+    const more = rows.length >= units && (rows.at(-1)?.unit ?? 0) < units;
+    for (const waiter of this.#deal(line, batch, rows)) this.#again(line, waiter, more, line.wakes !== wakes);
   }
 
-  /** Units go out in pop order, the oldest waiter first. */
-  #deal(line: Line, batch: readonly Waiter[], rows: readonly ClaimRow[]): { units: number; unfed: readonly Waiter[] } {
+  /** @returns who got nothing */
+  #deal(line: Line, batch: readonly Waiter[], rows: readonly ClaimRow[]): readonly Waiter[] {
     const unfed: Waiter[] = [];
-    let next = 0;
-    let first = 1;
-    for (const waiter of batch) {
-      const until = first + waiter.request.limit;
-      const start = next;
-      while (next < rows.length && rows[next]!.unit < until) next += 1;
-      const share = rows.slice(start, next);
-      if (share.length === 0) unfed.push(waiter);
-      else if (waiter.request.signal?.aborted === true) {
+    for (const { waiter, share } of sharesOf(batch, rows)) {
+      if (share.length === 0) {
+        unfed.push(waiter);
+      } else if (waiter.request.signal?.aborted === true) {
         this.#options.giveBack(share);
         this.#answer(line, waiter, []);
       } else {
         this.#tell(waiter, share);
-        const base = first - 1;
-        this.#answer(
-          line,
-          waiter,
-          share.map((row) => claimedTask(row, row.unit - base)),
-        );
+        this.#answer(line, waiter, claimedTasks(share));
       }
-      first = until;
     }
-    return { units: rows.at(-1)?.unit ?? 0, unfed };
+    return unfed;
   }
 
   #tell(waiter: Waiter, rows: readonly ClaimRow[]): void {
@@ -273,19 +226,4 @@ export class Waiters {
     if (state === 'parked') this.#parked += 1;
     waiter.state = state;
   }
-}
-
-function wantOf({ request }: Waiter): Want {
-  return { units: request.limit, worker: request.worker, via: request.via, leaseMs: request.leaseMs };
-}
-
-function claimedTask(row: ClaimRow, unit: number): ClaimedTask {
-  return {
-    id: row.id,
-    unit,
-    task: row.task,
-    leaseId: row.lease_id,
-    leaseUntil: row.lease_until,
-    attempts: row.attempts,
-  };
 }

@@ -152,21 +152,20 @@ describe('groups', () => {
     expect(answers.map((tasks) => tasks.length)).toEqual([20, 1, 1]);
   });
 
-  test('two supervisors never split a group, whatever their filters', async () => {
-    const { queue, another } = await queueUnderTest();
-    const other = another();
-    const groups = Array.from({ length: 30 }, (_, index) => `group-${index}`);
-    await queue.push(
-      'boefje',
-      groups.flatMap((group) =>
-        Array.from({ length: 6 }, (_, index) => boefjeTask(undefined, { priority: 2 + index, group })),
-      ),
-    );
-    const everything: FilterRequest = { filters: [{ column: 'organisation', operator: 'eq', value: 'aa' }] };
-    const pops = Array.from({ length: 60 }, (_, index) =>
-      (index % 2 === 0 ? queue : other).pop('boefje', popRequest({ filters: index % 3 === 0 ? everything : null })),
-    );
-    const answers = (await Promise.all(pops)).filter((tasks) => tasks.length > 0);
-    for (const tasks of answers) expect(tasks.length).toBe(6);
+  test('while one supervisor claims from a group no other one takes a member of it', async () => {
+    const { queue, sql } = await queueUnderTest();
+    await queue.push('boefje', [
+      boefjeTask('member', { priority: 1, group: 'g', image: 'a' }),
+      boefjeTask('other member', { priority: 2, group: 'g', image: 'b' }),
+      boefjeTask('single', { priority: 3, image: 'b' }),
+    ]);
+    const { text, values } = claimStatement(images('a'), 'boefje');
+    await sql.begin(async (transaction) => {
+      const claimed = await transaction.unsafe(text, ['boefje', 1, ['w'], ['nats'], [60_000], ...values] as never[]);
+      expect(claimed.length).toBe(1);
+      // Not committed yet: the group is in somebody's hands.
+      expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['single']);
+    });
+    expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['other member']);
   });
 });

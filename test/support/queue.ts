@@ -13,7 +13,7 @@ export interface QueueUnderTest {
   readonly sql: Sql;
   readonly url: string;
   /** Another supervisor's queue on the same database. */
-  another(options?: Partial<TaskQueueOptions>): RunningTaskQueue;
+  readonly another: (options?: Partial<TaskQueueOptions>) => RunningTaskQueue;
 }
 
 /** A queue on a migrated database of the test's own; all of it ends with the test. */

@@ -1,0 +1,75 @@
+import type { ClaimRow, Want } from './claim.ts';
+import type { FilterRequest } from './filter.ts';
+import type { ClaimedTask, PopRequest } from './queue.ts';
+
+/** One pop, from its arrival to its answer. */
+export interface Waiter {
+  readonly request: PopRequest;
+  /** performance.now() at which it stops waiting. */
+  readonly deadline: number;
+  readonly answer: (tasks: readonly ClaimedTask[]) => void;
+  readonly refuse: (error: unknown) => void;
+  state: 'waiting' | 'claiming' | 'parked' | 'answered';
+  timer: NodeJS.Timeout | null;
+}
+
+/** Pops with the identical filter: only they can share a claim. */
+export interface Line {
+  readonly key: string;
+  readonly filters: FilterRequest | null;
+  /** Oldest first; whoever is not answered yet, in whatever state. */
+  readonly waiters: Waiter[];
+  /** Counts wakes: a claim whose snapshot is older than the last one may have missed what was queued. */
+  wakes: number;
+  inFlight: number;
+}
+
+/** Units of one claim: its rows travel through one statement, and four of them may be in flight. */
+const maxUnits = 1_000;
+
+/** Those who wait, oldest first, as far as one claim reaches; the first whatever it asks for. */
+export function nextBatch(line: Line): readonly Waiter[] {
+  const batch: Waiter[] = [];
+  let units = 0;
+  for (const waiter of line.waiters) {
+    if (waiter.state !== 'waiting') continue;
+    units += waiter.request.limit;
+    if (batch.length > 0 && units > maxUnits) break;
+    batch.push(waiter);
+  }
+  return batch;
+}
+
+export function wantOf({ request }: Waiter): Want {
+  return { units: request.limit, worker: request.worker, via: request.via, leaseMs: request.leaseMs };
+}
+
+/** Who gets which rows: units go out in pop order, the oldest waiter first, as the claim's slots were laid out. */
+export function sharesOf(
+  batch: readonly Waiter[],
+  rows: readonly ClaimRow[],
+): readonly { readonly waiter: Waiter; readonly share: readonly ClaimRow[] }[] {
+  let from = 0;
+  let units = 0;
+  return batch.map((waiter) => {
+    units += waiter.request.limit;
+    let to = from;
+    while (to < rows.length && rows[to]!.unit <= units) to += 1;
+    const share = rows.slice(from, to);
+    from = to;
+    return { waiter, share };
+  });
+}
+
+/** A waiter's rows as its answer: units count from 1. */
+export function claimedTasks(share: readonly ClaimRow[]): readonly ClaimedTask[] {
+  const before = (share[0]?.unit ?? 1) - 1;
+  return share.map((row) => ({
+    id: row.id,
+    unit: row.unit - before,
+    task: row.task,
+    leaseId: row.lease_id,
+    leaseUntil: row.lease_until,
+    attempts: row.attempts,
+  }));
+}
