@@ -56,10 +56,11 @@ export async function runSimulatedWorker(worker: SimulatedWorker): Promise<'stop
 async function pop(worker: SimulatedWorker): Promise<readonly LeasedTask[]> {
   const { client, scheduler, leaseMs, waitMs, ledger, signal } = worker;
   worker.onWaiting(true);
+  const stopped = aborted(signal);
   const sent = epochMs();
   try {
     const popped = client.pop(scheduler, { limit: 1, wait_ms: waitMs, lease_ms: leaseMs, worker: worker.name });
-    const unit = await Promise.race([popped, aborted(signal)]);
+    const unit = await Promise.race([popped, stopped.promise]);
     const answered = epochMs();
     for (const task of unit) {
       const leaseUntil = Date.parse(task.lease_until);
@@ -74,6 +75,7 @@ async function pop(worker: SimulatedWorker): Promise<readonly LeasedTask[]> {
     await delay(pauseMs, undefined, { signal }).catch(() => {});
     return [];
   } finally {
+    stopped.forget();
     worker.onWaiting(false);
   }
 }
@@ -118,9 +120,11 @@ function epochMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-function aborted(signal: AbortSignal): Promise<never[]> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve([]);
-    else signal.addEventListener('abort', () => resolve([]), { once: true });
-  });
+/** An empty unit once the signal is aborted. The signal outlives thousands of pops: each must be forgotten by it. */
+function aborted(signal: AbortSignal): { promise: Promise<readonly LeasedTask[]>; forget(): void } {
+  const { promise, resolve } = Promise.withResolvers<readonly LeasedTask[]>();
+  const stop = () => resolve([]);
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop);
+  return { promise, forget: () => signal.removeEventListener('abort', stop) };
 }
