@@ -21,10 +21,14 @@ const program = new Command('rota')
   .showHelpAfterError()
   .exitOverride();
 
-program.addCommand(startCommand(startRota));
-program.addCommand(devCommand(startRota));
-program.addCommand(demoCommand({ connectRota, createJetstreamPublisher }));
-program.addCommand(migrateCommand());
-program.addCommand(statusCommand());
+const commands = [
+  startCommand(startRota),
+  devCommand(startRota),
+  demoCommand({ connectRota, createJetstreamPublisher }),
+  migrateCommand(),
+  statusCommand(),
+];
+// Commands that are added do not inherit exitOverride by themselves: without it a wrong option would exit 1, not 64.
+for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
 
 await program.parseAsync(process.argv).catch(endWith);

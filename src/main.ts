@@ -133,7 +133,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       startedAt: new Date(),
       audit,
     };
-    for (const command of operatorCommands(operated)) ctl.register(command.name, command.body, command.run as never);
+    for (const command of operatorCommands(operated)) ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
       prefix,

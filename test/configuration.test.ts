@@ -10,7 +10,8 @@ test('docs/configuration.md lists every variable with its default', async () => 
 function page(): string {
   const rows = Object.entries(environment.shape).map(([name, schema]) => {
     const parsed = (schema as z.ZodType).safeParse(undefined);
-    const fallback = parsed.success && parsed.data !== undefined ? `\`${String(parsed.data)}\`` : '–';
+    const fallback =
+      parsed.success && parsed.data !== undefined ? `\`${JSON.stringify(parsed.data).replaceAll('"', '')}\`` : '–';
     return `| \`${name}\` | ${fallback} | ${(schema as z.ZodType).description ?? ''} |`;
   });
   return `# Configuration

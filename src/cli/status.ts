@@ -25,7 +25,7 @@ export function statusCommand(): Command {
     .action(async (options: { nats: string; prefix: string; json?: boolean }) => {
       const client = await connectRota({ servers: options.nats, prefix: options.prefix, name: 'rota status' });
       try {
-        const status = (await client.ctl('status')) as Status;
+        const status = await client.ctl<Status>('status');
         process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : `${render(status)}\n`);
       } finally {
         await client.close();

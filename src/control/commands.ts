@@ -25,7 +25,7 @@ function command<T>(
   body: z.ZodType<T>,
   run: (body: T, caller: { readonly by: string | null }) => unknown,
 ): OperatorCommand {
-  return { name, body, run: run as OperatorCommand['run'] };
+  return { name, body, run };
 }
 
 const nothing = z.object({}).nullish();
