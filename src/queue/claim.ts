@@ -60,18 +60,24 @@ export function claimStatement(
   filters: FilterRequest | null,
   taskType: string,
 ): { text: string; values: readonly unknown[] } {
-  const filter: CompiledFilter =
-    filters === null
-      ? { text: 'true', values: [] }
-      : compileFilter(filters, { target: 'queue', firstParameter: firstFilterValue, taskType });
+  if (filters === null) {
+    return { text: claimText(statement('claim-heads'), 'true'), values: [] };
+  }
+  const filter: CompiledFilter = compileFilter(filters, {
+    target: 'queue',
+    firstParameter: firstFilterValue,
+    taskType,
+  });
   const firstValue = firstFilterValue + filter.values.length;
   const ordered = filter.merge === undefined ? inPopOrder(filter.text) : merged(filter.merge, firstValue);
-  return {
-    text: statement('claim')
-      .replaceAll('{filter}', () => filter.text)
-      .replace('{ordered}', () => ordered),
-    values: [...filter.values, ...(filter.merge?.values ?? [])],
-  };
+  const heads = statement('claim-heads-filtered').replace('{ordered}', () => ordered);
+  return { text: claimText(heads, filter.text), values: [...filter.values, ...(filter.merge?.values ?? [])] };
+}
+
+function claimText(heads: string, filter: string): string {
+  return statement('claim')
+    .replace('{heads}', () => heads)
+    .replaceAll('{filter}', () => filter);
 }
 
 const firstFilterValue = 6;
