@@ -1,0 +1,5 @@
+import type { Suite } from './harness/bench.ts';
+import { mailbox } from './suites/mailbox.ts';
+
+/** In the order in which they run: the short ones first. */
+export const suites: readonly Suite[] = [mailbox];
