@@ -6,7 +6,9 @@ import { suites } from './suites.ts';
 const options = readOptions(process.argv.slice(2), new Map(suites.map(({ name, about }) => [name, about])));
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const machine = describeMachine();
-say(`${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`);
+say(
+  `${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`,
+);
 
 const bench = new Bench({ quick: options.quick, say });
 const chosen = options.only.length === 0 ? suites : suites.filter(({ name }) => options.only.includes(name));

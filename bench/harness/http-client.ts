@@ -18,7 +18,8 @@ export function httpClient(base: string, connections: number) {
       answered: (answer: HttpAnswer) => void,
       failed: (error: unknown) => void,
     ): void {
-      const headers = body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const headers =
+        body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
       const sent = request({ hostname, port, method, path, agent, headers }, (response) => {
         let text = '';
         response.setEncoding('utf8');

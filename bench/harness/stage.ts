@@ -46,6 +46,8 @@ export async function setStage(): Promise<Stage> {
 export interface RotaOnStage {
   readonly supervisor: SupervisorProcess;
   readonly databaseUrl: string;
+  /** Of its subjects. */
+  readonly prefix: string;
   readonly natsUrl: string;
   /** For seeding and counting. */
   readonly sql: Sql;
@@ -75,6 +77,7 @@ export async function startRotaOn(
   return {
     supervisor,
     databaseUrl,
+    prefix: name,
     natsUrl: stage.natsUrl,
     sql,
     stop: async () => {

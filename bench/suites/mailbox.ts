@@ -48,7 +48,12 @@ function timed(bench: Bench, name: string, send: () => Promise<unknown>, message
     name,
     unit: 'ops/s',
     sample: async () => {
-      const tinybench = new Tinybench({ time: bench.quick ? 150 : 500, warmupTime: 50, retainSamples: true, throws: true });
+      const tinybench = new Tinybench({
+        time: bench.quick ? 150 : 500,
+        warmupTime: 50,
+        retainSamples: true,
+        throws: true,
+      });
       tinybench.add(name, async () => void (await send()));
       const [task] = await tinybench.run();
       const result = task!.result;
