@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { taskTypeOf } from '../tasks/data.ts';
+import { recountWhereEmpty } from './counts.ts';
 import { statement } from './postgres.ts';
 
 export interface ReconcileOptions {
@@ -34,7 +35,7 @@ export async function reconcile(client: Client, options: ReconcileOptions): Prom
     await count(client, 'reconcile-seen');
     await count(client, 'reconcile-disabled');
   }
-  if (first) await count(client, 'reconcile-counts');
+  await recountWhereEmpty(client);
   if (queued + duplicates + leased + strays.length > 0) {
     options.report(
       `reconciled: ${queued} tasks queued, ${duplicates} duplicates cancelled, ${leased} leased, ${strays.length} changed by others`,
