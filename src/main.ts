@@ -11,6 +11,7 @@ import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
 import { createTaskLists } from './queue/lists.ts';
+import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
 import { createSchedules } from './queue/schedule-records.ts';
@@ -133,7 +134,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       startedAt: new Date(),
       audit,
     };
-    for (const command of operatorCommands(operated)) ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
+    for (const command of operatorCommands(operated))
+      ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
       prefix,
@@ -160,7 +162,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      taskTotals: () => readTaskTotals(sql),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
+      settings: {
+        monitor_organisations_interval: 60,
+        pq_grace_period: config.SCHEDULER_PQ_GRACE_PERIOD,
+        pq_max_random_objects: 0,
+        pq_maxsize: config.SCHEDULER_PQ_MAXSIZE,
+      },
+      collect: config.SCHEDULER_COLLECT_METRICS,
     });
     undo.push(() => metrics.stop());
     const rest = await createRestServer({
