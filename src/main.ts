@@ -140,8 +140,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       parked: () => queue.parked(),
       audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
     });
-    for (const { name, body, run } of commands)
-      ctl.register(name, body, (value, caller) => run(value as never, caller));
+    for (const command of commands)
+      ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
       prefix,

@@ -17,7 +17,7 @@ export function command<T>(
   body: z.ZodType<T>,
   run: (body: T, caller: Caller) => unknown,
 ): OperatorCommand {
-  return { name, body, run: run as OperatorCommand['run'] };
+  return { name, body, run };
 }
 
 /** Who did what, for the audit log. */
