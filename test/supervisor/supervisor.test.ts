@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { next, on } from '../../src/telemetry/events.ts';
 import type { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { backendOf, supervise } from '../support/actors.ts';
@@ -197,4 +197,17 @@ test('without KAT a call fails with SERVICE_UNAVAILABLE and the actor lives on',
   await started(supervisor, 'unruly');
   await supervisor.send('unruly', command('ask katalogus'));
   expect(await asked).toBe('SERVICE_UNAVAILABLE');
+});
+
+test('two who restart an actor at once get one new thread, not two', async () => {
+  const supervisor = await supervise('steady', { supervising: quick });
+  await started(supervisor, 'steady');
+  let threads = 0;
+  const again = next('actor.started');
+  onTestFinished(on('actor.started', () => threads++));
+  await Promise.all([supervisor.restart('steady'), supervisor.restart('steady')]);
+  await again;
+  expect(supervisor.status()).toMatchObject([{ phase: 'running', restarts: 1 }]);
+  await supervisor.drain(1_000);
+  expect(threads).toBe(1);
 });
