@@ -4,12 +4,14 @@ import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
 import { type Config, natsAuthOf } from './config.ts';
 import { operatorCommands } from './control/commands.ts';
+import { Rates } from './control/rates.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
+import { createQueueInspection } from './queue/inspection.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
@@ -124,17 +126,21 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     const ctl = createCtlCommands();
-    const audit = (command: string, by: string | null, fields: object) =>
-      log.info({ audit: command, by, ...fields }, 'audit');
-    const operated = {
+    const rates = new Rates();
+    undo.push(() => rates.stop());
+    const commands = operatorCommands({
       instance,
       version,
-      supervision: supervisor,
-      parked: () => queue.parked(),
       startedAt: new Date(),
-      audit,
-    };
-    for (const command of operatorCommands(operated))
+      supervision: supervisor,
+      schedulers: schedulers.map(({ id }) => id),
+      inspection: createQueueInspection(sql),
+      scheduleStore,
+      rates,
+      parked: () => queue.parked(),
+      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
+    });
+    for (const command of commands)
       ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,

@@ -69,10 +69,11 @@ async function migrations(): Promise<readonly Migration[]> {
 
 async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
   const newest = Math.max(0, ...done);
-  if (newest > known.length) {
+  const newestKnown = Math.max(...known.map(({ number }) => number));
+  if (newest > newestKnown) {
     throw new RotaError(
       'SCHEMA_UNKNOWN',
-      `the database was migrated to ${newest} by a newer Rota; this one knows ${known.length} migrations: use the newer one`,
+      `the database was migrated to ${newest} by a newer Rota; this one knows ${newestKnown}: use the newer one`,
     );
   }
   if (await exists(client, 'alembic_version')) {
