@@ -64,15 +64,15 @@ test('mula works on the database as before: its indexes are there, and each of i
 test('a later start takes over whatever mula did, from any state to any other', async () => {
   const { url, client, mula } = await mulaDatabase();
   const changes = taskStatuses.flatMap((was) =>
-    taskStatuses.map((becomes) => ({ was, becomes, ...mulaTask({ status: was }) })),
+    taskStatuses.map((becomes) => ({ task: mulaTask({ status: was }), becomes })),
   );
-  for (const { was, becomes, ...task } of changes) await mula.createTask(task);
+  for (const { task } of changes) await mula.createTask(task);
   const enabled = mulaSchedule({ enabled: false });
   await mula.createSchedule(enabled);
   await work(url);
   await giveBackToMula(url);
 
-  for (const { id, becomes } of changes) await mula.setStatus(id, becomes);
+  for (const { task, becomes } of changes) await mula.setStatus(task.id, becomes);
   await mula.enableSchedule(enabled.id, true);
   await mula.createTask(mulaTask({ created_at: new Date().toISOString() }));
   await migrate(url);
