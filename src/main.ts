@@ -168,7 +168,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-      taskTotals: () => readTaskTotals(sql),
+      taskTotals: () => readTaskTotals(sql, ids),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
       settings: {
         monitor_organisations_interval: 60,
