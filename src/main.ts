@@ -55,7 +55,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   };
   undo.push(logEvents(log));
   try {
-    const catalog = await readCatalog(actorsDirectory, { only: config.SCHEDULER_ACTORS });
+    const actors = options.actors ?? actorsDirectory;
+    const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
       id: name,
       type: definition.type,
@@ -92,7 +93,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
     const ranking = createRanking({
-      rankersDirectory: new URL('rankers/', actorsDirectory),
+      rankersDirectory: new URL('rankers/', actors),
       threads: config.SCHEDULER_RANKING_THREADS,
       deadlineMs: rankDeadlineMs,
     });
@@ -133,7 +134,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       startedAt: new Date(),
       audit,
     };
-    for (const command of operatorCommands(operated)) ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
+    for (const command of operatorCommands(operated))
+      ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
       prefix,
