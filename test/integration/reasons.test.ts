@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
+import { scanProfileMutation } from '../../src/simulator/events.ts';
 import type { SimulatedPlugin } from '../../src/simulator/plugins.ts';
 import { type RefusalReason, refusalReasons } from '../../src/tasks/refusal.ts';
 import { next } from '../../src/telemetry/events.ts';
@@ -21,16 +20,9 @@ const host = hostname('example.nl');
 const organisationWith = (...plugins: readonly SimulatedPlugin[]) =>
   addOrganisation(house.world, { plugins, objects: [host] }).id;
 
-async function mutate(organisation: string, operation: 'create' | 'update' = 'update', of = host): Promise<void> {
-  await house.publish('scan_profile_mutations', scanProfileMutation(organisation, operation, of));
-}
-
-async function receiveRawFile(organisation: string, mimeTypes: readonly string[], size?: number): Promise<void> {
-  const run = boefjeRun({ boefje: 'dns', inputOoi: host.reference, organisation, tookMs: 10 });
-  const event = rawFileReceived(randomUUID(), run, mimeTypes);
-  const raw_data = size === undefined ? event.raw_data : { ...event.raw_data, size };
-  await house.publish('raw_file_received', { ...event, raw_data });
-}
+const mutate = (organisation: string) => house.mutate(organisation, host);
+const receiveRawFile = (organisation: string, mimeTypes: readonly string[], size?: number) =>
+  house.receiveRawFile(organisation, host, { mimeTypes, ...(size === undefined ? {} : { size }) });
 
 /** A schedule of boefje `dns` and the host name falls due. */
 async function fallDue(organisation: string): Promise<string> {

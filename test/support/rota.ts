@@ -6,7 +6,9 @@ import { startRota } from '../../src/main.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';
 import { connect, type Sql } from '../../src/queue/postgres.ts';
+import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
+import type { SimulatedObject } from '../../src/simulator/objects.ts';
 import type { World } from '../../src/simulator/world.ts';
 import { next } from '../../src/telemetry/events.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -30,6 +32,10 @@ export interface House {
   start(options?: RotaOptions): Promise<TestRota>;
   /** As KAT's producers do. Resolves once RabbitMQ has it. */
   publish(stream: EventStream, body: unknown): Promise<void>;
+  /** Octopoes set the object's clearance. */
+  mutate(organisation: string, object: SimulatedObject, operation?: 'create' | 'update'): Promise<void>;
+  /** Bytes stored what boefje `dns` found. */
+  receiveRawFile(organisation: string, object: SimulatedObject, raw: RawFile): Promise<void>;
   /** What ended on `<stream>.dead`, oldest first, as it takes them from there. */
   takeDead(stream: EventStream): Promise<DeadLetter | null>;
   stop(): Promise<void>;
@@ -40,6 +46,13 @@ export interface RotaOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Folder of the schedulers, in place of `actors/`. */
   readonly actors?: URL;
+}
+
+export interface RawFile {
+  readonly mimeTypes: readonly string[];
+  /** Where Bytes tells it. */
+  readonly size?: number;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface TestRota {
@@ -68,6 +81,10 @@ export async function openHouse(options: { prepare?: (databaseUrl: string) => Pr
     confirm: true,
     queues: ['scan_profile_mutations', 'raw_file_received'].map((queue) => ({ queue, durable: true })),
   });
+  const publish = async (stream: EventStream, body: unknown) => {
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+    await publisher.send({ routingKey: stream, durable: true }, bytes);
+  };
   const rotas = new Set<TestRota>();
   const environment = {
     SCHEDULER_DB_URI: database.url,
@@ -106,9 +123,14 @@ export async function openHouse(options: { prepare?: (databaseUrl: string) => Pr
       rotas.add(started);
       return started;
     },
-    async publish(stream, body) {
-      const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-      await publisher.send({ routingKey: stream, durable: true }, bytes);
+    publish,
+    mutate: (organisation, object, operation = 'update') =>
+      publish('scan_profile_mutations', scanProfileMutation(organisation, operation, object)),
+    receiveRawFile(organisation, object, { mimeTypes, size, environment = {} }) {
+      const run = boefjeRun({ boefje: 'dns', inputOoi: object.reference, organisation, tookMs: 10 });
+      const event = rawFileReceived(randomUUID(), { ...run, environment }, mimeTypes);
+      const raw = size === undefined ? event.raw_data : { ...event.raw_data, size };
+      return publish('raw_file_received', { ...event, raw_data: raw });
     },
     async takeDead(stream) {
       const letter = await rabbit.basicGet({ queue: `${stream}.dead`, noAck: true });
