@@ -58,7 +58,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   };
   undo.push(logEvents(log));
   try {
-    const catalog = await readCatalog(actorsDirectory, { only: config.SCHEDULER_ACTORS });
+    const actors = options.actors ?? actorsDirectory;
+    const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
       id: name,
       type: definition.type,
@@ -95,7 +96,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
     const ranking = createRanking({
-      rankersDirectory: new URL('rankers/', actorsDirectory),
+      rankersDirectory: new URL('rankers/', actors),
       threads: config.SCHEDULER_RANKING_THREADS,
       deadlineMs: rankDeadlineMs,
     });
