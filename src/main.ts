@@ -4,13 +4,16 @@ import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
 import { type Config, natsAuthOf } from './config.ts';
 import { operatorCommands } from './control/commands.ts';
+import { Rates } from './control/rates.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
+import { createQueueInspection } from './queue/inspection.ts';
 import { createTaskLists } from './queue/lists.ts';
+import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
 import { createSchedules } from './queue/schedule-records.ts';
@@ -123,17 +126,22 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     const ctl = createCtlCommands();
-    const audit = (command: string, by: string | null, fields: object) =>
-      log.info({ audit: command, by, ...fields }, 'audit');
-    const operated = {
+    const rates = new Rates();
+    undo.push(() => rates.stop());
+    const commands = operatorCommands({
       instance,
       version,
-      supervision: supervisor,
-      parked: () => queue.parked(),
       startedAt: new Date(),
-      audit,
-    };
-    for (const command of operatorCommands(operated)) ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
+      supervision: supervisor,
+      schedulers: schedulers.map(({ id }) => id),
+      inspection: createQueueInspection(sql),
+      scheduleStore,
+      rates,
+      parked: () => queue.parked(),
+      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
+    });
+    for (const command of commands)
+      ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
       prefix,
@@ -160,7 +168,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      taskTotals: () => readTaskTotals(sql),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
+      settings: {
+        monitor_organisations_interval: 60,
+        pq_grace_period: config.SCHEDULER_PQ_GRACE_PERIOD,
+        pq_max_random_objects: 0,
+        pq_maxsize: config.SCHEDULER_PQ_MAXSIZE,
+      },
+      collect: config.SCHEDULER_COLLECT_METRICS,
     });
     undo.push(() => metrics.stop());
     const rest = await createRestServer({
