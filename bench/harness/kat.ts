@@ -61,3 +61,14 @@ export async function countOf(sql: Sql, table: 'queue' | 'tasks'): Promise<numbe
   const [row] = await sql<{ count: number }[]>`SELECT count(*)::integer AS count FROM ${sql(table)}`;
   return row!.count;
 }
+
+/**
+ * The boefje actor has looked at every organisation once, as it does when it starts: what it finds then would be queued
+ * beside what is measured.
+ */
+export async function untilLooked({ rota, kat }: KatOnStage): Promise<void> {
+  await until('the first look for new boefjes', async () => {
+    const [row] = await rota.sql<{ count: number }[]>`SELECT count(*)::integer AS count FROM seen_boefjes`;
+    return row!.count === kat.world.organisations.size;
+  });
+}

@@ -1,6 +1,6 @@
 import { scanProfileMutation } from '../../src/simulator/events.ts';
 import type { Bench, Suite } from '../harness/bench.ts';
-import { type KatOnStage, startKatOn, until } from '../harness/kat.ts';
+import { type KatOnStage, startKatOn, untilLooked } from '../harness/kat.ts';
 import { quantile } from '../harness/quantiles.ts';
 import { hostname, plainWorld } from '../harness/world.ts';
 
@@ -10,10 +10,7 @@ export const latency: Suite = {
   run: async (bench) => {
     const stage = await startKatOn(bench, 'latency', plainWorld({ organisations: 1, boefjes: 1, objects: 0 }));
     try {
-      await until(
-        'the boefje actor',
-        async () => stage.kat.counters().katalogus['GET /v1/organisations'] !== undefined,
-      );
+      await untilLooked(stage);
       const count = bench.quick ? 100 : 500;
       let number = 0;
       await record(bench, 'latency/event-to-worker', count, () => eventToWorker(stage, number++));
@@ -31,23 +28,24 @@ async function eventToWorker({ client, events, kat }: KatOnStage, number: number
   const object = hostname(0, number);
   organisation.objects.set(object.reference, object);
   const body = JSON.stringify(scanProfileMutation(organisation.id, 'create', object));
-  return timedPop(client, () => events.publish('scan_profile_mutations', body));
+  return timedPop(client, object.reference, () => events.publish('scan_profile_mutations', body));
 }
 
 async function pushToWorker({ client }: KatOnStage, number: number): Promise<number> {
   const boefje = { id: 'pushed', name: 'Pushed', oci_image: null };
-  const data = { boefje, input_ooi: `Hostname|internet|${number}`, organization: 'org-1' };
-  return timedPop(client, () => client.push('boefje', { organisation: 'org-1', priority: 1, data }));
+  const ooi = `Hostname|internet|${number}`;
+  const data = { boefje, input_ooi: ooi, organization: 'org-1' };
+  return timedPop(client, ooi, () => client.push('boefje', { organisation: 'org-1', priority: 1, data }));
 }
 
-async function timedPop(client: KatOnStage['client'], cause: () => Promise<unknown>): Promise<number> {
+async function timedPop(client: KatOnStage['client'], ooi: string, cause: () => Promise<unknown>): Promise<number> {
   const popped = client.pop('boefje', { wait_ms: 30_000 });
   // Parked: the pop has looked and found nothing.
   await new Promise((resolve) => setTimeout(resolve, 20));
   const began = performance.now();
   const [[task]] = await Promise.all([popped, cause()]);
   const took = performance.now() - began;
-  if (task === undefined) throw new Error('nothing came within 30 s');
+  if (task?.data['input_ooi'] !== ooi) throw new Error(`expected the task of ${ooi} within 30 s`);
   await client.patch({ id: task.id, lease_id: task.lease_id, status: 'completed' });
   return took;
 }

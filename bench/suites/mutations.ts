@@ -1,6 +1,6 @@
 import { scanProfileMutation } from '../../src/simulator/events.ts';
 import type { Suite } from '../harness/bench.ts';
-import { countOf, startKatOn, until } from '../harness/kat.ts';
+import { countOf, startKatOn, until, untilLooked } from '../harness/kat.ts';
 import { hostname, plainWorld } from '../harness/world.ts';
 
 const objects = 1_000;
@@ -32,7 +32,7 @@ export const mutations: Suite = {
       return { value: seconds };
     };
     try {
-      await until('the boefje actor', async () => kat.counters().katalogus['GET /v1/organisations'] !== undefined);
+      await untilLooked(stage);
       await bench.measure('mutations', [{ name: 'batch-to-queued', unit: 's', sample }]);
       bench.record(
         'mutations/katalogus-requests',

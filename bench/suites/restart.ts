@@ -1,5 +1,5 @@
 import type { Suite } from '../harness/bench.ts';
-import { countOf, startKatOn, until } from '../harness/kat.ts';
+import { countOf, startKatOn, until, untilLooked } from '../harness/kat.ts';
 import { queueUpTo, settle } from '../harness/seed.ts';
 import { plainWorld } from '../harness/world.ts';
 
@@ -19,10 +19,6 @@ export const restart: Suite = {
     };
     const stage = await startKatOn(bench, 'restart', world, { seed });
     const { rota, kat, client } = stage;
-    const lookedAtAll = async () => {
-      const [row] = await rota.sql<{ count: number }[]>`SELECT count(*)::integer AS count FROM seen_boefjes`;
-      return row!.count === organisations;
-    };
     /** Katalogus was asked about every organisation since the start, and what that led to is committed. */
     const looked = async () =>
       (kat.counters().katalogus['GET /v1/organisations/:organisation/plugins'] ?? 0) >= organisations;
@@ -42,7 +38,7 @@ export const restart: Suite = {
       return { value: took };
     };
     try {
-      await until('the first look', lookedAtAll);
+      await untilLooked(stage);
       await bench.measure('restart', [{ name: 'kill-to-first-pop', unit: 'ms', repetitions: 3, sample }]);
       bench.record(
         'restart/tasks-pushed',
