@@ -118,6 +118,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
+    const schedules = createSchedules(sql);
     const supervisor = new Supervisor({
       catalog,
       settings: threadSettings(config, natsUrl),
@@ -132,8 +133,11 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       startedAt: new Date(),
       supervision: supervisor,
-      schedulers: schedulers.map(({ id }) => id),
+      schedulerIds: schedulers.map(({ id }) => id),
       inspection: createQueueInspection(sql),
+      queue,
+      lists,
+      schedules,
       scheduleStore,
       rates,
       parked: () => queue.parked(),
@@ -173,7 +177,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const rest = await createRestServer({
       queue,
       lists,
-      schedules: createSchedules(sql),
+      schedules,
       schedulers: {
         all: () => schedulers,
         find: (id) => schedulers.find((scheduler) => scheduler.id === id),

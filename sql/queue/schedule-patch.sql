@@ -9,6 +9,7 @@ SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
     disabled_reason = CASE (p.patch ->> 'enabled')::boolean WHEN false THEN 'person' WHEN true THEN NULL
       ELSE s.disabled_reason END,
     schedule = CASE WHEN p.patch ? 'schedule' THEN p.patch ->> 'schedule' ELSE s.schedule END,
+    inherited = s.inherited AND NOT p.patch ? 'schedule',
     deadline_at = CASE WHEN p.patch ? 'deadline_at' THEN (p.patch ->> 'deadline_at')::timestamptz ELSE s.deadline_at END,
     claimed_until = CASE WHEN p.patch ? 'deadline_at' OR p.patch ? 'enabled' THEN NULL ELSE s.claimed_until END,
     modified_at = now()

@@ -9,7 +9,7 @@ export interface Caller {
 export interface OperatorCommand {
   readonly name: string;
   readonly body: z.ZodType;
-  run(body: never, caller: Caller): unknown;
+  readonly run: (body: never, caller: Caller) => unknown;
 }
 
 export function command<T>(
@@ -17,7 +17,7 @@ export function command<T>(
   body: z.ZodType<T>,
   run: (body: T, caller: Caller) => unknown,
 ): OperatorCommand {
-  return { name, body, run: run as OperatorCommand['run'] };
+  return { name, body, run };
 }
 
 /** Who did what, for the audit log. */
