@@ -13,6 +13,7 @@ import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
 import { createQueueInspection } from './queue/inspection.ts';
 import { createTaskLists } from './queue/lists.ts';
+import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
 import { createSchedules } from './queue/schedule-records.ts';
@@ -143,8 +144,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       parked: () => queue.parked(),
       audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
     });
-    for (const { name, body, run } of commands)
-      ctl.register(name, body, (value, caller) => run(value as never, caller));
+    for (const command of commands)
+      ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
       prefix,
@@ -171,7 +172,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      taskTotals: () => readTaskTotals(sql),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
+      settings: {
+        monitor_organisations_interval: 60,
+        pq_grace_period: config.SCHEDULER_PQ_GRACE_PERIOD,
+        pq_max_random_objects: 0,
+        pq_maxsize: config.SCHEDULER_PQ_MAXSIZE,
+      },
+      collect: config.SCHEDULER_COLLECT_METRICS,
     });
     undo.push(() => metrics.stop());
     const rest = await createRestServer({

@@ -1,24 +1,12 @@
 -- Claims units for waiters in one statement: queue rows go, tasks become dispatched, leases begin.
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text), in pop order
 -- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds;
--- $6… the filter's values. {filter} is a condition on alias q; {ordered} reads keys of the queue (rank, created_at, id) in
--- pop order, as far as somebody reads it.
+-- $6… the filter's values. {filter} is a condition on alias q; {heads} is claim-heads.sql or claim-heads-filtered.sql.
 --
--- Keys are tried in pop order, one by one, until there are enough heads: nothing behind them is locked or looked at.
--- A group's rows are locked by whoever holds its key, and by nobody else: two supervisors never split one.
+-- Heads are looked for in pop order until there are enough: nothing behind them is locked. A group's rows are locked by
+-- whoever holds its key, and by nobody else: two supervisors never split one.
 WITH heads AS MATERIALIZED (
-  SELECT h.*
-  FROM ({ordered}) AS o, LATERAL (
-    SELECT q.ctid AS spot, q.rank, q.created_at, q.id, q.deduplication_key
-    FROM queue q
-    WHERE q.scheduler = $1 AND NOT q.held AND q.rank = o.rank AND q.created_at = o.created_at AND q.id = o.id
-      AND {filter}
-      AND (q.deduplication_key IS NULL
-        OR pg_try_advisory_xact_lock(hashtextextended(q.scheduler || ' ' || q.deduplication_key, 0)))
-    FOR UPDATE SKIP LOCKED
-  ) AS h
-  ORDER BY o.rank, o.created_at, o.id
-  LIMIT $2
+  {heads}
 ),
 -- Several heads of one group are one unit, led by the first.
 units AS MATERIALIZED (

@@ -1,3 +1,5 @@
+-- Deletes schedules by hash, whichever scheduler's: the normalizer actor reads `openkat/deschedule`, the schedule is a
+-- boefje's. A hash is one schedule's. Tasks that came of them stay.
 -- returns id
--- $1 scheduler, $2 hashes
-DELETE FROM schedules WHERE scheduler_id = $1 AND hash = ANY ($2::text[]) RETURNING id
+-- $1 hashes
+DELETE FROM schedules WHERE hash = ANY ($1::text[]) RETURNING id

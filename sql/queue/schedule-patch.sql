@@ -1,5 +1,6 @@
 -- Changes what a person names. Disabling is remembered as theirs, whatever disabled the schedule before; a new deadline
--- or enabling ends a claim, so that "run now" is now. Secrets that a task may carry are never stored.
+-- or enabling ends a claim, so that "run now" is now. A cron that a person sets is theirs, not the boefje's. Secrets
+-- that a task may carry are never stored.
 -- returns schedule (JSON text); no row where there is none
 -- $1 id, $2 a JSON object of the columns to change: hash, data, enabled, schedule, deadline_at
 UPDATE schedules s

@@ -60,24 +60,36 @@ export function claimStatement(
   filters: FilterRequest | null,
   taskType: string,
 ): { text: string; values: readonly unknown[] } {
-  const filter: CompiledFilter =
-    filters === null
-      ? { text: 'true', values: [] }
-      : compileFilter(filters, { target: 'queue', firstParameter: firstFilterValue, taskType });
+  if (filters === null) {
+    return { text: claimText(statement('claim-heads'), 'true'), values: [] };
+  }
+  const filter: CompiledFilter = compileFilter(filters, {
+    target: 'queue',
+    firstParameter: firstFilterValue,
+    taskType,
+  });
   const firstValue = firstFilterValue + filter.values.length;
   const ordered = filter.merge === undefined ? inPopOrder(filter.text) : merged(filter.merge, firstValue);
-  return {
-    text: statement('claim')
-      .replaceAll('{filter}', () => filter.text)
-      .replace('{ordered}', () => ordered),
-    values: [...filter.values, ...(filter.merge?.values ?? [])],
-  };
+  const heads = statement('claim-heads-filtered').replace('{ordered}', () => ordered);
+  return { text: claimText(heads, filter.text), values: [...filter.values, ...(filter.merge?.values ?? [])] };
+}
+
+function claimText(heads: string, filter: string): string {
+  return statement('claim')
+    .replace('{heads}', () => heads)
+    .replaceAll('{filter}', () => filter);
 }
 
 const firstFilterValue = 6;
 
+/** As in claim-heads.sql: nothing that may be popped stands before the floor. */
+const aboveFloor = `(q.rank, q.created_at) >= (
+    coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
+    coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))`;
+
 function inPopOrder(condition: string): string {
-  return `(SELECT q.rank, q.created_at, q.id FROM queue q WHERE q.scheduler = $1 AND NOT q.held AND ${condition}
+  return `(SELECT q.rank, q.created_at, q.id FROM queue q
+    WHERE q.scheduler = $1 AND NOT q.held AND ${aboveFloor} AND ${condition}
     ORDER BY q.rank, q.created_at, q.id)`;
 }
 

@@ -68,9 +68,9 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       return { enabled: rows.length };
     },
 
-    async deleteSchedules(scheduler, { hashes }) {
+    async deleteSchedules(_scheduler, { hashes }) {
       if (hashes.length === 0) return { deleted: 0 };
-      return { deleted: (await run('delete-schedules', [scheduler, hashes])).length };
+      return { deleted: (await run('delete-schedules', [hashes])).length };
     },
 
     async seenBoefjes(_scheduler, { organisations }) {
@@ -109,6 +109,7 @@ interface ScheduleRow {
   readonly data: string;
   readonly enabled: boolean;
   readonly schedule: string | null;
+  readonly inherited: boolean;
   readonly deadline_ms: number | null;
 }
 
@@ -124,6 +125,7 @@ function lastOfEach(settlements: readonly ScheduleSettlement[]): object[] {
     deadline_at: settlement.deadlineAt ?? null,
     sets_schedule: settlement.schedule !== undefined,
     schedule: settlement.schedule ?? null,
+    inherited: settlement.inherited ?? null,
     disabled: settlement.disabled ?? null,
   }));
   return [...new Map(rows.map((row) => [row.id, row])).values()];

@@ -71,13 +71,14 @@ describe('due schedules', () => {
     const deadlineAt = new Date(Date.now() + 3_600_000).toISOString();
     await store.settleSchedules('boefje', {
       settlements: [
-        { id: moved, deadlineAt, schedule: '0 0 * * *' },
+        { id: moved, deadlineAt, schedule: '0 0 * * *', inherited: true },
         { id: ended, deadlineAt: null, disabled: 'boefje-gone' },
       ],
     });
     expect(await claim()).toEqual([]);
     expect(await row(moved)).toMatchObject({ enabled: true, schedule: '0 0 * * *', claimed_until: null });
     expect((await row(moved)).deadline_at!.toISOString()).toBe(deadlineAt);
+    expect(await store.readSchedules('boefje', { ids: [moved] })).toMatchObject([{ inherited: true }]);
     expect(await row(ended)).toMatchObject({ enabled: false, disabled_reason: 'boefje-gone', deadline_at: null });
   });
 
@@ -124,12 +125,11 @@ describe('due schedules', () => {
   });
 });
 
-test('schedules are deleted by hash; their tasks stay', async () => {
+test('schedules are deleted by hash, of whichever scheduler; their tasks stay', async () => {
   const id = await schedule({ hash: 'mine' });
   const kept = await task('mine', 'COMPLETED');
   await sql`UPDATE tasks SET schedule_id = ${id}`;
-  expect(await store.deleteSchedules('report', { hashes: ['mine'] })).toEqual({ deleted: 0 });
-  expect(await store.deleteSchedules('boefje', { hashes: ['mine', 'unknown'] })).toEqual({ deleted: 1 });
+  expect(await store.deleteSchedules('normalizer', { hashes: ['mine', 'unknown'] })).toEqual({ deleted: 1 });
   expect(await sql`SELECT id, schedule_id FROM tasks`).toMatchObject([{ id: kept, schedule_id: null }]);
 });
 
