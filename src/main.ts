@@ -120,6 +120,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
+    const schedules = createSchedules(sql);
     const supervisor = new Supervisor({
       catalog,
       settings: threadSettings(config, natsUrl),
@@ -134,8 +135,11 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       startedAt: new Date(),
       supervision: supervisor,
-      schedulers: schedulers.map(({ id }) => id),
+      schedulerIds: schedulers.map(({ id }) => id),
       inspection: createQueueInspection(sql),
+      queue,
+      lists,
+      schedules,
       scheduleStore,
       rates,
       parked: () => queue.parked(),
@@ -183,7 +187,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const rest = await createRestServer({
       queue,
       lists,
-      schedules: createSchedules(sql),
+      schedules,
       schedulers: {
         all: () => schedulers,
         find: (id) => schedulers.find((scheduler) => scheduler.id === id),
