@@ -58,7 +58,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   };
   undo.push(logEvents(log));
   try {
-    const catalog = await readCatalog(actorsDirectory, { only: config.SCHEDULER_ACTORS });
+    const actors = options.actors ?? actorsDirectory;
+    const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
       id: name,
       type: definition.type,
@@ -95,7 +96,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
     const ranking = createRanking({
-      rankersDirectory: new URL('rankers/', actorsDirectory),
+      rankersDirectory: new URL('rankers/', actors),
       threads: config.SCHEDULER_RANKING_THREADS,
       deadlineMs: rankDeadlineMs,
     });
@@ -119,6 +120,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
+    const schedules = createSchedules(sql);
     const supervisor = new Supervisor({
       catalog,
       settings: threadSettings(config, natsUrl),
@@ -133,8 +135,11 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       startedAt: new Date(),
       supervision: supervisor,
-      schedulers: schedulers.map(({ id }) => id),
+      schedulerIds: schedulers.map(({ id }) => id),
       inspection: createQueueInspection(sql),
+      queue,
+      lists,
+      schedules,
       scheduleStore,
       rates,
       parked: () => queue.parked(),
@@ -182,7 +187,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const rest = await createRestServer({
       queue,
       lists,
-      schedules: createSchedules(sql),
+      schedules,
       schedulers: {
         all: () => schedulers,
         find: (id) => schedulers.find((scheduler) => scheduler.id === id),
