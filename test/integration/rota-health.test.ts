@@ -101,7 +101,7 @@ describe('health of a running Rota', () => {
     await untilHealthy();
   });
 
-  test('an actor that failed too often is named, and the others work', async () => {
+  test('an actor that failed too often is named, and the others work', { timeout: 90_000 }, async () => {
     for (const _intensity of Array(6)) {
       // The kill after the back-off, however long that is: there is nothing to kill meanwhile.
       const stopped = next('actor.stopped', ({ actor }) => actor === 'report');
