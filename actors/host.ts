@@ -1,3 +1,4 @@
+import { writeHeapSnapshot } from 'node:v8';
 import { isMainThread, workerData } from 'node:worker_threads';
 import { Refusals } from '../src/control/refusals.ts';
 import { serveControl } from '../src/control/serve.ts';
@@ -76,6 +77,7 @@ serveControl(data.control, {
   setLogLevel: (level) => {
     log.level = level;
   },
+  writeHeapSnapshot: (file) => writeHeapSnapshot(file),
 });
 
 receive(data.inbox, mailbox, {

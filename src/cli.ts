@@ -7,6 +7,7 @@ import { endWith } from './cli/exit.ts';
 import { migrateCommand } from './cli/migrate.ts';
 import { startCommand } from './cli/start.ts';
 import { statusCommand } from './cli/status.ts';
+import { topCommand } from './cli/top.ts';
 import { createJetstreamPublisher } from './events/publish.ts';
 import { startRota } from './main.ts';
 import { connectRota } from './nats/client.ts';
@@ -27,6 +28,7 @@ const commands = [
   demoCommand({ connectRota, createJetstreamPublisher }),
   migrateCommand(),
   statusCommand(),
+  topCommand(),
 ];
 // Commands that are added do not inherit exitOverride by themselves: without it a wrong option would exit 1, not 64.
 for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

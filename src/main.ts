@@ -4,13 +4,18 @@ import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
 import { type Config, natsAuthOf } from './config.ts';
 import { operatorCommands } from './control/commands.ts';
+import { Rates } from './control/rates.ts';
 import { startEmbedded } from './embedded/start.ts';
+import { RotaError } from './errors.ts';
+import { waitFor, within } from './deadline.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
+import { createQueueInspection } from './queue/inspection.ts';
 import { createTaskLists } from './queue/lists.ts';
+import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
 import { createSchedules } from './queue/schedule-records.ts';
@@ -37,6 +42,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const rankDeadlineMs = 5_000;
 /** Well within the 30 s after which an orchestrator kills. */
 const drainWithinMs = 10_000;
+/** All of it, with a second at least for each step. An embedded server that does not end is killed after 10 s. */
+const unwindWithinMs = 18_000;
+const leastStepMs = 1_000;
 
 /**
  * Builds a whole Rota out of its parts and starts it: database first, actors last, so that an event never finds the
@@ -51,7 +59,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   /** What must be undone, in the order of its making. */
   const undo: (() => unknown)[] = [];
   const unwind = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+    const deadline = performance.now() + unwindWithinMs;
+    for (const step of undo.splice(0).reverse()) {
+      // One that fails, or waits for a database that is gone, must not leave the rest running: the embedded services.
+      const withinMs = Math.max(deadline - performance.now(), leastStepMs);
+      await within(Promise.try(step), withinMs).catch((error: unknown) =>
+        log.warn({ err: error }, 'not ended in order'),
+      );
+    }
   };
   undo.push(logEvents(log));
   try {
@@ -82,12 +97,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const sql = connect(databaseUrl, { max: connections - queueConnections });
     undo.push(() => sql.end({ timeout: 5 }));
 
-    const connection = await connectNats({
+    const connecting = connectNats({
       servers: natsUrl,
       name: `rota supervisor ${instance}`,
       auth: natsAuthOf(config),
       waitForServer: true,
     });
+    const connection = await waitFor(connecting, options.signal, () =>
+      log.warn({ variable: 'NATS_URL' }, 'NATS does not answer, waiting for it'),
+    );
     undo.push(() => connection.drain());
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
@@ -123,17 +141,22 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     const ctl = createCtlCommands();
-    const audit = (command: string, by: string | null, fields: object) =>
-      log.info({ audit: command, by, ...fields }, 'audit');
-    const operated = {
+    const rates = new Rates();
+    undo.push(() => rates.stop());
+    const commands = operatorCommands({
       instance,
       version,
-      supervision: supervisor,
-      parked: () => queue.parked(),
       startedAt: new Date(),
-      audit,
-    };
-    for (const command of operatorCommands(operated)) ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
+      supervision: supervisor,
+      schedulers: schedulers.map(({ id }) => id),
+      inspection: createQueueInspection(sql),
+      scheduleStore,
+      rates,
+      parked: () => queue.parked(),
+      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
+    });
+    for (const command of commands)
+      ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
       prefix,
@@ -160,7 +183,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      taskTotals: () => readTaskTotals(sql),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
+      settings: {
+        monitor_organisations_interval: 60,
+        pq_grace_period: config.SCHEDULER_PQ_GRACE_PERIOD,
+        pq_max_random_objects: 0,
+        pq_maxsize: config.SCHEDULER_PQ_MAXSIZE,
+      },
+      collect: config.SCHEDULER_COLLECT_METRICS,
     });
     undo.push(() => metrics.stop());
     const rest = await createRestServer({
@@ -179,7 +210,11 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
     });
     undo.push(() => rest.close());
-    const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
+    const [host, port] = [config.SCHEDULER_API_HOST, config.SCHEDULER_API_PORT];
+    const api = await rest.listen({ host, port }).catch((cause: Error) => {
+      const message = `SCHEDULER_API_HOST=${host} SCHEDULER_API_PORT=${port}: expected a free address (${cause.message})`;
+      throw new RotaError('BAD_CONFIG', message, { cause });
+    });
 
     queue.start();
     supervisor.start();

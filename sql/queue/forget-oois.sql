@@ -1,12 +1,22 @@
 -- OOIs are gone: their schedules are disabled and what is queued for them is cancelled, queue row and task together.
--- The hash of a schedule is that of its tasks, so the queue needs no column for the OOI.
+-- Queue rows are found by hash: that of a schedule is that of its tasks, but a boefje that runs on operations has none.
 -- returns disabled (schedules), cancelled (a JSON array of {id, organisation})
 -- $1 scheduler, $2 organisations, $3 OOIs, pairwise
-WITH gone AS MATERIALIZED (
+WITH pairs AS MATERIALIZED (
+  SELECT DISTINCT * FROM unnest($2::text[], $3::text[]) AS pairs (organisation, ooi)
+),
+gone AS MATERIALIZED (
   SELECT s.id, s.hash, s.enabled
-  FROM (SELECT DISTINCT * FROM unnest($2::text[], $3::text[]) AS pairs (organisation, ooi)) AS pairs
+  FROM pairs
   JOIN schedules s
     ON s.organisation = pairs.organisation AND (s.data ->> 'input_ooi') = pairs.ooi AND s.scheduler_id = $1
+),
+hashes AS MATERIALIZED (
+  SELECT hash FROM gone
+  UNION
+  SELECT t.hash
+  FROM pairs
+  JOIN tasks t ON t.organisation = pairs.organisation AND (t.data ->> 'input_ooi') = pairs.ooi AND t.type = 'boefje'
 ),
 disabled AS (
   UPDATE schedules s
@@ -15,7 +25,7 @@ disabled AS (
   RETURNING s.id
 ),
 unqueued AS (
-  DELETE FROM queue q USING gone WHERE q.scheduler = $1 AND q.hash = gone.hash
+  DELETE FROM queue q USING hashes WHERE q.scheduler = $1 AND q.hash = hashes.hash
   RETURNING q.id
 ),
 cancelled AS (

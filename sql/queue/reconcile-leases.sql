@@ -4,4 +4,7 @@ INSERT INTO leases (task_id, lease_id, scheduler, via, until)
 SELECT t.id, gen_random_uuid(), t.scheduler_id, 'rest', now() + $3::float8 * interval '1 second'
 FROM tasks t
 WHERE t.status IN ('DISPATCHED', 'RUNNING') AND (t.created_at >= $1::timestamptz OR t.id = ANY ($2::uuid[]))
+  AND NOT EXISTS (SELECT FROM leases l WHERE l.task_id = t.id)
+-- Another supervisor may be at work: what it finishes at this moment must get no lease.
+FOR UPDATE OF t SKIP LOCKED
 ON CONFLICT (task_id) DO NOTHING

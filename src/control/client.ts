@@ -28,6 +28,10 @@ export class ControlClient {
     return this.#race(() => this.#remote.setLogLevel(level), withinMs);
   }
 
+  writeHeapSnapshot(file: string, withinMs: number): Promise<Outcome<string>> {
+    return this.#race(() => this.#remote.writeHeapSnapshot(file), withinMs);
+  }
+
   close(): void {
     this.#port.close();
   }

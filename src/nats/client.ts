@@ -163,8 +163,13 @@ export function rotaClient(
     async instances() {
       const everyone = connection.services.client({ strategy: RequestStrategy.Timer, maxWait: 1_000 });
       const found: string[] = [];
-      for await (const supervisor of await everyone.ping(prefix)) {
-        found.push(supervisor.metadata?.['instance'] ?? supervisor.id);
+      try {
+        for await (const supervisor of await everyone.ping(prefix)) {
+          found.push(supervisor.metadata?.['instance'] ?? supervisor.id);
+        }
+      } catch (error) {
+        // 503: nobody listens, so there is none.
+        if (!(error instanceof NatsError && error.code === '503')) throw requestError(error, `ping of ${prefix}`);
       }
       return found.sort();
     },
@@ -212,8 +217,16 @@ function serviceError(reply: Msg): RotaError {
 
 function requestError(error: unknown, subject: string): RotaError {
   const code = error instanceof NatsError ? error.code : '';
-  if (code === '503') return new RotaError('SERVICE_UNAVAILABLE', `nobody answers on ${subject}`, { cause: error });
-  if (code === 'TIMEOUT') return new RotaError('ASK_TIMEOUT', `no answer in time on ${subject}`, { cause: error });
+  if (code === '503')
+    return new RotaError(
+      'SERVICE_UNAVAILABLE',
+      `nobody answers on ${subject}: is a supervisor running there, with this prefix?`,
+      { cause: error },
+    );
+  if (code === 'TIMEOUT')
+    return new RotaError('ASK_TIMEOUT', `no answer in time on ${subject}: whoever serves it is slow or stuck`, {
+      cause: error,
+    });
   if (code === 'PERMISSIONS_VIOLATION') {
     return new RotaError('UNAUTHORIZED', `NATS permissions forbid ${subject}`, { cause: error });
   }

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
 import { databaseError } from './postgres.ts';
 import { reconcile } from './reconcile.ts';
+import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
 
 export interface MigrateOptions {
   /** Adopted tasks that are under way get a lease of so long: mula's grace period. */
@@ -20,8 +20,6 @@ interface Migration {
 
 const directory = new URL('../../sql/migrations/', import.meta.url);
 const adoptedRevision = '0010';
-/** Any number will do, as long as every version of Rota uses the same one. */
-const lockKey = 7_682_118;
 
 /**
  * Brings a database up to date: an empty one, one of mula's at alembic revision 0010, or one of ours. Safe to run by
@@ -34,7 +32,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   const report = options.report ?? (() => {});
   try {
     await client.connect();
-    await lock(client);
+    await lockSchema(client);
     await client.query(`CREATE TABLE IF NOT EXISTS rota_migrations (
       number integer PRIMARY KEY, name varchar NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`);
     const done = await applied(client);
@@ -50,18 +48,6 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     throw databaseError(error);
   } finally {
     await client.end().catch(() => {});
-  }
-}
-
-/**
- * Held until the connection ends. Tried again and again rather than waited for: a session that waits inside a statement
- * holds a snapshot, and CREATE INDEX CONCURRENTLY of the one that has the lock would wait for that snapshot.
- */
-async function lock(client: Client): Promise<void> {
-  while (true) {
-    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [lockKey]);
-    if (rows[0]?.locked === true) return;
-    await delay(200);
   }
 }
 
@@ -83,10 +69,11 @@ async function migrations(): Promise<readonly Migration[]> {
 
 async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
   const newest = Math.max(0, ...done);
-  if (newest > known.length) {
+  const newestKnown = Math.max(...known.map(({ number }) => number));
+  if (newest > newestKnown) {
     throw new RotaError(
       'SCHEMA_UNKNOWN',
-      `the database was migrated to ${newest} by a newer Rota; this one knows ${known.length} migrations: use the newer one`,
+      `the database was migrated to ${newest} by a newer Rota; this one knows ${newestKnown}: use the newer one`,
     );
   }
   if (await exists(client, 'alembic_version')) {
@@ -111,12 +98,11 @@ async function exists(client: Client, table: string): Promise<boolean> {
 
 async function apply(client: Client, migration: Migration): Promise<void> {
   if (migration.sql.startsWith('-- outside a transaction\n')) {
-    // Each statement can be run again, so that an interruption between them does no harm.
-    for (const statement of migration.sql.split(/;\n/)) if (statement.trim() !== '') await client.query(statement);
+    await runEach(client, migration.sql);
     await record(client, migration);
     return;
   }
-  await inTransaction(client, async () => {
+  await changeSchema(client, async () => {
     await client.query(migration.sql);
     await record(client, migration);
   });
@@ -124,23 +110,4 @@ async function apply(client: Client, migration: Migration): Promise<void> {
 
 async function record(client: Client, { number, name }: Migration): Promise<void> {
   await client.query('INSERT INTO rota_migrations (number, name) VALUES ($1, $2)', [number, name]);
-}
-
-/**
- * A lock on a table that somebody reads for minutes would queue everybody else behind it: give up after a moment and
- * come back, for as long as it takes.
- */
-async function inTransaction(client: Client, steps: () => Promise<void>): Promise<void> {
-  while (true) {
-    await client.query("BEGIN; SET LOCAL lock_timeout = '2s'");
-    try {
-      await steps();
-      await client.query('COMMIT');
-      return;
-    } catch (error) {
-      await client.query('ROLLBACK');
-      if ((error as { code?: unknown }).code !== '55P03') throw error;
-      await delay(1_000);
-    }
-  }
 }

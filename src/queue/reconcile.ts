@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
 import { taskTypeOf } from '../tasks/data.ts';
+import { recountWhereEmpty } from './counts.ts';
 import { statement } from './postgres.ts';
+import { changeSchema } from './schema-lock.ts';
 
 export interface ReconcileOptions {
   readonly gracePeriodSeconds: number;
@@ -14,27 +16,29 @@ const perBatch = 5_000;
 /**
  * Makes queue, leases and the rest true to `tasks`, whoever changed those in between: mula before adoption, mula on a way
  * back, a person. Adoption is the first time it runs. Cheap at any later start: it looks up by id what is queued or
- * leased, and reads of `tasks` only what was created since a supervisor was last at work. Finished tasks are never
- * scanned. mula's index on queued tasks, which the way back recreates, also shows older tasks that mula queued again.
+ * leased, and reads of `tasks` only what was created since a supervisor was last at work; finished tasks are not scanned.
+ * They are where mula has been, which its own index tells (sql/back-to-mula.sql): it may have retried any of them.
  */
 export async function reconcile(client: Client, options: ReconcileOptions): Promise<void> {
-  const { rows } = await client.query<{ since: string; first: boolean; mula: boolean }>(
-    `SELECT coalesce((SELECT at - interval '${margin}' FROM rota_alive), '-infinity')::text AS since,
-       NOT EXISTS (SELECT FROM rota_alive) AS first, to_regclass('ix_tasks_status_queued') IS NOT NULL AS mula`,
+  const { rows } = await client.query<{ since: string }>(
+    `SELECT coalesce(max(at) - interval '${margin}', '-infinity')::text AS since
+     FROM rota_alive WHERE to_regclass('ix_tasks_status_queued') IS NULL`,
   );
-  const { since, first, mula } = rows[0]!;
+  const { since } = rows[0]!;
+  const everything = since === '-infinity';
+  await resumeCounting(client);
   const strays = await removeStrays(client);
-  await addHashes(client, [since, mula]);
-  const queued = await count(client, 'reconcile-enqueue', [since, mula]);
-  const duplicates = await count(client, 'reconcile-duplicates', [since, mula]);
+  await addHashes(client, [since]);
+  const queued = await count(client, 'reconcile-enqueue', [since]);
+  const duplicates = await count(client, 'reconcile-duplicates', [since]);
   const leased = await count(client, 'reconcile-leases', [since, strays, options.gracePeriodSeconds]);
-  if (mula && !first) await count(client, 'reconcile-recovered');
+  if (everything) await count(client, 'reconcile-recovered');
   await count(client, 'reconcile-outcomes', [since, strays]);
-  if (first || mula) {
+  if (everything) {
     await count(client, 'reconcile-seen');
     await count(client, 'reconcile-disabled');
   }
-  if (first) await count(client, 'reconcile-counts');
+  await recountWhereEmpty(client);
   if (queued + duplicates + leased + strays.length > 0) {
     options.report(
       `reconciled: ${queued} tasks queued, ${duplicates} duplicates cancelled, ${leased} leased, ${strays.length} changed by others`,
@@ -44,6 +48,16 @@ export async function reconcile(client: Client, options: ReconcileOptions): Prom
   // Last: as long as it is there, an interrupted run is done again. It would end HOT for every claim.
   await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_hash');
   await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_status_queued');
+}
+
+/** The way back to mula disables the triggers that count, and empties the counts. */
+async function resumeCounting(client: Client): Promise<void> {
+  const { rows } = await client.query<{ tgname: string }>(
+    "SELECT tgname FROM pg_trigger WHERE tgrelid = 'tasks'::regclass AND tgname LIKE 'rota\\_count\\_%' AND tgenabled = 'D'",
+  );
+  if (rows.length === 0) return;
+  const enable = rows.map(({ tgname }) => `ENABLE TRIGGER ${tgname}`).join(', ');
+  await changeSchema(client, () => client.query(`ALTER TABLE tasks ${enable}`));
 }
 
 async function removeStrays(client: Client): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { emit } from '../telemetry/events.ts';
+import { foldCounts } from './counts.ts';
 import { type Sql, query, statement, transact } from './postgres.ts';
 import { type Change, type SettledTask, settle } from './settle.ts';
 
@@ -16,8 +17,6 @@ export interface SweeperOptions {
 const everyMs = 1_000;
 const perSweep = 500;
 const aliveEveryMs = 60_000;
-/** Any number will do, as long as every version of Rota uses the same one. */
-const foldLockKey = 7_682_119;
 
 /**
  * Once a second: tasks whose lease has expired go back to the queue, or fail where they were claimed too often, or give
@@ -75,7 +74,7 @@ export class Sweeper {
 
   /** What changed since the last time, into the counts that /tasks/stats reads. */
   async foldCounts(): Promise<void> {
-    await transact(() => query(this.#options.sql, statement('fold-counts'), [foldLockKey]));
+    await foldCounts(this.#options.sql);
   }
 
   async #run(): Promise<void> {

@@ -2,6 +2,7 @@ import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { type ClaimRow, claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
+import { Floor } from './floor.ts';
 import { renewLeases } from './leases.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
 import { Push } from './push.ts';
@@ -198,9 +199,14 @@ class PostgresTaskQueue implements RunningTaskQueue {
   #waitersOf(scheduler: string): Waiters {
     const known = this.#waiters.get(scheduler);
     if (known !== undefined) return known;
+    const floor = new Floor(this.#sql, scheduler);
     const waiters = new Waiters({
       scheduler,
-      claim: (wants, filters) => claim(this.#sql, { scheduler, taskType: this.#typeOf(scheduler) }, wants, filters),
+      claim: async (wants, filters) => {
+        const rows = await claim(this.#sql, { scheduler, taskType: this.#typeOf(scheduler) }, wants, filters);
+        floor.claimed(rows.length);
+        return rows;
+      },
       giveBack: (rows) => this.#giveBack(rows),
       maxParked: this.#options.maxParked ?? 10_000,
     });

@@ -9,6 +9,10 @@ export interface Supervision {
   /** The view from within the actor's thread; `terminated` where there is none now. */
   inspect(actor: string): Promise<Outcome<ThreadStatus>>;
   setLogLevel(actor: string, level: LogLevel): Promise<Outcome<void>>;
+  /** Of the actor's thread, into a new file of this machine's temporary folder. @returns its path */
+  writeHeapSnapshot(actor: string): Promise<Outcome<string>>;
+  /** Waits for the actor's answer to a command. */
+  ask<T>(actor: string, command: SupervisorCommand, withinMs: number): Promise<Outcome<T>>;
   /** Resolves when the mailbox has accepted the command, or with why it has not. */
   send(actor: string, command: SupervisorCommand): Promise<Result<undefined>>;
   /** Drains the actor for a few seconds at most, then starts it in a new thread. */

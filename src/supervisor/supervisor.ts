@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { LogLevel, ThreadStatus } from '../control/thread-control.ts';
 import { RotaError } from '../errors.ts';
 import { type Result, mailboxFailure } from '../mailbox/failure.ts';
@@ -22,6 +24,8 @@ export interface SupervisorOptions {
 
 const inspectWithinMs = 2_000;
 const restartWithinMs = 5_000;
+/** Half a gigabyte, the most a thread may have, takes some ten seconds. */
+const snapshotWithinMs = 60_000;
 
 /** Runs every actor of the catalog, each in its own thread, whatever becomes of the others. */
 export class Supervisor implements Supervision {
@@ -61,6 +65,18 @@ export class Supervisor implements Supervision {
   async setLogLevel(name: string, level: LogLevel): Promise<Outcome<void>> {
     const thread = this.#actor(name).thread;
     return thread === null ? { outcome: 'terminated' } : thread.control.setLogLevel(level, inspectWithinMs);
+  }
+
+  async writeHeapSnapshot(name: string): Promise<Outcome<string>> {
+    const thread = this.#actor(name).thread;
+    if (thread === null) return { outcome: 'terminated' };
+    const file = join(tmpdir(), `rota-${name}-${process.pid}-${Date.now()}.heapsnapshot`);
+    return thread.control.writeHeapSnapshot(file, snapshotWithinMs);
+  }
+
+  async ask<T>(name: string, command: SupervisorCommand, withinMs: number): Promise<Outcome<T>> {
+    const thread = this.#actor(name).thread;
+    return thread === null ? { outcome: 'terminated' } : thread.inbox.ask<T>(command, { withinMs });
   }
 
   async send(name: string, command: SupervisorCommand): Promise<Result<undefined>> {

@@ -34,5 +34,8 @@ export function createLog(options: {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   if (options.format === 'json') return pino(settings, pino.destination({ fd: 2, sync: true }));
-  return pino(settings, pretty({ colorize: process.stderr.isTTY, destination: 2, sync: true, ignore: 'pid,hostname' }));
+  return pino(
+    settings,
+    pretty({ colorize: process.stderr.isTTY, destination: 2, sync: true, ignore: 'pid,hostname', singleLine: true }),
+  );
 }

@@ -1,20 +1,9 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { on } from './events.ts';
+import { type GaugeSources, registerGauges } from './gauges.ts';
 
-/** What is read when Prometheus scrapes: cheap questions only, never a count of a whole table (#3826). */
-export interface MetricSources {
-  /** Queued tasks by scheduler. */
-  queueDepths(): Promise<ReadonlyMap<string, number>>;
-  /** Seconds since the oldest due deadline, by scheduler; 0 where none is due. */
-  scheduleLags(): Promise<ReadonlyMap<string, number>>;
-  actors(): readonly { readonly actor: string; readonly up: boolean }[];
-}
-
-/**
- * The registry behind /metrics, fed by the telemetry events. mula's own gauges keep their names
- * (`scheduler_qsize`, `task_status_counts` are asked for by existing dashboards; here without its full-table count).
- */
-export function createMetrics(sources: MetricSources): { registry: Registry; stop(): void } {
+/** The registry behind /metrics: counters fed by the telemetry events, and gauges read at each scrape. */
+export function createMetrics(sources: GaugeSources): { registry: Registry; stop(): void } {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -76,33 +65,7 @@ export function createMetrics(sources: MetricSources): { registry: Registry; sto
     registers,
   });
 
-  new Gauge({
-    name: 'scheduler_qsize',
-    help: 'Size of the scheduler queue',
-    labelNames: ['scheduler_id'],
-    registers,
-    async collect() {
-      for (const [scheduler, depth] of await sources.queueDepths()) this.set({ scheduler_id: scheduler }, depth);
-    },
-  });
-  new Gauge({
-    name: 'rota_schedule_lag_seconds',
-    help: 'Now minus the oldest due deadline',
-    labelNames: ['scheduler'],
-    registers,
-    async collect() {
-      for (const [scheduler, lag] of await sources.scheduleLags()) this.set({ scheduler }, lag);
-    },
-  });
-  new Gauge({
-    name: 'rota_actor_up',
-    help: '1 while the scheduler actor runs',
-    labelNames: ['actor'],
-    registers,
-    collect() {
-      for (const { actor, up } of sources.actors()) this.set({ actor }, up ? 1 : 0);
-    },
-  });
+  registerGauges(registry, sources);
 
   const subscriptions = [
     on('tasks.queued', (event) => queued.inc({ scheduler: event.scheduler }, event.tasks.length)),

@@ -56,6 +56,7 @@ test('an error in the thread is a failure with its message', async () => {
       throw new Error('no status');
     },
     setLogLevel: () => undefined,
+    writeHeapSnapshot: () => '',
   });
   const client = new ControlClient(port1);
   expect(await client.status(10_000)).toMatchObject({ result: { ok: false, failure: { message: 'no status' } } });

@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { migrate } from '../../src/queue/migrations.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
+import { giveBackToMula } from '../../src/queue/way-back.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, ooiOf, popRequest } from '../support/queue.ts';
 
@@ -167,7 +168,7 @@ describe('reconciliation at a later start', () => {
     const retried = await insertTask(client, { ooi: 'retried by mula', status: 'FAILED' });
     await migrate(url);
 
-    await client.query(await wayBack());
+    await giveBackToMula(url);
     await client.query("UPDATE tasks SET status = 'DISPATCHED' WHERE id = $1", [popped]);
     await client.query("UPDATE tasks SET status = 'CANCELLED' WHERE id = $1", [cancelled]);
     await client.query("UPDATE tasks SET status = 'FAILED' WHERE id = $1", [leased]);
@@ -210,9 +211,3 @@ test('tasks are counted by hour and status, whoever changes them', async () => {
     { status: 'FAILED', n: 1 },
   ]);
 });
-
-/** The statements of docs/queue-semantics.md that give the database back to mula. */
-async function wayBack(): Promise<string> {
-  const docs = await readFile(new URL('../../docs/queue-semantics.md', import.meta.url), 'utf8');
-  return /## The way back to mula[\s\S]*?```sql\n([\s\S]*?)```/.exec(docs)![1]!;
-}

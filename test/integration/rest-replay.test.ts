@@ -18,8 +18,11 @@ let now: Date;
 beforeAll(async () => {
   metrics = createMetrics({
     queueDepths: () => Promise.resolve(new Map()),
+    taskTotals: () => Promise.resolve(new Map()),
     scheduleLags: () => Promise.resolve(new Map()),
     actors: () => [],
+    settings: {},
+    collect: true,
   });
   rest = await serveOnPostgres({ metrics: metrics.registry, now: () => now });
   replay = new Replay(rest.url, recordedUrl);

@@ -1,0 +1,120 @@
+import { median, quantile } from './quantiles.ts';
+import { type Wanted, Results } from './results.ts';
+import { type Stage, setStage } from './stage.ts';
+
+/** One suite: a question, or a few that need the same stage. */
+export interface Suite {
+  readonly name: string;
+  readonly about: string;
+  run(bench: Bench): Promise<void>;
+}
+
+export interface Sample {
+  /** In the case's unit. */
+  readonly value: number;
+  readonly latenciesMs?: Float64Array;
+  /** Share of one core that the load generator took. */
+  readonly loadCpu?: number;
+}
+
+export interface Case {
+  /** Without the suite's name. */
+  readonly name: string;
+  readonly unit: string;
+  /** Overrides the bench's own, for samples that are long by nature. */
+  readonly repetitions?: number;
+  /** Brings the stage to where a sample may begin; not measured. */
+  prepare?(): Promise<void>;
+  sample(): Promise<Sample>;
+}
+
+export interface BenchSettings {
+  readonly quick: boolean;
+  /** A line for whoever watches. */
+  say(text: string): void;
+}
+
+/** What a suite works with. */
+export class Bench {
+  readonly results = new Results();
+  readonly quick: boolean;
+  /** Of one load sample, after its warm-up. */
+  readonly sampleMs: number;
+  readonly warmUpMs: number;
+  readonly repetitions: number;
+  readonly say: (text: string) => void;
+  #stage: Promise<Stage> | null = null;
+
+  constructor({ quick, say }: BenchSettings) {
+    this.quick = quick;
+    this.say = say;
+    this.sampleMs = quick ? 1_500 : 4_000;
+    this.warmUpMs = quick ? 300 : 1_000;
+    this.repetitions = quick ? 3 : 5;
+  }
+
+  /** Postgres and NATS, started for the first who asks. */
+  stage(): Promise<Stage> {
+    this.#stage ??= setStage();
+    return this.#stage;
+  }
+
+  async close(): Promise<void> {
+    await (await this.#stage)?.close();
+  }
+
+  /**
+   * Samples all cases once, then all of them again: whatever else the machine does meanwhile falls on each of them alike.
+   */
+  async measure(suite: string, cases: readonly Case[]): Promise<void> {
+    const samples = new Map(cases.map((one) => [one, [] as Sample[]]));
+    const rounds = Math.max(...cases.map((one) => one.repetitions ?? this.repetitions));
+    for (let round = 0; round < rounds; round += 1) {
+      for (const one of cases) {
+        if (round >= (one.repetitions ?? this.repetitions)) continue;
+        await one.prepare?.();
+        samples.get(one)!.push(await one.sample());
+      }
+    }
+    for (const one of cases) this.#add(`${suite}/${one.name}`, one.unit, samples.get(one)!);
+  }
+
+  /** A figure that was not sampled in rounds. */
+  record(name: string, unit: string, samples: readonly Sample[]): void {
+    this.#add(name, unit, samples);
+  }
+
+  want(name: string, ...wanted: readonly Wanted[]): void {
+    for (const one of wanted) this.results.want(name, one);
+  }
+
+  #add(name: string, unit: string, samples: readonly Sample[]): void {
+    const values = samples.map(({ value }) => value);
+    const latencies = Float64Array.from(samples.flatMap(({ latenciesMs }) => [...(latenciesMs ?? [])])).sort();
+    const loads = samples.flatMap(({ loadCpu }) => (loadCpu === undefined ? [] : [loadCpu]));
+    const result = {
+      name,
+      unit,
+      median: rounded(median(values)),
+      min: rounded(Math.min(...values)),
+      max: rounded(Math.max(...values)),
+      p50_ms: roundedOrNull(quantile(latencies, 0.5)),
+      p99_ms: roundedOrNull(quantile(latencies, 0.99)),
+      load_cpu: loads.length === 0 ? null : rounded(median(loads)),
+    };
+    this.results.add(result);
+    const latency = result.p99_ms === null ? '' : `  p50 ${result.p50_ms} ms  p99 ${result.p99_ms} ms`;
+    const load = result.load_cpu === null ? '' : `  load ${Math.round(result.load_cpu * 100)} %`;
+    const spread = `(${result.min}–${result.max})`;
+    this.say(`  ${name.padEnd(44)} ${String(result.median).padStart(9)} ${unit} ${spread}${latency}${load}`);
+  }
+}
+
+/** Four digits are more than a figure is good for. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
+
+function roundedOrNull(value: number | null): number | null {
+  return value === null ? null : rounded(value);
+}

@@ -1,0 +1,72 @@
+import type { Sample } from './bench.ts';
+
+export interface Load {
+  readonly inFlight: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Ends a sample early: a queue of 10 000 must not become one of 1 000 while it is measured. */
+  readonly most?: number;
+  /** Sends one request; `done` says how many tasks it was about. Never called again for a slot before it is done. */
+  send(slot: number, done: (count: number) => void, failed: (error: unknown) => void): void;
+}
+
+/**
+ * A closed loop: `inFlight` requesters, each of which asks again as soon as it is answered. Callbacks, not promises: from
+ * 64 in flight on a load generator of promises measures itself.
+ */
+export function closedLoop(load: Load): Promise<Sample> {
+  return new Promise((resolve, reject) => {
+    const latencies: number[] = [];
+    let counted = 0;
+    let warm = 0;
+    let idle = 0;
+    let state: 'warm' | 'measured' | 'over' = load.warmUpMs === 0 ? 'measured' : 'warm';
+    let began = performance.now();
+    let cpu = process.cpuUsage();
+    const most = load.most ?? Number.POSITIVE_INFINITY;
+    const limit = setTimeout(() => (state = 'over'), load.warmUpMs + load.measureMs);
+    let ended = 0;
+    let spent = cpu;
+
+    const failed = (error: unknown) => {
+      state = 'over';
+      clearTimeout(limit);
+      reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const next = (slot: number) => {
+      if (state === 'over') return finish();
+      const sent = performance.now();
+      load.send(
+        slot,
+        (count) => {
+          const now = performance.now();
+          if (state === 'warm' && (now - began >= load.warmUpMs || (warm += count) >= most / 5)) {
+            state = 'measured';
+            began = now;
+            cpu = process.cpuUsage();
+          } else if (state === 'measured') {
+            counted += count;
+            latencies.push(now - sent);
+            ended = now;
+            if (counted >= most) state = 'over';
+          }
+          next(slot);
+        },
+        failed,
+      );
+    };
+    const finish = () => {
+      idle += 1;
+      if (idle === 1) spent = process.cpuUsage(cpu);
+      if (idle < load.inFlight) return;
+      clearTimeout(limit);
+      const elapsed = ended - began;
+      resolve({
+        value: counted === 0 ? 0 : (counted / elapsed) * 1_000,
+        latenciesMs: Float64Array.from(latencies),
+        loadCpu: (spent.user + spent.system) / 1_000 / Math.max(elapsed, 1),
+      });
+    };
+    for (let slot = 0; slot < load.inFlight; slot += 1) next(slot);
+  });
+}

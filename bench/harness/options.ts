@@ -1,0 +1,26 @@
+import { Command, InvalidArgumentError } from 'commander';
+
+export interface BenchOptions {
+  /** Names of suites; empty for all. */
+  readonly only: readonly string[];
+  readonly json: boolean;
+  readonly quick: boolean;
+}
+
+/** @param suites name → what it answers, for `--help` and for the complaint about a name there is not. */
+export function readOptions(argv: readonly string[], suites: ReadonlyMap<string, string>): BenchOptions {
+  const names = (text: string): string[] => {
+    const wanted = text.split(',').map((name) => name.trim());
+    const unknown = wanted.find((name) => !suites.has(name));
+    if (unknown === undefined) return wanted;
+    throw new InvalidArgumentError(`no suite ${unknown}; there are: ${[...suites.keys()].join(', ')}`);
+  };
+  const table = [...suites].map(([name, about]) => `  ${name.padEnd(12)}${about}`).join('\n');
+  const command = new Command('bench')
+    .description('Measures Rota, its peers and its limits on this machine; docs/benchmarks.md explains each case.')
+    .option('--only <suites>', 'these suites, comma-separated', names, [])
+    .option('--json', 'end with one line of JSON', false)
+    .option('--quick', 'shorter samples, queues of 10 000 and 100 000', false)
+    .addHelpText('after', `\nSuites:\n${table}`);
+  return command.parse(argv, { from: 'user' }).opts<{ only: string[]; json: boolean; quick: boolean }>();
+}

@@ -1,0 +1,75 @@
+import type { Sql } from '../../src/queue/postgres.ts';
+
+/** What a seeded KAT looks like: 300 organisations, the 46 boefjes that ship, in 14 images. */
+export const organisations = 300;
+const boefjes = 46;
+const images = 14;
+/** Rows of one statement: the statistics' trigger keeps an array of them. */
+const chunk = 20_000;
+
+/** Fills the boefje queue to `depth` with tasks that come last. Ranks are epoch seconds, a hundred tasks in each. */
+export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
+  const [found] = await sql<{ queued: number; last: string }[]>`
+    SELECT count(*)::integer AS queued, coalesce(max(rank), extract(epoch FROM now())::bigint)::text AS last
+    FROM queue WHERE scheduler = 'boefje'`;
+  const missing = depth - found!.queued;
+  for (let done = 0; done < missing; done += chunk) {
+    const rows = Math.min(chunk, missing - done);
+    await addQueued(sql, rows, Number(found!.last) + Math.floor(done / 100));
+  }
+}
+
+async function addQueued(sql: Sql, rows: number, rank: number): Promise<void> {
+  await sql.begin(async (transaction) => {
+    // Seeding is not measured, and nobody misses what a crash would take.
+    await transaction`SET LOCAL synchronous_commit = off`;
+    await transaction`
+      WITH made AS MATERIALIZED (${made(transaction as unknown as Sql, rows)}),
+      stored AS (
+        INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
+        SELECT id, 'boefje', organisation, 'boefje', hash, ${rank}::bigint + n / 100, ${data(transaction as unknown as Sql)},
+          'QUEUED', now() + n * interval '1 microsecond', now()
+        FROM made
+      )
+      INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image)
+      SELECT 'boefje', ${rank}::bigint + n / 100, now() + n * interval '1 microsecond', id, hash, organisation,
+        'boefje-' || plugin, 'ghcr.io/minvws/openkat/image-' || image
+      FROM made`;
+  });
+}
+
+/** Tasks that are over, as most of a KAT's are: one in a hundred failed, the last day's work. */
+export async function addFinished(sql: Sql, rows: number): Promise<void> {
+  for (let done = 0; done < rows; done += chunk) {
+    const some = Math.min(chunk, rows - done);
+    await sql`
+      WITH made AS MATERIALIZED (${made(sql, some)}),
+      stored AS (
+        INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
+        SELECT id, 'boefje', organisation, 'boefje', hash, 1700000000, ${data(sql)},
+          (CASE WHEN n % 100 = 0 THEN 'FAILED' ELSE 'COMPLETED' END)::taskstatus, at, at
+        FROM (SELECT *, now() - (${done} + n) * 86400.0 / ${rows} * interval '1 second' AS at FROM made) AS timed
+        RETURNING id, organisation, status, created_at
+      )
+      INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
+      SELECT 'boefje', status, created_at, id, organisation FROM stored WHERE status = 'FAILED'`;
+  }
+}
+
+/** So that nothing of the seeding (dead rows, unwritten pages, absent statistics) is left for the first sample. */
+export async function settle(sql: Sql): Promise<void> {
+  await sql`VACUUM ANALYZE`;
+  await sql`CHECKPOINT`;
+}
+
+const made = (sql: Sql, rows: number) => sql`
+  SELECT n, id, replace(id::text, '-', '') AS hash, 'org-' || (random() * ${organisations - 1})::integer AS organisation,
+    (random() * ${boefjes - 1})::integer AS plugin, (random() * ${images - 1})::integer AS image
+  FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(0, ${rows - 1}::integer) AS n) AS numbered`;
+
+const data = (sql: Sql) => sql`
+  jsonb_build_object(
+    'id', id, 'input_ooi', 'Hostname|internet|host-' || n || '.' || organisation || '.example',
+    'organization', organisation, 'deduplication_key', null, 'dispatches', '[]'::jsonb,
+    'boefje', jsonb_build_object('id', 'boefje-' || plugin, 'name', 'Boefje number ' || plugin, 'version', null,
+      'oci_image', 'ghcr.io/minvws/openkat/image-' || image))`;

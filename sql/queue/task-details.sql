@@ -1,0 +1,15 @@
+-- What operators see of tasks beyond the wire: reason, attempts, who holds them, where they stand in the queue.
+-- returns task (JSON text), reason, attempts, lease_id, worker, via, lease_until, held, ahead; a row for each that exists
+-- $1 ids
+SELECT rota_task_json(t) AS task, t.reason, t.attempts,
+  l.lease_id, l.worker, l.via, rota_timestamp(l.until) AS lease_until,
+  q.held,
+  -- Those that any worker may get before it: an index range, however long the queue is.
+  CASE WHEN NOT q.held THEN (
+    SELECT count(*)::float8 FROM queue o
+    WHERE o.scheduler = q.scheduler AND NOT o.held AND (o.rank, o.created_at, o.id) < (q.rank, q.created_at, q.id)
+  ) END AS ahead
+FROM tasks t
+LEFT JOIN leases l ON l.task_id = t.id
+LEFT JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
+WHERE t.id = ANY ($1::uuid[])

@@ -1,0 +1,85 @@
+import { userInfo } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { natsAuthOf, readConfig } from '../config.ts';
+import { connectRota, type RotaClient } from '../nats/client.ts';
+
+/** What every command that talks to a running Rota takes. */
+export interface RemoteOptions {
+  readonly nats: string;
+  readonly prefix: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly json?: boolean;
+}
+
+/** A command that talks to a running Rota, with the options that all of those have and an example under its help. */
+export function remoteCommand(name: string, description: string, example: string): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(
+      new Option('--nats <url>', 'NATS that the supervisors are on')
+        .env('NATS_URL')
+        .default('nats://127.0.0.1:4222')
+        .argParser(natsUrl),
+    )
+    .addOption(
+      new Option('--prefix <prefix>', 'subject prefix of the installation')
+        .env('SCHEDULER_NATS_PREFIX')
+        .default('rota'),
+    )
+    .addOption(
+      new Option('--timeout <seconds>', 'how long an answer may take').default(10_000, '10').argParser(seconds),
+    )
+    .option('--json', 'print JSON')
+    .addHelpText('after', `\nExample:\n  ${example}`);
+}
+
+/** Connects as the environment says (NATS_CREDS, NATS_USER, …), hands over a client and closes it whatever happens. */
+export async function withRota<T>(options: RemoteOptions, work: (client: RotaClient) => Promise<T>): Promise<T> {
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^NATS_(?!URL)/.test(name)));
+  const client = await connectRota({
+    servers: options.nats,
+    prefix: options.prefix,
+    timeoutMs: options.timeout,
+    name: 'rota command line',
+    auth: natsAuthOf(readConfig(own)),
+  });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Sends one command to whichever supervisor is free, or to the named one. */
+export function tell<T>(client: RotaClient, command: string, body: object = {}, instance?: string): Promise<T> {
+  return client.ctl<T>(command, body, { by: me(), ...(instance === undefined ? {} : { instance }) });
+}
+
+/** Writes an answer: one line of JSON for scripts, else what `render` makes of it for people. */
+export function print<T>(options: Pick<RemoteOptions, 'json'>, answer: T, render: (answer: T) => string): void {
+  process.stdout.write(`${options.json === true ? JSON.stringify(answer) : render(answer)}\n`);
+}
+
+/** For the audit log. */
+function me(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number that has no name.
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+function natsUrl(text: string): string {
+  const servers = text.split(',').map((server) => (server.includes('://') ? server : `nats://${server}`));
+  const known = servers.every((server) => URL.canParse(server) && /^(nats|tls|wss?):$/.test(new URL(server).protocol));
+  if (!known) throw new InvalidArgumentError('expected a URL such as nats://host:4222.');
+  return text;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('expected a number of seconds above 0.');
+  return value * 1_000;
+}

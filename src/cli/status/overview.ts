@@ -1,0 +1,101 @@
+import { codeOf } from '../../errors.ts';
+import { failureOf } from '../../mailbox/failure.ts';
+import type { RotaClient } from '../../nats/client.ts';
+
+/** What one supervisor answers to `status`. */
+export interface SupervisorStatus {
+  readonly instance: string;
+  readonly version: string;
+  readonly started_at: string;
+  readonly pid: number;
+  readonly rss_bytes: number;
+  readonly actors: readonly ActorStatus[];
+  readonly schedulers: readonly SchedulerStatus[];
+}
+
+export interface ActorStatus {
+  readonly name: string;
+  readonly phase: string;
+  readonly restarts: number;
+  readonly retry_at: string | null;
+  readonly last_failure: { readonly code: string; readonly message: string } | null;
+  readonly thread: {
+    readonly heap_bytes: number;
+    readonly log_level: string;
+    readonly mailbox: { readonly depth: number; readonly oldest_ms: number };
+    readonly streams: readonly {
+      readonly stream: string;
+      readonly connected: boolean;
+      readonly in_hand: number;
+      readonly done: number;
+      readonly retried: number;
+      readonly dead_lettered: number;
+      readonly last_error: string | null;
+    }[];
+    readonly services: readonly {
+      readonly service: string;
+      readonly circuit: string;
+      readonly in_flight: number;
+      readonly last_error: string | null;
+    }[];
+  } | null;
+}
+
+export interface SchedulerStatus {
+  readonly id: string;
+  readonly queued: number;
+  readonly held: number;
+  readonly leased: number;
+  readonly oldest_seconds: number | null;
+  readonly schedule_lag_seconds: number;
+  readonly waiters: number;
+  readonly in_per_second: number;
+  readonly out_per_second: number;
+}
+
+/** `rota status --json`. */
+export interface Overview {
+  readonly supervisors: readonly Omit<SupervisorStatus, 'schedulers'>[];
+  /** Over all supervisors: what the database has is the same for each, what each has is added up. */
+  readonly schedulers: readonly SchedulerStatus[];
+  /** Supervisors that answered a ping and then not in time. */
+  readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
+}
+
+/** Asks each supervisor. @throws what the last one said where none answers. */
+export async function overviewOf(client: RotaClient, instances: readonly string[]): Promise<Overview> {
+  const asked = instances.length === 0 ? [undefined] : instances;
+  const answers = await Promise.allSettled(
+    asked.map((instance) => client.ctl<SupervisorStatus>('status', {}, instance === undefined ? {} : { instance })),
+  );
+  const statuses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const refusals = answers.flatMap((answer, at) =>
+    answer.status === 'rejected' ? [{ instance: asked[at] ?? 'any', error: answer.reason as unknown }] : [],
+  );
+  if (statuses.length === 0) throw refusals[0]!.error;
+  return {
+    supervisors: statuses.map(({ schedulers: _, ...supervisor }) => supervisor),
+    schedulers: together(statuses),
+    unanswered: refusals.map(({ instance, error }) => ({
+      instance,
+      why: `${codeOf(error)}: ${failureOf(error).message}`,
+    })),
+  };
+}
+
+function together(statuses: readonly SupervisorStatus[]): readonly SchedulerStatus[] {
+  const all = Map.groupBy(
+    statuses.flatMap(({ schedulers }) => schedulers),
+    ({ id }) => id,
+  );
+  return [...all.values()].map((same) => {
+    const sum = (key: 'waiters' | 'in_per_second' | 'out_per_second') =>
+      same.reduce((total, scheduler) => total + scheduler[key], 0);
+    return {
+      ...same[0]!,
+      waiters: sum('waiters'),
+      in_per_second: sum('in_per_second'),
+      out_per_second: sum('out_per_second'),
+    };
+  });
+}

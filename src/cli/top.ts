@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import { createLogUpdate } from 'log-update';
+import { wholeNumber } from './arguments.ts';
+import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
+import { overviewOf } from './status/overview.ts';
+import { renderOverview } from './status/render.ts';
+import { terminalWidth } from './table.ts';
+
+interface TopOptions extends RemoteOptions {
+  readonly interval: number;
+  readonly frames?: number;
+}
+
+/** Looks between two searches for supervisors, which take a second each. */
+const searchEvery = 10;
+
+/** `rota top`: the status, live in a terminal; into a pipe one frame after the other. */
+export function topCommand(): Command {
+  return remoteCommand('top', 'the status, live; Ctrl-C ends it', 'rota top --interval 1')
+    .addOption(new Option('--interval <seconds>', 'between looks').default(2).argParser(wholeNumber(1)))
+    .addOption(new Option('--frames <n>', 'end after so many').argParser(wholeNumber(1)))
+    .action(async (options: TopOptions) => {
+      const interrupted = new AbortController();
+      const stop = () => interrupted.abort();
+      process.once('SIGINT', stop).once('SIGTERM', stop);
+      // A pipe is read by a program or looked at later: one frame, unless it asks for more.
+      const frames = options.frames ?? (process.stdout.isTTY ? Number.POSITIVE_INFINITY : 1);
+      const show = screen(options.json === true);
+      await withRota(options, async (client) => {
+        let instances: string[] = [];
+        for (let frame = 0; frame < frames && !interrupted.signal.aborted; frame += 1) {
+          if (frame % searchEvery === 0) instances = await client.instances();
+          const overview = await overviewOf(client, instances);
+          show.frame(options.json === true ? JSON.stringify(overview) : renderOverview(overview, terminalWidth()));
+          if (frame + 1 < frames) {
+            await delay(options.interval * 1_000, undefined, { signal: interrupted.signal }).catch(() => {});
+          }
+        }
+      });
+      show.end();
+    });
+}
+
+function screen(json: boolean): { frame(text: string): void; end(): void } {
+  if (json || !process.stdout.isTTY) return { frame: (text) => process.stdout.write(`${text}\n`), end: () => {} };
+  const update = createLogUpdate(process.stdout);
+  return { frame: (text) => update(`${new Date().toLocaleTimeString()}\n\n${text}`), end: () => update.done() };
+}

@@ -1,0 +1,113 @@
+import type { Outcome } from '../mailbox/ref.ts';
+import type { QueueInspection } from '../queue/inspection.ts';
+import type { ScheduleStore } from '../queue/schedules.ts';
+import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
+import { command, nothing, type OperatorCommand } from './operator-command.ts';
+import type { Rates } from './rates.ts';
+import type { ThreadStatus } from './thread-control.ts';
+
+export interface Overseen {
+  readonly instance: string;
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly supervision: Supervision;
+  readonly schedulers: readonly string[];
+  readonly inspection: QueueInspection;
+  readonly scheduleStore: Pick<ScheduleStore, 'scheduleLag'>;
+  readonly rates: Rates;
+  /** Parked pops by scheduler. */
+  parked(): ReadonlyMap<string, number>;
+}
+
+/** `status`: this supervisor and its actors, and the schedulers as the database has them. */
+export function overviewCommands(overseen: Overseen): readonly OperatorCommand[] {
+  const { supervision } = overseen;
+  return [
+    command('status', nothing, async () => {
+      const [actors, schedulers] = await Promise.all([
+        Promise.all(
+          supervision.status().map(async (status) => actorOverview(status, await supervision.inspect(status.name))),
+        ),
+        schedulerOverviews(overseen),
+      ]);
+      return {
+        instance: overseen.instance,
+        version: overseen.version,
+        started_at: overseen.startedAt.toISOString(),
+        pid: process.pid,
+        rss_bytes: process.memoryUsage.rss(),
+        actors,
+        schedulers,
+      };
+    }),
+  ];
+}
+
+async function schedulerOverviews(overseen: Overseen): Promise<readonly object[]> {
+  const { schedulers, inspection, scheduleStore, rates } = overseen;
+  const [overviews, lags] = await Promise.all([
+    inspection.overview(schedulers),
+    Promise.all(schedulers.map((scheduler) => scheduleStore.scheduleLag(scheduler))),
+  ]);
+  const parked = overseen.parked();
+  return overviews.map(({ scheduler, queued, held, leased, oldestSeconds }, at) => ({
+    id: scheduler,
+    queued,
+    held,
+    leased,
+    oldest_seconds: oldestSeconds,
+    schedule_lag_seconds: lags[at],
+    waiters: parked.get(scheduler) ?? 0,
+    in_per_second: rates.of(scheduler).inPerSecond,
+    out_per_second: rates.of(scheduler).outPerSecond,
+  }));
+}
+
+function actorOverview(status: ActorStatus, inside: Outcome<ThreadStatus>): object {
+  const { name, phase, restarts, retryAt, lastFailure } = status;
+  const thread = inside.outcome === 'reply' && inside.result.ok ? inside.result.value : null;
+  return {
+    name,
+    phase,
+    restarts,
+    retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
+    last_failure: lastFailure,
+    // Null where the thread is gone or does not answer within 2 s: it may be busy.
+    thread: thread === null ? null : threadOverview(thread),
+  };
+}
+
+function threadOverview({ lanes, streams, services, heapBytes, logLevel }: ThreadStatus): object {
+  return {
+    heap_bytes: heapBytes,
+    log_level: logLevel,
+    mailbox: {
+      depth: lanes.reduce((sum, lane) => sum + lane.queued + lane.waiting + lane.inHand, 0),
+      oldest_ms: Math.max(0, ...lanes.map((lane) => lane.oldestMs)),
+    },
+    lanes: lanes.map(({ kind, queued, waiting, inHand, oldestMs, done, failed }) => ({
+      kind,
+      queued,
+      waiting,
+      in_hand: inHand,
+      oldest_ms: oldestMs,
+      done,
+      failed,
+    })),
+    streams: streams.map(({ stream, connected, inHand, done, retried, deadLettered, lastError }) => ({
+      stream,
+      connected,
+      in_hand: inHand,
+      done,
+      retried,
+      dead_lettered: deadLettered,
+      last_error: lastError,
+    })),
+    services: services.map(({ service, circuit, inFlight, lastError }) => ({
+      service,
+      circuit,
+      in_flight: inFlight,
+      last_error: lastError,
+    })),
+  };
+}

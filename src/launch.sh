@@ -1,0 +1,12 @@
+#!/bin/sh
+# The `rota` command: runs src/cli.ts on the pinned Node, whatever the system's is, and installs first where nobody has.
+# exec keeps the process id, so that a signal to this process reaches Rota.
+root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd) || exit 70
+if [ ! -d "$root/node_modules" ]; then
+  echo "rota: installing its dependencies (npm ci)" >&2
+  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2) || exit 69
+fi
+# A production install has no dev dependencies: its image brings the right Node.
+node="$root/node_modules/.bin/node"
+[ -x "$node" ] || node=node
+exec "$node" "$root/src/cli.ts" "$@"

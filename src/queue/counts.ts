@@ -1,0 +1,46 @@
+import type { Client } from 'pg';
+import { taskStatuses, type TaskStatus } from '../tasks/status.ts';
+import { query, type Sql, statement, transact } from './postgres.ts';
+
+/** Any number will do, as long as every version of Rota uses the same one. */
+const foldLockKey = 7_682_119;
+
+/** Tasks by status of each scheduler that has had any, whatever their age; a second old at most. From the roll-up. */
+export async function readTaskTotals(sql: Sql): Promise<ReadonlyMap<string, Readonly<Record<TaskStatus, number>>>> {
+  const rows = await transact(() =>
+    query<{ scheduler: string; status: TaskStatus; count: number }>(sql, statement('task-totals'), []),
+  );
+  return new Map(
+    [...Map.groupBy(rows, ({ scheduler }) => scheduler)].map(([scheduler, counted]) => [
+      scheduler,
+      { ...none, ...Object.fromEntries(counted.map(({ status, count }) => [status, count])) },
+    ]),
+  );
+}
+
+const none = Object.fromEntries(taskStatuses.map((status) => [status, 0])) as Record<TaskStatus, number>;
+
+/** What changed since the last time goes into the counts by hour and by status. */
+export async function foldCounts(sql: Sql): Promise<void> {
+  await transact(() => query(sql, statement('fold-counts'), [foldLockKey]));
+}
+
+/**
+ * Counts all tasks anew where there are no counts: at adoption, and after the way back to mula. Nobody who reads or
+ * writes tasks waits for it; only folding does.
+ */
+export async function recountWhereEmpty(client: Client): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [foldLockKey]);
+    const { rowCount } = await client.query('SELECT FROM task_totals LIMIT 1');
+    if (rowCount === 0) {
+      await client.query('DELETE FROM task_counts');
+      await client.query(statement('recount'));
+    }
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import type { Task } from '../tasks/task.ts';
+import { query, type Sql, statement, transact } from './postgres.ts';
+
+export interface SchedulerOverview {
+  readonly scheduler: string;
+  /** Held ones included. */
+  readonly queued: number;
+  /** Off the claim's path: paused. */
+  readonly held: number;
+  readonly leased: number;
+  /** Age of the oldest queued task; null where nothing is queued. */
+  readonly oldestSeconds: number | null;
+}
+
+export interface TaskDetails {
+  readonly task: Task;
+  /** Why it ended as it did (`superseded`, `lease-expired`, …). */
+  readonly reason: string | null;
+  /** Claims so far. */
+  readonly attempts: number;
+  readonly lease: {
+    readonly id: string;
+    readonly worker: string | null;
+    readonly via: 'nats' | 'rest';
+    readonly until: string;
+  } | null;
+  /** Null where it is not queued. `ahead`: queued tasks that go before it; null where a pause holds it. */
+  readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
+}
+
+/** What operators see of the queue that no worker needs. Reads only. */
+export interface QueueInspection {
+  overview(schedulers: readonly string[]): Promise<readonly SchedulerOverview[]>;
+  /** Of the tasks that exist. */
+  details(ids: readonly string[]): Promise<readonly TaskDetails[]>;
+}
+
+export function createQueueInspection(sql: Sql): QueueInspection {
+  const run = <Row extends object>(name: string, values: readonly unknown[]) =>
+    transact(() => query<Row>(sql, statement(name), values));
+  return {
+    async overview(schedulers) {
+      const rows = await run<OverviewRow>('queue-overview', [schedulers]);
+      return rows.map(({ oldest_seconds, ...row }) => ({ ...row, oldestSeconds: oldest_seconds }));
+    },
+    async details(ids) {
+      return (await run<DetailRow>('task-details', [ids])).map(detailsOf);
+    },
+  };
+}
+
+interface OverviewRow {
+  readonly scheduler: string;
+  readonly queued: number;
+  readonly held: number;
+  readonly leased: number;
+  readonly oldest_seconds: number | null;
+}
+
+interface DetailRow {
+  readonly task: string;
+  readonly reason: string | null;
+  readonly attempts: number;
+  readonly lease_id: string | null;
+  readonly worker: string | null;
+  readonly via: 'nats' | 'rest' | null;
+  readonly lease_until: string | null;
+  readonly held: boolean | null;
+  readonly ahead: number | null;
+}
+
+function detailsOf({
+  task,
+  reason,
+  attempts,
+  lease_id,
+  worker,
+  via,
+  lease_until,
+  held,
+  ahead,
+}: DetailRow): TaskDetails {
+  return {
+    task: JSON.parse(task) as Task,
+    reason,
+    attempts,
+    lease: lease_id === null ? null : { id: lease_id, worker, via: via!, until: lease_until! },
+    queue: held === null ? null : { held, ahead },
+  };
+}

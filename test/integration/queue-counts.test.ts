@@ -1,0 +1,137 @@
+import * as fc from 'fast-check';
+import { Client } from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { readTaskTotals, recountWhereEmpty } from '../../src/queue/counts.ts';
+import { readTaskStats } from '../../src/queue/task-stats.ts';
+import { taskStatuses, type TaskStatus } from '../../src/tasks/status.ts';
+import { boefjeTask, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
+
+type Step =
+  | { kind: 'push'; organisation: string; count: number }
+  | { kind: 'pop'; limit: number }
+  | { kind: 'patch'; which: number; status: TaskStatus }
+  | { kind: 'by-hand'; which: number; hoursAgo: number; status: TaskStatus }
+  | { kind: 'delete'; which: number }
+  | { kind: 'fold' };
+
+const organisation = fc.constantFrom('aa', 'bb');
+const status = fc.constantFrom(...taskStatuses);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ kind: fc.constant('push' as const), organisation, count: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ kind: fc.constant('pop' as const), limit: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ kind: fc.constant('patch' as const), which: fc.nat(), status }),
+  fc.record({
+    kind: fc.constant('by-hand' as const),
+    which: fc.nat(),
+    hoursAgo: fc.integer({ min: 0, max: 40 }),
+    status,
+  }),
+  fc.record({ kind: fc.constant('delete' as const), which: fc.nat() }),
+  fc.record({ kind: fc.constant('fold' as const) }),
+);
+
+async function take({ queue, sql }: QueueUnderTest, action: Step): Promise<void> {
+  const chosen = async (which: number): Promise<string | null> => {
+    const ids = await sql<{ id: string }[]>`SELECT id FROM tasks ORDER BY id`;
+    return ids.length === 0 ? null : ids[which % ids.length]!.id;
+  };
+  switch (action.kind) {
+    case 'push': {
+      const { organisation: owner, count } = action;
+      await queue.push(
+        'boefje',
+        Array.from({ length: count }, () => boefjeTask(undefined, { organisation: owner })),
+      );
+      return;
+    }
+    case 'pop':
+      await queue.pop('boefje', popRequest({ limit: action.limit }));
+      return;
+    case 'patch': {
+      const id = await chosen(action.which);
+      // Refused patches count too: they change nothing.
+      if (id !== null) await queue.patch([{ id, leaseId: null, via: 'rest', status: action.status }]);
+      return;
+    }
+    case 'by-hand': {
+      const id = await chosen(action.which);
+      await sql`UPDATE tasks SET status = ${action.status.toUpperCase()}::text::taskstatus,
+        modified_at = now() - ${action.hoursAgo} * interval '1 hour' WHERE id = ${id}`;
+      return;
+    }
+    case 'delete':
+      await sql`DELETE FROM tasks WHERE id = ${await chosen(action.which)}`;
+      return;
+    case 'fold':
+      await queue.foldCounts();
+  }
+}
+
+/** What the tasks themselves say: mula's own question. */
+async function statsOf({ sql }: QueueUnderTest, owner: string | null): Promise<unknown> {
+  const rows = await sql<{ hour: string; status: TaskStatus; n: number }[]>`
+    SELECT to_char(date_trunc('hour', modified_at, 'UTC') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"') AS hour,
+      lower(status::text) AS status, count(*)::int AS n
+    FROM tasks
+    WHERE modified_at >= date_trunc('hour', now() - interval '24 hours', 'UTC') AND (${owner}::text IS NULL OR organisation = ${owner})
+    GROUP BY 1, 2`;
+  const none = Object.fromEntries(taskStatuses.map((name) => [name, 0]));
+  return Object.fromEntries(
+    [...Map.groupBy(rows, ({ hour }) => hour)].map(([hour, counted]) => [
+      hour,
+      {
+        ...none,
+        ...Object.fromEntries(counted.map(({ status: name, n }) => [name, n])),
+        total: counted.reduce((sum, { n }) => sum + n, 0),
+      },
+    ]),
+  );
+}
+
+async function totalsOf({ sql }: QueueUnderTest): Promise<unknown> {
+  const rows = await sql<{ status: TaskStatus; n: number }[]>`
+    SELECT lower(status::text) AS status, count(*)::int AS n FROM tasks GROUP BY 1`;
+  return Object.fromEntries(rows.map(({ status: name, n }) => [name, n]));
+}
+
+const present = (counts: Readonly<Record<string, number>> | undefined) =>
+  Object.fromEntries(Object.entries(counts ?? {}).filter(([, n]) => n !== 0));
+
+test('statistics never drift from the tasks, whatever is done to them and by whom', { timeout: 120_000 }, async () => {
+  const under = await queueUnderTest();
+  const { sql, queue } = under;
+  const history = fc.array(step, { minLength: 5, maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(history, async (steps) => {
+      for (const action of steps) await take(under, action);
+      for (const asked of [null, 'aa', 'nobody']) {
+        const stats = await readTaskStats(sql, asked === null ? {} : { organisations: [asked] });
+        expect(JSON.parse(stats)).toEqual(await statsOf(under, asked));
+      }
+      await queue.foldCounts();
+      expect(present((await readTaskTotals(sql)).get('boefje'))).toEqual(await totalsOf(under));
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('counting anew while tasks change loses and doubles nothing', async () => {
+  const under = await queueUnderTest();
+  const { queue, sql, url } = under;
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  const change = async () => {
+    for (let round = 0; round < 10; round++) {
+      await queue.push('boefje', [boefjeTask(), boefjeTask(), boefjeTask()]);
+      await queue.pop('boefje', popRequest({ limit: 2 }));
+    }
+  };
+  for (let round = 0; round < 3; round++) {
+    await client.query('DELETE FROM task_totals');
+    await Promise.all([change(), recountWhereEmpty(client), change()]);
+    await queue.foldCounts();
+    expect(present((await readTaskTotals(sql)).get('boefje'))).toEqual(await totalsOf(under));
+    expect(JSON.parse(await readTaskStats(sql, {}))).toEqual(await statsOf(under, null));
+  }
+});
