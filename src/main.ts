@@ -70,7 +70,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   };
   undo.push(logEvents(log));
   try {
-    const catalog = await readCatalog(actorsDirectory, { only: config.SCHEDULER_ACTORS });
+    const actors = options.actors ?? actorsDirectory;
+    const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
       id: name,
       type: definition.type,
@@ -110,7 +111,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
     const ranking = createRanking({
-      rankersDirectory: new URL('rankers/', actorsDirectory),
+      rankersDirectory: new URL('rankers/', actors),
       threads: config.SCHEDULER_RANKING_THREADS,
       deadlineMs: rankDeadlineMs,
     });
@@ -134,6 +135,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
+    const schedules = createSchedules(sql);
     const supervisor = new Supervisor({
       catalog,
       settings: threadSettings(config, natsUrl),
@@ -148,8 +150,11 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       startedAt: new Date(),
       supervision: supervisor,
-      schedulers: schedulers.map(({ id }) => id),
+      schedulerIds: schedulers.map(({ id }) => id),
       inspection: createQueueInspection(sql),
+      queue,
+      lists,
+      schedules,
       scheduleStore,
       rates,
       parked: () => queue.parked(),
@@ -183,7 +188,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-      taskTotals: () => readTaskTotals(sql),
+      taskTotals: () => readTaskTotals(sql, ids),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
       settings: {
         monitor_organisations_interval: 60,
@@ -197,7 +202,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const rest = await createRestServer({
       queue,
       lists,
-      schedules: createSchedules(sql),
+      schedules,
       schedulers: {
         all: () => schedulers,
         find: (id) => schedulers.find((scheduler) => scheduler.id === id),

@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly natsPort?: number;
   /** Gives up the start; what was started by then is ended. */
   readonly signal?: AbortSignal;
+  /** Folder of the schedulers and their rankers; this checkout's own where absent. */
+  readonly actors?: URL;
 }
 
 export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;

@@ -67,11 +67,15 @@ export function createKatalogus(client: ServiceClient, now: () => number): Katal
   const pluginLists = createSingleFlight<ReadonlyMap<string, Plugin> | null>({ ttlMs: keptMs, now });
 
   return {
-    organisations: () =>
-      organisationLists.get('', async () => {
-        const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
-        return new Map(answer.ok ? Object.entries(answer.value) : []);
-      }),
+    organisations: (options) =>
+      organisationLists.get(
+        '',
+        async () => {
+          const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
+          return new Map(answer.ok ? Object.entries(answer.value) : []);
+        },
+        options,
+      ),
 
     plugins: (organisation, options) =>
       pluginLists.get(

@@ -76,7 +76,8 @@ export interface Recurrence {
 
 export type PushOutcome =
   | { readonly outcome: 'queued'; readonly id: string; readonly scheduleId: string | null }
-  | { readonly outcome: 'refused'; readonly reason: RefusalReason }
+  /** `detail`: what a ranker did that failed. */
+  | { readonly outcome: 'refused'; readonly reason: RefusalReason; readonly detail?: string }
   /** Not a decision but a mistake: malformed data (BAD_REQUEST), a priority beyond int4 (INVALID_REQUEST), a taken id (CONFLICT). */
   | { readonly outcome: 'failed'; readonly failure: Failure };
 
