@@ -27,6 +27,13 @@ const planByKey = {
   jit: 'off',
 } as const;
 
+/**
+ * Milliseconds. Nobody waits longer than 30 s for an answer (KAT's clients); a regular expression in a filter could run
+ * for hours. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
+ * milliseconds otherwise.
+ */
+const bounds = { statement_timeout: 30_000, idle_in_transaction_session_timeout: 10_000 } as const;
+
 export function connect(databaseUrl: string, options: ConnectOptions): Sql {
   return postgres(databaseUrl, {
     max: options.max,
@@ -34,7 +41,7 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
     // The driver's own grows to 20 s: so long would a database that is back be asked by nobody.
     backoff: (failures: number) => Math.min(3 ** failures / 100, 1) * (0.5 + Math.random() / 2),
     onnotice: () => {},
-    connection: { application_name: 'rota', TimeZone: 'UTC', ...(options.byKey ? planByKey : {}) },
+    connection: { application_name: 'rota', TimeZone: 'UTC', ...bounds, ...(options.byKey ? planByKey : {}) },
   });
 }
 
