@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { actorsCommand } from './cli/actors.ts';
 import { demoCommand } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import { endWith } from './cli/exit.ts';
 import { migrateCommand } from './cli/migrate.ts';
 import { startCommand } from './cli/start.ts';
 import { statusCommand } from './cli/status.ts';
+import { popCommand } from './cli/pop.ts';
+import { pushCommand } from './cli/push.ts';
+import { schedulesCommand } from './cli/schedules.ts';
+import { tasksCommand } from './cli/tasks.ts';
 import { topCommand } from './cli/top.ts';
 import { createJetstreamPublisher } from './events/publish.ts';
 import { startRota } from './main.ts';
@@ -29,8 +34,19 @@ const commands = [
   migrateCommand(),
   statusCommand(),
   topCommand(),
+  actorsCommand(),
+  tasksCommand(),
+  schedulesCommand(),
+  pushCommand(),
+  popCommand(),
 ];
-// Commands that are added do not inherit exitOverride by themselves: without it a wrong option would exit 1, not 64.
-for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+for (const command of commands) program.addCommand(inheriting(program, command));
+
+/** Commands that are added do not inherit exitOverride by themselves: without it a wrong option would exit 1, not 64. */
+function inheriting(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheriting(command, child);
+  return command;
+}
 
 await program.parseAsync(process.argv).catch(endWith);

@@ -120,6 +120,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
+    const schedules = createSchedules(sql);
     const supervisor = new Supervisor({
       catalog,
       settings: threadSettings(config, natsUrl),
@@ -134,8 +135,11 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       startedAt: new Date(),
       supervision: supervisor,
-      schedulers: schedulers.map(({ id }) => id),
+      schedulerIds: schedulers.map(({ id }) => id),
       inspection: createQueueInspection(sql),
+      queue,
+      lists,
+      schedules,
       scheduleStore,
       rates,
       parked: () => queue.parked(),
@@ -169,7 +173,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-      taskTotals: () => readTaskTotals(sql),
+      taskTotals: () => readTaskTotals(sql, ids),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
       settings: {
         monitor_organisations_interval: 60,
@@ -183,7 +187,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const rest = await createRestServer({
       queue,
       lists,
-      schedules: createSchedules(sql),
+      schedules,
       schedulers: {
         all: () => schedulers,
         find: (id) => schedulers.find((scheduler) => scheduler.id === id),

@@ -10,7 +10,6 @@ export interface Candidate {
   /** As it stands in this organisation. */
   readonly plugin: Plugin;
   readonly ooi: string | null;
-  /** `default` leaves it to the push. */
   readonly recurrence: Recurrence | 'none' | 'default';
   /** A cron decided that it is due: no grace period then. */
   readonly byCron: boolean;
@@ -59,7 +58,7 @@ export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: 
       deduplication_key: deduplicationKey,
       dispatches: [],
     },
-    ...(recurrence === 'default' ? {} : { recurrence }),
+    recurrence,
     ...(lastRunAt === null ? {} : { lastRunAt }),
   };
 }

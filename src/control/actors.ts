@@ -6,14 +6,13 @@ import { type Audit, command, type OperatorCommand } from './operator-command.ts
 
 const oneActor = z.strictObject({ actor: z.string() });
 
-/** What acts on a running actor of this supervisor. */
-export function actorCommands({
-  supervision,
-  audit,
-}: {
+export interface ActorDesk {
   readonly supervision: Supervision;
   readonly audit: Audit;
-}): readonly OperatorCommand[] {
+}
+
+/** What acts on a running actor of this supervisor. */
+export function actorCommands({ supervision, audit }: ActorDesk): readonly OperatorCommand[] {
   return [
     // In a new thread that imports the behavior anew: how a fixed actor goes live while pops go on.
     command('restart-actor', oneActor, async ({ actor }, { by }) => {

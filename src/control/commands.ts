@@ -1,13 +1,18 @@
-import { actorCommands } from './actors.ts';
-import type { Audit, OperatorCommand } from './operator-command.ts';
-import { overviewCommands, type Overseen } from './overview.ts';
+import { type ActorDesk, actorCommands } from './actors.ts';
+import type { OperatorCommand } from './operator-command.ts';
+import { type Overseen, overviewCommands } from './overview.ts';
+import { type ScheduleDesk, scheduleCommands } from './schedules.ts';
+import { type TaskDesk, taskCommands } from './tasks.ts';
 
 /** What operators act on: interfaces only, handed in by main.ts. */
-export type Operated = Overseen & {
-  readonly audit: Audit;
-};
+export type Operated = Overseen & ActorDesk & TaskDesk & ScheduleDesk;
 
 /** Everything on `rota.ctl.<name>`; one file per group. */
 export function operatorCommands(operated: Operated): readonly OperatorCommand[] {
-  return [...overviewCommands(operated), ...actorCommands(operated)];
+  return [
+    ...overviewCommands(operated),
+    ...actorCommands(operated),
+    ...taskCommands(operated),
+    ...scheduleCommands(operated),
+  ];
 }

@@ -9,7 +9,7 @@ export interface Caller {
 export interface OperatorCommand {
   readonly name: string;
   readonly body: z.ZodType;
-  run(body: never, caller: Caller): unknown;
+  readonly run: (body: never, caller: Caller) => unknown;
 }
 
 export function command<T>(

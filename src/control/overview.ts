@@ -11,7 +11,7 @@ export interface Overseen {
   readonly version: string;
   readonly startedAt: Date;
   readonly supervision: Supervision;
-  readonly schedulers: readonly string[];
+  readonly schedulerIds: readonly string[];
   readonly inspection: QueueInspection;
   readonly scheduleStore: Pick<ScheduleStore, 'scheduleLag'>;
   readonly rates: Rates;
@@ -44,10 +44,10 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
 }
 
 async function schedulerOverviews(overseen: Overseen): Promise<readonly object[]> {
-  const { schedulers, inspection, scheduleStore, rates } = overseen;
+  const { schedulerIds, inspection, scheduleStore, rates } = overseen;
   const [overviews, lags] = await Promise.all([
-    inspection.overview(schedulers),
-    Promise.all(schedulers.map((scheduler) => scheduleStore.scheduleLag(scheduler))),
+    inspection.overview(schedulerIds),
+    Promise.all(schedulerIds.map((scheduler) => scheduleStore.scheduleLag(scheduler))),
   ]);
   const parked = overseen.parked();
   return overviews.map(({ scheduler, queued, held, leased, oldestSeconds }, at) => ({

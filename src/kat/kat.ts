@@ -62,7 +62,7 @@ export interface Katalogus {
    * organisation that Katalogus does not know gives null. `fresh` asks anew whatever the cache holds.
    */
   plugins(organisation: string, options?: { fresh?: boolean }): Promise<ReadonlyMap<string, Plugin> | null>;
-  /** Configurations with duplicates of one boefje in one organisation: for cross-organisation deduplication. */
+  /** Configurations with duplicates of one boefje in one organisation, for deduplication across them; cached for 30 s. */
   boefjeConfigs(organisation: string, boefje: string): Promise<readonly BoefjeConfig[]>;
 }
 

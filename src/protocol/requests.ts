@@ -55,11 +55,11 @@ export interface NewTask {
   /** Without one the scheduler's ranker decides. */
   readonly priority?: number;
   /**
-   * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers); absent means the default: the
-   * cron that the schedule has, else for a boefje the grace period with jitter, for a report none. `correct-schedules`
-   * follows.
+   * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers). `default`: the schedule's own cron,
+   * else for a boefje the grace period with jitter, for a report none. Absent is a person's: the default for now, a
+   * boefje's cron that is there stays, and `correct-schedules` follows.
    */
-  readonly recurrence?: Recurrence | 'none';
+  readonly recurrence?: Recurrence | 'none' | 'default';
   /**
    * Id of the latest task of its hash when it was decided to make this one, null where there was none: refused as
    * `already-queued` where there is a newer one. Absent where nobody decided: a person asked.

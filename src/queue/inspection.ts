@@ -1,4 +1,4 @@
-import type { Task } from '../tasks/task.ts';
+import type { DisabledReason, Schedule, Task } from '../tasks/task.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 
 export interface SchedulerOverview {
@@ -28,9 +28,18 @@ export interface TaskDetails {
   readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
 }
 
+export interface ScheduleDetails {
+  readonly schedule: Schedule;
+  readonly disabledReason: DisabledReason | null;
+  /** Its cron is the boefje's, and goes when the boefje's goes. */
+  readonly inherited: boolean;
+}
+
 /** What operators see of the queue that no worker needs. Reads only. */
 export interface QueueInspection {
   overview(schedulers: readonly string[]): Promise<readonly SchedulerOverview[]>;
+  /** Of the schedules that exist. */
+  schedules(ids: readonly string[]): Promise<readonly ScheduleDetails[]>;
   /** Of the tasks that exist. */
   details(ids: readonly string[]): Promise<readonly TaskDetails[]>;
 }
@@ -42,6 +51,14 @@ export function createQueueInspection(sql: Sql): QueueInspection {
     async overview(schedulers) {
       const rows = await run<OverviewRow>('queue-overview', [schedulers]);
       return rows.map(({ oldest_seconds, ...row }) => ({ ...row, oldestSeconds: oldest_seconds }));
+    },
+    async schedules(ids) {
+      const rows = await run<ScheduleRow>('schedule-details', [ids]);
+      return rows.map(({ schedule, disabled_reason, inherited }) => ({
+        schedule: JSON.parse(schedule) as Schedule,
+        disabledReason: disabled_reason,
+        inherited,
+      }));
     },
     async details(ids) {
       return (await run<DetailRow>('task-details', [ids])).map(detailsOf);
@@ -55,6 +72,12 @@ interface OverviewRow {
   readonly held: number;
   readonly leased: number;
   readonly oldest_seconds: number | null;
+}
+
+interface ScheduleRow {
+  readonly schedule: string;
+  readonly disabled_reason: DisabledReason | null;
+  readonly inherited: boolean;
 }
 
 interface DetailRow {

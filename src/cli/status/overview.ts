@@ -74,7 +74,14 @@ export async function overviewOf(client: RotaClient, instances: readonly string[
   );
   if (statuses.length === 0) throw refusals[0]!.error;
   return {
-    supervisors: statuses.map(({ schedulers: _, ...supervisor }) => supervisor),
+    supervisors: statuses.map(({ instance, version, started_at, pid, rss_bytes, actors }) => ({
+      instance,
+      version,
+      started_at,
+      pid,
+      rss_bytes,
+      actors,
+    })),
     schedulers: together(statuses),
     unanswered: refusals.map(({ instance, error }) => ({
       instance,

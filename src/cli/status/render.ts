@@ -32,9 +32,8 @@ export function renderOverview(overview: Overview, width: number | null): string
       ]),
       width,
     ),
-    tableOf(
-      ['ACTOR', 'ON', 'STATE', 'RESTARTS', 'MAILBOX', 'OLDEST', 'HEAP', 'LOG', 'FAILURE'],
-      actors.map(({ instance, actor }) => actorRow(instance, actor)),
+    actorTable(
+      actors.map(({ instance, actor }) => ({ instance, ...actor })),
       width,
     ),
     ...section(
@@ -76,7 +75,23 @@ function section(head: readonly string[], rows: Parameters<typeof tableOf>[1], w
   return rows.length === 0 ? [] : [tableOf(head, rows, width)];
 }
 
-function actorRow(instance: string, { name, phase, restarts, retry_at, last_failure, thread }: ActorStatus) {
+export function actorTable(
+  actors: readonly (ActorStatus & { readonly instance: string })[],
+  width: number | null,
+): string {
+  const head = ['ACTOR', 'ON', 'STATE', 'RESTARTS', 'MAILBOX', 'OLDEST', 'HEAP', 'LOG', 'FAILURE'];
+  return tableOf(head, actors.map(actorRow), width);
+}
+
+function actorRow({
+  instance,
+  name,
+  phase,
+  restarts,
+  retry_at,
+  last_failure,
+  thread,
+}: ActorStatus & { readonly instance: string }) {
   const state = retry_at === null ? phase : `${phase}, again ${age((Date.parse(retry_at) - Date.now()) / 1_000)}`;
   return [
     name,

@@ -1,0 +1,86 @@
+import { Command } from 'commander';
+import { RotaError } from '../errors.ts';
+import type { RotaClient } from '../nats/client.ts';
+import { oneOf } from './arguments.ts';
+import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { overviewOf } from './status/overview.ts';
+import { actorTable } from './status/render.ts';
+import { terminalWidth } from './table.ts';
+
+interface ActorOptions extends RemoteOptions {
+  readonly instance?: string;
+}
+
+const levels = ['debug', 'info', 'warn', 'error'] as const;
+
+/** `rota actors …`: each supervisor has actors of its own, so they act on all of them unless one is named. */
+export function actorsCommand(): Command {
+  return new Command('actors')
+    .description('list actors, restart them, set their log level, take a heap snapshot')
+    .addHelpText('after', '\nExample:\n  rota actors restart boefje')
+    .addCommand(listCommand())
+    .addCommand(
+      acting('restart', 'drain an actor and start it anew, with its code as it is now', 'rota actors restart boefje')
+        .argument('<actor>')
+        .action((actor: string, options: ActorOptions) => act(options, 'restart-actor', { actor }, 'restarted')),
+    )
+    .addCommand(
+      acting('log-level', 'how much an actor logs, until it is restarted', 'rota actors log-level boefje debug')
+        .argument('<actor>')
+        .argument('<level>', levels.join(', '), oneOf(levels))
+        .action((actor: string, level: string, options: ActorOptions) =>
+          act(options, 'log-level', { actor, level }, `logs at ${level}`),
+        ),
+    )
+    .addCommand(
+      acting(
+        'heap',
+        "write a heap snapshot into the temporary folder of the supervisor's machine; the actor stands still meanwhile",
+        'rota actors heap boefje --instance 1f0c9a3e --timeout 60',
+      )
+        .argument('<actor>')
+        .action((actor: string, options: ActorOptions) => act(options, 'heap', { actor }, 'heap written')),
+    );
+}
+
+function acting(name: string, description: string, example: string): Command {
+  return remoteCommand(name, description, example).option('--instance <id>', 'of one supervisor only');
+}
+
+function listCommand(): Command {
+  return remoteCommand('list', 'the actors of every supervisor', 'rota actors list').action(
+    async (options: RemoteOptions) => {
+      const { supervisors } = await withRota(options, async (client) => overviewOf(client, await client.instances()));
+      const actors = supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, ...actor })));
+      print(options, { actors }, (it) => actorTable(it.actors, terminalWidth()));
+    },
+  );
+}
+
+/** What one supervisor answers; `file` of a heap snapshot. */
+interface Acted {
+  readonly instance: string;
+  readonly file?: string;
+}
+
+async function act(options: ActorOptions, command: string, body: object, past: string): Promise<void> {
+  const results = await withRota(options, async (client) => {
+    const instances = await instancesOf(client, options);
+    return Promise.all(
+      instances.map(async (instance): Promise<Acted> => ({
+        instance,
+        ...(await tell<object>(client, command, body, instance)),
+      })),
+    );
+  });
+  print(options, { results }, (it) =>
+    it.results.map(({ instance, file }) => `${instance}: ${past}${file === undefined ? '' : ` to ${file}`}`).join('\n'),
+  );
+}
+
+async function instancesOf(client: RotaClient, options: ActorOptions): Promise<readonly string[]> {
+  if (options.instance !== undefined) return [options.instance];
+  const instances = await client.instances();
+  if (instances.length === 0) throw new RotaError('SERVICE_UNAVAILABLE', `no supervisor answers on ${options.prefix}`);
+  return instances;
+}

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { errorCodes, RotaError } from '../errors.ts';
+import type { ItemResult, TaskPush } from '../nats/client.ts';
+import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
+import { tableOf } from './table.ts';
+
+interface PushOptions extends RemoteOptions {
+  readonly scheduler?: string;
+}
+
+/** A task as it is pushed, and where to. */
+interface PushedTask extends TaskPush {
+  readonly scheduler_id?: string;
+}
+
+/** `rota push`: tasks from a file. */
+export function pushCommand(): Command {
+  return remoteCommand('push', 'queue tasks from a file', 'rota push --scheduler boefje tasks.json')
+    .argument('<file>', 'a task as JSON, a list of tasks, or one a line; - reads stdin')
+    .option('--scheduler <id>', 'of tasks that name none in scheduler_id')
+    .action(async (file: string, options: PushOptions) => {
+      const tasks = parseTasks(await read(file), file);
+      const results = await withRota(options, async (client) => {
+        const byScheduler = Map.groupBy(tasks, (task) => schedulerOf(task, options));
+        const answers: ItemResult[] = [];
+        for (const [scheduler, those] of byScheduler) answers.push(...(await client.push(scheduler, those)));
+        return answers;
+      });
+      print(options, { results }, render);
+      const refused = results.find((result) => 'error' in result);
+      if (refused !== undefined && 'error' in refused) process.exitCode = errorCodes[refused.error.code].exit;
+    });
+}
+
+async function read(file: string): Promise<string> {
+  if (file === '-') return text(process.stdin);
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new RotaError('NOT_FOUND', `${file} cannot be read (${error.code})`);
+  });
+}
+
+function parseTasks(content: string, file: string): readonly PushedTask[] {
+  const whole = parse(content);
+  if (Array.isArray(whole)) return whole as PushedTask[];
+  if (whole !== undefined) return [whole as PushedTask];
+  const lines = content.split('\n').filter((line) => line.trim() !== '');
+  return lines.map((line, at) => {
+    const task = parse(line);
+    if (task === undefined) throw new RotaError('INVALID_REQUEST', `${file}, line ${at + 1}: expected a task as JSON`);
+    return task as PushedTask;
+  });
+}
+
+function parse(content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch {
+    return undefined;
+  }
+}
+
+function schedulerOf(task: PushedTask, options: PushOptions): string {
+  const scheduler = task.scheduler_id ?? options.scheduler;
+  if (scheduler !== undefined) return scheduler;
+  throw new RotaError('INVALID_REQUEST', 'a task names no scheduler_id: say --scheduler');
+}
+
+function render({ results }: { results: readonly ItemResult[] }): string {
+  return tableOf(
+    ['TASK', 'STATUS', 'WHY'],
+    results.map((result) =>
+      'error' in result ? [null, result.error.code, result.error.detail] : [result.id, result.status, null],
+    ),
+  );
+}

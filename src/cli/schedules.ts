@@ -1,0 +1,122 @@
+import { Command, Option } from 'commander';
+import type { Schedule } from '../tasks/task.ts';
+import { wholeNumber } from './arguments.ts';
+import { moment, whenOf } from './format.ts';
+import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { fieldsOf, tableOf } from './table.ts';
+import { subjectOf } from './tasks/subject.ts';
+
+/** `rota schedules …`. */
+export function schedulesCommand(): Command {
+  const example = 'a5a7d6b4-9d8e-4c0a-8f6f-0b5c2c9f6c11';
+  return new Command('schedules')
+    .description('list, show, enable, disable, run and time schedules')
+    .addHelpText('after', '\nExample:\n  rota schedules list --organisation acme --disabled')
+    .addCommand(listCommand())
+    .addCommand(changing('show', 'everything about one schedule', `rota schedules show ${example}`, 'schedule-details'))
+    .addCommand(
+      changing('enable', 'enable a schedule', `rota schedules enable ${example}`, 'enable-schedule', { enabled: true }),
+    )
+    .addCommand(
+      changing(
+        'disable',
+        'disable a schedule until somebody enables it',
+        `rota schedules disable ${example}`,
+        'enable-schedule',
+        { enabled: false },
+      ),
+    )
+    .addCommand(changing('run-now', 'make a schedule due now', `rota schedules run-now ${example}`, 'run-schedule'))
+    .addCommand(setCronCommand(example));
+}
+
+interface ListOptions extends RemoteOptions {
+  readonly scheduler?: string;
+  readonly organisation?: string;
+  readonly boefje?: string;
+  readonly ooi?: string;
+  readonly enabled?: boolean;
+  readonly disabled?: boolean;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** `rota schedules list --json`. */
+interface SchedulePage {
+  readonly count: number;
+  readonly results: readonly Schedule[];
+}
+
+function listCommand(): Command {
+  return remoteCommand('list', 'schedules, newest first', 'rota schedules list --organisation acme --disabled')
+    .option('--scheduler <id>', 'boefje or report')
+    .option('--organisation <code>')
+    .option('--boefje <id>')
+    .option('--ooi <reference>', 'the whole reference of its OOI')
+    .addOption(new Option('--enabled', 'only those').conflicts('disabled'))
+    .option('--disabled', 'only those')
+    .addOption(new Option('--limit <n>', 'at most so many, up to 500').default(20).argParser(wholeNumber(0)))
+    .addOption(new Option('--offset <n>', 'leave out so many').default(0).argParser(wholeNumber(0)))
+    .action(async (options: ListOptions) => {
+      const { scheduler, organisation, boefje, ooi, limit, offset } = options;
+      const enabled = options.enabled === true ? true : options.disabled === true ? false : undefined;
+      const body = { scheduler, organisation, boefje, ooi, enabled, limit, offset };
+      print(options, await withRota(options, (client) => tell<SchedulePage>(client, 'schedules', body)), renderPage);
+    });
+}
+
+function renderPage({ count, results }: SchedulePage): string {
+  const rows = results.map(({ id, scheduler_id, organisation, data, enabled, schedule, deadline_at }) => {
+    const { plugin, ooi } = subjectOf(data);
+    return [id, scheduler_id, enabled ? 'yes' : 'no', organisation, plugin, schedule, whenOf(deadline_at), ooi];
+  });
+  const head = ['SCHEDULE', 'SCHEDULER', 'ENABLED', 'ORGANISATION', 'PLUGIN', 'CRON', 'NEXT', 'OOI'];
+  return `${tableOf(head, rows)}\n\n${results.length} of ${count}`;
+}
+
+/** What every command about one schedule prints; `show` adds the last two. */
+interface ScheduleDetails extends Schedule {
+  readonly disabled_reason?: string | null;
+  readonly inherited?: boolean;
+}
+
+function changing(name: string, description: string, example: string, command: string, body: object = {}): Command {
+  return remoteCommand(name, description, example)
+    .argument('<id>', 'of the schedule')
+    .action(async (id: string, options: RemoteOptions) => {
+      const schedule = await withRota(options, (client) => tell<ScheduleDetails>(client, command, { id, ...body }));
+      print(options, schedule, renderDetails);
+    });
+}
+
+function setCronCommand(example: string): Command {
+  return remoteCommand(
+    'set-cron',
+    'give a schedule a cron of its own (UTC)',
+    `rota schedules set-cron ${example} '0 3 * * *'`,
+  )
+    .argument('<id>', 'of the schedule')
+    .argument('<cron>', 'five or six fields, @daily, or none to take it away')
+    .action(async (id: string, cron: string, options: RemoteOptions) => {
+      const body = { id, cron: cron === 'none' ? null : cron };
+      const schedule = await withRota(options, (client) => tell<ScheduleDetails>(client, 'set-cron', body));
+      print(options, schedule, renderDetails);
+    });
+}
+
+function renderDetails(schedule: ScheduleDetails): string {
+  const { plugin, ooi } = subjectOf(schedule.data);
+  const why = schedule.disabled_reason ?? null;
+  const cron = schedule.schedule === null ? null : `${schedule.schedule}${schedule.inherited ? " (the boefje's)" : ''}`;
+  return fieldsOf([
+    ['schedule', schedule.id],
+    ['scheduler', schedule.scheduler_id],
+    ['organisation', schedule.organisation],
+    ['plugin', plugin],
+    ['ooi', ooi],
+    ['enabled', schedule.enabled ? 'yes' : why === null ? 'no' : `no (${why})`],
+    ['cron', cron],
+    ['next', `${moment(schedule.deadline_at)} (${whenOf(schedule.deadline_at)})`],
+    ['hash', schedule.hash],
+  ]);
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import type { Filter } from '../queue/filter.ts';
+import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
+import type { SchedulePatch, Schedules } from '../queue/schedule-records.ts';
+import type { Supervision } from '../supervisor/supervision.ts';
+import { isCron, nextRun } from '../tasks/cron.ts';
+import type { Schedule } from '../tasks/task.ts';
+import { type Audit, command, type OperatorCommand } from './operator-command.ts';
+
+export interface ScheduleDesk {
+  readonly schedules: Schedules;
+  readonly inspection: Pick<QueueInspection, 'schedules'>;
+  readonly supervision: Pick<Supervision, 'send'>;
+  readonly audit: Audit;
+}
+
+const selection = z.strictObject({
+  scheduler: z.string().optional(),
+  organisation: z.string().optional(),
+  boefje: z.string().optional(),
+  /** The whole reference. */
+  ooi: z.string().optional(),
+  enabled: z.boolean().optional(),
+  limit: z.int().min(0).max(500).default(20),
+  offset: z.int().min(0).default(0),
+});
+
+const id = z.uuid();
+
+/** Schedules as operators see and change them. */
+export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[] {
+  const { schedules, supervision, audit } = desk;
+  const patch = async (name: string, by: string | null, of: string, change: SchedulePatch) => {
+    const patched = await schedules.patch(of, change);
+    if (patched === null) throw unknown(of);
+    audit(name, by, { schedule: of });
+    return JSON.parse(patched) as Schedule;
+  };
+  return [
+    command('schedules', selection, async ({ scheduler, organisation, boefje, ooi, enabled, limit, offset }) => {
+      const filters: Filter[] = [
+        ...(boefje === undefined ? [] : [dataFilter('boefje__id', boefje)]),
+        ...(ooi === undefined ? [] : [dataFilter('input_ooi', ooi)]),
+      ];
+      const { count, results } = await schedules.list({
+        ...(scheduler === undefined ? {} : { schedulerId: scheduler }),
+        ...(organisation === undefined ? {} : { organisation }),
+        ...(enabled === undefined ? {} : { enabled }),
+        filters: filters.length === 0 ? null : { filters },
+        countPages: null,
+        limit,
+        offset,
+      });
+      return { count, results: JSON.parse(results) as Schedule[] };
+    }),
+
+    command('schedule-details', z.strictObject({ id }), async ({ id }) => {
+      const { schedule, disabledReason, inherited } = await detailsOf(desk, id);
+      return { ...schedule, disabled_reason: disabledReason, inherited };
+    }),
+
+    command('enable-schedule', z.strictObject({ id, enabled: z.boolean() }), async ({ id, enabled }, { by }) =>
+      patch(enabled ? 'enable-schedule' : 'disable-schedule', by, id, { enabled }),
+    ),
+
+    command('run-schedule', z.strictObject({ id }), async ({ id }, { by }) => {
+      const { schedule, disabledReason } = await detailsOf(desk, id);
+      if (!schedule.enabled) {
+        throw new RotaError('CONFLICT', `schedule ${id} is disabled (${disabledReason ?? 'unknown'}): enable it first`);
+      }
+      const due = await patch('run-schedule', by, id, { deadlineAt: new Date().toISOString() });
+      // An actor that cannot take this now looks by itself within a minute.
+      await supervision.send(schedule.scheduler_id, { kind: 'reschedule' });
+      return due;
+    }),
+
+    command('set-cron', z.strictObject({ id, cron: z.string().nullable() }), async ({ id, cron }, { by }) => {
+      if (cron === null) return patch('set-cron', by, id, { schedule: null });
+      if (!isCron(cron))
+        throw new RotaError('INVALID_REQUEST', `cron: expected five or six fields, or @daily; got '${cron}'`);
+      return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, new Date()).toISOString() });
+    }),
+  ];
+}
+
+async function detailsOf(desk: ScheduleDesk, id: string): Promise<ScheduleDetails> {
+  const [details] = await desk.inspection.schedules([id]);
+  if (details === undefined) throw unknown(id);
+  return details;
+}
+
+function unknown(id: string): RotaError {
+  return new RotaError('NOT_FOUND', `there is no schedule ${id}`);
+}
+
+function dataFilter(field: string, value: string): Filter {
+  return { column: 'data', field, operator: '==', value };
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import type { Overview } from '../../src/cli/status/overview.ts';
+import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';
+import { boefjeTask } from '../support/wire.ts';
+
+let hand: RotaAtHand;
+
+beforeAll(async () => {
+  hand = await startRotaAtHand();
+});
+
+afterAll(() => hand.stop());
+
+test('the status shows every supervisor with its actors, and each queue once', async () => {
+  await hand.another();
+  await hand.client.push('boefje', boefjeTask('aa', 'Hostname|internet|a'));
+  const overview = await hand.json<Overview>(['status']);
+  expect(overview.supervisors).toHaveLength(2);
+  for (const { actors } of overview.supervisors) {
+    expect(actors.map(({ name, phase }) => ({ name, phase }))).toEqual(
+      ['boefje', 'normalizer', 'report'].map((name) => ({ name, phase: 'running' })),
+    );
+    expect(actors[0]!.thread).toMatchObject({ log_level: 'info', mailbox: { depth: expect.any(Number) } });
+  }
+  expect(overview.schedulers.map(({ id, queued, held }) => ({ id, queued, held }))).toEqual([
+    { id: 'boefje', queued: 1, held: 0 },
+    { id: 'normalizer', queued: 0, held: 0 },
+    { id: 'report', queued: 0, held: 0 },
+  ]);
+  expect(overview.unanswered).toEqual([]);
+});
+
+test('into a pipe the live status is one frame, without colour and without cut words', async () => {
+  const { code, stdout } = await hand.run(['top']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^boefje\s+1\s/m);
+  expect(stdout).not.toContain('\u001b');
+  expect(stdout).not.toContain('…');
+});
+
+test.for<[string, string[], number, string]>([
+  ['a URL that is none', ['status', '--nats', 'foo:bar'], 64, 'expected a URL such as nats://host:4222'],
+  [
+    'a NATS that is not there',
+    ['status', '--nats', 'nats://127.0.0.1:1'],
+    75,
+    'no NATS server answers at nats://127.0.0.1:1',
+  ],
+  ['a prefix without a supervisor', ['status', '--prefix', 'nobody'], 75, 'nobody answers on nobody.ctl.status'],
+  ['an option there is not', ['tasks', 'list', '--colour'], 64, "unknown option '--colour'"],
+  ['a task there is not', ['tasks', 'show', '0e191e18-bc77-405f-8887-80f510304021'], 66, 'there is no task'],
+  ['an id that is none', ['tasks', 'show', 'x'], 64, 'ids.0'],
+  [
+    'an actor there is not',
+    ['actors', 'restart', 'nobody'],
+    66,
+    "no actor 'nobody': there is boefje, normalizer, report",
+  ],
+])('%s is told in a sentence, with its exit code', async ([, args, exit, sentence]) => {
+  const { code, stderr } = await hand.run(args);
+  expect(stderr).toContain(sentence);
+  expect(code).toBe(exit);
+});
+
+test('a supervisor that does not answer in time is told apart from one that is not there', async () => {
+  const subscription = hand.client.connection.subscribe('slow.ctl.status', { callback: () => {} });
+  const { code, stderr } = await runCli(['status', '--prefix', 'slow', '--timeout', '0.2'], {
+    env: { NATS_URL: inject('natsUrl') },
+  });
+  subscription.unsubscribe();
+  expect(stderr).toContain('no answer in time on slow.ctl.status: whoever serves it is slow or stuck');
+  expect(code).toBe(75);
+});

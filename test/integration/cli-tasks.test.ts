@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LeasedTask, Schedule, Task } from '../../src/tasks/task.ts';
+import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
+import { boefjeTask } from '../support/wire.ts';
+
+let hand: RotaAtHand;
+
+beforeAll(async () => {
+  hand = await startRotaAtHand();
+});
+
+afterAll(() => hand.stop());
+
+interface Page<T> {
+  readonly count: number;
+  readonly results: T[];
+}
+
+const list = async (...args: string[]) => hand.json<Page<Task>>(['tasks', 'list', ...args]);
+
+test('tasks of a file are queued, each told apart from those that are refused', async () => {
+  const lines = [boefjeTask('file', 'Hostname|internet|a'), { organisation: 'file', data: {} }];
+  const file = lines.map((line) => JSON.stringify({ scheduler_id: 'boefje', ...line })).join('\n');
+  const { code, stdout } = await hand.run(['push', '-', '--json'], file);
+  expect(JSON.parse(stdout)).toMatchObject({
+    results: [{ status: 'queued', organisation: 'file' }, { error: { code: 'INVALID_REQUEST' } }],
+  });
+  expect(code).toBe(64);
+});
+
+test('a task that a worker by hand has claimed is shown with its holder, and released to the queue', async () => {
+  await hand.client.push('boefje', boefjeTask('held', 'Hostname|internet|a'));
+  const filter = JSON.stringify({ filters: [{ column: 'organisation', operator: '==', value: 'held' }] });
+  const { results } = await hand.json<{ results: LeasedTask[] }>(['pop', 'boefje', '--filter', filter]);
+  const [{ id, lease_id }] = results as [LeasedTask];
+  const claimed = await hand.json(['tasks', 'show', id]);
+  expect(claimed).toMatchObject({ status: 'dispatched', attempts: 1, lease: { id: lease_id, worker: 'rota pop' } });
+  expect(await hand.json(['tasks', 'release', id])).toEqual({ changed: 1, refused: [] });
+  expect(await hand.json(['tasks', 'show', id])).toMatchObject({
+    status: 'queued',
+    lease: null,
+    queue: { held: false },
+  });
+  await expect(hand.client.patch({ id, status: 'completed', lease_id })).rejects.toMatchObject({ code: 'LEASE_LOST' });
+});
+
+test('what a filter selects is cancelled and retried whole, whatever its number, and nothing else', async () => {
+  const many = Array.from({ length: 1_200 }, (_, n) => boefjeTask('many', `Hostname|internet|${n}`));
+  await hand.client.push('boefje', many);
+  await hand.client.push('boefje', boefjeTask('other', 'Hostname|internet|1'));
+  expect(await hand.json(['tasks', 'cancel', '--organisation', 'many', '--yes'])).toEqual({
+    changed: 1_200,
+    refused: [],
+  });
+  expect((await list('--organisation', 'many', '--status', 'queued')).count).toBe(0);
+  expect((await list('--organisation', 'other', '--status', 'queued')).count).toBe(1);
+  const retried = [
+    'tasks',
+    'retry',
+    '--organisation',
+    'many',
+    '--status',
+    'cancelled',
+    '--ooi',
+    '|internet|7',
+    '--yes',
+  ];
+  expect(await hand.json(retried)).toEqual({ changed: 111, refused: [] });
+  expect((await list('--organisation', 'many', '--status', 'queued')).count).toBe(111);
+});
+
+test('a task whose twin is queued is not retried, and that is said', async () => {
+  const task = boefjeTask('twin', 'Hostname|internet|a');
+  const first = await hand.client.push('boefje', task);
+  await hand.json(['tasks', 'cancel', first.id]);
+  await hand.client.push('boefje', task);
+  const { code, stdout } = await hand.run(['tasks', 'retry', first.id, '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({ changed: 0, refused: [{ id: first.id, code: 'CONFLICT' }] });
+  expect(code).toBe(65);
+});
+
+test('nothing in bulk happens unasked: without a terminal and without --yes it is refused', async () => {
+  await hand.client.push('boefje', boefjeTask('asked', 'Hostname|internet|a'));
+  const { code, stderr } = await hand.run(['tasks', 'cancel', '--organisation', 'asked']);
+  expect(code).toBe(64);
+  expect(stderr).toContain('cancel 1 task?');
+  expect((await list('--organisation', 'asked', '--status', 'queued')).count).toBe(1);
+});
+
+test('tasks are found by age', async () => {
+  await hand.client.push('boefje', boefjeTask('young', 'Hostname|internet|a'));
+  expect((await list('--organisation', 'young', '--older-than', '1h')).count).toBe(0);
+  expect((await list('--organisation', 'young', '--older-than', '0s')).count).toBe(1);
+});
+
+test('a schedule is found, disabled by a person, enabled, timed and run now', async () => {
+  await hand.client.push('boefje', boefjeTask('timed', 'Hostname|internet|a'));
+  const found = await hand.json<Page<Schedule>>([
+    'schedules',
+    'list',
+    '--organisation',
+    'timed',
+    '--boefje',
+    'dns-records',
+  ]);
+  expect(found.count).toBe(1);
+  const { id } = found.results[0]!;
+  expect(await hand.json(['schedules', 'disable', id])).toMatchObject({ enabled: false });
+  expect(await hand.json(['schedules', 'show', id])).toMatchObject({ enabled: false, disabled_reason: 'person' });
+  expect((await hand.run(['schedules', 'run-now', id])).code).toBe(65);
+  expect(await hand.json(['schedules', 'enable', id])).toMatchObject({ enabled: true });
+  expect(await hand.json(['schedules', 'set-cron', id, '0 3 * * *'])).toMatchObject({ schedule: '0 3 * * *' });
+  const due = await hand.json<Schedule>(['schedules', 'run-now', id]);
+  expect(Date.parse(due.deadline_at!)).toBeLessThanOrEqual(Date.now());
+  expect((await hand.run(['schedules', 'set-cron', id, '0 0 31 2 *'])).code).toBe(64);
+  expect(await hand.json(['schedules', 'set-cron', id, 'none'])).toMatchObject({ schedule: null });
+});
