@@ -8,8 +8,10 @@ import { endWith } from './cli/exit.ts';
 import { migrateCommand } from './cli/migrate.ts';
 import { startCommand } from './cli/start.ts';
 import { statusCommand } from './cli/status.ts';
+import { pauseCommand, pausesCommand, purgeCommand, resumeCommand } from './cli/pauses.ts';
 import { popCommand } from './cli/pop.ts';
 import { pushCommand } from './cli/push.ts';
+import { rerankCommand } from './cli/rerank.ts';
 import { schedulesCommand } from './cli/schedules.ts';
 import { tasksCommand } from './cli/tasks.ts';
 import { topCommand } from './cli/top.ts';
@@ -37,6 +39,11 @@ const commands = [
   actorsCommand(),
   tasksCommand(),
   schedulesCommand(),
+  pauseCommand(),
+  resumeCommand(),
+  pausesCommand(),
+  purgeCommand(),
+  rerankCommand(),
   pushCommand(),
   popCommand(),
 ];

@@ -38,7 +38,10 @@ export class Floor {
     await this.#sql
       .begin(async (transaction) => {
         await transaction.unsafe(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-        await query(transaction, 'SELECT pg_advisory_xact_lock($1::integer, hashtext($2))', [lockClass, this.#scheduler]);
+        await query(transaction, 'SELECT pg_advisory_xact_lock($1::integer, hashtext($2))', [
+          lockClass,
+          this.#scheduler,
+        ]);
         await query(transaction, statement('raise-floor'), [this.#scheduler]);
       })
       .catch(() => {});
