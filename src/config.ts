@@ -84,7 +84,8 @@ export type Config = Readonly<
   }
 >;
 
-const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL/;
+/** URLs may carry a password, those of the KAT services too. */
+const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
 const rankerName = /^SCHEDULER_([A-Z0-9_]+)_RANKER$/;
 
 /** @throws RotaError BAD_CONFIG that names every wrong variable. */

@@ -61,7 +61,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   };
   undo.push(logEvents(log));
   try {
-    const catalog = await readCatalog(actorsDirectory, { only: config.SCHEDULER_ACTORS });
+    const actors = options.actors ?? actorsDirectory;
+    const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
       id: name,
       type: definition.type,
@@ -99,7 +100,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
     const ranking = createRanking({
-      rankersDirectory: new URL('rankers/', actorsDirectory),
+      rankersDirectory: new URL('rankers/', actors),
       threads: config.SCHEDULER_RANKING_THREADS,
       deadlineMs: rankDeadlineMs,
     });
@@ -190,7 +191,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
         new Map([...(await lists.activity(schedulerIds))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
         new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-      taskTotals: () => readTaskTotals(sql),
+      taskTotals: () => readTaskTotals(sql, schedulerIds),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
       settings: {
         monitor_organisations_interval: 60,

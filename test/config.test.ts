@@ -45,4 +45,5 @@ test('a secret in a wrong variable never reaches the message', () => {
     expect((error as Error).message).toContain('SCHEDULER_DB_URI=<redacted>: expected a URL with postgres:');
     expect((error as Error).message).not.toContain('hunter2');
   }
+  expect(() => readConfig({ KATALOGUS_API: 'ftp://kat:hunter2@host' })).toThrow(/^((?!hunter2)[^])*$/);
 });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
+import { importsOf, readSources } from './support/imports.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
@@ -60,4 +61,16 @@ test('the image runs the CLI as a non-root user, in exec form, and copies only w
   for (const from of instructions.filter((line) => line.startsWith('FROM '))) {
     expect(from).toContain(`node:${pinned.split('.')[0]}-`);
   }
+});
+
+test('what the image runs imports no package that the image does not have', async () => {
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+  const sources = await readSources(new URL('../', import.meta.url), ['src', 'actors']);
+  const missing = sources
+    .filter(({ path }) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .flatMap(importsOf)
+    .filter(({ target, typeOnly }) => !typeOnly && !/^(?:node:|src\/|actors\/)/.test(target))
+    .filter(({ target }) => !(/^(?:@[^/]+\/)?[^/]+/.exec(target)![0] in dependencies))
+    .map(({ from, target }) => `${from} → ${target}`);
+  expect(missing).toEqual([]);
 });

@@ -60,7 +60,7 @@ function verdictOf(outcome: PushOutcome): Verdict {
   if (outcome.outcome === 'failed') return { verdict: 'failed', failure: outcome.failure };
   const { reason } = outcome;
   if (reason === 'queue-full') return failed('QUEUE_FULL', 'the queue is full');
-  if (reason === 'rank-failed') return failed('RANK_FAILED', 'the ranker failed');
+  if (reason === 'rank-failed') return failed('RANK_FAILED', outcome.detail ?? 'the ranker failed');
   return { verdict: 'refused', reason };
 }
 

@@ -10,7 +10,6 @@ export interface Candidate {
   /** As it stands in this organisation. */
   readonly plugin: Plugin;
   readonly ooi: string | null;
-  /** `default` leaves it to the push. */
   readonly recurrence: Recurrence | 'none' | 'default';
   /** A cron decided that it is due: no grace period then. */
   readonly byCron: boolean;
@@ -56,7 +55,7 @@ export function taskOf({ candidate, lastRunAt, id, deduplicationKey }: Run): New
       deduplication_key: deduplicationKey,
       dispatches: [],
     },
-    ...(recurrence === 'default' ? {} : { recurrence }),
+    recurrence,
     ...(lastRunAt === null ? {} : { lastRunAt }),
   };
 }

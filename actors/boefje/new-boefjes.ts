@@ -43,7 +43,8 @@ function organisationsOf(batch: readonly Delivery<LookForNewBoefjes>[]): readonl
 }
 
 async function look(setup: Setup, asked: readonly string[] | undefined, unknown: Set<string>): Promise<LookReport> {
-  const known = await setup.kat.katalogus.organisations();
+  // Whoever asks has just enabled something, in an organisation that may be new: a cached answer would not show it.
+  const known = await setup.kat.katalogus.organisations({ fresh: true });
   const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
   const seen = new Map(records.map((record) => [record.organisation, new Set(record.boefjes)]));
   await dropGone(
@@ -55,7 +56,6 @@ async function look(setup: Setup, asked: readonly string[] | undefined, unknown:
   for (const organisation of known.keys()) unknown.delete(organisation);
 
   const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
-  // Whoever asks has just enabled something: a cached answer would not show it.
   const plugins = await pluginsOf(setup, organisations, { fresh: true });
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];

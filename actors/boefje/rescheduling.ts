@@ -7,7 +7,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
-import { type Candidate, candidateOf } from './candidate.ts';
+import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { inParallel } from './parallel.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
@@ -61,7 +61,8 @@ interface Examination {
 async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<string>): Promise<Examination> {
   const settlements: ScheduleSettlement[] = [];
   const runnables = await runnablesOf(setup, due, settlements, out);
-  const candidates = await candidatesOf(setup, runnables, settlements, out);
+  const permitted = await candidatesOf(setup, runnables, settlements, out);
+  const candidates = await stillEnabled(setup, permitted, settlements);
   const verdicts = await admit(
     setup,
     candidates.map(({ candidate }) => candidate),
@@ -109,7 +110,7 @@ async function runnablesOf(
     }
     const parsed = boefjeData.safeParse(schedule.data).data;
     const plugin = parsed && answer.value?.get(parsed.boefje.id);
-    const reason = reasonWithoutOoi(schedule, answer.value, plugin);
+    const reason = reasonWithoutOoi(answer.value, plugin);
     if (plugin !== undefined && reason === null) runnables.push({ schedule, plugin, ooi: parsed?.input_ooi || null });
     else {
       setup.refuse(reason ?? 'boefje-gone', {
@@ -124,8 +125,7 @@ async function runnablesOf(
 }
 
 /** What can be told without asking Octopoes. */
-function reasonWithoutOoi(schedule: DueSchedule, plugins: Plugins, plugin: Plugin | undefined): RefusalReason | null {
-  if (!schedule.enabled) return 'schedule-disabled';
+function reasonWithoutOoi(plugins: Plugins, plugin: Plugin | undefined): RefusalReason | null {
   if (plugins === null) return 'organisation-gone';
   if (plugin === undefined) return 'boefje-gone';
   return refusalOf(plugin, null) ?? (isRunOn(plugin) ? 'no-run-on' : null);
@@ -167,6 +167,22 @@ async function candidatesOf(
     });
   }
   return candidates;
+}
+
+/** A person may have disabled a schedule while services were asked: it stays as they left it. */
+async function stillEnabled(
+  setup: Setup,
+  candidates: readonly DueCandidate[],
+  settlements: ScheduleSettlement[],
+): Promise<readonly DueCandidate[]> {
+  if (candidates.length === 0) return candidates;
+  const schedules = await setup.supervisor('read-schedules', { ids: candidates.map(({ id }) => id) });
+  const disabled = new Set(schedules.filter(({ enabled }) => !enabled).map(({ id }) => id));
+  for (const { id, candidate } of candidates.filter((it) => disabled.has(it.id))) {
+    setup.refuse('schedule-disabled', aboutOf(candidate));
+    settlements.push({ id });
+  }
+  return candidates.filter(({ id }) => !disabled.has(id));
 }
 
 /** The OOIs that exist, in one request per organisation; an organisation that is out is absent. */

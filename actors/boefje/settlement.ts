@@ -27,7 +27,6 @@ export function settlementOf(
   recurrence: Recurrence | null,
   until?: number,
 ): ScheduleSettlement {
-  if (reason === 'schedule-disabled') return { id };
   const disabled = disabling[reason];
   if (disabled !== undefined) return { id, disabled };
   if (reason === 'no-run-on') return { id, deadlineAt: null };

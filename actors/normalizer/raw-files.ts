@@ -136,7 +136,8 @@ async function push(setup: Setup, runs: readonly Run[]): Promise<void> {
     if (outcome.outcome === 'queued') continue;
     if (outcome.outcome === 'failed') failed.set(delivery, outcome.failure);
     else if (outcome.reason === 'queue-full') failed.set(delivery, retryable('QUEUE_FULL', 'the queue is full'));
-    else if (outcome.reason === 'rank-failed') failed.set(delivery, retryable('RANK_FAILED', 'the ranker failed'));
+    else if (outcome.reason === 'rank-failed')
+      failed.set(delivery, retryable('RANK_FAILED', outcome.detail ?? 'the ranker failed'));
   }
   for (const [delivery, failure] of failed) delivery.fail(failure);
 }

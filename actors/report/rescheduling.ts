@@ -50,10 +50,7 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
   const reports: DueReport[] = [];
   for (const schedule of due) {
     const data = reportData.safeParse(schedule.data).data;
-    if (!schedule.enabled) {
-      setup.refuse('schedule-disabled', aboutOf(schedule));
-      settlements.push({ id: schedule.id });
-    } else if (data === undefined) {
+    if (data === undefined) {
       setup.log.error({ schedule: schedule.id }, 'schedule names no report, it is taken off the clock');
       settlements.push({ id: schedule.id, deadlineAt: null });
     } else {

@@ -76,7 +76,7 @@ async function startEcho() {
   return {
     actor,
     raw: rawRequests(rawPort.port1),
-    comlink: wrap<{ echo(value: number): number }>(nodeEndpoint(comlinkPort.port1 as never)),
+    comlink: wrap<{ echo(value: number): number }>(nodeEndpoint(comlinkPort.port1)),
     stop: async () => {
       for (const { port1 } of [mailboxPort, rawPort, comlinkPort]) port1.close();
       await worker.terminate();

@@ -33,5 +33,5 @@ const mailbox = new Mailbox<Echo>(
 );
 receive(ports.mailbox, mailbox, { drain: (withinMs) => mailbox.drain(withinMs), stop: () => undefined });
 ports.raw.on('message', (message: Echo) => ports.raw.postMessage(message.value));
-expose({ echo: (value: number) => value }, nodeEndpoint(ports.comlink as never));
+expose({ echo: (value: number) => value }, nodeEndpoint(ports.comlink));
 parentPort!.postMessage('ready');

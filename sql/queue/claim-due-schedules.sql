@@ -1,6 +1,5 @@
 -- Claims due schedules for 60 s, oldest deadline first. Two supervisors never hold one at once.
--- returns id, organisation, hash, data (JSON text), enabled, schedule, inherited, deadline_ms (epoch milliseconds), oldest
--- first
+-- returns id, organisation, hash, data (JSON text), enabled, schedule, inherited, deadline_ms (epoch milliseconds), oldest first
 -- $1 scheduler, $2 schedules at most
 WITH due AS MATERIALIZED (
   SELECT id FROM schedules

@@ -1,12 +1,12 @@
 -- The first rows of a scheduler's queue that match and nobody else holds, locked; a part of claim.sql.
--- returns spot, rank, created_at, id, deduplication_key
+-- returns hash, rank, created_at, id, deduplication_key
 -- $1 scheduler, $2 rows at most; {ordered} reads keys of the queue (rank, created_at, id) in pop order, as far as
 -- somebody reads it; {filter} as in claim.sql
 -- Keys are tried one by one: what an index of its own gives in pop order cannot be locked where scans are merged, and a
 -- group's key must not be locked for a row that does not match.
 SELECT h.*
 FROM ({ordered}) AS o, LATERAL (
-  SELECT q.ctid AS spot, q.rank, q.created_at, q.id, q.deduplication_key
+  SELECT q.hash, q.rank, q.created_at, q.id, q.deduplication_key
   FROM queue q
   WHERE q.scheduler = $1 AND NOT q.held AND q.rank = o.rank AND q.created_at = o.created_at AND q.id = o.id
     AND {filter}

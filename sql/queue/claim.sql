@@ -10,7 +10,7 @@ WITH heads AS MATERIALIZED (
 ),
 -- Several heads of one group are one unit, led by the first.
 units AS MATERIALIZED (
-  SELECT row_number() OVER (ORDER BY rank, created_at, id) AS unit, spot, rank, created_at, id, deduplication_key
+  SELECT row_number() OVER (ORDER BY rank, created_at, id) AS unit, hash, rank, created_at, id, deduplication_key
   FROM (
     SELECT h.*, row_number() OVER (PARTITION BY coalesce(deduplication_key, id::text) ORDER BY rank, created_at, id) AS nth
     FROM heads h
@@ -19,19 +19,20 @@ units AS MATERIALIZED (
 ),
 -- A group comes whole. Never waits: a member that is being changed at this moment stays queued.
 chosen AS MATERIALIZED (
-  SELECT unit, spot, rank, created_at, id FROM units WHERE deduplication_key IS NULL
+  SELECT unit, hash, rank, created_at, id FROM units WHERE deduplication_key IS NULL
   UNION ALL
-  SELECT u.unit, m.spot, m.rank, m.created_at, m.id
+  SELECT u.unit, m.hash, m.rank, m.created_at, m.id
   FROM units u, LATERAL (
-    SELECT q.ctid AS spot, q.rank, q.created_at, q.id
+    SELECT q.hash, q.rank, q.created_at, q.id
     FROM queue q
     WHERE q.scheduler = $1 AND q.deduplication_key = u.deduplication_key AND NOT q.held AND {filter}
     FOR UPDATE SKIP LOCKED
   ) AS m
   WHERE u.deduplication_key IS NOT NULL
 ),
--- By ctid and by array: locked rows stay where they are, and no estimate can turn this into a scan.
-taken AS (DELETE FROM queue WHERE ctid = ANY (ARRAY(SELECT spot FROM chosen))),
+-- By array: no estimate can turn this into a scan. By hash, which no patch changes, and not by ctid: of a row that was
+-- patched after this snapshot the new version is locked, and only what the snapshot sees can be deleted by its place.
+taken AS (DELETE FROM queue WHERE scheduler = $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen))),
 dealt AS MATERIALIZED (
   SELECT unit, rank, created_at, id, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker,
     ($4::text[])[unit] AS via, now() + ($5::float8[])[unit] * interval '1 millisecond' AS until

@@ -1,5 +1,5 @@
--- Deletes schedules by hash, whichever scheduler's: the normalizer actor reads `openkat/deschedule`, the schedule is a
--- boefje's. A hash is one schedule's. Tasks that came of them stay.
+-- Deletes schedules by hash, whichever scheduler's: a hash is unique, and it is the normalizer that hears of a boefje
+-- which need not run again.
 -- returns id
 -- $1 hashes
 DELETE FROM schedules WHERE hash = ANY ($1::text[]) RETURNING id

@@ -32,22 +32,24 @@ queued AS (
   RETURNING id
 ),
 accepted AS MATERIALIZED (SELECT a.* FROM admitted a JOIN queued USING (id)),
--- A disabled schedule is left alone: no row returns, and the task gets no schedule.
+-- A disabled schedule is left alone: no row returns, and the task gets no schedule. Its own cron is a person's: an
+-- interval overrules it and leaves it in place.
 given AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, schedule, inherited, deadline_at)
   SELECT gen_random_uuid(), $1, organisation, hash, data, true, schedule, inherited, deadline_at
   FROM accepted WHERE recurrence = 'given' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
-    SET schedule = EXCLUDED.schedule, inherited = EXCLUDED.inherited, deadline_at = EXCLUDED.deadline_at,
+    SET schedule = CASE WHEN EXCLUDED.schedule IS NULL AND NOT s.inherited THEN s.schedule ELSE EXCLUDED.schedule END,
+        inherited = EXCLUDED.inherited, deadline_at = EXCLUDED.deadline_at,
         modified_at = now()
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
   RETURNING s.id, s.hash
 ),
 -- The default: a cron that is there keeps its deadline; without one the new deadline counts, where there is a new one.
-defaulted AS (
+assumed AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
   SELECT gen_random_uuid(), $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
-  FROM accepted WHERE recurrence = 'default' ORDER BY hash
+  FROM accepted WHERE recurrence = 'assumed' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at =
           CASE WHEN s.schedule IS NULL THEN coalesce(EXCLUDED.deadline_at, s.deadline_at) ELSE s.deadline_at END,
@@ -55,8 +57,22 @@ defaulted AS (
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
   RETURNING s.id, s.hash
 ),
+-- The same where the actor has looked: its boefje has no cron, so one that came from there goes.
+defaulted AS (
+  INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
+  SELECT gen_random_uuid(), $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
+  FROM accepted WHERE recurrence = 'default' ORDER BY hash
+  ON CONFLICT (hash) DO UPDATE
+    SET deadline_at = CASE WHEN s.schedule IS NULL OR s.inherited THEN coalesce(EXCLUDED.deadline_at, s.deadline_at)
+          ELSE s.deadline_at END,
+        schedule = CASE WHEN s.inherited THEN NULL ELSE s.schedule END, inherited = false, modified_at = now()
+    WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
+  RETURNING s.id, s.hash
+),
 scheduled AS MATERIALIZED (
-  SELECT id, hash, false AS corrects FROM given UNION ALL SELECT id, hash, true FROM defaulted
+  SELECT id, hash, false AS corrects FROM given
+  UNION ALL SELECT id, hash, true FROM assumed
+  UNION ALL SELECT id, hash, false FROM defaulted
 ),
 stored AS (
   INSERT INTO tasks (id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at)

@@ -1,6 +1,5 @@
 -- Changes what a person names. Disabling is remembered as theirs, whatever disabled the schedule before; a new deadline
--- or enabling ends a claim, so that "run now" is now. A cron that a person sets is theirs, not the boefje's. Secrets
--- that a task may carry are never stored.
+-- or enabling ends a claim, so that "run now" is now. Secrets that a task may carry are never stored.
 -- returns schedule (JSON text); no row where there is none
 -- $1 id, $2 a JSON object of the columns to change: hash, data, enabled, schedule, deadline_at
 UPDATE schedules s
@@ -10,6 +9,7 @@ SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
     disabled_reason = CASE (p.patch ->> 'enabled')::boolean WHEN false THEN 'person' WHEN true THEN NULL
       ELSE s.disabled_reason END,
     schedule = CASE WHEN p.patch ? 'schedule' THEN p.patch ->> 'schedule' ELSE s.schedule END,
+    -- A cron that a person gives is the schedule's own, even where the boefje's reads the same.
     inherited = s.inherited AND NOT p.patch ? 'schedule',
     deadline_at = CASE WHEN p.patch ? 'deadline_at' THEN (p.patch ->> 'deadline_at')::timestamptz ELSE s.deadline_at END,
     claimed_until = CASE WHEN p.patch ? 'deadline_at' OR p.patch ? 'enabled' THEN NULL ELSE s.claimed_until END,

@@ -13,6 +13,8 @@ export interface StartOptions {
   /** Where embedded services keep their data; a folder beside the checkout where absent. */
   readonly data?: string;
   readonly natsPort?: number;
+  /** Folder of the schedulers and their rankers; this checkout's own where absent. */
+  readonly actors?: URL;
 }
 
 export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;

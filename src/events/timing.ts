@@ -10,7 +10,10 @@ export interface Timing {
   readonly longestHoldMs: number;
   /** Between tries to reach the broker, or to store something in it: doubles from the first to the second figure. */
   readonly reconnectMs: readonly [number, number];
-  /** JetStream hands an event out again when nobody has reported on it for so long; we report three times as often. */
+  /**
+   * JetStream hands an event out again when nobody has reported on it for so long; we report three times as often. The
+   * supervisor ends a thread that is silent for 10 s: what it had in hand comes back no sooner, and soon after.
+   */
   readonly ackWaitMs: number;
 }
 
@@ -19,7 +22,7 @@ export const defaultTiming: Timing = {
   holdMs: [500, 30_000],
   longestHoldMs: 600_000,
   reconnectMs: [250, 10_000],
-  ackWaitMs: 30_000,
+  ackWaitMs: 10_000,
 };
 
 /** The pause after `tries` failed tries, half of it random so that a crowd does not come back as one. */

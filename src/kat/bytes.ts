@@ -32,9 +32,15 @@ export function createBytes(
         answer: login,
         declines: [401],
       });
-      if (!answer.ok) throw refused('refused to log in BYTES_USERNAME with BYTES_PASSWORD', answer.status);
+      if (!answer.ok) throw lockedOut();
       token = answer.value.access_token;
       return token;
+    });
+
+  /** An outage until somebody puts it right, not what is wrong with an event: its attempts must not be used up on it. */
+  const lockedOut = () =>
+    new RotaError('SERVICE_UNAVAILABLE', `${client.service} refused to log in BYTES_USERNAME with BYTES_PASSWORD`, {
+      fields: { service: client.service },
     });
 
   const refused = (message: string, status: number) =>

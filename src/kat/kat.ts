@@ -55,14 +55,14 @@ export interface BoefjeRun {
 }
 
 export interface Katalogus {
-  /** All organisations; cached for 30 s. */
-  organisations(): Promise<ReadonlyMap<string, Organisation>>;
+  /** All organisations; cached for 30 s. `fresh` asks anew whatever the cache holds. */
+  organisations(options?: { fresh?: boolean }): Promise<ReadonlyMap<string, Organisation>>;
   /**
    * All plug-ins of an organisation, disabled ones too; cached for 30 s, one request in flight per organisation. An
    * organisation that Katalogus does not know gives null. `fresh` asks anew whatever the cache holds.
    */
   plugins(organisation: string, options?: { fresh?: boolean }): Promise<ReadonlyMap<string, Plugin> | null>;
-  /** Configurations with duplicates of one boefje in one organisation: for cross-organisation deduplication. */
+  /** Configurations with duplicates of one boefje in one organisation, for deduplication across them; cached for 30 s. */
   boefjeConfigs(organisation: string, boefje: string): Promise<readonly BoefjeConfig[]>;
 }
 

@@ -63,14 +63,19 @@ const configurations = z.array(
 /** kat-contract §5. */
 export function createKatalogus(client: ServiceClient, now: () => number): Katalogus {
   const organisationLists = createSingleFlight<ReadonlyMap<string, Organisation>>({ ttlMs: keptMs, now });
+  const configLists = createSingleFlight<readonly BoefjeConfig[]>({ ttlMs: keptMs, now });
   const pluginLists = createSingleFlight<ReadonlyMap<string, Plugin> | null>({ ttlMs: keptMs, now });
 
   return {
-    organisations: () =>
-      organisationLists.get('', async () => {
-        const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
-        return new Map(answer.ok ? Object.entries(answer.value) : []);
-      }),
+    organisations: (options) =>
+      organisationLists.get(
+        '',
+        async () => {
+          const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
+          return new Map(answer.ok ? Object.entries(answer.value) : []);
+        },
+        options,
+      ),
 
     plugins: (organisation, options) =>
       pluginLists.get(
@@ -83,11 +88,12 @@ export function createKatalogus(client: ServiceClient, now: () => number): Katal
         options,
       ),
 
-    boefjeConfigs: async (organisation, boefje) => {
-      // No `limit`: with 0 Katalogus answers nothing at all.
-      const query = { organisation_id: organisation, boefje_id: boefje, enabled: 'true', with_duplicates: 'true' };
-      const answer = await client.ask({ path: ['v1', 'configs'], query, answer: configurations, declines: [404] });
-      return answer.ok ? answer.value : [];
-    },
+    boefjeConfigs: (organisation, boefje) =>
+      configLists.get(JSON.stringify([organisation, boefje]), async () => {
+        // No `limit`: with 0 Katalogus answers nothing at all.
+        const query = { organisation_id: organisation, boefje_id: boefje, enabled: 'true', with_duplicates: 'true' };
+        const answer = await client.ask({ path: ['v1', 'configs'], query, answer: configurations, declines: [404] });
+        return answer.ok ? answer.value : [];
+      }),
   };
 }

@@ -24,7 +24,7 @@ export async function push(
     const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')]);
     if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
     if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
-    if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome.reason));
+    if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome));
     return textOf(queue, outcome.id);
   }
   const { tasks } = check(pushSetBody, body);
@@ -68,7 +68,7 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
 async function resultOf(queue: TaskQueue, outcome: PushOutcome): Promise<SetItem> {
   if (outcome.outcome === 'queued') return taskItem(await textOf(queue, outcome.id), outcome.id, 'queued');
   if (outcome.outcome === 'failed') return errorItem(errorOf(outcome.failure));
-  return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome.reason)));
+  return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome)));
 }
 
 async function textOf(queue: TaskQueue, id: string): Promise<string> {
@@ -84,9 +84,9 @@ function refusalCode(reason: RefusalReason): ErrorCode {
   return 'CONFLICT';
 }
 
-function refusalText(reason: RefusalReason): string {
+function refusalText({ reason, detail }: Extract<PushOutcome, { outcome: 'refused' }>): string {
   if (reason === 'already-queued') return 'already-queued: a task with the same hash is queued';
   if (reason === 'queue-full') return 'queue-full: SCHEDULER_PQ_MAXSIZE is reached';
-  if (reason === 'rank-failed') return 'rank-failed: the ranker failed';
+  if (reason === 'rank-failed') return `rank-failed: ${detail ?? 'the ranker failed'}`;
   return reason;
 }

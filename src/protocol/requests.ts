@@ -55,11 +55,11 @@ export interface NewTask {
   /** Without one the scheduler's ranker decides. */
   readonly priority?: number;
   /**
-   * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers); absent means the default: the
-   * cron that the schedule has, else for a boefje the grace period with jitter, for a report none. `correct-schedules`
-   * follows.
+   * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers). `default`: the schedule's own cron,
+   * else for a boefje the grace period with jitter, for a report none. Absent is a person's: the default for now, a
+   * boefje's cron that is there stays, and `correct-schedules` follows.
    */
-  readonly recurrence?: Recurrence | 'none';
+  readonly recurrence?: Recurrence | 'none' | 'default';
   /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */
   readonly occurredAt?: number;
   readonly lastRunAt?: number;
@@ -76,7 +76,8 @@ export interface Recurrence {
 
 export type PushOutcome =
   | { readonly outcome: 'queued'; readonly id: string; readonly scheduleId: string | null }
-  | { readonly outcome: 'refused'; readonly reason: RefusalReason }
+  /** `detail`: what a ranker did that failed. */
+  | { readonly outcome: 'refused'; readonly reason: RefusalReason; readonly detail?: string }
   /** Not a decision but a mistake: malformed data (BAD_REQUEST), a priority beyond int4 (INVALID_REQUEST), a taken id (CONFLICT). */
   | { readonly outcome: 'failed'; readonly failure: Failure };
 

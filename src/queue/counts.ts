@@ -5,20 +5,22 @@ import { query, type Sql, statement, transact } from './postgres.ts';
 /** Any number will do, as long as every version of Rota uses the same one. */
 const foldLockKey = 7_682_119;
 
-/** Tasks by status of each scheduler that has had any, whatever their age; a second old at most. From the roll-up. */
-export async function readTaskTotals(sql: Sql): Promise<ReadonlyMap<string, Readonly<Record<TaskStatus, number>>>> {
+export type StatusCounts = Readonly<Record<TaskStatus, number>>;
+
+/** Tasks by status of each of `schedulers`, whatever their age; a second old at most. From the roll-up. */
+export async function readTaskTotals(
+  sql: Sql,
+  schedulers: readonly string[],
+): Promise<ReadonlyMap<string, StatusCounts>> {
   const rows = await transact(() =>
     query<{ scheduler: string; status: TaskStatus; count: number }>(sql, statement('task-totals'), []),
   );
-  return new Map(
-    [...Map.groupBy(rows, ({ scheduler }) => scheduler)].map(([scheduler, counted]) => [
-      scheduler,
-      { ...none, ...Object.fromEntries(counted.map(({ status, count }) => [status, count])) },
-    ]),
-  );
+  const counted = (wanted: string) =>
+    rows.filter(({ scheduler }) => scheduler === wanted).map(({ status, count }) => [status, count]);
+  return new Map(schedulers.map((id) => [id, { ...none, ...Object.fromEntries(counted(id)) }]));
 }
 
-const none = Object.fromEntries(taskStatuses.map((status) => [status, 0])) as Record<TaskStatus, number>;
+const none = Object.fromEntries(taskStatuses.map((status) => [status, 0])) as StatusCounts;
 
 /** What changed since the last time goes into the counts by hour and by status. */
 export async function foldCounts(sql: Sql): Promise<void> {

@@ -15,7 +15,8 @@ export interface QueueItem {
   readonly plugin: string | null;
   readonly image: string | null;
   readonly deduplication_key: string | null;
-  readonly recurrence: 'none' | 'given' | 'default';
+  /** `assumed`: a default that the actor has yet to put right. */
+  readonly recurrence: 'none' | 'given' | 'default' | 'assumed';
   readonly schedule: string | null;
   /** `schedule` is the boefje's cron. */
   readonly inherited: boolean;
@@ -77,15 +78,16 @@ function recurrenceOf(
 ): Pick<QueueItem, 'recurrence' | 'schedule' | 'inherited' | 'deadline_at' | 'delay_seconds'> {
   const nothing = { schedule: null, inherited: false, deadline_at: null, delay_seconds: null };
   if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return { ...nothing, recurrence: 'none' };
-  if (task.recurrence !== undefined) {
+  if (typeof task.recurrence === 'object') {
     const { schedule, deadlineAt, inherited = false } = task.recurrence;
     return { recurrence: 'given', schedule, inherited, deadline_at: deadlineAt, delay_seconds: null };
   }
+  const recurrence = task.recurrence ?? 'assumed';
   // The grace period is the boefje's alone: a report without a cron runs once.
-  if (options.type !== 'boefje') return { ...nothing, recurrence: 'default' };
+  if (options.type !== 'boefje') return { ...nothing, recurrence };
   return {
     ...nothing,
-    recurrence: 'default',
+    recurrence,
     delay_seconds: options.gracePeriodSeconds + Math.random() * options.jitterSeconds,
   };
 }

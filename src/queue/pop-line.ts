@@ -10,7 +10,8 @@ export interface Waiter {
   readonly answer: (tasks: readonly ClaimedTask[]) => void;
   readonly refuse: (error: unknown) => void;
   state: 'waiting' | 'claiming' | 'parked' | 'answered';
-  timer: NodeJS.Timeout | null;
+  /** Ends its timer and its listener: called when it is answered, since its requester may outlive that. */
+  unwatch: () => void;
 }
 
 /** Pops with the identical filter: only they can share a claim. */

@@ -1,6 +1,7 @@
 import { RotaError, codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import type { RefusalReason } from '../tasks/refusal.ts';
 import { emit } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { readFairness, saveTags } from './fairness.ts';
@@ -49,7 +50,7 @@ export class Push {
       run: (batch) => this.#commit(batch),
       outcomeOf: (_item, error) =>
         codeOf(error) === 'RANK_FAILED'
-          ? { outcome: 'refused', reason: 'rank-failed' }
+          ? { outcome: 'refused', reason: 'rank-failed', detail: failureOf(error).message }
           : { outcome: 'failed', failure: failureOf(error) },
     });
   }
@@ -77,6 +78,7 @@ export class Push {
       }
     });
     const outcomes = await this.#coalescer.submit(items);
+    this.#tellRefused('rank-failed', outcomes.filter(isRankFailed).length);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
@@ -160,8 +162,7 @@ export class Push {
     const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
-      const count = rows.filter((row) => row.outcome === reason).length;
-      if (count > 0) emit({ name: 'tasks.refused', scheduler, reason, count });
+      this.#tellRefused(reason, rows.filter((row) => row.outcome === reason).length);
     }
     return rows.map((row): PushOutcome => {
       const { id } = batch[row.n]!.row;
@@ -170,6 +171,14 @@ export class Push {
       return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${id} exists already`)) };
     });
   }
+
+  #tellRefused(reason: RefusalReason, count: number): void {
+    if (count > 0) emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count });
+  }
+}
+
+function isRankFailed(outcome: PushOutcome): boolean {
+  return outcome.outcome === 'refused' && outcome.reason === 'rank-failed';
 }
 
 /** Ranks of the whole batch: a task's own priority, else the ranker's answer; what has neither is refused anyway. */

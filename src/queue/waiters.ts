@@ -16,6 +16,8 @@ export interface WaitersOptions {
 }
 
 const maxInFlight = 4;
+/** How long past its deadline a requester waits for its answer: as long as our own client. */
+const patienceMs = 10_000;
 
 /**
  * The pops of one scheduler. Those that wait at the same moment share a claim, with no timer: the next batch gathers
@@ -47,7 +49,7 @@ export class Waiters {
         answer: resolve,
         refuse: reject,
         state: 'waiting',
-        timer: null,
+        unwatch: () => {},
       };
       const line = this.#line(request.filters);
       line.waiters.push(waiter);
@@ -98,11 +100,21 @@ export class Waiters {
 
   /** A requester that is gone never claims; one whose deadline has passed is answered. */
   #watch(waiter: Waiter, line: Line): void {
+    const { waitMs, signal } = waiter.request;
     const leave = () => {
       if (waiter.state !== 'claiming') this.#answer(line, waiter, []);
     };
-    if (waiter.request.waitMs > 0) waiter.timer = setTimeout(leave, waiter.request.waitMs);
-    waiter.request.signal?.addEventListener('abort', leave, { once: true });
+    const expire = () => {
+      // It never got its turn: the claims before it hang, and so would all that come after it.
+      if (waiter.state === 'waiting' && waitMs === 0) this.#refuse(line, waiter, unanswered());
+      else leave();
+    };
+    const timer = setTimeout(expire, waitMs === 0 ? patienceMs : waitMs);
+    signal?.addEventListener('abort', leave, { once: true });
+    waiter.unwatch = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', leave);
+    };
   }
 
   #schedule(): void {
@@ -164,7 +176,7 @@ export class Waiters {
     for (const { waiter, share } of sharesOf(batch, rows)) {
       if (share.length === 0) {
         unfed.push(waiter);
-      } else if (waiter.request.signal?.aborted === true) {
+      } else if (isGone(waiter)) {
         this.#options.giveBack(share);
         this.#answer(line, waiter, []);
       } else {
@@ -211,7 +223,7 @@ export class Waiters {
 
   #leave(line: Line, waiter: Waiter): void {
     this.#enter(waiter, 'answered');
-    if (waiter.timer !== null) clearTimeout(waiter.timer);
+    waiter.unwatch();
     const at = line.waiters.indexOf(waiter);
     if (at !== -1) line.waiters.splice(at, 1);
     this.#forget(line);
@@ -226,4 +238,13 @@ export class Waiters {
     if (state === 'parked') this.#parked += 1;
     waiter.state = state;
   }
+}
+
+/** What is claimed for a requester that gave up would be nobody's until its lease ends. */
+function isGone({ request, deadline }: Waiter): boolean {
+  return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
+}
+
+function unanswered(): RotaError {
+  return new RotaError('DATABASE_UNAVAILABLE', `no claim began within ${patienceMs} ms: try again`);
 }

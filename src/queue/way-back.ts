@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
 import { databaseError } from './postgres.ts';
@@ -17,20 +18,29 @@ export async function giveBackToMula(databaseUrl: string): Promise<void> {
   try {
     await client.connect();
     await lockSchema(client);
-    const { rows } = await client.query<{ ours: boolean; supervisors: number }>(
-      `SELECT to_regclass('task_totals') IS NOT NULL AS ours,
-         (SELECT count(*)::int FROM pg_stat_activity
-          WHERE datname = current_database() AND application_name = 'rota') AS supervisors`,
-    );
-    const { ours, supervisors } = rows[0]!;
-    if (!ours) throw new RotaError('SCHEMA_UNKNOWN', 'the database is not one that this version of Rota has worked on');
-    if (supervisors > 0) {
-      throw new RotaError('CONFLICT', `Rota works on this database (${supervisors} connections): stop it first`);
+    const { rows } = await client.query<{ ours: boolean }>("SELECT to_regclass('task_totals') IS NOT NULL AS ours");
+    if (rows[0]?.ours !== true) {
+      throw new RotaError('SCHEMA_UNKNOWN', 'the database is not one that this version of Rota has worked on');
     }
+    await untilNobodyWorks(client);
     await runEach(client, await readFile(statements, 'utf8'));
   } catch (error) {
     throw databaseError(error);
   } finally {
     await client.end().catch(() => {});
+  }
+}
+
+/** A process that has just ended leaves its sessions for a moment. */
+async function untilNobodyWorks(client: Client): Promise<void> {
+  for (let look = 1; ; look += 1) {
+    const { rowCount } = await client.query(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rota'",
+    );
+    if (rowCount === 0) return;
+    if (look === 5) {
+      throw new RotaError('CONFLICT', `Rota works on this database (${rowCount} connections): stop it first`);
+    }
+    await delay(200);
   }
 }

@@ -33,6 +33,7 @@ export class SupervisedActor {
   #restarts = 0;
   #retry: { readonly at: number; readonly cancel: () => void } | null = null;
   #lastFailure: Failure | null = null;
+  #restarting: Promise<void> | null = null;
 
   constructor(options: ThreadOptions, supervising: Supervising) {
     this.name = options.actor;
@@ -60,8 +61,16 @@ export class SupervisedActor {
     };
   }
 
-  /** Drains its thread, then starts anew with a clean history: an operator's word counts as no failure. */
-  async restart(withinMs: number): Promise<void> {
+  /**
+   * Drains its thread, then starts anew with a clean history: an operator's word counts as no failure. Two who ask at
+   * once share one restart: each would start a thread, and the first one would be nobody's.
+   */
+  restart(withinMs: number): Promise<void> {
+    this.#restarting ??= this.#startAnew(withinMs).finally(() => (this.#restarting = null));
+    return this.#restarting;
+  }
+
+  async #startAnew(withinMs: number): Promise<void> {
     await this.#end((thread) => emptyAndStop(thread, withinMs));
     if (this.#final || this.#phase !== 'stopped') return;
     this.#history = noFailures;

@@ -111,9 +111,9 @@ describe('cross-organisation deduplication', () => {
     const it = ports({ interval: 30 });
     await mutate(it, 'aa');
     expect(it.pushed.map((task) => task.recurrence)).toEqual([
-      undefined,
+      'default',
       { schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false },
-      undefined,
+      'default',
     ]);
   });
 

@@ -57,7 +57,7 @@ describe('a scan profile mutation', () => {
     const it = ports(boefje('dns'), boefje('cron', { cron: '0 3 * * *' }), boefje('often', { interval: 30 }));
     await send(it, mutated());
     expect(it.pushed.map((task) => task.recurrence)).toEqual([
-      undefined,
+      'default',
       { schedule: '0 3 * * *', deadlineAt: '2026-03-03T03:00:00.000Z', inherited: true },
       { schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false },
     ]);
@@ -74,7 +74,7 @@ describe('a scan profile mutation', () => {
   test('an empty run_on is none: the boefje has a schedule', async () => {
     const it = ports(boefje('dns', { runOn: [] }));
     await send(it, mutated());
-    expect(it.pushed.map((task) => task.recurrence)).toEqual([undefined]);
+    expect(it.pushed.map((task) => task.recurrence)).toEqual(['default']);
   });
 
   test('lessons 0.1: a cancelled latest task does not block the pair, nor start a grace period', async () => {

@@ -210,10 +210,15 @@ describe('a tick', () => {
   });
 
   test('a schedule that a person disabled meanwhile is left as it is', async () => {
-    const disabled = { ...schedule(), enabled: false };
-    const it = ports([boefje('dns')], disabled);
-    it.handOut = () => (it.times('claim-due-schedules') === 1 ? [disabled] : []);
+    const it = ports();
+    it.outage = (name) => {
+      if (name === 'objectsByReference') it.schedules = [{ ...it.schedules[0]!, enabled: false }];
+    };
     await tick(it);
-    expect([it.reasons, settlements(it)]).toEqual([['schedule-disabled'], [{ id: disabled.id }]]);
+    expect([it.reasons, settlements(it), it.pushed]).toEqual([
+      ['schedule-disabled'],
+      [{ id: it.schedules[0]!.id }],
+      [],
+    ]);
   });
 });

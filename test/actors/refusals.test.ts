@@ -24,7 +24,7 @@ const ways: Record<RefusalReason, () => Promise<Ports>> = {
   'still-running': () => mutation(boefje('dns'), { status: 'running' }),
   'already-queued': () => mutation(boefje('dns'), { status: 'queued' }),
   'grace-period': () => mutation(boefje('dns'), { status: 'completed' }),
-  'schedule-disabled': () => due([boefje('dns')], { enabled: false }),
+  'schedule-disabled': () => due([boefje('dns')], { disabled: 'meanwhile' }),
   'normalizer-disabled': () => rawFile(['x'], normalizer('parse', ['x'], { enabled: false })),
   'error-mime-type': () => rawFile(['error/boefje']),
   'empty-raw-file': () => rawFile(['x'], normalizer('parse', ['x']), 0),
@@ -79,7 +79,10 @@ async function mutate(it: Ports, ooi: Ooi): Promise<void> {
   });
 }
 
-async function due(plugins: readonly Plugin[], options: { objects?: Ooi[]; enabled?: boolean } = {}): Promise<Ports> {
+async function due(
+  plugins: readonly Plugin[],
+  options: { objects?: Ooi[]; disabled?: 'meanwhile' } = {},
+): Promise<Ports> {
   const it = new Ports('boefje');
   const ooi = hostname('a');
   const claimed: DueSchedule = {
@@ -87,13 +90,15 @@ async function due(plugins: readonly Plugin[], options: { objects?: Ooi[]; enabl
     organisation: 'aa',
     hash: 'h',
     data: { boefje: { id: 'dns' }, input_ooi: ooi.primaryKey, organization: 'aa' },
-    enabled: options.enabled ?? true,
+    enabled: true,
     schedule: null,
     deadlineAt: noon - 1,
   };
   it.organisations = { aa: { plugins, objects: options.objects ?? [ooi] } };
-  // Handed out whatever it is now: a person may disable a schedule while it is claimed.
-  it.handOut = (schedules) => (it.times('claim-due-schedules') === 1 ? [claimed] : schedules);
+  it.schedules = [claimed];
+  it.outage = (name) => {
+    if (name === 'objectsByReference' && options.disabled) it.schedules = [{ ...claimed, enabled: false }];
+  };
   await deliver(boefjeScheduler.start(it.setup).reschedule, { kind: 'reschedule' });
   return it;
 }

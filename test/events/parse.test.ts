@@ -111,3 +111,10 @@ test('bytes that are no UTF-8 or no JSON are refused', () => {
   expect(() => parseEvent('raw_file_received', Buffer.from([0xff, 0xfe]))).toThrow(/not JSON/);
   expect(() => parseEvent('scan_profile_mutations', Buffer.from('{'))).toThrow(/not JSON/);
 });
+
+test.for(['\0', '\ud800'])('a string that Postgres cannot store (%j) is malformed, wherever it stands', (text) => {
+  expect(() => parse('scan_profile_mutations', { ...mutation, primary_key: `Hostname|${text}` })).toThrow(/malformed/);
+  const boefje_meta = { ...rawFile.raw_data.boefje_meta, arguments: { input: { [text]: 1 } } };
+  const message = { ...rawFile, raw_data: { ...rawFile.raw_data, boefje_meta } };
+  expect(() => parse('raw_file_received', message)).toThrow(/malformed/);
+});

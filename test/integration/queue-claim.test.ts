@@ -169,4 +169,34 @@ describe('groups', () => {
     });
     expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['other member']);
   });
+
+  test('a member that is patched while a claim is on its way to it is handed out once', async () => {
+    const { queue, sql, url } = await queueUnderTest();
+    await queue.push('boefje', [
+      boefjeTask('head', { priority: 1, group: 'g' }),
+      boefjeTask('patched', { priority: 2, group: 'g' }),
+    ]);
+    const [{ id }] = await sql<[{ id: string }]>`SELECT id FROM queue WHERE rank = 2`;
+    // The claim's own lock on the group, but one that waits: so its snapshot is older than the patch.
+    await sql.unsafe(`CREATE FUNCTION gate(key bigint) RETURNS boolean LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN pg_try_advisory_xact_lock(key); END $$`);
+    const { text } = claimStatement(null, 'boefje');
+    const claimer = connect(url, { max: 1, byKey: true });
+    const holder = await sql.reserve();
+    await holder`SELECT pg_advisory_lock(1)`;
+    const claimed = claimer
+      .unsafe(text.replace('pg_try_advisory_xact_lock', 'gate'), ['boefje', 1, ['w'], ['nats'], [60_000]])
+      .execute();
+    await expect
+      .poll(async () => (await sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`).length)
+      .toBe(1);
+    await queue.patch([{ id, via: 'rest', leaseId: null, priority: 3 }]);
+    await holder`SELECT pg_advisory_unlock(1)`;
+    holder.release();
+    const handedOut = (await claimed).map((row) => row['id'] as string);
+    const later = (await queue.pop('boefje', popRequest())).map((task) => task.id);
+    expect([...handedOut, ...later].filter((task) => task === id)).toEqual([id]);
+    expect(new Set([...handedOut, ...later]).size).toBe(2);
+    await claimer.end();
+  });
 });

@@ -80,7 +80,10 @@ test('two supervisors that push, pop and raise at once pass over nothing', async
     for (let n = 0; n < total / 4; n += 1) {
       // Ranks go down as often as up: every second push lands before the floor.
       const ranks = [1_000 - n, n + 2];
-      await each.push('boefje', ranks.map((priority, at) => boefjeTask(`${of}-${n}-${at}`, { priority })));
+      await each.push(
+        'boefje',
+        ranks.map((priority, at) => boefjeTask(`${of}-${n}-${at}`, { priority })),
+      );
       pushed += ranks.length;
     }
   });

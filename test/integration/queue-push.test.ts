@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import type { NewTask } from '../../src/protocol/requests.ts';
 import { boefjeTask, ooiOf, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 import type { Task } from '../../src/tasks/task.ts';
 
@@ -172,6 +173,28 @@ describe('schedules on push', () => {
     expect(await sql`SELECT enabled, deadline_at FROM schedules`).toEqual([{ enabled: false, deadline_at: null }]);
   });
 
+  test("a boefje's cron goes with it; the schedule's own stays, and an interval leaves it in place", async () => {
+    const { queue, sql } = await queueUnderTest();
+    const at = (minute: number) => `2031-02-03T04:0${minute}:00.000Z`;
+    const push = async (task: Partial<NewTask>) => {
+      await queue.push('boefje', [boefjeTask('ooi', task)]);
+      await queue.pop('boefje', popRequest());
+      const [row] = await sql`SELECT schedule, inherited, deadline_at FROM schedules`;
+      const deadlineAt = (row!['deadline_at'] as Date).toISOString();
+      return { schedule: row!['schedule'] as string, inherited: row!['inherited'] as boolean, deadlineAt };
+    };
+    const cron = { schedule: '5 4 * * *', deadlineAt: at(1), inherited: true };
+    expect(await push({ recurrence: cron })).toEqual(cron);
+    expect(await push({})).toEqual(cron);
+    const gone = await push({ recurrence: 'default' });
+    expect(gone).toMatchObject({ schedule: null, inherited: false });
+    expect(gone.deadlineAt).not.toBe(at(1));
+    await sql`UPDATE schedules SET schedule = '1 2 * * *', deadline_at = ${at(2)}`;
+    expect(await push({ recurrence: 'default' })).toMatchObject({ schedule: '1 2 * * *', deadlineAt: at(2) });
+    const interval = { schedule: null, deadlineAt: at(3), inherited: false };
+    expect(await push({ recurrence: interval })).toEqual({ ...interval, schedule: '1 2 * * *' });
+  });
+
   test('tells which schedules a person moved with the default recurrence, so that the actor can correct them', async () => {
     const told: (readonly string[])[] = [];
     const { queue } = await queueUnderTest({ onDefaultSchedules: (_scheduler, ids) => told.push(ids) });
@@ -179,6 +202,7 @@ describe('schedules on push', () => {
     const [byPerson] = await queue.push('boefje', [
       boefjeTask('person', { priority: 1 }),
       boefjeTask('actor', { recurrence }),
+      boefjeTask('actor without a say', { recurrence: 'default' }),
       boefjeTask('run-on', { recurrence: 'none' }),
     ]);
     expect(told).toEqual([[(byPerson as { scheduleId: string }).scheduleId]]);

@@ -96,6 +96,15 @@ describe('schedules that people see', () => {
     expect(await sql`SELECT claimed_until FROM schedules`).toMatchObject([{ claimed_until: null }]);
   });
 
+  test("are a person's own from the moment a person gives them a cron", async () => {
+    const { id } = await created();
+    await sql`UPDATE schedules SET inherited = true`;
+    await schedules.patch(id, { deadlineAt: null });
+    expect(await sql`SELECT inherited FROM schedules`).toEqual([{ inherited: true }]);
+    await schedules.patch(id, { schedule: '0 0 L * *' });
+    expect(await sql`SELECT inherited FROM schedules`).toEqual([{ inherited: false }]);
+  });
+
   test('refuse the hash of another', async () => {
     const { id } = await created();
     await created({ hash: 'h2' });

@@ -71,14 +71,13 @@ describe('due schedules', () => {
     const deadlineAt = new Date(Date.now() + 3_600_000).toISOString();
     await store.settleSchedules('boefje', {
       settlements: [
-        { id: moved, deadlineAt, schedule: '0 0 * * *', inherited: true },
+        { id: moved, deadlineAt, schedule: '0 0 * * *' },
         { id: ended, deadlineAt: null, disabled: 'boefje-gone' },
       ],
     });
     expect(await claim()).toEqual([]);
     expect(await row(moved)).toMatchObject({ enabled: true, schedule: '0 0 * * *', claimed_until: null });
     expect((await row(moved)).deadline_at!.toISOString()).toBe(deadlineAt);
-    expect(await store.readSchedules('boefje', { ids: [moved] })).toMatchObject([{ inherited: true }]);
     expect(await row(ended)).toMatchObject({ enabled: false, disabled_reason: 'boefje-gone', deadline_at: null });
   });
 
@@ -103,6 +102,33 @@ describe('due schedules', () => {
     expect(await row(id)).toMatchObject({ enabled: false, disabled_reason: 'person' });
   });
 
+  test("remember whether their cron is the boefje's, so that it goes when the boefje's goes", async () => {
+    const id = await schedule();
+    const settle = (settlement: object) => store.settleSchedules('boefje', { settlements: [{ id, ...settlement }] });
+    const read = async () => (await store.readSchedules('boefje', { ids: [id] }))[0];
+    await settle({ schedule: '0 0 * * *', inherited: true });
+    expect(await read()).toMatchObject({ schedule: '0 0 * * *', inherited: true });
+    expect(await store.claimDueSchedules('boefje', { limit: 1 })).toMatchObject([{ inherited: true }]);
+    await settle({ deadlineAt: null });
+    expect(await read()).toMatchObject({ schedule: '0 0 * * *', inherited: true });
+    await settle({ schedule: null, inherited: false });
+    expect(await read()).toMatchObject({ schedule: null, inherited: false });
+  });
+
+  test('that their boefje left disabled make it one to look for again, though it is back before the next look', async () => {
+    const seen = async () => (await store.seenBoefjes('boefje', { organisations: ['aa'] }))[0]?.boefjes;
+    await store.saveSeenBoefjes('boefje', { seen: [{ organisation: 'aa', boefjes: ['dns', 'nmap', 'tls'] }] });
+    const [dns, nmap, tls] = await Promise.all(['dns', 'nmap', 'tls'].map((boefje) => schedule({ boefje })));
+    await store.settleSchedules('boefje', {
+      settlements: [
+        { id: dns!, disabled: 'boefje-disabled' },
+        { id: nmap!, disabled: 'ooi-gone' },
+        { id: tls!, deadlineAt: '2031-02-03T04:05:00Z' },
+      ],
+    });
+    expect(await seen()).toEqual(['nmap', 'tls']);
+  });
+
   test('of another scheduler are not settled', async () => {
     const id = await schedule({ scheduler: 'report' });
     await store.settleSchedules('boefje', { settlements: [{ id, disabled: 'boefje-disabled' }] });
@@ -125,7 +151,7 @@ describe('due schedules', () => {
   });
 });
 
-test('schedules are deleted by hash, of whichever scheduler; their tasks stay', async () => {
+test('schedules are deleted by hash, whoever asks; their tasks stay', async () => {
   const id = await schedule({ hash: 'mine' });
   const kept = await task('mine', 'COMPLETED');
   await sql`UPDATE tasks SET schedule_id = ${id}`;

@@ -63,7 +63,7 @@ describe('Bytes', () => {
   ] as const)('a login that is %s says so without the password', async ([, reply]) => {
     const { services } = await kat(() => reply);
     const error = (await services.bytes.lastRun(query).catch((thrown: unknown) => thrown)) as Error & { code: string };
-    expect(error.code).toBe(reply.status === 500 ? 'SERVICE_UNAVAILABLE' : 'SERVICE_REJECTED');
+    expect(error.code).toBe(reply.status === 422 ? 'SERVICE_REJECTED' : 'SERVICE_UNAVAILABLE');
     expect(JSON.stringify([error, error.message, error.stack, services.status()])).not.toContain('pa55word');
   });
 });

@@ -93,7 +93,10 @@ describe('Katalogus', () => {
     const { services, received } = await kat(() => ({
       body: [{ ...twin, organisation_id: 'aa', environment: { KEY: 's3cret' }, duplicates: [twin] }],
     }));
-    const configurations = await services.katalogus.boefjeConfigs('aa', 'dns');
+    const ask = () => services.katalogus.boefjeConfigs('aa', 'dns');
+    const [configurations] = await Promise.all([ask(), ask()]);
+    expect(await ask()).toBe(configurations);
+    expect(received).toHaveLength(1);
     expect(configurations).toEqual([
       { boefjeId: 'dns', organisationId: 'aa', enabled: true, duplicates: [{ organisationId: 'bb', enabled: true }] },
     ]);

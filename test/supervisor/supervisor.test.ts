@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { next, on } from '../../src/telemetry/events.ts';
 import type { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { backendOf, supervise } from '../support/actors.ts';
@@ -197,4 +197,18 @@ test('without KAT a call fails with SERVICE_UNAVAILABLE and the actor lives on',
   await started(supervisor, 'unruly');
   await supervisor.send('unruly', command('ask katalogus'));
   expect(await asked).toBe('SERVICE_UNAVAILABLE');
+});
+
+test('two who restart an actor get one new thread, not two, though the second asks as the old one ends', async () => {
+  const supervisor = await supervise('steady', { supervising: quick });
+  await started(supervisor, 'steady');
+  let ended = 0;
+  onTestFinished(on('actor.stopped', () => ended++));
+  const second = next('actor.stopped').then(() => supervisor.restart('steady'));
+  const again = next('actor.started');
+  await Promise.all([supervisor.restart('steady'), second]);
+  await again;
+  expect(supervisor.status()).toMatchObject([{ phase: 'running', restarts: 1 }]);
+  await supervisor.drain(1_000);
+  expect(ended).toBe(2);
 });

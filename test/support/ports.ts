@@ -33,8 +33,6 @@ export class Ports {
   pageSize = 1000;
   /** Throws for what shall fail; `name` as in `asked`, `organisation` where the call is about one. */
   outage: (name: string, organisation: string | null) => void = () => {};
-  /** What a claim hands out, where that is not what is due. */
-  handOut: (claimed: DueSchedule[]) => DueSchedule[] = (claimed) => claimed;
   failPush: (task: NewTask) => Failure | null = () => null;
   refusePush: (task: NewTask) => RefusalReason | null = () => null;
 
@@ -116,7 +114,7 @@ export class Ports {
       );
       const claimed = due.toSorted((a, b) => a.deadlineAt! - b.deadlineAt!).slice(0, limit);
       for (const { id } of claimed) this.#claimed.add(id);
-      return this.handOut(claimed);
+      return claimed;
     },
     'settle-schedules': ({ settlements }) => {
       const byId = new Map(settlements.map((settlement) => [settlement.id, settlement]));

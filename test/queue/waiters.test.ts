@@ -1,0 +1,73 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import type { ClaimRow, Want } from '../../src/queue/claim.ts';
+import type { PopRequest } from '../../src/queue/queue.ts';
+import { Waiters } from '../../src/queue/waiters.ts';
+
+/** Waiters on a queue whose claims the test answers one by one. */
+function waitersUnderTest() {
+  const givenBack: ClaimRow[] = [];
+  const claims: ((tasks: number) => void)[] = [];
+  const listeners: ((claim: (tasks: number) => void) => void)[] = [];
+  const waiters = new Waiters({
+    scheduler: 'boefje',
+    claim: (wants: readonly Want[]) =>
+      new Promise((resolve) => {
+        const answer = (tasks: number) => resolve(Array.from({ length: Math.min(tasks, wants.length) }, rowOf));
+        const listener = listeners.shift();
+        if (listener === undefined) claims.push(answer);
+        else listener(answer);
+      }),
+    giveBack: (rows) => givenBack.push(...rows),
+    maxParked: 10,
+  });
+  const nextClaim = async () =>
+    claims.shift() ?? new Promise<(tasks: number) => void>((resolve) => listeners.push(resolve));
+  return { waiters, nextClaim, givenBack };
+}
+
+function rowOf(_: unknown, index: number): ClaimRow {
+  return { unit: index + 1, id: 'id', organisation: 'aa', attempts: 1, lease_id: 'lease', lease_until: '', task: '{}' };
+}
+
+const request = (more: Partial<PopRequest> = {}): PopRequest => ({
+  limit: 1,
+  filters: null,
+  waitMs: 0,
+  leaseMs: 1_000,
+  via: 'rest',
+  worker: null,
+  ...more,
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('a requester that leaves after its answer does not strand those who pop next', async () => {
+  const { waiters, nextClaim } = waitersUnderTest();
+  const requester = new AbortController();
+  const answered = waiters.pop(request({ signal: requester.signal }));
+  (await nextClaim())(1);
+  expect(await answered).toHaveLength(1);
+  await new Promise(setImmediate);
+  const next = waiters.pop(request({ waitMs: 60_000 }));
+  (await nextClaim())(0);
+  await expect.poll(() => waiters.parked).toBe(1);
+  requester.abort();
+  waiters.wake(1);
+  (await nextClaim())(1);
+  expect(await next).toHaveLength(1);
+});
+
+test('while claims hang a pop that does not wait is refused after ten seconds, and what comes too late goes back', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const { waiters, nextClaim, givenBack } = waitersUnderTest();
+  const hanging: { pop: Promise<readonly unknown[]>; claim: (tasks: number) => void }[] = [];
+  for (let at = 0; at < 4; at += 1) hanging.push({ pop: waiters.pop(request()), claim: await nextClaim() });
+  const behind = expect(waiters.pop(request())).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  vi.advanceTimersByTime(10_001);
+  await behind;
+  hanging[0]!.claim(1);
+  expect(await hanging[0]!.pop).toEqual([]);
+  expect(givenBack).toHaveLength(1);
+});
