@@ -151,6 +151,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       startedAt: new Date(),
       supervision: supervisor,
       schedulerIds,
+      typeOf,
       inspection: createQueueInspection(sql),
       queue,
       lists,

@@ -1,4 +1,5 @@
 import { type ActorDesk, actorCommands } from './actors.ts';
+import { type ExplainDesk, explainCommands } from './explain.ts';
 import type { OperatorCommand } from './operator-command.ts';
 import { type Overseen, overviewCommands } from './overview.ts';
 import { type PauseDesk, pauseCommands } from './pauses.ts';
@@ -7,7 +8,7 @@ import { type ScheduleDesk, scheduleCommands } from './schedules.ts';
 import { type TaskDesk, taskCommands } from './tasks.ts';
 
 /** What operators act on: interfaces only, handed in by main.ts. */
-export type Operated = Overseen & ActorDesk & TaskDesk & ScheduleDesk & PauseDesk & RerankDesk;
+export type Operated = Overseen & ActorDesk & TaskDesk & ScheduleDesk & PauseDesk & RerankDesk & ExplainDesk;
 
 /** Everything on `rota.ctl.<name>`; one file per group. */
 export function operatorCommands(operated: Operated): readonly OperatorCommand[] {
@@ -18,5 +19,6 @@ export function operatorCommands(operated: Operated): readonly OperatorCommand[]
     ...scheduleCommands(operated),
     ...pauseCommands(operated),
     ...rerankCommands(operated),
+    ...explainCommands(operated),
   ];
 }
