@@ -17,7 +17,10 @@ import { createQueueInspection } from './queue/inspection.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
+import { Pauses } from './queue/pauses.ts';
 import { connect } from './queue/postgres.ts';
+import { purgeOrganisation } from './queue/purge.ts';
+import { rerank } from './queue/rerank.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
@@ -77,6 +80,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       type: definition.type,
       itemType: definition.itemType,
     }));
+    const schedulerIds = schedulers.map(({ id }) => id);
     const typeOf = (id: string) => schedulers.find((scheduler) => scheduler.id === id)?.type ?? id;
     const rankers = rankersOf(catalog, config.rankers);
 
@@ -117,11 +121,16 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
     undo.push(() => ranking.close());
 
+    const taskRanking = await createTaskRanking({
+      ranking,
+      rankers,
+      gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
+    });
     const queue = createTaskQueue({
       databaseUrl,
       connections: queueConnections,
       typeOf,
-      ranking: await createTaskRanking({ ranking, rankers, gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD }),
+      ranking: taskRanking,
       gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
       jitterSeconds: config.SCHEDULER_PQ_JITTER,
       maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
@@ -143,6 +152,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     const ctl = createCtlCommands();
+    const pauses = new Pauses({
+      sql,
+      onResumed: (scheduler, count) => queue.wake(scheduler, count),
+      onError: (error) => log.error({ err: error }, 'pauses'),
+    });
+    undo.push(() => pauses.stop());
     const rates = new Rates();
     undo.push(() => rates.stop());
     const commands = operatorCommands({
@@ -150,12 +165,16 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       startedAt: new Date(),
       supervision: supervisor,
-      schedulerIds: schedulers.map(({ id }) => id),
+      schedulerIds,
+      typeOf,
       inspection: createQueueInspection(sql),
       queue,
       lists,
       schedules,
       scheduleStore,
+      pauses,
+      purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
+      rerank: (scheduler, report) => rerank(sql, taskRanking, scheduler, report),
       rates,
       parked: () => queue.parked(),
       audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
@@ -183,12 +202,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
     });
     undo.push(() => health.stop());
-    const ids = schedulers.map(({ id }) => id);
     const metrics = createMetrics({
-      queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
+      queueDepths: async () =>
+        new Map([...(await lists.activity(schedulerIds))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
-        new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-      taskTotals: () => readTaskTotals(sql, ids),
+        new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      taskTotals: () => readTaskTotals(sql, schedulerIds),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
       settings: {
         monitor_organisations_interval: 60,
@@ -222,6 +241,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     queue.start();
+    pauses.start();
     supervisor.start();
     undo.push(() => supervisor.drain(drainWithinMs));
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });

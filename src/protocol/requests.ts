@@ -60,6 +60,11 @@ export interface NewTask {
    * boefje's cron that is there stays, and `correct-schedules` follows.
    */
   readonly recurrence?: Recurrence | 'none' | 'default';
+  /**
+   * Id of the latest task of its hash when it was decided to make this one, null where there was none: refused as
+   * `already-queued` where there is a newer one. Absent where nobody decided: a person asked.
+   */
+  readonly follows?: string | null;
   /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */
   readonly occurredAt?: number;
   readonly lastRunAt?: number;

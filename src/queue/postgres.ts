@@ -18,7 +18,8 @@ export interface ConnectOptions {
   readonly byKey?: boolean;
 }
 
-const planByKey = {
+/** As startup parameters of a connection. */
+export const planByKey = {
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
   enable_mergejoin: 'off',

@@ -63,7 +63,7 @@ describe('claim', () => {
     });
   });
 
-  test('changes of status leave every index of tasks alone (HOT), from dispatched to completed', async () => {
+  test('lessons 0.9: changes of status leave every index of tasks alone (HOT), from dispatched to completed', async () => {
     const { queue, sql } = await queueUnderTest();
     await queue.push(
       'boefje',
@@ -85,7 +85,7 @@ describe('claim', () => {
       .toEqual({ updated: 300, hot: true });
   });
 
-  test('reads the queue in pop order by index, whatever the statistics say', async () => {
+  test('lessons 0.9: a claim reads the queue in pop order by index, whatever the statistics say', async () => {
     const { url } = await queueUnderTest();
     const sql = connect(url, { max: 1, byKey: true });
     for (const filters of [null, images('a'), images('a', 'b')]) {
@@ -108,7 +108,7 @@ describe('claim', () => {
 });
 
 describe('groups', () => {
-  test('the head by priority decides; its whole group is one unit and counts once', async () => {
+  test('lessons 0.5: the head by priority decides; its whole deduplicated group is one unit and counts once', async () => {
     const { queue, sql } = await queueUnderTest();
     await queue.push('boefje', [
       boefjeTask('first', { priority: 2 }),
