@@ -57,13 +57,14 @@ export function statement(name: string): string {
 
 const statements = new Map<string, string>();
 
-/** Runs one prepared statement. JSON goes in as text (`$1::text::json`) and comes out as text: nothing parses it here. */
+/** Runs one statement, prepared unless told otherwise. JSON goes in as text (`$1::text::json`) and comes out as text: nothing parses it here. */
 export async function query<Row extends object>(
   sql: Executor,
   text: string,
   values: readonly unknown[],
+  { prepare = true }: { prepare?: boolean } = {},
 ): Promise<readonly Row[]> {
-  return sql.unsafe<Row[]>(text, values as never[], { prepare: true });
+  return sql.unsafe<Row[]>(text, values as never[], { prepare });
 }
 
 /**
