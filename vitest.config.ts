@@ -7,8 +7,8 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // As patient as a test: a busy machine fails none.
     expect: { poll: { timeout: 25_000, interval: 10 } },
     projects: [

@@ -5,21 +5,27 @@ import { actorsCommand } from './cli/actors.ts';
 import { demoCommand } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
 import { endWith } from './cli/exit.ts';
+import { explainCommand } from './cli/explain.ts';
 import { migrateCommand } from './cli/migrate.ts';
+import type { StartRota } from './cli/run.ts';
 import { startCommand } from './cli/start.ts';
 import { statusCommand } from './cli/status.ts';
+import { pauseCommand, pausesCommand, purgeCommand, resumeCommand } from './cli/pauses.ts';
 import { popCommand } from './cli/pop.ts';
 import { pushCommand } from './cli/push.ts';
+import { rerankCommand } from './cli/rerank.ts';
 import { schedulesCommand } from './cli/schedules.ts';
 import { tasksCommand } from './cli/tasks.ts';
 import { topCommand } from './cli/top.ts';
 import { createJetstreamPublisher } from './events/publish.ts';
-import { startRota } from './main.ts';
 import { connectRota } from './nats/client.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+/** Loaded by those who start it: its modules cost every other command half a second. */
+const startRota: StartRota = async (config, options) => (await import('./main.ts')).startRota(config, options);
 
 const program = new Command('rota')
   .description('The task scheduler of OpenKAT')
@@ -34,9 +40,15 @@ const commands = [
   migrateCommand(),
   statusCommand(),
   topCommand(),
+  explainCommand(),
   actorsCommand(),
   tasksCommand(),
   schedulesCommand(),
+  pauseCommand(),
+  resumeCommand(),
+  pausesCommand(),
+  purgeCommand(),
+  rerankCommand(),
   pushCommand(),
   popCommand(),
 ];

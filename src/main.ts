@@ -6,6 +6,8 @@ import { type Config, natsAuthOf } from './config.ts';
 import { operatorCommands } from './control/commands.ts';
 import { Rates } from './control/rates.ts';
 import { startEmbedded } from './embedded/start.ts';
+import { RotaError } from './errors.ts';
+import { waitFor, within } from './deadline.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
@@ -15,7 +17,10 @@ import { createQueueInspection } from './queue/inspection.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
+import { Pauses } from './queue/pauses.ts';
 import { connect } from './queue/postgres.ts';
+import { purgeOrganisation } from './queue/purge.ts';
+import { rerank } from './queue/rerank.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
@@ -40,6 +45,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const rankDeadlineMs = 5_000;
 /** Well within the 30 s after which an orchestrator kills. */
 const drainWithinMs = 10_000;
+/** All of it, with a second at least for each step. An embedded server that does not end is killed after 10 s. */
+const unwindWithinMs = 18_000;
+const leastStepMs = 1_000;
 
 /**
  * Builds a whole Rota out of its parts and starts it: database first, actors last, so that an event never finds the
@@ -54,7 +62,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   /** What must be undone, in the order of its making. */
   const undo: (() => unknown)[] = [];
   const unwind = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+    const deadline = performance.now() + unwindWithinMs;
+    for (const step of undo.splice(0).reverse()) {
+      // One that fails, or waits for a database that is gone, must not leave the rest running: the embedded services.
+      const withinMs = Math.max(deadline - performance.now(), leastStepMs);
+      await within(Promise.try(step), withinMs).catch((error: unknown) =>
+        log.warn({ err: error }, 'not ended in order'),
+      );
+    }
   };
   undo.push(logEvents(log));
   try {
@@ -65,6 +80,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       type: definition.type,
       itemType: definition.itemType,
     }));
+    const schedulerIds = schedulers.map(({ id }) => id);
     const typeOf = (id: string) => schedulers.find((scheduler) => scheduler.id === id)?.type ?? id;
     const rankers = rankersOf(catalog, config.rankers);
 
@@ -86,12 +102,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const sql = connect(databaseUrl, { max: connections - queueConnections });
     undo.push(() => sql.end({ timeout: 5 }));
 
-    const connection = await connectNats({
+    const connecting = connectNats({
       servers: natsUrl,
       name: `rota supervisor ${instance}`,
       auth: natsAuthOf(config),
       waitForServer: true,
     });
+    const connection = await waitFor(connecting, options.signal, () =>
+      log.warn({ variable: 'NATS_URL' }, 'NATS does not answer, waiting for it'),
+    );
     undo.push(() => connection.drain());
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
@@ -102,11 +121,16 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
     undo.push(() => ranking.close());
 
+    const taskRanking = await createTaskRanking({
+      ranking,
+      rankers,
+      gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
+    });
     const queue = createTaskQueue({
       databaseUrl,
       connections: queueConnections,
       typeOf,
-      ranking: await createTaskRanking({ ranking, rankers, gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD }),
+      ranking: taskRanking,
       gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
       jitterSeconds: config.SCHEDULER_PQ_JITTER,
       maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
@@ -128,6 +152,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     const ctl = createCtlCommands();
+    const pauses = new Pauses({
+      sql,
+      onResumed: (scheduler, count) => queue.wake(scheduler, count),
+      onError: (error) => log.error({ err: error }, 'pauses'),
+    });
+    undo.push(() => pauses.stop());
     const rates = new Rates();
     undo.push(() => rates.stop());
     const commands = operatorCommands({
@@ -135,12 +165,16 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       startedAt: new Date(),
       supervision: supervisor,
-      schedulerIds: schedulers.map(({ id }) => id),
+      schedulerIds,
+      typeOf,
       inspection: createQueueInspection(sql),
       queue,
       lists,
       schedules,
       scheduleStore,
+      pauses,
+      purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
+      rerank: (scheduler, report) => rerank(sql, taskRanking, scheduler, report),
       rates,
       parked: () => queue.parked(),
       audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
@@ -168,12 +202,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
     });
     undo.push(() => health.stop());
-    const ids = schedulers.map(({ id }) => id);
     const metrics = createMetrics({
-      queueDepths: async () => new Map([...(await lists.activity(ids))].map(([id, { queued }]) => [id, queued])),
+      queueDepths: async () =>
+        new Map([...(await lists.activity(schedulerIds))].map(([id, { queued }]) => [id, queued])),
       scheduleLags: async () =>
-        new Map(await Promise.all(ids.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-      taskTotals: () => readTaskTotals(sql, ids),
+        new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      taskTotals: () => readTaskTotals(sql, schedulerIds),
       actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
       settings: {
         monitor_organisations_interval: 60,
@@ -200,9 +234,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
     });
     undo.push(() => rest.close());
-    const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
+    const [host, port] = [config.SCHEDULER_API_HOST, config.SCHEDULER_API_PORT];
+    const api = await rest.listen({ host, port }).catch((cause: Error) => {
+      const message = `SCHEDULER_API_HOST=${host} SCHEDULER_API_PORT=${port}: expected a free address (${cause.message})`;
+      throw new RotaError('BAD_CONFIG', message, { cause });
+    });
 
     queue.start();
+    pauses.start();
     supervisor.start();
     undo.push(() => supervisor.drain(drainWithinMs));
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });

@@ -1,12 +1,13 @@
-import type { LookForNewBoefjes, CorrectSchedules, Reschedule } from '../../src/protocol/commands.ts';
+import type { CorrectSchedules, Explain, LookForNewBoefjes, Reschedule } from '../../src/protocol/commands.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
 import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
 import { correctSchedules } from './correction.ts';
+import { explain } from './explain.ts';
 import { handleMutations } from './mutations.ts';
 import { newBoefjeLook } from './new-boefjes.ts';
 import { reschedule } from './rescheduling.ts';
 
-type BoefjeMessage = ScanProfileMutated | LookForNewBoefjes | Reschedule | CorrectSchedules;
+type BoefjeMessage = ScanProfileMutated | LookForNewBoefjes | Reschedule | CorrectSchedules | Explain;
 
 /** Decides which boefje runs on which OOI: on scan profile mutations, for newly enabled boefjes, and by schedule. */
 const boefje: SchedulerDefinition<BoefjeMessage> = {
@@ -25,6 +26,7 @@ const boefje: SchedulerDefinition<BoefjeMessage> = {
       'look-for-new-boefjes': look,
       reschedule: (batch) => reschedule(setup, batch),
       'correct-schedules': (batch) => correctSchedules(setup, batch),
+      explain: (batch) => explain(setup, batch),
     };
   },
 };

@@ -1,18 +1,58 @@
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 
-/**
- * Why a boefje may not run on an OOI, or null where it may. Scan levels go from 0 to 4: the OOI's is the clearance it
- * has, the boefje's the intensity it needs. A task without an OOI needs no clearance.
- */
+/** One thing that must hold; each rule may rely on those before it. */
+export interface PermissionRule<About extends readonly unknown[]> {
+  readonly rule: string;
+  readonly reason: RefusalReason;
+  readonly refuses: (...about: About) => boolean;
+  /** What it decides by, for `rota explain`. */
+  readonly fact: (...about: About) => string;
+}
+
+export const boefjeRules: readonly PermissionRule<[plugin: Plugin]>[] = [
+  {
+    rule: 'plug-in',
+    reason: 'not-a-boefje',
+    refuses: (plugin) => plugin.type !== 'boefje',
+    fact: (plugin) => `${plugin.id} is a ${plugin.type}`,
+  },
+  {
+    rule: 'enabled',
+    reason: 'boefje-disabled',
+    refuses: (plugin) => !plugin.enabled,
+    fact: (plugin) => `${plugin.id} is ${plugin.enabled ? 'enabled' : 'disabled'} in this organisation`,
+  },
+];
+
+/** Scan levels go from 0 to 4: the OOI's is the clearance it has, the boefje's the intensity it needs. */
+export const ooiRules: readonly PermissionRule<[plugin: Plugin, ooi: Ooi]>[] = [
+  {
+    rule: 'input',
+    reason: 'not-consumed',
+    refuses: (plugin, ooi) => !plugin.consumes.includes(ooi.objectType),
+    fact: (plugin, ooi) => `it consumes ${plugin.consumes.join(', ') || 'nothing'}; the OOI is a ${ooi.objectType}`,
+  },
+  {
+    rule: 'scan profile',
+    reason: 'no-scan-profile',
+    refuses: (_plugin, ooi) => ooi.scanLevel === null,
+    fact: (_plugin, ooi) => `the OOI has ${ooi.scanLevel === null ? 'no scan profile' : 'a scan profile'}`,
+  },
+  {
+    rule: 'clearance',
+    reason: 'scan-level-too-low',
+    refuses: (plugin, ooi) => ooi.scanLevel !== null && ooi.scanLevel < plugin.scanLevel,
+    fact: (plugin, ooi) => `the OOI has level ${ooi.scanLevel ?? 'none'}; the boefje needs ${plugin.scanLevel}`,
+  },
+];
+
+/** Why a boefje may not run on an OOI, or null where it may. A task without an OOI needs no clearance. */
 export function refusalOf(plugin: Plugin, ooi: Ooi | null): RefusalReason | null {
-  if (plugin.type !== 'boefje') return 'not-a-boefje';
-  if (!plugin.enabled) return 'boefje-disabled';
-  if (ooi === null) return null;
-  if (!plugin.consumes.includes(ooi.objectType)) return 'not-consumed';
-  if (ooi.scanLevel === null) return 'no-scan-profile';
-  if (ooi.scanLevel < plugin.scanLevel) return 'scan-level-too-low';
-  return null;
+  const refusing =
+    boefjeRules.find((rule) => rule.refuses(plugin)) ??
+    (ooi === null ? undefined : ooiRules.find((rule) => rule.refuses(plugin, ooi)));
+  return refusing?.reason ?? null;
 }
 
 /** Whether a boefje runs on operations instead of on a schedule. An empty list is none, as in mula. */

@@ -1,16 +1,20 @@
 import type { Delivery } from '../../src/mailbox/delivery.ts';
-import type { Reschedule } from '../../src/protocol/commands.ts';
+import type { Explain, Reschedule } from '../../src/protocol/commands.ts';
 import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
+import { explain } from './explain.ts';
 import { reschedule } from './rescheduling.ts';
 
 /** Queues reports by their schedules; a person's push needs no decision. */
-const report: SchedulerDefinition<Reschedule> = {
+const report: SchedulerDefinition<Reschedule | Explain> = {
   type: 'report',
   itemType: 'ReportTask',
   ranker: 'created-at',
   streams: [],
   clocks: [{ message: { kind: 'reschedule' }, everyMs: 60_000 }],
-  start: (setup) => ({ reschedule: (batch: readonly Delivery<Reschedule>[]) => reschedule(setup, batch) }),
+  start: (setup) => ({
+    reschedule: (batch: readonly Delivery<Reschedule>[]) => reschedule(setup, batch),
+    explain: (batch: readonly Delivery<Explain>[]) => explain(setup, batch),
+  }),
 };
 
 export default report;

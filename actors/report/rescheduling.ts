@@ -89,7 +89,7 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
   return { settlements, queued, full };
 }
 
-function unfinished(latest: LatestTask | undefined): RefusalReason | null {
+export function unfinished(latest: LatestTask | undefined): RefusalReason | null {
   switch (latest?.status) {
     case 'queued':
       return 'already-queued';
@@ -108,7 +108,7 @@ function moveOn(setup: Setup, { schedule, deadlineAt }: DueReport, reason: Refus
   return { id: schedule.id, deadlineAt: deadlineAt ?? retry };
 }
 
-function deadlineOf(setup: Setup, schedule: DueSchedule): string | null {
+export function deadlineOf(setup: Setup, schedule: DueSchedule): string | null {
   if (schedule.schedule === null) return null;
   try {
     return nextRun(schedule.schedule, new Date(setup.now())).toISOString();

@@ -22,8 +22,9 @@ admitted AS MATERIALIZED (
 ),
 -- In the order of the hashes: two sets with the same tasks in another order would wait for each other for ever.
 queued AS (
-  INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
-  SELECT $1, rank, created_at, id, hash, organisation, plugin, image, deduplication_key
+  INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
+  SELECT $1, EXISTS (SELECT FROM rota_pausing($1, organisation, plugin)),
+    rank, created_at, id, hash, organisation, plugin, image, deduplication_key
   FROM admitted
   WHERE fits AND NOT taken
   ORDER BY hash, n

@@ -29,8 +29,9 @@ judged AS MATERIALIZED (
   FROM found f
 ),
 requeued AS (
-  INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
-  SELECT j.scheduler, coalesce(j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key
+  INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
+  SELECT j.scheduler, EXISTS (SELECT FROM rota_pausing(j.scheduler, j.organisation, c.plugin)),
+    coalesce(j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key
   FROM judged j, rota_queue_columns(j.type, j.data) c
   WHERE j.refused IS NULL AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
   ORDER BY j.hash, j.created_at, j.id
@@ -56,6 +57,7 @@ dequeued AS (
 moved AS (
   UPDATE queue q
   SET rank = CASE WHEN d.reranks THEN d.priority ELSE q.rank END, organisation = d.organisation,
+      held = EXISTS (SELECT FROM rota_pausing(d.scheduler, d.organisation, c.plugin)),
       plugin = c.plugin, image = c.image, deduplication_key = c.deduplication_key
   FROM done d, rota_queue_columns(d.type, d.data) c
   WHERE d.was = 'QUEUED' AND d.becomes = 'QUEUED' AND d.silent

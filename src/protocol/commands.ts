@@ -1,3 +1,6 @@
+import type { TaskData } from '../tasks/task.ts';
+import type { DueSchedule } from './requests.ts';
+
 /** What the supervisor sends to a scheduler actor's mailbox, beside stream events and clocks. */
 
 /** A person's pushes made or moved schedules with the default recurrence: correct cron or interval. Best effort. */
@@ -18,4 +21,18 @@ export interface LookForNewBoefjes {
   readonly organisations?: readonly string[];
 }
 
-export type SupervisorCommand = CorrectSchedules | Reschedule | LookForNewBoefjes;
+/**
+ * What would the scheduler decide now about this task data? Answers an Explanation (explanation.ts) and does nothing. A
+ * scheduler may leave it out: `rota explain` then says what the queue and the schedule tell.
+ */
+export interface Explain {
+  readonly kind: 'explain';
+  readonly organisation: string;
+  readonly data: TaskData;
+  /** The schedule of the same hash. */
+  readonly schedule: DueSchedule | null;
+  /** As if an event about the OOI had come, or as if the schedule were due. */
+  readonly trigger: 'event' | 'schedule';
+}
+
+export type SupervisorCommand = CorrectSchedules | Reschedule | LookForNewBoefjes | Explain;

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import postgres from 'postgres';
+import type { Sql as DriverSql } from 'postgres';
 import { type ErrorCode, RotaError, codeOf } from '../errors.ts';
+import postgres from './driver.ts';
 
-export type Sql = postgres.Sql;
+export type Sql = DriverSql;
 /** A pool, a reserved connection, or the connection of a transaction. */
 export type Executor = Pick<Sql, 'unsafe'>;
 
@@ -17,7 +18,8 @@ export interface ConnectOptions {
   readonly byKey?: boolean;
 }
 
-const planByKey = {
+/** As startup parameters of a connection. */
+export const planByKey = {
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
   enable_mergejoin: 'off',
@@ -30,6 +32,8 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
   return postgres(databaseUrl, {
     max: options.max,
     connect_timeout: 10,
+    // The driver's own grows to 20 s: so long would a database that is back be asked by nobody.
+    backoff: (failures: number) => Math.min(3 ** failures / 100, 1) * (0.5 + Math.random() / 2),
     onnotice: () => {},
     connection: { application_name: 'rota', TimeZone: 'UTC', ...(options.byKey ? planByKey : {}) },
   });

@@ -19,6 +19,8 @@ export interface RankPolicy {
 
 export interface RankedTask {
   readonly organisation: string;
+  /** Epoch milliseconds; now where absent. */
+  readonly createdAt?: number;
   /** Epoch milliseconds; null where not known. */
   readonly lastRunAt: number | null;
   readonly occurredAt: number | null;

@@ -45,7 +45,7 @@ export async function createTaskRanking(options: TaskRankingOptions): Promise<Ta
 
 function featuresOf(task: RankedTask, now: number) {
   return {
-    createdAt: now,
+    createdAt: task.createdAt === undefined ? now : task.createdAt / 1_000,
     ...(task.lastRunAt === null ? {} : { lastRunAt: task.lastRunAt / 1_000 }),
     ...(task.occurredAt === null ? {} : { occurredAt: task.occurredAt / 1_000 }),
     manual: task.manual,

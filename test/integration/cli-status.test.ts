@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import type { Overview } from '../../src/cli/status/overview.ts';
 import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';
 import { boefjeTask } from '../support/wire.ts';
+
+// Each command is a process of its own: a second or two on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let hand: RotaAtHand;
 

@@ -101,7 +101,7 @@ describe('health of a running Rota', () => {
     await untilHealthy();
   });
 
-  test('lessons 1: health says false and names the actor that failed too often; the others work', async () => {
+  test('lessons 1: health says false and names the actor that failed too often; the others work', { timeout: 90_000 }, async () => {
     for (const _intensity of Array(6)) {
       // The kill after the back-off, however long that is: there is nothing to kill meanwhile.
       const stopped = next('actor.stopped', ({ actor }) => actor === 'report');

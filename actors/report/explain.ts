@@ -1,0 +1,39 @@
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import { failureOf } from '../../src/mailbox/failure.ts';
+import type { Explain } from '../../src/protocol/commands.ts';
+import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { reportData } from '../../src/tasks/data.ts';
+import { reportHash } from '../../src/tasks/hash.ts';
+import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { deadlineOf, unfinished } from './rescheduling.ts';
+
+/** Answers what this scheduler would decide now about a report, and why. Only reads. */
+export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
+  for (const delivery of batch) {
+    try {
+      delivery.done(await explanationOf(setup, delivery.message));
+    } catch (error) {
+      delivery.fail({ ...failureOf(error), retryable: false });
+    }
+  }
+}
+
+async function explanationOf(setup: Setup, { data, schedule }: Explain): Promise<Explanation> {
+  const report = reportData.parse(data);
+  const hash = reportHash({ recipeId: report.report_recipe_id, organisation: report.organisation_id });
+  const [latest] = await setup.supervisor('latest-tasks', { hashes: [hash] });
+  const fact = latest === undefined ? 'there is no task yet' : `task ${latest.id} is ${latest.status}`;
+  const enabled =
+    schedule === null
+      ? step('schedule', null, 'it has none: a report runs when somebody asks for it')
+      : step('schedule', schedule.enabled ? null : 'schedule-disabled', schedule.enabled ? 'enabled' : 'disabled');
+  return {
+    steps: [enabled, step('latest task', unfinished(latest), fact)],
+    nextRunAt: schedule === null ? null : deadlineOf(setup, schedule),
+  };
+}
+
+function step(rule: string, reason: RefusalReason | null, fact: string): ExplanationStep {
+  return { rule, outcome: reason === null ? 'passes' : 'refuses', reason, fact };
+}

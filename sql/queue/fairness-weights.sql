@@ -1,0 +1,3 @@
+-- returns organisation, weight
+-- $1 scheduler
+SELECT organisation, weight FROM fairness WHERE scheduler = $1

@@ -1,0 +1,20 @@
+-- Cancels some queued tasks of an organisation, queue row and task together.
+-- returns cancelled (a JSON array of {id, organisation})
+-- $1 scheduler, $2 organisation, $3 tasks at most
+WITH chosen AS MATERIALIZED (
+  SELECT q.ctid AS spot FROM queue q WHERE q.scheduler = $1 AND q.organisation = $2 LIMIT $3 FOR UPDATE SKIP LOCKED
+),
+unqueued AS (
+  DELETE FROM queue WHERE ctid = ANY (ARRAY(SELECT spot FROM chosen)) RETURNING id
+),
+cancelled AS (
+  UPDATE tasks t SET status = 'CANCELLED', reason = 'purged', modified_at = now()
+  FROM unqueued WHERE t.id = unqueued.id
+  RETURNING t.id, t.organisation, t.created_at
+),
+recorded AS (
+  INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
+  SELECT $1, 'CANCELLED', created_at, id, organisation FROM cancelled
+  ON CONFLICT (task_id) DO UPDATE SET status = EXCLUDED.status
+)
+SELECT coalesce(json_agg(json_build_object('id', id, 'organisation', organisation)), '[]')::text AS cancelled FROM cancelled

@@ -1,0 +1,21 @@
+-- Moves queued tasks to new ranks. What somebody claims or changes at this moment is left alone: nobody waits, either way.
+-- returns moved
+-- $1 scheduler, $2 a JSON array of {id, hash, rank, priority}
+WITH wanted AS MATERIALIZED (
+  SELECT * FROM json_to_recordset($2::text::json) AS w (id uuid, hash text, rank bigint, priority integer)
+),
+free AS MATERIALIZED (
+  SELECT q.ctid AS spot, w.id, w.rank, w.priority
+  FROM wanted w JOIN queue q ON q.scheduler = $1 AND q.hash = w.hash AND q.id = w.id
+  FOR UPDATE OF q SKIP LOCKED
+),
+known AS MATERIALIZED (
+  SELECT f.* FROM free f JOIN tasks t ON t.id = f.id FOR UPDATE OF t SKIP LOCKED
+),
+moved AS (
+  UPDATE queue q SET rank = k.rank FROM known k WHERE q.ctid = k.spot AND q.rank <> k.rank RETURNING q.id
+),
+written AS (
+  UPDATE tasks t SET priority = k.priority FROM known k WHERE t.id = k.id AND t.priority IS DISTINCT FROM k.priority
+)
+SELECT count(*)::integer AS moved FROM moved

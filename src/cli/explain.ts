@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { RotaError } from '../errors.ts';
+import type { ExplanationStep } from '../protocol/explanation.ts';
+import { moment, whenOf } from './format.ts';
+import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { tableOf } from './table.ts';
+
+interface ExplainOptions extends RemoteOptions {
+  readonly boefje?: string;
+  readonly ooi?: string;
+  readonly organisation?: string;
+}
+
+/** `rota explain --json`. */
+export interface Explained {
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly hash: string;
+  /** As if an event about the OOI had come, or as if the schedule were due. */
+  readonly trigger: 'event' | 'schedule';
+  readonly verdict: 'would-run' | 'refused' | 'unknown';
+  /** Of the first step that refuses. */
+  readonly reason: string | null;
+  readonly steps: readonly ExplanationStep[];
+  /** What keeps a queued task from its worker. */
+  readonly in_the_way: readonly { readonly what: string; readonly fact: string }[];
+  readonly task: { readonly id: string; readonly status: string } | null;
+  readonly schedule: {
+    readonly id: string;
+    readonly enabled: boolean;
+    readonly disabled_reason: string | null;
+    readonly schedule: string | null;
+    readonly deadline_at: string | null;
+  } | null;
+  /** The deadline of its schedule; null where none will come. */
+  readonly next_run_at: string | null;
+  /** The deadline that a run now would set. */
+  readonly then_again_at: string | null;
+}
+
+/** `rota explain`: why something would, or would not, be scheduled now. */
+export function explainCommand(): Command {
+  return remoteCommand(
+    'explain',
+    'why a boefje, task or schedule would or would not be scheduled now, rule by rule',
+    "rota explain --organisation acme --boefje dns-records --ooi 'Hostname|internet|example.com'",
+  )
+    .argument('[id]', 'of a task or a schedule, instead of the options')
+    .option('--organisation <code>')
+    .option('--boefje <id>')
+    .option('--ooi <reference>', 'the whole reference; none for a boefje that runs without one')
+    .action(async (id: string | undefined, options: ExplainOptions) => {
+      const explained = await withRota(options, (client) =>
+        tell<Explained>(client, 'explain', questionOf(id, options)),
+      );
+      print(options, explained, render);
+    });
+}
+
+function questionOf(id: string | undefined, { organisation, boefje, ooi }: ExplainOptions): object {
+  const named = organisation !== undefined || boefje !== undefined || ooi !== undefined;
+  if (id !== undefined && !named) return { id };
+  if (id === undefined && organisation !== undefined && boefje !== undefined) return { organisation, boefje, ooi };
+  throw new RotaError('INVALID_REQUEST', 'expected the id of a task or schedule, or --organisation and --boefje');
+}
+
+const words = { passes: 'yes', refuses: 'NO', unanswered: '?', skipped: '-' } as const;
+
+function render(explained: Explained): string {
+  const { steps, in_the_way: ways, schedule, trigger, verdict, reason } = explained;
+  const when = trigger === 'schedule' ? 'when it is due' : 'on an event about it';
+  const sentence = {
+    'would-run': `It would be queued ${when}.`,
+    refused: `It would not be queued ${when}: ${reason}.`,
+    unknown: `Nobody can tell now whether it would be queued ${when}; it would be tried again.`,
+  }[verdict];
+  const next =
+    schedule === null
+      ? 'It has no schedule.'
+      : !schedule.enabled
+        ? `Its schedule ${schedule.id} is disabled (${schedule.disabled_reason ?? 'unknown'}).`
+        : schedule.deadline_at === null
+          ? `Its schedule ${schedule.id} has no deadline.`
+          : `Its schedule ${schedule.id} is due ${whenOf(schedule.deadline_at)}, ${moment(schedule.deadline_at)} UTC.`;
+  const table = tableOf(
+    ['RULE', 'OK', 'REASON', 'FACT'],
+    steps.map((step) => [step.rule, words[step.outcome], step.reason, step.fact]),
+  );
+  const lines = [table, '', sentence, ...ways.map(({ what, fact }) => `In the way: ${what}: ${fact}.`), next];
+  if (explained.then_again_at !== null)
+    lines.push(`After a run now it would run again ${whenOf(explained.then_again_at)}.`);
+  return lines.join('\n');
+}

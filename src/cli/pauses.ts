@@ -1,0 +1,118 @@
+import type { Command } from 'commander';
+import { confirm } from './confirm.ts';
+import { moment } from './format.ts';
+import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { tableOf } from './table.ts';
+
+interface PauseOptions extends RemoteOptions {
+  readonly organisation?: string;
+  readonly boefje?: string;
+}
+
+/** `rota pauses`. */
+export function pausesCommand(): Command {
+  return remoteCommand('pauses', 'what is paused', 'rota pauses').action(async (options: RemoteOptions) => {
+    const pauses = await withRota(options, (client) => tell<{ results: Pause[] }>(client, 'pauses'));
+    print(options, pauses, ({ results }) =>
+      tableOf(
+        ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE'],
+        results.map((it) => [
+          it.scheduler,
+          it.organisation ?? 'all',
+          it.boefje ?? 'all',
+          it.paused_by,
+          moment(it.since),
+        ]),
+      ),
+    );
+  });
+}
+
+interface Pause {
+  readonly scheduler: string;
+  readonly organisation: string | null;
+  readonly boefje: string | null;
+  readonly paused_by: string | null;
+  readonly since: string;
+}
+
+/** `rota pause`: nothing of what is named is handed out until it is resumed; pushes go on. */
+export function pauseCommand(): Command {
+  return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme').action(
+    async (scheduler: string, options: PauseOptions) => {
+      const held = await repeat(scheduler, options, 'pause', ({ held }) => held);
+      print(options, { held }, () => `paused; ${held} queued ${held === 1 ? 'task is' : 'tasks are'} held`);
+    },
+  );
+}
+
+/** `rota resume`. */
+export function resumeCommand(): Command {
+  return keyed('resume', 'hand out again what was paused', 'rota resume boefje --organisation acme').action(
+    async (scheduler: string, options: PauseOptions) => {
+      const released = await repeat(scheduler, options, 'resume', ({ released }) => released);
+      print(
+        options,
+        { released },
+        () => `resumed; ${released} ${released === 1 ? 'task' : 'tasks'} may be popped again`,
+      );
+    },
+  );
+}
+
+function keyed(name: string, description: string, example: string): Command {
+  return remoteCommand(name, description, example)
+    .argument('<scheduler>', 'boefje, normalizer, report, …')
+    .option('--organisation <code>', 'only of this organisation')
+    .option('--boefje <id>', 'only of this boefje (or normalizer, or report recipe)');
+}
+
+interface Moved {
+  readonly held: number;
+  readonly released: number;
+  readonly complete: boolean;
+}
+
+/** The supervisors go on by themselves with what one request could not finish: a pause asks on, to count. */
+async function repeat(
+  scheduler: string,
+  { organisation, boefje, ...options }: PauseOptions,
+  command: 'pause' | 'resume',
+  countOf: (moved: Moved) => number,
+): Promise<number> {
+  return withRota(options, async (client) => {
+    let count = 0;
+    while (true) {
+      const moved = await tell<Moved>(client, command, { scheduler, organisation, boefje });
+      count += countOf(moved);
+      if (moved.complete || command === 'resume') return count;
+    }
+  });
+}
+
+interface PurgeOptions extends RemoteOptions {
+  readonly yes?: boolean;
+}
+
+/** `rota purge`. */
+export function purgeCommand(): Command {
+  return remoteCommand('purge', 'take an organisation out of queue, schedules and pauses', 'rota purge acme --yes')
+    .argument('<organisation>')
+    .option('--yes', 'do not ask')
+    .action(async (organisation: string, options: PurgeOptions) => {
+      const purged = await withRota(options, async (client) => {
+        const count = async (command: string, filter: object) =>
+          (await tell<{ count: number }>(client, command, { organisation, ...filter, limit: 0 })).count;
+        const tasks = await count('tasks', { status: 'queued' });
+        const schedules = await count('schedules', {});
+        const question = `cancel ${tasks} queued tasks and delete ${schedules} schedules of ${organisation}?`;
+        await confirm(question, options.yes === true);
+        return tell<{ tasks: number; schedules: number; pauses: number }>(client, 'purge', { organisation });
+      });
+      print(
+        options,
+        purged,
+        (it) => `${it.tasks} tasks cancelled, ${it.schedules} schedules and ${it.pauses} pauses removed`,
+      );
+    });
+}

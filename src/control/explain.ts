@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import type { Outcome } from '../mailbox/ref.ts';
+import type { Explanation, ExplanationStep } from '../protocol/explanation.ts';
+import type { Pauses } from '../queue/pauses.ts';
+import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/inspection.ts';
+import type { Schedules } from '../queue/schedule-records.ts';
+import type { ScheduleStore } from '../queue/schedules.ts';
+import type { Supervision } from '../supervisor/supervision.ts';
+import { taskTypeOf } from '../tasks/data.ts';
+import type { Schedule, TaskData } from '../tasks/task.ts';
+import { command, type OperatorCommand } from './operator-command.ts';
+
+export interface ExplainDesk {
+  readonly supervision: Pick<Supervision, 'ask'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'schedules'>;
+  readonly schedules: Pick<Schedules, 'list'>;
+  readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
+  readonly pauses: Pick<Pauses, 'list'>;
+  /** Task type of a scheduler. */
+  readonly typeOf: (scheduler: string) => string;
+}
+
+/** What is to be explained: data of a task that there is, or could be. */
+interface Subject {
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly data: TaskData;
+  readonly trigger: 'event' | 'schedule';
+}
+
+const question = z.union([
+  z.strictObject({ id: z.uuid() }),
+  z.strictObject({ organisation: z.string().min(1), boefje: z.string().min(1), ooi: z.string().min(1).nullish() }),
+]);
+
+/** An actor asks three services, each of which may take its time-out of some seconds. */
+const actorWithinMs = 8_000;
+
+/** `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. */
+export function explainCommands(desk: ExplainDesk): readonly OperatorCommand[] {
+  return [
+    command('explain', question, async (asked) => {
+      const subject = 'id' in asked ? await subjectOf(desk, asked.id) : boefjeSubject(asked);
+      const { scheduler, organisation, data, trigger } = subject;
+      const hash = hashOf(desk.typeOf(scheduler), data);
+      const [task, schedule] = await Promise.all([latestOf(desk, scheduler, hash), scheduleOf(desk, scheduler, hash)]);
+      const due = schedule === null ? null : dueOf(schedule);
+      const decision = await desk.supervision.ask<Explanation>(
+        scheduler,
+        { kind: 'explain', organisation, data, schedule: due, trigger },
+        actorWithinMs,
+      );
+      const { steps, nextRunAt } = decisionOf(decision);
+      const refusing = steps.find(({ outcome }) => outcome === 'refuses');
+      const unanswered = steps.some(({ outcome }) => outcome === 'unanswered');
+      return {
+        scheduler,
+        organisation,
+        hash,
+        trigger,
+        verdict: refusing !== undefined ? 'refused' : unanswered ? 'unknown' : 'would-run',
+        reason: refusing?.reason ?? null,
+        steps,
+        in_the_way: await waysOf(desk, subject, task),
+        task: task === null ? null : shownTask(task),
+        schedule: schedule === null ? null : shownSchedule(schedule),
+        next_run_at: schedule?.schedule.enabled === true ? schedule.schedule.deadline_at : null,
+        then_again_at: nextRunAt,
+      };
+    }),
+  ];
+}
+
+function boefjeSubject({
+  organisation,
+  boefje,
+  ooi,
+}: {
+  organisation: string;
+  boefje: string;
+  ooi?: string | null | undefined;
+}): Subject {
+  const data = { boefje: { id: boefje }, input_ooi: ooi ?? null, organization: organisation };
+  return { scheduler: 'boefje', organisation, data, trigger: 'event' };
+}
+
+/** A task is explained as if its event came again, a schedule as if it were due. */
+async function subjectOf({ inspection }: ExplainDesk, id: string): Promise<Subject> {
+  const [[details], [scheduled]] = await Promise.all([inspection.details([id]), inspection.schedules([id])]);
+  const found = details?.task ?? scheduled?.schedule;
+  if (found === undefined) throw new RotaError('NOT_FOUND', `there is neither a task nor a schedule ${id}`);
+  const trigger = details === undefined ? 'schedule' : 'event';
+  return { scheduler: found.scheduler_id, organisation: found.organisation, data: found.data, trigger };
+}
+
+function hashOf(type: string, data: TaskData): string {
+  const taskType = taskTypeOf(type);
+  const parsed = taskType.schema.safeParse(data);
+  if (parsed.success) return taskType.hash(parsed.data);
+  throw new RotaError('BAD_REQUEST', `its data is not that of a ${type} task: nothing can be said about it`);
+}
+
+async function latestOf(desk: ExplainDesk, scheduler: string, hash: string): Promise<TaskDetails | null> {
+  const [latest] = await desk.scheduleStore.latestTasks(scheduler, { hashes: [hash] });
+  return latest === undefined ? null : ((await desk.inspection.details([latest.id]))[0] ?? null);
+}
+
+async function scheduleOf(desk: ExplainDesk, scheduler: string, hash: string): Promise<ScheduleDetails | null> {
+  const bounds = { offset: 0, limit: 1, filters: null, countPages: 1 };
+  const { results } = await desk.schedules.list({ schedulerId: scheduler, hash, ...bounds });
+  const [found] = JSON.parse(results) as Schedule[];
+  return found === undefined ? null : ((await desk.inspection.schedules([found.id]))[0] ?? null);
+}
+
+function dueOf({ schedule, inherited }: ScheduleDetails) {
+  const { id, organisation, hash, data, enabled, deadline_at } = schedule;
+  const deadlineAt = deadline_at === null ? null : Date.parse(deadline_at);
+  return { id, organisation, hash, data, enabled, schedule: schedule.schedule, inherited, deadlineAt };
+}
+
+/** An actor that cannot be asked is a step without an answer: the rest is told. */
+function decisionOf(decision: Outcome<Explanation>): Explanation {
+  const unanswered = (fact: string): Explanation => {
+    const step: ExplanationStep = { rule: 'actor', outcome: 'unanswered', reason: null, fact };
+    return { steps: [step], nextRunAt: null };
+  };
+  if (decision.outcome === 'timeout') return unanswered(`it does not answer within ${actorWithinMs / 1_000} s`);
+  if (decision.outcome === 'terminated') return unanswered('it does not run now');
+  if (decision.result.ok) return decision.result.value;
+  const { code, message } = decision.result.failure;
+  return unanswered(code === 'UNKNOWN_MESSAGE' ? 'this scheduler does not explain its decisions' : message);
+}
+
+/** What keeps a task that is there, or would be, from its worker. */
+async function waysOf(desk: ExplainDesk, { scheduler, organisation, data }: Subject, task: TaskDetails | null) {
+  const { plugin } = taskTypeOf(desk.typeOf(scheduler)).columns(data);
+  const pauses = (await desk.pauses.list()).filter(
+    (pause) =>
+      pause.scheduler === scheduler &&
+      (pause.organisation ?? organisation) === organisation &&
+      (pause.plugin ?? plugin) === plugin,
+  );
+  const { queue = null, lease = null } = task ?? {};
+  return [
+    ...pauses.map(({ organisation, plugin, pausedBy, since }) => ({
+      what: 'pause',
+      fact: `${scheduler}, ${organisation ?? 'every organisation'}, ${plugin ?? 'every boefje'}: paused since ${since} by ${pausedBy ?? 'somebody'}`,
+    })),
+    ...(queue !== null && !queue.held && queue.ahead! > 0
+      ? [{ what: 'queue', fact: `${queue.ahead} queued tasks go before it` }]
+      : []),
+    ...(lease === null
+      ? []
+      : [
+          {
+            what: 'worker',
+            fact: `${lease.worker ?? 'an unnamed worker'} has it over ${lease.via} until ${lease.until}`,
+          },
+        ]),
+  ];
+}
+
+function shownTask({ task, reason, attempts }: TaskDetails): object {
+  const { id, status, created_at, modified_at } = task;
+  return { id, status, reason, attempts, created_at, modified_at };
+}
+
+function shownSchedule({ schedule, disabledReason, inherited }: ScheduleDetails): object {
+  const { id, enabled, deadline_at } = schedule;
+  return { id, enabled, disabled_reason: disabledReason, schedule: schedule.schedule, inherited, deadline_at };
+}

@@ -1,0 +1,69 @@
+import { RotaError } from '../errors.ts';
+import { saveTags } from './fairness.ts';
+import { priorityOf } from './new-task.ts';
+import { query, type Sql, statement, transact } from './postgres.ts';
+import type { TaskRanking } from './rank.ts';
+
+/** Tasks ranked and moved at once. */
+const perBatch = 1_000;
+
+interface QueuedRow {
+  readonly id: string;
+  readonly hash: string;
+  readonly organisation: string;
+  readonly created_ms: number;
+  readonly last_run_ms: number | null;
+}
+
+/**
+ * Ranks everything queued in a scheduler anew, oldest first, in batches through the ranking pool, while pushes and pops go
+ * on. A fair ranker begins with no tags: each organisation's tasks are dealt out again from the first.
+ *
+ * @param report after each batch: tasks looked at, and those that moved.
+ * @throws RotaError RANK_FAILED, DATABASE_UNAVAILABLE: what was moved until then stays moved.
+ */
+export async function rerank(
+  sql: Sql,
+  ranking: TaskRanking,
+  scheduler: string,
+  report: (looked: number, moved: number) => void,
+): Promise<void> {
+  const { stateful } = ranking.policyOf(scheduler);
+  const weights = await query<{ organisation: string; weight: number }>(sql, statement('fairness-weights'), [
+    scheduler,
+  ]);
+  const fairness = {
+    tags: new Map<string, number>(),
+    weights: new Map(weights.map(({ organisation, weight }) => [organisation, weight])),
+    virtualTime: firstTag,
+  };
+  const rows = sql.unsafe<QueuedRow[]>(statement('rerank-look'), [scheduler]).cursor(perBatch);
+  for await (const batch of rows) {
+    const answer = await ranking.rank(
+      scheduler,
+      batch.map(({ organisation, created_ms, last_run_ms }) => ({
+        organisation,
+        createdAt: created_ms,
+        lastRunAt: last_run_ms,
+        // A raw file's task is made within milliseconds of its event.
+        occurredAt: created_ms,
+        manual: false,
+      })),
+      stateful ? fairness : null,
+    );
+    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
+    const wanted = batch.map(({ id, hash }, at) => {
+      const rank = answer.ranks[at]!;
+      return { id, hash, rank, priority: priorityOf(rank) };
+    });
+    const [row] = await transact(() =>
+      query<{ moved: number }>(sql, statement('rerank'), [scheduler, JSON.stringify(wanted)]),
+    );
+    report(batch.length, row!.moved);
+  }
+  if (stateful) await saveTags(sql, scheduler, fairness.tags);
+}
+
+/** 1 is a person's (design §11). */
+const firstTag = 2;

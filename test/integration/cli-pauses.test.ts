@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Task } from '../../src/tasks/task.ts';
+import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
+import { boefjeTask } from '../support/wire.ts';
+
+// Each command is a process of its own: a second or two on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+let hand: RotaAtHand;
+
+beforeAll(async () => {
+  hand = await startRotaAtHand({ SCHEDULER_BOEFJE_RANKER: 'recency' });
+});
+
+afterAll(() => hand.stop());
+
+const pop = async () => (await hand.client.pop('boefje', { limit: 100 })).map(({ organisation }) => organisation);
+
+test('an organisation with thousands of tasks at the head is paused and resumed without a restart', async () => {
+  const many = Array.from({ length: 3_000 }, (_, n) => boefjeTask('burst', `Hostname|internet|${n}`));
+  await hand.client.push('boefje', many);
+  await hand.client.push('boefje', boefjeTask('quiet', 'Hostname|internet|a'));
+  expect(await hand.json(['pause', 'boefje', '--organisation', 'burst'])).toEqual({ held: 3_000 });
+  expect(await pop()).toEqual(['quiet']);
+  expect(await hand.json(['pauses'])).toMatchObject({
+    results: [{ scheduler: 'boefje', organisation: 'burst', boefje: null, paused_by: expect.any(String) }],
+  });
+  expect(await hand.json(['resume', 'boefje', '--organisation', 'burst'])).toEqual({ released: 3_000 });
+  expect(await pop()).toHaveLength(100);
+  expect(await hand.json(['pauses'])).toEqual({ results: [] });
+});
+
+test('resuming what is not paused says what is', async () => {
+  await hand.json(['pause', 'report']);
+  const { code, stderr } = await hand.run(['resume', 'boefje']);
+  expect(stderr).toContain('paused are: report / every organisation / every boefje');
+  expect(code).toBe(66);
+});
+
+test('a purge takes an organisation out of queue, schedules and pauses, and leaves the others', async () => {
+  await hand.client.push('boefje', [
+    boefjeTask('gone', 'Hostname|internet|a'),
+    boefjeTask('stays', 'Hostname|internet|a'),
+  ]);
+  await hand.json(['pause', 'boefje', '--organisation', 'gone']);
+  expect(await hand.json(['purge', 'gone', '--yes'])).toEqual({ tasks: 1, schedules: 1, pauses: 1 });
+  expect(await hand.json(['schedules', 'list', '--organisation', 'gone'])).toMatchObject({ count: 0 });
+  const tasks = await hand.json<{ results: Task[] }>(['tasks', 'list', '--organisation', 'gone']);
+  expect(tasks.results).toMatchObject([{ status: 'cancelled', schedule_id: null }]);
+  expect(await hand.json(['tasks', 'list', '--organisation', 'stays', '--status', 'queued'])).toMatchObject({
+    count: 1,
+  });
+});
+
+test('a rerank puts what is queued where its ranker would put it now, and a manual scan stays first', async () => {
+  await hand.client.push('boefje', { ...boefjeTask('ranked', 'Hostname|internet|slow'), priority: 900 });
+  await hand.client.push('boefje', { ...boefjeTask('ranked', 'Hostname|internet|manual'), priority: 1 });
+  const reranked = await hand.json<{ looked: number; moved: number }>(['rerank', 'boefje']);
+  expect(reranked.moved).toBeGreaterThanOrEqual(1);
+  const { results } = await hand.json<{ results: Task[] }>(['tasks', 'list', '--organisation', 'ranked']);
+  expect(results.map(({ data, priority }) => [data['input_ooi'], priority])).toEqual([
+    ['Hostname|internet|manual', 1],
+    // It never ran: 2, by recency.
+    ['Hostname|internet|slow', 2],
+  ]);
+});
