@@ -32,7 +32,7 @@ export class Ports {
   seen: SeenBoefjes[] = [];
   pageSize = 1000;
   /** Throws for what shall fail; `name` as in `asked`, `organisation` where the call is about one. */
-  outage: (name: string, organisation: string | null) => void = () => {};
+  outage: (name: string, organisation: string | null, request: unknown) => void = () => {};
   failPush: (task: NewTask) => Failure | null = () => null;
   refusePush: (task: NewTask) => RefusalReason | null = () => null;
 
@@ -96,7 +96,7 @@ export class Ports {
 
   readonly #ask: AskSupervisor = async (kind, request) => {
     this.asked.push({ name: kind, request });
-    this.outage(kind, null);
+    this.outage(kind, null, request);
     return this.#answers[kind](request);
   };
 
