@@ -9,7 +9,7 @@ import { inParallel } from './parallel.ts';
 /** What the past says about running now, and the latest task that says so; null where there was none. */
 export type History = Judgement & { readonly latest: string | null };
 
-type Judgement =
+export type Judgement =
   | { readonly state: 'free'; readonly lastRunAt: number | null }
   | { readonly state: 'refused'; readonly reason: 'already-queued' | 'still-running' }
   /** `until`: epoch milliseconds. */

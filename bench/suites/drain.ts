@@ -64,7 +64,7 @@ async function drainedAt(rota: RotaOnStage, depth: number): Promise<number[]> {
                 if (count === 0) resolve();
                 else next();
               } catch (error) {
-                reject(error as Error);
+                reject(error);
               }
             });
           next();

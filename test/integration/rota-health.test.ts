@@ -101,20 +101,24 @@ describe('health of a running Rota', () => {
     await untilHealthy();
   });
 
-  test('lessons 1: health says false and names the actor that failed too often; the others work', { timeout: 90_000 }, async () => {
-    for (const _intensity of Array(6)) {
-      // The kill after the back-off, however long that is: there is nothing to kill meanwhile.
-      const stopped = next('actor.stopped', ({ actor }) => actor === 'report');
-      await vi.waitUntil(async () => (await statusOf('report')) === 'running', { timeout: 25_000, interval: 20 });
-      await client.ctl('kill-actor', { actor: 'report' });
-      await stopped;
-    }
-    expect(await health()).toMatchObject({
-      healthy: false,
-      additional: { reasons: ['report: actor is down: killed by an operator'] },
-    });
-    expect(await ready()).toMatchObject({ status: 200 });
-  });
+  test(
+    'lessons 1: health says false and names the actor that failed too often; the others work',
+    { timeout: 90_000 },
+    async () => {
+      for (const _intensity of Array(6)) {
+        // The kill after the back-off, however long that is: there is nothing to kill meanwhile.
+        const stopped = next('actor.stopped', ({ actor }) => actor === 'report');
+        await vi.waitUntil(async () => (await statusOf('report')) === 'running', { timeout: 25_000, interval: 20 });
+        await client.ctl('kill-actor', { actor: 'report' });
+        await stopped;
+      }
+      expect(await health()).toMatchObject({
+        healthy: false,
+        additional: { reasons: ['report: actor is down: killed by an operator'] },
+      });
+      expect(await ready()).toMatchObject({ status: 200 });
+    },
+  );
 });
 
 async function statusOf(actor: string): Promise<string | undefined> {
