@@ -15,7 +15,7 @@ test('an outage of one service leaves the others alone', async () => {
   const circuits: string[] = [];
   const services = createKatServices(
     { ...unset, katalogus: double.settings(), octopoes: double.settings() },
-    (service, state) => circuits.push(`${service} ${state}`),
+    { circuitChanged: (service, state) => void circuits.push(`${service} ${state}`) },
     fakeTime(),
   );
   ends.push(() => services.close(), double.stop);
