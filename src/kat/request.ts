@@ -6,6 +6,7 @@ import {
   afterMs,
   basicAuthorization,
   detailOf,
+  isOwnNotFound,
   requestInit,
   transportReason,
   urlOf,
@@ -108,6 +109,11 @@ export function createServiceClient(
       permit.failed();
       const reason = timeout.aborted ? `within ${settings.timeoutMs} ms` : `(${transportReason(cause)})`;
       return { outage: unavailable(`did not answer ${name} ${reason}`, url.pathname, cause), afterMs: null };
+    }
+    if (status === 404 && !isOwnNotFound(text)) {
+      permit.succeeded();
+      const message = `answered ${name} as if it had no such route: is the URL, or what stands before it, right?`;
+      return { outage: unavailable(message, url.pathname), afterMs: null };
     }
     if (status >= 500) permit.failed();
     else permit.succeeded();

@@ -98,6 +98,27 @@ describe('a request to a service of KAT', () => {
     expect(client.status().circuit).toBe('closed');
   });
 
+  test.for([{ detail: 'Not Found' }, '<html>404</html>', ''])(
+    'that meets no route (%j) is an outage, whatever is asked for: nothing is said to be gone',
+    async (body) => {
+      const double = await scripted({ status: 404, body });
+      const { client } = clientOf(double.settings());
+      await expect(client.ask({ path: ['aa'], answer, declines: [404] })).rejects.toMatchObject({
+        code: 'SERVICE_UNAVAILABLE',
+        message: expect.stringContaining('answered GET /aa as if it had no such route'),
+      });
+    },
+  );
+
+  test.for([{ detail: 'Plugin not found' }, { value: 'Hostname|internet|a' }, { message: 'gone' }])(
+    'that is declined in its own words (%j) has its answer',
+    async (body) => {
+      const double = await scripted({ status: 404, body });
+      const { client } = clientOf(double.settings());
+      expect(await client.ask({ path: ['aa'], answer, declines: [404] })).toEqual({ ok: false, status: 404 });
+    },
+  );
+
   test('ends in time when the service never answers', async () => {
     const double = await doubleOf(() => null);
     const { ask } = clientOf(double.settings({ timeoutMs: 30 }));
