@@ -53,6 +53,12 @@ export interface ServiceStatus {
   readonly lastError: string | null;
 }
 
+/**
+ * What stands before a service says these of the whole of it. A 500 is about what was asked: a few organisations with a
+ * broken node must not close Octopoes to all others.
+ */
+const absent: ReadonlySet<number> = new Set([502, 503, 504]);
+
 /** Short: whoever asked tries again later anyway, with its event still in hand. */
 const retryDelaysMs = [250, 1_000];
 export function createServiceClient(
@@ -115,7 +121,7 @@ export function createServiceClient(
       const message = `answered ${name} as if it had no such route: is the URL, or what stands before it, right?`;
       return { outage: unavailable(message, url.pathname), afterMs: null };
     }
-    if (status >= 500) permit.failed();
+    if (absent.has(status)) permit.failed();
     else permit.succeeded();
     if (status >= 500 || status === 429) {
       return { outage: unavailable(`answered ${status} to ${name}`, url.pathname), afterMs: afterMs(retryAfter) };
