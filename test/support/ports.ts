@@ -108,11 +108,14 @@ export class Ports {
       const wanted = new Set(hashes);
       return this.latest.filter((task) => wanted.has(task.hash));
     },
-    'claim-due-schedules': ({ limit }) => {
+    'claim-due-schedules': ({ limit, except = [] }) => {
       const due = this.schedules.filter(
         (it) => it.enabled && it.deadlineAt !== null && it.deadlineAt <= this.now && !this.#claimed.has(it.id),
       );
-      const claimed = due.toSorted((a, b) => a.deadlineAt! - b.deadlineAt!).slice(0, limit);
+      const claimed = due
+        .filter(({ organisation }) => !except.includes(organisation))
+        .toSorted((a, b) => a.deadlineAt! - b.deadlineAt!)
+        .slice(0, limit);
       for (const { id } of claimed) this.#claimed.add(id);
       return claimed;
     },
