@@ -13,6 +13,8 @@ export interface StartOptions {
   /** Where embedded services keep their data; a folder beside the checkout where absent. */
   readonly data?: string;
   readonly natsPort?: number;
+  /** What an operator's `drain` calls: ends the process as a signal would. */
+  readonly stop?: () => void;
   /** Folder of the schedulers and their rankers; this checkout's own where absent. */
   readonly actors?: URL;
 }
@@ -39,7 +41,7 @@ export async function runUntilSignal(
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  const rota = await start(config, options);
+  const rota = await start(config, { ...options, stop: () => signalled() });
   ready?.(rota);
   await asked;
   await rota.drain();
