@@ -3,24 +3,20 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
 import { type Config, natsAuthOf } from './config.ts';
-import { operatorCommands } from './control/commands.ts';
-import { Rates } from './control/rates.ts';
 import { startEmbedded } from './embedded/start.ts';
-import { RotaError } from './errors.ts';
 import { waitFor, within } from './deadline.ts';
+import { RotaError } from './errors.ts';
+import { createDeadLetters } from './events/create.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
-import { createQueueInspection } from './queue/inspection.ts';
+import { createOperations } from './operations.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
-import { Pauses } from './queue/pauses.ts';
 import { connect } from './queue/postgres.ts';
-import { purgeOrganisation } from './queue/purge.ts';
-import { rerank } from './queue/rerank.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
@@ -145,41 +141,33 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
     const schedules = createSchedules(sql);
+    const settings = threadSettings(config, natsUrl);
     const supervisor = new Supervisor({
       catalog,
-      settings: threadSettings(config, natsUrl),
+      settings,
       backend: createActorBackend(queue, scheduleStore),
     });
 
     const ctl = createCtlCommands();
-    const pauses = new Pauses({
-      sql,
-      onResumed: (scheduler, count) => queue.wake(scheduler, count),
-      onError: (error) => log.error({ err: error }, 'pauses'),
-    });
-    undo.push(() => pauses.stop());
-    const rates = new Rates();
-    undo.push(() => rates.stop());
-    const commands = operatorCommands({
+    const operations = createOperations({
       instance,
       version,
-      startedAt: new Date(),
-      supervision: supervisor,
-      schedulerIds,
-      typeOf,
-      inspection: createQueueInspection(sql),
+      config,
+      sql,
       queue,
       lists,
       schedules,
       scheduleStore,
-      pauses,
-      purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
-      rerank: (scheduler, report) => rerank(sql, taskRanking, scheduler, report),
-      rates,
-      parked: () => queue.parked(),
-      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
+      ranking: taskRanking,
+      supervision: supervisor,
+      deadLetters: createDeadLetters(settings.events, connection),
+      schedulerIds,
+      typeOf,
+      stop: options.stop ?? null,
+      log,
     });
-    for (const command of commands)
+    undo.push(() => operations.stop());
+    for (const command of operations.commands)
       ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
@@ -241,7 +229,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     queue.start();
-    pauses.start();
+    operations.start();
     supervisor.start();
     undo.push(() => supervisor.drain(drainWithinMs));
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });
