@@ -4,7 +4,7 @@ import type { Plugin } from '../../src/kat/kat.ts';
 import type { DueSchedule, LatestTask } from '../../src/protocol/requests.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
-import { boefje, hostname, outageOf } from '../support/kat-ports.ts';
+import { boefje, hostname, outageOf, rejectionOf } from '../support/kat-ports.ts';
 import { hour, noon, Ports } from '../support/ports.ts';
 
 const object = hostname('a.example');
@@ -238,6 +238,17 @@ describe('a tick', () => {
     it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
     await tick(it);
     expect([it.schedules[0]!.deadlineAt, it.warnings.length]).toEqual([noon + day, 1]);
+  });
+
+  test('a pair that Bytes rejects fails alone and is asked about again in an hour, not every minute', async () => {
+    const it = ports([boefje('dns'), boefje('nmap')], schedule({ boefje: 'nmap' }), schedule());
+    it.outage = (name, _organisation, request) => {
+      if (name === 'lastRun' && (request as { boefje: string }).boefje === 'nmap') throw rejectionOf('bytes');
+    };
+    await tick(it);
+    expect(it.pairs).toEqual([`dns aa ${ooi}`]);
+    expect(it.schedules.map(({ deadlineAt }) => deadlineAt)).toEqual([noon + hour, noon + day]);
+    expect(it.warnings[0]!.fields).toEqual({ schedules: 1, why: 'bytes answers nonsense' });
   });
 
   test('a schedule that a person disabled meanwhile is left as it is', async () => {
