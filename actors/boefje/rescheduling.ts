@@ -36,7 +36,7 @@ export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedu
   const examined = new Set<string>();
   const out = new Set<string>();
   let [settled, silent, full] = [0, 0, false];
-  while (silent < patience && !full) {
+  while (silent < patience && !full && !setup.stopping.aborted) {
     const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out] });
     const due = claimed.filter((schedule) => !examined.has(schedule.id));
     if (due.length === 0) break;

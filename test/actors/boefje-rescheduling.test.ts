@@ -226,6 +226,17 @@ describe('a tick', () => {
     expect(it.asked.filter(({ name, request }) => name === 'plugins' && request === 'bb')).toHaveLength(1);
   });
 
+  test('ends after the batch in hand when the actor is told to stop', async () => {
+    const objects = Array.from({ length: 2500 }, (_, at) => hostname(`${at}.example`));
+    const it = ports([boefje('dns')], ...objects.map(({ primaryKey }) => schedule({ ooi: primaryKey })));
+    it.organisations['aa'] = { plugins: [boefje('dns')], objects };
+    it.outage = (name) => {
+      if (name === 'push-tasks') it.stopping.abort();
+    };
+    await tick(it);
+    expect([it.pushed.length, settlements(it).length, it.times('claim-due-schedules')]).toEqual([1000, 1000, 1]);
+  });
+
   test('ends with a full queue, and leaves what found no room to the next', async () => {
     const it = ports();
     it.refusePush = () => 'queue-full';
