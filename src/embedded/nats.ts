@@ -12,7 +12,8 @@ export async function startNats(options: { directory: string; port?: number; con
   const binary = await findNatsServer();
   const store = join(options.directory, 'nats');
   await mkdir(store, { recursive: true });
-  const port = options.port ?? (await freePort());
+  // As everywhere else, port 0 is any that is free.
+  const port = options.port || (await freePort());
   const configuration = options.config === undefined ? [] : ['-c', options.config];
   const server = startServer(binary, [...configuration, '-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store]);
   await untilReady(() => accepts(port), server.failed, 10_000);
