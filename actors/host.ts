@@ -37,7 +37,10 @@ const askSupervisor: AskSupervisor = async (kind, request) =>
 forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }));
 
 const refusals = new Refusals(data.actor, log);
-const kat = createKatServices(data.kat, (service, state) => emit({ name: 'circuit.changed', service, state }));
+const kat = createKatServices(data.kat, {
+  circuitChanged: (service, state) => emit({ name: 'circuit.changed', service, state }),
+  pluginSkipped: (skipped) => log.warn({ ...skipped }, 'plug-in skipped, Katalogus gives it not as agreed'),
+});
 const setup: Setup = {
   scheduler: data.actor,
   settings: data.scheduler,

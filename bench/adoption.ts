@@ -82,6 +82,15 @@ async function connect(url: string): Promise<Client> {
   return client;
 }
 
+async function sizeOf(url: string): Promise<number> {
+  const client = await connect(url);
+  const { rows } = await client.query<{ megabytes: number }>(
+    'SELECT (pg_database_size(current_database()) / 1000000)::int AS megabytes',
+  );
+  await client.end();
+  return rows[0]!.megabytes;
+}
+
 async function measure(url: string): Promise<void> {
   const client = await connect(url);
   await client.query(await readFile(new URL('../sql/migrations/0001_mula.sql', import.meta.url), 'utf8'));
@@ -107,6 +116,7 @@ async function measure(url: string): Promise<void> {
   for (const poller of Object.values(pollers)) poller.start();
   await delay(quietMs);
   const before = take();
+  const sizeBefore = await sizeOf(url);
   const steps: { step: string; seconds: number }[] = [];
   const began = performance.now();
   let last = began;
@@ -121,7 +131,9 @@ async function measure(url: string): Promise<void> {
   const during = take();
   for (const poller of Object.values(pollers)) await poller.stop();
   for (const { step, seconds: took } of steps) process.stdout.write(`${took.toFixed(2).padStart(8)} s  ${step}\n`);
-  process.stdout.write(`${JSON.stringify({ tasks, seconds, before, during })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ tasks, seconds, before, during, megabytes: { before: sizeBefore, after: await sizeOf(url) } })}\n`,
+  );
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'rota-adoption-'));

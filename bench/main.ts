@@ -12,6 +12,13 @@ say(
 
 const bench = new Bench({ quick: options.quick, say });
 const chosen = options.only.length === 0 ? suites : suites.filter(({ name }) => options.only.includes(name));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  // The servers are in process groups of their own: nobody else would end them.
+  process.once(signal, () => void bench.close().finally(() => process.exit(code)));
+}
 try {
   for (const suite of chosen) await run(suite);
 } finally {

@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
 import { type Config, natsAuthOf } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
+import { waitFor, within } from './deadline.ts';
+import { RotaError } from './errors.ts';
 import { createDeadLetters } from './events/create.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
@@ -39,6 +41,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const rankDeadlineMs = 5_000;
 /** Well within the 30 s after which an orchestrator kills. */
 const drainWithinMs = 10_000;
+/** All of it, with a second at least for each step. An embedded server that does not end is killed after 10 s. */
+const unwindWithinMs = 18_000;
+const leastStepMs = 1_000;
 
 /**
  * Builds a whole Rota out of its parts and starts it: database first, actors last, so that an event never finds the
@@ -53,7 +58,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   /** What must be undone, in the order of its making. */
   const undo: (() => unknown)[] = [];
   const unwind = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+    const deadline = performance.now() + unwindWithinMs;
+    for (const step of undo.splice(0).reverse()) {
+      // One that fails, or waits for a database that is gone, must not leave the rest running: the embedded services.
+      const withinMs = Math.max(deadline - performance.now(), leastStepMs);
+      await within(Promise.try(step), withinMs).catch((error: unknown) =>
+        log.warn({ err: error }, 'not ended in order'),
+      );
+    }
   };
   undo.push(logEvents(log));
   try {
@@ -86,12 +98,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const sql = connect(databaseUrl, { max: connections - queueConnections });
     undo.push(() => sql.end({ timeout: 5 }));
 
-    const connection = await connectNats({
+    const connecting = connectNats({
       servers: natsUrl,
       name: `rota supervisor ${instance}`,
       auth: natsAuthOf(config),
       waitForServer: true,
     });
+    const connection = await waitFor(connecting, options.signal, () =>
+      log.warn({ variable: 'NATS_URL' }, 'NATS does not answer, waiting for it'),
+    );
     undo.push(() => connection.drain());
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
@@ -207,7 +222,11 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
     });
     undo.push(() => rest.close());
-    const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
+    const [host, port] = [config.SCHEDULER_API_HOST, config.SCHEDULER_API_PORT];
+    const api = await rest.listen({ host, port }).catch((cause: Error) => {
+      const message = `SCHEDULER_API_HOST=${host} SCHEDULER_API_PORT=${port}: expected a free address (${cause.message})`;
+      throw new RotaError('BAD_CONFIG', message, { cause });
+    });
 
     queue.start();
     operations.start();

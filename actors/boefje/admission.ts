@@ -32,7 +32,7 @@ export async function admit(setup: Setup, candidates: readonly Candidate[]): Pro
         return { verdict: 'refused', reason: history.reason, ...until };
       }
       case 'free':
-        runs.push({ candidate, lastRunAt: history.lastRunAt, deduplicationKey: null });
+        runs.push({ candidate, lastRunAt: history.lastRunAt, follows: history.latest, deduplicationKey: null });
         return null;
       default:
         return history satisfies never;

@@ -37,16 +37,19 @@ export interface Run {
   readonly candidate: Candidate;
   /** Epoch milliseconds; null where it never ran. */
   readonly lastRunAt: number | null;
+  /** The task that its history ends with: a newer one overtakes it. */
+  readonly follows: string | null;
   /** Set for the head of a deduplicated group: its id is the group's key. */
   readonly id?: string;
   readonly deduplicationKey: string | null;
 }
 
-export function taskOf({ candidate, lastRunAt, id, deduplicationKey }: Run): NewTask {
+export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: Run): NewTask {
   const { plugin, organisation, ooi, recurrence } = candidate;
   return {
     ...(id === undefined ? {} : { id }),
     organisation,
+    follows,
     data: {
       ...(id === undefined ? {} : { id }),
       boefje: { id: plugin.id, name: plugin.name, version: plugin.version, oci_image: plugin.ociImage },

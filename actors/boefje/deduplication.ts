@@ -178,7 +178,8 @@ async function admittedSiblings(setup: Setup, groups: readonly Group[]): Promise
   for (const [at, { invitation, candidate }] of permitted.entries()) {
     const history = histories[at]!;
     if (history.state === 'free') {
-      admitted.set(invitation, { candidate, lastRunAt: history.lastRunAt, deduplicationKey: null });
+      const { lastRunAt, latest: follows } = history;
+      admitted.set(invitation, { candidate, lastRunAt, follows, deduplicationKey: null });
     } else if (history.state === 'refused') setup.refuse(history.reason, aboutOf(candidate));
   }
   return admitted;

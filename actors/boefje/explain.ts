@@ -11,7 +11,7 @@ import { boefjeHash } from '../../src/tasks/hash.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { type Candidate, candidateOf, graceMsOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
-import { type History, judgeRun, judgeTask } from './history.ts';
+import { type Judgement, judgeRun, judgeTask } from './history.ts';
 import { boefjeRules, isRunOn, ooiRules, type PermissionRule, runsOnAny } from './permission.ts';
 import { pluginsOf } from './plugins.ts';
 import { isByCron, iso, recurrenceOf } from './recurrence.ts';
@@ -129,7 +129,7 @@ function runOnStep(plugin: Plugin, trigger: Explain['trigger']): ExplanationStep
 async function historySteps(
   setup: Setup,
   candidate: Candidate,
-): Promise<{ readonly steps: readonly ExplanationStep[]; readonly history: History }> {
+): Promise<{ readonly steps: readonly ExplanationStep[]; readonly history: Judgement }> {
   const [task] = await setup.supervisor('latest-tasks', { hashes: [candidate.hash] });
   const graceMs = graceMsOf(candidate, setup.settings);
   const decided = task === undefined ? null : judgeTask(task, graceMs, setup.now());
@@ -141,7 +141,7 @@ async function historySteps(
   }
   const { organisation, plugin, ooi } = candidate;
   const run = await attempt(setup.kat.bytes.lastRun({ organisation, boefje: plugin.id, inputOoi: ooi }));
-  const history: History = run.ok
+  const history: Judgement = run.ok
     ? judgeRun(run.value, graceMs, setup.now())
     : { state: 'unanswered', failure: run.failure };
   const known =
@@ -163,16 +163,16 @@ function factOf(task: LatestTask | undefined): string {
   return `task ${task.id} is ${task.status} since ${iso(task.modifiedAt)}`;
 }
 
-function historyStep(rule: string, history: History, fact: string): ExplanationStep {
+function historyStep(rule: string, history: Judgement, fact: string): ExplanationStep {
   if (history.state === 'unanswered') return unanswered(rule, history.failure);
   if (history.state === 'free') return step(rule, null, fact);
   const until = history.reason === 'grace-period' ? `; the grace period ends ${iso(history.until)}` : '';
   return step(rule, history.reason, `${fact}${until}`);
 }
 
-async function sharingStep(setup: Setup, candidate: Candidate, history: History): Promise<ExplanationStep> {
+async function sharingStep(setup: Setup, candidate: Candidate, history: Judgement): Promise<ExplanationStep> {
   const lastRunAt = history.state === 'free' ? history.lastRunAt : null;
-  const runs = await withSiblings(setup, [{ candidate, lastRunAt, deduplicationKey: null }]);
+  const runs = await withSiblings(setup, [{ candidate, lastRunAt, follows: null, deduplicationKey: null }]);
   const others = runs.map((run) => run.candidate.organisation).filter((it) => it !== candidate.organisation);
   return step(
     'shared scan',

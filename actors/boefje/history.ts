@@ -6,8 +6,10 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type Candidate, graceMsOf } from './candidate.ts';
 import { inParallel } from './parallel.ts';
 
-/** What the past says about running now. */
-export type History =
+/** What the past says about running now, and the latest task that says so; null where there was none. */
+export type History = Judgement & { readonly latest: string | null };
+
+export type Judgement =
   | { readonly state: 'free'; readonly lastRunAt: number | null }
   | { readonly state: 'refused'; readonly reason: 'already-queued' | 'still-running' }
   /** `until`: epoch milliseconds. */
@@ -30,13 +32,17 @@ export async function historiesOf(setup: Setup, candidates: readonly Candidate[]
   const now = setup.now();
   return inParallel(candidates, bytesWidth, async (candidate) => {
     const task = latest.get(candidate.hash);
+    return { ...(await judge(candidate, task)), latest: task?.id ?? null };
+  });
+
+  async function judge(candidate: Candidate, task: LatestTask | undefined): Promise<Judgement> {
     const graceMs = graceMsOf(candidate, setup.settings);
     const decided = task === undefined ? null : judgeTask(task, graceMs, now);
     if (decided !== null) return decided;
     const { organisation, plugin, ooi } = candidate;
     const run = await attempt(setup.kat.bytes.lastRun({ organisation, boefje: plugin.id, inputOoi: ooi }));
     return run.ok ? judgeRun(run.value, graceMs, now) : { state: 'unanswered', failure: run.failure };
-  });
+  }
 }
 
 /**
@@ -44,7 +50,7 @@ export async function historiesOf(setup: Setup, candidates: readonly Candidate[]
  * it neither blocks nor counts for the grace period (lessons §0.1): the run before it does, and Bytes knows that one. A
  * failed one counts, as in mula, or a boefje that always fails would run without a pause.
  */
-export function judgeTask(task: LatestTask, graceMs: number, now: number): History | null {
+export function judgeTask(task: LatestTask, graceMs: number, now: number): Judgement | null {
   switch (task.status) {
     case 'queued':
       return { state: 'refused', reason: 'already-queued' };
@@ -63,13 +69,13 @@ export function judgeTask(task: LatestTask, graceMs: number, now: number): Histo
 }
 
 /** What Bytes says: it knows of runs that our table does not (restored, or removed by retention). */
-export function judgeRun(run: BoefjeRun | null, graceMs: number, now: number): History {
+export function judgeRun(run: BoefjeRun | null, graceMs: number, now: number): Judgement {
   if (run === null) return { state: 'free', lastRunAt: null };
   if (run.endedAt === null) return { state: 'refused', reason: 'still-running' };
   return sinceRun(run.endedAt, graceMs, now);
 }
 
-function sinceRun(endedAt: number, graceMs: number, now: number): History {
+function sinceRun(endedAt: number, graceMs: number, now: number): Judgement {
   const until = endedAt + graceMs;
   return until > now ? { state: 'refused', reason: 'grace-period', until } : { state: 'free', lastRunAt: endedAt };
 }

@@ -17,7 +17,7 @@ import { settlementOf } from './settlement.ts';
 /** Octopoes answers up to this many references in one request. */
 const claimSize = 1000;
 
-/** Batches in a row without one answer after which a service, not an organisation, is taken to be out. */
+/** Batches in a row that come to nothing after which a service, not an organisation, is taken to be out. */
 const patience = 3;
 
 /** Requests in flight to Octopoes, one per organisation: within its client's 10 connections. */
@@ -26,24 +26,24 @@ const width = 8;
 /**
  * Queues what is due, oldest deadline first, until nothing is. Each schedule that is examined moves on or is disabled
  * with its reason, refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays
- * unsettled and comes back when its claim ends; an organisation that is out is not asked again within the tick.
+ * unsettled and comes back when its claim ends; an organisation that is out is passed over for the rest of the tick,
+ * however much of it is due.
  */
 export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
   const examined = new Set<string>();
   const out = new Set<string>();
   let [settled, silent, full] = [0, 0, false];
   while (silent < patience && !full) {
-    const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize });
+    const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out] });
     const due = claimed.filter((schedule) => !examined.has(schedule.id));
     if (due.length === 0) break;
     for (const schedule of due) examined.add(schedule.id);
-    const asked = due.filter((schedule) => !out.has(schedule.organisation));
-    if (asked.length === 0) continue;
-    const examination = await examine(setup, asked, out);
+    const outBefore = out.size;
+    const examination = await examine(setup, due, out);
     const { settlements } = examination;
     if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
     settled += settlements.length;
-    silent = settlements.length > 0 ? 0 : silent + 1;
+    silent = settlements.length > 0 || out.size > outBefore ? 0 : silent + 1;
     full = examination.full;
   }
   const report = { examined: examined.size, settled, left: examined.size - settled };

@@ -48,8 +48,8 @@ export class Bench {
   constructor({ quick, say }: BenchSettings) {
     this.quick = quick;
     this.say = say;
-    this.sampleMs = quick ? 1_500 : 4_000;
-    this.warmUpMs = quick ? 300 : 1_000;
+    this.sampleMs = quick ? 1_000 : 4_000;
+    this.warmUpMs = quick ? 200 : 1_000;
     this.repetitions = quick ? 3 : 5;
   }
 

@@ -26,8 +26,9 @@ export function leanClient(connection: NatsConnection): LeanClient {
   };
 }
 
-/** @throws where the service answered with an error. */
+/** @throws where the service answered with an error, or nobody was there to answer. */
 export function textOf(message: Msg): string {
+  if (message.headers?.code === 503) throw new Error(`nobody answers on this subject`);
   const code = message.headers?.get('Nats-Service-Error-Code');
   if (code) throw new Error(`${code} ${message.headers?.get('Nats-Service-Error')}`);
   return message.string();

@@ -13,6 +13,8 @@ export interface Stage {
   readonly natsUrl: string;
   /** An empty database of that name, made anew where it exists. @returns its URL */
   database(name: string): Promise<string>;
+  /** Ended with the stage, latest first, unless it ended before: a bench that is interrupted leaves nothing running. */
+  keep(end: () => Promise<void>): () => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,12 @@ export async function setStage(): Promise<Stage> {
         const url = new URL(postgres.url);
         url.pathname = `/${name}`;
         return url.href;
+      },
+      keep: (end) => {
+        let ended: Promise<void> | null = null;
+        const once = () => (ended ??= end());
+        stack.defer(once);
+        return once;
       },
       close: () => stack.disposeAsync(),
     };
@@ -80,10 +88,10 @@ export async function startRotaOn(
     prefix: name,
     natsUrl: stage.natsUrl,
     sql,
-    stop: async () => {
+    stop: stage.keep(async () => {
       await supervisor.stop();
       await sql.end();
-    },
+    }),
   };
 }
 

@@ -13,6 +13,8 @@ export interface StartOptions {
   /** Where embedded services keep their data; a folder beside the checkout where absent. */
   readonly data?: string;
   readonly natsPort?: number;
+  /** Gives up the start; what was started by then is ended. */
+  readonly signal?: AbortSignal;
   /** What an operator's `drain` calls: ends the process as a signal would. */
   readonly stop?: () => void;
   /** Folder of the schedulers and their rankers; this checkout's own where absent. */
@@ -28,20 +30,22 @@ export async function runUntilSignal(
   options: StartOptions,
   ready?: (rota: RunningRota) => void,
 ): Promise<void> {
-  // Listening before anything starts: a signal during the start drains what is there once it is up.
-  let signalled: () => void = () => {};
-  const asked = new Promise<void>((resolve) => {
-    signalled = resolve;
-  });
+  // Listening before anything starts: a signal during the start, which may wait for NATS for ever, gives it up.
+  const stopping = new AbortController();
+  const asked = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     signals += 1;
     if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
-    signalled();
+    stopping.abort();
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  const rota = await start(config, { ...options, stop: () => signalled() });
+  const stop = () => stopping.abort();
+  const rota = await start(config, { ...options, signal: stopping.signal, stop }).catch((error: unknown) => {
+    if (stopping.signal.aborted) process.exit(0);
+    throw error;
+  });
   ready?.(rota);
   await asked;
   await rota.drain();

@@ -5,17 +5,32 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { RotaError } from '../errors.ts';
 import { unpackDebian } from './debian.ts';
-import { type Embedded, freePort, startServer, stopServer, untilReady } from './process.ts';
+import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
 
 /** Starts nats-server with JetStream on loopback; its store lies in `directory`. */
 export async function startNats(options: { directory: string; port?: number; config?: string }): Promise<Embedded> {
   const binary = await findNatsServer();
   const store = join(options.directory, 'nats');
   await mkdir(store, { recursive: true });
+  const pidFile = join(store, 'nats-server.pid');
+  await endOrphan(pidFile, 'nats-server');
   // As everywhere else, port 0 is any that is free.
   const port = options.port || (await freePort());
+  // Ours would fail to listen, and whoever listens there would be taken for it.
+  if (await accepts(port)) throw new RotaError('BAD_CONFIG', `port ${port} for NATS: expected one that is free`);
   const configuration = options.config === undefined ? [] : ['-c', options.config];
-  const server = startServer(binary, [...configuration, '-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store]);
+  const server = startServer(binary, [
+    ...configuration,
+    '-a',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '-js',
+    '-sd',
+    store,
+    '-P',
+    pidFile,
+  ]);
   await untilReady(() => accepts(port), server.failed, 10_000);
   return { url: `nats://127.0.0.1:${port}`, pid: server.child.pid!, stop: () => stopServer(server.child, 'SIGTERM') };
 }

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, readFile, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
-import { type Embedded, freePort, startServer, stopServer, untilReady } from './process.ts';
+import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
 
 const run = promisify(execFile);
 
@@ -31,7 +31,7 @@ export async function startPostgres(options: {
     await as.prepare(directory);
     await run(as.command(binaries.initdb), as.arguments(binaries.initdb, init), as.options);
   }
-  await endOrphan(directory);
+  await endOrphan(join(directory, 'postmaster.pid'), 'postgres');
   const port = options.port ?? (await freePort());
   const settings = { ...defaults, ...options.settings, port: String(port) };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -114,21 +114,6 @@ async function unprivileged(directory: string): Promise<Identity> {
       await chown(data, 65534, 65534);
     },
   };
-}
-
-/** A parent that was killed leaves its Postgres behind, on a port nobody knows any more: end it before starting anew. */
-async function endOrphan(directory: string): Promise<void> {
-  const pid = Number((await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0]);
-  if (!Number.isInteger(pid) || pid <= 0 || !(await isPostgres(pid))) return;
-  process.kill(pid, 'SIGINT');
-  const deadline = Date.now() + 15_000;
-  while (Date.now() < deadline && (await isPostgres(pid))) await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
-/** A process id in a stale file may by now be anybody's: look before signalling. */
-async function isPostgres(pid: number): Promise<boolean> {
-  const { stdout } = await run('ps', ['-o', 'comm=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
-  return stdout.trim().startsWith('postgres');
 }
 
 async function ensureDatabase(adminUrl: string): Promise<boolean> {

@@ -1,5 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { promisify } from 'node:util';
+import { RotaError } from '../errors.ts';
 
 /** A free loopback port. Another process may take it before it is used: callers retry or fail with the port's number. */
 export async function freePort(): Promise<number> {
@@ -22,7 +25,7 @@ export interface Embedded {
 
 /**
  * Spawns a server in a process group of its own, so that a Ctrl-C meant for us does not reach it before we have
- * drained. Its last output is kept for the error of a failed start.
+ * drained. It ends with us however we end, but for SIGKILL. Its last output is kept for the error of a failed start.
  */
 export function startServer(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
@@ -32,6 +35,10 @@ export function startServer(command: string, args: readonly string[], env: NodeJ
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
+  // Postgres' fast shutdown, and nats-server's.
+  const endWithUs = () => void child.kill('SIGINT');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const failed = new Promise<never>((_resolve, reject) => {
     child.once('error', reject);
@@ -67,4 +74,33 @@ export async function untilReady(
     }
   };
   await Promise.race([attempt(), failed]);
+}
+
+/**
+ * A parent that was killed leaves its server behind, on a port nobody knows any more or on the one we want: ends it.
+ *
+ * @throws RotaError CONFLICT where the parent is alive: two that share a folder would end each other's servers for ever.
+ */
+export async function endOrphan(pidFile: string, name: string): Promise<void> {
+  const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
+  // A process id in a stale file may by now be anybody's: look before signalling.
+  const isServer = async () => (await processOf(pid))?.command.startsWith(name) === true;
+  if (!Number.isInteger(pid) || pid <= 0 || !(await isServer())) return;
+  const parent = (await processOf(pid))?.parent ?? 0;
+  if (parent > 1 && parent !== process.pid && (await processOf(parent))?.command.startsWith('node') === true) {
+    throw new RotaError(
+      'CONFLICT',
+      `process ${parent} uses the ${name} of this data folder: end it, or name another folder`,
+    );
+  }
+  process.kill(pid, 'SIGINT');
+  const deadline = Date.now() + 15_000;
+  while (Date.now() < deadline && (await isServer())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Linux names Node's main thread `node-MainThread`, macOS answers the path of the program. */
+async function processOf(pid: number): Promise<{ parent: number; command: string } | null> {
+  const ps = promisify(execFile)('ps', ['-o', 'ppid=,comm=', '-p', String(pid)]);
+  const found = /^\s*(\d+)\s+(?:.*\/)?(.+?)\s*$/.exec((await ps.catch(() => ({ stdout: '' }))).stdout);
+  return found === null ? null : { parent: Number(found[1]), command: found[2]! };
 }

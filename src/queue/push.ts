@@ -5,6 +5,7 @@ import type { RefusalReason } from '../tasks/refusal.ts';
 import { emit } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { readFairness, saveTags } from './fairness.ts';
+import { overtakenOf } from './overtaken.ts';
 import { type NewTaskOptions, type QueueItem, priorityOf, queueItem } from './new-task.ts';
 import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
 import type { RankedTask, TaskRanking } from './rank.ts';
@@ -26,6 +27,8 @@ interface Item {
   readonly row: QueueItem;
   readonly priority: number | undefined;
   readonly features: RankedTask;
+  readonly hash: string;
+  readonly follows: string | null | undefined;
 }
 
 interface Row {
@@ -40,19 +43,24 @@ const maxBatch = 1_000;
 /** Pushes into the queue of one scheduler; docs/queue-semantics.md, "Push". */
 export class Push {
   readonly #options: PushOptions;
-  readonly #coalescer: Coalescer<Item, PushOutcome>;
+  readonly #asked: Coalescer<Item, PushOutcome>;
+  /** One at a time, since they wait for each other anyway: waiting statements must not take the connections of pops. */
+  readonly #decided: Coalescer<Item, PushOutcome>;
 
   constructor(options: PushOptions) {
     this.#options = options;
-    this.#coalescer = new Coalescer<Item, PushOutcome>({
-      maxInFlight: 4,
-      maxBatch,
-      run: (batch) => this.#commit(batch),
-      outcomeOf: (_item, error) =>
-        codeOf(error) === 'RANK_FAILED'
-          ? { outcome: 'refused', reason: 'rank-failed', detail: failureOf(error).message }
-          : { outcome: 'failed', failure: failureOf(error) },
-    });
+    const coalescer = (maxInFlight: number) =>
+      new Coalescer<Item, PushOutcome>({
+        maxInFlight,
+        maxBatch,
+        run: (batch) => this.#commit(batch),
+        outcomeOf: (_item, error) =>
+          codeOf(error) === 'RANK_FAILED'
+            ? { outcome: 'refused', reason: 'rank-failed', detail: failureOf(error).message }
+            : { outcome: 'failed', failure: failureOf(error) },
+      });
+    this.#asked = coalescer(4);
+    this.#decided = coalescer(1);
   }
 
   /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
@@ -64,8 +72,8 @@ export class Push {
     return outcomes;
   }
 
-  idle(): Promise<void> {
-    return this.#coalescer.idle();
+  async idle(): Promise<void> {
+    await Promise.all([this.#asked.idle(), this.#decided.idle()]);
   }
 
   async #pushSome(tasks: readonly NewTask[]): Promise<PushOutcome[]> {
@@ -77,7 +85,8 @@ export class Push {
         return { outcome: 'failed', failure: failureOf(error) };
       }
     });
-    const outcomes = await this.#coalescer.submit(items);
+    const line = items.some(isDecided) ? this.#decided : this.#asked;
+    const outcomes = await line.submit(items);
     this.#tellRefused('rank-failed', outcomes.filter(isRankFailed).length);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
@@ -88,6 +97,8 @@ export class Push {
     const manual = task.priority === 1;
     return {
       row,
+      hash: row.hash,
+      follows: task.follows,
       priority: policy.manualOnly && !manual ? undefined : task.priority,
       features: {
         organisation: task.organisation,
@@ -101,22 +112,36 @@ export class Push {
   async #commit(batch: readonly Item[]): Promise<readonly PushOutcome[]> {
     const { sql, scheduler, ranking } = this.#options;
     const stateful = ranking.policyOf(scheduler).stateful && batch.some((item) => item.priority === undefined);
-    const rows = await transact(async () =>
-      stateful
-        ? sql.begin(async (transaction) => this.#insert(transaction, batch, await this.#rankFairly(transaction, batch)))
-        : this.#insert(sql, batch, await this.#rank(batch)),
-    );
+    const decided = batch.some(isDecided);
+    const rows = await transact(async () => {
+      const ranks = stateful ? null : await this.#rank(batch);
+      if (ranks !== null && !decided) return this.#insert(sql, batch, ranks);
+      return sql.begin(async (transaction) => {
+        const overtaken = decided ? await overtakenOf(transaction, scheduler, batch) : new Set<Item>();
+        return this.#insert(transaction, batch, ranks ?? (await this.#rankFairly(transaction, batch)), overtaken);
+      });
+    });
     return this.#report(batch, rows);
   }
 
-  async #insert(sql: Executor, batch: readonly Item[], ranks: readonly number[]): Promise<readonly Row[]> {
+  async #insert(
+    sql: Executor,
+    batch: readonly Item[],
+    ranks: readonly number[],
+    overtaken: ReadonlySet<Item> = new Set(),
+  ): Promise<readonly Row[]> {
     const items = batch.map(({ row }, n) => ({ ...row, n, rank: ranks[n]!, priority: priorityOf(ranks[n]!) }));
-    return query<Row>(sql, statement('push'), [
+    const rows = await query<Row>(sql, statement('push'), [
       this.#options.scheduler,
       this.#options.newTask.type,
-      JSON.stringify(items),
+      JSON.stringify(items.filter(({ n }) => !overtaken.has(batch[n]!))),
       this.#options.maxSize,
     ]);
+    if (overtaken.size === 0) return rows;
+    const refused = items
+      .filter(({ n }) => overtaken.has(batch[n]!))
+      .map(({ n }): Row => ({ n, outcome: 'already-queued', schedule_id: null, corrects: false }));
+    return [...rows, ...refused].toSorted((a, b) => a.n - b.n);
   }
 
   async #rank(batch: readonly Item[]): Promise<number[]> {
@@ -175,6 +200,10 @@ export class Push {
   #tellRefused(reason: RefusalReason, count: number): void {
     if (count > 0) emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count });
   }
+}
+
+function isDecided({ follows }: Item): boolean {
+  return follows !== undefined;
 }
 
 function isRankFailed(outcome: PushOutcome): boolean {

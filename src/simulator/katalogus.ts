@@ -76,7 +76,7 @@ export function katalogusRoutes(world: World, options: { deduplicate: boolean })
         return page(found, offset, Number(request.query.limit ?? 0) || found.length);
       }
       // Asked for duplicates, Katalogus takes limit=0 for LIMIT 0: nothing.
-      return page(found, offset, Number(request.query.limit ?? 0)).map((config) => ({
+      return page(found, offset, Number(request.query.limit ?? found.length)).map((config) => ({
         ...config,
         duplicates: duplicatesOf(world, config),
       }));

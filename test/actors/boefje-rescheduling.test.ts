@@ -161,7 +161,7 @@ describe('a tick', () => {
     expect(it.schedules.every(({ deadlineAt }) => deadlineAt! > noon)).toBe(true);
   });
 
-  test('lessons 0.8: settles nothing while Katalogus is out, stops, and queues all at the next tick', async () => {
+  test('lessons 0.8: settles nothing while Katalogus is out, asks once for each organisation, and queues all at the next tick', async () => {
     const organisations = Array.from({ length: 10 }, (_, at) => `org${at}`);
     const it = ports(
       [boefje('dns')],
@@ -174,12 +174,43 @@ describe('a tick', () => {
       if (name === 'plugins') throw outageOf('katalogus');
     };
     expect((await tick(it)).map(outcomeOf)).toEqual(['done']);
-    expect(it.times('claim-due-schedules')).toBe(3);
+    expect(it.times('plugins')).toBe(10);
     expect([it.times('settle-schedules'), it.pushed.length]).toEqual([0, 0]);
     it.outage = () => {};
     it.expireClaims();
     await tick(it);
     expect(settlements(it)).toHaveLength(5000);
+  });
+
+  test('stops when Bytes is out: three thousand schedules without an answer are enough', async () => {
+    const objects = Array.from({ length: 5_000 }, (_, at) => hostname(`${at}.example`));
+    const it = ports([boefje('dns')], ...objects.map(({ primaryKey }) => schedule({ ooi: primaryKey })));
+    it.organisations['aa'] = { plugins: [boefje('dns')], objects };
+    it.outage = (name) => {
+      if (name === 'lastRun') throw outageOf('bytes');
+    };
+    await tick(it);
+    expect([it.times('claim-due-schedules'), it.times('settle-schedules')]).toEqual([3, 0]);
+  });
+
+  test('however many organisations are out, with however much due, the others have their turn', async () => {
+    const broken = ['bb', 'cc', 'dd', 'ee', 'ff'];
+    const it = ports(
+      [boefje('dns')],
+      ...broken.flatMap((organisation, age) =>
+        Array.from({ length: 1_500 }, (_, at) =>
+          schedule({ organisation, ooi: `Hostname|internet|${at}`, deadlineAt: noon - (9 - age) * hour }),
+        ),
+      ),
+      schedule(),
+    );
+    for (const organisation of broken) it.organisations[organisation] = { plugins: [boefje('dns')] };
+    it.outage = (name, organisation) => {
+      if (name === 'objectsByReference' && broken.includes(organisation!)) throw outageOf('octopoes');
+    };
+    await tick(it);
+    expect(it.pairs).toEqual([`dns aa ${ooi}`]);
+    expect(it.times('objectsByReference')).toBe(6);
   });
 
   test('an organisation that is out is asked once and does not hold up the others', async () => {

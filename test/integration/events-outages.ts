@@ -50,7 +50,7 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
   });
 
   describe('a lost connection', () => {
-    test('comes back by itself, and what was in hand is no attempt', async () => {
+    test('lessons 1: a lost connection comes back by itself, and what was in hand is no attempt', async () => {
       const verdict = Promise.withResolvers<Result<unknown>>();
       const { source, calls, told, status } = await on.run((name) => (name === 'held' ? verdict.promise : done), {
         maxAttempts: 1,

@@ -102,7 +102,7 @@ describe('on tasks', () => {
     expect(names(await matching('tasks', [filter]))).toEqual(expected);
   });
 
-  test('every operator is among the cases above', () => {
+  test('lessons 1: every filter operator is among the cases above, is_null, any and booleans in JSON included', () => {
     expect(new Set(cases.map(([, filter]) => filter.operator))).toEqual(new Set(filterOperators));
   });
 

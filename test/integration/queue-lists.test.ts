@@ -136,7 +136,7 @@ describe('task lists', () => {
     await expect(lists.tasks({ ...bounds, filters })).rejects.toMatchObject({ code: 'INVALID_FILTER' });
   });
 
-  test('count exactly, or stop at a bound and say so', async () => {
+  test('lessons 0.9: lists count exactly, or stop at a bound and say so', async () => {
     for (let n = 0; n < 5; n += 1) await task();
     expect(await lists.tasks({ ...bounds, limit: 0 })).toEqual({ count: 5, partial: false, results: '[]' });
     expect(await lists.tasks({ ...bounds, limit: 1, countPages: 3 })).toMatchObject({ count: 4, partial: true });

@@ -38,6 +38,19 @@ describe('push', () => {
     expect(await queue.push('boefje', [twin])).toMatchObject([{ outcome: 'queued' }]);
   });
 
+  test('refuses what was decided before somebody else queued the same, even when that is handed out already', async () => {
+    const { queue, another } = await queueUnderTest();
+    const decided = [boefjeTask('ooi', { follows: null }), boefjeTask('other', { follows: null })];
+    await queue.push('boefje', [decided[0]!]);
+    const [first] = await queue.pop('boefje', popRequest());
+    expect(await another().push('boefje', decided)).toMatchObject([
+      { outcome: 'refused', reason: 'already-queued' },
+      { outcome: 'queued' },
+    ]);
+    const anew = [boefjeTask('ooi', { follows: first!.id })];
+    expect(await queue.push('boefje', anew)).toMatchObject([{ outcome: 'queued' }]);
+  });
+
   test('keeps the order of a set within equal priorities', async () => {
     const { queue } = await queueUnderTest();
     const oois = Array.from({ length: 50 }, (_, index) => `ooi-${index}`);

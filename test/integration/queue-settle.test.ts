@@ -24,7 +24,7 @@ const code = (outcome: PatchOutcome | undefined) => (outcome?.ok === false ? out
 const taskOf = (outcome: PatchOutcome | undefined) => JSON.parse((outcome as { task: string }).task) as Task;
 
 describe('patch', () => {
-  test('follows the transition table, in every one of its 49 cells', async () => {
+  test('lessons 1: a finished task may only be retried: the transition table, in every one of its 49 cells', async () => {
     const { queue, sql } = await queueUnderTest();
     const cells = taskStatuses.flatMap((from) => taskStatuses.map((to) => ({ from, to })));
     const pushed = await queue.push(

@@ -54,7 +54,7 @@ describe('as an unmodified runner goes about it', () => {
     expect(Object.values(stats)).toMatchObject([{ completed: 1 }]);
   });
 
-  test('a whole Task pushed at SIGTERM is queued again, without the secrets in it', async () => {
+  test('lessons 0.3: a whole Task pushed at SIGTERM is queued again, without the secrets in it', async () => {
     await ask('POST', '/schedulers/boefje/push', boefje('given-back'));
     const task = (await pop()).body.results[0]!;
     const hydrated = { ...task, data: { ...task.data, environment: { API_KEY: 'secret' } } };
@@ -115,7 +115,7 @@ test.each([
   ['a column that there is not', { column: 'nope', operator: 'eq', value: 1 }],
   ['an operator that does not fit the type', { column: 'created_at', operator: 'like', value: '%' }],
   ['a value of another type', { column: 'priority', operator: 'eq', value: 'high' }],
-])('a filter on %s is a 400 at once, for lists and pops', async (_what, filter) => {
+])('lessons 1: an invalid filter (on %s) is a 400 at once, for lists and pops', async (_what, filter) => {
   for (const path of ['/tasks', '/schedulers/boefje/pop']) {
     const { status, body } = await ask<{ detail: string }>('POST', path, { filters: [filter] });
     expect([status, body.detail]).toEqual([400, expect.stringContaining(filter.column)]);

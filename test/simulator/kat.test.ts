@@ -92,9 +92,10 @@ describe('Katalogus', () => {
       ([id, settings]) => Object.keys(settings).length === 0 && kat.world.organisations.get('org-2')!.settings.has(id),
     )![0];
     const query = `/v1/configs?organisation_id=org-1&boefje_id=${boefje}&enabled=true&with_duplicates=true&offset=0`;
-    const { body } = await get('katalogus', `${query}&limit=1`);
+    const { body } = await get('katalogus', query);
     const other = { id: expect.any(Number), settings: {}, enabled: true, boefje_id: boefje, organisation_id: 'org-2' };
     expect(body).toEqual([{ ...other, organisation_id: 'org-1', duplicates: [{ ...other, duplicates: [] }] }]);
+    expect((await get('katalogus', `${query}&limit=1`)).body).toEqual(body);
     expect((await get('katalogus', `${query}&limit=0`)).body).toEqual([]);
   });
 

@@ -32,7 +32,7 @@ export class Ports {
   seen: SeenBoefjes[] = [];
   pageSize = 1000;
   /** Throws for what shall fail; `name` as in `asked`, `organisation` where the call is about one. */
-  outage: (name: string, organisation: string | null) => void = () => {};
+  outage: (name: string, organisation: string | null, request: unknown) => void = () => {};
   failPush: (task: NewTask) => Failure | null = () => null;
   refusePush: (task: NewTask) => RefusalReason | null = () => null;
 
@@ -96,7 +96,7 @@ export class Ports {
 
   readonly #ask: AskSupervisor = async (kind, request) => {
     this.asked.push({ name: kind, request });
-    this.outage(kind, null);
+    this.outage(kind, null, request);
     return this.#answers[kind](request);
   };
 
@@ -108,11 +108,14 @@ export class Ports {
       const wanted = new Set(hashes);
       return this.latest.filter((task) => wanted.has(task.hash));
     },
-    'claim-due-schedules': ({ limit }) => {
+    'claim-due-schedules': ({ limit, except = [] }) => {
       const due = this.schedules.filter(
         (it) => it.enabled && it.deadlineAt !== null && it.deadlineAt <= this.now && !this.#claimed.has(it.id),
       );
-      const claimed = due.toSorted((a, b) => a.deadlineAt! - b.deadlineAt!).slice(0, limit);
+      const claimed = due
+        .filter(({ organisation }) => !except.includes(organisation))
+        .toSorted((a, b) => a.deadlineAt! - b.deadlineAt!)
+        .slice(0, limit);
       for (const { id } of claimed) this.#claimed.add(id);
       return claimed;
     },

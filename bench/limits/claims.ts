@@ -1,0 +1,44 @@
+import { claimStatement } from '../../src/queue/claim.ts';
+import { migrate } from '../../src/queue/migrations.ts';
+import { connect } from '../../src/queue/postgres.ts';
+import type { Bench, Case } from '../harness/bench.ts';
+import type { CaseSet } from '../harness/case-set.ts';
+import { queueUpTo, settle } from '../harness/seed.ts';
+import { hasPgbench, pgbench } from './pgbench.ts';
+
+/** Our own claim statement without anything of ours around it: what Postgres can hand out on this machine. */
+export async function claimLimits(bench: Bench, depth: number): Promise<CaseSet> {
+  if (!(await hasPgbench())) return { cases: [], close: async () => {} };
+  const databaseUrl = await (await bench.stage()).database('limit_claims');
+  await migrate(databaseUrl);
+  const sql = connect(databaseUrl, { max: 1 });
+  await queueUpTo(sql, depth);
+  await settle(sql);
+  const queued = async () => Number((await sql`SELECT count(*) AS count FROM queue`)[0]!['count']);
+  const seconds = Math.round(bench.sampleMs / 1_000);
+
+  const claims = (units: number, clients: number): Case => ({
+    name: `pgbench-claims-of-${units}-${clients}-clients`,
+    unit: 'tasks/s',
+    // It must not run dry: 50 000 rows a second are more than this statement was ever seen to reach on two cores.
+    prepare: () => queueUpTo(sql, depth + 50_000 * seconds),
+    sample: async () => {
+      const before = await queued();
+      const rate = await pgbench({ databaseUrl, script: claimOf(units), clients, seconds });
+      if ((await queued()) === 0) throw new Error(`the queue of ${before} ran dry under pgbench`);
+      return { value: rate * units };
+    },
+  });
+  return { cases: [claims(1, 16), claims(100, 4)], close: () => sql.end() };
+}
+
+function claimOf(units: number): string {
+  const values = [
+    `'boefje'`,
+    String(units),
+    `array_fill('bench'::text, ARRAY[${units}])`,
+    `array_fill('nats'::text, ARRAY[${units}])`,
+    `array_fill(60000::float8, ARRAY[${units}])`,
+  ];
+  return claimStatement(null, 'boefje').text.replaceAll(/\$(\d)/g, (_match, place) => values[Number(place) - 1]!);
+}

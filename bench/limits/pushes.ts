@@ -1,0 +1,57 @@
+import { migrate } from '../../src/queue/migrations.ts';
+import { queueItem } from '../../src/queue/new-task.ts';
+import { connect, statement } from '../../src/queue/postgres.ts';
+import type { Bench, Case } from '../harness/bench.ts';
+import type { CaseSet } from '../harness/case-set.ts';
+import { pushedTask } from '../harness/tasks.ts';
+import { hasPgbench, pgbench } from './pgbench.ts';
+
+const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
+const setSize = 1_000;
+/** Sets made beforehand for one sample: 60 000 tasks a second are more than was ever seen on two cores. */
+const setsPerSecond = 60;
+
+/** Our own push statement for sets of 1 000 that lie ready in a table: what Postgres can take in on this machine. */
+export async function pushLimits(bench: Bench): Promise<CaseSet> {
+  if (!(await hasPgbench())) return { cases: [], close: async () => {} };
+  const databaseUrl = await (await bench.stage()).database('limit_pushes');
+  await migrate(databaseUrl);
+  const sql = connect(databaseUrl, { max: 1 });
+  await sql`CREATE TABLE bench_sets (n bigint PRIMARY KEY, items text NOT NULL)`;
+  await sql`CREATE SEQUENCE bench_next`;
+  const seconds = Math.round(bench.sampleMs / 1_000);
+  let made = 0;
+
+  const pushes = (type: 'boefje' | 'normalizer'): Case => ({
+    name: `pgbench-sets-of-${setSize}-${type}`,
+    unit: 'tasks/s',
+    prepare: async () => {
+      await sql`TRUNCATE bench_sets`;
+      await sql`SELECT setval('bench_next', ${made + 1}, false)`;
+      for (let set = 0; set < setsPerSecond * seconds; set += 1) {
+        made += 1;
+        await sql`INSERT INTO bench_sets VALUES (${made}, ${itemsOf(type)})`;
+      }
+    },
+    sample: async () => {
+      const script = pushOf(type);
+      const rate = await pgbench({ databaseUrl, script, clients: 2, seconds });
+      return { value: rate * setSize };
+    },
+  });
+  return { cases: [pushes('normalizer'), pushes('boefje')], close: () => sql.end() };
+}
+
+function itemsOf(type: 'boefje' | 'normalizer'): string {
+  const items = Array.from({ length: setSize }, (_, n) => {
+    const task = pushedTask[type]();
+    return { ...queueItem(task, { type, ...settings }), n, rank: task.priority, priority: task.priority };
+  });
+  return JSON.stringify(items);
+}
+
+function pushOf(type: string): string {
+  const next = `(SELECT items FROM bench_sets WHERE n = (SELECT nextval('bench_next')))`;
+  const values = [`'${type}'`, `'${type}'`, next, '0', 'false'];
+  return statement('push').replaceAll(/\$(\d)/g, (_match, place) => values[Number(place) - 1]!);
+}

@@ -1,0 +1,101 @@
+import { Logger, makeWorkerUtils, run, type RunnerOptions } from 'graphile-worker';
+import type { Bench, Case } from '../harness/bench.ts';
+import type { CaseSet } from '../harness/case-set.ts';
+import { closedLoop } from '../harness/load.ts';
+import { pushedTask } from '../harness/tasks.ts';
+
+const silent = new Logger(() => () => {});
+const task = 'boefje';
+const setSize = 1_000;
+
+/** graphile-worker on the same Postgres, with the settings of its own performance test. */
+export async function graphileWorker(bench: Bench, name: string, depth: number) {
+  const connectionString = await (await bench.stage()).database(name);
+  const utils = await makeWorkerUtils({ connectionString, logger: silent });
+  await utils.migrate();
+  const queued = () =>
+    utils.withPgClient(async (client) => {
+      const { rows } = await client.query<{ count: string }>('SELECT count(*) AS count FROM graphile_worker.jobs');
+      return Number(rows[0]!.count);
+    });
+  const fill = async () => {
+    for (let missing = depth - (await queued()); missing > 0; missing -= setSize) await utils.addJobs(jobs());
+  };
+  if (depth > 0) {
+    await fill();
+    await utils.withPgClient((client) => client.query('VACUUM ANALYZE'));
+  }
+
+  const pops = (label: string, options: Partial<RunnerOptions>): Case => ({
+    name: `graphile-worker-${label}`,
+    unit: 'tasks/s',
+    prepare: fill,
+    sample: async () => {
+      let handled = 0;
+      const runner = await run({
+        connectionString,
+        logger: silent,
+        noHandleSignals: true,
+        taskList: { [task]: async () => void (handled += 1) },
+        ...options,
+      });
+      await pause(bench.warmUpMs);
+      const [before, began] = [handled, performance.now()];
+      await pause(bench.sampleMs);
+      const value = ((handled - before) / (performance.now() - began)) * 1_000;
+      await runner.stop();
+      return { value };
+    },
+  });
+
+  return {
+    /** One job a statement, at one job and at 24 at a time; and its local queue, which deals inside one process. */
+    pops: (): CaseSet => ({
+      cases: [
+        pops('one-at-a-time-1', { concurrency: 1 }),
+        pops('one-at-a-time-24', { concurrency: 24, maxPoolSize: 26 }),
+        pops('local-queue', {
+          preset: {
+            worker: {
+              concurrentJobs: 24,
+              maxPoolSize: 10,
+              localQueue: { size: 500 },
+              completeJobBatchDelay: 0,
+              failJobBatchDelay: 0,
+            },
+          },
+        }),
+      ],
+      close: async () => utils.release(),
+    }),
+    pushes: (): CaseSet => ({
+      cases: [
+        pushCase(bench, 'single-16-clients', 16, 1, () => utils.addJob(task, pushedTask.boefje().data)),
+        pushCase(bench, `sets-of-${setSize}`, 4, setSize, () => utils.addJobs(jobs())),
+      ],
+      close: async () => utils.release(),
+    }),
+  };
+}
+
+function jobs() {
+  return Array.from({ length: setSize }, () => ({ identifier: task, payload: pushedTask.boefje().data }));
+}
+
+function pushCase(bench: Bench, label: string, inFlight: number, size: number, push: () => Promise<unknown>): Case {
+  return {
+    name: `graphile-worker-${label}`,
+    unit: 'tasks/s',
+    sample: () =>
+      closedLoop({
+        inFlight,
+        warmUpMs: bench.warmUpMs,
+        measureMs: bench.sampleMs,
+        send: (_slot, done, failed) => void push().then(() => done(size), failed),
+      }),
+  };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

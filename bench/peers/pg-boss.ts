@@ -1,0 +1,69 @@
+import { PgBoss } from 'pg-boss';
+import type { Bench, Case } from '../harness/bench.ts';
+import type { CaseSet } from '../harness/case-set.ts';
+import { closedLoop } from '../harness/load.ts';
+import { pushedTask } from '../harness/tasks.ts';
+
+const queue = 'boefje';
+const setSize = 1_000;
+
+/** pg-boss on the same Postgres; fetched and completed. */
+export async function pgBoss(bench: Bench, name: string, depth: number) {
+  const connectionString = await (await bench.stage()).database(name);
+  const boss = new PgBoss({ connectionString, max: 16, supervise: false, schedule: false });
+  boss.on('error', () => {});
+  await boss.start();
+  await boss.createQueue(queue);
+  const fill = async () => {
+    const database = boss.getDb();
+    const { rows } = await database.executeSql(`SELECT count(*) AS count FROM pgboss.job WHERE state = 'created'`);
+    const missing = depth - Number(rows[0].count);
+    for (let done = 0; done < missing; done += setSize) await boss.insert(queue, jobs());
+  };
+  if (depth > 0) {
+    await fill();
+    await boss.getDb().executeSql('VACUUM ANALYZE');
+  }
+  const load = (label: string, inFlight: number, work: () => Promise<number>, prepare?: () => Promise<void>): Case => ({
+    name: `pg-boss-${label}`,
+    unit: 'tasks/s',
+    ...(prepare === undefined ? {} : { prepare }),
+    sample: () =>
+      closedLoop({
+        inFlight,
+        warmUpMs: bench.warmUpMs,
+        measureMs: bench.sampleMs,
+        send: (_slot, done, failed) => void work().then(done, failed),
+      }),
+  });
+  const fetch = async (batchSize: number) => {
+    const fetched = await boss.fetch(queue, { batchSize });
+    if (fetched.length > 0)
+      await boss.complete(
+        queue,
+        fetched.map(({ id }) => id),
+      );
+    return fetched.length;
+  };
+  const close = () => boss.stop({ graceful: false });
+  return {
+    pops: (): CaseSet => ({
+      cases: [
+        load('fetch-1-16-in-flight', 16, () => fetch(1), fill),
+        load('fetch-100-4-in-flight', 4, () => fetch(100), fill),
+      ],
+      close,
+    }),
+    pushes: (): CaseSet => ({
+      cases: [
+        load('single-16-clients', 16, () => boss.send(queue, pushedTask.boefje().data).then(() => 1)),
+        load(`sets-of-${setSize}`, 4, () => boss.insert(queue, jobs()).then(() => setSize)),
+      ],
+      close,
+    }),
+  };
+}
+
+function jobs() {
+  return Array.from({ length: setSize }, () => ({ data: pushedTask.boefje().data }));
+}

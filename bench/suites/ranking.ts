@@ -1,0 +1,57 @@
+import { batchOf, type RankFeatures } from '../../src/ranking/batch.ts';
+import { createRanking } from '../../src/ranking/pool.ts';
+import type { RankerModule } from '../../src/protocol/ranking.ts';
+import type { Bench, Case, Suite } from '../harness/bench.ts';
+import { nameOf } from './pop-nats.ts';
+
+const rankers = new URL('../../actors/rankers/', import.meta.url);
+
+export const ranking: Suite = {
+  name: 'ranking',
+  about: 'ranking a batch in the pool of threads, beside ranking it inline',
+  run: async (bench) => {
+    for (const name of ['fair-share', 'recency']) {
+      const inline = (await import(new URL(`${name}.ts`, rankers).href)) as RankerModule;
+      const pools = [1, 2].map((threads) => ({
+        threads,
+        pool: createRanking({ rankersDirectory: rankers, threads, deadlineMs: 60_000 }),
+      }));
+      try {
+        for (const size of [1_000, 100_000, 1_000_000]) {
+          const batch = batchOf(tasks(size), { now: 1_760_000_000, gracePeriod: 86_400 });
+          await bench.measure('ranking', [
+            timed(bench, `${name}-${nameOf(size)}-inline`, () => inline.default(batch)),
+            ...pools.map(({ threads, pool }) =>
+              timed(bench, `${name}-${nameOf(size)}-pool-of-${threads}`, () => pool.rank(name, batch)),
+            ),
+          ]);
+        }
+      } finally {
+        await Promise.all(pools.map(({ pool }) => pool.close()));
+      }
+    }
+    bench.want('ranking/fair-share-1m-pool-of-1', { own: 'median', atMost: 500 });
+  },
+};
+
+function tasks(count: number): RankFeatures[] {
+  return Array.from({ length: count }, (_, at) => ({
+    createdAt: 1_750_000_000 + at,
+    lastRunAt: at % 3 === 0 ? undefined : 1_740_000_000 + at,
+    manual: at % 1_000 === 0,
+    organisation: `org-${at % 300}`,
+  }));
+}
+
+function timed(bench: Bench, name: string, rank: () => unknown): Case {
+  return {
+    name,
+    unit: 'ms',
+    repetitions: bench.repetitions * 3,
+    sample: async () => {
+      const began = performance.now();
+      await rank();
+      return { value: performance.now() - began };
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { Suite } from '../harness/bench.ts';
+import { startKatOn, until, untilLooked } from '../harness/kat.ts';
+import { plainWorld } from '../harness/world.ts';
+import { boefjeHash } from '../../src/tasks/hash.ts';
+import { boefjes } from '../../src/simulator/plugins.ts';
+import type { Sql } from '../../src/queue/postgres.ts';
+import type { World } from '../../src/simulator/world.ts';
+
+/** Of every answer of Katalogus, Octopoes and Bytes. */
+const answerMs = 5;
+const organisations = 100;
+
+export const reschedule: Suite = {
+  name: 'reschedule',
+  about: 'schedules that are all due at once become tasks, their latest ones in our table',
+  run: async (bench) => {
+    const due = bench.quick ? 10_000 : 100_000;
+    const world = plainWorld({ organisations, boefjes: 1, objects: due / organisations });
+    const stage = await startKatOn(bench, 'reschedule', world, { latencyMs: answerMs });
+    try {
+      await untilLooked(stage);
+      await makeDue(stage.rota.sql, world);
+      const began = performance.now();
+      await stage.client.ctl('reschedule', { actor: 'boefje' });
+      await until('all schedules are moved on', async () => {
+        const [row] = await stage.rota.sql<{ queued: number }[]>`SELECT count(*)::integer AS queued FROM queue`;
+        return row!.queued >= due;
+      });
+      bench.record(`reschedule/${due / 1_000}k-due`, 's', [{ value: (performance.now() - began) / 1_000 }]);
+      bench.want('reschedule/100k-due', { own: 'median', atMost: 30 });
+    } finally {
+      await stage.stop();
+    }
+  },
+};
+
+/** A schedule for each object, due an hour ago, and its task of two days ago. */
+async function makeDue(sql: Sql, world: World): Promise<void> {
+  const boefje = boefjes(1)[0]!;
+  for (const organisation of world.organisations.values()) {
+    const rows = [...organisation.objects.keys()].map((inputOoi) => ({
+      hash: boefjeHash({ boefjeId: boefje.id, inputOoi, organisation: organisation.id }),
+      organisation: organisation.id,
+      data: {
+        boefje: { id: boefje.id, name: boefje.name, version: null, oci_image: boefje.oci_image },
+        input_ooi: inputOoi,
+        organization: organisation.id,
+      },
+    }));
+    await sql`
+      WITH given AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(${JSON.stringify(rows)}::text::json) AS g (hash text, organisation text, data jsonb)
+      ),
+      scheduled AS (
+        INSERT INTO schedules (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
+        SELECT gen_random_uuid(), 'boefje', organisation, hash, data, true, now() - interval '1 hour' FROM given
+      )
+      INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
+      SELECT gen_random_uuid(), 'boefje', organisation, 'boefje', hash, 1, data, 'COMPLETED',
+        now() - interval '2 days', now() - interval '2 days'
+      FROM given`;
+  }
+}

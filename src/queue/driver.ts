@@ -1,0 +1,77 @@
+import { registerHooks } from 'node:module';
+
+/**
+ * The driver postgres 3.4.9, with four faults mended that a lost connection brings out (porsager/postgres #1154,
+ * #1168, #1208) and that nothing around it can prevent:
+ *
+ * - What was about to be written when a connection closed stays in its buffer, and so does the mark that a write is due:
+ *   nothing is ever written on that connection again, and whoever gets it fails after the connect timeout, for good.
+ * - What a connection knew of the answer it was reading outlives it: the first answer after that is given out behind empty
+ *   places (a push without an outcome), or an old error in its stead.
+ * - A transaction whose connection is gone goes on with it. Its next query, the rollback at least, ends the process with a
+ *   TypeError out of a timer; or runs in somebody else's transaction, once the connection is made anew.
+ * - The query for array types, with which each connection begins, has nobody to take its failure: an unhandled rejection.
+ *
+ * Mended as it is loaded, since the image installs packages without their scripts. A version whose text differs stops
+ * the start: this file goes when the driver is mended.
+ */
+const mends: readonly { file: string; fault: string; mended: string }[] = [
+  {
+    file: 'connection.js',
+    fault: 'clearImmediate(nextWriteTimer)\n    if (socket) {',
+    mended: 'clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    if (socket) {',
+  },
+  {
+    file: 'connection.js',
+    fault: "clearImmediate(nextWriteTimer)\n    socket.removeListener('data', data)",
+    mended:
+      "clearImmediate(nextWriteTimer)\n    chunk = nextWriteTimer = null\n    socket.removeListener('data', data)",
+  },
+  {
+    file: 'connection.js',
+    fault: '`], [], execute)\n    types.',
+    mended: '`], [], execute).catch(() => [])\n    types.',
+  },
+  {
+    file: 'connection.js',
+    fault: 'socket = null\n\n    if (initial)',
+    mended: 'socket = null\n    rows = 0, result = new Result(), results = errorResponse = null\n    if (initial)',
+  },
+  {
+    file: 'connection.js',
+    fault: '    closedTime = performance.now()\n',
+    mended: '    query = null\n    closedTime = performance.now()\n',
+  },
+  { file: 'index.js', fault: 'let savepoints = 0\n', mended: 'let lost = null, savepoints = 0\n' },
+  {
+    file: 'index.js',
+    fault: '(_, reject) => connection.onclose = reject',
+    mended: '(_, reject) => connection.onclose = error => reject(lost = error)',
+  },
+  {
+    file: 'index.js',
+    fault: 'q.catch(e => uncaughtError || (uncaughtError = e))\n',
+    mended: 'q.catch(e => uncaughtError || (uncaughtError = e))\n        if (lost) return q.reject(lost)\n',
+  },
+];
+
+const hooks = registerHooks({
+  load(url, context, next) {
+    const loaded = next(url, context);
+    const file = /\/node_modules\/postgres\/src\/(\w+\.js)$/.exec(url)?.[1];
+    const due = mends.filter((mend) => mend.file === file);
+    if (due.length === 0) return loaded;
+    let source = Buffer.from(loaded.source as Uint8Array).toString();
+    for (const { fault, mended } of due) {
+      if (!source.includes(fault)) throw new Error(`postgres/src/${file}: no longer what src/queue/driver.ts mends`);
+      source = source.replace(fault, () => mended);
+    }
+    return { ...loaded, source };
+  },
+});
+
+// Not a static import: that would load the driver before the hooks are there.
+const { default: postgres } = await import('postgres');
+hooks.deregister();
+
+export default postgres;
