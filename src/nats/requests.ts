@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { filterOperators } from '../queue/filter.ts';
+import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
 
 /**
@@ -70,6 +71,7 @@ export const heartbeatBody = z.strictObject({
 /** @throws RotaError INVALID_REQUEST (422). An empty body is an empty object. */
 export function parseJson(text: string): unknown {
   if (text.trim() === '') return {};
+  if (nestsTooDeep(text)) throw new RotaError('INVALID_REQUEST', `body: nests deeper than ${deepestNesting} levels`);
   try {
     return JSON.parse(text);
   } catch {

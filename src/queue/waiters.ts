@@ -3,7 +3,7 @@ import { emit } from '../telemetry/events.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterKey } from './filter-sql.ts';
-import { type Line, type Waiter, claimedTasks, nextBatch, sharesOf, wantOf } from './pop-line.ts';
+import { type Line, type Waiter, claimedTasks, isGone, nextBatch, patienceMs, sharesOf, wantOf } from './pop-line.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
 
 export interface WaitersOptions {
@@ -16,8 +16,6 @@ export interface WaitersOptions {
 }
 
 const maxInFlight = 4;
-/** How long past its deadline a requester waits for its answer: as long as our own client. */
-const patienceMs = 10_000;
 
 /**
  * The pops of one scheduler. Those that wait at the same moment share a claim, with no timer: the next batch gathers
@@ -107,6 +105,8 @@ export class Waiters {
     const expire = () => {
       // It never got its turn: the claims before it hang, and so would all that come after it.
       if (waiter.state === 'waiting' && waitMs === 0) this.#refuse(line, waiter, unanswered());
+      // A timer may be early: without this it would park, and nothing would end its wait.
+      else if (waiter.state === 'claiming' && waitMs > 0) waiter.deadline = performance.now();
       else leave();
     };
     const timer = setTimeout(expire, waitMs === 0 ? patienceMs : waitMs);
@@ -238,11 +238,6 @@ export class Waiters {
     if (state === 'parked') this.#parked += 1;
     waiter.state = state;
   }
-}
-
-/** What is claimed for a requester that gave up would be nobody's until its lease ends. */
-function isGone({ request, deadline }: Waiter): boolean {
-  return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
 }
 
 function unanswered(): RotaError {

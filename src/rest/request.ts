@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Answer, detailsOf, invalid, type Location, type ValidationDetail } from './errors.ts';
+import { nestsTooDeep } from '../tasks/nesting.ts';
 import { jsonFault } from './json-fault.ts';
 import { repeatedParameters } from './schemas.ts';
 
@@ -50,6 +51,7 @@ function readBody(body: Buffer, contentType: string | undefined): unknown {
     throw new Answer(400, 'There was an error parsing the body');
   }
   if (!isJson(contentType)) return decoded;
+  if (nestsTooDeep(decoded)) throw new Answer(400, 'There was an error parsing the body');
   try {
     return JSON.parse(decoded);
   } catch {

@@ -152,3 +152,10 @@ test('the nats tools see the service: PING, INFO and STATS', async () => {
     expect(pop?.data).toMatchObject({ in_flight: 0 });
   }
 });
+
+test('a body that nests too deep is refused before anything walks through it', async () => {
+  const message = await wire.connection.request(`${prefix}.push.boefje`, `{"data":${'['.repeat(20_000)}`);
+  expect(message.json()).toMatchObject({
+    error: { code: 'INVALID_REQUEST', detail: expect.stringContaining('nests deeper') },
+  });
+});

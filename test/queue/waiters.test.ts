@@ -71,3 +71,13 @@ test('while claims hang a pop that does not wait is refused after ten seconds, a
   expect(await hanging[0]!.pop).toEqual([]);
   expect(givenBack).toHaveLength(1);
 });
+
+test('a wait that ends by a timer a moment early, while a claim is under way, ends all the same', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { waiters, nextClaim } = waitersUnderTest();
+  const pop = waiters.pop(request({ waitMs: 60_000 }));
+  const claim = await nextClaim();
+  vi.advanceTimersByTime(60_000);
+  claim(0);
+  expect(await pop).toEqual([]);
+});

@@ -128,3 +128,11 @@ describe('filters', () => {
     expect((await ask('/schedules/search', post('null'))).detail).toEqual(missing);
   });
 });
+
+test('a body that nests too deep is refused before anything walks through it, JSON or not', async () => {
+  const deep = `{"organisation":"aa","priority":1,"data":{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
+  for (const body of [deep, '['.repeat(100_000)]) {
+    const answer = await ask('/schedulers/boefje/push', post(body));
+    expect(answer).toEqual({ status: 400, detail: 'There was an error parsing the body' });
+  }
+});
