@@ -13,7 +13,7 @@ export interface FakeOrganisation {
 export function katPorts(ports: Ports): KatServices {
   const call = (name: string, organisation: string | null, request: unknown) => {
     ports.asked.push({ name, request });
-    ports.outage(name, organisation);
+    ports.outage(name, organisation, request);
   };
   const objectsOf = (organisation: string) => ports.organisations[organisation]?.objects ?? [];
   return {
@@ -113,4 +113,8 @@ export function hostname(name: string, scanLevel: number | null = 2): Ooi {
 
 export function outageOf(service: string): FailureError {
   return new FailureError({ code: 'SERVICE_UNAVAILABLE', message: `${service} does not answer`, retryable: true });
+}
+
+export function rejectionOf(service: string): FailureError {
+  return new FailureError({ code: 'SERVICE_REJECTED', message: `${service} answers nonsense`, retryable: true });
 }
