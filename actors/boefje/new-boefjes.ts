@@ -71,6 +71,10 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];
   for (const organisation of organisations) {
+    if (setup.stopping.aborted) {
+      unfinished.push(organisation);
+      continue;
+    }
     const answer = plugins.get(organisation)!;
     if (answer.ok && answer.value === null) continue;
     const enabled = answer.ok ? [...answer.value!.values()].filter((it) => it.type === 'boefje' && it.enabled) : [];
@@ -112,7 +116,7 @@ async function dropGone(
   }
 }
 
-/** What a look came to that no outage cut short. */
+/** What a look came to that nothing cut short. */
 interface Queued {
   readonly queued: number;
   /** Pairs about which a service answered, but not as agreed. */
@@ -145,7 +149,12 @@ function comesAgain(
   return false;
 }
 
-/** A failure where an outage cut it short. */
+const stopped: Result<never> = {
+  ok: false,
+  failure: { code: 'DRAINING', message: 'the actor is draining', retryable: true },
+};
+
+/** A failure where an outage or a drain cut it short. */
 async function queueNew(setup: Setup, organisation: string, found: readonly Plugin[]): Promise<Result<Queued>> {
   for (const { id } of found) {
     const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
@@ -163,6 +172,7 @@ async function queueNew(setup: Setup, organisation: string, found: readonly Plug
     if (!page.ok) return page;
     const candidates = candidatesOf(setup, organisation, page.value, boefjes);
     for (let from = 0; from < candidates.length; from += setSize) {
+      if (setup.stopping.aborted) return stopped;
       const set = candidates.slice(from, from + setSize);
       for (const [at, verdict] of (await admit(setup, set)).entries()) {
         if (verdict.verdict === 'queued') queued += 1;

@@ -11,7 +11,7 @@ import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { inParallel } from './parallel.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
-import { isByCron, recurrenceOf } from './recurrence.ts';
+import { iso, isByCron, recurrenceOf } from './recurrence.ts';
 import { settlementOf } from './settlement.ts';
 
 /** Octopoes answers up to this many references in one request. */
@@ -19,6 +19,9 @@ const claimSize = 1000;
 
 /** Batches in a row that come to nothing after which a service, not an organisation, is taken to be out. */
 const patience = 3;
+
+/** When a pair that a service rejects is asked about again: not every minute, and before others miss it. */
+const afterRejectionMs = 3_600_000;
 
 /** Requests in flight to Octopoes, one per organisation: within its client's 10 connections. */
 const width = 8;
@@ -33,7 +36,7 @@ export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedu
   const examined = new Set<string>();
   const out = new Set<string>();
   let [settled, silent, full] = [0, 0, false];
-  while (silent < patience && !full) {
+  while (silent < patience && !full && !setup.stopping.aborted) {
     const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out] });
     const due = claimed.filter((schedule) => !examined.has(schedule.id));
     if (due.length === 0) break;
@@ -68,10 +71,15 @@ async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<strin
     candidates.map(({ candidate }) => candidate),
   );
   let full = false;
+  const rejected: string[] = [];
   for (const [at, { id, recurrence }] of candidates.entries()) {
     const verdict = verdicts[at]!;
     if (verdict.verdict === 'failed') {
       full ||= verdict.failure.code === 'QUEUE_FULL';
+      if (verdict.failure.code === 'SERVICE_REJECTED') {
+        rejected.push(verdict.failure.message);
+        settlements.push({ id, deadlineAt: iso(setup.now() + afterRejectionMs) });
+      }
       if (verdict.failure.retryable) continue;
       setup.log.error({ schedule: id, ...verdict.failure }, 'due task cannot be pushed, its schedule moves on');
       settlements.push({ id, ...recurrence });
@@ -79,6 +87,12 @@ async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<strin
     // The push has moved the schedule of this hash; settling it too moves an adopted one whose hash differs.
     else if (verdict.verdict === 'queued') settlements.push({ id, ...recurrence });
     else settlements.push(settlementOf(id, verdict.reason, recurrence, verdict.until));
+  }
+  if (rejected.length > 0) {
+    setup.log.warn(
+      { schedules: rejected.length, why: rejected[0] },
+      'a service rejects due pairs, asked again in an hour',
+    );
   }
   return { settlements, full };
 }

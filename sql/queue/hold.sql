@@ -3,13 +3,14 @@
 -- $1 scheduler, $2 whether to hold, $3 rows at most, $4… the key's values. {key} is a condition on alias q, one for which
 -- there is an index that begins with it. Rows that somebody else changes at this moment are for the next round.
 WITH chosen AS MATERIALIZED (
-  SELECT q.ctid AS spot FROM queue q
+  SELECT q.hash FROM queue q
   WHERE q.scheduler = $1 AND q.held = NOT $2::boolean AND {key}
     AND ($2::boolean OR NOT EXISTS (SELECT FROM rota_pausing(q.scheduler, q.organisation, q.plugin)))
   LIMIT $3
   FOR UPDATE SKIP LOCKED
 ),
 moved AS (
-  UPDATE queue SET held = $2::boolean WHERE ctid = ANY (ARRAY(SELECT spot FROM chosen)) RETURNING 1
+  UPDATE queue SET held = $2::boolean
+  WHERE scheduler = $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen)) RETURNING 1
 )
 SELECT count(*)::integer AS moved FROM moved

@@ -2,10 +2,10 @@
 -- returns cancelled (a JSON array of {id, organisation})
 -- $1 scheduler, $2 organisation, $3 tasks at most
 WITH chosen AS MATERIALIZED (
-  SELECT q.ctid AS spot FROM queue q WHERE q.scheduler = $1 AND q.organisation = $2 LIMIT $3 FOR UPDATE SKIP LOCKED
+  SELECT q.hash FROM queue q WHERE q.scheduler = $1 AND q.organisation = $2 LIMIT $3 FOR UPDATE SKIP LOCKED
 ),
 unqueued AS (
-  DELETE FROM queue WHERE ctid = ANY (ARRAY(SELECT spot FROM chosen)) RETURNING id
+  DELETE FROM queue WHERE scheduler = $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen)) RETURNING id
 ),
 cancelled AS (
   UPDATE tasks t SET status = 'CANCELLED', reason = 'purged', modified_at = now()

@@ -1,4 +1,5 @@
 -- Moves queued tasks to new ranks. What somebody claims or changes at this moment is left alone: nobody waits, either way.
+-- So is what a person has put first since the look.
 -- returns moved
 -- $1 scheduler, $2 a JSON array of {id, hash, rank, priority}
 WITH wanted AS MATERIALIZED (
@@ -7,15 +8,16 @@ WITH wanted AS MATERIALIZED (
 free AS MATERIALIZED (
   SELECT q.ctid AS spot, w.id, w.rank, w.priority
   FROM wanted w JOIN queue q ON q.scheduler = $1 AND q.hash = w.hash AND q.id = w.id
+  WHERE q.rank <> 1
   FOR UPDATE OF q SKIP LOCKED
 ),
 known AS MATERIALIZED (
   SELECT f.* FROM free f JOIN tasks t ON t.id = f.id FOR UPDATE OF t SKIP LOCKED
 ),
 moved AS (
-  UPDATE queue q SET rank = k.rank FROM known k WHERE q.ctid = k.spot AND q.rank <> k.rank RETURNING q.id
+  UPDATE queue q SET rank = k.rank FROM known k WHERE q.ctid = k.spot AND q.rank <> k.rank RETURNING q.id, k.priority
 ),
 written AS (
-  UPDATE tasks t SET priority = k.priority FROM known k WHERE t.id = k.id AND t.priority IS DISTINCT FROM k.priority
+  UPDATE tasks t SET priority = moved.priority FROM moved WHERE t.id = moved.id AND t.priority IS DISTINCT FROM moved.priority
 )
 SELECT count(*)::integer AS moved FROM moved

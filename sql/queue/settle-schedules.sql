@@ -1,26 +1,28 @@
 -- Moves schedules on and ends their claims. The claim of one that stays due is kept: it comes back when the claim ends,
--- not at once and for ever. Whatever disabled a schedule first keeps its reason. A boefje that was found gone or disabled
--- is no longer one that was seen enabled: were it back before the next look, that look would not know that it was away,
--- and never enable its schedules again.
+-- not at once and for ever. Whatever disabled a schedule first keeps its reason, and nothing disables one whose claim was
+-- ended meanwhile: its OOI has changed since it was examined, and it comes back at once. A boefje that was found gone or
+-- disabled is no longer one that was seen enabled: were it back before the next look, that look would not know that it
+-- was away, and never enable its schedules again.
 -- $1 scheduler, $2 a JSON array of {id, sets_deadline, deadline_at, sets_schedule, schedule, inherited, disabled}
 WITH settled AS (
   UPDATE schedules s
   SET deadline_at = CASE WHEN x.sets_deadline THEN x.deadline_at ELSE s.deadline_at END,
       schedule = CASE WHEN x.sets_schedule THEN x.schedule ELSE s.schedule END,
       inherited = CASE WHEN x.sets_schedule THEN coalesce(x.inherited, s.inherited) ELSE s.inherited END,
-      disabled_reason = CASE WHEN s.enabled THEN x.disabled ELSE s.disabled_reason END,
-      enabled = s.enabled AND x.disabled IS NULL,
+      disabled_reason = CASE WHEN s.enabled AND s.claimed_until IS NOT NULL THEN x.disabled ELSE s.disabled_reason END,
+      enabled = s.enabled AND (x.disabled IS NULL OR s.claimed_until IS NULL),
       claimed_until = CASE WHEN x.sets_deadline OR x.disabled IS NOT NULL THEN NULL ELSE s.claimed_until END,
       modified_at = now()
   FROM json_to_recordset($2::text::json) AS x (
     id uuid, sets_deadline boolean, deadline_at timestamptz, sets_schedule boolean, schedule text,
     inherited boolean, disabled text)
   WHERE s.id = x.id AND s.scheduler_id = $1
-  RETURNING s.organisation, s.data #>> '{boefje,id}' AS boefje, x.disabled
+  RETURNING s.organisation, s.data #>> '{boefje,id}' AS boefje, s.enabled, x.disabled
 ),
 away AS (
   SELECT organisation, array_agg(DISTINCT boefje::varchar) AS boefjes
-  FROM settled WHERE disabled IN ('boefje-disabled', 'boefje-gone', 'organisation-gone') AND boefje IS NOT NULL
+  FROM settled
+  WHERE NOT enabled AND disabled IN ('boefje-disabled', 'boefje-gone', 'organisation-gone') AND boefje IS NOT NULL
   GROUP BY organisation
 )
 UPDATE seen_boefjes k

@@ -37,31 +37,35 @@ export async function rerank(
     weights: new Map(weights.map(({ organisation, weight }) => [organisation, weight])),
     virtualTime: firstTag,
   };
-  const rows = sql.unsafe<QueuedRow[]>(statement('rerank-look'), [scheduler]).cursor(perBatch);
-  for await (const batch of rows) {
-    const answer = await ranking.rank(
-      scheduler,
-      batch.map(({ organisation, created_ms, last_run_ms }) => ({
-        organisation,
-        createdAt: created_ms,
-        lastRunAt: last_run_ms,
-        // A raw file's task is made within milliseconds of its event.
-        occurredAt: created_ms,
-        manual: false,
-      })),
-      stateful ? fairness : null,
-    );
-    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
-    for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
-    const wanted = batch.map(({ id, hash }, at) => {
-      const rank = answer.ranks[at]!;
-      return { id, hash, rank, priority: priorityOf(rank) };
-    });
-    const [row] = await transact(() =>
-      query<{ moved: number }>(sql, statement('rerank'), [scheduler, JSON.stringify(wanted)]),
-    );
-    report(batch.length, row!.moved);
-  }
+  await sql.begin(async (looking) => {
+    // The look goes on until the last batch is moved: longer than any other statement may take.
+    await looking.unsafe('SET LOCAL statement_timeout = 0');
+    const rows = looking.unsafe<QueuedRow[]>(statement('rerank-look'), [scheduler]).cursor(perBatch);
+    for await (const batch of rows) {
+      const answer = await ranking.rank(
+        scheduler,
+        batch.map(({ organisation, created_ms, last_run_ms }) => ({
+          organisation,
+          createdAt: created_ms,
+          lastRunAt: last_run_ms,
+          // A raw file's task is made within milliseconds of its event.
+          occurredAt: created_ms,
+          manual: false,
+        })),
+        stateful ? fairness : null,
+      );
+      if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+      for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
+      const wanted = batch.map(({ id, hash }, at) => {
+        const rank = answer.ranks[at]!;
+        return { id, hash, rank, priority: priorityOf(rank) };
+      });
+      const [row] = await transact(() =>
+        query<{ moved: number }>(sql, statement('rerank'), [scheduler, JSON.stringify(wanted)]),
+      );
+      report(batch.length, row!.moved);
+    }
+  });
   if (stateful) await saveTags(sql, scheduler, fairness.tags);
 }
 

@@ -102,6 +102,18 @@ describe('a look for new boefjes', () => {
     expect(it.seen.map(({ organisation }) => organisation)).toEqual(['cc', 'aa', 'bb']);
   });
 
+  test('ends after the page in hand when the actor is told to stop, and leaves the rest to the next look', async () => {
+    const it = ports(boefje('dns'));
+    it.organisations['bb'] = { plugins: [boefje('dns')], objects: [a] };
+    it.pageSize = 1;
+    it.outage = (name) => {
+      if (name === 'push-tasks') it.stopping.abort();
+    };
+    const [first] = await actor(it)();
+    expect(it.pairs).toEqual([`dns aa ${a.primaryKey}`]);
+    expect([it.seen, first!.settled]).toMatchObject([[], { value: { unfinished: ['aa', 'bb'] } }]);
+  });
+
   test('an outage of Bytes, or a full queue, leaves the look unfinished', async () => {
     const bytes = ports(boefje('dns'));
     bytes.outage = (name) => {

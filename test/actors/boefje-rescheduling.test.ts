@@ -1,41 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import boefjeScheduler from '../../actors/boefje/behavior.ts';
-import type { Plugin } from '../../src/kat/kat.ts';
-import type { DueSchedule, LatestTask } from '../../src/protocol/requests.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
-import { deliver, outcomeOf } from '../support/deliveries.ts';
-import { boefje, hostname, outageOf } from '../support/kat-ports.ts';
-import { hour, noon, Ports } from '../support/ports.ts';
-
-const object = hostname('a.example');
-const ooi = object.primaryKey;
-const day = 24 * hour;
-
-function schedule(fields: Partial<DueSchedule> & { ooi?: string | null; boefje?: string } = {}): DueSchedule {
-  const { ooi: inputOoi = ooi, boefje: boefjeId = 'dns', ...rest } = fields;
-  const organisation = fields.organisation ?? 'aa';
-  return {
-    id: `${organisation} ${boefjeId} ${inputOoi}`,
-    organisation,
-    hash: boefjeHash({ boefjeId, inputOoi, organisation }),
-    data: { boefje: { id: boefjeId }, input_ooi: inputOoi, organization: organisation },
-    enabled: true,
-    schedule: null,
-    deadlineAt: noon - 1,
-    ...rest,
-  };
-}
-
-function ports(plugins: readonly Plugin[] = [boefje('dns')], ...schedules: DueSchedule[]): Ports {
-  const it = new Ports('boefje');
-  it.organisations = { aa: { plugins, objects: [object] } };
-  it.schedules = schedules.length > 0 ? schedules : [schedule()];
-  return it;
-}
-
-function tick(it: Ports) {
-  return deliver(boefjeScheduler.start(it.setup).reschedule, { kind: 'reschedule' });
-}
+import type { LatestTask } from '../../src/protocol/requests.ts';
+import { day, object, ooi, ports, schedule, settlements, tick } from '../support/due-boefjes.ts';
+import { boefje } from '../support/kat-ports.ts';
+import { hour, noon, type Ports } from '../support/ports.ts';
 
 function latest(it: Ports, fields: Partial<LatestTask>): void {
   it.latest = it.schedules.map(({ hash }) => ({
@@ -46,10 +13,6 @@ function latest(it: Ports, fields: Partial<LatestTask>): void {
     modifiedAt: noon - day,
     ...fields,
   }));
-}
-
-function settlements(it: Ports) {
-  return it.requests('settle-schedules').flatMap(({ settlements }) => settlements);
 }
 
 describe('a due schedule', () => {
@@ -146,110 +109,5 @@ describe('a due schedule', () => {
     await tick(it);
     expect(it.schedules.find(({ id }) => id === 'junk')!.enabled).toBe(false);
     expect(it.pairs).toHaveLength(1);
-  });
-});
-
-describe('a tick', () => {
-  test('lessons 0.6: goes on until nothing is due, and examines no schedule twice', async () => {
-    const objects = Array.from({ length: 2500 }, (_, at) => hostname(`${at}.example`));
-    const it = ports([boefje('dns')], ...objects.map(({ primaryKey }) => schedule({ ooi: primaryKey })));
-    it.organisations['aa'] = { plugins: [boefje('dns')], objects };
-    await tick(it);
-    expect(it.pushed).toHaveLength(2500);
-    expect(it.times('objectsByReference')).toBe(3);
-    expect(settlements(it)).toHaveLength(2500);
-    expect(it.schedules.every(({ deadlineAt }) => deadlineAt! > noon)).toBe(true);
-  });
-
-  test('lessons 0.8: settles nothing while Katalogus is out, asks once for each organisation, and queues all at the next tick', async () => {
-    const organisations = Array.from({ length: 10 }, (_, at) => `org${at}`);
-    const it = ports(
-      [boefje('dns')],
-      ...organisations.flatMap((organisation) =>
-        Array.from({ length: 500 }, (_, at) => schedule({ organisation, ooi: `Hostname|internet|${at}` })),
-      ),
-    );
-    for (const organisation of organisations) it.organisations[organisation] = { plugins: [boefje('dns')] };
-    it.outage = (name) => {
-      if (name === 'plugins') throw outageOf('katalogus');
-    };
-    expect((await tick(it)).map(outcomeOf)).toEqual(['done']);
-    expect(it.times('plugins')).toBe(10);
-    expect([it.times('settle-schedules'), it.pushed.length]).toEqual([0, 0]);
-    it.outage = () => {};
-    it.expireClaims();
-    await tick(it);
-    expect(settlements(it)).toHaveLength(5000);
-  });
-
-  test('stops when Bytes is out: three thousand schedules without an answer are enough', async () => {
-    const objects = Array.from({ length: 5_000 }, (_, at) => hostname(`${at}.example`));
-    const it = ports([boefje('dns')], ...objects.map(({ primaryKey }) => schedule({ ooi: primaryKey })));
-    it.organisations['aa'] = { plugins: [boefje('dns')], objects };
-    it.outage = (name) => {
-      if (name === 'lastRun') throw outageOf('bytes');
-    };
-    await tick(it);
-    expect([it.times('claim-due-schedules'), it.times('settle-schedules')]).toEqual([3, 0]);
-  });
-
-  test('however many organisations are out, with however much due, the others have their turn', async () => {
-    const broken = ['bb', 'cc', 'dd', 'ee', 'ff'];
-    const it = ports(
-      [boefje('dns')],
-      ...broken.flatMap((organisation, age) =>
-        Array.from({ length: 1_500 }, (_, at) =>
-          schedule({ organisation, ooi: `Hostname|internet|${at}`, deadlineAt: noon - (9 - age) * hour }),
-        ),
-      ),
-      schedule(),
-    );
-    for (const organisation of broken) it.organisations[organisation] = { plugins: [boefje('dns')] };
-    it.outage = (name, organisation) => {
-      if (name === 'objectsByReference' && broken.includes(organisation!)) throw outageOf('octopoes');
-    };
-    await tick(it);
-    expect(it.pairs).toEqual([`dns aa ${ooi}`]);
-    expect(it.times('objectsByReference')).toBe(6);
-  });
-
-  test('an organisation that is out is asked once and does not hold up the others', async () => {
-    const out = Array.from({ length: 4500 }, (_, at) =>
-      schedule({ organisation: 'bb', ooi: `Hostname|internet|${at}`, deadlineAt: noon - hour }),
-    );
-    const it = ports([boefje('dns')], ...out, schedule());
-    it.outage = (name, organisation) => {
-      if (name === 'plugins' && organisation === 'bb') throw outageOf('katalogus');
-    };
-    await tick(it);
-    expect(it.pairs).toEqual([`dns aa ${ooi}`]);
-    expect(it.asked.filter(({ name, request }) => name === 'plugins' && request === 'bb')).toHaveLength(1);
-  });
-
-  test('ends with a full queue, and leaves what found no room to the next', async () => {
-    const it = ports();
-    it.refusePush = () => 'queue-full';
-    await tick(it);
-    expect([it.times('claim-due-schedules'), it.times('settle-schedules')]).toEqual([1, 0]);
-  });
-
-  test('a task that the queue takes for malformed is reported, and its schedule moves on', async () => {
-    const it = ports();
-    it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
-    await tick(it);
-    expect([it.schedules[0]!.deadlineAt, it.warnings.length]).toEqual([noon + day, 1]);
-  });
-
-  test('a schedule that a person disabled meanwhile is left as it is', async () => {
-    const it = ports();
-    it.outage = (name) => {
-      if (name === 'objectsByReference') it.schedules = [{ ...it.schedules[0]!, enabled: false }];
-    };
-    await tick(it);
-    expect([it.reasons, settlements(it), it.pushed]).toEqual([
-      ['schedule-disabled'],
-      [{ id: it.schedules[0]!.id }],
-      [],
-    ]);
   });
 });

@@ -127,7 +127,10 @@ test('lessons 1: secrets of a raw file, a push, a release or a schedule are neve
   await house.receiveRawFile(organisation, host, { mimeTypes: ['boefje/dns'], environment });
   expect(await parsed).toHaveLength(1);
   await house.client.push('boefje', pushed('by-nats', { environment }));
-  await rota.ask('POST', '/schedulers/boefje/push', pushed('by-rest', { environment }));
+  // With an id of its own, data is stored as it came.
+  const id = randomUUID();
+  const asItCame = { id, ...pushed('by-rest', { id, environment }) };
+  expect(await rota.ask('POST', '/schedulers/boefje/push', asItCame)).toMatchObject({ status: 201, body: { id } });
   const [task] = await pop();
   const released = { ...task, data: { ...task!.data, environment } };
   expect(await rota.ask('POST', '/schedulers/boefje/push', released)).toMatchObject({ status: 201 });

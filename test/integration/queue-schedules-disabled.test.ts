@@ -81,6 +81,19 @@ describe('schedules come back', () => {
     for (const id of [gone, person, another]) expect((await row(id)).enabled).toBe(false);
   });
 
+  test('or stay, where the clearance was raised while they were examined for what it was before', async () => {
+    const [raised, low] = [await schedule(), await schedule({ ooi: 'Hostname|internet|b.nl' })];
+    await claim();
+    const request = { organisation: 'aa', oois: ['Hostname|internet|a.nl'], reasons: ['scan-level-too-low'] as const };
+    expect(await store.enableSchedules('boefje', request)).toEqual({ enabled: 0 });
+    await store.settleSchedules('boefje', {
+      settlements: [raised, low].map((id) => ({ id, disabled: 'scan-level-too-low' })),
+    });
+    expect(await row(raised)).toMatchObject({ enabled: true, disabled_reason: null });
+    expect(await row(low)).toMatchObject({ enabled: false, disabled_reason: 'scan-level-too-low' });
+    expect(await claim()).toEqual([raised]);
+  });
+
   test('for some OOIs only', async () => {
     const raised = await schedule({ disabled: 'scan-level-too-low' });
     const low = await schedule({ disabled: 'scan-level-too-low', ooi: 'Hostname|internet|b.nl' });

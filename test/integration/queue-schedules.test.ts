@@ -129,6 +129,7 @@ describe('due schedules', () => {
     const seen = async () => (await store.seenBoefjes('boefje', { organisations: ['aa'] }))[0]?.boefjes;
     await store.saveSeenBoefjes('boefje', { seen: [{ organisation: 'aa', boefjes: ['dns', 'nmap', 'tls'] }] });
     const [dns, nmap, tls] = await Promise.all(['dns', 'nmap', 'tls'].map((boefje) => schedule({ boefje })));
+    await claim();
     await store.settleSchedules('boefje', {
       settlements: [
         { id: dns!, disabled: 'boefje-disabled' },

@@ -36,6 +36,7 @@ export class Ports {
   failPush: (task: NewTask) => Failure | null = () => null;
   refusePush: (task: NewTask) => RefusalReason | null = () => null;
 
+  readonly stopping = new AbortController();
   readonly asked: { name: string; request: unknown }[] = [];
   readonly pushed: NewTask[] = [];
   readonly refused: { reason: RefusalReason; about: Readonly<Record<string, string | null>> }[] = [];
@@ -64,6 +65,7 @@ export class Ports {
         warn: (fields, message) => void this.warnings.push({ fields, message }),
         error: (fields, message) => void this.warnings.push({ fields, message }),
       },
+      stopping: this.stopping.signal,
       refuse: (reason, about) => void this.refused.push({ reason, about }),
     };
   }
