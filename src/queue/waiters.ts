@@ -3,7 +3,19 @@ import { emit } from '../telemetry/events.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterKey } from './filter-sql.ts';
-import { type Line, type Waiter, claimedTasks, nextBatch, sharesOf, wantOf } from './pop-line.ts';
+import {
+  type Line,
+  type Share,
+  type Waiter,
+  claimedTasks,
+  isGone,
+  nextBatch,
+  patienceMs,
+  sharesOf,
+  tellDispatched,
+  unanswered,
+  wantOf,
+} from './pop-line.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
 
 export interface WaitersOptions {
@@ -16,8 +28,6 @@ export interface WaitersOptions {
 }
 
 const maxInFlight = 4;
-/** How long past its deadline a requester waits for its answer: as long as our own client. */
-const patienceMs = 10_000;
 
 /**
  * The pops of one scheduler. Those that wait at the same moment share a claim, with no timer: the next batch gathers
@@ -173,6 +183,7 @@ export class Waiters {
   /** @returns who got nothing */
   #deal(line: Line, batch: readonly Waiter[], rows: readonly ClaimRow[]): readonly Waiter[] {
     const unfed: Waiter[] = [];
+    const dealt: Share[] = [];
     for (const { waiter, share } of sharesOf(batch, rows)) {
       if (share.length === 0) {
         unfed.push(waiter);
@@ -180,16 +191,12 @@ export class Waiters {
         this.#options.giveBack(share);
         this.#answer(line, waiter, []);
       } else {
-        this.#tell(waiter, share);
+        dealt.push({ waiter, share });
         this.#answer(line, waiter, claimedTasks(share));
       }
     }
+    tellDispatched(this.#options.scheduler, dealt);
     return unfed;
-  }
-
-  #tell(waiter: Waiter, rows: readonly ClaimRow[]): void {
-    const tasks = rows.map(({ id, organisation }) => ({ id, organisation }));
-    emit({ name: 'tasks.dispatched', scheduler: this.#options.scheduler, tasks, via: waiter.request.via });
   }
 
   /**
@@ -238,13 +245,4 @@ export class Waiters {
     if (state === 'parked') this.#parked += 1;
     waiter.state = state;
   }
-}
-
-/** What is claimed for a requester that gave up would be nobody's until its lease ends. */
-function isGone({ request, deadline }: Waiter): boolean {
-  return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
-}
-
-function unanswered(): RotaError {
-  return new RotaError('DATABASE_UNAVAILABLE', `no claim began within ${patienceMs} ms: try again`);
 }
