@@ -37,7 +37,11 @@ const askSupervisor: AskSupervisor = async (kind, request) =>
 forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }));
 
 const refusals = new Refusals(data.actor, log);
-const kat = createKatServices(data.kat, (service, state) => emit({ name: 'circuit.changed', service, state }));
+const kat = createKatServices(data.kat, {
+  circuitChanged: (service, state) => emit({ name: 'circuit.changed', service, state }),
+  pluginSkipped: (skipped) => log.warn({ ...skipped }, 'plug-in skipped, Katalogus gives it not as agreed'),
+});
+const stopping = new AbortController();
 const setup: Setup = {
   scheduler: data.actor,
   settings: data.scheduler,
@@ -46,6 +50,7 @@ const setup: Setup = {
   now: Date.now,
   random: Math.random,
   log,
+  stopping: stopping.signal,
   refuse: (reason, about) => refusals.refuse(reason, about),
 };
 
@@ -84,6 +89,7 @@ receive(data.inbox, mailbox, {
   drain: async (withinMs) => {
     const deadline = performance.now() + withinMs;
     for (const stop of stopClocks) stop();
+    stopping.abort();
     // Events in hand are settled by the mailbox, which is open until the source has stopped.
     await source
       .stop(withinMs)

@@ -2,8 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { actorsCommand } from './cli/actors.ts';
+import { completionCommand } from './cli/completion.ts';
+import { configCommand } from './cli/config.ts';
+import { deadCommand } from './cli/dead.ts';
 import { demoCommand } from './cli/demo.ts';
 import { devCommand } from './cli/dev.ts';
+import { doctorCommand } from './cli/doctor.ts';
+import { drainCommand } from './cli/drain.ts';
+import { eventsCommand } from './cli/events.ts';
 import { endWith } from './cli/exit.ts';
 import { explainCommand } from './cli/explain.ts';
 import { migrateCommand } from './cli/migrate.ts';
@@ -44,11 +50,17 @@ const commands = [
   actorsCommand(),
   tasksCommand(),
   schedulesCommand(),
+  deadCommand(),
+  eventsCommand(),
   pauseCommand(),
   resumeCommand(),
   pausesCommand(),
   purgeCommand(),
   rerankCommand(),
+  drainCommand(),
+  configCommand(),
+  doctorCommand(),
+  completionCommand(),
   pushCommand(),
   popCommand(),
 ];

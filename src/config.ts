@@ -85,7 +85,8 @@ export type Config = Readonly<
 >;
 
 /** URLs may carry a password, those of the KAT services too. */
-const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
+/** Variables whose values are never shown whole. */
+export const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
 const rankerName = /^SCHEDULER_([A-Z0-9_]+)_RANKER$/;
 
 /** @throws RotaError BAD_CONFIG that names every wrong variable. */

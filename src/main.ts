@@ -3,24 +3,20 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
 import { type Config, natsAuthOf } from './config.ts';
-import { operatorCommands } from './control/commands.ts';
-import { Rates } from './control/rates.ts';
 import { startEmbedded } from './embedded/start.ts';
+import { waitFor } from './deadline.ts';
 import { RotaError } from './errors.ts';
-import { waitFor, within } from './deadline.ts';
+import { createDeadLetters } from './events/create.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
-import { createQueueInspection } from './queue/inspection.ts';
+import { createObservation } from './observation.ts';
+import { createOperations } from './operations.ts';
 import { createTaskLists } from './queue/lists.ts';
-import { readTaskTotals } from './queue/counts.ts';
 import { migrate } from './queue/migrations.ts';
-import { Pauses } from './queue/pauses.ts';
 import { connect } from './queue/postgres.ts';
-import { purgeOrganisation } from './queue/purge.ts';
-import { rerank } from './queue/rerank.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
@@ -32,10 +28,9 @@ import { actorsDirectory, rankersOf, readCatalog } from './supervisor/catalog.ts
 import { Supervisor } from './supervisor/supervisor.ts';
 import { threadSettings } from './supervisor/thread-settings.ts';
 import { emit } from './telemetry/events.ts';
-import { createHealth } from './telemetry/health.ts';
 import { createLog } from './telemetry/log.ts';
 import { logEvents } from './telemetry/logging.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { Unwinding } from './unwinding.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -45,9 +40,6 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const rankDeadlineMs = 5_000;
 /** Well within the 30 s after which an orchestrator kills. */
 const drainWithinMs = 10_000;
-/** All of it, with a second at least for each step. An embedded server that does not end is killed after 10 s. */
-const unwindWithinMs = 18_000;
-const leastStepMs = 1_000;
 
 /**
  * Builds a whole Rota out of its parts and starts it: database first, actors last, so that an event never finds the
@@ -59,18 +51,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const began = performance.now();
   const log = createLog({ format: config.SCHEDULER_LOGGING_FORMAT, debug: config.DEBUG });
   const instance = randomBytes(4).toString('hex');
-  /** What must be undone, in the order of its making. */
-  const undo: (() => unknown)[] = [];
-  const unwind = async () => {
-    const deadline = performance.now() + unwindWithinMs;
-    for (const step of undo.splice(0).reverse()) {
-      // One that fails, or waits for a database that is gone, must not leave the rest running: the embedded services.
-      const withinMs = Math.max(deadline - performance.now(), leastStepMs);
-      await within(Promise.try(step), withinMs).catch((error: unknown) =>
-        log.warn({ err: error }, 'not ended in order'),
-      );
-    }
-  };
+  const undo = new Unwinding();
+  const unwind = () => undo.run((error) => log.warn({ err: error }, 'not ended in order'));
   undo.push(logEvents(log));
   try {
     const actors = options.actors ?? actorsDirectory;
@@ -145,41 +127,33 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
     const schedules = createSchedules(sql);
+    const settings = threadSettings(config, natsUrl);
     const supervisor = new Supervisor({
       catalog,
-      settings: threadSettings(config, natsUrl),
+      settings,
       backend: createActorBackend(queue, scheduleStore),
     });
 
     const ctl = createCtlCommands();
-    const pauses = new Pauses({
-      sql,
-      onResumed: (scheduler, count) => queue.wake(scheduler, count),
-      onError: (error) => log.error({ err: error }, 'pauses'),
-    });
-    undo.push(() => pauses.stop());
-    const rates = new Rates();
-    undo.push(() => rates.stop());
-    const commands = operatorCommands({
+    const operations = createOperations({
       instance,
       version,
-      startedAt: new Date(),
-      supervision: supervisor,
-      schedulerIds,
-      typeOf,
-      inspection: createQueueInspection(sql),
+      config,
+      sql,
       queue,
       lists,
       schedules,
       scheduleStore,
-      pauses,
-      purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
-      rerank: (scheduler, report) => rerank(sql, taskRanking, scheduler, report),
-      rates,
-      parked: () => queue.parked(),
-      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
+      ranking: taskRanking,
+      supervision: supervisor,
+      deadLetters: createDeadLetters(settings.events, connection),
+      schedulerIds,
+      typeOf,
+      stop: options.stop ?? null,
+      log,
     });
-    for (const command of commands)
+    undo.push(() => operations.stop());
+    for (const command of operations.commands)
       ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
       connection,
@@ -194,30 +168,17 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
     undo.push(() => nats.drain(drainWithinMs));
 
-    const health = createHealth({
+    const observation = createObservation({
       version,
-      database: () => sql`SELECT 1`,
+      config,
+      sql,
+      lists,
+      scheduleStore,
+      supervision: supervisor,
       natsConnected: () => nats.status().connected,
-      actors: () => supervisor.status(),
-      services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
+      schedulerIds,
     });
-    undo.push(() => health.stop());
-    const metrics = createMetrics({
-      queueDepths: async () =>
-        new Map([...(await lists.activity(schedulerIds))].map(([id, { queued }]) => [id, queued])),
-      scheduleLags: async () =>
-        new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-      taskTotals: () => readTaskTotals(sql, schedulerIds),
-      actors: () => supervisor.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
-      settings: {
-        monitor_organisations_interval: 60,
-        pq_grace_period: config.SCHEDULER_PQ_GRACE_PERIOD,
-        pq_max_random_objects: 0,
-        pq_maxsize: config.SCHEDULER_PQ_MAXSIZE,
-      },
-      collect: config.SCHEDULER_COLLECT_METRICS,
-    });
-    undo.push(() => metrics.stop());
+    undo.push(() => observation.stop());
     const rest = await createRestServer({
       queue,
       lists,
@@ -227,8 +188,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
         find: (id) => schedulers.find((scheduler) => scheduler.id === id),
         activity: (wanted) => lists.activity(wanted),
       },
-      health,
-      metrics: metrics.registry,
+      health: observation.health,
+      metrics: observation.metrics.registry,
       log,
       leaseMs: config.SCHEDULER_PQ_GRACE_PERIOD * 1_000,
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
@@ -241,7 +202,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
 
     queue.start();
-    pauses.start();
+    operations.start();
     supervisor.start();
     undo.push(() => supervisor.drain(drainWithinMs));
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });

@@ -1,11 +1,11 @@
 import { attemptEach } from '../../src/mailbox/attempt.ts';
 import type { Delivery } from '../../src/mailbox/delivery.ts';
-import type { Result } from '../../src/mailbox/failure.ts';
+import type { Failure, Result } from '../../src/mailbox/failure.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { LookForNewBoefjes } from '../../src/protocol/commands.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
-import { type Candidate, candidateOf } from './candidate.ts';
+import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin } from './recurrence.ts';
@@ -19,19 +19,30 @@ export interface LookReport {
   readonly unfinished: readonly string[];
 }
 
+/** Looks at an organisation whose pairs a service rejects before these are given up: as many as events have. */
+const attempts = 3;
+
+/** What is remembered from look to look, per actor. */
+interface Memory {
+  /** Organisations that Katalogus does not know: reported once until it knows them again. */
+  readonly unknown: Set<string>;
+  /** Looks that ended with rejected pairs, by organisation. */
+  readonly rejections: Map<string, number>;
+}
+
 /** Pages of 1 000 objects × 12 boefjes of an IP address: about one push a page. */
 const setSize = 10_000;
 
 /**
  * Looks for boefjes that are enabled now and were not when last looked, and queues them for what is there. What was seen
  * is kept by the supervisor, so a restart re-floods nothing (#4410); an organisation never looked at has only new ones.
- * An outage leaves an organisation's look to the next one, and only that organisation's.
+ * An outage leaves an organisation's look to the next one, and only that organisation's. A pair that a service rejects
+ * fails alone: the others of its organisation are queued.
  */
 export function newBoefjeLook(setup: Setup): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
-  /** Reported once until Katalogus knows them again. */
-  const unknown = new Set<string>();
+  const memory: Memory = { unknown: new Set(), rejections: new Map() };
   return async (batch) => {
-    const report = await look(setup, organisationsOf(batch), unknown);
+    const report = await look(setup, organisationsOf(batch), memory);
     for (const delivery of batch) delivery.done(report);
   };
 }
@@ -42,7 +53,7 @@ function organisationsOf(batch: readonly Delivery<LookForNewBoefjes>[]): readonl
   return asked.includes(undefined) ? undefined : [...new Set(asked.flatMap((organisations) => organisations ?? []))];
 }
 
-async function look(setup: Setup, asked: readonly string[] | undefined, unknown: Set<string>): Promise<LookReport> {
+async function look(setup: Setup, asked: readonly string[] | undefined, memory: Memory): Promise<LookReport> {
   // Whoever asks has just enabled something, in an organisation that may be new: a cached answer would not show it.
   const known = await setup.kat.katalogus.organisations({ fresh: true });
   const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
@@ -51,15 +62,19 @@ async function look(setup: Setup, asked: readonly string[] | undefined, unknown:
     setup,
     [...(asked ?? []), ...seen.keys()].filter((it) => !known.has(it)),
     seen,
-    unknown,
+    memory.unknown,
   );
-  for (const organisation of known.keys()) unknown.delete(organisation);
+  for (const organisation of known.keys()) memory.unknown.delete(organisation);
 
   const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
   const plugins = await pluginsOf(setup, organisations, { fresh: true });
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];
   for (const organisation of organisations) {
+    if (setup.stopping.aborted) {
+      unfinished.push(organisation);
+      continue;
+    }
     const answer = plugins.get(organisation)!;
     if (answer.ok && answer.value === null) continue;
     const enabled = answer.ok ? [...answer.value!.values()].filter((it) => it.type === 'boefje' && it.enabled) : [];
@@ -71,8 +86,12 @@ async function look(setup: Setup, asked: readonly string[] | undefined, unknown:
       unfinished.push(organisation);
       continue;
     }
+    queued += result.value.queued;
+    if (comesAgain(setup, organisation, result.value.rejected, memory.rejections)) {
+      unfinished.push(organisation);
+      continue;
+    }
     newBoefjes += found.length;
-    queued += result.value;
     const boefjes = enabled.map((boefje) => boefje.id);
     if (before === undefined || found.length > 0 || before.size !== boefjes.length) {
       await setup.supervisor('save-seen-boefjes', { seen: [{ organisation, boefjes }] });
@@ -97,30 +116,73 @@ async function dropGone(
   }
 }
 
-/** Answers how many tasks were queued; a failure where a service was out or a task could not be decided. */
-async function queueNew(setup: Setup, organisation: string, found: readonly Plugin[]): Promise<Result<number>> {
+/** What a look came to that nothing cut short. */
+interface Queued {
+  readonly queued: number;
+  /** Pairs about which a service answered, but not as agreed. */
+  readonly rejected: readonly Rejected[];
+}
+
+interface Rejected {
+  readonly candidate: Candidate;
+  readonly failure: Failure;
+}
+
+/** Whether the next look asks about rejected pairs again: what a service rejects for ever must not be asked for ever. */
+function comesAgain(
+  setup: Setup,
+  organisation: string,
+  rejected: readonly Rejected[],
+  rejections: Map<string, number>,
+): boolean {
+  const looks = (rejections.get(organisation) ?? 0) + 1;
+  if (rejected.length > 0 && looks < attempts) {
+    rejections.set(organisation, looks);
+    const facts = { organisation, pairs: rejected.length, why: rejected[0]!.failure.message };
+    setup.log.warn(facts, 'a service rejects new pairs, they are looked at again');
+    return true;
+  }
+  rejections.delete(organisation);
+  for (const { candidate, failure } of rejected) {
+    setup.log.error({ ...aboutOf(candidate), why: failure.message }, 'new pair given up, a service rejects it');
+  }
+  return false;
+}
+
+const stopped: Result<never> = {
+  ok: false,
+  failure: { code: 'DRAINING', message: 'the actor is draining', retryable: true },
+};
+
+/** A failure where an outage or a drain cut it short. */
+async function queueNew(setup: Setup, organisation: string, found: readonly Plugin[]): Promise<Result<Queued>> {
   for (const { id } of found) {
     const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
     await setup.supervisor('enable-schedules', { organisation, boefje: id, reasons });
   }
   // Those that run on operations have nothing to do with what is there already.
   const boefjes = boefjesByType(found.filter((boefje) => !isRunOn(boefje)));
-  if (boefjes.size === 0) return { ok: true, value: 0 };
+  if (boefjes.size === 0) return { ok: true, value: { queued: 0, rejected: [] } };
   const least = Math.min(...[...boefjes.values()].flat().map((boefje) => boefje.scanLevel));
   const scanLevels = [0, 1, 2, 3, 4].filter((level) => level >= least);
   const pages = setup.kat.octopoes.objects(organisation, { types: [...boefjes.keys()], scanLevels });
   let queued = 0;
+  const rejected: Rejected[] = [];
   for await (const page of attemptEach(pages)) {
     if (!page.ok) return page;
     const candidates = candidatesOf(setup, organisation, page.value, boefjes);
     for (let from = 0; from < candidates.length; from += setSize) {
-      const verdicts = await admit(setup, candidates.slice(from, from + setSize));
-      queued += verdicts.filter((it) => it.verdict === 'queued').length;
-      const failed = verdicts.find((it) => it.verdict === 'failed' && it.failure.retryable);
-      if (failed?.verdict === 'failed') return { ok: false, failure: failed.failure };
+      if (setup.stopping.aborted) return stopped;
+      const set = candidates.slice(from, from + setSize);
+      for (const [at, verdict] of (await admit(setup, set)).entries()) {
+        if (verdict.verdict === 'queued') queued += 1;
+        if (verdict.verdict !== 'failed' || !verdict.failure.retryable) continue;
+        if (verdict.failure.code !== 'SERVICE_REJECTED') return { ok: false, failure: verdict.failure };
+        rejected.push({ candidate: set[at]!, failure: verdict.failure });
+      }
     }
   }
-  return { ok: true, value: queued };
+  return { ok: true, value: { queued, rejected } };
 }
 
 function candidatesOf(

@@ -11,14 +11,17 @@ import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { inParallel } from './parallel.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
-import { isByCron, recurrenceOf } from './recurrence.ts';
+import { iso, isByCron, recurrenceOf } from './recurrence.ts';
 import { settlementOf } from './settlement.ts';
 
 /** Octopoes answers up to this many references in one request. */
 const claimSize = 1000;
 
-/** Batches in a row without one answer after which a service, not an organisation, is taken to be out. */
+/** Batches in a row that come to nothing after which a service, not an organisation, is taken to be out. */
 const patience = 3;
+
+/** When a pair that a service rejects is asked about again: not every minute, and before others miss it. */
+const afterRejectionMs = 3_600_000;
 
 /** Requests in flight to Octopoes, one per organisation: within its client's 10 connections. */
 const width = 8;
@@ -26,24 +29,24 @@ const width = 8;
 /**
  * Queues what is due, oldest deadline first, until nothing is. Each schedule that is examined moves on or is disabled
  * with its reason, refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays
- * unsettled and comes back when its claim ends; an organisation that is out is not asked again within the tick.
+ * unsettled and comes back when its claim ends; an organisation that is out is passed over for the rest of the tick,
+ * however much of it is due.
  */
 export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
   const examined = new Set<string>();
   const out = new Set<string>();
   let [settled, silent, full] = [0, 0, false];
-  while (silent < patience && !full) {
-    const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize });
+  while (silent < patience && !full && !setup.stopping.aborted) {
+    const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out] });
     const due = claimed.filter((schedule) => !examined.has(schedule.id));
     if (due.length === 0) break;
     for (const schedule of due) examined.add(schedule.id);
-    const asked = due.filter((schedule) => !out.has(schedule.organisation));
-    if (asked.length === 0) continue;
-    const examination = await examine(setup, asked, out);
+    const outBefore = out.size;
+    const examination = await examine(setup, due, out);
     const { settlements } = examination;
     if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
     settled += settlements.length;
-    silent = settlements.length > 0 ? 0 : silent + 1;
+    silent = settlements.length > 0 || out.size > outBefore ? 0 : silent + 1;
     full = examination.full;
   }
   const report = { examined: examined.size, settled, left: examined.size - settled };
@@ -68,10 +71,15 @@ async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<strin
     candidates.map(({ candidate }) => candidate),
   );
   let full = false;
+  const rejected: string[] = [];
   for (const [at, { id, recurrence }] of candidates.entries()) {
     const verdict = verdicts[at]!;
     if (verdict.verdict === 'failed') {
       full ||= verdict.failure.code === 'QUEUE_FULL';
+      if (verdict.failure.code === 'SERVICE_REJECTED') {
+        rejected.push(verdict.failure.message);
+        settlements.push({ id, deadlineAt: iso(setup.now() + afterRejectionMs) });
+      }
       if (verdict.failure.retryable) continue;
       setup.log.error({ schedule: id, ...verdict.failure }, 'due task cannot be pushed, its schedule moves on');
       settlements.push({ id, ...recurrence });
@@ -79,6 +87,12 @@ async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<strin
     // The push has moved the schedule of this hash; settling it too moves an adopted one whose hash differs.
     else if (verdict.verdict === 'queued') settlements.push({ id, ...recurrence });
     else settlements.push(settlementOf(id, verdict.reason, recurrence, verdict.until));
+  }
+  if (rejected.length > 0) {
+    setup.log.warn(
+      { schedules: rejected.length, why: rejected[0] },
+      'a service rejects due pairs, asked again in an hour',
+    );
   }
   return { settlements, full };
 }

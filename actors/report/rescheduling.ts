@@ -19,7 +19,7 @@ const retryMs = 60_000;
 export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
   const examined = new Set<string>();
   let [queued, full] = [0, false];
-  while (!full) {
+  while (!full && !setup.stopping.aborted) {
     const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize });
     const due = claimed.filter((schedule) => !examined.has(schedule.id));
     if (due.length === 0) break;

@@ -1,9 +1,10 @@
 -- Claims due schedules for 60 s, oldest deadline first. Two supervisors never hold one at once.
 -- returns id, organisation, hash, data (JSON text), enabled, schedule, inherited, deadline_ms (epoch milliseconds), oldest first
--- $1 scheduler, $2 schedules at most
+-- $1 scheduler, $2 schedules at most, $3 organisations to pass over
 WITH due AS MATERIALIZED (
   SELECT id FROM schedules
   WHERE scheduler_id = $1 AND enabled AND deadline_at <= now() AND (claimed_until IS NULL OR claimed_until <= now())
+    AND organisation <> ALL ($3::text[])
   ORDER BY deadline_at
   LIMIT $2
   FOR UPDATE SKIP LOCKED

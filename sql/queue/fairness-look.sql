@@ -1,11 +1,15 @@
 -- Virtual time: the first rank of the queue that a ranker gave (manual scans have 1), of an empty queue the highest tag,
--- so that nobody is ahead when the next burst comes; 2 where nothing was ever ranked. And which hashes are queued.
--- returns virtual_time, queued (hashes)
--- $1 scheduler, $2 hashes
+-- so that nobody is ahead when the next burst comes; 2 where nothing was ever ranked. And which hashes are queued, and for
+-- how many more there is room, as push.sql counts it.
+-- returns virtual_time, queued (hashes), places (null: no bound)
+-- $1 scheduler, $2 hashes, $3 most rows in the queue (0: no bound)
 SELECT
   coalesce(
     (SELECT rank FROM queue WHERE scheduler = $1 AND NOT held AND rank > 1 ORDER BY scheduler, held, rank LIMIT 1),
     (SELECT max(tag) FROM fairness WHERE scheduler = $1 AND tag > 0),
     2) AS virtual_time,
   (SELECT coalesce(array_agg(q.hash), '{}') FROM unnest($2::varchar[]) AS h (hash) JOIN queue q
-    ON q.scheduler = $1 AND q.hash = h.hash) AS queued
+    ON q.scheduler = $1 AND q.hash = h.hash) AS queued,
+  CASE WHEN $3::integer > 0
+    THEN $3::integer - (SELECT count(*) FROM (SELECT FROM queue WHERE scheduler = $1 LIMIT $3::integer) AS counted)
+  END::integer AS places

@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly natsPort?: number;
   /** Gives up the start; what was started by then is ended. */
   readonly signal?: AbortSignal;
+  /** What an operator's `drain` calls: ends the process as a signal would. */
+  readonly stop?: () => void;
   /** Folder of the schedulers and their rankers; this checkout's own where absent. */
   readonly actors?: URL;
 }
@@ -39,7 +41,8 @@ export async function runUntilSignal(
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  const rota = await start(config, { ...options, signal: stopping.signal }).catch((error: unknown) => {
+  const stop = () => stopping.abort();
+  const rota = await start(config, { ...options, signal: stopping.signal, stop }).catch((error: unknown) => {
     if (stopping.signal.aborted) process.exit(0);
     throw error;
   });

@@ -14,7 +14,8 @@ export async function startNats(options: { directory: string; port?: number; con
   await mkdir(store, { recursive: true });
   const pidFile = join(store, 'nats-server.pid');
   await endOrphan(pidFile, 'nats-server');
-  const port = options.port ?? (await freePort());
+  // As everywhere else, port 0 is any that is free.
+  const port = options.port || (await freePort());
   // Ours would fail to listen, and whoever listens there would be taken for it.
   if (await accepts(port)) throw new RotaError('BAD_CONFIG', `port ${port} for NATS: expected one that is free`);
   const configuration = options.config === undefined ? [] : ['-c', options.config];

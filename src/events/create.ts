@@ -1,7 +1,11 @@
+import type { NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import { createAmqpSource } from './amqp.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { createJetstreamDeadLetters } from './jetstream-dead-letters.ts';
 import { type ConnectNats, createJetstreamSource } from './jetstream.ts';
+import { createRabbitmqDeadLetters } from './rabbitmq-dead-letters.ts';
 import type { EventSource } from './source.ts';
 import { defaultTiming, type Timing } from './timing.ts';
 
@@ -49,6 +53,15 @@ export function createEventSource(
     });
   }
   return idleSource;
+}
+
+/** Dead letters of the source that the settings name; null without one. `connection`: NATS, kept open by whoever hands it in. */
+export function createDeadLetters(
+  settings: Pick<EventSettings, 'kind' | 'amqpUrl' | 'prefix'> | null,
+  connection: NatsConnection,
+): DeadLetters | null {
+  if (settings?.kind === 'jetstream') return createJetstreamDeadLetters(connection, settings.prefix);
+  return settings?.amqpUrl ? createRabbitmqDeadLetters(settings.amqpUrl) : null;
 }
 
 /** Nothing is configured: that is not unhealthy, and nothing ever comes. */

@@ -45,6 +45,44 @@ const plugin = z
     deduplicate: read.deduplicate,
   }));
 
+/** A plug-in that is left out, since it does not fit. `field` and `why` name what was expected and never what came. */
+export interface SkippedPlugin {
+  readonly organisation: string;
+  /** Its id, or its place in the list where it has none. */
+  readonly plugin: string;
+  readonly field: string;
+  readonly why: string;
+}
+
+type Fault = Omit<SkippedPlugin, 'organisation'>;
+
+/**
+ * Each plug-in by itself: anybody may add one, and one that does not fit must not take its organisation's others along. A
+ * list of which nothing fits is rejected: to take it for empty would be to disable every schedule.
+ */
+const plugins = z.array(z.unknown()).transform((list, context) => {
+  const fitting: Plugin[] = [];
+  const faults: Fault[] = [];
+  for (const [at, one] of list.entries()) {
+    const read = plugin.safeParse(one);
+    if (read.success) fitting.push(read.data);
+    else {
+      const { path, message } = read.error.issues[0]!;
+      faults.push({ plugin: nameOf(one, at), field: path.join('.'), why: message });
+    }
+  }
+  if (faults.length > 0 && fitting.length === 0) {
+    const { field, why } = faults[0]!;
+    context.addIssue({ code: 'custom', path: [0, field], message: why });
+  }
+  return { fitting, faults };
+});
+
+function nameOf(plugin: unknown, at: number): string {
+  const id = (plugin as { id?: unknown } | null)?.id;
+  return typeof id === 'string' && id !== '' ? id.slice(0, 100) : `number ${at + 1}`;
+}
+
 /** `settings` are decrypted secrets and `environment` may be: neither is named here, so parsing drops them. */
 const configuration = z.object({ boefje_id: z.string(), organisation_id: z.string(), enabled: z.boolean() });
 
@@ -61,10 +99,22 @@ const configurations = z.array(
 );
 
 /** kat-contract §5. */
-export function createKatalogus(client: ServiceClient, now: () => number): Katalogus {
+export function createKatalogus(
+  client: ServiceClient,
+  now: () => number,
+  onSkipped?: (skipped: SkippedPlugin) => void,
+): Katalogus {
   const organisationLists = createSingleFlight<ReadonlyMap<string, Organisation>>({ ttlMs: keptMs, now });
   const configLists = createSingleFlight<readonly BoefjeConfig[]>({ ttlMs: keptMs, now });
   const pluginLists = createSingleFlight<ReadonlyMap<string, Plugin> | null>({ ttlMs: keptMs, now });
+  // Every organisation has the same plug-ins and is asked every minute: what is wrong with one is told once.
+  const told = new Set<string>();
+  const tell = (organisation: string, fault: Fault) => {
+    const key = JSON.stringify(fault);
+    if (told.has(key)) return;
+    told.add(key);
+    onSkipped?.({ organisation, ...fault });
+  };
 
   return {
     organisations: (options) =>
@@ -82,8 +132,10 @@ export function createKatalogus(client: ServiceClient, now: () => number): Katal
         organisation,
         async () => {
           const path = ['v1', 'organisations', organisation, 'plugins'];
-          const answer = await client.ask({ path, answer: z.array(plugin), declines: [404] });
-          return answer.ok ? new Map(answer.value.map((one) => [one.id, one])) : null;
+          const answer = await client.ask({ path, answer: plugins, declines: [404] });
+          if (!answer.ok) return null;
+          for (const fault of answer.value.faults) tell(organisation, fault);
+          return new Map(answer.value.fitting.map((one) => [one.id, one]));
         },
         options,
       ),

@@ -6,6 +6,7 @@ import {
   afterMs,
   basicAuthorization,
   detailOf,
+  isOwnNotFound,
   requestInit,
   transportReason,
   urlOf,
@@ -51,6 +52,12 @@ export interface ServiceStatus {
   readonly inFlight: number;
   readonly lastError: string | null;
 }
+
+/**
+ * What stands before a service says these of the whole of it. A 500 is about what was asked: a few organisations with a
+ * broken node must not close Octopoes to all others.
+ */
+const absent: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** Short: whoever asked tries again later anyway, with its event still in hand. */
 const retryDelaysMs = [250, 1_000];
@@ -109,7 +116,12 @@ export function createServiceClient(
       const reason = timeout.aborted ? `within ${settings.timeoutMs} ms` : `(${transportReason(cause)})`;
       return { outage: unavailable(`did not answer ${name} ${reason}`, url.pathname, cause), afterMs: null };
     }
-    if (status >= 500) permit.failed();
+    if (status === 404 && !isOwnNotFound(text)) {
+      permit.succeeded();
+      const message = `answered ${name} as if it had no such route: is the URL, or what stands before it, right?`;
+      return { outage: unavailable(message, url.pathname), afterMs: null };
+    }
+    if (absent.has(status)) permit.failed();
     else permit.succeeded();
     if (status >= 500 || status === 429) {
       return { outage: unavailable(`answered ${status} to ${name}`, url.pathname), afterMs: afterMs(retryAfter) };

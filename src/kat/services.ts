@@ -3,7 +3,7 @@ import { RotaError } from '../errors.ts';
 import { createBytes } from './bytes.ts';
 import type { CircuitState } from './circuit.ts';
 import type { Bytes, Katalogus, KatServices, Octopoes } from './kat.ts';
-import { createKatalogus } from './katalogus.ts';
+import { createKatalogus, type SkippedPlugin } from './katalogus.ts';
 import { createOctopoes } from './octopoes.ts';
 import { createServiceClient, type ServiceSettings, type ServiceStatus, type Time } from './request.ts';
 
@@ -22,6 +22,13 @@ export type KatClients = KatServices & {
   close(): Promise<void>;
 };
 
+/** What the services are like that is no answer to anybody. */
+export interface KatListener {
+  readonly circuitChanged?: (service: string, state: CircuitState) => void;
+  /** Once for each thing that is wrong with a plug-in. */
+  readonly pluginSkipped?: (skipped: SkippedPlugin) => void;
+}
+
 const wallClock: Time = {
   now: () => Date.now(),
   sleep: (ms, signal) => sleep(ms, undefined, { signal }),
@@ -33,11 +40,11 @@ const wallClock: Time = {
  */
 export function createKatServices(
   settings: KatSettings,
-  onCircuit?: (service: string, state: CircuitState) => void,
+  listener: KatListener = {},
   time: Time = wallClock,
 ): KatClients {
   const clientOf = (service: string, of: ServiceSettings) =>
-    createServiceClient(service, of, time, (state) => onCircuit?.(service, state));
+    createServiceClient(service, of, time, (state) => listener.circuitChanged?.(service, state));
   const now = () => time.now();
   const katalogus = settings.katalogus && clientOf('katalogus', settings.katalogus);
   const octopoes = settings.octopoes && clientOf('octopoes', settings.octopoes);
@@ -45,7 +52,7 @@ export function createKatServices(
   const clients = [katalogus, octopoes, bytes].filter((client) => client !== null);
 
   return {
-    katalogus: katalogus === null ? katalogusUnset() : createKatalogus(katalogus, now),
+    katalogus: katalogus === null ? katalogusUnset() : createKatalogus(katalogus, now, listener.pluginSkipped),
     octopoes: octopoes === null ? octopoesUnset() : createOctopoes(octopoes, now),
     bytes: bytes === null ? bytesUnset('BYTES_API') : bytesOf(bytes),
     status: () => clients.map((client) => client.status()),
@@ -83,5 +90,5 @@ function octopoesUnset(): Octopoes {
 }
 
 function bytesUnset(variable: string): Bytes {
-  return { lastRun: () => unset(variable) };
+  return { lastRun: () => unset(variable), lastRuns: () => unset(variable) };
 }

@@ -66,3 +66,17 @@ export function detailOf(text: string): string {
     return '';
   }
 }
+
+/**
+ * Whether a 404 is about what was asked for. Octopoes and Katalogus say what they did not find, as `detail`, `value` or
+ * `message`; FastAPI's bare `Not Found`, and what is not JSON, come from a router or proxy that never reached them. Taken
+ * for an answer, one misrouted ingress would have every OOI and organisation gone.
+ */
+export function isOwnNotFound(text: string): boolean {
+  try {
+    const body = JSON.parse(text) as { detail?: unknown } | null;
+    return typeof body === 'object' && body !== null && body.detail !== 'Not Found';
+  } catch {
+    return false;
+  }
+}

@@ -12,9 +12,6 @@ export interface TaskEvent {
   readonly tasks: readonly TaskRef[];
 }
 
-/** An id, an organisation's code and JSON around them take about 80 bytes; this is three times that. */
-const bytesPerTask = 256;
-
 /**
  * Publishes what happens to tasks, one message per set: for dashboards and for whoever waits on a task. At most once;
  * the record is in the database. A server drops what nobody listens to, so this costs a publish per set.
@@ -23,13 +20,17 @@ const bytesPerTask = 256;
  */
 export function publishTaskEvents(options: { connection: NatsConnection; prefix: string }): () => void {
   const { connection, prefix } = options;
-  const publish = (event: Omit<TaskEvent, 'at'>) => {
-    if (connection.isClosed()) return;
-    const most = Math.max(1, Math.floor((connection.info?.max_payload ?? 1_048_576) / bytesPerTask));
-    const at = new Date().toISOString();
-    for (let from = 0; from < event.tasks.length; from += most) {
-      const body: TaskEvent = { ...event, at, tasks: event.tasks.slice(from, from + most) };
-      connection.publish(`${prefix}.event.${event.scheduler}.${event.event}`, JSON.stringify(body));
+  const publish = (event: Omit<TaskEvent, 'at'>) => send({ ...event, at: new Date().toISOString() });
+  // Never throws: a subscriber's error would be nobody's, and end the process. What alone is too large is left out.
+  const send = (event: TaskEvent) => {
+    if (connection.isClosed() || connection.isDraining()) return;
+    const body = JSON.stringify(event);
+    if (Buffer.byteLength(body) <= (connection.info?.max_payload ?? 1_048_576)) {
+      connection.publish(`${prefix}.event.${event.scheduler}.${event.event}`, body);
+    } else if (event.tasks.length > 1) {
+      const middle = event.tasks.length >> 1;
+      send({ ...event, tasks: event.tasks.slice(0, middle) });
+      send({ ...event, tasks: event.tasks.slice(middle) });
     }
   };
   const ends = [

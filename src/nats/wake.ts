@@ -8,7 +8,7 @@ export function createWake(options: { connection: NatsConnection; prefix: string
   const { connection, prefix, instance } = options;
   return {
     publish(scheduler, count) {
-      if (connection.isClosed()) return;
+      if (connection.isClosed() || connection.isDraining()) return;
       connection.publish(`${prefix}.wake.${scheduler}`, JSON.stringify({ instance, count }));
     },
     subscribe(handler) {

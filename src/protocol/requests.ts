@@ -14,9 +14,9 @@ export interface SupervisorRequests {
   'latest-tasks': { request: { hashes: readonly string[] }; reply: readonly LatestTask[] };
   /**
    * Claims up to `limit` enabled schedules whose deadline has passed, oldest deadline first, for 60 s: another
-   * supervisor's actor does not see them meanwhile. Settle each one.
+   * supervisor's actor does not see them meanwhile. Settle each one. Organisations of `except` are passed over.
    */
-  'claim-due-schedules': { request: { limit: number }; reply: readonly DueSchedule[] };
+  'claim-due-schedules': { request: { limit: number; except?: readonly string[] }; reply: readonly DueSchedule[] };
   /** Moves claimed schedules on. A schedule that is not settled comes back when its claim ends. */
   'settle-schedules': { request: { settlements: readonly ScheduleSettlement[] }; reply: null };
   /** Schedules by id, whatever their deadline: to correct the recurrence of what a person pushed. */

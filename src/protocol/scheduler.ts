@@ -49,6 +49,8 @@ export interface Setup {
   /** [0, 1). */
   random(): number;
   readonly log: Log;
+  /** Aborts when the drain begins: a handler that goes through many pages or batches ends after the one in hand. */
+  readonly stopping: AbortSignal;
   /** Counts and logs (debug) a declined task. */
   refuse(reason: RefusalReason, about: Readonly<Record<string, string | null>>): void;
 }

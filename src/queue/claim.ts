@@ -36,14 +36,19 @@ export async function claim(
   const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
   const started = performance.now();
   const rows = await transact(() =>
-    query<ClaimRow>(sql, text, [
-      scheduler,
-      slots.length,
-      slots.map(({ worker }) => worker),
-      slots.map(({ via }) => via),
-      slots.map(({ leaseMs }) => leaseMs),
-      ...values,
-    ]),
+    query<ClaimRow>(
+      sql,
+      text,
+      [
+        scheduler,
+        slots.length,
+        slots.map(({ worker }) => worker),
+        slots.map(({ via }) => via),
+        slots.map(({ leaseMs }) => leaseMs),
+        ...values,
+      ],
+      { prepare: isPrepared(text) },
+    ),
   );
   emit({
     name: 'claim.completed',
@@ -54,6 +59,18 @@ export async function claim(
   });
   return rows;
 }
+
+/**
+ * A prepared text stays on both sides of every connection for good, and clients decide how many shapes of filters there
+ * are: the first hundred are prepared, which is more than a fleet of runners has.
+ */
+function isPrepared(text: string): boolean {
+  if (prepared.size < mostPrepared) prepared.add(text);
+  return prepared.has(text);
+}
+
+const mostPrepared = 100;
+const prepared = new Set<string>();
 
 /** claim.sql for one shape of filter. Exported for the tests that look at its plan. */
 export function claimStatement(

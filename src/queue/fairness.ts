@@ -7,18 +7,23 @@ interface State {
   readonly weight: number;
 }
 
-/** Locks and reads the tags of these tasks' organisations, and says which hashes are queued already. */
+/**
+ * Locks and reads the tags of these tasks' organisations; says which hashes are queued already, and for how many more tasks
+ * there is room.
+ */
 export async function readFairness(
   transaction: Executor,
   scheduler: string,
   tasks: readonly { readonly organisation: string; readonly hash: string }[],
-): Promise<{ fairness: Fairness; queued: ReadonlySet<string> }> {
+  maxSize: number,
+): Promise<{ fairness: Fairness; queued: ReadonlySet<string>; places: number }> {
   const organisations = [...new Set(tasks.map((task) => task.organisation))].sort();
   const states = await query<State>(transaction, statement('fairness-lock'), [scheduler, organisations]);
-  const [look] = await query<{ virtual_time: string; queued: string[] }>(transaction, statement('fairness-look'), [
-    scheduler,
-    tasks.map((task) => task.hash),
-  ]);
+  const [look] = await query<{ virtual_time: string; queued: string[]; places: number | null }>(
+    transaction,
+    statement('fairness-look'),
+    [scheduler, tasks.map((task) => task.hash), maxSize],
+  );
   return {
     fairness: {
       tags: new Map(
@@ -28,6 +33,7 @@ export async function readFairness(
       virtualTime: Number(look!.virtual_time),
     },
     queued: new Set(look!.queued),
+    places: look!.places ?? Number.POSITIVE_INFINITY,
   };
 }
 

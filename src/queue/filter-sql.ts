@@ -44,7 +44,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
     const comparison = compare(column.operand, filter, bind);
     if (column.served !== undefined && group === 'and' && isMembership(filter)) {
       const distinct = [...new Set(filter.value as string[])];
-      if (distinct.length > 1) merges.push({ column: column.served, values: distinct });
+      if (distinct.length > 1 && distinct.length <= mostScans) merges.push({ column: column.served, values: distinct });
     }
     return column.within(group === 'not' ? `NOT (${comparison})` : comparison);
   };
@@ -67,6 +67,8 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
 }
 
 const operators: ReadonlySet<string> = new Set(filterOperators);
+/** A runner serves some images; planning grows with the square of their number (5 000 take two seconds). */
+const mostScans = 64;
 
 function groupsOf(request: FilterRequest): Partial<Record<'and' | 'or' | 'not', readonly Filter[] | undefined>> {
   const { filters } = request;

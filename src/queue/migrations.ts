@@ -67,6 +67,11 @@ async function migrations(): Promise<readonly Migration[]> {
   );
 }
 
+/** Of every migration that this version knows, in order. */
+export async function migrationNames(): Promise<readonly string[]> {
+  return (await migrations()).map(({ name }) => name);
+}
+
 async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
   const newest = Math.max(0, ...done);
   const newestKnown = Math.max(...known.map(({ number }) => number));

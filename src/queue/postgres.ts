@@ -28,6 +28,13 @@ export const planByKey = {
   jit: 'off',
 } as const;
 
+/**
+ * Milliseconds. Nobody waits longer than 30 s for an answer (KAT's clients); a regular expression in a filter could run
+ * for hours. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
+ * milliseconds otherwise.
+ */
+const bounds = { statement_timeout: 30_000, idle_in_transaction_session_timeout: 10_000 } as const;
+
 export function connect(databaseUrl: string, options: ConnectOptions): Sql {
   return postgres(databaseUrl, {
     max: options.max,
@@ -35,7 +42,7 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
     // The driver's own grows to 20 s: so long would a database that is back be asked by nobody.
     backoff: (failures: number) => Math.min(3 ** failures / 100, 1) * (0.5 + Math.random() / 2),
     onnotice: () => {},
-    connection: { application_name: 'rota', TimeZone: 'UTC', ...(options.byKey ? planByKey : {}) },
+    connection: { application_name: 'rota', TimeZone: 'UTC', ...bounds, ...(options.byKey ? planByKey : {}) },
   });
 }
 
@@ -50,13 +57,14 @@ export function statement(name: string): string {
 
 const statements = new Map<string, string>();
 
-/** Runs one prepared statement. JSON goes in as text (`$1::text::json`) and comes out as text: nothing parses it here. */
+/** Runs one statement, prepared unless told otherwise. JSON goes in as text (`$1::text::json`) and comes out as text: nothing parses it here. */
 export async function query<Row extends object>(
   sql: Executor,
   text: string,
   values: readonly unknown[],
+  { prepare = true }: { prepare?: boolean } = {},
 ): Promise<readonly Row[]> {
-  return sql.unsafe<Row[]>(text, values as never[], { prepare: true });
+  return sql.unsafe<Row[]>(text, values as never[], { prepare });
 }
 
 /**

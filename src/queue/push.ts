@@ -41,6 +41,9 @@ interface Row {
   readonly task: string | null;
 }
 
+/** Why an item is refused before the statement looks for itself. */
+type Refused = Map<Item, 'already-queued' | 'queue-full'>;
+
 const maxBatch = 1_000;
 
 /** Pushes into the queue of one scheduler; docs/queue-semantics.md, "Push". */
@@ -118,10 +121,18 @@ export class Push {
     const decided = batch.some(isDecided);
     const rows = await transact(async () => {
       const ranks = stateful ? null : await this.#rank(batch);
-      if (ranks !== null && !decided) return this.#insert(sql, batch, ranks);
+      if (ranks !== null && !decided) return this.#insert(sql, batch, ranks, new Map());
       return sql.begin(async (transaction) => {
-        const overtaken = decided ? await overtakenOf(transaction, scheduler, batch) : new Set<Item>();
-        return this.#insert(transaction, batch, ranks ?? (await this.#rankFairly(transaction, batch)), overtaken);
+        const refused: Refused = new Map();
+        if (decided) {
+          for (const item of await overtakenOf(transaction, scheduler, batch)) refused.set(item, 'already-queued');
+        }
+        return this.#insert(
+          transaction,
+          batch,
+          ranks ?? (await this.#rankFairly(transaction, batch, refused)),
+          refused,
+        );
       });
     });
     return this.#report(batch, rows);
@@ -131,21 +142,22 @@ export class Push {
     sql: Executor,
     batch: readonly Item[],
     ranks: readonly number[],
-    overtaken: ReadonlySet<Item> = new Set(),
+    refused: Refused,
   ): Promise<readonly Row[]> {
     const items = batch.map(({ row }, n) => ({ ...row, n, rank: ranks[n]!, priority: priorityOf(ranks[n]!) }));
     const rows = await query<Row>(sql, statement('push'), [
       this.#options.scheduler,
       this.#options.newTask.type,
-      JSON.stringify(items.filter(({ n }) => !overtaken.has(batch[n]!))),
+      JSON.stringify(items.filter(({ n }) => !refused.has(batch[n]!))),
       this.#options.maxSize,
       batch.some(({ answered }) => answered),
     ]);
-    if (overtaken.size === 0) return rows;
-    const refused = items
-      .filter(({ n }) => overtaken.has(batch[n]!))
-      .map(({ n }): Row => ({ n, outcome: 'already-queued', schedule_id: null, corrects: false, task: null }));
-    return [...rows, ...refused].toSorted((a, b) => a.n - b.n);
+    if (refused.size === 0) return rows;
+    const others = batch.flatMap((item, n): Row[] => {
+      const outcome = refused.get(item);
+      return outcome === undefined ? [] : [{ n, outcome, schedule_id: null, corrects: false, task: null }];
+    });
+    return [...rows, ...others].toSorted((a, b) => a.n - b.n);
   }
 
   async #rank(batch: readonly Item[]): Promise<number[]> {
@@ -160,16 +172,22 @@ export class Push {
     return merge(batch, unranked, answer.ranks);
   }
 
-  /** In the push's transaction, with the tags locked, so that several supervisors agree on them. */
-  async #rankFairly(transaction: Executor, batch: readonly Item[]): Promise<number[]> {
-    const { scheduler, ranking } = this.#options;
-    const { fairness, queued } = await readFairness(
-      transaction,
-      scheduler,
-      batch.map(({ row }) => row),
-    );
-    // What is queued already will be refused: it must not move the tag of its organisation.
-    const unranked = batch.filter((item) => item.priority === undefined && !queued.has(item.row.hash));
+  /**
+   * In the push's transaction, with the tags locked, so that several supervisors agree on them. What is queued already or has
+   * no room is added to `refused`: it must not move the tag of its organisation, and has no rank, should it be popped
+   * before the push looks for itself.
+   */
+  async #rankFairly(transaction: Executor, batch: readonly Item[], refused: Refused): Promise<number[]> {
+    const { scheduler, ranking, maxSize } = this.#options;
+    const rows = batch.map(({ row }) => row);
+    const { fairness, queued, places } = await readFairness(transaction, scheduler, rows, maxSize);
+    const unranked: Item[] = [];
+    for (const item of batch) {
+      if (item.priority !== undefined || refused.has(item)) continue;
+      if (queued.has(item.row.hash)) refused.set(item, 'already-queued');
+      else if (unranked.length >= places) refused.set(item, 'queue-full');
+      else unranked.push(item);
+    }
     if (unranked.length === 0) return merge(batch, [], []);
     const answer = await ranking.rank(
       scheduler,
@@ -220,7 +238,7 @@ function isRankFailed(outcome: PushOutcome): boolean {
   return outcome.outcome === 'refused' && outcome.reason === 'rank-failed';
 }
 
-/** Ranks of the whole batch: a task's own priority, else the ranker's answer; what has neither is refused anyway. */
+/** Ranks of the whole batch: a task's own priority, else the ranker's answer; what has neither is refused. */
 function merge(batch: readonly Item[], ranked: readonly Item[], ranks: ArrayLike<number>): number[] {
   const given = new Map(ranked.map((item, index) => [item, ranks[index]!]));
   return batch.map((item) => item.priority ?? given.get(item) ?? 0);

@@ -31,8 +31,8 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       return (await run<LatestRow>('latest-tasks', [scheduler, hashes])).map(latestTask);
     },
 
-    async claimDueSchedules(scheduler, { limit }) {
-      return (await run<ScheduleRow>('claim-due-schedules', [scheduler, limit])).map(dueSchedule);
+    async claimDueSchedules(scheduler, { limit, except = [] }) {
+      return (await run<ScheduleRow>('claim-due-schedules', [scheduler, limit, except])).map(dueSchedule);
     },
 
     async settleSchedules(scheduler, { settlements }) {

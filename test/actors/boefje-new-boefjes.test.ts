@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { Plugin } from '../../src/kat/kat.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
-import { boefje, hostname, outageOf } from '../support/kat-ports.ts';
+import { boefje, hostname, outageOf, rejectionOf } from '../support/kat-ports.ts';
 import { Ports } from '../support/ports.ts';
 
 const [a, b, c] = [hostname('a', 1), hostname('b', 3), hostname('c', null)];
@@ -102,6 +102,18 @@ describe('a look for new boefjes', () => {
     expect(it.seen.map(({ organisation }) => organisation)).toEqual(['cc', 'aa', 'bb']);
   });
 
+  test('ends after the page in hand when the actor is told to stop, and leaves the rest to the next look', async () => {
+    const it = ports(boefje('dns'));
+    it.organisations['bb'] = { plugins: [boefje('dns')], objects: [a] };
+    it.pageSize = 1;
+    it.outage = (name) => {
+      if (name === 'push-tasks') it.stopping.abort();
+    };
+    const [first] = await actor(it)();
+    expect(it.pairs).toEqual([`dns aa ${a.primaryKey}`]);
+    expect([it.seen, first!.settled]).toMatchObject([[], { value: { unfinished: ['aa', 'bb'] } }]);
+  });
+
   test('an outage of Bytes, or a full queue, leaves the look unfinished', async () => {
     const bytes = ports(boefje('dns'));
     bytes.outage = (name) => {
@@ -113,6 +125,37 @@ describe('a look for new boefjes', () => {
       await actor(it)();
       expect(it.seen).toEqual([]);
     }
+  });
+
+  test('a pair that Bytes rejects fails alone, on whatever page it is', async () => {
+    const it = ports(boefje('dns'));
+    it.pageSize = 1;
+    it.outage = (name, _organisation, request) => {
+      if (name === 'lastRun' && (request as { inputOoi: string }).inputOoi === a.primaryKey) throw rejectionOf('bytes');
+    };
+    const [first] = await actor(it)();
+    expect(it.pairs).toEqual([`dns aa ${b.primaryKey}`]);
+    expect(first!.settled).toMatchObject({ value: { queued: 1, unfinished: ['aa'] } });
+  });
+
+  test('a pair that Bytes always rejects is given up after three looks, with its name', async () => {
+    const it = ports(boefje('dns'));
+    it.outage = (name, _organisation, request) => {
+      if (name === 'lastRun' && (request as { inputOoi: string }).inputOoi === a.primaryKey) throw rejectionOf('bytes');
+    };
+    const look = actor(it);
+    for (let looks = 1; looks < 3; looks += 1) await look();
+    expect(it.seen).toEqual([]);
+    await look();
+    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns'] }]);
+    expect(it.warnings.at(-1)!.fields).toEqual({
+      organisation: 'aa',
+      boefje: 'dns',
+      ooi: a.primaryKey,
+      why: 'bytes answers nonsense',
+    });
+    await look();
+    expect(it.times('objects')).toBe(3);
   });
 
   test('a task that the queue takes for malformed does not repeat the look for ever', async () => {

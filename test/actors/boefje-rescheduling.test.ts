@@ -4,7 +4,7 @@ import type { Plugin } from '../../src/kat/kat.ts';
 import type { DueSchedule, LatestTask } from '../../src/protocol/requests.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
-import { boefje, hostname, outageOf } from '../support/kat-ports.ts';
+import { boefje, hostname, outageOf, rejectionOf } from '../support/kat-ports.ts';
 import { hour, noon, Ports } from '../support/ports.ts';
 
 const object = hostname('a.example');
@@ -161,7 +161,7 @@ describe('a tick', () => {
     expect(it.schedules.every(({ deadlineAt }) => deadlineAt! > noon)).toBe(true);
   });
 
-  test('lessons 0.8: settles nothing while Katalogus is out, stops, and queues all at the next tick', async () => {
+  test('lessons 0.8: settles nothing while Katalogus is out, asks once for each organisation, and queues all at the next tick', async () => {
     const organisations = Array.from({ length: 10 }, (_, at) => `org${at}`);
     const it = ports(
       [boefje('dns')],
@@ -174,12 +174,43 @@ describe('a tick', () => {
       if (name === 'plugins') throw outageOf('katalogus');
     };
     expect((await tick(it)).map(outcomeOf)).toEqual(['done']);
-    expect(it.times('claim-due-schedules')).toBe(3);
+    expect(it.times('plugins')).toBe(10);
     expect([it.times('settle-schedules'), it.pushed.length]).toEqual([0, 0]);
     it.outage = () => {};
     it.expireClaims();
     await tick(it);
     expect(settlements(it)).toHaveLength(5000);
+  });
+
+  test('stops when Bytes is out: three thousand schedules without an answer are enough', async () => {
+    const objects = Array.from({ length: 5_000 }, (_, at) => hostname(`${at}.example`));
+    const it = ports([boefje('dns')], ...objects.map(({ primaryKey }) => schedule({ ooi: primaryKey })));
+    it.organisations['aa'] = { plugins: [boefje('dns')], objects };
+    it.outage = (name) => {
+      if (name === 'lastRun') throw outageOf('bytes');
+    };
+    await tick(it);
+    expect([it.times('claim-due-schedules'), it.times('settle-schedules')]).toEqual([3, 0]);
+  });
+
+  test('however many organisations are out, with however much due, the others have their turn', async () => {
+    const broken = ['bb', 'cc', 'dd', 'ee', 'ff'];
+    const it = ports(
+      [boefje('dns')],
+      ...broken.flatMap((organisation, age) =>
+        Array.from({ length: 1_500 }, (_, at) =>
+          schedule({ organisation, ooi: `Hostname|internet|${at}`, deadlineAt: noon - (9 - age) * hour }),
+        ),
+      ),
+      schedule(),
+    );
+    for (const organisation of broken) it.organisations[organisation] = { plugins: [boefje('dns')] };
+    it.outage = (name, organisation) => {
+      if (name === 'objectsByReference' && broken.includes(organisation!)) throw outageOf('octopoes');
+    };
+    await tick(it);
+    expect(it.pairs).toEqual([`dns aa ${ooi}`]);
+    expect(it.times('objectsByReference')).toBe(6);
   });
 
   test('an organisation that is out is asked once and does not hold up the others', async () => {
@@ -195,6 +226,17 @@ describe('a tick', () => {
     expect(it.asked.filter(({ name, request }) => name === 'plugins' && request === 'bb')).toHaveLength(1);
   });
 
+  test('ends after the batch in hand when the actor is told to stop', async () => {
+    const objects = Array.from({ length: 2500 }, (_, at) => hostname(`${at}.example`));
+    const it = ports([boefje('dns')], ...objects.map(({ primaryKey }) => schedule({ ooi: primaryKey })));
+    it.organisations['aa'] = { plugins: [boefje('dns')], objects };
+    it.outage = (name) => {
+      if (name === 'push-tasks') it.stopping.abort();
+    };
+    await tick(it);
+    expect([it.pushed.length, settlements(it).length, it.times('claim-due-schedules')]).toEqual([1000, 1000, 1]);
+  });
+
   test('ends with a full queue, and leaves what found no room to the next', async () => {
     const it = ports();
     it.refusePush = () => 'queue-full';
@@ -207,6 +249,17 @@ describe('a tick', () => {
     it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
     await tick(it);
     expect([it.schedules[0]!.deadlineAt, it.warnings.length]).toEqual([noon + day, 1]);
+  });
+
+  test('a pair that Bytes rejects fails alone and is asked about again in an hour, not every minute', async () => {
+    const it = ports([boefje('dns'), boefje('nmap')], schedule({ boefje: 'nmap' }), schedule());
+    it.outage = (name, _organisation, request) => {
+      if (name === 'lastRun' && (request as { boefje: string }).boefje === 'nmap') throw rejectionOf('bytes');
+    };
+    await tick(it);
+    expect(it.pairs).toEqual([`dns aa ${ooi}`]);
+    expect(it.schedules.map(({ deadlineAt }) => deadlineAt)).toEqual([noon + hour, noon + day]);
+    expect(it.warnings[0]!.fields).toEqual({ schedules: 1, why: 'bytes answers nonsense' });
   });
 
   test('a schedule that a person disabled meanwhile is left as it is', async () => {

@@ -98,6 +98,15 @@ describe('a tick', () => {
     expect([it.pushed.length, it.times('push-tasks')]).toEqual([1500, 2]);
   });
 
+  test('ends after the batch in hand when the actor is told to stop', async () => {
+    const it = ports(...Array.from({ length: 1500 }, (_, at) => schedule(`${at}`)));
+    it.outage = (name) => {
+      if (name === 'push-tasks') it.stopping.abort();
+    };
+    await tick(it);
+    expect([it.pushed.length, it.times('claim-due-schedules')]).toEqual([1000, 1]);
+  });
+
   test('ends with a full queue, and leaves what found no room to the next', async () => {
     const it = ports(schedule('r'));
     it.refusePush = () => 'queue-full';

@@ -6,6 +6,7 @@ import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname, normalizer } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
 import { schedule, task } from '../support/schedule-rows.ts';
+import { queuedIn } from '../support/told.ts';
 
 /** One test a row of docs/differences-from-mula.md, "The ten that hurt most"; rows that are proved elsewhere stand there. */
 let house: House;
@@ -21,11 +22,6 @@ const host = hostname('example.nl');
 const january = '0 0 1 1 *';
 const minute = 60_000;
 
-/** The ids of what is queued in an organisation as soon as something is. */
-const queuedIn = async (organisation: string) => {
-  const { tasks } = await next('tasks.queued', (event) => event.tasks[0]!.organisation === organisation);
-  return tasks.map(({ id }) => id);
-};
 const schedulesOf = async (organisation: string) =>
   (await rota.ask<{ results: Schedule[] }>('GET', `/schedules?organisation=${organisation}&limit=1000`)).body.results;
 const tasksOf = async (organisation: string) =>
@@ -126,15 +122,17 @@ test('lessons 0.7: the boefje’s cron decides, then its interval, then the sche
   expect(Math.round(first['hourly']!.minutes)).toBe(60);
   expect(first['plain']!.minutes).toBeGreaterThan(24 * 60 - 1);
 
-  // Everything ran, a schedule gets a cron of its own, the boefje loses its cron; then all of them fall due.
-  await house.client.patch(ids.map((id) => ({ id, status: 'cancelled' as const })));
+  // A schedule gets a cron of its own, a boefje loses its cron, which a look finds out; then all of them fall due.
+  const cancel = (all: readonly string[]) =>
+    house.client.patch(all.map((id) => ({ id, status: 'cancelled' as const })));
+  await cancel(ids);
   await rota.ask('PATCH', `/schedules/${first['own']!.id}`, { schedule: january });
   yearly.cron = null;
   yearly.interval = null;
   organisation.plugins.set('new', boefje('new'));
   const seen = queuedIn(organisation.id);
   await house.client.ctl('look', { organisations: [organisation.id] });
-  await seen;
+  await cancel(await seen);
   for (const { id } of Object.values(first)) {
     await rota.ask('PATCH', `/schedules/${id}`, { deadline_at: new Date().toISOString() });
   }

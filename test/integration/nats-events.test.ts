@@ -70,3 +70,16 @@ test('an event about a set too large for one message comes in several, no task m
   expect(ids.size).toBe(20_000);
   end();
 });
+
+test('an organisation whose name no message holds ends no supervisor: the other tasks of its set are told of', async () => {
+  const end = publishTaskEvents({ connection: one, prefix });
+  const subscription = two.subscribe(`${prefix}.event.giant.queued`, { max: 1 });
+  await two.flush();
+  const tasks = [
+    { id: 'a', organisation: 'x'.repeat(2_000_000) },
+    { id: 'b', organisation: 'bb' },
+  ];
+  emit({ name: 'tasks.queued', scheduler: 'giant', tasks });
+  for await (const message of subscription) expect(message.json<TaskEvent>().tasks).toEqual([tasks[1]]);
+  end();
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FilterRequest } from '../../src/queue/filter.ts';
-import { claimStatement } from '../../src/queue/claim.ts';
+import { claim, claimStatement } from '../../src/queue/claim.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import { boefjeTask, ooiOf, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 
@@ -53,6 +53,31 @@ describe('claim', () => {
     const both = await queue.pop('boefje', popRequest({ limit: 9, filters: images('a', 'b') }));
     expect(none).toEqual([]);
     expect(both.map(ooiOf)).toEqual(['b1', 'a2', 'a1']);
+  });
+
+  test('a list of thousands of values lets through what it names, and needs no plan of thousands of scans', async () => {
+    const { queue } = await queueUnderTest();
+    await queue.push('boefje', [
+      boefjeTask('a', { image: 'a', priority: 2 }),
+      boefjeTask('z', { image: 'z', priority: 1 }),
+    ]);
+    const many = images('a', ...Array.from({ length: 5_000 }, (_, index) => `image-${index}`));
+    expect(claimStatement(many, 'boefje').text.length).toBeLessThan(10_000);
+    expect((await queue.pop('boefje', popRequest({ limit: 9, filters: many }))).map(ooiOf)).toEqual(['a']);
+  });
+
+  test('clients that make up filters do not fill the connections with prepared statements', async () => {
+    const { url } = await queueUnderTest();
+    const sql = connect(url, { max: 1, byKey: true });
+    const scheduler = { scheduler: 'boefje', taskType: 'boefje' };
+    const wants = [{ units: 1, worker: null, via: 'nats' as const, leaseMs: 1_000 }];
+    for (let shape = 1; shape <= 150; shape += 1) {
+      const filters = Array.from({ length: shape }, () => ({ column: 'hash', operator: 'eq' as const, value: 'x' }));
+      await claim(sql, scheduler, wants, { filters });
+    }
+    const [held] = await sql`SELECT count(*)::int AS claims FROM pg_prepared_statements WHERE statement LIKE '%heads%'`;
+    expect(held!['claims']).toBeLessThanOrEqual(100);
+    await sql.end();
   });
 
   test('a filter that names no column of ours is refused at once', async () => {

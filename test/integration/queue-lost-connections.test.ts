@@ -45,20 +45,26 @@ describe('a lost connection', () => {
   });
 });
 
+test('no statement, and no transaction of a supervisor that is frozen, holds its locks for ever', async () => {
+  const { sql } = await connections();
+  expect(await sql`SHOW statement_timeout`).toEqual([{ statement_timeout: '30s' }]);
+  expect(await sql`SHOW idle_in_transaction_session_timeout`).toEqual([{ idle_in_transaction_session_timeout: '10s' }]);
+});
+
 test('connections that end again and again lose no task and hand none out twice', async () => {
   const { queue, sql } = await queueUnderTest();
   const handedOut: string[] = [];
   const outcomes = { accepted: 0, unknown: 0 };
-  let ending = true;
+  const ended = new AbortController();
   const pushing = async () => {
-    while (ending) {
+    while (!ended.signal.aborted) {
       const [outcome] = await queue.push('boefje', [boefjeTask(undefined, { priority: 2 })]).catch(() => [null]);
       if (outcome?.outcome === 'queued') outcomes.accepted += 1;
       else outcomes.unknown += 1;
     }
   };
   const popping = async () => {
-    while (ending) {
+    while (!ended.signal.aborted) {
       const tasks = await queue.pop('boefje', popRequest({ waitMs: 50 })).catch(() => []);
       const patches = tasks.map(({ id, leaseId }) => ({
         id,
@@ -76,7 +82,7 @@ test('connections that end again and again lose no task and hand none out twice'
       WHERE datname = current_database() AND pid <> pg_backend_pid()`.catch(() => {});
     await delay(20);
   }
-  ending = false;
+  ended.abort();
   await Promise.all(work);
   const [state] = await sql<[{ tasks: number; queued: number; leased: number; finished: number; torn: number }]>`
     SELECT (SELECT count(*)::int FROM tasks) AS tasks, (SELECT count(*)::int FROM queue) AS queued,

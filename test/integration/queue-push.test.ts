@@ -221,25 +221,3 @@ describe('schedules on push', () => {
     await expect.poll(() => told).toEqual([[(byPerson as { scheduleId: string }).scheduleId]]);
   });
 });
-
-test('fair-share: tags are ranked and moved inside the push, and what is queued already moves none', async () => {
-  const seen: { tags: [string, number][]; virtualTime: number; count: number }[] = [];
-  const { queue } = await queueUnderTest({
-    ranking: {
-      policyOf: () => ({ stateful: true, manualOnly: true }),
-      rank: async (_scheduler, tasks, fairness) => {
-        seen.push({ tags: [...fairness!.tags], virtualTime: fairness!.virtualTime, count: tasks.length });
-        const last = fairness!.tags.get('aa') ?? 2;
-        return { ranks: tasks.map((_, index) => last + index + 1), tags: new Map([['aa', last + tasks.length]]) };
-      },
-    },
-  });
-  await queue.push('boefje', [boefjeTask('x', { priority: 9 }), boefjeTask('y')]);
-  await queue.push('boefje', [boefjeTask('x'), boefjeTask('z'), boefjeTask('manual', { priority: 1 })]);
-  expect(seen).toEqual([
-    { tags: [], virtualTime: 2, count: 2 },
-    { tags: [['aa', 4]], virtualTime: 3, count: 1 },
-  ]);
-  const claimed = await queue.pop('boefje', popRequest({ limit: 9 }));
-  expect(claimed.map(ooiOf)).toEqual(['manual', 'x', 'y', 'z']);
-});

@@ -58,6 +58,16 @@ describe('due schedules', () => {
     expect(due[0]!.deadlineAt).toBe((await row(oldest)).deadline_at!.getTime());
   });
 
+  test('of organisations to pass over are left for others, also where nothing else is due', async () => {
+    const left = await schedule({ organisation: 'bb', due: -60 });
+    const taken = await schedule({ organisation: 'aa' });
+    const except = (...organisations: string[]) =>
+      store.claimDueSchedules('boefje', { limit: 10, except: organisations });
+    expect((await except('bb', 'cc')).map(({ id }) => id)).toEqual([taken]);
+    expect(await except('bb')).toEqual([]);
+    expect(await claim()).toEqual([left]);
+  });
+
   test('are examined by one claimer only, however many ask at once', async () => {
     const all = await Promise.all(Array.from({ length: 40 }, (_, n) => schedule({ due: -n - 1 })));
     const claims = await Promise.all(Array.from({ length: 8 }, () => claim(10)));

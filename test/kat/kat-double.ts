@@ -1,5 +1,6 @@
 import { afterEach } from 'vitest';
 import { createKatServices, type KatClients } from '../../src/kat/services.ts';
+import type { SkippedPlugin } from '../../src/kat/katalogus.ts';
 import { fakeTime, type Received, type Reply, startDouble } from './http-double.ts';
 
 const ends: (() => Promise<void>)[] = [];
@@ -13,15 +14,17 @@ export async function kat(answer: (request: Received) => Reply | Promise<Reply>)
   services: KatClients;
   received: readonly Received[];
   time: ReturnType<typeof fakeTime>;
+  skipped: readonly SkippedPlugin[];
 }> {
   const double = await startDouble(answer);
   const time = fakeTime();
+  const skipped: SkippedPlugin[] = [];
   const settings = double.settings();
   const services = createKatServices(
     { katalogus: settings, octopoes: settings, bytes: settings, bytesUser: 'bytes', bytesPassword: 'pa55word' },
-    undefined,
+    { pluginSkipped: (one) => void skipped.push(one) },
     time,
   );
   ends.push(() => services.close(), double.stop);
-  return { services, received: double.received, time };
+  return { services, received: double.received, time, skipped };
 }

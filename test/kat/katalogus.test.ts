@@ -80,12 +80,28 @@ describe('Katalogus', () => {
     expect(await services.katalogus.plugins('gone')).toBeNull();
   });
 
-  test('a plug-in that does not fit is named by its place and field', async () => {
-    const { services } = await kat(() => ({ body: [boefje, { ...boefje, consumes: 7 }] }));
+  test('a plug-in that does not fit is left out alone, and named once with what is wrong with it', async () => {
+    const { services, skipped } = await kat(() => ({
+      body: [{ ...boefje, id: 'broken', consumes: { secret: 's3cret' } }, boefje, { type: 's3cret' }],
+    }));
+    for (const organisation of ['aa', 'bb']) {
+      expect([...(await services.katalogus.plugins(organisation))!.keys()]).toEqual(['dns-records']);
+    }
+    await services.katalogus.plugins('aa', { fresh: true });
+    expect(skipped).toMatchObject([
+      { organisation: 'aa', plugin: 'broken', field: 'consumes' },
+      { organisation: 'aa', plugin: 'number 3', field: 'id', why: expect.stringContaining('expected string') },
+    ]);
+    expect(JSON.stringify(skipped)).not.toContain('s3cret');
+  });
+
+  test('a list of which no plug-in fits is rejected, not taken for an organisation without plug-ins', async () => {
+    const { services, skipped } = await kat(() => ({ body: [{ ...boefje, consumes: 7 }, { name: 'no id' }] }));
     await expect(services.katalogus.plugins('aa')).rejects.toMatchObject({
       code: 'SERVICE_REJECTED',
-      fields: { service: 'katalogus', path: '/v1/organisations/aa/plugins', field: '1.consumes' },
+      fields: { service: 'katalogus', path: '/v1/organisations/aa/plugins', field: '0.consumes' },
     });
+    expect(skipped).toEqual([]);
   });
 
   test('gives configurations with their duplicates and never their settings', async () => {

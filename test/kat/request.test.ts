@@ -98,6 +98,27 @@ describe('a request to a service of KAT', () => {
     expect(client.status().circuit).toBe('closed');
   });
 
+  test.for([{ detail: 'Not Found' }, '<html>404</html>', ''])(
+    'that meets no route (%j) is an outage, whatever is asked for: nothing is said to be gone',
+    async (body) => {
+      const double = await scripted({ status: 404, body });
+      const { client } = clientOf(double.settings());
+      await expect(client.ask({ path: ['aa'], answer, declines: [404] })).rejects.toMatchObject({
+        code: 'SERVICE_UNAVAILABLE',
+        message: expect.stringContaining('answered GET /aa as if it had no such route'),
+      });
+    },
+  );
+
+  test.for([{ detail: 'Plugin not found' }, { value: 'Hostname|internet|a' }, { message: 'gone' }])(
+    'that is declined in its own words (%j) has its answer',
+    async (body) => {
+      const double = await scripted({ status: 404, body });
+      const { client } = clientOf(double.settings());
+      expect(await client.ask({ path: ['aa'], answer, declines: [404] })).toEqual({ ok: false, status: 404 });
+    },
+  );
+
   test('ends in time when the service never answers', async () => {
     const double = await doubleOf(() => null);
     const { ask } = clientOf(double.settings({ timeoutMs: 30 }));
@@ -185,7 +206,7 @@ test('no more requests are in flight than a service has connections', async () =
 describe('a service that is down', () => {
   test('is left alone after five failures, fails at once, and comes back with one probe', async () => {
     let down = true;
-    const double = await doubleOf(() => (down ? { status: 500 } : healthy));
+    const double = await doubleOf(() => (down ? { status: 503 } : healthy));
     const { ask, time, states } = clientOf(double.settings());
     await expect(ask()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     await expect(ask()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
@@ -193,7 +214,7 @@ describe('a service that is down', () => {
     await expect(ask()).rejects.toMatchObject({
       code: 'SERVICE_UNAVAILABLE',
       retryable: true,
-      message: expect.stringMatching(/not asked for now.*answered 500/),
+      message: expect.stringMatching(/not asked for now.*answered 503/),
     });
     expect(double.received).toHaveLength(5);
 
@@ -203,8 +224,8 @@ describe('a service that is down', () => {
     expect(states).toEqual(['open', 'half-open', 'closed']);
   });
 
-  test('is not held for down because it refuses requests', async () => {
-    const double = await scripted({ status: 422 });
+  test.for([422, 500])('is not held for down because it answers %i to some requests', async (status) => {
+    const double = await scripted({ status });
     const { ask, client } = clientOf(double.settings());
     for (let i = 0; i < 10; i += 1) await ask().catch(() => {});
     expect(client.status().circuit).toBe('closed');

@@ -109,6 +109,18 @@ test('a drain stops clocks, empties the mailbox, and waits for the push that is 
   expect(supervisor.status()).toMatchObject([{ phase: 'stopped', restarts: 0, lastFailure: null }]);
 });
 
+test('a drain tells a handler that has much left to do, and need not wait for all of it', async () => {
+  const looking = Promise.withResolvers<void>();
+  const backend = backendOf({ 'seen-boefjes': async () => (looking.resolve(), []) });
+  const supervisor = await supervise('slow', { backend });
+  await started(supervisor, 'slow');
+  await supervisor.send('slow', { kind: 'look-for-new-boefjes' });
+  await looking.promise;
+  // Untold the handler goes on for ever: the drain would take all of its time, which is longer than a test has.
+  await supervisor.drain(60_000);
+  expect(supervisor.status()).toMatchObject([{ phase: 'stopped', lastFailure: null }]);
+});
+
 test('a drain ends in time whatever the actors do, and a restart is not due any more', async () => {
   const timers = manualTimers();
   const supervisor = await supervise('unruly,unimportable', { supervising: { timers } });

@@ -13,9 +13,17 @@ export interface FakeOrganisation {
 export function katPorts(ports: Ports): KatServices {
   const call = (name: string, organisation: string | null, request: unknown) => {
     ports.asked.push({ name, request });
-    ports.outage(name, organisation);
+    ports.outage(name, organisation, request);
   };
   const objectsOf = (organisation: string) => ports.organisations[organisation]?.objects ?? [];
+  const lastRun: KatServices['bytes']['lastRun'] = async (query) => {
+    call('lastRun', query.organisation, query);
+    const known = ports.runs.find(
+      (it) => it.organisation === query.organisation && it.boefje === query.boefje && it.inputOoi === query.inputOoi,
+    );
+    return known?.run ?? null;
+  };
+
   return {
     katalogus: {
       organisations: async () => {
@@ -71,14 +79,9 @@ export function katPorts(ports: Ports): KatServices {
       },
     },
     bytes: {
-      lastRun: async (query) => {
-        call('lastRun', query.organisation, query);
-        const known = ports.runs.find(
-          (it) =>
-            it.organisation === query.organisation && it.boefje === query.boefje && it.inputOoi === query.inputOoi,
-        );
-        return known?.run ?? null;
-      },
+      lastRun,
+      lastRuns: async ({ boefjes, ...about }) =>
+        new Map(await Promise.all(boefjes.map(async (id) => [id, await lastRun({ ...about, boefje: id })] as const))),
     },
   };
 }
@@ -113,4 +116,8 @@ export function hostname(name: string, scanLevel: number | null = 2): Ooi {
 
 export function outageOf(service: string): FailureError {
   return new FailureError({ code: 'SERVICE_UNAVAILABLE', message: `${service} does not answer`, retryable: true });
+}
+
+export function rejectionOf(service: string): FailureError {
+  return new FailureError({ code: 'SERVICE_REJECTED', message: `${service} answers nonsense`, retryable: true });
 }

@@ -32,10 +32,11 @@ export class Ports {
   seen: SeenBoefjes[] = [];
   pageSize = 1000;
   /** Throws for what shall fail; `name` as in `asked`, `organisation` where the call is about one. */
-  outage: (name: string, organisation: string | null) => void = () => {};
+  outage: (name: string, organisation: string | null, request: unknown) => void = () => {};
   failPush: (task: NewTask) => Failure | null = () => null;
   refusePush: (task: NewTask) => RefusalReason | null = () => null;
 
+  readonly stopping = new AbortController();
   readonly asked: { name: string; request: unknown }[] = [];
   readonly pushed: NewTask[] = [];
   readonly refused: { reason: RefusalReason; about: Readonly<Record<string, string | null>> }[] = [];
@@ -64,6 +65,7 @@ export class Ports {
         warn: (fields, message) => void this.warnings.push({ fields, message }),
         error: (fields, message) => void this.warnings.push({ fields, message }),
       },
+      stopping: this.stopping.signal,
       refuse: (reason, about) => void this.refused.push({ reason, about }),
     };
   }
@@ -96,7 +98,7 @@ export class Ports {
 
   readonly #ask: AskSupervisor = async (kind, request) => {
     this.asked.push({ name: kind, request });
-    this.outage(kind, null);
+    this.outage(kind, null, request);
     return this.#answers[kind](request);
   };
 
@@ -108,11 +110,14 @@ export class Ports {
       const wanted = new Set(hashes);
       return this.latest.filter((task) => wanted.has(task.hash));
     },
-    'claim-due-schedules': ({ limit }) => {
+    'claim-due-schedules': ({ limit, except = [] }) => {
       const due = this.schedules.filter(
         (it) => it.enabled && it.deadlineAt !== null && it.deadlineAt <= this.now && !this.#claimed.has(it.id),
       );
-      const claimed = due.toSorted((a, b) => a.deadlineAt! - b.deadlineAt!).slice(0, limit);
+      const claimed = due
+        .filter(({ organisation }) => !except.includes(organisation))
+        .toSorted((a, b) => a.deadlineAt! - b.deadlineAt!)
+        .slice(0, limit);
       for (const { id } of claimed) this.#claimed.add(id);
       return claimed;
     },

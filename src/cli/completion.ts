@@ -1,0 +1,119 @@
+import { Command, type Option } from 'commander';
+import { oneOf } from './arguments.ts';
+
+const shells = ['bash', 'zsh', 'fish'] as const;
+type Shell = (typeof shells)[number];
+
+/** `rota completion`: a script for the shell, made from the commands there are. */
+export function completionCommand(): Command {
+  return new Command('completion')
+    .description('print a completion script')
+    .argument('<shell>', shells.join(', '), oneOf(shells))
+    .addHelpText('after', '\nExample:\n  source <(rota completion bash)')
+    .action((shell: Shell, _options: unknown, command: Command) => {
+      process.stdout.write(scripts[shell](entriesOf(command.parent!, [])));
+    });
+}
+
+/** A command, and what may follow it. */
+interface Entry {
+  readonly path: readonly string[];
+  readonly description: string;
+  readonly commands: readonly { readonly name: string; readonly description: string }[];
+  readonly options: readonly { readonly flag: string; readonly description: string }[];
+}
+
+function entriesOf(command: Command, path: readonly string[]): readonly Entry[] {
+  const children = command.commands;
+  const own: Entry = {
+    path,
+    description: command.description(),
+    commands: children.map((child) => ({ name: child.name(), description: child.description() })),
+    options: [...command.options.map(flagOf), { flag: '--help', description: 'display help' }],
+  };
+  return [own, ...children.flatMap((child) => entriesOf(child, [...path, child.name()]))];
+}
+
+function flagOf({ long, flags, description }: Option): { flag: string; description: string } {
+  return { flag: long ?? flags, description };
+}
+
+const scripts: Readonly<Record<Shell, (entries: readonly Entry[]) => string>> = {
+  bash: (entries) => `_rota() {
+  local path="" word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
+  done
+  local words=""
+  while :; do
+    case "$path" in
+${entries.map((entry) => `      '${entry.path.join(' ')}') words='${wordsOf(entry).join(' ')}' ;;`).join('\n')}
+    esac
+    # What is no command is an argument: what may follow is what may follow the command before it.
+    [ -n "$words" ] && break
+    case "$path" in *' '*) path="\${path% *}" ;; *) path="" ;; esac
+  done
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _rota rota
+`,
+  zsh: (entries) => `#compdef rota
+_rota() {
+  local line="\${(j: :)\${(@)words[2,CURRENT-1]:#-*}}"
+  local -a choices
+  while :; do
+    case "$line" in
+${entries.map((entry) => `      '${entry.path.join(' ')}') choices=(${describedOf(entry).map(zshItem).join(' ')}) ;;`).join('\n')}
+    esac
+    (( \${#choices} )) && break
+    [[ "$line" == *' '* ]] && line="\${line% *}" || line=""
+  done
+  _describe 'rota' choices
+}
+compdef _rota rota
+`,
+  fish: (entries) => `complete -c rota -f
+${entries
+  .flatMap(({ path, commands, options }) => {
+    const condition = fishCondition(path, commands);
+    return [
+      ...commands.map(
+        ({ name, description }) => `complete -c rota -n '${condition}' -a ${name} -d '${quoted(description)}'`,
+      ),
+      ...options.map(
+        ({ flag, description }) =>
+          `complete -c rota -n '${condition}' -l ${flag.replace(/^--/, '')} -d '${quoted(description)}'`,
+      ),
+    ];
+  })
+  .join('\n')}
+`,
+};
+
+function wordsOf({ commands, options }: Entry): readonly string[] {
+  return [...commands.map(({ name }) => name), ...options.map(({ flag }) => flag)];
+}
+
+function describedOf({ commands, options }: Entry): readonly (readonly [string, string])[] {
+  return [
+    ...commands.map(({ name, description }) => [name, description] as const),
+    ...options.map(({ flag, description }) => [flag, description] as const),
+  ];
+}
+
+function zshItem([word, description]: readonly [string, string]): string {
+  return `'${word}:${quoted(description).replaceAll(':', '\\:')}'`;
+}
+
+function fishCondition(path: readonly string[], commands: Entry['commands']): string {
+  if (path.length === 0) return '__fish_use_subcommand';
+  const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`);
+  const none =
+    commands.length === 0 ? [] : [`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(' ')}`];
+  return [...seen, ...none].join('; and ');
+}
+
+/** Descriptions are read, not run: a quote in one would end the string. */
+function quoted(text: string): string {
+  return text.replaceAll("'", '’');
+}

@@ -1,0 +1,101 @@
+import type { Command } from 'commander';
+import { readConfig } from '../config.ts';
+import type { Finding } from '../control/doctor.ts';
+import { codeOf } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import type { RotaClient } from '../nats/client.ts';
+import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { tableOf } from './table.ts';
+
+/** `rota doctor --json`: `on` is the supervisor that found it, null for this shell. */
+interface Report {
+  readonly findings: readonly (Finding & { readonly on: string | null })[];
+}
+
+interface Examination {
+  readonly instance: string;
+  readonly version: string;
+  readonly node: string;
+  readonly findings: readonly Finding[];
+}
+
+/** `rota doctor`: exit 0 where nothing is a problem, 1 where something is. */
+export function doctorCommand(): Command {
+  return remoteCommand(
+    'doctor',
+    'look at configuration, connections, schema, clocks, indexes, actors, disk and versions; exit 1 for a problem',
+    'rota doctor',
+  ).action(async (options: RemoteOptions) => {
+    const findings = [configFinding(), ...(await remoteFindings(options))];
+    print(options, { findings } satisfies Report, render);
+    if (findings.some(({ level }) => level === 'problem')) process.exitCode = 1;
+  });
+}
+
+type Found = Report['findings'][number];
+
+function here(finding: Finding): Found {
+  return { on: null, ...finding };
+}
+
+function configFinding(): Found {
+  try {
+    readConfig(process.env);
+    const finding = "this shell's environment would start a supervisor";
+    return here({ level: 'fine', about: 'configuration', finding, advice: null });
+  } catch (error) {
+    const advice = 'docs/configuration.md lists every variable';
+    return here({ level: 'problem', about: 'configuration', finding: failureOf(error).message, advice });
+  }
+}
+
+async function remoteFindings(options: RemoteOptions): Promise<readonly Found[]> {
+  try {
+    return await withRota(options, (client) => examine(client));
+  } catch (error) {
+    const advice =
+      codeOf(error) === 'UNAUTHORIZED'
+        ? 'see NATS_USER, NATS_CREDS and friends'
+        : 'is nats-server up, and --nats its address?';
+    return [here({ level: 'problem', about: 'nats', finding: failureOf(error).message, advice })];
+  }
+}
+
+async function examine(client: RotaClient): Promise<readonly Found[]> {
+  const { version } = client.connection.info ?? { version: 'unknown' };
+  const nats = here({ level: 'fine', about: 'nats', finding: `nats-server ${version} answers`, advice: null });
+  const instances = await client.instances();
+  if (instances.length === 0) {
+    const advice = 'start one (rota start), or see --prefix';
+    return [nats, here({ level: 'problem', about: 'supervisors', finding: 'none answers', advice })];
+  }
+  const answers = await Promise.allSettled(instances.map((it) => tell<Examination>(client, 'doctor', {}, it)));
+  const examined = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const silent = answers.flatMap((answer, at): Found[] => {
+    if (answer.status === 'fulfilled') return [];
+    const finding = failureOf(answer.reason).message;
+    return [{ on: instances[at]!, level: 'problem', about: 'supervisor', finding, advice: 'is it stuck? see its log' }];
+  });
+  return [
+    nats,
+    versionFinding(examined),
+    ...silent,
+    ...examined.flatMap(({ instance, findings }) => findings.map((finding) => ({ on: instance, ...finding }))),
+  ];
+}
+
+function versionFinding(examined: readonly Examination[]): Found {
+  const versions = [...new Set(examined.map(({ version, node }) => `Rota ${version} on Node ${node}`))];
+  const finding = versions.join('; ') || 'unknown';
+  if (versions.length < 2) return here({ level: 'fine', about: 'versions', finding, advice: null });
+  return here({ level: 'warning', about: 'versions', finding, advice: 'bring every supervisor to one version' });
+}
+
+const signs = { fine: 'ok', warning: 'WARN', problem: 'PROBLEM' } as const;
+
+function render({ findings }: Report): string {
+  return tableOf(
+    ['', 'ABOUT', 'ON', 'FINDING', 'DO'],
+    findings.map(({ level, about, on, finding, advice }) => [signs[level], about, on, finding, advice ?? '']),
+  );
+}

@@ -1,0 +1,61 @@
+import { type Command, Option } from 'commander';
+import { wholeNumber } from './arguments.ts';
+import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
+
+interface EventOptions extends RemoteOptions {
+  readonly scheduler?: string;
+  readonly organisation?: string;
+  readonly event?: string;
+  readonly count?: number;
+}
+
+/** docs/workers.md, "Events". */
+interface TaskEvent {
+  readonly scheduler: string;
+  readonly event: string;
+  readonly at: string;
+  readonly via?: string;
+  readonly reason?: string;
+  readonly tasks: readonly { readonly id: string; readonly organisation: string }[];
+}
+
+/** `rota events`: what happens to tasks, as it happens; one line each, or one JSON object a line for each set. */
+export function eventsCommand(): Command {
+  return remoteCommand(
+    'events',
+    'follow what happens to tasks; Ctrl-C ends it',
+    'rota events --scheduler boefje --event failed --organisation acme',
+  )
+    .option('--scheduler <id>')
+    .option('--organisation <code>')
+    .option('--event <status>', 'queued, dispatched, completed, failed, cancelled, …')
+    .addOption(new Option('--count <n>', 'end after so many sets').argParser(wholeNumber(1)))
+    .action(async (options: EventOptions) => {
+      const { prefix, scheduler = '*', event = '*' } = options;
+      await withRota(options, async ({ connection }) => {
+        const subscription = connection.subscribe(`${prefix}.event.${scheduler}.${event}`);
+        const stop = () => subscription.unsubscribe();
+        process.once('SIGINT', stop).once('SIGTERM', stop);
+        await connection.flush();
+        if (options.json !== true) process.stderr.write('listening\n');
+        let seen = 0;
+        for await (const message of subscription) {
+          const told = chosen(message.json<TaskEvent>(), options);
+          if (told.tasks.length === 0) continue;
+          process.stdout.write(options.json === true ? `${JSON.stringify(told)}\n` : lines(told));
+          if (++seen === options.count) break;
+        }
+      });
+    });
+}
+
+function chosen(event: TaskEvent, { organisation }: EventOptions): TaskEvent {
+  if (organisation === undefined) return event;
+  return { ...event, tasks: event.tasks.filter((task) => task.organisation === organisation) };
+}
+
+function lines({ scheduler, event, at, via, reason, tasks }: TaskEvent): string {
+  const how = reason ?? via;
+  const what = `${event}${how === undefined ? '' : ` (${how})`}`;
+  return tasks.map(({ id, organisation }) => `${at}  ${scheduler}  ${what}  ${organisation}  ${id}\n`).join('');
+}

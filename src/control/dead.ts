@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
+import { withoutSecrets } from '../tasks/data.ts';
+import { type Audit, command, type OperatorCommand } from './operator-command.ts';
+
+export interface DeadDesk {
+  /** Null where no event source is configured. */
+  readonly deadLetters: DeadLetters | null;
+  readonly audit: Audit;
+}
+
+const stream = z.enum(['scan_profile_mutations', 'raw_file_received']);
+
+/** Events that were given up: to look at, to try again, to remove. */
+export function deadCommands({ deadLetters, audit }: DeadDesk): readonly OperatorCommand[] {
+  const letters = () => {
+    if (deadLetters !== null) return deadLetters;
+    throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
+  };
+  return [
+    command('dead-letters', z.strictObject({ limit: z.int().min(1).max(1_000).default(20) }), async ({ limit }) => ({
+      results: (await letters().list(limit)).map((letter) => ({ ...letter, body: shown(letter.body) })),
+    })),
+    command(
+      'settle-dead-letters',
+      z.strictObject({
+        action: z.enum(['requeue', 'drop']),
+        stream: stream.optional(),
+        ids: z.array(z.string()).min(1).optional(),
+      }),
+      async ({ action, stream, ids }, { by }) => {
+        const which = { ...(stream === undefined ? {} : { stream }), ...(ids === undefined ? {} : { ids }) };
+        const settled = await letters().settle(action, which);
+        audit(`${action}-dead-letters`, by, { events: settled.length });
+        return { settled };
+      },
+    ),
+  ];
+}
+
+/** What Octopoes or Bytes sent, without what a runner may have put into it; text where it is no JSON object. */
+function shown(body: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return parsed;
+    return withoutSecrets(parsed as Record<string, unknown>);
+  } catch {
+    return body;
+  }
+}

@@ -1,0 +1,134 @@
+import { statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { failureOf } from '../mailbox/failure.ts';
+import type { DatabaseDiagnosis } from '../queue/diagnosis.ts';
+import type { Supervision } from '../supervisor/supervision.ts';
+import { command, nothing, type OperatorCommand } from './operator-command.ts';
+
+export interface DoctorDesk {
+  readonly instance: string;
+  readonly version: string;
+  readonly supervision: Pick<Supervision, 'status' | 'inspect'>;
+  readonly diagnoseDatabase: () => Promise<DatabaseDiagnosis>;
+}
+
+/** Something looked at. `advice` where there is something to do. */
+export interface Finding {
+  readonly level: 'fine' | 'warning' | 'problem';
+  readonly about: string;
+  readonly finding: string;
+  readonly advice: string | null;
+}
+
+/** Leases last a minute: a quarter of that is felt. They live by the database's clock; deadlines of events by ours. */
+const mostSkewMs = 15_000;
+/** A vacuum cannot clean behind a transaction of that age: the queue's index keeps what was popped. */
+const oldTransactionSeconds = 600;
+const leastFreeBytes = 1_073_741_824;
+
+/** `doctor`: this supervisor's findings about itself and what it depends on. */
+export function doctorCommands(desk: DoctorDesk): readonly OperatorCommand[] {
+  return [
+    command('doctor', nothing, async () => ({
+      instance: desk.instance,
+      version: desk.version,
+      node: process.version,
+      findings: [...(await databaseFindings(desk)), ...(await actorFindings(desk)), await diskFinding()],
+    })),
+  ];
+}
+
+async function databaseFindings(desk: DoctorDesk): Promise<readonly Finding[]> {
+  try {
+    return findingsOf(await desk.diagnoseDatabase());
+  } catch (error) {
+    return [problem('database', failureOf(error).message, 'is Postgres up, and reachable from the supervisor?')];
+  }
+}
+
+/** Exported for its tests: most of what it looks for is hard to bring about. */
+export function findingsOf(it: DatabaseDiagnosis): readonly Finding[] {
+  const megabytes = Math.round(it.sizeBytes / 1_048_576);
+  const findings: (Finding | false)[] = [
+    fine('database', `Postgres ${it.version}, ${megabytes} MB, answers in ${it.roundTripMs} ms`),
+    it.missingMigrations.length > 0
+      ? problem('schema', `not applied: ${it.missingMigrations.join(', ')}`, 'run rota migrate')
+      : fine('schema', 'every migration is applied'),
+    it.unknownMigrations.length > 0 &&
+      problem('schema', `unknown: ${it.unknownMigrations.join(', ')}`, 'a newer Rota migrated it: use that version'),
+    Math.abs(it.clockSkewMs) > mostSkewMs
+      ? problem('clock', `the database's clock is ${it.clockSkewMs} ms off this machine's`, 'let both use NTP')
+      : fine('clock', `the database's clock is within ${Math.abs(it.clockSkewMs)} ms`),
+    it.invalidIndexes.length > 0
+      ? problem('indexes', `invalid: ${it.invalidIndexes.join(', ')}`, 'REINDEX INDEX CONCURRENTLY each of them')
+      : fine('indexes', 'all are valid'),
+    it.coldIndexes.length > 0 &&
+      problem(
+        'indexes',
+        `on tasks, over what changes with each status: ${it.coldIndexes.join(', ')}`,
+        'DROP INDEX CONCURRENTLY: claims and patches pay for it several times',
+      ),
+    (it.oldestTransactionSeconds ?? 0) > oldTransactionSeconds &&
+      warning(
+        'transactions',
+        `one is open for ${Math.round(it.oldestTransactionSeconds!)} s`,
+        'end it (pg_stat_activity, xact_start): vacuum cannot clean behind it',
+      ),
+    it.connections > 0.8 * it.maxConnections &&
+      warning(
+        'connections',
+        `${it.connections} of ${it.maxConnections} are taken`,
+        'raise max_connections, or lower SCHEDULER_DB_CONNECTION_POOL_SIZE',
+      ),
+  ];
+  return findings.filter((finding) => finding !== false);
+}
+
+async function actorFindings({ supervision }: DoctorDesk): Promise<readonly Finding[]> {
+  const findings = supervision.status().map(async ({ name, phase, lastFailure }): Promise<readonly Finding[]> => {
+    const about = `actor ${name}`;
+    if (phase !== 'running') {
+      const why = lastFailure === null ? '' : `: ${lastFailure.message}`;
+      return [problem(about, `is ${phase}${why}`, `mend its cause, then rota actors restart ${name}`)];
+    }
+    const inside = await supervision.inspect(name);
+    if (inside.outcome !== 'reply' || !inside.result.ok)
+      return [warning(about, 'does not answer', 'see rota status again in a moment')];
+    const { streams, services } = inside.result.value;
+    const troubles = [
+      ...streams
+        .filter(({ connected }) => !connected)
+        .map(({ stream, lastError }) =>
+          problem(about, `gets no ${stream}: ${lastError ?? 'not connected'}`, 'is the broker up? see QUEUE_URI'),
+        ),
+      ...services
+        .filter(({ circuit }) => circuit !== 'closed')
+        .map(({ service, circuit, lastError }) =>
+          warning(about, `${service} is out (circuit ${circuit}): ${lastError ?? 'no answer'}`, `is ${service} up?`),
+        ),
+    ];
+    return troubles.length > 0 ? troubles : [fine(about, services.length === 0 ? 'idles: no service is set' : 'runs')];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+async function diskFinding(): Promise<Finding> {
+  const { bavail, bsize } = await statfs(tmpdir());
+  const free = bavail * bsize;
+  const text = `${Math.round(free / 1_048_576)} MB are free in ${tmpdir()}`;
+  return free < leastFreeBytes ? warning('disk', text, 'make room') : fine('disk', text);
+}
+
+const fine = (about: string, finding: string): Finding => ({ level: 'fine', about, finding, advice: null });
+const warning = (about: string, finding: string, advice: string): Finding => ({
+  level: 'warning',
+  about,
+  finding,
+  advice,
+});
+const problem = (about: string, finding: string, advice: string): Finding => ({
+  level: 'problem',
+  about,
+  finding,
+  advice,
+});

@@ -1,0 +1,78 @@
+import { effectiveConfig } from './config-report.ts';
+import type { Config } from './config.ts';
+import { operatorCommands } from './control/commands.ts';
+import type { OperatorCommand } from './control/operator-command.ts';
+import { Rates } from './control/rates.ts';
+import type { DeadLetters } from './events/dead-letters.ts';
+import { diagnoseDatabase } from './queue/diagnosis.ts';
+import { createQueueInspection } from './queue/inspection.ts';
+import type { TaskLists } from './queue/lists.ts';
+import { Pauses } from './queue/pauses.ts';
+import type { Sql } from './queue/postgres.ts';
+import { purgeOrganisation } from './queue/purge.ts';
+import type { TaskRanking } from './queue/rank.ts';
+import { rerank } from './queue/rerank.ts';
+import type { Schedules } from './queue/schedule-records.ts';
+import type { ScheduleStore } from './queue/schedules.ts';
+import type { RunningTaskQueue } from './queue/task-queue.ts';
+import type { Supervision } from './supervisor/supervision.ts';
+import type { Logger } from './telemetry/log.ts';
+
+/** The parts of a supervisor that operators act on, as main.ts has built them. */
+export interface OperationsParts {
+  readonly instance: string;
+  readonly version: string;
+  readonly config: Config;
+  readonly sql: Sql;
+  readonly queue: RunningTaskQueue;
+  readonly lists: TaskLists;
+  readonly schedules: Schedules;
+  readonly scheduleStore: ScheduleStore;
+  readonly ranking: TaskRanking;
+  readonly supervision: Supervision;
+  readonly deadLetters: DeadLetters | null;
+  readonly schedulerIds: readonly string[];
+  readonly typeOf: (scheduler: string) => string;
+  /** Ends this supervisor as a signal would; null where whoever runs it does not let it. */
+  readonly stop: (() => void) | null;
+  readonly log: Logger;
+}
+
+export interface Operations {
+  readonly commands: readonly OperatorCommand[];
+  /** Begins to keep the pauses; commands work without it. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** The operator's side of a supervisor. */
+export function createOperations(parts: OperationsParts): Operations {
+  const { sql, queue, schedulerIds, ranking, log, config } = parts;
+  const pauses = new Pauses({
+    sql,
+    onResumed: (scheduler, count) => queue.wake(scheduler, count),
+    onError: (error) => log.error({ err: error }, 'pauses'),
+  });
+  const rates = new Rates();
+  return {
+    commands: operatorCommands({
+      ...parts,
+      startedAt: new Date(),
+      inspection: createQueueInspection(sql),
+      pauses,
+      rates,
+      purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
+      rerank: (scheduler, report) => rerank(sql, ranking, scheduler, report),
+      parked: () => queue.parked(),
+      effectiveConfig: () => effectiveConfig(config, process.env),
+      diagnoseDatabase: () => diagnoseDatabase(sql),
+      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
+    }),
+    start: () => pauses.start(),
+    stop: async () => {
+      rates.stop();
+      await pauses.stop();
+      await parts.deadLetters?.close();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { findingsOf } from '../../src/control/doctor.ts';
+import type { DatabaseDiagnosis } from '../../src/queue/diagnosis.ts';
+
+const sound: DatabaseDiagnosis = {
+  version: '18.4',
+  clockSkewMs: 3,
+  roundTripMs: 1,
+  sizeBytes: 1_048_576,
+  invalidIndexes: [],
+  coldIndexes: [],
+  oldestTransactionSeconds: 1,
+  deadQueueRows: 0,
+  connections: 10,
+  maxConnections: 100,
+  missingMigrations: [],
+  unknownMigrations: [],
+};
+
+test('a sound database gives no reason to do anything', () => {
+  expect(findingsOf(sound).filter(({ advice }) => advice !== null)).toEqual([]);
+});
+
+test.each<[string, Partial<DatabaseDiagnosis>, string]>([
+  ['a migration that is missing', { missingMigrations: ['0009_pauses'] }, 'run rota migrate'],
+  ['a migration of a newer version', { unknownMigrations: ['0099_x'] }, 'a newer Rota migrated it: use that version'],
+  ['clocks that are apart', { clockSkewMs: -20_000 }, 'let both use NTP'],
+  ['an index whose building broke off', { invalidIndexes: ['tasks_hash'] }, 'REINDEX INDEX CONCURRENTLY each of them'],
+  [
+    'an index that ends HOT updates',
+    { coldIndexes: ['x'] },
+    'DROP INDEX CONCURRENTLY: claims and patches pay for it several times',
+  ],
+  [
+    'a transaction that somebody forgot',
+    { oldestTransactionSeconds: 7_200 },
+    'end it (pg_stat_activity, xact_start): vacuum cannot clean behind it',
+  ],
+  [
+    'connections that run out',
+    { connections: 90 },
+    'raise max_connections, or lower SCHEDULER_DB_CONNECTION_POOL_SIZE',
+  ],
+])('%s comes with what to do', (_what, difference, advice) => {
+  const told = findingsOf({ ...sound, ...difference }).filter((finding) => finding.advice !== null);
+  expect(told.map((finding) => finding.advice)).toEqual([advice]);
+  expect(told[0]!.level).not.toBe('fine');
+});
