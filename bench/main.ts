@@ -35,6 +35,12 @@ if (options.json) say(JSON.stringify({ machine, results: bench.results.all() }))
 async function run(suite: Suite): Promise<void> {
   say(`\n${suite.name}: ${suite.about}`);
   const began = performance.now();
-  await suite.run(bench);
+  try {
+    await suite.run(bench);
+  } catch (error) {
+    // The others have hours of measuring in them: they go on, and the exit code tells.
+    process.exitCode = 1;
+    say(`  FAILED ${error instanceof Error ? error.stack : String(error)}`);
+  }
   say(`  ${Math.round((performance.now() - began) / 1_000)} s`);
 }

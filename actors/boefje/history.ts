@@ -30,19 +30,39 @@ export async function historiesOf(setup: Setup, candidates: readonly Candidate[]
     (await setup.supervisor('latest-tasks', { hashes: [...new Set(hashes)] })).map((task) => [task.hash, task]),
   );
   const now = setup.now();
-  return inParallel(candidates, bytesWidth, async (candidate) => {
+  const judgements = new Map<Candidate, Judgement>();
+  const undecided = candidates.filter((candidate) => {
     const task = latest.get(candidate.hash);
-    return { ...(await judge(candidate, task)), latest: task?.id ?? null };
+    const decided = task === undefined ? null : judgeTask(task, graceMsOf(candidate, setup.settings), now);
+    if (decided !== null) judgements.set(candidate, decided);
+    return decided === null;
   });
+  const byOoi = Map.groupBy(undecided, ({ organisation, ooi }) => JSON.stringify([organisation, ooi]));
+  const ask = async (group: readonly Candidate[]): Promise<void> => {
+    const runs = await attempt(setup.kat.bytes.lastRuns(runsOf(group)));
+    if (!runs.ok && runs.failure.code === 'SERVICE_REJECTED' && group.length > 1) {
+      // Which of them Bytes cannot answer is not told: that one fails alone.
+      for (const candidate of group) await ask([candidate]);
+      return;
+    }
+    for (const candidate of group) {
+      const judgement: Judgement = runs.ok
+        ? judgeRun(runs.value.get(candidate.plugin.id) ?? null, graceMsOf(candidate, setup.settings), now)
+        : { state: 'unanswered', failure: runs.failure };
+      judgements.set(candidate, judgement);
+    }
+  };
+  await inParallel([...byOoi.values()], bytesWidth, ask);
+  return candidates.map((candidate) => ({
+    ...judgements.get(candidate)!,
+    latest: latest.get(candidate.hash)?.id ?? null,
+  }));
+}
 
-  async function judge(candidate: Candidate, task: LatestTask | undefined): Promise<Judgement> {
-    const graceMs = graceMsOf(candidate, setup.settings);
-    const decided = task === undefined ? null : judgeTask(task, graceMs, now);
-    if (decided !== null) return decided;
-    const { organisation, plugin, ooi } = candidate;
-    const run = await attempt(setup.kat.bytes.lastRun({ organisation, boefje: plugin.id, inputOoi: ooi }));
-    return run.ok ? judgeRun(run.value, graceMs, now) : { state: 'unanswered', failure: run.failure };
-  }
+/** What is asked of Bytes about the boefjes of one OOI. */
+function runsOf(group: readonly Candidate[]) {
+  const { organisation, ooi: inputOoi } = group[0]!;
+  return { organisation, inputOoi, boefjes: [...new Set(group.map(({ plugin }) => plugin.id))] };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Suite } from '../harness/bench.ts';
-import { startKatOn, until, untilLooked } from '../harness/kat.ts';
+import { startKatOn, until } from '../harness/kat.ts';
 import { plainWorld } from '../harness/world.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
@@ -16,10 +16,14 @@ export const reschedule: Suite = {
   run: async (bench) => {
     const due = bench.quick ? 10_000 : 100_000;
     const world = plainWorld({ organisations, boefjes: 1, objects: due / organisations });
-    const stage = await startKatOn(bench, 'reschedule', world, { latencyMs: answerMs });
+    const seed = (sql: Sql) => addSchedules(sql, world);
+    const stage = await startKatOn(bench, 'reschedule', world, { latencyMs: answerMs, seed });
     try {
-      await untilLooked(stage);
-      await makeDue(stage.rota.sql, world);
+      await until(
+        'the boefje actor',
+        async () => stage.kat.counters().katalogus['GET /v1/organisations'] !== undefined,
+      );
+      await stage.rota.sql`UPDATE schedules SET deadline_at = now() - interval '1 hour'`;
       const began = performance.now();
       await stage.client.ctl('reschedule', { actor: 'boefje' });
       await until('all schedules are moved on', async () => {
@@ -34,10 +38,11 @@ export const reschedule: Suite = {
   },
 };
 
-/** A schedule for each object, due an hour ago, and its task of two days ago. */
-async function makeDue(sql: Sql, world: World): Promise<void> {
+/** A schedule for each object, not due yet, and its task of two days ago; the boefje is not new to anybody. */
+async function addSchedules(sql: Sql, world: World): Promise<void> {
   const boefje = boefjes(1)[0]!;
   for (const organisation of world.organisations.values()) {
+    await sql`INSERT INTO seen_boefjes (organisation, boefjes) VALUES (${organisation.id}, ${[boefje.id]})`;
     const rows = [...organisation.objects.keys()].map((inputOoi) => ({
       hash: boefjeHash({ boefjeId: boefje.id, inputOoi, organisation: organisation.id }),
       organisation: organisation.id,
@@ -53,7 +58,7 @@ async function makeDue(sql: Sql, world: World): Promise<void> {
       ),
       scheduled AS (
         INSERT INTO schedules (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
-        SELECT gen_random_uuid(), 'boefje', organisation, hash, data, true, now() - interval '1 hour' FROM given
+        SELECT gen_random_uuid(), 'boefje', organisation, hash, data, true, now() + interval '1 hour' FROM given
       )
       INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
       SELECT gen_random_uuid(), 'boefje', organisation, 'boefje', hash, 1, data, 'COMPLETED',

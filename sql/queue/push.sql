@@ -1,6 +1,7 @@
 -- Queues a set: queue rows, schedules and tasks in one statement, so that none is ever there without the others.
--- returns n, outcome (queued | already-queued | queue-full | id-taken), schedule_id, corrects: one row an item
--- $1 scheduler, $2 task type, $3 items as a JSON array, $4 most rows in the queue (0: no bound; priority 1 always enters)
+-- returns n, outcome (queued | already-queued | queue-full | id-taken), schedule_id, corrects, task: one row an item
+-- $1 scheduler, $2 task type, $3 items as a JSON array, $4 most rows in the queue (0: no bound; priority 1 always enters),
+-- $5 whether to answer the tasks that were queued, as JSON text: reading them afterwards would take as long as the push
 WITH items AS MATERIALIZED (
   SELECT i.*, now() + i.n * interval '1 microsecond' AS created_at
   FROM json_to_recordset($3::text::json) AS i (
@@ -78,11 +79,12 @@ stored AS (
   INSERT INTO tasks (id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at)
   SELECT a.id, $1, s.id, a.organisation, $2, a.hash, a.priority, a.data, 'QUEUED', a.created_at, a.created_at
   FROM accepted a LEFT JOIN scheduled s USING (hash)
+  RETURNING id, schedule_id, CASE WHEN $5::boolean THEN rota_task_json(tasks) END AS task
 )
 -- Joined by hash and by a hashed set: a plan that compares each item with each other one takes most of a push's time.
-SELECT a.n, 'queued' AS outcome, s.id AS schedule_id, coalesce(s.corrects, false) AS corrects
-FROM accepted a LEFT JOIN scheduled s USING (hash)
+SELECT a.n, 'queued' AS outcome, s.id AS schedule_id, coalesce(s.corrects, false) AS corrects, stored.task
+FROM accepted a JOIN stored USING (id) LEFT JOIN scheduled s USING (hash)
 UNION ALL
-SELECT a.n, CASE WHEN a.taken THEN 'id-taken' WHEN NOT a.fits THEN 'queue-full' ELSE 'already-queued' END, NULL, false
+SELECT a.n, CASE WHEN a.taken THEN 'id-taken' WHEN NOT a.fits THEN 'queue-full' ELSE 'already-queued' END, NULL, false, NULL
 FROM admitted a WHERE a.id NOT IN (SELECT id FROM queued)
 ORDER BY n

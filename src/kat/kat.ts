@@ -81,4 +81,10 @@ export interface Octopoes {
 export interface Bytes {
   /** When the boefje last ran on the OOI there; null where Bytes knows of no run. */
   lastRun(query: { organisation: string; boefje: string; inputOoi: string | null }): Promise<BoefjeRun | null>;
+  /** The same for several boefjes on one OOI, as a rule by one request; one entry per boefje. */
+  lastRuns(query: {
+    organisation: string;
+    boefjes: readonly string[];
+    inputOoi: string | null;
+  }): Promise<ReadonlyMap<string, BoefjeRun | null>>;
 }

@@ -90,5 +90,5 @@ function octopoesUnset(): Octopoes {
 }
 
 function bytesUnset(variable: string): Bytes {
-  return { lastRun: () => unset(variable) };
+  return { lastRun: () => unset(variable), lastRuns: () => unset(variable) };
 }

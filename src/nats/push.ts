@@ -21,11 +21,11 @@ export async function push(
   maxPayload: number,
 ): Promise<string> {
   if (!isSet(body)) {
-    const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')]);
+    const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')], { answersTasks: true });
     if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
     if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
     if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome));
-    return textOf(queue, outcome.id);
+    return textOf(outcome);
   }
   const { tasks } = check(pushSetBody, body);
   const results: SetItem[] = Array.from({ length: tasks.length });
@@ -39,9 +39,8 @@ export async function push(
   }
   if (accepted.length > 0) {
     const tasksToPush = accepted.map((entry) => entry.task);
-    const outcomes = await queue.push(scheduler.id, tasksToPush);
-    const texts = await Promise.all(outcomes.map((outcome) => resultOf(queue, outcome)));
-    for (const [index, { at }] of accepted.entries()) results[at] = texts[index]!;
+    const outcomes = await queue.push(scheduler.id, tasksToPush, { answersTasks: true });
+    for (const [index, { at }] of accepted.entries()) results[at] = resultOf(outcomes[index]!);
   }
   return setText(results, maxPayload);
 }
@@ -65,16 +64,15 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
   };
 }
 
-async function resultOf(queue: TaskQueue, outcome: PushOutcome): Promise<SetItem> {
-  if (outcome.outcome === 'queued') return taskItem(await textOf(queue, outcome.id), outcome.id, 'queued');
+function resultOf(outcome: PushOutcome): SetItem {
+  if (outcome.outcome === 'queued') return taskItem(textOf(outcome), outcome.id, 'queued');
   if (outcome.outcome === 'failed') return errorItem(errorOf(outcome.failure));
   return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome)));
 }
 
-async function textOf(queue: TaskQueue, id: string): Promise<string> {
-  const text = await queue.get(id);
-  if (text === null) throw new RotaError('BROKEN', `task ${id} is gone right after its push`);
-  return text;
+function textOf(outcome: Extract<PushOutcome, { outcome: 'queued' }>): string {
+  if (outcome.task === undefined) throw new RotaError('BROKEN', 'the queue did not answer the task');
+  return outcome.task;
 }
 
 /** What a pusher reads of a refusal; the other reasons are an actor's, and never come from a push. */

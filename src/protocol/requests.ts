@@ -80,7 +80,13 @@ export interface Recurrence {
 }
 
 export type PushOutcome =
-  | { readonly outcome: 'queued'; readonly id: string; readonly scheduleId: string | null }
+  | {
+      readonly outcome: 'queued';
+      readonly id: string;
+      readonly scheduleId: string | null;
+      /** As JSON text (kat-contract §1), where the push asked for it. */
+      readonly task?: string;
+    }
   /** `detail`: what a ranker did that failed. */
   | { readonly outcome: 'refused'; readonly reason: RefusalReason; readonly detail?: string }
   /** Not a decision but a mistake: malformed data (BAD_REQUEST), a priority beyond int4 (INVALID_REQUEST), a taken id (CONFLICT). */

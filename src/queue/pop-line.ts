@@ -1,3 +1,5 @@
+import { RotaError } from '../errors.ts';
+import { emit } from '../telemetry/events.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
@@ -25,6 +27,8 @@ export interface Line {
   inFlight: number;
 }
 
+/** How long past its deadline a requester waits for its answer: as long as our own client. */
+export const patienceMs = 10_000;
 /** Units of one claim: its rows travel through one statement, and four of them may be in flight. */
 const maxUnits = 1_000;
 
@@ -53,11 +57,14 @@ export function wantOf({ request }: Waiter): Want {
   return { units: request.limit, worker: request.worker, via: request.via, leaseMs: request.leaseMs };
 }
 
+/** What one waiter gets of a claim. */
+export interface Share {
+  readonly waiter: Waiter;
+  readonly share: readonly ClaimRow[];
+}
+
 /** Who gets which rows: units go out in pop order, the oldest waiter first, as the claim's slots were laid out. */
-export function sharesOf(
-  batch: readonly Waiter[],
-  rows: readonly ClaimRow[],
-): readonly { readonly waiter: Waiter; readonly share: readonly ClaimRow[] }[] {
+export function sharesOf(batch: readonly Waiter[], rows: readonly ClaimRow[]): readonly Share[] {
   let from = 0;
   let units = 0;
   return batch.map((waiter) => {
@@ -81,4 +88,21 @@ export function claimedTasks(share: readonly ClaimRow[]): readonly ClaimedTask[]
     leaseUntil: row.lease_until,
     attempts: row.attempts,
   }));
+}
+
+/** One event per claim and way, never one per pop: each becomes a message of its own on NATS. */
+export function tellDispatched(scheduler: string, shares: readonly Share[]): void {
+  for (const [via, dealt] of Map.groupBy(shares, ({ waiter }) => waiter.request.via)) {
+    const tasks = dealt.flatMap(({ share }) => share.map(({ id, organisation }) => ({ id, organisation })));
+    emit({ name: 'tasks.dispatched', scheduler, tasks, via });
+  }
+}
+
+/** What is claimed for a requester that gave up would be nobody's until its lease ends. */
+export function isGone({ request, deadline }: Waiter): boolean {
+  return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
+}
+
+export function unanswered(): RotaError {
+  return new RotaError('DATABASE_UNAVAILABLE', `no claim began within ${patienceMs} ms: try again`);
 }

@@ -29,6 +29,8 @@ interface Item {
   readonly features: RankedTask;
   readonly hash: string;
   readonly follows: string | null | undefined;
+  /** Whoever pushes it wants to see it. */
+  readonly answered: boolean;
 }
 
 interface Row {
@@ -36,6 +38,7 @@ interface Row {
   readonly outcome: 'queued' | 'already-queued' | 'queue-full' | 'id-taken';
   readonly schedule_id: string | null;
   readonly corrects: boolean;
+  readonly task: string | null;
 }
 
 /** Why an item is refused before the statement looks for itself. */
@@ -67,10 +70,10 @@ export class Push {
   }
 
   /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
-  async push(tasks: readonly NewTask[]): Promise<readonly PushOutcome[]> {
+  async push(tasks: readonly NewTask[], answersTasks: boolean): Promise<readonly PushOutcome[]> {
     const outcomes: PushOutcome[] = [];
     for (let from = 0; from < tasks.length; from += maxBatch) {
-      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch))));
+      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), answersTasks)));
     }
     return outcomes;
   }
@@ -79,11 +82,11 @@ export class Push {
     await Promise.all([this.#asked.idle(), this.#decided.idle()]);
   }
 
-  async #pushSome(tasks: readonly NewTask[]): Promise<PushOutcome[]> {
+  async #pushSome(tasks: readonly NewTask[], answered: boolean): Promise<PushOutcome[]> {
     const items: Item[] = [];
     const answers = tasks.map((task): PushOutcome | number => {
       try {
-        return items.push(this.#prepare(task)) - 1;
+        return items.push({ ...this.#prepare(task), answered }) - 1;
       } catch (error) {
         return { outcome: 'failed', failure: failureOf(error) };
       }
@@ -94,7 +97,7 @@ export class Push {
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
-  #prepare(task: NewTask): Item {
+  #prepare(task: NewTask): Omit<Item, 'answered'> {
     const policy = this.#options.ranking.policyOf(this.#options.scheduler);
     const row = queueItem(task, this.#options.newTask);
     const manual = task.priority === 1;
@@ -147,11 +150,12 @@ export class Push {
       this.#options.newTask.type,
       JSON.stringify(items.filter(({ n }) => !refused.has(batch[n]!))),
       this.#options.maxSize,
+      batch.some(({ answered }) => answered),
     ]);
     if (refused.size === 0) return rows;
     const others = batch.flatMap((item, n): Row[] => {
       const outcome = refused.get(item);
-      return outcome === undefined ? [] : [{ n, outcome, schedule_id: null, corrects: false }];
+      return outcome === undefined ? [] : [{ n, outcome, schedule_id: null, corrects: false, task: null }];
     });
     return [...rows, ...others].toSorted((a, b) => a.n - b.n);
   }
@@ -208,8 +212,14 @@ export class Push {
       this.#tellRefused(reason, rows.filter((row) => row.outcome === reason).length);
     }
     return rows.map((row): PushOutcome => {
-      const { id } = batch[row.n]!.row;
-      if (row.outcome === 'queued') return { outcome: 'queued', id, scheduleId: row.schedule_id };
+      const {
+        row: { id },
+        answered,
+      } = batch[row.n]!;
+      if (row.outcome === 'queued') {
+        const task = answered && row.task !== null ? { task: row.task } : {};
+        return { outcome: 'queued', id, scheduleId: row.schedule_id, ...task };
+      }
       if (row.outcome !== 'id-taken') return { outcome: 'refused', reason: row.outcome };
       return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${id} exists already`)) };
     });

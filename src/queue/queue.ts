@@ -8,8 +8,12 @@ import type { FilterRequest } from './filter.ts';
  * docs/queue-semantics.md. Tasks travel as JSON text from Postgres to the wire, never parsed on the way.
  */
 export interface TaskQueue {
-  /** Ranks, then commits tasks and schedules; one outcome per task, in order. */
-  push(scheduler: string, tasks: readonly NewTask[]): Promise<readonly PushOutcome[]>;
+  /** Ranks, then commits tasks and schedules; one outcome per task, in order, with its task where `answersTasks`. */
+  push(
+    scheduler: string,
+    tasks: readonly NewTask[],
+    options?: { readonly answersTasks?: boolean },
+  ): Promise<readonly PushOutcome[]>;
 
   /** Claims units, waiting up to `waitMs` for the first. Answers the claimed tasks; none is an empty answer. */
   pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]>;

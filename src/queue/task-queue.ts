@@ -2,6 +2,7 @@ import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { type ClaimRow, claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
+import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
 import { renewLeases } from './leases.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
@@ -62,6 +63,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #sql: Sql;
   readonly #wake: Wake;
   readonly #settle: Settle;
+  readonly #corrections: Corrections;
   readonly #sweeper: Sweeper;
   readonly #reads: Coalescer<string, Result<string | null>>;
   readonly #pushes = new Map<string, Push>();
@@ -74,6 +76,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#options = options;
     this.#sql = connect(options.databaseUrl, { max: options.connections ?? 12, byKey: true });
     this.#wake = options.wake ?? noWake;
+    this.#corrections = new Corrections((scheduler, ids) => options.onDefaultSchedules?.(scheduler, ids));
     const gracePeriodSeconds = options.gracePeriodSeconds ?? 86_400;
     this.#settle = new Settle({
       sql: this.#sql,
@@ -108,12 +111,17 @@ class PostgresTaskQueue implements RunningTaskQueue {
     if (this.#looks !== null) clearInterval(this.#looks);
     await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
     await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
+    this.#corrections.flush();
     await Promise.all([...this.#background, this.#settle.idle(), this.#reads.idle()]);
     await this.#sql.end();
   }
 
-  push(scheduler: string, tasks: readonly NewTask[]): Promise<readonly PushOutcome[]> {
-    return this.#pushOf(scheduler).push(tasks);
+  push(
+    scheduler: string,
+    tasks: readonly NewTask[],
+    options: { readonly answersTasks?: boolean } = {},
+  ): Promise<readonly PushOutcome[]> {
+    return this.#pushOf(scheduler).push(tasks, options.answersTasks ?? false);
   }
 
   async pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]> {
@@ -190,7 +198,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       ranking: this.#options.ranking ?? rankByArrival,
       maxSize: this.#options.maxSize ?? 0,
       onQueued: (count) => this.#queued(scheduler, count),
-      onDefaultSchedules: (ids) => this.#options.onDefaultSchedules?.(scheduler, ids),
+      onDefaultSchedules: (ids) => this.#corrections.add(scheduler, ids),
     });
     this.#pushes.set(scheduler, push);
     return push;

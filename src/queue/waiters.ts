@@ -3,7 +3,19 @@ import { emit } from '../telemetry/events.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterKey } from './filter-sql.ts';
-import { type Line, type Waiter, claimedTasks, isGone, nextBatch, patienceMs, sharesOf, wantOf } from './pop-line.ts';
+import {
+  type Line,
+  type Share,
+  type Waiter,
+  claimedTasks,
+  isGone,
+  nextBatch,
+  patienceMs,
+  sharesOf,
+  tellDispatched,
+  unanswered,
+  wantOf,
+} from './pop-line.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
 
 export interface WaitersOptions {
@@ -173,6 +185,7 @@ export class Waiters {
   /** @returns who got nothing */
   #deal(line: Line, batch: readonly Waiter[], rows: readonly ClaimRow[]): readonly Waiter[] {
     const unfed: Waiter[] = [];
+    const dealt: Share[] = [];
     for (const { waiter, share } of sharesOf(batch, rows)) {
       if (share.length === 0) {
         unfed.push(waiter);
@@ -180,16 +193,12 @@ export class Waiters {
         this.#options.giveBack(share);
         this.#answer(line, waiter, []);
       } else {
-        this.#tell(waiter, share);
+        dealt.push({ waiter, share });
         this.#answer(line, waiter, claimedTasks(share));
       }
     }
+    tellDispatched(this.#options.scheduler, dealt);
     return unfed;
-  }
-
-  #tell(waiter: Waiter, rows: readonly ClaimRow[]): void {
-    const tasks = rows.map(({ id, organisation }) => ({ id, organisation }));
-    emit({ name: 'tasks.dispatched', scheduler: this.#options.scheduler, tasks, via: waiter.request.via });
   }
 
   /**
@@ -238,8 +247,4 @@ export class Waiters {
     if (state === 'parked') this.#parked += 1;
     waiter.state = state;
   }
-}
-
-function unanswered(): RotaError {
-  return new RotaError('DATABASE_UNAVAILABLE', `no claim began within ${patienceMs} ms: try again`);
 }

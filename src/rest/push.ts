@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { PushOutcome } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { answerOf, badRequest, conflict, invalid, tooManyRequests, type ValidationDetail } from './errors.ts';
@@ -51,22 +50,16 @@ export function pushRoute(app: App, queue: TaskQueue, find: (id: string) => Sche
 
 async function push(queue: TaskQueue, scheduler: SchedulerEntry, item: z.output<typeof taskPush>): Promise<string> {
   if (item.priority === undefined || item.priority === null || item.priority === 0) throw malformed();
-  const [outcome] = await queue.push(scheduler.id, [
+  const pushed = [
     {
       ...(item.id === undefined || item.id === null ? {} : { id: item.id }),
       organisation: item.organisation,
       priority: item.priority,
       data: item.data,
     },
-  ]);
-  const task = await queue.get(queuedId(outcome));
-  // Purged between the commit and the look: the push itself succeeded, and the task is gone as if it had been cancelled.
-  if (task === null) throw notQueued();
-  return task;
-}
-
-function queuedId(outcome: PushOutcome | undefined): string {
-  if (outcome?.outcome === 'queued') return outcome.id;
+  ];
+  const [outcome] = await queue.push(scheduler.id, pushed, { answersTasks: true });
+  if (outcome?.outcome === 'queued' && outcome.task !== undefined) return outcome.task;
   if (outcome?.outcome === 'refused' && outcome.reason === 'queue-full') throw tooManyRequests();
   if (outcome?.outcome === 'failed') {
     throw outcome.failure.code === 'BAD_REQUEST' ? malformed() : answerOf(outcome.failure);

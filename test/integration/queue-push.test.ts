@@ -218,6 +218,6 @@ describe('schedules on push', () => {
       boefjeTask('actor without a say', { recurrence: 'default' }),
       boefjeTask('run-on', { recurrence: 'none' }),
     ]);
-    expect(told).toEqual([[(byPerson as { scheduleId: string }).scheduleId]]);
+    await expect.poll(() => told).toEqual([[(byPerson as { scheduleId: string }).scheduleId]]);
   });
 });

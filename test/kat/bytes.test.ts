@@ -56,6 +56,29 @@ describe('Bytes', () => {
     expect(received[1]!.query.has('input_ooi')).toBe(false);
   });
 
+  test('the last runs of several boefjes on an OOI are one request, unless it has more runs than a page', async () => {
+    const runOf = (id: string, ended_at: string) => ({ boefje: { id, version: null }, ended_at });
+    let page = [runOf('nmap', '2025-05-27T09:00:00Z'), runOf('nmap', '2025-05-26T09:00:00Z')];
+    const { services, received } = await kat(({ path, query: asked }) => {
+      if (path === '/token') return { body: { access_token: 't' } };
+      return { body: asked.has('boefje_id') ? [runOf('dns-records', '2025-01-01T00:00:00Z')] : page };
+    });
+    const ask = () =>
+      services.bytes.lastRuns({ organisation: 'aa', boefjes: ['nmap', 'dns-records'], inputOoi: query.inputOoi });
+    const nmap = { endedAt: Date.parse('2025-05-27T09:00:00Z') };
+    expect([...(await ask())]).toEqual([
+      ['nmap', nmap],
+      ['dns-records', null],
+    ]);
+    expect(received).toHaveLength(2);
+    page = Array.from({ length: 50 }, () => page[0]!);
+    expect([...(await ask())]).toEqual([
+      ['nmap', nmap],
+      ['dns-records', { endedAt: Date.parse('2025-01-01T00:00:00Z') }],
+    ]);
+    expect(received).toHaveLength(4);
+  });
+
   test.for([
     ['refused', { status: 401, body: { detail: 'Incorrect username or password' } }],
     ['malformed', { status: 422, body: { detail: [{ loc: ['password'], input: 'pa55word' }] } }],

@@ -11,7 +11,7 @@ export class QueueDouble implements TaskQueue {
   readonly pushed: NewTask[] = [];
   readonly pops: PopRequest[] = [];
   readonly released: string[] = [];
-  pushOutcome: PushOutcome = { outcome: 'queued', id: taskId, scheduleId: null };
+  pushOutcome: PushOutcome = { outcome: 'queued', id: taskId, scheduleId: null, task: `{"id":"${taskId}"}` };
   task: string | null = `{"id":"${taskId}"}`;
   patchOutcome: PatchOutcome = { ok: true, task: '{}' };
   releaseOutcome: ReleaseOutcome = { outcome: 'unknown' };

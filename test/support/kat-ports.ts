@@ -16,6 +16,14 @@ export function katPorts(ports: Ports): KatServices {
     ports.outage(name, organisation, request);
   };
   const objectsOf = (organisation: string) => ports.organisations[organisation]?.objects ?? [];
+  const lastRun: KatServices['bytes']['lastRun'] = async (query) => {
+    call('lastRun', query.organisation, query);
+    const known = ports.runs.find(
+      (it) => it.organisation === query.organisation && it.boefje === query.boefje && it.inputOoi === query.inputOoi,
+    );
+    return known?.run ?? null;
+  };
+
   return {
     katalogus: {
       organisations: async () => {
@@ -71,14 +79,9 @@ export function katPorts(ports: Ports): KatServices {
       },
     },
     bytes: {
-      lastRun: async (query) => {
-        call('lastRun', query.organisation, query);
-        const known = ports.runs.find(
-          (it) =>
-            it.organisation === query.organisation && it.boefje === query.boefje && it.inputOoi === query.inputOoi,
-        );
-        return known?.run ?? null;
-      },
+      lastRun,
+      lastRuns: async ({ boefjes, ...about }) =>
+        new Map(await Promise.all(boefjes.map(async (id) => [id, await lastRun({ ...about, boefje: id })] as const))),
     },
   };
 }

@@ -25,7 +25,7 @@ export class MemoryQueue implements TaskQueue {
       if (twin) return { outcome: 'refused', reason: 'already-queued' } as const;
       const id = task.id ?? randomUUID();
       const now = new Date().toISOString();
-      this.rows.set(id, {
+      const row: Row = {
         id,
         scheduler_id: scheduler,
         schedule_id: null,
@@ -39,8 +39,9 @@ export class MemoryQueue implements TaskQueue {
         modified_at: now,
         lease: null,
         attempts: 0,
-      });
-      return { outcome: 'queued', id, scheduleId: null } as const;
+      };
+      this.rows.set(id, row);
+      return { outcome: 'queued', id, scheduleId: null, task: text(row) } as const;
     });
     this.wake();
     return outcomes;
