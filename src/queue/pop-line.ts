@@ -8,7 +8,7 @@ import type { ClaimedTask, PopRequest } from './queue.ts';
 export interface Waiter {
   readonly request: PopRequest;
   /** performance.now() at which it stops waiting. */
-  deadline: number;
+  readonly deadline: number;
   readonly answer: (tasks: readonly ClaimedTask[]) => void;
   readonly refuse: (error: unknown) => void;
   state: 'waiting' | 'claiming' | 'parked' | 'answered';
@@ -31,14 +31,6 @@ export interface Line {
 export const patienceMs = 10_000;
 /** Units of one claim: its rows travel through one statement, and four of them may be in flight. */
 const maxUnits = 1_000;
-
-/** How long past its deadline a requester waits for its answer: as long as our own client. */
-export const patienceMs = 10_000;
-
-/** What is claimed for a requester that gave up would be nobody's until its lease ends. */
-export function isGone({ request, deadline }: Waiter): boolean {
-  return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
-}
 
 /** Those who wait, oldest first, as far as one claim reaches; the first whatever it asks for. */
 export function nextBatch(line: Line): readonly Waiter[] {
