@@ -8,7 +8,7 @@ import type { ClaimedTask, PopRequest } from './queue.ts';
 export interface Waiter {
   readonly request: PopRequest;
   /** performance.now() at which it stops waiting. */
-  readonly deadline: number;
+  deadline: number;
   readonly answer: (tasks: readonly ClaimedTask[]) => void;
   readonly refuse: (error: unknown) => void;
   state: 'waiting' | 'claiming' | 'parked' | 'answered';
