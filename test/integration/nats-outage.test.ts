@@ -58,11 +58,11 @@ test('a supervisor waits for a NATS server that is not up yet; a command fails a
 test('a drained service answers waiting pops with nothing, finishes what it began, and takes no more', async () => {
   const began = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
-  const get = queue.get.bind(queue);
-  queue.get = async (id) => {
+  const push = queue.push.bind(queue);
+  queue.push = async (scheduler, tasks) => {
     began.resolve();
     await finish.promise;
-    return get(id);
+    return push(scheduler, tasks);
   };
   const pushing = wire.client.push('boefje', boefjeTask('aa', 'example.com'));
   await began.promise;
