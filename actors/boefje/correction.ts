@@ -20,12 +20,18 @@ export async function correctSchedules(setup: Setup, batch: readonly Delivery<Co
     setup,
     schedules.map((schedule) => schedule.organisation),
   );
+  const unanswered: string[] = [];
   const settlements = schedules.flatMap((schedule) => {
     const answer = plugins.get(schedule.organisation)!;
     if (answer.ok) return correctionOf(schedule, answer.value, setup) ?? [];
-    setup.log.warn({ schedule: schedule.id, why: answer.failure.message }, 'recurrence of a pushed task not corrected');
+    unanswered.push(answer.failure.message);
     return [];
   });
+  if (unanswered.length > 0) {
+    // One line a batch: pushes come by the thousand a second, and an outage lasts.
+    const fields = { schedules: unanswered.length, why: unanswered[0] };
+    setup.log.warn(fields, 'recurrences of pushed tasks not corrected');
+  }
   if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
 }
 

@@ -1,9 +1,12 @@
 -- Locks what a set of patches will change, in the order in which every statement of the queue takes its locks: queue,
 -- tasks, leases. The statement after it, in the same transaction, then sees what claims and patches before it committed.
 -- $1 task ids
-WITH queued AS MATERIALIZED (
-  SELECT q.id FROM tasks t JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
-  WHERE t.id = ANY ($1::uuid[]) ORDER BY q.hash FOR UPDATE OF q
+-- Tasks are looked up first, by id and by themselves: joined at once, the order of the hashes would be read off an index of
+-- tasks, all of it at every patch (33 ms among 50 000 tasks; 0.1 ms so).
+WITH named AS MATERIALIZED (SELECT id, scheduler_id, hash FROM tasks WHERE id = ANY ($1::uuid[])),
+queued AS MATERIALIZED (
+  SELECT q.id FROM named t JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
+  ORDER BY q.hash FOR UPDATE OF q
 ),
 locked AS MATERIALIZED (
   SELECT id FROM tasks WHERE id = ANY ($1::uuid[]) AND (SELECT count(*) FROM queued) >= 0 ORDER BY id FOR UPDATE

@@ -6,6 +6,8 @@ WITH patches AS MATERIALIZED (
     n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
     superseded boolean)
 ),
+-- By array, here and below: no estimate, and no plan made while the table was small, can turn this into a scan.
+named AS MATERIALIZED (SELECT * FROM tasks WHERE id = ANY (ARRAY(SELECT id FROM patches))),
 found AS MATERIALIZED (
   SELECT p.n, p.id, p.lease_id, p.reason, p.superseded IS TRUE AS supersedable,
     p.status IS NULL AS silent, coalesce(p.status, t.status) AS becomes, t.status AS was,
@@ -14,7 +16,7 @@ found AS MATERIALIZED (
     t.scheduler_id AS scheduler, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
     l.lease_id AS held_by, l.via
   FROM patches p
-  LEFT JOIN tasks t ON t.id = p.id
+  LEFT JOIN named t ON t.id = p.id
   LEFT JOIN leases l ON l.task_id = p.id
 ),
 -- Fencing: whoever names a lease must hold it; on a task claimed over NATS a patch without its lease may only cancel.
@@ -92,7 +94,7 @@ changed AS (
       -- A retry starts again.
       attempts = CASE WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0 ELSE t.attempts END,
       reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
-  FROM done d WHERE t.id = d.id
+  FROM done d WHERE t.id = d.id AND t.id = ANY (ARRAY(SELECT id FROM done))
   RETURNING t.id, rota_task_json(t) AS task
 )
 SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { connect, statement } from '../../src/queue/postgres.ts';
+import { queueUnderTest } from '../support/queue.ts';
+
+const id = `'6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11'`;
+
+/** Name, types and values of statements that know which tasks they want. */
+const statements: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+  ['read', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
+  ['release', ['uuid'], [id]],
+  ['settle-lock', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
+  ['settle', ['text', 'float8'], [`'[{"n":0}]'`, '1']],
+  ['heartbeat', ['uuid[]', 'uuid[]', 'float8'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, '1']],
+  ['latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
+];
+
+test('lessons 0.9: whoever names tasks reads those and no others, before there are statistics too', async () => {
+  const { sql, url } = await queueUnderTest();
+  await sql`
+    INSERT INTO tasks (id, scheduler_id, organisation, type, hash, data, status)
+    SELECT gen_random_uuid(), 'boefje', 'aa', 'boefje', md5(n::text), '{}', 'COMPLETED' FROM generate_series(1, 5000) AS n`;
+  // The queue's own connections, and those of lists and schedules.
+  for (const byKey of [true, false]) {
+    const looking = connect(url, { max: 1, byKey });
+    for (const [name, types, values] of statements) {
+      await looking.unsafe(`PREPARE looked_at (${types.join(', ')}) AS ${statement(name)}`);
+      const rows = await looking.unsafe<{ 'QUERY PLAN': string }[]>(
+        `EXPLAIN (COSTS OFF) EXECUTE looked_at (${values.join(', ')})`,
+      );
+      await looking.unsafe('DEALLOCATE looked_at');
+      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+      // Each look into the table is by the id, or by the hash.
+      const looks = [...plan.matchAll(/Scan (?:using \w+ )?on tasks.*\n\s*(.*)/g)].map(([, condition]) => condition);
+      for (const condition of looks)
+        expect([name, condition]).toEqual([name, expect.stringMatching(/^(Index|Recheck) Cond: \(+(id|hash)\b/)]);
+    }
+    await looking.end();
+  }
+});
