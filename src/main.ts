@@ -17,6 +17,7 @@ import { createOperations } from './operations.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
+import { Retention } from './queue/retention.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
@@ -124,6 +125,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     undo.push(() => queue.drain());
     undo.push(publishTaskEvents({ connection, prefix }));
 
+    const retention = new Retention({
+      sql,
+      days: config.SCHEDULER_RETENTION_DAYS,
+      gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
+      onError: (error) => log.error({ err: error }, 'retention'),
+    });
+    undo.push(() => retention.stop());
+
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
     const schedules = createSchedules(sql);
@@ -203,6 +212,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     queue.start();
     operations.start();
+    retention.start();
     supervisor.start();
     undo.push(() => supervisor.drain(drainWithinMs));
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });

@@ -28,6 +28,8 @@ export type RotaEvent =
       readonly reason: string | null;
       readonly tasks: readonly TaskRef[];
     }
+  /** Finished tasks past the retention time. */
+  | { readonly name: 'tasks.removed'; readonly count: number }
   | { readonly name: 'leases.expired'; readonly requeued: number; readonly failed: number; readonly superseded: number }
   | {
       readonly name: 'claim.completed';

@@ -15,6 +15,7 @@ export function logEvents(log: Logger): () => void {
         'tasks changed',
       ),
     ),
+    on('tasks.removed', ({ count }) => log.info({ count }, 'old tasks removed')),
     on('leases.expired', ({ requeued, failed, superseded }) =>
       log.info({ requeued, failed, superseded }, 'leases expired'),
     ),
