@@ -1,10 +1,10 @@
-import { RotaError } from './errors.ts';
+import { type ErrorCode, RotaError } from './errors.ts';
 
 /** Rejects where `work` takes longer; it is left to itself then. */
-export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+export async function within<T>(work: Promise<T>, ms: number, code: ErrorCode = 'DRAINING'): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new RotaError('DRAINING', `not done within ${Math.round(ms)} ms`)), ms);
+    timer = setTimeout(() => reject(new RotaError(code, `not done within ${Math.round(ms)} ms`)), ms);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sql as DriverSql } from 'postgres';
+import { within } from '../deadline.ts';
 import { type ErrorCode, RotaError, codeOf } from '../errors.ts';
 import postgres from './driver.ts';
 
@@ -69,14 +70,14 @@ export async function query<Row extends object>(
 
 /**
  * Runs `operation`, and again where Postgres undid it for the sake of another transaction: deadlock, serialization
- * failure, lock timeout. Nothing was committed then. A lost connection is not retried: nobody knows whether the
- * statement was committed.
+ * failure, lock timeout. Nothing was committed then. A lost connection is not retried, nor is what gets no answer: nobody
+ * knows whether the statement was committed.
  * @throws RotaError
  */
 export async function transact<T>(operation: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await operation();
+      return await within(operation(), answerWithinMs, 'DATABASE_UNAVAILABLE');
     } catch (error) {
       if (attempt === maxAttempts || !undone.has(sqlState(error))) throw databaseError(error);
       await delay(Math.random() * 20 * 2 ** attempt);
@@ -85,6 +86,8 @@ export async function transact<T>(operation: () => Promise<T>): Promise<T> {
 }
 
 const maxAttempts = 5;
+/** Two statements at their bound. What a lost connection swallowed would otherwise be waited for for ever, and hold a place. */
+const answerWithinMs = 65_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);
 
 /** Whatever a statement threw, in the codes of Rota. */

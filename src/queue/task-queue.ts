@@ -113,7 +113,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
     this.#corrections.flush();
     await Promise.all([...this.#background, this.#settle.idle(), this.#reads.idle()]);
-    await this.#sql.end();
+    await this.#sql.end({ timeout: 5 });
   }
 
   push(
