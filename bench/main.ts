@@ -10,8 +10,8 @@ say(
   `${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`,
 );
 
-const bench = new Bench({ quick: options.quick, say });
 const chosen = options.only.length === 0 ? suites : suites.filter(({ name }) => options.only.includes(name));
+const bench = new Bench({ quick: options.quick, suites: chosen.map(({ name }) => name), say });
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
