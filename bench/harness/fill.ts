@@ -31,7 +31,9 @@ export async function fill(databaseUrl: string, { queued, finished }: Filling): 
     await sql`ALTER TABLE queue DISABLE TRIGGER USER`;
     const dropped = await dropIndexes(sql);
     await Promise.all([
-      ...partsOf(queued).map(({ rows, from }) => addQueued(sql, { rows, rank: firstRank + Math.floor(from / 100), daysOld: 2 })),
+      ...partsOf(queued).map(({ rows, from }) =>
+        addQueued(sql, { rows, rank: firstRank + Math.floor(from / 100), daysOld: 2 }),
+      ),
       ...partsOf(finished).map(({ rows, from }) => addFinished(sql, rows, from, finished)),
     ]);
     await Promise.all(dropped.map((definition) => restore(sql, definition)));
