@@ -10,19 +10,22 @@ export interface Report {
 }
 
 /**
- * Of a file that holds the line alone, or all that a run printed.
- * @throws where its last line is none.
+ * Of a file that holds the report alone, or all that a run printed.
+ * @throws where neither is there.
  */
 export async function readReport(path: string): Promise<Report> {
-  const text = await readFile(path, 'utf8');
-  const last = text.trimEnd().split('\n').at(-1) ?? '';
+  const text = (await readFile(path, 'utf8')).trimEnd();
+  const report = parsed(text) ?? parsed(text.split('\n').at(-1)!);
+  if (report === null) throw new Error(`${path}: expected the JSON line that a run with --json ends with`);
+  return { machine: report.machine, results: report.results, bars: report.bars ?? [] };
+}
+
+function parsed(text: string): (Omit<Report, 'bars'> & Partial<Report>) | null {
   try {
-    const report = JSON.parse(last) as Partial<Report>;
-    if (report.machine !== undefined && Array.isArray(report.results)) {
-      return { machine: report.machine, results: report.results, bars: report.bars ?? [] };
-    }
+    const report = JSON.parse(text) as Partial<Report> | null;
+    const whole = report?.machine !== undefined && Array.isArray(report.results);
+    return whole ? (report as Report) : null;
   } catch {
-    // Told below, with what was expected.
+    return null;
   }
-  throw new Error(`${path}: expected the JSON line that a run with --json ends with`);
 }
