@@ -4,14 +4,14 @@
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
     n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
-    superseded boolean)
+    superseded boolean, unclaimed boolean)
 ),
 -- By array, here and below: no estimate, and no plan made while the table was small, can turn this into a scan. `place`
 -- stays true, since settle-lock.sql holds the rows: the update below looks nothing up again.
 named AS MATERIALIZED (SELECT ctid AS place, * FROM tasks WHERE id = ANY (ARRAY(SELECT id FROM patches))),
 leased AS MATERIALIZED (SELECT * FROM leases WHERE task_id = ANY (ARRAY(SELECT id FROM patches))),
 found AS MATERIALIZED (
-  SELECT p.n, p.id, t.place, p.lease_id, p.reason, p.superseded IS TRUE AS supersedable,
+  SELECT p.n, p.id, t.place, p.lease_id, p.reason, p.superseded IS TRUE AS supersedable, p.unclaimed IS TRUE AS unclaimed,
     p.status IS NULL AS silent, coalesce(p.status, t.status) AS becomes, t.status AS was,
     coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
     coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
@@ -45,7 +45,7 @@ requeued AS (
 -- A twin is queued: a patch is refused, what goes back by itself (an expired lease, a release) gives way to the twin.
 decided AS MATERIALIZED (
   SELECT j.n, j.id, j.place, j.silent, j.was, j.scheduler, j.organisation, j.data, j.priority, j.reranks, j.type, j.hash,
-    j.created_at, j.held_by, j.via,
+    j.created_at, j.held_by, j.via, j.unclaimed,
     CASE WHEN twin AND j.supersedable THEN 'CANCELLED' ELSE j.becomes END AS becomes,
     CASE WHEN twin AND j.supersedable THEN 'superseded' ELSE j.reason END AS reason,
     CASE WHEN twin AND NOT j.supersedable THEN 'CONFLICT' ELSE j.refused END AS code
@@ -94,8 +94,11 @@ changed AS (
   UPDATE tasks t
   SET status = d.becomes, priority = d.priority, organisation = d.organisation, data = d.data,
       hash = coalesce(t.hash, d.hash), modified_at = now(),
-      -- A retry starts again.
-      attempts = CASE WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0 ELSE t.attempts END,
+      -- A retry starts again; a claim that reached nobody was none.
+      attempts = CASE
+        WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0
+        WHEN d.unclaimed THEN greatest(t.attempts - 1, 0)
+        ELSE t.attempts END,
       reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
   FROM done d WHERE t.ctid = d.place
   RETURNING t.id, rota_task_json(t) AS task

@@ -4,7 +4,7 @@ import type { TaskStatus } from '../tasks/status.ts';
 import { emit, type TaskRef } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
-import type { PatchOutcome, TaskPatch } from './queue.ts';
+import type { LeaseRef, PatchOutcome, TaskPatch } from './queue.ts';
 
 export interface SettleOptions {
   readonly sql: Sql;
@@ -19,6 +19,8 @@ export interface Change extends Omit<TaskPatch, 'via'> {
   readonly reason?: string;
   /** Where a twin is queued: cancelled as superseded instead of refused. */
   readonly superseded?: boolean;
+  /** The claim that it ends reached nobody. */
+  readonly unclaimed?: boolean;
 }
 
 /** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
@@ -52,6 +54,12 @@ export class Settle {
   /** One outcome per change, in order; changes of one task are made one after the other. */
   submit(changes: readonly Change[]): Promise<readonly PatchOutcome[]> {
     return this.#coalescer.submit(changes);
+  }
+
+  /** Where a twin was queued meanwhile they give way to it. */
+  async giveBack(claimed: readonly LeaseRef[]): Promise<void> {
+    const back = { status: 'queued', superseded: true, unclaimed: true } as const;
+    await this.submit(claimed.map(({ id, leaseId }) => ({ id: id.toLowerCase(), leaseId, ...back })));
   }
 
   idle(): Promise<void> {
@@ -95,17 +103,20 @@ export async function settle(
   gracePeriodSeconds: number,
 ): Promise<readonly SettledTask[]> {
   const ids = changes.map((change) => change.id);
-  const items = changes.map(({ id, leaseId, status, priority, organisation, data, reason, superseded }, n) => ({
-    n,
-    id,
-    lease_id: leaseId,
-    status: status?.toUpperCase(),
-    priority,
-    organisation,
-    data,
-    reason,
-    superseded,
-  }));
+  const items = changes.map(
+    ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed }, n) => ({
+      n,
+      id,
+      lease_id: leaseId,
+      status: status?.toUpperCase(),
+      priority,
+      organisation,
+      data,
+      reason,
+      superseded,
+      unclaimed,
+    }),
+  );
   // Both are on their way before the first is answered.
   const [, rows] = await Promise.all([
     query(transaction, statement('settle-lock'), [ids]),

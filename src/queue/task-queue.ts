@@ -1,6 +1,6 @@
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
-import { type ClaimRow, claim } from './claim.ts';
+import { claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
@@ -162,6 +162,15 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return outcome!.ok ? { outcome: 'released', task: outcome!.task } : { outcome: 'conflict' };
   }
 
+  giveBack(claimed: readonly LeaseRef[]): Promise<void> {
+    const work = this.#settle
+      .giveBack(claimed)
+      .catch((error: unknown) => this.#options.onError?.(error))
+      .finally(() => this.#background.delete(work));
+    this.#background.add(work);
+    return work;
+  }
+
   wake(scheduler: string, count: number): void {
     this.#queued(scheduler, count);
   }
@@ -215,7 +224,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
         floor.claimed(rows.length);
         return rows;
       },
-      giveBack: (rows) => this.#giveBack(rows),
+      giveBack: (rows) => void this.giveBack(rows.map(({ id, lease_id: leaseId }) => ({ id, leaseId }))),
       maxParked: this.#options.maxParked ?? 10_000,
     });
     this.#waiters.set(scheduler, waiters);
@@ -224,14 +233,6 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   #typeOf(scheduler: string): string {
     return this.#options.typeOf?.(scheduler) ?? scheduler;
-  }
-
-  #giveBack(rows: readonly ClaimRow[]): void {
-    const work = this.#settle
-      .submit(rows.map((row) => ({ id: row.id, leaseId: row.lease_id, status: 'queued', superseded: true })))
-      .catch((error: unknown) => this.#options.onError?.(error))
-      .finally(() => this.#background.delete(work));
-    this.#background.add(work);
   }
 
   async #read(ids: readonly string[]): Promise<readonly Result<string | null>[]> {

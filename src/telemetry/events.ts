@@ -43,6 +43,7 @@ export type RotaEvent =
   | { readonly name: 'actor.stopped'; readonly actor: string; readonly code: string; readonly message: string }
   | { readonly name: 'actor.gave-up'; readonly actor: string; readonly restarts: number; readonly retryInMs: number }
   | { readonly name: 'event.dead-lettered'; readonly stream: string; readonly code: string; readonly message: string }
+  /** `source`: broker and stream, such as `rabbitmq:raw_file_received`. */
   | { readonly name: 'source.connected'; readonly source: string }
   | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
