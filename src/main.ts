@@ -6,7 +6,7 @@ import { type Config, natsAuthOf } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { waitFor } from './deadline.ts';
 import { RotaError } from './errors.ts';
-import { createDeadLetters } from './events/create.ts';
+import { createBacklog, createDeadLetters } from './events/create.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
@@ -155,6 +155,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       scheduleStore,
       ranking: taskRanking,
       supervision: supervisor,
+      backlog: createBacklog(settings.events, connection),
       deadLetters: createDeadLetters(settings.events, connection),
       schedulerIds,
       typeOf,

@@ -57,6 +57,7 @@ export type RotaEvent =
   /** KAT events that were acknowledged within the last second: seconds from the broker's delivery to the commit, of each. */
   | { readonly name: 'events.committed'; readonly stream: string; readonly seconds: readonly number[] }
   | { readonly name: 'event.dead-lettered'; readonly stream: string; readonly code: string; readonly message: string }
+  /** `source`: broker and stream, such as `rabbitmq:raw_file_received`. */
   | { readonly name: 'source.connected'; readonly source: string }
   | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
