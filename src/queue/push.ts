@@ -93,7 +93,8 @@ export class Push {
     });
     const line = items.some(isDecided) ? this.#decided : this.#asked;
     const outcomes = await line.submit(items);
-    this.#tellRefused('rank-failed', outcomes.filter(isRankFailed).length);
+    const unranked = items.filter((_item, n) => isRankFailed(outcomes[n]!));
+    this.#tellRefused('rank-failed', unranked);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
@@ -209,13 +210,15 @@ export class Push {
     const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
-      this.#tellRefused(reason, rows.filter((row) => row.outcome === reason).length);
+      const refused = rows.filter((row) => row.outcome === reason);
+      this.#tellRefused(
+        reason,
+        refused.map((row) => batch[row.n]!),
+      );
     }
     return rows.map((row): PushOutcome => {
-      const {
-        row: { id },
-        answered,
-      } = batch[row.n]!;
+      const { row: item, answered } = batch[row.n]!;
+      const id = item.id;
       if (row.outcome === 'queued') {
         const task = answered && row.task !== null ? { task: row.task } : {};
         return { outcome: 'queued', id, scheduleId: row.schedule_id, ...task };
@@ -225,8 +228,10 @@ export class Push {
     });
   }
 
-  #tellRefused(reason: RefusalReason, count: number): void {
-    if (count > 0) emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count });
+  #tellRefused(reason: RefusalReason, items: readonly Item[]): void {
+    if (items.length === 0) return;
+    const tasks = items.map(({ row: { organisation, hash } }) => ({ organisation, hash }));
+    emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count: items.length, tasks });
   }
 }
 
