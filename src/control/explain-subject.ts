@@ -23,14 +23,31 @@ const rawFileEvent = z.object({
   raw_data: rawData.extend({ size: z.number().int().min(0).nullish() }),
 });
 
-/** A task or schedule by its id; a boefje and an OOI; or a raw file, and perhaps one normalizer. */
-export const question = z.union([
-  z.strictObject({ id: z.uuid() }),
-  z.strictObject({ organisation: z.string().min(1), boefje: z.string().min(1), ooi: z.string().min(1).nullish() }),
-  z.strictObject({ raw_file: rawFileEvent, normalizer: z.string().min(1).optional() }),
-]);
+type Question =
+  | { readonly id: string }
+  | { readonly organisation: string; readonly boefje: string; readonly ooi: string | null }
+  | { readonly rawFile: z.output<typeof rawFileEvent>; readonly normalizer: string | undefined };
 
-type Question = z.output<typeof question>;
+/**
+ * A task or schedule by its id; a boefje and an OOI; or a raw file, and perhaps one normalizer. One object and no union: a
+ * union would not tell which field is wrong.
+ */
+export const question = z
+  .strictObject({
+    id: z.uuid().optional(),
+    organisation: z.string().min(1).optional(),
+    boefje: z.string().min(1).optional(),
+    ooi: z.string().min(1).nullish(),
+    raw_file: rawFileEvent.optional(),
+    normalizer: z.string().min(1).optional(),
+  })
+  .transform(({ id, organisation, boefje, ooi = null, raw_file: rawFile, normalizer }, context): Question => {
+    if (id !== undefined) return { id };
+    if (rawFile !== undefined) return { rawFile, normalizer };
+    if (organisation !== undefined && boefje !== undefined) return { organisation, boefje, ooi };
+    context.addIssue({ code: 'custom', message: 'expected id, or organisation and boefje, or raw_file' });
+    return z.NEVER;
+  });
 
 /** A task is explained as if its event came again, a schedule as if it were due. */
 export async function subjectOf(
@@ -40,9 +57,9 @@ export async function subjectOf(
   },
   asked: Question,
 ): Promise<Subject> {
-  if ('raw_file' in asked) return rawFileSubject(asked);
+  if ('rawFile' in asked) return rawFileSubject(asked);
   if ('boefje' in asked) {
-    const { organisation, boefje, ooi = null } = asked;
+    const { organisation, boefje, ooi } = asked;
     const data = { boefje: { id: boefje }, input_ooi: ooi, organization: organisation };
     return subject({ scheduler: 'boefje', organisation, data, trigger: 'event' }, 'boefje');
   }
@@ -58,7 +75,7 @@ export async function subjectOf(
   };
 }
 
-function rawFileSubject({ raw_file: event, normalizer }: Extract<Question, { raw_file: unknown }>): Subject {
+function rawFileSubject({ rawFile: event, normalizer }: Extract<Question, { rawFile: unknown }>): Subject {
   const { size = null, ...raw } = event.raw_data;
   const about = { scheduler: 'normalizer', organisation: event.organization, trigger: 'event' } as const;
   const data = { raw_data: raw, size };
