@@ -16,6 +16,7 @@ import { threadDataOf } from '../src/supervisor/thread-data.ts';
 import { emit } from '../src/telemetry/events.ts';
 import { forwardEvents } from '../src/telemetry/forward.ts';
 import { createLog } from '../src/telemetry/log.ts';
+import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
 
 /**
  * Entry of every scheduler thread: builds the ports around one behavior and receives until told to stop. The only module
@@ -68,6 +69,7 @@ const mailbox = new Mailbox(definition.start(setup), {
 const source = createEventSource(data.events, { connectNats });
 for (const stream of definition.streams)
   source.consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace })).catch(endWith);
+const loop = watchLoopDelay();
 const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));
 
 serveControl(data.control, {
@@ -76,6 +78,7 @@ serveControl(data.control, {
     streams: source.status(),
     services: kat.status(),
     heapBytes: process.memoryUsage().heapUsed,
+    loopDelay: loop.read(),
     logLevel: log.level,
     requests: requests.status(),
   }),

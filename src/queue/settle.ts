@@ -10,6 +10,8 @@ export interface SettleOptions {
   readonly sql: Sql;
   /** Lease of whoever names none. */
   readonly gracePeriodSeconds: number;
+  /** Sets of changes. */
+  readonly maxInFlight: number;
   /** So many tasks went back to the queue of a scheduler. */
   onQueued(scheduler: string, count: number): void;
 }
@@ -43,7 +45,7 @@ export class Settle {
   constructor(options: SettleOptions) {
     this.#options = options;
     this.#coalescer = new Coalescer<Change, PatchOutcome>({
-      maxInFlight: 4,
+      maxInFlight: options.maxInFlight,
       maxBatch: 500,
       keyOf: (change) => change.id,
       run: (batch) => this.#commit(batch),
