@@ -19,10 +19,7 @@ export interface MigrationPlan {
  */
 export async function planMigration(databaseUrl: string): Promise<MigrationPlan> {
   return reading(databaseUrl, async (client, known) => {
-    const done = await applied(client);
-    await recognise(client, done, known);
-    const pending = known.filter(({ number }) => !done.has(number)).map(({ name }) => name);
-    const ours = done.size > 0;
+    const { ours, pending } = await pendingIn(client, known);
     if (!ours && !(await exists(client, 'tasks'))) return { database: 'empty', pending, steps: [] };
     const steps = [...(await interrupted(client)), ...(await takenOver(client, ours))];
     return { database: ours ? 'rota' : 'mula', pending, steps };
@@ -34,12 +31,21 @@ export async function planMigration(databaseUrl: string): Promise<MigrationPlan>
  * @throws RotaError SCHEMA_UNKNOWN that names the migrations which are not applied: none of them, or not all
  */
 export async function requireMigrated(databaseUrl: string): Promise<void> {
-  const { pending } = await planMigration(databaseUrl);
+  const { pending } = await reading(databaseUrl, pendingIn);
   if (pending.length === 0) return;
   const left = pending.length === 1 ? pending[0] : `${pending[0]} to ${pending.at(-1)}`;
   throw new RotaError('SCHEMA_UNKNOWN', `the database is not migrated (${left} left): run rota migrate`, {
     fields: { pending },
   });
+}
+
+async function pendingIn(
+  client: Client,
+  known: readonly Migration[],
+): Promise<{ readonly ours: boolean; readonly pending: readonly string[] }> {
+  const done = await applied(client);
+  await recognise(client, done, known);
+  return { ours: done.size > 0, pending: known.filter(({ number }) => !done.has(number)).map(({ name }) => name) };
 }
 
 async function reading<T>(
