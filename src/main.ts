@@ -143,6 +143,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       backend: createActorBackend(queue, scheduleStore),
     });
 
+    const backlog = createBacklog(settings.events, connection);
     const ctl = createCtlCommands();
     const operations = createOperations({
       instance,
@@ -155,7 +156,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       scheduleStore,
       ranking: taskRanking,
       supervision: supervisor,
-      backlog: createBacklog(settings.events, connection),
+      backlog,
       deadLetters: createDeadLetters(settings.events, connection),
       schedulerIds,
       typeOf,
@@ -184,6 +185,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       sql,
       scheduleStore,
       ranking,
+      backlog,
       parked: () => queue.parked(),
       supervision: supervisor,
       natsConnected: () => nats.status().connected,
