@@ -118,6 +118,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       jitterSeconds: config.SCHEDULER_PQ_JITTER,
       maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
+      bounds: {
+        claimsInFlight: config.SCHEDULER_CLAIMS_IN_FLIGHT,
+        claimUnits: config.SCHEDULER_CLAIM_BATCH,
+        writesInFlight: config.SCHEDULER_WRITES_IN_FLIGHT,
+        pushTasks: config.SCHEDULER_PUSH_BATCH,
+      },
       wake: createWake({ connection, prefix, instance }),
       onDefaultSchedules: (scheduler, ids) => void supervisor.send(scheduler, { kind: 'correct-schedules', ids }),
       onError: (error) => log.error({ err: error }, 'queue'),
