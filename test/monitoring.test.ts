@@ -76,7 +76,7 @@ test('every alert points to a heading of the operations page that names it, and 
     expect(byAnchor.get(anchor!), annotations.runbook).toContain(`\`${alert}\``);
   }
   const named = sections.flatMap((text) => [...text.matchAll(/`(Rota[A-Z]\w+)`/g)].map(([, alert]) => alert));
-  expect(named.toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
+  expect(new Set(named)).toEqual(new Set(rules.map(({ alert }) => alert)));
 });
 
 test.each(targets.map((target) => [target.title, target.expr, target.legendFormat] as const))(
