@@ -150,6 +150,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       backend: createActorBackend(queue, scheduleStore),
     });
 
+    const backlog = createBacklog(settings.events, connection);
     const ctl = createCtlCommands();
     const operations = createOperations({
       instance,
@@ -162,7 +163,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       scheduleStore,
       ranking: taskRanking,
       supervision: supervisor,
-      backlog: createBacklog(settings.events, connection),
+      backlog,
       deadLetters: createDeadLetters(settings.events, connection),
       schedulerIds,
       typeOf,
@@ -191,6 +192,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       sql,
       scheduleStore,
       ranking,
+      backlog,
       parked: () => queue.parked(),
       supervision: supervisor,
       natsConnected: () => nats.status().connected,
