@@ -5,6 +5,7 @@ import type { Sql } from './queue/postgres.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
+import type { Logger } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
 /** The parts of a supervisor that health and metrics look at, as main.ts has built them. */
@@ -57,4 +58,17 @@ export function createObservation(parts: ObservedParts): Observation {
       health.stop();
     },
   };
+}
+
+/** OpenTelemetry is loaded here, where traces are exported, and nowhere else. @returns what ends it. */
+export async function startTraces(parts: {
+  readonly config: Config;
+  readonly version: string;
+  readonly instance: string;
+  readonly log: Logger;
+}): Promise<() => Promise<void>> {
+  const endpoint = parts.config.SPAN_EXPORT_GRPC_ENDPOINT;
+  if (endpoint === undefined) return async () => undefined;
+  const { exportSpans } = await import('./telemetry/otlp.ts');
+  return exportSpans({ ...parts, endpoint });
 }

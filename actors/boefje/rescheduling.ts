@@ -177,7 +177,7 @@ async function candidatesOf(
     candidates.push({
       id,
       recurrence,
-      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron }),
+      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron, trace: null }),
     });
   }
   return candidates;

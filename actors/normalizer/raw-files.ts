@@ -147,7 +147,7 @@ function retryable(code: string, message: string): Failure {
   return { code, message, retryable: true };
 }
 
-function taskOf({ delivery: { message }, normalizer }: Run): NewTask {
+function taskOf({ delivery: { message, trace }, normalizer }: Run): NewTask {
   return {
     organisation: message.organisation,
     data: {
@@ -156,5 +156,6 @@ function taskOf({ delivery: { message }, normalizer }: Run): NewTask {
     },
     recurrence: 'none',
     occurredAt: message.createdAt,
+    trace,
   };
 }

@@ -20,6 +20,7 @@ export interface ClaimRow {
   readonly lease_id: string;
   readonly lease_until: string;
   readonly task: string;
+  readonly traceparent: string | null;
 }
 
 /**

@@ -23,6 +23,8 @@ export interface QueueItem {
   readonly deadline_at: string | null;
   /** Until the default deadline; null for none. */
   readonly delay_seconds: number | null;
+  /** Undefined, and so NULL, while tracing is off. */
+  readonly traceparent: string | undefined;
 }
 
 export interface NewTaskOptions {
@@ -53,6 +55,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     image: columns.image,
     deduplication_key: columns.deduplicationKey,
     ...recurrenceOf(task, options),
+    traceparent: task.trace || undefined,
   };
 }
 

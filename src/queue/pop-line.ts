@@ -79,6 +79,7 @@ export function claimedTasks(share: readonly ClaimRow[]): readonly ClaimedTask[]
     leaseId: row.lease_id,
     leaseUntil: row.lease_until,
     attempts: row.attempts,
+    trace: row.traceparent,
   }));
 }
 

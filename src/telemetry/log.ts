@@ -1,5 +1,6 @@
 import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { contextOf, currentTrace } from '../mailbox/trace.ts';
 
 export type { Logger };
 
@@ -24,11 +25,14 @@ const secret = [
 export function createLog(options: {
   format: 'text' | 'json';
   debug: boolean;
+  /** Lines carry the `trace_id` of what they are written in, with `debug`. */
+  traces?: boolean;
   bindings?: Record<string, unknown>;
 }): Logger {
   const settings = {
     level: options.debug ? 'debug' : 'info',
     base: options.bindings ?? null,
+    ...(options.debug && options.traces === true ? { mixin: traceId } : {}),
     redact: { paths: secret, censor: '<redacted>' },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
@@ -38,4 +42,9 @@ export function createLog(options: {
     settings,
     pretty({ colorize: process.stderr.isTTY, destination: 2, sync: true, ignore: 'pid,hostname', singleLine: true }),
   );
+}
+
+function traceId(): { trace_id?: string } {
+  const context = contextOf(currentTrace());
+  return context === null ? {} : { trace_id: context.traceId };
 }
