@@ -17,6 +17,7 @@ import { emit } from '../src/telemetry/events.ts';
 import { forwardEvents } from '../src/telemetry/forward.ts';
 import { handlersInSpans } from '../src/telemetry/handler-spans.ts';
 import { createLog } from '../src/telemetry/log.ts';
+import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
 
 /**
  * Entry of every scheduler thread: builds the ports around one behavior and receives until told to stop. The only module
@@ -73,6 +74,7 @@ for (const stream of definition.streams)
   source
     .consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace: data.traces ? trace : '' }))
     .catch(endWith);
+const loop = watchLoopDelay();
 const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));
 
 serveControl(data.control, {
@@ -81,6 +83,7 @@ serveControl(data.control, {
     streams: source.status(),
     services: kat.status(),
     heapBytes: process.memoryUsage().heapUsed,
+    loopDelay: loop.read(),
     logLevel: log.level,
     requests: requests.status(),
   }),

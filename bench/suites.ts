@@ -5,10 +5,10 @@ import { drain } from './suites/drain.ts';
 import { latency } from './suites/latency.ts';
 import { mailbox } from './suites/mailbox.ts';
 import { mutations } from './suites/mutations.ts';
-import { popNats } from './suites/pop-nats.ts';
-import { pushNats } from './suites/push-nats.ts';
+import { pop } from './suites/pop.ts';
+import { push } from './suites/push.ts';
 import { ranking } from './suites/ranking.ts';
-import { reschedule } from './suites/reschedule.ts';
+import { rescheduling } from './suites/rescheduling.ts';
 import { rest } from './suites/rest.ts';
 import { restart } from './suites/restart.ts';
 
@@ -18,11 +18,11 @@ export const suites: readonly Suite[] = [
   ranking,
   latency,
   mutations,
-  reschedule,
+  rescheduling,
   restart,
   rest,
-  pushNats,
-  popNats,
+  push,
+  pop,
   cycle,
   drain,
   api,

@@ -70,6 +70,10 @@ export const environment = z.object({
   SCHEDULER_MAX_ATTEMPTS: count(3, 1).describe('claims of one task before an expired lease fails it'),
   SCHEDULER_RETENTION_DAYS: count(0).describe('finished tasks older than this are removed; 0 keeps them'),
   SCHEDULER_RANKING_THREADS: count(1, 1).describe('threads of the ranking pool'),
+  SCHEDULER_CLAIMS_IN_FLIGHT: count(4, 1).describe('claims of one scheduler that run at once'),
+  SCHEDULER_CLAIM_BATCH: count(1_000, 1).describe('units of one claim at most'),
+  SCHEDULER_WRITES_IN_FLIGHT: count(4, 1).describe('sets of pushes, and of patches, that run at once'),
+  SCHEDULER_PUSH_BATCH: count(1_000, 1).describe('tasks of one push statement at most'),
   SCHEDULER_MAILBOX_CAPACITY: count(1_000, 1).describe('messages an actor holds before senders wait'),
   SCHEDULER_ACTORS: optional(z.string()).describe(
     'schedulers to run, comma-separated; all folders of actors/ where absent',

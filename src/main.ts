@@ -6,7 +6,7 @@ import { type Config, natsAuthOf } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { waitFor } from './deadline.ts';
 import { RotaError } from './errors.ts';
-import { createDeadLetters } from './events/create.ts';
+import { createBacklog, createDeadLetters } from './events/create.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
@@ -120,6 +120,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       jitterSeconds: config.SCHEDULER_PQ_JITTER,
       maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
+      bounds: {
+        claimsInFlight: config.SCHEDULER_CLAIMS_IN_FLIGHT,
+        claimUnits: config.SCHEDULER_CLAIM_BATCH,
+        writesInFlight: config.SCHEDULER_WRITES_IN_FLIGHT,
+        pushTasks: config.SCHEDULER_PUSH_BATCH,
+      },
       wake: createWake({ connection, prefix, instance }),
       onDefaultSchedules: (scheduler, ids) => void supervisor.send(scheduler, { kind: 'correct-schedules', ids }),
       onError: (error) => log.error({ err: error }, 'queue'),
@@ -158,6 +164,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       scheduleStore,
       ranking: taskRanking,
       supervision: supervisor,
+      backlog: createBacklog(settings.events, connection),
       deadLetters: createDeadLetters(settings.events, connection),
       schedulerIds,
       typeOf,
@@ -184,8 +191,9 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       config,
       sql,
-      lists,
       scheduleStore,
+      ranking,
+      parked: () => queue.parked(),
       supervision: supervisor,
       natsConnected: () => nats.status().connected,
       schedulerIds,

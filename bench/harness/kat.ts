@@ -5,7 +5,7 @@ import type { Sql } from '../../src/queue/postgres.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
 import type { World } from '../../src/simulator/world.ts';
 import type { Bench } from './bench.ts';
-import { type RotaOnStage, startRotaOn } from './stage.ts';
+import { type RotaOnStage, type RotaOptions, startRotaOn } from './stage.ts';
 
 export interface KatOnStage {
   readonly rota: RotaOnStage;
@@ -20,10 +20,14 @@ export async function startKatOn(
   bench: Bench,
   name: string,
   world: World,
-  options: { latencyMs?: number; seed?: (sql: Sql) => Promise<void> } = {},
+  options: RotaOptions & {
+    /** Of each answer of the services. */
+    readonly latencyMs?: number;
+    readonly answered?: (began: number, ended: number) => void;
+  } = {},
 ): Promise<KatOnStage> {
   const stage = await bench.stage();
-  const kat = await startKat(world);
+  const kat = await startKat(world, options.answered === undefined ? {} : { answered: options.answered });
   for (const service of ['katalogus', 'octopoes', 'bytes'] as const) kat.latency(service, options.latencyMs ?? 0);
   const settings = {
     SCHEDULER_EVENTS: 'jetstream',
@@ -32,8 +36,9 @@ export async function startKatOn(
     BYTES_API: kat.urls.bytes,
     BYTES_USERNAME: kat.credentials.username,
     BYTES_PASSWORD: kat.credentials.password,
+    ...options.settings,
   };
-  const rota = await startRotaOn(stage, name, settings, options.seed);
+  const rota = await startRotaOn(stage, name, { ...options, settings });
   const connection = await connectNats({ servers: rota.natsUrl });
   return {
     rota,

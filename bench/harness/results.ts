@@ -25,8 +25,8 @@ export interface Bar {
 
 /** What is wanted of a figure: of its ratio to another result or to a recorded figure, or of the figure itself. */
 export type Wanted =
-  | { readonly against: string; readonly of: string | number; readonly atLeast?: number }
-  | { readonly own: 'median' | 'p50_ms' | 'p99_ms'; readonly atMost: number };
+  | { readonly against: string; readonly of: string | number; readonly atLeast?: number; readonly atMost?: number }
+  | { readonly own: 'median' | 'max' | 'p50_ms' | 'p99_ms'; readonly atMost: number };
 
 export class Results {
   readonly #results = new Map<string, Result & { ratios: Record<string, number> }>();
@@ -63,8 +63,11 @@ export class Results {
     if (other === undefined || other === 0) return;
     const ratio = result.median / other;
     result.ratios[wanted.against] = Math.round(ratio * 100) / 100;
-    if (wanted.atLeast === undefined) return;
-    const what = `× ${wanted.against}, at least`;
-    this.#bars.push({ name, what, reached: ratio, wanted: wanted.atLeast, met: ratio >= wanted.atLeast });
+    const bar = { name, reached: ratio };
+    const { against, atLeast, atMost } = wanted;
+    if (atLeast !== undefined)
+      this.#bars.push({ ...bar, what: `× ${against}, at least`, wanted: atLeast, met: ratio >= atLeast });
+    if (atMost !== undefined)
+      this.#bars.push({ ...bar, what: `× ${against}, at most`, wanted: atMost, met: ratio <= atMost });
   }
 }

@@ -5,7 +5,7 @@ export const organisations = 300;
 const boefjes = 46;
 const images = 14;
 /** Rows of one statement: the statistics' trigger keeps an array of them. */
-const chunk = 20_000;
+export const chunk = 20_000;
 
 /** Fills the boefje queue to `depth` with tasks that come last. Ranks are epoch seconds, a hundred tasks in each. */
 export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
@@ -19,41 +19,44 @@ export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
   }
 }
 
-async function addQueued(sql: Sql, rows: number, rank: number): Promise<void> {
-  await sql.begin(async (transaction) => {
-    // Seeding is not measured, and nobody misses what a crash would take.
-    await transaction`SET LOCAL synchronous_commit = off`;
-    await transaction`
-      WITH made AS MATERIALIZED (${made(transaction as unknown as Sql, rows)}),
+/** @param rank of the first hundred; `organisation` where all are of one. */
+export async function addQueued(sql: Sql, rows: number, rank: number, organisation?: string): Promise<void> {
+  await unlogged(
+    sql,
+    (transaction) => transaction`
+      WITH made AS MATERIALIZED (${made(transaction, rows, organisation)}),
       stored AS (
         INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
-        SELECT id, 'boefje', organisation, 'boefje', hash, ${rank}::bigint + n / 100, ${data(transaction as unknown as Sql)},
+        SELECT id, 'boefje', organisation, 'boefje', hash, ${rank}::bigint + n / 100, ${data(transaction)},
           'QUEUED', now() + n * interval '1 microsecond', now()
         FROM made
       )
       INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image)
       SELECT 'boefje', ${rank}::bigint + n / 100, now() + n * interval '1 microsecond', id, hash, organisation,
         'boefje-' || plugin, 'ghcr.io/minvws/openkat/image-' || image
-      FROM made`;
-  });
+      FROM made`,
+  );
 }
 
-/** Tasks that are over, as most of a KAT's are: one in a hundred failed, the last day's work. */
-export async function addFinished(sql: Sql, rows: number): Promise<void> {
-  for (let done = 0; done < rows; done += chunk) {
-    const some = Math.min(chunk, rows - done);
-    await sql`
-      WITH made AS MATERIALIZED (${made(sql, some)}),
+/**
+ * Tasks that are over, as most of a KAT's are: one in a hundred failed. Together with the other parts (`from` of `all`) the
+ * last day's work.
+ */
+export async function addFinished(sql: Sql, rows: number, from: number, all: number): Promise<void> {
+  await unlogged(
+    sql,
+    (transaction) => transaction`
+      WITH made AS MATERIALIZED (${made(transaction, rows)}),
       stored AS (
         INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
-        SELECT id, 'boefje', organisation, 'boefje', hash, 1700000000, ${data(sql)},
+        SELECT id, 'boefje', organisation, 'boefje', hash, 1700000000, ${data(transaction)},
           (CASE WHEN n % 100 = 0 THEN 'FAILED' ELSE 'COMPLETED' END)::taskstatus, at, at
-        FROM (SELECT *, now() - (${done} + n) * 86400.0 / ${rows} * interval '1 second' AS at FROM made) AS timed
+        FROM (SELECT *, now() - (${from} + n) * 86400.0 / ${all} * interval '1 second' AS at FROM made) AS timed
         RETURNING id, organisation, status, created_at
       )
       INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
-      SELECT 'boefje', status, created_at, id, organisation FROM stored WHERE status = 'FAILED'`;
-  }
+      SELECT 'boefje', status, created_at, id, organisation FROM stored WHERE status = 'FAILED'`,
+  );
 }
 
 /** So that nothing of the seeding (dead rows, unwritten pages, absent statistics) is left for the first sample. */
@@ -62,8 +65,17 @@ export async function settle(sql: Sql): Promise<void> {
   await sql`CHECKPOINT`;
 }
 
-const made = (sql: Sql, rows: number) => sql`
-  SELECT n, id, replace(id::text, '-', '') AS hash, 'org-' || (random() * ${organisations - 1})::integer AS organisation,
+/** Seeding is not measured, and nobody misses what a crash would take. */
+async function unlogged(sql: Sql, insert: (transaction: Sql) => PromiseLike<unknown>): Promise<void> {
+  await sql.begin(async (transaction) => {
+    await transaction`SET LOCAL synchronous_commit = off`;
+    await insert(transaction as unknown as Sql);
+  });
+}
+
+const made = (sql: Sql, rows: number, organisation: string | null = null) => sql`
+  SELECT n, id, replace(id::text, '-', '') AS hash,
+    coalesce(${organisation}::text, 'org-' || (random() * ${organisations - 1})::integer) AS organisation,
     (random() * ${boefjes - 1})::integer AS plugin, (random() * ${images - 1})::integer AS image
   FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(0, ${rows - 1}::integer) AS n) AS numbered`;
 

@@ -7,10 +7,13 @@ import { startNats } from '../../src/embedded/nats.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { migrate } from '../../src/queue/migrations.ts';
 import { connect, type Sql } from '../../src/queue/postgres.ts';
+import type { Filling } from './fill.ts';
+import { Seeds } from './seeds.ts';
 
 /** Embedded Postgres with durable commits, and nats-server: what `rota dev` starts, and nothing faster. */
 export interface Stage {
   readonly natsUrl: string;
+  readonly seeds: Seeds;
   /** An empty database of that name, made anew where it exists. @returns its URL */
   database(name: string): Promise<string>;
   /** Ended with the stage, latest first, unless it ended before: a bench that is interrupted leaves nothing running. */
@@ -18,24 +21,33 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function setStage(): Promise<Stage> {
+export interface StageOptions {
+  /** Of Postgres, beside those of `rota dev`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly say?: (text: string) => void;
+}
+
+export async function setStage({ settings = {}, say = () => {} }: StageOptions = {}): Promise<Stage> {
   const directory = await mkdtemp(join(tmpdir(), 'rota-bench-'));
   const stack = new AsyncDisposableStack();
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   try {
-    const postgres = await startPostgres({ directory });
+    const postgres = await startPostgres({ directory, settings });
     stack.defer(() => postgres.stop());
     const nats = await startNats({ directory });
     stack.defer(() => nats.stop());
+    const url = (name: string) => Object.assign(new URL(postgres.url), { pathname: `/${name}` }).href;
+    const make = async (name: string, how: string) => {
+      await command(postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await command(postgres.url, `CREATE DATABASE ${name} ${how}`);
+      return url(name);
+    };
+    const create = (name: string) => make(name, '');
+    const copy = (name: string, from: string) => make(name, `TEMPLATE ${from} STRATEGY FILE_COPY`);
     return {
       natsUrl: nats.url,
-      database: async (name) => {
-        await command(postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-        await command(postgres.url, `CREATE DATABASE ${name}`);
-        const url = new URL(postgres.url);
-        url.pathname = `/${name}`;
-        return url.href;
-      },
+      seeds: new Seeds({ create, copy, url }, say),
+      database: create,
       keep: (end) => {
         let ended: Promise<void> | null = null;
         const once = () => (ended ??= end());
@@ -62,24 +74,30 @@ export interface RotaOnStage {
   stop(): Promise<void>;
 }
 
-/**
- * @param seed fills the database before the supervisor starts.
- * @param settings environment variables of the supervisor.
- */
+export interface RotaOptions {
+  /** Environment variables of the supervisor. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** What its database holds; nothing where absent. */
+  readonly filling?: Filling;
+  /** More than that, before the supervisor starts. */
+  readonly seed?: (sql: Sql) => Promise<void>;
+}
+
 export async function startRotaOn(
   stage: Stage,
   name: string,
-  settings: Readonly<Record<string, string>> = {},
-  seed: (sql: Sql) => Promise<void> = async () => {},
+  { settings = {}, filling, seed }: RotaOptions = {},
 ): Promise<RotaOnStage> {
-  const databaseUrl = await stage.database(name);
-  await migrate(databaseUrl);
+  const databaseUrl = filling === undefined ? await stage.database(name) : await stage.seeds.take(name, filling);
+  if (filling === undefined) await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: 4 });
-  await seed(sql);
+  await seed?.(sql);
   const supervisor = await startSupervisorProcess({
     SCHEDULER_DB_URI: databaseUrl,
     NATS_URL: stage.natsUrl,
     SCHEDULER_NATS_PREFIX: name,
+    // Done above; at each start it would look up every queued task.
+    DATABASE_MIGRATION: 'false',
     ...settings,
   });
   return {

@@ -2,9 +2,8 @@ import { Client } from 'pg';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { Bench, Suite } from '../harness/bench.ts';
 import { bodyOf, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
-import { queueUpTo, settle } from '../harness/seed.ts';
 import { type RotaOnStage, startRotaOn } from '../harness/stage.ts';
-import { nameOf } from './pop-nats.ts';
+import { nameOf } from '../harness/names.ts';
 
 const inFlight = 64;
 const limit = 10;
@@ -14,12 +13,9 @@ export const drain: Suite = {
   name: 'drain',
   about: 'whether a long drain slows down, alone and while an old snapshot is held open',
   run: async (bench) => {
-    const depth = bench.quick ? 100_000 : 1_000_000;
-    for (const held of [false, true]) {
-      const rota = await startRotaOn(await bench.stage(), 'drain', {}, async (sql) => {
-        await queueUpTo(sql, depth);
-        await settle(sql);
-      });
+    const depths = bench.quick ? [10_000, 100_000] : [1_000_000];
+    for (const [depth, held] of depths.flatMap((depth) => [[depth, false] as const, [depth, true] as const])) {
+      const rota = await startRotaOn(await bench.stage(), 'drain', { filling: { queued: depth, finished: 0 } });
       const snapshot = held ? await holdSnapshot(rota.databaseUrl) : null;
       try {
         const name = `drain/${nameOf(depth)}${held ? '-old-snapshot' : ''}`;
@@ -85,5 +81,7 @@ function report(bench: Bench, name: string, depth: number, marks: readonly numbe
   );
   bench.record(`${name}-first-tenth`, 'tasks/s', [{ value: rates[0]! }]);
   bench.record(`${name}-last-tenth`, 'tasks/s', [{ value: rates.at(-1)! }]);
+  // A tenth of 10 000 is over before a rate can be told.
+  if (depth < 100_000) return;
   bench.want(`${name}-last-tenth`, { against: 'first tenth', of: `${name}-first-tenth`, atLeast });
 }

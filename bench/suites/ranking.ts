@@ -2,7 +2,7 @@ import { batchOf, type RankFeatures } from '../../src/ranking/batch.ts';
 import { createRanking } from '../../src/ranking/pool.ts';
 import type { RankerModule } from '../../src/protocol/ranking.ts';
 import type { Bench, Case, Suite } from '../harness/bench.ts';
-import { nameOf } from './pop-nats.ts';
+import { nameOf } from '../harness/names.ts';
 
 const rankers = new URL('../../actors/rankers/', import.meta.url);
 

@@ -1,9 +1,9 @@
 import type { Bench, Case, Sample, Suite } from '../harness/bench.ts';
 import { type HttpClient, httpClient } from '../harness/http-client.ts';
 import { closedLoop } from '../harness/load.ts';
-import { queueUpTo, settle } from '../harness/seed.ts';
+import { queueUpTo } from '../harness/seed.ts';
 import { type RotaOnStage, startRotaOn } from '../harness/stage.ts';
-import { nameOf } from './pop-nats.ts';
+import { nameOf } from '../harness/names.ts';
 
 /** mula's figures, recorded on a machine like this one (docs/benchmarks.md): 8 clients, by depth of the queue. */
 const mula = {
@@ -24,11 +24,9 @@ export const rest: Suite = {
   name: 'rest',
   about: "pushes and pops over mula's REST API, against what mula itself reached (recorded)",
   run: async (bench) => {
-    for (const depth of bench.quick ? [100_000] : [10_000, 100_000, 500_000]) {
-      const rota = await startRotaOn(await bench.stage(), `rest_${depth}`, {}, async (sql) => {
-        await queueUpTo(sql, depth);
-        await settle(sql);
-      });
+    for (const depth of bench.quick ? [10_000, 100_000] : [10_000, 100_000, 500_000]) {
+      const filling = { queued: depth, finished: 0 };
+      const rota = await startRotaOn(await bench.stage(), `rest_${depth}`, { filling });
       const client = httpClient(rota.supervisor.api, 64);
       const pops = [1, 8, 32].map((clients) => popCase(bench, rota, client, depth, clients));
       const pushes = depth === 100_000 ? [pushCase(bench, client, 1), pushCase(bench, client, 8)] : [];

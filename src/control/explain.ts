@@ -114,9 +114,9 @@ async function scheduleOf(desk: ExplainDesk, scheduler: string, hash: string): P
 }
 
 function dueOf({ schedule, inherited }: ScheduleDetails) {
-  const { id, organisation, hash, data, enabled, deadline_at } = schedule;
+  const { id, organisation, hash, data, enabled, deadline_at, modified_at: version } = schedule;
   const deadlineAt = deadline_at === null ? null : Date.parse(deadline_at);
-  return { id, organisation, hash, data, enabled, schedule: schedule.schedule, inherited, deadlineAt };
+  return { id, version, organisation, hash, data, enabled, schedule: schedule.schedule, inherited, deadlineAt };
 }
 
 /** An actor that cannot be asked is a step without an answer: the rest is told. */

@@ -21,6 +21,8 @@ export interface QueueItem {
   /** `schedule` is the boefje's cron. */
   readonly inherited: boolean;
   readonly deadline_at: string | null;
+  /** Of the schedule that it was decided on; null where none asked for it. */
+  readonly version: string | null;
   /** Until the default deadline; null for none. */
   readonly delay_seconds: number | null;
   /** Undefined, and so NULL, while tracing is off. */
@@ -78,12 +80,12 @@ function checkPriority(priority: number | undefined): void {
 function recurrenceOf(
   task: NewTask,
   options: NewTaskOptions,
-): Pick<QueueItem, 'recurrence' | 'schedule' | 'inherited' | 'deadline_at' | 'delay_seconds'> {
-  const nothing = { schedule: null, inherited: false, deadline_at: null, delay_seconds: null };
+): Pick<QueueItem, 'recurrence' | 'schedule' | 'inherited' | 'deadline_at' | 'version' | 'delay_seconds'> {
+  const nothing = { schedule: null, inherited: false, deadline_at: null, version: null, delay_seconds: null };
   if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return { ...nothing, recurrence: 'none' };
   if (typeof task.recurrence === 'object') {
-    const { schedule, deadlineAt, inherited = false } = task.recurrence;
-    return { recurrence: 'given', schedule, inherited, deadline_at: deadlineAt, delay_seconds: null };
+    const { schedule, deadlineAt, inherited = false, version = null } = task.recurrence;
+    return { recurrence: 'given', schedule, inherited, deadline_at: deadlineAt, version, delay_seconds: null };
   }
   const recurrence = task.recurrence ?? 'assumed';
   // The grace period is the boefje's alone: a report without a cron runs once.

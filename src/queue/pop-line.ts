@@ -29,11 +29,9 @@ export interface Line {
 
 /** How long past its deadline a requester waits for its answer: as long as our own client. */
 export const patienceMs = 10_000;
-/** Units of one claim: its rows travel through one statement, and four of them may be in flight. */
-const maxUnits = 1_000;
 
-/** Those who wait, oldest first, as far as one claim reaches; the first whatever it asks for. */
-export function nextBatch(line: Line): readonly Waiter[] {
+/** Those who wait, oldest first, as far as one claim of `maxUnits` reaches; the first whatever it asks for. */
+export function nextBatch(line: Line, maxUnits: number): readonly Waiter[] {
   const batch: Waiter[] = [];
   let units = 0;
   for (const waiter of line.waiters) {

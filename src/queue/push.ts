@@ -17,6 +17,9 @@ export interface PushOptions {
   readonly ranking: TaskRanking;
   /** Queued tasks of the scheduler; 0 is unlimited. Full refuses all but priority 1. */
   readonly maxSize: number;
+  /** Statements at once, and tasks of each at most. */
+  readonly maxInFlight: number;
+  readonly maxBatch: number;
   /** So many tasks were queued. */
   onQueued(count: number): void;
   /** Pushes that named no recurrence made or moved these schedules with the default one. */
@@ -44,8 +47,6 @@ interface Row {
 /** Why an item is refused before the statement looks for itself. */
 type Refused = Map<Item, 'already-queued' | 'queue-full'>;
 
-const maxBatch = 1_000;
-
 /** Pushes into the queue of one scheduler; docs/queue-semantics.md, "Push". */
 export class Push {
   readonly #options: PushOptions;
@@ -58,20 +59,21 @@ export class Push {
     const coalescer = (maxInFlight: number) =>
       new Coalescer<Item, PushOutcome>({
         maxInFlight,
-        maxBatch,
+        maxBatch: options.maxBatch,
         run: (batch) => this.#commit(batch),
         outcomeOf: (_item, error) =>
           codeOf(error) === 'RANK_FAILED'
             ? { outcome: 'refused', reason: 'rank-failed', detail: failureOf(error).message }
             : { outcome: 'failed', failure: failureOf(error) },
       });
-    this.#asked = coalescer(4);
+    this.#asked = coalescer(options.maxInFlight);
     this.#decided = coalescer(1);
   }
 
   /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
   async push(tasks: readonly NewTask[], answersTasks: boolean): Promise<readonly PushOutcome[]> {
     const outcomes: PushOutcome[] = [];
+    const { maxBatch } = this.#options;
     for (let from = 0; from < tasks.length; from += maxBatch) {
       outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), answersTasks)));
     }
@@ -93,7 +95,8 @@ export class Push {
     });
     const line = items.some(isDecided) ? this.#decided : this.#asked;
     const outcomes = await line.submit(items);
-    this.#tellRefused('rank-failed', outcomes.filter(isRankFailed).length);
+    const unranked = items.filter((_item, n) => isRankFailed(outcomes[n]!));
+    this.#tellRefused('rank-failed', unranked);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
@@ -209,13 +212,15 @@ export class Push {
     const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
-      this.#tellRefused(reason, rows.filter((row) => row.outcome === reason).length);
+      const refused = rows.filter((row) => row.outcome === reason);
+      this.#tellRefused(
+        reason,
+        refused.map((row) => batch[row.n]!),
+      );
     }
     return rows.map((row): PushOutcome => {
-      const {
-        row: { id },
-        answered,
-      } = batch[row.n]!;
+      const { row: item, answered } = batch[row.n]!;
+      const id = item.id;
       if (row.outcome === 'queued') {
         const task = answered && row.task !== null ? { task: row.task } : {};
         return { outcome: 'queued', id, scheduleId: row.schedule_id, ...task };
@@ -225,8 +230,10 @@ export class Push {
     });
   }
 
-  #tellRefused(reason: RefusalReason, count: number): void {
-    if (count > 0) emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count });
+  #tellRefused(reason: RefusalReason, items: readonly Item[]): void {
+    if (items.length === 0) return;
+    const tasks = items.map(({ row: { organisation, hash } }) => ({ organisation, hash }));
+    emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count: items.length, tasks });
   }
 }
 

@@ -28,6 +28,12 @@ export interface TaskQueue {
 
   /** A runner gives a task back that it claimed over REST (lessons §0.3); design §11 "Release". */
   release(scheduler: string, id: string): Promise<ReleaseOutcome>;
+
+  /**
+   * Nobody got these: back to the queue as if they had not been claimed, so that the claim counts as no attempt. Never
+   * rejects: what cannot go back now does so when its lease ends.
+   */
+  giveBack(claimed: readonly LeaseRef[]): Promise<void>;
 }
 
 export interface PopRequest {

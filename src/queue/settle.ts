@@ -4,12 +4,14 @@ import type { TaskStatus } from '../tasks/status.ts';
 import { emit, type TaskRef, type TracedTask } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
-import type { PatchOutcome, TaskPatch } from './queue.ts';
+import type { LeaseRef, PatchOutcome, TaskPatch } from './queue.ts';
 
 export interface SettleOptions {
   readonly sql: Sql;
   /** Lease of whoever names none. */
   readonly gracePeriodSeconds: number;
+  /** Sets of changes. */
+  readonly maxInFlight: number;
   /** So many tasks went back to the queue of a scheduler. */
   onQueued(scheduler: string, count: number): void;
 }
@@ -19,6 +21,8 @@ export interface Change extends Omit<TaskPatch, 'via'> {
   readonly reason?: string;
   /** Where a twin is queued: cancelled as superseded instead of refused. */
   readonly superseded?: boolean;
+  /** The claim that it ends reached nobody. */
+  readonly unclaimed?: boolean;
 }
 
 /** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
@@ -42,7 +46,7 @@ export class Settle {
   constructor(options: SettleOptions) {
     this.#options = options;
     this.#coalescer = new Coalescer<Change, PatchOutcome>({
-      maxInFlight: 4,
+      maxInFlight: options.maxInFlight,
       maxBatch: 500,
       keyOf: (change) => change.id,
       run: (batch) => this.#commit(batch),
@@ -53,6 +57,12 @@ export class Settle {
   /** One outcome per change, in order; changes of one task are made one after the other. */
   submit(changes: readonly Change[]): Promise<readonly PatchOutcome[]> {
     return this.#coalescer.submit(changes);
+  }
+
+  /** Where a twin was queued meanwhile they give way to it. */
+  async giveBack(claimed: readonly LeaseRef[]): Promise<void> {
+    const back = { status: 'queued', superseded: true, unclaimed: true } as const;
+    await this.submit(claimed.map(({ id, leaseId }) => ({ id: id.toLowerCase(), leaseId, ...back })));
   }
 
   idle(): Promise<void> {
@@ -99,17 +109,20 @@ export async function settle(
   gracePeriodSeconds: number,
 ): Promise<readonly SettledTask[]> {
   const ids = changes.map((change) => change.id);
-  const items = changes.map(({ id, leaseId, status, priority, organisation, data, reason, superseded }, n) => ({
-    n,
-    id,
-    lease_id: leaseId,
-    status: status?.toUpperCase(),
-    priority,
-    organisation,
-    data,
-    reason,
-    superseded,
-  }));
+  const items = changes.map(
+    ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed }, n) => ({
+      n,
+      id,
+      lease_id: leaseId,
+      status: status?.toUpperCase(),
+      priority,
+      organisation,
+      data,
+      reason,
+      superseded,
+      unclaimed,
+    }),
+  );
   // Both are on their way before the first is answered.
   const [, rows] = await Promise.all([
     query(transaction, statement('settle-lock'), [ids]),

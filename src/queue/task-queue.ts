@@ -1,6 +1,7 @@
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
-import { type ClaimRow, claim } from './claim.ts';
+import { type Bounds, defaultBounds } from './bounds.ts';
+import { claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
@@ -28,6 +29,7 @@ export interface TaskQueueOptions {
   readonly maxSize?: number;
   /** Parked pops per scheduler. */
   readonly maxParked?: number;
+  readonly bounds?: Bounds;
   readonly wake?: Wake;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
   readonly onDefaultSchedules?: (scheduler: string, ids: readonly string[]) => void;
@@ -60,6 +62,7 @@ export function createTaskQueue(options: TaskQueueOptions): RunningTaskQueue {
 
 class PostgresTaskQueue implements RunningTaskQueue {
   readonly #options: TaskQueueOptions;
+  readonly #bounds: Bounds;
   readonly #sql: Sql;
   readonly #wake: Wake;
   readonly #settle: Settle;
@@ -74,6 +77,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   constructor(options: TaskQueueOptions) {
     this.#options = options;
+    this.#bounds = options.bounds ?? defaultBounds;
     this.#sql = connect(options.databaseUrl, { max: options.connections ?? 12, byKey: true });
     this.#wake = options.wake ?? noWake;
     this.#corrections = new Corrections((scheduler, ids) => options.onDefaultSchedules?.(scheduler, ids));
@@ -81,6 +85,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#settle = new Settle({
       sql: this.#sql,
       gracePeriodSeconds,
+      maxInFlight: this.#bounds.writesInFlight,
       onQueued: (scheduler, count) => this.#queued(scheduler, count),
     });
     this.#sweeper = new Sweeper({
@@ -162,6 +167,15 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return outcome!.ok ? { outcome: 'released', task: outcome!.task } : { outcome: 'conflict' };
   }
 
+  giveBack(claimed: readonly LeaseRef[]): Promise<void> {
+    const work = this.#settle
+      .giveBack(claimed)
+      .catch((error: unknown) => this.#options.onError?.(error))
+      .finally(() => this.#background.delete(work));
+    this.#background.add(work);
+    return work;
+  }
+
   wake(scheduler: string, count: number): void {
     this.#queued(scheduler, count);
   }
@@ -197,6 +211,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
       },
       ranking: this.#options.ranking ?? rankByArrival,
       maxSize: this.#options.maxSize ?? 0,
+      maxInFlight: this.#bounds.writesInFlight,
+      maxBatch: this.#bounds.pushTasks,
       onQueued: (count) => this.#queued(scheduler, count),
       onDefaultSchedules: (ids) => this.#corrections.add(scheduler, ids),
     });
@@ -215,8 +231,9 @@ class PostgresTaskQueue implements RunningTaskQueue {
         floor.claimed(rows.length);
         return rows;
       },
-      giveBack: (rows) => this.#giveBack(rows),
+      giveBack: (rows) => void this.giveBack(rows.map(({ id, lease_id: leaseId }) => ({ id, leaseId }))),
       maxParked: this.#options.maxParked ?? 10_000,
+      bounds: this.#bounds,
     });
     this.#waiters.set(scheduler, waiters);
     return waiters;
@@ -224,14 +241,6 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   #typeOf(scheduler: string): string {
     return this.#options.typeOf?.(scheduler) ?? scheduler;
-  }
-
-  #giveBack(rows: readonly ClaimRow[]): void {
-    const work = this.#settle
-      .submit(rows.map((row) => ({ id: row.id, leaseId: row.lease_id, status: 'queued', superseded: true })))
-      .catch((error: unknown) => this.#options.onError?.(error))
-      .finally(() => this.#background.delete(work));
-    this.#background.add(work);
   }
 
   async #read(ids: readonly string[]): Promise<readonly Result<string | null>[]> {

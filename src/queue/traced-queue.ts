@@ -49,6 +49,10 @@ export class TracedQueue implements TaskQueue {
     return this.#queue.get(id);
   }
 
+  giveBack(claims: Parameters<TaskQueue['giveBack']>[0]) {
+    return this.#queue.giveBack(claims);
+  }
+
   heartbeat(leases: readonly LeaseRef[], leaseMs: number) {
     return this.#queue.heartbeat(leases, leaseMs);
   }

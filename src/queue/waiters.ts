@@ -1,5 +1,6 @@
 import { RotaError } from '../errors.ts';
 import { emit } from '../telemetry/events.ts';
+import type { Bounds } from './bounds.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterKey } from './filter-sql.ts';
@@ -25,9 +26,8 @@ export interface WaitersOptions {
   giveBack(rows: readonly ClaimRow[]): void;
   /** Parked pops of this scheduler at most. */
   readonly maxParked: number;
+  readonly bounds: Bounds;
 }
-
-const maxInFlight = 4;
 
 /**
  * The pops of one scheduler. Those that wait at the same moment share a claim, with no timer: the next batch gathers
@@ -130,7 +130,7 @@ export class Waiters {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#flights.size >= maxInFlight) return;
+    if (this.#scheduled || this.#flights.size >= this.#options.bounds.claimsInFlight) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -139,10 +139,10 @@ export class Waiters {
   }
 
   #flush(): void {
-    while (this.#flights.size < maxInFlight) {
+    while (this.#flights.size < this.#options.bounds.claimsInFlight) {
       const line = this.#hungriest();
       if (line === null) return;
-      const batch = nextBatch(line);
+      const batch = nextBatch(line, this.#options.bounds.claimUnits);
       for (const waiter of batch) this.#enter(waiter, 'claiming');
       line.inFlight += 1;
       const flight = this.#serve(line, batch).finally(() => {

@@ -2,7 +2,7 @@ import { bytesRoutes, type BytesStore, createBytesStore } from './bytes.ts';
 import type { EventPublisher } from './events.ts';
 import { katalogusRoutes } from './katalogus.ts';
 import { octopoesRoutes } from './octopoes.ts';
-import { type Outage, startService } from './service.ts';
+import { type Answered, type Outage, startService } from './service.ts';
 import type { World } from './world.ts';
 
 export type KatServiceName = 'katalogus' | 'octopoes' | 'bytes';
@@ -29,6 +29,8 @@ export interface KatOptions {
   readonly deduplicate?: boolean;
   /** Where Bytes announces raw files. */
   readonly publisher?: EventPublisher;
+  /** Told of every answer of any of the three. */
+  readonly answered?: Answered;
 }
 
 /**
@@ -41,9 +43,12 @@ export async function startKat(world: World, options: KatOptions = {}): Promise<
   const tokens = new Set<string>();
   const announce = options.publisher === undefined ? {} : { publisher: options.publisher };
   const services = {
-    katalogus: await startService(katalogusRoutes(world, { deduplicate: options.deduplicate ?? true })),
-    octopoes: await startService(octopoesRoutes(world)),
-    bytes: await startService(bytesRoutes(bytes, tokens, { ...credentials, ...announce })),
+    katalogus: await startService(
+      katalogusRoutes(world, { deduplicate: options.deduplicate ?? true }),
+      options.answered,
+    ),
+    octopoes: await startService(octopoesRoutes(world), options.answered),
+    bytes: await startService(bytesRoutes(bytes, tokens, { ...credentials, ...announce }), options.answered),
   };
   const all = Object.values(services);
   return {

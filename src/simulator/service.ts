@@ -18,8 +18,14 @@ export interface SimulatedService {
   close(): Promise<void>;
 }
 
+/** An answer's begin and end, by performance.now(): what of a measured time is the simulation's own. */
+export type Answered = (began: number, ended: number) => void;
+
 /** One HTTP service on a free loopback port: counts what it is asked, and fails on command. */
-export async function startService(routes: (app: FastifyInstance) => void): Promise<SimulatedService> {
+export async function startService(
+  routes: (app: FastifyInstance) => void,
+  answered?: Answered,
+): Promise<SimulatedService> {
   // A closing double drops its connections: a client that hangs on it must not hold up the end of a test.
   const app = fastify({ forceCloseConnections: true, bodyLimit: 64 * 2 ** 20 });
   const counts = new Map<string, number>();
@@ -38,6 +44,12 @@ export async function startService(routes: (app: FastifyInstance) => void): Prom
       request.raw.destroy();
     }
   });
+  if (answered !== undefined) {
+    app.addHook('onResponse', async (_request, reply) => {
+      const ended = performance.now();
+      answered(ended - reply.elapsedTime, ended);
+    });
+  }
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(String(body)))),
   );

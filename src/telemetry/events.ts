@@ -14,6 +14,8 @@ export type RotaEvent =
       readonly scheduler: string;
       readonly reason: RefusalReason;
       readonly count: number;
+      /** Which ones, where the queue refused them: what an actor declines its own thread has logged. */
+      readonly tasks?: readonly { readonly organisation: string; readonly hash: string }[];
     }
   | {
       readonly name: 'tasks.dispatched';
@@ -40,12 +42,25 @@ export type RotaEvent =
       readonly waiters: number;
       readonly rows: number;
       readonly ms: number;
+      /** Seconds since each was made, of those that are claimed for the first time. */
+      readonly waited: readonly number[];
+    }
+  /** A ranker's batch; `failure`: how the ranker failed, or the code with which it was not asked. */
+  | {
+      readonly name: 'batch.ranked';
+      readonly ranker: string;
+      readonly tasks: number;
+      readonly ms: number;
+      readonly failure: string | null;
     }
   | { readonly name: 'waiter.parked'; readonly scheduler: string }
   | { readonly name: 'actor.started'; readonly actor: string; readonly restarts: number }
   | { readonly name: 'actor.stopped'; readonly actor: string; readonly code: string; readonly message: string }
   | { readonly name: 'actor.gave-up'; readonly actor: string; readonly restarts: number; readonly retryInMs: number }
+  /** KAT events that were acknowledged within the last second: seconds from the broker's delivery to the commit, of each. */
+  | { readonly name: 'events.committed'; readonly stream: string; readonly seconds: readonly number[] }
   | { readonly name: 'event.dead-lettered'; readonly stream: string; readonly code: string; readonly message: string }
+  /** `source`: broker and stream, such as `rabbitmq:raw_file_received`. */
   | { readonly name: 'source.connected'; readonly source: string }
   | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
@@ -66,8 +81,8 @@ export interface TracedTask extends TaskRef {
   readonly by: string;
 }
 
-type EventName = RotaEvent['name'];
-type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
+export type EventName = RotaEvent['name'];
+export type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
 
 /**
  * Publishes on the channel `rota:<name>`; costs next to nothing where nobody listens. A channel does not cross threads:

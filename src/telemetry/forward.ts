@@ -3,6 +3,7 @@ import { on, type RotaEvent } from './events.ts';
 /** What happens in a scheduler's own thread. */
 const happensInThreads = [
   'tasks.refused',
+  'events.committed',
   'event.dead-lettered',
   'source.connected',
   'source.lost',

@@ -27,6 +27,8 @@ export interface Health {
   readonly version: string;
   /** What is wrong now; empty is healthy. Never rejects. */
   problems(): Promise<readonly Problem[]>;
+  /** Whether what everything stands on answers. Never rejects. */
+  links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   /** Whether each configured service of KAT answers at /health. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
   /** Why pops and pushes cannot be served; empty is ready. */
@@ -61,6 +63,7 @@ export function createHealth(options: HealthOptions): Health {
           })),
       ];
     },
+    links: async () => ({ database: (await database()) === null, nats: options.natsConnected() }),
     async externals() {
       const configured = Object.entries(options.services).filter(([, url]) => url !== undefined);
       const answers = configured.map(async ([name, url]) => [name, await isHealthy(url!)] as const);

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { defaultBounds } from '../../src/queue/bounds.ts';
 import type { ClaimRow, Want } from '../../src/queue/claim.ts';
 import type { PopRequest } from '../../src/queue/queue.ts';
 import { Waiters } from '../../src/queue/waiters.ts';
@@ -19,6 +20,7 @@ function waitersUnderTest() {
       }),
     giveBack: (rows) => givenBack.push(...rows),
     maxParked: 10,
+    bounds: defaultBounds,
   });
   const nextClaim = async () =>
     claims.shift() ?? new Promise<(tasks: number) => void>((resolve) => listeners.push(resolve));
@@ -27,7 +29,7 @@ function waitersUnderTest() {
 
 function rowOf(_: unknown, index: number): ClaimRow {
   const lease = { attempts: 1, lease_id: 'lease', lease_until: '' };
-  return { unit: index + 1, id: 'id', organisation: 'aa', ...lease, task: '{}', traceparent: null };
+  return { unit: index + 1, id: 'id', organisation: 'aa', ...lease, task: '{}', traceparent: null, waited: 0 };
 }
 
 const request = (more: Partial<PopRequest> = {}): PopRequest => ({
@@ -81,4 +83,26 @@ test('a wait that ends by a timer a moment early, while a claim is under way, en
   vi.advanceTimersByTime(60_000);
   claim(0);
   expect(await pop).toEqual([]);
+});
+
+test('no more claims run at once than the bounds allow, and none asks for more units than they allow', async () => {
+  const units: number[] = [];
+  let inFlight = 0;
+  let most = 0;
+  const waiters = new Waiters({
+    scheduler: 'boefje',
+    claim: async (wants) => {
+      units.push(wants.length);
+      most = Math.max(most, (inFlight += 1));
+      await new Promise((resolve) => setImmediate(resolve));
+      inFlight -= 1;
+      return wants.map(rowOf);
+    },
+    giveBack: () => {},
+    maxParked: 10,
+    bounds: { ...defaultBounds, claimsInFlight: 2, claimUnits: 3 },
+  });
+  await Promise.all(Array.from({ length: 10 }, () => waiters.pop(request())));
+  expect(most).toBe(2);
+  expect(units).toEqual([3, 3, 3, 1]);
 });

@@ -16,6 +16,7 @@ export class MemoryQueue implements TaskQueue {
   readonly rows = new Map<string, Row>();
   readonly pops: PopRequest[] = [];
   readonly expired = new Set<string>();
+  givenBack = 0;
   private waiting: (() => void)[] = [];
 
   async push(scheduler: string, tasks: readonly NewTask[]) {
@@ -89,6 +90,15 @@ export class MemoryQueue implements TaskQueue {
       renewed: leases.filter(held).map((lease) => lease.id),
       lost: leases.filter((lease) => !held(lease)).map((lease) => lease.id),
     };
+  }
+
+  async giveBack(claimed: readonly { id: string; leaseId: string }[]) {
+    this.givenBack += claimed.length;
+    for (const { id, leaseId } of claimed) {
+      const row = this.rows.get(id);
+      if (row?.lease === leaseId) Object.assign(row, { status: 'queued', lease: null, attempts: row.attempts - 1 });
+    }
+    this.wake();
   }
 
   async release() {

@@ -11,7 +11,7 @@ import { pgBoss } from '../peers/pg-boss.ts';
 
 type Scheduler = keyof typeof pushedTask;
 
-export const pushNats: Suite = {
+export const push: Suite = {
   name: 'push',
   about: 'pushes over NATS, single and in sets: boefje tasks with their schedules, normalizer tasks without; and peers',
   run: async (bench) => {
@@ -58,6 +58,7 @@ async function rotaPushes(bench: Bench): Promise<CaseSet> {
           single(scheduler),
         ),
       ),
+      pushCase(bench, client, subject, `${scheduler}-sets-of-1`, 4, () => set(scheduler, 1)),
       pushCase(bench, client, subject, `${scheduler}-sets-of-100`, 4, () => set(scheduler, 100)),
       pushCase(bench, client, subject, `${scheduler}-sets-of-1000`, 4, () => set(scheduler, 1_000)),
     ];
@@ -88,7 +89,7 @@ function pushCase(
   subject: string,
   name: string,
   inFlight: number,
-  push: () => Push,
+  pushed: () => Push,
 ): Case {
   return {
     name,
@@ -99,7 +100,7 @@ function pushCase(
         warmUpMs: bench.warmUpMs,
         measureMs: bench.sampleMs,
         send: (slot, done, failed) => {
-          const { body, tasks } = push();
+          const { body, tasks } = pushed();
           client.request(slot, subject, body, (message) => {
             try {
               if (textOf(message).includes('"error"')) throw new Error(`refused: ${textOf(message).slice(0, 300)}`);

@@ -10,14 +10,14 @@ import type { World } from '../../src/simulator/world.ts';
 const answerMs = 5;
 const organisations = 100;
 
-export const reschedule: Suite = {
-  name: 'reschedule',
+export const rescheduling: Suite = {
+  name: 'rescheduling',
   about: 'schedules that are all due at once become tasks, their latest ones in our table',
   run: async (bench) => {
     const due = bench.quick ? 10_000 : 100_000;
     const world = plainWorld({ organisations, boefjes: 1, objects: due / organisations });
     const seed = (sql: Sql) => addSchedules(sql, world);
-    const stage = await startKatOn(bench, 'reschedule', world, { latencyMs: answerMs, seed });
+    const stage = await startKatOn(bench, 'rescheduling', world, { latencyMs: answerMs, seed });
     try {
       await until(
         'the boefje actor',
@@ -30,8 +30,8 @@ export const reschedule: Suite = {
         const [row] = await stage.rota.sql<{ queued: number }[]>`SELECT count(*)::integer AS queued FROM queue`;
         return row!.queued >= due;
       });
-      bench.record(`reschedule/${due / 1_000}k-due`, 's', [{ value: (performance.now() - began) / 1_000 }]);
-      bench.want('reschedule/100k-due', { own: 'median', atMost: 30 });
+      bench.record(`rescheduling/${due / 1_000}k-due`, 's', [{ value: (performance.now() - began) / 1_000 }]);
+      bench.want('rescheduling/100k-due', { own: 'median', atMost: 30 });
     } finally {
       await stage.stop();
     }

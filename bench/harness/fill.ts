@@ -1,0 +1,80 @@
+import { Client } from 'pg';
+import { recountWhereEmpty } from '../../src/queue/counts.ts';
+import { migrate } from '../../src/queue/migrations.ts';
+import { connect, type Sql } from '../../src/queue/postgres.ts';
+import { addFinished, addQueued, chunk } from './seed.ts';
+
+/** What a database is filled with. */
+export interface Filling {
+  /** Tasks in the boefje queue. */
+  readonly queued: number;
+  /** Tasks that are over. */
+  readonly finished: number;
+}
+
+/** So many statements at once: the machine's cores, up to where the disk is the limit. */
+const connections = 4;
+const firstRank = 1_700_000_000;
+
+/**
+ * Fills an empty database as fast as Postgres takes it: without secondary indexes and triggers, which are put back
+ * afterwards (a million tasks in 25 s instead of 75 s on two cores). The result is what a supervisor would have made of it.
+ */
+export async function fill(databaseUrl: string, { queued, finished }: Filling): Promise<void> {
+  await migrate(databaseUrl);
+  const sql = connect(databaseUrl, { max: connections });
+  try {
+    await sql`ALTER TABLE tasks DISABLE TRIGGER USER`;
+    await sql`ALTER TABLE queue DISABLE TRIGGER USER`;
+    const dropped = await dropIndexes(sql);
+    await Promise.all([
+      ...partsOf(queued).map(({ rows, from }) => addQueued(sql, rows, firstRank + from / 100)),
+      ...partsOf(finished).map(({ rows, from }) => addFinished(sql, rows, from, finished)),
+    ]);
+    await Promise.all(dropped.map((definition) => restore(sql, definition)));
+    await sql`ALTER TABLE tasks ENABLE TRIGGER USER`;
+    await sql`ALTER TABLE queue ENABLE TRIGGER USER`;
+    await settle(databaseUrl);
+  } finally {
+    await sql.end();
+  }
+}
+
+function partsOf(rows: number): { rows: number; from: number }[] {
+  return Array.from({ length: Math.ceil(rows / chunk) }, (_, part) => ({
+    rows: Math.min(chunk, rows - part * chunk),
+    from: part * chunk,
+  }));
+}
+
+/** @returns what makes them again */
+async function dropIndexes(sql: Sql): Promise<readonly string[]> {
+  const found = await sql<{ name: string; definition: string }[]>`
+    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
+    WHERE indrelid IN ('tasks'::regclass, 'queue'::regclass) AND NOT indisprimary`;
+  for (const { name } of found) await sql`DROP INDEX ${sql(name)}`;
+  return found.map(({ definition }) => definition);
+}
+
+async function restore(sql: Sql, definition: string): Promise<void> {
+  await sql.begin(async (transaction) => {
+    await transaction`SET LOCAL maintenance_work_mem = '512MB'`;
+    await transaction`SET LOCAL statement_timeout = 0`;
+    await transaction.unsafe(definition);
+  });
+}
+
+/** The triggers that count were off; and nothing of the filling (unwritten pages, absent statistics) may be left. */
+async function settle(databaseUrl: string): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    // The migration has counted none.
+    await client.query('DELETE FROM task_totals');
+    await recountWhereEmpty(client);
+    await client.query('VACUUM ANALYZE');
+    await client.query('CHECKPOINT');
+  } finally {
+    await client.end();
+  }
+}

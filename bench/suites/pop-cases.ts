@@ -1,0 +1,111 @@
+import { connectNats } from '../../src/nats/connect.ts';
+import { Backlog } from '../harness/backlog.ts';
+import type { Bench, Case } from '../harness/bench.ts';
+import type { CaseSet } from '../harness/case-set.ts';
+import { bodyOf, type LeanClient, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
+import { closedLoop } from '../harness/load.ts';
+import { nameOf } from '../harness/names.ts';
+import { startRotaOn } from '../harness/stage.ts';
+
+interface Pops {
+  readonly name: string;
+  readonly limit: number;
+  readonly inFlight: number;
+  readonly filters?: object;
+  /** Popped and completed. */
+  readonly completes?: boolean;
+}
+
+export const images = (...names: string[]) => ({
+  filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'in', value: names }],
+});
+const twoOfFourteen = images('ghcr.io/minvws/openkat/image-3', 'ghcr.io/minvws/openkat/image-8');
+
+const pops: readonly Pops[] = [
+  ...[1, 16, 64, 256].map((inFlight) => ({ name: `limit-1-${inFlight}-in-flight`, limit: 1, inFlight })),
+  { name: 'limit-10-16-in-flight', limit: 10, inFlight: 16 },
+  { name: 'limit-100-16-in-flight', limit: 100, inFlight: 16 },
+  { name: 'limit-100-completed', limit: 100, inFlight: 16, completes: true },
+  { name: 'two-images-of-14', limit: 1, inFlight: 64, filters: twoOfFourteen },
+  { name: 'no-image', limit: 1, inFlight: 1, filters: images('nothing/has:this') },
+];
+/** Medians of three are enough where nothing but the depth is compared; a hundred thousand is what peers are held against. */
+const deepRepetitions = 3;
+
+/** Pops by a lean client from a queue of `depth`, of a Rota of its own. */
+export async function popCases(bench: Bench, depth: number): Promise<CaseSet> {
+  const filling = { queued: depth, finished: 0 };
+  const rota = await startRotaOn(await bench.stage(), `pop_${nameOf(depth)}`, { filling });
+  const connection = await connectNats({ servers: rota.natsUrl });
+  const client = leanClient(connection);
+  const backlog = new Backlog(rota.sql, depth);
+  return {
+    cases: (depth === 10_000 ? pops.slice(0, 4) : pops).map((one) =>
+      popCase(bench, client, rota.prefix, backlog, depth, one),
+    ),
+    close: async () => {
+      await connection.close();
+      await rota.stop();
+    },
+  };
+}
+
+function popCase(bench: Bench, client: LeanClient, prefix: string, backlog: Backlog, depth: number, pops: Pops): Case {
+  const { name, limit, inFlight, filters, completes = false } = pops;
+  const body = bodyOf({ limit, worker: 'bench', ...(filters === undefined ? {} : { filters }) });
+  // An empty answer is what is measured there.
+  const empty = name === 'no-image';
+  return {
+    name: `${name}-${nameOf(depth)}`,
+    unit: empty ? 'pops/s' : 'tasks/s',
+    repetitions: repetitionsAt(bench, depth),
+    prepare: () => backlog.refill(),
+    sample: () =>
+      closedLoop({
+        inFlight,
+        warmUpMs: bench.warmUpMs,
+        measureMs: bench.sampleMs,
+        // Of two images in fourteen a seventh of the queue is left to be popped.
+        most: Math.min(filters === undefined || empty ? depth / 2 : depth / 14, bench.quick ? 20_000 : Infinity),
+        send: (slot, done, failed) =>
+          client.request(slot, `${prefix}.pop.boefje`, body, (message) =>
+            attempt(failed, () => {
+              const text = textOf(message);
+              if (empty) done(1);
+              else if (!completes) done(backlog.took(tasksIn(text)));
+              else complete(client, prefix, slot, text, (count) => done(backlog.took(count)), failed);
+            }),
+          ),
+      }),
+  };
+}
+
+/** A queue of 10 000 is half empty after a fraction of a second: more samples instead of longer ones. */
+function repetitionsAt(bench: Bench, depth: number): number {
+  if (depth === 10_000) return bench.repetitions * 2;
+  return depth > 100_000 ? deepRepetitions : bench.repetitions;
+}
+
+function complete(
+  client: LeanClient,
+  prefix: string,
+  slot: number,
+  popped: string,
+  done: (count: number) => void,
+  failed: (error: unknown) => void,
+): void {
+  const tasks = (JSON.parse(popped) as { results: { id: string; lease_id: string }[] }).results;
+  const patches = tasks.map(({ id, lease_id }) => ({ id, lease_id, status: 'completed' }));
+  if (patches.length === 0) return done(0);
+  client.request(slot, `${prefix}.task.patch`, bodyOf({ patches }), (message) =>
+    attempt(failed, () => (textOf(message), done(patches.length))),
+  );
+}
+
+function attempt(failed: (error: unknown) => void, work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    failed(error);
+  }
+}
