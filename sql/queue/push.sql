@@ -8,7 +8,7 @@ WITH items AS MATERIALIZED (
     n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint, data jsonb,
     plugin text, image text, deduplication_key text,
     recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, version timestamptz,
-    delay_seconds double precision)
+    delay_seconds double precision, traceparent text)
 ),
 room AS MATERIALIZED (
   SELECT CASE WHEN $4::integer > 0
@@ -84,8 +84,9 @@ scheduled AS MATERIALIZED (
   UNION ALL SELECT id, hash, false FROM defaulted
 ),
 stored AS (
-  INSERT INTO tasks (id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at)
-  SELECT a.id, $1, s.id, a.organisation, $2, a.hash, a.priority, a.data, 'QUEUED', a.created_at, a.created_at
+  INSERT INTO tasks (
+    id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at, traceparent)
+  SELECT a.id, $1, s.id, a.organisation, $2, a.hash, a.priority, a.data, 'QUEUED', a.created_at, a.created_at, a.traceparent
   FROM accepted a LEFT JOIN scheduled s USING (hash)
   RETURNING id, schedule_id, CASE WHEN $5::boolean THEN rota_task_json(tasks) END AS task
 )

@@ -27,6 +27,8 @@ export interface QueueItem {
   readonly version: string | null;
   /** Until the default deadline; null for none. */
   readonly delay_seconds: number | null;
+  /** Undefined, and so NULL, while tracing is off. */
+  readonly traceparent: string | undefined;
 }
 
 export interface NewTaskOptions {
@@ -59,6 +61,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     deduplication_key: columns.deduplicationKey,
     ...recurrence,
     new_schedule_id: recurrence.recurrence === 'none' ? null : timeOrderedUuid(Date.now()),
+    traceparent: task.trace || undefined,
   };
 }
 
