@@ -15,14 +15,16 @@ import type { ActorMessage } from '../src/supervisor/requests.ts';
 import { threadDataOf } from '../src/supervisor/thread-data.ts';
 import { emit } from '../src/telemetry/events.ts';
 import { forwardEvents } from '../src/telemetry/forward.ts';
+import { handlersInSpans } from '../src/telemetry/handler-spans.ts';
 import { createLog } from '../src/telemetry/log.ts';
+import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
 
 /**
  * Entry of every scheduler thread: builds the ports around one behavior and receives until told to stop. The only module
  * of actors/ that does I/O.
  */
 const data = threadDataOf(workerData, isMainThread);
-const log = createLog({ ...data.log, bindings: { actor: data.actor } });
+const log = createLog({ ...data.log, traces: data.traces, of: data.actor, bindings: { scheduler: data.actor } });
 
 // A push of ten thousand tasks commits in seconds; beyond a minute the database is in trouble and the batch is retried.
 const requestWithinMs = 60_000;
@@ -34,7 +36,7 @@ const askSupervisor: AskSupervisor = async (kind, request) =>
     }),
     kind,
   );
-forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }));
+forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }), { spans: data.traces });
 
 const refusals = new Refusals(data.actor, log);
 const kat = createKatServices(data.kat, {
@@ -55,7 +57,9 @@ const setup: Setup = {
 };
 
 const { default: definition } = (await import(data.behavior)) as { default: SchedulerDefinition };
-const mailbox = new Mailbox(definition.start(setup), {
+const behavior = definition.start(setup);
+const about = { scheduler: data.actor, type: definition.type };
+const mailbox = new Mailbox(data.traces ? handlersInSpans(behavior, about) : behavior, {
   capacity: data.mailbox.capacity,
   batchFailed: (kind, failure, size) => {
     // A service that nobody configured is no news: the actor idles.
@@ -67,7 +71,10 @@ const mailbox = new Mailbox(definition.start(setup), {
 
 const source = createEventSource(data.events, { connectNats });
 for (const stream of definition.streams)
-  source.consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace })).catch(endWith);
+  source
+    .consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace: data.traces ? trace : '' }))
+    .catch(endWith);
+const loop = watchLoopDelay();
 const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));
 
 serveControl(data.control, {
@@ -76,6 +83,7 @@ serveControl(data.control, {
     streams: source.status(),
     services: kat.status(),
     heapBytes: process.memoryUsage().heapUsed,
+    loopDelay: loop.read(),
     logLevel: log.level,
     requests: requests.status(),
   }),

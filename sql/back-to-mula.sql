@@ -5,7 +5,7 @@
 ALTER TABLE tasks DISABLE TRIGGER rota_count_inserted;
 ALTER TABLE tasks DISABLE TRIGGER rota_count_updated;
 ALTER TABLE tasks DISABLE TRIGGER rota_count_deleted;
-TRUNCATE task_changes, task_counts, task_totals;
+TRUNCATE task_changes, task_counts, task_totals, queued_organisations;
 
 -- mula's own indexes, dropped at adoption. The second one tells the next start that mula has been back: last.
 DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_hash;

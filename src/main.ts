@@ -6,21 +6,23 @@ import { type Config, natsAuthOf } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { waitFor } from './deadline.ts';
 import { RotaError } from './errors.ts';
-import { createDeadLetters } from './events/create.ts';
+import { createBacklog, createDeadLetters } from './events/create.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
-import { createObservation } from './observation.ts';
+import { createObservation, startTraces } from './observation.ts';
 import { createOperations } from './operations.ts';
 import { createTaskLists } from './queue/lists.ts';
+import { requireMigrated } from './queue/migration-plan.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
 import { Retention } from './queue/retention.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
+import { TracedQueue } from './queue/traced-queue.ts';
 import { createRanking } from './ranking/pool.ts';
 import { createTaskRanking } from './ranking/task-ranking.ts';
 import { createRestServer } from './rest/server.ts';
@@ -56,6 +58,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const unwind = () => undo.run((error) => log.warn({ err: error }, 'not ended in order'));
   undo.push(logEvents(log));
   try {
+    undo.push(await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
     const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
@@ -78,7 +81,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     if (config.DATABASE_MIGRATION) {
       const report = (step: string) => log.info({ step }, 'database');
       await migrate(databaseUrl, { gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD, report });
-    }
+    } else await requireMigrated(databaseUrl);
     const connections = config.SCHEDULER_DB_CONNECTION_POOL_SIZE;
     const queueConnections = Math.max(2, Math.floor(connections / 2));
     // Lists and schedules have a pool of their own: a slow search must not hold up a pop.
@@ -129,6 +132,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       onError: (error) => log.error({ err: error }, 'queue'),
     });
     undo.push(() => queue.drain());
+    const tracedQueue = new TracedQueue(queue, typeOf);
     undo.push(publishTaskEvents({ connection, prefix }));
 
     const retention = new Retention({
@@ -146,9 +150,10 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const supervisor = new Supervisor({
       catalog,
       settings,
-      backend: createActorBackend(queue, scheduleStore),
+      backend: createActorBackend(tracedQueue, scheduleStore),
     });
 
+    const backlog = createBacklog(settings.events, connection);
     const ctl = createCtlCommands();
     const operations = createOperations({
       instance,
@@ -161,6 +166,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       scheduleStore,
       ranking: taskRanking,
       supervision: supervisor,
+      backlog,
       deadLetters: createDeadLetters(settings.events, connection),
       schedulerIds,
       typeOf,
@@ -175,7 +181,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       prefix,
       instance,
       version,
-      queue,
+      queue: tracedQueue,
       schedulers,
       leaseMs: config.SCHEDULER_LEASE_SECONDS * 1_000,
       ctl,
@@ -187,15 +193,17 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       config,
       sql,
-      lists,
       scheduleStore,
+      ranking,
+      backlog,
+      parked: () => queue.parked(),
       supervision: supervisor,
       natsConnected: () => nats.status().connected,
       schedulerIds,
     });
     undo.push(() => observation.stop());
     const rest = await createRestServer({
-      queue,
+      queue: tracedQueue,
       lists,
       schedules,
       schedulers: {

@@ -1,20 +1,32 @@
 import type { Config } from './config.ts';
-import { readTaskTotals } from './queue/counts.ts';
-import type { TaskLists } from './queue/lists.ts';
+import { readHeadWaits, readQueuedOrganisations, readTaskTotals } from './queue/counts.ts';
 import type { Sql } from './queue/postgres.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
+import type { Backlog } from './events/backlog.ts';
+import type { Ranking } from './ranking/ranking.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
+import type { Logger } from './telemetry/log.ts';
+import { watchLoopDelay } from './telemetry/loop-delay.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import type { Inside, Readings } from './telemetry/readings.ts';
+import { shared } from './telemetry/shared-reading.ts';
+
+/** Per scheduler at most, and one more for all others: what a dashboard can show, and Prometheus can keep. */
+const largestOrganisations = 20;
 
 /** The parts of a supervisor that health and metrics look at, as main.ts has built them. */
 export interface ObservedParts {
   readonly version: string;
   readonly config: Config;
   readonly sql: Sql;
-  readonly lists: TaskLists;
+  readonly ranking: Ranking;
+  /** Null where no event source is configured. */
+  readonly backlog: Pick<Backlog, 'look'> | null;
   readonly scheduleStore: ScheduleStore;
   readonly supervision: Supervision;
+  /** Parked pops by scheduler. */
+  readonly parked: () => ReadonlyMap<string, number>;
   readonly natsConnected: () => boolean;
   readonly schedulerIds: readonly string[];
 }
@@ -27,34 +39,83 @@ export interface Observation {
 
 /** What others see of a supervisor: health, and the figures behind /metrics. */
 export function createObservation(parts: ObservedParts): Observation {
-  const { config, sql, lists, scheduleStore, supervision, schedulerIds } = parts;
+  const { config, sql, supervision } = parts;
   const health = createHealth({
     version: parts.version,
     database: () => sql`SELECT 1`,
     natsConnected: parts.natsConnected,
     actors: () => supervision.status(),
+    streams: async () => (await insidesOf(supervision)).flatMap(({ streams }) => streams),
     services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
   });
-  const metrics = createMetrics({
-    queueDepths: async () => new Map([...(await lists.activity(schedulerIds))].map(([id, { queued }]) => [id, queued])),
-    scheduleLags: async () =>
-      new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
-    taskTotals: () => readTaskTotals(sql, schedulerIds),
-    actors: () => supervision.status().map(({ name, phase }) => ({ actor: name, up: phase === 'running' })),
-    settings: {
-      monitor_organisations_interval: 60,
-      pq_grace_period: config.SCHEDULER_PQ_GRACE_PERIOD,
-      pq_max_random_objects: 0,
-      pq_maxsize: config.SCHEDULER_PQ_MAXSIZE,
-    },
-    collect: config.SCHEDULER_COLLECT_METRICS,
-  });
+  const loop = watchLoopDelay();
+  const metrics = createMetrics(readingsOf(parts, health, loop));
   return {
     health,
     metrics,
     stop() {
       metrics.stop();
+      loop.stop();
       health.stop();
     },
   };
+}
+
+function readingsOf(parts: ObservedParts, health: Health, loop: ReturnType<typeof watchLoopDelay>): Readings {
+  const { config, sql, scheduleStore, supervision, ranking, schedulerIds } = parts;
+  const insides = shared(() => insidesOf(supervision));
+  const fromDatabase =
+    <T>(ask: () => Promise<T>, nothing: T): (() => Promise<T>) =>
+    () =>
+      config.SCHEDULER_COLLECT_METRICS ? ask() : Promise.resolve(nothing);
+  return {
+    settings: () => ({
+      monitor_organisations_interval: 60,
+      pq_grace_period: config.SCHEDULER_PQ_GRACE_PERIOD,
+      pq_max_random_objects: 0,
+      pq_maxsize: config.SCHEDULER_PQ_MAXSIZE,
+    }),
+    build: () => ({ version: parts.version, node: process.version }),
+    links: () => health.links(),
+    totals: fromDatabase(() => readTaskTotals(sql, schedulerIds), new Map()),
+    organisations: fromDatabase(() => readQueuedOrganisations(sql, schedulerIds, largestOrganisations), []),
+    heads: fromDatabase(() => readHeadWaits(sql, schedulerIds), new Map()),
+    scheduleLags: fromDatabase(
+      async () =>
+        new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
+      new Map(),
+    ),
+    backlog: async () => (await parts.backlog?.look()) ?? [],
+    waiters: () => parts.parked(),
+    actors: () => supervision.status(),
+    insides,
+    threads: async () => [
+      { thread: 'main', heapBytes: process.memoryUsage().heapUsed, loopDelay: loop.read() },
+      ...(await insides()).map(({ actor, heapBytes, loopDelay }) => ({ thread: actor, heapBytes, loopDelay })),
+      ...(await ranking.heaps()).map((heapBytes, n) => ({ thread: `ranking-${n + 1}`, heapBytes, loopDelay: null })),
+    ],
+    ranking: () => ranking.status(),
+  };
+}
+
+/** Of the actors that answer: one that spins, or is between two threads, has nothing to show. */
+async function insidesOf(supervision: Supervision): Promise<readonly Inside[]> {
+  const asked = supervision.status().map(async ({ name }): Promise<readonly Inside[]> => {
+    const answer = await supervision.inspect(name);
+    return answer.outcome === 'reply' && answer.result.ok ? [{ actor: name, ...answer.result.value }] : [];
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+/** OpenTelemetry is loaded here, where traces are exported, and nowhere else. @returns what ends it. */
+export async function startTraces(parts: {
+  readonly config: Config;
+  readonly version: string;
+  readonly instance: string;
+  readonly log: Logger;
+}): Promise<() => Promise<void>> {
+  const endpoint = parts.config.SPAN_EXPORT_GRPC_ENDPOINT;
+  if (endpoint === undefined) return async () => undefined;
+  const { exportSpans } = await import('./telemetry/otlp.ts');
+  return exportSpans({ ...parts, endpoint });
 }

@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import { operatorCommands } from './control/commands.ts';
 import type { OperatorCommand } from './control/operator-command.ts';
 import { Rates } from './control/rates.ts';
+import type { Backlog } from './events/backlog.ts';
 import type { DeadLetters } from './events/dead-letters.ts';
 import { diagnoseDatabase } from './queue/diagnosis.ts';
 import { createQueueInspection } from './queue/inspection.ts';
@@ -30,6 +31,7 @@ export interface OperationsParts {
   readonly scheduleStore: ScheduleStore;
   readonly ranking: TaskRanking;
   readonly supervision: Supervision;
+  readonly backlog: Backlog | null;
   readonly deadLetters: DeadLetters | null;
   readonly schedulerIds: readonly string[];
   readonly typeOf: (scheduler: string) => string;
@@ -61,6 +63,7 @@ export function createOperations(parts: OperationsParts): Operations {
       inspection: createQueueInspection(sql),
       pauses,
       rates,
+      maxSize: config.SCHEDULER_PQ_MAXSIZE,
       purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
       rerank: (scheduler, report) => rerank(sql, ranking, scheduler, report),
       parked: () => queue.parked(),
@@ -72,7 +75,7 @@ export function createOperations(parts: OperationsParts): Operations {
     stop: async () => {
       rates.stop();
       await pauses.stop();
-      await parts.deadLetters?.close();
+      await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
     },
   };
 }

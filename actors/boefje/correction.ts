@@ -39,9 +39,10 @@ function correctionOf(schedule: DueSchedule, plugins: Plugins, setup: Setup): Sc
   const data = boefjeData.safeParse(schedule.data);
   const plugin = data.success ? plugins?.get(data.data.boefje.id) : undefined;
   if (plugin === undefined) return null;
+  const { id, version } = schedule;
   // It runs on operations: a person's push is one run, not the first of many.
-  if (isRunOn(plugin)) return { id: schedule.id, schedule: null, inherited: false, deadlineAt: null };
+  if (isRunOn(plugin)) return { id, version, schedule: null, inherited: false, deadlineAt: null };
   const asked = recurrenceOfPlugin(plugin, setup, ownCronOf(schedule));
-  if (asked !== null) return { id: schedule.id, ...asked };
-  return schedule.inherited ? { id: schedule.id, ...recurrenceOf(plugin, schedule, setup) } : null;
+  if (asked !== null) return { id, version, ...asked };
+  return schedule.inherited ? { id, version, ...recurrenceOf(plugin, schedule, setup) } : null;
 }

@@ -72,21 +72,22 @@ async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<strin
   );
   let full = false;
   const rejected: string[] = [];
-  for (const [at, { id, recurrence }] of candidates.entries()) {
+  for (const [at, { schedule, recurrence }] of candidates.entries()) {
+    const { id, version } = schedule;
     const verdict = verdicts[at]!;
     if (verdict.verdict === 'failed') {
       full ||= verdict.failure.code === 'QUEUE_FULL';
       if (verdict.failure.code === 'SERVICE_REJECTED') {
         rejected.push(verdict.failure.message);
-        settlements.push({ id, deadlineAt: iso(setup.now() + afterRejectionMs) });
+        settlements.push({ id, version, deadlineAt: iso(setup.now() + afterRejectionMs) });
       }
       if (verdict.failure.retryable) continue;
       setup.log.error({ schedule: id, ...verdict.failure }, 'due task cannot be pushed, its schedule moves on');
-      settlements.push({ id, ...recurrence });
+      settlements.push({ id, version, ...recurrence });
     }
     // The push has moved the schedule of this hash; settling it too moves an adopted one whose hash differs.
-    else if (verdict.verdict === 'queued') settlements.push({ id, ...recurrence });
-    else settlements.push(settlementOf(id, verdict.reason, recurrence, verdict.until));
+    else if (verdict.verdict === 'queued') settlements.push({ id, version, ...recurrence });
+    else settlements.push(settlementOf(schedule, verdict.reason, recurrence, verdict.until));
   }
   if (rejected.length > 0) {
     setup.log.warn(
@@ -116,7 +117,7 @@ async function runnablesOf(
   );
   const runnables: Runnable[] = [];
   for (const schedule of due) {
-    const { id, organisation } = schedule;
+    const { organisation } = schedule;
     const answer = plugins.get(organisation)!;
     if (!answer.ok) {
       out.add(organisation);
@@ -132,7 +133,7 @@ async function runnablesOf(
         boefje: parsed?.boefje.id ?? null,
         ooi: parsed?.input_ooi ?? null,
       });
-      settlements.push(settlementOf(id, reason ?? 'boefje-gone', null));
+      settlements.push(settlementOf(schedule, reason ?? 'boefje-gone', null));
     }
   }
   return runnables;
@@ -146,7 +147,7 @@ function reasonWithoutOoi(plugins: Plugins, plugin: Plugin | undefined): Refusal
 }
 
 interface DueCandidate {
-  readonly id: string;
+  readonly schedule: DueSchedule;
   readonly candidate: Candidate;
   readonly recurrence: Recurrence;
 }
@@ -160,8 +161,8 @@ async function candidatesOf(
   const oois = await ooisOf(setup, runnables, out);
   const candidates: DueCandidate[] = [];
   for (const { schedule, plugin, ooi: reference } of runnables) {
-    const { id, organisation } = schedule;
-    const recurrence = recurrenceOf(plugin, schedule, setup);
+    const { organisation, version } = schedule;
+    const recurrence = { ...recurrenceOf(plugin, schedule, setup), version };
     if (reference !== null) {
       const known = oois.get(organisation);
       if (known === undefined) continue;
@@ -169,15 +170,15 @@ async function candidatesOf(
       const reason = ooi === undefined ? 'ooi-gone' : refusalOf(plugin, ooi);
       if (reason !== null) {
         setup.refuse(reason, { organisation, boefje: plugin.id, ooi: reference });
-        settlements.push(settlementOf(id, reason, recurrence));
+        settlements.push(settlementOf(schedule, reason, recurrence));
         continue;
       }
     }
     const byCron = isByCron(plugin, schedule, setup);
     candidates.push({
-      id,
+      schedule,
       recurrence,
-      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron }),
+      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron, trace: null }),
     });
   }
   return candidates;
@@ -190,13 +191,13 @@ async function stillEnabled(
   settlements: ScheduleSettlement[],
 ): Promise<readonly DueCandidate[]> {
   if (candidates.length === 0) return candidates;
-  const schedules = await setup.supervisor('read-schedules', { ids: candidates.map(({ id }) => id) });
+  const schedules = await setup.supervisor('read-schedules', { ids: candidates.map(({ schedule }) => schedule.id) });
   const disabled = new Set(schedules.filter(({ enabled }) => !enabled).map(({ id }) => id));
-  for (const { id, candidate } of candidates.filter((it) => disabled.has(it.id))) {
+  for (const { schedule, candidate } of candidates.filter((it) => disabled.has(it.schedule.id))) {
     setup.refuse('schedule-disabled', aboutOf(candidate));
-    settlements.push({ id });
+    settlements.push({ id: schedule.id, version: schedule.version });
   }
-  return candidates.filter(({ id }) => !disabled.has(id));
+  return candidates.filter(({ schedule }) => !disabled.has(schedule.id));
 }
 
 /** The OOIs that exist, in one request per organisation; an organisation that is out is absent. */

@@ -1,4 +1,4 @@
-import type { Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
+import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import type { DisabledReason } from '../../src/tasks/task.ts';
 import { iso } from './recurrence.ts';
@@ -22,14 +22,14 @@ const disabling: Partial<Record<RefusalReason, DisabledReason>> = {
  * deadline, or nowhere where none can be told (null). `until`: epoch milliseconds.
  */
 export function settlementOf(
-  id: string,
+  { id, version }: Pick<DueSchedule, 'id' | 'version'>,
   reason: RefusalReason,
   recurrence: Recurrence | null,
   until?: number,
 ): ScheduleSettlement {
   const disabled = disabling[reason];
-  if (disabled !== undefined) return { id, disabled };
-  if (reason === 'no-run-on') return { id, deadlineAt: null };
-  if (reason === 'grace-period' && until !== undefined) return { id, ...recurrence, deadlineAt: iso(until) };
-  return { id, ...recurrence };
+  if (disabled !== undefined) return { id, version, disabled };
+  if (reason === 'no-run-on') return { id, version, deadlineAt: null };
+  if (reason === 'grace-period' && until !== undefined) return { id, version, ...recurrence, deadlineAt: iso(until) };
+  return { id, version, ...recurrence };
 }

@@ -52,7 +52,7 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     const data = reportData.safeParse(schedule.data).data;
     if (data === undefined) {
       setup.log.error({ schedule: schedule.id }, 'schedule names no report, it is taken off the clock');
-      settlements.push({ id: schedule.id, deadlineAt: null });
+      settlements.push({ id: schedule.id, version: schedule.version, deadlineAt: null });
     } else {
       const hash = reportHash({ recipeId: data.report_recipe_id, organisation: data.organisation_id });
       reports.push({ schedule, data, hash, deadlineAt: deadlineOf(setup, schedule) });
@@ -78,10 +78,10 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     const outcome = outcomes[at]!;
     if (outcome.outcome === 'queued') {
       queued += 1;
-      settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
+      settlements.push(settlementOf(report));
     } else if (outcome.outcome === 'failed') {
       setup.log.error({ schedule: report.schedule.id, ...outcome.failure }, 'due report cannot be pushed, it moves on');
-      settlements.push({ id: report.schedule.id, deadlineAt: report.deadlineAt });
+      settlements.push(settlementOf(report));
     } else if (outcome.reason === 'already-queued') settlements.push(moveOn(setup, report, outcome.reason));
     // Neither a full queue nor a broken ranker says anything about the report: it comes back when its claim ends.
     else full ||= outcome.reason === 'queue-full';
@@ -105,7 +105,11 @@ export function unfinished(latest: LatestTask | undefined): RefusalReason | null
 /** What is queued will run. What runs began before it was asked for again: without a next time it waits its turn. */
 function moveOn(setup: Setup, { schedule, deadlineAt }: DueReport, reason: RefusalReason): ScheduleSettlement {
   const retry = reason === 'still-running' ? new Date(setup.now() + retryMs).toISOString() : null;
-  return { id: schedule.id, deadlineAt: deadlineAt ?? retry };
+  return settlementOf({ schedule, deadlineAt: deadlineAt ?? retry });
+}
+
+function settlementOf({ schedule, deadlineAt }: Pick<DueReport, 'schedule' | 'deadlineAt'>): ScheduleSettlement {
+  return { id: schedule.id, version: schedule.version, deadlineAt };
 }
 
 export function deadlineOf(setup: Setup, schedule: DueSchedule): string | null {
@@ -119,8 +123,8 @@ export function deadlineOf(setup: Setup, schedule: DueSchedule): string | null {
 }
 
 function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {
-  const recurrence = { schedule: schedule.schedule, deadlineAt };
-  return { organisation: schedule.organisation, data, recurrence };
+  const recurrence = { schedule: schedule.schedule, deadlineAt, version: schedule.version };
+  return { organisation: schedule.organisation, data, recurrence, trace: null };
 }
 
 function aboutOf({ organisation, id }: DueSchedule): Record<string, string> {

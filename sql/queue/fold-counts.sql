@@ -15,6 +15,11 @@ totals AS (
   INSERT INTO task_totals AS t (scheduler, status, count)
   SELECT scheduler, status, sum(count) FROM changed GROUP BY 1, 2 HAVING sum(count) <> 0
   ON CONFLICT (scheduler, status) DO UPDATE SET count = t.count + EXCLUDED.count
+),
+queued AS (
+  INSERT INTO queued_organisations AS t (scheduler, organisation, count)
+  SELECT scheduler, organisation, sum(count) FROM changed WHERE status = 'QUEUED' GROUP BY 1, 2 HAVING sum(count) <> 0
+  ON CONFLICT (scheduler, organisation) DO UPDATE SET count = t.count + EXCLUDED.count
 )
 INSERT INTO task_counts AS t (scheduler, organisation, hour, status, count)
 SELECT scheduler, organisation, hour, status, count FROM changed WHERE hour > now() - interval '26 hours'

@@ -7,7 +7,8 @@ WITH items AS MATERIALIZED (
   FROM json_to_recordset($3::text::json) AS i (
     n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint, data jsonb,
     plugin text, image text, deduplication_key text,
-    recurrence text, schedule text, inherited boolean, deadline_at timestamptz, delay_seconds double precision)
+    recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, version timestamptz,
+    delay_seconds double precision, traceparent text)
 ),
 room AS MATERIALIZED (
   SELECT CASE WHEN $4::integer > 0
@@ -34,22 +35,29 @@ queued AS (
 ),
 accepted AS MATERIALIZED (SELECT a.* FROM admitted a JOIN queued USING (id)),
 -- A disabled schedule is left alone: no row returns, and the task gets no schedule. Its own cron is a person's: an
--- interval overrules it and leaves it in place.
+-- interval overrules it and leaves it in place. One that somebody changed since the actor read it keeps what they set, and
+-- is the task's: claimed_until carries which version that was, as a claim that has ended, for only what is proposed for
+-- insertion can be compared with the row as it is by then.
 given AS (
-  INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, schedule, inherited, deadline_at)
-  SELECT gen_random_uuid(), $1, organisation, hash, data, true, schedule, inherited, deadline_at
+  INSERT INTO schedules AS s
+    (id, scheduler_id, organisation, hash, data, enabled, schedule, inherited, deadline_at, claimed_until)
+  SELECT new_schedule_id, $1, organisation, hash, data, true, schedule, inherited, deadline_at, version
   FROM accepted WHERE recurrence = 'given' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
-    SET schedule = CASE WHEN EXCLUDED.schedule IS NULL AND NOT s.inherited THEN s.schedule ELSE EXCLUDED.schedule END,
-        inherited = EXCLUDED.inherited, deadline_at = EXCLUDED.deadline_at,
-        modified_at = now()
+    SET (schedule, inherited, deadline_at, claimed_until, modified_at) = (
+      SELECT CASE WHEN EXCLUDED.schedule IS NULL AND NOT s.inherited THEN s.schedule ELSE EXCLUDED.schedule END,
+        EXCLUDED.inherited, EXCLUDED.deadline_at, NULL::timestamptz, now()
+      WHERE EXCLUDED.claimed_until IS NULL OR EXCLUDED.claimed_until = s.modified_at
+      UNION ALL
+      SELECT s.schedule, s.inherited, s.deadline_at, s.claimed_until, s.modified_at
+      WHERE EXCLUDED.claimed_until IS NOT NULL AND EXCLUDED.claimed_until IS DISTINCT FROM s.modified_at)
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
   RETURNING s.id, s.hash
 ),
 -- The default: a cron that is there keeps its deadline; without one the new deadline counts, where there is a new one.
 assumed AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
-  SELECT gen_random_uuid(), $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
+  SELECT new_schedule_id, $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
   FROM accepted WHERE recurrence = 'assumed' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at =
@@ -61,7 +69,7 @@ assumed AS (
 -- The same where the actor has looked: its boefje has no cron, so one that came from there goes.
 defaulted AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
-  SELECT gen_random_uuid(), $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
+  SELECT new_schedule_id, $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
   FROM accepted WHERE recurrence = 'default' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at = CASE WHEN s.schedule IS NULL OR s.inherited THEN coalesce(EXCLUDED.deadline_at, s.deadline_at)
@@ -76,8 +84,9 @@ scheduled AS MATERIALIZED (
   UNION ALL SELECT id, hash, false FROM defaulted
 ),
 stored AS (
-  INSERT INTO tasks (id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at)
-  SELECT a.id, $1, s.id, a.organisation, $2, a.hash, a.priority, a.data, 'QUEUED', a.created_at, a.created_at
+  INSERT INTO tasks (
+    id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at, traceparent)
+  SELECT a.id, $1, s.id, a.organisation, $2, a.hash, a.priority, a.data, 'QUEUED', a.created_at, a.created_at, a.traceparent
   FROM accepted a LEFT JOIN scheduled s USING (hash)
   RETURNING id, schedule_id, CASE WHEN $5::boolean THEN rota_task_json(tasks) END AS task
 )

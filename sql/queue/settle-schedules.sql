@@ -1,9 +1,9 @@
--- Moves schedules on and ends their claims. The claim of one that stays due is kept: it comes back when the claim ends,
+-- Moves schedules on and ends their claims; one that somebody has changed since it was read is left as it is. The claim of one that stays due is kept: it comes back when the claim ends,
 -- not at once and for ever. Whatever disabled a schedule first keeps its reason, and nothing disables one whose claim was
 -- ended meanwhile: its OOI has changed since it was examined, and it comes back at once. A boefje that was found gone or
 -- disabled is no longer one that was seen enabled: were it back before the next look, that look would not know that it
 -- was away, and never enable its schedules again.
--- $1 scheduler, $2 a JSON array of {id, sets_deadline, deadline_at, sets_schedule, schedule, inherited, disabled}
+-- $1 scheduler, $2 a JSON array of {id, version, sets_deadline, deadline_at, sets_schedule, schedule, inherited, disabled}
 WITH settled AS (
   UPDATE schedules s
   SET deadline_at = CASE WHEN x.sets_deadline THEN x.deadline_at ELSE s.deadline_at END,
@@ -14,9 +14,9 @@ WITH settled AS (
       claimed_until = CASE WHEN x.sets_deadline OR x.disabled IS NOT NULL THEN NULL ELSE s.claimed_until END,
       modified_at = now()
   FROM json_to_recordset($2::text::json) AS x (
-    id uuid, sets_deadline boolean, deadline_at timestamptz, sets_schedule boolean, schedule text,
+    id uuid, version timestamptz, sets_deadline boolean, deadline_at timestamptz, sets_schedule boolean, schedule text,
     inherited boolean, disabled text)
-  WHERE s.id = x.id AND s.scheduler_id = $1
+  WHERE s.id = x.id AND s.scheduler_id = $1 AND s.modified_at = x.version
   RETURNING s.organisation, s.data #>> '{boefje,id}' AS boefje, s.enabled, x.disabled
 ),
 away AS (

@@ -1,15 +1,17 @@
 -- Applies one patch to each of several tasks that settle-lock.sql locked: status, and what only REST changes.
--- returns n, code (null where it was done), scheduler, organisation, was, status, task (JSON text)
+-- returns n, code (null where it was done), scheduler, organisation, was, status, reason, task (JSON text), traceparent
 -- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
     n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
-    superseded boolean)
+    superseded boolean, unclaimed boolean)
 ),
--- By array, here and below: no estimate, and no plan made while the table was small, can turn this into a scan.
-named AS MATERIALIZED (SELECT * FROM tasks WHERE id = ANY (ARRAY(SELECT id FROM patches))),
+-- By array, here and below: no estimate, and no plan made while the table was small, can turn this into a scan. `place`
+-- stays true, since settle-lock.sql holds the rows: the update below looks nothing up again.
+named AS MATERIALIZED (SELECT ctid AS place, * FROM tasks WHERE id = ANY (ARRAY(SELECT id FROM patches))),
+leased AS MATERIALIZED (SELECT * FROM leases WHERE task_id = ANY (ARRAY(SELECT id FROM patches))),
 found AS MATERIALIZED (
-  SELECT p.n, p.id, p.lease_id, p.reason, p.superseded IS TRUE AS supersedable,
+  SELECT p.n, p.id, t.place, p.lease_id, p.reason, p.superseded IS TRUE AS supersedable, p.unclaimed IS TRUE AS unclaimed,
     p.status IS NULL AS silent, coalesce(p.status, t.status) AS becomes, t.status AS was,
     coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
     coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
@@ -17,7 +19,7 @@ found AS MATERIALIZED (
     l.lease_id AS held_by, l.via
   FROM patches p
   LEFT JOIN named t ON t.id = p.id
-  LEFT JOIN leases l ON l.task_id = p.id
+  LEFT JOIN leased l ON l.task_id = p.id
 ),
 -- Fencing: whoever names a lease must hold it; on a task claimed over NATS a patch without its lease may only cancel.
 judged AS MATERIALIZED (
@@ -42,8 +44,8 @@ requeued AS (
 ),
 -- A twin is queued: a patch is refused, what goes back by itself (an expired lease, a release) gives way to the twin.
 decided AS MATERIALIZED (
-  SELECT j.n, j.id, j.silent, j.was, j.scheduler, j.organisation, j.data, j.priority, j.reranks, j.type, j.hash, j.created_at,
-    j.held_by, j.via,
+  SELECT j.n, j.id, j.place, j.silent, j.was, j.scheduler, j.organisation, j.data, j.priority, j.reranks, j.type, j.hash,
+    j.created_at, j.held_by, j.via, j.unclaimed,
     CASE WHEN twin AND j.supersedable THEN 'CANCELLED' ELSE j.becomes END AS becomes,
     CASE WHEN twin AND j.supersedable THEN 'superseded' ELSE j.reason END AS reason,
     CASE WHEN twin AND NOT j.supersedable THEN 'CONFLICT' ELSE j.refused END AS code
@@ -67,7 +69,8 @@ moved AS (
 ),
 -- A lease lasts as long as the task is under way.
 ended AS (
-  DELETE FROM leases l USING done d WHERE l.task_id = d.id AND d.becomes NOT IN ('DISPATCHED', 'RUNNING')
+  DELETE FROM leases
+  WHERE task_id = ANY (ARRAY(SELECT id FROM done WHERE becomes NOT IN ('DISPATCHED', 'RUNNING')))
 ),
 -- Whoever knows no leases renews with each patch, and gets one with the patch that starts the work.
 renewed AS (
@@ -78,8 +81,8 @@ renewed AS (
   ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until
 ),
 recovered AS (
-  DELETE FROM rare_outcomes o USING done d
-  WHERE o.task_id = d.id AND d.was IN ('FAILED', 'CANCELLED') AND d.becomes <> d.was
+  DELETE FROM rare_outcomes
+  WHERE task_id = ANY (ARRAY(SELECT id FROM done WHERE was IN ('FAILED', 'CANCELLED') AND becomes <> was))
 ),
 remembered AS (
   INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
@@ -91,12 +94,15 @@ changed AS (
   UPDATE tasks t
   SET status = d.becomes, priority = d.priority, organisation = d.organisation, data = d.data,
       hash = coalesce(t.hash, d.hash), modified_at = now(),
-      -- A retry starts again.
-      attempts = CASE WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0 ELSE t.attempts END,
+      -- A retry starts again; a claim that reached nobody was none.
+      attempts = CASE
+        WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0
+        WHEN d.unclaimed THEN greatest(t.attempts - 1, 0)
+        ELSE t.attempts END,
       reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
-  FROM done d WHERE t.id = d.id AND t.id = ANY (ARRAY(SELECT id FROM done))
-  RETURNING t.id, rota_task_json(t) AS task
+  FROM done d WHERE t.ctid = d.place
+  RETURNING t.id, rota_task_json(t) AS task, t.traceparent
 )
-SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task
+SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task, c.traceparent
 FROM decided d LEFT JOIN changed c ON c.id = d.id
 ORDER BY d.n

@@ -1,3 +1,4 @@
+import type { Backlog } from '../events/backlog.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules.ts';
@@ -15,20 +16,23 @@ export interface Overseen {
   readonly inspection: QueueInspection;
   readonly scheduleStore: Pick<ScheduleStore, 'scheduleLag'>;
   readonly rates: Rates;
+  /** Null where no event source is configured. */
+  readonly backlog: Pick<Backlog, 'look'> | null;
   /** Parked pops by scheduler. */
   parked(): ReadonlyMap<string, number>;
 }
 
-/** `status`: this supervisor and its actors, and the schedulers as the database has them. */
+/** `status`: this supervisor and its actors, the schedulers as the database has them, and what waits in the broker. */
 export function overviewCommands(overseen: Overseen): readonly OperatorCommand[] {
   const { supervision } = overseen;
   return [
     command('status', nothing, async () => {
-      const [actors, schedulers] = await Promise.all([
+      const [actors, schedulers, sources] = await Promise.all([
         Promise.all(
           supervision.status().map(async (status) => actorOverview(status, await supervision.inspect(status.name))),
         ),
         schedulerOverviews(overseen),
+        overseen.backlog?.look() ?? [],
       ]);
       return {
         instance: overseen.instance,
@@ -38,6 +42,7 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
         rss_bytes: process.memoryUsage.rss(),
         actors,
         schedulers,
+        sources,
       };
     }),
   ];

@@ -1,6 +1,7 @@
 import type { StreamStatus } from '../events/source.ts';
 import type { ServiceStatus } from '../kat/request.ts';
 import type { LaneStatus } from '../mailbox/lane.ts';
+import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
 /** What an operator may ask of a running scheduler thread. Lives in that thread; called through comlink. */
 export interface ThreadControl {
@@ -19,6 +20,7 @@ export interface ThreadStatus {
   /** Katalogus, Octopoes and Bytes as this thread finds them: those that are set. */
   readonly services: readonly ServiceStatus[];
   readonly heapBytes: number;
+  readonly loopDelay: LoopDelay;
   readonly logLevel: string;
   /** Requests to the supervisor without an answer yet, and replies that came after their deadline. */
   readonly requests: { readonly pending: number; readonly lateReplies: number };

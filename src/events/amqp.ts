@@ -2,6 +2,7 @@ import { Connection } from 'rabbitmq-client';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
+import { SourceLink, sourceName } from './link.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
 import { attemptsOf, bytesOf, forwarded, traceOf } from './rabbitmq-message.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
@@ -45,15 +46,16 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
   const stopping = new AbortController();
   const consumptions: Consumption[] = [];
   const runs: Promise<void>[] = [];
+  const link = new SourceLink('rabbitmq', tell);
   let connectionError: string | null = null;
 
   connection.on('connection', () => {
     connectionError = null;
-    tell({ name: 'source.connected', source: 'rabbitmq' });
+    link.up();
   });
   connection.on('error', (error: Error) => {
     connectionError = error.message;
-    tell({ name: 'source.lost', source: 'rabbitmq', message: error.message });
+    link.down(error.message);
   });
 
   const start = (stream: EventStream, handler: EventHandler): Promise<void> => {
@@ -61,6 +63,7 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
     const note = (message: string) => {
       lastError = message;
     };
+    link.carry(stream);
     const intake = createIntake({ stream, handler, maxAttempts, timing, tell, note });
     const consumerOf = (lane: Lane, settled: () => void) => {
       const queue = lane === 'main' ? stream : aloneQueue(stream);
@@ -118,6 +121,7 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
         const { inHand, done, retried, dead } = intake.counts;
         const connected = consumers.every((consumer) => consumer.connected());
         return {
+          source: sourceName('rabbitmq', stream),
           stream,
           connected,
           inHand,

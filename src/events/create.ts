@@ -2,9 +2,12 @@ import type { NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import { createAmqpSource } from './amqp.ts';
+import type { Backlog } from './backlog.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { createJetstreamBacklog } from './jetstream-backlog.ts';
 import { createJetstreamDeadLetters } from './jetstream-dead-letters.ts';
 import { type ConnectNats, createJetstreamSource } from './jetstream.ts';
+import { createRabbitmqBacklog } from './rabbitmq-backlog.ts';
 import { createRabbitmqDeadLetters } from './rabbitmq-dead-letters.ts';
 import type { EventSource } from './source.ts';
 import { defaultTiming, type Timing } from './timing.ts';
@@ -55,11 +58,16 @@ export function createEventSource(
   return idleSource;
 }
 
+type BrokerSettings = Pick<EventSettings, 'kind' | 'amqpUrl' | 'prefix'>;
+
+/** What waits for the source that the settings name; null without one. `connection`: as for dead letters. */
+export function createBacklog(settings: BrokerSettings | null, connection: NatsConnection): Backlog | null {
+  if (settings?.kind === 'jetstream') return createJetstreamBacklog(connection, settings.prefix);
+  return settings?.amqpUrl ? createRabbitmqBacklog(settings.amqpUrl) : null;
+}
+
 /** Dead letters of the source that the settings name; null without one. `connection`: NATS, kept open by whoever hands it in. */
-export function createDeadLetters(
-  settings: Pick<EventSettings, 'kind' | 'amqpUrl' | 'prefix'> | null,
-  connection: NatsConnection,
-): DeadLetters | null {
+export function createDeadLetters(settings: BrokerSettings | null, connection: NatsConnection): DeadLetters | null {
   if (settings?.kind === 'jetstream') return createJetstreamDeadLetters(connection, settings.prefix);
   return settings?.amqpUrl ? createRabbitmqDeadLetters(settings.amqpUrl) : null;
 }

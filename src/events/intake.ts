@@ -3,6 +3,7 @@ import { type Failure, failureOf, type Result } from '../mailbox/failure.ts';
 import type { StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
+import { createLatencies } from './latency.ts';
 import { parseEvent } from './parse.ts';
 import type { EventHandler } from './source.ts';
 import { backOff, pause, type Timing } from './timing.ts';
@@ -68,6 +69,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const inHand = new Set<Promise<void>>();
   const excused: Record<Lane, number> = { main: 0, alone: 0 };
   const counts = { done: 0, retried: 0, dead: 0 };
+  const latencies = createLatencies(stream, tell);
 
   const decide = async (received: Received): Promise<Destination | 'done' | 'gone'> => {
     let event: StreamEvent;
@@ -122,14 +124,17 @@ export function createIntake(options: IntakeOptions): Intake {
   };
 
   const settle = async (received: Received): Promise<void> => {
+    const from = performance.now();
     const outcome = await decide(received);
     if (outcome === 'gone') return;
     const settled = await persist(received, () =>
       outcome === 'done' ? received.acknowledge() : received.move(outcome),
     );
     if (!settled) return;
-    if (outcome === 'done') counts.done += 1;
-    else if (outcome.to === 'retry') counts.retried += 1;
+    if (outcome === 'done') {
+      counts.done += 1;
+      latencies.add(performance.now() - from);
+    } else if (outcome.to === 'retry') counts.retried += 1;
     else if (outcome.to === 'dead') {
       counts.dead += 1;
       const { code, message } = outcome.failure;
@@ -169,6 +174,7 @@ export function createIntake(options: IntakeOptions): Intake {
         idle.abort();
       })();
       await Promise.race([emptied, pause(withinMs, idle.signal)]);
+      latencies.flush();
     },
     get counts() {
       return { inHand: inHand.size, ...counts };

@@ -4,6 +4,7 @@ import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
 import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
+import { SourceLink, sourceName } from './link.ts';
 import { createPuller, type Puller } from './puller.ts';
 import type { EventHandler, EventSource, StreamStatus } from './source.ts';
 import { subjectsOf } from './subjects.ts';
@@ -28,8 +29,6 @@ export interface JetstreamOptions {
   readonly tell: (event: RotaEvent) => void;
 }
 
-const source = 'jetstream';
-
 interface Consumption {
   readonly stream: EventStream;
   readonly intake: Intake;
@@ -49,18 +48,18 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
   const consumptions: Consumption[] = [];
   const runs: Promise<void>[] = [];
   let connecting: Promise<NatsConnection> | null = null;
+  const link = new SourceLink('jetstream', tell);
   let online: boolean | null = null;
 
   const become = (next: boolean, message: string) => {
     if (online === next) return;
     online = next;
-    if (!next) {
-      for (const { intake } of consumptions) {
-        intake.interrupted('main', prefetch);
-        intake.interrupted('alone', 1);
-      }
+    if (next) return link.up();
+    for (const { intake } of consumptions) {
+      intake.interrupted('main', prefetch);
+      intake.interrupted('alone', 1);
     }
-    tell(next ? { name: 'source.connected', source } : { name: 'source.lost', source, message });
+    link.down(message);
   };
 
   /** The connection, made on first use and again should it ever be closed; the client itself reconnects for ever. */
@@ -86,6 +85,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     const note = (message: string) => {
       lastError = message;
     };
+    link.carry(stream);
     const intake = createIntake({ stream, handler, maxAttempts, timing, tell, note });
     const shared = { connection, prefix, timing, note, signal: stopping.signal };
     const lane = (lane: Lane, maxPending: number) =>
@@ -131,8 +131,9 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     status: () =>
       consumptions.map(({ stream, intake, pullers, lastError }): StreamStatus => {
         const { inHand, done, retried, dead } = intake.counts;
+        const source = sourceName('jetstream', stream);
         const connected = online === true && pullers.every((puller) => puller.consuming());
-        return { stream, connected, inHand, done, retried, deadLettered: dead, lastError: lastError() };
+        return { source, stream, connected, inHand, done, retried, deadLettered: dead, lastError: lastError() };
       }),
     stop: async (withinMs) => {
       stopping.abort();

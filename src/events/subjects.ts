@@ -73,7 +73,7 @@ export async function ensureConsumer(
   });
 }
 
-function isNotFound(error: unknown): boolean {
+export function isNotFound(error: unknown): boolean {
   const answer = (error as { api_error?: { code?: number } }).api_error;
   return answer?.code === 404;
 }

@@ -30,6 +30,8 @@ export interface LaneStatus {
   readonly inHand: number;
   /** How long the oldest queued message has waited. */
   readonly oldestMs: number;
+  /** How long all messages that were handed over had waited, added up. */
+  readonly waitedMs: number;
   readonly done: number;
   readonly failed: number;
 }
@@ -56,6 +58,7 @@ export class Lane {
   #inHand: InHand[] = [];
   #running = false;
   #closed = false;
+  #waitedMs = 0;
   #done = 0;
   #failed = 0;
 
@@ -99,6 +102,7 @@ export class Lane {
       waiting: this.#waiting.size,
       inHand: this.#inHand.length,
       oldestMs: oldest === undefined ? 0 : Math.round(now - oldest.since),
+      waitedMs: this.#waitedMs,
       done: this.#done,
       failed: this.#failed,
     };
@@ -140,9 +144,15 @@ export class Lane {
 
   /** The next batch. Its places go to whoever waited longest. */
   #take(): InHand[] {
-    const letters = [this.#queued.shift()!.letter];
+    const now = performance.now();
+    const next = () => {
+      const { letter, since } = this.#queued.shift()!;
+      this.#waitedMs += now - since;
+      return letter;
+    };
+    const letters = [next()];
     while (!letters[0]!.alone && letters.length < this.#limits.batch && this.#queued.peek()?.letter.alone === false)
-      letters.push(this.#queued.shift()!.letter);
+      letters.push(next());
     while (this.#waiting.size > 0 && this.#queued.size < this.#limits.capacity) this.#accept(this.#waiting.shift()!);
     return letters.map((letter) => new InHand(letter, (result) => this.#count(result)));
   }

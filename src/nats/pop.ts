@@ -61,18 +61,14 @@ export function createPopDesk(options: {
   /** Those that cannot go back now (the database is away) come back when their leases expire. */
   async function giveBack(scheduler: string, left: readonly ClaimedTask[]): Promise<void> {
     log.info({ scheduler, tasks: left.length }, 'tasks given back: reply would exceed max_payload');
-    await settle(left, 'queued');
+    await queue.giveBack(left);
   }
 
   /** A task that alone exceeds max_payload would stand at the head of the queue for ever, and block it. */
   async function fail(scheduler: string, unfit: readonly ClaimedTask[]): Promise<void> {
     log.error({ scheduler, ids: unfit.map((task) => task.id) }, 'task failed: larger than max_payload of NATS');
-    await settle(unfit, 'failed');
-  }
-
-  async function settle(tasks: readonly ClaimedTask[], status: 'queued' | 'failed'): Promise<void> {
-    const patches = tasks.map((task) => ({ id: task.id, leaseId: task.leaseId, via: 'nats' as const, status }));
-    await queue.patch(patches).catch((error: unknown) => log.warn({ error: String(error) }, 'give-back failed'));
+    const patches = unfit.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats' as const, status: 'failed' as const }));
+    await queue.patch(patches).catch((error: unknown) => log.warn({ err: error }, 'give-back failed'));
   }
 }
 

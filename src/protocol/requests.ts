@@ -17,7 +17,10 @@ export interface SupervisorRequests {
    * supervisor's actor does not see them meanwhile. Settle each one. Organisations of `except` are passed over.
    */
   'claim-due-schedules': { request: { limit: number; except?: readonly string[] }; reply: readonly DueSchedule[] };
-  /** Moves claimed schedules on. A schedule that is not settled comes back when its claim ends. */
+  /**
+   * Moves claimed schedules on. A schedule that is not settled comes back when its claim ends: so does one that was
+   * changed since it was read, by a person or a push, since what was decided is not about what it is now.
+   */
   'settle-schedules': { request: { settlements: readonly ScheduleSettlement[] }; reply: null };
   /** Schedules by id, whatever their deadline: to correct the recurrence of what a person pushed. */
   'read-schedules': { request: { ids: readonly string[] }; reply: readonly DueSchedule[] };
@@ -68,6 +71,11 @@ export interface NewTask {
   /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */
   readonly occurredAt?: number;
   readonly lastRunAt?: number;
+  /**
+   * Traceparent of what brought it about: the event. '' or null where that was the clock: it begins a trace of its own
+   * then. Absent: the request that pushes it. docs/tracing.md
+   */
+  readonly trace?: string | null;
 }
 
 export interface Recurrence {
@@ -77,6 +85,8 @@ export interface Recurrence {
   readonly deadlineAt: string | null;
   /** True where `schedule` is the boefje's cron: stored, so that it goes when the boefje's goes (lessons §0.7). */
   readonly inherited?: boolean;
+  /** Of the schedule that asks for the run: where somebody has changed it since, it stays as it is. Absent for an event. */
+  readonly version?: string;
 }
 
 export type PushOutcome =
@@ -103,6 +113,8 @@ export interface LatestTask {
 
 export interface DueSchedule {
   readonly id: string;
+  /** Goes back with whatever is decided on it: another one once anybody has changed the schedule. */
+  readonly version: string;
   readonly organisation: string;
   readonly hash: string;
   readonly data: TaskData;
@@ -116,6 +128,8 @@ export interface DueSchedule {
 
 export interface ScheduleSettlement {
   readonly id: string;
+  /** That it was decided on: where the schedule has another one by now, the settlement is left out. */
+  readonly version: string;
   /** ISO timestamp of the next deadline, null for none. Absent: unchanged. */
   readonly deadlineAt?: string | null;
   /** Absent: unchanged. */

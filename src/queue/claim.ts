@@ -20,6 +20,9 @@ export interface ClaimRow {
   readonly lease_id: string;
   readonly lease_until: string;
   readonly task: string;
+  /** Since the task was made. */
+  readonly waited: number;
+  readonly traceparent: string | null;
 }
 
 /**
@@ -56,6 +59,8 @@ export async function claim(
     waiters: wants.length,
     rows: rows.length,
     ms: performance.now() - started,
+    // A later claim tells how long a worker had it before, not how long it waited.
+    waited: rows.filter(({ attempts }) => attempts === 1).map(({ waited }) => waited),
   });
   return rows;
 }

@@ -22,7 +22,31 @@ export async function readTaskTotals(
 
 const none = Object.fromEntries(taskStatuses.map((status) => [status, 0])) as StatusCounts;
 
-/** What changed since the last time goes into the counts by hour and by status. */
+export interface QueuedOrganisation {
+  readonly scheduler: string;
+  /** Null: all but the largest, together. */
+  readonly organisation: string | null;
+  readonly queued: number;
+}
+
+/** Of each scheduler the `most` organisations that have the most queued tasks. From the roll-up, a second old at most. */
+export async function readQueuedOrganisations(
+  sql: Sql,
+  schedulers: readonly string[],
+  most: number,
+): Promise<readonly QueuedOrganisation[]> {
+  return transact(() => query<QueuedOrganisation>(sql, statement('queued-organisations'), [schedulers, most]));
+}
+
+/** Seconds for which the task that each scheduler hands out next has waited; 0 where there is none. */
+export async function readHeadWaits(sql: Sql, schedulers: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const rows = await transact(() =>
+    query<{ scheduler: string; waited: number }>(sql, statement('queue-heads'), [schedulers]),
+  );
+  return new Map(rows.map(({ scheduler, waited }) => [scheduler, waited]));
+}
+
+/** What changed since the last time goes into the counts by hour, by status and by organisation. */
 export async function foldCounts(sql: Sql): Promise<void> {
   await transact(() => query(sql, statement('fold-counts'), [foldLockKey]));
 }
@@ -35,14 +59,19 @@ export async function recountWhereEmpty(client: Client): Promise<void> {
   await client.query('BEGIN');
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [foldLockKey]);
-    const { rowCount } = await client.query('SELECT FROM task_totals LIMIT 1');
-    if (rowCount === 0) {
+    if (await isEmpty(client, 'task_totals')) {
       await client.query('DELETE FROM task_counts');
       await client.query(statement('recount'));
     }
+    if (await isEmpty(client, 'queued_organisations')) await client.query(statement('recount-queued'));
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK');
     throw error;
   }
+}
+
+async function isEmpty(client: Client, table: 'task_totals' | 'queued_organisations'): Promise<boolean> {
+  const { rowCount } = await client.query(`SELECT FROM ${table} LIMIT 1`);
+  return rowCount === 0;
 }

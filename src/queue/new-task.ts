@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { NewTask } from '../protocol/requests.ts';
 import { taskTypeOf, withoutSecrets } from '../tasks/data.ts';
+import { timeOrderedUuid } from '../tasks/uuid.ts';
 
 /** One item of push.sql, named as its columns are. */
 export interface QueueItem {
@@ -17,12 +17,18 @@ export interface QueueItem {
   readonly deduplication_key: string | null;
   /** `assumed`: a default that the actor has yet to put right. */
   readonly recurrence: 'none' | 'given' | 'default' | 'assumed';
+  /** Of the schedule, where there is none with this hash yet. */
+  readonly new_schedule_id: string | null;
   readonly schedule: string | null;
   /** `schedule` is the boefje's cron. */
   readonly inherited: boolean;
   readonly deadline_at: string | null;
+  /** Of the schedule that it was decided on; null where none asked for it. */
+  readonly version: string | null;
   /** Until the default deadline; null for none. */
   readonly delay_seconds: number | null;
+  /** Undefined, and so NULL, while tracing is off. */
+  readonly traceparent: string | undefined;
 }
 
 export interface NewTaskOptions {
@@ -43,6 +49,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const data = parsed.data;
   const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
   const columns = type.columns(data);
+  const recurrence = recurrenceOf(task, options);
   return {
     ...identity,
     organisation: task.organisation,
@@ -52,7 +59,9 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     plugin: columns.plugin,
     image: columns.image,
     deduplication_key: columns.deduplicationKey,
-    ...recurrenceOf(task, options),
+    ...recurrence,
+    new_schedule_id: recurrence.recurrence === 'none' ? null : timeOrderedUuid(Date.now()),
+    traceparent: task.trace || undefined,
   };
 }
 
@@ -63,7 +72,7 @@ function identify(
   type: { carriesId: boolean },
 ): { id: string; own_id: boolean } {
   const agreed = type.carriesId && id !== dataId ? undefined : id;
-  return agreed === undefined ? { id: randomUUID(), own_id: false } : { id: agreed, own_id: true };
+  return agreed === undefined ? { id: timeOrderedUuid(Date.now()), own_id: false } : { id: agreed, own_id: true };
 }
 
 function checkPriority(priority: number | undefined): void {
@@ -75,12 +84,12 @@ function checkPriority(priority: number | undefined): void {
 function recurrenceOf(
   task: NewTask,
   options: NewTaskOptions,
-): Pick<QueueItem, 'recurrence' | 'schedule' | 'inherited' | 'deadline_at' | 'delay_seconds'> {
-  const nothing = { schedule: null, inherited: false, deadline_at: null, delay_seconds: null };
+): Pick<QueueItem, 'recurrence' | 'schedule' | 'inherited' | 'deadline_at' | 'version' | 'delay_seconds'> {
+  const nothing = { schedule: null, inherited: false, deadline_at: null, version: null, delay_seconds: null };
   if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return { ...nothing, recurrence: 'none' };
   if (typeof task.recurrence === 'object') {
-    const { schedule, deadlineAt, inherited = false } = task.recurrence;
-    return { recurrence: 'given', schedule, inherited, deadline_at: deadlineAt, delay_seconds: null };
+    const { schedule, deadlineAt, inherited = false, version = null } = task.recurrence;
+    return { recurrence: 'given', schedule, inherited, deadline_at: deadlineAt, version, delay_seconds: null };
   }
   const recurrence = task.recurrence ?? 'assumed';
   // The grace period is the boefje's alone: a report without a cron runs once.

@@ -1,7 +1,6 @@
 import { RotaError, codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
-import type { RefusalReason } from '../tasks/refusal.ts';
 import { emit } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { readFairness, saveTags } from './fairness.ts';
@@ -9,6 +8,7 @@ import { overtakenOf } from './overtaken.ts';
 import { type NewTaskOptions, type QueueItem, priorityOf, queueItem } from './new-task.ts';
 import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
 import type { RankedTask, TaskRanking } from './rank.ts';
+import { tellRefused } from './refused.ts';
 
 export interface PushOptions {
   readonly sql: Sql;
@@ -95,7 +95,8 @@ export class Push {
     });
     const line = items.some(isDecided) ? this.#decided : this.#asked;
     const outcomes = await line.submit(items);
-    this.#tellRefused('rank-failed', outcomes.filter(isRankFailed).length);
+    const unranked = items.filter((_item, n) => isRankFailed(outcomes[n]!));
+    tellRefused(this.#options.scheduler, 'rank-failed', unranked);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
@@ -211,13 +212,12 @@ export class Push {
     const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
-      this.#tellRefused(reason, rows.filter((row) => row.outcome === reason).length);
+      const refused = rows.filter((row) => row.outcome === reason).map((row) => batch[row.n]!);
+      tellRefused(scheduler, reason, refused);
     }
     return rows.map((row): PushOutcome => {
-      const {
-        row: { id },
-        answered,
-      } = batch[row.n]!;
+      const { row: item, answered } = batch[row.n]!;
+      const id = item.id;
       if (row.outcome === 'queued') {
         const task = answered && row.task !== null ? { task: row.task } : {};
         return { outcome: 'queued', id, scheduleId: row.schedule_id, ...task };
@@ -225,10 +225,6 @@ export class Push {
       if (row.outcome !== 'id-taken') return { outcome: 'refused', reason: row.outcome };
       return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${id} exists already`)) };
     });
-  }
-
-  #tellRefused(reason: RefusalReason, count: number): void {
-    if (count > 0) emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count });
   }
 }
 

@@ -28,6 +28,12 @@ export interface TaskQueue {
 
   /** A runner gives a task back that it claimed over REST (lessons §0.3); design §11 "Release". */
   release(scheduler: string, id: string): Promise<ReleaseOutcome>;
+
+  /**
+   * Nobody got these: back to the queue as if they had not been claimed, so that the claim counts as no attempt. Never
+   * rejects: what cannot go back now does so when its lease ends.
+   */
+  giveBack(claimed: readonly LeaseRef[]): Promise<void>;
 }
 
 export interface PopRequest {
@@ -51,6 +57,8 @@ export interface ClaimedTask {
   readonly leaseId: string;
   readonly leaseUntil: string;
   readonly attempts: number;
+  /** Traceparent for whoever does it; null where tracing was off when it was pushed. */
+  readonly trace: string | null;
 }
 
 export interface LeaseRef {
@@ -66,6 +74,8 @@ export interface TaskPatch {
   readonly priority?: number;
   readonly organisation?: string;
   readonly data?: Readonly<Record<string, unknown>>;
+  /** Traceparent of the request that asks for it. */
+  readonly by?: string;
 }
 
 /** The task as JSON text after the change, or why there was none (NOT_FOUND, CONFLICT, LEASE_LOST, …). */

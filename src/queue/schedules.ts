@@ -104,6 +104,7 @@ function latestTask({ hash, id, status, created_ms, modified_ms }: LatestRow): L
 
 interface ScheduleRow {
   readonly id: string;
+  readonly version: string;
   readonly organisation: string;
   readonly hash: string;
   readonly data: string;
@@ -121,6 +122,7 @@ function dueSchedule({ data, deadline_ms, ...rest }: ScheduleRow): DueSchedule {
 function lastOfEach(settlements: readonly ScheduleSettlement[]): object[] {
   const rows = settlements.map((settlement) => ({
     id: settlement.id,
+    version: settlement.version,
     sets_deadline: settlement.deadlineAt !== undefined,
     deadline_at: settlement.deadlineAt ?? null,
     sets_schedule: settlement.schedule !== undefined,

@@ -1,10 +1,10 @@
 import { RotaError, type ErrorCode } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { TaskStatus } from '../tasks/status.ts';
-import { emit, type TaskRef } from '../telemetry/events.ts';
+import { emit, type TaskRef, type TracedTask } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
-import type { PatchOutcome, TaskPatch } from './queue.ts';
+import type { LeaseRef, PatchOutcome, TaskPatch } from './queue.ts';
 
 export interface SettleOptions {
   readonly sql: Sql;
@@ -21,6 +21,8 @@ export interface Change extends Omit<TaskPatch, 'via'> {
   readonly reason?: string;
   /** Where a twin is queued: cancelled as superseded instead of refused. */
   readonly superseded?: boolean;
+  /** The claim that it ends reached nobody. */
+  readonly unclaimed?: boolean;
 }
 
 /** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
@@ -33,6 +35,7 @@ export interface SettledTask {
   readonly status: string;
   readonly reason: string | null;
   readonly task: string;
+  readonly traceparent: string | null;
 }
 
 /** Changes of tasks, in sets; docs/queue-semantics.md, "Settle". */
@@ -56,6 +59,12 @@ export class Settle {
     return this.#coalescer.submit(changes);
   }
 
+  /** Where a twin was queued meanwhile they give way to it. */
+  async giveBack(claimed: readonly LeaseRef[]): Promise<void> {
+    const back = { status: 'queued', superseded: true, unclaimed: true } as const;
+    await this.submit(claimed.map(({ id, leaseId }) => ({ id: id.toLowerCase(), leaseId, ...back })));
+  }
+
   idle(): Promise<void> {
     return this.#coalescer.idle();
   }
@@ -74,17 +83,20 @@ export class Settle {
 
   /** Tells what a set of changes did: events, and wakes for what was queued. */
   report(batch: readonly Change[], rows: readonly SettledTask[]): void {
-    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[] }>();
+    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[]; traced: TracedTask[] }>();
     for (const row of rows) {
       if (row.code !== null || row.was === row.status) continue;
       const key = `${row.scheduler} ${row.status} ${row.reason}`;
-      const group = groups.get(key) ?? { row, tasks: [] };
-      group.tasks.push({ id: batch[row.n]!.id, organisation: row.organisation });
+      const group = groups.get(key) ?? { row, tasks: [], traced: [] };
+      const { id, by = '' } = batch[row.n]!;
+      const task = { id, organisation: row.organisation };
+      group.tasks.push(task);
+      if (row.traceparent !== null) group.traced.push({ ...task, trace: row.traceparent, by });
       groups.set(key, group);
     }
-    for (const { row, tasks } of groups.values()) {
+    for (const { row, tasks, traced } of groups.values()) {
       const status = row.status.toLowerCase() as TaskStatus;
-      emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks });
+      emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks, traced });
       if (status === 'queued') this.#options.onQueued(row.scheduler, tasks.length);
     }
   }
@@ -97,17 +109,20 @@ export async function settle(
   gracePeriodSeconds: number,
 ): Promise<readonly SettledTask[]> {
   const ids = changes.map((change) => change.id);
-  const items = changes.map(({ id, leaseId, status, priority, organisation, data, reason, superseded }, n) => ({
-    n,
-    id,
-    lease_id: leaseId,
-    status: status?.toUpperCase(),
-    priority,
-    organisation,
-    data,
-    reason,
-    superseded,
-  }));
+  const items = changes.map(
+    ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed }, n) => ({
+      n,
+      id,
+      lease_id: leaseId,
+      status: status?.toUpperCase(),
+      priority,
+      organisation,
+      data,
+      reason,
+      superseded,
+      unclaimed,
+    }),
+  );
   // Both are on their way before the first is answered.
   const [, rows] = await Promise.all([
     query(transaction, statement('settle-lock'), [ids]),

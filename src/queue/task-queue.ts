@@ -1,7 +1,7 @@
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
-import { type ClaimRow, claim } from './claim.ts';
+import { claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
@@ -71,7 +71,6 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #reads: Coalescer<string, Result<string | null>>;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
-  readonly #background = new Set<Promise<unknown>>();
   #unsubscribe: (() => void) | null = null;
   #looks: NodeJS.Timeout | null = null;
 
@@ -117,7 +116,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
     await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
     this.#corrections.flush();
-    await Promise.all([...this.#background, this.#settle.idle(), this.#reads.idle()]);
+    await Promise.all([this.#settle.idle(), this.#reads.idle()]);
     await this.#sql.end({ timeout: 5 });
   }
 
@@ -165,6 +164,10 @@ class PostgresTaskQueue implements RunningTaskQueue {
       { id: id.toLowerCase(), leaseId: row.lease_id, status: 'queued', superseded: true },
     ]);
     return outcome!.ok ? { outcome: 'released', task: outcome!.task } : { outcome: 'conflict' };
+  }
+
+  giveBack(claimed: readonly LeaseRef[]): Promise<void> {
+    return this.#settle.giveBack(claimed).catch((error: unknown) => this.#options.onError?.(error));
   }
 
   wake(scheduler: string, count: number): void {
@@ -222,7 +225,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
         floor.claimed(rows.length);
         return rows;
       },
-      giveBack: (rows) => this.#giveBack(rows),
+      giveBack: (rows) => void this.giveBack(rows.map(({ id, lease_id: leaseId }) => ({ id, leaseId }))),
       maxParked: this.#options.maxParked ?? 10_000,
       bounds: this.#bounds,
     });
@@ -232,14 +235,6 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   #typeOf(scheduler: string): string {
     return this.#options.typeOf?.(scheduler) ?? scheduler;
-  }
-
-  #giveBack(rows: readonly ClaimRow[]): void {
-    const work = this.#settle
-      .submit(rows.map((row) => ({ id: row.id, leaseId: row.lease_id, status: 'queued', superseded: true })))
-      .catch((error: unknown) => this.#options.onError?.(error))
-      .finally(() => this.#background.delete(work));
-    this.#background.add(work);
   }
 
   async #read(ids: readonly string[]): Promise<readonly Result<string | null>[]> {

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { Piscina } from 'piscina';
 import { codeOf, RotaError } from '../errors.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
+import { emit } from '../telemetry/events.ts';
 import { join, split } from './batch.ts';
 import type { Ranking, RankerTraits } from './ranking.ts';
 import { type DescribeOutcome, rankWith, type RankOutcome } from './thread.ts';
@@ -56,19 +57,38 @@ export function createRanking(options: RankingOptions): Ranking {
   return {
     async rank(name, batch) {
       const ranker = await load(name);
+      const from = performance.now();
+      const tell = (failure: string | null) =>
+        emit({ name: 'batch.ranked', ranker: name, tasks: batch.count, ms: performance.now() - from, failure });
       try {
         const ranks = await rankBy(ranker, batch);
         ranked += 1;
+        tell(null);
         return ranks;
       } catch (error) {
         failed += 1;
+        tell(reasonOf(error));
         throw error;
       }
     },
     async describe(name) {
       return (await load(name)).traits;
     },
-    status: () => ({ threads: pool.threads.length, waiting: pool.queueSize, ranked, failed }),
+    status: () => ({
+      threads: pool.threads.length,
+      waiting: pool.queueSize,
+      utilisation: pool.utilization,
+      ranked,
+      failed,
+    }),
+    heaps: () =>
+      Promise.all(
+        pool.threads.map(async (thread) => {
+          // Null for a thread that ends meanwhile.
+          const heap = await thread.getHeapStatistics().catch(() => null);
+          return heap?.used_heap_size ?? null;
+        }),
+      ).then((bytes) => bytes.filter((used) => used !== null)),
     close: () => pool.destroy(),
   };
 
@@ -139,6 +159,11 @@ interface Ranker {
 function ranksOf(ranker: Ranker, outcome: RankOutcome): Ranks {
   if (outcome.ok) return outcome.ranks;
   throw rankFailed(ranker.name, outcome.reason, outcome.message);
+}
+
+function reasonOf(error: unknown): string {
+  const { code, fields } = error as { code?: string; fields?: { reason?: string } };
+  return fields?.reason ?? code ?? 'BROKEN';
 }
 
 function rankFailed(ranker: string, reason: 'threw' | 'nonsense' | 'hung', message: string): RotaError {

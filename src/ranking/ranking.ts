@@ -10,6 +10,8 @@ export interface Ranking {
   /** @throws RotaError BAD_CONFIG: no such ranker (the message names those there are), or its file is not one. */
   describe(ranker: string): Promise<RankerTraits>;
   status(): RankingStatus;
+  /** Bytes of heap in use by each thread that there is now. */
+  heaps(): Promise<readonly number[]>;
   /** Batches in flight fail; no thread is left. */
   close(): Promise<void>;
 }
@@ -25,6 +27,8 @@ export interface RankerTraits {
 export interface RankingStatus {
   readonly threads: number;
   readonly waiting: number;
+  /** Of the pool's threads since they started: 0 to 1. */
+  readonly utilisation: number;
   readonly ranked: number;
   readonly failed: number;
 }

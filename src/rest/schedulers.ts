@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SchedulerActivity } from '../queue/lists.ts';
-import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
+import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
@@ -78,7 +78,7 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: S
       );
       const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
       // Whoever left before the answer did would hold these tasks for a whole grace period.
-      whenAborted(gone, () => giveBack(queue, entry.id, claimed));
+      whenAborted(gone, () => queue.giveBack(claimed));
       return sendJson(reply, `{"results":[${claimed.map(({ task }) => task).join(',')}]}`);
     },
   );
@@ -90,11 +90,6 @@ function find(schedulers: Schedulers, id: string): SchedulerEntry {
   const entry = schedulers.find(id);
   if (entry === undefined) throw notFound(`Scheduler ${id} not found`);
   return entry;
-}
-
-/** Never rejects: what cannot be given back comes back when its lease ends. */
-async function giveBack(queue: TaskQueue, scheduler: string, claimed: readonly ClaimedTask[]): Promise<void> {
-  await Promise.allSettled(claimed.map(({ id }) => queue.release(scheduler, id)));
 }
 
 function present(entry: SchedulerEntry, activity: SchedulerActivity | undefined) {

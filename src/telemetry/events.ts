@@ -1,6 +1,7 @@
 import { channel, subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from 'node:diagnostics_channel';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import type { TaskStatus } from '../tasks/status.ts';
+import type { EndedSpan } from './spans.ts';
 
 /**
  * The contract of what Rota tells about itself: logs, metrics and the NATS task events are subscribers of it, tests
@@ -13,6 +14,8 @@ export type RotaEvent =
       readonly scheduler: string;
       readonly reason: RefusalReason;
       readonly count: number;
+      /** Which ones, where the queue refused them: what an actor declines its own thread has logged. */
+      readonly tasks?: readonly { readonly organisation: string; readonly hash: string }[];
     }
   | {
       readonly name: 'tasks.dispatched';
@@ -27,6 +30,8 @@ export type RotaEvent =
       readonly status: TaskStatus;
       readonly reason: string | null;
       readonly tasks: readonly TaskRef[];
+      /** Of those tasks that have a trace. */
+      readonly traced?: readonly TracedTask[];
     }
   /** Finished tasks past the retention time. */
   | { readonly name: 'tasks.removed'; readonly count: number }
@@ -37,15 +42,30 @@ export type RotaEvent =
       readonly waiters: number;
       readonly rows: number;
       readonly ms: number;
+      /** Seconds since each was made, of those that are claimed for the first time. */
+      readonly waited: readonly number[];
+    }
+  /** A ranker's batch; `failure`: how the ranker failed, or the code with which it was not asked. */
+  | {
+      readonly name: 'batch.ranked';
+      readonly ranker: string;
+      readonly tasks: number;
+      readonly ms: number;
+      readonly failure: string | null;
     }
   | { readonly name: 'waiter.parked'; readonly scheduler: string }
   | { readonly name: 'actor.started'; readonly actor: string; readonly restarts: number }
   | { readonly name: 'actor.stopped'; readonly actor: string; readonly code: string; readonly message: string }
   | { readonly name: 'actor.gave-up'; readonly actor: string; readonly restarts: number; readonly retryInMs: number }
+  /** KAT events that were acknowledged within the last second: seconds from the broker's delivery to the commit, of each. */
+  | { readonly name: 'events.committed'; readonly stream: string; readonly seconds: readonly number[] }
   | { readonly name: 'event.dead-lettered'; readonly stream: string; readonly code: string; readonly message: string }
+  /** `source`: broker and stream, such as `rabbitmq:raw_file_received`. */
   | { readonly name: 'source.connected'; readonly source: string }
   | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
+  /** Only where somebody follows them: spans.ts. */
+  | { readonly name: 'spans.ended'; readonly spans: readonly EndedSpan[] }
   | { readonly name: 'supervisor.ready'; readonly ms: number }
   | { readonly name: 'supervisor.drained'; readonly ms: number };
 
@@ -54,8 +74,15 @@ export interface TaskRef {
   readonly organisation: string;
 }
 
-type EventName = RotaEvent['name'];
-type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
+export interface TracedTask extends TaskRef {
+  /** Traceparent of its push. */
+  readonly trace: string;
+  /** Traceparent of the request that changed it; '' where there was none. */
+  readonly by: string;
+}
+
+export type EventName = RotaEvent['name'];
+export type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
 
 /**
  * Publishes on the channel `rota:<name>`; costs next to nothing where nobody listens. A channel does not cross threads:
@@ -64,6 +91,11 @@ type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
 export function emit(event: RotaEvent): void {
   const target = channel(`rota:${event.name}`);
   if (target.hasSubscribers) target.publish(event);
+}
+
+/** Whether anybody subscribes: for events that would be costly to put together. */
+export function isHeard(name: EventName): boolean {
+  return channel(`rota:${name}`).hasSubscribers;
 }
 
 /** @returns what ends the subscription. */

@@ -13,6 +13,8 @@ export interface HealthOptions {
   database(): PromiseLike<unknown>;
   natsConnected(): boolean;
   actors(): readonly ActorHealth[];
+  /** Of the actors that answer. */
+  streams(): Promise<readonly StreamHealth[]>;
   /** URLs of KAT's services; one that is not configured is not unhealthy. */
   readonly services: Readonly<Record<string, string | undefined>>;
 }
@@ -23,10 +25,18 @@ interface ActorHealth {
   readonly lastFailure: { readonly message: string } | null;
 }
 
+interface StreamHealth {
+  readonly source: string;
+  readonly connected: boolean;
+  readonly lastError: string | null;
+}
+
 export interface Health {
   readonly version: string;
   /** What is wrong now; empty is healthy. Never rejects. */
   problems(): Promise<readonly Problem[]>;
+  /** Whether what everything stands on answers. Never rejects. */
+  links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   /** Whether each configured service of KAT answers at /health. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
   /** Why pops and pushes cannot be served; empty is ready. */
@@ -44,14 +54,22 @@ export function createHealth(options: HealthOptions): Health {
     on('source.connected', ({ source }) => lost.delete(source)),
   ];
   const database = () => reasonFor(Promise.resolve(options.database()));
+  /** Why each source that is down is: its connection is lost, or it has one and consumes nothing. */
+  const sourcesAway = async (): Promise<ReadonlyMap<string, string>> => {
+    const streams = await options.streams().catch(() => []);
+    const idle = streams
+      .filter(({ connected }) => !connected)
+      .map(({ source, lastError }) => [source, lastError ?? 'does not consume yet'] as const);
+    return new Map([...idle, ...lost]);
+  };
   return {
     version: options.version,
     async problems() {
-      const reason = await database();
+      const [reason, away] = await Promise.all([database(), sourcesAway()]);
       return [
         ...(reason === null ? [] : [{ part: 'database', reason }]),
         ...(options.natsConnected() ? [] : [{ part: 'nats', reason: 'connection lost: reconnecting' }]),
-        ...[...lost].map(([source, message]) => ({ part: 'broker', reason: `${source}: ${message}` })),
+        ...[...away].map(([source, message]) => ({ part: 'broker', reason: `${source}: ${message}` })),
         ...options
           .actors()
           .filter(({ phase }) => phase === 'restarting' || phase === 'down' || phase === 'stopped')
@@ -61,6 +79,7 @@ export function createHealth(options: HealthOptions): Health {
           })),
       ];
     },
+    links: async () => ({ database: (await database()) === null, nats: options.natsConnected() }),
     async externals() {
       const configured = Object.entries(options.services).filter(([, url]) => url !== undefined);
       const answers = configured.map(async ([name, url]) => [name, await isHealthy(url!)] as const);

@@ -10,6 +10,7 @@ function pushed(fields: Partial<DueSchedule> = {}): DueSchedule {
   const data = { boefje: { id: 'dns' }, input_ooi: null, organization: 'aa' };
   const defaults = {
     id: 's',
+    version: 'v1',
     organisation: 'aa',
     hash: 'h',
     enabled: true,
@@ -29,10 +30,10 @@ async function correct(plugin: Plugin | null, schedule = pushed()): Promise<read
 
 test("what a person pushed gets the boefje's cron or interval", async () => {
   expect(await correct(boefje('dns', { cron: '0 3 * * *' }))).toEqual([
-    { id: 's', schedule: '0 3 * * *', deadlineAt: '2026-03-03T03:00:00.000Z', inherited: true },
+    { id: 's', version: 'v1', schedule: '0 3 * * *', deadlineAt: '2026-03-03T03:00:00.000Z', inherited: true },
   ]);
   expect(await correct(boefje('dns', { interval: 30 }))).toEqual([
-    { id: 's', schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false },
+    { id: 's', version: 'v1', schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false },
   ]);
 });
 
@@ -48,7 +49,7 @@ test('lessons 0.7: a cron that the boefje no longer has goes', async () => {
 
 test('a boefje that runs on operations has no further deadline', async () => {
   expect(await correct(boefje('dns', { runOn: ['create'] }))).toEqual([
-    { id: 's', schedule: null, deadlineAt: null, inherited: false },
+    { id: 's', version: 'v1', schedule: null, deadlineAt: null, inherited: false },
   ]);
 });
 

@@ -38,6 +38,7 @@ function portsIn(situation: Situation): Ports {
   it.schedules = [
     {
       id: 's',
+      version: 'v1',
       organisation: 'aa',
       hash,
       data,

@@ -125,7 +125,7 @@ describe('a tick', () => {
     await tick(it);
     expect([it.reasons, settlements(it), it.pushed]).toEqual([
       ['schedule-disabled'],
-      [{ id: it.schedules[0]!.id }],
+      [{ id: it.schedules[0]!.id, version: 'v1' }],
       [],
     ]);
   });

@@ -87,6 +87,7 @@ async function due(
   const ooi = hostname('a');
   const claimed: DueSchedule = {
     id: 's',
+    version: 'v1',
     organisation: 'aa',
     hash: 'h',
     data: { boefje: { id: 'dns' }, input_ooi: ooi.primaryKey, organization: 'aa' },

@@ -10,6 +10,7 @@ import { noon, Ports } from '../support/ports.ts';
 function schedule(recipe: string, fields: Partial<DueSchedule> = {}): DueSchedule {
   return {
     id: recipe,
+    version: 'v1',
     organisation: 'aa',
     hash: reportHash({ recipeId: recipe, organisation: 'aa' }),
     data: { type: 'report', organisation_id: 'aa', report_recipe_id: recipe },
@@ -44,7 +45,8 @@ describe('a due report', () => {
       {
         organisation: 'aa',
         data: { organisation_id: 'aa', report_recipe_id: 'r' },
-        recurrence: { schedule: '0 6 * * *', deadlineAt: tomorrowAtSix },
+        recurrence: { schedule: '0 6 * * *', deadlineAt: tomorrowAtSix, version: 'v1' },
+        trace: null,
       },
     ]);
     expect(it.schedules[0]!.deadlineAt).toBe(Date.parse(tomorrowAtSix));

@@ -39,6 +39,16 @@ const overview: Overview = {
       out_per_second: 987.6,
     },
   ],
+  sources: [
+    {
+      source: 'rabbitmq:scan_profile_mutations',
+      stream: 'scan_profile_mutations',
+      waiting: 1_200_000,
+      retrying: 12,
+      dead: 3,
+      error: null,
+    },
+  ],
   unanswered: [],
 };
 

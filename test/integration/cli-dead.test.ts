@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connect, type NatsConnection } from 'nats';
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import type { Overview } from '../../src/cli/status/overview.ts';
 import { createJetstreamPublisher } from '../../src/events/publish.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { createVhost } from '../support/vhost.ts';
@@ -86,6 +87,12 @@ describe.each(Object.keys(brokers))('events that were given up, on %s', (name) =
       })
       .not.toEqual([marked.id]);
     await expect.poll(async () => (await letters()).length, { timeout: 60_000 }).toBe(2);
+
+    const { sources } = await hand.json<Overview>(['status']);
+    expect(sources.map(({ source, dead, error }) => ({ source: source.split(':')[1], dead, error }))).toEqual([
+      { source: 'scan_profile_mutations', dead: 0, error: null },
+      { source: 'raw_file_received', dead: 2, error: null },
+    ]);
 
     const dropped = await hand.json<{ settled: string[] }>(['dead', 'drop', '--stream', 'raw_file_received', '--yes']);
     expect(dropped.settled).toHaveLength(2);

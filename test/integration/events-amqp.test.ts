@@ -1,10 +1,12 @@
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createEventSource } from '../../src/events/create.ts';
+import { createRabbitmqBacklog } from '../../src/events/rabbitmq-backlog.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';
 import { startProxy } from '../support/proxy.ts';
 import { createVhost } from '../support/vhost.ts';
+import { backlogIsTold } from './events-backlog.ts';
 import { eventsAreHandled } from './events-handling.ts';
 import { outagesAreOutlived } from './events-outages.ts';
 import { type Broker, type DeadLetter, mutation } from './events-stage.ts';
@@ -24,7 +26,7 @@ afterAll(async () => {
 });
 
 const stream: EventStream = 'scan_profile_mutations';
-const suffixes = ['', '.alone', '.dead', '.retry.0.02', '.retry.0.04', '.retry.0.005'];
+const suffixes = ['', '.alone', '.dead', '.retry.0.02', '.retry.0.04', '.retry.0.005', '.retry.60'];
 
 /** Ready messages; 0 where there is no such queue. */
 async function ready(queue: string): Promise<number> {
@@ -81,6 +83,7 @@ async function startBroker(): Promise<Broker> {
       );
       return counts.reduce((sum, count) => sum + count, 0);
     },
+    backlog: async () => createRabbitmqBacklog(proxied.href),
     cut: () => proxy.cut(),
     down: () => proxy.down(),
     up: () => proxy.up(),
@@ -94,6 +97,7 @@ async function startBroker(): Promise<Broker> {
 describe('events from RabbitMQ', () => {
   eventsAreHandled(startBroker);
   outagesAreOutlived(startBroker);
+  backlogIsTold(startBroker);
 });
 
 describe('a queue that KAT made differently', () => {

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { createEventSource } from '../../src/events/create.ts';
+import { createJetstreamBacklog } from '../../src/events/jetstream-backlog.ts';
 import { createJetstreamPublisher } from '../../src/events/publish.ts';
 import { subjectsOf } from '../../src/events/subjects.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { startProxy } from '../support/proxy.ts';
+import { backlogIsTold } from './events-backlog.ts';
 import { eventsAreHandled } from './events-handling.ts';
 import { outagesAreOutlived } from './events-outages.ts';
 import { type Broker, type DeadLetter, done, mutation, outage, until } from './events-stage.ts';
@@ -59,6 +61,10 @@ async function startBroker(): Promise<Broker & { readonly prefix: string }> {
       return letters;
     },
     waiting: async () => (await manager.streams.info(names.stream)).state.messages,
+    backlog: async () => {
+      const own = await connectNats({ servers: `nats://127.0.0.1:${proxy.port}`, name: 'backlog' });
+      return { ...createJetstreamBacklog(own, prefix), close: () => own.close() };
+    },
     cut: () => proxy.cut(),
     down: () => proxy.down(),
     up: () => proxy.up(),
@@ -73,6 +79,7 @@ async function startBroker(): Promise<Broker & { readonly prefix: string }> {
 describe('events from JetStream', () => {
   eventsAreHandled(startBroker);
   outagesAreOutlived(startBroker);
+  backlogIsTold(startBroker);
 });
 
 test('a stream that is deleted under way is created again', async () => {

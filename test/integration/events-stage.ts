@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, vi } from 'vitest';
+import type { Backlog } from '../../src/events/backlog.ts';
 import type { EventSource, StreamStatus } from '../../src/events/source.ts';
 import type { Timing } from '../../src/events/timing.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
@@ -18,6 +19,7 @@ export interface Broker {
   dead(stream: EventStream): Promise<readonly DeadLetter[]>;
   /** Events that wait anywhere but among the dead; exact while no source runs. */
   waiting(stream: EventStream): Promise<number>;
+  backlog(): Promise<Backlog>;
   cut(): void;
   down(): void;
   up(): void;

@@ -14,6 +14,8 @@ const statements: readonly (readonly [string, readonly string[], readonly string
   ['latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
 ];
 
+const keyed = /^(Index|Recheck|TID) Cond: \(+(id|task_id|hash|\w+\.place)\b/;
+
 test('lessons 0.9: whoever names tasks reads those and no others, before there are statistics too', async () => {
   const { sql, url } = await queueUnderTest();
   await sql`
@@ -29,10 +31,9 @@ test('lessons 0.9: whoever names tasks reads those and no others, before there a
       );
       await looking.unsafe('DEALLOCATE looked_at');
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-      // Each look into the table is by the id, or by the hash.
-      const looks = [...plan.matchAll(/Scan (?:using \w+ )?on tasks.*\n\s*(.*)/g)].map(([, condition]) => condition);
-      for (const condition of looks)
-        expect([name, condition]).toEqual([name, expect.stringMatching(/^(Index|Recheck) Cond: \(+(id|hash)\b/)]);
+      // Each look into a table is by the id, by the hash, or by the place that a look by the id has found.
+      const looks = [...plan.matchAll(/Scan (?:using \w+ )?on (?:tasks|leases|rare_outcomes)\b.*\n\s*(.*)/g)];
+      for (const [, condition] of looks) expect([name, condition]).toEqual([name, expect.stringMatching(keyed)]);
     }
     await looking.end();
   }

@@ -86,9 +86,11 @@ describe('schedules come back', () => {
     await claim();
     const request = { organisation: 'aa', oois: ['Hostname|internet|a.nl'], reasons: ['scan-level-too-low'] as const };
     expect(await store.enableSchedules('boefje', request)).toEqual({ enabled: 0 });
-    await store.settleSchedules('boefje', {
-      settlements: [raised, low].map((id) => ({ id, disabled: 'scan-level-too-low' })),
-    });
+    await rows.settle(
+      sql,
+      store,
+      [raised, low].map((id) => ({ id, disabled: 'scan-level-too-low' as const })),
+    );
     expect(await row(raised)).toMatchObject({ enabled: true, disabled_reason: null });
     expect(await row(low)).toMatchObject({ enabled: false, disabled_reason: 'scan-level-too-low' });
     expect(await claim()).toEqual([raised]);

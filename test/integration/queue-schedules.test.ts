@@ -20,6 +20,7 @@ const schedule = (fields?: rows.ScheduleFields) => rows.schedule(sql, fields);
 const task = (hash: string, status: string, createdAt?: string, organisation?: string) =>
   rows.task(sql, hash, status, createdAt, organisation);
 const row = (id: string) => rows.scheduleRow(sql, id);
+const settle = (...settlements: rows.Settlement[]) => rows.settle(sql, store, settlements);
 const claim = async (limit = 100) => (await store.claimDueSchedules('boefje', { limit })).map(({ id }) => id);
 
 test('the latest task of a hash counts, of this scheduler alone', async () => {
@@ -79,12 +80,10 @@ describe('due schedules', () => {
     const [moved, ended] = [await schedule({ due: -2 }), await schedule({ due: -1 })];
     await claim();
     const deadlineAt = new Date(Date.now() + 3_600_000).toISOString();
-    await store.settleSchedules('boefje', {
-      settlements: [
-        { id: moved, deadlineAt, schedule: '0 0 * * *' },
-        { id: ended, deadlineAt: null, disabled: 'boefje-gone' },
-      ],
-    });
+    await settle(
+      { id: moved, deadlineAt, schedule: '0 0 * * *' },
+      { id: ended, deadlineAt: null, disabled: 'boefje-gone' },
+    );
     expect(await claim()).toEqual([]);
     expect(await row(moved)).toMatchObject({ enabled: true, schedule: '0 0 * * *', claimed_until: null });
     expect((await row(moved)).deadline_at!.toISOString()).toBe(deadlineAt);
@@ -101,27 +100,26 @@ describe('due schedules', () => {
   test('that are settled without a new deadline stay claimed, so that nobody turns in circles', async () => {
     const id = await schedule();
     await claim();
-    await store.settleSchedules('boefje', { settlements: [{ id, schedule: '0 0 * * *' }] });
+    await settle({ id, schedule: '0 0 * * *' });
     expect(await claim()).toEqual([]);
     expect((await row(id)).schedule).toBe('0 0 * * *');
   });
 
   test('that a person disabled meanwhile keep that reason', async () => {
     const id = await schedule({ disabled: 'person' });
-    await store.settleSchedules('boefje', { settlements: [{ id, disabled: 'boefje-disabled' }] });
+    await settle({ id, disabled: 'boefje-disabled' });
     expect(await row(id)).toMatchObject({ enabled: false, disabled_reason: 'person' });
   });
 
   test("remember whether their cron is the boefje's, so that it goes when the boefje's goes", async () => {
     const id = await schedule();
-    const settle = (settlement: object) => store.settleSchedules('boefje', { settlements: [{ id, ...settlement }] });
     const read = async () => (await store.readSchedules('boefje', { ids: [id] }))[0];
-    await settle({ schedule: '0 0 * * *', inherited: true });
+    await settle({ id, schedule: '0 0 * * *', inherited: true });
     expect(await read()).toMatchObject({ schedule: '0 0 * * *', inherited: true });
     expect(await store.claimDueSchedules('boefje', { limit: 1 })).toMatchObject([{ inherited: true }]);
-    await settle({ deadlineAt: null });
+    await settle({ id, deadlineAt: null });
     expect(await read()).toMatchObject({ schedule: '0 0 * * *', inherited: true });
-    await settle({ schedule: null, inherited: false });
+    await settle({ id, schedule: null, inherited: false });
     expect(await read()).toMatchObject({ schedule: null, inherited: false });
   });
 
@@ -130,19 +128,17 @@ describe('due schedules', () => {
     await store.saveSeenBoefjes('boefje', { seen: [{ organisation: 'aa', boefjes: ['dns', 'nmap', 'tls'] }] });
     const [dns, nmap, tls] = await Promise.all(['dns', 'nmap', 'tls'].map((boefje) => schedule({ boefje })));
     await claim();
-    await store.settleSchedules('boefje', {
-      settlements: [
-        { id: dns!, disabled: 'boefje-disabled' },
-        { id: nmap!, disabled: 'ooi-gone' },
-        { id: tls!, deadlineAt: '2031-02-03T04:05:00Z' },
-      ],
-    });
+    await settle(
+      { id: dns!, disabled: 'boefje-disabled' },
+      { id: nmap!, disabled: 'ooi-gone' },
+      { id: tls!, deadlineAt: '2031-02-03T04:05:00Z' },
+    );
     expect(await seen()).toEqual(['nmap', 'tls']);
   });
 
   test('of another scheduler are not settled', async () => {
     const id = await schedule({ scheduler: 'report' });
-    await store.settleSchedules('boefje', { settlements: [{ id, disabled: 'boefje-disabled' }] });
+    await settle({ id, disabled: 'boefje-disabled' });
     expect((await row(id)).enabled).toBe(true);
   });
 

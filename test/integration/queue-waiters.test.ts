@@ -63,6 +63,28 @@ describe('waiting pops', () => {
     expect(await sql`SELECT count(*)::int AS n FROM queue`).toEqual([{ n: 1 }]);
   });
 
+  test('what was claimed for a requester that left meanwhile goes back, and counts as no attempt', async () => {
+    const { queue, sql } = await queueUnderTest();
+    await queue.push('boefje', [boefjeTask('ooi', { priority: 2 })]);
+    const requester = new AbortController();
+    const [locked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holding = sql.begin(async (transaction) => {
+      await transaction`LOCK TABLE queue IN ACCESS EXCLUSIVE MODE`;
+      locked.resolve();
+      await release.promise;
+    });
+    await locked.promise;
+    const pop = queue.pop('boefje', popRequest({ waitMs: 20_000, signal: requester.signal }));
+    const claims = () => sql`SELECT FROM pg_locks WHERE NOT granted AND relation = 'queue'::regclass`;
+    await expect.poll(async () => (await claims()).length).toBe(1);
+    requester.abort();
+    release.resolve();
+    await holding;
+    expect(await pop).toEqual([]);
+    await expect.poll(() => sql`SELECT status, attempts FROM tasks`).toEqual([{ status: 'QUEUED', attempts: 0 }]);
+    expect(await queue.pop('boefje', popRequest())).toMatchObject([{ attempts: 1 }]);
+  });
+
   test('what goes back to the queue wakes a parked pop', async () => {
     const { queue } = await queueUnderTest();
     await queue.push('boefje', [boefjeTask('ooi', { priority: 2 })]);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { intendedDifferences } from '../fixtures/intended-differences.ts';
+import { quietReadings } from '../support/readings.ts';
 import { fillGap } from '../support/recording-gap.ts';
 import { type RecordedLine, readRecording, Replay } from '../support/replay.ts';
 import { type RestOnPostgres, serveOnPostgres } from '../support/rest.ts';
@@ -16,14 +17,7 @@ let replay: Replay;
 let now: Date;
 
 beforeAll(async () => {
-  metrics = createMetrics({
-    queueDepths: () => Promise.resolve(new Map()),
-    taskTotals: () => Promise.resolve(new Map()),
-    scheduleLags: () => Promise.resolve(new Map()),
-    actors: () => [],
-    settings: {},
-    collect: true,
-  });
+  metrics = createMetrics(quietReadings);
   rest = await serveOnPostgres({ metrics: metrics.registry, now: () => now });
   replay = new Replay(rest.url, recordedUrl);
 });

@@ -1,5 +1,12 @@
 import type { TaskLists } from '../../src/queue/lists.ts';
-import type { ClaimedTask, PatchOutcome, PopRequest, ReleaseOutcome, TaskQueue } from '../../src/queue/queue.ts';
+import type {
+  ClaimedTask,
+  LeaseRef,
+  PatchOutcome,
+  PopRequest,
+  ReleaseOutcome,
+  TaskQueue,
+} from '../../src/queue/queue.ts';
 import type { NewTask, PushOutcome } from '../../src/protocol/requests.ts';
 import type { Schedules } from '../../src/queue/schedule-records.ts';
 import type { Schedulers } from '../../src/rest/ports.ts';
@@ -11,6 +18,7 @@ export class QueueDouble implements TaskQueue {
   readonly pushed: NewTask[] = [];
   readonly pops: PopRequest[] = [];
   readonly released: string[] = [];
+  readonly givenBack: string[] = [];
   pushOutcome: PushOutcome = { outcome: 'queued', id: taskId, scheduleId: null, task: `{"id":"${taskId}"}` };
   task: string | null = `{"id":"${taskId}"}`;
   patchOutcome: PatchOutcome = { ok: true, task: '{}' };
@@ -37,6 +45,11 @@ export class QueueDouble implements TaskQueue {
 
   heartbeat(): Promise<{ renewed: string[]; lost: string[] }> {
     return Promise.resolve({ renewed: [], lost: [] });
+  }
+
+  giveBack(claimed: readonly LeaseRef[]): Promise<void> {
+    this.givenBack.push(...claimed.map(({ id }) => id));
+    return Promise.resolve();
   }
 
   release(_scheduler: string, id: string): Promise<ReleaseOutcome> {

@@ -15,6 +15,7 @@ export function schedule(fields: Partial<DueSchedule> & { ooi?: string | null; b
   const organisation = fields.organisation ?? 'aa';
   return {
     id: `${organisation} ${boefjeId} ${inputOoi}`,
+    version: 'v1',
     organisation,
     hash: boefjeHash({ boefjeId, inputOoi, organisation }),
     data: { boefje: { id: boefjeId }, input_ooi: inputOoi, organization: organisation },

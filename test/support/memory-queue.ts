@@ -16,6 +16,7 @@ export class MemoryQueue implements TaskQueue {
   readonly rows = new Map<string, Row>();
   readonly pops: PopRequest[] = [];
   readonly expired = new Set<string>();
+  givenBack = 0;
   private waiting: (() => void)[] = [];
 
   async push(scheduler: string, tasks: readonly NewTask[]) {
@@ -91,6 +92,15 @@ export class MemoryQueue implements TaskQueue {
     };
   }
 
+  async giveBack(claimed: readonly { id: string; leaseId: string }[]) {
+    this.givenBack += claimed.length;
+    for (const { id, leaseId } of claimed) {
+      const row = this.rows.get(id);
+      if (row?.lease === leaseId) Object.assign(row, { status: 'queued', lease: null, attempts: row.attempts - 1 });
+    }
+    this.wake();
+  }
+
   async release() {
     return { outcome: 'unknown' } as const;
   }
@@ -103,7 +113,7 @@ export class MemoryQueue implements TaskQueue {
         Object.assign(row, { status: 'dispatched', lease: randomUUID(), attempts: row.attempts + 1 });
         const leaseUntil = new Date(Date.now() + request.leaseMs).toISOString();
         const { id, lease, attempts } = row;
-        return { id, unit: unit + 1, task: text(row), leaseId: lease!, leaseUntil, attempts };
+        return { id, unit: unit + 1, task: text(row), leaseId: lease!, leaseUntil, attempts, trace: null };
       }),
     );
   }

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Sql } from '../../src/queue/postgres.ts';
+import type { ScheduleStore } from '../../src/queue/schedules.ts';
 
 export interface ScheduleFields {
   readonly ooi?: string;
@@ -50,4 +52,15 @@ export async function scheduleRow(sql: Sql, id: string) {
     deadline_at: Date | null;
     claimed_until: Date | null;
   };
+}
+
+export type Settlement = Omit<ScheduleSettlement, 'version'>;
+
+/** Settles schedules as they are now. */
+export async function settle(sql: Sql, store: ScheduleStore, settlements: readonly Settlement[]): Promise<void> {
+  const found = await sql`SELECT id, rota_timestamp(modified_at) AS version FROM schedules`;
+  const versions = new Map(found.map(({ id, version }) => [id as string, version as string]));
+  await store.settleSchedules('boefje', {
+    settlements: settlements.map((it) => ({ ...it, version: versions.get(it.id)! })),
+  });
 }

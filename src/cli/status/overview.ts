@@ -11,6 +11,7 @@ export interface SupervisorStatus {
   readonly rss_bytes: number;
   readonly actors: readonly ActorStatus[];
   readonly schedulers: readonly SchedulerStatus[];
+  readonly sources: readonly SourceStatus[];
 }
 
 export interface ActorStatus {
@@ -53,11 +54,23 @@ export interface SchedulerStatus {
   readonly out_per_second: number;
 }
 
+/** What waits in the broker for one event stream; null where the broker does not say. */
+export interface SourceStatus {
+  readonly source: string;
+  readonly stream: string;
+  readonly waiting: number | null;
+  readonly retrying: number | null;
+  readonly dead: number | null;
+  readonly error: string | null;
+}
+
 /** `rota status --json`. */
 export interface Overview {
-  readonly supervisors: readonly Omit<SupervisorStatus, 'schedulers'>[];
+  readonly supervisors: readonly Omit<SupervisorStatus, 'schedulers' | 'sources'>[];
   /** Over all supervisors: what the database has is the same for each, what each has is added up. */
   readonly schedulers: readonly SchedulerStatus[];
+  /** What waits is the same for all supervisors: as one sees it that reaches the broker. */
+  readonly sources: readonly SourceStatus[];
   /** Supervisors that answered a ping and then not in time. */
   readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
 }
@@ -83,6 +96,7 @@ export async function overviewOf(client: RotaClient, instances: readonly string[
       actors,
     })),
     schedulers: together(statuses),
+    sources: sourcesOf(statuses),
     unanswered: refusals.map(({ instance, error }) => ({
       instance,
       why: `${codeOf(error)}: ${failureOf(error).message}`,
@@ -105,4 +119,12 @@ function together(statuses: readonly SupervisorStatus[]): readonly SchedulerStat
       out_per_second: sum('out_per_second'),
     };
   });
+}
+
+function sourcesOf(statuses: readonly SupervisorStatus[]): readonly SourceStatus[] {
+  const all = Map.groupBy(
+    statuses.flatMap(({ sources }) => sources),
+    ({ source }) => source,
+  );
+  return [...all.values()].map((same) => same.find(({ error }) => error === null) ?? same[0]!);
 }

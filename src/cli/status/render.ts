@@ -37,7 +37,12 @@ export function renderOverview(overview: Overview, width: number | null): string
       width,
     ),
     ...section(
-      ['EVENTS', 'ON', 'CONNECTED', 'IN HAND', 'DONE', 'RETRIED', 'DEAD', 'ERROR'],
+      ['SOURCE', 'WAITING', 'RETRYING', 'DEAD', 'ERROR'],
+      overview.sources.map((it) => [it.source, it.waiting, it.retrying, it.dead, it.error]),
+      width,
+    ),
+    ...section(
+      ['EVENTS', 'ON', 'CONNECTED', 'IN HAND', 'DONE', 'RETRIED', 'GIVEN UP', 'ERROR'],
       actors.flatMap(({ instance, actor }) =>
         (actor.thread?.streams ?? []).map((it) => [
           it.stream,

@@ -1,0 +1,56 @@
+import type { ConsumerInfo, JetStreamManager, NatsConnection } from 'nats';
+import type { EventStream } from '../protocol/scheduler.ts';
+import { type Backlog, figuresOf, lookWithinMs } from './backlog.ts';
+import { eventStreams } from './dead-letters.ts';
+import { sourceName } from './link.ts';
+import { isNotFound, subjectsOf } from './subjects.ts';
+
+/** What stands in JetStream for the source's consumers. `connection` stays open: it is the supervisor's. */
+export function createJetstreamBacklog(connection: NatsConnection, prefix: string): Backlog {
+  const names = subjectsOf(prefix);
+
+  const figures = async (manager: Promise<JetStreamManager>, stream: EventStream) => {
+    const { consumers, streams } = await manager;
+    const infoOf = (consumer: string) => orNull(consumers.info(names.stream, consumer));
+    const subject = names.dead(stream);
+    const [main, alone, retry, dead] = await Promise.all([
+      infoOf(stream),
+      infoOf(`${stream}_alone`),
+      infoOf(`${stream}_retry`),
+      orNull(streams.info(names.deadStream, { subjects_filter: subject })),
+    ]);
+    return {
+      waiting: main?.num_pending ?? null,
+      // What waits for its time in the retry lane counts as handed out.
+      retrying: pendingOf(alone) + pendingOf(retry) + (retry?.num_ack_pending ?? 0),
+      dead: dead?.state.subjects?.[subject] ?? 0,
+    };
+  };
+
+  return {
+    look: () => {
+      // Without asking whether JetStream is there: that is one more request, and told by the others.
+      const manager = connection.jetstreamManager({ timeout: lookWithinMs, checkAPI: false });
+      return Promise.all(
+        eventStreams.map((stream) =>
+          figuresOf({ source: sourceName('jetstream', stream), stream }, 'JetStream', figures(manager, stream)),
+        ),
+      );
+    },
+    close: async () => {},
+  };
+}
+
+function pendingOf(consumer: ConsumerInfo | null): number {
+  return consumer?.num_pending ?? 0;
+}
+
+/** A stream or consumer that is not there (yet): nobody has consumed. */
+async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}

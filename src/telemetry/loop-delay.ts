@@ -1,0 +1,47 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** How late this thread's event loop was, in milliseconds, over the last ten to twenty seconds. */
+export interface LoopDelay {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** Fifty looks a second cost nothing that can be measured, and see whatever would hold up a pop. */
+const resolutionMs = 20;
+const windowMs = 10_000;
+
+/** The native histogram never forgets: windows of it let a stall be seen, and pass. */
+export function watchLoopDelay(): { read(): LoopDelay; stop(): void } {
+  const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  histogram.enable();
+  const measured = (): LoopDelay => ({
+    p50Ms: lateness(histogram.count === 0 ? 0 : histogram.percentile(50)),
+    p99Ms: lateness(histogram.count === 0 ? 0 : histogram.percentile(99)),
+    maxMs: lateness(histogram.count === 0 ? 0 : histogram.max),
+  });
+  let last = measured();
+  const timer = setInterval(() => {
+    last = measured();
+    histogram.reset();
+  }, windowMs).unref();
+  return {
+    read() {
+      const now = measured();
+      return {
+        p50Ms: Math.max(last.p50Ms, now.p50Ms),
+        p99Ms: Math.max(last.p99Ms, now.p99Ms),
+        maxMs: Math.max(last.maxMs, now.maxMs),
+      };
+    },
+    stop() {
+      clearInterval(timer);
+      histogram.disable();
+    },
+  };
+}
+
+/** What is recorded is the time between two looks. */
+function lateness(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e6 - resolutionMs);
+}
