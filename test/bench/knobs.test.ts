@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { knobs } from '../../bench/tuning/knobs.ts';
+import { embeddedSettings } from '../../src/embedded/postgres.ts';
 import { environment, readConfig } from '../../src/config.ts';
 
 const all = knobs({ cores: 8, memory_gib: 32 });
@@ -17,6 +18,9 @@ test('the defaults that others are held against are the defaults', () => {
   const ours = all.filter(({ where }) => where === 'rota').flatMap(({ standard }) => Object.entries(standard));
   expect(ours.length).toBeGreaterThan(0);
   for (const [name, value] of ours) expect(`${name}=${String(config[name])}`).toBe(`${name}=${value}`);
+  const ofPostgres = all.filter(({ where }) => where === 'postgres').map(({ standard }) => standard);
+  expect(ofPostgres).toContainEqual({ max_wal_size: embeddedSettings['max_wal_size'] });
+  expect(ofPostgres.flatMap(Object.values)).not.toContain(undefined);
 });
 
 test('every value that is tried is one that the configuration takes', () => {

@@ -58,6 +58,16 @@ test('what is handled while warming up does not count', async () => {
   expect(sample.latenciesMs).toHaveLength(100);
 });
 
+test('a sample goes on until each requester was answered, however long that takes', async () => {
+  const sample = await closedLoop({
+    warmUpMs: 0,
+    measureMs: 1,
+    inFlight: 3,
+    send: (_slot, done) => setTimeout(() => done(1), 10),
+  });
+  expect(sample.latenciesMs!.length).toBeGreaterThanOrEqual(3);
+});
+
 test('a request that fails fails the sample', async () => {
   const sample = closedLoop({
     ...unhurried,

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Result } from '../../bench/harness/results.ts';
 import { barChart } from '../../bench/plots/bar-chart.ts';
