@@ -12,7 +12,7 @@ export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
   const [found] = await sql<{ queued: number; last: string }[]>`
     SELECT count(*)::integer AS queued, coalesce(max(rank), extract(epoch FROM now())::bigint)::text AS last
     FROM queue WHERE scheduler = 'boefje'`;
-  const missing = Math.ceil(depth - found!.queued);
+  const missing = Math.round(depth - found!.queued);
   for (let done = 0; done < missing; done += chunk) {
     const rows = Math.min(chunk, missing - done);
     await addQueued(sql, { rows, rank: Number(found!.last) + Math.floor(done / 100) });
