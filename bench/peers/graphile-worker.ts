@@ -24,7 +24,8 @@ const published = {
 
 /** graphile-worker on the same Postgres. */
 export async function graphileWorker(bench: Bench, name: string, depth: number) {
-  const connectionString = await (await bench.stage()).database(name);
+  const stage = await bench.stage();
+  const connectionString = await stage.database(name);
   const utils = await makeWorkerUtils({ connectionString, logger: silent });
   await utils.migrate();
   const queued = () =>
@@ -59,6 +60,10 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
     },
   });
 
+  const close = async () => {
+    await utils.release();
+    await stage.drop(connectionString);
+  };
   return {
     /** One job a statement, at one job and at 24 at a time; and its local queue, which deals inside one process. */
     pops: (): CaseSet => ({
@@ -67,14 +72,14 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
         pops('one-at-a-time-24', { concurrency: 24, maxPoolSize: 25 }),
         pops('local-queue', { preset: { worker: published } }),
       ],
-      close: async () => utils.release(),
+      close,
     }),
     pushes: (): CaseSet => ({
       cases: [
         pushCase(bench, 'single-16-clients', 16, 1, () => utils.addJob(task, pushedTask.boefje().data)),
         pushCase(bench, `sets-of-${setSize}`, 4, setSize, () => utils.addJobs(jobs())),
       ],
-      close: async () => utils.release(),
+      close,
     }),
   };
 }

@@ -33,7 +33,7 @@ export const memory: Suite = {
       if (!bench.quick && (bench.suites.includes('pop') || bench.suites.includes('api'))) {
         void (await bench.stage()).seeds.prepare(tenMillion).catch(() => {});
       }
-      const soakMs = bench.quick ? 15_000 : 600_000;
+      const soakMs = bench.quick ? 8_000 : 600_000;
       const samples = await soak(client.connection, rota.prefix, rota.supervisor.pid, soakMs);
       leave();
       report(bench, nameOf(depth), samples);
