@@ -44,6 +44,7 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
   const pops = (label: string, options: Partial<RunnerOptions>): Case => ({
     name: `graphile-worker-${label}-${nameOf(depth)}`,
     unit: 'tasks/s',
+    repetitions: bench.repetitionsAt(depth),
     prepare: fill,
     sample: async () => {
       const meter = new Meter({ warmUpMs: bench.warmUpMs, measureMs: bench.sampleMs, most: depth / 2 });
@@ -68,7 +69,7 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
     /** One job a statement, at one job and at 24 at a time; and its local queue, which deals inside one process. */
     pops: (): CaseSet => ({
       cases: [
-        pops('one-at-a-time-1', { concurrency: 1 }),
+        ...(depth === 100_000 ? [pops('one-at-a-time-1', { concurrency: 1 })] : []),
         pops('one-at-a-time-24', { concurrency: 24, maxPoolSize: 25 }),
         pops('local-queue', { preset: { worker: published } }),
       ],

@@ -31,6 +31,7 @@ export async function pgBoss(bench: Bench, name: string, depth: number) {
   const load = (name: string, inFlight: number, work: () => Promise<number>): Case => ({
     name,
     unit: 'tasks/s',
+    repetitions: bench.repetitionsAt(depth),
     prepare: fill,
     sample: () =>
       closedLoop({

@@ -20,6 +20,8 @@ test('a database that the bench has filled is what supervisors would have made o
       { status: 'COMPLETED', count: 297 },
       { status: 'FAILED', count: 3 },
     ]);
+    const { rows: queued } = await client.query('SELECT sum(count)::int AS count FROM queued_organisations');
+    expect(queued).toEqual([{ count: 700 }]);
     expect(await schemaOf(database.url)).toEqual(await schemaOf(empty.url));
     const { rows: disabled } = await client.query("SELECT FROM pg_trigger WHERE tgenabled <> 'O'");
     expect(disabled).toEqual([]);
