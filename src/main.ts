@@ -12,7 +12,7 @@ import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
-import { createObservation } from './observation.ts';
+import { createObservation, startTraces } from './observation.ts';
 import { createOperations } from './operations.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { requireMigrated } from './queue/migration-plan.ts';
@@ -22,6 +22,7 @@ import { Retention } from './queue/retention.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
+import { TracedQueue } from './queue/traced-queue.ts';
 import { createRanking } from './ranking/pool.ts';
 import { createTaskRanking } from './ranking/task-ranking.ts';
 import { createRestServer } from './rest/server.ts';
@@ -57,6 +58,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const unwind = () => undo.run((error) => log.warn({ err: error }, 'not ended in order'));
   undo.push(logEvents(log));
   try {
+    undo.push(await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
     const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
@@ -130,6 +132,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       onError: (error) => log.error({ err: error }, 'queue'),
     });
     undo.push(() => queue.drain());
+    const tracedQueue = new TracedQueue(queue, typeOf);
     undo.push(publishTaskEvents({ connection, prefix }));
 
     const retention = new Retention({
@@ -147,9 +150,10 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const supervisor = new Supervisor({
       catalog,
       settings,
-      backend: createActorBackend(queue, scheduleStore),
+      backend: createActorBackend(tracedQueue, scheduleStore),
     });
 
+    const backlog = createBacklog(settings.events, connection);
     const ctl = createCtlCommands();
     const operations = createOperations({
       instance,
@@ -162,7 +166,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       scheduleStore,
       ranking: taskRanking,
       supervision: supervisor,
-      backlog: createBacklog(settings.events, connection),
+      backlog,
       deadLetters: createDeadLetters(settings.events, connection),
       schedulerIds,
       typeOf,
@@ -177,7 +181,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       prefix,
       instance,
       version,
-      queue,
+      queue: tracedQueue,
       schedulers,
       leaseMs: config.SCHEDULER_LEASE_SECONDS * 1_000,
       ctl,
@@ -191,6 +195,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       sql,
       scheduleStore,
       ranking,
+      backlog,
       parked: () => queue.parked(),
       supervision: supervisor,
       natsConnected: () => nats.status().connected,
@@ -198,7 +203,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
     undo.push(() => observation.stop());
     const rest = await createRestServer({
-      queue,
+      queue: tracedQueue,
       lists,
       schedules,
       schedulers: {

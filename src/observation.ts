@@ -2,9 +2,11 @@ import type { Config } from './config.ts';
 import { readHeadWaits, readQueuedOrganisations, readTaskTotals } from './queue/counts.ts';
 import type { Sql } from './queue/postgres.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
+import type { Backlog } from './events/backlog.ts';
 import type { Ranking } from './ranking/ranking.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
+import type { Logger } from './telemetry/log.ts';
 import { watchLoopDelay } from './telemetry/loop-delay.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import type { Inside, Readings } from './telemetry/readings.ts';
@@ -19,6 +21,8 @@ export interface ObservedParts {
   readonly config: Config;
   readonly sql: Sql;
   readonly ranking: Ranking;
+  /** Null where no event source is configured. */
+  readonly backlog: Pick<Backlog, 'look'> | null;
   readonly scheduleStore: ScheduleStore;
   readonly supervision: Supervision;
   /** Parked pops by scheduler. */
@@ -41,6 +45,7 @@ export function createObservation(parts: ObservedParts): Observation {
     database: () => sql`SELECT 1`,
     natsConnected: parts.natsConnected,
     actors: () => supervision.status(),
+    streams: async () => (await insidesOf(supervision)).flatMap(({ streams }) => streams),
     services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
   });
   const loop = watchLoopDelay();
@@ -80,6 +85,7 @@ function readingsOf(parts: ObservedParts, health: Health, loop: ReturnType<typeo
         new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
       new Map(),
     ),
+    backlog: async () => (await parts.backlog?.look()) ?? [],
     waiters: () => parts.parked(),
     actors: () => supervision.status(),
     insides,
@@ -99,4 +105,17 @@ async function insidesOf(supervision: Supervision): Promise<readonly Inside[]> {
     return answer.outcome === 'reply' && answer.result.ok ? [{ actor: name, ...answer.result.value }] : [];
   });
   return (await Promise.all(asked)).flat();
+}
+
+/** OpenTelemetry is loaded here, where traces are exported, and nowhere else. @returns what ends it. */
+export async function startTraces(parts: {
+  readonly config: Config;
+  readonly version: string;
+  readonly instance: string;
+  readonly log: Logger;
+}): Promise<() => Promise<void>> {
+  const endpoint = parts.config.SPAN_EXPORT_GRPC_ENDPOINT;
+  if (endpoint === undefined) return async () => undefined;
+  const { exportSpans } = await import('./telemetry/otlp.ts');
+  return exportSpans({ ...parts, endpoint });
 }

@@ -115,7 +115,7 @@ function retryable(code: string, message: string): Failure {
   return { code, message, retryable: true };
 }
 
-function taskOf({ delivery: { message }, normalizer }: Run): NewTask {
+function taskOf({ delivery: { message, trace }, normalizer }: Run): NewTask {
   return {
     organisation: message.organisation,
     data: {
@@ -124,5 +124,6 @@ function taskOf({ delivery: { message }, normalizer }: Run): NewTask {
     },
     recurrence: 'none',
     occurredAt: message.createdAt,
+    trace,
   };
 }

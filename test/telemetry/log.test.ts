@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { RotaError } from '../../src/errors.ts';
+import { emit } from '../../src/telemetry/events.ts';
+import { logEvents } from '../../src/telemetry/logging.ts';
+import { logToLines } from '../support/lines.ts';
+
+const parsed = (lines: readonly string[]) => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test('JSON lines have the fields of mula’s: event, level, logger, timestamp, and ids by its names', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: true, of: 'boefje', bindings: { scheduler: 'boefje' } });
+  log.warn({ organisation: 'aa', boefje: 'dns', ooi: 'Hostname|internet|a.nl', schedule: 's', task: 't' }, 'told');
+  expect(parsed(lines)).toEqual([
+    {
+      event: 'told',
+      level: 'warning',
+      logger: 'rota.boefje',
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      scheduler_id: 'boefje',
+      organisation_id: 'aa',
+      boefje_id: 'dns',
+      ooi_primary_key: 'Hostname|internet|a.nl',
+      schedule_id: 's',
+      task_id: 't',
+    },
+  ]);
+});
+
+test('an error is one field, with its causes, beside its code and facts', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: false });
+  const cause = new Error('refused');
+  log.error({ err: new RotaError('DATABASE_UNAVAILABLE', 'away', { fields: { sqlState: '08006' }, cause }) }, 'queue');
+  expect(parsed(lines)).toMatchObject([
+    {
+      event: 'queue',
+      code: 'DATABASE_UNAVAILABLE',
+      fields: { sqlState: '08006' },
+      exception: expect.stringMatching(/^RotaError: away\n[^]*caused by: Error: refused\n/),
+    },
+  ]);
+});
+
+test.each(['json', 'text'] as const)('a %s line never shows a secret, wherever it stands', (format) => {
+  const { log, lines } = logToLines({ format, debug: true, bindings: { token: 'hunter2' } });
+  log.info({ settings: { KEY: 'hunter2' }, boefje: { environment: 'hunter2' }, password: 'hunter2' }, 'fields');
+  log.error({ err: new Error('cannot reach amqp://rota:hunter2@broker:5672/kat') }, 'postgres://rota:hunter2@db/rota');
+  const cause = new RotaError('BROKEN', 'https://u:hunter2@octopoes', { fields: { authorization: 'hunter2' } });
+  log.error({ err: new RotaError('BROKEN', 'wrapped', { cause, fields: { authorization: 'hunter2' } }) }, 'cause');
+  expect(lines.join('\n')).not.toContain('hunter2');
+  expect(lines.join('\n')).toContain('amqp://rota:<redacted>@broker:5672/kat');
+});
+
+test('text lines are for people: one a line, what happened first', () => {
+  const { log, lines } = logToLines({ format: 'text', debug: false });
+  log.info({ scheduler: 'boefje', restarts: 0 }, 'actor started');
+  expect(lines).toEqual([
+    expect.stringMatching(/^\[[\d:.]+\] INFO: actor started \{"scheduler_id":"boefje","restarts":0\}$/),
+  ]);
+});
+
+test('each decision about a task is a line of its own at debug, and none without', () => {
+  const loud = logToLines({ format: 'json', debug: true });
+  const quiet = logToLines({ format: 'json', debug: false });
+  const ends = [logEvents(loud.log), logEvents(quiet.log)];
+  const tasks = ['1', '2'].map((id) => ({ id, organisation: 'aa' }));
+  emit({ name: 'tasks.queued', scheduler: 'boefje', tasks });
+  const refused = [{ organisation: 'aa', hash: 'h' }];
+  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'already-queued', count: 1, tasks: refused });
+  // What an actor declined, its thread has logged.
+  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'no-scan-profile', count: 7 });
+  for (const end of ends) end();
+  expect(parsed(loud.lines)).toMatchObject([
+    { event: 'task queued', task_id: '1', organisation_id: 'aa', scheduler_id: 'boefje' },
+    { event: 'task queued', task_id: '2' },
+    { event: 'task declined', task_hash: 'h', organisation_id: 'aa', reason: 'already-queued' },
+  ]);
+  expect(quiet.lines).toEqual([]);
+});
