@@ -90,7 +90,7 @@ test('an id is never cut: where there is no room it stands on a line of its own,
     'TASK',
     '  PLUGIN       LEASE                                 OOI',
     task,
-    `  dns-records  ${lease}  Hostname|internet|a-rathe…`,
+    `  dns-records  ${lease}  Hostname|internet|a-rather…`,
   ]);
   expect(widestOf(tableOf(head, rows, 200))).toBeLessThanOrEqual(200);
   expect(tableOf(head, rows, 200).split('\n')).toHaveLength(2);
