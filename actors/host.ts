@@ -15,6 +15,7 @@ import type { ActorMessage } from '../src/supervisor/requests.ts';
 import { threadDataOf } from '../src/supervisor/thread-data.ts';
 import { emit } from '../src/telemetry/events.ts';
 import { forwardEvents } from '../src/telemetry/forward.ts';
+import { handlersInSpans } from '../src/telemetry/handler-spans.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
 
@@ -23,7 +24,7 @@ import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
  * of actors/ that does I/O.
  */
 const data = threadDataOf(workerData, isMainThread);
-const log = createLog({ ...data.log, of: data.actor, bindings: { scheduler: data.actor } });
+const log = createLog({ ...data.log, traces: data.traces, of: data.actor, bindings: { scheduler: data.actor } });
 
 // A push of ten thousand tasks commits in seconds; beyond a minute the database is in trouble and the batch is retried.
 const requestWithinMs = 60_000;
@@ -35,7 +36,7 @@ const askSupervisor: AskSupervisor = async (kind, request) =>
     }),
     kind,
   );
-forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }));
+forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }), { spans: data.traces });
 
 const refusals = new Refusals(data.actor, log);
 const kat = createKatServices(data.kat, {
@@ -56,7 +57,9 @@ const setup: Setup = {
 };
 
 const { default: definition } = (await import(data.behavior)) as { default: SchedulerDefinition };
-const mailbox = new Mailbox(definition.start(setup), {
+const behavior = definition.start(setup);
+const about = { scheduler: data.actor, type: definition.type };
+const mailbox = new Mailbox(data.traces ? handlersInSpans(behavior, about) : behavior, {
   capacity: data.mailbox.capacity,
   batchFailed: (kind, failure, size) => {
     // A service that nobody configured is no news: the actor idles.
@@ -68,7 +71,9 @@ const mailbox = new Mailbox(definition.start(setup), {
 
 const source = createEventSource(data.events, { connectNats });
 for (const stream of definition.streams)
-  source.consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace })).catch(endWith);
+  source
+    .consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace: data.traces ? trace : '' }))
+    .catch(endWith);
 const loop = watchLoopDelay();
 const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));
 

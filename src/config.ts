@@ -60,7 +60,9 @@ export const environment = z.object({
   DEBUG: flag(false).describe('log at debug'),
   SCHEDULER_LOGGING_FORMAT: z.enum(['text', 'json']).default('text').describe('log lines'),
   SCHEDULER_COLLECT_METRICS: flag(true).describe('collect metrics'),
-  SPAN_EXPORT_GRPC_ENDPOINT: optional(z.string()).describe('OTLP gRPC endpoint of traces'),
+  SPAN_EXPORT_GRPC_ENDPOINT: optional(url('http:', 'https:')).describe(
+    'OTLP gRPC endpoint of traces; none where absent',
+  ),
   SCHEDULER_PQ_GRACE_PERIOD: seconds(86_400).describe('seconds before a boefje runs on an OOI again'),
   SCHEDULER_PQ_JITTER: seconds(18_000).describe('seconds of random delay at most on top of the grace period'),
   SCHEDULER_PQ_MAXSIZE: count(0).describe('queued tasks per scheduler; 0 is unlimited'),

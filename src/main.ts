@@ -12,15 +12,17 @@ import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
-import { createObservation } from './observation.ts';
+import { createObservation, startTraces } from './observation.ts';
 import { createOperations } from './operations.ts';
 import { createTaskLists } from './queue/lists.ts';
+import { requireMigrated } from './queue/migration-plan.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
 import { Retention } from './queue/retention.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
+import { TracedQueue } from './queue/traced-queue.ts';
 import { createRanking } from './ranking/pool.ts';
 import { createTaskRanking } from './ranking/task-ranking.ts';
 import { createRestServer } from './rest/server.ts';
@@ -56,6 +58,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const unwind = () => undo.run((error) => log.warn({ err: error }, 'not ended in order'));
   undo.push(logEvents(log));
   try {
+    undo.push(await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
     const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
@@ -78,7 +81,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     if (config.DATABASE_MIGRATION) {
       const report = (step: string) => log.info({ step }, 'database');
       await migrate(databaseUrl, { gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD, report });
-    }
+    } else await requireMigrated(databaseUrl);
     const connections = config.SCHEDULER_DB_CONNECTION_POOL_SIZE;
     const queueConnections = Math.max(2, Math.floor(connections / 2));
     // Lists and schedules have a pool of their own: a slow search must not hold up a pop.
@@ -129,6 +132,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       onError: (error) => log.error({ err: error }, 'queue'),
     });
     undo.push(() => queue.drain());
+    const tracedQueue = new TracedQueue(queue, typeOf);
     undo.push(publishTaskEvents({ connection, prefix }));
 
     const retention = new Retention({
@@ -146,7 +150,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const supervisor = new Supervisor({
       catalog,
       settings,
-      backend: createActorBackend(queue, scheduleStore),
+      backend: createActorBackend(tracedQueue, scheduleStore),
     });
 
     const backlog = createBacklog(settings.events, connection);
@@ -177,7 +181,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       prefix,
       instance,
       version,
-      queue,
+      queue: tracedQueue,
       schedulers,
       leaseMs: config.SCHEDULER_LEASE_SECONDS * 1_000,
       ctl,
@@ -199,7 +203,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
     undo.push(() => observation.stop());
     const rest = await createRestServer({
-      queue,
+      queue: tracedQueue,
       lists,
       schedules,
       schedulers: {

@@ -6,6 +6,7 @@ import type { Backlog } from './events/backlog.ts';
 import type { Ranking } from './ranking/ranking.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
+import type { Logger } from './telemetry/log.ts';
 import { watchLoopDelay } from './telemetry/loop-delay.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import type { Inside, Readings } from './telemetry/readings.ts';
@@ -104,4 +105,17 @@ async function insidesOf(supervision: Supervision): Promise<readonly Inside[]> {
     return answer.outcome === 'reply' && answer.result.ok ? [{ actor: name, ...answer.result.value }] : [];
   });
   return (await Promise.all(asked)).flat();
+}
+
+/** OpenTelemetry is loaded here, where traces are exported, and nowhere else. @returns what ends it. */
+export async function startTraces(parts: {
+  readonly config: Config;
+  readonly version: string;
+  readonly instance: string;
+  readonly log: Logger;
+}): Promise<() => Promise<void>> {
+  const endpoint = parts.config.SPAN_EXPORT_GRPC_ENDPOINT;
+  if (endpoint === undefined) return async () => undefined;
+  const { exportSpans } = await import('./telemetry/otlp.ts');
+  return exportSpans({ ...parts, endpoint });
 }

@@ -13,6 +13,8 @@ export interface Candidate {
   readonly recurrence: Recurrence | 'none' | 'default';
   /** A cron decided that it is due: no grace period then. */
   readonly byCron: boolean;
+  /** Traceparent of the event that brought it about; null where that was the clock. */
+  readonly trace: string | null;
   /** The task's; 4 µs each, so it is computed once. */
   readonly hash: string;
 }
@@ -45,7 +47,7 @@ export interface Run {
 }
 
 export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: Run): NewTask {
-  const { plugin, organisation, ooi, recurrence } = candidate;
+  const { plugin, organisation, ooi, recurrence, trace } = candidate;
   return {
     ...(id === undefined ? {} : { id }),
     organisation,
@@ -59,6 +61,7 @@ export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: 
       dispatches: [],
     },
     recurrence,
+    trace,
     ...(lastRunAt === null ? {} : { lastRunAt }),
   };
 }

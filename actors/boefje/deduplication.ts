@@ -164,9 +164,10 @@ async function admittedSiblings(setup: Setup, groups: readonly Group[]): Promise
       const asked = recurrenceOfPlugin(plugin, setup);
       const byCron = head.candidate.byCron && asked?.inherited === true;
       const recurrence = asked ?? 'default';
+      const { trace } = head.candidate;
       permitted.push({
         invitation,
-        candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron }),
+        candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron, trace }),
       });
     } else setup.refuse(refusal, about);
   }

@@ -61,6 +61,7 @@ async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Pr
     ooi: data.input_ooi || null,
     recurrence,
     byCron: trigger === 'schedule' && isByCron(plugin.found, own, setup),
+    trace: null,
   });
   const { steps, history } = await historySteps(setup, candidate);
   const allPass = [...before, ...steps].every(({ outcome }) => outcome === 'passes');

@@ -17,19 +17,28 @@ export interface Change {
   readonly ooi: (Pick<Ooi, 'scanLevel'> & { readonly objectType: string | null }) | null;
   /** Since it last came into being: an update does not hide the create before it from run_on boefjes. */
   readonly operations: ReadonlySet<'create' | 'update'>;
+  /** Traceparent of the last mutation. */
+  readonly trace: string;
 }
 
 /** The last mutation of an OOI decides; a delete forgets the operations before it. */
-export function fold(mutations: Iterable<ScanProfileMutated>): readonly Change[] {
+export function fold(deliveries: Iterable<Pick<Delivery<ScanProfileMutated>, 'message' | 'trace'>>): readonly Change[] {
   const changes = new Map<string, Change>();
-  for (const { operation, organisation, primaryKey, objectType, scanLevel } of mutations) {
+  for (const { message, trace } of deliveries) {
+    const { operation, organisation, primaryKey, objectType, scanLevel } = message;
     const key = keyOf({ organisation, primaryKey });
     const before = changes.get(key)?.operations ?? [];
     changes.set(
       key,
       operation === 'delete'
-        ? { organisation, primaryKey, ooi: null, operations: new Set() }
-        : { organisation, primaryKey, ooi: { objectType, scanLevel }, operations: new Set([...before, operation]) },
+        ? { organisation, primaryKey, trace, ooi: null, operations: new Set() }
+        : {
+            organisation,
+            primaryKey,
+            trace,
+            ooi: { objectType, scanLevel },
+            operations: new Set([...before, operation]),
+          },
     );
   }
   return [...changes.values()];
@@ -41,7 +50,7 @@ function keyOf({ organisation, primaryKey }: { organisation: string; primaryKey:
 
 /** Octopoes changed scan profiles: forget what is gone, bring back what was disabled for it, queue what may run now. */
 export async function handleMutations(setup: Setup, batch: readonly Delivery<ScanProfileMutated>[]): Promise<void> {
-  const changes = fold(batch.map((delivery) => delivery.message));
+  const changes = fold(batch);
   const failures = new Map<string, Failure>();
   await forget(setup, changes);
   const pairs = await permittedPairs(setup, changes, failures);
@@ -109,7 +118,14 @@ async function permittedPairs(
           const recurrence = isRunOn(plugin) ? 'none' : (recurrenceOfPlugin(plugin, setup) ?? 'default');
           pairs.push({
             change,
-            candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false }),
+            candidate: candidateOf({
+              organisation,
+              plugin,
+              ooi: ooi.primaryKey,
+              recurrence,
+              byCron: false,
+              trace: change.trace,
+            }),
           });
         }
       }

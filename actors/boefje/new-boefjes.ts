@@ -198,7 +198,9 @@ function candidatesOf(
       if (refusal !== null) setup.refuse(refusal, { organisation, boefje: plugin.id, ooi: ooi.primaryKey });
       else {
         const recurrence = recurrenceOfPlugin(plugin, setup) ?? 'default';
-        candidates.push(candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false }));
+        candidates.push(
+          candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false, trace: null }),
+        );
       }
     }
   }

@@ -178,7 +178,7 @@ async function candidatesOf(
     candidates.push({
       schedule,
       recurrence,
-      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron }),
+      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron, trace: null }),
     });
   }
   return candidates;

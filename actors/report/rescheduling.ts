@@ -124,7 +124,7 @@ export function deadlineOf(setup: Setup, schedule: DueSchedule): string | null {
 
 function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {
   const recurrence = { schedule: schedule.schedule, deadlineAt, version: schedule.version };
-  return { organisation: schedule.organisation, data, recurrence };
+  return { organisation: schedule.organisation, data, recurrence, trace: null };
 }
 
 function aboutOf({ organisation, id }: DueSchedule): Record<string, string> {

@@ -1,6 +1,6 @@
 -- Claims units for waiters in one statement: queue rows go, tasks become dispatched, leases begin.
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text), waited (seconds
--- since it was made), in pop order
+-- since it was made), traceparent, in pop order
 -- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds;
 -- $6… the filter's values. {filter} is a condition on alias q; {heads} is claim-heads.sql or claim-heads-filtered.sql.
 --
@@ -50,9 +50,9 @@ leased AS (
 claimed AS (
   UPDATE tasks t SET status = 'DISPATCHED', modified_at = now(), attempts = t.attempts + 1
   WHERE t.id = ANY (ARRAY(SELECT id FROM chosen))
-  RETURNING t.id, t.organisation, t.attempts, rota_task_json(t) AS task
+  RETURNING t.id, t.organisation, t.attempts, rota_task_json(t) AS task, t.traceparent
 )
 SELECT d.unit::integer, c.id, c.organisation, c.attempts, d.lease_id, rota_timestamp(d.until) AS lease_until, c.task,
-  extract(epoch FROM now() - d.created_at)::float8 AS waited
+  extract(epoch FROM now() - d.created_at)::float8 AS waited, c.traceparent
 FROM dealt d JOIN claimed c ON c.id = d.id
 ORDER BY d.unit, d.rank, d.created_at, d.id

@@ -1,5 +1,5 @@
 -- Applies one patch to each of several tasks that settle-lock.sql locked: status, and what only REST changes.
--- returns n, code (null where it was done), scheduler, organisation, was, status, task (JSON text)
+-- returns n, code (null where it was done), scheduler, organisation, was, status, reason, task (JSON text), traceparent
 -- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
@@ -101,8 +101,8 @@ changed AS (
         ELSE t.attempts END,
       reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
   FROM done d WHERE t.ctid = d.place
-  RETURNING t.id, rota_task_json(t) AS task
+  RETURNING t.id, rota_task_json(t) AS task, t.traceparent
 )
-SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task
+SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task, c.traceparent
 FROM decided d LEFT JOIN changed c ON c.id = d.id
 ORDER BY d.n

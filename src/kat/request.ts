@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { inSpan, type Span } from '../telemetry/spans.ts';
 import { type Circuit, type CircuitState, createCircuit } from './circuit.ts';
 import { createSlots } from './slots.ts';
 import {
@@ -95,7 +96,23 @@ export function createServiceClient(
     return new RotaError('SERVICE_REJECTED', lastError, { fields: { service, path, ...fields } });
   };
 
-  const attempt = async <T>(request: JsonRequest<T>, url: URL, name: string): Promise<Answer<T> | Outage> => {
+  /** A span of its own for each try: `GET katalogus`. The query may name OOIs, the path names organisations at most. */
+  const attemptInSpan = <T>(request: JsonRequest<T>, url: URL, name: string): Promise<Answer<T> | Outage> => {
+    const method = request.method ?? 'GET';
+    const attributes = { 'http.request.method': method, 'url.path': url.pathname, 'server.address': url.host };
+    return inSpan(`${method} ${service}`, { kind: 'client', attributes }, async (span) => {
+      const answer = await attempt(request, url, name, span);
+      if ('outage' in answer) span?.fail(answer.outage);
+      return answer;
+    });
+  };
+
+  const attempt = async <T>(
+    request: JsonRequest<T>,
+    url: URL,
+    name: string,
+    span: Span | null,
+  ): Promise<Answer<T> | Outage> => {
     if (closing.signal.aborted) throw unavailable('client is closed', url.pathname);
     const permit = circuit.admit();
     if (permit === null) throw notAsked(url.pathname);
@@ -105,10 +122,11 @@ export function createServiceClient(
     let text: string;
     try {
       const response = await fetch(url, {
-        ...requestInit(request, basic),
+        ...requestInit(request, basic, span?.trace ?? null),
         signal: AbortSignal.any([timeout, closing.signal]),
       });
       status = response.status;
+      span?.set({ 'http.response.status_code': status });
       retryAfter = response.headers.get('retry-after');
       text = await response.text();
     } catch (cause) {
@@ -157,7 +175,7 @@ export function createServiceClient(
       const name = `${request.method ?? 'GET'} ${url.pathname}`;
       for (let tries = 0; ; tries += 1) {
         // Between tries no slot is held: others may have better luck.
-        const answer = await slots.run(() => attempt(request, url, name));
+        const answer = await slots.run(() => attemptInSpan(request, url, name));
         if (!('outage' in answer)) return answer;
         const delay = retryDelaysMs[tries];
         if (delay === undefined || circuit.state() !== 'closed') throw answer.outage;

@@ -27,8 +27,10 @@ export function urlOf(base: URL, request: WireRequest, refused: (segment: string
   return url;
 }
 
-export function requestInit(request: WireRequest, basic: string | null): RequestInit {
+/** @param trace traceparent that the service is to go on with; null for none. */
+export function requestInit(request: WireRequest, basic: string | null, trace: string | null): RequestInit {
   const headers: Record<string, string> = { accept: 'application/json' };
+  if (trace !== null) headers['traceparent'] = trace;
   if (request.bearer !== undefined) headers['authorization'] = `Bearer ${request.bearer}`;
   else if (basic !== null) headers['authorization'] = basic;
   const method = request.method ?? 'GET';

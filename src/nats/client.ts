@@ -1,10 +1,12 @@
-import { headers, NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
+import { headers, NatsError, RequestStrategy, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import { RotaError, errorCodes, type ErrorCode } from '../errors.ts';
+import { currentTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
 import { connectNats, type NatsAccess } from './connect.ts';
 import { watchLink } from './link.ts';
+import { traceHeader } from './request-spans.ts';
 
 export interface PopOptions {
   /** Units: a deduplicated group counts once. 1 where absent. Fewer may come: what fits into one message. */
@@ -92,14 +94,12 @@ export function rotaClient(
   const link = watchLink(connection);
 
   async function ask<T>(subject: string, body: unknown, extra: { waitMs?: number; by?: string } = {}): Promise<T> {
-    const sent = extra.by === undefined ? undefined : headers();
-    sent?.set('Rota-By', extra.by!);
     if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is lost; reconnecting');
     let reply: Msg;
     try {
       reply = await connection.request(`${prefix}.${subject}`, JSON.stringify(body), {
         timeout: timeoutMs + (extra.waitMs ?? 0),
-        ...(sent === undefined ? {} : { headers: sent }),
+        ...sentHeaders(extra.by),
       });
     } catch (error) {
       throw requestError(error, `${prefix}.${subject}`);
@@ -177,6 +177,16 @@ export function rotaClient(
       if (!connection.isClosed()) await connection.close();
     },
   };
+}
+
+/** None where there is nothing to say: a server parses what it is sent. */
+function sentHeaders(by: string | undefined): { headers?: MsgHdrs } {
+  const trace = currentTrace();
+  if (by === undefined && trace === '') return {};
+  const sent = headers();
+  if (by !== undefined) sent.set('Rota-By', by);
+  if (trace !== '') sent.set(traceHeader, trace);
+  return { headers: sent };
 }
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {

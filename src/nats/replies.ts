@@ -8,11 +8,12 @@ export interface ErrorBody {
   readonly error: { readonly code: ErrorCode; readonly status: number; readonly detail: string };
 }
 
-/** A task as handed out: its own text and the three lease keys. */
+/** A task as handed out: its own text, the three lease keys, and the trace to go on with where there is one. */
 export function leasedText(claimed: ClaimedTask): string {
   const end = claimed.task.lastIndexOf('}');
   const lease = `"lease_id":"${claimed.leaseId}","lease_until":"${claimed.leaseUntil}","attempts":${claimed.attempts}`;
-  return `${claimed.task.slice(0, end)},${lease}}`;
+  const trace = claimed.trace === null ? '' : `,"traceparent":"${claimed.trace}"`;
+  return `${claimed.task.slice(0, end)},${lease}${trace}}`;
 }
 
 export function resultsText(items: readonly string[]): string {

@@ -8,6 +8,7 @@ import { watchLink } from './link.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
 import { errorBody, errorHeaders, errorOf } from './replies.ts';
+import { answerInSpan, traceHeader } from './request-spans.ts';
 import { parseJson } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 
@@ -52,6 +53,8 @@ interface Request {
   readonly target: string;
   readonly body: unknown;
   readonly by: string | null;
+  /** The requester's traceparent; '' where it has none. */
+  readonly trace: string;
   readonly signal: AbortSignal;
 }
 
@@ -89,10 +92,17 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     group.addEndpoint(name, { subject, handler: (error, message) => error === null && start(message, handle) });
   };
   const root = service.addGroup(prefix);
-  endpoint(root, 'pop', 'pop.*', async (r) => desk.pop(scheduler(r.target).id, r.body, r.signal));
-  endpoint(root, 'push', 'push.*', async (r) => push(queue, scheduler(r.target), r.body, maxPayload()));
+  const of = (r: Request) => ({ 'rota.scheduler': r.target });
+  endpoint(root, 'pop', 'pop.*', async (r) =>
+    answerInSpan('pop', r.trace, of(r), async () => desk.pop(scheduler(r.target).id, r.body, r.signal)),
+  );
+  endpoint(root, 'push', 'push.*', async (r) =>
+    answerInSpan('push', r.trace, of(r), async () => push(queue, scheduler(r.target), r.body, maxPayload())),
+  );
   endpoint(root, 'task-get', 'task.get', async (r) => getTask(queue, r.body));
-  endpoint(root, 'task-patch', 'task.patch', async (r) => patchTasks(queue, r.body, maxPayload()));
+  endpoint(root, 'task-patch', 'task.patch', async (r) =>
+    answerInSpan('task.patch', r.trace, {}, async () => patchTasks(queue, r.body, maxPayload())),
+  );
   endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, options.leaseMs));
   const ctl = async (r: Request) => JSON.stringify((await options.ctl.run(r.target, r.body, { by: r.by })) ?? null);
   endpoint(root, 'ctl', 'ctl.*', ctl);
@@ -131,8 +141,9 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     try {
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
       const by = message.headers?.get('Rota-By') || null;
+      const trace = message.headers?.get(traceHeader) ?? '';
       // Encoded here, once: the length is needed anyway, and the library's own encoder takes twice as long.
-      const bytes = Buffer.from(await handle({ target, body: parseJson(message.string()), by, signal }));
+      const bytes = Buffer.from(await handle({ target, body: parseJson(message.string()), by, trace, signal }));
       if (bytes.length > maxPayload()) {
         throw new RotaError(
           'SERVICE_REJECTED',

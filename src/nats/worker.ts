@@ -1,4 +1,5 @@
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import { inTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import type { RotaClient } from './client.ts';
@@ -18,7 +19,8 @@ export interface WorkerOptions {
   readonly name?: string;
   /**
    * Does the work. Resolves: completed. Rejects: failed. `signal` aborts when the lease is lost or the worker stops;
-   * what becomes of the call then is ignored, since somebody else will do the task.
+   * what becomes of the call then is ignored, since somebody else will do the task. Runs in the task's trace, where it has
+   * one, as do the patches before and after it.
    */
   handle(task: LeasedTask, signal: AbortSignal): Promise<unknown>;
   /** Told of whatever went wrong and was survived: a handler's error, an outage. */
@@ -89,7 +91,7 @@ export function runWorker(options: WorkerOptions): Worker {
 
   function startWaiting(): void {
     while (handling.size < concurrency && backlog.length > 0) {
-      const work: Promise<void> = handleOne(backlog.shift()!).finally(() => {
+      const work: Promise<void> = inTraceOf(backlog.shift()!, handleOne).finally(() => {
         handling.delete(work);
         if (!stopping.signal.aborted) startWaiting();
         wakeFetcher();
@@ -141,6 +143,10 @@ export function runWorker(options: WorkerOptions): Worker {
     const patches = tasks.map((task) => ({ id: task.id, lease_id: task.lease_id, status: 'queued' as const }));
     await client.patch(patches).catch((error: unknown) => options.onError?.(error, null));
   }
+}
+
+function inTraceOf<T>(task: LeasedTask, work: (task: LeasedTask) => T): T {
+  return task.traceparent === undefined ? work(task) : inTrace(task.traceparent, () => work(task));
 }
 
 function interruptible(ms: number, signal: AbortSignal): Promise<void> {

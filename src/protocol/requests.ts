@@ -71,6 +71,11 @@ export interface NewTask {
   /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */
   readonly occurredAt?: number;
   readonly lastRunAt?: number;
+  /**
+   * Traceparent of what brought it about: the event. '' or null where that was the clock: it begins a trace of its own
+   * then. Absent: the request that pushes it. docs/tracing.md
+   */
+  readonly trace?: string | null;
 }
 
 export interface Recurrence {

@@ -22,6 +22,7 @@ export interface ClaimRow {
   readonly task: string;
   /** Since the task was made. */
   readonly waited: number;
+  readonly traceparent: string | null;
 }
 
 /**

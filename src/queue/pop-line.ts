@@ -77,6 +77,7 @@ export function claimedTasks(share: readonly ClaimRow[]): readonly ClaimedTask[]
     leaseId: row.lease_id,
     leaseUntil: row.lease_until,
     attempts: row.attempts,
+    trace: row.traceparent,
   }));
 }
 

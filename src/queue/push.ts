@@ -212,9 +212,8 @@ export class Push {
     const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
-      const refused = rows.filter((row) => row.outcome === reason);
-      const items = refused.map((row) => batch[row.n]!);
-      tellRefused(scheduler, reason, items);
+      const refused = rows.filter((row) => row.outcome === reason).map((row) => batch[row.n]!);
+      tellRefused(scheduler, reason, refused);
     }
     return rows.map((row): PushOutcome => {
       const { row: item, answered } = batch[row.n]!;

@@ -57,6 +57,8 @@ export interface ClaimedTask {
   readonly leaseId: string;
   readonly leaseUntil: string;
   readonly attempts: number;
+  /** Traceparent for whoever does it; null where tracing was off when it was pushed. */
+  readonly trace: string | null;
 }
 
 export interface LeaseRef {
@@ -72,6 +74,8 @@ export interface TaskPatch {
   readonly priority?: number;
   readonly organisation?: string;
   readonly data?: Readonly<Record<string, unknown>>;
+  /** Traceparent of the request that asks for it. */
+  readonly by?: string;
 }
 
 /** The task as JSON text after the change, or why there was none (NOT_FOUND, CONFLICT, LEASE_LOST, …). */

@@ -1,7 +1,7 @@
 import { RotaError, type ErrorCode } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { TaskStatus } from '../tasks/status.ts';
-import { emit, type TaskRef } from '../telemetry/events.ts';
+import { emit, type TaskRef, type TracedTask } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
 import type { LeaseRef, PatchOutcome, TaskPatch } from './queue.ts';
@@ -35,6 +35,7 @@ export interface SettledTask {
   readonly status: string;
   readonly reason: string | null;
   readonly task: string;
+  readonly traceparent: string | null;
 }
 
 /** Changes of tasks, in sets; docs/queue-semantics.md, "Settle". */
@@ -82,17 +83,20 @@ export class Settle {
 
   /** Tells what a set of changes did: events, and wakes for what was queued. */
   report(batch: readonly Change[], rows: readonly SettledTask[]): void {
-    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[] }>();
+    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[]; traced: TracedTask[] }>();
     for (const row of rows) {
       if (row.code !== null || row.was === row.status) continue;
       const key = `${row.scheduler} ${row.status} ${row.reason}`;
-      const group = groups.get(key) ?? { row, tasks: [] };
-      group.tasks.push({ id: batch[row.n]!.id, organisation: row.organisation });
+      const group = groups.get(key) ?? { row, tasks: [], traced: [] };
+      const { id, by = '' } = batch[row.n]!;
+      const task = { id, organisation: row.organisation };
+      group.tasks.push(task);
+      if (row.traceparent !== null) group.traced.push({ ...task, trace: row.traceparent, by });
       groups.set(key, group);
     }
-    for (const { row, tasks } of groups.values()) {
+    for (const { row, tasks, traced } of groups.values()) {
       const status = row.status.toLowerCase() as TaskStatus;
-      emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks });
+      emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks, traced });
       if (status === 'queued') this.#options.onQueued(row.scheduler, tasks.length);
     }
   }

@@ -10,6 +10,7 @@ import { metricsRoutes } from './metrics.ts';
 import { installOpenApi } from './openapi.ts';
 import type { Health, MetricsSource, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
+import { installSpans } from './request-spans.ts';
 import { installRouting } from './routing.ts';
 import { schedulerRoutes } from './schedulers.ts';
 import { scheduleRoutes } from './schedules.ts';
@@ -83,6 +84,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     if (typeof type === 'string' && type.startsWith('application/json'))
       reply.header('content-type', 'application/json');
   });
+  installSpans(app);
   installRouting(app);
   installValidation(app);
   if (rest.token !== undefined) installToken(app, rest.token);

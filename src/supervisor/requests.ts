@@ -3,6 +3,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { Handlers } from '../mailbox/mailbox.ts';
 import type { SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
+import { inSpan } from '../telemetry/spans.ts';
 
 /** What answers the actors' requests: one method per kind, for the asking actor's own scheduler. */
 export type ActorBackend = {
@@ -46,8 +47,10 @@ const requestKinds: { readonly [K in SupervisorRequestKind]: true } = {
 export function requestHandlers(scheduler: string, backend: ActorBackend): Handlers<ActorMessage> {
   const answer = async (delivery: Delivery<RequestMessage>) => {
     const { kind, request } = delivery.message;
+    const attributes = { 'rota.scheduler': scheduler, 'rota.count': sizeOf(request) };
     try {
-      delivery.done(await backend[kind](scheduler, request as never));
+      const answer = async () => backend[kind](scheduler, request as never);
+      delivery.done(await inSpan<unknown>(kind, { parent: delivery.trace, attributes }, answer));
     } catch (error) {
       delivery.fail(failureOf(error));
     }
@@ -60,4 +63,9 @@ export function requestHandlers(scheduler: string, backend: ActorBackend): Handl
   };
   const handlers = Object.fromEntries(Object.keys(requestKinds).map((kind) => [kind, answerAll]));
   return { ...handlers, 'thread-event-happened': publish } as unknown as Handlers<ActorMessage>;
+}
+
+/** Requests carry one set, or none. */
+function sizeOf(request: object): number {
+  return Object.values(request).find(Array.isArray)?.length ?? 0;
 }

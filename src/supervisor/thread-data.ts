@@ -11,6 +11,8 @@ export interface ThreadSettings {
   readonly events: EventSettings | null;
   readonly mailbox: { readonly capacity: number };
   readonly log: { readonly format: 'text' | 'json'; readonly debug: boolean };
+  /** Whether spans are exported. */
+  readonly traces: boolean;
 }
 
 export interface KatSettings {
@@ -66,6 +68,7 @@ const required = [
   'events',
   'mailbox',
   'log',
+  'traces',
 ] as const satisfies readonly (keyof ThreadData)[];
 
 /** @throws RotaError BROKEN that names what is missing, or that this is no scheduler thread. */

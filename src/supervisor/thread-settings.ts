@@ -26,6 +26,7 @@ export function threadSettings(config: Config, natsUrl: string): ThreadSettings 
     events: events(config, natsUrl),
     mailbox: { capacity: config.SCHEDULER_MAILBOX_CAPACITY },
     log: { format: config.SCHEDULER_LOGGING_FORMAT, debug: config.DEBUG },
+    traces: config.SPAN_EXPORT_GRPC_ENDPOINT !== undefined,
   };
 }
 

@@ -21,6 +21,8 @@ export interface LeasedTask extends Task {
   readonly lease_until: string;
   /** How often it has been claimed, this time included. */
   readonly attempts: number;
+  /** W3C trace context of the task, where the supervisor exports traces: docs/tracing.md. */
+  readonly traceparent?: string;
 }
 
 /** What a task is about; its shape belongs to the task's type (src/tasks/data.ts). */

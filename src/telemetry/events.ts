@@ -1,6 +1,7 @@
 import { channel, subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from 'node:diagnostics_channel';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import type { TaskStatus } from '../tasks/status.ts';
+import type { EndedSpan } from './spans.ts';
 
 /**
  * The contract of what Rota tells about itself: logs, metrics and the NATS task events are subscribers of it, tests
@@ -29,6 +30,8 @@ export type RotaEvent =
       readonly status: TaskStatus;
       readonly reason: string | null;
       readonly tasks: readonly TaskRef[];
+      /** Of those tasks that have a trace. */
+      readonly traced?: readonly TracedTask[];
     }
   /** Finished tasks past the retention time. */
   | { readonly name: 'tasks.removed'; readonly count: number }
@@ -61,12 +64,21 @@ export type RotaEvent =
   | { readonly name: 'source.connected'; readonly source: string }
   | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
+  /** Only where somebody follows them: spans.ts. */
+  | { readonly name: 'spans.ended'; readonly spans: readonly EndedSpan[] }
   | { readonly name: 'supervisor.ready'; readonly ms: number }
   | { readonly name: 'supervisor.drained'; readonly ms: number };
 
 export interface TaskRef {
   readonly id: string;
   readonly organisation: string;
+}
+
+export interface TracedTask extends TaskRef {
+  /** Traceparent of its push. */
+  readonly trace: string;
+  /** Traceparent of the request that changed it; '' where there was none. */
+  readonly by: string;
 }
 
 export type EventName = RotaEvent['name'];
@@ -79,6 +91,11 @@ export type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
 export function emit(event: RotaEvent): void {
   const target = channel(`rota:${event.name}`);
   if (target.hasSubscribers) target.publish(event);
+}
+
+/** Whether anybody subscribes: for events that would be costly to put together. */
+export function isHeard(name: EventName): boolean {
+  return channel(`rota:${name}`).hasSubscribers;
 }
 
 /** @returns what ends the subscription. */

@@ -10,7 +10,11 @@ const happensInThreads = [
   'circuit.changed',
 ] as const satisfies readonly RotaEvent['name'][];
 
-/** Hands every event that this thread emits to `send`, which takes it to the main thread to be emitted there. */
-export function forwardEvents(send: (event: RotaEvent) => void): void {
+/**
+ * Hands every event that this thread emits to `send`, which takes it to the main thread to be emitted there. Spans only
+ * where they are followed there: nobody follows them here.
+ */
+export function forwardEvents(send: (event: RotaEvent) => void, { spans }: { spans: boolean }): void {
   for (const name of happensInThreads) on(name, send);
+  if (spans) on('spans.ended', send);
 }

@@ -1,5 +1,6 @@
 import { type DestinationStream, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { contextOf, currentTrace } from '../mailbox/trace.ts';
 import { levelName, renamed } from './log-fields.ts';
 
 export type { Logger };
@@ -30,6 +31,8 @@ export function createLog(options: {
   debug: boolean;
   /** Of what part of Rota this is the log; ends up behind `rota.`. */
   of?: string;
+  /** Lines carry the `trace_id` of what they are written in, with `debug`. */
+  traces?: boolean;
   bindings?: Record<string, unknown>;
   /** Standard error unless told otherwise. */
   to?: DestinationStream;
@@ -40,6 +43,7 @@ export function createLog(options: {
     level: options.debug ? 'debug' : 'info',
     base: { ...(json ? { logger: of === undefined ? 'rota' : `rota.${of}` } : {}), ...renamed(bindings) },
     messageKey: 'event',
+    ...(options.debug && options.traces === true ? { mixin: traceId } : {}),
     redact: { paths: secret, censor: '<redacted>' },
     timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: json ? levelName(label) : label }), log: renamed },
@@ -58,4 +62,9 @@ export function createLog(options: {
       singleLine: true,
     }),
   );
+}
+
+function traceId(): { trace_id?: string } {
+  const context = contextOf(currentTrace());
+  return context === null ? {} : { trace_id: context.traceId };
 }

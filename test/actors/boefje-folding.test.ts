@@ -14,10 +14,8 @@ test('keeps one change per organisation and OOI: the last mutation, and the oper
     fc.property(fc.array(mutation, { maxLength: 12 }), (mutations) => {
       const changes = fold(
         mutations.map((fields) => ({
-          ...fields,
-          kind: 'scan-profile-mutated' as const,
-          objectType: 'Hostname',
-          scanLevel: 2,
+          message: { ...fields, kind: 'scan-profile-mutated' as const, objectType: 'Hostname', scanLevel: 2 },
+          trace: '',
         })),
       );
       const keys = new Set(mutations.map((it) => `${it.organisation} ${it.primaryKey}`));

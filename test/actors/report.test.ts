@@ -46,6 +46,7 @@ describe('a due report', () => {
         organisation: 'aa',
         data: { organisation_id: 'aa', report_recipe_id: 'r' },
         recurrence: { schedule: '0 6 * * *', deadlineAt: tomorrowAtSix, version: 'v1' },
+        trace: null,
       },
     ]);
     expect(it.schedules[0]!.deadlineAt).toBe(Date.parse(tomorrowAtSix));

@@ -28,8 +28,8 @@ function waitersUnderTest() {
 }
 
 function rowOf(_: unknown, index: number): ClaimRow {
-  const lease = { lease_id: 'lease', lease_until: '' };
-  return { unit: index + 1, id: 'id', organisation: 'aa', attempts: 1, ...lease, task: '{}', waited: 0 };
+  const lease = { attempts: 1, lease_id: 'lease', lease_until: '' };
+  return { unit: index + 1, id: 'id', organisation: 'aa', ...lease, task: '{}', traceparent: null, waited: 0 };
 }
 
 const request = (more: Partial<PopRequest> = {}): PopRequest => ({

@@ -18,6 +18,7 @@ const claimed: ClaimedTask = {
   leaseId: 'secret',
   leaseUntil: '2026-01-01T00:00:00.000000Z',
   attempts: 1,
+  trace: null,
 };
 
 async function post(path: string, body?: unknown): Promise<{ status: number; headers: Headers; body: unknown }> {

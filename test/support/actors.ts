@@ -13,6 +13,7 @@ export const quietSettings: ThreadSettings = {
   events: null,
   mailbox: { capacity: 100 },
   log: { format: 'json', debug: false },
+  traces: false,
 };
 
 /** Answers every request with nothing, unless the test says otherwise. */

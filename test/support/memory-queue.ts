@@ -113,7 +113,7 @@ export class MemoryQueue implements TaskQueue {
         Object.assign(row, { status: 'dispatched', lease: randomUUID(), attempts: row.attempts + 1 });
         const leaseUntil = new Date(Date.now() + request.leaseMs).toISOString();
         const { id, lease, attempts } = row;
-        return { id, unit: unit + 1, task: text(row), leaseId: lease!, leaseUntil, attempts };
+        return { id, unit: unit + 1, task: text(row), leaseId: lease!, leaseUntil, attempts, trace: null };
       }),
     );
   }

@@ -31,7 +31,7 @@ export interface House {
   /** Starts a whole supervisor in this process, with a REST API of its own; its actors have started and listen. */
   start(options?: RotaOptions): Promise<TestRota>;
   /** As KAT's producers do. Resolves once RabbitMQ has it. */
-  publish(stream: EventStream, body: unknown): Promise<void>;
+  publish(stream: EventStream, body: unknown, headers?: Readonly<Record<string, string>>): Promise<void>;
   /** Octopoes set the object's clearance. */
   mutate(organisation: string, object: SimulatedObject, operation?: 'create' | 'update'): Promise<void>;
   /** Bytes stored what boefje `dns` found. */
@@ -81,9 +81,9 @@ export async function openHouse(options: { prepare?: (databaseUrl: string) => Pr
     confirm: true,
     queues: ['scan_profile_mutations', 'raw_file_received'].map((queue) => ({ queue, durable: true })),
   });
-  const publish = async (stream: EventStream, body: unknown) => {
+  const publish = async (stream: EventStream, body: unknown, headers: Readonly<Record<string, string>> = {}) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-    await publisher.send({ routingKey: stream, durable: true }, bytes);
+    await publisher.send({ routingKey: stream, durable: true, headers }, bytes);
   };
   const rotas = new Set<TestRota>();
   const environment = {

@@ -1,0 +1,70 @@
+import type { Delivery, Message } from '../mailbox/delivery.ts';
+import { type Failure, failureOf } from '../mailbox/failure.ts';
+import { inTrace } from '../mailbox/trace.ts';
+import type { Behavior } from '../protocol/scheduler.ts';
+import { handlerSpanName } from './span-names.ts';
+import { type Span, startSpan } from './spans.ts';
+
+type Handler = (batch: readonly Delivery[]) => Promise<void>;
+
+/**
+ * A scheduler's handlers, each message of a batch as a span in its own trace. What a batch does together stands in the
+ * trace of its first message, to which the others' spans link.
+ */
+export function handlersInSpans<M extends Message>(
+  behavior: Behavior<M>,
+  { scheduler, type }: { scheduler: string; type: string },
+): Behavior<M> {
+  const handlers = Object.entries<unknown>(behavior).map(([kind, handler]) => {
+    const attributes = { 'rota.scheduler': scheduler };
+    const start = (parent: string, links: readonly string[]) =>
+      startSpan(handlerSpanName(type, kind), { kind: 'consumer', parent, links, attributes })!;
+    return [kind, (batch: readonly Delivery[]) => handle(batch, handler as Handler, start)];
+  });
+  return Object.fromEntries(handlers) as Behavior<M>;
+}
+
+async function handle(
+  batch: readonly Delivery[],
+  handler: Handler,
+  start: (parent: string, links: readonly string[]) => Span,
+): Promise<void> {
+  const first = start(batch[0]!.trace, []);
+  first.set({ 'rota.count': batch.length });
+  const followed = batch.map(
+    (delivery, at) => new Followed(delivery, at === 0 ? first : start(delivery.trace, [first.trace])),
+  );
+  try {
+    await inTrace(first.trace, () => handler(followed));
+    for (const delivery of followed) delivery.done();
+  } catch (error) {
+    for (const delivery of followed) delivery.fail(failureOf(error));
+    throw error;
+  }
+}
+
+/** A delivery whose span ends when it is settled. */
+class Followed implements Delivery {
+  readonly message: Message;
+  readonly trace: string;
+  readonly #delivery: Delivery;
+  readonly #span: Span;
+
+  constructor(delivery: Delivery, span: Span) {
+    this.message = delivery.message;
+    this.trace = span.trace;
+    this.#delivery = delivery;
+    this.#span = span;
+  }
+
+  done(value?: unknown): void {
+    this.#span.end();
+    this.#delivery.done(value);
+  }
+
+  fail(failure: Failure): void {
+    this.#span.fail(failure);
+    this.#span.end();
+    this.#delivery.fail(failure);
+  }
+}

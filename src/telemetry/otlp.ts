@@ -1,0 +1,139 @@
+import {
+  type Link,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  diag,
+  DiagLogLevel,
+} from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
+import { within } from '../deadline.ts';
+import { contextOf } from '../mailbox/trace.ts';
+import { on } from './events.ts';
+import type { Logger } from './log.ts';
+import type { EndedSpan } from './spans.ts';
+import { followTaskChanges } from './task-spans.ts';
+
+export interface ExportOptions {
+  /** http://host:port or https://host:port. */
+  readonly endpoint: string;
+  readonly version: string;
+  /** This supervisor among others. */
+  readonly instance: string;
+  readonly log: Logger;
+}
+
+/** Some 500 bytes each. A push of a thousand tasks ends a thousand spans at once; the library's 2048 would hold two. */
+const mostWaiting = 16_384;
+const exportWithinMs = 5_000;
+const flushWithinMs = 3_000;
+const tellEveryMs = 60_000;
+
+/**
+ * Exports every span that ends in this process. The only module that loads OpenTelemetry: import it where traces are
+ * exported, and only then.
+ *
+ * @returns what flushes and ends it. Never rejects.
+ */
+export function exportSpans({ endpoint, version, instance, log }: ExportOptions): () => Promise<void> {
+  const trouble = rarely((message, count) =>
+    log.warn({ variable: 'SPAN_EXPORT_GRPC_ENDPOINT', reason: message, count }, 'traces are not exported'),
+  );
+  // The processor tells here, and nowhere else, what it drops; its errors are those of the exporter.
+  const silent = () => undefined;
+  const logger = { error: silent, warn: trouble, info: silent, debug: silent, verbose: silent };
+  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const resource = resourceFromAttributes({
+    'service.name': 'mula',
+    'service.version': version,
+    'service.instance.id': instance,
+  });
+  const exporter = new OTLPTraceExporter({ url: endpoint, timeoutMillis: exportWithinMs });
+  const processor = new BatchSpanProcessor({
+    exporter: tellingFailures(exporter, trouble),
+    maxQueueSize: mostWaiting,
+  });
+  const ends = [
+    followTaskChanges(),
+    on('spans.ended', ({ spans }) => {
+      for (const span of spans) processor.onEnd(readable(span, resource, version));
+    }),
+  ];
+  return async () => {
+    // What ended in this turn is told in the next.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const end of ends) end();
+    await within(processor.shutdown(), flushWithinMs).catch(silent);
+    await within(exporter.shutdown(), flushWithinMs).catch(silent);
+    diag.disable();
+  };
+}
+
+function tellingFailures(exporter: SpanExporter, trouble: (message: string) => void): SpanExporter {
+  return {
+    export: (spans, done) =>
+      exporter.export(spans, (result) => {
+        if (result.error !== undefined) trouble(result.error.message);
+        done(result);
+      }),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+/** Tells the first at once, and then once a minute at most how many there were. */
+function rarely(tell: (message: string, count: number) => void): (message: string) => void {
+  let [count, toldAt] = [0, Number.NEGATIVE_INFINITY];
+  return (message) => {
+    count += 1;
+    if (performance.now() - toldAt < tellEveryMs) return;
+    tell(message, count);
+    [count, toldAt] = [0, performance.now()];
+  };
+}
+
+/** As OpenTelemetry's processors take it. Exported for tests. */
+export function readable(span: EndedSpan, resource: Resource, version: string): ReadableSpan {
+  const context = spanContext(span.trace);
+  const parent = span.parent === '' ? {} : { parentSpanContext: spanContext(span.parent) };
+  return {
+    name: span.name,
+    kind: kinds[span.kind],
+    spanContext: () => context,
+    ...parent,
+    startTime: hrTime(span.startedAt),
+    endTime: hrTime(span.endedAt),
+    duration: hrTime(span.endedAt - span.startedAt),
+    ended: true,
+    status: { code: span.failure === null ? SpanStatusCode.UNSET : SpanStatusCode.ERROR },
+    attributes: span.failure === null ? span.attributes : { ...span.attributes, 'error.type': span.failure },
+    links: span.links.map((link): Link => ({ context: spanContext(link) })),
+    events: [],
+    resource,
+    instrumentationScope: { name: 'rota', version },
+    droppedAttributesCount: 0,
+    droppedEventsCount: 0,
+    droppedLinksCount: 0,
+  };
+}
+
+const kinds = {
+  internal: SpanKind.INTERNAL,
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+} as const;
+
+function spanContext(trace: string): SpanContext {
+  const { traceId, spanId, sampled } = contextOf(trace)!;
+  return { traceId, spanId, traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE };
+}
+
+/** Seconds and nanoseconds. */
+function hrTime(ms: number): [number, number] {
+  const seconds = Math.floor(ms / 1_000);
+  return [seconds, Math.round((ms - seconds * 1_000) * 1_000_000)];
+}
