@@ -24,7 +24,7 @@ import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
  * of actors/ that does I/O.
  */
 const data = threadDataOf(workerData, isMainThread);
-const log = createLog({ ...data.log, traces: data.traces, bindings: { actor: data.actor } });
+const log = createLog({ ...data.log, traces: data.traces, of: data.actor, bindings: { scheduler: data.actor } });
 
 // A push of ten thousand tasks commits in seconds; beyond a minute the database is in trouble and the batch is retried.
 const requestWithinMs = 60_000;

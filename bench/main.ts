@@ -1,7 +1,10 @@
-import { describeMachine } from './harness/machine.ts';
+import { writeFile } from 'node:fs/promises';
 import { Bench, type Suite } from './harness/bench.ts';
+import { describeMachine } from './harness/machine.ts';
 import { readOptions } from './harness/options.ts';
+import { writePlots } from './plots/figures.ts';
 import { suites } from './suites.ts';
+import { tune } from './tuning/tune.ts';
 
 const options = readOptions(process.argv.slice(2), new Map(suites.map(({ name, about }) => [name, about])));
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -9,38 +12,64 @@ const machine = describeMachine();
 say(
   `${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`,
 );
+await (options.tune ? runTuning() : runSuites());
 
-const bench = new Bench({ quick: options.quick, say });
-const chosen = options.only.length === 0 ? suites : suites.filter(({ name }) => options.only.includes(name));
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  // The servers are in process groups of their own: nobody else would end them.
-  process.once(signal, () => void bench.close().finally(() => process.exit(code)));
-}
-try {
-  for (const suite of chosen) await run(suite);
-} finally {
-  await bench.close();
+async function runSuites(): Promise<void> {
+  const chosen = options.only.length === 0 ? suites : suites.filter(({ name }) => options.only.includes(name));
+  const bench = new Bench({ quick: options.quick, suites: chosen.map(({ name }) => name), say });
+  onSignal(() => bench.close());
+  const began = performance.now();
+  try {
+    for (const suite of chosen) await run(bench, suite);
+  } finally {
+    await bench.close();
+  }
+  const results = bench.results.all();
+  const bars = bench.results.bars();
+  if (bars.length > 0) say('\nBars');
+  for (const { name, what, reached, wanted, met } of bars) {
+    say(`  ${met ? 'met   ' : 'MISSED'} ${name}: ${reached.toPrecision(3)} (${what} ${wanted})`);
+  }
+  if (options.plots !== undefined) for (const path of await writePlots(results, options.plots)) say(path);
+  say(`\n${Math.round((performance.now() - began) / 1_000)} s`);
+  await tell({ machine, results, bars });
 }
 
-const bars = bench.results.bars();
-if (bars.length > 0) say('\nBars');
-for (const { name, what, reached, wanted, met } of bars) {
-  say(`  ${met ? 'met   ' : 'MISSED'} ${name}: ${reached.toPrecision(3)} (${what} ${wanted})`);
-}
-if (options.json) say(JSON.stringify({ machine, results: bench.results.all() }));
-
-async function run(suite: Suite): Promise<void> {
+async function run(bench: Bench, suite: Suite): Promise<void> {
   say(`\n${suite.name}: ${suite.about}`);
   const began = performance.now();
   try {
     await suite.run(bench);
   } catch (error) {
-    // The others have hours of measuring in them: they go on, and the exit code tells.
+    // The others have half an hour of measuring in them: they go on, and the exit code tells.
     process.exitCode = 1;
     say(`  FAILED ${error instanceof Error ? error.stack : String(error)}`);
   }
   say(`  ${Math.round((performance.now() - began) / 1_000)} s`);
+}
+
+async function runTuning(): Promise<void> {
+  const stack = new AsyncDisposableStack();
+  onSignal(() => stack.disposeAsync());
+  try {
+    await tell({ machine, ...(await tune({ quick: options.quick, say, stack })) });
+  } finally {
+    await stack.disposeAsync();
+  }
+}
+
+async function tell(report: object): Promise<void> {
+  const line = JSON.stringify(report);
+  if (options.save !== undefined) await writeFile(options.save, `${line}\n`);
+  if (options.json) say(line);
+}
+
+/** The servers are in process groups of their own: nobody else would end them. */
+function onSignal(end: () => Promise<void>): void {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => void end().finally(() => process.exit(code)));
+  }
 }

@@ -7,12 +7,15 @@ import { mailbox } from './suites/mailbox.ts';
 import { mutations } from './suites/mutations.ts';
 import { pop } from './suites/pop.ts';
 import { push } from './suites/push.ts';
+import { pause } from './suites/pause.ts';
+import { memory } from './suites/memory.ts';
+import { rerank } from './suites/rerank.ts';
 import { ranking } from './suites/ranking.ts';
 import { rescheduling } from './suites/rescheduling.ts';
 import { rest } from './suites/rest.ts';
 import { restart } from './suites/restart.ts';
 
-/** In the order in which they run. */
+/** In the order in which they run: the ten million that the last two need are seeded while `memory` soaks. */
 export const suites: readonly Suite[] = [
   mailbox,
   ranking,
@@ -22,8 +25,11 @@ export const suites: readonly Suite[] = [
   restart,
   rest,
   push,
-  pop,
   cycle,
+  pause,
+  rerank,
   drain,
+  memory,
+  pop,
   api,
 ];

@@ -15,6 +15,7 @@ import { createWake } from './nats/wake.ts';
 import { createObservation, startTraces } from './observation.ts';
 import { createOperations } from './operations.ts';
 import { createTaskLists } from './queue/lists.ts';
+import { requireMigrated } from './queue/migration-plan.ts';
 import { migrate } from './queue/migrations.ts';
 import { connect } from './queue/postgres.ts';
 import { Retention } from './queue/retention.ts';
@@ -80,7 +81,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     if (config.DATABASE_MIGRATION) {
       const report = (step: string) => log.info({ step }, 'database');
       await migrate(databaseUrl, { gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD, report });
-    }
+    } else await requireMigrated(databaseUrl);
     const connections = config.SCHEDULER_DB_CONNECTION_POOL_SIZE;
     const queueConnections = Math.max(2, Math.floor(connections / 2));
     // Lists and schedules have a pool of their own: a slow search must not hold up a pop.
@@ -152,6 +153,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       backend: createActorBackend(tracedQueue, scheduleStore),
     });
 
+    const backlog = createBacklog(settings.events, connection);
     const ctl = createCtlCommands();
     const operations = createOperations({
       instance,
@@ -164,7 +166,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       scheduleStore,
       ranking: taskRanking,
       supervision: supervisor,
-      backlog: createBacklog(settings.events, connection),
+      backlog,
       deadLetters: createDeadLetters(settings.events, connection),
       schedulerIds,
       typeOf,
@@ -193,6 +195,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       sql,
       scheduleStore,
       ranking,
+      backlog,
       parked: () => queue.parked(),
       supervision: supervisor,
       natsConnected: () => nats.status().connected,

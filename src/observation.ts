@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import { readHeadWaits, readQueuedOrganisations, readTaskTotals } from './queue/counts.ts';
 import type { Sql } from './queue/postgres.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
+import type { Backlog } from './events/backlog.ts';
 import type { Ranking } from './ranking/ranking.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
@@ -20,6 +21,8 @@ export interface ObservedParts {
   readonly config: Config;
   readonly sql: Sql;
   readonly ranking: Ranking;
+  /** Null where no event source is configured. */
+  readonly backlog: Pick<Backlog, 'look'> | null;
   readonly scheduleStore: ScheduleStore;
   readonly supervision: Supervision;
   /** Parked pops by scheduler. */
@@ -42,6 +45,7 @@ export function createObservation(parts: ObservedParts): Observation {
     database: () => sql`SELECT 1`,
     natsConnected: parts.natsConnected,
     actors: () => supervision.status(),
+    streams: async () => (await insidesOf(supervision)).flatMap(({ streams }) => streams),
     services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
   });
   const loop = watchLoopDelay();
@@ -81,6 +85,7 @@ function readingsOf(parts: ObservedParts, health: Health, loop: ReturnType<typeo
         new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),
       new Map(),
     ),
+    backlog: async () => (await parts.backlog?.look()) ?? [],
     waiters: () => parts.parked(),
     actors: () => supervision.status(),
     insides,

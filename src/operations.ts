@@ -63,6 +63,7 @@ export function createOperations(parts: OperationsParts): Operations {
       inspection: createQueueInspection(sql),
       pauses,
       rates,
+      maxSize: config.SCHEDULER_PQ_MAXSIZE,
       purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
       rerank: (scheduler, report) => rerank(sql, ranking, scheduler, report),
       parked: () => queue.parked(),

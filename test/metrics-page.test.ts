@@ -24,6 +24,7 @@ const readings = {
   organisations: 'database: roll-up by organisation',
   heads: 'database: head of the queue’s index',
   scheduleLags: 'database: head of the deadlines’ index',
+  backlog: 'the broker',
   waiters: 'the supervisor’s queue',
   actors: 'the supervisor',
   insides: 'each actor’s thread',

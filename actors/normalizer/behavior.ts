@@ -1,15 +1,21 @@
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Explain } from '../../src/protocol/commands.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
+import { explain } from './explain.ts';
 import { handleRawFiles } from './raw-files.ts';
 
 /** Decides which normalizers parse a raw file. */
-const normalizer: SchedulerDefinition<RawFileReceived> = {
+const normalizer: SchedulerDefinition<RawFileReceived | Explain> = {
   type: 'normalizer',
   itemType: 'NormalizerTask',
   ranker: 'raw-file-age',
   streams: ['raw_file_received'],
   clocks: [],
-  start: (setup) => ({ 'raw-file-received': (batch) => handleRawFiles(setup, batch) }),
+  start: (setup) => ({
+    'raw-file-received': (batch: readonly Delivery<RawFileReceived>[]) => handleRawFiles(setup, batch),
+    explain: (batch: readonly Delivery<Explain>[]) => explain(setup, batch),
+  }),
 };
 
 export default normalizer;

@@ -3,15 +3,12 @@ import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
-import type { LatestTask, NewTask } from '../../src/protocol/requests.ts';
+import type { NewTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeHash, normalizerHash } from '../../src/tasks/hash.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { consumersOf, deschedule, refusalOf, unfinished } from './permission.ts';
 
 type RawFile = Delivery<RawFileReceived>;
-
-/** A boefje says with this mime type that it need not run on this OOI again (#5007). */
-const deschedule = 'openkat/deschedule';
 
 /** Queues the normalizers of a batch of raw files: Katalogus once per organisation, one push. */
 export async function handleRawFiles(setup: Setup, batch: readonly RawFile[]): Promise<void> {
@@ -19,7 +16,7 @@ export async function handleRawFiles(setup: Setup, batch: readonly RawFile[]): P
   await deleteSchedules(setup, declining);
   const parsable = batch.filter((delivery) => {
     if (mimeTypesOf(delivery).includes(deschedule)) return false;
-    const reason = refusalOf(delivery);
+    const reason = refusalOf({ mimeTypes: mimeTypesOf(delivery), size: delivery.message.size });
     if (reason !== null) setup.refuse(reason, aboutOf(delivery));
     return reason === null;
   });
@@ -29,14 +26,6 @@ export async function handleRawFiles(setup: Setup, batch: readonly RawFile[]): P
 
 function mimeTypesOf({ message }: RawFile): readonly string[] {
   return message.rawData.mime_types.map((mimeType) => mimeType.value);
-}
-
-function refusalOf(delivery: RawFile): RefusalReason | null {
-  const mimeTypes = mimeTypesOf(delivery);
-  if (mimeTypes.length === 0) return 'no-mime-type';
-  if (mimeTypes.some((mimeType) => mimeType.startsWith('error/'))) return 'error-mime-type';
-  if (delivery.message.size === 0) return 'empty-raw-file';
-  return null;
 }
 
 function aboutOf({ message }: RawFile, normalizer: string | null = null): Record<string, string | null> {
@@ -65,7 +54,7 @@ async function runsOf(setup: Setup, deliveries: readonly RawFile[]): Promise<rea
     [...byOrganisation].map(async ([organisation, those]) => {
       const answer = await attempt(setup.kat.katalogus.plugins(organisation));
       return those.flatMap((delivery) => {
-        if (answer.ok) return consumersOf(setup, delivery, answer.value);
+        if (answer.ok) return enabledRunsOf(setup, delivery, answer.value);
         delivery.fail(answer.failure);
         return [];
       });
@@ -75,15 +64,12 @@ async function runsOf(setup: Setup, deliveries: readonly RawFile[]): Promise<rea
 }
 
 /** Each enabled normalizer once, however many of the raw file's mime types it consumes. */
-function consumersOf(setup: Setup, delivery: RawFile, plugins: ReadonlyMap<string, Plugin> | null): readonly Run[] {
+function enabledRunsOf(setup: Setup, delivery: RawFile, plugins: ReadonlyMap<string, Plugin> | null): readonly Run[] {
   if (plugins === null) {
     setup.refuse('organisation-gone', aboutOf(delivery));
     return [];
   }
-  const mimeTypes = new Set(mimeTypesOf(delivery));
-  const consumers = [...plugins.values()].filter(
-    (plugin) => plugin.type === 'normalizer' && plugin.consumes.some((mimeType) => mimeTypes.has(mimeType)),
-  );
+  const consumers = consumersOf(plugins, mimeTypesOf(delivery));
   if (consumers.length === 0) setup.refuse('not-consumed', aboutOf(delivery));
   const meta = delivery.message.rawData.boefje_meta;
   return consumers.flatMap((normalizer) => {
@@ -96,11 +82,6 @@ function consumersOf(setup: Setup, delivery: RawFile, plugins: ReadonlyMap<strin
   });
 }
 
-/**
- * Events come at least once, so a raw file whose normalizer is queued or running makes no second task. A finished one is
- * parsed again, as in mula: the hash names the boefje's run, which may store several raw files, and parsing twice is
- * harmless while leaving one out is not.
- */
 async function withoutUnfinished(setup: Setup, runs: readonly Run[]): Promise<readonly Run[]> {
   if (runs.length === 0) return runs;
   const tasks = await setup.supervisor('latest-tasks', { hashes: [...new Set(runs.map((run) => run.hash))] });
@@ -112,19 +93,6 @@ async function withoutUnfinished(setup: Setup, runs: readonly Run[]): Promise<re
     if (reason !== null) setup.refuse(reason, aboutOf(run.delivery, run.normalizer.id));
     return reason === null;
   });
-}
-
-function unfinished(latest: LatestTask | undefined): RefusalReason | null {
-  switch (latest?.status) {
-    case 'queued':
-      return 'already-queued';
-    case 'pending':
-    case 'dispatched':
-    case 'running':
-      return 'still-running';
-    default:
-      return null;
-  }
 }
 
 async function push(setup: Setup, runs: readonly Run[]): Promise<void> {

@@ -5,11 +5,14 @@ import { queueUpTo } from './seed.ts';
 export class Backlog {
   readonly #sql: Sql;
   readonly #depth: number;
+  readonly #mostMissing: number;
   #taken = 0;
 
-  constructor(sql: Sql, depth: number) {
+  /** @param mostMissing share of the depth; a tenth of a deep queue is nothing, one of 100 000 is filled up each time. */
+  constructor(sql: Sql, depth: number, mostMissing = depth >= 1_000_000 ? 0.1 : 0.01) {
     this.#sql = sql;
     this.#depth = depth;
+    this.#mostMissing = mostMissing;
   }
 
   took(tasks: number): number {
@@ -18,13 +21,8 @@ export class Backlog {
   }
 
   async refill(): Promise<void> {
-    if (this.#taken < this.#depth * mostMissing(this.#depth)) return;
+    if (this.#taken < this.#depth * this.#mostMissing) return;
     this.#taken = 0;
     await queueUpTo(this.#sql, this.#depth);
   }
-}
-
-/** A tenth of a deep queue is nothing; a queue of 100 000 is filled up each time. */
-function mostMissing(depth: number): number {
-  return depth >= 1_000_000 ? 0.1 : 0.01;
 }

@@ -30,6 +30,8 @@ export interface Case {
 
 export interface BenchSettings {
   readonly quick: boolean;
+  /** Names of the suites that run. */
+  readonly suites: readonly string[];
   /** A line for whoever watches. */
   say(text: string): void;
 }
@@ -38,6 +40,7 @@ export interface BenchSettings {
 export class Bench {
   readonly results = new Results();
   readonly quick: boolean;
+  readonly suites: readonly string[];
   /** Of one load sample, after its warm-up. */
   readonly sampleMs: number;
   readonly warmUpMs: number;
@@ -45,17 +48,18 @@ export class Bench {
   readonly say: (text: string) => void;
   #stage: Promise<Stage> | null = null;
 
-  constructor({ quick, say }: BenchSettings) {
+  constructor({ quick, suites, say }: BenchSettings) {
     this.quick = quick;
+    this.suites = suites;
     this.say = say;
-    this.sampleMs = quick ? 1_000 : 4_000;
-    this.warmUpMs = quick ? 200 : 1_000;
+    this.sampleMs = quick ? 600 : 1_500;
+    this.warmUpMs = quick ? 150 : 400;
     this.repetitions = quick ? 3 : 5;
   }
 
   /** Postgres and NATS, started for the first who asks. */
   stage(): Promise<Stage> {
-    this.#stage ??= setStage();
+    this.#stage ??= setStage({ say: this.say });
     return this.#stage;
   }
 

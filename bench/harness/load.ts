@@ -70,3 +70,12 @@ export function closedLoop(load: Load): Promise<Sample> {
     for (let slot = 0; slot < load.inFlight; slot += 1) next(slot);
   });
 }
+
+/** What a callback throws would end the process: it fails the sample instead. */
+export function attempt(failed: (error: unknown) => void, work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    failed(error);
+  }
+}

@@ -12,27 +12,39 @@ export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
   const [found] = await sql<{ queued: number; last: string }[]>`
     SELECT count(*)::integer AS queued, coalesce(max(rank), extract(epoch FROM now())::bigint)::text AS last
     FROM queue WHERE scheduler = 'boefje'`;
-  const missing = depth - found!.queued;
+  const missing = Math.ceil(depth - found!.queued);
   for (let done = 0; done < missing; done += chunk) {
     const rows = Math.min(chunk, missing - done);
-    await addQueued(sql, rows, Number(found!.last) + Math.floor(done / 100));
+    await addQueued(sql, { rows, rank: Number(found!.last) + Math.floor(done / 100) });
   }
 }
 
-/** @param rank of the first hundred; `organisation` where all are of one. */
-export async function addQueued(sql: Sql, rows: number, rank: number, organisation?: string): Promise<void> {
+export interface QueuedTasks {
+  readonly rows: number;
+  /** Of the first hundred; the next hundred has the next one. */
+  readonly rank: number;
+  /** Where all are of one. */
+  readonly organisation?: string;
+  readonly daysOld?: number;
+}
+
+export async function addQueued(sql: Sql, tasks: QueuedTasks): Promise<void> {
+  const { rows, rank, organisation, daysOld = 0 } = tasks;
   await unlogged(
     sql,
     (transaction) => transaction`
-      WITH made AS MATERIALIZED (${made(transaction, rows, organisation)}),
+      WITH made AS MATERIALIZED (
+        SELECT *, now() - ${daysOld} * interval '1 day' + n * interval '1 microsecond' AS at
+        FROM (${made(transaction, rows, organisation)}) AS ones
+      ),
       stored AS (
         INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
         SELECT id, 'boefje', organisation, 'boefje', hash, ${rank}::bigint + n / 100, ${data(transaction)},
-          'QUEUED', now() + n * interval '1 microsecond', now()
+          'QUEUED', at, at
         FROM made
       )
       INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image)
-      SELECT 'boefje', ${rank}::bigint + n / 100, now() + n * interval '1 microsecond', id, hash, organisation,
+      SELECT 'boefje', ${rank}::bigint + n / 100, at, id, hash, organisation,
         'boefje-' || plugin, 'ghcr.io/minvws/openkat/image-' || image
       FROM made`,
   );
@@ -57,12 +69,6 @@ export async function addFinished(sql: Sql, rows: number, from: number, all: num
       INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
       SELECT 'boefje', status, created_at, id, organisation FROM stored WHERE status = 'FAILED'`,
   );
-}
-
-/** So that nothing of the seeding (dead rows, unwritten pages, absent statistics) is left for the first sample. */
-export async function settle(sql: Sql): Promise<void> {
-  await sql`VACUUM ANALYZE`;
-  await sql`CHECKPOINT`;
 }
 
 /** Seeding is not measured, and nobody misses what a crash would take. */

@@ -1,21 +1,18 @@
 import { claimStatement } from '../../src/queue/claim.ts';
-import { migrate } from '../../src/queue/migrations.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import type { Bench, Case } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
-import { queueUpTo, settle } from '../harness/seed.ts';
+import { queueUpTo } from '../harness/seed.ts';
 import { hasPgbench, pgbench } from './pgbench.ts';
 
 /** Our own claim statement without anything of ours around it: what Postgres can hand out on this machine. */
 export async function claimLimits(bench: Bench, depth: number): Promise<CaseSet> {
   if (!(await hasPgbench())) return { cases: [], close: async () => {} };
-  const databaseUrl = await (await bench.stage()).database('limit_claims');
-  await migrate(databaseUrl);
+  const { seeds } = await bench.stage();
+  const databaseUrl = await seeds.take('limit_claims', { queued: depth, finished: 0 });
   const sql = connect(databaseUrl, { max: 1 });
-  await queueUpTo(sql, depth);
-  await settle(sql);
   const queued = async () => Number((await sql`SELECT count(*) AS count FROM queue`)[0]!['count']);
-  const seconds = Math.round(bench.sampleMs / 1_000);
+  const seconds = Math.max(1, Math.round(bench.sampleMs / 1_000));
 
   const claims = (units: number, clients: number): Case => ({
     name: `pgbench-claims-of-${units}-${clients}-clients`,

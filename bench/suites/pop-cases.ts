@@ -3,22 +3,26 @@ import { Backlog } from '../harness/backlog.ts';
 import type { Bench, Case } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { bodyOf, type LeanClient, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
-import { closedLoop } from '../harness/load.ts';
+import { tenMillion } from '../harness/fill.ts';
+import { attempt, closedLoop } from '../harness/load.ts';
 import { nameOf } from '../harness/names.ts';
 import { startRotaOn } from '../harness/stage.ts';
 
-interface Pops {
+export interface Pops {
   readonly name: string;
   readonly limit: number;
   readonly inFlight: number;
   readonly filters?: object;
   /** Popped and completed. */
   readonly completes?: boolean;
+  /** An empty answer is what is measured. */
+  readonly empty?: boolean;
 }
 
-export const images = (...names: string[]) => ({
+const images = (...names: string[]) => ({
   filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'in', value: names }],
 });
+export const noImage = images('nothing/has:this');
 const twoOfFourteen = images('ghcr.io/minvws/openkat/image-3', 'ghcr.io/minvws/openkat/image-8');
 
 const pops: readonly Pops[] = [
@@ -27,22 +31,23 @@ const pops: readonly Pops[] = [
   { name: 'limit-100-16-in-flight', limit: 100, inFlight: 16 },
   { name: 'limit-100-completed', limit: 100, inFlight: 16, completes: true },
   { name: 'two-images-of-14', limit: 1, inFlight: 64, filters: twoOfFourteen },
-  { name: 'no-image', limit: 1, inFlight: 1, filters: images('nothing/has:this') },
+  { name: 'no-image', limit: 1, inFlight: 1, filters: noImage, empty: true },
 ];
 /** Medians of three are enough where nothing but the depth is compared; a hundred thousand is what peers are held against. */
 const deepRepetitions = 3;
 
 /** Pops by a lean client from a queue of `depth`, of a Rota of its own. */
 export async function popCases(bench: Bench, depth: number): Promise<CaseSet> {
-  const filling = { queued: depth, finished: 0 };
+  const filling = depth === tenMillion.queued ? tenMillion : { queued: depth, finished: 0 };
   const rota = await startRotaOn(await bench.stage(), `pop_${nameOf(depth)}`, { filling });
   const connection = await connectNats({ servers: rota.natsUrl });
-  const client = leanClient(connection);
-  const backlog = new Backlog(rota.sql, depth);
+  const from = { client: leanClient(connection), prefix: rota.prefix, depth, backlog: new Backlog(rota.sql, depth) };
+  const repetitions = repetitionsAt(bench, depth);
   return {
-    cases: (depth === 10_000 ? pops.slice(0, 4) : pops).map((one) =>
-      popCase(bench, client, rota.prefix, backlog, depth, one),
-    ),
+    cases: (depth === 10_000 ? pops.slice(0, 4) : pops).map((one) => ({
+      ...popCase(bench, from, { ...one, name: `${one.name}-${nameOf(depth)}` }),
+      repetitions,
+    })),
     close: async () => {
       await connection.close();
       await rota.stop();
@@ -50,15 +55,21 @@ export async function popCases(bench: Bench, depth: number): Promise<CaseSet> {
   };
 }
 
-function popCase(bench: Bench, client: LeanClient, prefix: string, backlog: Backlog, depth: number, pops: Pops): Case {
-  const { name, limit, inFlight, filters, completes = false } = pops;
+/** A queue that is popped from, and brought back to its depth before each sample. */
+export interface Popped {
+  readonly client: LeanClient;
+  readonly prefix: string;
+  readonly depth: number;
+  readonly backlog: Backlog;
+}
+
+export function popCase(bench: Bench, from: Popped, pops: Pops): Case {
+  const { name, limit, inFlight, filters, completes = false, empty = false } = pops;
+  const { client, prefix, depth, backlog } = from;
   const body = bodyOf({ limit, worker: 'bench', ...(filters === undefined ? {} : { filters }) });
-  // An empty answer is what is measured there.
-  const empty = name === 'no-image';
   return {
-    name: `${name}-${nameOf(depth)}`,
+    name,
     unit: empty ? 'pops/s' : 'tasks/s',
-    repetitions: repetitionsAt(bench, depth),
     prepare: () => backlog.refill(),
     sample: () =>
       closedLoop({
@@ -73,7 +84,7 @@ function popCase(bench: Bench, client: LeanClient, prefix: string, backlog: Back
               const text = textOf(message);
               if (empty) done(1);
               else if (!completes) done(backlog.took(tasksIn(text)));
-              else complete(client, prefix, slot, text, (count) => done(backlog.took(count)), failed);
+              else complete(from, slot, text, (count) => done(backlog.took(count)), failed);
             }),
           ),
       }),
@@ -87,8 +98,7 @@ function repetitionsAt(bench: Bench, depth: number): number {
 }
 
 function complete(
-  client: LeanClient,
-  prefix: string,
+  { client, prefix }: Popped,
   slot: number,
   popped: string,
   done: (count: number) => void,
@@ -100,12 +110,4 @@ function complete(
   client.request(slot, `${prefix}.task.patch`, bodyOf({ patches }), (message) =>
     attempt(failed, () => (textOf(message), done(patches.length))),
   );
-}
-
-function attempt(failed: (error: unknown) => void, work: () => unknown): void {
-  try {
-    work();
-  } catch (error) {
-    failed(error);
-  }
 }

@@ -7,8 +7,8 @@ WITH items AS MATERIALIZED (
   FROM json_to_recordset($3::text::json) AS i (
     n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint, data jsonb,
     plugin text, image text, deduplication_key text,
-    recurrence text, schedule text, inherited boolean, deadline_at timestamptz, version timestamptz, delay_seconds double precision,
-    traceparent text)
+    recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, version timestamptz,
+    delay_seconds double precision, traceparent text)
 ),
 room AS MATERIALIZED (
   SELECT CASE WHEN $4::integer > 0
@@ -41,7 +41,7 @@ accepted AS MATERIALIZED (SELECT a.* FROM admitted a JOIN queued USING (id)),
 given AS (
   INSERT INTO schedules AS s
     (id, scheduler_id, organisation, hash, data, enabled, schedule, inherited, deadline_at, claimed_until)
-  SELECT gen_random_uuid(), $1, organisation, hash, data, true, schedule, inherited, deadline_at, version
+  SELECT new_schedule_id, $1, organisation, hash, data, true, schedule, inherited, deadline_at, version
   FROM accepted WHERE recurrence = 'given' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET (schedule, inherited, deadline_at, claimed_until, modified_at) = (
@@ -57,7 +57,7 @@ given AS (
 -- The default: a cron that is there keeps its deadline; without one the new deadline counts, where there is a new one.
 assumed AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
-  SELECT gen_random_uuid(), $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
+  SELECT new_schedule_id, $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
   FROM accepted WHERE recurrence = 'assumed' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at =
@@ -69,7 +69,7 @@ assumed AS (
 -- The same where the actor has looked: its boefje has no cron, so one that came from there goes.
 defaulted AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
-  SELECT gen_random_uuid(), $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
+  SELECT new_schedule_id, $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
   FROM accepted WHERE recurrence = 'default' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at = CASE WHEN s.schedule IS NULL OR s.inherited THEN coalesce(EXCLUDED.deadline_at, s.deadline_at)

@@ -2,12 +2,15 @@ import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { ExplanationStep } from '../protocol/explanation.ts';
 import { moment, whenOf } from './format.ts';
+import { parseJson, readInput } from './input.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 
 interface ExplainOptions extends RemoteOptions {
   readonly boefje?: string;
   readonly ooi?: string;
+  readonly rawFile?: string;
+  readonly normalizer?: string;
   readonly organisation?: string;
 }
 
@@ -15,11 +18,12 @@ interface ExplainOptions extends RemoteOptions {
 export interface Explained {
   readonly scheduler: string;
   readonly organisation: string;
-  readonly hash: string;
+  /** Null for a raw file that no normalizer is named for. */
+  readonly hash: string | null;
   /** As if an event about the OOI had come, or as if the schedule were due. */
   readonly trigger: 'event' | 'schedule';
   readonly verdict: 'would-run' | 'refused' | 'unknown';
-  /** Of the first step that refuses. */
+  /** Of the first step that refuses; null also where that is no reason of the list (a raw file that only deschedules). */
   readonly reason: string | null;
   readonly steps: readonly ExplanationStep[];
   /** What keeps a queued task from its worker. */
@@ -42,26 +46,42 @@ export interface Explained {
 export function explainCommand(): Command {
   return remoteCommand(
     'explain',
-    'why a boefje, task or schedule would or would not be scheduled now, rule by rule',
+    'why a boefje, task, schedule or raw file would or would not be scheduled now, rule by rule',
     "rota explain --organisation acme --boefje dns-records --ooi 'Hostname|internet|example.com'",
   )
     .argument('[id]', 'of a task or a schedule, instead of the options')
     .option('--organisation <code>')
     .option('--boefje <id>')
     .option('--ooi <reference>', 'the whole reference; none for a boefje that runs without one')
+    .option('--raw-file <file>', "Bytes' event about it as JSON, as `rota dead show` prints one; - reads stdin")
+    .option('--normalizer <id>', 'only this one of those that could parse the raw file')
     .action(async (id: string | undefined, options: ExplainOptions) => {
-      const explained = await withRota(options, (client) =>
-        tell<Explained>(client, 'explain', questionOf(id, options)),
-      );
+      const question = await questionOf(id, options);
+      const explained = await withRota(options, (client) => tell<Explained>(client, 'explain', question));
       print(options, explained, render);
     });
 }
 
-function questionOf(id: string | undefined, { organisation, boefje, ooi }: ExplainOptions): object {
-  const named = organisation !== undefined || boefje !== undefined || ooi !== undefined;
-  if (id !== undefined && !named) return { id };
-  if (id === undefined && organisation !== undefined && boefje !== undefined) return { organisation, boefje, ooi };
-  throw new RotaError('INVALID_REQUEST', 'expected the id of a task or schedule, or --organisation and --boefje');
+async function questionOf(id: string | undefined, options: ExplainOptions): Promise<object> {
+  const { organisation, boefje, ooi, rawFile, normalizer } = options;
+  const pair = [organisation, boefje, ooi].some((option) => option !== undefined);
+  const file = rawFile !== undefined || normalizer !== undefined;
+  if (id !== undefined && !pair && !file) return { id };
+  if (id === undefined && !file && organisation !== undefined && boefje !== undefined)
+    return { organisation, boefje, ooi };
+  if (id === undefined && !pair && rawFile !== undefined) return { raw_file: await eventIn(rawFile), normalizer };
+  throw new RotaError(
+    'INVALID_REQUEST',
+    'expected the id of a task or schedule, or --organisation and --boefje, or --raw-file',
+  );
+}
+
+/** The event itself, or a dead letter with the event as its body. */
+async function eventIn(file: string): Promise<unknown> {
+  const found = parseJson(await readInput(file));
+  if (typeof found !== 'object' || found === null)
+    throw new RotaError('INVALID_REQUEST', `${file}: expected the event about a raw file as JSON`);
+  return 'body' in found ? found.body : found;
 }
 
 const words = { passes: 'yes', refuses: 'NO', unanswered: '?', skipped: '-' } as const;
@@ -71,7 +91,7 @@ function render(explained: Explained): string {
   const when = trigger === 'schedule' ? 'when it is due' : 'on an event about it';
   const sentence = {
     'would-run': `It would be queued ${when}.`,
-    refused: `It would not be queued ${when}: ${reason}.`,
+    refused: `It would not be queued ${when}: ${reason ?? steps.find(({ outcome }) => outcome === 'refuses')?.fact}.`,
     unknown: `Nobody can tell now whether it would be queued ${when}; it would be tried again.`,
   }[verdict];
   const next =

@@ -1,26 +1,58 @@
 import { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { RotaError } from '../errors.ts';
+import { type MigrationPlan, planMigration } from '../queue/migration-plan.ts';
 import { migrate } from '../queue/migrations.ts';
 import { giveBackToMula } from '../queue/way-back.ts';
+import { print } from './remote.ts';
 
+interface MigrateOptions {
+  readonly dryRun?: boolean;
+  readonly backToMula?: boolean;
+  readonly json?: boolean;
+}
+
+/** `rota migrate`: exit 0; with `--dry-run` 1 where there is something to do. */
 export function migrateCommand(): Command {
   return new Command('migrate')
     .description('bring the database of SCHEDULER_DB_URI to this version; adopts a mula database in place')
+    .option('--dry-run', 'say what would be done and change nothing; exit 1 where that is something')
     .option('--back-to-mula', 'the other way: make it ready for mula, while Rota is stopped')
-    .addHelpText('after', '\nExample:\n  SCHEDULER_DB_URI=postgres://… rota migrate')
-    .action(async (options: { backToMula?: boolean }) => {
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  SCHEDULER_DB_URI=postgres://… rota migrate --dry-run')
+    .action(async (options: MigrateOptions) => {
       const config = readConfig(process.env);
-      if (config.SCHEDULER_DB_URI === undefined) throw new RotaError('BAD_CONFIG', 'SCHEDULER_DB_URI is not set');
-      if (options.backToMula === true) {
-        await giveBackToMula(config.SCHEDULER_DB_URI);
-        process.stdout.write('mula can be started on the database; the next start of Rota takes over what it does\n');
+      const url = config.SCHEDULER_DB_URI;
+      if (url === undefined) throw new RotaError('BAD_CONFIG', 'SCHEDULER_DB_URI is not set');
+      if (options.dryRun === true && options.backToMula === true)
+        throw new RotaError('INVALID_REQUEST', '--dry-run goes with a migration, not with --back-to-mula');
+      if (options.dryRun === true) {
+        const plan = await planMigration(url);
+        print(options, plan, render);
+        if (plan.pending.length + plan.steps.length > 0) process.exitCode = 1;
         return;
       }
-      await migrate(config.SCHEDULER_DB_URI, {
-        gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
-        report: (step) => process.stdout.write(`${step}\n`),
-      });
-      process.stdout.write('the database is up to date\n');
+      const steps: string[] = [];
+      const report = (step: string) => {
+        steps.push(step);
+        // Told as it goes: on a large database a step takes minutes.
+        if (options.json !== true) process.stdout.write(`${step}\n`);
+      };
+      if (options.backToMula === true) {
+        await giveBackToMula(url);
+        report('mula can be started on the database; the next start of Rota takes over what it does');
+      } else {
+        await migrate(url, { gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD, report });
+        report('the database is up to date');
+      }
+      if (options.json === true) print(options, { steps }, () => '');
     });
+}
+
+const whose = { empty: 'an empty database', mula: 'a database of mula', rota: 'a database of Rota' } as const;
+
+function render({ database, pending, steps }: MigrationPlan): string {
+  const lines = [...pending.map((name) => `${name} would be applied`), ...steps];
+  if (lines.length === 0) return `${whose[database]}: it is up to date`;
+  return [`${whose[database]}; nothing has been changed`, ...lines].join('\n');
 }

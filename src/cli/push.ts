@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { errorCodes, RotaError } from '../errors.ts';
 import type { ItemResult, TaskPush } from '../nats/client.ts';
+import { parseJson, readInput } from './input.ts';
 import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 
@@ -21,7 +20,7 @@ export function pushCommand(): Command {
     .argument('<file>', 'a task as JSON, a list of tasks, or one a line; - reads stdin')
     .option('--scheduler <id>', 'of tasks that name none in scheduler_id')
     .action(async (file: string, options: PushOptions) => {
-      const tasks = parseTasks(await read(file), file);
+      const tasks = parseTasks(await readInput(file), file);
       const results = await withRota(options, async (client) => {
         const byScheduler = Map.groupBy(tasks, (task) => schedulerOf(task, options));
         const answers: ItemResult[] = [];
@@ -34,31 +33,16 @@ export function pushCommand(): Command {
     });
 }
 
-async function read(file: string): Promise<string> {
-  if (file === '-') return text(process.stdin);
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new RotaError('NOT_FOUND', `${file} cannot be read (${error.code})`);
-  });
-}
-
 function parseTasks(content: string, file: string): readonly PushedTask[] {
-  const whole = parse(content);
+  const whole = parseJson(content);
   if (Array.isArray(whole)) return whole as PushedTask[];
   if (whole !== undefined) return [whole as PushedTask];
   const lines = content.split('\n').filter((line) => line.trim() !== '');
   return lines.map((line, at) => {
-    const task = parse(line);
+    const task = parseJson(line);
     if (task === undefined) throw new RotaError('INVALID_REQUEST', `${file}, line ${at + 1}: expected a task as JSON`);
     return task as PushedTask;
   });
-}
-
-function parse(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch {
-    return undefined;
-  }
 }
 
 function schedulerOf(task: PushedTask, options: PushOptions): string {

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-import { RotaError } from '../errors.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { Explanation, ExplanationStep } from '../protocol/explanation.ts';
 import type { Pauses } from '../queue/pauses.ts';
@@ -7,32 +5,20 @@ import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/ins
 import type { Schedules } from '../queue/schedule-records.ts';
 import type { ScheduleStore } from '../queue/schedules.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { taskTypeOf } from '../tasks/data.ts';
-import type { Schedule, TaskData } from '../tasks/task.ts';
+import type { Schedule } from '../tasks/task.ts';
+import { type PushForecast, pushSteps } from './explain-push.ts';
+import { question, type Subject, subjectOf } from './explain-subject.ts';
 import { command, type OperatorCommand } from './operator-command.ts';
 
-export interface ExplainDesk {
+export interface ExplainDesk extends PushForecast {
   readonly supervision: Pick<Supervision, 'ask'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'schedules'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'overview'>;
   readonly schedules: Pick<Schedules, 'list'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
   readonly pauses: Pick<Pauses, 'list'>;
   /** Task type of a scheduler. */
   readonly typeOf: (scheduler: string) => string;
 }
-
-/** What is to be explained: data of a task that there is, or could be. */
-interface Subject {
-  readonly scheduler: string;
-  readonly organisation: string;
-  readonly data: TaskData;
-  readonly trigger: 'event' | 'schedule';
-}
-
-const question = z.union([
-  z.strictObject({ id: z.uuid() }),
-  z.strictObject({ organisation: z.string().min(1), boefje: z.string().min(1), ooi: z.string().min(1).nullish() }),
-]);
 
 /** An actor asks three services, each of which may take its time-out of some seconds. */
 const actorWithinMs = 8_000;
@@ -41,17 +27,21 @@ const actorWithinMs = 8_000;
 export function explainCommands(desk: ExplainDesk): readonly OperatorCommand[] {
   return [
     command('explain', question, async (asked) => {
-      const subject = 'id' in asked ? await subjectOf(desk, asked.id) : boefjeSubject(asked);
-      const { scheduler, organisation, data, trigger } = subject;
-      const hash = hashOf(desk.typeOf(scheduler), data);
-      const [task, schedule] = await Promise.all([latestOf(desk, scheduler, hash), scheduleOf(desk, scheduler, hash)]);
+      const subject = await subjectOf(desk, asked);
+      const { scheduler, organisation, data, trigger, hash } = subject;
+      const [task, schedule] = await Promise.all([
+        latestOf(desk, scheduler, hash),
+        subject.schedule ?? scheduleOf(desk, scheduler, hash),
+      ]);
       const due = schedule === null ? null : dueOf(schedule);
       const decision = await desk.supervision.ask<Explanation>(
         scheduler,
         { kind: 'explain', organisation, data, schedule: due, trigger },
         actorWithinMs,
       );
-      const { steps, nextRunAt } = decisionOf(decision);
+      const { steps: decided, nextRunAt } = decisionOf(decision);
+      const decides = decided.every(({ outcome }) => outcome === 'passes' || outcome === 'skipped');
+      const steps = decides ? [...decided, ...(await pushSteps(desk, scheduler, organisation))] : decided;
       const refusing = steps.find(({ outcome }) => outcome === 'refuses');
       const unanswered = steps.some(({ outcome }) => outcome === 'unanswered');
       return {
@@ -72,41 +62,14 @@ export function explainCommands(desk: ExplainDesk): readonly OperatorCommand[] {
   ];
 }
 
-function boefjeSubject({
-  organisation,
-  boefje,
-  ooi,
-}: {
-  organisation: string;
-  boefje: string;
-  ooi?: string | null | undefined;
-}): Subject {
-  const data = { boefje: { id: boefje }, input_ooi: ooi ?? null, organization: organisation };
-  return { scheduler: 'boefje', organisation, data, trigger: 'event' };
-}
-
-/** A task is explained as if its event came again, a schedule as if it were due. */
-async function subjectOf({ inspection }: ExplainDesk, id: string): Promise<Subject> {
-  const [[details], [scheduled]] = await Promise.all([inspection.details([id]), inspection.schedules([id])]);
-  const found = details?.task ?? scheduled?.schedule;
-  if (found === undefined) throw new RotaError('NOT_FOUND', `there is neither a task nor a schedule ${id}`);
-  const trigger = details === undefined ? 'schedule' : 'event';
-  return { scheduler: found.scheduler_id, organisation: found.organisation, data: found.data, trigger };
-}
-
-function hashOf(type: string, data: TaskData): string {
-  const taskType = taskTypeOf(type);
-  const parsed = taskType.schema.safeParse(data);
-  if (parsed.success) return taskType.hash(parsed.data);
-  throw new RotaError('BAD_REQUEST', `its data is not that of a ${type} task: nothing can be said about it`);
-}
-
-async function latestOf(desk: ExplainDesk, scheduler: string, hash: string): Promise<TaskDetails | null> {
+async function latestOf(desk: ExplainDesk, scheduler: string, hash: string | null): Promise<TaskDetails | null> {
+  if (hash === null) return null;
   const [latest] = await desk.scheduleStore.latestTasks(scheduler, { hashes: [hash] });
   return latest === undefined ? null : ((await desk.inspection.details([latest.id]))[0] ?? null);
 }
 
-async function scheduleOf(desk: ExplainDesk, scheduler: string, hash: string): Promise<ScheduleDetails | null> {
+async function scheduleOf(desk: ExplainDesk, scheduler: string, hash: string | null): Promise<ScheduleDetails | null> {
+  if (hash === null) return null;
   const bounds = { offset: 0, limit: 1, filters: null, countPages: 1 };
   const { results } = await desk.schedules.list({ schedulerId: scheduler, hash, ...bounds });
   const [found] = JSON.parse(results) as Schedule[];
@@ -133,8 +96,7 @@ function decisionOf(decision: Outcome<Explanation>): Explanation {
 }
 
 /** What keeps a task that is there, or would be, from its worker. */
-async function waysOf(desk: ExplainDesk, { scheduler, organisation, data }: Subject, task: TaskDetails | null) {
-  const { plugin } = taskTypeOf(desk.typeOf(scheduler)).columns(data);
+async function waysOf(desk: ExplainDesk, { scheduler, organisation, plugin }: Subject, task: TaskDetails | null) {
   const pauses = (await desk.pauses.list()).filter(
     (pause) =>
       pause.scheduler === scheduler &&

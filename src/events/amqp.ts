@@ -2,7 +2,7 @@ import { Connection } from 'rabbitmq-client';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
-import { SourceLink } from './link.ts';
+import { SourceLink, sourceName } from './link.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
 import { attemptsOf, bytesOf, forwarded, traceOf } from './rabbitmq-message.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
@@ -121,6 +121,7 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
         const { inHand, done, retried, dead } = intake.counts;
         const connected = consumers.every((consumer) => consumer.connected());
         return {
+          source: sourceName('rabbitmq', stream),
           stream,
           connected,
           inHand,

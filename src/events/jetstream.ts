@@ -4,7 +4,7 @@ import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
 import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
-import { SourceLink } from './link.ts';
+import { SourceLink, sourceName } from './link.ts';
 import { createPuller, type Puller } from './puller.ts';
 import type { EventHandler, EventSource, StreamStatus } from './source.ts';
 import { subjectsOf } from './subjects.ts';
@@ -131,8 +131,9 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     status: () =>
       consumptions.map(({ stream, intake, pullers, lastError }): StreamStatus => {
         const { inHand, done, retried, dead } = intake.counts;
+        const source = sourceName('jetstream', stream);
         const connected = online === true && pullers.every((puller) => puller.consuming());
-        return { stream, connected, inHand, done, retried, deadLettered: dead, lastError: lastError() };
+        return { source, stream, connected, inHand, done, retried, deadLettered: dead, lastError: lastError() };
       }),
     stop: async (withinMs) => {
       stopping.abort();

@@ -29,6 +29,8 @@ export type EventHandler = (
 ) => Promise<Result<unknown>>;
 
 export interface StreamStatus {
+  /** Broker and stream: `rabbitmq:raw_file_received`. */
+  readonly source: string;
   readonly stream: EventStream;
   readonly connected: boolean;
   readonly inHand: number;

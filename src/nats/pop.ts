@@ -68,7 +68,7 @@ export function createPopDesk(options: {
   async function fail(scheduler: string, unfit: readonly ClaimedTask[]): Promise<void> {
     log.error({ scheduler, ids: unfit.map((task) => task.id) }, 'task failed: larger than max_payload of NATS');
     const patches = unfit.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats' as const, status: 'failed' as const }));
-    await queue.patch(patches).catch((error: unknown) => log.warn({ error: String(error) }, 'give-back failed'));
+    await queue.patch(patches).catch((error: unknown) => log.warn({ err: error }, 'give-back failed'));
   }
 }
 

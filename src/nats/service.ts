@@ -163,10 +163,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     errors[code] = (errors[code] ?? 0) + 1;
     if (code === 'BROKEN') {
       const id = randomUUID();
-      log.error(
-        { subject: message.subject, error: error instanceof Error ? error.stack : error, id },
-        'request failed',
-      );
+      log.error({ subject: message.subject, err: error, id }, 'request failed');
       reply(message, errorBody('BROKEN', `internal error ${id}`));
     } else {
       reply(message, errorOf(error));

@@ -28,6 +28,7 @@ export interface LookForNewBoefjes {
 export interface Explain {
   readonly kind: 'explain';
   readonly organisation: string;
+  /** Of a task; of a raw file that nobody names a normalizer for it is `{raw_data, size}` (tasks/data.ts). */
   readonly data: TaskData;
   /** The schedule of the same hash. */
   readonly schedule: DueSchedule | null;

@@ -10,7 +10,7 @@ export interface ExplanationStep {
    * - skipped: not asked, since an earlier step left nothing to ask about.
    */
   readonly outcome: 'passes' | 'refuses' | 'unanswered' | 'skipped';
-  /** Set where it refuses. */
+  /** Set where it refuses, but for a raw file by which a boefje asks to be descheduled: that is counted as no refusal. */
   readonly reason: RefusalReason | null;
   /** What decided it, for people. */
   readonly fact: string;

@@ -12,7 +12,7 @@ export interface MigrateOptions {
   readonly report?: (step: string) => void;
 }
 
-interface Migration {
+export interface Migration {
   readonly number: number;
   readonly name: string;
   readonly sql: string;
@@ -40,7 +40,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     await recognise(client, done, known);
     for (const migration of known.filter(({ number }) => !done.has(number))) {
       if (migration.number === 1 && (await exists(client, 'tasks'))) await record(client, migration);
-      else await apply(client, migration);
+      else await apply(client, migration).catch((error: unknown) => stopped(migration, error));
       report(`migrated to ${migration.name}`);
     }
     await reconcile(client, { gracePeriodSeconds: options.gracePeriodSeconds ?? 86_400, report });
@@ -51,12 +51,15 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   }
 }
 
-async function applied(client: Client): Promise<ReadonlySet<number>> {
+/** Numbers of the migrations that the database has; none where it has never been ours. */
+export async function applied(client: Client): Promise<ReadonlySet<number>> {
+  if (!(await exists(client, 'rota_migrations'))) return new Set();
   const { rows } = await client.query<{ number: number }>('SELECT number FROM rota_migrations');
   return new Set(rows.map((row) => row.number));
 }
 
-async function migrations(): Promise<readonly Migration[]> {
+/** All that this version knows, in order. */
+export async function migrations(): Promise<readonly Migration[]> {
   const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).sort();
   return Promise.all(
     files.map(async (file) => ({
@@ -72,7 +75,8 @@ export async function migrationNames(): Promise<readonly string[]> {
   return (await migrations()).map(({ name }) => name);
 }
 
-async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
+/** @throws RotaError SCHEMA_UNKNOWN for a database that is neither empty, nor mula's at 0010, nor of this version or older */
+export async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
   const newest = Math.max(0, ...done);
   const newestKnown = Math.max(...known.map(({ number }) => number));
   if (newest > newestKnown) {
@@ -96,8 +100,8 @@ async function recognise(client: Client, done: ReadonlySet<number>, known: reado
   }
 }
 
-async function exists(client: Client, table: string): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [table]);
+export async function exists(client: Client, relation: string): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [relation]);
   return rows[0]?.there === true;
 }
 
@@ -111,6 +115,22 @@ async function apply(client: Client, migration: Migration): Promise<void> {
     await client.query(migration.sql);
     await record(client, migration);
   });
+}
+
+/**
+ * What a migration did in a transaction is undone with it, what it did outside of one is done anew the next time: either way
+ * the database is as before it, and the next run begins with it.
+ */
+function stopped({ name }: Migration, error: unknown): never {
+  const { code, message } = databaseError(error);
+  if (code === 'DATABASE_UNAVAILABLE') throw databaseError(error);
+  throw new RotaError(
+    'SCHEMA_UNKNOWN',
+    `migration ${name} stopped (${message}): mend that, and run rota migrate again`,
+    {
+      cause: error,
+    },
+  );
 }
 
 async function record(client: Client, { number, name }: Migration): Promise<void> {

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { NewTask } from '../protocol/requests.ts';
 import { taskTypeOf, withoutSecrets } from '../tasks/data.ts';
+import { timeOrderedUuid } from '../tasks/uuid.ts';
 
 /** One item of push.sql, named as its columns are. */
 export interface QueueItem {
@@ -17,6 +17,8 @@ export interface QueueItem {
   readonly deduplication_key: string | null;
   /** `assumed`: a default that the actor has yet to put right. */
   readonly recurrence: 'none' | 'given' | 'default' | 'assumed';
+  /** Of the schedule, where there is none with this hash yet. */
+  readonly new_schedule_id: string | null;
   readonly schedule: string | null;
   /** `schedule` is the boefje's cron. */
   readonly inherited: boolean;
@@ -47,6 +49,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const data = parsed.data;
   const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
   const columns = type.columns(data);
+  const recurrence = recurrenceOf(task, options);
   return {
     ...identity,
     organisation: task.organisation,
@@ -56,7 +59,8 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     plugin: columns.plugin,
     image: columns.image,
     deduplication_key: columns.deduplicationKey,
-    ...recurrenceOf(task, options),
+    ...recurrence,
+    new_schedule_id: recurrence.recurrence === 'none' ? null : timeOrderedUuid(Date.now()),
     traceparent: task.trace || undefined,
   };
 }
@@ -68,7 +72,7 @@ function identify(
   type: { carriesId: boolean },
 ): { id: string; own_id: boolean } {
   const agreed = type.carriesId && id !== dataId ? undefined : id;
-  return agreed === undefined ? { id: randomUUID(), own_id: false } : { id: agreed, own_id: true };
+  return agreed === undefined ? { id: timeOrderedUuid(Date.now()), own_id: false } : { id: agreed, own_id: true };
 }
 
 function checkPriority(priority: number | undefined): void {

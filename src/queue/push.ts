@@ -1,7 +1,6 @@
 import { RotaError, codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
-import type { RefusalReason } from '../tasks/refusal.ts';
 import { emit } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
 import { readFairness, saveTags } from './fairness.ts';
@@ -9,6 +8,7 @@ import { overtakenOf } from './overtaken.ts';
 import { type NewTaskOptions, type QueueItem, priorityOf, queueItem } from './new-task.ts';
 import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
 import type { RankedTask, TaskRanking } from './rank.ts';
+import { tellRefused } from './refused.ts';
 
 export interface PushOptions {
   readonly sql: Sql;
@@ -96,7 +96,7 @@ export class Push {
     const line = items.some(isDecided) ? this.#decided : this.#asked;
     const outcomes = await line.submit(items);
     const unranked = items.filter((_item, n) => isRankFailed(outcomes[n]!));
-    this.#tellRefused('rank-failed', unranked);
+    tellRefused(this.#options.scheduler, 'rank-failed', unranked);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
@@ -212,11 +212,8 @@ export class Push {
     const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
-      const refused = rows.filter((row) => row.outcome === reason);
-      this.#tellRefused(
-        reason,
-        refused.map((row) => batch[row.n]!),
-      );
+      const refused = rows.filter((row) => row.outcome === reason).map((row) => batch[row.n]!);
+      tellRefused(scheduler, reason, refused);
     }
     return rows.map((row): PushOutcome => {
       const { row: item, answered } = batch[row.n]!;
@@ -228,12 +225,6 @@ export class Push {
       if (row.outcome !== 'id-taken') return { outcome: 'refused', reason: row.outcome };
       return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${id} exists already`)) };
     });
-  }
-
-  #tellRefused(reason: RefusalReason, items: readonly Item[]): void {
-    if (items.length === 0) return;
-    const tasks = items.map(({ row: { organisation, hash } }) => ({ organisation, hash }));
-    emit({ name: 'tasks.refused', scheduler: this.#options.scheduler, reason, count: items.length, tasks });
   }
 }
 

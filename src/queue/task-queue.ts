@@ -71,7 +71,6 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #reads: Coalescer<string, Result<string | null>>;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
-  readonly #background = new Set<Promise<unknown>>();
   #unsubscribe: (() => void) | null = null;
   #looks: NodeJS.Timeout | null = null;
 
@@ -117,7 +116,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
     await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
     this.#corrections.flush();
-    await Promise.all([...this.#background, this.#settle.idle(), this.#reads.idle()]);
+    await Promise.all([this.#settle.idle(), this.#reads.idle()]);
     await this.#sql.end({ timeout: 5 });
   }
 
@@ -168,12 +167,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   giveBack(claimed: readonly LeaseRef[]): Promise<void> {
-    const work = this.#settle
-      .giveBack(claimed)
-      .catch((error: unknown) => this.#options.onError?.(error))
-      .finally(() => this.#background.delete(work));
-    this.#background.add(work);
-    return work;
+    return this.#settle.giveBack(claimed).catch((error: unknown) => this.#options.onError?.(error));
   }
 
   wake(scheduler: string, count: number): void {

@@ -18,7 +18,9 @@ export async function giveBackToMula(databaseUrl: string): Promise<void> {
   try {
     await client.connect();
     await lockSchema(client);
-    const { rows } = await client.query<{ ours: boolean }>("SELECT to_regclass('queued_organisations') IS NOT NULL AS ours");
+    const { rows } = await client.query<{ ours: boolean }>(
+      "SELECT to_regclass('queued_organisations') IS NOT NULL AS ours",
+    );
     if (rows[0]?.ours !== true) {
       throw new RotaError('SCHEMA_UNKNOWN', 'the database is not one that this version of Rota has worked on');
     }

@@ -66,6 +66,14 @@ export const normalizerData = z.object({
   raw_data: rawData,
 });
 
+/** A raw file that is asked about, as Bytes tells of it; a normalizer task has the same parts, and no size. */
+export const rawFileQuestion = z.object({
+  /** All that consume it where absent. */
+  normalizer: z.object({ id: z.string().min(1) }).optional(),
+  raw_data: rawData,
+  size: z.number().int().min(0).nullish(),
+});
+
 export const reportData = z.object({
   organisation_id: z.string().min(1),
   report_recipe_id: z.string().min(1),
@@ -74,6 +82,7 @@ export const reportData = z.object({
 export type BoefjeData = z.output<typeof boefjeData>;
 export type RawData = z.output<typeof rawData>;
 export type NormalizerData = z.output<typeof normalizerData>;
+export type RawFileQuestion = z.output<typeof rawFileQuestion>;
 export type ReportData = z.output<typeof reportData>;
 
 /** How the rest of Rota treats one type of task. A scheduler of another type gets `generic`. */

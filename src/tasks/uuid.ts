@@ -10,3 +10,12 @@ export function parseUuid(text: string): string | null {
     /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i.exec(bare);
   return match === null ? null : match.slice(1).join('-').toLowerCase();
 }
+
+/**
+ * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at their
+ * right edge and not all over (one random page less per row and index to write into the log after each checkpoint).
+ */
+export function timeOrderedUuid(now: number): string {
+  const time = now.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
+}

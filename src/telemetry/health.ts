@@ -13,6 +13,8 @@ export interface HealthOptions {
   database(): PromiseLike<unknown>;
   natsConnected(): boolean;
   actors(): readonly ActorHealth[];
+  /** Of the actors that answer. */
+  streams(): Promise<readonly StreamHealth[]>;
   /** URLs of KAT's services; one that is not configured is not unhealthy. */
   readonly services: Readonly<Record<string, string | undefined>>;
 }
@@ -21,6 +23,12 @@ interface ActorHealth {
   readonly name: string;
   readonly phase: string;
   readonly lastFailure: { readonly message: string } | null;
+}
+
+interface StreamHealth {
+  readonly source: string;
+  readonly connected: boolean;
+  readonly lastError: string | null;
 }
 
 export interface Health {
@@ -46,14 +54,22 @@ export function createHealth(options: HealthOptions): Health {
     on('source.connected', ({ source }) => lost.delete(source)),
   ];
   const database = () => reasonFor(Promise.resolve(options.database()));
+  /** Why each source that is down is: its connection is lost, or it has one and consumes nothing. */
+  const sourcesAway = async (): Promise<ReadonlyMap<string, string>> => {
+    const streams = await options.streams().catch(() => []);
+    const idle = streams
+      .filter(({ connected }) => !connected)
+      .map(({ source, lastError }) => [source, lastError ?? 'does not consume yet'] as const);
+    return new Map([...idle, ...lost]);
+  };
   return {
     version: options.version,
     async problems() {
-      const reason = await database();
+      const [reason, away] = await Promise.all([database(), sourcesAway()]);
       return [
         ...(reason === null ? [] : [{ part: 'database', reason }]),
         ...(options.natsConnected() ? [] : [{ part: 'nats', reason: 'connection lost: reconnecting' }]),
-        ...[...lost].map(([source, message]) => ({ part: 'broker', reason: `${source}: ${message}` })),
+        ...[...away].map(([source, message]) => ({ part: 'broker', reason: `${source}: ${message}` })),
         ...options
           .actors()
           .filter(({ phase }) => phase === 'restarting' || phase === 'down' || phase === 'stopped')

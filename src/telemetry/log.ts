@@ -1,6 +1,7 @@
-import { pino, type Logger } from 'pino';
+import { type DestinationStream, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { contextOf, currentTrace } from '../mailbox/trace.ts';
+import { levelName, renamed } from './log-fields.ts';
 
 export type { Logger };
 
@@ -18,29 +19,48 @@ const secret = [
   '*.authorization',
 ];
 
+/** Somebody else's error message may hold the URL that it was about. */
+const passwordInUrl = /(:\/\/[^\s:@/"]*:)[^\s@/"]+@/g;
+
 /**
- * One line per life-cycle step at info, one per decision at debug. Synchronous: a thread that is terminated or a process
- * that exits loses no line, and pino's own transports would start a thread per thread.
+ * One line per life-cycle step at info, one per decision at debug; docs/logs.md. Synchronous: a thread that is terminated
+ * or a process that exits loses no line, and pino's own transports would start a thread per thread.
  */
 export function createLog(options: {
   format: 'text' | 'json';
   debug: boolean;
+  /** Of what part of Rota this is the log; ends up behind `rota.`. */
+  of?: string;
   /** Lines carry the `trace_id` of what they are written in, with `debug`. */
   traces?: boolean;
   bindings?: Record<string, unknown>;
+  /** Standard error unless told otherwise. */
+  to?: DestinationStream;
 }): Logger {
+  const { format, of, bindings = {}, to } = options;
+  const json = format === 'json';
   const settings = {
     level: options.debug ? 'debug' : 'info',
-    base: options.bindings ?? null,
+    base: { ...(json ? { logger: of === undefined ? 'rota' : `rota.${of}` } : {}), ...renamed(bindings) },
+    messageKey: 'event',
     ...(options.debug && options.traces === true ? { mixin: traceId } : {}),
     redact: { paths: secret, censor: '<redacted>' },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
+    timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: json ? levelName(label) : label }), log: renamed },
+    hooks: { streamWrite: (line: string) => line.replaceAll(passwordInUrl, '$1<redacted>@') },
   };
-  if (options.format === 'json') return pino(settings, pino.destination({ fd: 2, sync: true }));
+  if (json) return pino(settings, to ?? pino.destination({ fd: 2, sync: true }));
   return pino(
     settings,
-    pretty({ colorize: process.stderr.isTTY, destination: 2, sync: true, ignore: 'pid,hostname', singleLine: true }),
+    pretty({
+      colorize: to === undefined && process.stderr.isTTY,
+      destination: to === undefined ? 2 : (to as NodeJS.WritableStream),
+      sync: true,
+      messageKey: 'event',
+      timestampKey: 'timestamp',
+      errorLikeObjectKeys: ['exception'],
+      singleLine: true,
+    }),
   );
 }
 

@@ -1,24 +1,35 @@
 import { on } from './events.ts';
 import type { Logger } from './log.ts';
 
-/** Writes what Rota tells about itself as log lines: life-cycle steps at info, decisions at debug. @returns what ends it. */
+/**
+ * Writes what Rota tells about itself as log lines: life-cycle steps at info, and at debug one line per task. Without debug
+ * a set of tasks costs one look at the level. @returns what ends it.
+ */
 export function logEvents(log: Logger): () => void {
+  const each = <T>(things: readonly T[], fieldsOf: (thing: T) => object, message: string) => {
+    if (!log.isLevelEnabled('debug')) return;
+    for (const thing of things) log.debug(fieldsOf(thing), message);
+  };
   const subscriptions = [
-    on('tasks.queued', (event) => log.debug({ scheduler: event.scheduler, count: event.tasks.length }, 'tasks queued')),
-    on('tasks.refused', ({ scheduler, reason, count }) => log.debug({ scheduler, reason, count }, 'tasks refused')),
-    on('tasks.dispatched', (event) =>
-      log.debug({ scheduler: event.scheduler, count: event.tasks.length, via: event.via }, 'tasks dispatched'),
+    on('tasks.queued', ({ scheduler, tasks }) =>
+      each(tasks, ({ id, organisation }) => ({ scheduler, organisation, task: id }), 'task queued'),
     ),
-    on('tasks.changed', (event) =>
-      log.debug(
-        { scheduler: event.scheduler, status: event.status, reason: event.reason, count: event.tasks.length },
-        'tasks changed',
-      ),
+    on('tasks.refused', ({ scheduler, reason, tasks = [] }) =>
+      each(tasks, (task) => ({ scheduler, reason, ...task }), 'task declined'),
+    ),
+    on('tasks.dispatched', ({ scheduler, tasks, via }) =>
+      each(tasks, ({ id, organisation }) => ({ scheduler, organisation, task: id, via }), 'task dispatched'),
+    ),
+    on('tasks.changed', ({ scheduler, status, reason, tasks }) =>
+      each(tasks, ({ id, organisation }) => ({ scheduler, organisation, task: id, status, reason }), 'task changed'),
     ),
     on('tasks.removed', ({ count }) => log.info({ count }, 'old tasks removed')),
     on('leases.expired', ({ requeued, failed, superseded }) =>
       log.info({ requeued, failed, superseded }, 'leases expired'),
     ),
+    on('batch.ranked', ({ ranker, tasks, failure }) => {
+      if (failure !== null) log.error({ ranker, count: tasks, reason: failure }, 'batch not ranked');
+    }),
     on('actor.started', ({ actor, restarts }) => log.info({ actor, restarts }, 'actor started')),
     on('actor.stopped', ({ actor, code, message }) =>
       log[code === 'STOPPED' ? 'info' : 'warn']({ actor, code, reason: message }, 'actor stopped'),

@@ -84,6 +84,18 @@ export const metricsOfActors: readonly ScrapeMetric[] = [
       ),
   }),
   shows({
+    name: 'rota_event_backlog',
+    help: 'Event source lag, over all supervisors: events that wait in the broker, are to be tried again, or were given up',
+    labels: ['stream', 'state'],
+    of: 'backlog',
+    samples: (backlog) =>
+      backlog.flatMap(({ stream, waiting, retrying, dead }) =>
+        Object.entries({ waiting, retrying, dead }).flatMap(([state, count]) =>
+          count === null ? [] : [[{ stream, state }, count] as const],
+        ),
+      ),
+  }),
+  shows({
     name: 'rota_events_in_hand',
     help: 'Events that are delivered and not settled',
     labels: ['actor', 'stream'],

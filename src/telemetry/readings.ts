@@ -1,5 +1,6 @@
 import type { ServiceStatus } from '../kat/request.ts';
 import type { LaneStatus } from '../mailbox/lane.ts';
+import type { StreamBacklog } from '../events/backlog.ts';
 import type { StreamStatus } from '../events/source.ts';
 import type { QueuedOrganisation, StatusCounts } from '../queue/counts.ts';
 import type { RankingStatus } from '../ranking/ranking.ts';
@@ -24,6 +25,8 @@ export interface Readings {
   heads(): Promise<ReadonlyMap<string, number>>;
   /** From the database: seconds since the oldest due deadline, by scheduler. */
   scheduleLags(): Promise<ReadonlyMap<string, number>>;
+  /** From the broker: what waits there for each stream. */
+  backlog(): Promise<readonly StreamBacklog[]>;
   /** Parked pops by scheduler. */
   waiters(): ReadonlyMap<string, number>;
   actors(): readonly ActorStatus[];

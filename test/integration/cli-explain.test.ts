@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Explained } from '../../src/cli/explain.ts';
+import { boefjeRun, rawFileReceived } from '../../src/simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
 import { createWorld } from '../../src/simulator/world.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
@@ -81,6 +83,26 @@ test('a boefje and an OOI that nobody knows are told one by one', async () => {
   });
 });
 
+test('a raw file is explained by the event about it: for all normalizers, for one, and as a dead letter', async () => {
+  const { plugins } = kat.world.organisations.get(organisation)!;
+  const parser = [...plugins.values()].find((it) => it.type === 'normalizer' && it.enabled)!;
+  const run = boefjeRun({ boefje, inputOoi: ooi, organisation, tookMs: 10 });
+  const event = rawFileReceived(randomUUID(), run, [parser.consumes[0]!]);
+  const explainFile = (file: object, ...more: string[]) =>
+    hand.json<Explained>(['explain', '--raw-file', '-', ...more], JSON.stringify(file));
+  const whole = await explainFile(event);
+  expect(whole).toMatchObject({ scheduler: 'normalizer', verdict: 'would-run', hash: null, task: null });
+  expect(whole.steps.find(({ rule }) => rule === 'input')?.fact).toContain(parser.id);
+  expect(await explainFile(event, '--normalizer', parser.id)).toMatchObject({ hash: expect.any(String) });
+  expect(await explainFile({ id: '1', body: event }, '--normalizer', 'nobody')).toMatchObject({
+    reason: 'not-consumed',
+  });
+
+  const { code, stderr } = await hand.run(['explain', '--raw-file', '-'], JSON.stringify({ organization: 'aa' }));
+  expect(stderr).toContain('raw_file.raw_data');
+  expect(code).toBe(64);
+});
+
 test('while Octopoes is down its step says so, and the rest is answered', async () => {
   kat.outage('octopoes', 'error');
   const { verdict, steps } = await explain('--organisation', organisation, '--boefje', boefje, '--ooi', `${ooi}x`);
@@ -99,6 +121,7 @@ test('people read it as a table and two sentences', async () => {
 
 test('half a question is refused', async () => {
   const { code, stderr } = await hand.run(['explain', '--organisation', organisation]);
-  expect(stderr).toContain('expected the id of a task or schedule, or --organisation and --boefje');
+  expect(stderr).toContain('expected the id of a task or schedule, or --organisation and --boefje, or --raw-file');
   expect(code).toBe(64);
+  expect(await hand.run(['explain', 'x'])).toMatchObject({ code: 64, stderr: expect.stringContaining('id: ') });
 });

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { readTaskTotals, recountWhereEmpty } from '../../src/queue/counts.ts';
+import { readHeadWaits, readQueuedOrganisations, readTaskTotals, recountWhereEmpty } from '../../src/queue/counts.ts';
+import { statement } from '../../src/queue/postgres.ts';
 import { readTaskStats } from '../../src/queue/task-stats.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/status.ts';
 import { boefjeTask, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
@@ -94,6 +95,17 @@ async function totalsOf({ sql }: QueueUnderTest): Promise<unknown> {
   return Object.fromEntries(rows.map(({ status: name, n }) => [name, n]));
 }
 
+/** Queued tasks by organisation, as the tasks and as the roll-up have them. */
+async function queuedOf({ sql }: QueueUnderTest): Promise<readonly unknown[]> {
+  return sql`SELECT scheduler_id AS scheduler, organisation, count(*)::int AS queued
+    FROM tasks WHERE status = 'QUEUED' GROUP BY 1, 2 ORDER BY 2`;
+}
+
+async function rolledUp({ sql }: QueueUnderTest): Promise<readonly unknown[]> {
+  const rows = await readQueuedOrganisations(sql, ['boefje'], 20);
+  return rows.toSorted((a, b) => String(a.organisation).localeCompare(String(b.organisation)));
+}
+
 const present = (counts: Readonly<Record<string, number>> | undefined) =>
   Object.fromEntries(Object.entries(counts ?? {}).filter(([, n]) => n !== 0));
 
@@ -110,6 +122,7 @@ test('statistics never drift from the tasks, whatever is done to them and by who
       }
       await queue.foldCounts();
       expect(present((await readTaskTotals(sql, ['boefje'])).get('boefje'))).toEqual(await totalsOf(under));
+      expect(await rolledUp(under)).toEqual(await queuedOf(under));
     }),
     { numRuns: 25 },
   );
@@ -129,9 +142,54 @@ test('counting anew while tasks change loses and doubles nothing', async () => {
   };
   for (let round = 0; round < 3; round++) {
     await client.query('DELETE FROM task_totals');
+    await client.query('DELETE FROM queued_organisations');
     await Promise.all([change(), recountWhereEmpty(client), change()]);
     await queue.foldCounts();
     expect(present((await readTaskTotals(sql, ['boefje'])).get('boefje'))).toEqual(await totalsOf(under));
     expect(JSON.parse(await readTaskStats(sql, {}))).toEqual(await statsOf(under, null));
+    expect(await rolledUp(under)).toEqual(await queuedOf(under));
   }
+});
+
+test('the organisations that have most queued are named, the others are one figure, whatever their number', async () => {
+  const { queue, sql } = await queueUnderTest();
+  const sizes = { aa: 3, bb: 2, cc: 1, dd: 1 };
+  for (const [organisation, size] of Object.entries(sizes))
+    await queue.push(
+      'boefje',
+      Array.from({ length: size }, () => boefjeTask(undefined, { organisation })),
+    );
+  await queue.push('boefje', [boefjeTask(undefined, { organisation: 'gone' })]);
+  await sql`UPDATE tasks SET status = 'CANCELLED' WHERE organisation = 'gone'`;
+  await queue.foldCounts();
+  const named = new Map(
+    (await readQueuedOrganisations(sql, ['boefje'], 2)).map(({ organisation, queued }) => [organisation, queued]),
+  );
+  expect(named).toEqual(
+    new Map<string | null, number>([
+      ['aa', 3],
+      ['bb', 2],
+      [null, 2],
+    ]),
+  );
+});
+
+test('the head of a queue is found without reading the queue, and is not one that a pause holds', async () => {
+  const { queue, sql } = await queueUnderTest();
+  expect(await readHeadWaits(sql, ['boefje'])).toEqual(new Map([['boefje', 0]]));
+  await queue.push('boefje', [boefjeTask(undefined, { priority: 1 }), boefjeTask(undefined, { priority: 2 })]);
+  await sql`UPDATE queue SET created_at = now() - rank * interval '1 hour', held = rank = 1`;
+  const waits = await readHeadWaits(sql, ['boefje']);
+  expect(waits.get('boefje')).toBeCloseTo(7_200, -2);
+
+  await sql`
+    INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation)
+    SELECT 'boefje', 100 + n, now(), gen_random_uuid(), n::text, 'aa' FROM generate_series(1, 5000) AS n`;
+  await sql`ANALYZE queue`;
+  const rows = await sql.unsafe<{ 'QUERY PLAN': string }[]>(
+    `EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ${statement('queue-heads').replace('$1', `ARRAY['boefje']`)}`,
+  );
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+  expect(plan).toMatch(/Index (?:Only )?Scan using queue_pkey on queue q .*rows=1\b/);
+  expect(plan).not.toMatch(/Seq Scan on queue\b/);
 });

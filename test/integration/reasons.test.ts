@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { scanProfileMutation } from '../../src/simulator/events.ts';
+import type { Explained } from '../../src/cli/explain.ts';
+import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
 import type { SimulatedPlugin } from '../../src/simulator/plugins.ts';
 import { type RefusalReason, refusalReasons } from '../../src/tasks/refusal.ts';
 import { next } from '../../src/telemetry/events.ts';
@@ -20,68 +22,97 @@ const host = hostname('example.nl');
 const organisationWith = (...plugins: readonly SimulatedPlugin[]) =>
   addOrganisation(house.world, { plugins, objects: [host] }).id;
 
-const mutate = (organisation: string) => house.mutate(organisation, host);
-const receiveRawFile = (organisation: string, mimeTypes: readonly string[], size?: number) =>
-  house.receiveRawFile(organisation, host, { mimeTypes, ...(size === undefined ? {} : { size }) });
+/** A situation in which a scheduler declines: what is asked of `rota explain`, and what makes the scheduler decide. */
+interface Way {
+  readonly asked: object;
+  readonly act: () => Promise<unknown>;
+}
 
-/** A schedule of boefje `dns` and the host name falls due. */
-async function fallDue(organisation: string): Promise<string> {
-  const id = await schedule(house.sql, { organisation, ooi: host.reference });
+function onMutation(organisation: string): Way {
+  const asked = { organisation, boefje: 'dns', ooi: host.reference };
+  return { asked, act: () => house.mutate(organisation, host) };
+}
+
+/** Of boefje `dns` and the host name. Not due yet, so that the actor's own clock does not come first. */
+const scheduleOf = (organisation: string, disabled?: 'person') =>
+  schedule(house.sql, { organisation, ooi: host.reference, due: 60, ...(disabled === undefined ? {} : { disabled }) });
+
+async function fallDue(id: string): Promise<void> {
+  await house.sql`UPDATE schedules SET deadline_at = now() - interval '1 minute' WHERE id = ${id}`;
   await house.client.ctl('reschedule', { actor: 'boefje' });
-  return id;
+}
+
+async function onDeadline(organisation: string): Promise<Way> {
+  const id = await scheduleOf(organisation);
+  return { asked: { id }, act: () => fallDue(id) };
+}
+
+function onRawFile(organisation: string, mimeTypes: readonly string[], size?: number): Way {
+  const run = boefjeRun({ boefje: 'dns', inputOoi: host.reference, organisation, tookMs: 10 });
+  const event = rawFileReceived(randomUUID(), run, mimeTypes);
+  const raw_file = size === undefined ? event : { ...event, raw_data: { ...event.raw_data, size } };
+  return { asked: { raw_file }, act: () => house.publish('raw_file_received', raw_file) };
 }
 
 /** The task that the first mutation made is handed out. */
 async function running(): Promise<{ organisation: string; id: string; lease_id: string }> {
   const organisation = organisationWith(boefje('dns'));
   const queued = next('tasks.queued');
-  await mutate(organisation);
+  await house.mutate(organisation, host);
   await queued;
   const [task] = await house.client.pop('boefje');
   return { organisation, id: task!.id, lease_id: task!.lease_id };
 }
 
 /** The shortest way to each reason that lies in what KAT says and does. */
-const ways: Partial<Record<RefusalReason, () => Promise<unknown>>> = {
-  'organisation-gone': () => mutate('nobody'),
-  'boefje-gone': () => fallDue(organisationWith()),
-  'boefje-disabled': () => mutate(organisationWith(boefje('dns', { enabled: false }))),
-  'not-a-boefje': () => fallDue(organisationWith(normalizer('dns'))),
-  'not-consumed': () => fallDue(organisationWith(boefje('dns', { consumes: ['IPAddressV4'] }))),
-  'ooi-gone': () => fallDue(addOrganisation(house.world, { plugins: [boefje('dns')] }).id),
+const ways: Partial<Record<RefusalReason, () => Way | Promise<Way>>> = {
+  'organisation-gone': () => onMutation('nobody'),
+  'boefje-gone': () => onDeadline(organisationWith()),
+  'boefje-disabled': () => onMutation(organisationWith(boefje('dns', { enabled: false }))),
+  'not-a-boefje': () => onDeadline(organisationWith(normalizer('dns'))),
+  'not-consumed': () => onDeadline(organisationWith(boefje('dns', { consumes: ['IPAddressV4'] }))),
+  'ooi-gone': () => onDeadline(addOrganisation(house.world, { plugins: [boefje('dns')] }).id),
   'no-scan-profile': () =>
-    fallDue(addOrganisation(house.world, { plugins: [boefje('dns')], objects: [hostname('example.nl', null)] }).id),
-  'scan-level-too-low': () => mutate(organisationWith(boefje('dns', { scan_level: 3 }))),
-  'no-run-on': () => mutate(organisationWith(boefje('dns', { run_on: ['create'] }))),
-  'still-running': async () => mutate((await running()).organisation),
+    onDeadline(addOrganisation(house.world, { plugins: [boefje('dns')], objects: [hostname('example.nl', null)] }).id),
+  'scan-level-too-low': () => onMutation(organisationWith(boefje('dns', { scan_level: 3 }))),
+  'no-run-on': () => onMutation(organisationWith(boefje('dns', { run_on: ['create'] }))),
+  'still-running': async () => onMutation((await running()).organisation),
   'already-queued': async () => {
     const organisation = organisationWith(boefje('dns'));
     const queued = next('tasks.queued');
-    await mutate(organisation);
+    await house.mutate(organisation, host);
     await queued;
-    await mutate(organisation);
+    return onMutation(organisation);
   },
   'grace-period': async () => {
     const { organisation, ...task } = await running();
     await house.client.patch({ ...task, status: 'completed' });
-    await mutate(organisation);
+    return onMutation(organisation);
   },
   'schedule-disabled': async () => {
-    const organisation = organisationWith(boefje('dns'));
-    house.kat.resetCounters();
-    house.kat.outage('octopoes', 'hang');
-    const id = await fallDue(organisation);
-    await expect
-      .poll(() => Object.keys(house.kat.counters().octopoes))
-      .toContain('POST /:organisation/objects/load_bulk');
-    expect(await rota.ask('PATCH', `/schedules/${id}`, { enabled: false })).toMatchObject({ status: 200 });
-    house.kat.outage('octopoes', 'none');
+    const id = await scheduleOf(organisationWith(boefje('dns')), 'person');
+    const act = async () => {
+      await rota.ask('PATCH', `/schedules/${id}`, { enabled: true });
+      house.kat.resetCounters();
+      house.kat.outage('octopoes', 'hang');
+      await fallDue(id);
+      // The actor has found it enabled, and asks Octopoes.
+      await expect
+        .poll(() => Object.keys(house.kat.counters().octopoes))
+        .toContain('POST /:organisation/objects/load_bulk');
+      expect(await rota.ask('PATCH', `/schedules/${id}`, { enabled: false })).toMatchObject({ status: 200 });
+      house.kat.outage('octopoes', 'none');
+    };
+    return { asked: { id }, act };
   },
-  'normalizer-disabled': () => receiveRawFile(organisationWith(normalizer('dns', { enabled: false })), ['boefje/dns']),
-  'error-mime-type': () => receiveRawFile(organisationWith(normalizer('dns')), ['boefje/dns', 'error/boefje']),
-  'empty-raw-file': () => receiveRawFile(organisationWith(normalizer('dns')), ['boefje/dns'], 0),
-  'no-mime-type': () => receiveRawFile(organisationWith(normalizer('dns')), []),
+  'normalizer-disabled': () => onRawFile(organisationWith(normalizer('dns', { enabled: false })), ['boefje/dns']),
+  'error-mime-type': () => onRawFile(organisationWith(normalizer('dns')), ['boefje/dns', 'error/boefje']),
+  'empty-raw-file': () => onRawFile(organisationWith(normalizer('dns')), ['boefje/dns'], 0),
+  'no-mime-type': () => onRawFile(organisationWith(normalizer('dns')), []),
 };
+
+const explain = (asked: object, asker: House = house) =>
+  asker.client.ctl<Explained>('explain', asked).then(({ verdict, reason }) => ({ verdict, reason }));
 
 const ofNormalizers: readonly RefusalReason[] = [
   'normalizer-disabled',
@@ -94,10 +125,12 @@ const ofTheSetUp: readonly RefusalReason[] = ['queue-full', 'rank-failed'];
 
 describe('reasons to decline a task', () => {
   test.each(refusalReasons.filter((reason) => !ofTheSetUp.includes(reason)))(
-    'reason %s: told once, and no task is made',
+    'reason %s: explained, told once, and no task is made',
     async (reason) => {
+      const { asked, act } = await ways[reason]!();
+      expect(await explain(asked)).toEqual({ verdict: 'refused', reason });
       const told = next('tasks.refused');
-      await ways[reason]!();
+      await act();
       const scheduler = ofNormalizers.includes(reason) ? 'normalizer' : 'boefje';
       expect(await told).toEqual({ name: 'tasks.refused', scheduler, reason, count: 1 });
       expect(await house.client.pop(scheduler, { limit: 10 })).toHaveLength(reason === 'already-queued' ? 1 : 0);
@@ -105,9 +138,38 @@ describe('reasons to decline a task', () => {
   );
 
   test('reason not-consumed: also of a raw file that no normalizer parses', async () => {
+    const { asked, act } = onRawFile(organisationWith(normalizer('dns')), ['boefje/other']);
+    expect(await explain(asked)).toEqual({ verdict: 'refused', reason: 'not-consumed' });
     const told = next('tasks.refused');
-    await receiveRawFile(organisationWith(normalizer('dns')), ['boefje/other']);
+    await act();
     expect(await told).toMatchObject({ scheduler: 'normalizer', reason: 'not-consumed' });
+  });
+
+  test.each(['already-queued', 'still-running'] as const)(
+    'reason %s: also of a raw file that came before',
+    async (reason) => {
+      const { asked, act } = onRawFile(organisationWith(normalizer('dns')), ['boefje/dns']);
+      expect(await explain(asked)).toEqual({ verdict: 'would-run', reason: null });
+      const queued = next('tasks.queued');
+      await act();
+      const [made] = (await queued).tasks;
+      if (reason === 'still-running') await house.client.pop('normalizer');
+      expect(await explain(asked)).toEqual({ verdict: 'refused', reason });
+      expect(await explain({ id: made!.id })).toEqual({ verdict: 'refused', reason });
+      const told = next('tasks.refused');
+      await act();
+      expect(await told).toMatchObject({ scheduler: 'normalizer', reason });
+      await house.client.patch({ id: made!.id, status: 'cancelled' });
+    },
+  );
+
+  test('none, where a boefje would run: it is queued', async () => {
+    const { asked, act } = onMutation(organisationWith(boefje('dns')));
+    expect(await explain(asked)).toEqual({ verdict: 'would-run', reason: null });
+    const queued = next('tasks.queued');
+    await act();
+    expect(await queued).toMatchObject({ scheduler: 'boefje', tasks: [{}] });
+    await house.client.pop('boefje');
   });
 
   test('reason queue-full: the event waits in hand, and its task is queued once there is room', async () => {
@@ -116,7 +178,9 @@ describe('reasons to decline a task', () => {
     await full.start({ environment: { SCHEDULER_PQ_MAXSIZE: '1' } });
     const data = { boefje: { id: 'manual' }, input_ooi: host.reference, organization: 'aa' };
     await full.client.push('boefje', { organisation: 'aa', priority: 1, data });
-    const { id: organisation } = addOrganisation(full.world, { plugins: [boefje('dns')] });
+    const { id: organisation } = addOrganisation(full.world, { plugins: [boefje('dns')], objects: [host] });
+    const asked = { organisation, boefje: 'dns', ooi: host.reference };
+    expect(await explain(asked, full)).toEqual({ verdict: 'refused', reason: 'queue-full' });
     const told = next('tasks.refused');
     await full.publish('scan_profile_mutations', scanProfileMutation(organisation, 'create', host));
     expect(await told).toMatchObject({ scheduler: 'boefje', reason: 'queue-full', count: 1 });
@@ -135,7 +199,9 @@ describe('reasons to decline a task', () => {
       SCHEDULER_EVENT_MAX_ATTEMPTS: '1',
     };
     await unsound.start({ actors, environment });
-    const { id: organisation } = addOrganisation(unsound.world, { plugins: [boefje('dns')] });
+    const { id: organisation } = addOrganisation(unsound.world, { plugins: [boefje('dns')], objects: [host] });
+    const asked = { organisation, boefje: 'dns', ooi: host.reference };
+    expect(await explain(asked, unsound)).toEqual({ verdict: 'refused', reason: 'rank-failed' });
     const [told, dead] = [next('tasks.refused'), next('event.dead-lettered')];
     const mutation = scanProfileMutation(organisation, 'create', host);
     await unsound.publish('scan_profile_mutations', mutation);

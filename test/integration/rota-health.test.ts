@@ -89,7 +89,7 @@ describe('health of a running Rota', () => {
 
   test('lessons 1: health says false without the broker, which is no reason not to be ready: pops and pushes go on', async () => {
     links.broker.down();
-    await expect.poll(reasons).toContainEqual(expect.stringMatching(/^broker: /));
+    await expect.poll(reasons).toContainEqual(expect.stringMatching(/^broker: rabbitmq:raw_file_received: /));
     expect(await ready()).toMatchObject({ status: 200 });
     links.broker.up();
     await untilHealthy();

@@ -37,9 +37,9 @@ async function startAndStop(environment: Readonly<Record<string, string>>) {
   });
   let started = 0;
   for await (const text of createInterface({ input: child.stderr })) {
-    const { msg } = JSON.parse(text) as { msg: string };
+    const { event } = JSON.parse(text) as { event: string };
     // Once: a second signal would end it at once.
-    if (msg === 'actor started' && ++started === 3) child.kill('SIGTERM');
+    if (event === 'actor started' && ++started === 3) child.kill('SIGTERM');
   }
   const [code] = child.exitCode === null ? ((await once(child, 'exit')) as [number]) : [child.exitCode];
   const loaded = (await readFile(loads, 'utf8')).trimEnd().split('\n');

@@ -9,6 +9,7 @@ export const quietReadings: Readings = {
   organisations: async () => [],
   heads: async () => new Map(),
   scheduleLags: async () => new Map(),
+  backlog: async () => [],
   waiters: () => new Map(),
   actors: () => [],
   insides: async () => [],

@@ -1,29 +1,91 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { contextOf, newTrace } from '../../src/mailbox/trace.ts';
+import { RotaError } from '../../src/errors.ts';
+import { contextOf, inTrace, newTrace } from '../../src/mailbox/trace.ts';
+import { emit } from '../../src/telemetry/events.ts';
+import { logEvents } from '../../src/telemetry/logging.ts';
+import { logToLines } from '../support/lines.ts';
 
-const source = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
+const parsed = (lines: readonly string[]) => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 
-/** What a process writes of one line that it logs in `trace`, and of one outside of any. */
-async function linesOf(settings: { debug: boolean; traces: boolean }, trace: string) {
-  const script = `
-    import { inTrace } from '${source('mailbox/trace.ts')}';
-    import { createLog } from '${source('telemetry/log.ts')}';
-    const log = createLog({ format: 'json', ...${JSON.stringify(settings)} });
-    inTrace('${trace}', () => log.info({}, 'within'));
-    log.info({}, 'without');`;
-  const { stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
-  return stderr
-    .trimEnd()
-    .split('\n')
-    .map((line) => (JSON.parse(line) as { trace_id?: string }).trace_id);
-}
+test('JSON lines have the fields of mula’s: event, level, logger, timestamp, and ids by its names', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: true, of: 'boefje', bindings: { scheduler: 'boefje' } });
+  log.warn({ organisation: 'aa', boefje: 'dns', ooi: 'Hostname|internet|a.nl', schedule: 's', task: 't' }, 'told');
+  expect(parsed(lines)).toEqual([
+    {
+      event: 'told',
+      level: 'warning',
+      logger: 'rota.boefje',
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      scheduler_id: 'boefje',
+      organisation_id: 'aa',
+      boefje_id: 'dns',
+      ooi_primary_key: 'Hostname|internet|a.nl',
+      schedule_id: 's',
+      task_id: 't',
+    },
+  ]);
+});
 
-test('with DEBUG, lines that are logged within a trace name it, where traces are exported', async () => {
+test('an error is one field, with its causes, beside its code and facts', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: false });
+  const cause = new Error('refused');
+  log.error({ err: new RotaError('DATABASE_UNAVAILABLE', 'away', { fields: { sqlState: '08006' }, cause }) }, 'queue');
+  expect(parsed(lines)).toMatchObject([
+    {
+      event: 'queue',
+      code: 'DATABASE_UNAVAILABLE',
+      fields: { sqlState: '08006' },
+      exception: expect.stringMatching(/^RotaError: away\n[^]*caused by: Error: refused\n/),
+    },
+  ]);
+});
+
+test.each(['json', 'text'] as const)('a %s line never shows a secret, wherever it stands', (format) => {
+  const { log, lines } = logToLines({ format, debug: true, bindings: { token: 'hunter2' } });
+  log.info({ settings: { KEY: 'hunter2' }, boefje: { environment: 'hunter2' }, password: 'hunter2' }, 'fields');
+  log.error({ err: new Error('cannot reach amqp://rota:hunter2@broker:5672/kat') }, 'postgres://rota:hunter2@db/rota');
+  const cause = new RotaError('BROKEN', 'https://u:hunter2@octopoes', { fields: { authorization: 'hunter2' } });
+  log.error({ err: new RotaError('BROKEN', 'wrapped', { cause, fields: { authorization: 'hunter2' } }) }, 'cause');
+  expect(lines.join('\n')).not.toContain('hunter2');
+  expect(lines.join('\n')).toContain('amqp://rota:<redacted>@broker:5672/kat');
+});
+
+test('with DEBUG, what is logged within a trace names it, where traces are exported', () => {
   const trace = newTrace();
-  const { traceId } = contextOf(trace)!;
-  expect(await linesOf({ debug: true, traces: true }, trace)).toEqual([traceId, undefined]);
-  expect(await linesOf({ debug: true, traces: false }, trace)).toEqual([undefined, undefined]);
-  expect(await linesOf({ debug: false, traces: true }, trace)).toEqual([undefined, undefined]);
+  const traceIds = (options: { debug: boolean; traces: boolean }) => {
+    const { log, lines } = logToLines({ format: 'json', ...options });
+    inTrace(trace, () => log.info({}, 'within'));
+    log.info({}, 'without');
+    return parsed(lines).map((line) => line['trace_id']);
+  };
+  expect(traceIds({ debug: true, traces: true })).toEqual([contextOf(trace)!.traceId, undefined]);
+  expect(traceIds({ debug: true, traces: false })).toEqual([undefined, undefined]);
+  expect(traceIds({ debug: false, traces: true })).toEqual([undefined, undefined]);
+});
+
+test('text lines are for people: one a line, what happened first', () => {
+  const { log, lines } = logToLines({ format: 'text', debug: false });
+  log.info({ scheduler: 'boefje', restarts: 0 }, 'actor started');
+  expect(lines).toEqual([
+    expect.stringMatching(/^\[[\d:.]+\] INFO: actor started \{"scheduler_id":"boefje","restarts":0\}$/),
+  ]);
+});
+
+test('each decision about a task is a line of its own at debug, and none without', () => {
+  const loud = logToLines({ format: 'json', debug: true });
+  const quiet = logToLines({ format: 'json', debug: false });
+  const ends = [logEvents(loud.log), logEvents(quiet.log)];
+  const tasks = ['1', '2'].map((id) => ({ id, organisation: 'aa' }));
+  emit({ name: 'tasks.queued', scheduler: 'boefje', tasks });
+  const refused = [{ organisation: 'aa', hash: 'h' }];
+  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'already-queued', count: 1, tasks: refused });
+  // What an actor declined, its thread has logged.
+  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'no-scan-profile', count: 7 });
+  for (const end of ends) end();
+  expect(parsed(loud.lines)).toMatchObject([
+    { event: 'task queued', task_id: '1', organisation_id: 'aa', scheduler_id: 'boefje' },
+    { event: 'task queued', task_id: '2' },
+    { event: 'task declined', task_hash: 'h', organisation_id: 'aa', reason: 'already-queued' },
+  ]);
+  expect(quiet.lines).toEqual([]);
 });

@@ -11,6 +11,8 @@ const startWithinMs = 60_000;
 /** The real supervisor, `rota start`, as a child process. */
 export interface SupervisorProcess {
   readonly api: string;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** Times it was started after the first. */
   readonly restarts: number;
   /** SIGKILL, then a new process on the same addresses; resolves when that one serves. */
@@ -49,6 +51,9 @@ export async function startSupervisorProcess(settings: Readonly<Record<string, s
 
   return {
     api,
+    get pid() {
+      return server.child.pid!;
+    },
     get restarts() {
       return restarts;
     },

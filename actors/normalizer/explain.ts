@@ -1,0 +1,106 @@
+import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Delivery } from '../../src/mailbox/delivery.ts';
+import { failureOf } from '../../src/mailbox/failure.ts';
+import type { Explain } from '../../src/protocol/commands.ts';
+import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
+import type { LatestTask } from '../../src/protocol/requests.ts';
+import type { Setup } from '../../src/protocol/scheduler.ts';
+import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
+import { normalizerHash } from '../../src/tasks/hash.ts';
+import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { consumersOf, deschedule, type RawFileFacts, rawFileRules, unfinished } from './permission.ts';
+
+/** Answers which normalizers would parse a raw file now, and why: the rules of raw-files.ts in their order. Only reads. */
+export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
+  for (const delivery of batch) {
+    try {
+      const { organisation, data } = delivery.message;
+      delivery.done(await explanationOf(setup, organisation, rawFileQuestion.parse(data)));
+    } catch (error) {
+      delivery.fail({ ...failureOf(error), retryable: false });
+    }
+  }
+}
+
+async function explanationOf(setup: Setup, organisation: string, asked: RawFileQuestion): Promise<Explanation> {
+  const rawFile = { mimeTypes: asked.raw_data.mime_types.map(({ value }) => value), size: asked.size ?? null };
+  const own = rawFileRules.map(({ rule, reason, refuses, fact }) =>
+    step(rule, refuses(rawFile) ? reason : null, fact(rawFile)),
+  );
+  const steps = [...(rawFile.mimeTypes.includes(deschedule) ? [descheduled] : []), ...own];
+  if (steps.some(({ outcome }) => outcome === 'refuses')) return { steps, nextRunAt: null };
+  return { steps: [...steps, ...(await consumerSteps(setup, organisation, asked, rawFile))], nextRunAt: null };
+}
+
+/** Not a reason of the list: it is what the boefje asked for, and is not counted as a refusal. */
+const descheduled: ExplanationStep = {
+  rule: 'deschedule',
+  outcome: 'refuses',
+  reason: null,
+  fact: `${deschedule}: its boefje's schedule is deleted, and nothing parses it`,
+};
+
+async function consumerSteps(
+  setup: Setup,
+  organisation: string,
+  asked: RawFileQuestion,
+  { mimeTypes }: RawFileFacts,
+): Promise<readonly ExplanationStep[]> {
+  const answer = await attempt(setup.kat.katalogus.plugins(organisation, { fresh: true }));
+  if (!answer.ok) return [{ rule: 'organisation', outcome: 'unanswered', reason: null, fact: answer.failure.message }];
+  if (answer.value === null)
+    return [step('organisation', 'organisation-gone', `Katalogus does not know organisation ${organisation}`)];
+  const known = step('organisation', null, `Katalogus knows organisation ${organisation}`);
+
+  const { normalizer, raw_data: rawData } = asked;
+  const consumers = consumersOf(answer.value, mimeTypes).filter(
+    ({ id }) => normalizer === undefined || id === normalizer.id,
+  );
+  if (consumers.length === 0) {
+    const who = normalizer === undefined ? 'no normalizer' : `no normalizer ${normalizer.id}`;
+    return [known, step('input', 'not-consumed', `${who} consumes ${mimeTypes.join(' or ')} in ${organisation}`)];
+  }
+  const input = step('input', null, `consumed by ${consumers.map(({ id }) => id).join(', ')}`);
+
+  const { id: boefjeMetaId, organization } = rawData.boefje_meta;
+  const hashes = consumers.map(({ id }) =>
+    normalizerHash({ normalizerId: id, boefjeMetaId, organisation: organization }),
+  );
+  const latest = new Map((await setup.supervisor('latest-tasks', { hashes })).map((task) => [task.hash, task]));
+  const judged = consumers.map((plugin, at): Judged => {
+    const task = latest.get(hashes[at]!);
+    return plugin.enabled
+      ? { fact: `${plugin.id}: ${factOf(task)}`, reason: unfinished(task) }
+      : { fact: `${plugin.id}: disabled in this organisation`, reason: 'normalizer-disabled' };
+  });
+  return [known, input, ...together(judged)];
+}
+
+interface Judged {
+  readonly fact: string;
+  readonly reason: RefusalReason | null;
+}
+
+/** One task for each normalizer that may: it is refused where none of them may, for the first one's reason. */
+function together(judged: readonly Judged[]): readonly ExplanationStep[] {
+  const enabled = judged.filter(({ reason }) => reason !== 'normalizer-disabled');
+  if (enabled.length === 0) return [step('enabled', 'normalizer-disabled', factsOf(judged))];
+  const free = enabled.some(({ reason }) => reason === null);
+  return [
+    step('enabled', null, `${enabled.length} of ${judged.length}`),
+    step('latest task', free ? null : enabled[0]!.reason, factsOf(judged)),
+  ];
+}
+
+function factsOf(judged: readonly Judged[]): string {
+  return judged.map(({ fact }) => fact).join('; ');
+}
+
+function factOf(task: LatestTask | undefined): string {
+  if (task === undefined) return 'there is no task yet';
+  return `task ${task.id} is ${task.status} since ${new Date(task.modifiedAt).toISOString()}`;
+}
+
+function step(rule: string, reason: RefusalReason | null, fact: string): ExplanationStep {
+  return { rule, outcome: reason === null ? 'passes' : 'refuses', reason, fact };
+}

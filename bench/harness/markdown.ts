@@ -1,0 +1,52 @@
+import type { Report } from './report.ts';
+import type { Bar, Result } from './results.ts';
+
+/** A run as docs/benchmarks.md shows it: the machine, the bars, and every figure by suite. */
+export function markdown({ machine, results, bars }: Report): string {
+  const { cpu, cores, memory_gib, os, node, load_average } = machine;
+  const suites = Map.groupBy(results, ({ name }) => name.slice(0, name.indexOf('/')));
+  return [
+    `Measured on ${cores} × ${cpu}, ${memory_gib} GiB, ${os}, Node ${node}; load average at the start ${load_average}.`,
+    ...(bars.length === 0 ? [] : [table(['What', 'Wanted', 'Reached', ''], bars.map(barRow))]),
+    ...[...suites].map(([suite, ofSuite]) =>
+      [`### ${suite}`, table(['Case', 'Median', 'Least – most', 'p50 / p99', 'Beside others'], ofSuite.map(row))].join(
+        '\n\n',
+      ),
+    ),
+  ].join('\n\n');
+}
+
+function barRow({ name, what, reached, wanted, met }: Bar): string[] {
+  const own = /^(?:median|max|p50_ms|p99_ms) at most$/.test(what);
+  const value = (figure: number) => (own ? figureText(figure) : `${figureText(figure)} ×`);
+  const against = own
+    ? what.replace('_ms', ', ms')
+    : what
+        .replace(/^× /, '')
+        .replace(/, at least$/, ' at least')
+        .replace(/, at most$/, ' at most');
+  return [`\`${name}\``, `${against} ${value(wanted)}`, value(reached), met ? 'met' : '**missed**'];
+}
+
+function row({ name, unit, median, min, max, p50_ms, p99_ms, ratios }: Result): string[] {
+  const latency = p50_ms === null || p99_ms === null ? '' : `${figureText(p50_ms)} / ${figureText(p99_ms)} ms`;
+  const beside = Object.entries(ratios).map(([against, ratio]) => `${figureText(ratio)} × ${against}`);
+  return [
+    `\`${name.slice(name.indexOf('/') + 1)}\``,
+    `${figureText(median)} ${unit}`,
+    min === max ? '' : `${figureText(min)} – ${figureText(max)}`,
+    latency,
+    beside.join(', '),
+  ];
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Three digits, thousands apart. */
+export function figureText(value: number): string {
+  const rounded = Number(value.toPrecision(3));
+  return rounded >= 1_000 ? Math.round(rounded).toLocaleString('en').replaceAll(',', ' ') : String(rounded);
+}

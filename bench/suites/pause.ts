@@ -1,0 +1,64 @@
+import { rotaClient } from '../../src/nats/client.ts';
+import { connectNats } from '../../src/nats/connect.ts';
+import { Backlog } from '../harness/backlog.ts';
+import type { Suite } from '../harness/bench.ts';
+import { until } from '../harness/kat.ts';
+import { leanClient } from '../harness/lean-client.ts';
+import { addQueued } from '../harness/seed.ts';
+import { startRotaOn } from '../harness/stage.ts';
+import { popCase } from './pop-cases.ts';
+
+const depth = 100_000;
+const paused = { scheduler: 'boefje', organisation: 'org-paused' };
+const load = { limit: 1, inFlight: 64 };
+
+export const pause: Suite = {
+  name: 'pause',
+  about: 'pops of the others while an organisation with 100 000 tasks at the head of the queue is paused',
+  run: async (bench) => {
+    const stage = await bench.stage();
+    const filling = { queued: depth, finished: 0 };
+    const without = await startRotaOn(stage, 'pause_without', { filling });
+    const within = await startRotaOn(stage, 'pause_within', {
+      filling,
+      // A person's and those just behind: before everybody else's.
+      seed: (sql) => addQueued(sql, { rows: depth, rank: 1, organisation: paused.organisation }),
+    });
+    const connection = await connectNats({ servers: stage.natsUrl });
+    const client = rotaClient(connection, { prefix: within.prefix, timeoutMs: 60_000 });
+    /** @returns seconds until every row is where the command wants it */
+    const told = async (command: 'pause' | 'resume', rows: number) => {
+      const began = performance.now();
+      await client.ctl(command, paused);
+      await until(command, async () => {
+        const [held] = await within.sql<{ rows: number }[]>`
+          SELECT count(*)::integer AS rows FROM queue 
+          WHERE scheduler = ${paused.scheduler} AND organisation = ${paused.organisation} AND held`;
+        return held!.rows === rows;
+      });
+      return (performance.now() - began) / 1_000;
+    };
+    try {
+      bench.record('pause/to-hold-100k', 's', [{ value: await told('pause', depth) }]);
+      const lean = leanClient(connection);
+      await bench.measure(
+        'pause',
+        [
+          { name: 'pops-nobody-paused', rota: without, depth },
+          { name: 'pops-head-paused', rota: within, depth: depth * 2 },
+        ].map(({ name, rota, depth }) => {
+          const backlog = new Backlog(rota.sql, depth);
+          return popCase(bench, { client: lean, prefix: rota.prefix, depth: depth / 2, backlog }, { ...load, name });
+        }),
+      );
+      bench.record('pause/to-release-100k', 's', [{ value: await told('resume', 0) }]);
+      const [first] = await client.pop('boefje');
+      if (first?.organisation !== paused.organisation) throw new Error('what was released is not popped first');
+      bench.want('pause/pops-head-paused', { against: 'nobody paused', of: 'pause/pops-nobody-paused', atLeast: 0.9 });
+    } finally {
+      await connection.close();
+      await without.stop();
+      await within.stop();
+    }
+  },
+};

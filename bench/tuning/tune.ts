@@ -1,0 +1,144 @@
+import { describeMachine } from '../harness/machine.ts';
+import { bestOf, compare, type Comparison, isWorthwhile, type Round } from './compare.ts';
+import { type Knob, knobs, type Settings } from './knobs.ts';
+import { type Setup, Subjects } from './subject.ts';
+import { type Pace, type Subject, type WorkloadName, workloads } from './workloads.ts';
+
+export interface TuneOptions {
+  readonly quick: boolean;
+  readonly say: (text: string) => void;
+  /** Ends the servers, should the tuning be interrupted. */
+  readonly stack: AsyncDisposableStack;
+}
+
+export type Compared = Comparison & { readonly workload: WorkloadName };
+
+/** What one knob bought. */
+export interface Turned {
+  readonly knob: string;
+  readonly where: Knob['where'];
+  readonly standard: Settings;
+  readonly tried: readonly { readonly settings: Settings; readonly compared: readonly Compared[] }[];
+  /** Null: the default. */
+  readonly use: Settings | null;
+}
+
+/** As `--json` prints it: docs/tuning.md. */
+export interface Tuning {
+  readonly tuning: readonly Turned[];
+  /** All that is worthwhile at once against the defaults; empty where nothing is. */
+  readonly combination: readonly Compared[];
+  /** What to set on this machine; empty where the defaults are as good as anything. */
+  readonly settings: Setup;
+}
+
+const defaults: Setup = { rota: {}, postgres: {} };
+const paces: Readonly<Record<'quick' | 'full', Pace & { readonly rounds: number }>> = {
+  quick: { warmUpMs: 150, measureMs: 800, sustainedMs: 0, rounds: 3 },
+  full: { warmUpMs: 400, measureMs: 1_500, sustainedMs: 30_000, rounds: 5 },
+};
+
+/** Turns one knob at a time around the defaults, then all at once that were worth it; everything interleaved. */
+export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> {
+  const subjects = new Subjects(stack);
+  const pace = paces[quick ? 'quick' : 'full'];
+  const tuning: Turned[] = [];
+  for (const knob of knobs(describeMachine())) {
+    if (knob.tries.length === 0) continue;
+    say(`\n${knob.name} (default ${textOf(knob.standard)})`);
+    if (quick && knob.slow) {
+      say('  takes longer to show than this: leave out --quick');
+      continue;
+    }
+    const [standard, ...setups] = [knob.standard, ...knob.tries].map((settings) => ({
+      ...defaults,
+      [knob.where]: settings,
+    }));
+    const compared = await against(subjects, standard!, setups, knob.workloads, pace);
+    for (const [at, one] of compared.entries()) say(`  ${textOf(knob.tries[at]!)}: ${one.map(sentence).join(', ')}`);
+    const best = bestOf(compared);
+    const use = best === null ? null : knob.tries[best]!;
+    say(use === null ? '  no difference for the better: keep the default' : `  use ${textOf(use)}`);
+    const tried = compared.map((one, at) => ({ settings: knob.tries[at]!, compared: one }));
+    tuning.push({ knob: knob.name, where: knob.where, standard: knob.standard, tried, use });
+  }
+  const combination = await confirm(subjects, tuning, pace, say);
+  const worthwhile = isWorthwhile(combination);
+  return { tuning, combination, settings: worthwhile ? setupOf(tuning) : defaults };
+}
+
+/** What is best by itself may not be so together: that is measured, too. */
+async function confirm(
+  subjects: Subjects,
+  tuning: readonly Turned[],
+  pace: Pace & { rounds: number },
+  say: TuneOptions['say'],
+): Promise<readonly Compared[]> {
+  const setup = setupOf(tuning);
+  const settings = { ...setup.rota, ...setup.postgres };
+  if (Object.keys(settings).length === 0) {
+    say('\nThe defaults are as good as anything that was tried on this machine.');
+    return [];
+  }
+  // In a cluster of its own, as what it is held against, or in the shared one both.
+  const standard = setupOf(tuning.map((turned) => ({ ...turned, use: turned.use && turned.standard })));
+  const [compared] = await against(subjects, standard, [setup], ['pop', 'push', 'lives', 'sets'], pace);
+  say(`\nAll of them against the defaults: ${compared!.map(sentence).join(', ')}`);
+  if (!isWorthwhile(compared!)) {
+    say('Together they are not worth it: keep the defaults.');
+    return compared!;
+  }
+  say('Settings for this machine');
+  for (const { where, use, tried } of tuning) {
+    const bought = tried.find((one) => one.settings === use)?.compared ?? [];
+    if (use !== null) say(`  ${where.padEnd(9)} ${textOf(use).padEnd(44)} ${bought.map(sentence).join(', ')}`);
+  }
+  return compared!;
+}
+
+function setupOf(tuning: readonly Turned[]): Setup {
+  const of = (where: Knob['where']): Settings =>
+    Object.assign({}, ...tuning.filter((turned) => turned.where === where).map(({ use }) => use));
+  return { rota: of('rota'), postgres: of('postgres') };
+}
+
+/** Each setup beside fresh defaults: tables that have grown are slower, whatever the setting. */
+async function against(
+  subjects: Subjects,
+  standard: Setup,
+  setups: readonly Setup[],
+  wanted: readonly WorkloadName[],
+  pace: Pace & { readonly rounds: number },
+): Promise<readonly (readonly Compared[])[]> {
+  const base = await subjects.open(standard);
+  const open = await Promise.all(setups.map((setup) => subjects.open(setup)));
+  try {
+    const rounds = setups.map(() => wanted.map((): Round[] => []));
+    for (let round = 0; round < pace.rounds; round += 1) {
+      for (const [place, workload] of wanted.entries()) {
+        const rate = (subject: Subject) => workloads[workload](subject, pace);
+        const before = await rate(base);
+        const tried: number[] = [];
+        for (const subject of open) tried.push(await rate(subject));
+        const after = await rate(base);
+        for (const [at, value] of tried.entries()) rounds[at]![place]!.push({ before, tried: value, after });
+      }
+    }
+    return rounds.map((ofSetup) => ofSetup.map((one, place) => ({ workload: wanted[place]!, ...compare(one) })));
+  } finally {
+    await Promise.all([base, ...open].map((subject) => subject.close()));
+  }
+}
+
+/** `pop +12 %`; in brackets where it is no more than noise. */
+function sentence({ workload, gain, verdict }: Compared): string {
+  const percent = Math.round(gain * 100);
+  const text = `${workload} ${percent < 0 ? '−' : '+'}${Math.abs(percent)} %`;
+  return verdict === 'same' ? `(${text})` : text;
+}
+
+function textOf(settings: Settings): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}

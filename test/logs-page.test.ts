@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { emit, type RotaEvent } from '../src/telemetry/events.ts';
+import { logNames } from '../src/telemetry/log-fields.ts';
+import { logEvents } from '../src/telemetry/logging.ts';
+import { logToLines } from './support/lines.ts';
+
+/** `make utest file=test/logs-page.test.ts` shows a difference; `vitest run -u` writes the page anew. */
+test('docs/logs.md shows every line that an event leads to, as it is written', async () => {
+  await expect(page()).toMatchFileSnapshot('../docs/logs.md');
+});
+
+const task = { id: '9042879a-1be1-42bc-b5f3-168b4bd33d5e', organisation: 'org-1' };
+const refused = { organisation: 'org-1', hash: '0d4a1ad6b1fbb3a1b0d2f9a9b4b3a5d1' };
+
+/** One of each, in the order in which they are told of a task, an actor, an event source. */
+const events: readonly RotaEvent[] = [
+  { name: 'supervisor.ready', ms: 631 },
+  { name: 'actor.started', actor: 'boefje', restarts: 0 },
+  { name: 'source.connected', source: 'rabbitmq:scan_profile_mutations' },
+  { name: 'tasks.queued', scheduler: 'boefje', tasks: [task] },
+  { name: 'tasks.refused', scheduler: 'boefje', reason: 'already-queued', count: 1, tasks: [refused] },
+  { name: 'tasks.dispatched', scheduler: 'boefje', tasks: [task], via: 'nats' },
+  { name: 'tasks.changed', scheduler: 'boefje', status: 'completed', reason: null, tasks: [task] },
+  { name: 'leases.expired', requeued: 2, failed: 1, superseded: 0 },
+  { name: 'tasks.removed', count: 10_000 },
+  { name: 'source.lost', source: 'rabbitmq:scan_profile_mutations', message: 'socket closed unexpectedly by server' },
+  { name: 'circuit.changed', service: 'octopoes', state: 'open' },
+  {
+    name: 'event.dead-lettered',
+    stream: 'raw_file_received',
+    code: 'INVALID_REQUEST',
+    message: 'malformed raw_file_received message: created_at: expected string',
+  },
+  { name: 'batch.ranked', ranker: 'fair-share', tasks: 12, ms: 5_000, failure: 'hung' },
+  { name: 'actor.stopped', actor: 'boefje', code: 'ASK_TIMEOUT', message: 'two pings unanswered for 5000 ms each' },
+  { name: 'actor.gave-up', actor: 'boefje', restarts: 5, retryInMs: 60_000 },
+  { name: 'supervisor.drained', ms: 412 },
+];
+
+function written(format: 'json' | 'text'): readonly string[] {
+  const { log, lines } = logToLines({ format, debug: true });
+  const end = logEvents(log);
+  for (const event of events) emit(event);
+  end();
+  return lines.map((line) =>
+    line
+      .replace(/"timestamp":"[^"]*"/, '"timestamp":"2026-11-24T14:27:29.316Z"')
+      .replace(/^\[[\d:.]+\]/, '[14:27:29.316]'),
+  );
+}
+
+function page(): string {
+  const json = written('json');
+  expect(json).toHaveLength(events.length);
+  const text = written('text');
+  const indented = (lines: readonly string[]) => lines.map((line) => `    ${line}`).join('\n');
+  const ids = [...Map.groupBy(Object.entries(logNames), ([, name]) => name)];
+  return `# Logs
+
+Rota writes to standard error: text for people, or with \`SCHEDULER_LOGGING_FORMAT=json\` one JSON object a line for machines. At
+info there is one line per step in the life of a part, with \`DEBUG=true\` also one per decision about a task. \`rota actors
+log-level NAME debug\` turns that on for one running actor. Passwords, tokens, settings and environments are never in a line:
+fields of such names and passwords in URLs are \`<redacted>\`. This page is generated from what is really written; a test keeps
+it true.
+
+## Fields
+
+The names are mula's, where it has one, so that what looks at KAT's logs finds Rota's:
+
+| Field | What |
+|---|---|
+| \`event\` | what happened, in a few words that do not change: the facts are in other fields |
+| \`level\` | \`debug\`, \`info\`, \`warning\`, \`error\` or \`critical\` (in text WARN and FATAL) |
+| \`timestamp\` | ISO 8601, UTC |
+| \`logger\` | \`rota\` for the supervisor, \`rota.<actor>\` for what an actor's own thread writes; JSON only |
+| \`exception\` | an error's stack with its causes; beside it \`code\` (src/errors.ts) and \`fields\`, its facts |
+| \`code\`, \`reason\` | why: a code for machines, a sentence or a reason of the closed list (src/tasks/refusal.ts) |
+| \`audit\`, \`by\` | what an operator did, and who |
+${ids.map(([name, words]) => `| \`${name}\` | ${words.map(([word]) => meanings[word]).join(', ')} |`).join('\n')}
+
+Others are named as on the operations page: \`source\`, \`stream\`, \`service\`, \`restarts\`, \`via\`, \`status\`.
+
+## Lines
+
+With \`SCHEDULER_LOGGING_FORMAT=json\`:
+
+${indented(json)}
+
+The same as text:
+
+${indented(text)}
+`;
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  scheduler: 'id of the scheduler',
+  actor: 'which is the name of its actor',
+  organisation: 'code of the organisation',
+  task: 'id of the task',
+  hash: 'hash that tells a task from others: same boefje, OOI and organisation',
+  schedule: 'id of the schedule',
+  boefje: 'id of the boefje',
+  normalizer: 'id of the normalizer',
+  ooi: 'reference of the OOI',
+  rawFile: 'id of the raw file in Bytes',
+};
