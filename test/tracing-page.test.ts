@@ -24,7 +24,7 @@ test('docs/tracing.md names every attribute that the source sets, and no other',
   const sources = await readSources(root, ['src']);
   const set = sources.flatMap(({ text }) => [...text.matchAll(new RegExp(`'${attribute}':`, 'g'))]);
   const named = [...page.matchAll(new RegExp(`\`${attribute}\``, 'g'))];
-  const namesOf = (found: readonly RegExpExecArray[]) => [...new Set(found.map(([, name]) => name))].toSorted();
+  const namesOf = (found: readonly RegExpExecArray[]) => [...new Set(found.map(([, name]) => name!))].toSorted();
   expect(namesOf(named)).toEqual(namesOf(set));
 });
 

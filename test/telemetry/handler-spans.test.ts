@@ -8,7 +8,7 @@ import { followSpans } from '../support/ended-spans.ts';
 type Handler = (batch: readonly Delivery[]) => Promise<void>;
 
 function mailboxOf(handler: Handler) {
-  const behavior = handlersInSpans<Message>({ 'scan-profile-mutated': handler } as never, {
+  const behavior = handlersInSpans<Message>({ 'scan-profile-mutated': handler }, {
     scheduler: 'boefje',
     type: 'boefje',
   });
