@@ -8,10 +8,13 @@ import { followSpans } from '../support/ended-spans.ts';
 type Handler = (batch: readonly Delivery[]) => Promise<void>;
 
 function mailboxOf(handler: Handler) {
-  const behavior = handlersInSpans<Message>({ 'scan-profile-mutated': handler }, {
-    scheduler: 'boefje',
-    type: 'boefje',
-  });
+  const behavior = handlersInSpans<Message>(
+    { 'scan-profile-mutated': handler },
+    {
+      scheduler: 'boefje',
+      type: 'boefje',
+    },
+  );
   return new Mailbox<Message>(behavior, { crashed: () => undefined });
 }
 
