@@ -131,7 +131,8 @@ async function against(
 }
 
 /** `pop +12 %`; in brackets where it is no more than noise. */
-function sentence({ workload, gain, verdict }: Compared): string {
+function sentence({ workload, gain, noise, verdict }: Compared): string {
+  if (verdict === 'unclear') return `${workload} too noisy to tell (${Math.round(noise * 100)} %)`;
   const percent = Math.round(gain * 100);
   const text = `${workload} ${percent < 0 ? '−' : '+'}${Math.abs(percent)} %`;
   return verdict === 'same' ? `(${text})` : text;
