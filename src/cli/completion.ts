@@ -20,7 +20,15 @@ interface Entry {
   readonly path: readonly string[];
   readonly description: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
-  readonly options: readonly { readonly flag: string; readonly description: string }[];
+  readonly options: readonly Flag[];
+  /** Its argument is a file: options are offered to who types a dash, files to everybody else. */
+  readonly takesFile: boolean;
+}
+
+interface Flag {
+  readonly flag: string;
+  readonly description: string;
+  readonly value: 'none' | 'word' | 'path';
 }
 
 function entriesOf(command: Command, path: readonly string[]): readonly Entry[] {
@@ -29,18 +37,32 @@ function entriesOf(command: Command, path: readonly string[]): readonly Entry[] 
     path,
     description: command.description(),
     commands: children.map((child) => ({ name: child.name(), description: child.description() })),
-    options: [...command.options.map(flagOf), { flag: '--help', description: 'display help' }],
+    options: [...command.options.map(flagOf), { flag: '--help', description: 'display help', value: 'none' }],
+    takesFile: command.registeredArguments.some((argument) => argument.name() === 'file'),
   };
   return [own, ...children.flatMap((child) => entriesOf(child, [...path, child.name()]))];
 }
 
-function flagOf({ long, flags, description }: Option): { flag: string; description: string } {
-  return { flag: long ?? flags, description };
+function flagOf({ long, flags, description }: Option): Flag {
+  const value = /<(file|dir)>/.test(flags) ? 'path' : /<.*>/.test(flags) ? 'word' : 'none';
+  return { flag: long ?? flags, description, value };
 }
+
+/** Options of any command whose value is a file or a folder. */
+function pathFlags(entries: readonly Entry[]): string {
+  const flags = entries.flatMap(({ options }) => options.filter(({ value }) => value === 'path'));
+  return [...new Set(flags.map(({ flag }) => flag))].join('|');
+}
+
+/** After which no words are offered, but files. */
+const filesFor = (entries: readonly Entry[]): readonly string[] =>
+  entries.filter(({ takesFile }) => takesFile).map(({ path }) => `'${path.join(' ')}'`);
 
 const scripts: Readonly<Record<Shell, (entries: readonly Entry[]) => string>> = {
   bash: (entries) => `_rota() {
-  local path="" word
+  local path="" word current="\${COMP_WORDS[COMP_CWORD]}"
+  # Nothing of ours: bash then offers files.
+  case "\${COMP_WORDS[COMP_CWORD-1]}" in ${pathFlags(entries)}) COMPREPLY=(); return ;; esac
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
   done
@@ -53,7 +75,10 @@ ${entries.map((entry) => `      '${entry.path.join(' ')}') words='${wordsOf(entr
     [ -n "$words" ] && break
     case "$path" in *' '*) path="\${path% *}" ;; *) path="" ;; esac
   done
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  case "$current:$path" in -*) ;; ${filesFor(entries)
+    .map((path) => `*:${path}`)
+    .join('|')}) COMPREPLY=(); return ;; esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _rota rota
 `,
@@ -61,6 +86,7 @@ complete -o default -F _rota rota
 _rota() {
   local line="\${(j: :)\${(@)words[2,CURRENT-1]:#-*}}"
   local -a choices
+  case "\$words[CURRENT-1]" in ${pathFlags(entries)}) _files; return ;; esac
   while :; do
     case "$line" in
 ${entries.map((entry) => `      '${entry.path.join(' ')}') choices=(${describedOf(entry).map(zshItem).join(' ')}) ;;`).join('\n')}
@@ -68,27 +94,33 @@ ${entries.map((entry) => `      '${entry.path.join(' ')}') choices=(${describedO
     (( \${#choices} )) && break
     [[ "$line" == *' '* ]] && line="\${line% *}" || line=""
   done
+  case "\$words[CURRENT]:$line" in -*) ;; ${filesFor(entries)
+    .map((path) => `*:${path}`)
+    .join('|')}) _files; return ;; esac
   _describe 'rota' choices
 }
 compdef _rota rota
 `,
   fish: (entries) => `complete -c rota -f
 ${entries
-  .flatMap(({ path, commands, options }) => {
+  .flatMap(({ path, commands, options, takesFile }) => {
     const condition = fishCondition(path, commands);
     return [
       ...commands.map(
         ({ name, description }) => `complete -c rota -n '${condition}' -a ${name} -d '${quoted(description)}'`,
       ),
       ...options.map(
-        ({ flag, description }) =>
-          `complete -c rota -n '${condition}' -l ${flag.replace(/^--/, '')} -d '${quoted(description)}'`,
+        ({ flag, description, value }) =>
+          `complete -c rota -n '${condition}' -l ${flag.replace(/^--/, '')}${fishValues[value]} -d '${quoted(description)}'`,
       ),
+      ...(takesFile ? [`complete -c rota -n '${condition}' -F`] : []),
     ];
   })
   .join('\n')}
 `,
 };
+
+const fishValues = { none: '', word: ' -x', path: ' -r -F' } as const;
 
 function wordsOf({ commands, options }: Entry): readonly string[] {
   return [...commands.map(({ name }) => name), ...options.map(({ flag }) => flag)];

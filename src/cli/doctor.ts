@@ -5,7 +5,7 @@ import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
+import { tableOf, terminalWidth } from './table.ts';
 
 /** `rota doctor --json`: `on` is the supervisor that found it, null for this shell. */
 interface Report {
@@ -97,5 +97,7 @@ function render({ findings }: Report): string {
   return tableOf(
     ['', 'ABOUT', 'ON', 'FINDING', 'DO'],
     findings.map(({ level, about, on, finding, advice }) => [signs[level], about, on, finding, advice ?? '']),
+    terminalWidth(),
+    { wrap: true },
   );
 }

@@ -4,7 +4,7 @@ import type { ExplanationStep } from '../protocol/explanation.ts';
 import { moment, whenOf } from './format.ts';
 import { parseJson, readInput } from './input.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
+import { tableOf, terminalWidth } from './table.ts';
 
 interface ExplainOptions extends RemoteOptions {
   readonly boefje?: string;
@@ -105,6 +105,8 @@ function render(explained: Explained): string {
   const table = tableOf(
     ['RULE', 'OK', 'REASON', 'FACT'],
     steps.map((step) => [step.rule, words[step.outcome], step.reason, step.fact]),
+    terminalWidth(),
+    { wrap: true },
   );
   const lines = [table, '', sentence, ...ways.map(({ what, fact }) => `In the way: ${what}: ${fact}.`), next];
   if (explained.then_again_at !== null)

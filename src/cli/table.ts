@@ -16,23 +16,65 @@ const noLines = Object.fromEntries(
   ),
 );
 
+/** Ids of tasks, schedules and leases: what an operator copies into the next command is never cut. */
+const id = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+interface TableOptions {
+  /** Sentences are wrapped, not cut: their end may be what matters. */
+  readonly wrap?: boolean;
+}
+
 /**
- * Columns for people. Into a terminal of `width` columns the widest ones are cut with an ellipsis until a row fits;
- * without a width (a pipe) nothing is cut.
+ * Columns for people. Into a terminal of `width` columns the widest ones are cut with an ellipsis until a row fits; where
+ * that is not enough, an id that leads its row gets a line of its own. Without a width (a pipe) nothing is cut.
  */
-export function tableOf(head: readonly string[], rows: readonly (readonly Cell[])[], width = terminalWidth()): string {
+export function tableOf(
+  head: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  width = terminalWidth(),
+  options: TableOptions = {},
+): string {
   const texts = rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))));
-  const widths = fit(
-    head.map((title, at) => Math.max(title.length, ...texts.map((row) => row[at]!.length))),
-    width === null ? Number.POSITIVE_INFINITY : width - gap * (head.length - 1),
+  const natural = head.map((title, at) => Math.max(title.length, ...texts.map((row) => row[at]!.length)));
+  const room = width === null ? Number.POSITIVE_INFINITY : width - gap * (head.length - 1);
+  const whole = head.map((_title, at) => texts.some((row) => id.test(row[at]!)));
+  if (whole[0] === true && total(natural) > room) return stacked(head, rows, width, options);
+  return drawn(head, rows, texts, fit(natural, whole, room), options);
+}
+
+/** The id, and under it the rest of its row. */
+function stacked(
+  [title, ...head]: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  width: number | null,
+  options: TableOptions,
+): string {
+  const rest = tableOf(
+    head,
+    rows.map((row) => row.slice(1)),
+    width === null ? null : width - gap,
+    options,
   );
+  const [under, ...lines] = rest.split('\n');
+  const indent = ' '.repeat(gap);
+  return [title, indent + under, ...rows.flatMap((row, at) => [row[0], indent + lines[at]])].join('\n');
+}
+
+function drawn(
+  head: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  texts: readonly (readonly string[])[],
+  widths: number[],
+  { wrap = false }: TableOptions,
+): string {
   const table = new Table({
     chars: { ...noLines, middle: ' '.repeat(gap) },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
     colWidths: widths,
+    wordWrap: wrap,
     colAligns: head.map((_title, at) => (isNumeric(rows.map((row) => row[at]!)) ? 'right' : 'left')),
   });
-  table.push([...head], ...texts);
+  table.push([...head], ...texts.map((row) => [...row]));
   return table
     .toString()
     .split('\n')
@@ -51,20 +93,25 @@ export function terminalWidth(): number | null {
   return process.stdout.isTTY ? process.stdout.columns : null;
 }
 
-function fit(widths: number[], room: number): number[] {
+function fit(widths: readonly number[], whole: readonly boolean[], room: number): number[] {
   const fitted = [...widths];
-  while (fitted.reduce((sum, width) => sum + width, 0) > room) {
-    const widest = Math.max(...fitted);
+  while (total(fitted) > room) {
+    const widest = Math.max(...fitted.filter((_width, at) => !whole[at]));
     if (widest <= least) break;
-    fitted[fitted.indexOf(widest)] = widest - 1;
+    fitted[fitted.findIndex((width, at) => width === widest && !whole[at])] = widest - 1;
   }
   return fitted;
+}
+
+function total(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0);
 }
 
 /** Figures, and ages such as `3m 20s`. */
 function isNumeric(column: readonly Cell[]): boolean {
   const told = column.filter((cell) => cell !== null && cell !== '-');
   return (
-    told.length > 0 && told.every((cell) => typeof cell === 'number' || /^\d[\d.]*( ?[a-z]+)*$/i.test(String(cell)))
+    told.length > 0 &&
+    told.every((cell) => typeof cell === 'number' || /^\d[\d.]*[a-z]*( \d+[a-z]| [a-z]+)*$/i.test(String(cell)))
   );
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { createLogUpdate } from 'log-update';
 import { wholeNumber } from './arguments.ts';
+import { moment } from './format.ts';
 import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { overviewOf } from './status/overview.ts';
 import { renderOverview } from './status/render.ts';
@@ -45,5 +46,18 @@ export function topCommand(): Command {
 function screen(json: boolean): { frame(text: string): void; end(): void } {
   if (json || !process.stdout.isTTY) return { frame: (text) => process.stdout.write(`${text}\n`), end: () => {} };
   const update = createLogUpdate(process.stdout);
-  return { frame: (text) => update(`${new Date().toLocaleTimeString()}\n\n${text}`), end: () => update.done() };
+  return {
+    frame: (text) => update(clipped(`${moment(new Date().toISOString())} UTC\n\n${text}`, process.stdout.rows)),
+    end: () => update.done(),
+  };
+}
+
+/** What does not fit is left out at the end, where what matters least stands; log-update would cut off the beginning. */
+export function clipped(text: string, rows: number): string {
+  const lines = text.split('\n');
+  if (lines.length < rows) return text;
+  const shown = Math.max(rows - 2, 1);
+  return [...lines.slice(0, shown), `… ${lines.length - shown} more lines: a taller terminal, or rota status`].join(
+    '\n',
+  );
 }

@@ -10,21 +10,24 @@ export interface RetentionOptions {
   onError(error: unknown): void;
 }
 
+/** How a statement went through one stretch of a table; `after` tells the next one where to begin. */
 interface Stretch {
   readonly looked: number;
   readonly removed: number;
-  readonly created_at: string | null;
-  readonly id: string | null;
+  readonly after: readonly string[];
 }
 
-/** Tasks of one statement: some 20 ms, between which pops and pushes go on. */
+/** Rows of one statement: some 20 ms, between which pops and pushes go on. */
 const perStretch = 1_000;
 const pauseMs = 100;
 /** From the end of one walk to the next: what is a day too old may be an hour older. */
 const everyMs = 3_600_000;
-const beginning = { created_at: '-infinity', id: '00000000-0000-0000-0000-000000000000' };
+const firstId = '00000000-0000-0000-0000-000000000000';
 
-/** Walks the old end of `tasks` once an hour and removes what is finished and no longer needed; off where `days` is 0. */
+/**
+ * Once an hour: removes finished tasks and disabled schedules that are old enough and no longer needed; off where `days`
+ * is 0. A schedule goes after the last task of it.
+ */
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #stop = new AbortController();
@@ -43,21 +46,37 @@ export class Retention {
     await this.#running;
   }
 
-  /** One walk over everything that is old enough. @returns how many tasks it removed */
-  async walk(): Promise<number> {
-    const { sql, days, gracePeriodSeconds } = this.#options;
-    let from: { readonly created_at: string; readonly id: string } = beginning;
-    let removed = 0;
+  /** One walk over everything that is old enough. @returns how many it removed */
+  async walk(): Promise<{ readonly tasks: number; readonly schedules: number }> {
+    const { days, gracePeriodSeconds } = this.#options;
+    const tasks = await this.#walk(['-infinity', firstId], async (after) => {
+      const row = await this.#stretch<TaskStretch>('retire', [days, gracePeriodSeconds, ...after, perStretch]);
+      return { ...row, after: [row.created_at, row.id] };
+    });
+    if (tasks > 0) emit({ name: 'tasks.removed', count: tasks });
+    const schedules = await this.#walk(['', '', firstId], async (after) => {
+      const row = await this.#stretch<ScheduleStretch>('retire-schedules', [days, ...after, perStretch]);
+      return { ...row, after: [row.scheduler, row.organisation, row.id] };
+    });
+    if (schedules > 0) emit({ name: 'schedules.removed', count: schedules });
+    return { tasks, schedules };
+  }
+
+  async #walk(from: readonly string[], stretchAfter: (after: readonly string[]) => Promise<Stretch>): Promise<number> {
+    let [after, total] = [from, 0];
     while (!this.#stop.signal.aborted) {
-      const values = [days, gracePeriodSeconds, from.created_at, from.id, perStretch];
-      const [stretch] = await transact(() => query<Stretch>(sql, statement('retire'), values));
-      removed += stretch!.removed;
-      if (stretch!.created_at === null || stretch!.id === null || stretch!.looked < perStretch) break;
-      from = { created_at: stretch!.created_at, id: stretch!.id };
+      const stretch = await stretchAfter(after);
+      total += stretch.removed;
+      if (stretch.looked < perStretch) break;
+      after = stretch.after;
       await delay(pauseMs, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
-    if (removed > 0) emit({ name: 'tasks.removed', count: removed });
-    return removed;
+    return total;
+  }
+
+  async #stretch<Row extends object>(name: string, values: readonly unknown[]): Promise<Row> {
+    const [row] = await transact(() => query<Row>(this.#options.sql, statement(name), values));
+    return row!;
   }
 
   async #run(): Promise<void> {
@@ -66,4 +85,19 @@ export class Retention {
       await delay(everyMs, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
   }
+}
+
+interface TaskStretch {
+  readonly looked: number;
+  readonly removed: number;
+  readonly created_at: string;
+  readonly id: string;
+}
+
+interface ScheduleStretch {
+  readonly looked: number;
+  readonly removed: number;
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly id: string;
 }

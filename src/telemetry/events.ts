@@ -35,6 +35,7 @@ export type RotaEvent =
     }
   /** Finished tasks past the retention time. */
   | { readonly name: 'tasks.removed'; readonly count: number }
+  | { readonly name: 'schedules.removed'; readonly count: number }
   | { readonly name: 'leases.expired'; readonly requeued: number; readonly failed: number; readonly superseded: number }
   | {
       readonly name: 'claim.completed';

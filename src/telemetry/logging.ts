@@ -24,6 +24,7 @@ export function logEvents(log: Logger): () => void {
       each(tasks, ({ id, organisation }) => ({ scheduler, organisation, task: id, status, reason }), 'task changed'),
     ),
     on('tasks.removed', ({ count }) => log.info({ count }, 'old tasks removed')),
+    on('schedules.removed', ({ count }) => log.info({ count }, 'old schedules removed')),
     on('leases.expired', ({ requeued, failed, superseded }) =>
       log.info({ requeued, failed, superseded }, 'leases expired'),
     ),

@@ -46,6 +46,13 @@ export const metricsOfEvents: readonly EventMetric[] = [
     samples: ({ count }) => [[{}, count]],
   }),
   counts({
+    name: 'rota_schedules_removed_total',
+    help: 'Schedules disabled by Rota and removed after SCHEDULER_RETENTION_DAYS',
+    labels: [],
+    on: 'schedules.removed',
+    samples: ({ count }) => [[{}, count]],
+  }),
+  counts({
     name: 'rota_leases_expired_total',
     help: 'Leases that ran out, by what became of the task: requeued, failed, superseded',
     labels: ['outcome'],

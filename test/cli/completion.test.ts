@@ -1,44 +1,92 @@
 import { execFileSync } from 'node:child_process';
-import { Command } from 'commander';
-import { beforeEach, expect, test, vi } from 'vitest';
-import { completionCommand } from '../../src/cli/completion.ts';
-import { pauseCommand } from '../../src/cli/pauses.ts';
-import { tasksCommand } from '../../src/cli/tasks.ts';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
 
-let script = '';
+const notCalled = async () => {
+  throw new Error('only looked at');
+};
 
-beforeEach(() => {
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+async function scriptFor(shell: string): Promise<string> {
+  let script = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     script += String(text);
     return true;
   });
-  script = '';
-});
-
-async function scriptFor(shell: string): Promise<string> {
-  const program = new Command('rota')
-    .addCommand(tasksCommand())
-    .addCommand(pauseCommand())
-    .addCommand(completionCommand());
-  await program.parseAsync(['node', 'rota', 'completion', shell]);
+  const program = createProgram({
+    version: '0',
+    startRota: notCalled,
+    connectRota: notCalled,
+    createJetstreamPublisher: () => ({ publish: notCalled }),
+  });
+  await program.parseAsync(['node', 'rota', 'completion', shell]).finally(() => write.mockRestore());
   return script;
 }
 
-test.each<[string, string[]]>([
-  ['', ['tasks', 'pause', 'completion', '--help']],
-  ['ta', ['tasks']],
-  ['tasks ', ['list', 'show', 'cancel', 'retry', 'release', '--help']],
-  ['tasks list --st', ['--status']],
-  // An argument is none of the commands: the options of the command before it are offered.
-  ['pause boefje --org', ['--organisation']],
-])('bash completes `rota %s`', async (typed, offered) => {
-  const words = ['rota', ...typed.split(' ')].map((word) => `'${word}'`).join(' ');
-  const ask = `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _rota; echo "\${COMPREPLY[@]}"`;
-  const output = execFileSync('bash', ['-c', `${await scriptFor('bash')}\n${ask}`], { encoding: 'utf8' });
-  expect(output.trim().split(' ')).toEqual(offered);
+const run = (shell: string, args: readonly string[], code: string) =>
+  execFileSync(shell, [...args, '-c', code], { encoding: 'utf8' })
+    .split('\n')
+    .filter(Boolean);
+
+/** What each shell offers after the words that were typed; `<files>` where it is told to offer files. */
+const asked: Readonly<Record<string, (script: string, typed: readonly string[]) => readonly string[]>> = {
+  bash: (script, typed) => {
+    const words = ['rota', ...typed].map((word) => `'${word}'`).join(' ');
+    const offered = `(( \${#COMPREPLY[@]} )) && printf '%s\\n' "\${COMPREPLY[@]}" || echo '<files>'`;
+    return run('bash', [], `${script}\nCOMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _rota; ${offered}`);
+  },
+  // Without its completion system, which needs a terminal: what the script hands to it.
+  zsh: (script, typed) => {
+    const words = ['rota', ...typed].map((word) => `'${word}'`).join(' ');
+    const system = `compdef() { :; }; _files() { print '<files>'; }
+      _describe() { print -l -- "\${(@)\${(@P)2}%%:*}"; }`;
+    const offered = run('zsh', ['-f'], `${system}\n${script}\nwords=(${words}); CURRENT=$#words; _rota`);
+    return offered.filter((word) => word === '<files>' || word.startsWith(typed.at(-1) ?? ''));
+  },
+  fish: (script, typed) => {
+    const line = ['rota', ...typed].join(' ');
+    const offered = run('fish', ['--no-config'], `${script}\ncomplete --do-complete='${line}'`);
+    const words = offered.map((word) => word.split('\t')[0]!);
+    return words.every((word) => existsSync(word.replace(/\/$/, ''))) ? ['<files>'] : words;
+  },
+};
+
+/** bash everywhere; the others where they are installed. */
+const shells = Object.keys(asked).filter((shell) =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, shell))),
+);
+
+describe.each(shells)('%s', (shell) => {
+  let script = '';
+  beforeAll(async () => {
+    script = await scriptFor(shell);
+  });
+
+  test.each<[string[], string[]]>([
+    [['ta'], ['tasks']],
+    [['pau'], ['pause', 'pauses']],
+    [['tasks', 'list', '--st'], ['--status']],
+    [['dead', 're'], ['requeue']],
+    // An argument is none of the commands: the options of the command before it are offered.
+    [['pause', 'boefje', '--org'], ['--organisation']],
+    [['tasks', 'cancel', '--organisation', 'aa', '--y'], ['--yes']],
+    [['migrate', '--d'], ['--dry-run']],
+    [['push', '--sch'], ['--scheduler']],
+    [['push', ''], ['<files>']],
+    [['explain', '--raw-file', ''], ['<files>']],
+  ])('completes rota %j', (typed, offered) => {
+    expect(asked[shell]!(script, typed)).toEqual(offered);
+  });
+
+  test('offers the commands of a group', () => {
+    const offered = asked[shell]!(script, ['schedules', '']).filter((word) => !word.startsWith('-'));
+    expect(offered.toSorted()).toEqual(['disable', 'enable', 'list', 'run-now', 'set-cron', 'show']);
+  });
 });
 
-test.each(['zsh', 'fish'])('%s is told of every command and option', async (shell) => {
+test.each(['bash', 'zsh', 'fish'])('%s is told of every command and option', async (shell) => {
   const text = await scriptFor(shell);
-  for (const word of ['tasks', 'cancel', 'pause', 'older-than', 'organisation']) expect(text).toContain(word);
+  for (const word of ['tasks', 'cancel', 'pause', 'older-than', 'organisation', 'raw-file'])
+    expect(text).toContain(word);
 });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { renderOverview } from '../../src/cli/status/render.ts';
 import type { Overview } from '../../src/cli/status/overview.ts';
 import { tableOf } from '../../src/cli/table.ts';
+import { clipped } from '../../src/cli/top.ts';
 
 const overview: Overview = {
   supervisors: [
@@ -78,4 +79,46 @@ test('figures stand under each other, words begin under each other', () => {
       80,
     ).split('\n'),
   ).toEqual(['NAME  COUNT', 'a         5', 'long   1000', 'none      -']);
+});
+
+const [task, lease] = ['01a20e15-55c8-7ec2-8beb-892106b65559', '9b7d48bb-42ef-407b-8592-7c9e803dcd23'];
+
+test('an id is never cut: where there is no room it stands on a line of its own, and the next command can take it', () => {
+  const head = ['TASK', 'PLUGIN', 'LEASE', 'OOI'];
+  const rows = [[task, 'dns-records', lease, 'Hostname|internet|a-rather-long-name.example']];
+  expect(tableOf(head, rows, 80).split('\n')).toEqual([
+    'TASK',
+    '  PLUGIN       LEASE                                 OOI',
+    task,
+    `  dns-records  ${lease}  Hostname|internet|a-rather…`,
+  ]);
+  expect(widestOf(tableOf(head, rows, 200))).toBeLessThanOrEqual(200);
+  expect(tableOf(head, rows, 200).split('\n')).toHaveLength(2);
+  expect(tableOf(head, rows, null)).toContain('a-rather-long-name.example');
+});
+
+test('sentences are wrapped: their end may be what matters', () => {
+  const text = tableOf(['RULE', 'FACT'], [['latest task', `task ${task} is queued since yesterday`]], 60, {
+    wrap: true,
+  });
+  expect(widestOf(text)).toBeLessThanOrEqual(60);
+  expect(text.replaceAll(/\s+/g, ' ')).toContain('is queued since yesterday');
+});
+
+test('ages stand under each other, whatever their units', () => {
+  expect(tableOf(['OLDEST'], [['4m 48s'], ['9s'], ['-'], ['1d 0h']], 80).split('\n')).toEqual([
+    'OLDEST',
+    '4m 48s',
+    '    9s',
+    '     -',
+    ' 1d 0h',
+  ]);
+});
+
+test('a frame that is taller than the terminal loses its end, not its beginning, and says so', () => {
+  const frame = Array.from({ length: 40 }, (_, n) => `line ${n}`).join('\n');
+  const shown = clipped(frame, 24).split('\n');
+  expect(shown).toHaveLength(23);
+  expect([shown[0], shown.at(-1)]).toEqual(['line 0', '… 18 more lines: a taller terminal, or rota status']);
+  expect(clipped(frame, 50)).toBe(frame);
 });

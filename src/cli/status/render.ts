@@ -6,6 +6,7 @@ import type { ActorStatus, Overview } from './overview.ts';
 export function renderOverview(overview: Overview, width: number | null): string {
   const actors = overview.supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, actor })));
   const sections = [
+    ...overview.unanswered.map(({ instance, why }) => `supervisor ${instance} does not answer: ${why}`),
     tableOf(
       ['SUPERVISOR', 'VERSION', 'UP', 'PID', 'MEMORY'],
       overview.supervisors.map((it) => [
@@ -42,7 +43,7 @@ export function renderOverview(overview: Overview, width: number | null): string
       width,
     ),
     ...section(
-      ['EVENTS', 'ON', 'CONNECTED', 'IN HAND', 'DONE', 'RETRIED', 'GIVEN UP', 'ERROR'],
+      ['EVENTS', 'ON', 'UP', 'IN HAND', 'DONE', 'RETRIED', 'GIVEN UP', 'ERROR'],
       actors.flatMap(({ instance, actor }) =>
         (actor.thread?.streams ?? []).map((it) => [
           it.stream,
@@ -71,7 +72,6 @@ export function renderOverview(overview: Overview, width: number | null): string
       ),
       width,
     ),
-    ...overview.unanswered.map(({ instance, why }) => `supervisor ${instance} does not answer: ${why}`),
   ];
   return sections.join('\n\n');
 }
