@@ -68,7 +68,9 @@ export const environment = z.object({
   SCHEDULER_PQ_MAXSIZE: count(0).describe('queued tasks per scheduler; 0 is unlimited'),
   SCHEDULER_LEASE_SECONDS: seconds(60).describe('lease of a pop over NATS that names none'),
   SCHEDULER_MAX_ATTEMPTS: count(3, 1).describe('claims of one task before an expired lease fails it'),
-  SCHEDULER_RETENTION_DAYS: count(0).describe('finished tasks, and schedules that Rota disabled, are removed when they are older; 0 keeps them'),
+  SCHEDULER_RETENTION_DAYS: count(0).describe(
+    'finished tasks, and schedules that Rota disabled, are removed when they are older; 0 keeps them',
+  ),
   SCHEDULER_RANKING_THREADS: count(1, 1).describe('threads of the ranking pool'),
   SCHEDULER_CLAIMS_IN_FLIGHT: count(4, 1).describe('claims of one scheduler that run at once'),
   SCHEDULER_CLAIM_BATCH: count(1_000, 1).describe('units of one claim at most'),

@@ -56,7 +56,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const instance = randomBytes(4).toString('hex');
   const undo = new Unwinding();
   const unwind = () => undo.run((error) => log.warn({ err: error }, 'not ended in order'));
-  undo.push(logEvents(log));
+  const endLog = logEvents(log);
   try {
     undo.push(await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
@@ -239,10 +239,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
         const from = performance.now();
         await unwind();
         emit({ name: 'supervisor.drained', ms: Math.round(performance.now() - from) });
+        endLog();
       },
     };
   } catch (error) {
     await unwind();
+    endLog();
     throw error;
   }
 }

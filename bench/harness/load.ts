@@ -24,7 +24,13 @@ export function closedLoop(load: Load): Promise<Sample> {
     let began = performance.now();
     let cpu = process.cpuUsage();
     const most = load.most ?? Number.POSITIVE_INFINITY;
-    const limit = setTimeout(() => (state = 'over'), load.warmUpMs + load.measureMs);
+    let due = false;
+    const limit = setTimeout(() => {
+      due = true;
+      if (enough()) state = 'over';
+    }, load.warmUpMs + load.measureMs);
+    /** An answer for each requester: of requests that take longer than a sample a rate could not be told. */
+    const enough = () => latencies.length >= load.inFlight;
     let ended = 0;
     let spent = cpu;
 
@@ -48,7 +54,7 @@ export function closedLoop(load: Load): Promise<Sample> {
             counted += count;
             latencies.push(now - sent);
             ended = now;
-            if (counted >= most) state = 'over';
+            if (counted >= most || (due && enough())) state = 'over';
           }
           next(slot);
         },

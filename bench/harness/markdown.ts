@@ -50,3 +50,15 @@ export function figureText(value: number): string {
   const rounded = Number(value.toPrecision(3));
   return rounded >= 1_000 ? Math.round(rounded).toLocaleString('en').replaceAll(',', ' ') : String(rounded);
 }
+
+const marks = ['<!-- results: node bench/table.ts writes what follows -->', '<!-- end of results -->'] as const;
+
+/**
+ * A page with other results between its marks.
+ * @throws where it has none.
+ */
+export function withResults(page: string, results: string): string {
+  const [from, to] = marks.map((mark) => page.indexOf(mark)) as [number, number];
+  if (from === -1 || to < from) throw new Error(`the page has no place for results: expected ${marks.join(' … ')}`);
+  return `${page.slice(0, from + marks[0].length)}\n\n${results}\n\n${page.slice(to)}`;
+}

@@ -12,7 +12,7 @@ export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
   const [found] = await sql<{ queued: number; last: string }[]>`
     SELECT count(*)::integer AS queued, coalesce(max(rank), extract(epoch FROM now())::bigint)::text AS last
     FROM queue WHERE scheduler = 'boefje'`;
-  const missing = Math.ceil(depth - found!.queued);
+  const missing = Math.round(depth - found!.queued);
   for (let done = 0; done < missing; done += chunk) {
     const rows = Math.min(chunk, missing - done);
     await addQueued(sql, { rows, rank: Number(found!.last) + Math.floor(done / 100) });
@@ -79,11 +79,12 @@ async function unlogged(sql: Sql, insert: (transaction: Sql) => PromiseLike<unkn
   });
 }
 
+/** Ids in the order of time, as pushes make them. */
 const made = (sql: Sql, rows: number, organisation: string | null = null) => sql`
-  SELECT n, id, replace(id::text, '-', '') AS hash,
+  SELECT n, id, md5(id::text) AS hash,
     coalesce(${organisation}::text, 'org-' || (random() * ${organisations - 1})::integer) AS organisation,
     (random() * ${boefjes - 1})::integer AS plugin, (random() * ${images - 1})::integer AS image
-  FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(0, ${rows - 1}::integer) AS n) AS numbered`;
+  FROM (SELECT n, uuidv7() AS id FROM generate_series(0, ${rows - 1}::integer) AS n) AS numbered`;
 
 const data = (sql: Sql) => sql`
   jsonb_build_object(

@@ -1,6 +1,6 @@
 import { connectNats } from '../../src/nats/connect.ts';
 import { Backlog } from '../harness/backlog.ts';
-import type { Bench, Case } from '../harness/bench.ts';
+import { type Bench, type Case, warmUp } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { bodyOf, type LeanClient, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
 import { tenMillion } from '../harness/fill.ts';
@@ -43,6 +43,7 @@ export async function popCases(bench: Bench, depth: number): Promise<CaseSet> {
   const connection = await connectNats({ servers: rota.natsUrl });
   const from = { client: leanClient(connection), prefix: rota.prefix, depth, backlog: new Backlog(rota.sql, depth) };
   const repetitions = repetitionsAt(bench, depth);
+  await warmUp(popCase(bench, from, { name: 'warm-up', limit: 1, inFlight: 64 }));
   return {
     cases: (depth === 10_000 ? pops.slice(0, 4) : pops).map((one) => ({
       ...popCase(bench, from, { ...one, name: `${one.name}-${nameOf(depth)}` }),
@@ -93,7 +94,7 @@ export function popCase(bench: Bench, from: Popped, pops: Pops): Case {
 
 /** A queue of 10 000 is half empty after a fraction of a second: more samples instead of longer ones. */
 function repetitionsAt(bench: Bench, depth: number): number {
-  if (depth === 10_000) return bench.repetitions * 2;
+  if (depth === 10_000 && !bench.quick) return bench.repetitions * 2;
   return depth > 100_000 ? deepRepetitions : bench.repetitions;
 }
 

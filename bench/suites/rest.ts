@@ -1,4 +1,4 @@
-import type { Bench, Case, Sample, Suite } from '../harness/bench.ts';
+import { type Bench, type Case, type Sample, type Suite, warmUp } from '../harness/bench.ts';
 import { type HttpClient, httpClient } from '../harness/http-client.ts';
 import { closedLoop } from '../harness/load.ts';
 import { queueUpTo } from '../harness/seed.ts';
@@ -31,6 +31,7 @@ export const rest: Suite = {
       const pops = [1, 8, 32].map((clients) => popCase(bench, rota, client, depth, clients));
       const pushes = depth === 100_000 ? [pushCase(bench, client, 1), pushCase(bench, client, 8)] : [];
       try {
+        for (const one of [pops[1]!, ...pushes.slice(1)]) await warmUp(one);
         await bench.measure('rest', [...pops, ...pushes]);
       } finally {
         client.close();

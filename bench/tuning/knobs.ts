@@ -1,3 +1,4 @@
+import { embeddedSettings } from '../../src/embedded/postgres.ts';
 import type { Machine } from '../harness/machine.ts';
 import type { WorkloadName } from './workloads.ts';
 
@@ -15,6 +16,9 @@ export interface Knob {
   readonly slow?: boolean;
 }
 
+/** What Postgres comes with, and what `rota dev` starts it with. */
+const standardOf: Settings = { wal_compression: 'off', commit_delay: '0', ...embeddedSettings };
+
 /** None of them may cost durability: fsync, synchronous_commit, full_page_writes and wal_sync_method are not for sale. */
 export function knobs({ cores, memory_gib }: Pick<Machine, 'cores' | 'memory_gib'>): readonly Knob[] {
   const rota = (name: string, standard: number, tries: readonly number[], workloads: Knob['workloads']): Knob => ({
@@ -24,10 +28,10 @@ export function knobs({ cores, memory_gib }: Pick<Machine, 'cores' | 'memory_gib
     tries: tries.map((value) => ({ [name]: String(value) })),
     workloads,
   });
-  const postgres = (name: string, standard: string, tries: readonly string[]): Knob => ({
+  const postgres = (name: string, tries: readonly string[]): Knob => ({
     name,
     where: 'postgres',
-    standard: { [name]: standard },
+    standard: { [name]: standardOf[name]! },
     tries: tries.map((value) => ({ [name]: value })),
     workloads: ['pop', 'lives'],
   });
@@ -38,20 +42,19 @@ export function knobs({ cores, memory_gib }: Pick<Machine, 'cores' | 'memory_gib
     rota('SCHEDULER_PUSH_BATCH', 1_000, [100, 300], ['push', 'sets']),
     rota('SCHEDULER_DB_CONNECTION_POOL_SIZE', 25, [12, 50], ['pop', 'lives']),
     rota('SCHEDULER_RANKING_THREADS', 1, cores === 1 ? [] : [2, ...(cores > 2 ? [cores - 1] : [])], ['rank']),
-    postgres('shared_buffers', '256MB', [`${Math.max(512, memory_gib * 256)}MB`]),
-    postgres('wal_compression', 'off', ['lz4']),
+    postgres('shared_buffers', [`${Math.max(512, memory_gib * 256)}MB`]),
+    postgres('wal_compression', ['lz4']),
     {
-      ...postgres('commit_delay', '0', []),
+      ...postgres('commit_delay', []),
       // With fewer than that at work Postgres does not wait; a supervisor has eight statements in flight at most.
       tries: [{ commit_delay: '200', commit_siblings: '2' }],
     },
     {
-      ...postgres('max_wal_size', '1GB', []),
-      tries: [{ max_wal_size: '8GB', checkpoint_timeout: '15min' }],
+      ...postgres('max_wal_size', ['1GB', '8GB']),
       workloads: ['sustained'],
       slow: true,
     },
     // A minute is what Postgres itself comes with.
-    { ...postgres('autovacuum_naptime', '10s', ['2s', '1min']), workloads: ['sustained'], slow: true },
+    { ...postgres('autovacuum_naptime', ['2s', '1min']), workloads: ['sustained'], slow: true },
   ];
 }

@@ -1,6 +1,6 @@
 -- OOIs are gone: their schedules are disabled and what is queued for them is cancelled, queue row and task together.
 -- Queue rows are found by hash: that of a schedule is that of its tasks, but a boefje that runs on operations has none.
--- returns disabled (schedules), cancelled (a JSON array of {id, organisation})
+-- returns disabled (schedules), cancelled (a JSON array of {id, organisation, traceparent})
 -- $1 scheduler, $2 organisations, $3 OOIs, pairwise
 WITH pairs AS MATERIALIZED (
   SELECT DISTINCT * FROM unnest($2::text[], $3::text[]) AS pairs (organisation, ooi)
@@ -31,7 +31,7 @@ unqueued AS (
 cancelled AS (
   UPDATE tasks t SET status = 'CANCELLED', reason = 'ooi-gone', modified_at = now()
   FROM unqueued WHERE t.id = unqueued.id
-  RETURNING t.id, t.organisation, t.created_at
+  RETURNING t.id, t.organisation, t.created_at, t.traceparent
 ),
 recorded AS (
   INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
@@ -39,4 +39,5 @@ recorded AS (
   ON CONFLICT (task_id) DO UPDATE SET status = EXCLUDED.status
 )
 SELECT (SELECT count(*)::integer FROM disabled) AS disabled,
-  (SELECT coalesce(json_agg(json_build_object('id', id, 'organisation', organisation)), '[]') FROM cancelled)::text AS cancelled
+  (SELECT coalesce(json_agg(to_json(told)), '[]')::text
+    FROM (SELECT id, organisation, traceparent FROM cancelled) AS told) AS cancelled

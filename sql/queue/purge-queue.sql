@@ -1,5 +1,5 @@
 -- Cancels some queued tasks of an organisation, queue row and task together.
--- returns cancelled (a JSON array of {id, organisation})
+-- returns cancelled (a JSON array of {id, organisation, traceparent})
 -- $1 scheduler, $2 organisation, $3 tasks at most
 WITH chosen AS MATERIALIZED (
   SELECT q.hash FROM queue q WHERE q.scheduler = $1 AND q.organisation = $2 LIMIT $3 FOR UPDATE SKIP LOCKED
@@ -10,11 +10,12 @@ unqueued AS (
 cancelled AS (
   UPDATE tasks t SET status = 'CANCELLED', reason = 'purged', modified_at = now()
   FROM unqueued WHERE t.id = unqueued.id
-  RETURNING t.id, t.organisation, t.created_at
+  RETURNING t.id, t.organisation, t.created_at, t.traceparent
 ),
 recorded AS (
   INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
   SELECT $1, 'CANCELLED', created_at, id, organisation FROM cancelled
   ON CONFLICT (task_id) DO UPDATE SET status = EXCLUDED.status
 )
-SELECT coalesce(json_agg(json_build_object('id', id, 'organisation', organisation)), '[]')::text AS cancelled FROM cancelled
+SELECT coalesce(json_agg(to_json(told)), '[]')::text AS cancelled
+FROM (SELECT id, organisation, traceparent FROM cancelled) AS told

@@ -86,7 +86,7 @@ complete -o default -F _rota rota
 _rota() {
   local line="\${(j: :)\${(@)words[2,CURRENT-1]:#-*}}"
   local -a choices
-  case "\$words[CURRENT-1]" in ${pathFlags(entries)}) _files; return ;; esac
+  case "$words[CURRENT-1]" in ${pathFlags(entries)}) _files; return ;; esac
   while :; do
     case "$line" in
 ${entries.map((entry) => `      '${entry.path.join(' ')}') choices=(${describedOf(entry).map(zshItem).join(' ')}) ;;`).join('\n')}
@@ -94,7 +94,7 @@ ${entries.map((entry) => `      '${entry.path.join(' ')}') choices=(${describedO
     (( \${#choices} )) && break
     [[ "$line" == *' '* ]] && line="\${line% *}" || line=""
   done
-  case "\$words[CURRENT]:$line" in -*) ;; ${filesFor(entries)
+  case "$words[CURRENT]:$line" in -*) ;; ${filesFor(entries)
     .map((path) => `*:${path}`)
     .join('|')}) _files; return ;; esac
   _describe 'rota' choices

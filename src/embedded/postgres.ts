@@ -33,7 +33,7 @@ export async function startPostgres(options: {
   }
   await endOrphan(join(directory, 'postmaster.pid'), 'postgres');
   const port = options.port ?? (await freePort());
-  const settings = { ...defaults, ...options.settings, port: String(port) };
+  const settings = { ...embeddedSettings, ...options.settings, port: String(port) };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = startServer(
     as.command(binaries.postgres),
@@ -50,8 +50,8 @@ export async function startPostgres(options: {
   };
 }
 
-/** Loopback only, no socket file (paths in temporary folders are too long for one), autovacuum often: baseline §4. */
-const defaults: Readonly<Record<string, string>> = {
+/** Loopback only, no socket file (paths in temporary folders are too long for one), autovacuum often: docs/tuning.md. */
+export const embeddedSettings: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '200',

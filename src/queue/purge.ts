@@ -1,4 +1,4 @@
-import { emit, type TaskRef } from '../telemetry/events.ts';
+import { tellCancelled } from './cancelled.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 
 export interface Purged {
@@ -32,10 +32,9 @@ export async function purgeOrganisation(
     while (true) {
       const values = [scheduler, organisation, perBatch];
       const [row] = await transact(() => query<{ cancelled: string }>(sql, statement('purge-queue'), values));
-      const cancelled = JSON.parse(row!.cancelled) as TaskRef[];
-      if (cancelled.length === 0) break;
-      tasks += cancelled.length;
-      emit({ name: 'tasks.changed', scheduler, status: 'cancelled', reason: 'purged', tasks: cancelled });
+      const cancelled = tellCancelled(scheduler, 'purged', row!.cancelled);
+      if (cancelled === 0) break;
+      tasks += cancelled;
     }
   }
   const [rest] = await transact(() => query<{ pauses: number }>(sql, statement('purge-rest'), [organisation]));

@@ -1,6 +1,6 @@
 import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } from '../protocol/requests.ts';
 import type { TaskData } from '../tasks/task.ts';
-import { emit, type TaskRef } from '../telemetry/events.ts';
+import { tellCancelled } from './cancelled.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 
 type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
@@ -54,9 +54,7 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
         organisations,
         references,
       ]);
-      const tasks = JSON.parse(row!.cancelled) as TaskRef[];
-      if (tasks.length > 0) emit({ name: 'tasks.changed', scheduler, status: 'cancelled', reason: 'ooi-gone', tasks });
-      return { cancelled: tasks.length, disabled: row!.disabled };
+      return { cancelled: tellCancelled(scheduler, 'ooi-gone', row!.cancelled), disabled: row!.disabled };
     },
 
     async enableSchedules(scheduler, { organisation, boefje = null, oois, reasons }) {

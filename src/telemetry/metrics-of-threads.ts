@@ -26,17 +26,17 @@ export const metricsOfThreads: readonly ScrapeMetric[] = [
   }),
   shows({
     name: 'rota_event_loop_delay_seconds',
-    help: 'How late a thread’s event loop was in the last 10 to 20 seconds; quantile 1 is the worst',
-    labels: ['thread', 'quantile'],
+    help: 'How late a thread’s event loop was in the last 10 to 20 seconds: p50, p99 and max',
+    labels: ['thread', 'statistic'],
     of: 'threads',
     samples: (threads) =>
       threads.flatMap(({ thread, loopDelay }) =>
         loopDelay === null
           ? []
           : [
-              [{ thread, quantile: '0.5' }, loopDelay.p50Ms / 1_000] as const,
-              [{ thread, quantile: '0.99' }, loopDelay.p99Ms / 1_000] as const,
-              [{ thread, quantile: '1' }, loopDelay.maxMs / 1_000] as const,
+              [{ thread, statistic: 'p50' }, loopDelay.p50Ms / 1_000] as const,
+              [{ thread, statistic: 'p99' }, loopDelay.p99Ms / 1_000] as const,
+              [{ thread, statistic: 'max' }, loopDelay.maxMs / 1_000] as const,
             ],
       ),
   }),

@@ -32,12 +32,12 @@ function followEvent(registry: Registry, { name, help, labels, on: event, ...met
   if (metric.type === 'counter') {
     const counter = new Counter(options);
     return on(event, (happened) => {
-      for (const [labelled, value] of metric.samples(happened)) counter.inc(labelled, value);
+      for (const [labelled, value] of metric.samples(happened).filter(isNumber)) counter.inc(labelled, value);
     });
   }
   const histogram = new Histogram({ ...options, buckets: [...(metric.buckets ?? [])] });
   return on(event, (happened) => {
-    for (const [labelled, value] of metric.samples(happened)) histogram.observe(labelled, value);
+    for (const [labelled, value] of metric.samples(happened).filter(isNumber)) histogram.observe(labelled, value);
   });
 }
 
@@ -49,8 +49,16 @@ function readAtScrape(registry: Registry, metric: ScrapeMetric, read: () => Prom
       .then(metric.samples as (reading: unknown) => readonly Sample[])
       .catch(() => []);
     shown.reset();
-    for (const [labelled, value] of samples) shown.inc(labelled, value);
+    for (const [labelled, value] of samples.filter(isNumber)) shown.inc(labelled, value);
   };
   const options = { name, help, labelNames: labels, registers: [registry], collect };
   const shown = type === 'counter' ? new Counter(options) : new Gauge(options);
+}
+
+/**
+ * A task that somebody dated `-infinity` has waited for ever. prom-client throws at that, and whatever a subscriber of an
+ * event throws ends the process.
+ */
+function isNumber([, value]: Sample): boolean {
+  return Number.isFinite(value);
 }

@@ -23,13 +23,14 @@ export interface ExportOptions {
   readonly version: string;
   /** This supervisor among others. */
   readonly instance: string;
-  readonly log: Logger;
+  readonly log: Pick<Logger, 'warn'>;
+  /** How long the end waits for what is left. */
+  readonly flushWithinMs?: number;
 }
 
 /** Some 500 bytes each. A push of a thousand tasks ends a thousand spans at once; the library's 2048 would hold two. */
 const mostWaiting = 16_384;
 const exportWithinMs = 5_000;
-const flushWithinMs = 3_000;
 const tellEveryMs = 60_000;
 
 /**
@@ -38,7 +39,8 @@ const tellEveryMs = 60_000;
  *
  * @returns what flushes and ends it. Never rejects.
  */
-export function exportSpans({ endpoint, version, instance, log }: ExportOptions): () => Promise<void> {
+export function exportSpans(options: ExportOptions): () => Promise<void> {
+  const { endpoint, version, instance, log, flushWithinMs = 3_000 } = options;
   const trouble = rarely((message, count) =>
     log.warn({ variable: 'SPAN_EXPORT_GRPC_ENDPOINT', reason: message, count }, 'traces are not exported'),
   );
@@ -67,6 +69,7 @@ export function exportSpans({ endpoint, version, instance, log }: ExportOptions)
     await new Promise((resolve) => setImmediate(resolve));
     for (const end of ends) end();
     await within(processor.shutdown(), flushWithinMs).catch(silent);
+    // Where that took too long, or failed, nobody has closed the connection.
     await within(exporter.shutdown(), flushWithinMs).catch(silent);
     diag.disable();
   };
@@ -94,8 +97,8 @@ function rarely(tell: (message: string, count: number) => void): (message: strin
   };
 }
 
-/** As OpenTelemetry's processors take it. Exported for tests. */
-export function readable(span: EndedSpan, resource: Resource, version: string): ReadableSpan {
+/** As OpenTelemetry's processors take it. */
+function readable(span: EndedSpan, resource: Resource, version: string): ReadableSpan {
   const context = spanContext(span.trace);
   const parent = span.parent === '' ? {} : { parentSpanContext: spanContext(span.parent) };
   return {

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { contextOf, newTrace } from '../../src/mailbox/trace.ts';
 import { runWorker } from '../../src/nats/worker.ts';
-import { scanProfileMutation } from '../../src/simulator/events.ts';
+import { scanProfileDeletion, scanProfileMutation } from '../../src/simulator/events.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
@@ -77,21 +78,56 @@ test('one trace goes from the event through thread, push, pop by another supervi
   expect(new Set(spans.map(({ service }) => service))).toEqual(new Set(['mula']));
 });
 
+test('a task that is cancelled because its OOI is gone says so in its own trace, linked to what was told of the OOI', async () => {
+  const rota = await start();
+  const ooi = hostname('c.nl');
+  const { id } = addOrganisation(house.world, { plugins: [boefje('dns')], objects: [ooi] });
+  const queued = spanEnded('BoefjeScheduler.push_boefje_task');
+  await house.mutate(id, ooi, 'create');
+  await queued;
+  const cancelled = spanEnded('task.cancelled');
+  await house.publish('scan_profile_mutations', scanProfileDeletion(id, ooi.reference));
+  await cancelled;
+  await rota.drain();
+
+  const spanOf = (name: string) => collector.spans.find((span) => span.name === name)!;
+  const [push, end, forget] = ['BoefjeScheduler.push_boefje_task', 'task.cancelled', 'forget-oois'].map(spanOf);
+  expect(end).toMatchObject({ traceId: push!.traceId, parentId: push!.spanId });
+  expect(end!.attributes['rota.reason']).toBe('ooi-gone');
+  expect(end!.links).toEqual([{ traceId: forget!.traceId, spanId: forget!.spanId }]);
+});
+
+test('what the clock brings about begins a trace for each task, linked to the tick', async () => {
+  const ooi = hostname('d.nl');
+  const { id } = addOrganisation(house.world, { plugins: [boefje('dns')], objects: [ooi, hostname('e.nl')] });
+  const rota = await start();
+  await rota.drain();
+
+  const tick = collector.spans.find(({ name }) => name === 'BoefjeScheduler.process_new_boefjes')!;
+  const pushes = collector.spans.filter(({ attributes }) => attributes['rota.organisation'] === id);
+  expect(pushes.map(({ name, parentId }) => [name, parentId])).toEqual([
+    ['BoefjeScheduler.push_boefje_task', ''],
+    ['BoefjeScheduler.push_boefje_task', ''],
+  ]);
+  expect(new Set(pushes.map(({ traceId }) => traceId)).size).toBe(2);
+  for (const { links } of pushes) expect(links.map(({ traceId }) => traceId)).toEqual([tick.traceId]);
+});
+
 test('what a runner does over REST is linked to the trace of the task, and the task has the keys of mula alone', async () => {
   const rota = await start();
   const { id: organisation } = addOrganisation(house.world);
-  const data = { boefje: { id: 'dns' }, input_ooi: 'Hostname|internet|b.nl', organization: organisation };
-  const pushed = await rota.ask('POST', '/schedulers/boefje/push', { organisation, priority: 1, data });
-  const popped = await rota.ask<{ results: Task[] }>('POST', '/schedulers/boefje/pop');
+  const data = { organisation_id: organisation, report_recipe_id: randomUUID() };
+  const pushed = await rota.ask('POST', '/schedulers/report/push', { organisation, priority: 1, data });
+  const popped = await rota.ask<{ results: Task[] }>('POST', '/schedulers/report/pop');
   await rota.ask('PATCH', `/tasks/${pushed.body.id}`, { status: 'completed' });
-  await rota.ask('POST', '/schedulers/boefje/pop');
+  await rota.ask('POST', '/schedulers/report/pop');
   await rota.drain();
 
   const [task] = popped.body.results;
   expect(Object.keys(task!).toSorted()).toEqual(Object.keys(pushed.body).toSorted());
   const [push] = collector.spans.filter(({ name }) => name === 'POST /schedulers/{scheduler_id}/push');
   expect(treeOf(collector.spans, push!.spanId).filter((line) => /task/.test(line))).toEqual([
-    'BoefjeScheduler.push_boefje_task',
+    'ReportScheduler.push_report_task',
     '  task.completed',
     '  task.dispatched',
   ]);

@@ -64,6 +64,9 @@ const importRules: Readonly<Record<string, ImportRule>> = {
     (['supervisor', 'ranking', 'kat', 'simulator', 'embedded'].includes(folder(target) ?? '') ||
       (folder(target) === 'queue' && !['src/queue/queue.ts', 'src/queue/filter.ts'].includes(target))),
 
+  'OpenTelemetry is loaded by one module, where traces are exported': ({ from, target }) =>
+    !isTest(from) && target.startsWith('@opentelemetry/') && from !== 'src/telemetry/otlp.ts',
+
   'production code imports no tests': ({ from, target }) => !isTest(from) && isTest(target),
 
   'there are no barrels': ({ target }) => /(?:^|\/)index\.ts$/.test(target),

@@ -8,7 +8,10 @@ export interface Scrape {
 
 /** What a supervisor's /metrics says now. */
 export async function scrape(api: string): Promise<Scrape> {
-  const text = await (await fetch(`${api}/metrics`)).text();
+  return read(await (await fetch(`${api}/metrics`)).text());
+}
+
+export function read(text: string): Scrape {
   const samples = [...text.matchAll(/^([a-z_:]+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name, labels, value]) => ({
     name: name!,
     labels: Object.fromEntries(

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { RotaError } from '../../src/errors.ts';
+import { contextOf, inTrace, newTrace } from '../../src/mailbox/trace.ts';
 import { emit } from '../../src/telemetry/events.ts';
 import { logEvents } from '../../src/telemetry/logging.ts';
 import { logToLines } from '../support/lines.ts';
@@ -47,6 +48,19 @@ test.each(['json', 'text'] as const)('a %s line never shows a secret, wherever i
   log.error({ err: new RotaError('BROKEN', 'wrapped', { cause, fields: { authorization: 'hunter2' } }) }, 'cause');
   expect(lines.join('\n')).not.toContain('hunter2');
   expect(lines.join('\n')).toContain('amqp://rota:<redacted>@broker:5672/kat');
+});
+
+test('with DEBUG, what is logged within a trace names it, where traces are exported', () => {
+  const trace = newTrace();
+  const traceIds = (options: { debug: boolean; traces: boolean }) => {
+    const { log, lines } = logToLines({ format: 'json', ...options });
+    inTrace(trace, () => log.info({}, 'within'));
+    log.info({}, 'without');
+    return parsed(lines).map((line) => line['trace_id']);
+  };
+  expect(traceIds({ debug: true, traces: true })).toEqual([contextOf(trace)!.traceId, undefined]);
+  expect(traceIds({ debug: true, traces: false })).toEqual([undefined, undefined]);
+  expect(traceIds({ debug: false, traces: true })).toEqual([undefined, undefined]);
 });
 
 test('text lines are for people: one a line, what happened first', () => {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
 const run = promisify(execFile);
-const entry = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
+const entry = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
 
 test('a bench ends with one line of JSON that names the machine and each figure', async () => {
   const { stdout } = await run(process.execPath, [entry, '--quick', '--only', 'mailbox', '--json']);
