@@ -10,6 +10,7 @@ import { createJetstreamPublisher } from '../../src/events/publish.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { runCli } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';
+import { documentedKeys } from '../support/json-shapes.ts';
 import { boefjeTask } from '../support/wire.ts';
 
 // Some seventy processes, a second or two each on a busy machine.
@@ -97,7 +98,9 @@ async function drive(form: Form, args: string[], json: unknown, table: RegExp, s
     expect(stdout, args.join(' ')).toMatch(table);
     return null;
   }
-  const answer: unknown = JSON.parse(stdout);
+  const answer = JSON.parse(stdout) as object;
+  const documented = documentedKeys.get(nameOf(args));
+  if (documented !== undefined) expect(Object.keys(answer).toSorted(), args.join(' ')).toEqual(documented);
   expect(answer, args.join(' ')).toMatchObject(json as object);
   return answer;
 }
@@ -238,5 +241,6 @@ test('each supervisor drains and ends as a signal would end it: --json and --tab
 });
 
 test('no command that talks to a running Rota was left out', () => {
+  expect(documentedKeys.size).toBeGreaterThan(20);
   for (const form of ['json', 'table'] as const) expect([...driven[form]].toSorted()).toEqual(known.toSorted());
 });
