@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Client } from 'pg';
 import { recountWhereEmpty } from '../../src/queue/counts.ts';
 import { migrate } from '../../src/queue/migrations.ts';
@@ -15,8 +16,8 @@ export interface Filling {
 /** The deepest queue that is measured, and the largest table that Rocky's pages are asked of: filled once for both. */
 export const tenMillion: Filling = { queued: 10_000_000, finished: 1_000_000 };
 
-/** Statements at once; two cores are busy with them. */
-const connections = 4;
+/** Statements at once: more only wait for each other to lengthen the tables. */
+const connections = Math.min(4, availableParallelism());
 const firstRank = 1_700_000_000;
 
 /**
@@ -27,8 +28,8 @@ export async function fill(databaseUrl: string, { queued, finished }: Filling): 
   await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: connections });
   try {
-    await sql`ALTER TABLE tasks DISABLE TRIGGER USER`;
-    await sql`ALTER TABLE queue DISABLE TRIGGER USER`;
+    await sql`ALTER TABLE tasks DISABLE TRIGGER USER, SET (autovacuum_enabled = false)`;
+    await sql`ALTER TABLE queue DISABLE TRIGGER USER, SET (autovacuum_enabled = false)`;
     const dropped = await dropIndexes(sql);
     await Promise.all([
       ...partsOf(queued).map(({ rows, from }) =>
@@ -37,8 +38,8 @@ export async function fill(databaseUrl: string, { queued, finished }: Filling): 
       ...partsOf(finished).map(({ rows, from }) => addFinished(sql, rows, from, finished)),
     ]);
     await Promise.all(dropped.map((definition) => restore(sql, definition)));
-    await sql`ALTER TABLE tasks ENABLE TRIGGER USER`;
-    await sql`ALTER TABLE queue ENABLE TRIGGER USER`;
+    await sql`ALTER TABLE tasks ENABLE TRIGGER USER, RESET (autovacuum_enabled)`;
+    await sql`ALTER TABLE queue ENABLE TRIGGER USER, RESET (autovacuum_enabled)`;
     await settle(databaseUrl);
   } finally {
     await sql.end();

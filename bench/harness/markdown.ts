@@ -7,7 +7,14 @@ export function markdown({ machine, results, bars }: Report): string {
   const suites = Map.groupBy(results, ({ name }) => name.slice(0, name.indexOf('/')));
   return [
     `Measured on ${cores} × ${cpu}, ${memory_gib} GiB, ${os}, Node ${node}; load average at the start ${load_average}.`,
-    ...(bars.length === 0 ? [] : [table(['What', 'Wanted', 'Reached', ''], bars.map(barRow))]),
+    ...(bars.length === 0
+      ? []
+      : [
+          table(
+            ['What', 'Wanted', 'Reached', ''],
+            bars.map((bar) => barRow(bar, results)),
+          ),
+        ]),
     ...[...suites].map(([suite, ofSuite]) =>
       [`### ${suite}`, table(['Case', 'Median', 'Least – most', 'p50 / p99', 'Beside others'], ofSuite.map(row))].join(
         '\n\n',
@@ -16,16 +23,21 @@ export function markdown({ machine, results, bars }: Report): string {
   ].join('\n\n');
 }
 
-function barRow({ name, what, reached, wanted, met }: Bar): string[] {
-  const own = /^(?:median|max|p50_ms|p99_ms) at most$/.test(what);
-  const value = (figure: number) => (own ? figureText(figure) : `${figureText(figure)} ×`);
-  const against = own
-    ? what.replace('_ms', ', ms')
-    : what
-        .replace(/^× /, '')
-        .replace(/, at least$/, ' at least')
-        .replace(/, at most$/, ' at most');
-  return [`\`${name}\``, `${against} ${value(wanted)}`, value(reached), met ? 'met' : '**missed**'];
+/** A bar of the figure itself has the figure's unit, one of a ratio has none. */
+function barRow({ name, what, reached, wanted, met }: Bar, results: readonly Result[]): string[] {
+  const [, own, how] = /^(median|max|p50_ms|p99_ms) (at most)$/.exec(what) ?? [];
+  const ofFigure = own?.endsWith('_ms') ? 'ms' : results.find((result) => result.name === name)?.unit;
+  const unit = own === undefined ? '×' : (ofFigure ?? '');
+  const text =
+    own === undefined
+      ? what.replace('× ', '').replace(/, (at least|at most)$/, ' $1')
+      : `${own.replace('_ms', '')} ${how}`;
+  return [
+    `\`${name}\``,
+    `${text} ${figureText(wanted)} ${unit}`,
+    `${figureText(reached)} ${unit}`,
+    met ? 'met' : '**missed**',
+  ];
 }
 
 function row({ name, unit, median, min, max, p50_ms, p99_ms, ratios }: Result): string[] {

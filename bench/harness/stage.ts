@@ -16,6 +16,8 @@ export interface Stage {
   readonly seeds: Seeds;
   /** An empty database of that name, made anew where it exists. @returns its URL */
   database(name: string): Promise<string>;
+  /** Done with: vacuums of what nobody looks at any more would fall into other suites' samples. */
+  drop(databaseUrl: string): Promise<void>;
   /** Ended with the stage, latest first, unless it ended before: a bench that is interrupted leaves nothing running. */
   keep(end: () => Promise<void>): () => Promise<void>;
   close(): Promise<void>;
@@ -37,8 +39,9 @@ export async function setStage({ settings = {}, say = () => {} }: StageOptions =
     const nats = await startNats({ directory });
     stack.defer(() => nats.stop());
     const url = (name: string) => Object.assign(new URL(postgres.url), { pathname: `/${name}` }).href;
+    const drop = (name: string) => command(postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     const make = async (name: string, how: string) => {
-      await command(postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await drop(name);
       await command(postgres.url, `CREATE DATABASE ${name} ${how}`);
       return url(name);
     };
@@ -48,6 +51,7 @@ export async function setStage({ settings = {}, say = () => {} }: StageOptions =
       natsUrl: nats.url,
       seeds: new Seeds({ create, copy, url }, say),
       database: create,
+      drop: (databaseUrl) => drop(new URL(databaseUrl).pathname.slice(1)),
       keep: (end) => {
         let ended: Promise<void> | null = null;
         const once = () => (ended ??= end());
@@ -109,6 +113,7 @@ export async function startRotaOn(
     stop: stage.keep(async () => {
       await supervisor.stop();
       await sql.end();
+      if (databaseUrl.endsWith(`/${name}`)) await stage.drop(databaseUrl);
     }),
   };
 }

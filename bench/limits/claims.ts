@@ -8,8 +8,8 @@ import { hasPgbench, pgbench } from './pgbench.ts';
 /** Our own claim statement without anything of ours around it: what Postgres can hand out on this machine. */
 export async function claimLimits(bench: Bench, depth: number): Promise<CaseSet> {
   if (!(await hasPgbench())) return { cases: [], close: async () => {} };
-  const { seeds } = await bench.stage();
-  const databaseUrl = await seeds.take('limit_claims', { queued: depth, finished: 0 });
+  const stage = await bench.stage();
+  const databaseUrl = await stage.seeds.take('limit_claims', { queued: depth, finished: 0 });
   const sql = connect(databaseUrl, { max: 1 });
   const queued = async () => Number((await sql`SELECT count(*) AS count FROM queue`)[0]!['count']);
   const seconds = Math.max(1, Math.round(bench.sampleMs / 1_000));
@@ -17,8 +17,8 @@ export async function claimLimits(bench: Bench, depth: number): Promise<CaseSet>
   const claims = (units: number, clients: number): Case => ({
     name: `pgbench-claims-of-${units}-${clients}-clients`,
     unit: 'tasks/s',
-    // It must not run dry: 50 000 rows a second are more than this statement was ever seen to reach on two cores.
-    prepare: () => queueUpTo(sql, depth + 50_000 * seconds),
+    // It must not run dry: more rows a second than this statement was ever seen to reach on two cores.
+    prepare: () => queueUpTo(sql, depth + (units === 1 ? 12_000 : 50_000) * seconds),
     sample: async () => {
       const before = await queued();
       const rate = await pgbench({ databaseUrl, script: claimOf(units), clients, seconds });
@@ -26,7 +26,13 @@ export async function claimLimits(bench: Bench, depth: number): Promise<CaseSet>
       return { value: rate * units };
     },
   });
-  return { cases: [claims(1, 16), claims(100, 4)], close: () => sql.end() };
+  return {
+    cases: [claims(1, 16), claims(100, 4)],
+    close: async () => {
+      await sql.end();
+      await stage.drop(databaseUrl);
+    },
+  };
 }
 
 function claimOf(units: number): string {

@@ -14,7 +14,8 @@ const setsPerSecond = 50;
 /** Our own push statement for sets of 1 000 that lie ready in a table: what Postgres can take in on this machine. */
 export async function pushLimits(bench: Bench): Promise<CaseSet> {
   if (!(await hasPgbench())) return { cases: [], close: async () => {} };
-  const databaseUrl = await (await bench.stage()).database('limit_pushes');
+  const stage = await bench.stage();
+  const databaseUrl = await stage.database('limit_pushes');
   await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: 1 });
   await sql`CREATE TABLE bench_sets (n bigint PRIMARY KEY, items text NOT NULL)`;
@@ -28,10 +29,8 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
     prepare: async () => {
       await sql`TRUNCATE bench_sets`;
       await sql`SELECT setval('bench_next', ${made + 1}, false)`;
-      for (let set = 0; set < setsPerSecond * seconds; set += 1) {
-        made += 1;
-        await sql`INSERT INTO bench_sets VALUES (${made}, ${itemsOf(type)})`;
-      }
+      const sets = Array.from({ length: setsPerSecond * seconds }, () => ({ n: ++made, items: itemsOf(type) }));
+      await sql`INSERT INTO bench_sets ${sql(sets)}`;
     },
     sample: async () => {
       const script = pushOf(type);
@@ -41,7 +40,13 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
       return { value: rate * setSize };
     },
   });
-  return { cases: [pushes('normalizer'), pushes('boefje')], close: () => sql.end() };
+  return {
+    cases: [pushes('normalizer'), pushes('boefje')],
+    close: async () => {
+      await sql.end();
+      await stage.drop(databaseUrl);
+    },
+  };
 }
 
 function itemsOf(type: 'boefje' | 'normalizer'): string {

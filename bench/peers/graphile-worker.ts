@@ -24,7 +24,8 @@ const published = {
 
 /** graphile-worker on the same Postgres. */
 export async function graphileWorker(bench: Bench, name: string, depth: number) {
-  const connectionString = await (await bench.stage()).database(name);
+  const stage = await bench.stage();
+  const connectionString = await stage.database(name);
   const utils = await makeWorkerUtils({ connectionString, logger: silent });
   await utils.migrate();
   const queued = () =>
@@ -43,6 +44,7 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
   const pops = (label: string, options: Partial<RunnerOptions>): Case => ({
     name: `graphile-worker-${label}-${nameOf(depth)}`,
     unit: 'tasks/s',
+    repetitions: bench.repetitionsAt(depth),
     prepare: fill,
     sample: async () => {
       const meter = new Meter({ warmUpMs: bench.warmUpMs, measureMs: bench.sampleMs, most: depth / 2 });
@@ -59,22 +61,26 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
     },
   });
 
+  const close = async () => {
+    await utils.release();
+    await stage.drop(connectionString);
+  };
   return {
     /** One job a statement, at one job and at 24 at a time; and its local queue, which deals inside one process. */
     pops: (): CaseSet => ({
       cases: [
-        pops('one-at-a-time-1', { concurrency: 1 }),
+        ...(depth === 100_000 ? [pops('one-at-a-time-1', { concurrency: 1 })] : []),
         pops('one-at-a-time-24', { concurrency: 24, maxPoolSize: 25 }),
         pops('local-queue', { preset: { worker: published } }),
       ],
-      close: async () => utils.release(),
+      close,
     }),
     pushes: (): CaseSet => ({
       cases: [
         pushCase(bench, 'single-16-clients', 16, 1, () => utils.addJob(task, pushedTask.boefje().data)),
         pushCase(bench, `sets-of-${setSize}`, 4, setSize, () => utils.addJobs(jobs())),
       ],
-      close: async () => utils.release(),
+      close,
     }),
   };
 }

@@ -13,7 +13,8 @@ const setSize = 1_000;
  * them (`batchSize`, `insert`). Maintenance and cron, which would run beside it, are off.
  */
 export async function pgBoss(bench: Bench, name: string, depth: number) {
-  const connectionString = await (await bench.stage()).database(name);
+  const stage = await bench.stage();
+  const connectionString = await stage.database(name);
   const boss = new PgBoss({ connectionString, max: 16, supervise: false, schedule: false });
   boss.on('error', () => {});
   await boss.start();
@@ -30,6 +31,7 @@ export async function pgBoss(bench: Bench, name: string, depth: number) {
   const load = (name: string, inFlight: number, work: () => Promise<number>): Case => ({
     name,
     unit: 'tasks/s',
+    repetitions: bench.repetitionsAt(depth),
     prepare: fill,
     sample: () =>
       closedLoop({
@@ -49,7 +51,10 @@ export async function pgBoss(bench: Bench, name: string, depth: number) {
       );
     return fetched.length;
   };
-  const close = () => boss.stop({ graceful: false });
+  const close = async () => {
+    await boss.stop({ graceful: false });
+    await stage.drop(connectionString);
+  };
   return {
     pops: (): CaseSet => ({
       cases: [

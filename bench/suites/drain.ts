@@ -17,7 +17,9 @@ export const drain: Suite = {
   about: 'whether a long drain slows down, alone and while an old snapshot is held open',
   run: async (bench) => {
     const depths = bench.quick ? [10_000, 100_000] : [1_000_000];
-    for (const [depth, held] of depths.flatMap((depth) => [[depth, false] as const, [depth, true] as const])) {
+    // A tenth of 10 000 is over before a snapshot could matter.
+    const runs = depths.flatMap((depth) => (depth > 10_000 ? [false, true] : [false]).map((held) => ({ depth, held })));
+    for (const { depth, held } of runs) {
       const rota = await startRotaOn(await bench.stage(), 'drain', {
         filling: { queued: depth, finished: 0 },
         seed: (sql) => queueUpTo(sql, depth * (1 + warmUp)),

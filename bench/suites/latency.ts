@@ -14,7 +14,7 @@ export const latency: Suite = {
     const answered = (began: number, ended: number) => answers.push({ began, ended });
     const world = plainWorld({ organisations: 1, boefjes: 1, objects: 0 });
     const stage = await startKatOn(bench, 'latency', world, { answered });
-    const count = bench.quick ? 100 : 500;
+    const count = bench.quick ? 60 : 500;
     let number = 0;
     try {
       await untilLooked(stage);

@@ -18,12 +18,14 @@ export const pause: Suite = {
   run: async (bench) => {
     const stage = await bench.stage();
     const filling = { queued: depth, finished: 0 };
-    const without = await startRotaOn(stage, 'pause_without', { filling });
-    const within = await startRotaOn(stage, 'pause_within', {
-      filling,
-      // A person's and those just behind: before everybody else's.
-      seed: (sql) => addQueued(sql, { rows: depth, rank: 1, organisation: paused.organisation }),
-    });
+    const [without, within] = await Promise.all([
+      startRotaOn(stage, 'pause_without', { filling }),
+      startRotaOn(stage, 'pause_within', {
+        filling,
+        // A person's and those just behind: before everybody else's.
+        seed: (sql) => addQueued(sql, { rows: depth, rank: 1, organisation: paused.organisation }),
+      }),
+    ]);
     const connection = await connectNats({ servers: stage.natsUrl });
     const client = rotaClient(connection, { prefix: within.prefix, timeoutMs: 60_000 });
     /** @returns seconds until every row is where the command wants it */

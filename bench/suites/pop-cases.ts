@@ -33,16 +33,13 @@ const pops: readonly Pops[] = [
   { name: 'two-images-of-14', limit: 1, inFlight: 64, filters: twoOfFourteen },
   { name: 'no-image', limit: 1, inFlight: 1, filters: noImage, empty: true },
 ];
-/** Medians of three are enough where nothing but the depth is compared; a hundred thousand is what peers are held against. */
-const deepRepetitions = 3;
-
 /** Pops by a lean client from a queue of `depth`, of a Rota of its own. */
 export async function popCases(bench: Bench, depth: number): Promise<CaseSet> {
   const filling = depth === tenMillion.queued ? tenMillion : { queued: depth, finished: 0 };
   const rota = await startRotaOn(await bench.stage(), `pop_${nameOf(depth)}`, { filling });
   const connection = await connectNats({ servers: rota.natsUrl });
   const from = { client: leanClient(connection), prefix: rota.prefix, depth, backlog: new Backlog(rota.sql, depth) };
-  const repetitions = repetitionsAt(bench, depth);
+  const repetitions = bench.repetitionsAt(depth);
   await warmUp(popCase(bench, from, { name: 'warm-up', limit: 1, inFlight: 64 }));
   return {
     cases: (depth === 10_000 ? pops.slice(0, 4) : pops).map((one) => ({
@@ -90,12 +87,6 @@ export function popCase(bench: Bench, from: Popped, pops: Pops): Case {
           ),
       }),
   };
-}
-
-/** A queue of 10 000 is half empty after a fraction of a second: more samples instead of longer ones. */
-function repetitionsAt(bench: Bench, depth: number): number {
-  if (depth === 10_000 && !bench.quick) return bench.repetitions * 2;
-  return depth > 100_000 ? deepRepetitions : bench.repetitions;
 }
 
 function complete(

@@ -17,12 +17,20 @@ export const pop: Suite = {
     const depths = bench.quick ? [10_000, held] : [10_000, held, 1_000_000, 10_000_000];
     const sets: CaseSet[] = [];
     try {
-      for (const depth of depths) sets.push(await popCases(bench, depth));
-      // Ten million would take a peer longer to be filled than to be measured.
-      for (const depth of bench.quick ? [held] : depths.filter((depth) => depth <= 1_000_000)) {
-        sets.push((await graphileWorker(bench, `pop_graphile_${nameOf(depth)}`, depth)).pops());
-        sets.push((await pgBoss(bench, `pop_pgboss_${nameOf(depth)}`, depth)).pops());
-      }
+      // Two at a time: most of it is waiting for processes to start.
+      const begun = await Promise.allSettled([
+        (async () => {
+          for (const depth of depths) sets.push(await popCases(bench, depth));
+        })(),
+        (async () => {
+          // Ten million would take a peer longer to be filled than to be measured.
+          for (const depth of bench.quick ? [held] : depths.filter((depth) => depth <= 1_000_000)) {
+            sets.push((await graphileWorker(bench, `pop_graphile_${nameOf(depth)}`, depth)).pops());
+            sets.push((await pgBoss(bench, `pop_pgboss_${nameOf(depth)}`, depth)).pops());
+          }
+        })(),
+      ]);
+      for (const one of begun) if (one.status === 'rejected') throw one.reason;
       sets.push(await claimLimits(bench, held));
       sets.push(await natsLimits(bench));
       await bench.measure(

@@ -12,26 +12,30 @@ export interface Comparison {
   readonly gain: number;
   /** What the defaults differ from themselves within a round: less than that says nothing. */
   readonly noise: number;
-  readonly verdict: 'better' | 'worse' | 'same';
+  readonly verdict: 'better' | 'worse' | 'same' | 'unclear';
 }
 
 /** Nobody changes a setting for less. */
 const leastGain = 0.03;
+
+/** Beyond it nothing can be told: something else keeps the machine busy. */
+const mostNoise = 0.2;
 
 /** A difference counts where it is larger than the noise, and where all rounds but one in five show it. */
 export function compare(rounds: readonly Round[]): Comparison {
   const ratios = rounds.map(({ before, tried, after }) => (2 * tried) / (before + after));
   const gain = median(ratios) - 1;
   const noise = Math.max(leastGain, median(rounds.map(({ before, after }) => Math.abs(after / before - 1))));
+  if (noise > mostNoise) return { gain, noise, verdict: 'unclear' };
   const agreeing = ratios.filter((ratio) => Math.sign(ratio - 1) === Math.sign(gain)).length;
   const shown = Math.abs(gain) > noise && agreeing >= rounds.length - Math.floor(rounds.length / 5);
   return { gain, noise, verdict: shown ? (gain > 0 ? 'better' : 'worse') : 'same' };
 }
 
-/** Better somewhere, worse nowhere. */
+/** Better somewhere, and surely not worse anywhere. */
 export function isWorthwhile(comparisons: readonly Comparison[]): boolean {
   const verdicts = comparisons.map(({ verdict }) => verdict);
-  return verdicts.includes('better') && !verdicts.includes('worse');
+  return verdicts.includes('better') && !verdicts.includes('worse') && !verdicts.includes('unclear');
 }
 
 /** Which of several to use: the place of the one that gains most of those that are worthwhile; null where none is. */

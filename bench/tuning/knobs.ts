@@ -43,7 +43,7 @@ export function knobs({ cores, memory_gib }: Pick<Machine, 'cores' | 'memory_gib
     rota('SCHEDULER_DB_CONNECTION_POOL_SIZE', 25, [12, 50], ['pop', 'lives']),
     rota('SCHEDULER_RANKING_THREADS', 1, cores === 1 ? [] : [2, ...(cores > 2 ? [cores - 1] : [])], ['rank']),
     postgres('shared_buffers', [`${Math.max(512, memory_gib * 256)}MB`]),
-    postgres('wal_compression', ['lz4']),
+    postgres('wal_compression', ['on']),
     {
       ...postgres('commit_delay', []),
       // With fewer than that at work Postgres does not wait; a supervisor has eight statements in flight at most.

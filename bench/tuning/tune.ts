@@ -45,7 +45,7 @@ export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> 
   const tuning: Turned[] = [];
   for (const knob of knobs(describeMachine())) {
     if (knob.tries.length === 0) continue;
-    say(`\n${knob.name} (default ${textOf(knob.standard)})`);
+    say(`\n${knob.name} (default ${valueOf(knob.standard)})`);
     if (quick && knob.slow) {
       say('  takes longer to show than this: leave out --quick');
       continue;
@@ -55,7 +55,7 @@ export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> 
       [knob.where]: settings,
     }));
     const compared = await against(subjects, standard!, setups, knob.workloads, pace);
-    for (const [at, one] of compared.entries()) say(`  ${textOf(knob.tries[at]!)}: ${one.map(sentence).join(', ')}`);
+    for (const [at, one] of compared.entries()) say(`  ${valueOf(knob.tries[at]!)}: ${one.map(sentence).join(', ')}`);
     const best = bestOf(compared);
     const use = best === null ? null : knob.tries[best]!;
     say(use === null ? '  no difference for the better: keep the default' : `  use ${textOf(use)}`);
@@ -131,10 +131,17 @@ async function against(
 }
 
 /** `pop +12 %`; in brackets where it is no more than noise. */
-function sentence({ workload, gain, verdict }: Compared): string {
+function sentence({ workload, gain, noise, verdict }: Compared): string {
+  if (verdict === 'unclear') return `${workload} too noisy to tell (${Math.round(noise * 100)} %)`;
   const percent = Math.round(gain * 100);
   const text = `${workload} ${percent < 0 ? '−' : '+'}${Math.abs(percent)} %`;
   return verdict === 'same' ? `(${text})` : text;
+}
+
+/** Of one setting its value alone. */
+function valueOf(settings: Settings): string {
+  const values = Object.values(settings);
+  return values.length === 1 ? values[0]! : textOf(settings);
 }
 
 function textOf(settings: Settings): string {

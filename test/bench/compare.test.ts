@@ -16,9 +16,15 @@ test('what is slower in every round is worse, however fast the machine was in th
 });
 
 test('a difference that the defaults show against themselves is none', () => {
-  const compared = compare(rounds([100, 115, 120], [100, 120, 80], [100, 125, 125]));
-  expect(compared.noise).toBeCloseTo(0.2);
+  const compared = compare(rounds([100, 112, 115], [100, 115, 85], [100, 118, 120]));
+  expect(compared.noise).toBeCloseTo(0.15);
   expect(compared.verdict).toBe('same');
+});
+
+test('on a machine that is too busy nothing can be told, and nothing is used', () => {
+  const compared = compare(rounds([100, 300, 150], [100, 300, 60], [100, 300, 170]));
+  expect(compared.verdict).toBe('unclear');
+  expect(isWorthwhile([{ gain: 0.1, noise: 0.03, verdict: 'better' }, compared])).toBe(false);
 });
 
 test('a difference of two hundredths is none, however steady', () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { markdown, withResults } from '../../bench/harness/markdown.ts';
+import { readOptions } from '../../bench/harness/options.ts';
 import { readReport } from '../../bench/harness/report.ts';
 import { plots } from '../../bench/plots/figures.ts';
 import { suites } from '../../bench/suites.ts';
@@ -35,6 +36,14 @@ test('the figures in docs/benchmarks.md and the plots beside it are those of doc
   for (const [name, svg] of plots(report.results)) expect(await page(`plots/${name}`), name).toBe(svg);
   for (const [, name] of shown.matchAll(/\]\(plots\/([\w-]+\.svg)\)/g))
     expect([...plots(report.results).keys()]).toContain(name);
+});
+
+test('every command that the pages show is one that the bench takes', async () => {
+  const text = (await Promise.all(['benchmarks.md', 'tuning.md', 'design-choices.md'].map(page))).join('\n');
+  const shown = [...text.matchAll(/make bench ARGS="([^"<]*)"/g)].map(([, args]) => args!.split(' '));
+  expect(shown.length).toBeGreaterThan(4);
+  const named = new Map(suites.map(({ name, about }) => [name, about]));
+  for (const args of shown) expect(() => readOptions(args, named), args.join(' ')).not.toThrow();
 });
 
 /** A formatter aligns tables: what counts is in their cells. */
