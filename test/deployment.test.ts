@@ -50,6 +50,7 @@ test('the image runs the CLI as a non-root user, in exec form, and copies only w
   expect(instructions.findIndex((line) => line.startsWith('ENTRYPOINT '))).toBeGreaterThan(user);
   expect(JSON.parse(instructions.find((line) => line.startsWith('ENTRYPOINT '))!.slice('ENTRYPOINT '.length))).toEqual([
     'node',
+    '--max-semi-space-size=8',
     'src/cli.ts',
   ]);
   expect(JSON.parse(instructions.find((line) => line.startsWith('CMD '))!.slice('CMD '.length))).toEqual(['start']);
@@ -73,4 +74,11 @@ test('what the image runs imports no package that the image does not have', asyn
     .filter(({ target }) => !(/^(?:@[^/]+\/)?[^/]+/.exec(target)![0] in dependencies))
     .map(({ from, target }) => `${from} → ${target}`);
   expect(missing).toEqual([]);
+});
+
+test('wherever Rota is started, it is started with the bounds of its memory', () => {
+  for (const path of ['src/launch.sh', 'Dockerfile', 'docs/deploy/rota.service']) {
+    expect(read(path), path).toContain('--max-semi-space-size=8');
+    expect(read(path), path).toMatch(/MALLOC_ARENA_MAX=("\$\{MALLOC_ARENA_MAX:-)?2/);
+  }
 });

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { DatabaseDiagnosis } from '../queue/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
@@ -10,6 +11,8 @@ export interface DoctorDesk {
   readonly version: string;
   readonly supervision: Pick<Supervision, 'status' | 'inspect'>;
   readonly diagnoseDatabase: () => Promise<DatabaseDiagnosis>;
+  /** Null where no event source is configured. */
+  readonly backlog: Pick<Backlog, 'look'> | null;
 }
 
 /** Something looked at. `advice` where there is something to do. */
@@ -33,7 +36,12 @@ export function doctorCommands(desk: DoctorDesk): readonly OperatorCommand[] {
       instance: desk.instance,
       version: desk.version,
       node: process.version,
-      findings: [...(await databaseFindings(desk)), ...(await actorFindings(desk)), await diskFinding()],
+      findings: [
+        ...(await databaseFindings(desk)),
+        ...(await actorFindings(desk)),
+        ...sourceFindings((await desk.backlog?.look()) ?? []),
+        await diskFinding(),
+      ],
     })),
   ];
 }
@@ -110,6 +118,18 @@ async function actorFindings({ supervision }: DoctorDesk): Promise<readonly Find
     return troubles.length > 0 ? troubles : [fine(about, services.length === 0 ? 'idles: no service is set' : 'runs')];
   });
   return (await Promise.all(findings)).flat();
+}
+
+/** Exported for its tests. How much waits is no finding: whether that is much, only whoever knows the place can tell. */
+export function sourceFindings(backlogs: readonly StreamBacklog[]): readonly Finding[] {
+  return backlogs.map(({ source, stream, waiting, dead, error }) => {
+    if (error !== null) return problem('events', `${source}: ${error}`, 'is the broker up? see QUEUE_URI');
+    if (dead !== null && dead > 0) {
+      const advice = `rota dead list, then rota dead requeue --stream ${stream}`;
+      return warning('events', `${source}: ${dead} were given up`, advice);
+    }
+    return fine('events', `${source}: ${waiting ?? 0} wait`);
+  });
 }
 
 async function diskFinding(): Promise<Finding> {

@@ -30,7 +30,7 @@ export interface PausesOptions {
 
 /** Rows of one statement: some 10 ms during which claims step over them. */
 const perBatch = 1_000;
-/** How long whoever pauses or resumes waits for rows to be moved. */
+/** How long whoever pauses or resumes waits for rows to be moved; the keeper leaves them to him for so long (pauses.sql). */
 const answerWithinMs = 5_000;
 const everyMs = 2_000;
 
@@ -101,8 +101,8 @@ export class Pauses {
     return (await transact(() => query(this.#options.sql, statement(name), values))).length > 0;
   }
 
-  async #read(endedToo: boolean): Promise<readonly (Pause & { readonly ended: boolean })[]> {
-    const rows = await transact(() => query<PauseRow>(this.#options.sql, statement('pauses'), [endedToo]));
+  async #read(forKeeper: boolean): Promise<readonly (Pause & { readonly ended: boolean })[]> {
+    const rows = await transact(() => query<PauseRow>(this.#options.sql, statement('pauses'), [forKeeper]));
     return rows.map(({ paused_by, ...row }) => ({ ...row, pausedBy: paused_by }));
   }
 

@@ -36,6 +36,8 @@ export interface RankingOptions {
 const partSize = 5_000;
 /** Threads end when idle for so long: a hundred times what one takes to start, so that bursts find them warm. */
 const idleTimeoutMs = 10_000;
+/** V8 would take 48 for each thread as it thinks fit; ranks are typed arrays, which lie outside. */
+const youngMb = 12;
 
 export function createRanking(options: RankingOptions): Ranking {
   const { rankersDirectory, threads, deadlineMs } = options;
@@ -46,6 +48,7 @@ export function createRanking(options: RankingOptions): Ranking {
     maxThreads: threads,
     maxQueue,
     idleTimeout: idleTimeoutMs,
+    resourceLimits: { maxYoungGenerationSizeMb: youngMb },
   });
   // A thread that dies at start (out of memory, say) also rejects its batch; nothing else is to be done about it.
   pool.on('error', () => {});

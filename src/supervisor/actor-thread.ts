@@ -17,6 +17,9 @@ export interface ThreadOptions {
   readonly maxHeapMb: number;
 }
 
+/** V8 would take 48 for each thread as it thinks fit; an actor allocates in bursts, and waits in between. */
+const youngMb = 12;
+
 /** One thread of an actor, from spawn to end. A restarted actor gets a new one: nothing is carried over. */
 export class ActorThread {
   readonly inbox: ActorRef;
@@ -41,7 +44,7 @@ export class ActorThread {
       name: `scheduler:${options.actor}`,
       workerData: data,
       transferList: [data.inbox, data.requests, data.control],
-      resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb },
+      resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb, maxYoungGenerationSizeMb: youngMb },
     });
     this.#requests = new Mailbox(requestHandlers(options.actor, options.backend), {
       // requestHandlers catch whatever the backend throws: what comes here is a bug of ours.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findingsOf } from '../../src/control/doctor.ts';
+import { findingsOf, sourceFindings } from '../../src/control/doctor.ts';
 import type { DatabaseDiagnosis } from '../../src/queue/diagnosis.ts';
 
 const sound: DatabaseDiagnosis = {
@@ -45,4 +45,15 @@ test.each<[string, Partial<DatabaseDiagnosis>, string]>([
   const told = findingsOf({ ...sound, ...difference }).filter((finding) => finding.advice !== null);
   expect(told.map((finding) => finding.advice)).toEqual([advice]);
   expect(told[0]!.level).not.toBe('fine');
+});
+
+test('a broker that does not answer is a problem, events that were given up are a warning, and say what to do', () => {
+  const about = { stream: 'raw_file_received', waiting: 12, retrying: 0, dead: 0, error: null } as const;
+  const source = 'rabbitmq:raw_file_received';
+  expect(sourceFindings([{ ...about, source }])).toMatchObject([{ level: 'fine', finding: `${source}: 12 wait` }]);
+  expect(sourceFindings([{ ...about, source, dead: 3 }])).toMatchObject([
+    { level: 'warning', finding: `${source}: 3 were given up`, advice: expect.stringContaining('rota dead list') },
+  ]);
+  const down = { ...about, source, waiting: null, retrying: null, dead: null, error: 'RabbitMQ: refused' };
+  expect(sourceFindings([down])).toMatchObject([{ level: 'problem', finding: `${source}: RabbitMQ: refused` }]);
 });

@@ -65,6 +65,20 @@ test.for<[string, string[], number, string]>([
   expect(code).toBe(exit);
 });
 
+test('of two supervisors one that is stuck is named, and the other one is shown', async () => {
+  const { connection } = hand.client;
+  const stuck = await connection.services.add({ name: hand.prefix, version: '0.0.1', metadata: { instance: 'stuck' } });
+  const deaf = connection.subscribe(`${hand.prefix}.ctl.stuck.status`, { callback: () => {} });
+  const { code, stdout } = await hand.run(['status', '--timeout', '2']);
+  const { unanswered, supervisors } = await hand.json<Overview>(['status', '--timeout', '2']);
+  deaf.unsubscribe();
+  await stuck.stop();
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^supervisor stuck does not answer: ASK_TIMEOUT: no answer in time/);
+  expect(supervisors.length).toBeGreaterThan(0);
+  expect(unanswered).toMatchObject([{ instance: 'stuck', why: expect.stringContaining('no answer in time') }]);
+});
+
 test('a supervisor that does not answer in time is told apart from one that is not there', async () => {
   const subscription = hand.client.connection.subscribe('slow.ctl.status', { callback: () => {} });
   const { code, stderr } = await runCli(['status', '--prefix', 'slow', '--timeout', '0.2'], {

@@ -116,10 +116,9 @@ test('a service of KAT that fails over and over is an open circuit of whoever as
 
 test('every thread shows its heap, and those that answer for others how late their loop is', async () => {
   const seen = await scrape(rota.api);
-  const threads = (name: string) =>
-    [...new Set(seen.series(name).map(({ thread }) => thread))].toSorted((a, b) => String(a).localeCompare(String(b)));
-  expect(threads('rota_event_loop_delay_seconds')).toEqual(['boefje', 'main', 'normalizer', 'report']);
-  expect(threads('rota_heap_bytes')).toEqual(expect.arrayContaining(['boefje', 'main', 'ranking-1']));
+  const threads = (name: string) => new Set(seen.series(name).map(({ thread }) => thread));
+  expect(threads('rota_event_loop_delay_seconds')).toEqual(new Set(['main', 'boefje', 'normalizer', 'report']));
+  expect([...threads('rota_heap_bytes')]).toEqual(expect.arrayContaining(['main', 'boefje', 'ranking-1']));
   expect(seen.value('rota_heap_bytes', { thread: 'boefje' })).toBeGreaterThan(1e6);
 });
 

@@ -4,7 +4,7 @@ import { environment } from '../../config.ts';
 import { freePort, startServer, stopServer } from '../../embedded/process.ts';
 import { RotaError } from '../../errors.ts';
 
-const entry = fileURLToPath(new URL('../../cli.ts', import.meta.url));
+const launcher = fileURLToPath(new URL('../../launch.sh', import.meta.url));
 /** Threads, migrations and connections take one or two seconds; on a machine that is busy, many more. */
 const startWithinMs = 60_000;
 
@@ -41,7 +41,7 @@ export async function startSupervisorProcess(settings: Readonly<Record<string, s
   let server = await start();
 
   async function start() {
-    const started = startServer(process.execPath, [entry, 'start'], env);
+    const started = startServer(launcher, ['start'], env);
     started.failed.catch((error: Error) => {
       if (!expected) broken.reject(new RotaError('BROKEN', error.message.replace('at start', 'by itself')));
     });
