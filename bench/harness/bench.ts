@@ -79,13 +79,14 @@ export class Bench {
 
   /**
    * Samples all cases once, then all of them again: whatever else the machine does meanwhile falls on each of them alike.
+   * A case with fewer repetitions has them spread over all rounds.
    */
   async measure(suite: string, cases: readonly Case[]): Promise<void> {
     const samples = new Map(cases.map((one) => [one, [] as Sample[]]));
     const rounds = Math.max(...cases.map((one) => one.repetitions ?? this.repetitions));
     for (let round = 0; round < rounds; round += 1) {
       for (const one of cases) {
-        if (round >= (one.repetitions ?? this.repetitions)) continue;
+        if (!isDue(round, one.repetitions ?? this.repetitions, rounds)) continue;
         await one.prepare?.();
         samples.get(one)!.push(await one.sample());
       }
@@ -130,6 +131,11 @@ export async function warmUp(one: Case, samples = 3): Promise<void> {
     await one.prepare?.();
     await one.sample();
   }
+}
+
+/** Whether the `repetitions` of a case, spread over so many rounds, have one in this. */
+export function isDue(round: number, repetitions: number, rounds: number): boolean {
+  return Math.floor(((round + 1) * repetitions) / rounds) > Math.floor((round * repetitions) / rounds);
 }
 
 /** Four digits are more than a figure is good for. */
