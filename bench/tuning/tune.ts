@@ -32,6 +32,7 @@ export interface Tuning {
   readonly settings: Setup;
 }
 
+const warmUpMs = 1_500;
 const defaults: Setup = { rota: {}, postgres: {} };
 const paces: Readonly<Record<'quick' | 'full', Pace & { readonly rounds: number }>> = {
   quick: { warmUpMs: 150, measureMs: 800, sustainedMs: 0, rounds: 3 },
@@ -58,7 +59,10 @@ export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> 
     for (const [at, one] of compared.entries()) say(`  ${valueOf(knob.tries[at]!)}: ${one.map(sentence).join(', ')}`);
     const best = bestOf(compared);
     const use = best === null ? null : knob.tries[best]!;
-    say(use === null ? '  no difference for the better: keep the default' : `  use ${textOf(use)}`);
+    const unclear = compared.flat().some(({ verdict }) => verdict === 'unclear');
+    if (use !== null) say(`  use ${textOf(use)}`);
+    else if (unclear) say('  nothing can be told: keep the default, or try again when the machine is quiet');
+    else say('  no difference for the better: keep the default');
     const tried = compared.map((one, at) => ({ settings: knob.tries[at]!, compared: one }));
     tuning.push({ knob: knob.name, where: knob.where, standard: knob.standard, tried, use });
   }
@@ -102,6 +106,10 @@ function setupOf(tuning: readonly Turned[]): Setup {
   return { rota: of('rota'), postgres: of('postgres') };
 }
 
+function warmUp(pace: Pace): Pace {
+  return { ...pace, sustainedMs: Math.min(pace.sustainedMs, warmUpMs), measureMs: warmUpMs };
+}
+
 /** Each setup beside fresh defaults: tables that have grown are slower, whatever the setting. */
 async function against(
   subjects: Subjects,
@@ -114,6 +122,9 @@ async function against(
   const open = await Promise.all(setups.map((setup) => subjects.open(setup)));
   try {
     const rounds = setups.map(() => wanted.map((): Round[] => []));
+    // What has just started has compiled nothing, and would be slower for it.
+    for (const subject of [base, ...open])
+      for (const workload of wanted) await workloads[workload](subject, warmUp(pace));
     for (let round = 0; round < pace.rounds; round += 1) {
       for (const [place, workload] of wanted.entries()) {
         const rate = (subject: Subject) => workloads[workload](subject, pace);
