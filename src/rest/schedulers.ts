@@ -71,11 +71,9 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: S
       const filters = checkGroups(request.body);
       const { limit, wait } = request.query;
       const gone = departure(reply);
-      const asked = popRequest(
-        entry,
-        { limit, wait, filters, worker: request.ip, signal: AbortSignal.any([gone, closing]) },
-        pop,
-      );
+      // One that does not wait has its answer in milliseconds, whoever closes meanwhile.
+      const signal = wait === undefined ? gone : AbortSignal.any([gone, closing]);
+      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal }, pop);
       const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
       // Whoever left before the answer did would hold these tasks for a whole grace period.
       whenAborted(gone, () => queue.giveBack(claimed));
