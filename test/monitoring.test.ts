@@ -99,6 +99,7 @@ test('the dashboard shows every metric of ours that moves, or an alert does', ()
 /** Facts, and totals of which the dashboard shows a nearer view. */
 const notShown = [
   'rota_tasks_removed_total',
+  'rota_schedules_removed_total',
   'rota_pops_parked_total',
   'rota_event_source_losses_total',
   'rota_circuit_changes_total',

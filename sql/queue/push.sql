@@ -44,13 +44,12 @@ given AS (
   SELECT new_schedule_id, $1, organisation, hash, data, true, schedule, inherited, deadline_at, version
   FROM accepted WHERE recurrence = 'given' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
-    SET (schedule, inherited, deadline_at, claimed_until, modified_at) = (
-      SELECT CASE WHEN EXCLUDED.schedule IS NULL AND NOT s.inherited THEN s.schedule ELSE EXCLUDED.schedule END,
-        EXCLUDED.inherited, EXCLUDED.deadline_at, NULL::timestamptz, now()
-      WHERE EXCLUDED.claimed_until IS NULL OR EXCLUDED.claimed_until = s.modified_at
-      UNION ALL
-      SELECT s.schedule, s.inherited, s.deadline_at, s.claimed_until, s.modified_at
-      WHERE EXCLUDED.claimed_until IS NOT NULL AND EXCLUDED.claimed_until IS DISTINCT FROM s.modified_at)
+    SET schedule = CASE WHEN EXCLUDED.claimed_until <> s.modified_at OR EXCLUDED.schedule IS NULL AND NOT s.inherited
+          THEN s.schedule ELSE EXCLUDED.schedule END,
+        inherited = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.inherited ELSE EXCLUDED.inherited END,
+        deadline_at = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.deadline_at ELSE EXCLUDED.deadline_at END,
+        claimed_until = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.claimed_until END,
+        modified_at = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.modified_at ELSE now() END
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
   RETURNING s.id, s.hash
 ),
