@@ -81,7 +81,7 @@ async function confirm(
   const setup = setupOf(tuning);
   const settings = { ...setup.rota, ...setup.postgres };
   if (Object.keys(settings).length === 0) {
-    say('\nThe defaults are as good as anything that was tried on this machine.');
+    say('\nNothing that was tried is better for certain: keep the defaults.');
     return [];
   }
   // In a cluster of its own, as what it is held against, or in the shared one both.
