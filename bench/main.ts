@@ -12,6 +12,8 @@ const machine = describeMachine();
 say(
   `${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`,
 );
+/** Once somebody has interrupted: what fails from then on fails since its servers are gone. */
+let ending: Promise<never> | null = null;
 await (options.tune ? runTuning() : runSuites());
 
 async function runSuites(): Promise<void> {
@@ -41,6 +43,7 @@ async function run(bench: Bench, suite: Suite): Promise<void> {
   try {
     await suite.run(bench);
   } catch (error) {
+    await ending;
     // The others have half an hour of measuring in them: they go on, and the exit code tells.
     process.exitCode = 1;
     say(`  FAILED ${error instanceof Error ? error.stack : String(error)}`);
@@ -53,6 +56,9 @@ async function runTuning(): Promise<void> {
   onSignal(() => stack.disposeAsync());
   try {
     await tell({ machine, ...(await tune({ quick: options.quick, say, stack })) });
+  } catch (error) {
+    await ending;
+    throw error;
   } finally {
     await stack.disposeAsync();
   }
@@ -70,6 +76,11 @@ function onSignal(end: () => Promise<void>): void {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    process.once(signal, () => void end().finally(() => process.exit(code)));
+    process.once(signal, () => {
+      ending ??= end().then(
+        () => process.exit(code),
+        () => process.exit(code),
+      );
+    });
   }
 }
