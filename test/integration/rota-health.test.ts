@@ -109,7 +109,10 @@ describe('health of a running Rota', () => {
       for (const _intensity of Array(6)) {
         // The kill after the back-off, however long that is: there is nothing to kill meanwhile.
         const stopped = next('actor.stopped', ({ actor }) => actor === 'report');
-        await vi.waitUntil(async () => (await statusOf('report').catch(() => null)) === 'running', { timeout: 25_000, interval: 20 });
+        await vi.waitUntil(async () => (await statusOf('report').catch(() => null)) === 'running', {
+          timeout: 25_000,
+          interval: 20,
+        });
         await client.ctl('kill-actor', { actor: 'report' });
         await stopped;
       }
