@@ -40,7 +40,7 @@ export async function buildImage(): Promise<Image> {
   return {
     asNobody,
     run(args, env) {
-      const child = spawn(process.execPath, ['--max-semi-space-size=8', 'src/cli.ts', ...args], {
+      const child = spawn(process.execPath, ['src/cli.ts', ...args], {
         cwd: directory,
         env: { NODE_ENV: 'production', NODE_COMPILE_CACHE: cache, PATH: '/usr/bin:/bin', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
