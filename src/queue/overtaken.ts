@@ -19,10 +19,11 @@ export async function overtakenOf<Item extends Decided>(
   items: readonly Item[],
 ): Promise<ReadonlySet<Item>> {
   const decided = items.filter(({ follows }) => follows !== undefined);
-  await query(transaction, statement('push-lock'), [scheduler]);
-  const rows = await query<{ hash: string; id: string }>(transaction, statement('latest-tasks'), [
-    scheduler,
-    [...new Set(decided.map(({ hash }) => hash))],
+  const hashes = [...new Set(decided.map(({ hash }) => hash))];
+  // The look is on its way before the lock is granted, and takes its snapshot after.
+  const [, rows] = await Promise.all([
+    query(transaction, statement('push-lock'), [scheduler]),
+    query<{ hash: string; id: string }>(transaction, statement('latest-tasks'), [scheduler, hashes]),
   ]);
   const latest = new Map(rows.map(({ hash, id }) => [hash, id]));
   return new Set(decided.filter(({ hash, follows }) => (latest.get(hash) ?? null) !== follows));
