@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RotaError } from './errors.ts';
 
 /**
- * The environment, read once into one frozen Config. mula's variables keep their names and defaults (design §9, kat
+ * The environment, read once into one frozen Config. mula's variables keep their names and defaults (kat
  * contract); ours stand beside them. Nothing else in Rota reads process.env. A wrong variable stops the start with its
  * name, its value (secrets redacted) and what was expected: exit 78.
  */

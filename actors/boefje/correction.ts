@@ -8,7 +8,7 @@ import { pluginsOf, type Plugins } from './plugins.ts';
 import { ownCronOf, recurrenceOf, recurrenceOfPlugin } from './recurrence.ts';
 
 /**
- * A person's push committed with the default recurrence, since a push waits for no service (design §11): set the
+ * A person's push committed with the default recurrence, since a push waits for no service: set the
  * boefje's cron or interval where it has one. Best effort: where Katalogus does not answer, the schedule is put right
  * when it falls due.
  */

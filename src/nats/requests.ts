@@ -5,7 +5,7 @@ import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
 
 /**
- * The bodies that workers and clients send (design §8), checked at the edge. Objects are strict: a misspelt key is told,
+ * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key is told,
  * not ignored.
  */
 

@@ -59,7 +59,7 @@ interface Request {
 }
 
 /**
- * Rota as a NATS micro service (design §8). Every request is a callback that starts an answer and returns: a pop that
+ * Rota as a NATS micro service (docs/workers.md). Every request is a callback that starts an answer and returns: a pop that
  * waits for hours blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
  */
 export async function serveNats(options: NatsServiceOptions): Promise<NatsService> {

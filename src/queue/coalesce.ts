@@ -1,7 +1,7 @@
 import { codeOf } from '../errors.ts';
 
 export interface CoalescerOptions<Item, Outcome> {
-  /** Statements in flight. More than four rescan each other's locked rows (baseline §1). */
+  /** Statements in flight. More than four rescan each other's locked rows (docs/design-choices.md). */
   readonly maxInFlight: number;
   /** Items of one statement. */
   readonly maxBatch: number;

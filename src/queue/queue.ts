@@ -26,7 +26,7 @@ export interface TaskQueue {
 
   heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }>;
 
-  /** A runner gives a task back that it claimed over REST (lessons §0.3); design §11 "Release". */
+  /** A runner gives a task back that it claimed over REST (lessons 0.3); docs/queue-semantics.md. */
   release(scheduler: string, id: string): Promise<ReleaseOutcome>;
 
   /**

@@ -69,5 +69,5 @@ export async function rerank(
   if (stateful) await saveTags(sql, scheduler, fairness.tags);
 }
 
-/** 1 is a person's (design §11). */
+/** 1 is a person's. */
 const firstTag = 2;

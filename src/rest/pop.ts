@@ -20,7 +20,7 @@ const defaultLimit = 1_000;
 const mostUnits = 10_000;
 
 /**
- * Runners treat the answer of a boefje pop as one piece of work: one unit, whatever the limit (design §5). Other
+ * Runners treat the answer of a boefje pop as one piece of work: one unit, whatever the limit (lessons 0.5). Other
  * schedulers hand out up to `limit`; 0 and less is none.
  */
 export function popRequest(scheduler: SchedulerEntry, asked: Asked, settings: PopSettings): PopRequest {

@@ -11,7 +11,7 @@ const malformed = () => badRequest('malformed item');
 const notQueued = () => conflict('queue is not allowed to push items');
 
 /**
- * `POST /schedulers/{id}/push`: a new task, or the whole Task that a runner gives back (design §11 "Release"). Only its
+ * `POST /schedulers/{id}/push`: a new task, or the whole Task that a runner gives back (docs/queue-semantics.md). Only its
  * extra keys tell the latter, which mula refuses: so the body's faults are looked at here.
  */
 export function pushRoute(app: App, queue: TaskQueue, find: (id: string) => SchedulerEntry): void {

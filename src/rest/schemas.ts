@@ -46,7 +46,7 @@ export const popQuery = z.object({
 export const optionalFilters = nullableFilterBody().optional();
 export const requiredFilters = filterBody();
 
-/** The keys of a Task that a push has no use for: their presence makes it a release (design §11). */
+/** The keys of a Task that a push has no use for: their presence makes it a release. */
 export const releaseKeys = ['status', 'type', 'hash', 'created_at', 'modified_at', 'schedule_id'] as const;
 
 export const taskPush = z.strictObject({

@@ -29,7 +29,7 @@ export interface RestOptions {
   readonly log: Logger;
   /** Bearer token; everybody may ask where absent. */
   readonly token?: string;
-  /** Lease of a pop, the grace period: unmodified runners know no leases (design §5). */
+  /** Lease of a pop, the grace period: unmodified runners know no leases. */
   readonly leaseMs: number;
   readonly now?: () => Date;
 }

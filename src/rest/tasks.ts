@@ -22,7 +22,7 @@ import { present } from './present.ts';
 
 const defaultLimit = 10;
 
-/** Who did what to which task, for the log: cancels and retries (design §11 "Audit"). */
+/** Who did what to which task, for the log: cancels and retries. */
 export type Audit = (act: { readonly what: 'cancel' | 'queue'; readonly task: string; readonly from: string }) => void;
 
 /** `/tasks`: lists, statistics, and the reports of runners. */
