@@ -128,7 +128,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
         pushTasks: config.SCHEDULER_PUSH_BATCH,
       },
       wake: createWake({ connection, prefix, instance }),
-      onDefaultSchedules: (scheduler, ids) => void supervisor.send(scheduler, { kind: 'correct-schedules', ids }),
+      onDefaultSchedules: (scheduler, command) => void supervisor.send(scheduler, command),
       onError: (error) => log.error({ err: error }, 'queue'),
     });
     undo.push(() => queue.drain());

@@ -1,5 +1,5 @@
 import type { Delivery } from '../../src/mailbox/delivery.ts';
-import type { CorrectSchedules } from '../../src/protocol/commands.ts';
+import type { CorrectSchedules, PushedSchedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
@@ -8,31 +8,57 @@ import { pluginsOf, type Plugins } from './plugins.ts';
 import { ownCronOf, recurrenceOf, recurrenceOfPlugin } from './recurrence.ts';
 
 /**
- * A person's push committed with the default recurrence, since a push waits for no service: set the
- * boefje's cron or interval where it has one. Best effort: where Katalogus does not answer, the schedule is put right
- * when it falls due.
+ * A person's push committed with the default recurrence, since a push waits for no service: set the boefje's cron or
+ * interval where it has one. Best effort: where Katalogus does not answer, the schedule is put right when it falls due.
  */
 export async function correctSchedules(setup: Setup, batch: readonly Delivery<CorrectSchedules>[]): Promise<void> {
-  const ids = [...new Set(batch.flatMap((delivery) => delivery.message.ids))];
-  if (ids.length === 0) return;
-  const schedules = (await setup.supervisor('read-schedules', { ids })).filter((schedule) => schedule.enabled);
-  const plugins = await pluginsOf(
+  const pushed = new Map(batch.flatMap(({ message }) => (message.pushed ?? []).map((one) => [one.id, one] as const)));
+  const known = await pluginsOf(
     setup,
-    schedules.map((schedule) => schedule.organisation),
+    [...pushed.values()].map(({ organisation }) => organisation),
   );
   const unanswered: string[] = [];
-  const settlements = schedules.flatMap((schedule) => {
-    const answer = plugins.get(schedule.organisation)!;
-    if (answer.ok) return correctionOf(schedule, answer.value, setup) ?? [];
+  const concerns = (id: string): boolean => {
+    const one = pushed.get(id);
+    if (one === undefined) return true;
+    const answer = known.get(one.organisation)!;
+    if (answer.ok) return mayNeedCorrection(one, answer.value, setup);
     unanswered.push(answer.failure.message);
-    return [];
-  });
+    return false;
+  };
+  const ids = [...new Set(batch.flatMap(({ message }) => message.ids))].filter(concerns);
+  const settlements = ids.length === 0 ? [] : await correctionsOf(setup, ids, unanswered);
   if (unanswered.length > 0) {
     // One line a batch: pushes come by the thousand a second, and an outage lasts.
     const fields = { schedules: unanswered.length, why: unanswered[0] };
     setup.log.warn(fields, 'recurrences of pushed tasks not corrected');
   }
   if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
+}
+
+/** Few boefjes have a cron, an interval or operations to run on: what was pushed for the others need not be read. */
+function mayNeedCorrection({ plugin: id, inherited }: PushedSchedule, plugins: Plugins, setup: Setup): boolean {
+  const plugin = id === null ? undefined : plugins?.get(id);
+  if (plugin === undefined) return false;
+  return inherited || isRunOn(plugin) || recurrenceOfPlugin(plugin, setup) !== null;
+}
+
+async function correctionsOf(
+  setup: Setup,
+  ids: readonly string[],
+  unanswered: string[],
+): Promise<readonly ScheduleSettlement[]> {
+  const schedules = (await setup.supervisor('read-schedules', { ids })).filter((schedule) => schedule.enabled);
+  const plugins = await pluginsOf(
+    setup,
+    schedules.map((schedule) => schedule.organisation),
+  );
+  return schedules.flatMap((schedule) => {
+    const answer = plugins.get(schedule.organisation)!;
+    if (answer.ok) return correctionOf(schedule, answer.value, setup) ?? [];
+    unanswered.push(answer.failure.message);
+    return [];
+  });
 }
 
 function correctionOf(schedule: DueSchedule, plugins: Plugins, setup: Setup): ScheduleSettlement | null {

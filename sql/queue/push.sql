@@ -1,5 +1,5 @@
 -- Queues a set: queue rows, schedules and tasks in one statement, so that none is ever there without the others.
--- returns n, outcome (queued | already-queued | queue-full | id-taken), schedule_id, corrects, task: one row an item
+-- returns n, outcome (queued | already-queued | queue-full | id-taken), schedule_id, corrects, inherited, task: one row an item
 -- $1 scheduler, $2 task type, $3 items as a JSON array, $4 most rows in the queue (0: no bound; priority 1 always enters),
 -- $5 whether to answer the tasks that were queued, as JSON text: reading them afterwards would take as long as the push
 WITH items AS MATERIALIZED (
@@ -63,7 +63,7 @@ assumed AS (
           CASE WHEN s.schedule IS NULL THEN coalesce(EXCLUDED.deadline_at, s.deadline_at) ELSE s.deadline_at END,
         modified_at = now()
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
-  RETURNING s.id, s.hash
+  RETURNING s.id, s.hash, s.inherited
 ),
 -- The same where the actor has looked: its boefje has no cron, so one that came from there goes.
 defaulted AS (
@@ -78,9 +78,9 @@ defaulted AS (
   RETURNING s.id, s.hash
 ),
 scheduled AS MATERIALIZED (
-  SELECT id, hash, false AS corrects FROM given
-  UNION ALL SELECT id, hash, true FROM assumed
-  UNION ALL SELECT id, hash, false FROM defaulted
+  SELECT id, hash, false AS corrects, false AS inherited FROM given
+  UNION ALL SELECT id, hash, true, inherited FROM assumed
+  UNION ALL SELECT id, hash, false, false FROM defaulted
 ),
 stored AS (
   INSERT INTO tasks (
@@ -90,9 +90,10 @@ stored AS (
   RETURNING id, schedule_id, CASE WHEN $5::boolean THEN rota_task_json(tasks) END AS task
 )
 -- Joined by hash and by a hashed set: a plan that compares each item with each other one takes most of a push's time.
-SELECT a.n, 'queued' AS outcome, s.id AS schedule_id, coalesce(s.corrects, false) AS corrects, stored.task
+SELECT a.n, 'queued' AS outcome, s.id AS schedule_id, coalesce(s.corrects, false) AS corrects,
+  coalesce(s.inherited, false) AS inherited, stored.task
 FROM accepted a JOIN stored USING (id) LEFT JOIN scheduled s USING (hash)
 UNION ALL
-SELECT a.n, CASE WHEN a.taken THEN 'id-taken' WHEN NOT a.fits THEN 'queue-full' ELSE 'already-queued' END, NULL, false, NULL
+SELECT a.n, CASE WHEN a.taken THEN 'id-taken' WHEN NOT a.fits THEN 'queue-full' ELSE 'already-queued' END, NULL, false, false, NULL
 FROM admitted a WHERE a.id NOT IN (SELECT id FROM queued)
 ORDER BY n

@@ -7,6 +7,17 @@ import type { DueSchedule } from './requests.ts';
 export interface CorrectSchedules {
   readonly kind: 'correct-schedules';
   readonly ids: readonly string[];
+  /** What each was pushed for: most need no correction, and need not be read. Those that it leaves out are. */
+  readonly pushed?: readonly PushedSchedule[];
+}
+
+export interface PushedSchedule {
+  readonly id: string;
+  readonly organisation: string;
+  /** The boefje's id. */
+  readonly plugin: string | null;
+  /** It has its cron from a boefje, which may have none any more. */
+  readonly inherited: boolean;
 }
 
 /** Claim due schedules now. Sent by the clock, and by an operator. */

@@ -1,8 +1,10 @@
 import { RotaError, codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
+import type { PushedSchedule } from '../protocol/commands.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { emit } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
+import { assumedOf } from './corrections.ts';
 import { readFairness, saveTags } from './fairness.ts';
 import { overtakenOf } from './overtaken.ts';
 import { type NewTaskOptions, type QueueItem, priorityOf, queueItem } from './new-task.ts';
@@ -23,7 +25,7 @@ export interface PushOptions {
   /** So many tasks were queued. */
   onQueued(count: number): void;
   /** Pushes that named no recurrence made or moved these schedules with the default one. */
-  onDefaultSchedules(ids: readonly string[]): void;
+  onDefaultSchedules(pushed: readonly PushedSchedule[]): void;
 }
 
 interface Item {
@@ -41,6 +43,7 @@ interface Row {
   readonly outcome: 'queued' | 'already-queued' | 'queue-full' | 'id-taken';
   readonly schedule_id: string | null;
   readonly corrects: boolean;
+  readonly inherited: boolean;
   readonly task: string | null;
 }
 
@@ -158,7 +161,9 @@ export class Push {
     if (refused.size === 0) return rows;
     const others = batch.flatMap((item, n): Row[] => {
       const outcome = refused.get(item);
-      return outcome === undefined ? [] : [{ n, outcome, schedule_id: null, corrects: false, task: null }];
+      return outcome === undefined
+        ? []
+        : [{ n, outcome, schedule_id: null, corrects: false, inherited: false, task: null }];
     });
     return [...rows, ...others].toSorted((a, b) => a.n - b.n);
   }
@@ -209,7 +214,7 @@ export class Push {
       emit({ name: 'tasks.queued', scheduler, tasks: queued.map(({ id, organisation }) => ({ id, organisation })) });
       this.#options.onQueued(queued.length);
     }
-    const corrected = rows.filter((row) => row.corrects && row.schedule_id !== null).map((row) => row.schedule_id!);
+    const corrected = assumedOf(rows, batch);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     for (const reason of ['already-queued', 'queue-full'] as const) {
       const refused = rows.filter((row) => row.outcome === reason).map((row) => batch[row.n]!);

@@ -1,4 +1,5 @@
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
+import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
 import { claim } from './claim.ts';
@@ -32,7 +33,7 @@ export interface TaskQueueOptions {
   readonly bounds?: Bounds;
   readonly wake?: Wake;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
-  readonly onDefaultSchedules?: (scheduler: string, ids: readonly string[]) => void;
+  readonly onDefaultSchedules?: (scheduler: string, command: CorrectSchedules) => void;
   /** What goes wrong in the background: the sweeper, a task that could not be given back. */
   readonly onError?: (error: unknown) => void;
 }
@@ -79,7 +80,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#bounds = options.bounds ?? defaultBounds;
     this.#sql = connect(options.databaseUrl, { max: options.connections ?? 12, byKey: true });
     this.#wake = options.wake ?? noWake;
-    this.#corrections = new Corrections((scheduler, ids) => options.onDefaultSchedules?.(scheduler, ids));
+    this.#corrections = new Corrections((scheduler, command) => options.onDefaultSchedules?.(scheduler, command));
     const gracePeriodSeconds = options.gracePeriodSeconds ?? 86_400;
     this.#settle = new Settle({
       sql: this.#sql,
@@ -208,7 +209,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       maxInFlight: this.#bounds.writesInFlight,
       maxBatch: this.#bounds.pushTasks,
       onQueued: (count) => this.#queued(scheduler, count),
-      onDefaultSchedules: (ids) => this.#corrections.add(scheduler, ids),
+      onDefaultSchedules: (pushed) => this.#corrections.add(scheduler, pushed),
     });
     this.#pushes.set(scheduler, push);
     return push;

@@ -58,6 +58,27 @@ test('a disabled schedule, and one whose boefje Katalogus does not know, is left
   expect(await correct(null)).toEqual([]);
 });
 
+test('of what is pushed for a boefje without a recurrence nothing is read, unless it has a cron from that boefje', async () => {
+  const it = new Ports('boefje');
+  it.organisations = { aa: { plugins: [boefje('dns'), boefje('nmap', { interval: 30 })] } };
+  const of = (id: string, plugin: string, inherited = false) => ({ id, organisation: 'aa', plugin, inherited });
+  const pushes = [of('plain', 'dns'), of('unknown', 'gone'), of('left over', 'dns', true), of('interval', 'nmap')];
+  const message = { kind: 'correct-schedules', ids: pushes.map(({ id }) => id), pushed: pushes } as const;
+  await deliver(boefjeScheduler.start(it.setup)['correct-schedules'], message);
+  expect(it.requests('read-schedules')).toEqual([{ ids: ['left over', 'interval'] }]);
+});
+
+test('while Katalogus is away nothing is read of what was pushed', async () => {
+  const it = new Ports('boefje');
+  it.outage = (name) => {
+    if (name === 'plugins') throw outageOf('katalogus');
+  };
+  const pushes = [{ id: 's', organisation: 'aa', plugin: 'dns', inherited: true }];
+  const message = { kind: 'correct-schedules', ids: ['s'], pushed: pushes } as const;
+  await deliver(boefjeScheduler.start(it.setup)['correct-schedules'], message);
+  expect([it.times('read-schedules'), it.warnings.length]).toEqual([0, 1]);
+});
+
 test('is best effort: an outage of Katalogus leaves the default and says so', async () => {
   const it = new Ports('boefje');
   it.schedules = [pushed()];

@@ -1,3 +1,4 @@
+import type { PushedSchedule } from '../../src/protocol/commands.ts';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { NewTask } from '../../src/protocol/requests.ts';
@@ -209,8 +210,10 @@ describe('schedules on push', () => {
   });
 
   test('tells which schedules a person moved with the default recurrence, so that the actor can correct them', async () => {
-    const told: (readonly string[])[] = [];
-    const { queue } = await queueUnderTest({ onDefaultSchedules: (_scheduler, ids) => told.push(ids) });
+    const told: (readonly PushedSchedule[] | undefined)[] = [];
+    const { queue, sql } = await queueUnderTest({
+      onDefaultSchedules: (_scheduler, command) => told.push(command.pushed),
+    });
     const recurrence = { schedule: null, deadlineAt: '2031-02-03T04:05:00Z' };
     const [byPerson] = await queue.push('boefje', [
       boefjeTask('person', { priority: 1 }),
@@ -218,6 +221,13 @@ describe('schedules on push', () => {
       boefjeTask('actor without a say', { recurrence: 'default' }),
       boefjeTask('run-on', { recurrence: 'none' }),
     ]);
-    await expect.poll(() => told).toEqual([[(byPerson as { scheduleId: string }).scheduleId]]);
+    const id = (byPerson as { scheduleId: string }).scheduleId;
+    const { organisation, data } = boefjeTask('person');
+    const schedule = { id, organisation, plugin: (data as { boefje: { id: string } }).boefje.id };
+    await expect.poll(() => told).toEqual([[{ ...schedule, inherited: false }]]);
+    await sql`DELETE FROM queue`;
+    await sql`UPDATE schedules SET schedule = '0 3 * * *', inherited = true WHERE id = ${id}`;
+    await queue.push('boefje', [boefjeTask('person', { priority: 1 })]);
+    await expect.poll(() => told.at(1)).toEqual([{ ...schedule, inherited: true }]);
   });
 });
