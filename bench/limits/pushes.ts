@@ -59,6 +59,7 @@ function itemsOf(type: 'boefje' | 'normalizer'): string {
 
 function pushOf(type: string): string {
   const next = `(SELECT items FROM bench_sets WHERE n = (SELECT nextval('bench_next')))`;
-  const values = [`'${type}'`, `'${type}'`, next, '0', 'false'];
+  // Tasks are answered, as to whoever pushes over NATS.
+  const values = [`'${type}'`, `'${type}'`, next, '0', 'true'];
   return statement('push').replaceAll(/\$(\d)/g, (_match, place) => values[Number(place) - 1]!);
 }
