@@ -12,6 +12,9 @@ export interface TaskEvent {
   readonly tasks: readonly TaskRef[];
 }
 
+/** A message at once would be a write to NATS beside each claim, push and patch; those who listen are no workers. */
+const gatherMs = 5;
+
 /**
  * Publishes what happens to tasks, one message per set: for dashboards and for whoever waits on a task. At most once;
  * the record is in the database. A server drops what nobody listens to, so this costs a publish per set.
@@ -20,7 +23,18 @@ export interface TaskEvent {
  */
 export function publishTaskEvents(options: { connection: NatsConnection; prefix: string }): () => void {
   const { connection, prefix } = options;
-  const publish = (event: Omit<TaskEvent, 'at'>) => send({ ...event, at: new Date().toISOString() });
+  let gathered: TaskEvent[] = [];
+  let timer: NodeJS.Timeout | null = null;
+  const publish = (event: Omit<TaskEvent, 'at'>) => {
+    gathered.push({ ...event, at: new Date().toISOString() });
+    timer ??= setTimeout(flush, gatherMs);
+  };
+  const flush = () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    for (const event of gathered) send(event);
+    gathered = [];
+  };
   // Never throws: a subscriber's error would be nobody's, and end the process. What alone is too large is left out.
   const send = (event: TaskEvent) => {
     if (connection.isClosed() || connection.isDraining()) return;
@@ -42,5 +56,6 @@ export function publishTaskEvents(options: { connection: NatsConnection; prefix:
   ];
   return () => {
     for (const end of ends) end();
+    flush();
   };
 }
