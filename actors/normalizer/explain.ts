@@ -7,8 +7,8 @@ import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
 import { normalizerHash } from '../../src/tasks/hash.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
-import { consumersOf, deschedule, type RawFileFacts, rawFileRules, unfinished } from './permission.ts';
+import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
+import { consumersOf, deschedule, type RawFileFacts, rawFileRules } from './permission.ts';
 
 /** Answers which normalizers would parse a raw file now, and why: the rules of raw-files.ts in their order. Only reads. */
 export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
@@ -70,7 +70,7 @@ async function consumerSteps(
   const judged = consumers.map((plugin, at): Judged => {
     const task = latest.get(hashes[at]!);
     return plugin.enabled
-      ? { fact: `${plugin.id}: ${factOf(task)}`, reason: unfinished(task) }
+      ? { fact: `${plugin.id}: ${factOf(task)}`, reason: unfinishedReason(task?.status) }
       : { fact: `${plugin.id}: disabled in this organisation`, reason: 'normalizer-disabled' };
   });
   return [known, input, ...together(judged)];

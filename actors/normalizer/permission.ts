@@ -1,5 +1,4 @@
 import type { Plugin } from '../../src/kat/kat.ts';
-import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 
 /** What Bytes tells of a raw file; `size` null where it does not tell. */
@@ -51,22 +50,4 @@ export function consumersOf(plugins: ReadonlyMap<string, Plugin>, mimeTypes: rea
   return [...plugins.values()].filter(
     (plugin) => plugin.type === 'normalizer' && plugin.consumes.some((mimeType) => wanted.has(mimeType)),
   );
-}
-
-/**
- * Events come at least once, so a raw file whose normalizer is queued or running makes no second task. A finished one is
- * parsed again, as in mula: the hash names the boefje's run, which may store several raw files, and parsing twice is
- * harmless while leaving one out is not.
- */
-export function unfinished(latest: LatestTask | undefined): RefusalReason | null {
-  switch (latest?.status) {
-    case 'queued':
-      return 'already-queued';
-    case 'pending':
-    case 'dispatched':
-    case 'running':
-      return 'still-running';
-    default:
-      return null;
-  }
 }

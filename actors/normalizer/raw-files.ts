@@ -6,7 +6,8 @@ import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeHash, normalizerHash } from '../../src/tasks/hash.ts';
-import { consumersOf, deschedule, refusalOf, unfinished } from './permission.ts';
+import { consumersOf, deschedule, refusalOf } from './permission.ts';
+import { unfinishedReason } from '../../src/tasks/refusal.ts';
 
 type RawFile = Delivery<RawFileReceived>;
 
@@ -88,7 +89,9 @@ async function withoutUnfinished(setup: Setup, runs: readonly Run[]): Promise<re
   const latest = new Map(tasks.map((task) => [task.hash, task]));
   const taken = new Set<string>();
   return runs.filter((run) => {
-    const reason = unfinished(latest.get(run.hash)) ?? (taken.has(run.hash) ? 'already-queued' : null);
+    // Events come at least once. A finished task is parsed again, as in mula: the hash names the boefje's run, which may
+    // store several raw files, and parsing twice is harmless while leaving one out is not.
+    const reason = unfinishedReason(latest.get(run.hash)?.status) ?? (taken.has(run.hash) ? 'already-queued' : null);
     taken.add(run.hash);
     if (reason !== null) setup.refuse(reason, aboutOf(run.delivery, run.normalizer.id));
     return reason === null;

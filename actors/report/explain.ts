@@ -5,8 +5,8 @@ import type { Explanation, ExplanationStep } from '../../src/protocol/explanatio
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { reportData } from '../../src/tasks/data.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
-import { deadlineOf, unfinished } from './rescheduling.ts';
+import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
+import { deadlineOf } from './rescheduling.ts';
 
 /** Answers what this scheduler would decide now about a report, and why. Only reads. */
 export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
@@ -29,7 +29,7 @@ async function explanationOf(setup: Setup, { data, schedule }: Explain): Promise
       ? step('schedule', null, 'it has none: a report runs when somebody asks for it')
       : step('schedule', schedule.enabled ? null : 'schedule-disabled', schedule.enabled ? 'enabled' : 'disabled');
   return {
-    steps: [enabled, step('latest task', unfinished(latest), fact)],
+    steps: [enabled, step('latest task', unfinishedReason(latest?.status), fact)],
     nextRunAt: schedule === null ? null : deadlineOf(setup, schedule),
   };
 }

@@ -1,11 +1,11 @@
 import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
-import type { DueSchedule, LatestTask, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
+import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { nextRun } from '../../src/tasks/cron.ts';
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 
 const claimSize = 1000;
 
@@ -64,7 +64,7 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
   const latest = new Map(tasks.map((task) => [task.hash, task]));
   const ready: DueReport[] = [];
   for (const report of reports) {
-    const reason = unfinished(latest.get(report.hash));
+    const reason = unfinishedReason(latest.get(report.hash)?.status);
     if (reason === null) ready.push(report);
     else {
       setup.refuse(reason, aboutOf(report.schedule));
@@ -87,19 +87,6 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     else full ||= outcome.reason === 'queue-full';
   }
   return { settlements, queued, full };
-}
-
-export function unfinished(latest: LatestTask | undefined): RefusalReason | null {
-  switch (latest?.status) {
-    case 'queued':
-      return 'already-queued';
-    case 'pending':
-    case 'dispatched':
-    case 'running':
-      return 'still-running';
-    default:
-      return null;
-  }
 }
 
 /** What is queued will run. What runs began before it was asked for again: without a next time it waits its turn. */

@@ -1,3 +1,5 @@
+import type { TaskStatus } from './status.ts';
+
 /**
  * Every reason for which a scheduler declines to make a task: counted, logged at debug, and what `rota explain` answers
  * with. The list is closed: a new reason is added here first.
@@ -25,3 +27,17 @@ export const refusalReasons = [
 ] as const;
 
 export type RefusalReason = (typeof refusalReasons)[number];
+
+/** Why a hash gets no other task while its latest one has this status; null where that is finished, or there is none. */
+export function unfinishedReason(latest: TaskStatus | undefined): 'already-queued' | 'still-running' | null {
+  switch (latest) {
+    case 'queued':
+      return 'already-queued';
+    case 'pending':
+    case 'dispatched':
+    case 'running':
+      return 'still-running';
+    default:
+      return null;
+  }
+}
