@@ -1,4 +1,5 @@
 import { codeOf } from '../errors.ts';
+import { Flights } from './flights.ts';
 
 export interface CoalescerOptions<Item, Outcome> {
   /** Statements in flight. More than four rescan each other's locked rows (docs/design-choices.md). */
@@ -29,11 +30,12 @@ export class Coalescer<Item, Outcome> {
   readonly #options: CoalescerOptions<Item, Outcome>;
   #waiting: Submission<Item, Outcome>[] = [];
   readonly #busyKeys = new Set<string>();
-  readonly #flights = new Set<Promise<void>>();
-  #scheduled = false;
+  readonly #flights: Flights;
+  #inFlight = 0;
 
   constructor(options: CoalescerOptions<Item, Outcome>) {
     this.#options = options;
+    this.#flights = new Flights({ most: options.maxInFlight, start: () => this.#start() });
   }
 
   /** One outcome per item, in order. Rejects where the database as a whole failed. */
@@ -44,37 +46,30 @@ export class Coalescer<Item, Outcome> {
           this.#waiting.push({ item, resolve, reject });
         }),
     );
-    this.#schedule();
+    this.#flights.schedule();
     return Promise.all(outcomes);
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
   async idle(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#flights.size > 0) {
-      if (this.#flights.size > 0) await Promise.race(this.#flights);
-      else await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0 || this.#inFlight > 0) {
+      await this.#flights.landed();
+      if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#flights.size >= this.#options.maxInFlight) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
+  #start(): void {
+    if (this.#flights.full || this.#waiting.length === 0) return;
+    if (!this.#flights.admits(this.#waiting.length, this.#inFlight)) return;
     const batch = this.#take();
     if (batch.length === 0) return;
-    const flight = this.#settle(batch).finally(() => {
-      this.#flights.delete(flight);
-      for (const { item } of batch) this.#release(item);
-      this.#schedule();
-    });
-    this.#flights.add(flight);
-    this.#schedule();
+    this.#inFlight += 1;
+    this.#flights.add(
+      this.#settle(batch).finally(() => {
+        this.#inFlight -= 1;
+        for (const { item } of batch) this.#release(item);
+      }),
+    );
   }
 
   #take(): Submission<Item, Outcome>[] {

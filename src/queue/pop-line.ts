@@ -43,6 +43,10 @@ export function nextBatch(line: Line, maxUnits: number): readonly Waiter[] {
   return batch;
 }
 
+export function unitsOf(batch: readonly Waiter[]): number {
+  return batch.reduce((sum, { request }) => sum + request.limit, 0);
+}
+
 export function wantOf({ request }: Waiter): Want {
   return { units: request.limit, worker: request.worker, via: request.via, leaseMs: request.leaseMs };
 }

@@ -4,6 +4,7 @@ import type { Bounds } from './bounds.ts';
 import type { ClaimRow, Want } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterKey } from './filter-sql.ts';
+import { Flights } from './flights.ts';
 import {
   type Line,
   type Share,
@@ -15,6 +16,7 @@ import {
   sharesOf,
   tellDispatched,
   unanswered,
+  unitsOf,
   wantOf,
 } from './pop-line.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
@@ -36,13 +38,13 @@ export interface WaitersOptions {
 export class Waiters {
   readonly #options: WaitersOptions;
   readonly #lines = new Map<string, Line>();
-  readonly #flights = new Set<Promise<void>>();
+  readonly #flights: Flights;
   #parked = 0;
-  #scheduled = false;
   #stopped = false;
 
   constructor(options: WaitersOptions) {
     this.#options = options;
+    this.#flights = new Flights({ most: options.bounds.claimsInFlight, start: () => this.#start() });
   }
 
   get parked(): number {
@@ -64,7 +66,7 @@ export class Waiters {
       const line = this.#line(request.filters);
       line.waiters.push(waiter);
       this.#watch(waiter, line);
-      this.#schedule();
+      this.#flights.schedule();
     });
   }
 
@@ -86,7 +88,7 @@ export class Waiters {
       }
       if (line.filters === null) left = Math.max(0, units);
     }
-    this.#schedule();
+    this.#flights.schedule();
     return left;
   }
 
@@ -96,7 +98,7 @@ export class Waiters {
     for (const line of this.#lines.values()) {
       for (const waiter of line.waiters.filter(({ state }) => state !== 'claiming')) this.#answer(line, waiter, []);
     }
-    await Promise.all(this.#flights);
+    await this.#flights.landed();
   }
 
   #line(filters: FilterRequest | null): Line {
@@ -129,42 +131,35 @@ export class Waiters {
     };
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this.#flights.size >= this.#options.bounds.claimsInFlight) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    while (this.#flights.size < this.#options.bounds.claimsInFlight) {
-      const line = this.#hungriest();
-      if (line === null) return;
-      const batch = nextBatch(line, this.#options.bounds.claimUnits);
+  #start(): void {
+    while (!this.#flights.full) {
+      const next = this.#next();
+      if (next === null) return;
+      const { line, batch } = next;
       for (const waiter of batch) this.#enter(waiter, 'claiming');
       line.inFlight += 1;
-      const flight = this.#serve(line, batch).finally(() => {
-        this.#flights.delete(flight);
-        line.inFlight -= 1;
-        this.#forget(line);
-        this.#schedule();
-      });
-      this.#flights.add(flight);
+      this.#flights.add(
+        this.#serve(line, batch).finally(() => {
+          line.inFlight -= 1;
+          this.#forget(line);
+        }),
+      );
     }
   }
 
-  /** The line whose oldest waiting pop is the oldest of all: nobody is overtaken because others share a filter. */
-  #hungriest(): Line | null {
-    let found: { line: Line; since: number } | null = null;
+  /** Of the line whose oldest waiting pop is the oldest of all: nobody is overtaken because others share a filter. */
+  #next(): { line: Line; batch: readonly Waiter[] } | null {
+    let oldest = Number.POSITIVE_INFINITY;
+    let next: { line: Line; batch: readonly Waiter[] } | null = null;
     for (const line of this.#lines.values()) {
-      const waiter = line.waiters.find(({ state }) => state === 'waiting');
-      if (waiter === undefined) continue;
-      const since = waiter.deadline - waiter.request.waitMs;
-      if (found === null || since < found.since) found = { line, since };
+      const batch = nextBatch(line, this.#options.bounds.claimUnits);
+      if (batch.length === 0 || !this.#flights.admits(unitsOf(batch), line.inFlight)) continue;
+      const since = batch[0]!.deadline - batch[0]!.request.waitMs;
+      if (since >= oldest) continue;
+      oldest = since;
+      next = { line, batch };
     }
-    return found?.line ?? null;
+    return next;
   }
 
   async #serve(line: Line, batch: readonly Waiter[]): Promise<void> {
@@ -176,7 +171,7 @@ export class Waiters {
       for (const waiter of batch) this.#refuse(line, waiter, error);
       return;
     }
-    const units = batch.reduce((sum, { request }) => sum + request.limit, 0);
+    const units = unitsOf(batch);
     // As many rows as asked for, but in fewer units: groups took the places, and there may be more behind them.
     const more = rows.length >= units && (rows.at(-1)?.unit ?? 0) < units;
     for (const waiter of this.#deal(line, batch, rows)) this.#again(line, waiter, more, line.wakes !== wakes);
