@@ -61,6 +61,7 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
     ...(task.priority === undefined ? {} : { priority: task.priority }),
     organisation: task.organisation,
     data,
+    checked: true,
   };
 }
 

@@ -55,6 +55,8 @@ export interface NewTask {
   readonly id?: string;
   readonly organisation: string;
   readonly data: TaskData;
+  /** `data` is what the schema of its type gave: it is not read again. */
+  readonly checked?: true;
   /** Without one the scheduler's ranker decides. */
   readonly priority?: number;
   /**

@@ -41,7 +41,7 @@ export class Flights {
    */
   admits(items: number, beside: number): boolean {
     if (this.#impatient || beside === 0 || items >= 4 ** beside) return true;
-    this.#impatience ??= setTimeout(() => this.#startAnyway(), longestHoldMs);
+    if (this.#impatience === null) this.#impatience = setTimeout(() => this.#startAnyway(), longestHoldMs);
     return false;
   }
 

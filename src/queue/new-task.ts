@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { NewTask } from '../protocol/requests.ts';
-import { taskTypeOf, withoutSecrets } from '../tasks/data.ts';
+import { type TaskType, taskTypeOf, withoutSecrets } from '../tasks/data.ts';
+import type { TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
 
 /** One item of push.sql, named as its columns are. */
@@ -43,10 +44,8 @@ const int4 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 /** @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4. */
 export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const type = taskTypeOf(options.type);
-  const parsed = type.schema.safeParse(task.data);
-  if (!parsed.success) throw new RotaError('BAD_REQUEST', `malformed item: ${describe(parsed.error)}`);
+  const data = task.checked === true ? task.data : read(type, task.data);
   checkPriority(task.priority);
-  const data = parsed.data;
   const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
   const columns = type.columns(data);
   const recurrence = recurrenceOf(task, options);
@@ -63,6 +62,12 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     new_schedule_id: recurrence.recurrence === 'none' ? null : timeOrderedUuid(Date.now()),
     traceparent: task.trace || undefined,
   };
+}
+
+function read(type: TaskType, given: TaskData): TaskData {
+  const parsed = type.schema.safeParse(given);
+  if (!parsed.success) throw new RotaError('BAD_REQUEST', `malformed item: ${describe(parsed.error)}`);
+  return parsed.data;
 }
 
 /** Where data carries the id both must be equal; a push in which they differ gets a fresh one for both (kat-contract §1). */

@@ -14,8 +14,10 @@ export function installRouting(app: FastifyInstance): void {
   });
 
   // Fastify lets a parameter be empty, so that `/schedulers/` would be the scheduler without a name.
-  app.addHook('onRequest', async (request, reply) => {
-    if (Object.values(request.params as object).includes('')) reply.callNotFound();
+  app.addHook('onRequest', (request, reply, done) => {
+    const params = request.params as Readonly<Record<string, unknown>>;
+    for (const name in params) if (params[name] === '') return reply.callNotFound();
+    done();
   });
 
   const methodsOf = (path: string) => known.find(({ pattern }) => pattern.test(path))?.methods;

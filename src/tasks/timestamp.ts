@@ -21,14 +21,8 @@ export function parseTimestamp(text: string): Timestamp | null {
   if (unix.test(text)) return fromUnix(Number(text));
   const match = form.exec(text);
   if (match === null) return null;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
+  const [hour, minute, second] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
   const midnight = Date.UTC(year, month - 1, day);
   if (year === 0 || new Date(midnight).getUTCDate() !== day || month > 12) return null;
   if (hour > 23 || minute > 59 || second > 59) return null;

@@ -4,12 +4,16 @@
  * @returns the canonical form (lower case, dashes), or null where it is none.
  */
 export function parseUuid(text: string): string | null {
+  if (canonical.test(text)) return text;
   const bare = text.replace(/^urn:uuid:/i, '').replace(/^\{(.*)\}$/, '$1');
   const match =
     /^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i.exec(bare) ??
     /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i.exec(bare);
   return match === null ? null : match.slice(1).join('-').toLowerCase();
 }
+
+/** As nearly every one comes. */
+const canonical = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
  * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at their

@@ -66,7 +66,13 @@ test('while claims hang a pop that does not wait is refused after ten seconds, a
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   const { waiters, nextClaim, givenBack } = waitersUnderTest();
   const hanging: { pop: Promise<readonly unknown[]>; claim: (tasks: number) => void }[] = [];
-  for (let at = 0; at < 4; at += 1) hanging.push({ pop: waiters.pop(request()), claim: await nextClaim() });
+  for (let at = 0; at < 4; at += 1) {
+    const pop = waiters.pop(request());
+    await new Promise(setImmediate);
+    // One pop is too little for a claim beside others, until they have taken too long.
+    vi.advanceTimersByTime(at === 0 ? 0 : 5);
+    hanging.push({ pop, claim: await nextClaim() });
+  }
   const behind = expect(waiters.pop(request())).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
   vi.advanceTimersByTime(10_001);
   await behind;
@@ -100,9 +106,9 @@ test('no more claims run at once than the bounds allow, and none asks for more u
     },
     giveBack: () => {},
     maxParked: 10,
-    bounds: { ...defaultBounds, claimsInFlight: 2, claimUnits: 3 },
+    bounds: { ...defaultBounds, claimsInFlight: 2, claimUnits: 5 },
   });
-  await Promise.all(Array.from({ length: 10 }, () => waiters.pop(request())));
+  await Promise.all(Array.from({ length: 16 }, () => waiters.pop(request())));
   expect(most).toBe(2);
-  expect(units).toEqual([3, 3, 3, 1]);
+  expect(units).toEqual([5, 5, 5, 1]);
 });
