@@ -15,7 +15,7 @@ type Failed = (error: unknown) => void;
  */
 export function httpClient(base: string, connections: number) {
   const { hostname, port, host } = new URL(base);
-  const idle: Connection[] = [];
+  let idle: Connection[] = [];
   const open = new Set<Connection>();
   return {
     send(method: string, path: string, body: string | null, answered: Answered, failed: Failed): void {
@@ -32,7 +32,11 @@ export function httpClient(base: string, connections: number) {
     const socket = connect(Number(port), hostname);
     const connection = new Connection(socket, () => idle.push(connection));
     open.add(connection);
-    socket.once('close', () => open.delete(connection));
+    // The server ends what was idle for seconds.
+    socket.once('close', () => {
+      open.delete(connection);
+      idle = idle.filter((other) => other !== connection);
+    });
     return connection;
   }
 }
@@ -61,6 +65,7 @@ class Connection {
   }
 
   send(text: string, answered: Answered, failed: Failed): void {
+    if (this.#socket.destroyed) return failed(new Error('the connection was closed'));
     this.#answered = answered;
     this.#failed = failed;
     this.#socket.write(text);
