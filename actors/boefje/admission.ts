@@ -17,9 +17,15 @@ export type Verdict =
 /**
  * From permitted candidates to queued tasks, all of a batch at once: their latest tasks, Bytes where those do not tell,
  * siblings of other organisations, one push. One verdict per candidate, in order.
+ *
+ * `before`: what must have happened before anything is pushed, and needs not wait for their histories nor they for it.
  */
-export async function admit(setup: Setup, candidates: readonly Candidate[]): Promise<readonly Verdict[]> {
-  const histories = await historiesOf(setup, candidates);
+export async function admit(
+  setup: Setup,
+  candidates: readonly Candidate[],
+  before?: Promise<void>,
+): Promise<readonly Verdict[]> {
+  const [histories] = await Promise.all([historiesOf(setup, candidates), before]);
   const runs: Run[] = [];
   const verdicts = histories.map((history, at): Verdict | null => {
     const candidate = candidates[at]!;

@@ -54,10 +54,10 @@ export async function handleMutations(setup: Setup, batch: readonly Delivery<Sca
   const failures = new Map<string, Failure>();
   await forget(setup, changes);
   const pairs = await permittedPairs(setup, changes, failures);
-  await enable(setup, pairs);
   const verdicts = await admit(
     setup,
     pairs.map(({ candidate }) => candidate),
+    enable(setup, pairs),
   );
   for (const [at, { change }] of pairs.entries()) {
     const verdict = verdicts[at]!;

@@ -138,6 +138,16 @@ describe('a scan profile mutation', () => {
     expect(names.indexOf('enable-schedules')).toBeLessThan(names.indexOf('push-tasks'));
   });
 
+  test('nothing is pushed before schedules are back, while histories are asked for', async () => {
+    const it = ports();
+    it.outage = (name) => {
+      if (name === 'enable-schedules') throw outageOf('database');
+    };
+    expect((await send(it, mutated())).map(outcomeOf)).toEqual(['SERVICE_UNAVAILABLE']);
+    expect(it.times('latest-tasks')).toBe(1);
+    expect(it.pushed).toEqual([]);
+  });
+
   test('a lowered clearance only declines new tasks', async () => {
     const it = ports();
     await send(it, mutated({ scanLevel: 0 }));

@@ -67,6 +67,13 @@ describe('Katalogus', () => {
     expect(plugins!.get('port-classification')).toMatchObject({ type: 'bit', consumes: ['IPPort'] });
   });
 
+  test('keeps a plug-in that several organisations have alike once', async () => {
+    const { services } = await kat(({ path }) => ({ body: [{ ...boefje, enabled: !path.includes('/cc/') }] }));
+    const [aa, bb, cc] = await Promise.all(['aa', 'bb', 'cc'].map((it) => services.katalogus.plugins(it)));
+    expect(bb!.get('dns-records')).toBe(aa!.get('dns-records'));
+    expect(cc!.get('dns-records')).toMatchObject({ enabled: false });
+  });
+
   test('is asked once for an organisation by callers that come together, and anew on demand', async () => {
     const { services, received } = await kat(() => ({ body: [boefje] }));
     await Promise.all(Array.from({ length: 20 }, () => services.katalogus.plugins('aa')));
