@@ -15,6 +15,8 @@ say(
 /** Once somebody has interrupted: what fails from then on fails since its servers are gone. */
 let ending: Promise<never> | null = null;
 await (options.tune ? runTuning() : runSuites());
+// What a suite that failed has left open would keep a run alive that is over.
+process.exit();
 
 async function runSuites(): Promise<void> {
   const chosen = options.only.length === 0 ? suites : suites.filter(({ name }) => options.only.includes(name));
