@@ -90,10 +90,11 @@ export interface RotaOptions {
 export async function startRotaOn(
   stage: Stage,
   name: string,
-  { settings = {}, filling, seed }: RotaOptions = {},
+  { settings = {}, filling = { queued: 0, finished: 0 }, seed }: RotaOptions = {},
 ): Promise<RotaOnStage> {
-  const databaseUrl = filling === undefined ? await stage.database(name) : await stage.seeds.take(name, filling);
-  if (filling === undefined) await migrate(databaseUrl);
+  const empty = filling.queued + filling.finished === 0;
+  const databaseUrl = empty ? await stage.database(name) : await stage.seeds.take(name, filling);
+  if (empty) await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: 4 });
   await seed?.(sql);
   const supervisor = await startSupervisorProcess({

@@ -3,11 +3,14 @@ import { randomUUID } from 'node:crypto';
 /** Tasks as they are pushed, each about something else: a boefje's gets a schedule, a normalizer's none. */
 export const pushedTask = { boefje: boefjeTask, normalizer: normalizerTask } as const;
 
+/** Behind everything that the seeds queue. */
+export const pushedPriority = 2_000_000_000;
+
 let number = 0;
 
 function boefjeTask() {
   number += 1;
-  return { organisation: `org-${number % 300}`, priority: 2_000_000_000, data: boefjeData(`org-${number % 300}`) };
+  return { organisation: `org-${number % 300}`, priority: pushedPriority, data: boefjeData(`org-${number % 300}`) };
 }
 
 function boefjeData(organization: string) {
@@ -40,7 +43,7 @@ function normalizerTask() {
   };
   return {
     organisation: organization,
-    priority: 2_000_000_000,
+    priority: pushedPriority,
     data: { normalizer: { id: 'kat_dns_normalize', name: 'DNS records', version: null }, raw_data: raw },
   };
 }

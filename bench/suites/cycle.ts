@@ -1,30 +1,75 @@
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Suite } from '../harness/bench.ts';
-import { leanClient } from '../harness/lean-client.ts';
+import type { Bench, Suite } from '../harness/bench.ts';
+import type { CaseSet } from '../harness/case-set.ts';
+import { bodyOf, type LeanClient, leanClient, textOf } from '../harness/lean-client.ts';
 import { lives } from '../harness/lives.ts';
-import { closedLoop } from '../harness/load.ts';
+import { attempt, closedLoop } from '../harness/load.ts';
+import { type Size, sizesOf } from '../harness/names.ts';
 import { startRotaOn } from '../harness/stage.ts';
+import { pushedTask } from '../harness/tasks.ts';
+
+const setSize = 1_000;
 
 export const cycle: Suite = {
   name: 'cycle',
   about: 'whole lives of tasks over NATS: push, pop, running, completed',
   run: async (bench) => {
-    const rota = await startRotaOn(await bench.stage(), 'cycle');
-    const connection = await connectNats({ servers: rota.natsUrl });
-    const send = lives(leanClient(connection), rota.prefix);
-    const { warmUpMs, sampleMs: measureMs } = bench;
+    const sets: CaseSet[] = [];
     try {
+      for (const size of sizesOf(bench.quick, 0)) sets.push(await livesAt(bench, size));
       await bench.measure(
         'cycle',
-        [1, 16, 64, 256].map((inFlight) => ({
-          name: `${inFlight}-workers`,
-          unit: 'tasks/s',
-          sample: () => closedLoop({ inFlight, warmUpMs, measureMs, send }),
-        })),
+        sets.flatMap(({ cases }) => cases),
       );
     } finally {
-      await connection.close();
-      await rota.stop();
+      for (const set of sets) await set.close();
     }
   },
 };
+
+/** Behind a backlog a worker gets the oldest task, not the one that it pushed: the queue stays as deep. */
+async function livesAt(bench: Bench, { tasks, suffix }: Size): Promise<CaseSet> {
+  const rota = await startRotaOn(await bench.stage(), `cycle${tasks}`);
+  const connection = await connectNats({ servers: rota.natsUrl });
+  const client = leanClient(connection);
+  const close = async () => {
+    await connection.close();
+    await rota.stop();
+  };
+  const send = lives(client, rota.prefix);
+  const { warmUpMs, sampleMs: measureMs } = bench;
+  try {
+    if (tasks > 0) {
+      await pushBacklog(client, rota.prefix, tasks);
+      await rota.sql`VACUUM ANALYZE`;
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    cases: [1, 16, 64, 256].map((inFlight) => ({
+      name: `${inFlight}-workers${suffix}`,
+      unit: 'tasks/s',
+      // Few workers tell the least: how long four requests take.
+      ...(bench.quick && inFlight < 64 ? { repetitions: 2 } : {}),
+      sample: () => closedLoop({ inFlight, warmUpMs, measureMs, send }),
+    })),
+    close,
+  };
+}
+
+/** The seeds have boefjes only: pushed as a normalizer's tasks are, one set after the other, so that it is exactly so many. */
+async function pushBacklog(client: LeanClient, prefix: string, tasks: number): Promise<void> {
+  const set = () => bodyOf({ tasks: Array.from({ length: setSize }, () => pushedTask.normalizer()) });
+  await closedLoop({
+    inFlight: 1,
+    warmUpMs: 0,
+    measureMs: 300_000,
+    most: tasks,
+    send: (slot, done, failed) =>
+      client.request(slot, `${prefix}.push.normalizer`, set(), (message) =>
+        attempt(failed, () => (textOf(message), done(setSize))),
+      ),
+  });
+}

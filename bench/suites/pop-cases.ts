@@ -1,4 +1,5 @@
 import { connectNats } from '../../src/nats/connect.ts';
+import type { FilterRequest } from '../../src/queue/filter.ts';
 import { Backlog } from '../harness/backlog.ts';
 import { type Bench, type Case, warmUp } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
@@ -19,7 +20,7 @@ export interface Pops {
   readonly empty?: boolean;
 }
 
-const images = (...names: string[]) => ({
+export const images = (...names: string[]): FilterRequest => ({
   filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'in', value: names }],
 });
 export const noImage = images('nothing/has:this');

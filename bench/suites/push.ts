@@ -1,10 +1,12 @@
 import { connectNats } from '../../src/nats/connect.ts';
+import type { Sql } from '../../src/queue/postgres.ts';
 import { type Bench, type Case, type Suite, warmUp } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { bodyOf, type LeanClient, leanClient, textOf } from '../harness/lean-client.ts';
 import { closedLoop } from '../harness/load.ts';
+import { type Size, sizesOf } from '../harness/names.ts';
 import { startRotaOn } from '../harness/stage.ts';
-import { pushedTask } from '../harness/tasks.ts';
+import { pushedPriority, pushedTask } from '../harness/tasks.ts';
 import { pushLimits } from '../limits/pushes.ts';
 import { graphileWorker } from '../peers/graphile-worker.ts';
 import { pgBoss } from '../peers/pg-boss.ts';
@@ -15,9 +17,10 @@ export const push: Suite = {
   name: 'push',
   about: 'pushes over NATS, single and in sets: boefje tasks with their schedules, normalizer tasks without; and peers',
   run: async (bench) => {
+    const sizes = sizesOf(bench.quick, 0);
     const sets: CaseSet[] = [];
     try {
-      sets.push(await rotaPushes(bench));
+      for (const size of sizes) sets.push(await rotaPushes(bench, size));
       sets.push((await graphileWorker(bench, 'push_graphile', 0)).pushes());
       sets.push((await pgBoss(bench, 'push_pgboss', 0)).pushes());
       sets.push(await pushLimits(bench));
@@ -28,42 +31,46 @@ export const push: Suite = {
     } finally {
       for (const set of sets) await set.close();
     }
-    for (const [type, atLeast] of [
-      ['normalizer', 4],
-      ['boefje', 2.5],
-    ] as const) {
-      bench.want(
-        `push/${type}-single-64-in-flight`,
-        { against: 'graphile-worker', of: 'push/graphile-worker-single-16-clients', atLeast },
-        { against: 'pg-boss', of: 'push/pg-boss-single-16-clients', atLeast },
-      );
-      bench.want(`push/${type}-sets-of-1000`, {
-        against: 'our statement in pgbench',
-        of: `push/pgbench-sets-of-1000-${type}`,
-        atLeast: 0.6,
-      });
-    }
+    for (const { suffix } of sizes) wantPushes(bench, suffix);
   },
 };
 
-async function rotaPushes(bench: Bench): Promise<CaseSet> {
-  const rota = await startRotaOn(await bench.stage(), 'push');
+function wantPushes(bench: Bench, suffix: string): void {
+  for (const [type, atLeast] of [
+    ['normalizer', 4],
+    ['boefje', 2.5],
+  ] as const) {
+    bench.want(
+      `push/${type}-single-64-in-flight${suffix}`,
+      { against: 'graphile-worker', of: 'push/graphile-worker-single-16-clients', atLeast },
+      { against: 'pg-boss', of: 'push/pg-boss-single-16-clients', atLeast },
+    );
+    bench.want(`push/${type}-sets-of-1000${suffix}`, {
+      against: 'our statement in pgbench',
+      of: `push/pgbench-sets-of-1000-${type}`,
+      atLeast: 0.6,
+    });
+  }
+}
+
+async function rotaPushes(bench: Bench, { tasks, suffix }: Size): Promise<CaseSet> {
+  const rota = await startRotaOn(await bench.stage(), `push${tasks}`, { filling: { queued: tasks, finished: 0 } });
   const connection = await connectNats({ servers: rota.natsUrl });
   const client = leanClient(connection);
+  const queue = new PushedOnto(rota.sql, tasks);
   const cases = (['normalizer', 'boefje'] as const).flatMap((scheduler) => {
-    const subject = `${rota.prefix}.push.${scheduler}`;
+    const to = { client, subject: `${rota.prefix}.push.${scheduler}`, queue };
     return [
       ...(bench.quick ? [1, 64] : [1, 16, 64, 256]).map((inFlight) =>
-        pushCase(bench, client, subject, `${scheduler}-single-${inFlight}-in-flight`, inFlight, () =>
-          single(scheduler),
-        ),
+        pushCase(bench, to, `${scheduler}-single-${inFlight}-in-flight${suffix}`, inFlight, () => single(scheduler)),
       ),
       ...(bench.quick ? [1_000] : [1, 100, 1_000]).map((size) =>
-        pushCase(bench, client, subject, `${scheduler}-sets-of-${size}`, 4, () => set(scheduler, size)),
+        pushCase(bench, to, `${scheduler}-sets-of-${size}${suffix}`, 4, () => set(scheduler, size)),
       ),
     ];
   });
-  for (const one of cases.filter(({ name }) => name.endsWith('-64-in-flight'))) await warmUp(one);
+  for (const one of cases.filter(({ name }) => name.endsWith(`-64-in-flight${suffix}`)))
+    await warmUp(one, bench.quick ? 1 : 3);
   return {
     cases,
     close: async () => {
@@ -84,28 +91,32 @@ function set(scheduler: Scheduler, size: number): Push {
   return { body: bodyOf({ tasks: Array.from({ length: size }, () => pushedTask[scheduler]()) }), tasks: size };
 }
 
-function pushCase(
-  bench: Bench,
-  client: LeanClient,
-  subject: string,
-  name: string,
-  inFlight: number,
-  pushed: () => Push,
-): Case {
+interface PushedTo {
+  readonly client: LeanClient;
+  readonly subject: string;
+  readonly queue: PushedOnto;
+}
+
+function pushCase(bench: Bench, to: PushedTo, name: string, inFlight: number, pushed: () => Push): Case {
+  const { client, subject, queue } = to;
   return {
     name,
     unit: 'tasks/s',
+    // One at a time tells the least: how long a push takes.
+    ...(bench.quick && inFlight === 1 ? { repetitions: 2 } : {}),
+    prepare: () => queue.restore(),
     sample: () =>
       closedLoop({
         inFlight,
         warmUpMs: bench.warmUpMs,
         measureMs: bench.sampleMs,
+        most: queue.most,
         send: (slot, done, failed) => {
           const { body, tasks } = pushed();
           client.request(slot, subject, body, (message) => {
             try {
               if (textOf(message).includes('"error"')) throw new Error(`refused: ${textOf(message).slice(0, 300)}`);
-              done(tasks);
+              done(queue.took(tasks));
             } catch (error) {
               failed(error);
             }
@@ -113,4 +124,31 @@ function pushCase(
         },
       }),
   };
+}
+
+/** Queues that are pushed onto, and hold half as much again at most when a sample begins; from none they may grow. */
+class PushedOnto {
+  readonly #sql: Sql;
+  /** Tasks that are pushed before what is there is too much of another size. */
+  readonly most: number;
+  #pushed = 0;
+
+  constructor(sql: Sql, tasks: number) {
+    this.#sql = sql;
+    this.most = tasks === 0 ? Number.POSITIVE_INFINITY : tasks / 2;
+  }
+
+  took(tasks: number): number {
+    this.#pushed += tasks;
+    return tasks;
+  }
+
+  async restore(): Promise<void> {
+    if (this.#pushed < this.most) return;
+    this.#pushed = 0;
+    const sql = this.#sql;
+    await sql`
+      WITH gone AS (DELETE FROM queue WHERE rank >= ${pushedPriority} RETURNING id)
+      DELETE FROM tasks USING gone WHERE tasks.id = gone.id`;
+  }
 }

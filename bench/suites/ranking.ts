@@ -17,7 +17,7 @@ export const ranking: Suite = {
         pool: createRanking({ rankersDirectory: rankers, threads, deadlineMs: 60_000 }),
       }));
       try {
-        for (const size of [1_000, 100_000, 1_000_000]) {
+        for (const size of [1_000, 10_000, 100_000, 1_000_000]) {
           const batch = batchOf(tasks(size), { now: 1_760_000_000, gracePeriod: 86_400 });
           await bench.measure('ranking', [
             timed(bench, `${name}-${nameOf(size)}-inline`, () => inline.default(batch)),

@@ -1,4 +1,4 @@
-import type { Suite } from '../harness/bench.ts';
+import type { Bench, Suite } from '../harness/bench.ts';
 import { startKatOn, until } from '../harness/kat.ts';
 import { plainWorld } from '../harness/world.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
@@ -10,33 +10,50 @@ import type { World } from '../../src/simulator/world.ts';
 const answerMs = 5;
 const organisations = 100;
 
+interface Due {
+  readonly name: string;
+  readonly schedules: number;
+  /** Of these. */
+  readonly due: number;
+}
+
 export const rescheduling: Suite = {
   name: 'rescheduling',
   about: 'schedules that are all due at once become tasks, their latest ones in our table',
   run: async (bench) => {
-    const due = bench.quick ? 10_000 : 100_000;
-    const world = plainWorld({ organisations, boefjes: 1, objects: due / organisations });
-    const seed = (sql: Sql) => addSchedules(sql, world);
-    const stage = await startKatOn(bench, 'rescheduling', world, { latencyMs: answerMs, seed });
-    try {
-      await until(
-        'the boefje actor',
-        async () => stage.kat.counters().katalogus['GET /v1/organisations'] !== undefined,
-      );
-      await stage.rota.sql`UPDATE schedules SET deadline_at = now() - interval '1 hour'`;
-      const began = performance.now();
-      await stage.client.ctl('reschedule', { actor: 'boefje' });
-      await until('all schedules are moved on', async () => {
-        const [row] = await stage.rota.sql<{ queued: number }[]>`SELECT count(*)::integer AS queued FROM queue`;
-        return row!.queued >= due;
-      });
-      bench.record(`rescheduling/${due / 1_000}k-due`, 's', [{ value: (performance.now() - began) / 1_000 }]);
-      bench.want('rescheduling/100k-due', { own: 'median', atMost: 30 });
-    } finally {
-      await stage.stop();
-    }
+    // 100 000 that are due take 36 s, seeding included: a quick run has as many schedules, of which a tenth is due.
+    const runs: readonly Due[] = bench.quick
+      ? [
+          { name: '10k-due', schedules: 10_000, due: 10_000 },
+          { name: '10k-due-of-100k', schedules: 100_000, due: 10_000 },
+        ]
+      : [{ name: '100k-due', schedules: 100_000, due: 100_000 }];
+    for (const run of runs) await measure(bench, run);
+    bench.want('rescheduling/100k-due', { own: 'median', atMost: 30 });
   },
 };
+
+async function measure(bench: Bench, { name, schedules, due }: Due): Promise<void> {
+  const world = plainWorld({ organisations, boefjes: 1, objects: schedules / organisations });
+  const seed = (sql: Sql) => addSchedules(sql, world);
+  const stage = await startKatOn(bench, `rescheduling${schedules}`, world, { latencyMs: answerMs, seed });
+  try {
+    await until('the boefje actor', async () => stage.kat.counters().katalogus['GET /v1/organisations'] !== undefined);
+    // By hash: about as many of each organisation.
+    await stage.rota.sql`
+      UPDATE schedules SET deadline_at = now() - interval '1 hour'
+      WHERE id IN (SELECT id FROM schedules ORDER BY hash LIMIT ${due})`;
+    const began = performance.now();
+    await stage.client.ctl('reschedule', { actor: 'boefje' });
+    await until('all schedules are moved on', async () => {
+      const [row] = await stage.rota.sql<{ queued: number }[]>`SELECT count(*)::integer AS queued FROM queue`;
+      return row!.queued >= due;
+    });
+    bench.record(`rescheduling/${name}`, 's', [{ value: (performance.now() - began) / 1_000 }]);
+  } finally {
+    await stage.stop();
+  }
+}
 
 /** A schedule for each object, not due yet, and its task of two days ago; the boefje is not new to anybody. */
 async function addSchedules(sql: Sql, world: World): Promise<void> {

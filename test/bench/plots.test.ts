@@ -34,6 +34,15 @@ test('a run draws what it has figures for, and nothing else', () => {
   expect([...plots(run.slice(0, 1)).keys()]).toEqual([]);
 });
 
+test('a quick run draws what it has at 100 000 in the place of a full one', () => {
+  const quick = [
+    result('push/normalizer-single-64-in-flight-10k', 9_000),
+    result('push/normalizer-single-64-in-flight-100k', 15_000),
+    result('push/pg-boss-single-16-clients', 2_500),
+  ];
+  expect(plots(quick).get('pushes-against-peers.svg')).toBe(plots(run).get('pushes-against-peers.svg'));
+});
+
 test('every drawing is well-formed, names its axes and units, and has a description for who cannot see it', () => {
   for (const svg of plots(run).values()) {
     expect(unbalanced(svg)).toEqual([]);
