@@ -37,33 +37,54 @@ export async function rerank(
     weights: new Map(weights.map(({ organisation, weight }) => [organisation, weight])),
     virtualTime: firstTag,
   };
+  const ranked = async (batch: readonly QueuedRow[]) => {
+    const answer = await ranking.rank(
+      scheduler,
+      batch.map(({ organisation, created_ms, last_run_ms }) => ({
+        organisation,
+        createdAt: created_ms,
+        lastRunAt: last_run_ms,
+        // A raw file's task is made within milliseconds of its event.
+        occurredAt: created_ms,
+        manual: false,
+      })),
+      stateful ? fairness : null,
+    );
+    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
+    return batch.map(({ id, hash }, at) => {
+      const rank = answer.ranks[at]!;
+      return { id, hash, rank, priority: priorityOf(rank) };
+    });
+  };
   await sql.begin(async (looking) => {
-    // The look goes on until the last batch is moved: longer than any other statement may take.
+    // Of a million it takes longer than any other statement may.
     await looking.unsafe('SET LOCAL statement_timeout = 0');
-    const rows = looking.unsafe<QueuedRow[]>(statement('rerank-look'), [scheduler]).cursor(perBatch);
-    for await (const batch of rows) {
-      const answer = await ranking.rank(
-        scheduler,
-        batch.map(({ organisation, created_ms, last_run_ms }) => ({
-          organisation,
-          createdAt: created_ms,
-          lastRunAt: last_run_ms,
-          // A raw file's task is made within milliseconds of its event.
-          occurredAt: created_ms,
-          manual: false,
-        })),
-        stateful ? fairness : null,
-      );
-      if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
-      for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
-      const wanted = batch.map(({ id, hash }, at) => {
-        const rank = answer.ranks[at]!;
-        return { id, hash, rank, priority: priorityOf(rank) };
-      });
-      const [row] = await transact(() =>
-        query<{ moved: number }>(sql, statement('rerank'), [scheduler, JSON.stringify(wanted)]),
-      );
-      report(batch.length, row!.moved);
+    await looking.unsafe(`DECLARE looked CURSOR WITH HOLD FOR ${statement('rerank-look')}`, [scheduler]);
+    // The rows are kept, the snapshot goes: open until the last batch is moved it would keep every version alive that
+    // moves and claims leave behind. The driver's own commit then finds nothing to do. Not a reserved connection: only of
+    // transactions does the driver survive a lost one (driver.ts).
+    await looking.unsafe('COMMIT');
+    const look = () => looking.unsafe<QueuedRow[]>(`FETCH ${perBatch} FROM looked`);
+    try {
+      let batch = await look();
+      let wanted = batch.length > 0 ? await ranked(batch) : [];
+      while (batch.length > 0) {
+        const moving = transact(() =>
+          query<{ moved: number }>(sql, statement('rerank'), [scheduler, JSON.stringify(wanted)]),
+        );
+        // Looked at and ranked while the last batch is written.
+        const following = look().then(async (rows) => ({ rows, wanted: rows.length > 0 ? await ranked(rows) : [] }));
+        // Awaited when the batch is: one that is moved is reported, whatever became of the next one.
+        following.catch(() => {});
+        const [row] = await moving;
+        report(batch.length, row!.moved);
+        const next = await following;
+        batch = next.rows;
+        wanted = next.wanted;
+      }
+    } finally {
+      await looking.unsafe('CLOSE looked').catch(() => {});
     }
   });
   if (stateful) await saveTags(sql, scheduler, fairness.tags);

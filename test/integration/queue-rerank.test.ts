@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { connect } from '../../src/queue/postgres.ts';
 import type { TaskRanking } from '../../src/queue/rank.ts';
 import { rerank } from '../../src/queue/rerank.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
@@ -20,4 +21,54 @@ test('what a person puts first while the queue is ranked anew stays first', asyn
   expect(moved).toEqual([1]);
   expect(JSON.parse((await queue.get(id))!)).toMatchObject({ priority: 1 });
   expect((await queue.pop('boefje', popRequest({ limit: 9 }))).map(ooiOf)).toEqual(['b', 'a']);
+});
+
+test('no snapshot stays open while batches are moved, and what is over a batch is moved too', async () => {
+  const { queue, sql } = await queueUnderTest();
+  await queue.push(
+    'boefje',
+    Array.from({ length: 2_500 }, (_, index) => boefjeTask(`ooi-${index}`, { priority: 5 })),
+  );
+  let first = 100;
+  const open: unknown[] = [];
+  const ranking: TaskRanking = {
+    policyOf: () => ({ stateful: false, manualOnly: false }),
+    rank: async (_scheduler, tasks) => {
+      open.push(
+        ...(await sql.unsafe(`SELECT query FROM pg_stat_activity
+          WHERE datname = current_database() AND state = 'idle in transaction'`)),
+      );
+      const ranks = tasks.map((_, index) => first + index);
+      first += tasks.length;
+      return { ranks };
+    },
+  };
+  const moved: number[] = [];
+  await rerank(sql, ranking, 'boefje', (_looked, count) => moved.push(count));
+  expect(open).toEqual([]);
+  expect(moved).toEqual([1_000, 1_000, 500]);
+  const rows = await sql`SELECT count(DISTINCT q.rank)::integer AS ranks, min(q.rank)::integer AS first,
+      max(q.rank)::integer AS last, bool_and(q.rank = t.priority) AS agree FROM queue q JOIN tasks t USING (id)`;
+  expect([...rows]).toEqual([{ ranks: 2_500, first: 100, last: 2_599, agree: true }]);
+});
+
+test('a connection that is lost meanwhile ends it, with what was moved until then, and it can be begun again', async () => {
+  const { queue, sql, url } = await queueUnderTest();
+  await queue.push('boefje', [boefjeTask('a', { priority: 5 }), boefjeTask('b', { priority: 6 })]);
+  const admin = connect(url, { max: 1 });
+  onTestFinished(() => admin.end());
+  let cuts = 1;
+  const ranking: TaskRanking = {
+    policyOf: () => ({ stateful: false, manualOnly: false }),
+    rank: async (_scheduler, tasks) => {
+      if (cuts-- > 0) {
+        await admin`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+          WHERE datname = current_database() AND query LIKE 'FETCH%' AND pid <> pg_backend_pid()`;
+      }
+      return { ranks: tasks.map((_, index) => 200 + index) };
+    },
+  };
+  await expect(rerank(sql, ranking, 'boefje', () => {})).rejects.toThrow();
+  await rerank(sql, ranking, 'boefje', () => {});
+  expect([...(await sql`SELECT rank::integer FROM queue ORDER BY rank`)]).toEqual([{ rank: 200 }, { rank: 201 }]);
 });
