@@ -52,8 +52,8 @@ export class Bench {
     this.quick = quick;
     this.suites = suites;
     this.say = say;
-    this.sampleMs = quick ? 500 : 1_500;
-    this.warmUpMs = quick ? 100 : 400;
+    this.sampleMs = quick ? 400 : 1_500;
+    this.warmUpMs = quick ? 80 : 400;
     this.repetitions = quick ? 3 : 5;
   }
 

@@ -34,6 +34,7 @@ const pops: readonly Pops[] = [
   { name: 'two-images-of-14', limit: 1, inFlight: 64, filters: twoOfFourteen },
   { name: 'no-image', limit: 1, inFlight: 1, filters: noImage, empty: true },
 ];
+
 /** Pops by a lean client from a queue of `depth`, of a Rota of its own. */
 export async function popCases(bench: Bench, depth: number): Promise<CaseSet> {
   const filling = depth === tenMillion.queued ? tenMillion : { queued: depth, finished: 0 };
@@ -76,7 +77,7 @@ export function popCase(bench: Bench, from: Popped, pops: Pops): Case {
         warmUpMs: bench.warmUpMs,
         measureMs: bench.sampleMs,
         // Of two images in fourteen a seventh of the queue is left to be popped.
-        most: Math.min(filters === undefined || empty ? depth / 2 : depth / 14, bench.quick ? 20_000 : Infinity),
+        most: Math.min(filters === undefined || empty ? depth / 2 : depth / 14, bench.quick ? 8_000 : Infinity),
         send: (slot, done, failed) =>
           client.request(slot, `${prefix}.pop.boefje`, body, (message) =>
             attempt(failed, () => {
