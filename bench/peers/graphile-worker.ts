@@ -1,4 +1,5 @@
 import { Logger, makeWorkerUtils, run, type RunnerOptions } from 'graphile-worker';
+import { Pool } from 'pg';
 import type { Bench, Case } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { closedLoop } from '../harness/load.ts';
@@ -26,7 +27,8 @@ const published = {
 export async function graphileWorker(bench: Bench, name: string, depth: number) {
   const stage = await bench.stage();
   const connectionString = await stage.database(name);
-  const utils = await makeWorkerUtils({ connectionString, logger: silent });
+  const pool = openPool(connectionString, 10);
+  const utils = await makeWorkerUtils({ pgPool: pool, logger: silent });
   await utils.migrate();
   const queued = () =>
     utils.withPgClient(async (client) => {
@@ -41,15 +43,16 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
     await utils.withPgClient((client) => client.query('VACUUM ANALYZE'));
   }
 
-  const pops = (label: string, options: Partial<RunnerOptions>): Case => ({
+  const pops = (label: string, connections: number, options: Partial<RunnerOptions>): Case => ({
     name: `graphile-worker-${label}-${nameOf(depth)}`,
     unit: 'tasks/s',
     repetitions: bench.repetitionsAt(depth),
     prepare: fill,
     sample: async () => {
       const meter = new Meter({ warmUpMs: bench.warmUpMs, measureMs: bench.sampleMs, most: depth / 2 });
+      const runnerPool = openPool(connectionString, connections);
       const runner = await run({
-        connectionString,
+        pgPool: runnerPool,
         logger: silent,
         noHandleSignals: true,
         taskList: { [task]: async () => meter.count() },
@@ -57,21 +60,23 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
       });
       const value = await meter.rate;
       await runner.stop();
+      await runnerPool.end();
       return { value };
     },
   });
 
   const close = async () => {
     await utils.release();
+    await pool.end();
     await stage.drop(connectionString);
   };
   return {
     /** One job a statement, at one job and at 24 at a time; and its local queue, which deals inside one process. */
     pops: (): CaseSet => ({
       cases: [
-        ...(depth === 100_000 ? [pops('one-at-a-time-1', { concurrency: 1 })] : []),
-        pops('one-at-a-time-24', { concurrency: 24, maxPoolSize: 25 }),
-        pops('local-queue', { preset: { worker: published } }),
+        ...(depth === 100_000 ? [pops('one-at-a-time-1', 10, { concurrency: 1 })] : []),
+        pops('one-at-a-time-24', 25, { concurrency: 24 }),
+        pops('local-queue', published.maxPoolSize, { preset: { worker: published } }),
       ],
       close,
     }),
@@ -83,6 +88,18 @@ export async function graphileWorker(bench: Bench, name: string, depth: number) 
       close,
     }),
   };
+}
+
+/**
+ * Of ours, since its own lose their error listeners when they are released, before the connections are closed: dropping
+ * the database then ended the run.
+ */
+function openPool(connectionString: string, max: number): Pool {
+  const pool = new Pool({ connectionString, max });
+  // A connection that breaks while it is used fails the statement on it.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
 }
 
 function jobs() {
