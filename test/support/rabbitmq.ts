@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { unpackDebian } from '../../src/embedded/debian.ts';
@@ -79,17 +79,30 @@ async function locate(): Promise<Program> {
   const rabbitmq = join(root, 'usr/lib/rabbitmq');
   const [version] = (await readdir(join(rabbitmq, 'lib'))).filter((name) => name.startsWith('rabbitmq_server'));
   const [erts] = (await readdir(erlang)).filter((name) => name.startsWith('erts-'));
+  await relocate(join(erlang, 'bin/erl'), erlang);
   return {
     server: join(rabbitmq, 'lib', version!, 'sbin/rabbitmq-server'),
     control: join(rabbitmq, 'lib', version!, 'sbin/rabbitmqctl'),
     epmd: join(erlang, erts!, 'bin/epmd'),
     env: {
-      ERL_ROOTDIR: erlang,
       RABBITMQ_HOME: join(rabbitmq, 'lib', version!),
       PATH: `${join(erlang, 'bin')}:${process.env['PATH']}`,
       LD_LIBRARY_PATH: join(root, 'usr/lib', process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'),
     },
   };
+}
+
+/**
+ * Debian's `erl` sets its root to the path of an installed package, whatever ERL_ROOTDIR says; and a checkout may move. Two processes may do this
+ * at once, and write the same.
+ */
+async function relocate(erl: string, root: string): Promise<void> {
+  const script = await readFile(erl, 'utf8');
+  const here = script.replaceAll(/^( *ROOTDIR=).*$/gm, (_line, name) => `${name}'${root}'`);
+  if (here === script) return;
+  const written = `${erl}.${process.pid}`;
+  await writeFile(written, here, { mode: 0o755 });
+  await rename(written, erl);
 }
 
 /** What rabbitmq-server of Debian needs to run, its Erlang included. */
