@@ -93,8 +93,8 @@ async function locate(): Promise<Program> {
 }
 
 /**
- * Debian's `erl` sets its root to the path of an installed package, whatever ERL_ROOTDIR says; and a checkout may move. Two processes may do this
- * at once, and write the same.
+ * Debian's `erl` sets its root to the path of an installed package, whatever ERL_ROOTDIR says; and a checkout may move.
+ * Two processes may do this at once, and write the same.
  */
 async function relocate(erl: string, root: string): Promise<void> {
   const script = await readFile(erl, 'utf8');
