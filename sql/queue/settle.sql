@@ -1,6 +1,7 @@
 -- Applies one patch to each of several tasks that settle-lock.sql locked: status, and what only REST changes.
--- returns n, code (null where it was done), scheduler, organisation, was, status, reason, task (JSON text), traceparent
--- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST
+-- returns n, code (null where it was done), scheduler, organisation, was, status, reason, task (JSON text where it is asked
+-- for), traceparent
+-- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST; $3 whether to answer the tasks
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
     n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
@@ -101,7 +102,7 @@ changed AS (
         ELSE t.attempts END,
       reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
   FROM done d WHERE t.ctid = d.place
-  RETURNING t.id, rota_task_json(t) AS task, t.traceparent
+  RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent
 )
 SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task, c.traceparent
 FROM decided d LEFT JOIN changed c ON c.id = d.id

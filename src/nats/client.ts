@@ -39,8 +39,9 @@ export interface Lease {
   readonly lease_id: string;
 }
 
-/** One result of a set: the task, or why there is none. */
-export type ItemResult = Task | { readonly error: { readonly code: ErrorCode; readonly detail: string } };
+/** One result of a set: of pushes the whole task where all of them fit into one message; or why there is none. */
+export type ItemResult = Named | { readonly error: { readonly code: ErrorCode; readonly detail: string } };
+type Named = Pick<Task, 'id' | 'status'> & Partial<Task>;
 
 /**
  * Rota over NATS. Every method rejects with a RotaError: the service's own code, SERVICE_UNAVAILABLE where no supervisor

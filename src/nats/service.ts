@@ -101,7 +101,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   );
   endpoint(root, 'task-get', 'task.get', async (r) => getTask(queue, r.body));
   endpoint(root, 'task-patch', 'task.patch', async (r) =>
-    answerInSpan('task.patch', r.trace, {}, async () => patchTasks(queue, r.body, maxPayload())),
+    answerInSpan('task.patch', r.trace, {}, async () => patchTasks(queue, r.body)),
   );
   endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, options.leaseMs));
   const ctl = async (r: Request) => JSON.stringify((await options.ctl.run(r.target, r.body, { by: r.by })) ?? null);

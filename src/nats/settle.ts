@@ -1,7 +1,7 @@
 import { RotaError, codeOf } from '../errors.ts';
 import { FailureError } from '../mailbox/failure.ts';
 import type { PatchOutcome, TaskPatch, TaskQueue } from '../queue/queue.ts';
-import { errorBody, errorItem, setText, taskItem } from './replies.ts';
+import { errorBody } from './replies.ts';
 import { check, getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
 
 /** `task.get`, `task.patch` and `task.heartbeat`. Each answers JSON text. */
@@ -13,18 +13,20 @@ export async function getTask(queue: TaskQueue, body: unknown): Promise<string> 
   return text;
 }
 
-/** One patch answers the task, or fails; `{patches: […]}` answers a result per patch. */
-export async function patchTasks(queue: TaskQueue, body: unknown, maxPayload: number): Promise<string> {
+/**
+ * One patch answers the task, or fails; `{patches: […]}` answers `{id, status}` or an error per patch: whoever settles a set
+ * had the tasks, and reading them again would be a third of the work.
+ */
+export async function patchTasks(queue: TaskQueue, body: unknown): Promise<string> {
   if (!(typeof body === 'object' && body !== null && 'patches' in body)) {
-    const [outcome] = await queue.patch([patchOf(check(patchBody, body))]);
-    if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
-    if (!outcome.ok) throw new FailureError(outcome.failure);
+    const [outcome] = await queue.patch([patchOf(check(patchBody, body))], { answersTasks: true });
+    if (outcome?.ok === false) throw new FailureError(outcome.failure);
+    if (outcome?.task === undefined) throw new RotaError('BROKEN', 'the queue did not answer the task');
     return outcome.task;
   }
   const { patches } = check(patchSetBody, body);
   const outcomes = await queue.patch(patches.map(patchOf));
-  const results = outcomes.map((outcome, at) => resultOf(outcome, patches[at]!));
-  return setText(results, maxPayload);
+  return JSON.stringify({ results: outcomes.map((outcome, at) => resultOf(outcome, patches[at]!)) });
 }
 
 export async function heartbeat(queue: TaskQueue, body: unknown, leaseMs: number): Promise<string> {
@@ -37,7 +39,6 @@ function patchOf(patch: { id: string; status: TaskPatch['status'] & string; leas
   return { id: patch.id, via: 'nats', leaseId: patch.lease_id ?? null, status: patch.status } satisfies TaskPatch;
 }
 
-function resultOf(outcome: PatchOutcome, patch: { id: string; status: string }) {
-  if (outcome.ok) return taskItem(outcome.task, patch.id, patch.status);
-  return errorItem(errorBody(codeOf(outcome.failure), outcome.failure.message));
+function resultOf(outcome: PatchOutcome, { id, status }: { id: string; status: string }) {
+  return outcome.ok ? { id, status } : errorBody(codeOf(outcome.failure), outcome.failure.message);
 }

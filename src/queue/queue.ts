@@ -21,8 +21,8 @@ export interface TaskQueue {
   /** A task as JSON text (all eleven keys, kat-contract §1); null where there is none. */
   get(id: string): Promise<string | null>;
 
-  /** Changes status (and over REST other fields), one outcome per patch, in order. Coalesced. */
-  patch(patches: readonly TaskPatch[]): Promise<readonly PatchOutcome[]>;
+  /** Changes status (and over REST other fields), one outcome per patch, in order; with the tasks where they are asked for. Coalesced. */
+  patch(patches: readonly TaskPatch[], options?: { readonly answersTasks?: boolean }): Promise<readonly PatchOutcome[]>;
 
   heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }>;
 
@@ -78,9 +78,9 @@ export interface TaskPatch {
   readonly by?: string;
 }
 
-/** The task as JSON text after the change, or why there was none (NOT_FOUND, CONFLICT, LEASE_LOST, …). */
+/** Done, with the task as JSON text after the change where that was asked for; or why not (NOT_FOUND, CONFLICT, LEASE_LOST, …). */
 export type PatchOutcome =
-  | { readonly ok: true; readonly task: string }
+  | { readonly ok: true; readonly task?: string }
   | { readonly ok: false; readonly failure: Failure };
 
 export type ReleaseOutcome =

@@ -23,6 +23,8 @@ export interface Change extends Omit<TaskPatch, 'via'> {
   readonly superseded?: boolean;
   /** The claim that it ends reached nobody. */
   readonly unclaimed?: boolean;
+  /** Whoever makes it wants to see the task. */
+  readonly answered?: boolean;
 }
 
 /** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
@@ -34,7 +36,8 @@ export interface SettledTask {
   readonly was: string;
   readonly status: string;
   readonly reason: string | null;
-  readonly task: string;
+  /** Null where nobody asked for it. */
+  readonly task: string | null;
   readonly traceparent: string | null;
 }
 
@@ -70,15 +73,31 @@ export class Settle {
   }
 
   async #commit(batch: readonly Change[]): Promise<readonly PatchOutcome[]> {
-    const rows = await transact(() =>
-      this.#options.sql.begin((transaction) => settle(transaction, batch, this.#options.gracePeriodSeconds)),
-    );
+    const rows = batch.every(isHeld) ? await this.#settleHeld(batch) : await this.#settle(batch);
     this.report(batch, rows);
     return rows.map((row) =>
       row.code === null
-        ? { ok: true, task: row.task }
+        ? { ok: true, ...(row.task === null ? {} : { task: row.task }) }
         : { ok: false, failure: failureOf(new RotaError(row.code, sentence(row, batch[row.n]!))) },
     );
+  }
+
+  #settle(batch: readonly Change[]): Promise<readonly SettledTask[]> {
+    const { sql, gracePeriodSeconds } = this.#options;
+    return transact(() => sql.begin((transaction) => settle(transaction, batch, gracePeriodSeconds)));
+  }
+
+  /** What is not as its worker believes is left over: settle.sql decides about it, and says why. */
+  async #settleHeld(batch: readonly Change[]): Promise<readonly SettledTask[]> {
+    const held = await transact(() => settleHeld(this.#options.sql, batch));
+    const rows = Array.from<SettledTask | undefined>({ length: batch.length });
+    for (const row of held) rows[row.n] = row;
+    const left = batch.flatMap((_change, n) => (rows[n] === undefined ? [n] : []));
+    if (left.length > 0) {
+      for (const row of await this.#settle(left.map((n) => batch[n]!)))
+        rows[left[row.n]!] = { ...row, n: left[row.n]! };
+    }
+    return rows as readonly SettledTask[];
   }
 
   /** Tells what a set of changes did: events, and wakes for what was queued. */
@@ -100,6 +119,25 @@ export class Settle {
       if (status === 'queued') this.#options.onQueued(row.scheduler, tasks.length);
     }
   }
+}
+
+const held: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['running', 'completed', 'failed']);
+
+/** What a worker says of its own task, and nothing else. */
+function isHeld(change: Change): boolean {
+  const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed } = change;
+  const others = [priority, organisation, data, reason, superseded, unclaimed];
+  return leaseId !== null && held.has(status) && others.every((value) => value === undefined);
+}
+
+async function settleHeld(sql: Executor, changes: readonly Change[]): Promise<readonly SettledTask[]> {
+  const rows = await query<Omit<SettledTask, 'code' | 'reason'>>(sql, statement('settle-held'), [
+    changes.map(({ id }) => id),
+    changes.map(({ leaseId }) => leaseId),
+    changes.map(({ status }) => status!.toUpperCase()),
+    changes.some(({ answered }) => answered),
+  ]);
+  return rows.map((row) => ({ ...row, code: null, reason: null }));
 }
 
 /** The two statements of a set of changes, in the caller's transaction. Each task once. */
@@ -126,7 +164,11 @@ export async function settle(
   // Both are on their way before the first is answered.
   const [, rows] = await Promise.all([
     query(transaction, statement('settle-lock'), [ids]),
-    query<SettledTask>(transaction, statement('settle'), [JSON.stringify(items), gracePeriodSeconds]),
+    query<SettledTask>(transaction, statement('settle'), [
+      JSON.stringify(items),
+      gracePeriodSeconds,
+      changes.some(({ answered }) => answered),
+    ]),
   ]);
   return rows;
 }

@@ -140,8 +140,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return read!.value;
   }
 
-  patch(patches: readonly TaskPatch[]): Promise<readonly PatchOutcome[]> {
-    return this.#settle.submit(patches.map((patch) => ({ ...patch, id: patch.id.toLowerCase() })));
+  patch(patches: readonly TaskPatch[], { answersTasks: answered = false } = {}): Promise<readonly PatchOutcome[]> {
+    return this.#settle.submit(patches.map((patch) => ({ ...patch, id: patch.id.toLowerCase(), answered })));
   }
 
   heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }> {
@@ -162,9 +162,9 @@ class PostgresTaskQueue implements RunningTaskQueue {
     if (!underWay || row.via === 'nats') return { outcome: 'conflict' };
     // Named, so that a task which somebody else has claimed meanwhile is not taken away from him.
     const [outcome] = await this.#settle.submit([
-      { id: id.toLowerCase(), leaseId: row.lease_id, status: 'queued', superseded: true },
+      { id: id.toLowerCase(), leaseId: row.lease_id, status: 'queued', superseded: true, answered: true },
     ]);
-    return outcome!.ok ? { outcome: 'released', task: outcome!.task } : { outcome: 'conflict' };
+    return outcome!.ok ? { outcome: 'released', task: outcome!.task! } : { outcome: 'conflict' };
   }
 
   giveBack(claimed: readonly LeaseRef[]): Promise<void> {

@@ -39,10 +39,13 @@ export class TracedQueue implements TaskQueue {
     return spansAreFollowed() ? claimed.map((task) => dispatched(scheduler, task, request)) : claimed;
   }
 
-  async patch(patches: readonly TaskPatch[]) {
-    if (!spansAreFollowed()) return this.#queue.patch(patches);
+  async patch(patches: readonly TaskPatch[], options: Parameters<TaskQueue['patch']>[1] = {}) {
+    if (!spansAreFollowed()) return this.#queue.patch(patches, options);
     const by = currentTrace();
-    return this.#queue.patch(patches.map((patch) => ({ ...patch, by })));
+    return this.#queue.patch(
+      patches.map((patch) => ({ ...patch, by })),
+      options,
+    );
   }
 
   get(id: string) {

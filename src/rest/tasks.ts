@@ -90,14 +90,14 @@ export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: 
     async (request, reply) => {
       const id = request.params.task_id;
       const patch = await readPatch(queue, id, request.body);
-      const [outcome] = await queue.patch([patch]);
+      const [outcome] = await queue.patch([patch], { answersTasks: true });
       if (outcome?.ok !== true) {
         if (outcome === undefined || outcome.failure.code === 'NOT_FOUND') throw unknownTask(id);
         throw answerOf(outcome.failure);
       }
       if (patch.status === 'cancelled') audit({ what: 'cancel', task: id, from: request.ip });
       if (patch.status === 'queued') audit({ what: 'queue', task: id, from: request.ip });
-      return sendJson(reply, outcome.task);
+      return sendJson(reply, outcome.task!);
     },
   );
 }

@@ -9,7 +9,12 @@ const statements: readonly (readonly [string, readonly string[], readonly string
   ['read', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
   ['release', ['uuid'], [id]],
   ['settle-lock', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
-  ['settle', ['text', 'float8'], [`'[{"n":0}]'`, '1']],
+  ['settle', ['text', 'float8', 'boolean'], [`'[{"n":0}]'`, '1', 'true']],
+  [
+    'settle-held',
+    ['uuid[]', 'uuid[]', 'taskstatus[]', 'boolean'],
+    [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY['RUNNING']::taskstatus[]`, 'true'],
+  ],
   ['heartbeat', ['uuid[]', 'uuid[]', 'float8'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, '1']],
   ['latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
 ];

@@ -1,8 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { mayFollow, taskStatuses } from '../../src/tasks/status.ts';
 import { taskTypeOf } from '../../src/tasks/data.ts';
 import type { ClaimedTask, PatchOutcome, TaskPatch } from '../../src/queue/queue.ts';
 import type { RunningTaskQueue } from '../../src/queue/task-queue.ts';
+import { connect } from '../../src/queue/postgres.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { boefjeTask, ooiOf, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 
@@ -72,15 +73,16 @@ describe('patch', () => {
   test('patches of one task sent together are made one after the other', async () => {
     const { queue } = await queueUnderTest();
     const task = await claimOne(queue);
-    const outcomes = await queue.patch([byNats(task, 'running'), byNats(task, 'completed')]);
+    const patches = [byNats(task, 'running'), byNats(task, 'completed')];
+    const outcomes = await queue.patch(patches, { answersTasks: true });
     expect(outcomes.map((outcome) => taskOf(outcome).status)).toEqual(['running', 'completed']);
   });
 
   test('the same status again moves modified_at and nothing else', async () => {
     const { queue } = await queueUnderTest();
     const task = await claimOne(queue);
-    const [first] = await queue.patch([byNats(task, 'running')]);
-    const [second] = await queue.patch([byNats(task, 'running')]);
+    const [first] = await queue.patch([byNats(task, 'running')], { answersTasks: true });
+    const [second] = await queue.patch([byNats(task, 'running')], { answersTasks: true });
     const { modified_at: before, ...rest } = taskOf(first);
     const { modified_at: after, ...same } = taskOf(second);
     expect(same).toEqual(rest);
@@ -117,6 +119,34 @@ describe('patch', () => {
     expect((await queue.pop('boefje', popRequest({ filters: other }))).map(ooiOf)).toEqual(['first']);
   });
 
+  test('of a set that its worker holds in part, that part is done, whatever each becomes', async () => {
+    const { queue, sql } = await queueUnderTest();
+    const tasks: ClaimedTask[] = [];
+    for (const ooi of ['a', 'b', 'c', 'd', 'e']) tasks.push(await claimOne(queue, 'nats', ooi));
+    const [first, second, third, lost, cancelled] = tasks;
+    await queue.patch([byNats(lost!, 'queued'), byRest(cancelled!.id, { status: 'cancelled' })]);
+    const unknown = { ...third!, id: '00000000-0000-4000-8000-000000000000' };
+    const outcomes = await queue.patch([
+      byNats(lost!, 'completed'),
+      byNats(first!, 'running'),
+      byNats(unknown, 'completed'),
+      byNats(second!, 'completed'),
+      byNats(cancelled!, 'completed'),
+      byNats(third!, 'failed'),
+    ]);
+    expect(outcomes.map(code)).toEqual(['LEASE_LOST', 'done', 'NOT_FOUND', 'done', 'LEASE_LOST', 'done']);
+    const rows = await sql`SELECT t.id, t.status, l.task_id IS NOT NULL AS leased, o.status AS remembered
+      FROM tasks t LEFT JOIN leases l ON l.task_id = t.id LEFT JOIN rare_outcomes o ON o.task_id = t.id
+      ORDER BY t.created_at`;
+    expect(rows.map(({ status, leased, remembered }) => [status, leased, remembered])).toEqual([
+      ['RUNNING', true, null],
+      ['COMPLETED', false, null],
+      ['FAILED', false, 'FAILED'],
+      ['QUEUED', false, null],
+      ['CANCELLED', false, 'CANCELLED'],
+    ]);
+  });
+
   test('an unknown task is not found, and does not spoil its neighbours', async () => {
     const { queue } = await queueUnderTest();
     const task = await claimOne(queue);
@@ -133,6 +163,34 @@ describe('fencing', () => {
     const [held] = await queue.pop('boefje', popRequest());
     expect(code((await queue.patch([byNats(lost, 'completed')]))[0])).toBe('LEASE_LOST');
     expect(code((await queue.patch([byNats(held!, 'completed')]))[0])).toBe('done');
+  });
+
+  test('a worker whose task is handed to another one while its patch waits for a lock is refused', async () => {
+    const { queue, sql, url } = await queueUnderTest();
+    const task = await claimOne(queue);
+    const watcher = connect(url, { max: 1 });
+    onTestFinished(() => watcher.end());
+    const waiting = () =>
+      watcher`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    const other = '6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11';
+    const [changing, commit] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    onTestFinished(() => commit.resolve());
+    const change = sql.begin(async (claim) => {
+      await claim`UPDATE tasks SET status = 'DISPATCHED', attempts = attempts + 1 WHERE id = ${task.id}`;
+      await claim`UPDATE leases SET lease_id = ${other} WHERE task_id = ${task.id}`;
+      changing.resolve();
+      await commit.promise;
+    });
+    await changing.promise;
+    const patched = queue.patch([byNats(task, 'completed')]);
+    // It has seen its own lease, and stands behind the lock of the one who takes it away.
+    await expect.poll(waiting, { timeout: 10_000 }).toHaveLength(1);
+    commit.resolve();
+    await change;
+    expect((await patched).map(code)).toEqual(['LEASE_LOST']);
+    expect(await sql`SELECT status, lease_id FROM tasks JOIN leases ON task_id = id`).toEqual([
+      { status: 'DISPATCHED', lease_id: other },
+    ]);
   });
 
   test('on a task claimed over NATS a patch without its lease may only cancel', async () => {
