@@ -1,4 +1,4 @@
-import type { Bench, Suite } from '../harness/bench.ts';
+import type { Bench, Case, Suite } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { nameOf } from '../harness/names.ts';
 import { claimLimits } from '../limits/claims.ts';
@@ -33,10 +33,7 @@ export const pop: Suite = {
       for (const one of begun) if (one.status === 'rejected') throw one.reason;
       limits.push(await claimLimits(bench, held));
       limits.push(await natsLimits(bench));
-      await bench.measure(
-        'pop',
-        [...ours, ...peers, ...limits].flatMap(({ cases }) => cases),
-      );
+      await bench.measure('pop', [...byTurns(ours), ...[...peers, ...limits].flatMap(({ cases }) => cases)]);
     } finally {
       for (const set of [...ours, ...peers, ...limits]) await set.close();
     }
@@ -45,6 +42,12 @@ export const pop: Suite = {
     wantFiltered(bench);
   },
 };
+
+/** The same case at each depth, one after the other: what is compared must not be minutes apart, for the machine's own speed moves. */
+function byTurns(sets: readonly CaseSet[]): Case[] {
+  const most = Math.max(...sets.map(({ cases }) => cases.length));
+  return Array.from({ length: most }, (_none, at) => sets.flatMap(({ cases }) => cases.slice(at, at + 1))).flat();
+}
 
 function wantPops(bench: Bench): void {
   for (const [inFlight, atLeast] of [

@@ -2,7 +2,9 @@
 -- So is what a person has put first since the look.
 -- returns moved
 -- $1 scheduler, $2 a JSON array of {id, hash, rank, priority}
-WITH wanted AS MATERIALIZED (
+-- A priority is not counted (migration 0015).
+WITH stay AS MATERIALIZED (SELECT set_config('rota.counts_stay', 'on', true)),
+wanted AS MATERIALIZED (
   SELECT * FROM json_to_recordset($2::text::json) AS w (id uuid, hash text, rank bigint, priority integer)
 ),
 free AS MATERIALIZED (
@@ -20,4 +22,4 @@ moved AS (
 written AS (
   UPDATE tasks t SET priority = moved.priority FROM moved WHERE t.id = moved.id AND t.priority IS DISTINCT FROM moved.priority
 )
-SELECT count(*)::integer AS moved FROM moved
+SELECT count(moved.id)::integer AS moved FROM stay LEFT JOIN moved ON true

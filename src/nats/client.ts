@@ -228,16 +228,14 @@ function serviceError(reply: Msg): RotaError {
 
 function requestError(error: unknown, subject: string): RotaError {
   const code = error instanceof NatsError ? error.code : '';
-  if (code === '503')
-    return new RotaError(
-      'SERVICE_UNAVAILABLE',
-      `nobody answers on ${subject}: is a supervisor running there, with this prefix?`,
-      { cause: error },
-    );
-  if (code === 'TIMEOUT')
-    return new RotaError('ASK_TIMEOUT', `no answer in time on ${subject}: whoever serves it is slow or stuck`, {
-      cause: error,
-    });
+  if (code === '503') {
+    const detail = `nobody answers on ${subject}: is a supervisor running there, with this prefix?`;
+    return new RotaError('SERVICE_UNAVAILABLE', detail, { cause: error });
+  }
+  if (code === 'TIMEOUT') {
+    const detail = `no answer in time on ${subject}: whoever serves it is slow or stuck`;
+    return new RotaError('ASK_TIMEOUT', detail, { cause: error });
+  }
   if (code === 'PERMISSIONS_VIOLATION') {
     return new RotaError('UNAUTHORIZED', `NATS permissions forbid ${subject}`, { cause: error });
   }

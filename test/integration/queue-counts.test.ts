@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { readHeadWaits, readQueuedOrganisations, readTaskTotals, recountWhereEmpty } from '../../src/queue/counts.ts';
 import { statement } from '../../src/queue/postgres.ts';
+import { rerank } from '../../src/queue/rerank.ts';
 import { readTaskStats } from '../../src/queue/task-stats.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/status.ts';
 import { boefjeTask, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
@@ -13,6 +14,7 @@ type Step =
   | { kind: 'patch'; which: number; status: TaskStatus }
   | { kind: 'by-hand'; which: number; hoursAgo: number; status: TaskStatus }
   | { kind: 'delete'; which: number }
+  | { kind: 'rerank'; first: number }
   | { kind: 'fold' };
 
 const organisation = fc.constantFrom('aa', 'bb');
@@ -28,6 +30,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     status,
   }),
   fc.record({ kind: fc.constant('delete' as const), which: fc.nat() }),
+  fc.record({ kind: fc.constant('rerank' as const), first: fc.integer({ min: 2, max: 99 }) }),
   fc.record({ kind: fc.constant('fold' as const) }),
 );
 
@@ -63,6 +66,16 @@ async function take({ queue, sql }: QueueUnderTest, action: Step): Promise<void>
     case 'delete':
       await sql`DELETE FROM tasks WHERE id = ${await chosen(action.which)}`;
       return;
+    case 'rerank': {
+      const ranking = {
+        policyOf: () => ({ stateful: false, manualOnly: false }),
+        rank: async (_scheduler: string, tasks: readonly unknown[]) => ({
+          ranks: tasks.map((_, at) => action.first + at),
+        }),
+      };
+      await rerank(sql, ranking, 'boefje', () => {});
+      return;
+    }
     case 'fold':
       await queue.foldCounts();
   }
