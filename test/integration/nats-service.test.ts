@@ -57,6 +57,19 @@ test('a set answers one result per task: the task, or why it was refused', async
   expect(results[2]).toMatchObject({ error: { detail: expect.stringContaining('tasks.2.data.boefje.id') } });
 });
 
+test('a set of patches answers what each task is now, or why it was refused', async () => {
+  await client.push('boefje', [boefjeTask('aa', 'one'), boefjeTask('aa', 'two')]);
+  const [one, two] = await client.pop('boefje', { limit: 2 });
+  const results = await client.patch([
+    { id: one!.id, lease_id: one!.lease_id, status: 'completed' },
+    { id: two!.id, lease_id: randomUUID(), status: 'completed' },
+  ]);
+  expect(results).toEqual([
+    { id: one!.id, status: 'completed' },
+    { error: expect.objectContaining({ code: 'LEASE_LOST', status: 409 }) },
+  ]);
+});
+
 test('secrets in the data of a pushed task are dropped at the edge', async () => {
   const task = boefjeTask('aa', 'one');
   await client.push('boefje', { ...task, data: { ...task.data, environment: { API_KEY: 'secret' } } });
