@@ -73,13 +73,22 @@ export class Settle {
   }
 
   async #commit(batch: readonly Change[]): Promise<readonly PatchOutcome[]> {
-    const rows = batch.every(isHeld) ? await this.#settleHeld(batch) : await this.#settle(batch);
-    this.report(batch, rows);
-    return rows.map((row) =>
-      row.code === null
-        ? { ok: true, ...(row.task === null ? {} : { task: row.task }) }
-        : { ok: false, failure: failureOf(new RotaError(row.code, sentence(row, batch[row.n]!))) },
-    );
+    if (!batch.every(isHeld)) return this.#outcomes(batch, await this.#settle(batch));
+    const rows = await transact(() => settleHeld(this.#options.sql, batch));
+    const done = this.#outcomes(batch, rows);
+    const outcomes = new Map(rows.map(({ n }, at) => [n, done[at]!]));
+    // What is not as its worker believes: settle.sql decides about it, and says why. What is done stays done, whatever becomes
+    // of the others.
+    const left = [...batch.keys()].filter((n) => !outcomes.has(n));
+    const others = left.map((n) => batch[n]!);
+    if (others.length > 0) {
+      const decided = await this.#settle(others).then(
+        (settled) => this.#outcomes(others, settled),
+        (error: unknown) => others.map((): PatchOutcome => ({ ok: false, failure: failureOf(error) })),
+      );
+      for (const [at, n] of left.entries()) outcomes.set(n, decided[at]!);
+    }
+    return [...batch.keys()].map((n) => outcomes.get(n)!);
   }
 
   #settle(batch: readonly Change[]): Promise<readonly SettledTask[]> {
@@ -87,17 +96,14 @@ export class Settle {
     return transact(() => sql.begin((transaction) => settle(transaction, batch, gracePeriodSeconds)));
   }
 
-  /** What is not as its worker believes is left over: settle.sql decides about it, and says why. */
-  async #settleHeld(batch: readonly Change[]): Promise<readonly SettledTask[]> {
-    const held = await transact(() => settleHeld(this.#options.sql, batch));
-    const rows = Array.from<SettledTask | undefined>({ length: batch.length });
-    for (const row of held) rows[row.n] = row;
-    const left = batch.flatMap((_change, n) => (rows[n] === undefined ? [n] : []));
-    if (left.length > 0) {
-      for (const row of await this.#settle(left.map((n) => batch[n]!)))
-        rows[left[row.n]!] = { ...row, n: left[row.n]! };
-    }
-    return rows as readonly SettledTask[];
+  /** Of each row, in their order. */
+  #outcomes(batch: readonly Change[], rows: readonly SettledTask[]): readonly PatchOutcome[] {
+    this.report(batch, rows);
+    return rows.map((row) =>
+      row.code === null
+        ? { ok: true, ...(row.task === null ? {} : { task: row.task }) }
+        : { ok: false, failure: failureOf(new RotaError(row.code, sentence(row, batch[row.n]!))) },
+    );
   }
 
   /** Tells what a set of changes did: events, and wakes for what was queued. */
@@ -121,13 +127,13 @@ export class Settle {
   }
 }
 
-const held: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['running', 'completed', 'failed']);
+const whileHeld: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['running', 'completed', 'failed']);
 
 /** What a worker says of its own task, and nothing else. */
 function isHeld(change: Change): boolean {
   const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed } = change;
   const others = [priority, organisation, data, reason, superseded, unclaimed];
-  return leaseId !== null && held.has(status) && others.every((value) => value === undefined);
+  return leaseId !== null && whileHeld.has(status) && others.every((value) => value === undefined);
 }
 
 async function settleHeld(sql: Executor, changes: readonly Change[]): Promise<readonly SettledTask[]> {
