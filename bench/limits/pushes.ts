@@ -1,10 +1,13 @@
 import { migrate } from '../../src/queue/migrations.ts';
 import { queueItem } from '../../src/queue/new-task.ts';
-import { connect, statement } from '../../src/queue/postgres.ts';
+import { connect } from '../../src/queue/postgres.ts';
+import { pushStatement } from '../../src/queue/push-statement.ts';
 import type { Bench, Case } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { pushedTask } from '../harness/tasks.ts';
 import { hasPgbench, pgbench } from './pgbench.ts';
+
+type Type = 'boefje' | 'normalizer';
 
 const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
 const setSize = 1_000;
@@ -18,12 +21,12 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
   const databaseUrl = await stage.database('limit_pushes');
   await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: 1 });
-  await sql`CREATE TABLE bench_sets (n bigint PRIMARY KEY, items text NOT NULL)`;
+  await sql`CREATE TABLE bench_sets (n bigint PRIMARY KEY, items text NOT NULL, data text NOT NULL)`;
   await sql`CREATE SEQUENCE bench_next`;
   const seconds = Math.max(1, Math.round(bench.sampleMs / 1_000));
   let made = 0;
 
-  const pushes = (type: 'boefje' | 'normalizer'): Case => ({
+  const pushes = (type: Type): Case => ({
     name: `pgbench-sets-of-${setSize}-${type}`,
     unit: 'tasks/s',
     // What it takes to make the sets is as long again.
@@ -31,11 +34,14 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
     prepare: async () => {
       await sql`TRUNCATE bench_sets`;
       await sql`SELECT setval('bench_next', ${made + 1}, false)`;
-      const sets = Array.from({ length: setsPerSecond * seconds }, () => ({ n: ++made, items: itemsOf(type) }));
+      const sets = Array.from({ length: setsPerSecond * seconds }, () => {
+        const { items, data } = statementOf(type);
+        return { n: ++made, items, data };
+      });
       await sql`INSERT INTO bench_sets ${sql(sets)}`;
     },
     sample: async () => {
-      const script = pushOf(type);
+      const { script } = statementOf(type);
       const rate = await pgbench({ databaseUrl, script, clients: 2, seconds });
       const [taken] = await sql<{ last: string }[]>`SELECT last_value::text AS last FROM bench_next`;
       if (Number(taken!.last) > made) throw new Error(`pgbench took in more than ${setsPerSecond} sets a second`);
@@ -51,17 +57,18 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
   };
 }
 
-function itemsOf(type: 'boefje' | 'normalizer'): string {
+/** What the statement is given, for the table; and the statement that takes the next set from there. */
+function statementOf(type: Type): { items: string; data: string; script: string } {
   const items = Array.from({ length: setSize }, (_, n) => {
     const task = pushedTask[type]();
-    return { ...queueItem(task, { type, ...settings }), n, rank: task.priority, priority: task.priority };
+    return { row: queueItem(task, { type, ...settings }), n, rank: task.priority };
   });
-  return JSON.stringify(items);
-}
-
-function pushOf(type: string): string {
-  const next = `(SELECT items FROM bench_sets WHERE n = (SELECT nextval('bench_next')))`;
   // Tasks are answered, as to whoever pushes over NATS.
-  const values = [`'${type}'`, `'${type}'`, next, '0', 'true'];
-  return statement('push').replaceAll(/\$(\d)/g, (_match, place) => values[Number(place) - 1]!);
+  const { text, values } = pushStatement(items, { scheduler: type, type, maxSize: 0, answersTasks: true });
+  const [, , columns, data] = values as [string, string, string, string, number, boolean];
+  const literals = [`'${type}'`, `'${type}'`, '(SELECT items FROM next)', '(SELECT data FROM next)', '0', 'true'];
+  const script = text
+    .replace('WITH', `WITH next AS MATERIALIZED (SELECT * FROM bench_sets WHERE n = (SELECT nextval('bench_next'))),`)
+    .replaceAll(/\$(\d)/g, (_match, place) => literals[Number(place) - 1]!);
+  return { items: columns, data, script };
 }

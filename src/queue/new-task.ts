@@ -6,7 +6,7 @@ import type { TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
 
 /** One item of push.sql, named as its columns are. */
-export interface QueueItem {
+export interface QueueItem extends Partial<ScheduleColumns> {
   readonly id: string;
   /** The pusher chose the id: it may be taken. */
   readonly own_id: boolean;
@@ -16,20 +16,24 @@ export interface QueueItem {
   readonly plugin: string | null;
   readonly image: string | null;
   readonly deduplication_key: string | null;
-  /** `assumed`: a default that the actor has yet to put right. */
-  readonly recurrence: 'none' | 'given' | 'default' | 'assumed';
-  /** Of the schedule, where there is none with this hash yet. */
-  readonly new_schedule_id: string | null;
-  readonly schedule: string | null;
-  /** `schedule` is the boefje's cron. */
-  readonly inherited: boolean;
-  readonly deadline_at: string | null;
-  /** Of the schedule that it was decided on; null where none asked for it. */
-  readonly version: string | null;
-  /** Until the default deadline; null for none. */
-  readonly delay_seconds: number | null;
   /** Undefined, and so NULL, while tracing is off. */
   readonly traceparent: string | undefined;
+}
+
+/** Of the schedule; nothing where the task has none. */
+interface ScheduleColumns {
+  /** `assumed`: a default that the actor has yet to put right. */
+  readonly recurrence: 'given' | 'default' | 'assumed';
+  /** Where there is no schedule with this hash yet. */
+  readonly new_schedule_id: string;
+  readonly schedule?: string | null;
+  /** `schedule` is the boefje's cron. */
+  readonly inherited?: boolean;
+  readonly deadline_at?: string | null;
+  /** Of the schedule that it was decided on; null where none asked for it. */
+  readonly version?: string | null;
+  /** Until the default deadline; absent for none. */
+  readonly delay_seconds?: number;
 }
 
 export interface NewTaskOptions {
@@ -48,7 +52,6 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   checkPriority(task.priority);
   const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
   const columns = type.columns(data);
-  const recurrence = recurrenceOf(task, options);
   return {
     ...identity,
     organisation: task.organisation,
@@ -58,8 +61,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     plugin: columns.plugin,
     image: columns.image,
     deduplication_key: columns.deduplicationKey,
-    ...recurrence,
-    new_schedule_id: recurrence.recurrence === 'none' ? null : timeOrderedUuid(Date.now()),
+    ...scheduleOf(task, options),
     traceparent: task.trace || undefined,
   };
 }
@@ -86,24 +88,18 @@ function checkPriority(priority: number | undefined): void {
   throw new RotaError('INVALID_REQUEST', `priority: expected a whole number of 32 bits, got ${priority}`);
 }
 
-function recurrenceOf(
-  task: NewTask,
-  options: NewTaskOptions,
-): Pick<QueueItem, 'recurrence' | 'schedule' | 'inherited' | 'deadline_at' | 'version' | 'delay_seconds'> {
-  const nothing = { schedule: null, inherited: false, deadline_at: null, version: null, delay_seconds: null };
-  if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return { ...nothing, recurrence: 'none' };
+function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | undefined {
+  if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return undefined;
+  const new_schedule_id = timeOrderedUuid(Date.now());
   if (typeof task.recurrence === 'object') {
     const { schedule, deadlineAt, inherited = false, version = null } = task.recurrence;
-    return { recurrence: 'given', schedule, inherited, deadline_at: deadlineAt, version, delay_seconds: null };
+    return { recurrence: 'given', new_schedule_id, schedule, inherited, deadline_at: deadlineAt, version };
   }
   const recurrence = task.recurrence ?? 'assumed';
   // The grace period is the boefje's alone: a report without a cron runs once.
-  if (options.type !== 'boefje') return { ...nothing, recurrence };
-  return {
-    ...nothing,
-    recurrence,
-    delay_seconds: options.gracePeriodSeconds + Math.random() * options.jitterSeconds,
-  };
+  if (options.type !== 'boefje') return { recurrence, new_schedule_id };
+  const delay_seconds = options.gracePeriodSeconds + Math.random() * options.jitterSeconds;
+  return { recurrence, new_schedule_id, delay_seconds };
 }
 
 /** A rank as mula's int4 priority shows it. */

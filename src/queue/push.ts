@@ -7,8 +7,9 @@ import { Coalescer } from './coalesce.ts';
 import { assumedOf } from './corrections.ts';
 import { readFairness, saveTags } from './fairness.ts';
 import { overtakenOf } from './overtaken.ts';
-import { type NewTaskOptions, type QueueItem, priorityOf, queueItem } from './new-task.ts';
-import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
+import { type NewTaskOptions, type QueueItem, queueItem } from './new-task.ts';
+import { type Executor, type Sql, query, transact } from './postgres.ts';
+import { pushStatement } from './push-statement.ts';
 import type { RankedTask, TaskRanking } from './rank.ts';
 import { tellRefused } from './refused.ts';
 
@@ -150,14 +151,14 @@ export class Push {
     ranks: readonly number[],
     refused: Refused,
   ): Promise<readonly Row[]> {
-    const items = batch.map(({ row }, n) => ({ ...row, n, rank: ranks[n]!, priority: priorityOf(ranks[n]!) }));
-    const rows = await query<Row>(sql, statement('push'), [
-      this.#options.scheduler,
-      this.#options.newTask.type,
-      JSON.stringify(items.filter(({ n }) => !refused.has(batch[n]!))),
-      this.#options.maxSize,
-      batch.some(({ answered }) => answered),
-    ]);
+    const items = batch.map(({ row }, n) => ({ row, n, rank: ranks[n]! })).filter(({ n }) => !refused.has(batch[n]!));
+    const { text, values } = pushStatement(items, {
+      scheduler: this.#options.scheduler,
+      type: this.#options.newTask.type,
+      maxSize: this.#options.maxSize,
+      answersTasks: batch.some(({ answered }) => answered),
+    });
+    const rows = await query<Row>(sql, text, values);
     if (refused.size === 0) return rows;
     const others = batch.flatMap((item, n): Row[] => {
       const outcome = refused.get(item);

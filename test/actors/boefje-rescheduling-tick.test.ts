@@ -16,6 +16,19 @@ describe('a tick', () => {
     expect(it.schedules.every(({ deadlineAt }) => deadlineAt! > noon)).toBe(true);
   });
 
+  test('from the second batch on two go side by side; what fits into one is claimed once', async () => {
+    const due = (count: number) =>
+      ports([boefje('dns')], ...Array.from({ length: count }, (_, at) => schedule({ ooi: `Hostname|internet|${at}` })));
+    const order = (it: ReturnType<typeof due>) =>
+      it.asked.map(({ name }) => name.slice(0, 6)).filter((name) => name === 'claim-' || name === 'settle');
+    const many = due(3_000);
+    await tick(many);
+    expect(order(many).slice(0, 4)).toEqual(['claim-', 'settle', 'claim-', 'claim-']);
+    const few = due(10);
+    await tick(few);
+    expect(order(few)).toEqual(['claim-', 'settle', 'claim-']);
+  });
+
   test('lessons 0.8: settles nothing while Katalogus is out, asks once for each organisation, and queues all at the next tick', async () => {
     const organisations = Array.from({ length: 10 }, (_, at) => `org${at}`);
     const it = ports(
