@@ -18,7 +18,10 @@ removed AS (
     AND t.status IN ('COMPLETED', 'FAILED', 'CANCELLED')
     AND t.modified_at < (SELECT kept.since FROM kept)
     AND (t.modified_at < now() - $2::float8 * interval '1 second'
-      OR EXISTS (SELECT FROM tasks n WHERE n.hash = t.hash AND n.scheduler_id = t.scheduler_id AND n.created_at > t.created_at))
+      OR EXISTS (
+        -- IS NOT DISTINCT FROM as in latest-tasks.sql.
+        SELECT FROM tasks n
+        WHERE n.hash = t.hash AND n.scheduler_id IS NOT DISTINCT FROM t.scheduler_id AND n.created_at > t.created_at))
   RETURNING t.id
 ),
 outcomes AS (DELETE FROM rare_outcomes WHERE task_id IN (SELECT id FROM removed)),

@@ -6,6 +6,8 @@ import type { TaskRanking } from './rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;
+/** A million take seconds. */
+const lookWithinMs = 900_000;
 
 interface QueuedRow {
   readonly id: string;
@@ -58,8 +60,8 @@ export async function rerank(
     });
   };
   await sql.begin(async (looking) => {
-    // Of a million it takes longer than any other statement may.
-    await looking.unsafe('SET LOCAL statement_timeout = 0');
+    // Of millions it takes longer than any other statement may.
+    await looking.unsafe(`SET LOCAL statement_timeout = ${lookWithinMs}`);
     await looking.unsafe(`DECLARE looked CURSOR WITH HOLD FOR ${statement('rerank-look')}`, [scheduler]);
     // The rows are kept, the snapshot goes: open until the last batch is moved it would keep every version alive that
     // moves and claims leave behind. The driver's own commit then finds nothing to do. Not a reserved connection: only of

@@ -17,6 +17,7 @@ const statements: readonly (readonly [string, readonly string[], readonly string
   ],
   ['heartbeat', ['uuid[]', 'uuid[]', 'float8'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, '1']],
   ['latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
+  ['rerank-look', ['text'], [`'boefje'`]],
 ];
 
 const keyed = /^(Index|Recheck|TID) Cond: \(+(id|task_id|hash|\w+\.place)\b/;
