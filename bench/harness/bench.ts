@@ -54,7 +54,7 @@ export class Bench {
     this.say = say;
     this.sampleMs = quick ? 400 : 1_500;
     this.warmUpMs = quick ? 80 : 400;
-    this.repetitions = quick ? 3 : 5;
+    this.repetitions = quick ? 2 : 5;
   }
 
   /**

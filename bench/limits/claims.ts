@@ -18,7 +18,7 @@ export async function claimLimits(bench: Bench, depth: number): Promise<CaseSet>
     name: `pgbench-claims-of-${units}-${clients}-clients`,
     unit: 'tasks/s',
     // The filling up takes longer than the second that is measured.
-    ...(bench.quick ? { repetitions: 2 } : {}),
+    ...(bench.quick ? { repetitions: 1 } : {}),
     // It must not run dry: more rows a second than this statement was ever seen to reach on two cores.
     prepare: () => queueUpTo(sql, depth + (units === 1 ? 12_000 : 50_000) * seconds),
     sample: async () => {

@@ -30,7 +30,7 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
     name: `pgbench-sets-of-${setSize}-${type}`,
     unit: 'tasks/s',
     // What it takes to make the sets is as long again.
-    ...(bench.quick ? { repetitions: 2 } : {}),
+    ...(bench.quick ? { repetitions: 1 } : {}),
     prepare: async () => {
       await sql`TRUNCATE bench_sets`;
       await sql`SELECT setval('bench_next', ${made + 1}, false)`;

@@ -29,7 +29,7 @@ async function measure(bench: Bench, { tasks, suffix }: Size): Promise<void> {
   const filling = { queued: tasks, finished: 0 };
   const stage = await startKatOn(bench, `latency${tasks}`, world, { filling, answered });
   const request = { wait_ms: 30_000, ...(tasks === 0 ? {} : { filters: images(image) }) };
-  const count = bench.quick ? 40 : 500;
+  const count = bench.quick ? 25 : 500;
   let number = 0;
   try {
     await untilLooked(stage);

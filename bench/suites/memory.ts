@@ -39,7 +39,7 @@ async function measure(bench: Bench, depth: number): Promise<void> {
     if (!bench.quick && (bench.suites.includes('pop') || bench.suites.includes('api'))) {
       void (await bench.stage()).seeds.prepare(tenMillion).catch(() => {});
     }
-    const soakMs = bench.quick ? 4_000 : 600_000;
+    const soakMs = bench.quick ? 2_500 : 600_000;
     const samples = await soak(client.connection, rota.prefix, rota.supervisor.pid, soakMs);
     leave();
     report(bench, nameOf(depth), samples);

@@ -103,7 +103,7 @@ function pushCase(bench: Bench, to: PushedTo, name: string, inFlight: number, pu
     name,
     unit: 'tasks/s',
     // One at a time tells the least: how long a push takes.
-    ...(bench.quick && inFlight === 1 ? { repetitions: 2 } : {}),
+    ...(bench.quick && inFlight === 1 ? { repetitions: 1 } : {}),
     prepare: () => queue.restore(),
     sample: () =>
       closedLoop({
