@@ -35,14 +35,13 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
       await sql`TRUNCATE bench_sets`;
       await sql`SELECT setval('bench_next', ${made + 1}, false)`;
       const sets = Array.from({ length: setsPerSecond * seconds }, () => {
-        const { items, data } = statementOf(type);
-        return { n: ++made, items, data };
+        const [, , items, data] = pushOf(type, setSize).values as string[];
+        return { n: ++made, items: items!, data: data! };
       });
       await sql`INSERT INTO bench_sets ${sql(sets)}`;
     },
     sample: async () => {
-      const { script } = statementOf(type);
-      const rate = await pgbench({ databaseUrl, script, clients: 2, seconds });
+      const rate = await pgbench({ databaseUrl, script: scriptOf(type), clients: 2, seconds });
       const [taken] = await sql<{ last: string }[]>`SELECT last_value::text AS last FROM bench_next`;
       if (Number(taken!.last) > made) throw new Error(`pgbench took in more than ${setsPerSecond} sets a second`);
       return { value: rate * setSize };
@@ -57,18 +56,22 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
   };
 }
 
-/** What the statement is given, for the table; and the statement that takes the next set from there. */
-function statementOf(type: Type): { items: string; data: string; script: string } {
-  const items = Array.from({ length: setSize }, (_, n) => {
+/** Tasks are answered, as to whoever pushes over NATS. */
+function pushOf(type: Type, size: number): ReturnType<typeof pushStatement> {
+  const items = Array.from({ length: size }, (_, n) => {
     const task = pushedTask[type]();
     return { row: queueItem(task, { type, ...settings }), n, rank: task.priority };
   });
-  // Tasks are answered, as to whoever pushes over NATS.
-  const { text, values } = pushStatement(items, { scheduler: type, type, maxSize: 0, answersTasks: true });
-  const [, , columns, data] = values as [string, string, string, string, number, boolean];
+  return pushStatement(items, { scheduler: type, type, maxSize: 0, answersTasks: true });
+}
+
+/** The same statement, which takes the next set out of the table. */
+function scriptOf(type: Type): string {
   const literals = [`'${type}'`, `'${type}'`, '(SELECT items FROM next)', '(SELECT data FROM next)', '0', 'true'];
-  const script = text
-    .replace('WITH', `WITH next AS MATERIALIZED (SELECT * FROM bench_sets WHERE n = (SELECT nextval('bench_next'))),`)
+  return pushOf(type, 1)
+    .text.replace(
+      'WITH',
+      `WITH next AS MATERIALIZED (SELECT * FROM bench_sets WHERE n = (SELECT nextval('bench_next'))),`,
+    )
     .replaceAll(/\$(\d)/g, (_match, place) => literals[Number(place) - 1]!);
-  return { items: columns, data, script };
 }

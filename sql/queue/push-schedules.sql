@@ -8,7 +8,7 @@
 given AS (
   INSERT INTO schedules AS s
     (id, scheduler_id, organisation, hash, data, enabled, schedule, inherited, deadline_at, claimed_until)
-  SELECT new_schedule_id, $1, organisation, hash, data::jsonb, true, schedule, inherited, deadline_at, version
+  SELECT new_schedule_id, $1, organisation, hash, data, true, schedule, inherited, deadline_at, version
   FROM accepted WHERE recurrence = 'given' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET schedule = CASE WHEN EXCLUDED.claimed_until <> s.modified_at OR EXCLUDED.schedule IS NULL AND NOT s.inherited
@@ -23,7 +23,7 @@ given AS (
 -- The default: a cron that is there keeps its deadline; without one the new deadline counts, where there is a new one.
 assumed AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
-  SELECT new_schedule_id, $1, organisation, hash, data::jsonb, true, now() + delay_seconds * interval '1 second'
+  SELECT new_schedule_id, $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
   FROM accepted WHERE recurrence = 'assumed' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at =
@@ -35,7 +35,7 @@ assumed AS (
 -- The same where the actor has looked: its boefje has no cron, so one that came from there goes.
 defaulted AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
-  SELECT new_schedule_id, $1, organisation, hash, data::jsonb, true, now() + delay_seconds * interval '1 second'
+  SELECT new_schedule_id, $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
   FROM accepted WHERE recurrence = 'default' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at = CASE WHEN s.schedule IS NULL OR s.inherited THEN coalesce(EXCLUDED.deadline_at, s.deadline_at)

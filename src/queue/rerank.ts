@@ -6,7 +6,7 @@ import type { TaskRanking } from './rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;
-/** A million take seconds. */
+/** A rerank of a million, its look and its moves, takes one to two minutes. */
 const lookWithinMs = 900_000;
 
 interface QueuedRow {
