@@ -1,6 +1,10 @@
 -- Gives the database back to mula: docs/migrating-from-mula.md. Rota and mula are both stopped meanwhile. `rota migrate
 -- --back-to-mula` runs it, and so does psql; it can be run again. mula never looks at our tables and columns, which stay.
 
+-- What Rota disabled since mula would run it: boefjes that run on operations only, crons that croniter alone reads.
+UPDATE schedules SET enabled = true, disabled_reason = NULL, modified_at = now()
+WHERE NOT enabled AND disabled_reason IN ('run-on-only', 'cron-unreadable');
+
 -- Nobody folds what these write while mula works. The next start of Rota enables them again and counts anew.
 ALTER TABLE tasks DISABLE TRIGGER rota_count_inserted;
 ALTER TABLE tasks DISABLE TRIGGER rota_count_updated;

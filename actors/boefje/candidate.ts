@@ -1,5 +1,5 @@
 import type { Plugin } from '../../src/kat/kat.ts';
-import type { NewTask, Recurrence } from '../../src/protocol/requests.ts';
+import type { NewSchedule, NewTask, Recurrence } from '../../src/protocol/requests.ts';
 import type { SchedulerSettings } from '../../src/protocol/scheduler.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import { intervalMsOf } from './recurrence.ts';
@@ -11,8 +11,8 @@ export interface Candidate {
   readonly plugin: Plugin;
   readonly ooi: string | null;
   readonly recurrence: Recurrence | 'none' | 'default';
-  /** A cron decided that it is due: no grace period then. */
-  readonly byCron: boolean;
+  /** Its own cron or interval decided that it is due: no grace period then. */
+  readonly byRecurrence: boolean;
   /** Traceparent of the event that brought it about; null where that was the clock. */
   readonly trace: string | null;
   /** The task's; 4 µs each, so it is computed once. */
@@ -29,8 +29,8 @@ export function aboutOf({ organisation, plugin, ooi }: Candidate): Record<string
 }
 
 /** Milliseconds that must lie between two runs: the boefje's interval, else the grace period. */
-export function graceMsOf({ plugin, byCron }: Candidate, settings: SchedulerSettings): number {
-  if (byCron) return 0;
+export function graceMsOf({ plugin, byRecurrence }: Candidate, settings: SchedulerSettings): number {
+  if (byRecurrence) return 0;
   return intervalMsOf(plugin) ?? settings.gracePeriodSeconds * 1000;
 }
 
@@ -46,17 +46,30 @@ export interface Run {
   readonly deduplicationKey: string | null;
 }
 
+/** Of a pair whose boefje has a recurrence. */
+export function newScheduleOf(candidate: Candidate, recurrence: Recurrence): NewSchedule {
+  const { organisation, hash } = candidate;
+  return { organisation, hash, data: dataOf(candidate), recurrence };
+}
+
+/** What task and schedule have of a pair alike. */
+function dataOf({ plugin, organisation, ooi }: Candidate) {
+  return {
+    boefje: { id: plugin.id, name: plugin.name, version: plugin.version, oci_image: plugin.ociImage },
+    input_ooi: ooi,
+    organization: organisation,
+  };
+}
+
 export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: Run): NewTask {
-  const { plugin, organisation, ooi, recurrence, trace } = candidate;
+  const { organisation, recurrence, trace } = candidate;
   return {
     ...(id === undefined ? {} : { id }),
     organisation,
     follows,
     data: {
       ...(id === undefined ? {} : { id }),
-      boefje: { id: plugin.id, name: plugin.name, version: plugin.version, oci_image: plugin.ociImage },
-      input_ooi: ooi,
-      organization: organisation,
+      ...dataOf(candidate),
       deduplication_key: deduplicationKey,
       dispatches: [],
     },

@@ -1,11 +1,13 @@
 import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { CorrectSchedules, PushedSchedule } from '../../src/protocol/commands.ts';
+import type { Plugin } from '../../src/kat/kat.ts';
 import type { DueSchedule, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
-import { isRunOn } from './permission.ts';
+import { runsOnEventsOnly } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
-import { ownCronOf, recurrenceOf, recurrenceOfPlugin } from './recurrence.ts';
+import { cronOf, intervalMsOf, recurrenceOf } from './recurrence.ts';
+import { unreadable } from './settlement.ts';
 
 /**
  * A person's push committed with the default recurrence, since a push waits for no service: set the boefje's cron or
@@ -22,7 +24,7 @@ export async function correctSchedules(setup: Setup, batch: readonly Delivery<Co
     const one = pushed.get(id);
     if (one === undefined) return true;
     const answer = known.get(one.organisation)!;
-    if (answer.ok) return mayNeedCorrection(one, answer.value, setup);
+    if (answer.ok) return mayNeedCorrection(one, answer.value);
     unanswered.push(answer.failure.message);
     return false;
   };
@@ -37,10 +39,10 @@ export async function correctSchedules(setup: Setup, batch: readonly Delivery<Co
 }
 
 /** Few boefjes have a cron, an interval or operations to run on: what was pushed for the others need not be read. */
-function mayNeedCorrection({ plugin: id, inherited }: PushedSchedule, plugins: Plugins, setup: Setup): boolean {
+function mayNeedCorrection({ plugin: id, inherited }: PushedSchedule, plugins: Plugins): boolean {
   const plugin = id === null ? undefined : plugins?.get(id);
   if (plugin === undefined) return false;
-  return inherited || isRunOn(plugin) || recurrenceOfPlugin(plugin, setup) !== null;
+  return inherited || hasOwnRecurrence(plugin);
 }
 
 async function correctionsOf(
@@ -61,14 +63,18 @@ async function correctionsOf(
   });
 }
 
+function hasOwnRecurrence(plugin: Plugin): boolean {
+  return runsOnEventsOnly(plugin) || cronOf(plugin) !== null || intervalMsOf(plugin) !== null;
+}
+
 function correctionOf(schedule: DueSchedule, plugins: Plugins, setup: Setup): ScheduleSettlement | null {
   const data = boefjeData.safeParse(schedule.data);
   const plugin = data.success ? plugins?.get(data.data.boefje.id) : undefined;
   if (plugin === undefined) return null;
   const { id, version } = schedule;
-  // It runs on operations: a person's push is one run, not the first of many.
-  if (isRunOn(plugin)) return { id, version, schedule: null, inherited: false, deadlineAt: null };
-  const asked = recurrenceOfPlugin(plugin, setup, ownCronOf(schedule));
-  if (asked !== null) return { id, version, ...asked };
-  return schedule.inherited ? { id, version, ...recurrenceOf(plugin, schedule, setup) } : null;
+  // A person's push is one run, not the first of many.
+  if (runsOnEventsOnly(plugin)) return { id, version, disabled: 'run-on-only' };
+  if (!hasOwnRecurrence(plugin) && !schedule.inherited) return null;
+  const recurrence = recurrenceOf(plugin, { ...schedule, ooi: data.data!.input_ooi || null }, setup);
+  return { id, version, ...(recurrence.disabled === undefined ? recurrence : unreadable(recurrence)) };
 }

@@ -6,7 +6,7 @@ import { historiesOf } from './history.ts';
 import { inParallel } from './parallel.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { pluginsOf } from './plugins.ts';
-import { recurrenceOfPlugin } from './recurrence.ts';
+import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 
 /** Requests in flight to Katalogus and Octopoes: within each client's 10 connections. */
 const width = 8;
@@ -161,13 +161,14 @@ async function admittedSiblings(setup: Setup, groups: readonly Group[]): Promise
     }
     const refusal = refusalOf(plugin, ooi) ?? (isRunOn(plugin) ? 'no-run-on' : null);
     if (refusal === null) {
-      const asked = recurrenceOfPlugin(plugin, setup);
-      const byCron = head.candidate.byCron && asked?.inherited === true;
+      const asked = recurrenceOfPlugin(plugin, unscheduled(ooi.primaryKey), setup);
+      // Its own deadline is not known here; by a cron it is due when the head is.
+      const byRecurrence = head.candidate.byRecurrence && asked?.inherited === true;
       const recurrence = asked ?? 'default';
       const { trace } = head.candidate;
       permitted.push({
         invitation,
-        candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron, trace }),
+        candidate: candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byRecurrence, trace }),
       });
     } else setup.refuse(refusal, about);
   }

@@ -4,17 +4,18 @@ import type { Delivery } from '../../src/mailbox/delivery.ts';
 import { type Failure, failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
-import type { LatestTask } from '../../src/protocol/requests.ts';
+import type { DueSchedule, LatestTask, Recurrence } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
+import { cronFault } from '../../src/tasks/cron.ts';
 import { type BoefjeData, boefjeData } from '../../src/tasks/data.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { type Candidate, candidateOf, graceMsOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { type Judgement, judgeRun, judgeTask } from './history.ts';
-import { boefjeRules, isRunOn, ooiRules, type PermissionRule, runsOnAny } from './permission.ts';
+import { boefjeRules, isRunOn, ooiRules, type PermissionRule, runsOnAny, runsOnEventsOnly } from './permission.ts';
 import { pluginsOf } from './plugins.ts';
-import { isByCron, iso, recurrenceOf } from './recurrence.ts';
+import { isByRecurrence, iso, recurrenceOf, unscheduled } from './recurrence.ts';
 
 /** Answers what this scheduler would decide now, and why. Never ends the actor: it only reads, and whoever asks hears of failures. */
 export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
@@ -33,7 +34,7 @@ export async function explain(setup: Setup, batch: readonly Delivery<Explain>[])
 /** The rules of mutations.ts (an event) or rescheduling.ts (a schedule), in their order. */
 async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Promise<Explanation> {
   const { organisation, schedule, trigger } = asked;
-  const own = schedule ?? { schedule: null };
+  const known = { ...unscheduled(data.input_ooi || null), ...schedule };
   const plugin = await pluginStep(setup, organisation, data.boefje.id);
   const ooi = await ooiStep(setup, organisation, data.input_ooi || null);
   const runOn = plugin.found === null ? [] : [runOnStep(plugin.found, trigger)];
@@ -44,32 +45,42 @@ async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Pr
     ...(data.input_ooi ? rulesOf(ooiRules, plugin.found && ooi.found && [plugin.found, ooi.found]) : []),
     ...(trigger === 'event' ? runOn : []),
   ];
-  const scheduleSteps =
-    trigger === 'event' || schedule === null
-      ? []
-      : [step('schedule', schedule.enabled ? null : 'schedule-disabled', schedule.enabled ? 'enabled' : 'disabled')];
+  const scheduleSteps = trigger === 'event' || schedule === null ? [] : [scheduleStep(schedule)];
   const before = [...scheduleSteps, plugin.step, ...permission];
   if (plugin.found === null) {
     const known = plugin.step.outcome === 'unanswered' ? [await unfinishedStep(setup, organisation, data)] : [];
     return { steps: [...before, ...known], nextRunAt: null };
   }
 
-  const recurrence = recurrenceOf(plugin.found, own, setup);
+  const recurrence = recurrenceOf(plugin.found, known, setup);
   const candidate = candidateOf({
     organisation,
     plugin: plugin.found,
     ooi: data.input_ooi || null,
     recurrence,
-    byCron: trigger === 'schedule' && isByCron(plugin.found, own, setup),
+    byRecurrence: trigger === 'schedule' && isByRecurrence(plugin.found, known),
     trace: null,
   });
+  if (recurrence.disabled !== undefined) before.push(cronStep(recurrence, trigger));
   const { steps, history } = await historySteps(setup, candidate);
   const allPass = [...before, ...steps].every(({ outcome }) => outcome === 'passes');
   const shared = allPass ? [await sharingStep(setup, candidate, history)] : [];
   return {
     steps: [...before, ...steps, ...shared],
-    nextRunAt: isRunOn(plugin.found) ? null : recurrence.deadlineAt,
+    nextRunAt: runsOnEventsOnly(plugin.found) ? null : recurrence.deadlineAt,
   };
+}
+
+function scheduleStep({ enabled, disabledReason }: DueSchedule): ExplanationStep {
+  if (enabled) return step('schedule', null, 'enabled');
+  return step('schedule', 'schedule-disabled', disabledReason == null ? 'disabled' : `disabled: ${disabledReason}`);
+}
+
+/** An event runs it; its schedule does not. */
+function cronStep({ schedule, inherited, disabled }: Recurrence, trigger: Explain['trigger']): ExplanationStep {
+  const whose = inherited === true ? "the boefje's cron" : "the schedule's cron";
+  const fact = `${whose} cannot run: ${cronFault(schedule!)}`;
+  return step('recurrence', trigger === 'schedule' ? disabled! : null, fact);
 }
 
 interface Found<T> {
@@ -118,7 +129,11 @@ function runOnStep(plugin: Plugin, trigger: Explain['trigger']): ExplanationStep
   const rule = 'run on';
   if (!isRunOn(plugin)) return step(rule, null, 'it runs by time, not on operations');
   const fact = `it runs on ${plugin.runOn!.join(' and ')} of an OOI`;
-  if (trigger === 'schedule') return step(rule, 'no-run-on', `${fact}, not by schedule`);
+  if (trigger === 'schedule') {
+    return runsOnEventsOnly(plugin)
+      ? step(rule, 'no-run-on', `${fact}, not by schedule`)
+      : step(rule, null, `${fact}, and by time`);
+  }
   return step(
     rule,
     runsOnAny(plugin, new Set(['update'])) ? null : 'no-run-on',

@@ -2,12 +2,13 @@ import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
+import type { NewSchedule } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
-import { type Candidate, candidateOf } from './candidate.ts';
-import { isRunOn, refusalOf, runsOnAny } from './permission.ts';
+import { type Candidate, candidateOf, newScheduleOf } from './candidate.ts';
+import { isRunOn, refusalOf, runsOnAny, runsOnEventsOnly } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
-import { recurrenceOfPlugin } from './recurrence.ts';
+import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 
 /** What a batch of mutations comes to for one OOI. */
 export interface Change {
@@ -53,11 +54,11 @@ export async function handleMutations(setup: Setup, batch: readonly Delivery<Sca
   const changes = fold(batch);
   const failures = new Map<string, Failure>();
   await forget(setup, changes);
-  const pairs = await permittedPairs(setup, changes, failures);
+  const { pairs, waiting } = await permittedPairs(setup, changes, failures);
   const verdicts = await admit(
     setup,
     pairs.map(({ candidate }) => candidate),
-    enable(setup, pairs),
+    schedule(setup, pairs, waiting),
   );
   for (const [at, { change }] of pairs.entries()) {
     const verdict = verdicts[at]!;
@@ -83,17 +84,30 @@ interface Pair {
   readonly candidate: Candidate;
 }
 
+interface Permitted {
+  /** That may run now. */
+  readonly pairs: readonly Pair[];
+  /** That run on other operations, and by a recurrence of their boefje. */
+  readonly waiting: readonly Waiting[];
+}
+
+interface Waiting {
+  readonly change: Change;
+  readonly schedule: NewSchedule;
+}
+
 async function permittedPairs(
   setup: Setup,
   changes: readonly Change[],
   failures: Map<string, Failure>,
-): Promise<readonly Pair[]> {
+): Promise<Permitted> {
   const byOrganisation = Map.groupBy(
     changes.filter((change) => change.ooi !== null),
     (change) => change.organisation,
   );
   const plugins = await pluginsOf(setup, byOrganisation.keys());
   const pairs: Pair[] = [];
+  const waiting: Waiting[] = [];
   for (const [organisation, changed] of byOrganisation) {
     const answer = plugins.get(organisation)!;
     if (!answer.ok) {
@@ -109,39 +123,47 @@ async function permittedPairs(
       else {
         for (const plugin of boefjes.get(objectType) ?? []) {
           const ooi = { primaryKey: change.primaryKey, objectType, scanLevel };
-          const refusal =
-            refusalOf(plugin, ooi) ?? (isRunOn(plugin) && !runsOnAny(plugin, change.operations) ? 'no-run-on' : null);
+          const refusal = refusalOf(plugin, ooi);
           if (refusal !== null) {
             setup.refuse(refusal, { ...about, boefje: plugin.id });
             continue;
           }
-          const recurrence = isRunOn(plugin) ? 'none' : (recurrenceOfPlugin(plugin, setup) ?? 'default');
-          pairs.push({
-            change,
-            candidate: candidateOf({
-              organisation,
-              plugin,
-              ooi: ooi.primaryKey,
-              recurrence,
-              byCron: false,
-              trace: change.trace,
-            }),
+          const recurrence = runsOnEventsOnly(plugin)
+            ? 'none'
+            : (recurrenceOfPlugin(plugin, unscheduled(ooi.primaryKey), setup) ?? 'default');
+          const candidate = candidateOf({
+            organisation,
+            plugin,
+            ooi: ooi.primaryKey,
+            recurrence,
+            byRecurrence: false,
+            trace: change.trace,
           });
+          if (!isRunOn(plugin) || runsOnAny(plugin, change.operations)) pairs.push({ change, candidate });
+          else {
+            setup.refuse('no-run-on', { ...about, boefje: plugin.id });
+            if (typeof recurrence === 'object')
+              waiting.push({ change, schedule: newScheduleOf(candidate, recurrence) });
+          }
         }
       }
     }
   }
-  return pairs;
+  return { pairs, waiting };
 }
 
 /**
- * An OOI on which something may run now: schedules that went with its clearance, or with itself, come back (lessons §1).
- * One that still lacks the clearance is found out, and disabled again, when it falls due.
+ * An OOI on which something may run: schedules that went with its clearance, or with itself, come back (lessons §1). One
+ * that still lacks the clearance is found out, and disabled again, when it falls due. A pair that this operation does not
+ * run gets a schedule, if it has none: no later event need come.
  */
-async function enable(setup: Setup, pairs: readonly Pair[]): Promise<void> {
-  const byOrganisation = Map.groupBy(pairs, ({ change }) => change.organisation);
+async function schedule(setup: Setup, pairs: readonly Pair[], waiting: readonly Waiting[]): Promise<void> {
+  const byOrganisation = Map.groupBy([...pairs, ...waiting], ({ change }) => change.organisation);
   for (const [organisation, permitted] of byOrganisation) {
     const oois = [...new Set(permitted.map(({ change }) => change.primaryKey))];
     await setup.supervisor('enable-schedules', { organisation, oois, reasons: ['scan-level-too-low', 'ooi-gone'] });
   }
+  if (waiting.length === 0) return;
+  const schedules = waiting.map((pair) => pair.schedule);
+  await setup.supervisor('add-schedules', { schedules });
 }

@@ -3,12 +3,14 @@ import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Failure, Result } from '../../src/mailbox/failure.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { LookForNewBoefjes } from '../../src/protocol/commands.ts';
+import type { SeenBoefjes } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
-import { isRunOn, refusalOf } from './permission.ts';
+import { refusalOf, runsOnEventsOnly } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
-import { recurrenceOfPlugin } from './recurrence.ts';
+import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
+import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './recurrence-changes.ts';
 
 /** What a look found, for whoever asked for it. */
 export interface LookReport {
@@ -28,6 +30,8 @@ interface Memory {
   readonly unknown: Set<string>;
   /** Looks that ended with rejected pairs, by organisation. */
   readonly rejections: Map<string, number>;
+  /** Crons that cannot be read and were warned of. */
+  readonly crons: Set<string>;
 }
 
 /** Pages of 1 000 objects × 12 boefjes of an IP address: about one push a page. */
@@ -40,7 +44,7 @@ const setSize = 10_000;
  * fails alone: the others of its organisation are queued.
  */
 export function newBoefjeLook(setup: Setup): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
-  const memory: Memory = { unknown: new Set(), rejections: new Map() };
+  const memory: Memory = { unknown: new Set(), rejections: new Map(), crons: new Set() };
   return async (batch) => {
     const report = await look(setup, organisationsOf(batch), memory);
     for (const delivery of batch) delivery.done(report);
@@ -57,7 +61,7 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
   // Whoever asks has just enabled something, in an organisation that may be new: a cached answer would not show it.
   const known = await setup.kat.katalogus.organisations({ fresh: true });
   const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
-  const seen = new Map(records.map((record) => [record.organisation, new Set(record.boefjes)]));
+  const seen = new Map(records.map((record) => [record.organisation, record]));
   await dropGone(
     setup,
     [...(asked ?? []), ...seen.keys()].filter((it) => !known.has(it)),
@@ -78,9 +82,11 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
     const answer = plugins.get(organisation)!;
     if (answer.ok && answer.value === null) continue;
     const enabled = answer.ok ? [...answer.value!.values()].filter((it) => it.type === 'boefje' && it.enabled) : [];
+    warnOfCrons(setup, organisation, enabled, memory.crons);
     const before = seen.get(organisation);
-    const found = enabled.filter((boefje) => before?.has(boefje.id) !== true);
-    const result = answer.ok ? await queueNew(setup, organisation, found) : answer;
+    const found = enabled.filter((boefje) => before?.boefjes.includes(boefje.id) !== true);
+    const changed = changedOf(enabled, before?.recurrences ?? null);
+    const result = answer.ok ? await queueNew(setup, organisation, found, changed) : answer;
     if (!result.ok) {
       setup.log.warn({ organisation, why: result.failure.message }, 'look for new boefjes not finished, comes again');
       unfinished.push(organisation);
@@ -93,8 +99,9 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
     }
     newBoefjes += found.length;
     const boefjes = enabled.map((boefje) => boefje.id);
-    if (before === undefined || found.length > 0 || before.size !== boefjes.length) {
-      await setup.supervisor('save-seen-boefjes', { seen: [{ organisation, boefjes }] });
+    const recurrences = recurrencesOf(enabled, before?.recurrences ?? null);
+    if (before?.recurrences == null || found.length + changed.length > 0 || before.boefjes.length !== boefjes.length) {
+      await setup.supervisor('save-seen-boefjes', { seen: [{ organisation, boefjes, recurrences }] });
     }
   }
   return { organisations: organisations.length, newBoefjes, queued, unfinished };
@@ -104,14 +111,15 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
 async function dropGone(
   setup: Setup,
   gone: readonly string[],
-  seen: ReadonlyMap<string, ReadonlySet<string>>,
+  seen: ReadonlyMap<string, SeenBoefjes>,
   unknown: Set<string>,
 ): Promise<void> {
   for (const organisation of new Set(gone)) {
     if (!unknown.has(organisation)) setup.log.warn({ organisation }, 'Katalogus does not know this organisation');
     unknown.add(organisation);
-    if (seen.get(organisation)?.size) {
-      await setup.supervisor('save-seen-boefjes', { seen: [{ organisation, boefjes: [] }] });
+    const before = seen.get(organisation);
+    if (before !== undefined && before.boefjes.length > 0) {
+      await setup.supervisor('save-seen-boefjes', { seen: [{ ...before, boefjes: [] }] });
     }
   }
 }
@@ -154,14 +162,20 @@ const stopped: Result<never> = {
   failure: { code: 'DRAINING', message: 'the actor is draining', retryable: true },
 };
 
-/** A failure where an outage or a drain cut it short. */
-async function queueNew(setup: Setup, organisation: string, found: readonly Plugin[]): Promise<Result<Queued>> {
+/** A failure where an outage or a drain cut it short. `changed`: boefjes with another recurrence than before. */
+async function queueNew(
+  setup: Setup,
+  organisation: string,
+  found: readonly Plugin[],
+  changed: readonly Plugin[],
+): Promise<Result<Queued>> {
+  for (const boefje of changed) if (!(await followRecurrence(setup, organisation, boefje))) return stopped;
   for (const { id } of found) {
     const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
     await setup.supervisor('enable-schedules', { organisation, boefje: id, reasons });
   }
-  // Those that run on operations have nothing to do with what is there already.
-  const boefjes = boefjesByType(found.filter((boefje) => !isRunOn(boefje)));
+  // Those that run on operations only have nothing to do with what is there already.
+  const boefjes = boefjesByType(found.filter((boefje) => !runsOnEventsOnly(boefje)));
   if (boefjes.size === 0) return { ok: true, value: { queued: 0, rejected: [] } };
   const least = Math.min(...[...boefjes.values()].flat().map((boefje) => boefje.scanLevel));
   const scanLevels = [0, 1, 2, 3, 4].filter((level) => level >= least);
@@ -197,9 +211,9 @@ function candidatesOf(
       const refusal = refusalOf(plugin, ooi);
       if (refusal !== null) setup.refuse(refusal, { organisation, boefje: plugin.id, ooi: ooi.primaryKey });
       else {
-        const recurrence = recurrenceOfPlugin(plugin, setup) ?? 'default';
+        const recurrence = recurrenceOfPlugin(plugin, unscheduled(ooi.primaryKey), setup) ?? 'default';
         candidates.push(
-          candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byCron: false, trace: null }),
+          candidateOf({ organisation, plugin, ooi: ooi.primaryKey, recurrence, byRecurrence: false, trace: null }),
         );
       }
     }

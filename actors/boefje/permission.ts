@@ -1,5 +1,6 @@
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { cronOf, intervalMsOf } from './recurrence.ts';
 
 /** One thing that must hold; each rule may rely on those before it. */
 export interface PermissionRule<About extends readonly unknown[]> {
@@ -55,9 +56,14 @@ export function refusalOf(plugin: Plugin, ooi: Ooi | null): RefusalReason | null
   return refusing?.reason ?? null;
 }
 
-/** Whether a boefje runs on operations instead of on a schedule. An empty list is none, as in mula. */
+/** Whether a boefje names the operations that it runs on. An empty list is none, as in mula. */
 export function isRunOn(plugin: Plugin): boolean {
   return plugin.runOn !== null && plugin.runOn.length > 0;
+}
+
+/** It has no schedule. With a cron or an interval a boefje runs on its operations and by its recurrence. */
+export function runsOnEventsOnly(plugin: Plugin): boolean {
+  return isRunOn(plugin) && cronOf(plugin) === null && intervalMsOf(plugin) === null;
 }
 
 export function runsOnAny(plugin: Plugin, operations: ReadonlySet<'create' | 'update'>): boolean {

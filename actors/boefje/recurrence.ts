@@ -1,40 +1,67 @@
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { DueSchedule, Recurrence } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { nextRun } from '../../src/tasks/cron.ts';
+import { isCron, nextRun } from '../../src/tasks/cron.ts';
+import { boefjeHash } from '../../src/tasks/hash.ts';
 
 /**
  * When a boefje runs on an OOI again, lessons §0.7: the boefje's cron, else its interval, else the schedule's own cron,
- * else the grace period with jitter. Every deadline lies in the future of `now`: a schedule is due once per deadline.
- * A cron that does not parse counts as none: it must not keep a schedule due for ever.
+ * else the grace period with jitter. Every deadline lies in the future of `now`: a schedule is due once per deadline,
+ * also after an outage of several periods.
+ *
+ * A cron that cannot be read disables the schedule: at any other time a night scan would run in the daytime.
  */
-export function recurrenceOf(plugin: Plugin, schedule: OwnCron, setup: Clockwork): Recurrence {
+export function recurrenceOf(plugin: Plugin, schedule: Known, setup: Clockwork): Recurrence {
   const own = ownCronOf(schedule);
-  const fromPlugin = recurrenceOfPlugin(plugin, setup, own);
+  const fromPlugin = recurrenceOfPlugin(plugin, schedule, setup);
   if (fromPlugin !== null) return fromPlugin;
+  if (own !== null) return byCron(own, false, setup);
   const { gracePeriodSeconds, jitterSeconds } = setup.settings;
   const delay = Math.max((gracePeriodSeconds + jitterSeconds * setup.random()) * 1000, leastDelayMs);
-  return { schedule: own, deadlineAt: nextRunOf(own, setup) ?? iso(setup.now() + delay), inherited: false };
+  return { schedule: null, deadlineAt: iso(setup.now() + delay), inherited: false };
 }
 
 /**
- * What the boefje itself asks for; null where it asks for nothing, and the default of the push holds. `own` is the
- * schedule's own cron where that is known: an interval overrules it and leaves it in place.
+ * What the boefje itself asks for; null where it asks for nothing, and the default of the push holds. An interval
+ * overrules the schedule's own cron and leaves it in place.
  */
-export function recurrenceOfPlugin(plugin: Plugin, clock: Clock, own: string | null = null): Recurrence | null {
-  const next = nextRunOf(plugin.cron, clock);
-  if (next !== null) return { schedule: plugin.cron, deadlineAt: next, inherited: true };
+export function recurrenceOfPlugin(plugin: Plugin, schedule: Known, clock: IntervalClock): Recurrence | null {
+  const cron = cronOf(plugin);
+  if (cron !== null) return byCron(cron, true, clock);
   const interval = intervalMsOf(plugin);
-  return interval === null ? null : { schedule: own, deadlineAt: iso(clock.now() + interval), inherited: false };
+  if (interval === null) return null;
+  const deadlineAt = iso(nextByInterval(interval, offsetMsOf(plugin, schedule.ooi, clock), schedule, clock.now()));
+  return { schedule: ownCronOf(schedule), deadlineAt, inherited: false, byInterval: true };
 }
 
 /**
- * Whether a cron decided that this schedule is due. Then the grace period has no say: a daily cron is 24 h to the
- * minute, and its run ends minutes after it.
+ * From deadline to deadline: a period counted from the run would grow by what the look, the queue and the run take. A
+ * deadline that the interval did not set (a schedule that was enabled again, a person's "run now") lacks the pair's
+ * offset, so it is added: what became due together comes back spread.
  */
-export function isByCron(plugin: Plugin, schedule: OwnCron, clock: Clock): boolean {
-  if (nextRunOf(plugin.cron, clock) !== null) return true;
-  return intervalMsOf(plugin) === null && nextRunOf(ownCronOf(schedule), clock) !== null;
+function nextByInterval(interval: number, offset: number, { deadlineAt, byInterval }: Known, now: number): number {
+  if (deadlineAt == null || deadlineAt > now) return now + interval + offset;
+  const from = byInterval === true ? deadlineAt : deadlineAt + offset;
+  return from + Math.max(1, Math.floor((now - from) / interval) + 1) * interval;
+}
+
+/**
+ * Milliseconds, the same at each run: within a tenth of the interval and the jitter. By boefje and OOI and not by
+ * organisation, so that organisations which share a scan fall due together.
+ */
+function offsetMsOf({ id: boefjeId, interval }: Plugin, inputOoi: string | null, { settings }: IntervalClock): number {
+  const most = Math.min((interval! * 60_000) / 10, settings.jitterSeconds * 1_000);
+  const share = Number.parseInt(boefjeHash({ boefjeId, inputOoi, organisation: '' }).slice(0, 8), 16) / 0x1_0000_0000;
+  return Math.floor(share * most);
+}
+
+/**
+ * Whether its cron or its interval decided that this schedule is due. Then the grace period has no say: a daily cron is
+ * 24 h to the minute, and its run ends minutes after it. A deadline that the interval did not set is no such decision.
+ */
+export function isByRecurrence(plugin: Plugin, schedule: Known): boolean {
+  if (cronOf(plugin) !== null) return true;
+  return intervalMsOf(plugin) === null ? ownCronOf(schedule) !== null : schedule.byInterval === true;
 }
 
 /** Milliseconds; null where the boefje has no interval (0 is none, as in mula). */
@@ -42,25 +69,37 @@ export function intervalMsOf({ interval }: Plugin): number | null {
   return interval !== null && interval > 0 ? interval * 60_000 : null;
 }
 
-/** The cron that is the schedule's and not its boefje's; null where it has none. */
-export function ownCronOf({ schedule, inherited }: OwnCron): string | null {
-  return inherited === true ? null : schedule;
+/** The boefje's cron; null where it has none (an empty one is none, as in mula). */
+export function cronOf({ cron }: Plugin): string | null {
+  return cron === null || cron.trim() === '' ? null : cron;
 }
 
-export type OwnCron = Pick<DueSchedule, 'schedule' | 'inherited'>;
+/** The cron that is the schedule's and not its boefje's; null where it has none. */
+export function ownCronOf({ schedule, inherited }: Pick<Known, 'schedule' | 'inherited'>): string | null {
+  return inherited === true || schedule === null || schedule.trim() === '' ? null : schedule;
+}
+
+/** What is known of a pair's schedule. */
+export type Known = Pick<DueSchedule, 'schedule' | 'inherited' | 'byInterval'> & {
+  readonly ooi: string | null;
+  /** Epoch milliseconds; absent where there is no schedule yet. */
+  readonly deadlineAt?: number | null;
+};
 type Clock = Pick<Setup, 'now'>;
+type IntervalClock = Pick<Setup, 'now' | 'settings'>;
 type Clockwork = Pick<Setup, 'now' | 'random' | 'settings'>;
+
+/** A pair that has no schedule yet. */
+export function unscheduled(ooi: string | null): Known {
+  return { ooi, schedule: null };
+}
 
 /** The clock looks once a minute: a grace period of 0 means the next look, not this one again. */
 const leastDelayMs = 60_000;
 
-function nextRunOf(cron: string | null, clock: Clock): string | null {
-  if (cron === null) return null;
-  try {
-    return nextRun(cron, new Date(clock.now())).toISOString();
-  } catch {
-    return null;
-  }
+function byCron(cron: string, inherited: boolean, clock: Clock): Recurrence {
+  if (!isCron(cron)) return { schedule: cron, inherited, deadlineAt: null, disabled: 'cron-unreadable' };
+  return { schedule: cron, inherited, deadlineAt: nextRun(cron, new Date(clock.now())).toISOString() };
 }
 
 export function iso(milliseconds: number): string {

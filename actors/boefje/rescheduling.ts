@@ -9,9 +9,9 @@ import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { inParallel } from './parallel.ts';
-import { isRunOn, refusalOf } from './permission.ts';
+import { refusalOf, runsOnEventsOnly } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
-import { iso, isByCron, recurrenceOf } from './recurrence.ts';
+import { iso, isByRecurrence, recurrenceOf } from './recurrence.ts';
 import { settlementOf } from './settlement.ts';
 
 /** Octopoes answers up to this many references in one request. */
@@ -166,7 +166,7 @@ async function runnablesOf(
 function reasonWithoutOoi(plugins: Plugins, plugin: Plugin | undefined): RefusalReason | null {
   if (plugins === null) return 'organisation-gone';
   if (plugin === undefined) return 'boefje-gone';
-  return refusalOf(plugin, null) ?? (isRunOn(plugin) ? 'no-run-on' : null);
+  return refusalOf(plugin, null) ?? (runsOnEventsOnly(plugin) ? 'no-run-on' : null);
 }
 
 interface DueCandidate {
@@ -185,26 +185,28 @@ async function candidatesOf(
   const candidates: DueCandidate[] = [];
   for (const { schedule, plugin, ooi: reference } of runnables) {
     const { organisation, version } = schedule;
-    const recurrence = { ...recurrenceOf(plugin, schedule, setup), version };
-    if (reference !== null) {
-      const known = oois.get(organisation);
-      if (known === undefined) continue;
-      const ooi = known.get(reference);
-      const reason = ooi === undefined ? 'ooi-gone' : refusalOf(plugin, ooi);
-      if (reason !== null) {
-        setup.refuse(reason, { organisation, boefje: plugin.id, ooi: reference });
-        settlements.push(settlementOf(schedule, reason, recurrence));
-        continue;
-      }
+    const known = { ...schedule, ooi: reference };
+    const recurrence = { ...recurrenceOf(plugin, known, setup), version };
+    const existing = reference === null ? null : oois.get(organisation);
+    if (existing === undefined) continue;
+    const reason = recurrence.disabled ?? (existing === null ? null : reasonOfOoi(plugin, existing.get(reference!)));
+    if (reason !== null) {
+      setup.refuse(reason, { organisation, boefje: plugin.id, ooi: reference });
+      settlements.push(settlementOf(schedule, reason, recurrence));
+      continue;
     }
-    const byCron = isByCron(plugin, schedule, setup);
+    const byRecurrence = isByRecurrence(plugin, known);
     candidates.push({
       schedule,
       recurrence,
-      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byCron, trace: null }),
+      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byRecurrence, trace: null }),
     });
   }
   return candidates;
+}
+
+function reasonOfOoi(plugin: Plugin, ooi: Ooi | undefined): RefusalReason | null {
+  return ooi === undefined ? 'ooi-gone' : refusalOf(plugin, ooi);
 }
 
 /** A person may have disabled a schedule while services were asked: it stays as they left it. */

@@ -14,12 +14,13 @@ const disabling: Partial<Record<RefusalReason, DisabledReason>> = {
   'boefje-disabled': 'boefje-disabled',
   'ooi-gone': 'ooi-gone',
   'scan-level-too-low': 'scan-level-too-low',
+  'no-run-on': 'run-on-only',
 };
 
 /**
  * How a due schedule moves on after a refusal: disabled with its reason; to the end of the grace period, since a full
- * new one would let the pair rest twice; off the clock where the boefje runs on operations now; else to its next
- * deadline, or nowhere where none can be told (null). `until`: epoch milliseconds.
+ * new one would let the pair rest twice; else to its next deadline, or nowhere where none can be told (null). A cron that
+ * cannot be read stays in the schedule that it disables, for people to see. `until`: epoch milliseconds.
  */
 export function settlementOf(
   { id, version }: Pick<DueSchedule, 'id' | 'version'>,
@@ -27,9 +28,16 @@ export function settlementOf(
   recurrence: Recurrence | null,
   until?: number,
 ): ScheduleSettlement {
+  if (recurrence?.disabled !== undefined) return { id, version, ...unreadable(recurrence) };
   const disabled = disabling[reason];
   if (disabled !== undefined) return { id, version, disabled };
-  if (reason === 'no-run-on') return { id, version, deadlineAt: null };
-  if (reason === 'grace-period' && until !== undefined) return { id, version, ...recurrence, deadlineAt: iso(until) };
+  if (reason === 'grace-period' && until !== undefined) {
+    return { id, version, ...recurrence, deadlineAt: iso(until), byInterval: false };
+  }
   return { id, version, ...recurrence };
+}
+
+/** The deadline stays: mula, should it come back, reads some crons that Rota refuses. */
+export function unreadable({ schedule, inherited = false, disabled }: Recurrence): Partial<ScheduleSettlement> {
+  return { schedule, inherited, disabled: disabled! };
 }

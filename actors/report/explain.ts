@@ -3,10 +3,11 @@ import { failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
+import { cronFault } from '../../src/tasks/cron.ts';
 import { reportData } from '../../src/tasks/data.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
-import { deadlineOf } from './rescheduling.ts';
+import { deadlineOf, isUnreadable } from './rescheduling.ts';
 
 /** Answers what this scheduler would decide now about a report, and why. Only reads. */
 export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
@@ -28,8 +29,12 @@ async function explanationOf(setup: Setup, { data, schedule }: Explain): Promise
     schedule === null
       ? step('schedule', null, 'it has none: a report runs when somebody asks for it')
       : step('schedule', schedule.enabled ? null : 'schedule-disabled', schedule.enabled ? 'enabled' : 'disabled');
+  const cron =
+    schedule !== null && isUnreadable(schedule)
+      ? [step('recurrence', 'cron-unreadable', `its cron cannot run: ${cronFault(schedule.schedule!)}`)]
+      : [];
   return {
-    steps: [enabled, step('latest task', unfinishedReason(latest?.status), fact)],
+    steps: [enabled, ...cron, step('latest task', unfinishedReason(latest?.status), fact)],
     nextRunAt: schedule === null ? null : deadlineOf(setup, schedule),
   };
 }

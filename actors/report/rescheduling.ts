@@ -2,7 +2,7 @@ import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { nextRun } from '../../src/tasks/cron.ts';
+import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
@@ -14,7 +14,7 @@ const retryMs = 60_000;
 
 /**
  * Queues the reports that are due until none is. Every schedule moves on to the next time of its cron; without a cron
- * there is no next time. A full queue leaves the rest to the next tick.
+ * there is no next time. One whose cron cannot be read is disabled. A full queue leaves the rest to the next tick.
  */
 export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
   const examined = new Set<string>();
@@ -53,6 +53,11 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     if (data === undefined) {
       setup.log.error({ schedule: schedule.id }, 'schedule names no report, it is taken off the clock');
       settlements.push({ id: schedule.id, version: schedule.version, deadlineAt: null });
+    } else if (isUnreadable(schedule)) {
+      setup.refuse('cron-unreadable', aboutOf(schedule));
+      const about = { ...aboutOf(schedule), cron: schedule.schedule, why: cronFault(schedule.schedule!) };
+      setup.log.warn(about, 'cron of a report cannot run, its schedule is disabled');
+      settlements.push({ id: schedule.id, version: schedule.version, disabled: 'cron-unreadable' });
     } else {
       const hash = reportHash({ recipeId: data.report_recipe_id, organisation: data.organisation_id });
       reports.push({ schedule, data, hash, deadlineAt: deadlineOf(setup, schedule) });
@@ -99,14 +104,13 @@ function settlementOf({ schedule, deadlineAt }: Pick<DueReport, 'schedule' | 'de
   return { id: schedule.id, version: schedule.version, deadlineAt };
 }
 
-export function deadlineOf(setup: Setup, schedule: DueSchedule): string | null {
-  if (schedule.schedule === null) return null;
-  try {
-    return nextRun(schedule.schedule, new Date(setup.now())).toISOString();
-  } catch {
-    setup.log.warn({ schedule: schedule.id, cron: schedule.schedule }, 'cron does not parse, no further report');
-    return null;
-  }
+export function isUnreadable({ schedule: cron }: DueSchedule): boolean {
+  return cron !== null && cron.trim() !== '' && !isCron(cron);
+}
+
+/** Null where it has no cron, or one that cannot be read. */
+export function deadlineOf(setup: Setup, { schedule: cron }: DueSchedule): string | null {
+  return cron === null || !isCron(cron) ? null : nextRun(cron, new Date(setup.now())).toISOString();
 }
 
 function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {

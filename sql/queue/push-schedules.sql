@@ -7,14 +7,20 @@
 -- insertion can be compared with the row as it is by then.
 given AS (
   INSERT INTO schedules AS s
-    (id, scheduler_id, organisation, hash, data, enabled, schedule, inherited, deadline_at, claimed_until)
-  SELECT new_schedule_id, $1, organisation, hash, data, true, schedule, inherited, deadline_at, version
+    (id, scheduler_id, organisation, hash, data, enabled, disabled_reason, schedule, inherited, deadline_at,
+      interval_deadline, claimed_until)
+  SELECT new_schedule_id, $1, organisation, hash, data, disabled IS NULL, disabled, schedule, inherited, deadline_at,
+    CASE WHEN by_interval THEN deadline_at END, version
   FROM accepted WHERE recurrence = 'given' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET schedule = CASE WHEN EXCLUDED.claimed_until <> s.modified_at OR EXCLUDED.schedule IS NULL AND NOT s.inherited
           THEN s.schedule ELSE EXCLUDED.schedule END,
         inherited = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.inherited ELSE EXCLUDED.inherited END,
+        enabled = coalesce(EXCLUDED.claimed_until <> s.modified_at, false) OR EXCLUDED.enabled,
+        disabled_reason = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN NULL ELSE EXCLUDED.disabled_reason END,
         deadline_at = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.deadline_at ELSE EXCLUDED.deadline_at END,
+        interval_deadline = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.interval_deadline
+          ELSE EXCLUDED.interval_deadline END,
         claimed_until = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.claimed_until END,
         modified_at = CASE WHEN EXCLUDED.claimed_until <> s.modified_at THEN s.modified_at ELSE now() END
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id

@@ -7,18 +7,19 @@
 WITH items AS MATERIALIZED (
   -- Made a document here, once, for the task and its schedule.
   SELECT n, id, own_id, organisation, hash, priority, rank, plugin, image, deduplication_key, traceparent,
-    recurrence, new_schedule_id, schedule, inherited, deadline_at, version, delay_seconds, line::jsonb AS data,
+    recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds,
+    line::jsonb AS data,
     now() + n * interval '1 microsecond' AS created_at
   FROM ROWS FROM (
     json_to_recordset($3::text::json) AS (
       n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint,
       plugin text, image text, deduplication_key text, traceparent text,
-      recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, version timestamptz,
-      delay_seconds double precision),
+      recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, by_interval boolean,
+      disabled text, version timestamptz, delay_seconds double precision),
     string_to_table($4, E'\n')
   ) AS i (
     n, id, own_id, organisation, hash, priority, rank, plugin, image, deduplication_key, traceparent,
-    recurrence, new_schedule_id, schedule, inherited, deadline_at, version, delay_seconds, line)
+    recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds, line)
 ),
 room AS MATERIALIZED (
   SELECT CASE WHEN $5::integer > 0

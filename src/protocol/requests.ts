@@ -24,6 +24,16 @@ export interface SupervisorRequests {
   'settle-schedules': { request: { settlements: readonly ScheduleSettlement[] }; reply: null };
   /** Schedules by id, whatever their deadline: to correct the recurrence of what a person pushed. */
   'read-schedules': { request: { ids: readonly string[] }; reply: readonly DueSchedule[] };
+  /**
+   * Schedules of one boefje in one organisation, by id from after `after` on: what is enabled, and what is disabled for a
+   * reason that its recurrence has (`run-on-only`, `cron-unreadable`). At most `limit`; fewer are the last ones.
+   */
+  'schedules-of-boefje': {
+    request: { organisation: string; boefje: string; after: string | null; limit: number };
+    reply: readonly DueSchedule[];
+  };
+  /** Makes schedules of pairs that have none, without a task: one whose hash has a schedule is left as it is. */
+  'add-schedules': { request: { schedules: readonly NewSchedule[] }; reply: { added: number } };
   /** An OOI is gone: cancels its queued tasks and disables its schedules with reason `ooi-gone`. */
   'forget-oois': {
     request: { oois: readonly OoiOf[] };
@@ -87,6 +97,10 @@ export interface Recurrence {
   readonly deadlineAt: string | null;
   /** True where `schedule` is the boefje's cron: stored, so that it goes when the boefje's goes (lessons §0.7). */
   readonly inherited?: boolean;
+  /** True where the boefje's interval set `deadlineAt`: stored, since the next deadline is counted from it. */
+  readonly byInterval?: boolean;
+  /** Set where it cannot run by this: its schedule is kept, disabled for this reason. */
+  readonly disabled?: 'cron-unreadable';
   /** Of the schedule that asks for the run: where somebody has changed it since, it stays as it is. Absent for an event. */
   readonly version?: string;
 }
@@ -121,9 +135,13 @@ export interface DueSchedule {
   readonly hash: string;
   readonly data: TaskData;
   readonly enabled: boolean;
+  /** Why it is disabled; absent or null where it is not, or nobody recorded it. */
+  readonly disabledReason?: DisabledReason | null;
   readonly schedule: string | null;
   /** True where `schedule` was the boefje's cron when it was stored; absent or false: the schedule's own. */
   readonly inherited?: boolean;
+  /** True while `deadlineAt` is the one that the boefje's interval set. */
+  readonly byInterval?: boolean;
   /** Epoch milliseconds. */
   readonly deadlineAt: number | null;
 }
@@ -138,7 +156,18 @@ export interface ScheduleSettlement {
   readonly schedule?: string | null;
   /** Goes with `schedule`: whether that is the boefje's cron. Absent: unchanged. */
   readonly inherited?: boolean;
-  readonly disabled?: DisabledReason;
+  /** Goes with `deadlineAt`. */
+  readonly byInterval?: boolean;
+  /** Null enables it again. Absent: unchanged. */
+  readonly disabled?: DisabledReason | null;
+}
+
+/** A schedule of a pair that does not run now. */
+export interface NewSchedule {
+  readonly organisation: string;
+  readonly hash: string;
+  readonly data: TaskData;
+  readonly recurrence: Recurrence;
 }
 
 export interface OoiOf {
@@ -149,4 +178,9 @@ export interface OoiOf {
 export interface SeenBoefjes {
   readonly organisation: string;
   readonly boefjes: readonly string[];
+  /**
+   * Of those that have one, by id: the recurrence that their schedules were last made true to. Null: it was never looked
+   * at (adoption).
+   */
+  readonly recurrences: Readonly<Record<string, string>> | null;
 }

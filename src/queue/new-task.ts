@@ -30,6 +30,10 @@ interface ScheduleColumns {
   /** `schedule` is the boefje's cron. */
   readonly inherited?: boolean;
   readonly deadline_at?: string | null;
+  /** The boefje's interval set `deadline_at`. */
+  readonly by_interval?: boolean | undefined;
+  /** Why it is disabled from the beginning. */
+  readonly disabled?: string | undefined;
   /** Of the schedule that it was decided on; null where none asked for it. */
   readonly version?: string | null;
   /** Until the default deadline; absent for none. */
@@ -92,8 +96,16 @@ function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | u
   if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return undefined;
   const new_schedule_id = timeOrderedUuid(Date.now());
   if (typeof task.recurrence === 'object') {
-    const { schedule, deadlineAt, inherited = false, version = null } = task.recurrence;
-    return { recurrence: 'given', new_schedule_id, schedule, inherited, deadline_at: deadlineAt, version };
+    const {
+      schedule,
+      deadlineAt: deadline_at,
+      inherited = false,
+      byInterval,
+      disabled,
+      version = null,
+    } = task.recurrence;
+    const decided = { schedule, inherited, deadline_at, by_interval: byInterval, disabled, version };
+    return { recurrence: 'given', new_schedule_id, ...decided };
   }
   const recurrence = task.recurrence ?? 'assumed';
   // The grace period is the boefje's alone: a report without a cron runs once.

@@ -1,5 +1,6 @@
 import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } from '../protocol/requests.ts';
-import type { TaskData } from '../tasks/task.ts';
+import type { DisabledReason, TaskData } from '../tasks/task.ts';
+import { timeOrderedUuid } from '../tasks/uuid.ts';
 import { tellCancelled } from './cancelled.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 
@@ -45,6 +46,25 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       return (await run<ScheduleRow>('read-schedules', [scheduler, ids])).map(dueSchedule);
     },
 
+    async schedulesOfBoefje(scheduler, { organisation, boefje, after, limit }) {
+      const values = [scheduler, organisation, boefje, after, limit];
+      return (await run<ScheduleRow>('schedules-of-boefje', values)).map(dueSchedule);
+    },
+
+    async addSchedules(scheduler, { schedules }) {
+      if (schedules.length === 0) return { added: 0 };
+      const rows = schedules.map(({ recurrence, ...rest }) => ({
+        ...rest,
+        id: timeOrderedUuid(Date.now()),
+        schedule: recurrence.schedule,
+        inherited: recurrence.inherited ?? false,
+        deadline_at: recurrence.deadlineAt,
+        by_interval: recurrence.byInterval ?? false,
+        disabled: recurrence.disabled ?? null,
+      }));
+      return { added: (await run('add-schedules', [scheduler, JSON.stringify(rows)])).length };
+    },
+
     async forgetOois(scheduler, { oois }) {
       if (oois.length === 0) return { cancelled: 0, disabled: 0 };
       const organisations = oois.map(({ organisation }) => organisation);
@@ -72,7 +92,10 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
     },
 
     async seenBoefjes(_scheduler, { organisations }) {
-      return run<{ organisation: string; boefjes: string[] }>('seen-boefjes', [organisations ?? null]);
+      return run<{ organisation: string; boefjes: string[]; recurrences: Record<string, string> | null }>(
+        'seen-boefjes',
+        [organisations ?? null],
+      );
     },
 
     async saveSeenBoefjes(_scheduler, { seen }) {
@@ -109,11 +132,20 @@ interface ScheduleRow {
   readonly enabled: boolean;
   readonly schedule: string | null;
   readonly inherited: boolean;
+  /** Null where it has no deadline, or no interval ever set one. */
+  readonly by_interval: boolean | null;
+  readonly disabled_reason: DisabledReason | null;
   readonly deadline_ms: number | null;
 }
 
-function dueSchedule({ data, deadline_ms, ...rest }: ScheduleRow): DueSchedule {
-  return { ...rest, data: JSON.parse(data) as TaskData, deadlineAt: deadline_ms };
+function dueSchedule({ data, deadline_ms, by_interval, disabled_reason, ...rest }: ScheduleRow): DueSchedule {
+  return {
+    ...rest,
+    data: JSON.parse(data) as TaskData,
+    deadlineAt: deadline_ms,
+    byInterval: by_interval === true,
+    disabledReason: disabled_reason,
+  };
 }
 
 /** An UPDATE that joins one row to several takes any of them: the last settlement of a schedule counts. */
@@ -126,7 +158,9 @@ function lastOfEach(settlements: readonly ScheduleSettlement[]): object[] {
     sets_schedule: settlement.schedule !== undefined,
     schedule: settlement.schedule ?? null,
     inherited: settlement.inherited ?? null,
+    by_interval: settlement.byInterval ?? false,
     disabled: settlement.disabled ?? null,
+    enables: settlement.disabled === null,
   }));
   return [...new Map(rows.map((row) => [row.id, row])).values()];
 }

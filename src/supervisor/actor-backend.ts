@@ -10,6 +10,8 @@ export function createActorBackend(queue: Pick<TaskQueue, 'push'>, schedules: Sc
     'claim-due-schedules': async (scheduler, request) => schedules.claimDueSchedules(scheduler, request),
     'settle-schedules': async (scheduler, request) => schedules.settleSchedules(scheduler, request),
     'read-schedules': async (scheduler, request) => schedules.readSchedules(scheduler, request),
+    'schedules-of-boefje': async (scheduler, request) => schedules.schedulesOfBoefje(scheduler, request),
+    'add-schedules': async (scheduler, request) => schedules.addSchedules(scheduler, request),
     'forget-oois': async (scheduler, request) => schedules.forgetOois(scheduler, request),
     'enable-schedules': async (scheduler, request) => schedules.enableSchedules(scheduler, request),
     'delete-schedules': async (scheduler, request) => schedules.deleteSchedules(scheduler, request),

@@ -33,6 +33,8 @@ const requestKinds: { readonly [K in SupervisorRequestKind]: true } = {
   'claim-due-schedules': true,
   'settle-schedules': true,
   'read-schedules': true,
+  'schedules-of-boefje': true,
+  'add-schedules': true,
   'forget-oois': true,
   'enable-schedules': true,
   'delete-schedules': true,

@@ -20,6 +20,11 @@ export function isCron(expression: string): boolean {
   }
 }
 
+/** Why it cannot run; null where it can. */
+export function cronFault(expression: string): string | null {
+  return isCron(expression) ? null : `no cron that can run: ${JSON.stringify(expression)}`;
+}
+
 function parse(expression: string): Cron {
   const trimmed = expression.trim();
   const fields = trimmed.split(/\s+/);

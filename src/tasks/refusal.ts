@@ -14,6 +14,7 @@ export const refusalReasons = [
   'no-scan-profile', // the OOI has no scan profile yet
   'scan-level-too-low', // the OOI's clearance is below the boefje's scan level
   'no-run-on', // the boefje runs on other operations (run_on)
+  'cron-unreadable', // the cron of the boefje or the schedule cannot be read, or never runs
   'still-running', // its latest task is not finished
   'already-queued', // its hash is queued
   'grace-period', // it ran less than the grace period (or its interval) ago

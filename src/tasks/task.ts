@@ -54,4 +54,8 @@ export type DisabledReason =
   | 'boefje-disabled'
   | 'ooi-gone'
   | 'scan-level-too-low'
-  | 'organisation-gone';
+  | 'organisation-gone'
+  /** It runs on operations and has no recurrence any more. */
+  | 'run-on-only'
+  /** Its cron cannot be read, or never runs. */
+  | 'cron-unreadable';

@@ -22,6 +22,7 @@ function pushed(fields: Partial<DueSchedule> = {}): DueSchedule {
 
 async function correct(plugin: Plugin | null, schedule = pushed()): Promise<readonly ScheduleSettlement[]> {
   const it = new Ports('boefje');
+  it.settings = { gracePeriodSeconds: 86_400, jitterSeconds: 0 };
   it.organisations = { aa: { plugins: plugin ? [plugin] : [] } };
   it.schedules = [schedule];
   await deliver(boefjeScheduler.start(it.setup)['correct-schedules'], { kind: 'correct-schedules', ids: ['s'] });
@@ -33,7 +34,14 @@ test("what a person pushed gets the boefje's cron or interval", async () => {
     { id: 's', version: 'v1', schedule: '0 3 * * *', deadlineAt: '2026-03-03T03:00:00.000Z', inherited: true },
   ]);
   expect(await correct(boefje('dns', { interval: 30 }))).toEqual([
-    { id: 's', version: 'v1', schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false },
+    {
+      id: 's',
+      version: 'v1',
+      schedule: null,
+      deadlineAt: '2026-03-02T12:30:00.000Z',
+      inherited: false,
+      byInterval: true,
+    },
   ]);
 });
 
@@ -47,9 +55,18 @@ test('lessons 0.7: a cron that the boefje no longer has goes', async () => {
   expect(settlements.map(({ schedule, inherited }) => [schedule, inherited])).toEqual([[null, false]]);
 });
 
-test('a boefje that runs on operations has no further deadline', async () => {
+test('of a boefje that runs on operations only the schedule is disabled; with a recurrence beside it follows that', async () => {
   expect(await correct(boefje('dns', { runOn: ['create'] }))).toEqual([
-    { id: 's', version: 'v1', schedule: null, deadlineAt: null, inherited: false },
+    { id: 's', version: 'v1', disabled: 'run-on-only' },
+  ]);
+  expect(await correct(boefje('dns', { runOn: ['create'], cron: '0 3 * * *' }))).toMatchObject([
+    { schedule: '0 3 * * *', deadlineAt: '2026-03-03T03:00:00.000Z', inherited: true },
+  ]);
+});
+
+test('of a boefje whose cron cannot be read the schedule is disabled, with that cron for people to see', async () => {
+  expect(await correct(boefje('dns', { cron: 'R 2 * * *' }))).toEqual([
+    { id: 's', version: 'v1', schedule: 'R 2 * * *', inherited: true, disabled: 'cron-unreadable' },
   ]);
 });
 

@@ -109,10 +109,11 @@ describe('cross-organisation deduplication', () => {
 
   test("a sibling's recurrence is its own organisation's", async () => {
     const it = ports({ interval: 30 });
+    it.settings = { gracePeriodSeconds: 86_400, jitterSeconds: 0 };
     await mutate(it, 'aa');
     expect(it.pushed.map((task) => task.recurrence)).toEqual([
       'default',
-      { schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false },
+      { schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false, byInterval: true },
       'default',
     ]);
   });

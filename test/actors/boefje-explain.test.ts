@@ -92,6 +92,7 @@ const byEvent: Record<string, [RefusalReason | null, Situation]> = {
   'a run that only Bytes knows': ['grace-period', { ranAt: 1 }],
   'a run that goes on, as Bytes knows': ['still-running', { ranAt: null }],
   'a run of long ago': [null, { ranAt: 25 }],
+  'a cron of the boefje that cannot be read': [null, { plugins: [boefje('dns', { cron: 'R 2 * * *' })] }],
   'the interval of the boefje, shorter than the grace period': [
     null,
     { plugins: [boefje('dns', { interval: 30 })], ranAt: 1 },
@@ -106,6 +107,16 @@ const bySchedule: Record<string, [RefusalReason | null, Situation]> = {
   'an OOI of another type': ['not-consumed', { plugins: [boefje('dns', { consumes: ['URL'] })] }],
   'an OOI that is gone': ['ooi-gone', { objects: [] }],
   'a boefje that runs on creation': ['no-run-on', { plugins: [boefje('dns', { runOn: ['create'] })] }],
+  'a boefje that runs on creation and every day': [
+    null,
+    { plugins: [boefje('dns', { runOn: ['create'], cron: '0 12 * * *' })] },
+  ],
+  'a cron of the boefje that cannot be read': ['cron-unreadable', { plugins: [boefje('dns', { cron: 'R 2 * * *' })] }],
+  'a cron of the schedule that cannot be read': ['cron-unreadable', { schedule: { schedule: 'R 2 * * *' } }],
+  'an interval that this deadline was set by': [
+    null,
+    { plugins: [boefje('dns', { interval: 120 })], ranAt: 1.9, schedule: { byInterval: true } },
+  ],
   'a run within the grace period': ['grace-period', { ranAt: 1 }],
   'a cron, whatever the grace period': [null, { plugins: [boefje('dns', { cron: '@hourly' })], ranAt: 1 }],
 };
@@ -119,6 +130,20 @@ describe.each([
     expect(explained).toBe(expected);
     expect(await decide(portsIn(situation), trigger, situation.ooi ?? ooi)).toBe(explained);
   });
+});
+
+test('a cron that cannot be read is named with what is wrong, and a disabled schedule with its reason', async () => {
+  const { steps } = await explain(
+    portsIn({
+      plugins: [boefje('dns', { cron: 'R 2 * * *' })],
+      schedule: { enabled: false, disabledReason: 'cron-unreadable' },
+    }),
+    'schedule',
+  );
+  expect(steps.filter(({ reason }) => reason !== null)).toMatchObject([
+    { rule: 'schedule', reason: 'schedule-disabled', fact: 'disabled: cron-unreadable' },
+    { rule: 'recurrence', reason: 'cron-unreadable', fact: expect.stringContaining('R 2 * * *') as string },
+  ]);
 });
 
 test('an explanation pushes, counts and settles nothing', async () => {

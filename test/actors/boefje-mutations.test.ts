@@ -55,11 +55,12 @@ describe('a scan profile mutation', () => {
 
   test('leaves the recurrence to the push unless the boefje has a cron or an interval', async () => {
     const it = ports(boefje('dns'), boefje('cron', { cron: '0 3 * * *' }), boefje('often', { interval: 30 }));
+    it.settings = { gracePeriodSeconds: 86_400, jitterSeconds: 0 };
     await send(it, mutated());
     expect(it.pushed.map((task) => task.recurrence)).toEqual([
       'default',
       { schedule: '0 3 * * *', deadlineAt: '2026-03-03T03:00:00.000Z', inherited: true },
-      { schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false },
+      { schedule: null, deadlineAt: '2026-03-02T12:30:00.000Z', inherited: false, byInterval: true },
     ]);
   });
 

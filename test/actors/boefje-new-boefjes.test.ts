@@ -23,14 +23,14 @@ function actor(it: Ports) {
 describe('a look for new boefjes', () => {
   test('queues a boefje that was not seen enabled on every OOI whose clearance allows it', async () => {
     const it = ports(boefje('dns'), boefje('nmap', { scanLevel: 3 }), boefje('off', { enabled: false }));
-    it.seen = [{ organisation: 'aa', boefjes: ['dns'] }];
+    it.seen = [{ organisation: 'aa', boefjes: ['dns'], recurrences: {} }];
     await actor(it)();
     expect(it.pairs).toEqual([`nmap aa ${b.primaryKey}`]);
     expect(it.asked.find(({ name }) => name === 'objects')!.request).toEqual({
       types: ['Hostname'],
       scanLevels: [3, 4],
     });
-    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns', 'nmap'] }]);
+    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns', 'nmap'], recurrences: {} }]);
   });
 
   test('takes everything that is enabled for new in an organisation never looked at', async () => {
@@ -49,7 +49,7 @@ describe('a look for new boefjes', () => {
 
   test('lessons 1: a boefje that is enabled again brings back the schedules that went with it', async () => {
     const it = ports(boefje('dns'));
-    it.seen = [{ organisation: 'aa', boefjes: [] }];
+    it.seen = [{ organisation: 'aa', boefjes: [], recurrences: {} }];
     await actor(it)();
     expect(it.requests('enable-schedules')).toEqual([
       {
@@ -62,15 +62,16 @@ describe('a look for new boefjes', () => {
 
   test('drops what is no longer enabled, so that it is new when it is enabled again', async () => {
     const it = ports(boefje('dns', { enabled: false }));
-    it.seen = [{ organisation: 'aa', boefjes: ['dns'] }];
+    it.seen = [{ organisation: 'aa', boefjes: ['dns'], recurrences: {} }];
     await actor(it)();
-    expect([it.seen, it.pushed]).toEqual([[{ organisation: 'aa', boefjes: [] }], []]);
+    expect([it.seen, it.pushed]).toEqual([[{ organisation: 'aa', boefjes: [], recurrences: {} }], []]);
   });
 
   test('boefjes that run on operations are seen, and queued on nothing that is there', async () => {
     const it = ports(boefje('dns', { runOn: ['create'] }));
     await actor(it)();
-    expect([it.pushed, it.times('objects'), it.seen]).toEqual([[], 0, [{ organisation: 'aa', boefjes: ['dns'] }]]);
+    expect([it.pushed, it.times('objects')]).toEqual([[], 0]);
+    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns'], recurrences: { dns: 'run-on-only' } }]);
   });
 
   test('pushes page by page, and records what was seen only after the last', async () => {
@@ -147,7 +148,7 @@ describe('a look for new boefjes', () => {
     for (let looks = 1; looks < 3; looks += 1) await look();
     expect(it.seen).toEqual([]);
     await look();
-    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns'] }]);
+    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns'], recurrences: {} }]);
     expect(it.warnings.at(-1)!.fields).toEqual({
       organisation: 'aa',
       boefje: 'dns',
@@ -162,7 +163,7 @@ describe('a look for new boefjes', () => {
     const it = ports(boefje('dns'));
     it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
     await actor(it)();
-    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns'] }]);
+    expect(it.seen).toEqual([{ organisation: 'aa', boefjes: ['dns'], recurrences: {} }]);
   });
 
   test('without the list of organisations there is nothing to look at: it fails as retryable', async () => {
@@ -176,8 +177,8 @@ describe('a look for new boefjes', () => {
   test('an organisation that Katalogus does not know is reported once, skipped, and all new when it comes back', async () => {
     const it = ports(boefje('dns'));
     it.seen = [
-      { organisation: 'aa', boefjes: ['dns'] },
-      { organisation: 'bb', boefjes: ['dns'] },
+      { organisation: 'aa', boefjes: ['dns'], recurrences: {} },
+      { organisation: 'bb', boefjes: ['dns'], recurrences: {} },
     ];
     const look = actor(it);
     await look();

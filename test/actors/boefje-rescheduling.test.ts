@@ -75,10 +75,51 @@ describe('a due schedule', () => {
     expect(it.schedules.map((it) => it.schedule)).toEqual([null, '0 5 * * *']);
   });
 
-  test('of a boefje that runs on operations now is off the clock', async () => {
+  test('of a boefje that runs on operations only is disabled for that', async () => {
     const it = ports([boefje('dns', { runOn: ['create'] })]);
     await tick(it);
-    expect([it.reasons, it.schedules[0]!.deadlineAt, it.schedules[0]!.enabled]).toEqual([['no-run-on'], null, true]);
+    expect([it.reasons, it.schedules[0]]).toMatchObject([
+      ['no-run-on'],
+      { enabled: false, disabledReason: 'run-on-only' },
+    ]);
+  });
+
+  test('run_on with a cron or an interval: runs by its recurrence too', async () => {
+    for (const recurrence of [{ cron: '0 12 * * *' }, { interval: 60 }]) {
+      const it = ports([boefje('dns', { runOn: ['create'], ...recurrence })]);
+      await tick(it);
+      expect(it.pairs).toHaveLength(1);
+      expect(it.schedules[0]!.deadlineAt).toBeGreaterThan(noon);
+    }
+  });
+
+  test('interval: a boefje of 60 minutes that is due by it runs, though its last run ended 58 minutes ago', async () => {
+    const hourly = boefje('dns', { interval: 60 });
+    const it = ports([hourly], schedule({ deadlineAt: noon - 30_000, byInterval: true }));
+    latest(it, { modifiedAt: noon - 58 * 60_000 });
+    await tick(it);
+    expect(it.pairs).toHaveLength(1);
+    expect(it.schedules[0]).toMatchObject({ deadlineAt: noon - 30_000 + hour, byInterval: true });
+    const person = ports([hourly], schedule({ deadlineAt: noon - 30_000 }));
+    latest(person, { modifiedAt: noon - 58 * 60_000 });
+    await tick(person);
+    expect([person.reasons, person.schedules[0]!.deadlineAt]).toEqual([['grace-period'], noon + 2 * 60_000]);
+  });
+
+  test("whose cron cannot be read is disabled and told, the boefje's and the schedule's own", async () => {
+    const cases = [
+      ports([boefje('dns', { cron: 'R 2 * * *' })]),
+      ports([boefje('dns')], schedule({ schedule: 'R 2 * * *' })),
+    ];
+    for (const it of cases) {
+      await tick(it);
+      expect([it.reasons, it.pushed]).toEqual([['cron-unreadable'], []]);
+      expect(it.schedules[0]).toMatchObject({
+        enabled: false,
+        disabledReason: 'cron-unreadable',
+        schedule: 'R 2 * * *',
+      });
+    }
   });
 
   test('lessons 1: is disabled with the reason it went for', async () => {

@@ -21,6 +21,7 @@ const ways: Record<RefusalReason, () => Promise<Ports>> = {
   'no-scan-profile': () => mutation(boefje('dns'), { ooi: hostname('a', null) }),
   'scan-level-too-low': () => mutation(boefje('dns'), { ooi: hostname('a', 0) }),
   'no-run-on': () => mutation(boefje('dns', { runOn: ['create'] })),
+  'cron-unreadable': () => due([boefje('dns', { cron: 'every night' })]),
   'still-running': () => mutation(boefje('dns'), { status: 'running' }),
   'already-queued': () => mutation(boefje('dns'), { status: 'queued' }),
   'grace-period': () => mutation(boefje('dns'), { status: 'completed' }),

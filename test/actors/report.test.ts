@@ -84,12 +84,20 @@ describe('a due report', () => {
     expect(it.pushed).toHaveLength(1);
   });
 
-  test('whose cron does not parse, or whose data names no report, is taken off the clock and reported', async () => {
-    const it = ports(schedule('r', { schedule: 'every day' }), schedule('junk', { data: {} }), schedule('s'));
+  test('whose data names no report is taken off the clock and reported', async () => {
+    const it = ports(schedule('junk', { data: {} }), schedule('s'));
     await tick(it);
-    expect(it.pushed).toHaveLength(2);
-    expect(it.schedules.map(({ deadlineAt }) => deadlineAt)).toEqual([null, null, Date.parse(tomorrowAtSix)]);
-    expect(it.warnings).toHaveLength(2);
+    expect(it.pushed).toHaveLength(1);
+    expect(it.schedules.map(({ deadlineAt }) => deadlineAt)).toEqual([null, Date.parse(tomorrowAtSix)]);
+    expect(it.warnings).toHaveLength(1);
+  });
+
+  test('whose cron cannot be read is disabled for that and told: it makes no report at another time', async () => {
+    const it = ports(schedule('r', { schedule: 'R 6 * * *' }));
+    await tick(it);
+    expect([it.pushed, it.reasons]).toEqual([[], ['cron-unreadable']]);
+    expect(it.schedules[0]).toMatchObject({ enabled: false, disabledReason: 'cron-unreadable', schedule: 'R 6 * * *' });
+    expect(it.warnings).toMatchObject([{ fields: { schedule: it.schedules[0]!.id, cron: 'R 6 * * *' } }]);
   });
 });
 

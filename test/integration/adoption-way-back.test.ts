@@ -88,6 +88,23 @@ test('a later start takes over whatever mula did, from any state to any other', 
   expect(await indexes(client)).not.toContainEqual(expect.stringMatching(/status/));
 });
 
+test('what Rota disabled and mula would run is enabled for mula again; what a person disabled stays', async () => {
+  const { url, client, mula } = await mulaDatabase();
+  const schedules = [mulaSchedule(), mulaSchedule(), mulaSchedule({ enabled: false })];
+  for (const schedule of schedules) await mula.createSchedule(schedule);
+  await migrate(url);
+  const ids = schedules.map(({ id }) => id);
+  const reasons = ['run-on-only', 'cron-unreadable', 'person'];
+  await client.query(
+    `UPDATE schedules s SET enabled = false, disabled_reason = x.reason
+     FROM unnest($1::uuid[], $2::text[]) AS x (id, reason) WHERE s.id = x.id`,
+    [ids, reasons],
+  );
+  await giveBackToMula(url);
+  const { rows } = await client.query('SELECT enabled FROM schedules ORDER BY array_position($1::uuid[], id)', [ids]);
+  expect(rows.map(({ enabled }) => enabled as boolean)).toEqual([true, true, false]);
+});
+
 test('Rota is not pushed aside while it works', async () => {
   const { url } = await mulaDatabase();
   await migrate(url);

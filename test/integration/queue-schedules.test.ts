@@ -125,7 +125,9 @@ describe('due schedules', () => {
 
   test('that their boefje left disabled make it one to look for again, though it is back before the next look', async () => {
     const seen = async () => (await store.seenBoefjes('boefje', { organisations: ['aa'] }))[0]?.boefjes;
-    await store.saveSeenBoefjes('boefje', { seen: [{ organisation: 'aa', boefjes: ['dns', 'nmap', 'tls'] }] });
+    await store.saveSeenBoefjes('boefje', {
+      seen: [{ organisation: 'aa', boefjes: ['dns', 'nmap', 'tls'], recurrences: {} }],
+    });
     const [dns, nmap, tls] = await Promise.all(['dns', 'nmap', 'tls'].map((boefje) => schedule({ boefje })));
     await claim();
     await settle(
@@ -169,13 +171,13 @@ test('schedules are deleted by hash, whoever asks; their tasks stay', async () =
 test('what was seen enabled survives a restart; an organisation never looked at is absent', async () => {
   await store.saveSeenBoefjes('boefje', {
     seen: [
-      { organisation: 'aa', boefjes: ['dns'] },
-      { organisation: 'bb', boefjes: [] },
+      { organisation: 'aa', boefjes: ['dns'], recurrences: {} },
+      { organisation: 'bb', boefjes: [], recurrences: {} },
     ],
   });
-  await store.saveSeenBoefjes('boefje', { seen: [{ organisation: 'aa', boefjes: ['dns', 'nmap'] }] });
+  await store.saveSeenBoefjes('boefje', { seen: [{ organisation: 'aa', boefjes: ['dns', 'nmap'], recurrences: {} }] });
   expect(await store.seenBoefjes('boefje', { organisations: ['aa', 'cc'] })).toEqual([
-    { organisation: 'aa', boefjes: ['dns', 'nmap'] },
+    { organisation: 'aa', boefjes: ['dns', 'nmap'], recurrences: {} },
   ]);
   expect(await store.seenBoefjes('boefje', {})).toHaveLength(2);
 });

@@ -76,6 +76,7 @@ const ways: Partial<Record<RefusalReason, () => Way | Promise<Way>>> = {
     onDeadline(addOrganisation(house.world, { plugins: [boefje('dns')], objects: [hostname('example.nl', null)] }).id),
   'scan-level-too-low': () => onMutation(organisationWith(boefje('dns', { scan_level: 3 }))),
   'no-run-on': () => onMutation(organisationWith(boefje('dns', { run_on: ['create'] }))),
+  'cron-unreadable': () => onDeadline(organisationWith(boefje('dns', { cron: 'R 2 * * *' }))),
   'still-running': async () => onMutation((await running()).organisation),
   'already-queued': async () => {
     const organisation = organisationWith(boefje('dns'));

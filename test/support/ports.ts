@@ -133,13 +133,46 @@ export class Ports {
           ...(settlement.inherited === undefined ? {} : { inherited: settlement.inherited }),
           ...(settlement.deadlineAt === undefined
             ? {}
-            : { deadlineAt: settlement.deadlineAt === null ? null : Date.parse(settlement.deadlineAt) }),
-          enabled: schedule.enabled && settlement.disabled === undefined,
+            : {
+                deadlineAt: settlement.deadlineAt === null ? null : Date.parse(settlement.deadlineAt),
+                byInterval: settlement.byInterval ?? false,
+              }),
+          ...(settlement.disabled === undefined
+            ? {}
+            : { enabled: settlement.disabled === null, disabledReason: settlement.disabled }),
         };
       });
       return null;
     },
     'read-schedules': ({ ids }) => this.schedules.filter((schedule) => ids.includes(schedule.id)),
+    'schedules-of-boefje': ({ organisation, boefje, after, limit }) =>
+      this.schedules
+        .filter((it) => it.organisation === organisation && boefjeData.safeParse(it.data).data?.boefje.id === boefje)
+        .filter((it) => it.enabled || it.disabledReason === 'run-on-only' || it.disabledReason === 'cron-unreadable')
+        .filter((it) => after === null || it.id > after)
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit),
+    'add-schedules': ({ schedules }) => {
+      const hashes = new Set(this.schedules.map(({ hash }) => hash));
+      const added = schedules.filter(({ hash }) => !hashes.has(hash));
+      for (const { organisation, hash, data, recurrence } of added) {
+        const { schedule, inherited = false, byInterval = false, deadlineAt, disabled = null } = recurrence;
+        this.schedules.push({
+          id: hash,
+          version: 'v1',
+          organisation,
+          hash,
+          data,
+          enabled: disabled === null,
+          disabledReason: disabled,
+          schedule,
+          inherited,
+          byInterval,
+          deadlineAt: deadlineAt === null ? null : Date.parse(deadlineAt),
+        });
+      }
+      return { added: added.length };
+    },
     'forget-oois': ({ oois }) => ({ cancelled: oois.length, disabled: oois.length }),
     'enable-schedules': () => ({ enabled: 0 }),
     'delete-schedules': ({ hashes }) => ({ deleted: hashes.length }),

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SimulatedBoefje } from '../../src/simulator/plugins.ts';
+import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
+import { type House, openHouse, type TestRota } from '../support/rota.ts';
+import { schedule } from '../support/schedule-rows.ts';
+
+/** When boefjes run again, seen from outside: events in, tasks and schedules out. */
+let house: House;
+let rota: TestRota;
+
+beforeAll(async () => {
+  house = await openHouse();
+  rota = await house.start();
+});
+afterAll(() => house.stop());
+
+const host = hostname('example.nl');
+const minute = 60_000;
+
+const organisationWith = (fields: Partial<SimulatedBoefje>) =>
+  addOrganisation(house.world, { plugins: [boefje('dns', fields)], objects: [host] }).id;
+
+interface Row {
+  readonly deadline_at: Date | null;
+  readonly enabled: boolean;
+  readonly disabled_reason: string | null;
+  readonly schedule: string | null;
+}
+
+async function schedulesOf(organisation: string): Promise<readonly Row[]> {
+  return house.sql<Row[]>`SELECT deadline_at, enabled, disabled_reason, schedule FROM schedules
+    WHERE organisation = ${organisation}`;
+}
+
+/** An event queues it, or the actor's own look that came first; a worker does it. */
+async function run(organisation: string): Promise<void> {
+  await house.mutate(organisation, host, 'create');
+  await work(organisation);
+}
+
+/** Does what is queued, or will be. */
+async function work(organisation: string): Promise<void> {
+  const filters = { filters: [{ column: 'organisation', operator: 'eq' as const, value: organisation }] };
+  const [task] = await house.client.pop('boefje', { filters, wait_ms: 20_000 });
+  await house.client.patch({ id: task!.id, lease_id: task!.lease_id, status: 'completed' });
+}
+
+/** As if so many minutes had gone by. */
+async function pass(organisation: string, minutes: number): Promise<void> {
+  const gone = `${minutes} minutes`;
+  await house.sql`UPDATE schedules SET deadline_at = deadline_at - ${gone}::text::interval,
+    interval_deadline = interval_deadline - ${gone}::text::interval, modified_at = now() WHERE organisation = ${organisation}`;
+  await house.sql`UPDATE tasks SET created_at = created_at - ${gone}::text::interval,
+    modified_at = modified_at - ${gone}::text::interval WHERE organisation = ${organisation}`;
+}
+
+/** A tick examines no schedule twice: time that passes within one leaves it to the next, a minute later. */
+async function fallDue(organisation: string): Promise<void> {
+  const queued = async () => {
+    await house.sql`UPDATE schedules SET claimed_until = NULL WHERE organisation = ${organisation}`;
+    await house.client.ctl('reschedule', { actor: 'boefje' });
+    const rows = await house.sql`SELECT FROM queue WHERE organisation = ${organisation}`;
+    return rows.length;
+  };
+  await expect.poll(queued).toBe(1);
+}
+
+describe('a boefje with an interval of 60 minutes', () => {
+  test('runs every 60 minutes: it is not refused for its own last run, and its deadlines do not drift', async () => {
+    const organisation = organisationWith({ interval: 60 });
+    const began = Date.now();
+    await run(organisation);
+    const [first] = await schedulesOf(organisation);
+    const offset = first!.deadline_at!.getTime() - began - 60 * minute;
+    expect(offset).toBeGreaterThanOrEqual(0);
+    expect(offset).toBeLessThan(6 * minute + 30_000);
+    let due = first!.deadline_at!.getTime();
+    for (let period = 1; period <= 3; period += 1) {
+      // Its run ended a minute after it began, and the look comes a minute late.
+      const elapsed = Math.ceil((due - Date.now()) / minute) + 1;
+      await pass(organisation, elapsed);
+      await house.sql`UPDATE tasks SET modified_at = modified_at + interval '1 minute' WHERE organisation = ${organisation}`;
+      await fallDue(organisation);
+      await work(organisation);
+      const [next] = await schedulesOf(organisation);
+      expect(next!.deadline_at!.getTime()).toBe(due - elapsed * minute + 60 * minute);
+      due = next!.deadline_at!.getTime();
+    }
+  });
+});
+
+describe('run_on', () => {
+  test('alone: a schedule that mula made is disabled at the first look, and says why', async () => {
+    const organisation = organisationWith({ run_on: ['create'] });
+    await schedule(house.sql, { organisation, ooi: host.reference, due: 60 });
+    await house.client.ctl('look', { organisations: [organisation] });
+    await expect
+      .poll(() => schedulesOf(organisation))
+      .toMatchObject([{ enabled: false, disabled_reason: 'run-on-only' }]);
+    await run(organisation);
+  });
+
+  test('with a cron: an event runs it and the cron does; an operation that it does not run on schedules it', async () => {
+    const organisation = organisationWith({ run_on: ['create'], cron: '0 3 * * *' });
+    await run(organisation);
+    expect(await schedulesOf(organisation)).toMatchObject([{ enabled: true, schedule: '0 3 * * *' }]);
+    await pass(organisation, 24 * 60);
+    await fallDue(organisation);
+    await work(organisation);
+
+    const updates = organisationWith({ run_on: ['update'], cron: '0 3 * * *' });
+    await house.mutate(updates, host, 'create');
+    await expect.poll(() => schedulesOf(updates)).toMatchObject([{ enabled: true, schedule: '0 3 * * *' }]);
+    const { body } = await rota.ask<{ count: number }>('GET', `/tasks?organisation=${updates}`);
+    expect(body.count).toBe(0);
+  });
+});
+
+test('a cron that cannot be read: an event runs the boefje, and its schedule says why it does not', async () => {
+  const organisation = organisationWith({ cron: 'R 2 * * *' });
+  await run(organisation);
+  expect(await schedulesOf(organisation)).toMatchObject([
+    { enabled: false, disabled_reason: 'cron-unreadable', schedule: 'R 2 * * *' },
+  ]);
+});
+
+test('a changed interval moves the deadlines at the next look', async () => {
+  const organisation = organisationWith({ interval: 7 * 24 * 60 });
+  const made = () => schedulesOf(organisation).then(([row]) => (row?.deadline_at?.getTime() ?? 0) - Date.now());
+  await house.client.ctl('look', { organisations: [organisation] });
+  await expect.poll(made).toBeGreaterThan(6 * 24 * 60 * minute);
+  const { plugins } = house.world.organisations.get(organisation)!;
+  plugins.set('dns', boefje('dns', { interval: 60 }));
+  await house.client.ctl('look', { organisations: [organisation] });
+  await expect.poll(made).toBeLessThan(66 * minute);
+});
