@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SimulatedBoefje } from '../../src/simulator/plugins.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
@@ -65,58 +65,56 @@ async function fallDue(organisation: string): Promise<void> {
   await expect.poll(queued).toBe(1);
 }
 
-describe('a boefje with an interval of 60 minutes', () => {
-  test('runs every 60 minutes: it is not refused for its own last run, and its deadlines do not drift', async () => {
-    const organisation = organisationWith({ interval: 60 });
-    const began = Date.now();
-    await run(organisation);
-    const [first] = await schedulesOf(organisation);
-    const offset = first!.deadline_at!.getTime() - began - 60 * minute;
-    expect(offset).toBeGreaterThanOrEqual(0);
-    expect(offset).toBeLessThan(6 * minute + 30_000);
-    let due = first!.deadline_at!.getTime();
-    for (let period = 1; period <= 3; period += 1) {
-      // Its run ended a minute after it began, and the look comes a minute late.
-      const elapsed = Math.ceil((due - Date.now()) / minute) + 1;
-      await pass(organisation, elapsed);
-      await house.sql`UPDATE tasks SET modified_at = modified_at + interval '1 minute' WHERE organisation = ${organisation}`;
-      await fallDue(organisation);
-      await work(organisation);
-      const [next] = await schedulesOf(organisation);
-      expect(next!.deadline_at!.getTime()).toBe(due - elapsed * minute + 60 * minute);
-      due = next!.deadline_at!.getTime();
-    }
-  });
-});
-
-describe('run_on', () => {
-  test('alone: a schedule that mula made is disabled at the first look, and says why', async () => {
-    const organisation = organisationWith({ run_on: ['create'] });
-    await schedule(house.sql, { organisation, ooi: host.reference, due: 60 });
-    await house.client.ctl('look', { organisations: [organisation] });
-    await expect
-      .poll(() => schedulesOf(organisation))
-      .toMatchObject([{ enabled: false, disabled_reason: 'run-on-only' }]);
-    await run(organisation);
-  });
-
-  test('with a cron: an event runs it and the cron does; an operation that it does not run on schedules it', async () => {
-    const organisation = organisationWith({ run_on: ['create'], cron: '0 3 * * *' });
-    await run(organisation);
-    expect(await schedulesOf(organisation)).toMatchObject([{ enabled: true, schedule: '0 3 * * *' }]);
-    await pass(organisation, 24 * 60);
+test('lessons 1: an interval keeps its period: a boefje of 60 minutes runs every 60, it is not refused for its own last run, and its deadlines do not drift', async () => {
+  const organisation = organisationWith({ interval: 60 });
+  const began = Date.now();
+  await run(organisation);
+  const [first] = await schedulesOf(organisation);
+  const offset = first!.deadline_at!.getTime() - began - 60 * minute;
+  expect(offset).toBeGreaterThanOrEqual(0);
+  expect(offset).toBeLessThan(6 * minute + 30_000);
+  let due = first!.deadline_at!.getTime();
+  for (let period = 1; period <= 3; period += 1) {
+    // Its run ended a minute after it began, and the look comes a minute late.
+    const elapsed = Math.ceil((due - Date.now()) / minute) + 1;
+    await pass(organisation, elapsed);
+    await house.sql`UPDATE tasks SET modified_at = modified_at + interval '1 minute' WHERE organisation = ${organisation}`;
     await fallDue(organisation);
     await work(organisation);
-
-    const updates = organisationWith({ run_on: ['update'], cron: '0 3 * * *' });
-    await house.mutate(updates, host, 'create');
-    await expect.poll(() => schedulesOf(updates)).toMatchObject([{ enabled: true, schedule: '0 3 * * *' }]);
-    const { body } = await rota.ask<{ count: number }>('GET', `/tasks?organisation=${updates}`);
-    expect(body.count).toBe(0);
-  });
+    const [next] = await schedulesOf(organisation);
+    expect(next!.deadline_at!.getTime()).toBe(due - elapsed * minute + 60 * minute);
+    due = next!.deadline_at!.getTime();
+  }
 });
 
-test('a cron that cannot be read: an event runs the boefje, and its schedule says why it does not', async () => {
+test('lessons 1: run_on alone: a schedule that mula made is disabled at the first look, and says why', async () => {
+  const organisation = organisationWith({ run_on: ['create'] });
+  await schedule(house.sql, { organisation, ooi: host.reference, due: 60 });
+  await house.client.ctl('look', { organisations: [organisation] });
+  await expect
+    .poll(() => schedulesOf(organisation))
+    .toMatchObject([{ enabled: false, disabled_reason: 'run-on-only' }]);
+  await run(organisation);
+});
+
+test('lessons 1: run_on with a cron or an interval: an event runs it and the cron does; an operation that it does not run on schedules it', async () => {
+  const organisation = organisationWith({ run_on: ['create'], cron: '0 3 * * *' });
+  await run(organisation);
+  expect(await schedulesOf(organisation)).toMatchObject([{ enabled: true, schedule: '0 3 * * *' }]);
+  await pass(organisation, 24 * 60);
+  await fallDue(organisation);
+  await work(organisation);
+
+  // It has no OOI yet, so that no look queues it.
+  const plugins = [boefje('dns', { run_on: ['update'], cron: '0 3 * * *' })];
+  const updates = addOrganisation(house.world, { plugins }).id;
+  await house.mutate(updates, host, 'create');
+  await expect.poll(() => schedulesOf(updates)).toMatchObject([{ enabled: true, schedule: '0 3 * * *' }]);
+  const { body } = await rota.ask<{ count: number }>('GET', `/tasks?organisation=${updates}`);
+  expect(body.count).toBe(0);
+});
+
+test('lessons 1: a cron that cannot be read: an event runs the boefje, and its schedule says why it does not', async () => {
   const organisation = organisationWith({ cron: 'R 2 * * *' });
   await run(organisation);
   expect(await schedulesOf(organisation)).toMatchObject([
