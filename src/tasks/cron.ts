@@ -63,7 +63,7 @@ const nicknames: Readonly<Record<string, string>> = {
 
 function read(expression: string): CronTimes | string {
   const lower = expression.toLowerCase();
-  const texts = (nicknames[lower] ?? lower).split(/\s+/).filter((text) => text !== '');
+  const texts = (nicknames[lower] ?? lower).split(/[^\S\uFEFF]+/).filter((text) => text !== '');
   if (texts.length < 5 || texts.length > 7) {
     return `it has ${texts.length} fields: expected five, six (seconds last) or seven (then the year), or ${Object.keys(nicknames).join(', ')}`;
   }
