@@ -33,7 +33,7 @@ export function cronFault(expression: string, after: Date = new Date()): string 
 
 const noTimeLeft = 'it has no time left: its years are over';
 
-/** The longest that says each minute and hour singly has 250 characters. */
+/** Every minute and hour, written singly, are 240 characters. */
 const longest = 500;
 
 /** Schedules of one boefje share its expression: thousands of questions a look, a few dozen expressions. */
