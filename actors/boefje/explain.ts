@@ -79,7 +79,7 @@ function scheduleStep({ enabled, disabledReason }: DueSchedule): ExplanationStep
 /** An event runs it; its schedule does not. */
 function cronStep({ schedule, inherited, disabled }: Recurrence, trigger: Explain['trigger']): ExplanationStep {
   const whose = inherited === true ? "the boefje's cron" : "the schedule's cron";
-  const fact = `${whose} cannot run: ${cronFault(schedule!)}`;
+  const fact = `${whose}, ${schedule}, cannot run: ${cronFault(schedule!)}`;
   return step('recurrence', trigger === 'schedule' ? disabled! : null, fact);
 }
 

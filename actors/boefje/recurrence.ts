@@ -98,8 +98,9 @@ export function unscheduled(ooi: string | null): Known {
 const leastDelayMs = 60_000;
 
 function byCron(cron: string, inherited: boolean, clock: Clock): Recurrence {
-  if (!isCron(cron)) return { schedule: cron, inherited, deadlineAt: null, disabled: 'cron-unreadable' };
-  return { schedule: cron, inherited, deadlineAt: nextRun(cron, new Date(clock.now())).toISOString() };
+  const now = new Date(clock.now());
+  if (!isCron(cron, now)) return { schedule: cron, inherited, deadlineAt: null, disabled: 'cron-unreadable' };
+  return { schedule: cron, inherited, deadlineAt: nextRun(cron, now).toISOString() };
 }
 
 export function iso(milliseconds: number): string {

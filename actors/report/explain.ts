@@ -31,7 +31,13 @@ async function explanationOf(setup: Setup, { data, schedule }: Explain): Promise
       : step('schedule', schedule.enabled ? null : 'schedule-disabled', schedule.enabled ? 'enabled' : 'disabled');
   const cron =
     schedule !== null && isUnreadable(schedule)
-      ? [step('recurrence', 'cron-unreadable', `its cron cannot run: ${cronFault(schedule.schedule!)}`)]
+      ? [
+          step(
+            'recurrence',
+            'cron-unreadable',
+            `its cron, ${schedule.schedule}, cannot run: ${cronFault(schedule.schedule!)}`,
+          ),
+        ]
       : [];
   return {
     steps: [enabled, ...cron, step('latest task', unfinishedReason(latest?.status), fact)],

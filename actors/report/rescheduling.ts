@@ -110,7 +110,8 @@ export function isUnreadable({ schedule: cron }: DueSchedule): boolean {
 
 /** Null where it has no cron, or one that cannot be read. */
 export function deadlineOf(setup: Setup, { schedule: cron }: DueSchedule): string | null {
-  return cron === null || !isCron(cron) ? null : nextRun(cron, new Date(setup.now())).toISOString();
+  const now = new Date(setup.now());
+  return cron === null || !isCron(cron, now) ? null : nextRun(cron, now).toISOString();
 }
 
 function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {

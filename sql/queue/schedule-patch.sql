@@ -5,9 +5,12 @@
 UPDATE schedules s
 SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
     data = CASE WHEN p.patch ? 'data' THEN (p.patch -> 'data') - '{environment,runnable_hash}'::text[] ELSE s.data END,
-    enabled = coalesce((p.patch ->> 'enabled')::boolean, s.enabled),
-    disabled_reason = CASE (p.patch ->> 'enabled')::boolean WHEN false THEN 'person' WHEN true THEN NULL
-      ELSE s.disabled_reason END,
+    -- A cron that can run mends what one that cannot had disabled.
+    enabled = coalesce((p.patch ->> 'enabled')::boolean,
+      s.enabled OR p.patch ->> 'schedule' IS NOT NULL AND s.disabled_reason = 'cron-unreadable'),
+    disabled_reason = CASE coalesce((p.patch ->> 'enabled')::boolean,
+        CASE WHEN p.patch ->> 'schedule' IS NOT NULL AND s.disabled_reason = 'cron-unreadable' THEN true END)
+      WHEN false THEN 'person' WHEN true THEN NULL ELSE s.disabled_reason END,
     schedule = CASE WHEN p.patch ? 'schedule' THEN p.patch ->> 'schedule' ELSE s.schedule END,
     -- A cron that a person gives is the schedule's own, even where the boefje's reads the same.
     inherited = s.inherited AND NOT p.patch ? 'schedule',

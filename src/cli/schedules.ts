@@ -44,7 +44,7 @@ interface ListOptions extends RemoteOptions {
 /** `rota schedules list --json`. */
 interface SchedulePage {
   readonly count: number;
-  readonly results: readonly Schedule[];
+  readonly results: readonly ScheduleDetails[];
 }
 
 function listCommand(): Command {
@@ -66,18 +66,24 @@ function listCommand(): Command {
 }
 
 function renderPage({ count, results }: SchedulePage): string {
-  const rows = results.map(({ id, scheduler_id, organisation, data, enabled, schedule, deadline_at }) => {
-    const { plugin, ooi } = subjectOf(data);
-    return [id, scheduler_id, enabled ? 'yes' : 'no', organisation, plugin, schedule, whenOf(deadline_at), ooi];
+  const rows = results.map((it) => {
+    const { plugin, ooi } = subjectOf(it.data);
+    const { id, scheduler_id, organisation, schedule, deadline_at } = it;
+    return [id, scheduler_id, enabledOf(it), organisation, plugin, schedule, whenOf(deadline_at), ooi];
   });
   const head = ['SCHEDULE', 'SCHEDULER', 'ENABLED', 'ORGANISATION', 'PLUGIN', 'CRON', 'NEXT', 'OOI'];
   return `${tableOf(head, rows)}\n\n${results.length} of ${count}`;
 }
 
-/** What every command about one schedule prints; `show` adds the last two. */
+/** What every command about one schedule prints; `list` adds the reason, `show` both. */
 interface ScheduleDetails extends Schedule {
   readonly disabled_reason?: string | null;
   readonly inherited?: boolean;
+}
+
+function enabledOf({ enabled, disabled_reason: why = null }: ScheduleDetails): string {
+  if (enabled) return 'yes';
+  return why === null ? 'no' : `no (${why})`;
 }
 
 function changing(name: string, description: string, example: string, command: string, body: object = {}): Command {
@@ -96,7 +102,7 @@ function setCronCommand(example: string): Command {
     `rota schedules set-cron ${example} '0 3 * * *'`,
   )
     .argument('<id>', 'of the schedule')
-    .argument('<cron>', 'five or six fields, @daily, or none to take it away')
+    .argument('<cron>', 'five to seven fields, @daily, or none to take it away')
     .action(async (id: string, cron: string, options: RemoteOptions) => {
       const body = { id, cron: cron === 'none' ? null : cron };
       const schedule = await withRota(options, (client) => tell<ScheduleDetails>(client, 'set-cron', body));
@@ -106,7 +112,6 @@ function setCronCommand(example: string): Command {
 
 function renderDetails(schedule: ScheduleDetails): string {
   const { plugin, ooi } = subjectOf(schedule.data);
-  const why = schedule.disabled_reason ?? null;
   const cron = schedule.schedule === null ? null : `${schedule.schedule}${schedule.inherited ? " (the boefje's)" : ''}`;
   return fieldsOf([
     ['schedule', schedule.id],
@@ -114,7 +119,7 @@ function renderDetails(schedule: ScheduleDetails): string {
     ['organisation', schedule.organisation],
     ['plugin', plugin],
     ['ooi', ooi],
-    ['enabled', schedule.enabled ? 'yes' : why === null ? 'no' : `no (${why})`],
+    ['enabled', enabledOf(schedule)],
     ['cron', cron],
     ['next', `${moment(schedule.deadline_at)} (${whenOf(schedule.deadline_at)})`],
     ['hash', schedule.hash],

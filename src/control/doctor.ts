@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
-import type { DatabaseDiagnosis } from '../queue/diagnosis.ts';
+import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { command, nothing, type OperatorCommand } from './operator-command.ts';
 
@@ -88,8 +88,27 @@ export function findingsOf(it: DatabaseDiagnosis): readonly Finding[] {
         `${it.connections} of ${it.maxConnections} are taken`,
         'raise max_connections, or lower SCHEDULER_DB_CONNECTION_POOL_SIZE',
       ),
+    it.unreadableCrons.length > 0 &&
+      warning(
+        'crons',
+        unreadable(it.unreadableCrons),
+        'mend the cron of the boefje in Katalogus (docs/crons.md), or rota schedules set-cron and enable',
+      ),
   ];
   return findings.filter((finding) => finding !== false);
+}
+
+const mostNamed = 3;
+
+/** `12 schedules wait for a cron that can run: dns 'R 0 * * *' (9), nmap '1W * * * *' (3)`. */
+function unreadable(crons: readonly UnreadableCron[]): string {
+  const schedules = crons.reduce((sum, it) => sum + it.schedules, 0);
+  const named = crons
+    .slice(0, mostNamed)
+    .map(({ boefje, cron, schedules: of }) => `${boefje}${cron === null ? '' : ` '${cron}'`} (${of})`);
+  const more = crons.length > mostNamed ? [`${crons.length - mostNamed} more`] : [];
+  const subject = schedules === 1 ? '1 schedule waits' : `${schedules} schedules wait`;
+  return `${subject} for a cron that can run: ${[...named, ...more].join(', ')}`;
 }
 
 async function actorFindings({ supervision }: DoctorDesk): Promise<readonly Finding[]> {

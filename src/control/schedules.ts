@@ -4,7 +4,7 @@ import type { Filter } from '../queue/filter.ts';
 import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedule-records.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { isCron, nextRun } from '../tasks/cron.ts';
+import { cronFault, nextRun } from '../tasks/cron.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
 
@@ -52,7 +52,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
         limit,
         offset,
       });
-      return { count, results: JSON.parse(results) as Schedule[] };
+      return { count, results: await withReasons(desk, JSON.parse(results) as Schedule[]) };
     }),
 
     command('schedule-details', z.strictObject({ id }), async ({ id }) => {
@@ -77,11 +77,19 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
 
     command('set-cron', z.strictObject({ id, cron: z.string().nullable() }), async ({ id, cron }, { by }) => {
       if (cron === null) return patch('set-cron', by, id, { schedule: null });
-      if (!isCron(cron))
-        throw new RotaError('INVALID_REQUEST', `cron: expected five or six fields, or @daily; got '${cron}'`);
-      return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, new Date()).toISOString() });
+      const now = new Date();
+      const fault = cronFault(cron, now);
+      if (fault !== null) throw new RotaError('INVALID_REQUEST', `cron: ${fault}`);
+      return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });
     }),
   ];
+}
+
+/** Each with why it is disabled; null where it is not, or was deleted meanwhile. */
+async function withReasons({ inspection }: ScheduleDesk, found: readonly Schedule[]): Promise<readonly object[]> {
+  const details = await inspection.schedules(found.map(({ id }) => id));
+  const reasons = new Map(details.map(({ schedule, disabledReason }) => [schedule.id, disabledReason]));
+  return found.map((schedule) => ({ ...schedule, disabled_reason: reasons.get(schedule.id) ?? null }));
 }
 
 async function detailsOf(desk: ScheduleDesk, id: string): Promise<ScheduleDetails> {

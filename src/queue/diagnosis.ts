@@ -19,6 +19,17 @@ export interface DatabaseDiagnosis {
   /** Migrations that this version has and the database has not, and the other way round. */
   readonly missingMigrations: readonly string[];
   readonly unknownMigrations: readonly string[];
+  /** Most schedules first. */
+  readonly unreadableCrons: readonly UnreadableCron[];
+}
+
+/** A cron that cannot run, and how many schedules are disabled for it. */
+export interface UnreadableCron {
+  /** The scheduler's id where its tasks have no boefje. */
+  readonly boefje: string;
+  /** Null where the schedules do not hold it: Katalogus does. */
+  readonly cron: string | null;
+  readonly schedules: number;
 }
 
 export async function diagnoseDatabase(sql: Sql): Promise<DatabaseDiagnosis> {
@@ -42,6 +53,7 @@ export async function diagnoseDatabase(sql: Sql): Promise<DatabaseDiagnosis> {
     maxConnections: row!.max_connections,
     missingMigrations: known.filter((name) => !done.includes(name)),
     unknownMigrations: done.filter((name) => !known.includes(name)),
+    unreadableCrons: JSON.parse(row!.unreadable_crons) as UnreadableCron[],
   };
 }
 
@@ -56,4 +68,5 @@ interface Row {
   readonly connections: number;
   readonly max_connections: number;
   readonly migrations: readonly string[];
+  readonly unreadable_crons: string;
 }

@@ -45,7 +45,8 @@ export interface Schedule {
 
 /**
  * Why a schedule is disabled. Schedules come back by themselves only for the reason they went: a person's choice stays.
- * `unknown` marks boefje schedules that were disabled before adoption.
+ * `unknown` marks boefje schedules that were disabled before adoption, `run-on-only` those of a boefje that runs on
+ * events alone, `cron-unreadable` those whose boefje has a cron that cannot run (docs/crons.md).
  */
 export type DisabledReason =
   | 'person'

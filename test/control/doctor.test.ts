@@ -15,6 +15,7 @@ const sound: DatabaseDiagnosis = {
   maxConnections: 100,
   missingMigrations: [],
   unknownMigrations: [],
+  unreadableCrons: [],
 };
 
 test('a sound database gives no reason to do anything', () => {
@@ -41,10 +42,28 @@ test.each<[string, Partial<DatabaseDiagnosis>, string]>([
     { connections: 90 },
     'raise max_connections, or lower SCHEDULER_DB_CONNECTION_POOL_SIZE',
   ],
+  [
+    'crons that cannot run',
+    { unreadableCrons: [{ boefje: 'dns', cron: 'R 0 * * *', schedules: 2 }] },
+    'mend the cron of the boefje in Katalogus (docs/crons.md), or rota schedules set-cron and enable',
+  ],
 ])('%s comes with what to do', (_what, difference, advice) => {
   const told = findingsOf({ ...sound, ...difference }).filter((finding) => finding.advice !== null);
   expect(told.map((finding) => finding.advice)).toEqual([advice]);
   expect(told[0]!.level).not.toBe('fine');
+});
+
+test('crons that cannot run are counted, and a few of them named', () => {
+  const crons = ['a', 'b', 'c', 'd', 'e'].map((boefje, index) => ({ boefje, cron: 'R * * * *', schedules: 5 - index }));
+  const findingOf = (unreadableCrons: DatabaseDiagnosis['unreadableCrons']) =>
+    findingsOf({ ...sound, unreadableCrons }).find(({ about }) => about === 'crons')?.finding;
+  expect(findingOf(crons)).toBe(
+    "15 schedules wait for a cron that can run: a 'R * * * *' (5), b 'R * * * *' (4), c 'R * * * *' (3), 2 more",
+  );
+  expect(findingOf([{ boefje: 'a', cron: null, schedules: 1 }])).toBe(
+    '1 schedule waits for a cron that can run: a (1)',
+  );
+  expect(findingOf([])).toBeUndefined();
 });
 
 test('a broker that does not answer is a problem, events that were given up are a warning, and say what to do', () => {

@@ -11,6 +11,7 @@ import type { EffectiveValue } from '../../src/config-report.ts';
 import type { Finding } from '../../src/control/doctor.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';
+import { schedule } from '../support/schedule-rows.ts';
 import { boefjeTask } from '../support/wire.ts';
 
 // Each command is a process of its own: a second or two on a busy machine.
@@ -70,6 +71,31 @@ test('the doctor finds a sound place sound, and a half-applied migration not', a
     code: 1,
     problems: [{ about: 'schema', finding: 'not applied: 0009_pauses', advice: 'run rota migrate' }],
   });
+});
+
+test('schedules that wait for a cron that can run are listed with their reason, and the doctor counts and names them', async () => {
+  const sql = connect(hand.databaseUrl, { max: 1 });
+  const of = { organisation: 'unreadable', disabled: 'cron-unreadable' };
+  const one = await schedule(sql, { ...of, boefje: 'nmap', cron: 'R 22-6 * * *' });
+  await schedule(sql, { ...of, boefje: 'dns', cron: '1W * * * *' });
+  await schedule(sql, { ...of, boefje: 'nmap', cron: 'R 22-6 * * *', ooi: 'Hostname|internet|b.nl' });
+  await schedule(sql, { organisation: 'unreadable', boefje: 'nmap', disabled: 'person', cron: '0 0 * * *' });
+  await sql.end();
+
+  const listed = await hand.json<{ results: { disabled_reason: string }[] }>(['schedules', 'list', '--boefje', 'nmap']);
+  expect(listed.results.map((it) => it.disabled_reason)).toEqual(['person', 'cron-unreadable', 'cron-unreadable']);
+  const { stdout: table } = await hand.run(['schedules', 'list', '--organisation', 'unreadable', '--disabled']);
+  expect(table).toMatch(new RegExp(`${one} +boefje +no \\(cron-unreadable\\) +unreadable +nmap +R 22-6`));
+
+  const { stdout } = await hand.run(['doctor', '--json']);
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+  expect(findings.filter(({ about }) => about === 'crons')).toMatchObject([
+    {
+      level: 'warning',
+      finding: "3 schedules wait for a cron that can run: nmap 'R 22-6 * * *' (2), dns '1W * * * *' (1)",
+      advice: expect.stringContaining('Katalogus'),
+    },
+  ]);
 });
 
 test('without NATS the doctor still examines what is here, and says what to look at', async () => {

@@ -115,6 +115,18 @@ test('a schedule is found, disabled by a person, enabled, timed and run now', as
   expect(await hand.json(['schedules', 'set-cron', id, '0 3 * * *'])).toMatchObject({ schedule: '0 3 * * *' });
   const due = await hand.json<Schedule>(['schedules', 'run-now', id]);
   expect(Date.parse(due.deadline_at!)).toBeLessThanOrEqual(Date.now());
-  expect((await hand.run(['schedules', 'set-cron', id, '0 0 31 2 *'])).code).toBe(64);
+  for (const [cron, why] of [
+    ['0 0 31 2 *', 'no such day exists'],
+    ['R 22-6 * * *', "minute 'r': random (R)"],
+    ['0 22-26 * * *', "hour '22-26': expected 0-23"],
+    ['0 0 1 1 * 0 2020', 'its years are over'],
+  ]) {
+    const { code, stderr } = await hand.run(['schedules', 'set-cron', id, cron!]);
+    expect([code, stderr]).toEqual([64, expect.stringContaining(why!)]);
+  }
+  const night = ['*/30 22-6 * * *', '0 0 * * L5', '0 3 1 1 * 0 2090-2099'];
+  for (const schedule of night) {
+    expect(await hand.json(['schedules', 'set-cron', id, schedule])).toMatchObject({ schedule });
+  }
   expect(await hand.json(['schedules', 'set-cron', id, 'none'])).toMatchObject({ schedule: null });
 });

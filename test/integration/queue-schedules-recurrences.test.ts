@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Recurrence } from '../../src/protocol/requests.ts';
 import type { Sql } from '../../src/queue/postgres.ts';
+import { createSchedules } from '../../src/queue/schedule-records.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/queue/schedules.ts';
 import * as rows from '../support/schedule-rows.ts';
 import { createStore } from '../support/schema.ts';
@@ -90,5 +91,18 @@ describe('schedules', () => {
       { hash: 'new', enabled: true, paced: true },
       { hash: 'there', enabled: false, disabled_reason: 'person' },
     ]);
+  });
+
+  test('that a cron which cannot be read had disabled come back with one that can, and with that alone', async () => {
+    const [unreadable, person] = [
+      await schedule({ disabled: 'cron-unreadable' }),
+      await schedule({ disabled: 'person' }),
+    ];
+    const records = createSchedules(sql);
+    await records.patch(unreadable, { deadlineAt: '2031-02-03T04:05:06Z' });
+    expect(await row(unreadable)).toMatchObject({ enabled: false, disabled_reason: 'cron-unreadable' });
+    for (const id of [unreadable, person]) await records.patch(id, { schedule: '0 2 * * *' });
+    expect(await row(unreadable)).toMatchObject({ enabled: true, disabled_reason: null, schedule: '0 2 * * *' });
+    expect(await row(person)).toMatchObject({ enabled: false, disabled_reason: 'person' });
   });
 });

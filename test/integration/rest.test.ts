@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { next } from '../../src/telemetry/events.ts';
@@ -92,6 +93,40 @@ describe('a pop that waits', () => {
     const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('not-for-who-left'));
     expect((await pop()).body.results).toMatchObject([{ id: pushed.id }]);
   });
+});
+
+test('a cron that can run is taken as croniter takes it, one that cannot is refused before anything is stored', async () => {
+  const create = (schedule: string) =>
+    ask<{ id: string; deadline_at: string; detail?: string }>('POST', '/schedules', {
+      scheduler_id: 'report',
+      organisation: 'crons',
+      data: { organisation_id: 'crons', report_recipe_id: randomUUID() },
+      schedule,
+    });
+  const { status, body: created } = await create('30 22-6 * * *');
+  expect(status).toBe(201);
+  expect(created.deadline_at).toMatch(/T(?:22|23|0[0-6]):30:00\.000000Z$/);
+  const patch = (schedule: string) =>
+    ask<{ deadline_at: string; detail?: string }>('PATCH', `/schedules/${created.id}`, { schedule });
+  expect((await patch('0 0 1 11-2 *')).body.deadline_at).toMatch(/-(?:11|12|01|02)-01T00:00:00\.000000Z$/);
+  for (const cron of [
+    'R * * * *',
+    'H * * * *',
+    '0 0 * * 5L',
+    '0 0 1W * *',
+    '0 0 30 2 *',
+    `${'1,'.repeat(300)}1 * * * *`,
+  ]) {
+    const refused = await create(cron);
+    expect([cron, refused.status]).toEqual([cron, 400]);
+    expect(refused.body.detail).toContain(`Invalid cron expression: ${cron}`);
+    expect([cron, (await patch(cron)).status]).toEqual([cron, 400]);
+  }
+  const { body: page } = await ask<{ count: number; results: { schedule: string }[] }>(
+    'GET',
+    '/schedules?organisation=crons',
+  );
+  expect(page).toMatchObject({ count: 1, results: [{ schedule: '0 0 1 11-2 *' }] });
 });
 
 test('a schedule is created once, found, moved by a new cron, disabled and deleted', async () => {

@@ -12,15 +12,16 @@ export interface ScheduleFields {
   /** Minutes from now. */
   readonly due?: number | null;
   readonly disabled?: string;
+  readonly cron?: string;
 }
 
 export async function schedule(sql: Sql, fields: ScheduleFields = {}): Promise<string> {
   const id = randomUUID();
   const { ooi = 'Hostname|internet|a.nl', boefje = 'dns', organisation = 'aa', due = -5 } = fields;
   const data = JSON.stringify({ boefje: { id: boefje }, input_ooi: ooi, organization: organisation });
-  await sql`INSERT INTO schedules (id, scheduler_id, organisation, hash, data, enabled, disabled_reason, deadline_at)
+  await sql`INSERT INTO schedules (id, scheduler_id, organisation, hash, data, enabled, disabled_reason, schedule, deadline_at)
     VALUES (${id}, ${fields.scheduler ?? 'boefje'}, ${organisation}, ${fields.hash ?? id.slice(0, 32)}, ${data}::text::jsonb,
-      ${fields.disabled === undefined}, ${fields.disabled ?? null}, now() + ${due}::float8 * interval '1 minute')`;
+      ${fields.disabled === undefined}, ${fields.disabled ?? null}, ${fields.cron ?? null}, now() + ${due}::float8 * interval '1 minute')`;
   return id;
 }
 
