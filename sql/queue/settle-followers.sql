@@ -10,8 +10,9 @@ WITH leaders AS MATERIALIZED (
 ),
 dispatched AS MATERIALIZED (
   SELECT f.task_id AS id, l.leader
-  FROM leaders l JOIN leases f ON f.unit = l.unit AND f.unit IS NOT NULL
-  WHERE EXISTS (SELECT FROM tasks t WHERE t.id = f.task_id AND t.status = 'DISPATCHED')
+  FROM leases f JOIN leaders l USING (unit)
+  WHERE f.unit = ANY (ARRAY(SELECT unit FROM leaders)) AND f.unit IS NOT NULL
+    AND EXISTS (SELECT FROM tasks t WHERE t.id = f.task_id AND t.status = 'DISPATCHED')
 ),
 -- Locked, so that no claim hands one out before it follows; one that is being handed out at this moment does not follow.
 queued AS MATERIALIZED (

@@ -171,7 +171,12 @@ export async function settle(
   const found = await query<{ id: string; leader: string }>(transaction, statement('settle-followers'), [
     [...leaders.keys()],
   ]);
-  const followers = found.map(({ id, leader }): Change => ({ id, leaseId: null, status: 'running', by: leaders.get(leader)!.by ?? '' }));
+  const followers = found.map(({ id, leader }): Change => ({
+    id,
+    leaseId: null,
+    status: 'running',
+    by: leaders.get(leader)!.by ?? '',
+  }));
   if (followers.length === 0) return { changes, rows };
   const followed = await apply(transaction, followers, gracePeriodSeconds);
   return {

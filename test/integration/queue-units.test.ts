@@ -106,7 +106,13 @@ describe('a group that was claimed over REST', () => {
 
   test('begins whole whatever else is said of its members in the same set', async () => {
     const { queue, sql } = await under();
-    const [leader, reranked, refused, done, back] = await claimGroup(queue, ['l', 'reranked', 'refused', 'done', 'back']);
+    const [leader, reranked, refused, done, back] = await claimGroup(queue, [
+      'l',
+      'reranked',
+      'refused',
+      'done',
+      'back',
+    ]);
     await queue.push('boefje', [boefjeTask('refused', { priority: 2 })]);
     const outcomes = await queue.patch([
       byRest(back!.id, { status: 'queued' }),
