@@ -2,11 +2,14 @@
 -- that claim left it; or, after that claim had ended unbegun, where it went back to the queue together. Whoever was claimed
 -- anew, put back, finished or begun since is left alone.
 -- returns id, leader
--- $1 those that became running
+-- $1 those that became running, $2 the claim that each came with (settle-lock.sql; as it is now
+-- that it is locked, where it is claimed)
 WITH leaders AS MATERIALIZED (
-  SELECT l.task_id AS leader, l.unit, l.scheduler, c.deduplication_key
-  FROM leases l JOIN tasks t ON t.id = l.task_id, rota_queue_columns(t.type, t.data) c
-  WHERE l.task_id = ANY ($1::uuid[])
+  SELECT t.id AS leader, coalesce(h.unit, l.unit) AS unit, t.scheduler_id AS scheduler, c.deduplication_key
+  FROM unnest($1::uuid[], $2::uuid[]) AS l (id, unit)
+    JOIN tasks t ON t.id = l.id
+    LEFT JOIN leases h ON h.task_id = l.id,
+    rota_queue_columns(t.type, t.data) c
 ),
 dispatched AS MATERIALIZED (
   SELECT f.task_id AS id, l.leader

@@ -1,6 +1,6 @@
 -- Applies one patch to each of several tasks that settle-lock.sql locked: status, and what only REST changes.
 -- returns n, code (null where it was done), scheduler, organisation, was, status, reason, task (JSON text where it is asked
--- for), traceparent, leads (it became running, and was claimed over REST with others: settle-followers.sql)
+-- for), traceparent
 -- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST; $3 whether to answer the tasks
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
@@ -59,7 +59,6 @@ done AS MATERIALIZED (SELECT * FROM decided WHERE code IS NULL),
 dequeued AS (
   DELETE FROM queue q USING done d
   WHERE d.was = 'QUEUED' AND d.becomes <> 'QUEUED' AND q.scheduler = d.scheduler AND q.hash = d.hash AND q.id = d.id
-  RETURNING q.id, q.unit
 ),
 moved AS (
   UPDATE queue q
@@ -77,13 +76,11 @@ ended AS (
 ),
 -- Whoever knows no leases renews with each patch, and gets one with the patch that starts the work.
 renewed AS (
-  INSERT INTO leases (task_id, lease_id, scheduler, via, until, begun, unit)
-  SELECT d.id, gen_random_uuid(), d.scheduler, 'rest', now() + $2::float8 * interval '1 second', true,
-    CASE WHEN d.was = 'QUEUED' THEN (SELECT q.unit FROM dequeued q WHERE q.id = d.id) END
+  INSERT INTO leases (task_id, lease_id, scheduler, via, until, begun)
+  SELECT d.id, gen_random_uuid(), d.scheduler, 'rest', now() + $2::float8 * interval '1 second', true
   FROM done d
   WHERE d.becomes IN ('DISPATCHED', 'RUNNING') AND d.via IS DISTINCT FROM 'nats'
   ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until, begun = true
-  RETURNING task_id, unit
 ),
 recovered AS (
   DELETE FROM rare_outcomes
@@ -112,7 +109,6 @@ changed AS (
   FROM done d WHERE t.ctid = d.place
   RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent
 )
-SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task, c.traceparent,
-  d.becomes = 'RUNNING' AND d.was <> 'RUNNING' AND d.id IN (SELECT task_id FROM renewed WHERE unit IS NOT NULL) AS leads
+SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task, c.traceparent
 FROM decided d LEFT JOIN changed c ON c.id = d.id
 ORDER BY d.n

@@ -41,8 +41,6 @@ export interface SettledTask {
   /** Null where nobody asked for it. */
   readonly task: string | null;
   readonly traceparent: string | null;
-  /** It became running, and the group that it was claimed with over REST follows. */
-  readonly leads?: boolean;
 }
 
 /** Changes that were made, and how each went; with those that followed, which come last. */
@@ -157,40 +155,45 @@ async function settleHeld(sql: Executor, changes: readonly Change[]): Promise<re
 }
 
 /**
- * A set of changes in the caller's transaction, each task once; where a task begins, with those that it leads. They are looked
- * for only where there are any: the third round trip is of groups.
+ * A set of changes in the caller's transaction, each task once; where one begins that was claimed over REST with others, with
+ * those. They are looked for only then: the third round trip is of groups.
  */
 export async function settle(
   transaction: Executor,
   changes: readonly Change[],
   gracePeriodSeconds: number,
 ): Promise<Settled> {
-  const rows = await apply(transaction, changes, gracePeriodSeconds);
-  const leaders = new Map(rows.filter(({ leads }) => leads).map(({ n }) => [changes[n]!.id, changes[n]!]));
-  if (leaders.size === 0) return { changes, rows };
+  const { rows, units } = await apply(transaction, changes, gracePeriodSeconds);
+  const begun = rows.filter(({ code, was, status }) => code === null && status === 'RUNNING' && was !== 'RUNNING');
+  const leaders = begun.map(({ n }) => changes[n]!).filter(({ id }) => units.has(id));
+  if (leaders.length === 0) return { changes, rows };
   const found = await query<{ id: string; leader: string }>(transaction, statement('settle-followers'), [
-    [...leaders.keys()],
+    leaders.map(({ id }) => id),
+    leaders.map(({ id }) => units.get(id)!),
   ]);
+  const asked = new Map(leaders.map(({ id, by = '' }) => [id, by]));
   const followers = found.map(({ id, leader }): Change => ({
     id,
     leaseId: null,
     status: 'running',
-    by: leaders.get(leader)!.by ?? '',
+    by: asked.get(leader)!,
   }));
   if (followers.length === 0) return { changes, rows };
   const followed = await apply(transaction, followers, gracePeriodSeconds);
   return {
     changes: [...changes, ...followers],
-    rows: [...rows, ...followed.map((row) => ({ ...row, n: row.n + changes.length }))],
+    rows: [...rows, ...followed.rows.map((row) => ({ ...row, n: row.n + changes.length }))],
   };
 }
 
+interface Applied {
+  readonly rows: readonly SettledTask[];
+  /** The claim over REST that each of those which become running came with, where that was of a group. */
+  readonly units: ReadonlyMap<string, string>;
+}
+
 /** The two statements of a set of changes. */
-async function apply(
-  transaction: Executor,
-  changes: readonly Change[],
-  gracePeriodSeconds: number,
-): Promise<readonly SettledTask[]> {
+async function apply(transaction: Executor, changes: readonly Change[], gracePeriodSeconds: number): Promise<Applied> {
   const ids = changes.map((change) => change.id);
   const items = changes.map(
     ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun }, n) => ({
@@ -209,15 +212,15 @@ async function apply(
   );
   const begin = changes.filter(({ status }) => status === 'running').map(({ id }) => id);
   // Both are on their way before the first is answered.
-  const [, rows] = await Promise.all([
-    query(transaction, statement('settle-lock'), [ids, begin]),
+  const [locked, rows] = await Promise.all([
+    query<{ id: string | null; unit: string }>(transaction, statement('settle-lock'), [ids, begin]),
     query<SettledTask>(transaction, statement('settle'), [
       JSON.stringify(items),
       gracePeriodSeconds,
       changes.some(({ answered }) => answered),
     ]),
   ]);
-  return rows;
+  return { rows, units: new Map(locked.flatMap(({ id, unit }) => (id === null ? [] : [[id, unit]]))) };
 }
 
 function sentence(row: SettledTask, change: Change): string {

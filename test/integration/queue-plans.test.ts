@@ -9,7 +9,7 @@ const statements: readonly (readonly [string, readonly string[], readonly string
   ['read', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
   ['release', ['uuid'], [id]],
   ['settle-lock', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
-  ['settle-followers', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
+  ['settle-followers', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
   ['settle', ['text', 'float8', 'boolean'], [`'[{"n":0}]'`, '1', 'true']],
   [
     'settle-held',
