@@ -67,6 +67,9 @@ export const environment = z.object({
   SCHEDULER_PQ_JITTER: seconds(18_000).describe('seconds of random delay at most on top of the grace period'),
   SCHEDULER_PQ_MAXSIZE: count(0).describe('queued tasks per scheduler; 0 is unlimited'),
   SCHEDULER_LEASE_SECONDS: seconds(60).describe('lease of a pop over NATS that names none'),
+  SCHEDULER_START_WITHIN_SECONDS: seconds(3_600).describe(
+    'a task popped over REST and not patched for so long is queued again; 0 is the grace period, which it never exceeds',
+  ),
   SCHEDULER_MAX_ATTEMPTS: count(3, 1).describe('claims of one task before an expired lease fails it'),
   SCHEDULER_RETENTION_DAYS: count(0).describe(
     'finished tasks, and schedules that Rota disabled, are removed when they are older; 0 keeps them',
@@ -127,6 +130,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...(broker === undefined ? {} : { QUEUE_URI: broker }),
     rankers: Object.freeze(rankers),
   });
+}
+
+/** Seconds within which a runner over REST begins what it popped. */
+export function startWithinSeconds(
+  config: Pick<Config, 'SCHEDULER_START_WITHIN_SECONDS' | 'SCHEDULER_PQ_GRACE_PERIOD'>,
+): number {
+  const { SCHEDULER_START_WITHIN_SECONDS: within, SCHEDULER_PQ_GRACE_PERIOD: longest } = config;
+  return within === 0 ? longest : Math.min(within, longest);
 }
 
 /** Who we are to NATS. Secrets in it never reach logs or errors. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
-import { type Config, natsAuthOf } from './config.ts';
+import { type Config, natsAuthOf, startWithinSeconds } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { waitFor } from './deadline.ts';
 import { RotaError } from './errors.ts';
@@ -214,7 +214,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       health: observation.health,
       metrics: observation.metrics.registry,
       log,
-      leaseMs: config.SCHEDULER_PQ_GRACE_PERIOD * 1_000,
+      leaseMs: startWithinSeconds(config) * 1_000,
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
     });
     undo.push(() => rest.close());

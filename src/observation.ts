@@ -1,5 +1,5 @@
-import type { Config } from './config.ts';
-import { readHeadWaits, readQueuedOrganisations, readTaskTotals } from './queue/counts.ts';
+import { type Config, startWithinSeconds } from './config.ts';
+import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } from './queue/counts.ts';
 import type { Sql } from './queue/postgres.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
 import type { Backlog } from './events/backlog.ts';
@@ -80,6 +80,7 @@ function readingsOf(parts: ObservedParts, health: Health, loop: ReturnType<typeo
     totals: fromDatabase(() => readTaskTotals(sql, schedulerIds), new Map()),
     organisations: fromDatabase(() => readQueuedOrganisations(sql, schedulerIds, largestOrganisations), []),
     heads: fromDatabase(() => readHeadWaits(sql, schedulerIds), new Map()),
+    unbegun: fromDatabase(() => readUnbegun(sql, schedulerIds, startWithinSeconds(config)), new Map()),
     scheduleLags: fromDatabase(
       async () =>
         new Map(await Promise.all(schedulerIds.map(async (id) => [id, await scheduleStore.scheduleLag(id)] as const))),

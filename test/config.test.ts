@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../src/config.ts';
+import { readConfig, startWithinSeconds } from '../src/config.ts';
 
 test('the defaults are those of mula', () => {
   expect(readConfig({})).toMatchObject({
@@ -46,4 +46,14 @@ test('a secret in a wrong variable never reaches the message', () => {
     expect((error as Error).message).not.toContain('hunter2');
   }
   expect(() => readConfig({ KATALOGUS_API: 'ftp://kat:hunter2@host' })).toThrow(/^((?!hunter2)[^])*$/);
+});
+
+test.each([
+  [{}, 3_600],
+  [{ SCHEDULER_START_WITHIN_SECONDS: '60' }, 60],
+  [{ SCHEDULER_START_WITHIN_SECONDS: '0' }, 86_400],
+  [{ SCHEDULER_START_WITHIN_SECONDS: '90000' }, 86_400],
+  [{ SCHEDULER_PQ_GRACE_PERIOD: '600' }, 600],
+])('a runner over REST begins within an hour, or as it is told, or within the grace period: %o', (env, seconds) => {
+  expect(startWithinSeconds(readConfig(env))).toBe(seconds);
 });

@@ -1,6 +1,6 @@
 -- Claims units for waiters in one statement: queue rows go, tasks become dispatched, leases begin.
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text), waited (seconds
--- since it was made), traceparent, in pop order
+-- since it was made; null but for its first claim), traceparent, in pop order
 -- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds;
 -- $6… the filter's values. {filter} is a condition on alias q; {heads} is claim-heads.sql or claim-heads-filtered.sql.
 --
@@ -9,9 +9,10 @@
 WITH heads AS MATERIALIZED (
   {heads}
 ),
--- Several heads of one group are one unit, led by the first.
+-- Several heads of one group are one unit, led by the first. Over REST its members remember that they came together.
 units AS MATERIALIZED (
-  SELECT row_number() OVER (ORDER BY rank, created_at, id) AS unit, hash, rank, created_at, id, deduplication_key
+  SELECT row_number() OVER (ORDER BY rank, created_at, id) AS unit, hash, rank, created_at, id, deduplication_key,
+    CASE WHEN deduplication_key IS NOT NULL THEN gen_random_uuid() END AS claim
   FROM (
     SELECT h.*, row_number() OVER (PARTITION BY coalesce(deduplication_key, id::text) ORDER BY rank, created_at, id) AS nth
     FROM heads h
@@ -20,9 +21,9 @@ units AS MATERIALIZED (
 ),
 -- A group comes whole. Never waits: a member that is being changed at this moment stays queued.
 chosen AS MATERIALIZED (
-  SELECT unit, hash, rank, created_at, id FROM units WHERE deduplication_key IS NULL
+  SELECT unit, hash, rank, created_at, id, claim FROM units WHERE deduplication_key IS NULL
   UNION ALL
-  SELECT u.unit, m.hash, m.rank, m.created_at, m.id
+  SELECT u.unit, m.hash, m.rank, m.created_at, m.id, u.claim
   FROM units u, LATERAL (
     SELECT q.hash, q.rank, q.created_at, q.id
     FROM queue q
@@ -36,23 +37,23 @@ chosen AS MATERIALIZED (
 taken AS (DELETE FROM queue WHERE scheduler = $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen))),
 dealt AS MATERIALIZED (
   SELECT unit, rank, created_at, id, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker,
-    ($4::text[])[unit] AS via, now() + ($5::float8[])[unit] * interval '1 millisecond' AS until
+    ($4::text[])[unit] AS via, now() + ($5::float8[])[unit] * interval '1 millisecond' AS until, claim
   FROM chosen
 ),
 leased AS (
-  INSERT INTO leases (task_id, lease_id, scheduler, worker, via, until)
-  SELECT id, lease_id, $1, worker, via, until FROM dealt
+  INSERT INTO leases (task_id, lease_id, scheduler, worker, via, until, unit)
+  SELECT id, lease_id, $1, worker, via, until, CASE WHEN via = 'rest' THEN claim END FROM dealt
   -- Whatever lease was there belonged to a life before this one.
   ON CONFLICT (task_id) DO UPDATE
     SET lease_id = EXCLUDED.lease_id, worker = EXCLUDED.worker, via = EXCLUDED.via, until = EXCLUDED.until,
-        claimed_at = now()
+        claimed_at = now(), unit = EXCLUDED.unit, begun = false
 ),
 claimed AS (
   UPDATE tasks t SET status = 'DISPATCHED', modified_at = now(), attempts = t.attempts + 1
   WHERE t.id = ANY (ARRAY(SELECT id FROM chosen))
-  RETURNING t.id, t.organisation, t.attempts, rota_task_json(t) AS task, t.traceparent
+  RETURNING t.id, t.organisation, t.attempts, t.unbegun, rota_task_json(t) AS task, t.traceparent
 )
 SELECT d.unit::integer, c.id, c.organisation, c.attempts, d.lease_id, rota_timestamp(d.until) AS lease_until, c.task,
-  extract(epoch FROM now() - d.created_at)::float8 AS waited, c.traceparent
+  CASE WHEN c.attempts = 1 AND c.unbegun = 0 THEN extract(epoch FROM now() - d.created_at)::float8 END AS waited, c.traceparent
 FROM dealt d JOIN claimed c ON c.id = d.id
 ORDER BY d.unit, d.rank, d.created_at, d.id

@@ -1,7 +1,8 @@
--- Tasks that mula handed out are under way: whoever works on them has one grace period from now.
+-- Tasks that mula handed out are under way: whoever works on them has one grace period from now. They count as begun: mula
+-- does not tell when it handed them out.
 -- $1 created from then on, $2 or one of these ids, $3 seconds
-INSERT INTO leases (task_id, lease_id, scheduler, via, until)
-SELECT t.id, gen_random_uuid(), t.scheduler_id, 'rest', now() + $3::float8 * interval '1 second'
+INSERT INTO leases (task_id, lease_id, scheduler, via, until, begun)
+SELECT t.id, gen_random_uuid(), t.scheduler_id, 'rest', now() + $3::float8 * interval '1 second', true
 FROM tasks t
 WHERE t.status IN ('DISPATCHED', 'RUNNING') AND (t.created_at >= $1::timestamptz OR t.id = ANY ($2::uuid[]))
   AND NOT EXISTS (SELECT FROM leases l WHERE l.task_id = t.id)

@@ -5,7 +5,7 @@
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
     n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
-    superseded boolean, unclaimed boolean)
+    superseded boolean, unclaimed boolean, unbegun boolean)
 ),
 -- By array, here and below: no estimate, and no plan made while the table was small, can turn this into a scan. `place`
 -- stays true, since settle-lock.sql holds the rows: the update below looks nothing up again.
@@ -13,11 +13,11 @@ named AS MATERIALIZED (SELECT ctid AS place, * FROM tasks WHERE id = ANY (ARRAY(
 leased AS MATERIALIZED (SELECT * FROM leases WHERE task_id = ANY (ARRAY(SELECT id FROM patches))),
 found AS MATERIALIZED (
   SELECT p.n, p.id, t.place, p.lease_id, p.reason, p.superseded IS TRUE AS supersedable, p.unclaimed IS TRUE AS unclaimed,
-    p.status IS NULL AS silent, coalesce(p.status, t.status) AS becomes, t.status AS was,
+    p.unbegun IS TRUE AS unbegun, p.status IS NULL AS silent, coalesce(p.status, t.status) AS becomes, t.status AS was,
     coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
     coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
     t.scheduler_id AS scheduler, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
-    l.lease_id AS held_by, l.via
+    l.lease_id AS held_by, l.via, l.unit
   FROM patches p
   LEFT JOIN named t ON t.id = p.id
   LEFT JOIN leased l ON l.task_id = p.id
@@ -34,9 +34,10 @@ judged AS MATERIALIZED (
   FROM found f
 ),
 requeued AS (
-  INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
+  INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation, plugin, image, deduplication_key, unit)
   SELECT j.scheduler, EXISTS (SELECT FROM rota_pausing(j.scheduler, j.organisation, c.plugin)),
-    coalesce(j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key
+    coalesce(j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key,
+    CASE WHEN j.unbegun THEN j.unit END
   FROM judged j, rota_queue_columns(j.type, j.data) c
   WHERE j.refused IS NULL AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
   ORDER BY j.hash, j.created_at, j.id
@@ -46,7 +47,7 @@ requeued AS (
 -- A twin is queued: a patch is refused, what goes back by itself (an expired lease, a release) gives way to the twin.
 decided AS MATERIALIZED (
   SELECT j.n, j.id, j.place, j.silent, j.was, j.scheduler, j.organisation, j.data, j.priority, j.reranks, j.type, j.hash,
-    j.created_at, j.held_by, j.via, j.unclaimed,
+    j.created_at, j.held_by, j.via, j.unclaimed, j.unbegun,
     CASE WHEN twin AND j.supersedable THEN 'CANCELLED' ELSE j.becomes END AS becomes,
     CASE WHEN twin AND j.supersedable THEN 'superseded' ELSE j.reason END AS reason,
     CASE WHEN twin AND NOT j.supersedable THEN 'CONFLICT' ELSE j.refused END AS code
@@ -75,11 +76,11 @@ ended AS (
 ),
 -- Whoever knows no leases renews with each patch, and gets one with the patch that starts the work.
 renewed AS (
-  INSERT INTO leases (task_id, lease_id, scheduler, via, until)
-  SELECT d.id, gen_random_uuid(), d.scheduler, 'rest', now() + $2::float8 * interval '1 second'
+  INSERT INTO leases (task_id, lease_id, scheduler, via, until, begun)
+  SELECT d.id, gen_random_uuid(), d.scheduler, 'rest', now() + $2::float8 * interval '1 second', true
   FROM done d
   WHERE d.becomes IN ('DISPATCHED', 'RUNNING') AND d.via IS DISTINCT FROM 'nats'
-  ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until
+  ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until, begun = true
 ),
 recovered AS (
   DELETE FROM rare_outcomes
@@ -100,6 +101,10 @@ changed AS (
         WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0
         WHEN d.unclaimed THEN greatest(t.attempts - 1, 0)
         ELSE t.attempts END,
+      unbegun = CASE
+        WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0
+        WHEN d.unbegun THEN t.unbegun + 1
+        ELSE t.unbegun END,
       reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
   FROM done d WHERE t.ctid = d.place
   RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent

@@ -78,11 +78,13 @@ function renderPage({ count, results }: TaskPage): string {
 interface TaskDetails extends Task {
   readonly reason: string | null;
   readonly attempts: number;
+  readonly unbegun: number;
   readonly lease: {
     readonly id: string;
     readonly worker: string | null;
     readonly via: string;
     readonly until: string;
+    readonly begun: boolean | null;
   } | null;
   readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
 }
@@ -114,9 +116,18 @@ function renderDetails(task: TaskDetails): string {
     ['created', `${moment(task.created_at)} (${ageOf(task.created_at)} ago)`],
     ['changed', `${moment(task.modified_at)} (${ageOf(task.modified_at)} ago)`],
     ['attempts', task.attempts],
+    [
+      'not begun',
+      task.unbegun === 0 ? null : `${task.unbegun} times: a runner took it over REST and said nothing more`,
+    ],
     ['in the queue', place],
-    ['held by', lease === null ? null : `${lease.worker ?? 'unnamed'} over ${lease.via}, ends ${whenOf(lease.until)}`],
+    ['held by', lease === null ? null : holderOf(lease)],
     ['schedule', task.schedule_id],
     ['hash', task.hash],
   ]);
+}
+
+function holderOf({ worker, via, until, begun }: NonNullable<TaskDetails['lease']>): string {
+  const holder = `${worker ?? 'unnamed'} over ${via}`;
+  return begun === false ? `${holder}, not begun, ends ${whenOf(until)}` : `${holder}, ends ${whenOf(until)}`;
 }

@@ -48,10 +48,11 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
     command('tasks', selection.extend(page), async (body) => list(lists, body)),
 
     command('task-details', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
-      results: (await inspection.details(ids)).map(({ task, reason, attempts, lease, queue }) => ({
+      results: (await inspection.details(ids)).map(({ task, reason, attempts, unbegun, lease, queue }) => ({
         ...task,
         reason,
         attempts,
+        unbegun,
         lease,
         queue,
       })),

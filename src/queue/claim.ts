@@ -20,8 +20,8 @@ export interface ClaimRow {
   readonly lease_id: string;
   readonly lease_until: string;
   readonly task: string;
-  /** Since the task was made. */
-  readonly waited: number;
+  /** Seconds since the task was made, at its first claim: a later one tells how long a worker had it before. */
+  readonly waited: number | null;
   readonly traceparent: string | null;
 }
 
@@ -59,8 +59,7 @@ export async function claim(
     waiters: wants.length,
     rows: rows.length,
     ms: performance.now() - started,
-    // A later claim tells how long a worker had it before, not how long it waited.
-    waited: rows.filter(({ attempts }) => attempts === 1).map(({ waited }) => waited),
+    waited: rows.flatMap(({ waited }) => waited ?? []),
   });
   return rows;
 }

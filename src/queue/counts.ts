@@ -46,6 +46,25 @@ export async function readHeadWaits(sql: Sql, schedulers: readonly string[]): Pr
   return new Map(rows.map(({ scheduler, waited }) => [scheduler, waited]));
 }
 
+/** A runner keeps some popped tasks in a queue of its own: what waits there for a quarter of the time that it has is worth a look. */
+const lateShare = 1 / 4;
+
+/** Tasks of each scheduler that were popped over REST and not begun, for a quarter of the time in which they should. */
+export async function readUnbegun(
+  sql: Sql,
+  schedulers: readonly string[],
+  startWithinSeconds: number,
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await transact(() =>
+    query<{ scheduler: string; unbegun: number }>(sql, statement('unbegun'), [
+      schedulers,
+      startWithinSeconds * lateShare,
+      startWithinSeconds,
+    ]),
+  );
+  return new Map(rows.map(({ scheduler, unbegun }) => [scheduler, unbegun]));
+}
+
 /** What changed since the last time goes into the counts by hour, by status and by organisation. */
 export async function foldCounts(sql: Sql): Promise<void> {
   await transact(() => query(sql, statement('fold-counts'), [foldLockKey]));

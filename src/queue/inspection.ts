@@ -16,13 +16,17 @@ export interface TaskDetails {
   readonly task: Task;
   /** Why it ended as it did (`superseded`, `lease-expired`, …). */
   readonly reason: string | null;
-  /** Claims so far. */
+  /** Claims so far that count. */
   readonly attempts: number;
+  /** Claims over REST that nobody began, since the last retry. */
+  readonly unbegun: number;
   readonly lease: {
     readonly id: string;
     readonly worker: string | null;
     readonly via: 'nats' | 'rest';
     readonly until: string;
+    /** Over REST: whether its runner has said anything of it. Null over NATS. */
+    readonly begun: boolean | null;
   } | null;
   /** Null where it is not queued. `ahead`: queued tasks that go before it; null where a pause holds it. */
   readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
@@ -84,10 +88,12 @@ interface DetailRow {
   readonly task: string;
   readonly reason: string | null;
   readonly attempts: number;
+  readonly unbegun: number;
   readonly lease_id: string | null;
   readonly worker: string | null;
   readonly via: 'nats' | 'rest' | null;
   readonly lease_until: string | null;
+  readonly begun: boolean | null;
   readonly held: boolean | null;
   readonly ahead: number | null;
 }
@@ -96,10 +102,12 @@ function detailsOf({
   task,
   reason,
   attempts,
+  unbegun,
   lease_id,
   worker,
   via,
   lease_until,
+  begun,
   held,
   ahead,
 }: DetailRow): TaskDetails {
@@ -107,7 +115,8 @@ function detailsOf({
     task: JSON.parse(task) as Task,
     reason,
     attempts,
-    lease: lease_id === null ? null : { id: lease_id, worker, via: via!, until: lease_until! },
+    unbegun,
+    lease: lease_id === null ? null : { id: lease_id, worker, via: via!, until: lease_until!, begun },
     queue: held === null ? null : { held, ahead },
   };
 }

@@ -21,8 +21,10 @@ export interface Change extends Omit<TaskPatch, 'via'> {
   readonly reason?: string;
   /** Where a twin is queued: cancelled as superseded instead of refused. */
   readonly superseded?: boolean;
-  /** The claim that it ends reached nobody. */
+  /** The claim that it ends counts as no attempt: it reached nobody, or nobody began. */
   readonly unclaimed?: boolean;
+  /** The claim that it ends was made over REST, and nobody began: docs/queue-semantics.md, "Over REST". */
+  readonly unbegun?: boolean;
   /** Whoever makes it wants to see the task. */
   readonly answered?: boolean;
 }
@@ -39,6 +41,12 @@ export interface SettledTask {
   /** Null where nobody asked for it. */
   readonly task: string | null;
   readonly traceparent: string | null;
+}
+
+/** Changes that were made, and how each went; with those that followed, which come last. */
+export interface Settled {
+  readonly changes: readonly Change[];
+  readonly rows: readonly SettledTask[];
 }
 
 /** Changes of tasks, in sets; docs/queue-semantics.md, "Settle". */
@@ -73,9 +81,9 @@ export class Settle {
   }
 
   async #commit(batch: readonly Change[]): Promise<readonly PatchOutcome[]> {
-    if (!batch.every(isHeld)) return this.#outcomes(batch, await this.#settle(batch));
+    if (!batch.every(isHeld)) return this.#outcomes(await this.#settle(batch)).slice(0, batch.length);
     const rows = await transact(() => settleHeld(this.#options.sql, batch));
-    const done = this.#outcomes(batch, rows);
+    const done = this.#outcomes({ changes: batch, rows });
     const outcomes = new Map(rows.map(({ n }, at) => [n, done[at]!]));
     // What is not as its worker believes: settle.sql decides about it, and says why. What is done stays done, whatever becomes
     // of the others.
@@ -83,7 +91,7 @@ export class Settle {
     const others = left.map((n) => batch[n]!);
     if (others.length > 0) {
       const decided = await this.#settle(others).then(
-        (settled) => this.#outcomes(others, settled),
+        (settled) => this.#outcomes(settled),
         (error: unknown) => others.map((): PatchOutcome => ({ ok: false, failure: failureOf(error) })),
       );
       for (const [at, n] of left.entries()) outcomes.set(n, decided[at]!);
@@ -91,29 +99,29 @@ export class Settle {
     return [...batch.keys()].map((n) => outcomes.get(n)!);
   }
 
-  #settle(batch: readonly Change[]): Promise<readonly SettledTask[]> {
+  #settle(batch: readonly Change[]): Promise<Settled> {
     const { sql, gracePeriodSeconds } = this.#options;
     return transact(() => sql.begin((transaction) => settle(transaction, batch, gracePeriodSeconds)));
   }
 
   /** Of each row, in their order. */
-  #outcomes(batch: readonly Change[], rows: readonly SettledTask[]): readonly PatchOutcome[] {
-    this.report(batch, rows);
-    return rows.map((row) =>
+  #outcomes(settled: Settled): readonly PatchOutcome[] {
+    this.report(settled);
+    return settled.rows.map((row) =>
       row.code === null
         ? { ok: true, ...(row.task === null ? {} : { task: row.task }) }
-        : { ok: false, failure: failureOf(new RotaError(row.code, sentence(row, batch[row.n]!))) },
+        : { ok: false, failure: failureOf(new RotaError(row.code, sentence(row, settled.changes[row.n]!))) },
     );
   }
 
   /** Tells what a set of changes did: events, and wakes for what was queued. */
-  report(batch: readonly Change[], rows: readonly SettledTask[]): void {
+  report({ changes, rows }: Settled): void {
     const groups = new Map<string, { row: SettledTask; tasks: TaskRef[]; traced: TracedTask[] }>();
     for (const row of rows) {
       if (row.code !== null || row.was === row.status) continue;
       const key = `${row.scheduler} ${row.status} ${row.reason}`;
       const group = groups.get(key) ?? { row, tasks: [], traced: [] };
-      const { id, by = '' } = batch[row.n]!;
+      const { id, by = '' } = changes[row.n]!;
       const task = { id, organisation: row.organisation };
       group.tasks.push(task);
       if (row.traceparent !== null) group.traced.push({ ...task, trace: row.traceparent, by });
@@ -131,8 +139,8 @@ const whileHeld: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['run
 
 /** What a worker says of its own task, and nothing else. */
 function isHeld(change: Change): boolean {
-  const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed } = change;
-  const others = [priority, organisation, data, reason, superseded, unclaimed];
+  const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun } = change;
+  const others = [priority, organisation, data, reason, superseded, unclaimed, unbegun];
   return leaseId !== null && whileHeld.has(status) && others.every((value) => value === undefined);
 }
 
@@ -146,15 +154,49 @@ async function settleHeld(sql: Executor, changes: readonly Change[]): Promise<re
   return rows.map((row) => ({ ...row, code: null, reason: null }));
 }
 
-/** The two statements of a set of changes, in the caller's transaction. Each task once. */
+/**
+ * A set of changes in the caller's transaction, each task once; where one begins that was claimed over REST with others, with
+ * those. They are looked for only then: the third round trip is of groups.
+ */
 export async function settle(
   transaction: Executor,
   changes: readonly Change[],
   gracePeriodSeconds: number,
-): Promise<readonly SettledTask[]> {
+): Promise<Settled> {
+  const { rows, units } = await apply(transaction, changes, gracePeriodSeconds);
+  const begun = rows.filter(({ code, was, status }) => code === null && status === 'RUNNING' && was !== 'RUNNING');
+  const leaders = begun.map(({ n }) => changes[n]!).filter(({ id }) => units.has(id));
+  if (leaders.length === 0) return { changes, rows };
+  const found = await query<{ id: string; leader: string }>(transaction, statement('settle-followers'), [
+    leaders.map(({ id }) => id),
+    leaders.map(({ id }) => units.get(id)!),
+  ]);
+  const asked = new Map(leaders.map(({ id, by = '' }) => [id, by]));
+  const followers = found.map(({ id, leader }): Change => ({
+    id,
+    leaseId: null,
+    status: 'running',
+    by: asked.get(leader)!,
+  }));
+  if (followers.length === 0) return { changes, rows };
+  const followed = await apply(transaction, followers, gracePeriodSeconds);
+  return {
+    changes: [...changes, ...followers],
+    rows: [...rows, ...followed.rows.map((row) => ({ ...row, n: row.n + changes.length }))],
+  };
+}
+
+interface Applied {
+  readonly rows: readonly SettledTask[];
+  /** The claim over REST that each of those which become running came with, where that was of a group. */
+  readonly units: ReadonlyMap<string, string>;
+}
+
+/** The two statements of a set of changes. */
+async function apply(transaction: Executor, changes: readonly Change[], gracePeriodSeconds: number): Promise<Applied> {
   const ids = changes.map((change) => change.id);
   const items = changes.map(
-    ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed }, n) => ({
+    ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun }, n) => ({
       n,
       id,
       lease_id: leaseId,
@@ -165,18 +207,20 @@ export async function settle(
       reason,
       superseded,
       unclaimed,
+      unbegun,
     }),
   );
+  const begin = changes.filter(({ status }) => status === 'running').map(({ id }) => id);
   // Both are on their way before the first is answered.
-  const [, rows] = await Promise.all([
-    query(transaction, statement('settle-lock'), [ids]),
+  const [locked, rows] = await Promise.all([
+    query<{ id: string | null; unit: string }>(transaction, statement('settle-lock'), [ids, begin]),
     query<SettledTask>(transaction, statement('settle'), [
       JSON.stringify(items),
       gracePeriodSeconds,
       changes.some(({ answered }) => answered),
     ]),
   ]);
-  return rows;
+  return { rows, units: new Map(locked.flatMap(({ id, unit }) => (id === null ? [] : [[id, unit]]))) };
 }
 
 function sentence(row: SettledTask, change: Change): string {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { emit } from '../telemetry/events.ts';
 import { foldCounts } from './counts.ts';
 import { type Sql, query, statement, transact } from './postgres.ts';
-import { type Change, type SettledTask, settle } from './settle.ts';
+import { type Change, type Settled, settle } from './settle.ts';
 
 export interface SweeperOptions {
   readonly sql: Sql;
@@ -10,13 +10,30 @@ export interface SweeperOptions {
   readonly maxAttempts: number;
   readonly gracePeriodSeconds: number;
   /** What a sweep changed: events and wakes. */
-  onChanged(changes: readonly Change[], settled: readonly SettledTask[]): void;
+  onChanged(settled: Settled): void;
   onError(error: unknown): void;
 }
 
 const everyMs = 1_000;
 const perSweep = 500;
 const aliveEveryMs = 60_000;
+/** So often a task that a runner took over REST and never began goes back as if it had not been claimed: a runner whose
+ * Octopoes is away says nothing about the task. After that it may be the task that no runner can begin. */
+const freeOfCharge = 2;
+
+/** A row of sweep-look.sql. */
+interface Expired {
+  readonly id: string;
+  readonly lease_id: string;
+  readonly unbegun: boolean;
+  readonly unclaimed: boolean;
+  readonly exhausted: boolean;
+}
+
+function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expired): Change {
+  if (exhausted) return { id, leaseId, status: 'failed', reason: 'lease-expired' };
+  return { id, leaseId, status: 'queued', superseded: true, unbegun, unclaimed };
+}
 
 /**
  * Once a second: tasks whose lease has expired go back to the queue, or fail where they were claimed too often, or give
@@ -47,28 +64,23 @@ export class Sweeper {
       sql.begin(async (transaction) => {
         const locked = await query<{ id: string }>(transaction, statement('sweep-lock'), [perSweep]);
         if (locked.length === 0) return null;
-        const expired = await query<{ id: string; lease_id: string; exhausted: boolean }>(
-          transaction,
-          statement('sweep-look'),
-          [locked.map((row) => row.id), maxAttempts],
-        );
-        const changes = expired.map(({ id, lease_id, exhausted }): Change =>
-          exhausted
-            ? { id, leaseId: lease_id, status: 'failed', reason: 'lease-expired' }
-            : { id, leaseId: lease_id, status: 'queued', superseded: true },
-        );
-        return { changes, settled: await settle(transaction, changes, gracePeriodSeconds) };
+        const expired = await query<Expired>(transaction, statement('sweep-look'), [
+          locked.map((row) => row.id),
+          maxAttempts,
+          freeOfCharge,
+        ]);
+        return settle(transaction, expired.map(changeOf), gracePeriodSeconds);
       }),
     );
     if (swept === null || swept.changes.length === 0) return 0;
-    const count = (status: string) => swept.settled.filter((row) => row.code === null && row.status === status).length;
+    const count = (status: string) => swept.rows.filter((row) => row.code === null && row.status === status).length;
     emit({
       name: 'leases.expired',
       requeued: count('QUEUED'),
       failed: count('FAILED'),
       superseded: count('CANCELLED'),
     });
-    this.#options.onChanged(swept.changes, swept.settled);
+    this.#options.onChanged(swept);
     return swept.changes.length;
   }
 

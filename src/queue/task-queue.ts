@@ -92,7 +92,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       sql: this.#sql,
       maxAttempts: options.maxAttempts ?? 3,
       gracePeriodSeconds,
-      onChanged: (changes, settled) => this.#settle.report(changes, settled),
+      onChanged: (settled) => this.#settle.report(settled),
       onError: (error) => options.onError?.(error),
     });
     this.#reads = new Coalescer<string, Result<string | null>>({

@@ -3,7 +3,7 @@ import type { PopRequest } from '../queue/queue.ts';
 import type { SchedulerEntry } from './ports.ts';
 
 export interface PopSettings {
-  /** Unmodified runners know no leases: theirs last the grace period. */
+  /** Unmodified runners know no leases: within so long they begin, and then have the grace period. */
   readonly leaseMs: number;
 }
 

@@ -61,6 +61,13 @@ export const metricsOfQueue: readonly ScrapeMetric[] = [
       [...schedulers].map(([scheduler, { dispatched, running }]) => [{ scheduler }, dispatched + running]),
   }),
   shows({
+    name: 'rota_tasks_not_begun',
+    help: 'Tasks popped over REST that no runner has begun for a quarter of SCHEDULER_START_WITHIN_SECONDS',
+    labels: ['scheduler'],
+    of: 'unbegun',
+    samples: (schedulers) => [...schedulers].map(([scheduler, unbegun]) => [{ scheduler }, unbegun]),
+  }),
+  shows({
     name: 'rota_waiters',
     help: 'Pops that wait for work on this supervisor',
     labels: ['scheduler'],

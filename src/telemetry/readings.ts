@@ -23,6 +23,8 @@ export interface Readings {
   organisations(): Promise<readonly QueuedOrganisation[]>;
   /** From the database: seconds for which the head of each scheduler's queue has waited. */
   heads(): Promise<ReadonlyMap<string, number>>;
+  /** From the database: tasks that were popped over REST and not begun for too long, by scheduler. */
+  unbegun(): Promise<ReadonlyMap<string, number>>;
   /** From the database: seconds since the oldest due deadline, by scheduler. */
   scheduleLags(): Promise<ReadonlyMap<string, number>>;
   /** From the broker: what waits there for each stream. */

@@ -47,6 +47,24 @@ test('a task that a worker by hand has claimed is shown with its holder, and rel
   await expect(hand.client.patch({ id, status: 'completed', lease_id })).rejects.toMatchObject({ code: 'LEASE_LOST' });
 });
 
+test('a task that a runner took over REST is shown as not begun, until its runner says something of it', async () => {
+  const { id } = await hand.client.push('report', {
+    organisation: 'rest',
+    data: { organisation_id: 'rest', report_recipe_id: 'r' },
+  });
+  const ask = (method: string, path: string, body?: object) =>
+    fetch(hand.rota.api + path, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+  await ask('POST', '/schedulers/report/pop?limit=1');
+  expect(await hand.json(['tasks', 'show', id])).toMatchObject({ unbegun: 0, lease: { via: 'rest', begun: false } });
+  expect((await hand.run(['tasks', 'show', id])).stdout).toMatch(/held by +\S+ over rest, not begun, ends in /);
+  await ask('PATCH', `/tasks/${id}`, { status: 'running' });
+  expect(await hand.json(['tasks', 'show', id])).toMatchObject({ lease: { via: 'rest', begun: true } });
+  expect((await hand.run(['tasks', 'show', id])).stdout).toMatch(/held by +\S+ over rest, ends in /);
+});
+
 test('what a filter selects is cancelled and retried whole, whatever its number, and nothing else', async () => {
   const many = Array.from({ length: 1_200 }, (_, n) => boefjeTask('many', `Hostname|internet|${n}`));
   await hand.client.push('boefje', many);

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { readHeadWaits, readQueuedOrganisations, readTaskTotals, recountWhereEmpty } from '../../src/queue/counts.ts';
+import {
+  readHeadWaits,
+  readQueuedOrganisations,
+  readTaskTotals,
+  readUnbegun,
+  recountWhereEmpty,
+} from '../../src/queue/counts.ts';
 import { statement } from '../../src/queue/postgres.ts';
 import { rerank } from '../../src/queue/rerank.ts';
 import { readTaskStats } from '../../src/queue/task-stats.ts';
@@ -205,4 +211,37 @@ test('the head of a queue is found without reading the queue, and is not one tha
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
   expect(plan).toMatch(/Index (?:Only )?Scan using queue_pkey on queue q .*rows=1\b/);
   expect(plan).not.toMatch(/Seq Scan on queue\b/);
+});
+
+test('what was popped over REST and is not begun is counted by a range of the leases, not by those that run', async () => {
+  const { sql } = await queueUnderTest();
+  await sql`
+    INSERT INTO leases (task_id, lease_id, scheduler, via, claimed_at, until, begun)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'boefje', 'rest', now() - n * interval '1 second',
+      now() + interval '1 day', true
+    FROM generate_series(1, 5000) AS n`;
+  const lease = (scheduler: string, via: string, age: number) => sql`
+    INSERT INTO leases (task_id, lease_id, scheduler, via, claimed_at, until)
+    VALUES (gen_random_uuid(), gen_random_uuid(), ${scheduler}, ${via}, now() - ${age}::int * interval '1 second',
+      now() + (3600 - ${age}::int) * interval '1 second')`;
+  for (const age of [890, 910, 3_000]) for (const via of ['rest', 'nats']) await lease('boefje', via, age);
+  await lease('report', 'rest', 1_000);
+  await sql`ANALYZE leases`;
+  expect(await readUnbegun(sql, ['normalizer', 'report', 'boefje'], 3_600)).toEqual(
+    new Map([
+      ['normalizer', 0],
+      ['report', 1],
+      ['boefje', 2],
+    ]),
+  );
+  const text = statement('unbegun')
+    .replaceAll('$1', "ARRAY['boefje']")
+    .replaceAll('$2', '900')
+    .replaceAll('$3', '3600');
+  const rows = await sql.unsafe<{ 'QUERY PLAN': string }[]>(
+    `EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ${text}`,
+  );
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+  expect(plan).toMatch(/Index Scan using leases_until on leases/);
+  expect(plan).not.toMatch(/Seq Scan on leases/);
 });

@@ -1,21 +1,47 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ClaimedTask } from '../../src/queue/queue.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
 
-/** What the queue should be, in the plainest words: one list, and what is handed out. */
+type Via = 'nats' | 'rest';
+
+/** A task that is not finished, in the plainest words. */
+interface Entry {
+  readonly id: string;
+  readonly ooi: string;
+  readonly rank: number;
+  readonly order: number;
+  readonly group: string | null;
+  attempts: number;
+  /** Claims over REST that nobody began. */
+  unbegun: number;
+  /** The claim over REST of its group that has it, or that it came back from unbegun. */
+  unit: number | null;
+}
+
+/** A task that is handed out. */
+interface Held {
+  readonly entry: Entry;
+  readonly via: Via;
+  readonly leaseId: string | null;
+  status: 'dispatched' | 'running';
+  /** Over REST: patched since it was claimed. */
+  begun: boolean;
+}
+
+/** What the queue should be: one list, and what is handed out. */
 interface Model {
-  queued: { ooi: string; rank: number; order: number; group: string | null }[];
-  held: Map<string, { task: ClaimedTask; entry: Model['queued'][number]; attempts: number }>;
-  attempts: Map<string, number>;
+  queued: Entry[];
+  held: Map<string, Held>;
   pushes: number;
+  units: number;
 }
 
 type Step =
   | { kind: 'push'; ooi: number; rank: number; group: number | null }
-  | { kind: 'pop'; limit: number }
+  | { kind: 'pop'; limit: number; via: Via }
   | { kind: 'settle'; which: number; status: 'completed' | 'failed' | 'cancelled' | 'queued' | 'running' }
-  | { kind: 'expire'; which: number };
+  | { kind: 'expire'; which: number }
+  | { kind: 'late'; which: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -27,7 +53,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       group: fc.option(fc.nat(2)),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pop' as const), limit: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('pop' as const),
+      limit: fc.integer({ min: 1, max: 4 }),
+      via: fc.constantFrom('nats', 'rest'),
+    }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -36,10 +69,29 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       status: fc.constantFrom('completed', 'failed', 'cancelled', 'queued', 'running'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire' as const), which: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('expire' as const), which: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('late' as const), which: fc.nat() }) },
 );
 
 const maxAttempts = 2;
+
+/** A task that was dispatched, or was queued until its runner came late, runs; over REST its unit follows. */
+function begin(model: Model, leader: Held): void {
+  const { unit } = leader.entry;
+  const members = [...model.held.values()].filter(
+    ({ entry, status }) => entry.unit === unit && status === 'dispatched',
+  );
+  const led = leader.status === 'running' ? [] : unit === null ? [leader] : [leader, ...members];
+  if (leader.status === 'dispatched' && unit !== null) {
+    const back = model.queued.filter((entry) => entry.unit === unit);
+    model.queued = model.queued.filter((entry) => !back.includes(entry));
+    led.push(...back.map((entry): Held => ({ entry, via: 'rest', leaseId: null, status: 'running', begun: true })));
+  }
+  for (const held of led) {
+    Object.assign(held, { status: 'running', begun: true });
+    model.held.set(held.entry.id, held);
+  }
+}
 
 async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step): Promise<void> {
   const isQueued = (ooi: string) => model.queued.some((entry) => entry.ooi === ooi);
@@ -51,74 +103,110 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
       const task = boefjeTask(ooi, { priority: action.rank, ...(group === null ? {} : { group }) });
       const [outcome] = await queue.push('boefje', [task]);
       expect(outcome!.outcome).toBe(isQueued(ooi) ? 'refused' : 'queued');
-      if (!isQueued(ooi)) model.queued.push({ ooi, rank: action.rank, order: (model.pushes += 1), group });
+      if (outcome!.outcome !== 'queued') return;
+      const { id } = outcome!;
+      const order = (model.pushes += 1);
+      model.queued.push({ id, ooi, rank: action.rank, order, group, attempts: 0, unbegun: 0, unit: null });
       return;
     }
     case 'pop': {
-      const expected: string[][] = [];
+      const expected: Entry[][] = [];
       const order = () => model.queued.sort((a, b) => a.rank - b.rank || a.order - b.order);
-      const taken: Model['queued'] = [];
+      const taken: Entry[] = [];
       // A claim locks `limit` rows at most as heads; several of one group are one unit.
       for (const head of order().slice(0, action.limit)) {
         if (taken.includes(head)) continue;
         const unit = head.group === null ? [head] : order().filter(({ group }) => group === head.group);
         taken.push(...unit);
-        expected.push(unit.map(({ ooi }) => ooi));
+        expected.push(unit);
       }
-      const claimed = await queue.pop('boefje', popRequest({ limit: action.limit }));
+      const { via } = action;
+      const claimed = await queue.pop('boefje', popRequest({ limit: action.limit, via }));
       const units = Object.values(Object.groupBy(claimed, ({ unit }) => unit)).map((unit) => unit!.map(ooiOf));
-      expect(units).toEqual(expected);
+      expect(units).toEqual(expected.map((unit) => unit.map(({ ooi }) => ooi)));
       model.queued = model.queued.filter((entry) => !taken.includes(entry));
-      for (const task of claimed) {
-        const attempts = (model.attempts.get(task.id) ?? 0) + 1;
-        expect(task.attempts).toBe(attempts);
-        model.attempts.set(task.id, attempts);
-        model.held.set(task.id, { task, entry: taken.find(({ ooi }) => ooi === ooiOf(task))!, attempts });
+      for (const unit of expected) {
+        model.units += 1;
+        for (const entry of unit) {
+          entry.attempts += 1;
+          entry.unit = via === 'rest' && entry.group !== null ? model.units : null;
+          const { leaseId, attempts } = claimed.find(({ id }) => id === entry.id)!;
+          expect(attempts).toBe(entry.attempts);
+          const named = via === 'nats' ? leaseId : null;
+          model.held.set(entry.id, { entry, via, leaseId: named, status: 'dispatched', begun: false });
+        }
       }
       return;
     }
     case 'settle': {
       const held = chosen(action.which);
       if (held === undefined) return;
-      const { id, leaseId } = held.task;
-      const twin = action.status === 'queued' && isQueued(held.entry.ooi);
-      const [outcome] = await queue.patch([{ id, leaseId, via: 'nats', status: action.status }]);
+      const { entry, via, leaseId } = held;
+      const { id } = entry;
+      const twin = action.status === 'queued' && isQueued(entry.ooi);
+      const [outcome] = await queue.patch([{ id, leaseId, via, status: action.status }]);
       expect(outcome!.ok).toBe(!twin);
-      if (twin || action.status === 'running') return;
+      if (twin) return;
+      if (action.status === 'running') return begin(model, held);
       model.held.delete(id);
-      if (action.status === 'queued') model.queued.push(held.entry);
-      const [late] = await queue.patch([{ id, leaseId, via: 'nats', status: 'completed' }]);
+      if (action.status === 'queued') model.queued.push(Object.assign(entry, { unit: null }));
+      if (via === 'rest') return;
+      const [late] = await queue.patch([{ id, leaseId, via, status: 'completed' }]);
       expect(late).toMatchObject({ failure: { code: 'LEASE_LOST' } });
       return;
     }
     case 'expire': {
       const held = chosen(action.which);
       if (held === undefined) return;
-      await sql`UPDATE leases SET until = now() - interval '1 second' WHERE task_id = ${held.task.id}`;
+      const { entry, via, begun } = held;
+      await sql`UPDATE leases SET until = now() - interval '1 second' WHERE task_id = ${entry.id}`;
       expect(await queue.sweep()).toBe(1);
-      model.held.delete(held.task.id);
-      if (held.attempts < maxAttempts && !isQueued(held.entry.ooi)) model.queued.push(held.entry);
+      model.held.delete(entry.id);
+      const unbegun = via === 'rest' && !begun;
+      const free = unbegun && entry.unbegun < 2;
+      if ((entry.attempts >= maxAttempts && !free) || isQueued(entry.ooi)) return;
+      entry.attempts -= free ? 1 : 0;
+      entry.unbegun += unbegun ? 1 : 0;
+      entry.unit = unbegun ? entry.unit : null;
+      model.queued.push(entry);
+      return;
+    }
+    case 'late': {
+      const entry = model.queued[action.which % Math.max(1, model.queued.length)];
+      if (entry === undefined) return;
+      const [outcome] = await queue.patch([{ id: entry.id, leaseId: null, via: 'rest', status: 'running' }]);
+      expect(outcome!.ok).toBe(true);
+      model.queued = model.queued.filter((other) => other !== entry);
+      begin(model, { entry, via: 'rest', leaseId: null, status: 'dispatched', begun: false });
     }
   }
 }
 
 describe('the queue against a model', () => {
   test(
-    'behaves as a sorted list with leases, whatever is pushed, popped, settled or expires',
+    'behaves as a sorted list with leases, whatever is pushed, popped, settled, expires or begins late',
     { timeout: 120_000 },
     async () => {
       const under = await queueUnderTest({ maxAttempts });
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
           await under.sql`TRUNCATE tasks, queue, leases, rare_outcomes, schedules`;
-          const model: Model = { queued: [], held: new Map(), attempts: new Map(), pushes: 0 };
+          const model: Model = { queued: [], held: new Map(), pushes: 0, units: 0 };
           for (const action of steps) await apply(model, under, action);
           const rows = await under.sql`
           SELECT data->>'input_ooi' AS ooi FROM queue q JOIN tasks USING (id) ORDER BY q.rank, q.created_at, q.id`;
           const expected = model.queued.sort((a, b) => a.rank - b.rank || a.order - b.order).map(({ ooi }) => ooi);
           expect(rows.map((row) => row['ooi'])).toEqual(expected);
-          const leases = await under.sql`SELECT task_id FROM leases ORDER BY task_id`;
-          expect(leases.map((row) => row['task_id'])).toEqual([...model.held.keys()].sort());
+          const leases = await under.sql`
+          SELECT id, lower(status::text) AS status, via, attempts, unbegun FROM leases JOIN tasks ON id = task_id ORDER BY id`;
+          const held = [...model.held.values()].map(({ entry: { id, attempts, unbegun }, status, via }) => ({
+            id,
+            status,
+            via,
+            attempts,
+            unbegun,
+          }));
+          expect(leases).toEqual(held.sort((a, b) => (a.id < b.id ? -1 : 1)));
         }),
         { numRuns: 30 },
       );

@@ -8,7 +8,8 @@ const id = `'6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11'`;
 const statements: readonly (readonly [string, readonly string[], readonly string[]])[] = [
   ['read', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
   ['release', ['uuid'], [id]],
-  ['settle-lock', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
+  ['settle-lock', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
+  ['settle-followers', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
   ['settle', ['text', 'float8', 'boolean'], [`'[{"n":0}]'`, '1', 'true']],
   [
     'settle-held',
@@ -20,7 +21,7 @@ const statements: readonly (readonly [string, readonly string[], readonly string
   ['rerank-look', ['text'], [`'boefje'`]],
 ];
 
-const keyed = /^(Index|Recheck|TID) Cond: \(+(id|task_id|hash|\w+\.place)\b/;
+const keyed = /^(Index|Recheck|TID) Cond: \(+(id|task_id|hash|unit|\w+\.place)\b/;
 
 test('lessons 0.9: whoever names tasks reads those and no others, before there are statistics too', async () => {
   const { sql, url } = await queueUnderTest();
@@ -37,7 +38,7 @@ test('lessons 0.9: whoever names tasks reads those and no others, before there a
       );
       await looking.unsafe('DEALLOCATE looked_at');
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-      // Each look into a table is by the id, by the hash, or by the place that a look by the id has found.
+      // Each look into a table is by the id, the hash, the claim that it came with, or by the place that a look by the id has found.
       const looks = [...plan.matchAll(/Scan (?:using \w+ )?on (?:tasks|leases|rare_outcomes)\b.*\n\s*(.*)/g)];
       for (const [, condition] of looks) expect([name, condition]).toEqual([name, expect.stringMatching(keyed)]);
     }

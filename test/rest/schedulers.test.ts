@@ -40,7 +40,7 @@ describe('a pop', () => {
     expect(served.queue.pops.map(({ limit }) => limit)).toEqual([7, 1_000]);
   });
 
-  test('is leased for the grace period, waits as long as asked, and passes its filter on', async () => {
+  test('is leased for the time in which its runner should begin, waits as long as asked, and passes its filter on', async () => {
     const filters = [{ column: 'data', field: 'boefje__id', operator: 'in', value: ['dns-records'] }];
     await post('/schedulers/boefje/pop?wait=2.5', { filters });
     expect(served.queue.pops[0]).toMatchObject({

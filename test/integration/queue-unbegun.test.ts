@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import type { Sql } from '../../src/queue/postgres.ts';
+import type { RunningTaskQueue } from '../../src/queue/task-queue.ts';
+import { next } from '../../src/telemetry/events.ts';
+import { byNats, byRest, claimOne, code } from '../support/patches.ts';
+import { popRequest, queueUnderTest } from '../support/queue.ts';
+
+/** What a runner took over REST and never began: its hydration failed, or it died with the task in its local queue. */
+
+const lapse = async (queue: RunningTaskQueue, sql: Sql) => {
+  await sql`UPDATE leases SET until = now() - interval '1 second'`;
+  expect(await queue.sweep()).toBe(1);
+};
+const pop = async (queue: RunningTaskQueue, via: 'nats' | 'rest' = 'rest') =>
+  (await queue.pop('boefje', popRequest({ via })))[0];
+const status = async (queue: RunningTaskQueue, id: string) =>
+  (JSON.parse((await queue.get(id))!) as { status: string }).status;
+
+describe('a claim over REST that nobody began', () => {
+  test('is no attempt the first two times; then it is one, so that what no runner can begin fails in the end', async () => {
+    const { queue, sql } = await queueUnderTest({ maxAttempts: 3 });
+    const { id, attempts } = await claimOne(queue, 'rest');
+    const seen = [attempts];
+    for (let time = 2; time <= 5; time += 1) {
+      await lapse(queue, sql);
+      expect(await status(queue, id)).toBe('queued');
+      seen.push((await pop(queue))!.attempts);
+    }
+    expect(seen).toEqual([1, 1, 1, 2, 3]);
+    const expired = next('leases.expired');
+    await lapse(queue, sql);
+    expect(await expired).toMatchObject({ requeued: 0, failed: 1 });
+    expect(await status(queue, id)).toBe('failed');
+    expect(await sql`SELECT reason FROM tasks`).toEqual([{ reason: 'lease-expired' }]);
+  });
+
+  test('fails nothing before the third time, where one attempt is all there is', async () => {
+    const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
+    const { id } = await claimOne(queue, 'rest');
+    for (let time = 1; time <= 2; time += 1) {
+      await lapse(queue, sql);
+      expect((await pop(queue))!.id).toBe(id);
+    }
+    await lapse(queue, sql);
+    expect(await status(queue, id)).toBe('failed');
+  });
+
+  test('is counted anew after a retry', async () => {
+    const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
+    const { id } = await claimOne(queue, 'rest');
+    for (let time = 1; time <= 2; time += 1) {
+      await lapse(queue, sql);
+      await pop(queue);
+    }
+    await queue.patch([byRest(id, { status: 'failed' })]);
+    await queue.patch([byRest(id, { status: 'queued' })]);
+    await pop(queue);
+    await lapse(queue, sql);
+    expect(await status(queue, id)).toBe('queued');
+  });
+
+  test('does not tell again how long the task has waited since it was made', async () => {
+    const { queue, sql } = await queueUnderTest();
+    const first = next('claim.completed');
+    await claimOne(queue, 'rest');
+    expect((await first).waited).toHaveLength(1);
+    await lapse(queue, sql);
+    const second = next('claim.completed', ({ rows }) => rows > 0);
+    await pop(queue);
+    expect((await second).waited).toEqual([]);
+  });
+
+  test('gives way to a twin that is queued, as every expired lease does', async () => {
+    const { queue, sql } = await queueUnderTest();
+    const { id } = await claimOne(queue, 'rest');
+    const [twin] = await queue.push('boefje', [{ ...(await taskOf(queue, id)), priority: 2 }]);
+    expect(twin).toMatchObject({ outcome: 'queued' });
+    await lapse(queue, sql);
+    expect(await status(queue, id)).toBe('cancelled');
+  });
+});
+
+describe('an attempt is', () => {
+  test.each([
+    ['a claim over REST whose task runs', 'rest', { status: 'running' as const }],
+    ['one whose task its runner has spoken of', 'rest', { priority: 3 }],
+    ['one over NATS, begun or not', 'nats', null],
+  ] as const)('%s', async (_what, via, patch) => {
+    const { queue, sql } = await queueUnderTest({ maxAttempts: 2 });
+    const { id } = await claimOne(queue, via);
+    for (const attempts of [1, 2]) {
+      if (patch !== null) expect((await queue.patch([byRest(id, patch)])).map(code)).toEqual(['done']);
+      expect(await sql`SELECT attempts, unbegun FROM tasks`).toEqual([{ attempts, unbegun: 0 }]);
+      await lapse(queue, sql);
+      if (attempts === 1) await pop(queue, via);
+    }
+    expect(await status(queue, id)).toBe('failed');
+  });
+
+  test('the one that ended after its runner had come late', async () => {
+    const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
+    const { id } = await claimOne(queue, 'rest');
+    await lapse(queue, sql);
+    // The queue has it again; a runner that was slow begins, and nobody else gets it.
+    expect((await queue.patch([byRest(id, { status: 'running' })])).map(code)).toEqual(['done']);
+    expect(await pop(queue)).toBeUndefined();
+    expect((await queue.patch([byRest(id, { status: 'completed' })])).map(code)).toEqual(['done']);
+    expect((await queue.patch([byRest(id, { status: 'running' })])).map(code)).toEqual(['CONFLICT']);
+  });
+
+  test('no claim over REST that comes after one over NATS, and the other way round', async () => {
+    const { queue, sql } = await queueUnderTest({ maxAttempts: 2 });
+    const first = await claimOne(queue, 'nats');
+    await queue.patch([byNats(first, 'queued')]);
+    expect((await pop(queue, 'rest'))!.attempts).toBe(2);
+    await lapse(queue, sql);
+    expect((await pop(queue, 'nats'))!.attempts).toBe(2);
+    await lapse(queue, sql);
+    expect(await status(queue, first.id)).toBe('failed');
+  });
+});
+
+async function taskOf(queue: RunningTaskQueue, id: string) {
+  const { organisation, data } = JSON.parse((await queue.get(id))!) as { organisation: string; data: never };
+  return { organisation, data };
+}
