@@ -42,22 +42,27 @@ const serviceAddress = /^(?:tcp|udp|sctp):\/\//;
 const mostEdits = 2;
 const leastLength = 8;
 
+/** A scheduler of one's own may have any name; one that is nearly a shipped one's is most likely that one. */
+const ranker = /^SCHEDULER_[A-Z0-9_]+_RANKER$/;
+const rankersShipped = ['BOEFJE', 'NORMALIZER', 'REPORT'].map((scheduler) => `SCHEDULER_${scheduler}_RANKER`);
+
 /** What in `others`, which Rota does not read, looks like one of the names that it reads. */
 export function unreadVariables(
   others: Readonly<Record<string, string>>,
   known: readonly string[],
 ): readonly UnreadVariable[] {
   return Object.entries(others).flatMap(([name, value]): UnreadVariable[] => {
-    if (ofKat.has(name) || ofKubernetes.test(name) || serviceAddress.test(value)) return [];
+    if (rankersShipped.includes(name) || ofKat.has(name) || ofKubernetes.test(name) || serviceAddress.test(value))
+      return [];
     const upper = name.toUpperCase();
-    const [nearest, distance] = known
+    const [nearest, distance] = [...known, ...rankersShipped]
       .map((candidate) => [candidate, edits(upper, candidate)] as const)
       .reduce((best, next) => (next[1] < best[1] ? next : best));
     const begins = /^(?:SCHEDULER|NATS)_/.test(upper);
     if (begins ? distance <= mostEdits : distance <= 1 && nearest.length >= leastLength) {
       return [{ name, meant: nearest }];
     }
-    return name.startsWith('SCHEDULER_') ? [{ name, meant: null }] : [];
+    return name.startsWith('SCHEDULER_') && !ranker.test(name) ? [{ name, meant: null }] : [];
   });
 }
 

@@ -120,10 +120,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   for (const [name, value] of Object.entries(env)) {
     // As where it is not set: compose files hand variables on that have no value.
     if (value === undefined || bare(value) === '') continue;
+    (name in environment.shape ? picked : others)[name] = value;
     const ranker = rankerName.exec(name);
     if (ranker) rankers[ranker[1]!.toLowerCase().replaceAll('_', '-')] = bare(value);
-    else if (name in environment.shape) picked[name] = value;
-    else others[name] = value;
   }
   const parsed = environment.safeParse(picked);
   if (!parsed.success) {

@@ -189,6 +189,8 @@ test.each([
   ['NATS_URI', 'NATS_URL'],
   ['QUEUE_URL', 'QUEUE_URI'],
   ['KATALOGUS_APIS', 'KATALOGUS_API'],
+  ['SCHEDULER_BOFJE_RANKER', 'SCHEDULER_BOEFJE_RANKER'],
+  ['SCHEDULER_REPORT_RANKR', 'SCHEDULER_REPORT_RANKER'],
 ])('%s is warned of: %s was meant', (given, meant) => {
   expect(readConfig({ [given]: '1' }).unread).toEqual([{ name: given, meant }]);
 });
@@ -209,6 +211,7 @@ test('what KAT, Kubernetes and a shell have beside ours is ignored silently', ()
     PATH: '/bin',
     DEBUGGER: 'x',
     SCHEDULER_REPORT_RANKER: 'fair-share',
+    SCHEDULER_MY_OWN_RANKER: 'fair-share',
     SCHEDULER_PQ_GRACE: '',
   };
   expect(readConfig(others).unread).toEqual([]);
