@@ -2,6 +2,7 @@ import { Connection } from 'rabbitmq-client';
 import { type Backlog, figuresOf, lookWithinMs } from './backlog.ts';
 import { eventStreams } from './dead-letters.ts';
 import { sourceName } from './link.ts';
+import { brokerFault } from './rabbitmq-fault.ts';
 import { aloneQueue, deadQueue, retryQueue } from './rabbitmq-queues.ts';
 import { defaultTiming } from './timing.ts';
 
@@ -12,7 +13,7 @@ export function createRabbitmqBacklog(url: string): Backlog {
   let outage: string | null = null;
   const connect = (): Connection => {
     const connection = new Connection({ url, connectionName: 'rota backlog', acquireTimeout: lookWithinMs });
-    connection.on('error', (error: Error) => (outage = error.message));
+    connection.on('error', (error: Error) => (outage = brokerFault(url, error)));
     connection.on('connection', () => (outage = null));
     return connection;
   };
