@@ -17,6 +17,7 @@ export function brokerFault(brokerUrl: string, error: { readonly code?: unknown;
 const advices: Readonly<Record<string, string>> = {
   ACCESS_REFUSED: 'correct user and password in',
   NOT_ALLOWED: 'create the vhost and let the user in, or correct both in',
+  NOT_AMQP: 'correct the port in',
   ENOTFOUND: 'correct the host in',
   EAI_AGAIN: 'correct the host in',
   ECONNREFUSED: 'start it, or correct host and port in',

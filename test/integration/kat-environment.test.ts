@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
 import type { EffectiveValue } from '../../src/config-report.ts';
 import { runCli } from '../support/cli.ts';
+import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { katEnvironment } from '../support/kat-env.ts';
 import { type House, openHouse } from '../support/rota.ts';
 
@@ -69,6 +70,9 @@ test.each(['True', 'False'])(
     const rota = start(env);
     await rota.told('serving');
     await rota.told('event source connected');
+    const { id: organisation } = addOrganisation(house.world, { plugins: [boefje('dns')] });
+    await house.mutate(organisation, hostname('example.com'));
+    await expect.poll(() => house.sql`SELECT 1 FROM tasks WHERE organisation = ${organisation}`).toHaveLength(1);
     const asked = await runCli(['config', '--json', '--all'], {
       env: { NATS_URL: env['NATS_URL']!, SCHEDULER_NATS_PREFIX: prefix },
     });
@@ -92,7 +96,7 @@ test.each(['True', 'False'])(
   },
 );
 
-test('a misspelt variable of ours is warned of at start and by rota doctor, without its value', async () => {
+test('lessons 1: a misspelt variable of ours is warned of at start and by rota doctor, without its value', async () => {
   const env = environment({ SCHEDULER_API_PROT: 'typed-secret-x' });
   const rota = start(env);
   await rota.told('serving');
