@@ -46,8 +46,12 @@ function shown(name: string, value: unknown): string | null {
   if (value === undefined) return null;
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   // A password may happen to look like a URL: the name says what it is.
-  const isUrl = /_(?:URL|URI|API)$/.test(name) && URL.canParse(text);
-  if (!isUrl) return secretNames.test(name) ? '<redacted>' : text;
+  const urls = /_(?:URL|URI|API|ENDPOINT)$/.test(name) ? text.split(',') : [];
+  if (urls.length === 0 || !urls.every((url) => URL.canParse(url))) return secretNames.test(name) ? '<redacted>' : text;
+  return urls.map(withoutUser).join(',');
+}
+
+function withoutUser(text: string): string {
   const url = new URL(text);
   if (url.username !== '') url.username = 'redacted';
   if (url.password !== '') url.password = 'redacted';

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { type UnreadVariable, unreadVariables } from './config-names.ts';
+import { bare, choice, count, defaulting, flag, matching, optional, seconds, text, url } from './config-values.ts';
 import { RotaError } from './errors.ts';
+import { readBrokerUrl, readDatabaseUrl, readEndpoint, readHttpUrl, readNatsServers } from './service-urls.ts';
 
 /**
  * The environment, read once into one frozen Config. mula's variables keep their names and defaults (kat
@@ -7,83 +10,94 @@ import { RotaError } from './errors.ts';
  * name, its value (secrets redacted) and what was expected: exit 78.
  */
 
-const seconds = (fallback: number) => z.coerce.number().min(0).default(fallback);
-const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
-const flag = (fallback: boolean) =>
-  z
-    .enum(['true', 'false', '1', '0', 'yes', 'no', 'on', 'off'])
-    .transform((value) => ['true', '1', 'yes', 'on'].includes(value))
-    .default(fallback);
-const url = (...protocols: string[]) =>
-  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
-    error: `a URL with ${protocols.join(' or ')}`,
-  });
-const optional = <T extends z.ZodType>(schema: T) => schema.optional();
+const databaseUrl = () =>
+  url(
+    'a URL such as `postgresql://user:password@host:5432/database`; with SQLAlchemy’s `postgresql+psycopg2:`, too',
+    readDatabaseUrl,
+  );
+const brokerUrl = () => url('a URL such as `amqp://user:password@host:5672/vhost`, or with `amqps:`', readBrokerUrl);
+const httpUrl = () => url('a URL with `http:` or `https:`', readHttpUrl);
+/** An event that waits for an answer is held for ten minutes at most (src/events/timing.ts). */
+const timeout = () => seconds(10, { least: 0.1, most: 600 });
+const connections = () => count(10, { least: 1, most: 1_000 });
 
 export const environment = z.object({
-  SCHEDULER_DB_URI: optional(url('postgres:', 'postgresql:')).describe('Postgres; embedded where absent'),
-  SCHEDULER_DB_DSN: optional(url('postgres:', 'postgresql:')).describe('older name of SCHEDULER_DB_URI'),
-  SCHEDULER_DB_CONNECTION_POOL_SIZE: count(25, 4).describe('Postgres connections of one supervisor, all told'),
+  SCHEDULER_DB_URI: databaseUrl().describe('Postgres; embedded where absent'),
+  SCHEDULER_DB_DSN: databaseUrl().describe('older name of SCHEDULER_DB_URI'),
+  SCHEDULER_DB_CONNECTION_POOL_SIZE: count(25, { least: 4, most: 1_000 }).describe(
+    'Postgres connections of one supervisor, all told',
+  ),
   DATABASE_MIGRATION: flag(true).describe('migrate at start'),
-  NATS_URL: optional(url('nats:', 'tls:', 'ws:', 'wss:')).describe('NATS; embedded where absent'),
-  NATS_CREDS: optional(z.string()).describe('path of a NATS credentials file'),
-  NATS_USER: optional(z.string()).describe('NATS user'),
-  NATS_PASSWORD: optional(z.string()).describe('NATS password'),
-  NATS_TOKEN: optional(z.string()).describe('NATS token'),
-  NATS_INBOX_PREFIX: optional(z.string().min(1)).describe(
+  NATS_URL: url(
+    'URLs with `nats:`, `tls:`, `ws:` or `wss:`, or `host:port`; comma-separated',
+    readNatsServers,
+  ).describe('NATS; embedded where absent'),
+  NATS_CREDS: text().describe('path of a NATS credentials file'),
+  NATS_USER: text().describe('NATS user'),
+  NATS_PASSWORD: text().describe('NATS password'),
+  NATS_TOKEN: text().describe('NATS token'),
+  NATS_INBOX_PREFIX: optional(matching('a subject without wildcards', /^[^\s*>]+$/)).describe(
     'where replies to Rota go; for a NATS user that may not subscribe to `_INBOX.>`',
   ),
-  SCHEDULER_NATS_PREFIX: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]+$/)
-    .default('rota')
-    .describe('subject prefix'),
-  QUEUE_URI: optional(url('amqp:', 'amqps:')).describe('RabbitMQ, for KAT events'),
-  SCHEDULER_RABBITMQ_DSN: optional(url('amqp:', 'amqps:')).describe('older name of QUEUE_URI'),
-  SCHEDULER_RABBITMQ_PREFETCH_COUNT: count(100, 1).describe('unacknowledged events per queue'),
-  SCHEDULER_EVENTS: z.enum(['amqp', 'jetstream']).default('amqp').describe('where KAT events come from'),
-  SCHEDULER_EVENT_MAX_ATTEMPTS: count(3, 1).describe('tries of one event before it is dead-lettered'),
-  KATALOGUS_API: optional(url('http:', 'https:')).describe('Katalogus'),
-  OCTOPOES_API: optional(url('http:', 'https:')).describe('Octopoes'),
-  BYTES_API: optional(url('http:', 'https:')).describe('Bytes'),
-  BYTES_USERNAME: optional(z.string()).describe('Bytes user'),
-  BYTES_PASSWORD: optional(z.string()).describe('Bytes password'),
-  SCHEDULER_KATALOGUS_REQUEST_TIMEOUT: seconds(10).describe('seconds'),
-  SCHEDULER_OCTOPOES_REQUEST_TIMEOUT: seconds(10).describe('seconds'),
-  SCHEDULER_BYTES_REQUEST_TIMEOUT: seconds(10).describe('seconds'),
-  SCHEDULER_KATALOGUS_POOL_CONNECTIONS: count(10, 1).describe('requests in flight'),
-  SCHEDULER_OCTOPOES_POOL_CONNECTIONS: count(10, 1).describe('requests in flight'),
-  SCHEDULER_BYTES_POOL_CONNECTIONS: count(10, 1).describe('requests in flight'),
-  SCHEDULER_API_HOST: z.string().default('0.0.0.0').describe('REST address'),
-  SCHEDULER_API_PORT: z.coerce.number().int().min(0).max(65535).default(8000).describe('REST port'),
-  SCHEDULER_API_TOKEN: optional(z.string().min(1)).describe('bearer token of the REST API; open where absent'),
+  SCHEDULER_NATS_PREFIX: defaulting(matching('letters, digits, `_` and `-`', /^[A-Za-z0-9_-]+$/), 'rota').describe(
+    'subject prefix',
+  ),
+  QUEUE_URI: brokerUrl().describe('RabbitMQ, for KAT events'),
+  SCHEDULER_RABBITMQ_DSN: brokerUrl().describe('older name of QUEUE_URI'),
+  SCHEDULER_RABBITMQ_PREFETCH_COUNT: count(100, { least: 1, most: 65_535 }).describe('unacknowledged events per queue'),
+  SCHEDULER_EVENTS: choice(['amqp', 'jetstream'], 'amqp').describe('where KAT events come from'),
+  SCHEDULER_EVENT_MAX_ATTEMPTS: count(3, { least: 1, most: 1_000 }).describe(
+    'tries of one event before it is dead-lettered',
+  ),
+  KATALOGUS_API: httpUrl().describe('Katalogus'),
+  OCTOPOES_API: httpUrl().describe('Octopoes'),
+  BYTES_API: httpUrl().describe('Bytes'),
+  BYTES_USERNAME: text().describe('Bytes user'),
+  BYTES_PASSWORD: text().describe('Bytes password'),
+  SCHEDULER_KATALOGUS_REQUEST_TIMEOUT: timeout().describe('seconds'),
+  SCHEDULER_OCTOPOES_REQUEST_TIMEOUT: timeout().describe('seconds'),
+  SCHEDULER_BYTES_REQUEST_TIMEOUT: timeout().describe('seconds'),
+  SCHEDULER_KATALOGUS_POOL_CONNECTIONS: connections().describe('requests in flight'),
+  SCHEDULER_OCTOPOES_POOL_CONNECTIONS: connections().describe('requests in flight'),
+  SCHEDULER_BYTES_POOL_CONNECTIONS: connections().describe('requests in flight'),
+  SCHEDULER_API_HOST: defaulting(matching('an address or a host name', /^[\w.:%-]+$/), '0.0.0.0').describe(
+    'REST address',
+  ),
+  SCHEDULER_API_PORT: count(8000, { most: 65_535 }).describe('REST port; 0 takes a free one'),
+  SCHEDULER_API_TOKEN: text().describe('bearer token of the REST API; open where absent'),
   DEBUG: flag(false).describe('log at debug'),
-  SCHEDULER_LOGGING_FORMAT: z.enum(['text', 'json']).default('text').describe('log lines'),
+  SCHEDULER_LOGGING_FORMAT: choice(['text', 'json'], 'text').describe('log lines'),
   SCHEDULER_COLLECT_METRICS: flag(true).describe('collect metrics'),
-  SPAN_EXPORT_GRPC_ENDPOINT: optional(url('http:', 'https:')).describe(
+  SPAN_EXPORT_GRPC_ENDPOINT: url('a URL with `http:` or `https:`, or `host:port`', readEndpoint).describe(
     'OTLP gRPC endpoint of traces; none where absent',
   ),
   SCHEDULER_PQ_GRACE_PERIOD: seconds(86_400).describe('seconds before a boefje runs on an OOI again'),
-  SCHEDULER_PQ_JITTER: seconds(18_000).describe('seconds of random delay at most on top of the grace period'),
-  SCHEDULER_PQ_MAXSIZE: count(0).describe('queued tasks per scheduler; 0 is unlimited'),
-  SCHEDULER_LEASE_SECONDS: seconds(60).describe('lease of a pop over NATS that names none'),
-  SCHEDULER_START_WITHIN_SECONDS: seconds(3_600).describe(
+  SCHEDULER_PQ_JITTER: seconds(18_000, { least: 0 }).describe(
+    'seconds of random delay at most on top of the grace period',
+  ),
+  SCHEDULER_PQ_MAXSIZE: count(0, { most: 2_147_483_647 }).describe('queued tasks per scheduler; 0 is unlimited'),
+  SCHEDULER_LEASE_SECONDS: seconds(60, { least: 0.1, most: 86_400 }).describe(
+    'lease of a pop over NATS that names none',
+  ),
+  SCHEDULER_START_WITHIN_SECONDS: seconds(3_600, { least: 0 }).describe(
     'a task popped over REST and not patched for so long is queued again; 0 is the grace period, which it never exceeds',
   ),
-  SCHEDULER_MAX_ATTEMPTS: count(3, 1).describe('claims of one task before an expired lease fails it'),
-  SCHEDULER_RETENTION_DAYS: count(0).describe(
+  SCHEDULER_MAX_ATTEMPTS: count(3, { least: 1, most: 1_000 }).describe(
+    'claims of one task before an expired lease fails it',
+  ),
+  SCHEDULER_RETENTION_DAYS: count(0, { most: 36_500 }).describe(
     'finished tasks, and schedules that Rota disabled, are removed when they are older; 0 keeps them',
   ),
-  SCHEDULER_RANKING_THREADS: count(1, 1).describe('threads of the ranking pool'),
-  SCHEDULER_CLAIMS_IN_FLIGHT: count(4, 1).describe('claims of one scheduler that run at once'),
-  SCHEDULER_CLAIM_BATCH: count(1_000, 1).describe('units of one claim at most'),
-  SCHEDULER_WRITES_IN_FLIGHT: count(4, 1).describe('sets of pushes, and of patches, that run at once'),
-  SCHEDULER_PUSH_BATCH: count(1_000, 1).describe('tasks of one push statement at most'),
-  SCHEDULER_MAILBOX_CAPACITY: count(1_000, 1).describe('messages an actor holds before senders wait'),
-  SCHEDULER_ACTORS: optional(z.string()).describe(
-    'schedulers to run, comma-separated; all folders of actors/ where absent',
+  SCHEDULER_RANKING_THREADS: count(1, { least: 1, most: 256 }).describe('threads of the ranking pool'),
+  SCHEDULER_CLAIMS_IN_FLIGHT: count(4, { least: 1, most: 1_000 }).describe('claims of one scheduler that run at once'),
+  SCHEDULER_CLAIM_BATCH: count(1_000, { least: 1, most: 100_000 }).describe('units of one claim at most'),
+  SCHEDULER_WRITES_IN_FLIGHT: count(4, { least: 1, most: 1_000 }).describe(
+    'sets of pushes, and of patches, that run at once',
   ),
-  NODE_ENV: optional(z.string()).describe('production refuses to start embedded services'),
+  SCHEDULER_PUSH_BATCH: count(1_000, { least: 1, most: 100_000 }).describe('tasks of one push statement at most'),
+  SCHEDULER_MAILBOX_CAPACITY: count(1_000, { least: 1 }).describe('messages an actor holds before senders wait'),
+  SCHEDULER_ACTORS: text().describe('schedulers to run, comma-separated; all folders of actors/ where absent'),
+  NODE_ENV: text().describe('production refuses to start embedded services'),
 });
 
 type Environment = z.output<typeof environment>;
@@ -92,11 +106,12 @@ export type Config = Readonly<
   Omit<Environment, 'SCHEDULER_DB_DSN' | 'SCHEDULER_RABBITMQ_DSN'> & {
     /** SCHEDULER_<SCHEDULER>_RANKER by scheduler id. */
     readonly rankers: Readonly<Record<string, string>>;
+    /** What looks like a variable of ours and is none: warned of at start and by `rota doctor`. */
+    readonly unread: readonly UnreadVariable[];
   }
 >;
 
-/** URLs may carry a password, those of the KAT services too. */
-/** Variables whose values are never shown whole. */
+/** Variables whose values are never shown whole. URLs may carry a password, those of the KAT services too. */
 export const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
 const rankerName = /^SCHEDULER_([A-Z0-9_]+)_RANKER$/;
 
@@ -104,11 +119,13 @@ const rankerName = /^SCHEDULER_([A-Z0-9_]+)_RANKER$/;
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const rankers: Record<string, string> = {};
   const picked: Record<string, string> = {};
+  const others: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || value === '') continue;
+    // As where it is not set: compose files hand variables on that have no value.
+    if (value === undefined || bare(value) === '') continue;
+    (name in environment.shape ? picked : others)[name] = value;
     const ranker = rankerName.exec(name);
-    if (ranker) rankers[ranker[1]!.toLowerCase().replaceAll('_', '-')] = value;
-    else if (name in environment.shape) picked[name] = value;
+    if (ranker) rankers[ranker[1]!.toLowerCase().replaceAll('_', '-')] = bare(value);
   }
   const parsed = environment.safeParse(picked);
   if (!parsed.success) {
@@ -129,6 +146,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...(database === undefined ? {} : { SCHEDULER_DB_URI: database }),
     ...(broker === undefined ? {} : { QUEUE_URI: broker }),
     rankers: Object.freeze(rankers),
+    unread: Object.freeze(unreadVariables(others, Object.keys(environment.shape))),
   });
 }
 

@@ -9,17 +9,11 @@ export async function within<T>(work: Promise<T>, ms: number, code: ErrorCode = 
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** Waits for as long as it takes, unless `signal` is aborted, and says so every now and then. @throws RotaError DRAINING */
-export async function waitFor<T>(
-  work: Promise<T>,
-  signal: AbortSignal | undefined,
-  stillWaiting: () => void,
-): Promise<T> {
-  const reminder = setInterval(stillWaiting, 5_000);
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const giveUp = () => reject(new RotaError('DRAINING', 'asked to stop while starting'));
-    if (signal?.aborted) giveUp();
-    else signal?.addEventListener('abort', giveUp, { once: true });
-  });
-  return Promise.race([work, aborted]).finally(() => clearInterval(reminder));
+/** Rejects as soon as `signal` is aborted; the work is left to itself then. @throws RotaError DRAINING */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const giveUp = () => aborted.reject(new RotaError('DRAINING', 'asked to stop while starting'));
+  if (signal?.aborted === true) giveUp();
+  else signal?.addEventListener('abort', giveUp, { once: true });
+  return Promise.race([work, aborted.promise]).finally(() => signal?.removeEventListener('abort', giveUp));
 }

@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
+import { sentenceOf } from './config-names.ts';
 import { type Config, natsAuthOf, startWithinSeconds } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
-import { waitFor } from './deadline.ts';
-import { RotaError } from './errors.ts';
 import { createBacklog, createDeadLetters } from './events/create.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
@@ -57,6 +56,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const undo = new Unwinding();
   const unwind = () => undo.run((error) => log.warn({ err: error }, 'not ended in order'));
   const endLog = logEvents(log);
+  for (const variable of config.unread) log.warn({ reason: sentenceOf(variable) }, 'environment variable is not read');
   try {
     undo.push(await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
@@ -88,15 +88,15 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const sql = connect(databaseUrl, { max: connections - queueConnections });
     undo.push(() => sql.end({ timeout: 5 }));
 
-    const connecting = connectNats({
+    const connection = await connectNats({
       servers: natsUrl,
       name: `rota supervisor ${instance}`,
       auth: natsAuthOf(config),
-      waitForServer: true,
+      patience: {
+        told: (reason) => log.warn({ variable: 'NATS_URL', reason }, 'NATS does not answer, waiting for it'),
+        signal: options.signal,
+      },
     });
-    const connection = await waitFor(connecting, options.signal, () =>
-      log.warn({ variable: 'NATS_URL' }, 'NATS does not answer, waiting for it'),
-    );
     undo.push(() => connection.drain());
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
@@ -218,11 +218,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
     });
     undo.push(() => rest.close());
-    const [host, port] = [config.SCHEDULER_API_HOST, config.SCHEDULER_API_PORT];
-    const api = await rest.listen({ host, port }).catch((cause: Error) => {
-      const message = `SCHEDULER_API_HOST=${host} SCHEDULER_API_PORT=${port}: expected a free address (${cause.message})`;
-      throw new RotaError('BAD_CONFIG', message, { cause });
-    });
+    const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
 
     queue.start();
     operations.start();

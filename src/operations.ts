@@ -64,6 +64,7 @@ export function createOperations(parts: OperationsParts): Operations {
       pauses,
       rates,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
+      unread: config.unread,
       purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
       rerank: (scheduler, report) => rerank(sql, ranking, scheduler, report),
       parked: () => queue.parked(),

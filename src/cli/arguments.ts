@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from 'commander';
 
-/** A whole number of at least `least`. */
-export function wholeNumber(least: number): (text: string) => number {
+/** A whole number of at least `least`, and of `most` at most. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} up` : `from ${least} to ${most}`;
   return (text) => {
     const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`expected a whole number from ${least} up.`);
+    if (!Number.isSafeInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`expected a whole number ${range}.`);
     return value;
   };
 }

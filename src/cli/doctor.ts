@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import type { Finding } from '../control/doctor.ts';
+import { type Finding, unreadFindings } from '../control/doctor.ts';
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
@@ -26,7 +26,7 @@ export function doctorCommand(): Command {
     'look at configuration, connections, schema, clocks, indexes, actors, disk and versions; exit 1 for a problem',
     'rota doctor',
   ).action(async (options: RemoteOptions) => {
-    const findings = [configFinding(), ...(await remoteFindings(options))];
+    const findings = [...configFindings(), ...(await remoteFindings(options))];
     print(options, { findings } satisfies Report, render);
     if (findings.some(({ level }) => level === 'problem')) process.exitCode = 1;
   });
@@ -38,14 +38,17 @@ function here(finding: Finding): Found {
   return { on: null, ...finding };
 }
 
-function configFinding(): Found {
+function configFindings(): readonly Found[] {
   try {
-    readConfig(process.env);
+    const { unread } = readConfig(process.env);
     const finding = "this shell's environment would start a supervisor";
-    return here({ level: 'fine', about: 'configuration', finding, advice: null });
+    return [
+      here({ level: 'fine', about: 'configuration', finding, advice: null }),
+      ...unreadFindings(unread).map(here),
+    ];
   } catch (error) {
     const advice = 'docs/configuration.md lists every variable';
-    return here({ level: 'problem', about: 'configuration', finding: failureOf(error).message, advice });
+    return [here({ level: 'problem', about: 'configuration', finding: failureOf(error).message, advice })];
   }
 }
 

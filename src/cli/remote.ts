@@ -2,6 +2,10 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
+import { readNatsServers } from '../service-urls.ts';
+
+/** A day. A timer of 2^31 ms or more would end at once. */
+const longestTimeoutSeconds = 86_400;
 
 /** What every command that talks to a running Rota takes. */
 export interface RemoteOptions {
@@ -71,15 +75,15 @@ function me(): string {
   }
 }
 
-function natsUrl(text: string): string {
-  const servers = text.split(',').map((server) => (server.includes('://') ? server : `nats://${server}`));
-  const known = servers.every((server) => URL.canParse(server) && /^(nats|tls|wss?):$/.test(new URL(server).protocol));
-  if (!known) throw new InvalidArgumentError('expected a URL such as nats://host:4222.');
-  return text;
+function natsUrl(given: string): string {
+  const servers = readNatsServers(given);
+  if (servers === null) throw new InvalidArgumentError('expected a URL such as nats://host:4222.');
+  return servers;
 }
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('expected a number of seconds above 0.');
+  if (!(value > 0 && value <= longestTimeoutSeconds))
+    throw new InvalidArgumentError(`expected a number of seconds above 0, ${longestTimeoutSeconds} at most.`);
   return value * 1_000;
 }

@@ -19,8 +19,8 @@ const searchEvery = 10;
 /** `rota top`: the status, live in a terminal; into a pipe one frame after the other. */
 export function topCommand(): Command {
   return remoteCommand('top', 'the status, live; Ctrl-C ends it', 'rota top --interval 1')
-    .addOption(new Option('--interval <seconds>', 'between looks').default(2).argParser(wholeNumber(1)))
-    .addOption(new Option('--frames <n>', 'end after so many').argParser(wholeNumber(1)))
+    .addOption(new Option('--interval <seconds>', 'between looks').default(2).argParser(wholeNumber(1, 86_400)))
+    .addOption(new Option('--frames <n>', 'end after so many').argParser(wholeNumber(1, 86_400)))
     .action(async (options: TopOptions) => {
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();

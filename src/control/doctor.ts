@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { sentenceOf, type UnreadVariable } from '../config-names.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
@@ -13,6 +14,8 @@ export interface DoctorDesk {
   readonly diagnoseDatabase: () => Promise<DatabaseDiagnosis>;
   /** Null where no event source is configured. */
   readonly backlog: Pick<Backlog, 'look'> | null;
+  /** Variables in its environment that look like ours and are none. */
+  readonly unread: readonly UnreadVariable[];
 }
 
 /** Something looked at. `advice` where there is something to do. */
@@ -37,6 +40,7 @@ export function doctorCommands(desk: DoctorDesk): readonly OperatorCommand[] {
       version: desk.version,
       node: process.version,
       findings: [
+        ...unreadFindings(desk.unread),
         ...(await databaseFindings(desk)),
         ...(await actorFindings(desk)),
         ...sourceFindings((await desk.backlog?.look()) ?? []),
@@ -44,6 +48,17 @@ export function doctorCommands(desk: DoctorDesk): readonly OperatorCommand[] {
       ],
     })),
   ];
+}
+
+/** Exported for the command itself, which looks at the environment of its shell. */
+export function unreadFindings(unread: readonly UnreadVariable[]): readonly Finding[] {
+  const advice = 'correct the name, or leave it out: docs/configuration.md lists every variable';
+  return unread.map((variable) => ({
+    level: 'warning',
+    about: 'configuration',
+    finding: sentenceOf(variable),
+    advice,
+  }));
 }
 
 async function databaseFindings(desk: DoctorDesk): Promise<readonly Finding[]> {

@@ -1,10 +1,11 @@
-import { Connection } from 'rabbitmq-client';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
 import { SourceLink, sourceName } from './link.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
 import { attemptsOf, bytesOf, forwarded, traceOf } from './rabbitmq-message.ts';
+import { RabbitmqConnection } from './rabbitmq-driver.ts';
+import { brokerFault } from './rabbitmq-fault.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
 import { aloneQueue, declarationOf, declareStream } from './rabbitmq-queues.ts';
 import type { EventHandler, EventSource, StreamStatus } from './source.ts';
@@ -35,7 +36,7 @@ interface Consumption {
  */
 export function createAmqpSource(options: AmqpOptions): EventSource {
   const { prefetch, maxAttempts, timing, tell } = options;
-  const connection = new Connection({
+  const connection = new RabbitmqConnection({
     url: options.url,
     connectionName: 'rota',
     acquireTimeout: 5_000,
@@ -54,8 +55,8 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
     link.up();
   });
   connection.on('error', (error: Error) => {
-    connectionError = error.message;
-    link.down(error.message);
+    connectionError = brokerFault(options.url, error);
+    link.down(connectionError);
   });
 
   const start = (stream: EventStream, handler: EventHandler): Promise<void> => {

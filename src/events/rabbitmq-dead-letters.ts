@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { Connection, type Channel, type SyncMessage } from 'rabbitmq-client';
+import type { Channel, SyncMessage } from 'rabbitmq-client';
 import { RotaError } from '../errors.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { type DeadLetter, type DeadLetters, eventStreams } from './dead-letters.ts';
 import { attemptsHeader, deadAtHeader, errorHeader, traceHeader } from './headers.ts';
+import { RabbitmqConnection } from './rabbitmq-driver.ts';
 import { bytesOf } from './rabbitmq-message.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
 import { deadQueue, durable } from './rabbitmq-queues.ts';
@@ -16,9 +17,9 @@ const mostHeld = 10_000;
  * looks takes messages out without acknowledging them; closing the channel puts them back in their order.
  */
 export function createRabbitmqDeadLetters(url: string): DeadLetters {
-  let opened: Connection | null = null;
+  let opened: RabbitmqConnection | null = null;
   const connection = () =>
-    (opened ??= new Connection({ url, connectionName: 'rota dead letters', acquireTimeout: 5_000 }));
+    (opened ??= new RabbitmqConnection({ url, connectionName: 'rota dead letters', acquireTimeout: 5_000 }));
 
   const withChannel = async <T>(work: (channel: Channel) => Promise<T>): Promise<T> => {
     const using = connection();

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
-import { RotaError } from '../errors.ts';
+import { unlessAborted } from '../deadline.ts';
+import { codeOf, RotaError } from '../errors.ts';
 
 /** Who connects to NATS, and where. Secrets in it never reach logs or errors. */
 export interface NatsAccess {
@@ -10,9 +12,19 @@ export interface NatsAccess {
   /** Shows in the server's connection list. */
   readonly name?: string;
   readonly auth?: NatsAuth;
-  /** Wait for a server that is not up yet (a supervisor) instead of failing at once (a command). */
-  readonly waitForServer?: boolean;
+  /** For a supervisor: a server that is not up yet is waited for. A command fails at once. */
+  readonly patience?: Patience;
 }
+
+export interface Patience {
+  /** Why there is no connection yet: after the first try, and from then on every five seconds. */
+  told(reason: string): void;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const tryAgainMs = 500;
+const tellEveryMs = 5_000;
 
 /**
  * Connects, and from then on reconnects for ever: an outage of NATS, or a password that is being rotated, ends nothing.
@@ -31,23 +43,47 @@ export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
     reconnectJitter: 250,
     // Two refusals in a row would end the connection for good otherwise.
     ignoreAuthErrorAbort: true,
-    waitOnFirstConnect: access.waitForServer ?? false,
     // A stack trace captured per request costs more than the request.
     noAsyncTraces: true,
     ...(access.name === undefined ? {} : { name: access.name }),
     ...(access.auth?.inboxPrefix === undefined ? {} : { inboxPrefix: access.auth.inboxPrefix }),
     ...(await credentials({ user: inUrl?.user, password: inUrl?.password, ...defined(access.auth ?? {}) })),
   };
-  try {
-    return await connect(options);
-  } catch (error) {
-    const code = (error as { code?: string }).code;
-    const hosts = urls.map((url) => url.address).join(', ');
-    if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED' || code === 'BAD_AUTHENTICATION') {
-      throw new RotaError('UNAUTHORIZED', `NATS at ${hosts} refuses these credentials`, { cause: error });
+  const hosts = urls.map((url) => url.address).join(', ');
+  const attempt = () => connect(options).catch((error: unknown) => Promise.reject(faultOf(error, hosts)));
+  return access.patience === undefined ? attempt() : patiently(attempt, access.patience);
+}
+
+/** @throws RotaError DRAINING once the signal is aborted, and at once whatever is no matter of waiting. */
+async function patiently(attempt: () => Promise<NatsConnection>, { told, signal }: Patience): Promise<NatsConnection> {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    try {
+      return await unlessAborted(attempt(), signal);
+    } catch (error) {
+      if (codeOf(error) !== 'SERVICE_UNAVAILABLE') throw error;
+      if (performance.now() - toldAt >= tellEveryMs) {
+        told((error as Error).message);
+        toldAt = performance.now();
+      }
     }
-    throw new RotaError('SERVICE_UNAVAILABLE', `no NATS server answers at ${hosts}`, { cause: error });
+    await delay(tryAgainMs, undefined, signal === undefined ? {} : { signal }).catch(() => {});
   }
+}
+
+function faultOf(error: unknown, hosts: string): RotaError {
+  const { code, message, chainedError } = error as { code?: string; message?: string; chainedError?: Error };
+  const reason = chainedError?.message ?? message ?? String(error);
+  if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED' || code === 'BAD_AUTHENTICATION') {
+    const advice = 'correct NATS_URL, NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_CREDS';
+    return new RotaError('UNAUTHORIZED', `NATS at ${hosts} refuses these credentials (${reason}): ${advice}`, {
+      cause: error,
+    });
+  }
+  const advice = 'is it up, and NATS_URL its address?';
+  return new RotaError('SERVICE_UNAVAILABLE', `no NATS server answers at ${hosts} (${reason}): ${advice}`, {
+    cause: error,
+  });
 }
 
 /** The library ignores a user in the URL, so it is taken out here; the address that is left is fit for logs. */

@@ -1,7 +1,7 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { RotaError } from '../errors.ts';
 import { applied, exists, type Migration, migrations, recognise } from './migrations.ts';
-import { databaseError } from './postgres.ts';
+import { inSession } from './session.ts';
 
 /** What `migrate` would do now. */
 export interface MigrationPlan {
@@ -15,7 +15,7 @@ export interface MigrationPlan {
 
 /**
  * Reads only, and waits for nobody who migrates at this moment.
- * @throws RotaError SCHEMA_UNKNOWN where `migrate` would refuse, DATABASE_UNAVAILABLE
+ * @throws RotaError SCHEMA_UNKNOWN where `migrate` would refuse; what `inSession` throws
  */
 export async function planMigration(databaseUrl: string): Promise<MigrationPlan> {
   return reading(databaseUrl, async (client, known) => {
@@ -48,21 +48,14 @@ async function pendingIn(
   return { ours: done.size > 0, pending: known.filter(({ number }) => !done.has(number)).map(({ name }) => name) };
 }
 
-async function reading<T>(
+function reading<T>(
   databaseUrl: string,
   work: (client: Client, known: readonly Migration[]) => Promise<T>,
 ): Promise<T> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'rota migrate' });
-  client.on('error', () => {});
-  try {
-    await client.connect();
+  return inSession(databaseUrl, async (client) => {
     await client.query('BEGIN READ ONLY');
-    return await work(client, await migrations());
-  } catch (error) {
-    throw databaseError(error);
-  } finally {
-    await client.end().catch(() => {});
-  }
+    return work(client, await migrations());
+  });
 }
 
 /** An index that a killed `migrate` left half-built: its migration is not recorded, and builds it anew. */

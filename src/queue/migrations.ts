@@ -1,9 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { RotaError } from '../errors.ts';
 import { databaseError } from './postgres.ts';
 import { reconcile } from './reconcile.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
+import { inSession } from './session.ts';
+import { setUpFault } from './session-fault.ts';
 
 export interface MigrateOptions {
   /** Adopted tasks that are under way get a lease of so long: mula's grace period. */
@@ -24,14 +26,11 @@ const adoptedRevision = '0010';
 /**
  * Brings a database up to date: an empty one, one of mula's at alembic revision 0010, or one of ours. Safe to run by
  * several processes at once, and again after it was interrupted.
- * @throws RotaError SCHEMA_UNKNOWN for any other database, DATABASE_UNAVAILABLE
+ * @throws RotaError SCHEMA_UNKNOWN for any other database; what `inSession` throws
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'rota migrate' });
-  client.on('error', () => {});
   const report = options.report ?? (() => {});
-  try {
-    await client.connect();
+  await inSession(databaseUrl, async (client) => {
     await lockSchema(client);
     await client.query(`CREATE TABLE IF NOT EXISTS rota_migrations (
       number integer PRIMARY KEY, name varchar NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`);
@@ -40,15 +39,11 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     await recognise(client, done, known);
     for (const migration of known.filter(({ number }) => !done.has(number))) {
       if (migration.number === 1 && (await exists(client, 'tasks'))) await record(client, migration);
-      else await apply(client, migration).catch((error: unknown) => stopped(migration, error));
+      else await apply(client, migration).catch((error: unknown) => stopped(client, migration, error));
       report(`migrated to ${migration.name}`);
     }
     await reconcile(client, { gracePeriodSeconds: options.gracePeriodSeconds ?? 86_400, report });
-  } catch (error) {
-    throw databaseError(error);
-  } finally {
-    await client.end().catch(() => {});
-  }
+  });
 }
 
 /** Numbers of the migrations that the database has; none where it has never been ours. */
@@ -121,9 +116,10 @@ async function apply(client: Client, migration: Migration): Promise<void> {
  * What a migration did in a transaction is undone with it, what it did outside of one is done anew the next time: either way
  * the database is as before it, and the next run begins with it.
  */
-function stopped({ name }: Migration, error: unknown): never {
-  const { code, message } = databaseError(error);
-  if (code === 'DATABASE_UNAVAILABLE') throw databaseError(error);
+function stopped(client: Client, { name }: Migration, error: unknown): never {
+  const fault = setUpFault(error, client) ?? databaseError(error);
+  const { code, message } = fault;
+  if (code === 'DATABASE_UNAVAILABLE' || code === 'BAD_CONFIG') throw fault;
   throw new RotaError(
     'SCHEMA_UNKNOWN',
     `migration ${name} stopped (${message}): mend that, and run rota migrate again`,

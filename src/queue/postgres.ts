@@ -109,9 +109,12 @@ function bySqlState(state: string): ErrorCode {
   return 'BROKEN';
 }
 
-/** Connection exceptions, shutdowns, out of resources, an undone transaction after all retries; Node's socket errors. */
+/**
+ * Connection exceptions, shutdowns, out of resources, an undone transaction after all retries; Node's socket errors; a
+ * password, role or database that is no longer right for a new connection: those are told at start (session-fault.ts).
+ */
 const unreachable =
-  /^(08...|57...|53...|40P01|40001|55P03|ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|CONNECT\w+)$/;
+  /^(08...|57...|53...|28...|3D000|40P01|40001|55P03|ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|CONNECT\w+)$/;
 
 const sentences: Partial<Record<ErrorCode, string>> = {
   DATABASE_UNAVAILABLE: 'the database cannot be reached or is overloaded: try again',

@@ -1,22 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { RotaError } from '../errors.ts';
-import { databaseError } from './postgres.ts';
 import { lockSchema, runEach } from './schema-lock.ts';
+import { inSession } from './session.ts';
 
 const statements = new URL('../../sql/back-to-mula.sql', import.meta.url);
 
 /**
  * Gives the database back to mula (sql/back-to-mula.sql). Can be run again; a later start of Rota takes over what mula
  * did.
- * @throws RotaError CONFLICT while a supervisor is connected, SCHEMA_UNKNOWN, DATABASE_UNAVAILABLE
+ * @throws RotaError CONFLICT while a supervisor is connected, SCHEMA_UNKNOWN; what `inSession` throws
  */
 export async function giveBackToMula(databaseUrl: string): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'rota migrate' });
-  client.on('error', () => {});
-  try {
-    await client.connect();
+  const giveBack = async (client: Client) => {
     await lockSchema(client);
     const { rows } = await client.query<{ ours: boolean }>(
       "SELECT to_regclass('queued_organisations') IS NOT NULL AS ours",
@@ -26,11 +23,9 @@ export async function giveBackToMula(databaseUrl: string): Promise<void> {
     }
     await untilNobodyWorks(client);
     await runEach(client, await readFile(statements, 'utf8'));
-  } catch (error) {
-    throw databaseError(error);
-  } finally {
-    await client.end().catch(() => {});
-  }
+  };
+  // An older Rota took databases of any encoding: they can be given back.
+  await inSession(databaseUrl, giveBack, { anyEncoding: true });
 }
 
 /** A process that has just ended leaves its sessions for a moment. */

@@ -1,3 +1,4 @@
+import { decimalOf, flagOf, integerOf } from '../lax.ts';
 import { fromUnix, parseTimestamp, toUtc } from '../tasks/timestamp.ts';
 import { fault, read, type Reader } from './fault.ts';
 import { uuidFault } from './uuid-fault.ts';
@@ -7,8 +8,6 @@ import { uuidFault } from './uuid-fault.ts';
 export const text: Reader<string> = (value) =>
   typeof value === 'string' ? read(value) : fault('string_type', 'Input should be a valid string');
 
-const wholeNumber = /^[+-]?\d+(?:_\d+)*(?:\.0*)?$/;
-
 /** Beyond 2^53 a number is clamped: nothing that takes one here could use more. */
 export const integer: Reader<number> = (value) => {
   if (typeof value === 'boolean') return read(value ? 1 : 0);
@@ -17,11 +16,10 @@ export const integer: Reader<number> = (value) => {
     return fault('int_from_float', 'Input should be a valid integer, got a number with a fractional part');
   }
   if (typeof value !== 'string') return fault('int_type', 'Input should be a valid integer');
-  const trimmed = value.trim();
-  if (!wholeNumber.test(trimmed)) {
-    return fault('int_parsing', 'Input should be a valid integer, unable to parse string as an integer');
-  }
-  return read(clamp(Math.trunc(Number(trimmed.replaceAll('_', '')))));
+  const parsed = integerOf(value);
+  return parsed === null
+    ? fault('int_parsing', 'Input should be a valid integer, unable to parse string as an integer')
+    : read(clamp(parsed));
 };
 
 function clamp(value: number): number {
@@ -32,24 +30,21 @@ export const decimal: Reader<number> = (value) => {
   if (typeof value === 'boolean') return read(value ? 1 : 0);
   if (typeof value === 'number') return read(value);
   if (typeof value !== 'string') return fault('float_type', 'Input should be a valid number');
-  const parsed = value.trim() === '' ? Number.NaN : Number(value);
-  return Number.isNaN(parsed)
+  const parsed = decimalOf(value);
+  return parsed === null
     ? fault('float_parsing', 'Input should be a valid number, unable to parse string as a number')
     : read(parsed);
 };
-
-const yes = new Set(['1', 'on', 't', 'true', 'y', 'yes']);
-const no = new Set(['0', 'off', 'f', 'false', 'n', 'no']);
 
 export const flag: Reader<boolean> = (value) => {
   if (typeof value === 'boolean') return read(value);
   if (typeof value !== 'string' && typeof value !== 'number') {
     return fault('bool_type', 'Input should be a valid boolean');
   }
-  const word = String(value).toLowerCase();
-  if (yes.has(word)) return read(true);
-  if (no.has(word)) return read(false);
-  return fault('bool_parsing', 'Input should be a valid boolean, unable to interpret input');
+  const parsed = flagOf(String(value));
+  return parsed === null
+    ? fault('bool_parsing', 'Input should be a valid boolean, unable to interpret input')
+    : read(parsed);
 };
 
 /** Canonical form: lower case with dashes. */

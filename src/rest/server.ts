@@ -1,4 +1,5 @@
 import fastify from 'fastify';
+import { RotaError } from '../errors.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
@@ -35,7 +36,7 @@ export interface RestOptions {
 }
 
 export interface RestServer {
-  /** @returns the URL that it listens on. */
+  /** @returns the URL that it listens on. @throws RotaError BAD_CONFIG where it cannot */
   listen(address: { host: string; port: number }): Promise<string>;
   /** Answers what is under way, waiting pops with nothing, then ends. */
   close(): Promise<void>;
@@ -53,7 +54,12 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
   const closing = new AbortController();
   const app = await createApp(options, closing.signal);
   return {
-    listen: (address) => app.listen(address),
+    listen: ({ host, port }) =>
+      app.listen({ host, port }).catch((cause: Error) => {
+        const place = `REST cannot listen at ${host}:${port} (${cause.message})`;
+        const advice = 'choose another address with SCHEDULER_API_HOST and SCHEDULER_API_PORT';
+        throw new RotaError('BAD_CONFIG', `${place}: ${advice}`, { cause });
+      }),
     async close() {
       closing.abort();
       await app.close();

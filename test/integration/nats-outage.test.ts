@@ -46,9 +46,12 @@ test('a supervisor waits for a NATS server that is not up yet; a command fails a
   const servers = `nats://ann:hunter2@127.0.0.1:${elsewhere}`;
   await expect(connectNats({ servers })).rejects.toMatchObject({
     code: 'SERVICE_UNAVAILABLE',
-    message: `no NATS server answers at nats://127.0.0.1:${elsewhere}`,
+    message: `no NATS server answers at nats://127.0.0.1:${elsewhere} (connect ECONNREFUSED 127.0.0.1:${elsewhere}): is it up, and NATS_URL its address?`,
   });
-  const patient = connectNats({ servers: `nats://127.0.0.1:${elsewhere}`, waitForServer: true });
+  const told = Promise.withResolvers<string>();
+  const patience = { told: told.resolve };
+  const patient = connectNats({ servers: `nats://127.0.0.1:${elsewhere}`, patience });
+  expect(await told.promise).toContain(`no NATS server answers at nats://127.0.0.1:${elsewhere}`);
   const late = await startNats({ directory: join(directory, 'late'), port: elsewhere });
   const connection = await patient;
   await connection.close();

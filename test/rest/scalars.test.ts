@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { jsonFault } from '../../src/rest/json-fault.ts';
-import { flag, integer, timestamp, uuid } from '../../src/rest/scalars.ts';
+import { decimal, flag, integer, timestamp, uuid } from '../../src/rest/scalars.ts';
 
 const valueOf = (reading: { ok: boolean }) => (reading as { value?: unknown }).value;
 
@@ -15,6 +15,19 @@ test.each([
   [true, 1],
 ])('%j is an integer', (given, expected) => {
   expect(valueOf(integer(given))).toBe(expected);
+});
+
+test.each<[unknown, number]>([
+  ['2.5', 2.5],
+  [' -1_000.5 ', -1_000.5],
+  ['1e3', 1_000],
+  [7, 7],
+])('%j is a number', (given, expected) => {
+  expect(valueOf(decimal(given))).toBe(expected);
+});
+
+test.each(['', ' ', '0x10', '0b1', '1__0', 'five'])('%j is no number', (given) => {
+  expect(decimal(given).ok).toBe(false);
 });
 
 test.each(['on', 'T', 'yes', 1, true])('%j is true', (given) => {
