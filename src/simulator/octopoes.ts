@@ -64,7 +64,11 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
     app.get<Common>('/object-clients', { preHandler: validTime }, (request, reply) => {
       const reference = request.query.reference;
       if (reference === undefined) return reply.code(422).send(missing('reference'));
-      const holders = listOf(request.query.clients).flatMap((client) => {
+      // One client without a node, and Octopoes says so of all of them.
+      const clients = listOf(request.query.clients);
+      const nodeless = clients.find((client) => !world.organisations.has(client));
+      if (nodeless !== undefined) return reply.code(404).send({ detail: `Node not found: ${nodeless}` });
+      const holders = clients.flatMap((client) => {
         const object = world.organisations.get(client)?.objects.get(reference);
         return object === undefined ? [] : [[client, ooiOf(object)] as const];
       });
