@@ -143,12 +143,12 @@ describe('Katalogus', () => {
     const broken = (at: number) => ({ ...boefje, id: `broken-${at}`, consumes: 7 });
     const { services, skipped } = await kat(() => {
       looks += 1;
-      const from = looks === 1 ? 0 : 1;
+      const from = looks === 2 ? 1 : 0;
       return { body: [boefje, ...Array.from({ length: 10_000 }, (_, at) => broken(from + at))] };
     });
-    for (let look = 0; look < 2; look += 1) await services.katalogus.plugins('aa', { fresh: true });
-    // The last one makes room, so that what changes no more is told once more at most.
-    expect(skipped.length).toBeGreaterThanOrEqual(10_001);
+    for (let look = 0; look < 3; look += 1) await services.katalogus.plugins('aa', { fresh: true });
+    // The one that is one too many makes room: what was told before it is told again.
+    expect(skipped.length).toBeGreaterThan(10_001);
     expect(skipped.filter(({ plugin }) => plugin === 'broken-10000')).toHaveLength(1);
   });
 
