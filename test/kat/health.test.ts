@@ -31,7 +31,7 @@ test.each(bases)(
     expect(await healthOfServices({ katalogus: at, octopoes: undefined })).toEqual({ katalogus: true });
     const client = createServiceClient('katalogus', double.settings({ url: at }), fakeTime());
     await client.ask({ path: ['health'], answer: z.object({ healthy: z.literal(true) }) });
-    const asked = double.received.map(({ path, query }) => (query.size === 0 ? path : `${path}?${query}`));
+    const asked = double.received.map(({ path, query }) => (query.size === 0 ? path : `${path}?${query.toString()}`));
     expect(asked).toEqual([url, url]);
   },
 );
