@@ -42,6 +42,11 @@ const refusals = new Refusals(data.actor, log);
 const kat = createKatServices(data.kat, {
   circuitChanged: (service, state) => emit({ name: 'circuit.changed', service, state }),
   pluginSkipped: (skipped) => log.warn({ ...skipped }, 'plug-in skipped, Katalogus gives it not as agreed'),
+  declined: ({ kind, member, organisation, status }) =>
+    log.warn(
+      { ...(organisation === null ? {} : { organisation }), [kind]: member, status },
+      'Octopoes cannot say, it is left out',
+    ),
 });
 const stopping = new AbortController();
 const setup: Setup = {

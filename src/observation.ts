@@ -3,6 +3,7 @@ import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } f
 import type { Sql } from './queue/postgres.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
 import type { Backlog } from './events/backlog.ts';
+import { healthOfServices } from './kat/health.ts';
 import type { Ranking } from './ranking/ranking.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
@@ -46,7 +47,8 @@ export function createObservation(parts: ObservedParts): Observation {
     natsConnected: parts.natsConnected,
     actors: () => supervision.status(),
     streams: async () => (await insidesOf(supervision)).flatMap(({ streams }) => streams),
-    services: { katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API },
+    externals: () =>
+      healthOfServices({ katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API }),
   });
   const loop = watchLoopDelay();
   const metrics = createMetrics(readingsOf(parts, health, loop));

@@ -45,7 +45,7 @@ function written(format: 'json' | 'text'): readonly string[] {
   return lines.map((line) =>
     line
       .replace(/"timestamp":"[^"]*"/, '"timestamp":"2026-11-24T14:27:29.316Z"')
-      .replace(/^\[[\d:.]+\]/, '[14:27:29.316]'),
+      .replace(/^\[[\dT:.Z-]+\]/, '[2026-11-24T14:27:29.316Z]'),
   );
 }
 

@@ -101,7 +101,7 @@ function render(explained: Explained): string {
         ? `Its schedule ${schedule.id} is disabled (${schedule.disabled_reason ?? 'unknown'}).`
         : schedule.deadline_at === null
           ? `Its schedule ${schedule.id} has no deadline.`
-          : `Its schedule ${schedule.id} is due ${whenOf(schedule.deadline_at)}, ${moment(schedule.deadline_at)} UTC.`;
+          : `Its schedule ${schedule.id} is due ${whenOf(schedule.deadline_at)}, ${moment(schedule.deadline_at)}.`;
   const table = tableOf(
     ['RULE', 'OK', 'REASON', 'FACT'],
     steps.map((step) => [step.rule, words[step.outcome], step.reason, step.fact]),

@@ -25,7 +25,7 @@ export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1_048_576)} MB`;
 }
 
-/** `2026-03-02 12:00:00`, UTC. */
+/** `2026-03-02 12:00:00 UTC`, whatever the zone it is given in: a reader's clock is seldom in UTC. */
 export function moment(timestamp: string | null): string {
-  return timestamp === null ? '-' : timestamp.slice(0, 19).replace('T', ' ');
+  return timestamp === null ? '-' : `${new Date(timestamp).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }

@@ -47,7 +47,7 @@ function screen(json: boolean): { frame(text: string): void; end(): void } {
   if (json || !process.stdout.isTTY) return { frame: (text) => process.stdout.write(`${text}\n`), end: () => {} };
   const update = createLogUpdate(process.stdout);
   return {
-    frame: (text) => update(clipped(`${moment(new Date().toISOString())} UTC\n\n${text}`, process.stdout.rows)),
+    frame: (text) => update(clipped(`${moment(new Date().toISOString())}\n\n${text}`, process.stdout.rows)),
     end: () => update.done(),
   };
 }

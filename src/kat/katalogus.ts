@@ -11,11 +11,13 @@ const organisations = z.record(
   z.object({ id: z.string(), name: z.string(), deduplicate: z.boolean().default(false) }),
 );
 
+const pluginType = z.enum(['boefje', 'normalizer', 'bit']);
+
 /** Unknown keys are dropped, `boefje_schema` (the largest) among them. */
 const plugin = z
   .object({
     id: z.string().min(1),
-    type: z.enum(['boefje', 'normalizer', 'bit']),
+    type: pluginType,
     name: z.string().nullish(),
     version: z.string().nullish(),
     enabled: z.boolean().default(true),
@@ -48,7 +50,7 @@ const plugin = z
 /** A plug-in that is left out, since it does not fit. `field` and `why` name what was expected and never what came. */
 export interface SkippedPlugin {
   readonly organisation: string;
-  /** Its id, or its place in the list where it has none. */
+  /** Its id, or where it has none its type, name and image. */
   readonly plugin: string;
   readonly field: string;
   readonly why: string;
@@ -63,12 +65,12 @@ type Fault = Omit<SkippedPlugin, 'organisation'>;
 const plugins = z.array(z.unknown()).transform((list, context) => {
   const fitting: Plugin[] = [];
   const faults: Fault[] = [];
-  for (const [at, one] of list.entries()) {
+  for (const one of list) {
     const read = plugin.safeParse(one);
     if (read.success) fitting.push(read.data);
     else {
       const { path, message } = read.error.issues[0]!;
-      faults.push({ plugin: nameOf(one, at), field: path.join('.'), why: message });
+      faults.push({ plugin: nameOf(one), field: path.join('.'), why: message });
     }
   }
   if (faults.length > 0 && fitting.length === 0) {
@@ -78,9 +80,15 @@ const plugins = z.array(z.unknown()).transform((list, context) => {
   return { fitting, faults };
 });
 
-function nameOf(plugin: unknown, at: number): string {
-  const id = (plugin as { id?: unknown } | null)?.id;
-  return typeof id === 'string' && id !== '' ? id.slice(0, 100) : `number ${at + 1}`;
+/** By what it is where it has no id: its place in the list is another one in each organisation, and at each look. */
+function nameOf(one: unknown): string {
+  const given = z.record(z.string(), z.unknown()).catch({}).parse(one);
+  const text = (key: string) => (typeof given[key] === 'string' ? given[key].slice(0, 100) : '');
+  if (text('id') !== '') return text('id');
+  const type = pluginType.safeParse(given['type']);
+  const name = text('name') === '' ? '' : ` ${JSON.stringify(text('name'))}`;
+  const image = text('oci_image') === '' ? '' : ` of ${text('oci_image')}`;
+  return `${type.success ? type.data : 'plug-in'}${name}${image} without an id`;
 }
 
 /** `settings` are decrypted secrets and `environment` may be: neither is named here, so parsing drops them. */
@@ -100,6 +108,7 @@ const configurations = z.array(
 
 /** Far more than any KAT has; plug-ins that changed over the years must not stay for ever. */
 const mostShared = 10_000;
+const mostTold = 10_000;
 
 /**
  * One object for all equal plug-ins: of three hundred organisations with the 103 that ship the boefje actor held 10 MB less so,
@@ -132,6 +141,7 @@ export function createKatalogus(
   const tell = (organisation: string, fault: Fault) => {
     const key = JSON.stringify(fault);
     if (told.has(key)) return;
+    if (told.size >= mostTold) told.clear();
     told.add(key);
     onSkipped?.({ organisation, ...fault });
   };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RotaError } from '../errors.ts';
+import type { Declined } from './apart.ts';
 import { createBytes } from './bytes.ts';
 import type { CircuitState } from './circuit.ts';
 import type { Bytes, Katalogus, KatServices, Octopoes } from './kat.ts';
@@ -27,6 +28,8 @@ export interface KatListener {
   readonly circuitChanged?: (service: string, state: CircuitState) => void;
   /** Once for each thing that is wrong with a plug-in. */
   readonly pluginSkipped?: (skipped: SkippedPlugin) => void;
+  /** Once for each organisation, type and OOI that Octopoes declines. */
+  readonly declined?: (declined: Declined) => void;
 }
 
 const wallClock: Time = {
@@ -53,7 +56,7 @@ export function createKatServices(
 
   return {
     katalogus: katalogus === null ? katalogusUnset() : createKatalogus(katalogus, now, listener.pluginSkipped),
-    octopoes: octopoes === null ? octopoesUnset() : createOctopoes(octopoes, now),
+    octopoes: octopoes === null ? octopoesUnset() : createOctopoes(octopoes, now, listener.declined),
     bytes: bytes === null ? bytesUnset('BYTES_API') : bytesOf(bytes),
     status: () => clients.map((client) => client.status()),
     close: async () => {

@@ -20,7 +20,7 @@ export function urlOf(base: URL, request: WireRequest, refused: (segment: string
     if (segment === '' || segment === '.' || segment === '..') throw refused(segment);
   }
   const url = new URL(base);
-  url.pathname = `${base.pathname.replace(/\/$/, '')}/${request.path.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
+  url.pathname = `${base.pathname.replace(/\/+$/, '')}/${request.path.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
   for (const [name, value] of Object.entries(request.query ?? {})) {
     for (const one of typeof value === 'string' ? [value] : value) url.searchParams.append(name, one);
   }
@@ -43,10 +43,21 @@ export function requestInit(request: WireRequest, basic: string | null, trace: s
 /** fetch refuses URLs with credentials: takes them out of the URL. */
 export function basicAuthorization(url: URL): string | null {
   if (url.username === '' && url.password === '') return null;
-  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const pair = `${decoded(url.username)}:${decoded(url.password)}`;
   url.username = '';
   url.password = '';
   return `Basic ${Buffer.from(pair).toString('base64')}`;
+}
+
+/** A per cent sign that encodes nothing stands for itself, as a URL parser takes it: passwords are not always encoded. */
+function decoded(text: string): string {
+  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
+    try {
+      return decodeURIComponent(bytes);
+    } catch {
+      return bytes;
+    }
+  });
 }
 
 export function transportReason(error: unknown): string {

@@ -22,7 +22,11 @@ export const expectations: Readonly<Record<ColumnKind | 'json', string>> = {
   json: 'a JSON value',
 };
 
-/** The value as Postgres reads it in text form, or null where it is not of this kind. */
+/**
+ * The value as Postgres reads it in text form, or null where it is not of this kind. A string is read as Postgres reads a
+ * literal, since mula binds it as one: `"5"` is a number to a column of numbers, `"t"` is true to one of booleans. A number is
+ * no string, and neither is a boolean.
+ */
 export function textOf(kind: ColumnKind | 'json', value: unknown): string | null {
   switch (kind) {
     case 'text':
@@ -30,19 +34,25 @@ export function textOf(kind: ColumnKind | 'json', value: unknown): string | null
     case 'uuid':
       return typeof value === 'string' && uuid.test(value) ? value : null;
     case 'number':
+      if (typeof value === 'string') return integer.exec(value)?.[1] ?? null;
       return typeof value === 'number' && Number.isFinite(value) ? String(value) : null;
     case 'timestamp':
       return typeof value === 'string' ? instant(value) : null;
     case 'status':
       return typeof value === 'string' && statuses.has(value.toLowerCase() as TaskStatus) ? value.toUpperCase() : null;
     case 'boolean':
+      if (typeof value === 'string') return boolean.test(value) ? value.trim() : null;
       return typeof value === 'boolean' ? String(value) : null;
     case 'json':
       return storable(value) ? JSON.stringify(value) : null;
   }
 }
 
-const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
+/** A hyphen may follow every fourth digit. */
+const uuid = /^(?:\{(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\}|(?:[0-9a-f]{4}-?){7}[0-9a-f]{4})$/i;
+const integer = /^[ \t-\r]*([+-]?\d+)[ \t-\r]*$/;
+/** Each word may be cut short as long as it says which. */
+const boolean = /^[ \t-\r]*(?:t|tr|tru|true|y|ye|yes|on|1|f|fa|fal|fals|false|n|no|of|off|0)[ \t-\r]*$/i;
 const statuses: ReadonlySet<TaskStatus> = new Set(taskStatuses);
 
 /** Postgres stores neither U+0000 nor half a surrogate pair, in text or in jsonb. */
@@ -66,21 +76,37 @@ export function jsonIn(value: string): object | null {
   }
 }
 
-const timestamp =
-  /^(?<date>(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2}))(?:[T ](?<time>\d{2}:\d{2})(?::(?<second>\d{2})(?:\.(?<fraction>\d{1,9}))?)?(?<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?$/i;
+const date = /(?<year>\d{4})(?:-(?<month>\d{1,2})-(?<day>\d{1,2})|(?<month>\d{2})(?<day>\d{2}))/;
+const clock =
+  /(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:\.(?<fraction>\d{1,9}))?)?|(?<hour>\d{2})(?<minute>\d{2})(?<second>\d{2})(?:\.(?<fraction>\d{1,9}))?/;
+const zone = /(?:Z|UTC|GMT|(?<offset>[+-]\d{2}(?::?\d{2})?))/;
+const timestamp = new RegExp(`^ *${date.source}(?:(?:T| +)(?:${clock.source})(?: *${zone.source})?)? *$`, 'i');
+/** Moments that Postgres has a word for: they pass as they are. */
+const word = /^ *(?:now|today|yesterday|tomorrow|epoch|-?infinity) *$/i;
 
 /**
  * ISO 8601 in UTC with the microseconds kept, as Postgres has them and `Date` has not; without a zone it is UTC. Null for
  * what is no moment of the calendar.
  */
 export function instant(value: string): string | null {
+  if (word.test(value)) return value.trim();
   const parts = timestamp.exec(value)?.groups;
   if (parts === undefined) return null;
-  const { date, year, month, day, time = '00:00', second = '00', fraction = '', zone = 'Z' } = parts;
+  const {
+    year,
+    month = '',
+    day = '',
+    hour = '00',
+    minute = '00',
+    second = '00',
+    fraction = '',
+    offset = '+00',
+  } = parts;
   const noon = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day), 12));
   if (noon.getUTCDate() !== Number(day) || noon.getUTCMonth() !== Number(month) - 1) return null;
-  const offset = zone.length === 3 ? `${zone}:00` : zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone;
-  const seconds = new Date(`${date}T${time}:${second}${offset.toUpperCase()}`);
+  const two = (digits: string) => digits.padStart(2, '0');
+  const away = `${offset.slice(0, 3)}:${offset.slice(3).replace(':', '') || '00'}`;
+  const seconds = new Date(`${year}-${two(month)}-${two(day)}T${two(hour)}:${minute}:${second}${away}`);
   if (Number.isNaN(seconds.getTime())) return null;
   const utc = seconds.toISOString();
   if (utc.length !== 24 || utc.startsWith('0000')) return null;

@@ -19,15 +19,19 @@ interface Common {
 
 /** Octopoes over HTTP: kat-contract §6. Every read needs a time-zone aware `valid_time`. */
 export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
+  const nodeOf = (organisation: string) => {
+    const found = world.organisations.get(organisation);
+    return found?.nodeless === true ? undefined : found;
+  };
   const health = { service: 'octopoes', healthy: true, version: '1.0.0', additional: null, results: [] };
   return (app) => {
     app.get('/health', () => health);
     app.get<Common>('/:organisation/health', (request, reply) =>
-      world.organisations.has(request.params.organisation) ? health : unknownNode(request, reply),
+      nodeOf(request.params.organisation) === undefined ? unknownNode(request, reply) : health,
     );
 
     app.get<Common>('/:organisation/objects', { preHandler: validTime }, (request, reply) => {
-      const organisation = world.organisations.get(request.params.organisation);
+      const organisation = nodeOf(request.params.organisation);
       if (organisation === undefined) return unknownNode(request, reply);
       const types = listOf(request.query.types);
       const unknown = types.find((type) => !knownTypes.has(type));
@@ -45,7 +49,7 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
     app.get<Common>('/:organisation/object', { preHandler: validTime }, (request, reply) => {
       const reference = request.query.reference;
       if (reference === undefined) return reply.code(422).send(missing('reference'));
-      const object = world.organisations.get(request.params.organisation)?.objects.get(reference);
+      const object = nodeOf(request.params.organisation)?.objects.get(reference);
       if (object === undefined) return reply.code(404).send({ detail: `Object not found: ${reference}` });
       return ooiOf(object);
     });
@@ -54,7 +58,7 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
       '/:organisation/objects/load_bulk',
       { preHandler: validTime },
       (request, reply) => {
-        const organisation = world.organisations.get(request.params.organisation);
+        const organisation = nodeOf(request.params.organisation);
         if (organisation === undefined) return unknownNode(request, reply);
         const found = request.body.flatMap((reference) => organisation.objects.get(reference) ?? []);
         return Object.fromEntries(found.map((object) => [object.reference, ooiOf(object)]));
@@ -64,8 +68,12 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
     app.get<Common>('/object-clients', { preHandler: validTime }, (request, reply) => {
       const reference = request.query.reference;
       if (reference === undefined) return reply.code(422).send(missing('reference'));
-      const holders = listOf(request.query.clients).flatMap((client) => {
-        const object = world.organisations.get(client)?.objects.get(reference);
+      // One client without a node, and Octopoes says so of all of them.
+      const clients = listOf(request.query.clients);
+      const nodeless = clients.find((client) => nodeOf(client) === undefined);
+      if (nodeless !== undefined) return reply.code(404).send({ detail: `Node not found: ${nodeless}` });
+      const holders = clients.flatMap((client) => {
+        const object = nodeOf(client)?.objects.get(reference);
         return object === undefined ? [] : [[client, ooiOf(object)] as const];
       });
       return Object.fromEntries(holders);

@@ -19,6 +19,8 @@ export interface SimulatedOrganisation {
   /** Objects that exist but that no normalizer has found yet. */
   readonly undiscovered: SimulatedObject[];
   readonly recipes: readonly string[];
+  /** Whether Octopoes has none for it, as after a node was lost: Katalogus knows it all the same. */
+  readonly nodeless?: boolean;
 }
 
 export interface WorldOptions {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseTimestamp, toDataForm } from './timestamp.ts';
+import { fromUnix, parseTimestamp, toDataForm } from './timestamp.ts';
 import { parseUuid } from './uuid.ts';
 import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
 
@@ -16,10 +16,10 @@ const uuid = z.string().transform((text, context) => {
   return parsed ?? text;
 });
 
-const timestamp = z.string().transform((text, context) => {
-  const parsed = parseTimestamp(text);
+const timestamp = z.union([z.string(), z.number()]).transform((given, context) => {
+  const parsed = typeof given === 'number' ? fromUnix(given) : parseTimestamp(given);
   if (parsed === null) context.addIssue({ code: 'custom', message: 'a timestamp' });
-  return parsed === null ? text : toDataForm(parsed);
+  return parsed === null ? String(given) : toDataForm(parsed);
 });
 
 const boefje = z.object({

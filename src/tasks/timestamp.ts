@@ -11,7 +11,7 @@ export interface Timestamp {
 }
 
 const form =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt _](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))?)?$/;
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt _](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))?)?$/;
 const unix = /^[+-]?\d+(?:\.\d+)?$/;
 /** pydantic takes larger numbers for milliseconds. */
 const secondsBound = 2e10;
@@ -23,7 +23,8 @@ export function parseTimestamp(text: string): Timestamp | null {
   if (match === null) return null;
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
   const [hour, minute, second] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
-  const midnight = Date.UTC(year, month - 1, day);
+  // Not Date.UTC, which takes the years before 100 for those of the last century.
+  const midnight = new Date(0).setUTCFullYear(year, month - 1, day);
   if (year === 0 || new Date(midnight).getUTCDate() !== day || month > 12) return null;
   if (hour > 23 || minute > 59 || second > 59) return null;
   const offset = offsetOf(match[8], match[9], match[10], match[11]);

@@ -15,8 +15,8 @@ export interface HealthOptions {
   actors(): readonly ActorHealth[];
   /** Of the actors that answer. */
   streams(): Promise<readonly StreamHealth[]>;
-  /** URLs of KAT's services; one that is not configured is not unhealthy. */
-  readonly services: Readonly<Record<string, string | undefined>>;
+  /** Whether each configured service of KAT is healthy; one that is not configured is not unhealthy. Never rejects. */
+  externals(): Promise<Readonly<Record<string, boolean>>>;
 }
 
 interface ActorHealth {
@@ -80,11 +80,7 @@ export function createHealth(options: HealthOptions): Health {
       ];
     },
     links: async () => ({ database: (await database()) === null, nats: options.natsConnected() }),
-    async externals() {
-      const configured = Object.entries(options.services).filter(([, url]) => url !== undefined);
-      const answers = configured.map(async ([name, url]) => [name, await isHealthy(url!)] as const);
-      return Object.fromEntries(await Promise.all(answers));
-    },
+    externals: options.externals,
     async notReady() {
       const reason = await database();
       return reason === null ? [] : [`database: ${reason}`];
@@ -93,16 +89,6 @@ export function createHealth(options: HealthOptions): Health {
       for (const end of ends) end();
     },
   };
-}
-
-async function isHealthy(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(new URL('/health', url), { signal: AbortSignal.timeout(withinMs) });
-    const body = (await answer.json()) as { healthy?: unknown };
-    return answer.ok && body.healthy === true;
-  } catch {
-    return false;
-  }
 }
 
 /** Null where it answered in time. */

@@ -58,6 +58,8 @@ export function createLog(options: {
       sync: true,
       messageKey: 'event',
       timestampKey: 'timestamp',
+      // As it is: date and zone. The default is a time of day that does not say where.
+      translateTime: false,
       errorLikeObjectKeys: ['exception'],
       singleLine: true,
     }),

@@ -1,5 +1,6 @@
 import { Connection } from 'rabbitmq-client';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { startDouble } from '../kat/http-double.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
 
 interface Health {
@@ -52,4 +53,20 @@ test('health asks KAT’s services only when told to, as in mula, and none of th
     externals: { katalogus: true, octopoes: false, bytes: true },
   });
   house.kat.outage('octopoes', 'none');
+});
+
+test('health asks a service below the path of its URL, with its user and password', async () => {
+  const asked: (string | undefined)[] = [];
+  const proxy = await startDouble(({ path, headers }) => {
+    if (path !== '/katalogus/health') return { status: 404 };
+    asked.push(headers.authorization);
+    return { body: { service: 'katalogus', healthy: true } };
+  });
+  onTestFinished(proxy.stop);
+  const at = proxy.url.replace('//', '//rota:s3cret@');
+  const own = await house.start({ environment: { KATALOGUS_API: `${at}/katalogus/` } });
+  onTestFinished(own.drain);
+  const { body } = await own.ask<Health>('GET', '/health?externals=true');
+  expect(body.externals).toMatchObject({ katalogus: true });
+  expect(asked).toEqual([`Basic ${Buffer.from('rota:s3cret').toString('base64')}`]);
 });

@@ -70,6 +70,8 @@ test('lessons 1: a deduplicated sibling passes the checks of its own organisatio
   add({ ...shared, enabled: false });
   add({ ...shared, scan_level: 4 });
   add(shared, hostname('other.nl'));
+  // Octopoes declines all that it is asked about together with this one.
+  addOrganisation(house.world, { plugins: [shared], objects: [host], deduplicate: true, nodeless: true });
   const run = boefjeRun({ boefje: 'dns', inputOoi: host.reference, organisation: ranAlready, tookMs: 10 });
   house.kat.bytes.runs.set(run.id, run);
   // The other organisations came after Katalogus was asked who there are: somebody looks, which asks anew.

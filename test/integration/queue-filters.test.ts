@@ -122,6 +122,54 @@ describe('on tasks', () => {
   });
 });
 
+/** What Postgres answers to mula, whose driver binds a string as a literal of no type. */
+describe('a string is read as the column’s type', () => {
+  const enabled = (operator: Filter['operator'], value: unknown): Filter => ({
+    column: 'schedule',
+    field: 'enabled',
+    operator,
+    value,
+  });
+  const [a, b] = [ids.dns.slice(0, 18), ids.dns.slice(18)];
+  const cases: [string, Filter, TaskName[]][] = [
+    ['a number', column('priority', 'eq', '5'), ['dns']],
+    ['a number between spaces', column('priority', '==', ' +05 '), ['dns']],
+    ['another number', column('priority', 'ne', '5'), ['nmap', 'parse', 'report']],
+    ['less', column('priority', 'lt', '7'), ['dns', 'report']],
+    ['more, by size and not by letters', column('priority', '>', '-10'), ['dns', 'nmap', 'parse', 'report']],
+    ['one of numbers', column('priority', 'in', ['5', '7']), ['dns', 'nmap']],
+    ['none of numbers', column('priority', 'not_in', ['5', '7']), ['parse', 'report']],
+    ['true', enabled('eq', 'true'), ['dns']],
+    ['true in short', enabled('==', ' T '), ['dns']],
+    ['on', enabled('in', ['on']), ['dns']],
+    ['false', enabled('ne', '0'), ['dns']],
+    ['off', enabled('eq', 'off'), []],
+    ['a date without hyphens', column('created_at', 'gte', '20250502'), ['nmap', 'parse', 'report']],
+    ['a time without colons', column('created_at', 'lte', '20250502T100000Z'), ['dns', 'nmap']],
+    ['a time zone by name', column('created_at', 'lte', '2025-5-2 10:00:00 UTC'), ['dns', 'nmap']],
+    ['midnight at the end of the day', column('created_at', 'lt', '2025-05-01T24:00:00'), ['dns']],
+    ['today', column('created_at', 'lt', 'today'), ['dns', 'nmap', 'parse', 'report']],
+    ['infinity', column('created_at', 'gt', '-infinity'), ['dns', 'nmap', 'parse', 'report']],
+    ['a uuid in braces', column('id', 'eq', `{${ids.dns.toUpperCase()}}`), ['dns']],
+    ['a uuid without hyphens', column('id', 'in', [ids.dns.replaceAll('-', '')]), ['dns']],
+    ['a uuid with more hyphens', column('id', 'eq', `${a.slice(0, 4)}-${a.slice(4)}${b}`), ['dns']],
+    [
+      'text as text in JSON, whose text a number and a boolean have',
+      data('level', 'in', ['3', '10']),
+      ['dns', 'nmap', 'report'],
+    ],
+    ['a boolean as text in JSON', data('flag', 'eq', 'true'), ['dns']],
+  ];
+  test.each(cases)('%s', async (_name, filter, expected) => {
+    expect(names(await matching('tasks', [filter]))).toEqual(expected);
+  });
+
+  test('on schedules and on the queue too', async () => {
+    expect(await matching('schedules', [column('enabled', 'eq', 'false')])).toEqual([unused]);
+    expect(names(await matching('queue', [column('priority', '<', '8')], 'boefje'))).toEqual(['nmap']);
+  });
+});
+
 test('schedules are found by their own columns and by those of their tasks', async () => {
   expect(await matching('schedules', [column('enabled', '==', false)])).toEqual([unused]);
   expect(await matching('schedules', [data('a', '@>', [1])])).toEqual([unused]);

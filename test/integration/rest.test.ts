@@ -55,6 +55,64 @@ describe('as an unmodified runner goes about it', () => {
     expect(Object.values(stats)).toMatchObject([{ completed: 1 }]);
   });
 
+  test('a time in data has one form from the push on; data whose id is the pushed one is answered as it came', async () => {
+    const dataOf = (id: string | undefined, fileId: string) => ({
+      ...(id === undefined ? {} : { id }),
+      normalizer: { id: 'times' },
+      raw_data: {
+        id: fileId,
+        boefje_meta: {
+          id: fileId,
+          boefje: { id: 'dns-records' },
+          organization: 'aa',
+          started_at: '2025-05-27T09:00:15+00:00',
+          ended_at: '2025-05-27T09:00:16.3Z',
+        },
+        mime_types: [{ value: 'text/plain' }],
+      },
+    });
+    const timesOf = ({ data }: TaskBody) => {
+      const { started_at, ended_at } = (data as ReturnType<typeof dataOf>).raw_data.boefje_meta;
+      return [started_at, ended_at];
+    };
+    const given = randomUUID();
+    for (const [id, expected] of [
+      [undefined, ['2025-05-27T09:00:15Z', '2025-05-27T09:00:16.300000Z']],
+      [given, ['2025-05-27T09:00:15+00:00', '2025-05-27T09:00:16.3Z']],
+    ] as const) {
+      const body = {
+        ...(id === undefined ? {} : { id }),
+        organisation: 'aa',
+        priority: 1,
+        data: dataOf(id, randomUUID()),
+      };
+      const { body: pushed } = await ask('POST', '/schedulers/normalizer/push', body);
+      const { body: popped } = await ask<{ results: TaskBody[] }>('POST', '/schedulers/normalizer/pop?limit=1');
+      const { body: found } = await ask('GET', `/tasks/${pushed.id}`);
+      for (const answer of [pushed, ...popped.results, found]) expect(timesOf(answer)).toEqual(expected);
+    }
+  });
+
+  test('a filter on a number takes a string that holds one, as mula does', async () => {
+    const priority = 1_000_000_007;
+    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', { ...boefje('numeric'), priority });
+    const search = (operator: string, value: unknown) =>
+      ask<{ results: TaskBody[] }>('POST', '/tasks', { filters: [{ column: 'priority', operator, value }] });
+    for (const [operator, value] of [
+      ['eq', `${priority}`],
+      ['in', ['1000000009', ` ${priority} `]],
+      ['gte', `${priority}`],
+    ] as const) {
+      const { status, body } = await search(operator, value);
+      expect([status, body.results.map(({ id }) => id)]).toEqual([200, [pushed.id]]);
+    }
+    expect(await search('eq', 'high')).toMatchObject({ status: 400 });
+    const popped = await ask<{ results: TaskBody[] }>('POST', '/schedulers/boefje/pop', {
+      filters: [{ column: 'priority', operator: 'eq', value: `${priority}` }],
+    });
+    expect(popped.body.results.map(({ id }) => id)).toEqual([pushed.id]);
+  });
+
   test('lessons 0.3: a whole Task pushed at SIGTERM is queued again, without the secrets in it', async () => {
     await ask('POST', '/schedulers/boefje/push', boefje('given-back'));
     const task = (await pop()).body.results[0]!;

@@ -1,5 +1,6 @@
 import { afterEach } from 'vitest';
 import { createKatServices, type KatClients } from '../../src/kat/services.ts';
+import type { Declined } from '../../src/kat/apart.ts';
 import type { SkippedPlugin } from '../../src/kat/katalogus.ts';
 import { fakeTime, type Received, type Reply, startDouble } from './http-double.ts';
 
@@ -15,16 +16,18 @@ export async function kat(answer: (request: Received) => Reply | Promise<Reply>)
   received: readonly Received[];
   time: ReturnType<typeof fakeTime>;
   skipped: readonly SkippedPlugin[];
+  declined: readonly Declined[];
 }> {
   const double = await startDouble(answer);
   const time = fakeTime();
   const skipped: SkippedPlugin[] = [];
+  const declined: Declined[] = [];
   const settings = double.settings();
   const services = createKatServices(
     { katalogus: settings, octopoes: settings, bytes: settings, bytesUser: 'bytes', bytesPassword: 'pa55word' },
-    { pluginSkipped: (one) => void skipped.push(one) },
+    { pluginSkipped: (one) => void skipped.push(one), declined: (one) => void declined.push(one) },
     time,
   );
   ends.push(() => services.close(), double.stop);
-  return { services, received: double.received, time, skipped };
+  return { services, received: double.received, time, skipped, declined };
 }

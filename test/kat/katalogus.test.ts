@@ -97,9 +97,59 @@ describe('Katalogus', () => {
     await services.katalogus.plugins('aa', { fresh: true });
     expect(skipped).toMatchObject([
       { organisation: 'aa', plugin: 'broken', field: 'consumes' },
-      { organisation: 'aa', plugin: 'number 3', field: 'id', why: expect.stringContaining('expected string') },
+      {
+        organisation: 'aa',
+        plugin: 'plug-in without an id',
+        field: 'id',
+        why: expect.stringContaining('expected string'),
+      },
     ]);
     expect(JSON.stringify(skipped)).not.toContain('s3cret');
+  });
+
+  test('plug-ins without an id are told once each by what they are, wherever they stand in whatever list', async () => {
+    const image = 'ghcr.io/minvws/openkat/nmap:latest';
+    const nameless = [
+      { ...boefje, id: '', name: 'Own scan', oci_image: image },
+      { ...boefje, id: '', name: 'Own scan', oci_image: null },
+      { ...boefje, id: null, name: 'Other scan', oci_image: null },
+      { type: 'normalizer', id: '', name: 'Own scan' },
+      { id: '', name: { secret: 's3cret' } },
+      null,
+    ];
+    let looks = 0;
+    const { services, skipped } = await kat(() => {
+      looks += 1;
+      const from = looks % nameless.length;
+      return { body: [...nameless.slice(from), boefje, ...nameless.slice(0, from)] };
+    });
+    for (const organisation of ['aa', 'bb', 'cc', 'dd', 'aa', 'bb']) {
+      expect([...(await services.katalogus.plugins(organisation, { fresh: true }))!.keys()]).toEqual(['dns-records']);
+    }
+    expect(skipped.map(({ plugin }) => plugin).sort()).toEqual([
+      'boefje "Other scan" without an id',
+      'boefje "Own scan" of ghcr.io/minvws/openkat/nmap:latest without an id',
+      'boefje "Own scan" without an id',
+      'normalizer "Own scan" without an id',
+      // An empty id, and no plug-in at all: what is wrong differs.
+      'plug-in without an id',
+      'plug-in without an id',
+    ]);
+    expect(JSON.stringify(skipped)).not.toContain('s3cret');
+  });
+
+  test('what was told about plug-ins is bounded: a catalogue that never stops changing fills no memory', async () => {
+    let looks = 0;
+    const broken = (at: number) => ({ ...boefje, id: `broken-${at}`, consumes: 7 });
+    const { services, skipped } = await kat(() => {
+      looks += 1;
+      const from = looks === 2 ? 1 : 0;
+      return { body: [boefje, ...Array.from({ length: 10_000 }, (_, at) => broken(from + at))] };
+    });
+    for (let look = 0; look < 3; look += 1) await services.katalogus.plugins('aa', { fresh: true });
+    // The one that is one too many makes room: what was told before it is told again.
+    expect(skipped.length).toBeGreaterThan(10_001);
+    expect(skipped.filter(({ plugin }) => plugin === 'broken-10000')).toHaveLength(1);
   });
 
   test('a list of which no plug-in fits is rejected, not taken for an organisation without plug-ins', async () => {

@@ -159,11 +159,12 @@ describe('Octopoes', () => {
     expect(Object.keys(body)).toEqual([first, second]);
   });
 
-  test('the organisations that have an object', async () => {
+  test('the organisations that have an object; one that there is not, and it is 404 of all', async () => {
     const shared = 'Hostname|internet|host-9.shared.example';
-    const path = `/object-clients?reference=${shared}&clients=org-1&clients=org-2&clients=org-9&valid_time=${now}`;
+    const path = `/object-clients?reference=${shared}&clients=org-1&clients=org-2&valid_time=${now}`;
     const { body } = await get('octopoes', path);
     expect(Object.keys(body)).toEqual(['org-1', 'org-2']);
+    expect((await get('octopoes', `${path}&clients=org-9`)).status).toBe(404);
   });
 });
 

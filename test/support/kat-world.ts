@@ -35,7 +35,12 @@ export function hostname(name: string, level: number | null = 2): SimulatedObjec
  */
 export function addOrganisation(
   world: World,
-  has: { plugins?: readonly SimulatedPlugin[]; objects?: readonly SimulatedObject[]; deduplicate?: boolean } = {},
+  has: {
+    plugins?: readonly SimulatedPlugin[];
+    objects?: readonly SimulatedObject[];
+    deduplicate?: boolean;
+    nodeless?: boolean;
+  } = {},
 ): SimulatedOrganisation {
   const id = `org-${randomUUID().slice(0, 8)}`;
   const plugins = has.plugins ?? [];
@@ -48,6 +53,7 @@ export function addOrganisation(
     objects: new Map((has.objects ?? []).map((object) => [object.reference, object])),
     undiscovered: [],
     recipes: [],
+    nodeless: has.nodeless ?? false,
   };
   world.organisations.set(id, organisation);
   return organisation;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { taskTypeOf } from '../../src/tasks/data.ts';
+import { rawData, taskTypeOf } from '../../src/tasks/data.ts';
 
 test('lessons 1: environment and runnable_hash of a raw file are dropped, never stored', () => {
   const parsed = taskTypeOf('normalizer').schema.parse({
@@ -46,4 +46,40 @@ test.each([
   ['report', { organisation_id: 'aa' }],
 ])('malformed data of a %s task is refused: %j', (type, data) => {
   expect(taskTypeOf(type).schema.safeParse(data).success).toBe(false);
+});
+
+/** Made by pydantic 2 (`model_dump_json` of a datetime), null for what it refuses: mula's models are its. */
+const forms: readonly (readonly [string | number, string | null])[] = [
+  ['2025-05-27T09:00:15.5Z', '2025-05-27T09:00:15.500000Z'],
+  ['2025-05-27T09:00:15.000Z', '2025-05-27T09:00:15Z'],
+  ['2025-05-27T09:00:15+00:00', '2025-05-27T09:00:15Z'],
+  ['2025-05-27T09:00:15-00:00', '2025-05-27T09:00:15Z'],
+  ['2025-05-27T09:00:15.5+02:00', '2025-05-27T09:00:15.500000+02:00'],
+  ['2025-05-27T09:00:15+0200', '2025-05-27T09:00:15+02:00'],
+  ['2025-05-27T09:00:15-05:30', '2025-05-27T09:00:15-05:30'],
+  ['2025-05-27 09:00:15.123456', '2025-05-27T09:00:15.123456'],
+  ['2025-05-27T09:00', '2025-05-27T09:00:00'],
+  ['2025-05-27', '2025-05-27T00:00:00'],
+  ['2025-05-27t09:00:15.9999999z', '2025-05-27T09:00:15.999999Z'],
+  ['2025-05-27T09:00:15.1234567890Z', '2025-05-27T09:00:15.123456Z'],
+  ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
+  ['1748336415.5', '2025-05-27T09:00:15.500000Z'],
+  [1_748_336_415, '2025-05-27T09:00:15Z'],
+  [1_748_336_415.25, '2025-05-27T09:00:15.250000Z'],
+  [1_748_336_415_500, '2025-05-27T09:00:15.500000Z'],
+  ['2025-05-27T24:00:00Z', null],
+  ['2025-05-27T09:00:60Z', null],
+  ['2025-05-27T9:00:15Z', null],
+  ['1e9', null],
+];
+
+test.each(forms)('a time in data, %s, is written as mula’s models write it', (given, written) => {
+  const meta = {
+    id: '00000000-0000-0000-0000-000000020000',
+    boefje: { id: 'dns' },
+    organization: 'aa',
+    ended_at: given,
+  };
+  const read = rawData.safeParse({ id: meta.id, boefje_meta: meta, mime_types: [] });
+  expect(read.success ? read.data.boefje_meta.ended_at : null).toBe(written);
 });

@@ -67,7 +67,9 @@ test('text lines are for people: one a line, what happened first', () => {
   const { log, lines } = logToLines({ format: 'text', debug: false });
   log.info({ scheduler: 'boefje', restarts: 0 }, 'actor started');
   expect(lines).toEqual([
-    expect.stringMatching(/^\[[\d:.]+\] INFO: actor started \{"scheduler_id":"boefje","restarts":0\}$/),
+    expect.stringMatching(
+      /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\] INFO: actor started \{"scheduler_id":"boefje","restarts":0\}$/,
+    ),
   ]);
 });
 
