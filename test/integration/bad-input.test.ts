@@ -135,9 +135,9 @@ test('a wrong environment variable stops the start with exit 78: each is named w
     SCHEDULER_EVENTS: 'pigeons',
   });
   expect(code).toBe(78);
-  expect(stderr).toMatch(/SCHEDULER_DB_URI=<redacted>: expected a URL with postgres:/);
+  expect(stderr).toMatch(/SCHEDULER_DB_URI=<redacted>: expected a URL such as postgresql:/);
   expect(stderr).toMatch(/SCHEDULER_PQ_GRACE_PERIOD="tomorrow": expected/);
-  expect(stderr).toMatch(/SCHEDULER_EVENTS="pigeons": expected.*"amqp".*"jetstream"/);
+  expect(stderr).toMatch(/SCHEDULER_EVENTS="pigeons": expected amqp or jetstream$/m);
   expect(stderr).not.toContain('hunter2');
 });
 

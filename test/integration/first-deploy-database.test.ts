@@ -4,10 +4,13 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts';
 import { freePort } from '../../src/embedded/process.ts';
 import { runCli } from '../support/cli.ts';
+
+// Whole processes: seconds each on an idle machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** A Postgres of this file's own: roles with passwords, and bounds that others must not meet. */
 let directory: string;

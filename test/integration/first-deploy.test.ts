@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { startNats } from '../../src/embedded/nats.ts';
 import { freePort } from '../../src/embedded/process.ts';
 import { createEventSource } from '../../src/events/create.ts';
@@ -11,6 +11,9 @@ import { succeeded } from '../../src/mailbox/failure.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { runCli } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';
+
+// Whole processes: seconds each on an idle machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let directory: string;
 let database: Awaited<ReturnType<typeof createDatabase>>;

@@ -2,12 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
 import type { EffectiveValue } from '../../src/config-report.ts';
 import { runCli } from '../support/cli.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { katEnvironment } from '../support/kat-env.ts';
 import { type House, openHouse } from '../support/rota.ts';
+
+// Whole processes: seconds each on an idle machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let house: House;
 
