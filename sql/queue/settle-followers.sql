@@ -2,7 +2,7 @@
 -- that claim left it; or, after that claim had ended unbegun, where it went back to the queue together. Whoever was claimed
 -- anew, put back, finished or begun since is left alone.
 -- returns id, leader
--- $1 those that became running, $2 the claim that each came with (settle-lock.sql; as it is now
+-- $1 those that became running, $2 the claim that each came with (settle-lock-leaders.sql; as it is now
 -- that it is locked, where it is claimed)
 WITH leaders AS MATERIALIZED (
   SELECT t.id AS leader, coalesce(h.unit, l.unit) AS unit, t.scheduler_id AS scheduler, c.deduplication_key

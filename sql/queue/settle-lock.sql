@@ -1,35 +1,17 @@
 -- Locks what a set of patches will change, in the order in which every statement of the queue takes its locks: queue,
 -- tasks, leases. The statement after it, in the same transaction, then sees what claims and patches before it committed.
--- returns held (leases locked), id, unit: a row for each of $2 whose group followed or follows it (settle-followers.sql); one
--- without id and unit where there is none
--- $1 task ids, $2 those of them that become running
+-- $1 task ids
 -- Tasks are looked up first, by id and by themselves: joined at once, the order of the hashes would be read off an index of
 -- tasks, all of it at every patch (33 ms among 50 000 tasks; 0.1 ms so).
 -- Only what counts as queued is looked for in the queue (13 us for each that is not). A task that goes back at this very
 -- moment is then deleted there out of order: at worst two transactions wait for each other, and one of them is run again.
 WITH named AS MATERIALIZED (SELECT id, scheduler_id, hash, status FROM tasks WHERE id = ANY ($1::uuid[])),
 queued AS MATERIALIZED (
-  SELECT q.id, q.unit FROM named t JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
+  SELECT q.id FROM named t JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
   WHERE t.status = 'QUEUED'
   ORDER BY q.hash FOR UPDATE OF q
 ),
-leaders AS MATERIALIZED (
-  SELECT task_id AS id, unit FROM leases WHERE task_id = ANY ($2::uuid[]) AND unit IS NOT NULL
-  UNION ALL
-  SELECT id, unit FROM queued WHERE id = ANY ($2::uuid[]) AND unit IS NOT NULL
-),
--- Those that are queued are locked later, without waiting.
-followers AS MATERIALIZED (
-  SELECT task_id FROM leases WHERE unit = ANY (ARRAY(SELECT unit FROM leaders)) AND unit IS NOT NULL
-),
 locked AS MATERIALIZED (
-  SELECT id FROM tasks WHERE id = ANY ($1::uuid[] || ARRAY(SELECT task_id FROM followers))
-    AND (SELECT count(*) FROM queued) >= 0
-  ORDER BY id FOR UPDATE
-),
-held AS MATERIALIZED (
-  SELECT FROM leases WHERE task_id = ANY ($1::uuid[] || ARRAY(SELECT task_id FROM followers))
-    AND (SELECT count(*) FROM locked) >= 0
-  ORDER BY task_id FOR UPDATE
+  SELECT id FROM tasks WHERE id = ANY ($1::uuid[]) AND (SELECT count(*) FROM queued) >= 0 ORDER BY id FOR UPDATE
 )
-SELECT h.held, l.id, l.unit FROM (SELECT count(*)::integer AS held FROM held) AS h LEFT JOIN leaders l ON true
+SELECT FROM leases WHERE task_id = ANY ($1::uuid[]) AND (SELECT count(*) FROM locked) >= 0 ORDER BY task_id FOR UPDATE

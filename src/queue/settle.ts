@@ -192,6 +192,12 @@ interface Applied {
   readonly units: ReadonlyMap<string, string>;
 }
 
+/** A row of settle-lock-leaders.sql, or none of anything. */
+interface Led {
+  readonly id: string;
+  readonly unit?: string | null;
+}
+
 /** The two statements of a set of changes. */
 async function apply(transaction: Executor, changes: readonly Change[], gracePeriodSeconds: number): Promise<Applied> {
   const ids = changes.map((change) => change.id);
@@ -213,14 +219,16 @@ async function apply(transaction: Executor, changes: readonly Change[], gracePer
   const begin = changes.filter(({ status }) => status === 'running').map(({ id }) => id);
   // Both are on their way before the first is answered.
   const [locked, rows] = await Promise.all([
-    query<{ id: string | null; unit: string }>(transaction, statement('settle-lock'), [ids, begin]),
+    begin.length === 0
+      ? query<Led>(transaction, statement('settle-lock'), [ids])
+      : query<Led>(transaction, statement('settle-lock-leaders'), [ids, begin]),
     query<SettledTask>(transaction, statement('settle'), [
       JSON.stringify(items),
       gracePeriodSeconds,
       changes.some(({ answered }) => answered),
     ]),
   ]);
-  return { rows, units: new Map(locked.flatMap(({ id, unit }) => (id === null ? [] : [[id, unit]]))) };
+  return { rows, units: new Map(locked.flatMap(({ id, unit }) => (unit ? [[id, unit]] : []))) };
 }
 
 function sentence(row: SettledTask, change: Change): string {

@@ -8,7 +8,8 @@ const id = `'6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11'`;
 const statements: readonly (readonly [string, readonly string[], readonly string[]])[] = [
   ['read', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
   ['release', ['uuid'], [id]],
-  ['settle-lock', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
+  ['settle-lock', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
+  ['settle-lock-leaders', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
   ['settle-followers', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
   ['settle', ['text', 'float8', 'boolean'], [`'[{"n":0}]'`, '1', 'true']],
   [

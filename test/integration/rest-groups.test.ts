@@ -45,7 +45,7 @@ const pass = (seconds: number, ids: readonly string[]) => house.sql`
     claimed_at = claimed_at - ${seconds}::int * interval '1 second'
   WHERE task_id IN ${house.sql(ids)}`;
 
-test('the output for a sibling is saved: it runs since the one that the worker reported does', async () => {
+test('lessons 1: a deduplicated group over REST: the output for a sibling is saved, since it runs when the one does that its worker reports', async () => {
   const [leader, sibling, third] = await pushGroup('aa', 'bb', 'cc');
   expect(await pop()).toEqual([leader, sibling, third]);
   await patch(leader!, 'running');
@@ -67,7 +67,7 @@ test('where the leader fails, its siblings are queued again one by one, and hand
   for (const id of [sibling!, third!]) await patch(id, 'completed');
 });
 
-test('what its runner never began is seen in the metrics, comes back, and is no attempt; what runs has the grace period', async () => {
+test('lessons 1: a task that its runner never began is seen in the metrics, comes back, and is no attempt; what runs has the grace period', async () => {
   const group = await pushGroup('gg', 'hh');
   await pop();
   const seconds = async () =>

@@ -1,0 +1,33 @@
+-- settle-lock.sql for a set in which something becomes running: the group that it was claimed with over REST follows
+-- (settle-followers.sql), and is locked with it, in the same order. Apart, since looking for groups costs a statement 25 us,
+-- and nothing that does not begin has any.
+-- returns held (leases locked), id, unit: a row for each of $2 that was claimed with a group; one without id and unit where
+-- there is none
+-- $1 task ids, $2 those of them that become running
+WITH named AS MATERIALIZED (SELECT id, scheduler_id, hash, status FROM tasks WHERE id = ANY ($1::uuid[])),
+queued AS MATERIALIZED (
+  SELECT q.id, q.unit FROM named t JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
+  WHERE t.status = 'QUEUED'
+  ORDER BY q.hash FOR UPDATE OF q
+),
+leaders AS MATERIALIZED (
+  SELECT task_id AS id, unit FROM leases WHERE task_id = ANY ($2::uuid[]) AND unit IS NOT NULL
+  UNION ALL
+  SELECT id, unit FROM queued WHERE id = ANY ($2::uuid[]) AND unit IS NOT NULL
+),
+-- Of a claim that ended unbegun the others are queued too: those are locked by settle-followers.sql, which waits for nobody.
+followers AS MATERIALIZED (
+  SELECT task_id FROM leases WHERE unit = ANY (ARRAY(SELECT unit FROM leaders)) AND unit IS NOT NULL
+),
+locked AS MATERIALIZED (
+  SELECT id FROM tasks WHERE id = ANY ($1::uuid[] || ARRAY(SELECT task_id FROM followers))
+    AND (SELECT count(*) FROM queued) >= 0
+  ORDER BY id FOR UPDATE
+),
+held AS MATERIALIZED (
+  SELECT FROM leases WHERE task_id = ANY ($1::uuid[] || ARRAY(SELECT task_id FROM followers))
+    AND (SELECT count(*) FROM locked) >= 0
+  ORDER BY task_id FOR UPDATE
+)
+-- The count comes first, and asks for the locks whether or not anybody leads.
+SELECT h.held, l.id, l.unit FROM (SELECT count(*)::integer AS held FROM held) AS h LEFT JOIN leaders l ON true
