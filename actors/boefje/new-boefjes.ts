@@ -67,7 +67,7 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
   for (const organisation of known.keys()) memory.unknown.delete(organisation);
 
   const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
-  const plugins = await pluginsOf(setup, organisations, { fresh: true });
+  const plugins = await pluginsOf(setup, organisations, { fresh: true, known });
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];
   for (const organisation of organisations) {

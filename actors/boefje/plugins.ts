@@ -1,6 +1,6 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
-import type { Plugin } from '../../src/kat/kat.ts';
+import type { Organisation, Plugin } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { inParallel } from './parallel.ts';
 
@@ -10,11 +10,14 @@ export type Plugins = ReadonlyMap<string, Plugin> | null;
 /** Below the clients' 10 connections, so that one lane never takes them all. */
 const width = 8;
 
-/** Asks Katalogus once per organisation; an outage is the answer of that organisation alone. */
+/**
+ * Asks Katalogus once per organisation; an outage is the answer of that organisation alone. `known`: the organisations,
+ * where they were asked for just before.
+ */
 export async function pluginsOf(
   { kat }: Pick<Setup, 'kat'>,
   organisations: Iterable<string>,
-  options: { fresh?: boolean } = {},
+  options: { fresh?: boolean; known?: ReadonlyMap<string, Organisation> } = {},
 ): Promise<ReadonlyMap<string, Result<Plugins>>> {
   const asked = [...new Set(organisations)];
   const answers = await inParallel(asked, width, (organisation) =>

@@ -6,9 +6,10 @@ import { createSingleFlight } from './single-flight.ts';
 /** Katalogus filters in Python over all plug-ins, so that one call costs the same whatever it asks: ask for all, keep it. */
 const keptMs = 30_000;
 
+/** A name or a flag that does not fit must not make an organisation, or all of them, be taken for gone. */
 const organisations = z.record(
   z.string(),
-  z.object({ id: z.string(), name: z.string(), deduplicate: z.boolean().default(false) }),
+  z.object({ name: z.string().nullable().catch(null), deduplicate: z.boolean().catch(false) }),
 );
 
 /** Unknown keys are dropped, `boefje_schema` (the largest) among them. */
@@ -136,19 +137,37 @@ export function createKatalogus(
     onSkipped?.({ organisation, ...fault });
   };
 
-  return {
-    organisations: (options) =>
-      organisationLists.get(
-        '',
-        async () => {
-          const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
-          return new Map(answer.ok ? Object.entries(answer.value) : []);
-        },
-        options,
-      ),
+  const organisationsOf: Katalogus['organisations'] = (options) =>
+    organisationLists.get(
+      '',
+      async () => {
+        const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
+        if (!answer.ok) return new Map();
+        return new Map(
+          Object.entries(answer.value).map(([id, { name, deduplicate }]) => [
+            id,
+            { id, name: name ?? id, deduplicate },
+          ]),
+        );
+      },
+      options,
+    );
 
-    plugins: (organisation, options) =>
-      pluginLists.get(
+  const knows: Katalogus['knows'] = async (organisation, { fresh = false } = {}) => {
+    if (!fresh && (await organisationsOf()).has(organisation)) return true;
+    // It may have been created a moment ago. However many ask, one request follows the one in flight.
+    return (await organisationsOf({ fresh: true })).has(organisation);
+  };
+
+  return {
+    organisations: organisationsOf,
+    knows,
+
+    plugins: async (organisation, options = {}) => {
+      // Katalogus answers the plug-ins that ship with it for any name, also for one that it never heard.
+      const isKnown = options.known?.has(organisation) ?? (await knows(organisation, options));
+      if (!isKnown) return null;
+      return pluginLists.get(
         organisation,
         async () => {
           const path = ['v1', 'organisations', organisation, 'plugins'];
@@ -158,7 +177,8 @@ export function createKatalogus(
           return new Map(answer.value.fitting.map((one) => [one.id, share(one)]));
         },
         options,
-      ),
+      );
+    },
 
     boefjeConfigs: (organisation, boefje) =>
       configLists.get(JSON.stringify([organisation, boefje]), async () => {

@@ -35,6 +35,10 @@ export function katPorts(ports: Ports): KatServices {
           ]),
         );
       },
+      knows: async (organisation) => {
+        call('knows', organisation, organisation);
+        return ports.organisations[organisation] !== undefined;
+      },
       plugins: async (organisation) => {
         call('plugins', organisation, organisation);
         const known = ports.organisations[organisation];
