@@ -87,6 +87,12 @@ describe('Katalogus', () => {
     });
   });
 
+  test('plug-ins are answered for any organisation, known or not, as Katalogus does', async () => {
+    const { status, body } = await get('katalogus', '/v1/organisations/nowhere/plugins');
+    expect([status, (body as never as object[]).length]).toEqual([200, 103]);
+    expect(await get('katalogus', '/v1/organisations/nowhere/plugins/dns-records')).toMatchObject({ status: 200 });
+  });
+
   test('configurations show the organisations that configured a boefje identically, and limit=0 shows nothing', async () => {
     const boefje = [...kat.world.organisations.get('org-1')!.settings].find(
       ([id, settings]) => Object.keys(settings).length === 0 && kat.world.organisations.get('org-2')!.settings.has(id),
