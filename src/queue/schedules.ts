@@ -2,6 +2,7 @@ import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } 
 import type { TaskData } from '../tasks/task.ts';
 import { tellCancelled } from './cancelled.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
+import { revokeTasks } from './revocations.ts';
 
 type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
@@ -9,7 +10,7 @@ type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : S;
 
-/** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request. */
+/** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request, but for revocations. */
 export type ScheduleStore = {
   readonly [K in StoreKind as CamelCase<K>]: (
     scheduler: string,
@@ -55,6 +56,10 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
         references,
       ]);
       return { cancelled: tellCancelled(scheduler, 'ooi-gone', row!.cancelled), disabled: row!.disabled };
+    },
+
+    async revokeTasks(scheduler, { revocations }) {
+      return revokeTasks(sql, scheduler, revocations);
     },
 
     async enableSchedules(scheduler, { organisation, boefje = null, oois, reasons }) {

@@ -34,6 +34,7 @@ const requestKinds: { readonly [K in SupervisorRequestKind]: true } = {
   'settle-schedules': true,
   'read-schedules': true,
   'forget-oois': true,
+  'revoke-tasks': true,
   'enable-schedules': true,
   'delete-schedules': true,
   'seen-boefjes': true,

@@ -31,6 +31,8 @@ export class Ports {
   schedules: DueSchedule[] = [];
   seen: SeenBoefjes[] = [];
   pageSize = 1000;
+  /** Requests to revoke that do not get through all there is. */
+  moreRevocations = 0;
   /** Throws for what shall fail; `name` as in `asked`, `organisation` where the call is about one. */
   outage: (name: string, organisation: string | null, request: unknown) => void = () => {};
   failPush: (task: NewTask) => Failure | null = () => null;
@@ -141,6 +143,7 @@ export class Ports {
     },
     'read-schedules': ({ ids }) => this.schedules.filter((schedule) => ids.includes(schedule.id)),
     'forget-oois': ({ oois }) => ({ cancelled: oois.length, disabled: oois.length }),
+    'revoke-tasks': ({ revocations }) => ({ cancelled: revocations.length, told: 0, more: this.moreRevocations-- > 0 }),
     'enable-schedules': () => ({ enabled: 0 }),
     'delete-schedules': ({ hashes }) => ({ deleted: hashes.length }),
     'seen-boefjes': ({ organisations }) =>
