@@ -2,12 +2,14 @@ import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
+import type { Revocation } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
 import { isRunOn, refusalOf, runsOnAny } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin } from './recurrence.ts';
+import { type Revocations, withdrawn } from './revocation.ts';
 
 /** What a batch of mutations comes to for one OOI. */
 export interface Change {
@@ -48,17 +50,27 @@ function keyOf({ organisation, primaryKey }: { organisation: string; primaryKey:
   return JSON.stringify([organisation, primaryKey]);
 }
 
-/** Octopoes changed scan profiles: forget what is gone, bring back what was disabled for it, queue what may run now. */
-export async function handleMutations(setup: Setup, batch: readonly Delivery<ScanProfileMutated>[]): Promise<void> {
+/**
+ * Octopoes changed scan profiles: forget what is gone, cancel what is queued and may not run any more, bring back what was
+ * disabled for it, queue what may run now.
+ */
+export async function handleMutations(
+  setup: Setup,
+  revocations: Revocations,
+  batch: readonly Delivery<ScanProfileMutated>[],
+): Promise<void> {
   const changes = fold(batch);
+  for (const { organisation, primaryKey, ooi } of changes) {
+    revocations.changed(organisation, primaryKey, ooi === null ? undefined : ooi.scanLevel);
+  }
   const failures = new Map<string, Failure>();
-  await forget(setup, changes);
-  const pairs = await permittedPairs(setup, changes, failures);
-  const verdicts = await admit(
-    setup,
-    pairs.map(({ candidate }) => candidate),
-    enable(setup, pairs),
-  );
+  await forget(setup, revocations, changes);
+  const { pairs, verdicts } = await revocations.watching(async (watch) => {
+    const { pairs, ended } = await permittedPairs(setup, changes, failures);
+    const candidates = pairs.map(({ candidate }) => candidate);
+    const before = Promise.all([revocations.revoke(setup, ended), enable(setup, pairs)]);
+    return { pairs, verdicts: await admit(setup, watch, candidates, before) };
+  });
   for (const [at, { change }] of pairs.entries()) {
     const verdict = verdicts[at]!;
     if (verdict.verdict === 'failed') failures.set(keyOf(change), verdict.failure);
@@ -71,9 +83,10 @@ export async function handleMutations(setup: Setup, batch: readonly Delivery<Sca
   }
 }
 
-async function forget(setup: Setup, changes: readonly Change[]): Promise<void> {
+async function forget(setup: Setup, revocations: Revocations, changes: readonly Change[]): Promise<void> {
   const gone = changes.filter((change) => change.ooi === null);
   if (gone.length === 0) return;
+  await revocations.pushed();
   const oois = gone.map(({ organisation, primaryKey }) => ({ organisation, ooi: primaryKey }));
   await setup.supervisor('forget-oois', { oois });
 }
@@ -87,13 +100,14 @@ async function permittedPairs(
   setup: Setup,
   changes: readonly Change[],
   failures: Map<string, Failure>,
-): Promise<readonly Pair[]> {
+): Promise<{ readonly pairs: readonly Pair[]; readonly ended: readonly Revocation[] }> {
   const byOrganisation = Map.groupBy(
     changes.filter((change) => change.ooi !== null),
     (change) => change.organisation,
   );
   const plugins = await pluginsOf(setup, byOrganisation.keys());
   const pairs: Pair[] = [];
+  const ended: Revocation[] = [];
   for (const [organisation, changed] of byOrganisation) {
     const answer = plugins.get(organisation)!;
     if (!answer.ok) {
@@ -101,6 +115,7 @@ async function permittedPairs(
       continue;
     }
     const boefjes = answer.value === null ? null : boefjesByType(answer.value.values());
+    if (boefjes !== null) ended.push(...withdrawn(organisation, changed, boefjes));
     for (const change of changed) {
       const about = { organisation, boefje: null, ooi: change.primaryKey };
       const { objectType, scanLevel } = change.ooi!;
@@ -131,7 +146,7 @@ async function permittedPairs(
       }
     }
   }
-  return pairs;
+  return { pairs, ended };
 }
 
 /**

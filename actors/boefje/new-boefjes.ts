@@ -9,6 +9,7 @@ import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { isRunOn, refusalOf } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin } from './recurrence.ts';
+import { revokeLost, type Revocations, type Watch } from './revocation.ts';
 
 /** What a look found, for whoever asked for it. */
 export interface LookReport {
@@ -39,10 +40,13 @@ const setSize = 10_000;
  * An outage leaves an organisation's look to the next one, and only that organisation's. A pair that a service rejects
  * fails alone: the others of its organisation are queued.
  */
-export function newBoefjeLook(setup: Setup): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
+export function newBoefjeLook(
+  setup: Setup,
+  revocations: Revocations,
+): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
   const memory: Memory = { unknown: new Set(), rejections: new Map() };
   return async (batch) => {
-    const report = await look(setup, organisationsOf(batch), memory);
+    const report = await look(setup, revocations, organisationsOf(batch), memory);
     for (const delivery of batch) delivery.done(report);
   };
 }
@@ -53,7 +57,12 @@ function organisationsOf(batch: readonly Delivery<LookForNewBoefjes>[]): readonl
   return asked.includes(undefined) ? undefined : [...new Set(asked.flatMap((organisations) => organisations ?? []))];
 }
 
-async function look(setup: Setup, asked: readonly string[] | undefined, memory: Memory): Promise<LookReport> {
+async function look(
+  setup: Setup,
+  revocations: Revocations,
+  asked: readonly string[] | undefined,
+  memory: Memory,
+): Promise<LookReport> {
   // Whoever asks has just enabled something, in an organisation that may be new: a cached answer would not show it.
   const known = await setup.kat.katalogus.organisations({ fresh: true });
   const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
@@ -80,7 +89,10 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
     const enabled = answer.ok ? [...answer.value!.values()].filter((it) => it.type === 'boefje' && it.enabled) : [];
     const before = seen.get(organisation);
     const found = enabled.filter((boefje) => before?.has(boefje.id) !== true);
-    const result = answer.ok ? await queueNew(setup, organisation, found) : answer;
+    if (answer.ok) await revokeLost(setup, revocations, { organisation, plugins: answer.value!, before });
+    const result = answer.ok
+      ? await revocations.watching((watch) => queueNew(setup, watch, organisation, found))
+      : answer;
     if (!result.ok) {
       setup.log.warn({ organisation, why: result.failure.message }, 'look for new boefjes not finished, comes again');
       unfinished.push(organisation);
@@ -155,7 +167,12 @@ const stopped: Result<never> = {
 };
 
 /** A failure where an outage or a drain cut it short. */
-async function queueNew(setup: Setup, organisation: string, found: readonly Plugin[]): Promise<Result<Queued>> {
+async function queueNew(
+  setup: Setup,
+  watch: Watch,
+  organisation: string,
+  found: readonly Plugin[],
+): Promise<Result<Queued>> {
   for (const { id } of found) {
     const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
     await setup.supervisor('enable-schedules', { organisation, boefje: id, reasons });
@@ -174,7 +191,7 @@ async function queueNew(setup: Setup, organisation: string, found: readonly Plug
     for (let from = 0; from < candidates.length; from += setSize) {
       if (setup.stopping.aborted) return stopped;
       const set = candidates.slice(from, from + setSize);
-      for (const [at, verdict] of (await admit(setup, set)).entries()) {
+      for (const [at, verdict] of (await admit(setup, watch, set)).entries()) {
         if (verdict.verdict === 'queued') queued += 1;
         if (verdict.verdict !== 'failed' || !verdict.failure.retryable) continue;
         if (verdict.failure.code !== 'SERVICE_REJECTED') return { ok: false, failure: verdict.failure };

@@ -1,11 +1,11 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
-import type { Organisation, Plugin } from '../../src/kat/kat.ts';
+import type { Organisation, Plugin, PluginList } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { inParallel } from './parallel.ts';
 
 /** An organisation's plug-ins by id; null where Katalogus does not know the organisation. */
-export type Plugins = ReadonlyMap<string, Plugin> | null;
+export type Plugins = PluginList | null;
 
 /** Below the clients' 10 connections, so that one lane never takes them all. */
 const width = 8;

@@ -34,6 +34,11 @@ export interface Plugin {
   readonly deduplicate: boolean;
 }
 
+/** By id. `unreadable`: what Katalogus lists and gives not as agreed, of which nothing is known, not even that it is off. */
+export interface PluginList extends ReadonlyMap<string, Plugin> {
+  readonly unreadable?: ReadonlySet<string>;
+}
+
 /** A boefje's configuration in one organisation and the organisations that configured it identically. Never its settings. */
 export interface BoefjeConfig {
   readonly boefjeId: string;
@@ -67,7 +72,7 @@ export interface Katalogus {
   plugins(
     organisation: string,
     options?: { fresh?: boolean; known?: ReadonlyMap<string, Organisation> },
-  ): Promise<ReadonlyMap<string, Plugin> | null>;
+  ): Promise<PluginList | null>;
   /** Configurations with duplicates of one boefje in one organisation, for deduplication across them; cached for 30 s. */
   boefjeConfigs(organisation: string, boefje: string): Promise<readonly BoefjeConfig[]>;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BoefjeConfig, Katalogus, Organisation, Plugin } from './kat.ts';
+import type { BoefjeConfig, Katalogus, Organisation, Plugin, PluginList } from './kat.ts';
 import type { ServiceClient } from './request.ts';
 import { createSingleFlight } from './single-flight.ts';
 
@@ -126,7 +126,7 @@ export function createKatalogus(
 ): Katalogus {
   const organisationLists = createSingleFlight<ReadonlyMap<string, Organisation>>({ ttlMs: keptMs, now });
   const configLists = createSingleFlight<readonly BoefjeConfig[]>({ ttlMs: keptMs, now });
-  const pluginLists = createSingleFlight<ReadonlyMap<string, Plugin> | null>({ ttlMs: keptMs, now });
+  const pluginLists = createSingleFlight<PluginList | null>({ ttlMs: keptMs, now });
   const share = sharing();
   // Every organisation has the same plug-ins and is asked every minute: what is wrong with one is told once.
   const told = new Set<string>();
@@ -173,8 +173,10 @@ export function createKatalogus(
           const path = ['v1', 'organisations', organisation, 'plugins'];
           const answer = await client.ask({ path, answer: plugins, declines: [404] });
           if (!answer.ok) return null;
-          for (const fault of answer.value.faults) tell(organisation, fault);
-          return new Map(answer.value.fitting.map((one) => [one.id, share(one)]));
+          const { fitting, faults } = answer.value;
+          for (const fault of faults) tell(organisation, fault);
+          const readable = new Map(fitting.map((one) => [one.id, share(one)]));
+          return Object.assign(readable, { unreadable: new Set(faults.map((fault) => fault.plugin)) });
         },
         options,
       );
