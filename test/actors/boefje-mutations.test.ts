@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
-import type { LatestTask, Revocation } from '../../src/protocol/requests.ts';
+import type { LatestTask } from '../../src/protocol/requests.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import type { TaskStatus } from '../../src/tasks/status.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
@@ -27,10 +27,6 @@ const deleted = mutated({ operation: 'delete', objectType: null, scanLevel: null
 function latestTask(status: TaskStatus, modifiedAt: number): LatestTask {
   const hash = boefjeHash({ boefjeId: 'dns', inputOoi: ooi, organisation: 'aa' });
   return { hash, id: 'earlier', status, createdAt: modifiedAt, modifiedAt };
-}
-
-function tooLow(boefjeId: string, inputOoi = ooi): Revocation {
-  return { hash: boefjeHash({ boefjeId, inputOoi, organisation: 'aa' }), reason: 'scan-level-too-low' };
 }
 
 function ports(...plugins: ReturnType<typeof boefje>[]): Ports {
@@ -151,63 +147,9 @@ describe('a scan profile mutation', () => {
     expect(it.times('latest-tasks')).toBe(1);
     expect(it.pushed).toEqual([]);
   });
-
-  test('a lowered clearance declines new tasks, and revokes what is queued of the boefjes that need more', async () => {
-    const off = boefje('off', { enabled: false, scanLevel: 3 });
-    const it = ports(boefje('dns'), boefje('nmap', { scanLevel: 2 }), off, boefje('ip', { consumes: ['IPAddressV4'] }));
-    await send(it, mutated({ scanLevel: 1 }));
-    expect(it.reasons).toEqual(['scan-level-too-low', 'boefje-disabled']);
-    expect(it.requests('revoke-tasks')).toEqual([{ revocations: [tooLow('nmap'), tooLow('off')] }]);
-    expect(it.pairs).toEqual([`dns aa ${ooi}`]);
-  });
-
-  test('without a scan profile nothing has clearance', async () => {
-    const it = ports(boefje('dns', { scanLevel: 0 }));
-    await send(it, mutated({ scanLevel: null }));
-    expect(it.requests('revoke-tasks')).toEqual([{ revocations: [tooLow('dns')] }]);
-  });
-
-  test('a clearance that allows all there is asks for no revocation', async () => {
-    const it = ports(boefje('dns'), boefje('nmap', { scanLevel: 2 }));
-    await send(it, mutated());
-    expect(it.times('revoke-tasks')).toBe(0);
-  });
 });
 
 describe('a batch of mutations', () => {
-  test('revokes by one request, whatever its size, and by the last level that it tells of an OOI', async () => {
-    const it = ports(boefje('nmap', { scanLevel: 2 }));
-    const names = Array.from({ length: 50 }, (_, at) => hostname(`${at}.example`).primaryKey);
-    await send(
-      it,
-      ...names.map((primaryKey) => mutated({ primaryKey, scanLevel: 1 })),
-      mutated({ primaryKey: names[0]!, scanLevel: 4 }),
-    );
-    const lowered = names.slice(1).map((name) => tooLow('nmap', name));
-    expect(it.requests('revoke-tasks')).toEqual([{ revocations: lowered }]);
-    expect(it.pairs).toEqual([`nmap aa ${names[0]}`]);
-  });
-
-  test('whose revocation is not committed is not acknowledged, and pushes nothing', async () => {
-    const it = ports(boefje('dns'), boefje('nmap', { scanLevel: 4 }));
-    it.outage = (name) => {
-      if (name === 'revoke-tasks') throw outageOf('database');
-    };
-    expect((await send(it, mutated())).map(outcomeOf)).toEqual(['SERVICE_UNAVAILABLE']);
-    expect(it.pushed).toEqual([]);
-  });
-
-  test('revokes nothing while Katalogus is out, nor in an organisation that is gone; the former comes again', async () => {
-    const out = ports(boefje('nmap', { scanLevel: 4 }));
-    out.outage = (name) => {
-      if (name === 'plugins') throw outageOf('katalogus');
-    };
-    expect((await send(out, mutated())).map(outcomeOf)).toEqual(['SERVICE_UNAVAILABLE']);
-    const gone = ports();
-    expect((await send(gone, mutated({ organisation: 'gone' }))).map(outcomeOf)).toEqual(['done']);
-    expect([out.times('revoke-tasks'), gone.times('revoke-tasks')]).toEqual([0, 0]);
-  });
-
   test('asks Katalogus once and pushes once for 1 000 objects × 10 boefjes', async () => {
     const it = ports(...Array.from({ length: 10 }, (_, at) => boefje(`boefje-${at}`)));
     const messages = Array.from({ length: 1000 }, (_, at) =>

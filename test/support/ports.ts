@@ -30,6 +30,8 @@ export class Ports {
   latest: LatestTask[] = [];
   schedules: DueSchedule[] = [];
   seen: SeenBoefjes[] = [];
+  /** Plug-ins of every organisation that Katalogus gives not as agreed. */
+  unreadable: readonly string[] = [];
   pageSize = 1000;
   /** Requests to revoke that do not get through all there is. */
   moreRevocations = 0;
