@@ -198,7 +198,10 @@ describe('Katalogus', () => {
     );
     const { services, skipped } = await kat(answer);
     for (const organisation of ['aa', 'bb']) {
-      expect([...(await services.katalogus.plugins(organisation))!.keys()]).toEqual(['dns-records']);
+      const plugins = (await services.katalogus.plugins(organisation))!;
+      expect([...plugins.keys()]).toEqual(['dns-records']);
+      // It is there, enabled or not: it must not be taken for gone.
+      expect(plugins.unreadable?.has('broken')).toBe(true);
     }
     await services.katalogus.plugins('aa', { fresh: true });
     expect(skipped).toMatchObject([
