@@ -68,7 +68,7 @@ async function tasksOf(organisation: string): Promise<string[]> {
     .toSorted();
 }
 
-test('a task queued for an OOI whose clearance was lowered is cancelled, a manual one too, and no other', async () => {
+test('lessons 1: a lowered clearance: a task queued for an OOI that needs more is cancelled, a manual one too, and no other', async () => {
   const [here, there] = [1, 2].map(() =>
     organisationWith(
       boefje('dns'),
@@ -99,7 +99,7 @@ test('a task queued for an OOI whose clearance was lowered is cancelled, a manua
   await again;
 });
 
-test('a lowered clearance whose revocation cannot be decided comes again until it is', async () => {
+test('lessons 1: a lowered clearance whose revocation cannot be decided comes again until it is', async () => {
   const { id } = organisationWith(boefje('nmap', { scan_level: 2 }));
   const queued = queuedIn(id, 1);
   await house.mutate(id, first, 'create');
@@ -116,7 +116,7 @@ test('a lowered clearance whose revocation cannot be decided comes again until i
   expect(await cancelled).toMatchObject({ reason: 'scan-level-too-low', tasks: [{ organisation: id }] });
 });
 
-test('what is queued of a boefje that a look finds disabled, or gone, is cancelled; who holds one is told', async () => {
+test('lessons 1: a boefje that is disabled, or gone: what is queued is cancelled by a look; who holds one is told', async () => {
   const organisation = organisationWith(boefje('dns'), boefje('off'), boefje('gone'));
   const { id, plugins } = organisation;
   const queued = queuedIn(id, 6);
@@ -156,7 +156,7 @@ test('what is queued of a boefje that a look finds disabled, or gone, is cancell
   await house.client.patch({ id: held!.id, lease_id: held!.lease_id, status: 'completed' });
 });
 
-test('what a person queued is cancelled when a due schedule finds its boefje disabled', async () => {
+test('lessons 1: a boefje that is disabled: what a person queued is cancelled when a due schedule finds it out', async () => {
   const { id } = organisationWith(boefje('dns', { enabled: false }), boefje('on'));
   await look(id);
   const manual = await pushByHand(id, 'dns');
@@ -186,7 +186,7 @@ test('an outage of Katalogus revokes nothing', async () => {
   expect(await tasksOf(id)).toEqual([first, second].map(({ reference }) => `dns ${reference} queued null`));
 });
 
-test('an organisation that is gone is declined and loses nothing but by a purge; a person may still push', async () => {
+test('lessons 1: an organisation that is gone is declined and loses nothing but by a purge; a person may still push', async () => {
   const { id } = organisationWith(boefje('dns'));
   const queued = queuedIn(id, 2);
   await look(id);
