@@ -6,6 +6,7 @@ import type { Revocation } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
+import { ooisOf } from './oois.ts';
 import { isRunOn, refusalOf, runsOnAny } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin } from './recurrence.ts';
@@ -59,11 +60,11 @@ export async function handleMutations(
   revocations: Revocations,
   batch: readonly Delivery<ScanProfileMutated>[],
 ): Promise<void> {
-  const changes = fold(batch);
+  const failures = new Map<string, Failure>();
+  const changes = await asTheyAre(setup, batch, failures);
   for (const { organisation, primaryKey, ooi } of changes) {
     revocations.changed(organisation, primaryKey, ooi === null ? undefined : ooi.scanLevel);
   }
-  const failures = new Map<string, Failure>();
   await forget(setup, revocations, changes);
   const { pairs, verdicts } = await revocations.watching(async (watch) => {
     const { pairs, ended } = await permittedPairs(setup, changes, failures);
@@ -82,6 +83,42 @@ export async function handleMutations(
     else delivery.done();
   }
 }
+
+/**
+ * What the batch comes to. An event that comes again, after an outage or a death, may be older than what was handled since:
+ * for its OOI Octopoes tells what is so now. Of one that Octopoes does not have the event tells.
+ */
+async function asTheyAre(
+  setup: Setup,
+  batch: readonly Delivery<ScanProfileMutated>[],
+  failures: Map<string, Failure>,
+): Promise<readonly Change[]> {
+  const changes = fold(batch);
+  const again = batch.flatMap(({ again, message }) => (again === true ? [message] : []));
+  if (again.length === 0) return changes;
+  const doubted = new Set(again.map(keyOf));
+  const out = new Set<string>();
+  const oois = await ooisOf(
+    setup,
+    again.map(({ organisation, primaryKey: ooi }) => ({ organisation, ooi })),
+    out,
+  );
+  return changes.flatMap((change) => {
+    if (!doubted.has(keyOf(change))) return [change];
+    if (out.has(change.organisation)) {
+      failures.set(keyOf(change), unconfirmed);
+      return [];
+    }
+    const ooi = oois.get(change.organisation)?.get(change.primaryKey);
+    return [ooi === undefined ? change : { ...change, ooi }];
+  });
+}
+
+const unconfirmed: Failure = {
+  code: 'SERVICE_UNAVAILABLE',
+  message: 'octopoes cannot confirm an event that comes again',
+  retryable: true,
+};
 
 async function forget(setup: Setup, revocations: Revocations, changes: readonly Change[]): Promise<void> {
   const gone = changes.filter((change) => change.ooi === null);

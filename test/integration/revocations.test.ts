@@ -100,7 +100,7 @@ test('lessons 1: a lowered clearance: a task queued for an OOI that needs more i
 });
 
 test('lessons 1: a lowered clearance whose revocation cannot be decided comes again until it is', async () => {
-  const { id } = organisationWith(boefje('nmap', { scan_level: 2 }));
+  const { id, objects } = organisationWith(boefje('nmap', { scan_level: 2 }));
   const queued = queuedIn(id, 1);
   await house.mutate(id, first, 'create');
   await queued;
@@ -108,7 +108,9 @@ test('lessons 1: a lowered clearance whose revocation cannot be decided comes ag
   house.kat.outage('katalogus', 'error');
   rota = await house.start();
   house.kat.resetCounters();
-  await house.mutate(id, { ...first, level: 0 });
+  const lowered = { ...first, level: 0 };
+  objects.set(first.reference, lowered);
+  await house.mutate(id, lowered);
   await expect.poll(() => Object.keys(house.kat.counters().katalogus)).toContain('GET /v1/organisations');
   expect(await tasksOf(id)).toEqual([`nmap ${first.reference} queued null`]);
   const cancelled = next('tasks.changed');
