@@ -77,7 +77,9 @@ const mailbox = new Mailbox(data.traces ? handlersInSpans(behavior, about) : beh
 const source = createEventSource(data.events, { connectNats });
 for (const stream of definition.streams)
   source
-    .consume(stream, (event, { alone, trace }) => mailbox.ask(event, { alone, trace: data.traces ? trace : '' }))
+    .consume(stream, (event, { alone, again, trace }) =>
+      mailbox.ask(event, { alone, again, trace: data.traces ? trace : '' }),
+    )
     .catch(endWith);
 const loop = watchLoopDelay();
 const stopClocks = definition.clocks.map(({ message, everyMs }) => startClock(mailbox, message, everyMs));

@@ -21,6 +21,7 @@ const events: readonly RotaEvent[] = [
   { name: 'tasks.refused', scheduler: 'boefje', reason: 'already-queued', count: 1, tasks: [refused] },
   { name: 'tasks.dispatched', scheduler: 'boefje', tasks: [task], via: 'nats' },
   { name: 'tasks.changed', scheduler: 'boefje', status: 'completed', reason: null, tasks: [task] },
+  { name: 'tasks.revoked', scheduler: 'boefje', reason: 'scan-level-too-low', tasks: [task] },
   { name: 'leases.expired', requeued: 2, failed: 1, superseded: 0 },
   { name: 'tasks.removed', count: 10_000 },
   { name: 'source.lost', source: 'rabbitmq:scan_profile_mutations', message: 'socket closed unexpectedly by server' },

@@ -5,6 +5,7 @@ import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { aboutOf, type Candidate, type Run, taskOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { historiesOf } from './history.ts';
+import type { Watch } from './revocation.ts';
 
 /** What became of a candidate. */
 export type Verdict =
@@ -18,12 +19,13 @@ export type Verdict =
  * From permitted candidates to queued tasks, all of a batch at once: their latest tasks, Bytes where those do not tell,
  * siblings of other organisations, one push. One verdict per candidate, in order.
  *
- * `before`: what must have happened before anything is pushed, and needs not wait for their histories nor they for it.
+ * `watch`: began before the candidates' permissions were asked for; what ended since is not pushed. `before`: what must have happened before anything is pushed, and needs not wait for their histories nor they for it.
  */
 export async function admit(
   setup: Setup,
+  watch: Watch,
   candidates: readonly Candidate[],
-  before?: Promise<void>,
+  before?: Promise<unknown>,
 ): Promise<readonly Verdict[]> {
   const [histories] = await Promise.all([historiesOf(setup, candidates), before]);
   const runs: Run[] = [];
@@ -44,20 +46,24 @@ export async function admit(
         return history satisfies never;
     }
   });
-  const pushed = await push(setup, await withSiblings(setup, runs));
+  const pushed = await push(setup, watch, await withSiblings(setup, runs));
   return verdicts.map((verdict, at) => verdict ?? pushed.get(candidates[at]!.hash)!);
 }
 
 /** Pushes all at once; refusals of the push are counted where it happens. */
-async function push(setup: Setup, runs: readonly Run[]): Promise<ReadonlyMap<string, Verdict>> {
-  if (runs.length === 0) return new Map();
-  const outcomes = await setup.supervisor('push-tasks', { tasks: runs.map(taskOf) });
-  return new Map(
-    runs.map(({ candidate }, at) => {
-      const outcome = outcomes[at]!;
-      return [candidate.hash, verdictOf(outcome)];
-    }),
-  );
+async function push(setup: Setup, watch: Watch, decided: readonly Run[]): Promise<ReadonlyMap<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  const runs = decided.filter(({ candidate }) => {
+    const reason = watch.refusalOf(candidate);
+    if (reason === null) return true;
+    setup.refuse(reason, aboutOf(candidate));
+    verdicts.set(candidate.hash, { verdict: 'refused', reason });
+    return false;
+  });
+  if (runs.length === 0) return verdicts;
+  const outcomes = await watch.revocations.pushing(setup.supervisor('push-tasks', { tasks: runs.map(taskOf) }));
+  for (const [at, { candidate }] of runs.entries()) verdicts.set(candidate.hash, verdictOf(outcomes[at]!));
+  return verdicts;
 }
 
 /** A full queue and a broken ranker say nothing about the candidate: it is tried again, not given up. */

@@ -6,6 +6,7 @@ import { explain } from './explain.ts';
 import { handleMutations } from './mutations.ts';
 import { newBoefjeLook } from './new-boefjes.ts';
 import { reschedule } from './rescheduling.ts';
+import { Revocations } from './revocation.ts';
 
 type BoefjeMessage = ScanProfileMutated | LookForNewBoefjes | Reschedule | CorrectSchedules | Explain;
 
@@ -20,11 +21,12 @@ const boefje: SchedulerDefinition<BoefjeMessage> = {
     { message: { kind: 'reschedule' }, everyMs: 60_000 },
   ],
   start: (setup) => {
-    const look = newBoefjeLook(setup);
+    const revocations = new Revocations();
+    const look = newBoefjeLook(setup, revocations);
     return {
-      'scan-profile-mutated': (batch) => handleMutations(setup, batch),
+      'scan-profile-mutated': (batch) => handleMutations(setup, revocations, batch),
       'look-for-new-boefjes': look,
-      reschedule: (batch) => reschedule(setup, batch),
+      reschedule: (batch) => reschedule(setup, revocations, batch),
       'correct-schedules': (batch) => correctSchedules(setup, batch),
       explain: (batch) => explain(setup, batch),
     };

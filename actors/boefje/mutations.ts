@@ -2,13 +2,15 @@ import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
-import type { NewSchedule } from '../../src/protocol/requests.ts';
+import type { NewSchedule, Revocation } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { type Candidate, candidateOf, newScheduleOf } from './candidate.ts';
+import { ooisOf } from './oois.ts';
 import { isRunOn, refusalOf, runsOnAny, runsOnEventsOnly } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
+import { type Revocations, withdrawn } from './revocation.ts';
 
 /** What a batch of mutations comes to for one OOI. */
 export interface Change {
@@ -49,17 +51,27 @@ function keyOf({ organisation, primaryKey }: { organisation: string; primaryKey:
   return JSON.stringify([organisation, primaryKey]);
 }
 
-/** Octopoes changed scan profiles: forget what is gone, bring back what was disabled for it, queue what may run now. */
-export async function handleMutations(setup: Setup, batch: readonly Delivery<ScanProfileMutated>[]): Promise<void> {
-  const changes = fold(batch);
+/**
+ * Octopoes changed scan profiles: forget what is gone, cancel what is queued and may not run any more, bring back what was
+ * disabled for it, queue what may run now.
+ */
+export async function handleMutations(
+  setup: Setup,
+  revocations: Revocations,
+  batch: readonly Delivery<ScanProfileMutated>[],
+): Promise<void> {
   const failures = new Map<string, Failure>();
-  await forget(setup, changes);
-  const { pairs, waiting } = await permittedPairs(setup, changes, failures);
-  const verdicts = await admit(
-    setup,
-    pairs.map(({ candidate }) => candidate),
-    schedule(setup, pairs, waiting),
-  );
+  const changes = await asTheyAre(setup, batch, failures);
+  for (const { organisation, primaryKey, ooi } of changes) {
+    revocations.changed(organisation, primaryKey, ooi === null ? undefined : ooi.scanLevel);
+  }
+  await forget(setup, revocations, changes);
+  const { pairs, verdicts } = await revocations.watching(async (watch) => {
+    const { pairs, waiting, ended } = await permittedPairs(setup, changes, failures);
+    const candidates = pairs.map(({ candidate }) => candidate);
+    const before = Promise.all([revocations.revoke(setup, ended), schedule(setup, pairs, waiting)]);
+    return { pairs, verdicts: await admit(setup, watch, candidates, before) };
+  });
   for (const [at, { change }] of pairs.entries()) {
     const verdict = verdicts[at]!;
     if (verdict.verdict === 'failed') failures.set(keyOf(change), verdict.failure);
@@ -72,9 +84,46 @@ export async function handleMutations(setup: Setup, batch: readonly Delivery<Sca
   }
 }
 
-async function forget(setup: Setup, changes: readonly Change[]): Promise<void> {
+/**
+ * What the batch comes to. An event that comes again, after an outage or a death, may be older than what was handled since:
+ * for its OOI Octopoes tells what is so now. Of one that Octopoes does not have the event tells.
+ */
+async function asTheyAre(
+  setup: Setup,
+  batch: readonly Delivery<ScanProfileMutated>[],
+  failures: Map<string, Failure>,
+): Promise<readonly Change[]> {
+  const changes = fold(batch);
+  const again = batch.flatMap(({ again, message }) => (again === true ? [message] : []));
+  if (again.length === 0) return changes;
+  const doubted = new Set(again.map(keyOf));
+  const out = new Set<string>();
+  const oois = await ooisOf(
+    setup,
+    again.map(({ organisation, primaryKey: ooi }) => ({ organisation, ooi })),
+    out,
+  );
+  return changes.flatMap((change) => {
+    if (!doubted.has(keyOf(change))) return [change];
+    if (out.has(change.organisation)) {
+      failures.set(keyOf(change), unconfirmed);
+      return [];
+    }
+    const ooi = oois.get(change.organisation)?.get(change.primaryKey);
+    return [ooi === undefined ? change : { ...change, ooi }];
+  });
+}
+
+const unconfirmed: Failure = {
+  code: 'SERVICE_UNAVAILABLE',
+  message: 'octopoes cannot confirm an event that comes again',
+  retryable: true,
+};
+
+async function forget(setup: Setup, revocations: Revocations, changes: readonly Change[]): Promise<void> {
   const gone = changes.filter((change) => change.ooi === null);
   if (gone.length === 0) return;
+  await revocations.pushed();
   const oois = gone.map(({ organisation, primaryKey }) => ({ organisation, ooi: primaryKey }));
   await setup.supervisor('forget-oois', { oois });
 }
@@ -89,6 +138,8 @@ interface Permitted {
   readonly pairs: readonly Pair[];
   /** That run on other operations, and by a recurrence of their boefje. */
   readonly waiting: readonly Waiting[];
+  /** What may be queued for pairs that have lost their clearance. */
+  readonly ended: readonly Revocation[];
 }
 
 interface Waiting {
@@ -108,6 +159,7 @@ async function permittedPairs(
   const plugins = await pluginsOf(setup, byOrganisation.keys());
   const pairs: Pair[] = [];
   const waiting: Waiting[] = [];
+  const ended: Revocation[] = [];
   for (const [organisation, changed] of byOrganisation) {
     const answer = plugins.get(organisation)!;
     if (!answer.ok) {
@@ -115,6 +167,7 @@ async function permittedPairs(
       continue;
     }
     const boefjes = answer.value === null ? null : boefjesByType(answer.value.values());
+    if (boefjes !== null) ended.push(...withdrawn(organisation, changed, boefjes));
     for (const change of changed) {
       const about = { organisation, boefje: null, ooi: change.primaryKey };
       const { objectType, scanLevel } = change.ooi!;
@@ -149,7 +202,7 @@ async function permittedPairs(
       }
     }
   }
-  return { pairs, waiting };
+  return { pairs, waiting, ended };
 }
 
 /**

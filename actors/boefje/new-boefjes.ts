@@ -11,6 +11,7 @@ import { refusalOf, runsOnEventsOnly } from './permission.ts';
 import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './recurrence-changes.ts';
+import { revokeLost, type Revocations, type Watch } from './revocation.ts';
 
 /** What a look found, for whoever asked for it. */
 export interface LookReport {
@@ -43,10 +44,13 @@ const setSize = 10_000;
  * An outage leaves an organisation's look to the next one, and only that organisation's. A pair that a service rejects
  * fails alone: the others of its organisation are queued.
  */
-export function newBoefjeLook(setup: Setup): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
+export function newBoefjeLook(
+  setup: Setup,
+  revocations: Revocations,
+): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
   const memory: Memory = { unknown: new Set(), rejections: new Map(), crons: new Set() };
   return async (batch) => {
-    const report = await look(setup, organisationsOf(batch), memory);
+    const report = await look(setup, revocations, organisationsOf(batch), memory);
     for (const delivery of batch) delivery.done(report);
   };
 }
@@ -57,7 +61,12 @@ function organisationsOf(batch: readonly Delivery<LookForNewBoefjes>[]): readonl
   return asked.includes(undefined) ? undefined : [...new Set(asked.flatMap((organisations) => organisations ?? []))];
 }
 
-async function look(setup: Setup, asked: readonly string[] | undefined, memory: Memory): Promise<LookReport> {
+async function look(
+  setup: Setup,
+  revocations: Revocations,
+  asked: readonly string[] | undefined,
+  memory: Memory,
+): Promise<LookReport> {
   // Whoever asks has just enabled something, in an organisation that may be new: a cached answer would not show it.
   const known = await setup.kat.katalogus.organisations({ fresh: true });
   const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
@@ -71,7 +80,7 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
   for (const organisation of known.keys()) memory.unknown.delete(organisation);
 
   const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
-  const plugins = await pluginsOf(setup, organisations, { fresh: true });
+  const plugins = await pluginsOf(setup, organisations, { fresh: true, known });
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];
   for (const organisation of organisations) {
@@ -86,7 +95,13 @@ async function look(setup: Setup, asked: readonly string[] | undefined, memory: 
     const before = seen.get(organisation);
     const found = enabled.filter((boefje) => before?.boefjes.includes(boefje.id) !== true);
     const changed = changedOf(enabled, before?.recurrences ?? null);
-    const result = answer.ok ? await queueNew(setup, organisation, found, changed) : answer;
+    if (answer.ok) {
+      const known = before && new Set(before.boefjes);
+      await revokeLost(setup, revocations, { organisation, plugins: answer.value!, before: known });
+    }
+    const result = answer.ok
+      ? await revocations.watching((watch) => queueNew(setup, watch, organisation, found, changed))
+      : answer;
     if (!result.ok) {
       setup.log.warn({ organisation, why: result.failure.message }, 'look for new boefjes not finished, comes again');
       unfinished.push(organisation);
@@ -165,6 +180,7 @@ const stopped: Result<never> = {
 /** A failure where an outage or a drain cut it short. `changed`: boefjes with another recurrence than before. */
 async function queueNew(
   setup: Setup,
+  watch: Watch,
   organisation: string,
   found: readonly Plugin[],
   changed: readonly Plugin[],
@@ -188,7 +204,7 @@ async function queueNew(
     for (let from = 0; from < candidates.length; from += setSize) {
       if (setup.stopping.aborted) return stopped;
       const set = candidates.slice(from, from + setSize);
-      for (const [at, verdict] of (await admit(setup, set)).entries()) {
+      for (const [at, verdict] of (await admit(setup, watch, set)).entries()) {
         if (verdict.verdict === 'queued') queued += 1;
         if (verdict.verdict !== 'failed' || !verdict.failure.retryable) continue;
         if (verdict.failure.code !== 'SERVICE_REJECTED') return { ok: false, failure: verdict.failure };

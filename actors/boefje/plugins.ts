@@ -1,20 +1,23 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
-import type { Plugin } from '../../src/kat/kat.ts';
+import type { Organisation, Plugin, PluginList } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { inParallel } from './parallel.ts';
 
 /** An organisation's plug-ins by id; null where Katalogus does not know the organisation. */
-export type Plugins = ReadonlyMap<string, Plugin> | null;
+export type Plugins = PluginList | null;
 
 /** Below the clients' 10 connections, so that one lane never takes them all. */
 const width = 8;
 
-/** Asks Katalogus once per organisation; an outage is the answer of that organisation alone. */
+/**
+ * Asks Katalogus once per organisation; an outage is the answer of that organisation alone. `known`: the organisations,
+ * where they were asked for just before.
+ */
 export async function pluginsOf(
   { kat }: Pick<Setup, 'kat'>,
   organisations: Iterable<string>,
-  options: { fresh?: boolean } = {},
+  options: { fresh?: boolean; known?: ReadonlyMap<string, Organisation> } = {},
 ): Promise<ReadonlyMap<string, Result<Plugins>>> {
   const asked = [...new Set(organisations)];
   const answers = await inParallel(asked, width, (organisation) =>

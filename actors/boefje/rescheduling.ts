@@ -1,17 +1,17 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Delivery } from '../../src/mailbox/delivery.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
-import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
+import type { DueSchedule, Recurrence, Revocation, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
-import { inParallel } from './parallel.ts';
+import { ooisOf } from './oois.ts';
 import { refusalOf, runsOnEventsOnly } from './permission.ts';
 import { pluginsOf, type Plugins } from './plugins.ts';
 import { iso, isByRecurrence, recurrenceOf } from './recurrence.ts';
+import { confirmLosses, isLoss, isUncleared, type Revocations, revokedHash, type Watch } from './revocation.ts';
 import { settlementOf } from './settlement.ts';
 
 /** Octopoes answers up to this many references in one request. */
@@ -23,9 +23,6 @@ const patience = 3;
 /** When a pair that a service rejects is asked about again: not every minute, and before others miss it. */
 const afterRejectionMs = 3_600_000;
 
-/** Requests of a batch in flight to Octopoes, one per organisation: those of two batches within its client's 10 connections. */
-const width = 5;
-
 /**
  * Queues what is due, oldest deadline first, until nothing is. Each schedule that is examined moves on or is disabled
  * with its reason, refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays
@@ -33,8 +30,12 @@ const width = 5;
  * however much of it is due. From the second batch on two go side by side: Octopoes answers about one while the other is
  * queued, and 100 000 take three quarters of the time.
  */
-export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
-  const tick: Tick = { examined: new Set(), out: new Set(), settled: 0, silent: 0, full: false };
+export async function reschedule(
+  setup: Setup,
+  revocations: Revocations,
+  batch: readonly Delivery<Reschedule>[],
+): Promise<void> {
+  const tick: Tick = { revocations, examined: new Set(), out: new Set(), settled: 0, silent: 0, full: false };
   let more = true;
   // One batch finds out that a service is away, not two at once.
   while (more && tick.settled === 0) more = await settleBatch(setup, tick);
@@ -48,6 +49,7 @@ export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedu
 
 /** What batches that go side by side know of each other. */
 interface Tick {
+  readonly revocations: Revocations;
   readonly examined: Set<string>;
   readonly out: Set<string>;
   settled: number;
@@ -69,7 +71,7 @@ async function settleBatch(setup: Setup, tick: Tick): Promise<boolean> {
   if (due.length === 0) return false;
   for (const schedule of due) examined.add(schedule.id);
   const outBefore = out.size;
-  const { settlements, full } = await examine(setup, due, out);
+  const { settlements, full } = await tick.revocations.watching((watch) => examine(setup, watch, due, out));
   if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
   tick.settled += settlements.length;
   tick.silent = settlements.length > 0 || out.size > outBefore ? 0 : tick.silent + 1;
@@ -84,13 +86,19 @@ interface Examination {
   readonly full: boolean;
 }
 
-async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<string>): Promise<Examination> {
+async function examine(
+  setup: Setup,
+  watch: Watch,
+  due: readonly DueSchedule[],
+  out: Set<string>,
+): Promise<Examination> {
   const settlements: ScheduleSettlement[] = [];
-  const runnables = await runnablesOf(setup, due, settlements, out);
-  const permitted = await candidatesOf(setup, runnables, settlements, out);
+  const runnables = await runnablesOf(setup, watch, due, settlements, out);
+  const permitted = await candidatesOf(setup, watch, runnables, settlements, out);
   const candidates = await stillEnabled(setup, permitted, settlements);
   const verdicts = await admit(
     setup,
+    watch,
     candidates.map(({ candidate }) => candidate),
   );
   let full = false;
@@ -130,14 +138,20 @@ interface Runnable {
 
 async function runnablesOf(
   setup: Setup,
+  watch: Watch,
   due: readonly DueSchedule[],
   settlements: ScheduleSettlement[],
   out: Set<string>,
 ): Promise<readonly Runnable[]> {
-  const plugins = await pluginsOf(
+  const kept = await pluginsOf(
     setup,
     due.map((schedule) => schedule.organisation),
   );
+  const lost = due.filter((schedule) => {
+    const answer = kept.get(schedule.organisation)!;
+    return answer.ok && isLoss(boefjeOf(schedule, answer.value).reason);
+  });
+  const plugins = new Map([...kept, ...(await confirmLosses(setup, watch.revocations, lost))]);
   const runnables: Runnable[] = [];
   for (const schedule of due) {
     const { organisation } = schedule;
@@ -146,9 +160,7 @@ async function runnablesOf(
       out.add(organisation);
       continue;
     }
-    const parsed = boefjeData.safeParse(schedule.data).data;
-    const plugin = parsed && answer.value?.get(parsed.boefje.id);
-    const reason = reasonWithoutOoi(answer.value, plugin);
+    const { parsed, plugin, reason } = boefjeOf(schedule, answer.value);
     if (plugin !== undefined && reason === null) runnables.push({ schedule, plugin, ooi: parsed?.input_ooi || null });
     else {
       setup.refuse(reason ?? 'boefje-gone', {
@@ -160,6 +172,12 @@ async function runnablesOf(
     }
   }
   return runnables;
+}
+
+function boefjeOf(schedule: DueSchedule, plugins: Plugins) {
+  const parsed = boefjeData.safeParse(schedule.data).data;
+  const plugin = parsed && plugins?.get(parsed.boefje.id);
+  return { parsed, plugin, reason: reasonWithoutOoi(plugins, plugin) };
 }
 
 /** What can be told without asking Octopoes. */
@@ -177,12 +195,15 @@ interface DueCandidate {
 
 async function candidatesOf(
   setup: Setup,
+  watch: Watch,
   runnables: readonly Runnable[],
   settlements: ScheduleSettlement[],
   out: Set<string>,
 ): Promise<readonly DueCandidate[]> {
-  const oois = await ooisOf(setup, runnables, out);
+  const asked = runnables.map(({ schedule: { organisation }, ooi }) => ({ organisation, ooi }));
+  const oois = await ooisOf(setup, asked, out);
   const candidates: DueCandidate[] = [];
+  const ended: Revocation[] = [];
   for (const { schedule, plugin, ooi: reference } of runnables) {
     const { organisation, version } = schedule;
     const known = { ...schedule, ooi: reference };
@@ -193,6 +214,8 @@ async function candidatesOf(
     if (reason !== null) {
       setup.refuse(reason, { organisation, boefje: plugin.id, ooi: reference });
       settlements.push(settlementOf(schedule, reason, recurrence));
+      const isOld = reference !== null && watch.heardOf(organisation, reference);
+      if (isUncleared(reason) && !isOld) ended.push(revokedHash(organisation, plugin, reference!));
       continue;
     }
     const byRecurrence = isByRecurrence(plugin, known);
@@ -202,6 +225,7 @@ async function candidatesOf(
       candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byRecurrence, trace: null }),
     });
   }
+  await watch.revocations.revoke(setup, ended);
   return candidates;
 }
 
@@ -223,24 +247,4 @@ async function stillEnabled(
     settlements.push({ id: schedule.id, version: schedule.version });
   }
   return candidates.filter(({ schedule }) => !disabled.has(schedule.id));
-}
-
-/** The OOIs that exist, in one request per organisation; an organisation that is out is absent. */
-async function ooisOf(
-  setup: Setup,
-  runnables: readonly Runnable[],
-  out: Set<string>,
-): Promise<ReadonlyMap<string, ReadonlyMap<string, Ooi>>> {
-  const oois = new Map<string, ReadonlyMap<string, Ooi>>();
-  const byOrganisation = Map.groupBy(
-    runnables.filter(({ ooi }) => ooi !== null),
-    ({ schedule }) => schedule.organisation,
-  );
-  await inParallel([...byOrganisation], width, async ([organisation, those]) => {
-    const references = [...new Set(those.map(({ ooi }) => ooi!))];
-    const answer = await attempt(setup.kat.octopoes.objectsByReference(organisation, references));
-    if (answer.ok) oois.set(organisation, answer.value);
-    else out.add(organisation);
-  });
-  return oois;
 }

@@ -1,4 +1,5 @@
 import type { Delivery } from '../../src/mailbox/delivery.ts';
+import { attempt } from '../../src/mailbox/attempt.ts';
 import { failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
@@ -20,7 +21,7 @@ export async function explain(setup: Setup, batch: readonly Delivery<Explain>[])
   }
 }
 
-async function explanationOf(setup: Setup, { data, schedule }: Explain): Promise<Explanation> {
+async function explanationOf(setup: Setup, { organisation, data, schedule }: Explain): Promise<Explanation> {
   const report = reportData.parse(data);
   const hash = reportHash({ recipeId: report.report_recipe_id, organisation: report.organisation_id });
   const [latest] = await setup.supervisor('latest-tasks', { hashes: [hash] });
@@ -40,9 +41,22 @@ async function explanationOf(setup: Setup, { data, schedule }: Explain): Promise
         ]
       : [];
   return {
-    steps: [enabled, ...cron, step('latest task', unfinishedReason(latest?.status), fact)],
+    steps: [
+      enabled,
+      await organisationStep(setup, organisation),
+      ...cron,
+      step('latest task', unfinishedReason(latest?.status), fact),
+    ],
     nextRunAt: schedule === null ? null : deadlineOf(setup, schedule),
   };
+}
+
+async function organisationStep({ kat }: Setup, organisation: string): Promise<ExplanationStep> {
+  const rule = 'organisation';
+  const answer = await attempt(kat.katalogus.knows(organisation, { fresh: true }));
+  if (!answer.ok) return step(rule, null, `a report does not wait for Katalogus: ${answer.failure.message}`);
+  if (!answer.value) return step(rule, 'organisation-gone', `Katalogus does not know organisation ${organisation}`);
+  return step(rule, null, `Katalogus knows organisation ${organisation}`);
 }
 
 function step(rule: string, reason: RefusalReason | null, fact: string): ExplanationStep {

@@ -6,11 +6,15 @@ import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
+import { goneAmong } from './organisations.ts';
 
 const claimSize = 1000;
 
-/** When a report without a cron, asked for while its last run goes on, is looked at again. */
-const retryMs = 60_000;
+/**
+ * When a report without a cron is looked at again: asked for while its last run goes on, or of an organisation that is gone
+ * and may come back. Anything else is over.
+ */
+const retryMs: Partial<Record<RefusalReason, number>> = { 'still-running': 60_000, 'organisation-gone': 3_600_000 };
 
 /**
  * Queues the reports that are due until none is. Every schedule moves on to the next time of its cron; without a cron
@@ -64,11 +68,21 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     }
   }
 
-  const hashes = reports.map((report) => report.hash);
+  const gone = await goneAmong(
+    setup,
+    reports.map(({ schedule }) => schedule.organisation),
+  );
+  const asked = reports.filter(({ schedule }) => !gone.has(schedule.organisation));
+  for (const report of reports.filter(({ schedule }) => gone.has(schedule.organisation))) {
+    setup.refuse('organisation-gone', aboutOf(report.schedule));
+    settlements.push(moveOn(setup, report, 'organisation-gone'));
+  }
+
+  const hashes = asked.map((report) => report.hash);
   const tasks = hashes.length === 0 ? [] : await setup.supervisor('latest-tasks', { hashes });
   const latest = new Map(tasks.map((task) => [task.hash, task]));
   const ready: DueReport[] = [];
-  for (const report of reports) {
+  for (const report of asked) {
     const reason = unfinishedReason(latest.get(report.hash)?.status);
     if (reason === null) ready.push(report);
     else {
@@ -96,7 +110,8 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
 
 /** What is queued will run. What runs began before it was asked for again: without a next time it waits its turn. */
 function moveOn(setup: Setup, { schedule, deadlineAt }: DueReport, reason: RefusalReason): ScheduleSettlement {
-  const retry = reason === 'still-running' ? new Date(setup.now() + retryMs).toISOString() : null;
+  const waits = retryMs[reason];
+  const retry = waits === undefined ? null : new Date(setup.now() + waits).toISOString();
   return settlementOf({ schedule, deadlineAt: deadlineAt ?? retry });
 }
 

@@ -109,8 +109,9 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Calls the handler again and again while it reports an outage; a window full of held events is back-pressure. */
   const handHeld = async (event: StreamEvent, received: Received): Promise<Result<unknown> | 'held' | 'gone'> => {
     const until = Date.now() + timing.longestHoldMs;
-    const delivery = { alone: received.lane === 'alone' || received.attempts > 0, trace: received.trace };
+    const alone = received.lane === 'alone' || received.attempts > 0;
     for (let tries = 0; ; tries += 1) {
+      const delivery = { alone, again: alone || received.redelivered || tries > 0, trace: received.trace };
       const result = await handler(event, delivery).catch((error: unknown) => {
         const failure: Result<never> = { ok: false, failure: failureOf(error) };
         return failure;

@@ -22,10 +22,13 @@ export interface EventSource {
   stop(withinMs: number): Promise<void>;
 }
 
-/** `alone`: this event has failed before; give it a batch of its own, so that a poisonous one takes no other down. */
+/**
+ * `alone`: this event has failed before; give it a batch of its own, so that a poisonous one takes no other down. `again`: it
+ * was handed over before, be it in an outage that held it; newer ones may have been handled since.
+ */
 export type EventHandler = (
   event: StreamEvent,
-  delivery: { alone: boolean; trace: string },
+  delivery: { alone: boolean; again: boolean; trace: string },
 ) => Promise<Result<unknown>>;
 
 export interface StreamStatus {

@@ -34,6 +34,11 @@ export interface Plugin {
   readonly deduplicate: boolean;
 }
 
+/** By id. `unreadable`: what Katalogus lists and gives not as agreed, of which nothing is known, not even that it is off. */
+export interface PluginList extends ReadonlyMap<string, Plugin> {
+  readonly unreadable?: ReadonlySet<string>;
+}
+
 /** A boefje's configuration in one organisation and the organisations that configured it identically. Never its settings. */
 export interface BoefjeConfig {
   readonly boefjeId: string;
@@ -57,11 +62,17 @@ export interface BoefjeRun {
 export interface Katalogus {
   /** All organisations; cached for 30 s. `fresh` asks anew whatever the cache holds. */
   organisations(options?: { fresh?: boolean }): Promise<ReadonlyMap<string, Organisation>>;
+  /** Whether there is this organisation. One that the cached list does not have is asked for anew before it is said to be gone. */
+  knows(organisation: string, options?: { fresh?: boolean }): Promise<boolean>;
   /**
    * All plug-ins of an organisation, disabled ones too; cached for 30 s, one request in flight per organisation. An
-   * organisation that Katalogus does not know gives null. `fresh` asks anew whatever the cache holds.
+   * organisation that Katalogus does not know gives null. `fresh` asks anew whatever the cache holds, for the organisations
+   * too, unless `known` gives those that were just asked for.
    */
-  plugins(organisation: string, options?: { fresh?: boolean }): Promise<ReadonlyMap<string, Plugin> | null>;
+  plugins(
+    organisation: string,
+    options?: { fresh?: boolean; known?: ReadonlyMap<string, Organisation> },
+  ): Promise<PluginList | null>;
   /** Configurations with duplicates of one boefje in one organisation, for deduplication across them; cached for 30 s. */
   boefjeConfigs(organisation: string, boefje: string): Promise<readonly BoefjeConfig[]>;
 }

@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import type { BoefjeConfig, Katalogus, Organisation, Plugin } from './kat.ts';
+import type { BoefjeConfig, Katalogus, Organisation, Plugin, PluginList } from './kat.ts';
 import type { ServiceClient } from './request.ts';
 import { createSingleFlight } from './single-flight.ts';
 
 /** Katalogus filters in Python over all plug-ins, so that one call costs the same whatever it asks: ask for all, keep it. */
 const keptMs = 30_000;
 
+/** A name or a flag that does not fit must not make an organisation, or all of them, be taken for gone. */
 const organisations = z.record(
   z.string(),
-  z.object({ id: z.string(), name: z.string(), deduplicate: z.boolean().default(false) }),
+  z.object({ name: z.string().nullable().catch(null), deduplicate: z.boolean().catch(false) }),
 );
 
 const pluginType = z.enum(['boefje', 'normalizer', 'bit']);
@@ -134,7 +135,7 @@ export function createKatalogus(
 ): Katalogus {
   const organisationLists = createSingleFlight<ReadonlyMap<string, Organisation>>({ ttlMs: keptMs, now });
   const configLists = createSingleFlight<readonly BoefjeConfig[]>({ ttlMs: keptMs, now });
-  const pluginLists = createSingleFlight<ReadonlyMap<string, Plugin> | null>({ ttlMs: keptMs, now });
+  const pluginLists = createSingleFlight<PluginList | null>({ ttlMs: keptMs, now });
   const share = sharing();
   // Every organisation has the same plug-ins and is asked every minute: what is wrong with one is told once.
   const told = new Set<string>();
@@ -146,29 +147,50 @@ export function createKatalogus(
     onSkipped?.({ organisation, ...fault });
   };
 
-  return {
-    organisations: (options) =>
-      organisationLists.get(
-        '',
-        async () => {
-          const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
-          return new Map(answer.ok ? Object.entries(answer.value) : []);
-        },
-        options,
-      ),
+  const organisationsOf: Katalogus['organisations'] = (options) =>
+    organisationLists.get(
+      '',
+      async () => {
+        const answer = await client.ask({ path: ['v1', 'organisations'], answer: organisations });
+        if (!answer.ok) return new Map();
+        return new Map(
+          Object.entries(answer.value).map(([id, { name, deduplicate }]) => [
+            id,
+            { id, name: name ?? id, deduplicate },
+          ]),
+        );
+      },
+      options,
+    );
 
-    plugins: (organisation, options) =>
-      pluginLists.get(
+  const knows: Katalogus['knows'] = async (organisation, { fresh = false } = {}) => {
+    if (!fresh && (await organisationsOf()).has(organisation)) return true;
+    // It may have been created a moment ago. However many ask, one request follows the one in flight.
+    return (await organisationsOf({ fresh: true })).has(organisation);
+  };
+
+  return {
+    organisations: organisationsOf,
+    knows,
+
+    plugins: async (organisation, options = {}) => {
+      // Katalogus answers the plug-ins that ship with it for any name, also for one that it never heard.
+      const isKnown = options.known?.has(organisation) ?? (await knows(organisation, options));
+      if (!isKnown) return null;
+      return pluginLists.get(
         organisation,
         async () => {
           const path = ['v1', 'organisations', organisation, 'plugins'];
           const answer = await client.ask({ path, answer: plugins, declines: [404] });
           if (!answer.ok) return null;
-          for (const fault of answer.value.faults) tell(organisation, fault);
-          return new Map(answer.value.fitting.map((one) => [one.id, share(one)]));
+          const { fitting, faults } = answer.value;
+          for (const fault of faults) tell(organisation, fault);
+          const readable = new Map(fitting.map((one) => [one.id, share(one)]));
+          return Object.assign(readable, { unreadable: new Set(faults.map((fault) => fault.plugin)) });
         },
         options,
-      ),
+      );
+    },
 
     boefjeConfigs: (organisation, boefje) =>
       configLists.get(JSON.stringify([organisation, boefje]), async () => {

@@ -77,7 +77,7 @@ async function unset(variable: string): Promise<never> {
 
 function katalogusUnset(): Katalogus {
   const ask = () => unset('KATALOGUS_API');
-  return { organisations: ask, plugins: ask, boefjeConfigs: ask };
+  return { organisations: ask, knows: ask, plugins: ask, boefjeConfigs: ask };
 }
 
 function octopoesUnset(): Octopoes {

@@ -13,6 +13,8 @@ export interface Delivery<M extends Message = Message, R = unknown> {
   readonly message: M;
   /** W3C traceparent of the sender, or '' where there is none: AsyncLocalStorage does not cross threads. */
   readonly trace: string;
+  /** It was handed over before and not settled well, or may have been: something newer may have been handled since. */
+  readonly again?: boolean;
   done(value?: R): void;
   fail(failure: Failure): void;
 }

@@ -9,6 +9,8 @@ export interface Letter {
   readonly trace: string;
   /** A batch of its own. */
   readonly alone: boolean;
+  /** Delivery.again */
+  readonly again?: boolean;
   accepted(): void;
   settled(result: Result<unknown>): void;
 }
@@ -179,6 +181,10 @@ class InHand implements Delivery {
 
   get trace(): string {
     return this.#letter.trace;
+  }
+
+  get again(): boolean {
+    return this.#letter.again ?? false;
   }
 
   done(value?: unknown): void {

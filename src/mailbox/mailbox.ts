@@ -73,12 +73,13 @@ export class Mailbox<M extends Message = Message> {
   }
 
   /** Resolves when settled. For senders in this thread, which die with it: no deadline. */
-  ask(message: M, options: { trace?: string; alone?: boolean } = {}): Promise<Result<unknown>> {
+  ask(message: M, options: { trace?: string; alone?: boolean; again?: boolean } = {}): Promise<Result<unknown>> {
     return new Promise((settled) => {
       this.post({
         message,
         trace: options.trace ?? currentTrace(),
         alone: options.alone ?? false,
+        again: options.again ?? false,
         accepted: () => undefined,
         settled,
       });

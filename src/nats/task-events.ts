@@ -1,12 +1,15 @@
 import type { NatsConnection } from 'nats';
 import { on, type TaskRef } from '../telemetry/events.ts';
 
-/** What is published on `<prefix>.event.<scheduler>.<event>`; `event` is the status that the tasks now have. */
+/**
+ * What is published on `<prefix>.event.<scheduler>.<event>`; `event` is the status that the tasks now have, or `revoked`:
+ * their permission ended while they are dispatched.
+ */
 export interface TaskEvent {
   readonly scheduler: string;
   readonly event: string;
   readonly at: string;
-  /** How they were handed out (dispatched), or why they changed (`lease-expired`, `ooi-gone`); absent where neither. */
+  /** How they were handed out (dispatched), or why they changed (`lease-expired`, `scan-level-too-low`); absent where neither. */
   readonly via?: 'nats' | 'rest';
   readonly reason?: string;
   readonly tasks: readonly TaskRef[];
@@ -53,6 +56,7 @@ export function publishTaskEvents(options: { connection: NatsConnection; prefix:
     on('tasks.changed', ({ scheduler, status, reason, tasks }) =>
       publish({ scheduler, event: status, ...(reason === null ? {} : { reason }), tasks }),
     ),
+    on('tasks.revoked', ({ scheduler, reason, tasks }) => publish({ scheduler, event: 'revoked', reason, tasks })),
   ];
   return () => {
     for (const end of ends) end();

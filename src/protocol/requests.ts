@@ -1,7 +1,7 @@
 import type { Failure } from '../mailbox/failure.ts';
 import type { DisabledReason, TaskData } from '../tasks/task.ts';
 import type { TaskStatus } from '../tasks/status.ts';
-import type { RefusalReason } from '../tasks/refusal.ts';
+import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
 
 /**
  * What a scheduler actor asks of the supervisor: it knows no SQL. Every request is about the actor's own scheduler; the
@@ -38,6 +38,14 @@ export interface SupervisorRequests {
   'forget-oois': {
     request: { oois: readonly OoiOf[] };
     reply: { cancelled: number; disabled: number };
+  };
+  /**
+   * Permissions ended: cancels what is queued for them, a person's tasks too, and tells of what is dispatched and has not
+   * begun (event `revoked`). What runs is left to its worker. `more`: ask again, there may be more than one request cancels.
+   */
+  'revoke-tasks': {
+    request: { revocations: readonly Revocation[] };
+    reply: { cancelled: number; told: number; more: boolean };
   };
   /** Enables schedules again that were disabled for one of `reasons` (and `unknown`); their deadline becomes now. */
   'enable-schedules': {
@@ -173,6 +181,21 @@ export interface NewSchedule {
 export interface OoiOf {
   readonly organisation: string;
   readonly ooi: string;
+}
+
+export type Revocation = RevokedHash | RevokedBoefjes;
+
+/** One boefje on one OOI of one organisation. */
+export interface RevokedHash {
+  readonly hash: string;
+  readonly reason: RevocationReason;
+}
+
+/** All boefjes of an organisation but the `enabled` ones: those that are `disabled` are, others are gone. */
+export interface RevokedBoefjes {
+  readonly organisation: string;
+  readonly enabled: readonly string[];
+  readonly disabled: readonly string[];
 }
 
 export interface SeenBoefjes {

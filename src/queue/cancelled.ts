@@ -8,7 +8,7 @@ interface CancelledTask {
 }
 
 /**
- * Tells of tasks that a statement cancelled: forget-oois.sql and purge-queue.sql answer them as a JSON array.
+ * Tells of tasks that a statement cancelled: forget-oois.sql, revoke-queued.sql and purge-queue.sql answer them as a JSON array.
  *
  * @returns how many.
  */

@@ -3,6 +3,7 @@ import type { DisabledReason, TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
 import { tellCancelled } from './cancelled.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
+import { revokeTasks } from './revocations.ts';
 
 type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
@@ -10,7 +11,7 @@ type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : S;
 
-/** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request. */
+/** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request, but for revocations. */
 export type ScheduleStore = {
   readonly [K in StoreKind as CamelCase<K>]: (
     scheduler: string,
@@ -75,6 +76,10 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
         references,
       ]);
       return { cancelled: tellCancelled(scheduler, 'ooi-gone', row!.cancelled), disabled: row!.disabled };
+    },
+
+    async revokeTasks(scheduler, { revocations }) {
+      return revokeTasks(sql, scheduler, revocations);
     },
 
     async enableSchedules(scheduler, { organisation, boefje = null, oois, reasons }) {

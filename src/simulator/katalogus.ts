@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { SimulatedPlugin } from './plugins.ts';
+import { boefjes, normalizers, type SimulatedPlugin } from './plugins.ts';
 import { listOf, page } from './service.ts';
 import type { SimulatedOrganisation, World } from './world.ts';
 
@@ -47,10 +47,10 @@ export function katalogusRoutes(world: World, options: { deduplicate: boolean })
 
     app.get<{ Params: { organisation: string }; Querystring: PluginQuery }>(
       '/v1/organisations/:organisation/plugins',
-      (request, reply) => {
-        const organisation = world.organisations.get(request.params.organisation);
-        if (organisation === undefined) return reply.code(404).send({ detail: 'Organisation not found' });
-        const found = [...organisation.plugins.values()].filter((plugin) => matches(plugin, request.query));
+      (request) => {
+        const found = [...pluginsOf(world, request.params.organisation).values()].filter((plugin) =>
+          matches(plugin, request.query),
+        );
         return page(found, Number(request.query.offset ?? 0), Number(request.query.limit ?? found.length));
       },
     );
@@ -58,7 +58,7 @@ export function katalogusRoutes(world: World, options: { deduplicate: boolean })
     app.get<{ Params: { organisation: string; plugin: string } }>(
       '/v1/organisations/:organisation/plugins/:plugin',
       (request, reply) => {
-        const plugin = world.organisations.get(request.params.organisation)?.plugins.get(request.params.plugin);
+        const plugin = pluginsOf(world, request.params.organisation).get(request.params.plugin);
         return plugin ?? reply.code(404).send({ detail: 'Plugin not found' });
       },
     );
@@ -82,6 +82,12 @@ export function katalogusRoutes(world: World, options: { deduplicate: boolean })
       }));
     });
   };
+}
+
+/** Katalogus does not look whether there is such an organisation: what ships with KAT is there under any name. */
+function pluginsOf(world: World, organisation: string): ReadonlyMap<string, SimulatedPlugin> {
+  const shipped = () => new Map([...boefjes(), ...normalizers()].map((plugin) => [plugin.id, plugin]));
+  return world.organisations.get(organisation)?.plugins ?? shipped();
 }
 
 function organisationOf({ id, name, deduplicate }: SimulatedOrganisation) {

@@ -13,6 +13,7 @@ export function createActorBackend(queue: Pick<TaskQueue, 'push'>, schedules: Sc
     'schedules-of-boefje': async (scheduler, request) => schedules.schedulesOfBoefje(scheduler, request),
     'add-schedules': async (scheduler, request) => schedules.addSchedules(scheduler, request),
     'forget-oois': async (scheduler, request) => schedules.forgetOois(scheduler, request),
+    'revoke-tasks': async (scheduler, request) => schedules.revokeTasks(scheduler, request),
     'enable-schedules': async (scheduler, request) => schedules.enableSchedules(scheduler, request),
     'delete-schedules': async (scheduler, request) => schedules.deleteSchedules(scheduler, request),
     'seen-boefjes': async (scheduler, request) => schedules.seenBoefjes(scheduler, request),

@@ -36,6 +36,7 @@ const requestKinds: { readonly [K in SupervisorRequestKind]: true } = {
   'schedules-of-boefje': true,
   'add-schedules': true,
   'forget-oois': true,
+  'revoke-tasks': true,
   'enable-schedules': true,
   'delete-schedules': true,
   'seen-boefjes': true,

@@ -29,6 +29,9 @@ export const refusalReasons = [
 
 export type RefusalReason = (typeof refusalReasons)[number];
 
+/** What may end a permission after its task was queued; no scan profile is no clearance. */
+export type RevocationReason = Extract<RefusalReason, 'scan-level-too-low' | 'boefje-disabled' | 'boefje-gone'>;
+
 /** Why a hash gets no other task while its latest one has this status; null where that is finished, or there is none. */
 export function unfinishedReason(latest: TaskStatus | undefined): 'already-queued' | 'still-running' | null {
   switch (latest) {

@@ -1,5 +1,5 @@
 import { channel, subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from 'node:diagnostics_channel';
-import type { RefusalReason } from '../tasks/refusal.ts';
+import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { EndedSpan } from './spans.ts';
 
@@ -32,6 +32,13 @@ export type RotaEvent =
       readonly tasks: readonly TaskRef[];
       /** Of those tasks that have a trace. */
       readonly traced?: readonly TracedTask[];
+    }
+  /** Their permission ended after they were handed out, and before they began. Nothing was changed: whoever holds one may drop it. */
+  | {
+      readonly name: 'tasks.revoked';
+      readonly scheduler: string;
+      readonly reason: RevocationReason;
+      readonly tasks: readonly TaskRef[];
     }
   /** Finished tasks past the retention time. */
   | { readonly name: 'tasks.removed'; readonly count: number }

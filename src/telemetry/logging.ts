@@ -23,6 +23,9 @@ export function logEvents(log: Logger): () => void {
     on('tasks.changed', ({ scheduler, status, reason, tasks }) =>
       each(tasks, ({ id, organisation }) => ({ scheduler, organisation, task: id, status, reason }), 'task changed'),
     ),
+    on('tasks.revoked', ({ scheduler, reason, tasks }) =>
+      each(tasks, ({ id, organisation }) => ({ scheduler, organisation, task: id, reason }), 'dispatched task revoked'),
+    ),
     on('tasks.removed', ({ count }) => log.info({ count }, 'old tasks removed')),
     on('schedules.removed', ({ count }) => log.info({ count }, 'old schedules removed')),
     on('leases.expired', ({ requeued, failed, superseded }) =>

@@ -33,10 +33,17 @@ export const metricsOfEvents: readonly EventMetric[] = [
   }),
   counts({
     name: 'rota_tasks_changed_total',
-    help: 'Status changes by a worker, an operator or the sweeper, by the new status',
-    labels: ['scheduler', 'status'],
+    help: 'Status changes by a worker, an operator, a scheduler or the sweeper, by the new status and what it is for',
+    labels: ['scheduler', 'status', 'reason'],
     on: 'tasks.changed',
-    samples: ({ scheduler, status, tasks }) => [[{ scheduler, status }, tasks.length]],
+    samples: ({ scheduler, status, reason, tasks }) => [[{ scheduler, status, reason: reason ?? '' }, tasks.length]],
+  }),
+  counts({
+    name: 'rota_tasks_revoked_total',
+    help: 'Tasks that were handed out and had not begun when their permission ended; queued ones are cancelled',
+    labels: ['scheduler', 'reason'],
+    on: 'tasks.revoked',
+    samples: ({ scheduler, reason, tasks }) => [[{ scheduler, reason }, tasks.length]],
   }),
   counts({
     name: 'rota_tasks_removed_total',

@@ -148,13 +148,6 @@ describe('a scan profile mutation', () => {
     expect(it.times('latest-tasks')).toBe(1);
     expect(it.pushed).toEqual([]);
   });
-
-  test('a lowered clearance only declines new tasks', async () => {
-    const it = ports();
-    await send(it, mutated({ scanLevel: 0 }));
-    expect(it.reasons).toEqual(['scan-level-too-low']);
-    expect(it.asked.map(({ name }) => name)).toEqual(['plugins']);
-  });
 });
 
 describe('a batch of mutations', () => {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import reportScheduler from '../../actors/report/behavior.ts';
+import type { Explanation } from '../../src/protocol/explanation.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
 import type { TaskStatus } from '../../src/tasks/status.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
 import { outageOf } from '../support/kat-ports.ts';
-import { noon, Ports } from '../support/ports.ts';
+import { hour, noon, Ports } from '../support/ports.ts';
 
 function schedule(recipe: string, fields: Partial<DueSchedule> = {}): DueSchedule {
   return {
@@ -23,6 +24,7 @@ function schedule(recipe: string, fields: Partial<DueSchedule> = {}): DueSchedul
 
 function ports(...schedules: DueSchedule[]): Ports {
   const it = new Ports('report');
+  it.organisations = { aa: { plugins: [] } };
   it.schedules = schedules;
   return it;
 }
@@ -75,6 +77,49 @@ describe('a due report', () => {
       await tick(it);
       expect([it.reasons, it.schedules[0]!.deadlineAt]).toEqual([[reason], Date.parse(tomorrowAtSix)]);
     }
+  });
+
+  test('of an organisation that is gone is refused, and asked about again at its next time: nothing is deleted', async () => {
+    const it = ports(schedule('r'), schedule('once', { schedule: null }));
+    it.organisations = {};
+    await tick(it);
+    expect([it.pushed, it.reasons]).toEqual([[], ['organisation-gone', 'organisation-gone']]);
+    expect(it.schedules.map(({ enabled, deadlineAt }) => [enabled, deadlineAt])).toEqual([
+      [true, Date.parse(tomorrowAtSix)],
+      [true, noon + hour],
+    ]);
+  });
+
+  test('is queued although Katalogus cannot say whether its organisation is there', async () => {
+    const it = ports(schedule('r'));
+    it.organisations = {};
+    it.outage = (name) => {
+      if (name === 'knows') throw outageOf('katalogus');
+    };
+    await tick(it);
+    expect([it.pushed.length, it.reasons]).toEqual([1, []]);
+  });
+
+  test('is explained as it is decided', async () => {
+    const explained = async (it: Ports) => {
+      const { data, ...due } = schedule('r');
+      const asked = {
+        kind: 'explain',
+        organisation: 'aa',
+        data,
+        schedule: { data, ...due },
+        trigger: 'schedule',
+      } as const;
+      const [delivery] = await deliver(reportScheduler.start(it.setup).explain, asked);
+      const { steps } = (delivery!.settled as { value: Explanation }).value;
+      return steps.find(({ outcome }) => outcome !== 'passes')?.reason ?? null;
+    };
+    const [there, gone, out] = [ports(), ports(), ports()];
+    gone.organisations = {};
+    out.outage = (name) => {
+      if (name === 'knows') throw outageOf('katalogus');
+    };
+    expect(await Promise.all([there, gone, out].map(explained))).toEqual([null, 'organisation-gone', null]);
   });
 
   test('lessons 0.1: whose last task was cancelled is queued', async () => {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { EventHandler } from '../../src/events/source.ts';
 import { createIntake, type Destination, epitaph, type Lane, type Received } from '../../src/events/intake.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
 
@@ -9,7 +10,7 @@ const body = Buffer.from(JSON.stringify({ operation: 'delete', primary_key: 'a',
 const done: Result<unknown> = { ok: true, value: null };
 const failure = (code: string): Result<unknown> => ({ ok: false, failure: { code, message: 'so', retryable: true } });
 
-function intakeOf(handler: () => Promise<Result<unknown>>, maxAttempts = 3) {
+function intakeOf(handler: EventHandler, maxAttempts = 3) {
   return createIntake({
     stream: 'scan_profile_mutations',
     handler,
@@ -62,6 +63,20 @@ describe('what becomes of an event', () => {
         else expect(fate).toMatchObject([{ to: 'retry', attempts: attempts + 1 }]);
       }),
     );
+  });
+
+  test('is handed over as one that comes again when it was held in an outage, failed, or was in hand at a death', async () => {
+    const again: boolean[] = [];
+    const script = [failure('SERVICE_UNAVAILABLE'), done, done, done];
+    const intake = intakeOf(async (_event, delivery) => {
+      again.push(delivery.again);
+      return script.shift()!;
+    });
+    await intake.receive(delivery().received);
+    await intake.receive(delivery({ lane: 'alone', attempts: 1 }).received);
+    intake.interrupted('main', 1);
+    await intake.receive(delivery({ redelivered: true }).received);
+    expect(again).toEqual([false, true, true, true]);
   });
 
   test('a handler that throws counts as one that failed', async () => {

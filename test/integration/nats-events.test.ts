@@ -34,7 +34,7 @@ test('a wake reaches the other supervisors, never the one that sent it, whatever
 test('task events are published once per set, under scheduler and status, with a reason where there is one', async () => {
   const end = publishTaskEvents({ connection: one, prefix });
   const seen: [string, TaskEvent][] = [];
-  const subscription = two.subscribe(`${prefix}.event.>`, { max: 3 });
+  const subscription = two.subscribe(`${prefix}.event.>`, { max: 4 });
   await two.flush();
   const tasks = [
     { id: 'a', organisation: 'aa' },
@@ -43,6 +43,7 @@ test('task events are published once per set, under scheduler and status, with a
   emit({ name: 'tasks.queued', scheduler: 'boefje', tasks });
   emit({ name: 'tasks.dispatched', scheduler: 'boefje', tasks, via: 'nats' });
   emit({ name: 'tasks.changed', scheduler: 'boefje', status: 'failed', reason: 'lease-expired', tasks: [tasks[0]!] });
+  emit({ name: 'tasks.revoked', scheduler: 'boefje', reason: 'boefje-gone', tasks });
   for await (const message of subscription) seen.push([message.subject, message.json<TaskEvent>()]);
   const at = expect.any(String);
   expect(seen).toEqual([
@@ -52,6 +53,7 @@ test('task events are published once per set, under scheduler and status, with a
       `${prefix}.event.boefje.failed`,
       { scheduler: 'boefje', event: 'failed', reason: 'lease-expired', at, tasks: [tasks[0]] },
     ],
+    [`${prefix}.event.boefje.revoked`, { scheduler: 'boefje', event: 'revoked', reason: 'boefje-gone', at, tasks }],
   ]);
   end();
 });

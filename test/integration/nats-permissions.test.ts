@@ -74,11 +74,24 @@ test('a worker takes and reports tasks, but cannot push them, operate, or read w
   await expect(worker.push('boefje', boefjeTask('aa', 'other'))).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   await expect(worker.ctl('status')).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   await expect(worker.ctl('status', {}, { instance: 'one' })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
-  for (const subject of ['_INBOX_operator.>', '_INBOX.>', 'rota.pop.>', '>']) {
+  for (const subject of ['_INBOX_operator.>', '_INBOX.>', 'rota.pop.>', 'rota.event.>', '>']) {
     const refused = Promise.withResolvers<unknown>();
     worker.connection.subscribe(subject, { callback: (error) => refused.resolve(error) });
     expect(await refused.promise).toMatchObject({ code: 'PERMISSIONS_VIOLATION' });
   }
+});
+
+test('a worker hears which tasks lost their permission after they were handed out, and of no other event', async () => {
+  const heard = Promise.withResolvers<string>();
+  worker.connection.subscribe('rota.event.*.revoked', {
+    callback: (_error, message) => heard.resolve(message.subject),
+  });
+  await worker.connection.flush();
+  const end = publishTaskEvents({ connection: supervisor, prefix: 'rota' });
+  const tasks = [{ id: 'a', organisation: 'aa' }];
+  emit({ name: 'tasks.revoked', scheduler: 'boefje', reason: 'scan-level-too-low', tasks });
+  expect(await heard.promise).toBe('rota.event.boefje.revoked');
+  end();
 });
 
 test('an operator runs commands, finds the supervisors and follows the task events', async () => {

@@ -20,6 +20,8 @@ const statements: readonly (readonly [string, readonly string[], readonly string
   ['heartbeat', ['uuid[]', 'uuid[]', 'float8'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, '1']],
   ['latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
   ['rerank-look', ['text'], [`'boefje'`]],
+  ['revoke-queued', ['text', 'text[]', 'text'], [`'boefje'`, `ARRAY['a', 'b']`, `'scan-level-too-low'`]],
+  ['revoked-of-hashes', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
 ];
 
 const keyed = /^(Index|Recheck|TID) Cond: \(+(id|task_id|hash|unit|\w+\.place)\b/;

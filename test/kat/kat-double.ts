@@ -31,3 +31,34 @@ export async function kat(answer: (request: Received) => Reply | Promise<Reply>)
   ends.push(() => services.close(), double.stop);
   return { services, received: double.received, time, skipped, declined };
 }
+
+/** A boefje as Katalogus answers it. */
+export const boefje = {
+  id: 'dns-records',
+  name: 'DNS records',
+  version: null,
+  created: null,
+  description: '…',
+  enabled: true,
+  static: true,
+  type: 'boefje',
+  scan_level: 1,
+  consumes: ['Hostname'],
+  produces: ['boefje/dns-records'],
+  boefje_schema: null,
+  cron: null,
+  interval: 60,
+  run_on: ['create'],
+  runnable_hash: 'abc',
+  oci_image: 'ghcr.io/minvws/openkat/generic:latest',
+  oci_arguments: ['kat_dns.main'],
+  deduplicate: true,
+};
+
+/** Answers plug-ins for whatever organisation it is asked about, as Katalogus does; `known` says which there are. */
+export const katalogusWith =
+  (known: () => readonly string[], plugins: (request: Received) => unknown) =>
+  (request: Received): Reply =>
+    request.path === '/v1/organisations'
+      ? { body: Object.fromEntries(known().map((id) => [id, { id, name: id }])) }
+      : { body: plugins(request) };

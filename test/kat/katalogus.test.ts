@@ -1,29 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { kat } from './kat-double.ts';
+import type { Received } from './http-double.ts';
+import { boefje, kat, katalogusWith } from './kat-double.ts';
 
-const boefje = {
-  id: 'dns-records',
-  name: 'DNS records',
-  version: null,
-  created: null,
-  description: '…',
-  enabled: true,
-  static: true,
-  type: 'boefje',
-  scan_level: 1,
-  consumes: ['Hostname'],
-  produces: ['boefje/dns-records'],
-  boefje_schema: null,
-  cron: null,
-  interval: 60,
-  run_on: ['create'],
-  runnable_hash: 'abc',
-  oci_image: 'ghcr.io/minvws/openkat/generic:latest',
-  oci_arguments: ['kat_dns.main'],
-  deduplicate: true,
-};
 const normalizer = { id: 'kat_dns_normalize', type: 'normalizer', consumes: ['boefje/dns-records'], produces: [] };
 const bit = { id: 'port-classification', type: 'bit', consumes: 'IPPort', produces: ['Finding'], parameters: [] };
+
+const asked = (received: readonly Received[], path: string) => received.filter((it) => it.path === path).length;
 
 describe('Katalogus', () => {
   test('lists organisations, asked once in 30 s', async () => {
@@ -44,10 +26,14 @@ describe('Katalogus', () => {
   });
 
   test('gives boefjes, normalizers and bits of an organisation, without a filter that it might not know', async () => {
-    const { services, received } = await kat(() => ({ body: [boefje, normalizer, bit] }));
+    const answer = katalogusWith(
+      () => ['a/a'],
+      () => [boefje, normalizer, bit],
+    );
+    const { services, received } = await kat(answer);
     const plugins = await services.katalogus.plugins('a/a');
-    expect(received[0]).toMatchObject({ method: 'GET', path: '/v1/organisations/a%2Fa/plugins' });
-    expect([...received[0]!.query]).toEqual([]);
+    expect(received[1]).toMatchObject({ method: 'GET', path: '/v1/organisations/a%2Fa/plugins' });
+    expect([...received[1]!.query]).toEqual([]);
     expect(plugins!.get('dns-records')).toEqual({
       id: 'dns-records',
       type: 'boefje',
@@ -68,97 +54,112 @@ describe('Katalogus', () => {
   });
 
   test('keeps a plug-in that several organisations have alike once', async () => {
-    const { services } = await kat(({ path }) => ({ body: [{ ...boefje, enabled: !path.includes('/cc/') }] }));
+    const answer = katalogusWith(
+      () => ['aa', 'bb', 'cc'],
+      ({ path }) => [{ ...boefje, enabled: !path.includes('/cc/') }],
+    );
+    const { services } = await kat(answer);
     const [aa, bb, cc] = await Promise.all(['aa', 'bb', 'cc'].map((it) => services.katalogus.plugins(it)));
     expect(bb!.get('dns-records')).toBe(aa!.get('dns-records'));
     expect(cc!.get('dns-records')).toMatchObject({ enabled: false });
   });
 
   test('is asked once for an organisation by callers that come together, and anew on demand', async () => {
-    const { services, received } = await kat(() => ({ body: [boefje] }));
+    const answer = katalogusWith(
+      () => ['aa'],
+      () => [boefje],
+    );
+    const { services, received } = await kat(answer);
     await Promise.all(Array.from({ length: 20 }, () => services.katalogus.plugins('aa')));
-    expect(received).toHaveLength(1);
-    await services.katalogus.plugins('aa', { fresh: true });
     expect(received).toHaveLength(2);
-  });
-
-  test('an organisation that it does not know has no plug-ins: null, not an error', async () => {
-    const { services } = await kat(() => ({ status: 404, body: { detail: 'Organisation not found' } }));
-    expect(await services.katalogus.plugins('gone')).toBeNull();
-  });
-
-  test('a plug-in that does not fit is left out alone, and named once with what is wrong with it', async () => {
-    const { services, skipped } = await kat(() => ({
-      body: [{ ...boefje, id: 'broken', consumes: { secret: 's3cret' } }, boefje, { type: 's3cret' }],
-    }));
-    for (const organisation of ['aa', 'bb']) {
-      expect([...(await services.katalogus.plugins(organisation))!.keys()]).toEqual(['dns-records']);
-    }
     await services.katalogus.plugins('aa', { fresh: true });
-    expect(skipped).toMatchObject([
-      { organisation: 'aa', plugin: 'broken', field: 'consumes' },
-      {
-        organisation: 'aa',
-        plugin: 'plug-in without an id',
-        field: 'id',
-        why: expect.stringContaining('expected string'),
-      },
+    expect(received).toHaveLength(4);
+  });
+
+  test('an organisation that is not in its list has no plug-ins, although it answers defaults: null, not an error', async () => {
+    const answer = katalogusWith(
+      () => ['aa'],
+      () => [boefje],
+    );
+    const { services, received } = await kat(answer);
+    expect(await services.katalogus.plugins('gone')).toBeNull();
+    expect(await services.katalogus.knows('gone')).toBe(false);
+    expect(asked(received, '/v1/organisations/gone/plugins')).toBe(0);
+    expect(await services.katalogus.plugins('aa')).not.toBeNull();
+  });
+
+  test('an organisation that was created a moment ago is known, whatever list is kept', async () => {
+    const known = ['aa'];
+    const answer = katalogusWith(
+      () => known,
+      () => [boefje],
+    );
+    const { services } = await kat(answer);
+    await services.katalogus.organisations();
+    known.push('bb');
+    expect([...(await services.katalogus.plugins('bb'))!.keys()]).toEqual(['dns-records']);
+    expect(await services.katalogus.knows('bb')).toBe(true);
+  });
+
+  test('an organisation that was deleted is gone once the list is 30 s old, and at once for who asks anew', async () => {
+    let known = ['aa', 'bb'];
+    const answer = katalogusWith(
+      () => known,
+      () => [boefje],
+    );
+    const { services, time } = await kat(answer);
+    for (const organisation of known) await services.katalogus.plugins(organisation);
+    known = [];
+    expect(await services.katalogus.plugins('aa', { fresh: true })).toBeNull();
+    time.advance(30_000);
+    expect(await services.katalogus.plugins('bb')).toBeNull();
+  });
+
+  test('a flood of events about an organisation that is gone does not become a flood of requests', async () => {
+    const answer = katalogusWith(
+      () => ['aa'],
+      () => [boefje],
+    );
+    const { services, received } = await kat(answer);
+    await services.katalogus.organisations();
+    const answers = await Promise.all(Array.from({ length: 500 }, () => services.katalogus.plugins('gone')));
+    expect(new Set(answers)).toEqual(new Set([null]));
+    expect(received.length).toBeLessThanOrEqual(3);
+  });
+
+  test('who has just asked for the organisations is not made to ask again for each', async () => {
+    const ids = Array.from({ length: 50 }, (_, at) => `org-${at}`);
+    const answer = katalogusWith(
+      () => ids,
+      () => [boefje],
+    );
+    const { services, received } = await kat(answer);
+    const known = await services.katalogus.organisations({ fresh: true });
+    for (const organisation of ids) await services.katalogus.plugins(organisation, { fresh: true, known });
+    expect(asked(received, '/v1/organisations')).toBe(1);
+    expect(await services.katalogus.plugins('gone', { fresh: true, known })).toBeNull();
+  });
+
+  test.each([{ status: 503, body: {} }, { body: { aa: 'no organisation' } }, { body: [] }])(
+    'no list of organisations (%j) is a failure, and no organisation gone',
+    async (list) => {
+      const { services } = await kat(({ path }) => (path === '/v1/organisations' ? list : { body: [boefje] }));
+      for (const organisation of ['aa', 'bb']) {
+        await expect(services.katalogus.plugins(organisation)).rejects.toMatchObject({
+          code: expect.stringMatching('SERVICE_UNAVAILABLE|SERVICE_REJECTED'),
+        });
+      }
+    },
+  );
+
+  test('an organisation with a field that does not fit is there nevertheless, and so are the others', async () => {
+    const { services } = await kat(() => ({
+      body: { aa: { id: 'aa', name: null, deduplicate: null }, bb: { id: 'bb' } },
+    }));
+    expect([...(await services.katalogus.organisations()).values()]).toEqual([
+      { id: 'aa', name: 'aa', deduplicate: false },
+      { id: 'bb', name: 'bb', deduplicate: false },
     ]);
-    expect(JSON.stringify(skipped)).not.toContain('s3cret');
-  });
-
-  test('plug-ins without an id are told once each by what they are, wherever they stand in whatever list', async () => {
-    const image = 'ghcr.io/minvws/openkat/nmap:latest';
-    const nameless = [
-      { ...boefje, id: '', name: 'Own scan', oci_image: image },
-      { ...boefje, id: '', name: 'Own scan', oci_image: null },
-      { ...boefje, id: null, name: 'Other scan', oci_image: null },
-      { type: 'normalizer', id: '', name: 'Own scan' },
-      { id: '', name: { secret: 's3cret' } },
-      null,
-    ];
-    let looks = 0;
-    const { services, skipped } = await kat(() => {
-      looks += 1;
-      const from = looks % nameless.length;
-      return { body: [...nameless.slice(from), boefje, ...nameless.slice(0, from)] };
-    });
-    for (const organisation of ['aa', 'bb', 'cc', 'dd', 'aa', 'bb']) {
-      expect([...(await services.katalogus.plugins(organisation, { fresh: true }))!.keys()]).toEqual(['dns-records']);
-    }
-    expect(skipped.map(({ plugin }) => plugin).sort()).toEqual([
-      'boefje "Other scan" without an id',
-      'boefje "Own scan" of ghcr.io/minvws/openkat/nmap:latest without an id',
-      'boefje "Own scan" without an id',
-      'normalizer "Own scan" without an id',
-      // An empty id, and no plug-in at all: what is wrong differs.
-      'plug-in without an id',
-      'plug-in without an id',
-    ]);
-    expect(JSON.stringify(skipped)).not.toContain('s3cret');
-  });
-
-  test('what was told about plug-ins is bounded: a catalogue that never stops changing fills no memory', async () => {
-    let looks = 0;
-    const broken = (at: number) => ({ ...boefje, id: `broken-${at}`, consumes: 7 });
-    const { services, skipped } = await kat(() => {
-      looks += 1;
-      const from = looks === 2 ? 1 : 0;
-      return { body: [boefje, ...Array.from({ length: 10_000 }, (_, at) => broken(from + at))] };
-    });
-    for (let look = 0; look < 3; look += 1) await services.katalogus.plugins('aa', { fresh: true });
-    // The one that is one too many makes room: what was told before it is told again.
-    expect(skipped.length).toBeGreaterThan(10_001);
-    expect(skipped.filter(({ plugin }) => plugin === 'broken-10000')).toHaveLength(1);
-  });
-
-  test('a list of which no plug-in fits is rejected, not taken for an organisation without plug-ins', async () => {
-    const { services, skipped } = await kat(() => ({ body: [{ ...boefje, consumes: 7 }, { name: 'no id' }] }));
-    await expect(services.katalogus.plugins('aa')).rejects.toMatchObject({
-      code: 'SERVICE_REJECTED',
-      fields: { service: 'katalogus', path: '/v1/organisations/aa/plugins', field: '0.consumes' },
-    });
-    expect(skipped).toEqual([]);
   });
 
   test('gives configurations with their duplicates and never their settings', async () => {

@@ -15,7 +15,6 @@ beforeEach(async () => {
   });
 });
 afterEach(() => kat.close());
-
 async function get(service: keyof SimulatedKat['urls'], path: string, init: RequestInit = {}) {
   const response = await fetch(`${kat.urls[service]}${path}`, init);
   return { status: response.status, body: (await response.json()) as never as Record<string, unknown> };
@@ -79,8 +78,9 @@ describe('Katalogus', () => {
     expect(await list('offset=100&limit=50')).toHaveLength(3);
   });
 
-  test('what it does not know is 404', async () => {
+  test('what it does not know is 404, but plug-ins ship to any organisation, known or not', async () => {
     expect(await get('katalogus', '/v1/organisations/nowhere')).toMatchObject({ status: 404 });
+    expect((await get('katalogus', '/v1/organisations/nowhere/plugins')).body).toHaveLength(103);
     expect(await get('katalogus', '/v1/organisations/org-1/plugins/nothing')).toEqual({
       status: 404,
       body: { detail: 'Plugin not found' },

@@ -27,6 +27,7 @@ export function backendOf(answers: Partial<ActorBackend> = {}): ActorBackend {
     'schedules-of-boefje': async () => [],
     'add-schedules': async () => ({ added: 0 }),
     'forget-oois': async () => ({ cancelled: 0, disabled: 0 }),
+    'revoke-tasks': async () => ({ cancelled: 0, told: 0, more: false }),
     'enable-schedules': async () => ({ enabled: 0 }),
     'delete-schedules': async () => ({ deleted: 0 }),
     'seen-boefjes': async () => [],

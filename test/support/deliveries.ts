@@ -11,10 +11,27 @@ export async function deliver<M extends Message>(
   handler: (batch: readonly Delivery<M>[]) => Promise<void>,
   ...messages: readonly M[]
 ): Promise<readonly Settled<M>[]> {
+  return hand(handler, messages, false);
+}
+
+/** Messages that were handed over before. */
+export async function deliverAgain<M extends Message>(
+  handler: (batch: readonly Delivery<M>[]) => Promise<void>,
+  ...messages: readonly M[]
+): Promise<readonly Settled<M>[]> {
+  return hand(handler, messages, true);
+}
+
+async function hand<M extends Message>(
+  handler: (batch: readonly Delivery<M>[]) => Promise<void>,
+  messages: readonly M[],
+  again: boolean,
+): Promise<readonly Settled<M>[]> {
   const batch = messages.map((message) => {
     const delivery = {
       message,
       trace: '',
+      again,
       settled: undefined as { value: unknown } | { failure: Failure } | undefined,
       done(value?: unknown) {
         delivery.settled ??= { value };

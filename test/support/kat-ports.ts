@@ -35,10 +35,16 @@ export function katPorts(ports: Ports): KatServices {
           ]),
         );
       },
+      knows: async (organisation) => {
+        call('knows', organisation, organisation);
+        return ports.organisations[organisation] !== undefined;
+      },
       plugins: async (organisation) => {
         call('plugins', organisation, organisation);
         const known = ports.organisations[organisation];
-        return known ? new Map(known.plugins.map((plugin) => [plugin.id, plugin])) : null;
+        if (known === undefined) return null;
+        const readable = new Map(known.plugins.map((plugin) => [plugin.id, plugin]));
+        return Object.assign(readable, { unreadable: new Set(ports.unreadable) });
       },
       boefjeConfigs: async (organisation, boefje) => {
         call('boefjeConfigs', organisation, { organisation, boefje });

@@ -30,7 +30,11 @@ export class Ports {
   latest: LatestTask[] = [];
   schedules: DueSchedule[] = [];
   seen: SeenBoefjes[] = [];
+  /** Plug-ins of every organisation that Katalogus gives not as agreed. */
+  unreadable: readonly string[] = [];
   pageSize = 1000;
+  /** Requests to revoke that do not get through all there is. */
+  moreRevocations = 0;
   /** Throws for what shall fail; `name` as in `asked`, `organisation` where the call is about one. */
   outage: (name: string, organisation: string | null, request: unknown) => void = () => {};
   failPush: (task: NewTask) => Failure | null = () => null;
@@ -174,6 +178,7 @@ export class Ports {
       return { added: added.length };
     },
     'forget-oois': ({ oois }) => ({ cancelled: oois.length, disabled: oois.length }),
+    'revoke-tasks': ({ revocations }) => ({ cancelled: revocations.length, told: 0, more: this.moreRevocations-- > 0 }),
     'enable-schedules': () => ({ enabled: 0 }),
     'delete-schedules': ({ hashes }) => ({ deleted: hashes.length }),
     'seen-boefjes': ({ organisations }) =>

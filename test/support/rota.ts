@@ -23,6 +23,8 @@ import { createVhost } from './vhost.ts';
 export interface House {
   readonly databaseUrl: string;
   readonly amqpUrl: string;
+  /** Of its subjects on NATS. */
+  readonly prefix: string;
   readonly sql: Sql;
   readonly kat: SimulatedKat;
   readonly world: World;
@@ -104,6 +106,7 @@ export async function openHouse(options: { prepare?: (databaseUrl: string) => Pr
   return {
     databaseUrl: database.url,
     amqpUrl: vhost.url,
+    prefix,
     sql,
     kat,
     world,

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { boefje, kat, katalogusWith } from './kat-double.ts';
+
+describe('plug-ins that do not fit', () => {
+  test('a plug-in that does not fit is left out alone, and named once with what is wrong with it', async () => {
+    const answer = katalogusWith(
+      () => ['aa', 'bb'],
+      () => [{ ...boefje, id: 'broken', consumes: { secret: 's3cret' } }, boefje, { type: 's3cret' }],
+    );
+    const { services, skipped } = await kat(answer);
+    for (const organisation of ['aa', 'bb']) {
+      const plugins = (await services.katalogus.plugins(organisation))!;
+      expect([...plugins.keys()]).toEqual(['dns-records']);
+      // It is there, enabled or not: it must not be taken for gone.
+      expect(plugins.unreadable?.has('broken')).toBe(true);
+    }
+    await services.katalogus.plugins('aa', { fresh: true });
+    expect(skipped).toMatchObject([
+      { organisation: 'aa', plugin: 'broken', field: 'consumes' },
+      {
+        organisation: 'aa',
+        plugin: 'plug-in without an id',
+        field: 'id',
+        why: expect.stringContaining('expected string'),
+      },
+    ]);
+    expect(JSON.stringify(skipped)).not.toContain('s3cret');
+  });
+
+  test('plug-ins without an id are told once each by what they are, wherever they stand in whatever list', async () => {
+    const image = 'ghcr.io/minvws/openkat/nmap:latest';
+    const nameless = [
+      { ...boefje, id: '', name: 'Own scan', oci_image: image },
+      { ...boefje, id: '', name: 'Own scan', oci_image: null },
+      { ...boefje, id: null, name: 'Other scan', oci_image: null },
+      { type: 'normalizer', id: '', name: 'Own scan' },
+      { id: '', name: { secret: 's3cret' } },
+      null,
+    ];
+    let looks = 0;
+    const answer = katalogusWith(
+      () => ['aa', 'bb', 'cc', 'dd'],
+      () => {
+        looks += 1;
+        const from = looks % nameless.length;
+        return [...nameless.slice(from), boefje, ...nameless.slice(0, from)];
+      },
+    );
+    const { services, skipped } = await kat(answer);
+    for (const organisation of ['aa', 'bb', 'cc', 'dd', 'aa', 'bb']) {
+      expect([...(await services.katalogus.plugins(organisation, { fresh: true }))!.keys()]).toEqual(['dns-records']);
+    }
+    expect(skipped.map(({ plugin }) => plugin).sort()).toEqual([
+      'boefje "Other scan" without an id',
+      'boefje "Own scan" of ghcr.io/minvws/openkat/nmap:latest without an id',
+      'boefje "Own scan" without an id',
+      'normalizer "Own scan" without an id',
+      // An empty id, and no plug-in at all: what is wrong differs.
+      'plug-in without an id',
+      'plug-in without an id',
+    ]);
+    expect(JSON.stringify(skipped)).not.toContain('s3cret');
+  });
+
+  test('what was told about plug-ins is bounded: a catalogue that never stops changing fills no memory', async () => {
+    let looks = 0;
+    const broken = (at: number) => ({ ...boefje, id: `broken-${at}`, consumes: 7 });
+    const answer = katalogusWith(
+      () => ['aa'],
+      () => {
+        looks += 1;
+        const from = looks === 2 ? 1 : 0;
+        return [boefje, ...Array.from({ length: 10_000 }, (_, at) => broken(from + at))];
+      },
+    );
+    const { services, skipped } = await kat(answer);
+    for (let look = 0; look < 3; look += 1) await services.katalogus.plugins('aa', { fresh: true });
+    // The one that is one too many makes room: what was told before it is told again.
+    expect(skipped.length).toBeGreaterThan(10_001);
+    expect(skipped.filter(({ plugin }) => plugin === 'broken-10000')).toHaveLength(1);
+  });
+
+  test('a list of which no plug-in fits is rejected, not taken for an organisation without plug-ins', async () => {
+    const answer = katalogusWith(
+      () => ['aa'],
+      () => [{ ...boefje, consumes: 7 }, { name: 'no id' }],
+    );
+    const { services, skipped } = await kat(answer);
+    await expect(services.katalogus.plugins('aa')).rejects.toMatchObject({
+      code: 'SERVICE_REJECTED',
+      fields: { service: 'katalogus', path: '/v1/organisations/aa/plugins', field: '0.consumes' },
+    });
+    expect(skipped).toEqual([]);
+  });
+});
