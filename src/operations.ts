@@ -25,6 +25,8 @@ export interface OperationsParts {
   readonly version: string;
   readonly config: Config;
   readonly sql: Sql;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
   readonly queue: RunningTaskQueue;
   readonly lists: TaskLists;
   readonly schedules: Schedules;

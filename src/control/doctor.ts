@@ -23,7 +23,7 @@ export interface Finding {
   readonly advice: string | null;
 }
 
-/** Leases last a minute: a quarter of that is felt. They live by the database's clock; deadlines of events by ours. */
+/** All that is decided by time is decided by the database's clock; one of the two is wrong, and it may be that one. */
 const mostSkewMs = 15_000;
 /** A vacuum cannot clean behind a transaction of that age: the queue's index keeps what was popped. */
 const oldTransactionSeconds = 600;
@@ -65,7 +65,11 @@ export function findingsOf(it: DatabaseDiagnosis): readonly Finding[] {
     it.unknownMigrations.length > 0 &&
       problem('schema', `unknown: ${it.unknownMigrations.join(', ')}`, 'a newer Rota migrated it: use that version'),
     Math.abs(it.clockSkewMs) > mostSkewMs
-      ? problem('clock', `the database's clock is ${it.clockSkewMs} ms off this machine's`, 'let both use NTP')
+      ? problem(
+          'clock',
+          `the database's clock is ${it.clockSkewMs} ms off this machine's`,
+          "let both use NTP: schedules and leases go by the database's, logs and traces by this machine's",
+        )
       : fine('clock', `the database's clock is within ${Math.abs(it.clockSkewMs)} ms`),
     it.invalidIndexes.length > 0
       ? problem('indexes', `invalid: ${it.invalidIndexes.join(', ')}`, 'REINDEX INDEX CONCURRENTLY each of them')

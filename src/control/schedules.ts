@@ -13,6 +13,8 @@ export interface ScheduleDesk {
   readonly inspection: Pick<QueueInspection, 'schedules'>;
   readonly supervision: Pick<Supervision, 'send'>;
   readonly audit: Audit;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
 }
 
 const selection = z.strictObject({
@@ -69,7 +71,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
       if (!schedule.enabled) {
         throw new RotaError('CONFLICT', `schedule ${id} is disabled (${disabledReason ?? 'unknown'}): enable it first`);
       }
-      const due = await patch('run-schedule', by, id, { deadlineAt: new Date().toISOString() });
+      const due = await patch('run-schedule', by, id, { deadlineAt: 'now' });
       // An actor that cannot take this now looks by itself within a minute.
       await supervision.send(schedule.scheduler_id, { kind: 'reschedule' });
       return due;
@@ -79,7 +81,10 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
       if (cron === null) return patch('set-cron', by, id, { schedule: null });
       if (!isCron(cron))
         throw new RotaError('INVALID_REQUEST', `cron: expected five or six fields, or @daily; got '${cron}'`);
-      return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, new Date()).toISOString() });
+      return patch('set-cron', by, id, {
+        schedule: cron,
+        deadlineAt: nextRun(cron, new Date(desk.now())).toISOString(),
+      });
     }),
   ];
 }

@@ -23,9 +23,12 @@ const ooi = z
 const page = z.object({ count: z.number().int(), items: z.array(ooi) });
 const byKey = z.record(z.string(), ooi.nullable());
 
-/** kat-contract §6. `valid_time` is required everywhere and must name its time zone: ISO with `Z`. */
-export function createOctopoes(client: ServiceClient, now: () => number): Octopoes {
-  const validTime = () => new Date(now()).toISOString();
+/**
+ * kat-contract §6. `valid_time` is required everywhere and must name its time zone: ISO with `Z`. `today`: epoch milliseconds,
+ * by the database's clock: at a time that is behind, an object which an event has just told of is not there yet.
+ */
+export function createOctopoes(client: ServiceClient, today: () => number): Octopoes {
+  const validTime = () => new Date(today()).toISOString();
 
   return {
     async *objects(organisation, { types, scanLevels }) {

@@ -87,7 +87,7 @@ test('an operator runs commands, finds the supervisors and follows the task even
   const event = Promise.withResolvers<string>();
   operator.connection.subscribe('rota.event.>', { callback: (_error, message) => event.resolve(message.subject) });
   await operator.connection.flush();
-  const end = publishTaskEvents({ connection: supervisor, prefix: 'rota' });
+  const end = publishTaskEvents({ connection: supervisor, prefix: 'rota', now: Date.now });
   emit({ name: 'tasks.queued', scheduler: 'boefje', tasks: [{ id: 'a', organisation: 'aa' }] });
   expect(await event.promise).toBe('rota.event.boefje.queued');
   end();

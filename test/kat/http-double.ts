@@ -65,6 +65,7 @@ export function fakeTime(): Time & { slept: number[]; advance(ms: number): void 
   return {
     slept,
     now: () => now,
+    today: () => now,
     advance: (ms) => {
       now += ms;
     },
