@@ -61,7 +61,7 @@ export function createOperations(parts: OperationsParts): Operations {
   return {
     commands: operatorCommands({
       ...parts,
-      startedAt: new Date(),
+      startedAt: new Date(parts.now()),
       inspection: createQueueInspection(sql),
       pauses,
       rates,

@@ -65,11 +65,7 @@ export function findingsOf(it: DatabaseDiagnosis): readonly Finding[] {
     it.unknownMigrations.length > 0 &&
       problem('schema', `unknown: ${it.unknownMigrations.join(', ')}`, 'a newer Rota migrated it: use that version'),
     Math.abs(it.clockSkewMs) > mostSkewMs
-      ? problem(
-          'clock',
-          `the database's clock is ${it.clockSkewMs} ms off this machine's`,
-          "let both use NTP: schedules and leases go by the database's, logs and traces by this machine's",
-        )
+      ? problem('clock', `the database's clock is ${it.clockSkewMs} ms off this machine's`, 'let both use NTP')
       : fine('clock', `the database's clock is within ${Math.abs(it.clockSkewMs)} ms`),
     it.invalidIndexes.length > 0
       ? problem('indexes', `invalid: ${it.invalidIndexes.join(', ')}`, 'REINDEX INDEX CONCURRENTLY each of them')

@@ -14,7 +14,7 @@ const driftPerMs = 0.001;
  * The database's clock was read somewhere between question and answer: half the round trip is subtracted, and is what the
  * answer may be wrong by. An answer counts where it is surer than what is known, which grows less sure with time: so of
  * those of late the quickest counts, and a slow one changes nothing. One that contradicts what is known (the database's
- * clock was set, or is another one's) counts whatever its round trip.
+ * clock was set, or is another one's, or this machine slept) counts whatever its round trip.
  */
 export class DatabaseClock {
   readonly shared: SharedClock;
@@ -22,7 +22,6 @@ export class DatabaseClock {
   readonly #monotonic: () => number;
   readonly #stop = new AbortController();
   #known: { readonly aheadMs: number; readonly errorMs: number; readonly at: number } | null = null;
-  #running: Promise<void> | null = null;
 
   /** `ask`: the database's time in epoch milliseconds. */
   constructor(ask: () => Promise<number>, monotonic = monotonicMs) {
@@ -41,12 +40,12 @@ export class DatabaseClock {
     // The first may open a connection: the second is the quicker one.
     await this.look();
     await this.look();
-    this.#running ??= this.#run();
+    void this.#keepRight();
   }
 
-  async stop(): Promise<void> {
+  /** Waits for no answer: a database that hangs gives none. */
+  stop(): void {
     this.#stop.abort();
-    await this.#running;
   }
 
   /** Asks once. */
@@ -63,7 +62,7 @@ export class DatabaseClock {
     this.shared.set(aheadMs);
   }
 
-  async #run(): Promise<void> {
+  async #keepRight(): Promise<void> {
     const { signal } = this.#stop;
     const rest = () => delay(everyMs, null, { signal, ref: false }).catch(() => {});
     // While the database is away the clock goes on as it was; that it is away others tell.

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { DatabaseClock } from '../../src/queue/database-clock.ts';
 import { SharedClock } from '../../src/shared-clock.ts';
