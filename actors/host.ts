@@ -3,7 +3,7 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { Refusals } from '../src/control/refusals.ts';
 import { serveControl } from '../src/control/serve.ts';
 import { createEventSource } from '../src/events/create.ts';
-import { createKatServices } from '../src/kat/services.ts';
+import { createKatServices, realTime } from '../src/kat/services.ts';
 import { startClock } from '../src/mailbox/clock.ts';
 import { Mailbox } from '../src/mailbox/mailbox.ts';
 import { receive } from '../src/mailbox/receive.ts';
@@ -11,6 +11,7 @@ import { ActorRef, valueOf } from '../src/mailbox/ref.ts';
 import { connectNats } from '../src/nats/connect.ts';
 import type { AskSupervisor, SupervisorRequests } from '../src/protocol/requests.ts';
 import type { SchedulerDefinition, Setup } from '../src/protocol/scheduler.ts';
+import { SharedClock } from '../src/shared-clock.ts';
 import type { ActorMessage } from '../src/supervisor/requests.ts';
 import { threadDataOf } from '../src/supervisor/thread-data.ts';
 import { emit } from '../src/telemetry/events.ts';
@@ -38,8 +39,10 @@ const askSupervisor: AskSupervisor = async (kind, request) =>
   );
 forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }), { spans: data.traces });
 
+const clock = new SharedClock(data.clock);
+const now = () => clock.now();
 const refusals = new Refusals(data.actor, log);
-const kat = createKatServices(data.kat, {
+const kat = createKatServices(data.kat, realTime(now), {
   circuitChanged: (service, state) => emit({ name: 'circuit.changed', service, state }),
   pluginSkipped: (skipped) => log.warn({ ...skipped }, 'plug-in skipped, Katalogus gives it not as agreed'),
   declined: ({ kind, member, organisation, status }) =>
@@ -54,7 +57,7 @@ const setup: Setup = {
   settings: data.scheduler,
   supervisor: askSupervisor,
   kat,
-  now: Date.now,
+  now,
   random: Math.random,
   log,
   stopping: stopping.signal,
@@ -74,7 +77,7 @@ const mailbox = new Mailbox(data.traces ? handlersInSpans(behavior, about) : beh
   crashed: endWith,
 });
 
-const source = createEventSource(data.events, { connectNats });
+const source = createEventSource(data.events, { connectNats, now });
 for (const stream of definition.streams)
   source
     .consume(stream, (event, { alone, again, trace }) =>

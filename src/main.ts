@@ -13,6 +13,7 @@ import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
 import { createObservation, startTraces } from './observation.ts';
 import { createOperations } from './operations.ts';
+import { startDatabaseClock } from './queue/database-clock.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { requireMigrated } from './queue/migration-plan.ts';
 import { migrate } from './queue/migrations.ts';
@@ -70,23 +71,24 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const typeOf = (id: string) => schedulers.find((scheduler) => scheduler.id === id)?.type ?? id;
     const rankers = rankersOf(catalog, config.rankers);
 
-    const embedded = await startEmbedded(config, {
-      data: resolve(options.data ?? '.rota/data'),
-      natsPort: options.natsPort,
-      log,
-    });
+    const data = resolve(options.data ?? '.rota/data');
+    const embedded = await startEmbedded(config, { data, natsPort: options.natsPort, log });
     undo.push(() => embedded.stop());
     const { databaseUrl, natsUrl } = embedded;
 
+    const gracePeriodSeconds = config.SCHEDULER_PQ_GRACE_PERIOD;
     if (config.DATABASE_MIGRATION) {
       const report = (step: string) => log.info({ step }, 'database');
-      await migrate(databaseUrl, { gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD, report });
+      await migrate(databaseUrl, { gracePeriodSeconds, report });
     } else await requireMigrated(databaseUrl);
     const connections = config.SCHEDULER_DB_CONNECTION_POOL_SIZE;
     const queueConnections = Math.max(2, Math.floor(connections / 2));
     // Lists and schedules have a pool of their own: a slow search must not hold up a pop.
     const sql = connect(databaseUrl, { max: connections - queueConnections });
     undo.push(() => sql.end({ timeout: 5 }));
+    const clock = await startDatabaseClock(sql);
+    undo.push(() => clock.stop());
+    const now = () => clock.now();
 
     const connection = await connectNats({
       servers: natsUrl,
@@ -107,17 +109,13 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
     undo.push(() => ranking.close());
 
-    const taskRanking = await createTaskRanking({
-      ranking,
-      rankers,
-      gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
-    });
+    const taskRanking = await createTaskRanking({ ranking, rankers, gracePeriodSeconds, now });
     const queue = createTaskQueue({
       databaseUrl,
       connections: queueConnections,
       typeOf,
       ranking: taskRanking,
-      gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
+      gracePeriodSeconds,
       jitterSeconds: config.SCHEDULER_PQ_JITTER,
       maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
@@ -133,12 +131,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     });
     undo.push(() => queue.drain());
     const tracedQueue = new TracedQueue(queue, typeOf);
-    undo.push(publishTaskEvents({ connection, prefix }));
+    undo.push(publishTaskEvents({ connection, prefix, now }));
 
     const retention = new Retention({
       sql,
       days: config.SCHEDULER_RETENTION_DAYS,
-      gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
+      gracePeriodSeconds,
       onError: (error) => log.error({ err: error }, 'retention'),
     });
     undo.push(() => retention.stop());
@@ -146,12 +144,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
     const schedules = createSchedules(sql);
-    const settings = threadSettings(config, natsUrl);
-    const supervisor = new Supervisor({
-      catalog,
-      settings,
-      backend: createActorBackend(tracedQueue, scheduleStore),
-    });
+    const settings = threadSettings(config, natsUrl, clock.shared.memory);
+    const supervisor = new Supervisor({ catalog, settings, backend: createActorBackend(tracedQueue, scheduleStore) });
 
     const backlog = createBacklog(settings.events, connection);
     const ctl = createCtlCommands();
@@ -160,6 +154,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       config,
       sql,
+      now,
       queue,
       lists,
       schedules,
@@ -214,6 +209,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       health: observation.health,
       metrics: observation.metrics.registry,
       log,
+      now: () => new Date(now()),
       leaseMs: startWithinSeconds(config) * 1_000,
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
     });

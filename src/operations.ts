@@ -25,6 +25,8 @@ export interface OperationsParts {
   readonly version: string;
   readonly config: Config;
   readonly sql: Sql;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
   readonly queue: RunningTaskQueue;
   readonly lists: TaskLists;
   readonly schedules: Schedules;
@@ -59,7 +61,7 @@ export function createOperations(parts: OperationsParts): Operations {
   return {
     commands: operatorCommands({
       ...parts,
-      startedAt: new Date(),
+      startedAt: new Date(parts.now()),
       inspection: createQueueInspection(sql),
       pauses,
       rates,

@@ -81,6 +81,11 @@ test.for<[string, Record<string, string>, string]>([
     'src/queue/all.ts: there are no barrels',
   ],
   ['a god file', { 'bench/a.ts': 'x;\n'.repeat(251) }, 'bench/a.ts: more than 250 lines'],
+  [
+    'a deadline by the wall clock',
+    { 'actors/boefje/a.ts': 'const deadline = new Date();' },
+    'actors/boefje/a.ts: decides by the wall clock',
+  ],
   ['a bucket', { 'src/queue/string-utils.ts': '' }, 'src/queue/string-utils.ts: a name that says what is in it'],
 ])('%s is reported', ([, files, violation]) => {
   expect(violations(sourcesOf(files))).toEqual([violation]);

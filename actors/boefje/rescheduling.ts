@@ -4,6 +4,7 @@ import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, Revocation, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
+import { clockOfDue } from '../../src/tasks/due.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
@@ -71,7 +72,9 @@ async function settleBatch(setup: Setup, tick: Tick): Promise<boolean> {
   if (due.length === 0) return false;
   for (const schedule of due) examined.add(schedule.id);
   const outBefore = out.size;
-  const { settlements, full } = await tick.revocations.watching((watch) => examine(setup, watch, due, out));
+  const { settlements, full } = await tick.revocations.watching((watch) =>
+    examine(clockOfDue(setup, due), watch, due, out),
+  );
   if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
   tick.settled += settlements.length;
   tick.silent = settlements.length > 0 || out.size > outBefore ? 0 : tick.silent + 1;

@@ -4,6 +4,7 @@ import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protoco
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
+import { clockOfDue } from '../../src/tasks/due.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { goneAmong } from './organisations.ts';
@@ -28,7 +29,7 @@ export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedu
     const due = claimed.filter((schedule) => !examined.has(schedule.id));
     if (due.length === 0) break;
     for (const schedule of due) examined.add(schedule.id);
-    const round = await examine(setup, due);
+    const round = await examine(clockOfDue(setup, due), due);
     queued += round.queued;
     full = round.full;
     if (round.settlements.length > 0) await setup.supervisor('settle-schedules', { settlements: round.settlements });

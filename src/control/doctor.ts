@@ -26,7 +26,7 @@ export interface Finding {
   readonly advice: string | null;
 }
 
-/** Leases last a minute: a quarter of that is felt. They live by the database's clock; deadlines of events by ours. */
+/** All that is decided by time is decided by the database's clock; one of the two is wrong, and it may be that one. */
 const mostSkewMs = 15_000;
 /** A vacuum cannot clean behind a transaction of that age: the queue's index keeps what was popped. */
 const oldTransactionSeconds = 600;

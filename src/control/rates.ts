@@ -46,6 +46,7 @@ interface Second {
   dispatched: number;
 }
 
+/** Whole seconds of a clock that nobody sets. */
 function now(): number {
-  return Math.floor(Date.now() / 1_000);
+  return Math.floor(performance.now() / 1_000);
 }

@@ -13,6 +13,8 @@ export interface ScheduleDesk {
   readonly inspection: Pick<QueueInspection, 'schedules'>;
   readonly supervision: Pick<Supervision, 'send'>;
   readonly audit: Audit;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
 }
 
 const selection = z.strictObject({
@@ -69,7 +71,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
       if (!schedule.enabled) {
         throw new RotaError('CONFLICT', `schedule ${id} is disabled (${disabledReason ?? 'unknown'}): enable it first`);
       }
-      const due = await patch('run-schedule', by, id, { deadlineAt: new Date().toISOString() });
+      const due = await patch('run-schedule', by, id, { deadlineAt: 'now' });
       // An actor that cannot take this now looks by itself within a minute.
       await supervision.send(schedule.scheduler_id, { kind: 'reschedule' });
       return due;
@@ -77,7 +79,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
 
     command('set-cron', z.strictObject({ id, cron: z.string().nullable() }), async ({ id, cron }, { by }) => {
       if (cron === null) return patch('set-cron', by, id, { schedule: null });
-      const now = new Date();
+      const now = new Date(desk.now());
       const fault = cronFault(cron, now);
       if (fault !== null) throw new RotaError('INVALID_REQUEST', `cron: ${fault}`);
       return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });

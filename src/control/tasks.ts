@@ -13,6 +13,8 @@ export interface TaskDesk {
   readonly queue: Pick<TaskQueue, 'patch'>;
   readonly inspection: Pick<QueueInspection, 'details'>;
   readonly audit: Audit;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
 }
 
 /** Tasks that one request changes: one statement of the queue. Whoever changes more asks again. */
@@ -43,9 +45,9 @@ const action = z.enum(Object.keys(actions) as [Action, ...Action[]]);
 
 /** Lists of tasks, and what an operator does to them: by id, or a batch of those that a selection names. */
 export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
-  const { lists, inspection, audit } = desk;
+  const { inspection, audit } = desk;
   return [
-    command('tasks', selection.extend(page), async (body) => list(lists, body)),
+    command('tasks', selection.extend(page), async (body) => list(desk, body)),
 
     command('task-details', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
       results: (await inspection.details(ids)).map(({ task, reason, attempts, unbegun, lease, queue }) => ({
@@ -74,7 +76,7 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
       selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset }),
       async ({ action, offset, ...selected }, { by }) => {
         checkStatus(action, selected.status);
-        const { results } = await list(lists, { ...selected, limit: mostChanged, offset });
+        const { results } = await list(desk, { ...selected, limit: mostChanged, offset });
         const changed = await change(
           desk,
           action,
@@ -88,7 +90,7 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
 }
 
 async function list(
-  lists: TaskLists,
+  { lists, now }: Pick<TaskDesk, 'lists' | 'now'>,
   request: z.output<typeof selection> & { limit: number; offset: number },
 ): Promise<{ count: number; results: Task[] }> {
   const { scheduler, organisation, plugin, ooi, status, older_than_seconds: seconds, limit, offset } = request;
@@ -98,7 +100,7 @@ async function list(
     ...(plugin === undefined ? {} : { pluginId: plugin }),
     ...(ooi === undefined ? {} : { inputOoi: ooi }),
     ...(status === undefined ? {} : { status }),
-    ...(seconds === undefined ? {} : { maxCreatedAt: new Date(Date.now() - seconds * 1_000).toISOString() }),
+    ...(seconds === undefined ? {} : { maxCreatedAt: new Date(now() - seconds * 1_000).toISOString() }),
     filters: null,
     countPages: null,
     limit,

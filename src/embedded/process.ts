@@ -66,10 +66,10 @@ export async function untilReady(
   failed: Promise<never>,
   withinMs: number,
 ): Promise<void> {
-  const deadline = Date.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   const attempt = async () => {
     while (!(await probe().catch(() => false))) {
-      if (Date.now() > deadline) throw new Error(`not ready within ${withinMs} ms`);
+      if (performance.now() > deadline) throw new Error(`not ready within ${withinMs} ms`);
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   };
@@ -94,8 +94,8 @@ export async function endOrphan(pidFile: string, name: string): Promise<void> {
     );
   }
   process.kill(pid, 'SIGINT');
-  const deadline = Date.now() + 15_000;
-  while (Date.now() < deadline && (await isServer())) await new Promise((resolve) => setTimeout(resolve, 50));
+  const deadline = performance.now() + 15_000;
+  while (performance.now() < deadline && (await isServer())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 /** Linux names Node's main thread `node-MainThread`, macOS answers the path of the program. */

@@ -17,6 +17,8 @@ export interface AmqpOptions {
   readonly maxAttempts: number;
   readonly timing: Timing;
   readonly tell: (event: RotaEvent) => void;
+  /** Epoch milliseconds: when an event was given up. */
+  readonly now: () => number;
 }
 
 /** A broker that does not answer does not hold up the end of the process. */
@@ -35,7 +37,7 @@ interface Consumption {
  * there, then goes to `.alone`) and `<queue>.dead`.
  */
 export function createAmqpSource(options: AmqpOptions): EventSource {
-  const { prefetch, maxAttempts, timing, tell } = options;
+  const { prefetch, maxAttempts, timing, tell, now } = options;
   const connection = new RabbitmqConnection({
     url: options.url,
     connectionName: 'rota',
@@ -94,7 +96,7 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
             move: async (to) => {
               // What dies of waiting goes on to `.alone`, which must be there by then.
               if (to.to === 'retry') await declareStream(connection, aloneQueue(stream));
-              await outbox.send(declarationOf(stream, to), forwarded(message, to, new Date()), body);
+              await outbox.send(declarationOf(stream, to), forwarded(message, to, new Date(now())), body);
               channel.basicAck({ deliveryTag: message.deliveryTag });
             },
           });

@@ -31,15 +31,17 @@ export function createEventSource(
   settings: EventSettings | null,
   options: {
     readonly connectNats: ConnectNats;
+    /** The database's time, in epoch milliseconds: what one supervisor defers another one may take up. */
+    readonly now: () => number;
     readonly timing?: Partial<Timing>;
     readonly tell?: (event: RotaEvent) => void;
   },
 ): EventSource {
   const timing = { ...defaultTiming, ...options.timing };
-  const tell = options.tell ?? emit;
+  const { tell = emit, now } = options;
   if (settings?.kind === 'amqp' && settings.amqpUrl !== null) {
     const { amqpUrl: url, prefetch, maxAttempts } = settings;
-    return createAmqpSource({ url, prefetch, maxAttempts, timing, tell });
+    return createAmqpSource({ url, prefetch, maxAttempts, timing, tell, now });
   }
   if (settings?.kind === 'jetstream' && settings.natsServers !== null) {
     const { natsServers: servers, natsAuth, prefix, prefetch, maxAttempts } = settings;
@@ -53,6 +55,7 @@ export function createEventSource(
       maxAttempts,
       timing,
       tell,
+      now,
     });
   }
   return idleSource;

@@ -108,7 +108,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   /** Calls the handler again and again while it reports an outage; a window full of held events is back-pressure. */
   const handHeld = async (event: StreamEvent, received: Received): Promise<Result<unknown> | 'held' | 'gone'> => {
-    const until = Date.now() + timing.longestHoldMs;
+    const until = performance.now() + timing.longestHoldMs;
     const alone = received.lane === 'alone' || received.attempts > 0;
     for (let tries = 0; ; tries += 1) {
       const delivery = { alone, again: alone || received.redelivered || tries > 0, trace: received.trace };
@@ -118,9 +118,9 @@ export function createIntake(options: IntakeOptions): Intake {
       });
       if (result.ok || !isOutage(result.failure)) return result;
       note(`${result.failure.code}: ${result.failure.message}`);
-      if (Date.now() < until) await pause(backOff(timing.holdMs, tries), received.gone, closing.signal);
+      if (performance.now() < until) await pause(backOff(timing.holdMs, tries), received.gone, closing.signal);
       if (received.gone.aborted) return 'gone';
-      if (closing.signal.aborted || Date.now() >= until) return 'held';
+      if (closing.signal.aborted || performance.now() >= until) return 'held';
     }
   };
 

@@ -24,23 +24,27 @@ function countOf(message: JsMsg, header: string): number {
   return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
-/** Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. */
+/**
+ * Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. `now`: epoch
+ * milliseconds, of the clock that whoever takes it up will look at too.
+ */
 export async function forward(
   client: JetStreamClient,
   names: ReturnType<typeof subjectsOf>,
   stream: EventStream,
   message: JsMsg,
   to: Destination,
+  now: number,
 ): Promise<void> {
   const sent = headers();
   for (const [name, values] of message.headers ?? []) {
     if (!ownHeaders.test(name)) for (const value of values) sent.append(name, value);
   }
   if (to.attempts > 0 || to.to === 'dead') sent.set(attemptsHeader, String(to.attempts));
-  if (to.to === 'retry') sent.set(notBeforeHeader, String(Date.now() + to.delayMs));
+  if (to.to === 'retry') sent.set(notBeforeHeader, String(now + to.delayMs));
   if (to.to === 'dead') {
     sent.set(errorHeader, epitaph(to.failure));
-    sent.set(deadAtHeader, new Date().toISOString());
+    sent.set(deadAtHeader, new Date(now).toISOString());
   }
   // An acknowledgement that gets lost brings the event back: JetStream then drops this second copy.
   const msgID = `${names.stream}:${message.seq}:${message.info.timestampNanos}:${to.to}`;

@@ -27,6 +27,8 @@ export interface JetstreamOptions {
   readonly maxAttempts: number;
   readonly timing: Timing;
   readonly tell: (event: RotaEvent) => void;
+  /** Epoch milliseconds, the same for all supervisors: one defers an event, another takes it up. */
+  readonly now: () => number;
 }
 
 interface Consumption {
@@ -41,7 +43,7 @@ interface Consumption {
  * JetStream's own count of deliveries counts outages and reconnects too, so that attempts travel in a header here as well.
  */
 export function createJetstreamSource(options: JetstreamOptions): EventSource {
-  const { servers, auth, prefix, prefetch, maxAttempts, timing, tell } = options;
+  const { servers, auth, prefix, prefetch, maxAttempts, timing, tell, now } = options;
   const names = subjectsOf(prefix);
   const stopping = new AbortController();
   const closed = new AbortController();
@@ -103,7 +105,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
             trace: traceOf(message),
             gone: closed.signal,
             acknowledge: async () => message.ack(),
-            move: async (to) => forward(client, names, stream, message, to),
+            move: async (to) => forward(client, names, stream, message, to, now()),
           }),
       });
     const retries = createPuller({
@@ -113,9 +115,9 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       // What waits here is not in anybody's hand.
       maxPending: -1,
       receive: async (message, client) => {
-        const dueInMs = whenDue(message) - Date.now();
+        const dueInMs = whenDue(message) - now();
         if (dueInMs > 0) message.nak(dueInMs);
-        else await forward(client, names, stream, message, { to: 'alone', attempts: attemptsOf(message) });
+        else await forward(client, names, stream, message, { to: 'alone', attempts: attemptsOf(message) }, now());
       },
     });
     const pullers = [lane('main', prefetch), lane('alone', 1), retries];

@@ -28,6 +28,14 @@ const byKey = z.record(z.string(), ooi.nullable());
 /** It cannot read one of what it was asked for together: a type that it has no model for, in a query or in its database. */
 const unreadable = [400, 422];
 
+/** Epoch milliseconds. */
+interface Clocks {
+  /** Steadily growing. */
+  now(): number;
+  /** The database's: at a time that is behind, an object which an event has just told of is not there yet. */
+  today(): number;
+}
+
 /**
  * kat-contract §6. `valid_time` is required everywhere and must name its time zone: ISO with `Z`.
  *
@@ -36,11 +44,11 @@ const unreadable = [400, 422];
  */
 export function createOctopoes(
   client: ServiceClient,
-  now: () => number,
+  clocks: Clocks,
   onDeclined: (declined: Declined) => void = () => {},
 ): Octopoes {
-  const validTime = () => new Date(now()).toISOString();
-  const apart = createApart(now, onDeclined);
+  const validTime = () => new Date(clocks.today()).toISOString();
+  const apart = createApart(() => clocks.now(), onDeclined);
 
   return {
     async *objects(organisation, { types, scanLevels }) {

@@ -25,8 +25,10 @@ export interface ServiceSettings {
 
 /** Time as the clients see it, so that tests need not wait. */
 export interface Time {
-  /** Epoch milliseconds. */
+  /** Milliseconds of any steadily growing clock: pauses of a circuit, and how long an answer is kept. */
   now(): number;
+  /** Epoch milliseconds, by the database's clock: the moment that a service is asked about. */
+  today(): number;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 

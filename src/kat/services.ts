@@ -32,20 +32,16 @@ export interface KatListener {
   readonly declined?: (declined: Declined) => void;
 }
 
-const wallClock: Time = {
-  now: () => Date.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
-};
+/** `today`: epoch milliseconds, by the database's clock. */
+export function realTime(today: () => number): Time {
+  return { now: () => performance.now(), today, sleep: (ms, signal) => sleep(ms, undefined, { signal }) };
+}
 
 /**
  * Katalogus, Octopoes and Bytes over HTTP. Each has its own connections and its own circuit, so that an outage of one
  * slows only what needs it. A service that is not set rejects every call with SERVICE_UNAVAILABLE and its variable's name.
  */
-export function createKatServices(
-  settings: KatSettings,
-  listener: KatListener = {},
-  time: Time = wallClock,
-): KatClients {
+export function createKatServices(settings: KatSettings, time: Time, listener: KatListener = {}): KatClients {
   const clientOf = (service: string, of: ServiceSettings) =>
     createServiceClient(service, of, time, (state) => listener.circuitChanged?.(service, state));
   const now = () => time.now();
@@ -56,7 +52,10 @@ export function createKatServices(
 
   return {
     katalogus: katalogus === null ? katalogusUnset() : createKatalogus(katalogus, now, listener.pluginSkipped),
-    octopoes: octopoes === null ? octopoesUnset() : createOctopoes(octopoes, now, listener.declined),
+    octopoes:
+      octopoes === null
+        ? octopoesUnset()
+        : createOctopoes(octopoes, { now, today: () => time.today() }, listener.declined),
     bytes: bytes === null ? bytesUnset('BYTES_API') : bytesOf(bytes),
     status: () => clients.map((client) => client.status()),
     close: async () => {

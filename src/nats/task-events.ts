@@ -8,6 +8,7 @@ import { on, type TaskRef } from '../telemetry/events.ts';
 export interface TaskEvent {
   readonly scheduler: string;
   readonly event: string;
+  /** By the database's clock, as the times of the tasks are. */
   readonly at: string;
   /** How they were handed out (dispatched), or why they changed (`lease-expired`, `scan-level-too-low`); absent where neither. */
   readonly via?: 'nats' | 'rest';
@@ -24,12 +25,17 @@ const gatherMs = 5;
  *
  * @returns what ends it.
  */
-export function publishTaskEvents(options: { connection: NatsConnection; prefix: string }): () => void {
-  const { connection, prefix } = options;
+export function publishTaskEvents(options: {
+  connection: NatsConnection;
+  prefix: string;
+  /** Epoch milliseconds. */
+  now: () => number;
+}): () => void {
+  const { connection, prefix, now } = options;
   let gathered: TaskEvent[] = [];
   let timer: NodeJS.Timeout | null = null;
   const publish = (event: Omit<TaskEvent, 'at'>) => {
-    gathered.push({ ...event, at: new Date().toISOString() });
+    gathered.push({ ...event, at: new Date(now()).toISOString() });
     timer ??= setTimeout(flush, gatherMs);
   };
   const flush = () => {

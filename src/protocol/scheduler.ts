@@ -44,7 +44,7 @@ export interface Setup {
   readonly settings: SchedulerSettings;
   readonly supervisor: AskSupervisor;
   readonly kat: KatServices;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, by the database's clock: what is due by it is due here, on whichever machine. */
   now(): number;
   /** [0, 1). */
   random(): number;

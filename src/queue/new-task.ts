@@ -83,7 +83,7 @@ function identify(
   type: { carriesId: boolean },
 ): { id: string; own_id: boolean } {
   const agreed = type.carriesId && id !== dataId ? undefined : id;
-  return agreed === undefined ? { id: timeOrderedUuid(Date.now()), own_id: false } : { id: agreed, own_id: true };
+  return agreed === undefined ? { id: timeOrderedUuid(), own_id: false } : { id: agreed, own_id: true };
 }
 
 function checkPriority(priority: number | undefined): void {
@@ -94,7 +94,7 @@ function checkPriority(priority: number | undefined): void {
 
 function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | undefined {
   if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return undefined;
-  const new_schedule_id = timeOrderedUuid(Date.now());
+  const new_schedule_id = timeOrderedUuid();
   if (typeof task.recurrence === 'object') {
     const {
       schedule,

@@ -32,6 +32,7 @@ export interface SchedulePatch {
   /** A person's word: false stays until a person says true. */
   readonly enabled?: boolean;
   readonly schedule?: string | null;
+  /** ISO timestamp; `now`: the moment of the change, by the database's clock to the last microsecond, so that it is due. */
   readonly deadlineAt?: string | null;
 }
 

@@ -56,7 +56,7 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       if (schedules.length === 0) return { added: 0 };
       const rows = schedules.map(({ recurrence, ...rest }) => ({
         ...rest,
-        id: timeOrderedUuid(Date.now()),
+        id: timeOrderedUuid(),
         schedule: recurrence.schedule,
         inherited: recurrence.inherited ?? false,
         deadline_at: recurrence.deadlineAt,

@@ -8,6 +8,8 @@ export interface TaskRankingOptions {
   /** Name of each scheduler's ranker. */
   readonly rankers: ReadonlyMap<string, string>;
   readonly gracePeriodSeconds: number;
+  /** The database's time, in epoch milliseconds: tasks that several supervisors rank stand in one line. */
+  readonly now: () => number;
 }
 
 /** The queue's view of the pool: which ranker a scheduler has, and its tasks as columns. Reads every ranker once, so that a broken one stops the start. */
@@ -22,7 +24,7 @@ export async function createTaskRanking(options: TaskRankingOptions): Promise<Ta
     },
 
     async rank(scheduler, tasks, fairness): Promise<RankAnswer> {
-      const now = Date.now() / 1_000;
+      const now = options.now() / 1_000;
       try {
         const batch = batchOf(
           tasks.map((task) => featuresOf(task, now)),

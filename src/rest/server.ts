@@ -32,7 +32,8 @@ export interface RestOptions {
   readonly token?: string;
   /** Lease of a pop, the grace period: unmodified runners know no leases. */
   readonly leaseMs: number;
-  readonly now?: () => Date;
+  /** The database's time: crons are counted from it. */
+  readonly now: () => Date;
 }
 
 export interface RestServer {
@@ -103,7 +104,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   taskRoutes(app, queue, lists, (act) =>
     log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'),
   );
-  scheduleRoutes(app, schedules, schedulers, rest.now ?? (() => new Date()));
+  scheduleRoutes(app, schedules, schedulers, rest.now);
   healthRoutes(app, health);
   metricsRoutes(app, metrics);
   return app;

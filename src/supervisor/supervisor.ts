@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogLevel, ThreadStatus } from '../control/thread-control.ts';
@@ -70,7 +71,7 @@ export class Supervisor implements Supervision {
   async writeHeapSnapshot(name: string): Promise<Outcome<string>> {
     const thread = this.#actor(name).thread;
     if (thread === null) return { outcome: 'terminated' };
-    const file = join(tmpdir(), `rota-${name}-${process.pid}-${Date.now()}.heapsnapshot`);
+    const file = join(tmpdir(), `rota-${name}-${randomUUID()}.heapsnapshot`);
     return thread.control.writeHeapSnapshot(file, snapshotWithinMs);
   }
 

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
 
-/** The slice of the configuration that a scheduler's thread gets: it never sees the rest, nor the environment. */
+/** What a scheduler's thread gets: a slice of the configuration, and never the rest or the environment; and the time. */
 export interface ThreadSettings {
   readonly scheduler: SchedulerSettings;
   readonly kat: KatSettings;
@@ -13,6 +13,8 @@ export interface ThreadSettings {
   readonly log: { readonly format: 'text' | 'json'; readonly debug: boolean };
   /** Whether spans are exported. */
   readonly traces: boolean;
+  /** Memory of a SharedClock: the database's time, which the main thread keeps right. */
+  readonly clock: SharedArrayBuffer;
 }
 
 export interface KatSettings {
@@ -69,6 +71,7 @@ const required = [
   'mailbox',
   'log',
   'traces',
+  'clock',
 ] as const satisfies readonly (keyof ThreadData)[];
 
 /** @throws RotaError BROKEN that names what is missing, or that this is no scheduler thread. */

@@ -1,8 +1,11 @@
 import { type Config, natsAuthOf } from '../config.ts';
 import type { EventSettings, ServiceSettings, ThreadSettings } from './thread-data.ts';
 
-/** Cuts the slice of the configuration that scheduler threads get. `natsUrl`: the NATS in use, embedded or not. */
-export function threadSettings(config: Config, natsUrl: string): ThreadSettings {
+/**
+ * Cuts the slice of the configuration that scheduler threads get. `natsUrl`: the NATS in use, embedded or not. `clock`: memory
+ * of the SharedClock.
+ */
+export function threadSettings(config: Config, natsUrl: string, clock: SharedArrayBuffer): ThreadSettings {
   return {
     scheduler: {
       gracePeriodSeconds: config.SCHEDULER_PQ_GRACE_PERIOD,
@@ -27,6 +30,7 @@ export function threadSettings(config: Config, natsUrl: string): ThreadSettings 
     mailbox: { capacity: config.SCHEDULER_MAILBOX_CAPACITY },
     log: { format: config.SCHEDULER_LOGGING_FORMAT, debug: config.DEBUG },
     traces: config.SPAN_EXPORT_GRPC_ENDPOINT !== undefined,
+    clock,
   };
 }
 

@@ -17,9 +17,10 @@ const canonical = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 
 /**
  * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at their
- * right edge and not all over (one random page less per row and index to write into the log after each checkpoint).
+ * right edge and not all over (one random page less per row and index to write into the log after each checkpoint). By this
+ * machine's clock, however wrong: nothing is decided by the order of ids.
  */
-export function timeOrderedUuid(now: number): string {
+export function timeOrderedUuid(now = Date.now()): string {
   const time = now.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 }

@@ -106,6 +106,27 @@ describe('a due schedule', () => {
     expect([person.reasons, person.schedules[0]!.deadlineAt]).toEqual([['grace-period'], noon + 2 * 60_000]);
   });
 
+  test.for([1, 45_000, hour])('runs once for its deadline by a clock that is %i ms behind', async (behindMs) => {
+    const cron = '*/3 * * * *';
+    const every3 = noon + 3 * 60_000;
+    const cases = [
+      { it: ports([boefje('dns', { cron })], schedule({ deadlineAt: noon })), next: every3 },
+      { it: ports(undefined, schedule({ deadlineAt: noon, schedule: cron })), next: every3 },
+      {
+        it: ports([boefje('dns', { interval: 60 })], schedule({ deadlineAt: noon, byInterval: true })),
+        next: noon + hour,
+      },
+    ];
+    for (const { it, next } of cases) {
+      it.behindMs = behindMs;
+      await tick(it);
+      expect([it.pushed.map(({ recurrence }) => recurrence), it.schedules[0]!.deadlineAt]).toEqual([
+        [expect.objectContaining({ deadlineAt: new Date(next).toISOString() })],
+        next,
+      ]);
+    }
+  });
+
   test("whose cron cannot be read is disabled and told, the boefje's and the schedule's own", async () => {
     const cases = [
       ports([boefje('dns', { cron: 'R 2 * * *' })]),

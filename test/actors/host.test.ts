@@ -18,7 +18,7 @@ test('a thread without workerData ends with what is missing', async () => {
   expect(await errorOf({})).toMatchObject({
     code: 'BROKEN',
     message:
-      'workerData of a scheduler thread lacks actor, behavior, inbox, requests, control, scheduler, kat, events, mailbox, log, traces',
+      'workerData of a scheduler thread lacks actor, behavior, inbox, requests, control, scheduler, kat, events, mailbox, log, traces, clock',
   });
   const { port1 } = new MessageChannel();
   expect(() => threadDataOf({ actor: 'a', behavior: 'b', inbox: port1 }, false)).toThrow('lacks requests, control');

@@ -54,6 +54,13 @@ describe('a due report', () => {
     expect(it.schedules[0]!.deadlineAt).toBe(Date.parse(tomorrowAtSix));
   });
 
+  test.for([1, 45_000, 3_600_000])('runs once for its deadline by a clock that is %i ms behind', async (behindMs) => {
+    const it = ports(schedule('r', { schedule: '*/3 * * * *', deadlineAt: noon }));
+    it.behindMs = behindMs;
+    await tick(it);
+    expect(it.schedules[0]!.deadlineAt).toBe(noon + 180_000);
+  });
+
   test('without a cron has no further deadline', async () => {
     const it = ports(schedule('r', { schedule: null }));
     await tick(it);

@@ -17,7 +17,7 @@ test.for([
   ['a RabbitMQ URL', settings],
   ['NATS servers', { ...settings, kind: 'jetstream' }],
 ] as const)('without %s the source idles: no event, no error, nothing unhealthy', async ([, missing]) => {
-  const source = createEventSource(missing, { connectNats });
+  const source = createEventSource(missing, { connectNats, now: Date.now });
   await source.consume('scan_profile_mutations', async () => ({ ok: true, value: null }));
   expect(source.status()).toEqual([]);
   await source.stop(0);

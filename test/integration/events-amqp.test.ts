@@ -65,7 +65,7 @@ async function startBroker(): Promise<Broker> {
           prefetch,
           maxAttempts,
         },
-        { connectNats, timing, tell },
+        { connectNats, timing, tell, now: Date.now },
       ),
     publish: async (queue, body, headers = {}) => publisher.send({ routingKey: queue, headers }, Buffer.from(body)),
     dead: async (queue) => {

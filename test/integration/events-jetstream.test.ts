@@ -41,7 +41,7 @@ async function startBroker(): Promise<Broker & { readonly prefix: string }> {
           prefetch,
           maxAttempts,
         },
-        { connectNats, timing, tell },
+        { connectNats, timing, tell, now: Date.now },
       ),
     publish: async (stream, body, headers) => {
       if (headers === undefined) return publisher.publish(stream, body);

@@ -122,7 +122,7 @@ test.each<[string, (url: URL) => void, RegExp]>([
         prefetch: 1,
         maxAttempts: 1,
       },
-      { connectNats, tell: (event) => event.name === 'source.lost' && lost.resolve(event.message) },
+      { connectNats, now: Date.now, tell: (event) => event.name === 'source.lost' && lost.resolve(event.message) },
     );
     onTestFinished(() => source.stop(100));
     await source.consume('raw_file_received', async () => succeeded);

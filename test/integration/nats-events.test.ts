@@ -32,7 +32,7 @@ test('a wake reaches the other supervisors, never the one that sent it, whatever
 });
 
 test('task events are published once per set, under scheduler and status, with a reason where there is one', async () => {
-  const end = publishTaskEvents({ connection: one, prefix });
+  const end = publishTaskEvents({ connection: one, prefix, now: Date.now });
   const seen: [string, TaskEvent][] = [];
   const subscription = two.subscribe(`${prefix}.event.>`, { max: 4 });
   await two.flush();
@@ -59,7 +59,7 @@ test('task events are published once per set, under scheduler and status, with a
 });
 
 test('an event about a set too large for one message comes in several, no task missing', async () => {
-  const end = publishTaskEvents({ connection: one, prefix });
+  const end = publishTaskEvents({ connection: one, prefix, now: Date.now });
   const subscription = two.subscribe(`${prefix}.event.large.queued`);
   await two.flush();
   const tasks = Array.from({ length: 20_000 }, () => ({ id: randomUUID(), organisation: 'an-organisation' }));
@@ -74,7 +74,7 @@ test('an event about a set too large for one message comes in several, no task m
 });
 
 test('an organisation whose name no message holds ends no supervisor: the other tasks of its set are told of', async () => {
-  const end = publishTaskEvents({ connection: one, prefix });
+  const end = publishTaskEvents({ connection: one, prefix, now: Date.now });
   const subscription = two.subscribe(`${prefix}.event.giant.queued`, { max: 1 });
   await two.flush();
   const tasks = [

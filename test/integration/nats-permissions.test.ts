@@ -87,7 +87,7 @@ test('a worker hears which tasks lost their permission after they were handed ou
     callback: (_error, message) => heard.resolve(message.subject),
   });
   await worker.connection.flush();
-  const end = publishTaskEvents({ connection: supervisor, prefix: 'rota' });
+  const end = publishTaskEvents({ connection: supervisor, prefix: 'rota', now: Date.now });
   const tasks = [{ id: 'a', organisation: 'aa' }];
   emit({ name: 'tasks.revoked', scheduler: 'boefje', reason: 'scan-level-too-low', tasks });
   expect(await heard.promise).toBe('rota.event.boefje.revoked');
@@ -100,7 +100,7 @@ test('an operator runs commands, finds the supervisors and follows the task even
   const event = Promise.withResolvers<string>();
   operator.connection.subscribe('rota.event.>', { callback: (_error, message) => event.resolve(message.subject) });
   await operator.connection.flush();
-  const end = publishTaskEvents({ connection: supervisor, prefix: 'rota' });
+  const end = publishTaskEvents({ connection: supervisor, prefix: 'rota', now: Date.now });
   emit({ name: 'tasks.queued', scheduler: 'boefje', tasks: [{ id: 'a', organisation: 'aa' }] });
   expect(await event.promise).toBe('rota.event.boefje.queued');
   end();

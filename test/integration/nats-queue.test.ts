@@ -38,6 +38,7 @@ beforeEach(async () => {
         ranking,
         rankers: new Map([['boefje', 'fair-share']]),
         gracePeriodSeconds: 86_400,
+        now: Date.now,
       }),
       wake: createWake({ connection, prefix, instance }),
     });

@@ -58,13 +58,14 @@ export async function startDouble(
   };
 }
 
-/** A clock that moves only by sleeping on it, at once, or by hand. */
+/** Clocks that move only by sleeping on them, at once, or by hand. */
 export function fakeTime(): Time & { slept: number[]; advance(ms: number): void } {
-  let now = Date.parse('2025-05-27T09:00:00Z');
+  let now = 0;
   const slept: number[] = [];
   return {
     slept,
     now: () => now,
+    today: () => Date.parse('2025-05-27T09:00:00Z') + now,
     advance: (ms) => {
       now += ms;
     },

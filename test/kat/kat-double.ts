@@ -25,8 +25,8 @@ export async function kat(answer: (request: Received) => Reply | Promise<Reply>)
   const settings = double.settings();
   const services = createKatServices(
     { katalogus: settings, octopoes: settings, bytes: settings, bytesUser: 'bytes', bytesPassword: 'pa55word' },
-    { pluginSkipped: (one) => void skipped.push(one), declined: (one) => void declined.push(one) },
     time,
+    { pluginSkipped: (one) => void skipped.push(one), declined: (one) => void declined.push(one) },
   );
   ends.push(() => services.close(), double.stop);
   return { services, received: double.received, time, skipped, declined };

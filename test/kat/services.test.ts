@@ -15,8 +15,8 @@ test('an outage of one service leaves the others alone', async () => {
   const circuits: string[] = [];
   const services = createKatServices(
     { ...unset, katalogus: double.settings(), octopoes: double.settings() },
-    { circuitChanged: (service, state) => void circuits.push(`${service} ${state}`) },
     fakeTime(),
+    { circuitChanged: (service, state) => void circuits.push(`${service} ${state}`) },
   );
   ends.push(() => services.close(), double.stop);
   for (let i = 0; i < 3; i += 1) await services.octopoes.objectsByReference('aa', ['x']).catch(() => {});
@@ -29,7 +29,7 @@ test('an outage of one service leaves the others alone', async () => {
 });
 
 test('a service that is not set says which variable is missing', async () => {
-  const { katalogus, octopoes, bytes } = createKatServices(unset);
+  const { katalogus, octopoes, bytes } = createKatServices(unset, fakeTime());
   const lastRun = { organisation: 'aa', boefje: 'x', inputOoi: null };
   const missing = (variable: string) => ({ code: 'SERVICE_UNAVAILABLE', message: `${variable} is not set` });
   await expect(katalogus.plugins('aa')).rejects.toMatchObject(missing('KATALOGUS_API'));
@@ -37,7 +37,10 @@ test('a service that is not set says which variable is missing', async () => {
     missing('OCTOPOES_API'),
   );
   await expect(bytes.lastRun(lastRun)).rejects.toMatchObject(missing('BYTES_API'));
-  const nameless = createKatServices({ ...unset, bytes: { url: 'http://127.0.0.1:1', timeoutMs: 1, connections: 1 } });
+  const nameless = createKatServices(
+    { ...unset, bytes: { url: 'http://127.0.0.1:1', timeoutMs: 1, connections: 1 } },
+    fakeTime(),
+  );
   await expect(nameless.bytes.lastRun(lastRun)).rejects.toMatchObject(missing('BYTES_USERNAME'));
 });
 
@@ -48,7 +51,7 @@ test('closing ends what is in flight', async () => {
     return null;
   });
   ends.push(double.stop);
-  const services = createKatServices({ ...unset, katalogus: double.settings() });
+  const services = createKatServices({ ...unset, katalogus: double.settings() }, fakeTime());
   const answer = services.katalogus.organisations();
   await asked.promise;
   await services.close();

@@ -107,6 +107,7 @@ export async function serve(options: Partial<RestOptions> = {}): Promise<Served>
     },
     metrics: { metrics: () => Promise.resolve('# HELP scheduler_qsize Size\n') },
     log: quietLog,
+    now: () => new Date(),
     leaseMs: 86_400_000,
     ...options,
   });

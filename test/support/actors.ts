@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { readCatalog } from '../../src/supervisor/catalog.ts';
+import { monotonicMs, SharedClock } from '../../src/shared-clock.ts';
 import type { ActorBackend } from '../../src/supervisor/requests.ts';
 import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.ts';
 import type { ThreadSettings } from '../../src/supervisor/thread-data.ts';
@@ -14,7 +15,15 @@ export const quietSettings: ThreadSettings = {
   mailbox: { capacity: 100 },
   log: { format: 'json', debug: false },
   traces: false,
+  clock: wallClock().memory,
 };
+
+/** The database's time, as good as this machine's. */
+function wallClock(): SharedClock {
+  const clock = new SharedClock();
+  clock.set(Date.now() - monotonicMs());
+  return clock;
+}
 
 /** Answers every request with nothing, unless the test says otherwise. */
 export function backendOf(answers: Partial<ActorBackend> = {}): ActorBackend {

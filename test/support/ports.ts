@@ -22,6 +22,8 @@ export const hour = 3_600_000;
 /** Ports of a scheduler in memory: what they were asked, what was pushed and refused. Change the fields at any time. */
 export class Ports {
   now = noon;
+  /** The thread's clock is so far behind the database's. */
+  behindMs = 0;
   random = 0;
   settings: SchedulerSettings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
   organisations: Record<string, FakeOrganisation> = {};
@@ -61,7 +63,7 @@ export class Ports {
       settings: this.settings,
       supervisor: this.#ask,
       kat: katPorts(this),
-      now: () => this.now,
+      now: () => this.now - this.behindMs,
       random: () => this.random,
       log: {
         debug: () => {},

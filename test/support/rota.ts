@@ -30,6 +30,8 @@ export interface House {
   readonly world: World;
   /** Any supervisor answers. */
   readonly client: RotaClient;
+  /** What a supervisor of this house is configured with. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Starts a whole supervisor in this process, with a REST API of its own; its actors have started and listen. */
   start(options?: RotaOptions): Promise<TestRota>;
   /** As KAT's producers do. Resolves once RabbitMQ has it. */
@@ -111,6 +113,7 @@ export async function openHouse(options: { prepare?: (databaseUrl: string) => Pr
     kat,
     world,
     client,
+    environment,
     async start({ environment: more = {}, actors } = {}) {
       const config = readConfig({ ...environment, ...more });
       const connected = next('source.connected');

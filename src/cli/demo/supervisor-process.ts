@@ -74,14 +74,14 @@ export async function startSupervisorProcess(settings: Readonly<Record<string, s
 }
 
 async function serving(api: string): Promise<void> {
-  const deadline = Date.now() + startWithinMs;
+  const deadline = performance.now() + startWithinMs;
   const ready = () =>
     fetch(`${api}/ready`).then(
       ({ ok }) => ok,
       () => false,
     );
   while (!(await ready())) {
-    if (Date.now() > deadline)
+    if (performance.now() > deadline)
       throw new RotaError('SERVICE_UNAVAILABLE', `the supervisor is not ready within a minute`);
     await delay(50);
   }
