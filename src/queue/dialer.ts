@@ -132,11 +132,15 @@ export class Dialer {
         throw new Error(unfit);
       } catch (error) {
         failures.push(error);
+        if (isAway.test(codeOf(error))) break;
       }
     }
     throw failures.find((error) => !['28000', noTls].includes(codeOf(error))) ?? failures.at(-1);
   }
 }
+
+/** No answer at all: none with the other encryption either. */
+const isAway = /^(?:ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)$/;
 
 interface State {
   readonly recovery: boolean;
