@@ -1,8 +1,8 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { unpackDebian } from '../../src/embedded/debian.ts';
 import { freePort, startServer, stopServer, untilReady } from '../../src/embedded/process.ts';
-import { connect as connectTcp } from 'node:net';
 
 /** pgbouncer of Debian in front of a Postgres on loopback, with its defaults but for the mode. */
 export async function startPgbouncer(options: {
@@ -10,7 +10,10 @@ export async function startPgbouncer(options: {
   readonly postgresUrl: string;
   readonly mode: 'session' | 'transaction' | 'statement';
 }): Promise<{ readonly url: (database: string) => string; stop(): Promise<void> }> {
-  const unpacked = await unpackDebian('pgbouncer', ['pgbouncer', 'libc-ares2', 'libevent-2.1-7']);
+  // Its libraries changed their names between bookworm and trixie.
+  const unpacked = await unpackDebian('pgbouncer', ['pgbouncer', 'libc-ares2', 'libevent-2.1-7']).catch(() =>
+    unpackDebian('pgbouncer', ['pgbouncer', 'libcares2', 'libevent-2.1-7t64']),
+  );
   const folder = join(options.directory, `pgbouncer-${options.mode}`);
   await mkdir(folder, { recursive: true });
   const { port: behind, username } = new URL(options.postgresUrl);
