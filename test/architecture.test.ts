@@ -81,6 +81,11 @@ test.for<[string, Record<string, string>, string]>([
     'src/queue/all.ts: there are no barrels',
   ],
   ['a god file', { 'bench/a.ts': 'x;\n'.repeat(251) }, 'bench/a.ts: more than 250 lines'],
+  [
+    'a statement without a bound',
+    { 'src/queue/a.ts': 'await sql.begin(work);' },
+    'src/queue/a.ts: statements go through src/queue/postgres.ts, where each has a bound',
+  ],
   ['a bucket', { 'src/queue/string-utils.ts': '' }, 'src/queue/string-utils.ts: a name that says what is in it'],
 ])('%s is reported', ([, files, violation]) => {
   expect(violations(sourcesOf(files))).toEqual([violation]);

@@ -123,7 +123,12 @@ export class Dialer {
       try {
         const link = await this.#open(way);
         // Without TLS at the server there is one way left, and one server: the driver's login says the rest.
-        if (!tls && failures.some((error) => codeOf(error) === noTls) && this.#dsn.servers.length === 1 && wanted === 'any') {
+        if (
+          !tls &&
+          failures.some((error) => codeOf(error) === noTls) &&
+          this.#dsn.servers.length === 1 &&
+          wanted === 'any'
+        ) {
           link.destroy();
           return way;
         }
@@ -147,7 +152,12 @@ interface State {
   readonly readOnly: boolean;
 }
 
-const named = { primary: 'a primary', standby: 'a standby', 'read-write': 'writable', 'read-only': 'read-only' } as const;
+const named = {
+  primary: 'a primary',
+  standby: 'a standby',
+  'read-write': 'writable',
+  'read-only': 'read-only',
+} as const;
 
 function unfitFor(target: Target, { recovery, readOnly }: State): string | null {
   const fits = {

@@ -35,8 +35,7 @@ const mends: readonly { file: string; fault: string; mended: string }[] = [
   {
     file: 'connection.js',
     fault: '`], [], execute)\n    types.',
-    mended:
-      '`], [], execute).catch(error => (socket && socket.destroy(error), []))\n    types.',
+    mended: '`], [], execute).catch(error => (socket && socket.destroy(error), []))\n    types.',
   },
   {
     file: 'connection.js',
@@ -52,8 +51,7 @@ const mends: readonly { file: string; fault: string; mended: string }[] = [
   {
     file: 'connection.js',
     fault: 'initial && !initial.reserve && execute(initial)',
-    mended:
-      'initial && !initial.reserve && (initial.cancelled ? onopen(connection) : execute(initial))',
+    mended: 'initial && !initial.reserve && (initial.cancelled ? onopen(connection) : execute(initial))',
   },
   { file: 'index.js', fault: 'socket          : o.socket,', mended: 'socket: o.socket, session: o.session,' },
   {

@@ -53,6 +53,7 @@ const redundant: Readonly<Record<string, RegExp>> = {
   sslcompression: /^0$/,
   sslsni: /^1$/,
   keepalives: /^1$/,
+  keepalives_idle: /^/,
   fallback_application_name: /^/,
 };
 
@@ -89,7 +90,12 @@ export function readDsn(text: string): Dsn {
     database: given('dbname') ?? (decoded(parts.database) || user),
     ...tlsOf(given),
     // More than one: there is one primary among them, and a standby takes no task.
-    target: choice('target_session_attrs', given('target_session_attrs'), targets, servers.length > 1 ? 'primary' : 'any'),
+    target: choice(
+      'target_session_attrs',
+      given('target_session_attrs'),
+      targets,
+      servers.length > 1 ? 'primary' : 'any',
+    ),
     applicationName: given('application_name'),
     options: given('options'),
     connectWithinMs: 1_000 * secondsOf(given('connect_timeout') ?? defaultConnectTimeout),

@@ -134,12 +134,7 @@ export class Push {
         if (decided) {
           for (const item of await overtakenOf(pushing, scheduler, batch)) refused.set(item, 'already-queued');
         }
-        return this.#insert(
-          pushing,
-          batch,
-          ranks ?? (await this.#rankFairly(pushing, batch, refused)),
-          refused,
-        );
+        return this.#insert(pushing, batch, ranks ?? (await this.#rankFairly(pushing, batch, refused)), refused);
       });
     });
     return this.#report(batch, rows);

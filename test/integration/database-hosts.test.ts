@@ -22,7 +22,7 @@ beforeAll(async () => {
   await (await startPostgres({ directory: folder('a') })).stop();
   await cp(folder('a'), folder('b'), { recursive: true });
   await writeFile(join(folder('b'), 'postgres', 'standby.signal'), '');
-  [primary, standby] = await Promise.all(['a', 'b'].map((name) => startPostgres({ directory: folder(name) }))) as [
+  [primary, standby] = (await Promise.all(['a', 'b'].map((name) => startPostgres({ directory: folder(name) })))) as [
     EmbeddedPostgres,
     EmbeddedPostgres,
   ];
@@ -55,14 +55,19 @@ test('of several hosts it is the primary, in whatever order, unless the URL says
   expect(await ports(urlOf([a, b], '?target_session_attrs=read-only'))).toEqual([b, b]);
   expect(await ports(urlOf([a, nowhere], '?target_session_attrs=prefer-standby'))).toEqual([a, a]);
   const [portOfA, portOfB] = [a, b].map((host) => host.split(':')[1]);
-  expect(await ports(`postgresql:///rota?user=rota&host=127.0.0.1,127.0.0.1&port=${portOfB},${portOfA}`)).toEqual([a, a]);
+  expect(await ports(`postgresql:///rota?user=rota&host=127.0.0.1,127.0.0.1&port=${portOfB},${portOfA}`)).toEqual([
+    a,
+    a,
+  ]);
 });
 
 test('where none is a primary a start says so of each, exit 75', async () => {
   const env = { SCHEDULER_DB_URI: urlOf([nowhere, hostOf(standby)]).replace('rota@', 'rota:hunter2@') };
   const { code, stderr } = await runCli(['migrate'], { env });
   expect(stderr).toMatch(
-    new RegExp(`none of the servers.*is a primary \\(${nowhere}: connect ECONNREFUSED.*; ${hostOf(standby)}: is a standby\\)`),
+    new RegExp(
+      `none of the servers.*is a primary \\(${nowhere}: connect ECONNREFUSED.*; ${hostOf(standby)}: is a standby\\)`,
+    ),
   );
   expect(stderr).not.toContain('hunter2');
   expect(code).toBe(75);

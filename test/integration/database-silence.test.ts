@@ -9,7 +9,9 @@ import { startProxy } from '../support/proxy.ts';
 import { boefjeTask, popRequest } from '../support/queue.ts';
 
 /** A database behind a proxy; both end with the test. */
-async function behindProxy({ onTestFinished }: TestContext): Promise<{ url: string; direct: string; proxy: Awaited<ReturnType<typeof startProxy>> }> {
+async function behindProxy({
+  onTestFinished,
+}: TestContext): Promise<{ url: string; direct: string; proxy: Awaited<ReturnType<typeof startProxy>> }> {
   const database = await createDatabase();
   const proxy = await startProxy({ port: Number(new URL(inject('postgresUrl')).port) });
   const url = new URL(database.url);
@@ -104,7 +106,9 @@ test.concurrent('what waits for a connection ends in time, is not run later, and
   ];
   await Promise.all(late.map((one) => expect(one).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })));
   await Promise.all(busy);
-  await Promise.all(Array.from({ length: 8 }, () => transaction(sql, (connection) => query(connection, 'SELECT 1', []))));
+  await Promise.all(
+    Array.from({ length: 8 }, () => transaction(sql, (connection) => query(connection, 'SELECT 1', []))),
+  );
   expect(await query(watcher, 'SELECT by FROM made', [])).toEqual([]);
 });
 

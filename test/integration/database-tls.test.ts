@@ -41,7 +41,8 @@ beforeAll(async () => {
   await writeFile(hba, [...rules, await readFile(hba, 'utf8')].join('\n'));
   const admin = new Client({ connectionString: postgres.url });
   await admin.connect();
-  for (const role of ['secret', 'open', 'certified', 'anyone']) await admin.query(`CREATE ROLE ${role} SUPERUSER LOGIN`);
+  for (const role of ['secret', 'open', 'certified', 'anyone'])
+    await admin.query(`CREATE ROLE ${role} SUPERUSER LOGIN`);
   await admin.query('SELECT pg_reload_conf()');
   await admin.end();
 });

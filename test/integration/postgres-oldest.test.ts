@@ -51,7 +51,7 @@ test('the oldest Postgres that is supported migrates, pushes, pops, settles, swe
   expect(await lists.tasks({ ...page, filters } as never)).toMatchObject({ count: 1 });
   expect(JSON.parse(await lists.stats({}))).not.toEqual({});
   expect((await lists.activity(['boefje'])).get('boefje')).toMatchObject({ queued: 1 });
-  const schedules = await createSchedules(sql).list({ ...page, filters: null } as never);
+  const schedules = await createSchedules(sql).list({ ...page, filters: null });
   expect(schedules).toMatchObject({ count: 2 });
   await query(sql, "UPDATE schedules SET deadline_at = now() - interval '1 minute'", []);
   const store = createScheduleStore(sql);

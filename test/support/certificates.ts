@@ -17,13 +17,30 @@ export async function createAuthority(directory: string, name: string): Promise<
   const at = (file: string) => join(directory, `${name}-${file}`);
   const [root, rootKey] = [at('root.crt'), at('root.key')];
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  await run('openssl', ['req', '-x509', ...key, '-days', '2', '-subj', `/CN=${name}`, '-keyout', rootKey, '-out', root]);
+  await run('openssl', [
+    'req',
+    '-x509',
+    ...key,
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+    '-keyout',
+    rootKey,
+    '-out',
+    root,
+  ]);
   return {
     root,
     async sign(subject, altName) {
-      const [certificate, own, request, extensions] = ['crt', 'key', 'csr', 'ext'].map((end) => at(`${subject}.${end}`));
+      const [certificate, own, request, extensions] = ['crt', 'key', 'csr', 'ext'].map((end) =>
+        at(`${subject}.${end}`),
+      );
       await run('openssl', ['req', ...key, '-subj', `/CN=${subject}`, '-keyout', own!, '-out', request!]);
-      await writeFile(extensions!, altName === undefined ? 'basicConstraints=CA:FALSE\n' : `subjectAltName=${altName}\n`);
+      await writeFile(
+        extensions!,
+        altName === undefined ? 'basicConstraints=CA:FALSE\n' : `subjectAltName=${altName}\n`,
+      );
       await run('openssl', [
         ...['x509', '-req', '-in', request!, '-CA', root, '-CAkey', rootKey, '-set_serial', '1', '-days', '2'],
         ...['-extfile', extensions!, '-out', certificate!],
