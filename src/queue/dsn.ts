@@ -39,10 +39,12 @@ const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-
 const targets = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const;
 
 /** Parameters that mean something here. */
-const read: ReadonlySet<string> = new Set([
-  ...['host', 'port', 'dbname', 'user', 'password', 'application_name', 'options', 'connect_timeout'],
-  ...['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'target_session_attrs'],
-]);
+const read: ReadonlySet<string> = new Set(
+  (
+    'host port dbname user password application_name options connect_timeout target_session_attrs ' +
+    'sslmode ssl sslrootcert sslcert sslkey sslpassword'
+  ).split(' '),
+);
 
 /** Parameters of libpq that change nothing where they say what Rota does anyway. */
 const redundant: Readonly<Record<string, RegExp>> = {

@@ -41,10 +41,8 @@ export async function createAuthority(directory: string, name: string): Promise<
         extensions!,
         altName === undefined ? 'basicConstraints=CA:FALSE\n' : `subjectAltName=${altName}\n`,
       );
-      await run('openssl', [
-        ...['x509', '-req', '-in', request!, '-CA', root, '-CAkey', rootKey, '-set_serial', '1', '-days', '2'],
-        ...['-extfile', extensions!, '-out', certificate!],
-      ]);
+      const signing = ['x509', '-req', '-in', request!, '-CA', root, '-CAkey', rootKey, '-set_serial', '1'];
+      await run('openssl', [...signing, '-days', '2', '-extfile', extensions!, '-out', certificate!]);
       await chmod(own!, 0o600);
       return { certificate: certificate!, key: own! };
     },
