@@ -4,6 +4,7 @@ ARGS ?=
 file ?=
 function ?=
 m ?=
+PG ?=
 bin := $(CURDIR)/node_modules/.bin
 export PATH := $(bin):$(PATH)
 filter = $(file) $(if $(function),-t '$(function)')
@@ -25,8 +26,9 @@ test: install
 utest: install
 	@vitest run --project utest $(filter)
 
+# On another major of Postgres, 14 to 18: make itest PG=15
 itest: install
-	@vitest run --project itest $(filter)
+	@PG=$(PG) vitest run --project itest $(filter)
 
 run: install
 	@node src/cli.ts start $(ARGS)

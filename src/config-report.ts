@@ -1,4 +1,5 @@
 import { type Config, environment, readConfig, secretNames } from './config.ts';
+import { withoutSecrets } from './queue/dsn.ts';
 
 /** One variable as a process uses it. */
 export interface EffectiveValue {
@@ -45,6 +46,8 @@ export function effectiveConfig(config: Config, env: Readonly<Record<string, str
 function shown(name: string, value: unknown): string | null {
   if (value === undefined) return null;
   const text = typeof value === 'string' ? value : JSON.stringify(value);
+  // Several hosts, folders of sockets: not what URL reads.
+  if (name === 'SCHEDULER_DB_URI') return withoutSecrets(text) ?? '<redacted>';
   // A password may happen to look like a URL: the name says what it is.
   const urls = /_(?:URL|URI|API|ENDPOINT)$/.test(name) ? text.split(',') : [];
   if (urls.length === 0 || !urls.every((url) => URL.canParse(url))) return secretNames.test(name) ? '<redacted>' : text;

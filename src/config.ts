@@ -12,7 +12,7 @@ import { readBrokerUrl, readDatabaseUrl, readEndpoint, readHttpUrl, readNatsServ
 
 const databaseUrl = () =>
   url(
-    'a URL such as `postgresql://user:password@host:5432/database`; with SQLAlchemy’s `postgresql+psycopg2:`, too',
+    'a URL such as `postgresql://user:password@host:5432/database`, several hosts with commas; with SQLAlchemy’s `postgresql+psycopg2:`, too',
     readDatabaseUrl,
   );
 const brokerUrl = () => url('a URL such as `amqp://user:password@host:5672/vhost`, or with `amqps:`', readBrokerUrl);

@@ -1,6 +1,6 @@
 import { type Config, startWithinSeconds } from './config.ts';
 import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } from './queue/counts.ts';
-import type { Sql } from './queue/postgres.ts';
+import { query, type Sql } from './queue/postgres.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
 import type { Backlog } from './events/backlog.ts';
 import { healthOfServices } from './kat/health.ts';
@@ -43,7 +43,7 @@ export function createObservation(parts: ObservedParts): Observation {
   const { config, sql, supervision } = parts;
   const health = createHealth({
     version: parts.version,
-    database: () => sql`SELECT 1`,
+    database: () => query(sql, 'SELECT 1', []),
     natsConnected: parts.natsConnected,
     actors: () => supervision.status(),
     streams: async () => (await insidesOf(supervision)).flatMap(({ streams }) => streams),

@@ -1,3 +1,5 @@
+import { partsOf } from './queue/dsn.ts';
+
 /**
  * The URLs of services as KAT's env files have them, brought to the one form in which the rest of Rota reads them; null for
  * what is no such URL.
@@ -6,8 +8,10 @@
 /** SQLAlchemy names its driver in the scheme: `postgresql+psycopg2://`. */
 const sqlalchemy = /^postgres(?:ql)?\+[a-z0-9_-]+(?=:\/\/)/i;
 
+/** What its parameters say is looked at where the first connection is made (src/queue/dsn.ts), with a sentence for each. */
 export function readDatabaseUrl(text: string): string | null {
-  return readUrl(text.replace(sqlalchemy, 'postgresql'), ['postgresql:', 'postgres:']);
+  const url = text.replace(sqlalchemy, 'postgresql');
+  return partsOf(url) === null ? null : url;
 }
 
 /** pika, which mula uses, logs in as guest where the URL names no user. */

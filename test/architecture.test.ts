@@ -86,6 +86,11 @@ test.for<[string, Record<string, string>, string]>([
     { 'actors/boefje/a.ts': 'const deadline = new Date();' },
     'actors/boefje/a.ts: decides by the wall clock',
   ],
+  [
+    'a statement without a bound',
+    { 'src/queue/a.ts': 'await sql.begin(work);' },
+    'src/queue/a.ts: statements go through src/queue/postgres.ts, where each has a bound',
+  ],
   ['a bucket', { 'src/queue/string-utils.ts': '' }, 'src/queue/string-utils.ts: a name that says what is in it'],
 ])('%s is reported', ([, files, violation]) => {
   expect(violations(sourcesOf(files))).toEqual([violation]);

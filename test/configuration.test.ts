@@ -37,5 +37,29 @@ warned of at start and by \`rota doctor\`, with what was probably meant. \`rota 
 |---|---|---|---|
 ${rows.join('\n')}
 | \`SCHEDULER_<SCHEDULER>_RANKER\` | the scheduler's own | a file of actors/rankers, without \`.ts\` | ranker, by scheduler: \`SCHEDULER_BOEFJE_RANKER=fair-share\` |
+
+## The URL of Postgres
+
+Postgres 14 to 18. \`SCHEDULER_DB_URI\` is read as libpq (\`psql\`) reads it, by one module for all of Rota; values are
+percent-decoded. A parameter that is not in this table stops the start with its name, but for those of libpq that ask for what
+Rota does anyway (\`gssencmode=prefer\`, \`client_encoding=utf8\`, \`keepalives=1\`, …).
+
+| Parameter | What |
+|---|---|
+| \`host\`, \`port\`, \`user\`, \`password\`, \`dbname\` | in the place of those before the \`?\` |
+| \`target_session_attrs\` | \`any\`, \`read-write\`, \`read-only\`, \`primary\`, \`standby\`, \`prefer-standby\`: which server will do. Of several hosts \`primary\` where not said (libpq: \`any\`), of one \`any\` |
+| \`sslmode\` | \`disable\`, \`allow\`, \`prefer\` (where not said), \`require\` (encrypts, verifies nothing), \`verify-ca\`, \`verify-full\`; \`ssl=true\` is \`require\`. A Unix socket is never encrypted |
+| \`sslrootcert\` | file of the authority; \`system\` for those of the machine, with \`verify-full\`. Where there is one it is verified with \`require\` too, as in libpq. Else \`~/.postgresql/root.crt\`, where that is there |
+| \`sslcert\`, \`sslkey\`, \`sslpassword\` | our certificate, its key, and what the key is encrypted with. Else \`~/.postgresql/postgresql.crt\` and \`.key\` |
+| \`connect_timeout\` | seconds for each host; 10 where not said |
+| \`application_name\` | shown by Postgres as \`rota (name)\` |
+| \`options\` | settings of each session, such as \`-c%20geqo%3Doff\` |
+
+    postgresql://scheduler:secret@db1:5432,db2:5432/scheduler?sslmode=verify-full&sslrootcert=/etc/ssl/kat.crt
+    postgresql:///scheduler?host=/var/run/postgresql&user=scheduler
+
+Several hosts are tried in their order, at each new connection; after a failover connections come to the new primary. Behind
+pgbouncer the mode must be \`session\` (its defaults otherwise); \`transaction\` and \`statement\` are recognised at start and
+refused, exit code 78.
 `;
 }

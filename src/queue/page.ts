@@ -1,7 +1,7 @@
 import type { Conditions } from './conditions.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterFault } from './filter-fault.ts';
-import { databaseError, type Sql } from './postgres.ts';
+import { databaseError, query, type Sql } from './postgres.ts';
 
 /** Which part of a list, and how far to count. */
 export interface ListBounds {
@@ -58,9 +58,7 @@ export async function readPage(
       (SELECT concat('[', string_agg(${source.json}(entry), ',' ORDER BY page.created_at DESC, page.id DESC), ']')
         FROM page JOIN ${source.table} AS entry ON entry.id = page.id) AS results`;
   try {
-    const [row] = await sql.unsafe<{ count: number; results: string }[]>(text, conditions.values as never[], {
-      prepare: false,
-    });
+    const [row] = await query<{ count: number; results: string }>(sql, text, conditions.values, { prepare: false });
     return { count: row!.count, partial: row!.count > bound, results: row!.results };
   } catch (error) {
     throw databaseError(filterFault(error));

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Sql as DriverSql } from 'postgres';
+import type { Sql as DriverSql, TransactionSql } from 'postgres';
 import { within } from '../deadline.ts';
 import { type ErrorCode, RotaError, codeOf } from '../errors.ts';
+import { applicationName, defaultStatementMs, Dialer } from './dialer.ts';
 import postgres from './driver.ts';
+import { readDsn, serversText } from './dsn.ts';
 
 export type Sql = DriverSql;
 /** A pool, a reserved connection, or the connection of a transaction. */
@@ -17,9 +19,11 @@ export interface ConnectOptions {
    * hour the queue counts as empty, and the plan for an empty table sorts the next hundred thousand rows at every claim.
    */
   readonly byKey?: boolean;
+  /** Milliseconds after which the server ends a statement. */
+  readonly statementMs?: number;
 }
 
-/** As startup parameters of a connection. */
+/** Settings of a session. */
 export const planByKey = {
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
@@ -30,21 +34,55 @@ export const planByKey = {
 } as const;
 
 /**
- * Milliseconds. Nobody waits longer than 30 s for an answer (KAT's clients); a regular expression in a filter could run
- * for hours. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
+ * Milliseconds. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
  * milliseconds otherwise.
  */
-const bounds = { statement_timeout: 30_000, idle_in_transaction_session_timeout: 10_000 } as const;
+const idleInTransactionMs = 10_000;
 
+/** @throws RotaError BAD_CONFIG where the URL cannot be used */
 export function connect(databaseUrl: string, options: ConnectOptions): Sql {
-  return postgres(databaseUrl, {
+  const dsn = readDsn(databaseUrl);
+  const statementMs = options.statementMs ?? defaultStatementMs;
+  const dialer = new Dialer(dsn, statementMs);
+  const settings = {
+    TimeZone: 'UTC',
+    statement_timeout: statementMs,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    ...(options.byKey ? planByKey : {}),
+  };
+  const driverOptions = {
+    // For its messages: it makes no connection itself.
+    host: serversText(dsn),
+    port: dsn.servers[0].port,
+    socket: () => dialer.dialOrFail(),
+    ssl: false,
+    username: dsn.user,
+    password: dsn.password,
+    database: dsn.database,
     max: options.max,
-    connect_timeout: 10,
+    connect_timeout: dsn.connectWithinMs / 1_000,
     // The driver's own grows to 20 s: so long would a database that is back be asked by nobody.
     backoff: (failures: number) => Math.min(3 ** failures / 100, 1) * (0.5 + Math.random() / 2),
     onnotice: () => {},
-    connection: { application_name: 'rota', TimeZone: 'UTC', ...bounds, ...(options.byKey ? planByKey : {}) },
-  });
+    connection: {
+      application_name: applicationName('rota', dsn),
+      ...(dsn.options === null ? {} : { options: dsn.options }),
+    },
+    // Not as startup parameters: pgbouncer refuses those that it does not know (driver.ts).
+    session: Object.entries(settings)
+      .map(([name, value]) => `set_config('${name}', '${value}', false)`)
+      .join(', '),
+  };
+  const sql = postgres(driverOptions);
+  urls.set(sql, databaseUrl);
+  return sql;
+}
+
+const urls = new WeakMap<Sql, string>();
+
+/** One connection of its own to the database of `sql`, for statements that may take so many milliseconds. `end` it. */
+export function patientConnection(sql: Sql, statementMs: number): Sql {
+  return connect(urls.get(sql)!, { max: 1, statementMs });
 }
 
 /** The text of sql/queue/<name>.sql without its opening comment, read once. */
@@ -58,14 +96,56 @@ export function statement(name: string): string {
 
 const statements = new Map<string, string>();
 
-/** Runs one statement, prepared unless told otherwise. JSON goes in as text (`$1::text::json`) and comes out as text: nothing parses it here. */
+export interface StatementOptions {
+  readonly prepare?: boolean;
+  /** Milliseconds until it is given up, waiting for a connection included. */
+  readonly withinMs?: number;
+}
+
+/**
+ * Runs one statement, prepared unless told otherwise. JSON goes in as text (`$1::text::json`) and comes out as text: nothing
+ * parses it here. What is given up before a connection was free for it is not run any more.
+ * @throws RotaError DATABASE_UNAVAILABLE in time, whatever hangs
+ */
 export async function query<Row extends object>(
   sql: Executor,
   text: string,
   values: readonly unknown[],
-  { prepare = true }: { prepare?: boolean } = {},
+  { prepare = true, withinMs = answerWithinMs }: StatementOptions = {},
 ): Promise<readonly Row[]> {
-  return sql.unsafe<Row[]>(text, values as never[], { prepare });
+  const asked = sql.unsafe<Row[]>(text, values as never[], { prepare });
+  try {
+    return await within(asked, withinMs, 'DATABASE_UNAVAILABLE');
+  } catch (error) {
+    // The driver's word for a statement that is not on its way. One of a transaction ends with its connection.
+    if (error instanceof RotaError && 'begin' in sql && (asked as { state?: unknown }).state === null) asked.cancel();
+    throw error;
+  }
+}
+
+/**
+ * Runs `work` in one transaction. Given up before it could begin, it does not begin later; then each statement has its own
+ * bound, and what a silent connection owes ends with that connection (silence.ts).
+ * @throws RotaError DATABASE_UNAVAILABLE where no connection was free in time; what `work` throws
+ */
+export async function transaction<T>(
+  sql: Sql,
+  work: (transaction: TransactionSql) => Promise<T>,
+  { withinMs = answerWithinMs }: Pick<StatementOptions, 'withinMs'> = {},
+): Promise<T> {
+  const begun = Promise.withResolvers<null>();
+  let late = false;
+  const whole = sql.begin(async (connection) => {
+    if (late) throw new RotaError('DATABASE_UNAVAILABLE', 'given up before it began');
+    begun.resolve(null);
+    return work(connection);
+  }) as Promise<T>;
+  await within(Promise.race([begun.promise, whole]), withinMs, 'DATABASE_UNAVAILABLE').catch((error: unknown) => {
+    late = true;
+    whole.catch(() => {});
+    throw error;
+  });
+  return whole;
 }
 
 /**
@@ -77,7 +157,7 @@ export async function query<Row extends object>(
 export async function transact<T>(operation: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await within(operation(), answerWithinMs, 'DATABASE_UNAVAILABLE');
+      return await operation();
     } catch (error) {
       if (attempt === maxAttempts || !undone.has(sqlState(error))) throw databaseError(error);
       await delay(Math.random() * 20 * 2 ** attempt);
@@ -86,8 +166,8 @@ export async function transact<T>(operation: () => Promise<T>): Promise<T> {
 }
 
 const maxAttempts = 5;
-/** Two statements at their bound. What a lost connection swallowed would otherwise be waited for for ever, and hold a place. */
-const answerWithinMs = 65_000;
+/** As long as a silent connection is waited for (dialer.ts): who waits longer waits for nothing. */
+const answerWithinMs = 20_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);
 
 /** Whatever a statement threw, in the codes of Rota. */

@@ -8,7 +8,7 @@ import { assumedOf } from './corrections.ts';
 import { readFairness, saveTags } from './fairness.ts';
 import { overtakenOf } from './overtaken.ts';
 import { type NewTaskOptions, type QueueItem, queueItem } from './new-task.ts';
-import { type Executor, type Sql, query, transact } from './postgres.ts';
+import { type Executor, type Sql, query, transact, transaction } from './postgres.ts';
 import { pushStatement } from './push-statement.ts';
 import type { RankedTask, TaskRanking } from './rank.ts';
 import { tellRefused } from './refused.ts';
@@ -129,17 +129,12 @@ export class Push {
     const rows = await transact(async () => {
       const ranks = stateful ? null : await this.#rank(batch);
       if (ranks !== null && !decided) return this.#insert(sql, batch, ranks, new Map());
-      return sql.begin(async (transaction) => {
+      return transaction(sql, async (pushing) => {
         const refused: Refused = new Map();
         if (decided) {
-          for (const item of await overtakenOf(transaction, scheduler, batch)) refused.set(item, 'already-queued');
+          for (const item of await overtakenOf(pushing, scheduler, batch)) refused.set(item, 'already-queued');
         }
-        return this.#insert(
-          transaction,
-          batch,
-          ranks ?? (await this.#rankFairly(transaction, batch, refused)),
-          refused,
-        );
+        return this.#insert(pushing, batch, ranks ?? (await this.#rankFairly(pushing, batch, refused)), refused);
       });
     });
     return this.#report(batch, rows);

@@ -1,7 +1,7 @@
 import { RotaError } from '../errors.ts';
 import { saveTags } from './fairness.ts';
 import { priorityOf } from './new-task.ts';
-import { query, type Sql, statement, transact } from './postgres.ts';
+import { patientConnection, query, type Sql, statement, transact, transaction } from './postgres.ts';
 import type { TaskRanking } from './rank.ts';
 
 /** Tasks ranked and moved at once. */
@@ -59,15 +59,16 @@ export async function rerank(
       return { id, hash, rank, priority: priorityOf(rank) };
     });
   };
-  await sql.begin(async (looking) => {
-    // Of millions it takes longer than any other statement may.
-    await looking.unsafe(`SET LOCAL statement_timeout = ${lookWithinMs}`);
-    await looking.unsafe(`DECLARE looked CURSOR WITH HOLD FOR ${statement('rerank-look')}`, [scheduler]);
+  // Of millions it takes longer than any other statement may.
+  const patient = patientConnection(sql, lookWithinMs);
+  const bounded = { prepare: false, withinMs: lookWithinMs };
+  await transaction(patient, async (looking) => {
+    await query(looking, `DECLARE looked CURSOR WITH HOLD FOR ${statement('rerank-look')}`, [scheduler], bounded);
     // The rows are kept, the snapshot goes: open until the last batch is moved it would keep every version alive that
     // moves and claims leave behind. The driver's own commit then finds nothing to do. Not a reserved connection: only of
     // transactions does the driver survive a lost one (driver.ts).
-    await looking.unsafe('COMMIT');
-    const look = () => looking.unsafe<QueuedRow[]>(`FETCH ${perBatch} FROM looked`);
+    await query(looking, 'COMMIT', [], bounded);
+    const look = () => query<QueuedRow>(looking, `FETCH ${perBatch} FROM looked`, [], bounded);
     try {
       let batch = await look();
       let wanted = batch.length > 0 ? await ranked(batch) : [];
@@ -86,9 +87,9 @@ export async function rerank(
         wanted = next.wanted;
       }
     } finally {
-      await looking.unsafe('CLOSE looked').catch(() => {});
+      await query(looking, 'CLOSE looked', [], bounded).catch(() => {});
     }
-  });
+  }).finally(() => patient.end({ timeout: 1 }));
   if (stateful) await saveTags(sql, scheduler, fairness.tags);
 }
 

@@ -1,8 +1,12 @@
-import type { Client } from 'pg';
 import { RotaError } from '../errors.ts';
 
-/** Milliseconds until a connection must be made. */
-export const connectWithinMs = 10_000;
+/** Where a session is. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly database?: string | undefined;
+  readonly user?: string | undefined;
+}
 
 /** `configuration`: stays as it is until a person changes something (exit 78). `temporary`: trying again may help (exit 75). */
 type Kind = 'configuration' | 'temporary';
@@ -41,7 +45,7 @@ const faults: readonly Fault[] = [
   // The name service itself does not answer: at boot it may come up after us.
   { when: /^EAI_AGAIN$/, kind: 'temporary', advice: 'try again, or correct the host in SCHEDULER_DB_URI' },
   {
-    when: /^(?:timeout expired|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/,
+    when: /^(?:ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/,
     kind: 'temporary',
     advice: 'is a firewall between, or SCHEDULER_DB_URI wrong?',
   },
@@ -58,19 +62,19 @@ const faults: readonly Fault[] = [
 const unknown: Fault = { when: /^/, kind: 'temporary', advice: `look at the server's log, or ${correct}` };
 
 /** Where a session is, for a sentence: never a password. */
-export function placeOf({ host, port, database, user }: Client): string {
+export function placeOf({ host, port, database, user }: Place): string {
   return `Postgres at ${host}:${port}, database "${database}", user "${user}"`;
 }
 
 /** Why there is no connection: one sentence with the place, the server's own reason and what to do. */
-export function connectFault(error: unknown, client: Client): RotaError {
+export function connectFault(error: unknown, client: Place): RotaError {
   const { code, reason } = read(error);
   const fault = code === '42501' ? missingPrivilege(client) : (faults.find(({ when }) => when.test(code)) ?? unknown);
   return faultOf(fault, client, reason, error);
 }
 
 /** The same for what a statement fails at because of how the database was set up; null for anything else. */
-export function setUpFault(error: unknown, client: Client): RotaError | null {
+export function setUpFault(error: unknown, client: Place): RotaError | null {
   const { code, reason } = read(error);
   if (code === '42501') return faultOf(missingPrivilege(client), client, reason, error);
   const readOnly = faults.find(({ when }) => code === '25006' && when.test(code));
@@ -78,16 +82,16 @@ export function setUpFault(error: unknown, client: Client): RotaError | null {
 }
 
 /** `\u` escapes beyond ASCII, and most names in KAT's data, cannot be stored in another encoding. */
-export function encodingFault(client: Client, encoding: string): RotaError {
+export function encodingFault(client: Place, encoding: string): RotaError {
   const advice = `create one with ENCODING 'UTF8' TEMPLATE template0, and restore its dump there`;
   return faultOf({ kind: 'configuration', advice }, client, `its encoding is ${encoding}`, undefined);
 }
 
-function missingPrivilege({ user }: Client): Omit<Fault, 'when'> {
+function missingPrivilege({ user }: Place): Omit<Fault, 'when'> {
   return { kind: 'configuration', advice: grants(user ?? '') };
 }
 
-function faultOf({ kind, advice }: Omit<Fault, 'when'>, client: Client, reason: string, cause: unknown): RotaError {
+function faultOf({ kind, advice }: Omit<Fault, 'when'>, client: Place, reason: string, cause: unknown): RotaError {
   const code = kind === 'configuration' ? 'BAD_CONFIG' : 'DATABASE_UNAVAILABLE';
   return new RotaError(code, `${placeOf(client)}: ${reason}; ${advice}`, { cause });
 }
@@ -96,6 +100,5 @@ function faultOf({ kind, advice }: Omit<Fault, 'when'>, client: Client, reason: 
 function read(error: unknown): { readonly code: string; readonly reason: string } {
   const { code, message, errors } = error as { code?: unknown; message?: string; errors?: readonly Error[] };
   const reason = errors?.map((one) => one.message).join(', ') ?? message ?? String(error);
-  if (reason === 'timeout expired') return { code: reason, reason: `no answer within ${connectWithinMs / 1_000} s` };
   return { code: typeof code === 'string' ? code : reason, reason: reason.replaceAll('\n', ' ') };
 }

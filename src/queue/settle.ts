@@ -3,7 +3,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import { emit, type TaskRef, type TracedTask } from '../telemetry/events.ts';
 import { Coalescer } from './coalesce.ts';
-import { type Executor, type Sql, query, statement, transact } from './postgres.ts';
+import { type Executor, type Sql, query, statement, transact, transaction } from './postgres.ts';
 import type { LeaseRef, PatchOutcome, TaskPatch } from './queue.ts';
 
 export interface SettleOptions {
@@ -101,7 +101,7 @@ export class Settle {
 
   #settle(batch: readonly Change[]): Promise<Settled> {
     const { sql, gracePeriodSeconds } = this.#options;
-    return transact(() => sql.begin((transaction) => settle(transaction, batch, gracePeriodSeconds)));
+    return transact(() => transaction(sql, (settling) => settle(settling, batch, gracePeriodSeconds)));
   }
 
   /** Of each row, in their order. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { emit } from '../telemetry/events.ts';
 import { foldCounts } from './counts.ts';
-import { type Sql, query, statement, transact } from './postgres.ts';
+import { type Sql, query, statement, transact, transaction } from './postgres.ts';
 import { type Change, type Settled, settle } from './settle.ts';
 
 export interface SweeperOptions {
@@ -61,15 +61,15 @@ export class Sweeper {
   async sweep(): Promise<number> {
     const { sql, maxAttempts, gracePeriodSeconds } = this.#options;
     const swept = await transact(() =>
-      sql.begin(async (transaction) => {
-        const locked = await query<{ id: string }>(transaction, statement('sweep-lock'), [perSweep]);
+      transaction(sql, async (sweeping) => {
+        const locked = await query<{ id: string }>(sweeping, statement('sweep-lock'), [perSweep]);
         if (locked.length === 0) return null;
-        const expired = await query<Expired>(transaction, statement('sweep-look'), [
+        const expired = await query<Expired>(sweeping, statement('sweep-look'), [
           locked.map((row) => row.id),
           maxAttempts,
           freeOfCharge,
         ]);
-        return settle(transaction, expired.map(changeOf), gracePeriodSeconds);
+        return settle(sweeping, expired.map(changeOf), gracePeriodSeconds);
       }),
     );
     if (swept === null || swept.changes.length === 0) return 0;

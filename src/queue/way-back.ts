@@ -32,7 +32,7 @@ export async function giveBackToMula(databaseUrl: string): Promise<void> {
 async function untilNobodyWorks(client: Client): Promise<void> {
   for (let look = 1; ; look += 1) {
     const { rowCount } = await client.query(
-      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rota'",
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND (application_name = 'rota' OR application_name LIKE 'rota (%')",
     );
     if (rowCount === 0) return;
     if (look === 5) {

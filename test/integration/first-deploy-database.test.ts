@@ -131,7 +131,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     exit: 75,
   },
   'TLS that the server has not': {
-    uri: () => at('careful:right', 'kat', '?sslmode=no-verify'),
+    uri: () => at('careful:right', 'kat', '?sslmode=require'),
     says: () => new RegExp(`${place('careful', 'kat')}: The server does not support SSL connections; .*sslmode`),
     exit: 78,
   },

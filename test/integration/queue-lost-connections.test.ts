@@ -47,7 +47,7 @@ describe('a lost connection', () => {
 
 test('no statement, and no transaction of a supervisor that is frozen, holds its locks for ever', async () => {
   const { sql } = await connections();
-  expect(await sql`SHOW statement_timeout`).toEqual([{ statement_timeout: '30s' }]);
+  expect(await sql`SHOW statement_timeout`).toEqual([{ statement_timeout: '15s' }]);
   expect(await sql`SHOW idle_in_transaction_session_timeout`).toEqual([{ idle_in_transaction_session_timeout: '10s' }]);
 });
 

@@ -115,6 +115,9 @@ export function violations(sources: readonly Source[]): readonly string[] {
       imports.filter(breaks).map(({ from, target }) => `${from} → ${target}: ${rule}`),
     ),
     ...cycles(imports).map((cycle) => `${cycle.join(' → ')}: no import cycles`),
+    ...modules
+      .filter(asksUnbounded)
+      .map(({ path }) => `${path}: statements go through src/queue/postgres.ts, where each has a bound`),
     ...modules.filter(isBarrel).map(({ path }) => `${path}: there are no barrels`),
     ...modules
       .filter(({ path, text }) => text.trimEnd().split('\n').length > mostLinesOf(path))
@@ -130,6 +133,13 @@ export function violations(sources: readonly Source[]): readonly string[] {
 
 function decides(path: string): boolean {
   return !isTest(path) && !['cli', 'simulator', 'telemetry'].includes(folder(path) ?? '');
+}
+
+/** The driver's own ways to the database wait for ever: for a connection, for `begin`, for an answer. */
+function asksUnbounded({ path, text }: Source): boolean {
+  return (
+    path.startsWith('src/') && path !== 'src/queue/postgres.ts' && /\.(?:unsafe|begin|reserve)\(|\bsql`/.test(text)
+  );
 }
 
 /** Nothing but re-exports. */

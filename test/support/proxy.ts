@@ -1,6 +1,6 @@
 import { createServer, connect, type Socket } from 'node:net';
 
-/** A TCP proxy on loopback between a client and a broker, to cut connections and to be down. */
+/** A TCP proxy on loopback between a client and a service, to cut connections, to be down, and to go silent. */
 export async function startProxy(target: { readonly port: number; readonly down?: boolean }): Promise<{
   readonly port: number;
   /** Ends every connection at once. */
@@ -8,12 +8,21 @@ export async function startProxy(target: { readonly port: number; readonly down?
   /** Refuses from now on, and cuts what there is. */
   down(): void;
   up(): void;
+  /** What is connected now hears nothing any more, no end either: a firewall that forgot it. Those that come pass. */
+  silence(): void;
+  /** The same for those that come, until `up`. */
+  silenceAll(): void;
   stop(): Promise<void>;
 }> {
   const sockets = new Set<Socket>();
   let refusing = target.down ?? false;
+  let mute = false;
   const server = createServer((client) => {
     if (refusing) return client.destroy();
+    if (mute) {
+      sockets.add(client.on('error', () => {}));
+      return;
+    }
     const upstream = connect(target.port, '127.0.0.1');
     for (const [socket, other] of [
       [client, upstream],
@@ -32,6 +41,9 @@ export async function startProxy(target: { readonly port: number; readonly down?
   const cut = () => {
     for (const socket of sockets) socket.destroy();
   };
+  const silence = () => {
+    for (const socket of sockets) socket.unpipe().pause().removeAllListeners('close');
+  };
   return {
     port: (server.address() as { port: number }).port,
     cut,
@@ -40,7 +52,12 @@ export async function startProxy(target: { readonly port: number; readonly down?
       cut();
     },
     up: () => {
-      refusing = false;
+      refusing = mute = false;
+    },
+    silence,
+    silenceAll: () => {
+      mute = true;
+      silence();
     },
     stop: async () => {
       cut();

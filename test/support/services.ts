@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startNats } from '../../src/embedded/nats.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
+import { postgresOf } from './postgres-majors.ts';
 import { type Control, startRabbitmq } from './rabbitmq.ts';
 
 declare module 'vitest' {
@@ -20,8 +21,12 @@ declare module 'vitest' {
 /** Starts the real services once for all integration tests. fsync is off here: tests ask what is stored, not whether power may fail. */
 export default async function services(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'rota-test-'));
+  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+  // Another major: make itest PG=15.
+  const major = process.env['PG'];
+  const binaries = major === undefined || major === '' ? {} : { binaries: await postgresOf(major) };
   const [postgres, nats, rabbitmq] = await Promise.all([
-    startPostgres({ directory, settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } }),
+    startPostgres({ directory, settings, ...binaries }),
     startNats({ directory }),
     startRabbitmq(directory),
   ]);
