@@ -32,6 +32,8 @@ export interface TaskQueueOptions {
   readonly maxParked?: number;
   readonly bounds?: Bounds;
   readonly wake?: Wake;
+  /** Whether the heartbeats of workers reach this supervisor at this moment; they do where absent. */
+  readonly heartbeatsArrive?: () => Promise<boolean>;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
   readonly onDefaultSchedules?: (scheduler: string, command: CorrectSchedules) => void;
   /** What goes wrong in the background: the sweeper, a task that could not be given back. */
@@ -92,6 +94,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       sql: this.#sql,
       maxAttempts: options.maxAttempts ?? 3,
       gracePeriodSeconds,
+      heartbeatsArrive: options.heartbeatsArrive ?? (async () => true),
       onChanged: (settled) => this.#settle.report(settled),
       onError: (error) => options.onError?.(error),
     });
