@@ -73,10 +73,7 @@ export class Sweeper {
     const { sql, maxAttempts, gracePeriodSeconds } = this.#options;
     const swept = await transact(() =>
       sql.begin(async (transaction) => {
-        const locked = await query<{ id: string }>(transaction, statement('sweep-lock'), [
-          perSweep,
-          this.#instance,
-        ]);
+        const locked = await query<{ id: string }>(transaction, statement('sweep-lock'), [perSweep, this.#instance]);
         if (locked.length === 0) return null;
         const expired = await query<Expired>(transaction, statement('sweep-look'), [
           locked.map((row) => row.id),

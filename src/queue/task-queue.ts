@@ -1,6 +1,6 @@
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
-import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
 import { claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
@@ -124,12 +124,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
     await this.#sql.end({ timeout: 5 });
   }
 
-  push(
-    scheduler: string,
-    tasks: readonly NewTask[],
-    options: { readonly answersTasks?: boolean } = {},
-  ): Promise<readonly PushOutcome[]> {
-    return this.#pushOf(scheduler).push(tasks, options.answersTasks ?? false);
+  push(...[scheduler, tasks, answers = {}]: Parameters<TaskQueue['push']>): Promise<readonly PushOutcome[]> {
+    return this.#pushOf(scheduler).push(tasks, answers);
   }
 
   async pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]> {

@@ -3,7 +3,7 @@ import type { Sql } from '../../src/queue/postgres.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { byNats, claimOne, code } from '../support/patches.ts';
 import { startProxy } from '../support/proxy.ts';
-import { boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
+import { popRequest, queueUnderTest } from '../support/queue.ts';
 
 /** Leases outlive outages; docs/queue-semantics.md, "Gaps". Seconds are before now, by the database's clock. */
 
@@ -104,7 +104,8 @@ test('two supervisors whose database was away: a worker that lives keeps its tas
   through.port = String(proxy.port);
   const supervisors = [another({ databaseUrl: through.href }), another({ databaseUrl: through.href })];
   for (const each of supervisors) each.start();
-  const heard = async () => (await sql`SELECT heard_at FROM supervisors WHERE heard_at > now() - interval '2 seconds'`).length;
+  const heard = async () =>
+    (await sql`SELECT heard_at FROM supervisors WHERE heard_at > now() - interval '2 seconds'`).length;
   await expect.poll(heard, { timeout: 10_000 }).toBe(2);
   const living = await claimOne(queue, 'nats', 'living');
   const dead = await claimOne(queue, 'nats', 'dead');
@@ -157,6 +158,8 @@ test('what is drained leaves no gap behind, and gaps of yesterday are forgotten'
   queue.start();
   await expect.poll(() => sql`SELECT FROM supervisors WHERE heard_at > now() - interval '1 minute'`).toHaveLength(1);
   await queue.drain();
-  expect(await sql`SELECT gone FROM supervisors WHERE heard_at > now() - interval '1 minute'`).toEqual([{ gone: true }]);
+  expect(await sql`SELECT gone FROM supervisors WHERE heard_at > now() - interval '1 minute'`).toEqual([
+    { gone: true },
+  ]);
   expect(await sql`SELECT FROM gaps WHERE ended_at < now() - interval '1 day'`).toEqual([]);
 });
