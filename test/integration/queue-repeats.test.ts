@@ -86,10 +86,10 @@ describe('a patch that comes again', () => {
 });
 
 describe('a push that comes again with its id', () => {
-  const pushed = (ooi = 'ooi', more: Partial<NewTask> = {}) => {
+  const pushed = (ooi = 'ooi', more: Partial<NewTask> = {}): NewTask & { id: string } => {
     const id = randomUUID();
     const task = boefjeTask(ooi, { id, ...more });
-    return { ...task, data: { ...task.data, id } };
+    return { ...task, id, data: { ...task.data, id } };
   };
   const again = { answersTasks: true, answersRepeats: true } as const;
 
