@@ -6,6 +6,7 @@ import { sentenceOf } from './config-names.ts';
 import { type Config, natsAuthOf, startWithinSeconds } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { createBacklog, createDeadLetters } from './events/create.ts';
+import { answers } from './nats/answers.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
@@ -126,6 +127,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
         pushTasks: config.SCHEDULER_PUSH_BATCH,
       },
       wake: createWake({ connection, prefix, instance }),
+      heartbeatsArrive: () => answers(connection),
       onDefaultSchedules: (scheduler, command) => void supervisor.send(scheduler, command),
       onError: (error) => log.error({ err: error }, 'queue'),
     });

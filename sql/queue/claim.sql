@@ -46,7 +46,7 @@ leased AS (
   -- Whatever lease was there belonged to a life before this one.
   ON CONFLICT (task_id) DO UPDATE
     SET lease_id = EXCLUDED.lease_id, worker = EXCLUDED.worker, via = EXCLUDED.via, until = EXCLUDED.until,
-        claimed_at = now(), unit = EXCLUDED.unit, begun = false
+        claimed_at = now(), renewed_at = now(), unit = EXCLUDED.unit, begun = false
 ),
 claimed AS (
   UPDATE tasks t SET status = 'DISPATCHED', modified_at = now(), attempts = t.attempts + 1

@@ -1,4 +1,4 @@
--- Renews leases that are still held.
+-- Renews leases that are still held, be they expired: as long as no sweep has taken one, nobody else has the task.
 -- returns task_id of each that was
 -- $1 task ids, $2 lease ids, one for each task, $3 milliseconds from now
 -- By array: a join's plan depends on how many leases there were when it was made.
@@ -7,6 +7,6 @@ WITH held AS MATERIALIZED (
   WHERE task_id = ANY ($1::uuid[]) AND (task_id, lease_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
   ORDER BY task_id FOR UPDATE
 )
-UPDATE leases SET until = now() + $3::float8 * interval '1 millisecond'
+UPDATE leases SET until = now() + $3::float8 * interval '1 millisecond', renewed_at = now()
 WHERE task_id = ANY (ARRAY(SELECT task_id FROM held))
 RETURNING task_id

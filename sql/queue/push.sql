@@ -9,7 +9,9 @@ WITH items AS MATERIALIZED (
   SELECT n, id, own_id, organisation, hash, priority, rank, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds,
     line::jsonb AS data,
-    now() + n * interval '1 microsecond' AS created_at
+    now() + n * interval '1 microsecond' AS created_at,
+    -- By key, one by one: an EXISTS may be planned as a hash of all tasks there are.
+    own_id AND (SELECT true FROM tasks t WHERE t.id = i.id) IS NOT NULL AS taken
   FROM ROWS FROM (
     json_to_recordset($3::text::json) AS (
       n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint,
@@ -27,11 +29,10 @@ room AS MATERIALIZED (
   END AS places
 ),
 admitted AS MATERIALIZED (
-  -- By key, one by one: an EXISTS may be planned as a hash of all tasks there are.
+  -- What is there already takes no place.
   SELECT i.*,
-    i.own_id AND (SELECT true FROM tasks t WHERE t.id = i.id) IS NOT NULL AS taken,
     i.priority = 1 OR room.places IS NULL
-      OR count(*) FILTER (WHERE i.priority <> 1) OVER (ORDER BY i.n) <= room.places AS fits
+      OR count(*) FILTER (WHERE i.priority <> 1 AND NOT i.taken) OVER (ORDER BY i.n) <= room.places AS fits
   FROM items i, room
 ),
 -- In the order of the hashes: two sets with the same tasks in another order would wait for each other for ever.

@@ -16,15 +16,16 @@ named AS MATERIALIZED (
 ),
 -- Full joins, since those are hashed whatever is estimated: a set of 200 that is compared with itself takes three times as long.
 held AS MATERIALIZED (
-  SELECT p.n, l.task_id AS id, p.status FROM patches p FULL JOIN leased l ON l.task_id = p.id AND l.lease_id = p.lease_id
+  SELECT p.n, l.task_id AS id, l.lease_id, p.status FROM patches p FULL JOIN leased l ON l.task_id = p.id AND l.lease_id = p.lease_id
 ),
 due AS MATERIALIZED (
-  SELECT h.n, h.status, t.place, t.version, t.was FROM held h FULL JOIN named t ON t.id = h.id
+  SELECT h.n, h.status, h.lease_id, t.place, t.version, t.was FROM held h FULL JOIN named t ON t.id = h.id
   ORDER BY t.id
 ),
 changed AS (
   UPDATE tasks t
-  SET status = d.status, modified_at = now(), reason = CASE WHEN d.status = d.was THEN t.reason END
+  SET status = d.status, modified_at = now(), reason = CASE WHEN d.status = d.was THEN t.reason END,
+      settled_by = CASE WHEN d.status = 'RUNNING' THEN t.settled_by ELSE d.lease_id END
   FROM due d
   WHERE t.ctid = d.place AND t.xmin = d.version AND d.status IS NOT NULL
   RETURNING d.n, t.id, t.scheduler_id AS scheduler, t.organisation, d.was, t.status, t.created_at,

@@ -16,7 +16,7 @@ found AS MATERIALIZED (
     p.unbegun IS TRUE AS unbegun, p.status IS NULL AS silent, coalesce(p.status, t.status) AS becomes, t.status AS was,
     coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
     coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
-    t.scheduler_id AS scheduler, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
+    t.scheduler_id AS scheduler, t.settled_by, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
     l.lease_id AS held_by, l.via, l.unit
   FROM patches p
   LEFT JOIN named t ON t.id = p.id
@@ -24,14 +24,19 @@ found AS MATERIALIZED (
 ),
 -- Fencing: whoever names a lease must hold it; on a task claimed over NATS a patch without its lease may only cancel.
 judged AS MATERIALIZED (
-  SELECT f.*,
+  SELECT f.*, look.repeated,
     CASE
       WHEN f.scheduler IS NULL THEN 'NOT_FOUND'
+      WHEN look.repeated THEN NULL
       WHEN f.lease_id IS NOT NULL AND f.lease_id IS DISTINCT FROM f.held_by THEN 'LEASE_LOST'
       WHEN f.lease_id IS NULL AND f.via = 'nats' AND (f.silent OR f.becomes <> 'CANCELLED') THEN 'LEASE_LOST'
       WHEN NOT rota_may_follow(f.was, f.becomes) THEN 'CONFLICT'
     END AS refused
-  FROM found f
+  FROM found f,
+    -- What ended this lease comes again: its answer was lost. What was given back may be queued, or claimed by another.
+    LATERAL (SELECT coalesce(f.lease_id = f.settled_by
+      AND (f.becomes = 'QUEUED' AND f.was IN ('QUEUED', 'DISPATCHED', 'RUNNING')
+        OR f.becomes = f.was AND f.was IN ('COMPLETED', 'FAILED', 'CANCELLED')), false) AS repeated) AS look
 ),
 requeued AS (
   INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation, plugin, image, deduplication_key, unit)
@@ -39,7 +44,7 @@ requeued AS (
     coalesce(j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key,
     CASE WHEN j.unbegun THEN j.unit END
   FROM judged j, rota_queue_columns(j.type, j.data) c
-  WHERE j.refused IS NULL AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
+  WHERE j.refused IS NULL AND NOT j.repeated AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
   ORDER BY j.hash, j.created_at, j.id
   ON CONFLICT (scheduler, hash) DO NOTHING
   RETURNING id
@@ -47,15 +52,16 @@ requeued AS (
 -- A twin is queued: a patch is refused, what goes back by itself (an expired lease, a release) gives way to the twin.
 decided AS MATERIALIZED (
   SELECT j.n, j.id, j.place, j.silent, j.was, j.scheduler, j.organisation, j.data, j.priority, j.reranks, j.type, j.hash,
-    j.created_at, j.held_by, j.via, j.unclaimed, j.unbegun,
-    CASE WHEN twin AND j.supersedable THEN 'CANCELLED' ELSE j.becomes END AS becomes,
+    j.created_at, j.held_by, j.via, j.unclaimed, j.unbegun, j.repeated,
+    CASE WHEN NOT j.supersedable THEN j.lease_id END AS settled_by,
+    CASE WHEN j.repeated THEN j.was WHEN twin AND j.supersedable THEN 'CANCELLED' ELSE j.becomes END AS becomes,
     CASE WHEN twin AND j.supersedable THEN 'superseded' ELSE j.reason END AS reason,
     CASE WHEN twin AND NOT j.supersedable THEN 'CONFLICT' ELSE j.refused END AS code
   FROM judged j,
-    LATERAL (SELECT j.refused IS NULL AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
+    LATERAL (SELECT j.refused IS NULL AND NOT j.repeated AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
       AND NOT EXISTS (SELECT FROM requeued r WHERE r.id = j.id) AS twin) AS look
 ),
-done AS MATERIALIZED (SELECT * FROM decided WHERE code IS NULL),
+done AS MATERIALIZED (SELECT * FROM decided WHERE code IS NULL AND NOT repeated),
 dequeued AS (
   DELETE FROM queue q USING done d
   WHERE d.was = 'QUEUED' AND d.becomes <> 'QUEUED' AND q.scheduler = d.scheduler AND q.hash = d.hash AND q.id = d.id
@@ -80,7 +86,7 @@ renewed AS (
   SELECT d.id, gen_random_uuid(), d.scheduler, 'rest', now() + $2::float8 * interval '1 second', true
   FROM done d
   WHERE d.becomes IN ('DISPATCHED', 'RUNNING') AND d.via IS DISTINCT FROM 'nats'
-  ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until, begun = true
+  ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until, renewed_at = now(), begun = true
 ),
 recovered AS (
   DELETE FROM rare_outcomes
@@ -105,10 +111,13 @@ changed AS (
         WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0
         WHEN d.unbegun THEN t.unbegun + 1
         ELSE t.unbegun END,
-      reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END
+      reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END,
+      settled_by = CASE WHEN d.becomes = d.was OR d.becomes IN ('DISPATCHED', 'RUNNING') THEN t.settled_by ELSE d.settled_by END
   FROM done d WHERE t.ctid = d.place
   RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent
 )
-SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason, c.task, c.traceparent
+SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason,
+  CASE WHEN d.repeated AND $3::boolean THEN (SELECT rota_task_json(t) FROM tasks t WHERE t.id = d.id) ELSE c.task END AS task,
+  c.traceparent
 FROM decided d LEFT JOIN changed c ON c.id = d.id
 ORDER BY d.n

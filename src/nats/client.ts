@@ -4,6 +4,8 @@ import { currentTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
+import { timeOrderedUuid } from '../tasks/uuid.ts';
+import { chunksOf } from './chunks.ts';
 import { connectNats, type NatsAccess } from './connect.ts';
 import { watchLink } from './link.ts';
 import { traceHeader } from './request-spans.ts';
@@ -20,6 +22,7 @@ export interface PopOptions {
 }
 
 export interface TaskPush {
+  /** A fresh one where absent: name it to make the same push again. */
   readonly id?: string;
   readonly organisation: string;
   readonly data: TaskData;
@@ -78,8 +81,6 @@ export interface ClientAccess extends NatsAccess {
 
 /** Beside the longest statement of a busy queue (p99 well below a second) this leaves room for a reconnection. */
 const defaultTimeoutMs = 10_000;
-/** Requests of a set carry at most this many items and characters, so that the answer fits into one message, too. */
-const chunk = { items: 500, characters: 262_144 };
 
 export async function connectRota(access: ClientAccess): Promise<RotaClient> {
   return rotaClient(await connectNats({ name: 'rota client', ...access }), access);
@@ -121,7 +122,9 @@ export function rotaClient(
   function push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
   function push(scheduler: string, pushed: TaskPush | readonly TaskPush[]): Promise<Task | ItemResult[]> {
     const subject = `push.${scheduler}`;
-    return isList(pushed) ? askInChunks(subject, 'tasks', pushed) : ask<Task>(subject, pushed);
+    // With an id, a push whose answer was lost can be made again: it is answered with the task that the first one made.
+    const named = (task: TaskPush): TaskPush => ({ id: timeOrderedUuid(Date.now()), ...task });
+    return isList(pushed) ? askInChunks(subject, 'tasks', pushed.map(named)) : ask<Task>(subject, named(pushed));
   }
 
   function patch(patch: StatusPatch): Promise<Task>;
@@ -192,22 +195,6 @@ function sentHeaders(by: string | undefined): { headers?: MsgHdrs } {
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {
   return Array.isArray(value);
-}
-
-function* chunksOf(items: readonly unknown[]): Generator<unknown[]> {
-  let part: unknown[] = [];
-  let characters = 0;
-  for (const item of items) {
-    const size = JSON.stringify(item).length;
-    if (part.length > 0 && (part.length >= chunk.items || characters + size > chunk.characters)) {
-      yield part;
-      part = [];
-      characters = 0;
-    }
-    part.push(item);
-    characters += size;
-  }
-  if (part.length > 0) yield part;
 }
 
 /** The answer's own code; of another service's answer, the first code of ours with that status. */

@@ -13,6 +13,9 @@ export interface SchedulerRef {
   readonly type: string;
 }
 
+/** A push whose answer was lost is made again: mula's 409 for an id that is known is REST's alone. */
+const answers = { answersTasks: true, answersRepeats: true } as const;
+
 /** One task, or `{tasks: […]}` with a result per task. @returns the reply as JSON text. */
 export async function push(
   queue: TaskQueue,
@@ -21,7 +24,7 @@ export async function push(
   maxPayload: number,
 ): Promise<string> {
   if (!isSet(body)) {
-    const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')], { answersTasks: true });
+    const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')], answers);
     if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
     if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
     if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome));
@@ -39,7 +42,7 @@ export async function push(
   }
   if (accepted.length > 0) {
     const tasksToPush = accepted.map((entry) => entry.task);
-    const outcomes = await queue.push(scheduler.id, tasksToPush, { answersTasks: true });
+    const outcomes = await queue.push(scheduler.id, tasksToPush, answers);
     for (const [index, { at }] of accepted.entries()) results[at] = resultOf(outcomes[index]!);
   }
   return setText(results, maxPayload);
@@ -55,7 +58,11 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
     const field = at === '' ? 'scheduler_id' : `${at}.scheduler_id`;
     throw new RotaError('INVALID_REQUEST', `${field}: expected ${scheduler.id}, as in the subject`);
   }
-  const data = check(taskTypeOf(scheduler.type).schema, task.data, at === '' ? 'data' : `${at}.data`);
+  const type = taskTypeOf(scheduler.type);
+  const given = check(type.schema, task.data, at === '' ? 'data' : `${at}.data`);
+  // Where data carries the id, one that only the task names is meant for both: without it the push could not be repeated.
+  const carried = type.carriesId && task.id !== undefined && (given['id'] ?? null) === null;
+  const data = carried ? { ...given, id: task.id } : given;
   return {
     ...(task.id === undefined ? {} : { id: task.id }),
     ...(task.priority === undefined ? {} : { priority: task.priority }),
@@ -66,7 +73,7 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
 }
 
 function resultOf(outcome: PushOutcome): SetItem {
-  if (outcome.outcome === 'queued') return taskItem(textOf(outcome), outcome.id, 'queued');
+  if (outcome.outcome === 'queued') return taskItem(textOf(outcome), outcome.id, outcome.status ?? 'queued');
   if (outcome.outcome === 'failed') return errorItem(errorOf(outcome.failure));
   return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome)));
 }

@@ -120,6 +120,8 @@ export type PushOutcome =
       readonly scheduleId: string | null;
       /** As JSON text (kat-contract §1), where the push asked for it. */
       readonly task?: string;
+      /** Where the push was made before, with the same id: how the task stands. */
+      readonly status?: TaskStatus;
     }
   /** `detail`: what a ranker did that failed. */
   | { readonly outcome: 'refused'; readonly reason: RefusalReason; readonly detail?: string }

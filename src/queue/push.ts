@@ -9,7 +9,9 @@ import { readFairness, saveTags } from './fairness.ts';
 import { overtakenOf } from './overtaken.ts';
 import { type NewTaskOptions, type QueueItem, queueItem } from './new-task.ts';
 import { type Executor, type Sql, query, transact, transaction } from './postgres.ts';
+import { withRepeats } from './push-repeats.ts';
 import { pushStatement } from './push-statement.ts';
+import type { PushAnswers } from './queue.ts';
 import type { RankedTask, TaskRanking } from './rank.ts';
 import { tellRefused } from './refused.ts';
 
@@ -75,11 +77,11 @@ export class Push {
   }
 
   /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
-  async push(tasks: readonly NewTask[], answersTasks: boolean): Promise<readonly PushOutcome[]> {
+  async push(tasks: readonly NewTask[], answers: PushAnswers): Promise<readonly PushOutcome[]> {
     const outcomes: PushOutcome[] = [];
     const { maxBatch } = this.#options;
     for (let from = 0; from < tasks.length; from += maxBatch) {
-      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), answersTasks)));
+      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), answers)));
     }
     return outcomes;
   }
@@ -88,7 +90,11 @@ export class Push {
     await Promise.all([this.#asked.idle(), this.#decided.idle()]);
   }
 
-  async #pushSome(tasks: readonly NewTask[], answered: boolean): Promise<PushOutcome[]> {
+  async #pushSome(
+    tasks: readonly NewTask[],
+    { answersTasks: answered = false, answersRepeats = false }: PushAnswers,
+  ): Promise<PushOutcome[]> {
+    const { sql, scheduler } = this.#options;
     const items: Item[] = [];
     const answers = tasks.map((task): PushOutcome | number => {
       try {
@@ -98,9 +104,9 @@ export class Push {
       }
     });
     const line = items.some(isDecided) ? this.#decided : this.#asked;
-    const outcomes = await line.submit(items);
-    const unranked = items.filter((_item, n) => isRankFailed(outcomes[n]!));
-    tellRefused(this.#options.scheduler, 'rank-failed', unranked);
+    const given = await line.submit(items);
+    const outcomes = answersRepeats ? await withRepeats(sql, scheduler, items, given) : given;
+    tellRefused(scheduler, items, outcomes);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
@@ -212,10 +218,6 @@ export class Push {
     }
     const corrected = assumedOf(rows, batch);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
-    for (const reason of ['already-queued', 'queue-full'] as const) {
-      const refused = rows.filter((row) => row.outcome === reason).map((row) => batch[row.n]!);
-      tellRefused(scheduler, reason, refused);
-    }
     return rows.map((row): PushOutcome => {
       const { row: item, answered } = batch[row.n]!;
       const id = item.id;
@@ -231,10 +233,6 @@ export class Push {
 
 function isDecided({ follows }: Item): boolean {
   return follows !== undefined;
-}
-
-function isRankFailed(outcome: PushOutcome): boolean {
-  return outcome.outcome === 'refused' && outcome.reason === 'rank-failed';
 }
 
 /** Ranks of the whole batch: a task's own priority, else the ranker's answer; what has neither is refused. */

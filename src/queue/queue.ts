@@ -8,12 +8,8 @@ import type { FilterRequest } from './filter.ts';
  * docs/queue-semantics.md. Tasks travel as JSON text from Postgres to the wire, never parsed on the way.
  */
 export interface TaskQueue {
-  /** Ranks, then commits tasks and schedules; one outcome per task, in order, with its task where `answersTasks`. */
-  push(
-    scheduler: string,
-    tasks: readonly NewTask[],
-    options?: { readonly answersTasks?: boolean },
-  ): Promise<readonly PushOutcome[]>;
+  /** Ranks, then commits tasks and schedules; one outcome per task, in order. */
+  push(scheduler: string, tasks: readonly NewTask[], options?: PushAnswers): Promise<readonly PushOutcome[]>;
 
   /** Claims units, waiting up to `waitMs` for the first. Answers the claimed tasks; none is an empty answer. */
   pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]>;
@@ -34,6 +30,13 @@ export interface TaskQueue {
    * rejects: what cannot go back now does so when its lease ends.
    */
   giveBack(claimed: readonly LeaseRef[]): Promise<void>;
+}
+
+export interface PushAnswers {
+  /** With its task, each that is queued. */
+  readonly answersTasks?: boolean;
+  /** A push that was made before, with the same id and content, is answered with the task that it made, not refused. */
+  readonly answersRepeats?: boolean;
 }
 
 export interface PopRequest {

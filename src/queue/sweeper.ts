@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { within } from '../deadline.ts';
 import { emit } from '../telemetry/events.ts';
 import { foldCounts } from './counts.ts';
 import { type Sql, query, statement, transact, transaction } from './postgres.ts';
@@ -9,6 +11,8 @@ export interface SweeperOptions {
   /** Claims of one task before an expired lease fails it. */
   readonly maxAttempts: number;
   readonly gracePeriodSeconds: number;
+  /** Whether the heartbeats of workers reach this supervisor at this moment. */
+  readonly heartbeatsArrive: () => Promise<boolean>;
   /** What a sweep changed: events and wakes. */
   onChanged(settled: Settled): void;
   onError(error: unknown): void;
@@ -17,6 +21,8 @@ export interface SweeperOptions {
 const everyMs = 1_000;
 const perSweep = 500;
 const aliveEveryMs = 60_000;
+/** A supervisor that cannot say that it ends counts as killed: a gap of 20 s for the others. */
+const leaveWithinMs = 1_000;
 /** So often a task that a runner took over REST and never began goes back as if it had not been claimed: a runner whose
  * Octopoes is away says nothing about the task. After that it may be the task that no runner can begin. */
 const freeOfCharge = 2;
@@ -31,16 +37,18 @@ interface Expired {
 }
 
 function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expired): Change {
-  if (exhausted) return { id, leaseId, status: 'failed', reason: 'lease-expired' };
+  if (exhausted) return { id, leaseId, status: 'failed', reason: 'lease-expired', superseded: true };
   return { id, leaseId, status: 'queued', superseded: true, unbegun, unclaimed };
 }
 
 /**
  * Once a second: tasks whose lease has expired go back to the queue, or fail where they were claimed too often, or give
- * way to a twin that is queued. Several supervisors sweep the same table and skip what another one has locked.
+ * way to a twin that is queued. Several supervisors sweep the same table and skip what another one has locked. Each first
+ * says that heartbeats reach it, so that all of them spare what could not be renewed: docs/queue-semantics.md, "Gaps".
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
+  readonly #instance = randomUUID();
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
 
@@ -54,7 +62,10 @@ export class Sweeper {
 
   async stop(): Promise<void> {
     this.#stop.abort();
+    if (this.#running === null) return;
     await this.#running;
+    const left = transact(() => query(this.#options.sql, statement('leave'), [this.#instance]));
+    await within(left, leaveWithinMs).catch(() => {});
   }
 
   /** @returns how many expired leases it ended */
@@ -62,7 +73,7 @@ export class Sweeper {
     const { sql, maxAttempts, gracePeriodSeconds } = this.#options;
     const swept = await transact(() =>
       transaction(sql, async (sweeping) => {
-        const locked = await query<{ id: string }>(sweeping, statement('sweep-lock'), [perSweep]);
+        const locked = await query<{ id: string }>(sweeping, statement('sweep-lock'), [perSweep, this.#instance]);
         if (locked.length === 0) return null;
         const expired = await query<Expired>(sweeping, statement('sweep-look'), [
           locked.map((row) => row.id),
@@ -89,6 +100,13 @@ export class Sweeper {
     await foldCounts(this.#options.sql);
   }
 
+  /** Says in the database that heartbeats reach this supervisor, where they do. */
+  async #isPresent(): Promise<boolean> {
+    if (!(await this.#options.heartbeatsArrive())) return false;
+    await transact(() => query(this.#options.sql, statement('present'), [this.#instance]));
+    return true;
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     let alive = 0;
@@ -97,10 +115,11 @@ export class Sweeper {
         if (alive === 0 || performance.now() - alive > aliveEveryMs) {
           await query(this.#options.sql, statement('alive'), []);
           await query(this.#options.sql, statement('forget-counts'), []);
+          await query(this.#options.sql, statement('forget-gaps'), []);
           alive = performance.now();
         }
         // A full sweep leaves more behind: a burst of expiries does not wait for its second.
-        while (!signal.aborted && (await this.sweep()) === perSweep);
+        while (!signal.aborted && (await this.#isPresent()) && (await this.sweep()) === perSweep);
         await this.foldCounts();
       } catch (error) {
         this.#options.onError(error);

@@ -1,6 +1,6 @@
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
-import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
 import { claim } from './claim.ts';
 import { Coalescer } from './coalesce.ts';
@@ -32,6 +32,8 @@ export interface TaskQueueOptions {
   readonly maxParked?: number;
   readonly bounds?: Bounds;
   readonly wake?: Wake;
+  /** Whether the heartbeats of workers reach this supervisor at this moment; they do where absent. */
+  readonly heartbeatsArrive?: () => Promise<boolean>;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
   readonly onDefaultSchedules?: (scheduler: string, command: CorrectSchedules) => void;
   /** What goes wrong in the background: the sweeper, a task that could not be given back. */
@@ -92,6 +94,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       sql: this.#sql,
       maxAttempts: options.maxAttempts ?? 3,
       gracePeriodSeconds,
+      heartbeatsArrive: options.heartbeatsArrive ?? (async () => true),
       onChanged: (settled) => this.#settle.report(settled),
       onError: (error) => options.onError?.(error),
     });
@@ -121,12 +124,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
     await this.#sql.end({ timeout: 5 });
   }
 
-  push(
-    scheduler: string,
-    tasks: readonly NewTask[],
-    options: { readonly answersTasks?: boolean } = {},
-  ): Promise<readonly PushOutcome[]> {
-    return this.#pushOf(scheduler).push(tasks, options.answersTasks ?? false);
+  push(...[scheduler, tasks, answers = {}]: Parameters<TaskQueue['push']>): Promise<readonly PushOutcome[]> {
+    return this.#pushOf(scheduler).push(tasks, answers);
   }
 
   async pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]> {

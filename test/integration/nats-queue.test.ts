@@ -148,3 +148,25 @@ test('workers at both supervisors complete everything once; one that stops gives
   const statuses = await Promise.all([...done.keys()].map((id) => one.client.get(id)));
   expect(new Set(statuses.map((task) => task?.status))).toEqual(new Set(['completed']));
 });
+
+test('what comes again is answered as the first time: a push with its id, which its data need not name, and a report', async () => {
+  const push = { ...boefjeTask('aa', 'again'), id: randomUUID() };
+  const first = await one.client.push('boefje', push);
+  expect(first).toMatchObject({ id: push.id, status: 'queued', data: { id: push.id } });
+  expect(await two.client.push('boefje', push)).toEqual(first);
+  const [task] = await two.client.pop('boefje');
+  const report = { ...held(task!), status: 'completed' } as const;
+  const done = await one.client.patch(report);
+  expect(await two.client.patch(report)).toEqual(done);
+  expect(await two.client.patch([report])).toEqual([{ id: push.id, status: 'completed' }]);
+  expect(await one.client.push('boefje', push)).toEqual(done);
+  const other = { ...push, organisation: 'bb' };
+  await expect(one.client.push('boefje', other)).rejects.toMatchObject({ code: 'CONFLICT' });
+  const set = await one.client.push('boefje', [push, other, { ...boefjeTask('aa', 'new'), id: randomUUID() }]);
+  expect(set).toMatchObject([
+    { id: push.id, status: 'completed' },
+    { error: { code: 'CONFLICT' } },
+    { status: 'queued' },
+  ]);
+  await one.client.pop('boefje');
+});

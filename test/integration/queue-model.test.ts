@@ -40,7 +40,7 @@ type Step =
   | { kind: 'push'; ooi: number; rank: number; group: number | null }
   | { kind: 'pop'; limit: number; via: Via }
   | { kind: 'settle'; which: number; status: 'completed' | 'failed' | 'cancelled' | 'queued' | 'running' }
-  | { kind: 'expire'; which: number }
+  | { kind: 'expire'; which: number; outage: boolean }
   | { kind: 'late'; which: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -69,7 +69,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       status: fc.constantFrom('completed', 'failed', 'cancelled', 'queued', 'running'),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('expire' as const), which: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('expire' as const), which: fc.nat(), outage: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('late' as const), which: fc.nat() }) },
 );
 
@@ -152,18 +152,29 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
       if (action.status === 'queued') model.queued.push(Object.assign(entry, { unit: null }));
       if (via === 'rest') return;
       const [late] = await queue.patch([{ id, leaseId, via, status: 'completed' }]);
-      expect(late).toMatchObject({ failure: { code: 'LEASE_LOST' } });
+      expect(late).toMatchObject(action.status === 'completed' ? { ok: true } : { failure: { code: 'LEASE_LOST' } });
+      const [again] = await queue.patch([{ id, leaseId, via, status: action.status }]);
+      expect(again).toMatchObject({ ok: true });
       return;
     }
     case 'expire': {
       const held = chosen(action.which);
       if (held === undefined) return;
       const { entry, via, begun } = held;
-      await sql`UPDATE leases SET until = now() - interval '1 second' WHERE task_id = ${entry.id}`;
+      await sql`UPDATE leases SET until = now() - interval '1 second', renewed_at = now() - interval '1 hour'
+        WHERE task_id = ${entry.id}`;
+      if (action.outage) {
+        // Over for less than a minute, then for longer: so long it spares a lease of an hour.
+        await sql`INSERT INTO gaps VALUES (now() - interval '2 seconds', now())`;
+        expect(await queue.sweep()).toBe(0);
+        await sql`UPDATE gaps SET began_at = began_at - interval '61 seconds', ended_at = ended_at - interval '61 seconds'`;
+        await sql`UPDATE leases SET until = until - interval '61 seconds' WHERE task_id = ${entry.id}`;
+      }
       expect(await queue.sweep()).toBe(1);
+      await sql`DELETE FROM gaps`;
       model.held.delete(entry.id);
       const unbegun = via === 'rest' && !begun;
-      const free = unbegun && entry.unbegun < 2;
+      const free = action.outage || (unbegun && entry.unbegun < 2);
       if ((entry.attempts >= maxAttempts && !free) || isQueued(entry.ooi)) return;
       entry.attempts -= free ? 1 : 0;
       entry.unbegun += unbegun ? 1 : 0;

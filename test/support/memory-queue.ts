@@ -21,7 +21,7 @@ export class MemoryQueue implements TaskQueue {
 
   async push(scheduler: string, tasks: readonly NewTask[]) {
     const outcomes = tasks.map((task) => {
-      const hash = JSON.stringify(task.data);
+      const hash = JSON.stringify({ ...task.data, id: null });
       const twin = [...this.rows.values()].some((row) => row.hash === hash && row.status === 'queued');
       if (twin) return { outcome: 'refused', reason: 'already-queued' } as const;
       const id = task.id ?? randomUUID();
