@@ -30,6 +30,12 @@ export const planByKey = {
 } as const;
 
 /**
+ * Lists, schedules and what operators do: planned for the tables as they are now, since a generic plan that was made while they
+ * were empty is kept until the next ANALYZE.
+ */
+const planAnew = { plan_cache_mode: 'force_custom_plan' } as const;
+
+/**
  * Milliseconds. Nobody waits longer than 30 s for an answer (KAT's clients); a regular expression in a filter could run
  * for hours. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
  * milliseconds otherwise.
@@ -43,7 +49,7 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
     // The driver's own grows to 20 s: so long would a database that is back be asked by nobody.
     backoff: (failures: number) => Math.min(3 ** failures / 100, 1) * (0.5 + Math.random() / 2),
     onnotice: () => {},
-    connection: { application_name: 'rota', TimeZone: 'UTC', ...bounds, ...(options.byKey ? planByKey : {}) },
+    connection: { application_name: 'rota', TimeZone: 'UTC', ...bounds, ...(options.byKey ? planByKey : planAnew) },
   });
 }
 
