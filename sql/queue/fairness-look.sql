@@ -5,11 +5,25 @@
 -- $1 scheduler, $2 hashes, $3 most rows in the queue (0: no bound)
 SELECT
   coalesce(
-    (SELECT rank FROM queue WHERE scheduler = $1 AND NOT held AND rank > 1 ORDER BY scheduler, held, rank LIMIT 1),
+    (SELECT q.rank FROM queue q
+      WHERE q.scheduler = $1 AND NOT q.held AND q.rank > 1
+        AND (q.rank, q.created_at) >= (
+          coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
+          coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))
+      ORDER BY q.rank, q.created_at LIMIT 1),
     (SELECT max(tag) FROM fairness WHERE scheduler = $1 AND tag > 0),
     2) AS virtual_time,
   (SELECT coalesce(array_agg(q.hash), '{}') FROM unnest($2::varchar[]) AS h (hash) JOIN queue q
-    ON q.scheduler = $1 AND q.hash = h.hash) AS queued,
+    ON q.hash = h.hash AND q.scheduler IS NOT DISTINCT FROM $1) AS queued,
   CASE WHEN $3::integer > 0
-    THEN $3::integer - (SELECT count(*) FROM (SELECT FROM queue WHERE scheduler = $1 LIMIT $3::integer) AS counted)
+    THEN $3::integer - (SELECT count(*) FROM (
+      (SELECT FROM queue q WHERE q.scheduler = $1 AND q.held ORDER BY q.rank, q.created_at)
+      UNION ALL
+      (SELECT FROM queue q WHERE q.scheduler = $1 AND NOT q.held
+        AND (q.rank, q.created_at) >= (
+          coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
+          coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))
+        ORDER BY q.rank, q.created_at)
+      LIMIT $3::integer
+    ) AS counted)
   END::integer AS places

@@ -25,7 +25,7 @@ disabled AS (
   RETURNING s.id
 ),
 unqueued AS (
-  DELETE FROM queue q USING hashes WHERE q.scheduler = $1 AND q.hash = hashes.hash
+  DELETE FROM queue q WHERE q.hash = ANY (ARRAY(SELECT hash FROM hashes)) AND q.scheduler IS NOT DISTINCT FROM $1
   RETURNING q.id
 ),
 cancelled AS (

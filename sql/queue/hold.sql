@@ -6,11 +6,12 @@ WITH chosen AS MATERIALIZED (
   SELECT q.hash FROM queue q
   WHERE q.scheduler = $1 AND q.held = NOT $2::boolean AND {key}
     AND ($2::boolean OR NOT EXISTS (SELECT FROM rota_pausing(q.scheduler, q.organisation, q.plugin)))
+  ORDER BY q.rank, q.created_at, q.id
   LIMIT $3
   FOR UPDATE SKIP LOCKED
 ),
 moved AS (
   UPDATE queue SET held = $2::boolean
-  WHERE scheduler = $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen)) RETURNING 1
+  WHERE hash = ANY (ARRAY(SELECT hash FROM chosen)) AND scheduler IS NOT DISTINCT FROM $1 RETURNING 1
 )
 SELECT count(*)::integer AS moved FROM moved

@@ -5,7 +5,7 @@ WITH chosen AS MATERIALIZED (
   SELECT q.hash FROM queue q WHERE q.scheduler = $1 AND q.organisation = $2 LIMIT $3 FOR UPDATE SKIP LOCKED
 ),
 unqueued AS (
-  DELETE FROM queue WHERE scheduler = $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen)) RETURNING id
+  DELETE FROM queue WHERE hash = ANY (ARRAY(SELECT hash FROM chosen)) AND scheduler IS NOT DISTINCT FROM $1 RETURNING id
 ),
 cancelled AS (
   UPDATE tasks t SET status = 'CANCELLED', reason = 'purged', modified_at = now()

@@ -23,9 +23,19 @@ WITH items AS MATERIALIZED (
     n, id, own_id, organisation, hash, priority, rank, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds, line)
 ),
+-- What is held, and what stands from the floor on (claim-heads.sql).
 room AS MATERIALIZED (
   SELECT CASE WHEN $5::integer > 0
-    THEN $5::integer - (SELECT count(*) FROM (SELECT FROM queue WHERE scheduler = $1 LIMIT $5::integer) AS counted)
+    THEN $5::integer - (SELECT count(*) FROM (
+      (SELECT FROM queue q WHERE q.scheduler = $1 AND q.held ORDER BY q.rank, q.created_at)
+      UNION ALL
+      (SELECT FROM queue q WHERE q.scheduler = $1 AND NOT q.held
+        AND (q.rank, q.created_at) >= (
+          coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
+          coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))
+        ORDER BY q.rank, q.created_at)
+      LIMIT $5::integer
+    ) AS counted)
   END AS places
 ),
 admitted AS MATERIALIZED (
@@ -43,7 +53,7 @@ queued AS (
   FROM admitted
   WHERE fits AND NOT taken
   ORDER BY hash, n
-  ON CONFLICT (scheduler, hash) DO NOTHING
+  ON CONFLICT (hash, scheduler) DO NOTHING
   RETURNING id
 ),
 accepted AS MATERIALIZED (SELECT a.* FROM admitted a JOIN queued USING (id)),

@@ -7,4 +7,4 @@ SELECT t.scheduler_id, EXISTS (SELECT FROM rota_pausing(t.scheduler_id, t.organi
 FROM tasks t, rota_queue_columns(t.type, t.data) c
 WHERE t.status = 'QUEUED' AND t.created_at >= $1::timestamptz AND NOT EXISTS (SELECT FROM queue q WHERE q.id = t.id)
 ORDER BY t.created_at, t.id
-ON CONFLICT (scheduler, hash) DO NOTHING
+ON CONFLICT (hash, scheduler) DO NOTHING

@@ -22,8 +22,8 @@ queued AS MATERIALIZED (
   SELECT f.id, l.leader
   FROM leaders l, LATERAL (
     SELECT q.id FROM queue q
-    WHERE q.scheduler = l.scheduler AND q.deduplication_key = l.deduplication_key AND q.deduplication_key IS NOT NULL
-      AND q.unit = l.unit
+    WHERE q.deduplication_key = l.deduplication_key AND q.deduplication_key IS NOT NULL
+      AND q.scheduler IS NOT DISTINCT FROM l.scheduler AND q.unit = l.unit
     FOR UPDATE SKIP LOCKED
   ) AS f
 )

@@ -6,9 +6,12 @@
 -- $1 task ids, $2 those of them that become running
 WITH named AS MATERIALIZED (SELECT id, scheduler_id, hash, status FROM tasks WHERE id = ANY ($1::uuid[])),
 queued AS MATERIALIZED (
-  SELECT q.id, q.unit FROM named t JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
-  WHERE t.status = 'QUEUED'
-  ORDER BY q.hash FOR UPDATE OF q
+  SELECT q.id, q.unit
+  FROM (SELECT * FROM named WHERE status = 'QUEUED' ORDER BY hash) AS t, LATERAL (
+    SELECT queue.id, queue.unit FROM queue
+    WHERE queue.hash = t.hash AND (queue.scheduler, queue.id) IS NOT DISTINCT FROM (t.scheduler_id, t.id)
+    FOR UPDATE
+  ) AS q
 ),
 leaders AS MATERIALIZED (
   SELECT task_id AS id, unit FROM leases WHERE task_id = ANY ($2::uuid[]) AND unit IS NOT NULL

@@ -46,7 +46,7 @@ requeued AS (
   FROM judged j, rota_queue_columns(j.type, j.data) c
   WHERE j.refused IS NULL AND NOT j.repeated AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
   ORDER BY j.hash, j.created_at, j.id
-  ON CONFLICT (scheduler, hash) DO NOTHING
+  ON CONFLICT (hash, scheduler) DO NOTHING
   RETURNING id
 ),
 -- A twin is queued: a patch is refused, what goes back by itself (an expired lease, a release) gives way to the twin.
@@ -64,7 +64,7 @@ decided AS MATERIALIZED (
 done AS MATERIALIZED (SELECT * FROM decided WHERE code IS NULL AND NOT repeated),
 dequeued AS (
   DELETE FROM queue q USING done d
-  WHERE d.was = 'QUEUED' AND d.becomes <> 'QUEUED' AND q.scheduler = d.scheduler AND q.hash = d.hash AND q.id = d.id
+  WHERE d.was = 'QUEUED' AND d.becomes <> 'QUEUED' AND q.hash = d.hash AND (q.scheduler, q.id) IS NOT DISTINCT FROM (d.scheduler, d.id)
 ),
 moved AS (
   UPDATE queue q
@@ -73,7 +73,7 @@ moved AS (
       plugin = c.plugin, image = c.image, deduplication_key = c.deduplication_key
   FROM done d, rota_queue_columns(d.type, d.data) c
   WHERE d.was = 'QUEUED' AND d.becomes = 'QUEUED' AND d.silent
-    AND q.scheduler = d.scheduler AND q.hash = d.hash AND q.id = d.id
+    AND q.hash = d.hash AND (q.scheduler, q.id) IS NOT DISTINCT FROM (d.scheduler, d.id)
 ),
 -- A lease lasts as long as the task is under way.
 ended AS (

@@ -13,5 +13,5 @@ SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   ) END AS ahead
 FROM tasks t
 LEFT JOIN leases l ON l.task_id = t.id
-LEFT JOIN queue q ON q.scheduler = t.scheduler_id AND q.hash = t.hash AND q.id = t.id
+LEFT JOIN queue q ON q.hash = t.hash AND (q.scheduler, q.id) IS NOT DISTINCT FROM (t.scheduler_id, t.id)
 WHERE t.id = ANY ($1::uuid[])

@@ -109,7 +109,7 @@ const aboveFloor = `(q.rank, q.created_at) >= (
     coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))`;
 
 function inPopOrder(condition: string): string {
-  return `(SELECT q.rank, q.created_at, q.id FROM queue q
+  return `(SELECT q.ctid AS spot, q.rank, q.created_at, q.id FROM queue q
     WHERE q.scheduler = $1 AND NOT q.held AND ${aboveFloor} AND ${condition}
     ORDER BY q.rank, q.created_at, q.id)`;
 }

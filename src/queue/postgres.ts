@@ -34,6 +34,12 @@ export const planByKey = {
 } as const;
 
 /**
+ * Lists, schedules and what operators do: planned for the tables as they are now, since a generic plan that was made while they
+ * were empty is kept until the next ANALYZE.
+ */
+const planAnew = { plan_cache_mode: 'force_custom_plan' } as const;
+
+/**
  * Milliseconds. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
  * milliseconds otherwise.
  */
@@ -48,7 +54,7 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
     TimeZone: 'UTC',
     statement_timeout: statementMs,
     idle_in_transaction_session_timeout: idleInTransactionMs,
-    ...(options.byKey ? planByKey : {}),
+    ...(options.byKey ? planByKey : planAnew),
   };
   const driverOptions = {
     // For its messages: it makes no connection itself.
