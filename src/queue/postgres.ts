@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sql as DriverSql } from 'postgres';
 import { within } from '../deadline.ts';
-import { type ErrorCode, RotaError, codeOf } from '../errors.ts';
 import postgres from './driver.ts';
+import { databaseError, sqlState } from './sql-states.ts';
 
 export type Sql = DriverSql;
 /** A pool, a reserved connection, or the connection of a transaction. */
@@ -89,43 +89,3 @@ const maxAttempts = 5;
 /** Two statements at their bound. What a lost connection swallowed would otherwise be waited for for ever, and hold a place. */
 const answerWithinMs = 65_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);
-
-/** Whatever a statement threw, in the codes of Rota. */
-export function databaseError(error: unknown): RotaError {
-  if (error instanceof RotaError) return error;
-  if (codeOf(error) !== 'BROKEN') return new RotaError(codeOf(error), messageOf(error), { cause: error });
-  const state = sqlState(error);
-  const code = bySqlState(state);
-  const fields = state === '' ? {} : { sqlState: state };
-  return new RotaError(code, sentences[code] ?? messageOf(error), { cause: error, fields });
-}
-
-function bySqlState(state: string): ErrorCode {
-  if (unreachable.test(state)) return 'DATABASE_UNAVAILABLE';
-  if (state === '42P01' || state === '42703' || state === '42883' || state === '3F000') return 'SCHEMA_UNKNOWN';
-  if (state === '23505') return 'CONFLICT';
-  // 22: a value that Postgres cannot store, such as \u0000 in JSON; 23: a constraint; 21: cardinality; 54: too big.
-  if (/^(22|23|21|54)/.test(state)) return 'BAD_REQUEST';
-  return 'BROKEN';
-}
-
-/**
- * Connection exceptions, shutdowns, out of resources, an undone transaction after all retries; Node's socket errors; a
- * password, role or database that is no longer right for a new connection: those are told at start (session-fault.ts).
- */
-const unreachable =
-  /^(08...|57...|53...|28...|3D000|40P01|40001|55P03|ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|CONNECT\w+)$/;
-
-const sentences: Partial<Record<ErrorCode, string>> = {
-  DATABASE_UNAVAILABLE: 'the database cannot be reached or is overloaded: try again',
-  CONFLICT: 'it exists already',
-};
-
-function sqlState(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
-import { databaseError } from './postgres.ts';
 import { connectFault, connectWithinMs, encodingFault, setUpFault } from './session-fault.ts';
+import { databaseError } from './sql-states.ts';
 
 /**
  * One connection of its own, for what is done once: migrations, plans, the way back. Whatever is wrong with the database as
