@@ -10,7 +10,7 @@ import { overtakenOf } from './overtaken.ts';
 import { type NewTaskOptions, type QueueItem, queueItem } from './new-task.ts';
 import { type Executor, type Sql, query, transact } from './postgres.ts';
 import { pushStatement } from './push-statement.ts';
-import type { RankedTask, TaskRanking } from './rank.ts';
+import { notRanked, type RankedTask, type TaskRanking } from './rank.ts';
 import { tellRefused } from './refused.ts';
 
 export interface PushOptions {
@@ -177,7 +177,7 @@ export class Push {
       unranked.map((item) => item.features),
       null,
     );
-    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    if ('failure' in answer) throw notRanked(answer.failure);
     return merge(batch, unranked, answer.ranks);
   }
 
@@ -203,7 +203,7 @@ export class Push {
       unranked.map((item) => item.features),
       fairness,
     );
-    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    if ('failure' in answer) throw notRanked(answer.failure);
     await saveTags(transaction, scheduler, answer.tags ?? new Map());
     return merge(batch, unranked, answer.ranks);
   }
