@@ -72,11 +72,12 @@ export function createServiceClient(
   const basic = basicAuthorization(base);
   const slots = createSlots(settings.connections);
   const closing = new AbortController();
-  // Five in a row is more than one lost connection or one restart of a replica; 2 s to 60 s between probes.
+  // Five in a row is more than one lost connection or one restart of a replica. 2 s to 4 s between probes: one request, and
+  // whatever waits goes on within 5 s of the service's return.
   const circuit: Circuit = createCircuit({
     failures: 5,
     pauseMs: 2_000,
-    maxPauseMs: 60_000,
+    maxPauseMs: 4_000,
     now: () => time.now(),
     ...(onCircuit === undefined ? {} : { onChange: onCircuit }),
   });

@@ -63,6 +63,8 @@ export type RotaEvent =
   | { readonly name: 'event.dead-lettered'; readonly stream: string; readonly code: string; readonly message: string }
   /** `source`: broker and stream, such as `rabbitmq:raw_file_received`. */
   | { readonly name: 'source.connected'; readonly source: string }
+  /** What KAT publishes the stream into is there: told each time that it was looked after. */
+  | { readonly name: 'source.declared'; readonly stream: string }
   | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
   /** Only where somebody follows them: spans.ts. */

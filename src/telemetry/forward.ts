@@ -6,6 +6,7 @@ const happensInThreads = [
   'events.committed',
   'event.dead-lettered',
   'source.connected',
+  'source.declared',
   'source.lost',
   'circuit.changed',
 ] as const satisfies readonly RotaEvent['name'][];
