@@ -12,6 +12,9 @@ test('docs/logs.md shows every line that an event leads to, as it is written', a
 const task = { id: '9042879a-1be1-42bc-b5f3-168b4bd33d5e', organisation: 'org-1' };
 const refused = { organisation: 'org-1', hash: '0d4a1ad6b1fbb3a1b0d2f9a9b4b3a5d1' };
 
+const readOnly =
+  'the database is read-only (25006): try again later, or name the primary server in SCHEDULER_DB_URI';
+
 /** One of each, in the order in which they are told of a task, an actor, an event source. */
 const events: readonly RotaEvent[] = [
   { name: 'supervisor.ready', ms: 631 },
@@ -24,6 +27,7 @@ const events: readonly RotaEvent[] = [
   { name: 'leases.expired', requeued: 2, failed: 1, superseded: 0 },
   { name: 'tasks.removed', count: 10_000 },
   { name: 'source.lost', source: 'rabbitmq:scan_profile_mutations', message: 'socket closed unexpectedly by server' },
+  { name: 'part.failed', part: 'database', link: 'database', reason: readOnly },
   { name: 'circuit.changed', service: 'octopoes', state: 'open' },
   {
     name: 'event.dead-lettered',

@@ -1,5 +1,6 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
@@ -34,7 +35,7 @@ const width = 5;
  * queued, and 100 000 take three quarters of the time.
  */
 export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedule>[]): Promise<void> {
-  const tick: Tick = { examined: new Set(), out: new Set(), settled: 0, silent: 0, full: false };
+  const tick: Tick = { examined: new Set(), out: new Map(), settled: 0, silent: 0, full: false };
   let more = true;
   // One batch finds out that a service is away, not two at once.
   while (more && tick.settled === 0) more = await settleBatch(setup, tick);
@@ -42,14 +43,18 @@ export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedu
   const ended = await Promise.allSettled(Array.from({ length: lanes }, () => settleAll(setup, tick)));
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason;
   const report = { examined: tick.examined.size, settled: tick.settled, left: tick.examined.size - tick.settled };
-  if (report.left > 0) setup.log.warn(report, 'due schedules left for the next tick');
+  if (report.left > 0) {
+    const failure = tick.out.values().next().value;
+    setup.log.warn({ ...report, failure }, 'due schedules left for the next tick');
+  }
   for (const delivery of batch) delivery.done(report);
 }
 
 /** What batches that go side by side know of each other. */
 interface Tick {
   readonly examined: Set<string>;
-  readonly out: Set<string>;
+  /** Organisations that a service did not answer about, and why. */
+  readonly out: Map<string, Failure>;
   settled: number;
   /** Batches in a row that came to nothing. */
   silent: number;
@@ -64,7 +69,7 @@ async function settleAll(setup: Setup, tick: Tick): Promise<void> {
 /** Claims a batch of what this tick has not examined, examines and settles it. @returns whether to go on */
 async function settleBatch(setup: Setup, tick: Tick): Promise<boolean> {
   const { examined, out } = tick;
-  const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out] });
+  const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out.keys()] });
   const due = claimed.filter((schedule) => !examined.has(schedule.id));
   if (due.length === 0) return false;
   for (const schedule of due) examined.add(schedule.id);
@@ -84,7 +89,7 @@ interface Examination {
   readonly full: boolean;
 }
 
-async function examine(setup: Setup, due: readonly DueSchedule[], out: Set<string>): Promise<Examination> {
+async function examine(setup: Setup, due: readonly DueSchedule[], out: Map<string, Failure>): Promise<Examination> {
   const settlements: ScheduleSettlement[] = [];
   const runnables = await runnablesOf(setup, due, settlements, out);
   const permitted = await candidatesOf(setup, runnables, settlements, out);
@@ -132,7 +137,7 @@ async function runnablesOf(
   setup: Setup,
   due: readonly DueSchedule[],
   settlements: ScheduleSettlement[],
-  out: Set<string>,
+  out: Map<string, Failure>,
 ): Promise<readonly Runnable[]> {
   const plugins = await pluginsOf(
     setup,
@@ -143,7 +148,7 @@ async function runnablesOf(
     const { organisation } = schedule;
     const answer = plugins.get(organisation)!;
     if (!answer.ok) {
-      out.add(organisation);
+      out.set(organisation, answer.failure);
       continue;
     }
     const parsed = boefjeData.safeParse(schedule.data).data;
@@ -179,7 +184,7 @@ async function candidatesOf(
   setup: Setup,
   runnables: readonly Runnable[],
   settlements: ScheduleSettlement[],
-  out: Set<string>,
+  out: Map<string, Failure>,
 ): Promise<readonly DueCandidate[]> {
   const oois = await ooisOf(setup, runnables, out);
   const candidates: DueCandidate[] = [];
@@ -229,7 +234,7 @@ async function stillEnabled(
 async function ooisOf(
   setup: Setup,
   runnables: readonly Runnable[],
-  out: Set<string>,
+  out: Map<string, Failure>,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, Ooi>>> {
   const oois = new Map<string, ReadonlyMap<string, Ooi>>();
   const byOrganisation = Map.groupBy(
@@ -240,7 +245,7 @@ async function ooisOf(
     const references = [...new Set(those.map(({ ooi }) => ooi!))];
     const answer = await attempt(setup.kat.octopoes.objectsByReference(organisation, references));
     if (answer.ok) oois.set(organisation, answer.value);
-    else out.add(organisation);
+    else out.set(organisation, answer.failure);
   });
   return oois;
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { inSpan, type Span } from '../telemetry/spans.ts';
 import { type Circuit, type CircuitState, createCircuit } from './circuit.ts';
 import { createSlots } from './slots.ts';
@@ -177,9 +178,15 @@ export function createServiceClient(
       for (let tries = 0; ; tries += 1) {
         // Between tries no slot is held: others may have better luck.
         const answer = await slots.run(() => attemptInSpan(request, url, name));
-        if (!('outage' in answer)) return answer;
+        if (!('outage' in answer)) {
+          partAnswered(service);
+          return answer;
+        }
         const delay = retryDelaysMs[tries];
-        if (delay === undefined || circuit.state() !== 'closed') throw answer.outage;
+        if (delay === undefined || circuit.state() !== 'closed') {
+          partFailed(service, answer.outage.message);
+          throw answer.outage;
+        }
         await time.sleep(Math.max(delay, answer.afterMs ?? 0), closing.signal).catch(() => {});
       }
     },

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sql as DriverSql } from 'postgres';
 import { within } from '../deadline.ts';
+import type { RotaError } from '../errors.ts';
+import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import postgres from './driver.ts';
 import { databaseError, sqlState } from './sql-states.ts';
 
@@ -77,12 +79,22 @@ export async function query<Row extends object>(
 export async function transact<T>(operation: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await within(operation(), answerWithinMs, 'DATABASE_UNAVAILABLE');
+      const answer = await within(operation(), answerWithinMs, 'DATABASE_UNAVAILABLE');
+      partAnswered('database');
+      return answer;
     } catch (error) {
-      if (attempt === maxAttempts || !undone.has(sqlState(error))) throw databaseError(error);
+      if (attempt === maxAttempts || !undone.has(sqlState(error))) throw told(databaseError(error));
       await delay(Math.random() * 20 * 2 ** attempt);
     }
   }
+}
+
+/** With the server's own words, which are for logs. */
+function told(error: RotaError): RotaError {
+  const { cause } = error;
+  const words = cause instanceof Error ? ` (${cause.message})` : '';
+  if (error.code === 'DATABASE_UNAVAILABLE') partFailed('database', `${error.message}${words}`);
+  return error;
 }
 
 const maxAttempts = 5;

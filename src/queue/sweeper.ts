@@ -95,8 +95,8 @@ export class Sweeper {
     while (!signal.aborted) {
       try {
         if (alive === 0 || performance.now() - alive > aliveEveryMs) {
-          await query(this.#options.sql, statement('alive'), []);
-          await query(this.#options.sql, statement('forget-counts'), []);
+          await transact(() => query(this.#options.sql, statement('alive'), []));
+          await transact(() => query(this.#options.sql, statement('forget-counts'), []));
           alive = performance.now();
         }
         // A full sweep leaves more behind: a burst of expiries does not wait for its second.

@@ -8,6 +8,8 @@ const happensInThreads = [
   'source.connected',
   'source.declared',
   'source.lost',
+  'part.failed',
+  'part.answered',
   'circuit.changed',
 ] as const satisfies readonly RotaEvent['name'][];
 
