@@ -23,7 +23,8 @@ export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<
   const outages: Outages = new Map();
   const sharers = await sharersOf(setup, runs, outages);
   const owners = await ownersOf(setup, sharers, outages);
-  for (const failure of outages.values()) setup.log.warn({ failure }, 'cannot tell who shares a boefje, tasks go alone');
+  for (const failure of outages.values())
+    setup.log.warn({ failure }, 'cannot tell who shares a boefje, tasks go alone');
   if (owners.size === 0) return runs;
   const groups = groupsOf(runs, sharers, owners);
   const siblings = await admittedSiblings(setup, groups);

@@ -43,17 +43,14 @@ export async function reschedule(setup: Setup, batch: readonly Delivery<Reschedu
   const ended = await Promise.allSettled(Array.from({ length: lanes }, () => settleAll(setup, tick)));
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason;
   const report = { examined: tick.examined.size, settled: tick.settled, left: tick.examined.size - tick.settled };
-  if (report.left > 0) {
-    const failure = tick.out.values().next().value;
-    setup.log.warn({ ...report, failure }, 'due schedules left for the next tick');
-  }
+  const [failure] = tick.out.values();
+  if (report.left > 0) setup.log.warn({ ...report, failure }, 'due schedules left for the next tick');
   for (const delivery of batch) delivery.done(report);
 }
 
 /** What batches that go side by side know of each other. */
 interface Tick {
   readonly examined: Set<string>;
-  /** Organisations that a service did not answer about, and why. */
   readonly out: Map<string, Failure>;
   settled: number;
   /** Batches in a row that came to nothing. */

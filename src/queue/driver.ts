@@ -49,7 +49,8 @@ const mends: readonly { file: string; fault: string; mended: string }[] = [
   {
     file: 'connection.js',
     fault: 'errorResponse = Errors.postgres(parseError(x))\n',
-    mended: 'errorResponse = Errors.postgres(parseError(x))\n      errorResponse.code === "25006" && options.shared.renew()\n',
+    mended:
+      'errorResponse = Errors.postgres(parseError(x))\n      errorResponse.code === "25006" && options.shared.renew()\n',
   },
   {
     file: 'index.js',

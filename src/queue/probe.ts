@@ -1,4 +1,4 @@
-import { connect, query, statement, transact } from './postgres.ts';
+import { connect, query, type Sql, statement, transact } from './postgres.ts';
 import { notWritable } from './sql-states.ts';
 
 /** Asks the database whether the queue can work in it. */
@@ -17,25 +17,26 @@ export function createDatabaseProbe(databaseUrl: string): DatabaseProbe {
   const sql = connect(databaseUrl, { max: 1 });
   let asking: Promise<void> | null = null;
 
-  const ask = async (): Promise<void> => {
-    const [state, written] = await Promise.allSettled([
-      transact(() => query<Row>(sql, statement('probe'), [])),
-      // Postgres asks for the right to write, and whether it may at all, before it sees that there is nothing to do. A refusal
-      // also ends the connection (driver.ts), so that the next question has a session that began later.
-      transact(() => query(sql, 'DELETE FROM rota_alive WHERE false', [])),
-    ]);
-    if (state.status === 'rejected') throw state.reason;
-    const { recovering, read_only: readOnly, refusing } = state.value[0]!;
-    if (recovering) throw notWritable('25006', 'it is in recovery: a standby');
-    if (readOnly) throw notWritable('25006', 'default_transaction_read_only is on');
-    if (refusing.length > 0) throw notWritable('42501', `on ${refusing.join(', ')}`);
-    if (written.status === 'rejected') throw written.reason;
-  };
-
   return {
-    ask: () => (asking ??= ask().finally(() => (asking = null))),
+    ask: () => (asking ??= requireWritable(sql).finally(() => (asking = null))),
     end: () => sql.end({ timeout: 1 }),
   };
+}
+
+/** @throws RotaError that says why the queue cannot work in the database */
+export async function requireWritable(sql: Sql): Promise<void> {
+  const [state, written] = await Promise.allSettled([
+    transact(() => query<Row>(sql, statement('probe'), [])),
+    // Postgres asks for the right to write, and whether it may at all, before it sees that there is nothing to do. A refusal
+    // also ends the connection (driver.ts), so that the next question has a session that began later.
+    transact(() => query(sql, 'DELETE FROM rota_alive WHERE false', [])),
+  ]);
+  if (state.status === 'rejected') throw state.reason;
+  const { recovering, read_only: readOnly, refusing } = state.value[0]!;
+  if (recovering) throw notWritable('25006', 'it is in recovery: a standby');
+  if (readOnly) throw notWritable('25006', 'default_transaction_read_only is on');
+  if (refusing.length > 0) throw notWritable('42501', `on ${refusing.join(', ')}`);
+  if (written.status === 'rejected') throw written.reason;
 }
 
 interface Row {

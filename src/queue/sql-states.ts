@@ -84,7 +84,12 @@ const rows: readonly Row[] = [
   notNow(/^XX...$/, 'has an internal fault', "look at the server's log: it may be damaged"),
 
   // Sockets, names and TLS.
-  notNow(/^ENOTFOUND$/, 'has a host that no name server knows', 'correct the host in SCHEDULER_DB_URI', 'configuration'),
+  notNow(
+    /^ENOTFOUND$/,
+    'has a host that no name server knows',
+    'correct the host in SCHEDULER_DB_URI',
+    'configuration',
+  ),
   // The name service itself does not answer: at boot it may come up after us.
   notNow(/^EAI_/, 'has a host that cannot be looked up', 'correct the host in SCHEDULER_DB_URI'),
   notNow(/^ECONNREFUSED$/, 'cannot be reached', 'start it, or correct host and port in SCHEDULER_DB_URI'),
@@ -148,7 +153,9 @@ export function databaseError(error: unknown): RotaError {
 /** The state of a database that was asked about itself, in the same words. */
 export function notWritable(state: '25006' | '42501', detail: string): RotaError {
   const row = rows.find(({ when }) => when.test(state))!;
-  return new RotaError(row.code, `the database ${row.says} (${detail}): ${row.advice}`, { fields: { sqlState: state } });
+  return new RotaError(row.code, `the database ${row.says} (${detail}): ${row.advice}`, {
+    fields: { sqlState: state },
+  });
 }
 
 /** Not the server's own words: they name users and hosts, and whoever asks over REST reads the sentence. */

@@ -48,7 +48,9 @@ export function logEvents(log: Logger): () => void {
       log[sources.has(source) ? 'debug' : 'info']({ source }, 'event source connected');
       sources.add(source);
     }),
-    on('source.lost', ({ source, message }) => log.debug({ source, reason: message }, 'event source lost: reconnecting')),
+    on('source.lost', ({ source, message }) =>
+      log.debug({ source, reason: message }, 'event source lost: reconnecting'),
+    ),
     // A circuit opens and half-opens every few seconds in an outage.
     on('circuit.changed', ({ service, state }) => log.debug({ service, state }, 'circuit changed')),
     logOutages(log),

@@ -37,7 +37,10 @@ const lookEveryMs = 1_000;
  * Tells of each part that is away: one line when it begins, one a minute with how often it failed, one when it ends. What
  * fails meanwhile for lack of it says so at debug only (failure-lines.ts). @returns what ends it.
  */
-export function logOutages(log: Pick<Logger, 'warn' | 'info'>, now: () => number = () => performance.now()): () => void {
+export function logOutages(
+  log: Pick<Logger, 'warn' | 'info'>,
+  now: () => number = () => performance.now(),
+): () => void {
   const outages = new Map<string, Outage>();
 
   const failed = (part: string, link: string, reason: string): void => {

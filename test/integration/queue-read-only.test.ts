@@ -22,7 +22,9 @@ const backends = async (sql: Sql, count: number) =>
   new Set(
     (
       await Promise.all(
-        Array.from({ length: count }, () => query<{ pid: number }>(sql, 'SELECT pg_backend_pid() AS pid, pg_sleep(0.1)', [])),
+        Array.from({ length: count }, () =>
+          query<{ pid: number }>(sql, 'SELECT pg_backend_pid() AS pid, pg_sleep(0.1)', []),
+        ),
       )
     ).map(([row]) => row!.pid),
   );
@@ -53,7 +55,14 @@ describe('a session that cannot write', () => {
       );
     await expect(transaction()).rejects.toMatchObject({ fields: { sqlState: '25006' } });
     await readOnly(false);
-    await expect.poll(() => transaction().then(() => 'done', () => 'refused')).toBe('done');
+    await expect
+      .poll(() =>
+        transaction().then(
+          () => 'done',
+          () => 'refused',
+        ),
+      )
+      .toBe('done');
   });
 
   test('costs a new connection a second at most, however many ask', async () => {

@@ -19,10 +19,7 @@ beforeAll(async () => {
   admin = new Client({ connectionString: house.databaseUrl, options: '-c default_transaction_read_only=off' });
   await admin.connect();
   rota = await house.start();
-  ends = [
-    on('actor.stopped', (event) => blamed.push(event)),
-    on('event.dead-lettered', (event) => blamed.push(event)),
-  ];
+  ends = [on('actor.stopped', (event) => blamed.push(event)), on('event.dead-lettered', (event) => blamed.push(event))];
 });
 afterAll(async () => {
   for (const end of ends) end();
@@ -44,10 +41,11 @@ const push = () =>
     priority: 1,
     data: { organisation_id: organisation, report_recipe_id: crypto.randomUUID() },
   });
-const pop = () => house.client.pop('report', { wait_ms: 0 }).then(
-  () => 'popped',
-  (error: { code: string }) => error.code,
-);
+const pop = () =>
+  house.client.pop('report', { wait_ms: 0 }).then(
+    () => 'popped',
+    (error: { code: string }) => error.code,
+  );
 const ready = () => rota.ask<{ ready: boolean; reasons: readonly string[] }>('GET', '/ready');
 
 interface Status {
@@ -58,7 +56,8 @@ interface Status {
     readonly thread: { readonly streams: readonly { readonly in_hand: number; readonly last_error: string | null }[] };
   }[];
 }
-const boefjeActor = async () => (await house.client.ctl<Status>('status')).actors.find(({ name }) => name === 'boefje')!;
+const boefjeActor = async () =>
+  (await house.client.ctl<Status>('status')).actors.find(({ name }) => name === 'boefje')!;
 
 test('a database that becomes read-only is an outage: requests are told so, nothing is given up, all goes on afterwards', async () => {
   expect((await push()).status).toBe(201);
@@ -75,11 +74,20 @@ test('a database that becomes read-only is an outage: requests are told so, noth
     .toMatchObject({ status: 503, body: { reasons: [expect.stringMatching(/^database: .*read-only/)] } });
   expect((await rota.ask<{ healthy: boolean }>('GET', '/health')).body).toMatchObject({ healthy: false });
   // The events are held, for this reason; each is tried again meanwhile.
-  await expect
-    .poll(boefjeActor)
-    .toMatchObject({ phase: 'running', thread: { streams: [{ in_hand: 3, last_error: expect.stringMatching(/25006/) }] } });
+  await expect.poll(boefjeActor).toMatchObject({
+    phase: 'running',
+    thread: { streams: [{ in_hand: 3, last_error: expect.stringMatching(/25006/) }] },
+  });
   const until = performance.now() + 4_000;
   while (performance.now() < until) expect([(await push()).status, await pop()]).toEqual([503, 'DATABASE_UNAVAILABLE']);
+
+  await expect
+    .poll(() => house.client.ctl<{ findings: { about: string; finding: string }[] }>('doctor'))
+    .toMatchObject({
+      findings: expect.arrayContaining([
+        expect.objectContaining({ about: 'database', finding: expect.stringMatching(/read-only/) }),
+      ]),
+    });
 
   // Nobody ends the sessions that were opened meanwhile: they would stay read-only for as long as they are kept.
   await setReadOnly(false);
@@ -92,6 +100,25 @@ test('a database that becomes read-only is an outage: requests are told so, noth
     })
     .toBe(3);
   expect(blamed).toEqual([]);
+});
+
+test('status and doctor answer within seconds while the database does not, and say what they cannot know', async () => {
+  await admin.query('BEGIN');
+  await admin.query('LOCK TABLE tasks, schedules, queue, leases, rota_migrations');
+  const began = performance.now();
+  const [status, doctor] = await Promise.all([
+    house.client.ctl<Status & { schedulers: unknown[]; unknown: unknown[] }>('status'),
+    house.client.ctl<{ findings: { level: string; about: string; advice: string }[] }>('doctor'),
+  ]);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  await admin.query('ROLLBACK');
+  expect(status.actors.map(({ phase }) => phase)).toEqual(['running', 'running', 'running']);
+  expect(status.unknown).toMatchObject([{ part: 'database' }]);
+  expect(status.schedulers).toContainEqual(expect.objectContaining({ id: 'boefje', queued: null, waiters: 0 }));
+  expect(doctor.findings).toContainEqual(
+    expect.objectContaining({ level: 'problem', about: 'database', advice: expect.stringContaining('unknown') }),
+  );
+  expect(doctor.findings).toContainEqual(expect.objectContaining({ about: 'actor boefje' }));
 });
 
 test('a role whose grants are taken away for a while is an outage too, and the sentence says which privilege', async () => {

@@ -34,7 +34,11 @@ test('a bug is told with its stack and causes, anything else with its sentence, 
   log.error({ err: new RotaError('RANK_FAILED', 'hung', { fields: { ranker: 'x' }, cause }) }, 'queue');
   log.warn({ failure: { code: 'SERVICE_REJECTED', message: 'not as agreed', retryable: true } }, 'batch failed');
   expect(parsed(lines)).toMatchObject([
-    { code: 'BROKEN', fields: { n: 1 }, exception: expect.stringMatching(/^RotaError: never\n[^]*caused by: Error: refused\n/) },
+    {
+      code: 'BROKEN',
+      fields: { n: 1 },
+      exception: expect.stringMatching(/^RotaError: never\n[^]*caused by: Error: refused\n/),
+    },
     { exception: expect.stringMatching(/^TypeError: undefined is not a function\n/) },
     { code: 'RANK_FAILED', fields: { ranker: 'x' }, reason: 'hung' },
     { code: 'SERVICE_REJECTED', reason: 'not as agreed' },

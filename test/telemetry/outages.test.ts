@@ -31,8 +31,22 @@ test('an outage is a line when it begins, one a minute with how often it failed,
   });
   expect(lines).toEqual([
     { level: 'warning', event: 'outage begins', part: 'database', reason: 'the database is read-only' },
-    { level: 'warning', event: 'outage goes on', part: 'database', seconds: 60, failures: 600, reason: 'the database is read-only' },
-    { level: 'warning', event: 'outage goes on', part: 'database', seconds: 120, failures: 1_200, reason: 'the database is read-only' },
+    {
+      level: 'warning',
+      event: 'outage goes on',
+      part: 'database',
+      seconds: 60,
+      failures: 600,
+      reason: 'the database is read-only',
+    },
+    {
+      level: 'warning',
+      event: 'outage goes on',
+      part: 'database',
+      seconds: 120,
+      failures: 1_200,
+      reason: 'the database is read-only',
+    },
     { level: 'info', event: 'outage ends', part: 'database', seconds: 134, failures: 1_300 },
   ]);
 });
