@@ -69,11 +69,7 @@ const behavior = definition.start(setup);
 const about = { scheduler: data.actor, type: definition.type };
 const mailbox = new Mailbox(data.traces ? handlersInSpans(behavior, about) : behavior, {
   capacity: data.mailbox.capacity,
-  batchFailed: (kind, failure, size) => {
-    // A service that nobody configured is no news: the actor idles.
-    const level = failure.fields?.['variable'] === undefined ? 'warn' : 'debug';
-    log[level]({ kind, size, code: failure.code, reason: failure.message }, 'batch failed');
-  },
+  batchFailed: (kind, failure, size) => log.warn({ kind, size, failure }, 'batch failed'),
   crashed: endWith,
 });
 

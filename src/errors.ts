@@ -7,7 +7,8 @@
  * - busy:    try again later, with back-off;
  * - lost:    drop the work, somebody else has it;
  * - failed:  counts an attempt;
- * - broken:  a bug or a wrong set-up: stop.
+ * - set-up:  a person must change something: a start ends, what runs already waits;
+ * - broken:  a bug: stop.
  */
 export const errorCodes = {
   INVALID_REQUEST: { family: 'refused', status: 422, exit: 64 },
@@ -27,13 +28,13 @@ export const errorCodes = {
   RANK_FAILED: { family: 'failed', status: 500, exit: 70 },
   SERVICE_REJECTED: { family: 'failed', status: 502, exit: 69 },
   UNKNOWN_MESSAGE: { family: 'broken', status: 500, exit: 70 },
-  SCHEMA_UNKNOWN: { family: 'broken', status: 500, exit: 78 },
-  BAD_CONFIG: { family: 'broken', status: 500, exit: 78 },
+  SCHEMA_UNKNOWN: { family: 'set-up', status: 500, exit: 78 },
+  BAD_CONFIG: { family: 'set-up', status: 500, exit: 78 },
   BROKEN: { family: 'broken', status: 500, exit: 70 },
 } as const satisfies Record<string, ErrorEntry>;
 
 interface ErrorEntry {
-  readonly family: 'refused' | 'busy' | 'lost' | 'failed' | 'broken';
+  readonly family: 'refused' | 'busy' | 'lost' | 'failed' | 'set-up' | 'broken';
   readonly status: number;
   readonly exit: number;
 }
@@ -54,7 +55,7 @@ export class RotaError extends Error {
 
   get retryable(): boolean {
     const family = errorCodes[this.code].family;
-    return family === 'busy' || family === 'failed';
+    return family === 'busy' || family === 'failed' || family === 'set-up';
   }
 }
 
@@ -62,4 +63,19 @@ export class RotaError extends Error {
 export function codeOf(error: unknown): ErrorCode {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && code in errorCodes ? (code as ErrorCode) : 'BROKEN';
+}
+
+/**
+ * Whether a failure may be the fault of the very item that was in hand: only then does it count as an attempt. A service
+ * that refuses or is away, an actor that ended and a schema that is not there fail whatever comes.
+ */
+export function isOfItem(error: unknown): boolean {
+  const { family } = errorCodes[codeOf(error)];
+  return family === 'refused' || family === 'failed' || family === 'broken';
+}
+
+/** What Rota stands on is away, or refuses: told once for all that it fails (src/telemetry/outages.ts), not line by line. */
+export function isOutage(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'DATABASE_UNAVAILABLE' || code === 'SERVICE_UNAVAILABLE';
 }

@@ -190,12 +190,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       version,
       config,
       sql,
+      databaseUrl,
       scheduleStore,
       ranking,
       backlog,
       parked: () => queue.parked(),
       supervision: supervisor,
       natsConnected: () => nats.status().connected,
+      streams: settings.events === null ? [] : catalog.actors.flatMap(({ definition }) => definition.streams),
       schedulerIds,
     });
     undo.push(() => observation.stop());

@@ -1,9 +1,11 @@
 import { type Config, startWithinSeconds } from './config.ts';
 import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } from './queue/counts.ts';
-import { query, type Sql } from './queue/postgres.ts';
+import type { Sql } from './queue/postgres.ts';
+import { createDatabaseProbe } from './queue/probe.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
 import type { Backlog } from './events/backlog.ts';
 import { healthOfServices } from './kat/health.ts';
+import type { EventStream } from './protocol/scheduler.ts';
 import type { Ranking } from './ranking/ranking.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
@@ -21,6 +23,7 @@ export interface ObservedParts {
   readonly version: string;
   readonly config: Config;
   readonly sql: Sql;
+  readonly databaseUrl: string;
   readonly ranking: Ranking;
   /** Null where no event source is configured. */
   readonly backlog: Pick<Backlog, 'look'> | null;
@@ -30,23 +33,27 @@ export interface ObservedParts {
   readonly parked: () => ReadonlyMap<string, number>;
   readonly natsConnected: () => boolean;
   readonly schedulerIds: readonly string[];
+  /** That the actors consume, where a broker is configured. */
+  readonly streams: readonly EventStream[];
 }
 
 export interface Observation {
   readonly health: Health;
   readonly metrics: ReturnType<typeof createMetrics>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** What others see of a supervisor: health, and the figures behind /metrics. */
 export function createObservation(parts: ObservedParts): Observation {
-  const { config, sql, supervision } = parts;
+  const { config, supervision } = parts;
+  const probe = createDatabaseProbe(parts.databaseUrl);
   const health = createHealth({
     version: parts.version,
-    database: () => query(sql, 'SELECT 1', []),
+    database: () => probe.ask(),
     natsConnected: parts.natsConnected,
     actors: () => supervision.status(),
     streams: async () => (await insidesOf(supervision)).flatMap(({ streams }) => streams),
+    awaited: parts.streams,
     externals: () =>
       healthOfServices({ katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API }),
   });
@@ -55,10 +62,11 @@ export function createObservation(parts: ObservedParts): Observation {
   return {
     health,
     metrics,
-    stop() {
+    async stop() {
       metrics.stop();
       loop.stop();
       health.stop();
+      await probe.end();
     },
   };
 }

@@ -12,6 +12,8 @@ test('docs/logs.md shows every line that an event leads to, as it is written', a
 const task = { id: '9042879a-1be1-42bc-b5f3-168b4bd33d5e', organisation: 'org-1' };
 const refused = { organisation: 'org-1', hash: '0d4a1ad6b1fbb3a1b0d2f9a9b4b3a5d1' };
 
+const readOnly = 'the database is read-only (25006): try again later, or name the primary server in SCHEDULER_DB_URI';
+
 /** One of each, in the order in which they are told of a task, an actor, an event source. */
 const events: readonly RotaEvent[] = [
   { name: 'supervisor.ready', ms: 631 },
@@ -25,6 +27,7 @@ const events: readonly RotaEvent[] = [
   { name: 'leases.expired', requeued: 2, failed: 1, superseded: 0 },
   { name: 'tasks.removed', count: 10_000 },
   { name: 'source.lost', source: 'rabbitmq:scan_profile_mutations', message: 'socket closed unexpectedly by server' },
+  { name: 'part.failed', part: 'database', link: 'database', reason: readOnly },
   { name: 'circuit.changed', service: 'octopoes', state: 'open' },
   {
     name: 'event.dead-lettered',
@@ -52,7 +55,8 @@ function written(format: 'json' | 'text'): readonly string[] {
 
 function page(): string {
   const json = written('json');
-  expect(json).toHaveLength(events.length);
+  // A source that is lost is two lines: itself at debug, and the outage of its broker.
+  expect(json).toHaveLength(events.length + 1);
   const text = written('text');
   const indented = (lines: readonly string[]) => lines.map((line) => `    ${line}`).join('\n');
   const ids = [...Map.groupBy(Object.entries(logNames), ([, name]) => name)];
@@ -74,13 +78,22 @@ The names are mula's, where it has one, so that what looks at KAT's logs finds R
 | \`level\` | \`debug\`, \`info\`, \`warning\`, \`error\` or \`critical\` (in text WARN and FATAL) |
 | \`timestamp\` | ISO 8601, UTC |
 | \`logger\` | \`rota\` for the supervisor, \`rota.<actor>\` for what an actor's own thread writes; JSON only |
-| \`exception\` | an error's stack with its causes; beside it \`code\` (src/errors.ts) and \`fields\`, its facts |
+| \`exception\` | the stack of a bug with its causes; nothing else has one |
+| \`fields\` | facts about an error, beside its \`code\` (src/errors.ts) |
+| \`part\` | what Rota stands on: \`database\`, \`nats\`, \`rabbitmq\`, \`katalogus\`, \`octopoes\`, \`bytes\` |
 | \`code\`, \`reason\` | why: a code for machines, a sentence or a reason of the closed list (src/tasks/refusal.ts) |
 | \`audit\`, \`by\` | what an operator did, and who |
 | \`trace_id\` | trace in which an actor decided it ([tracing](tracing.md)): at debug, where traces are exported |
 ${ids.map(([name, words]) => `| \`${name}\` | ${words.map(([word]) => meanings[word]).join(', ')} |`).join('\n')}
 
 Others are named as on the operations page: \`source\`, \`stream\`, \`service\`, \`restarts\`, \`via\`, \`status\`.
+
+## Outages
+
+A part that is away, or refuses, is a line when it fails first (\`outage begins\`), one a minute for as long as it lasts with
+how often it failed (\`outage goes on\`), and one when it has answered and has not failed for 4 s (\`outage ends\`). What fails
+meanwhile for lack of it says so at debug only. Other failures of one kind are a line a minute, with a \`count\`; bugs are told
+each time.
 
 ## Lines
 

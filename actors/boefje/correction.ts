@@ -1,4 +1,5 @@
 import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
 import type { CorrectSchedules, PushedSchedule } from '../../src/protocol/commands.ts';
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { DueSchedule, ScheduleSettlement } from '../../src/protocol/requests.ts';
@@ -19,20 +20,19 @@ export async function correctSchedules(setup: Setup, batch: readonly Delivery<Co
     setup,
     [...pushed.values()].map(({ organisation }) => organisation),
   );
-  const unanswered: string[] = [];
+  const unanswered: Failure[] = [];
   const concerns = (id: string): boolean => {
     const one = pushed.get(id);
     if (one === undefined) return true;
     const answer = known.get(one.organisation)!;
     if (answer.ok) return mayNeedCorrection(one, answer.value);
-    unanswered.push(answer.failure.message);
+    unanswered.push(answer.failure);
     return false;
   };
   const ids = [...new Set(batch.flatMap(({ message }) => message.ids))].filter(concerns);
   const settlements = ids.length === 0 ? [] : await correctionsOf(setup, ids, unanswered);
   if (unanswered.length > 0) {
-    // One line a batch: pushes come by the thousand a second, and an outage lasts.
-    const fields = { schedules: unanswered.length, why: unanswered[0] };
+    const fields = { schedules: unanswered.length, failure: unanswered[0] };
     setup.log.warn(fields, 'recurrences of pushed tasks not corrected');
   }
   if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
@@ -48,7 +48,7 @@ function mayNeedCorrection({ plugin: id, inherited }: PushedSchedule, plugins: P
 async function correctionsOf(
   setup: Setup,
   ids: readonly string[],
-  unanswered: string[],
+  unanswered: Failure[],
 ): Promise<readonly ScheduleSettlement[]> {
   const schedules = (await setup.supervisor('read-schedules', { ids })).filter((schedule) => schedule.enabled);
   const plugins = await pluginsOf(
@@ -58,7 +58,7 @@ async function correctionsOf(
   return schedules.flatMap((schedule) => {
     const answer = plugins.get(schedule.organisation)!;
     if (answer.ok) return correctionOf(schedule, answer.value, setup) ?? [];
-    unanswered.push(answer.failure.message);
+    unanswered.push(answer.failure);
     return [];
   });
 }

@@ -1,4 +1,5 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { aboutOf, type Candidate, candidateOf, type Run } from './candidate.ts';
@@ -19,10 +20,11 @@ const width = 8;
  * It saves scans, so it never stops one: where Katalogus or Octopoes cannot say who shares, a run goes alone.
  */
 export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<readonly Run[]> {
-  const outages = new Set<string>();
+  const outages: Outages = new Map();
   const sharers = await sharersOf(setup, runs, outages);
   const owners = await ownersOf(setup, sharers, outages);
-  if (outages.size > 0) setup.log.warn({ outages: [...outages] }, 'cannot tell who shares a boefje, tasks go alone');
+  for (const failure of outages.values())
+    setup.log.warn({ failure }, 'cannot tell who shares a boefje, tasks go alone');
   if (owners.size === 0) return runs;
   const groups = groupsOf(runs, sharers, owners);
   const siblings = await admittedSiblings(setup, groups);
@@ -40,11 +42,14 @@ export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<
   return output;
 }
 
+/** Why it could not be told, by sentence: many organisations fail for one reason. */
+type Outages = Map<string, Failure>;
+
 /** Runs that may be shared, with the organisations that configured their boefje identically. */
 async function sharersOf(
   setup: Setup,
   runs: readonly Run[],
-  outages: Set<string>,
+  outages: Outages,
 ): Promise<ReadonlyMap<Run, readonly string[]>> {
   const sharers = new Map<Run, readonly string[]>();
   const shareable = runs.filter(
@@ -53,7 +58,7 @@ async function sharersOf(
   if (shareable.length === 0) return sharers;
   const organisations = await attempt(setup.kat.katalogus.organisations());
   if (!organisations.ok) {
-    outages.add(organisations.failure.message);
+    outages.set(organisations.failure.message, organisations.failure);
     return sharers;
   }
   const willing = new Set([...organisations.value.values()].filter((it) => it.deduplicate).map((it) => it.id));
@@ -67,7 +72,7 @@ async function sharersOf(
     const { organisation, plugin } = group[0]!.candidate;
     const configs = await attempt(setup.kat.katalogus.boefjeConfigs(organisation, plugin.id));
     if (!configs.ok) {
-      outages.add(configs.failure.message);
+      outages.set(configs.failure.message, configs.failure);
       return;
     }
     const own = configs.value.find(
@@ -85,7 +90,7 @@ async function sharersOf(
 async function ownersOf(
   setup: Setup,
   sharers: ReadonlyMap<Run, readonly string[]>,
-  outages: Set<string>,
+  outages: Outages,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, Ooi>>> {
   const wanted = new Map<string, Set<string>>();
   for (const [{ candidate }, organisations] of sharers) {
@@ -96,7 +101,7 @@ async function ownersOf(
   await inParallel([...wanted], width, async ([reference, organisations]) => {
     const answer = await attempt(setup.kat.octopoes.objectClients(reference, [...organisations]));
     if (answer.ok) owners.set(reference, answer.value);
-    else outages.add(answer.failure.message);
+    else outages.set(answer.failure.message, answer.failure);
   });
   return owners;
 }

@@ -97,7 +97,7 @@ async function asTheyAre(
   const again = batch.flatMap(({ again, message }) => (again === true ? [message] : []));
   if (again.length === 0) return changes;
   const doubted = new Set(again.map(keyOf));
-  const out = new Set<string>();
+  const out = new Map<string, Failure>();
   const oois = await ooisOf(
     setup,
     again.map(({ organisation, primaryKey: ooi }) => ({ organisation, ooi })),
@@ -105,20 +105,15 @@ async function asTheyAre(
   );
   return changes.flatMap((change) => {
     if (!doubted.has(keyOf(change))) return [change];
-    if (out.has(change.organisation)) {
-      failures.set(keyOf(change), unconfirmed);
+    const outage = out.get(change.organisation);
+    if (outage !== undefined) {
+      failures.set(keyOf(change), outage);
       return [];
     }
     const ooi = oois.get(change.organisation)?.get(change.primaryKey);
     return [ooi === undefined ? change : { ...change, ooi }];
   });
 }
-
-const unconfirmed: Failure = {
-  code: 'SERVICE_UNAVAILABLE',
-  message: 'octopoes cannot confirm an event that comes again',
-  retryable: true,
-};
 
 async function forget(setup: Setup, revocations: Revocations, changes: readonly Change[]): Promise<void> {
   const gone = changes.filter((change) => change.ooi === null);

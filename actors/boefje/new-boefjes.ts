@@ -103,7 +103,7 @@ async function look(
       ? await revocations.watching((watch) => queueNew(setup, watch, organisation, found, changed))
       : answer;
     if (!result.ok) {
-      setup.log.warn({ organisation, why: result.failure.message }, 'look for new boefjes not finished, comes again');
+      setup.log.warn({ organisation, failure: result.failure }, 'look for new boefjes not finished, comes again');
       unfinished.push(organisation);
       continue;
     }
@@ -161,7 +161,7 @@ function comesAgain(
   const looks = (rejections.get(organisation) ?? 0) + 1;
   if (rejected.length > 0 && looks < attempts) {
     rejections.set(organisation, looks);
-    const facts = { organisation, pairs: rejected.length, why: rejected[0]!.failure.message };
+    const facts = { organisation, pairs: rejected.length, failure: rejected[0]!.failure };
     setup.log.warn(facts, 'a service rejects new pairs, they are looked at again');
     return true;
   }

@@ -1,4 +1,5 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { inParallel } from './parallel.ts';
@@ -6,11 +7,11 @@ import { inParallel } from './parallel.ts';
 /** Requests of a batch in flight to Octopoes, one per organisation: those of two batches within its client's 10 connections. */
 const width = 5;
 
-/** The OOIs that exist, in one request per organisation; one that is out is absent, and added to `out`. */
+/** The OOIs that exist, in one request per organisation; one that is out is absent, and stands in `out` with why. */
 export async function ooisOf(
   setup: Setup,
   asked: readonly { readonly organisation: string; readonly ooi: string | null }[],
-  out: Set<string>,
+  out: Map<string, Failure>,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, Ooi>>> {
   const oois = new Map<string, ReadonlyMap<string, Ooi>>();
   const byOrganisation = Map.groupBy(
@@ -21,7 +22,7 @@ export async function ooisOf(
     const references = [...new Set(those.map(({ ooi }) => ooi!))];
     const answer = await attempt(setup.kat.octopoes.objectsByReference(organisation, references));
     if (answer.ok) oois.set(organisation, answer.value);
-    else out.add(organisation);
+    else out.set(organisation, answer.failure);
   });
   return oois;
 }

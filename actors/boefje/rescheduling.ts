@@ -1,4 +1,5 @@
 import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, Revocation, ScheduleSettlement } from '../../src/protocol/requests.ts';
@@ -36,7 +37,7 @@ export async function reschedule(
   revocations: Revocations,
   batch: readonly Delivery<Reschedule>[],
 ): Promise<void> {
-  const tick: Tick = { revocations, examined: new Set(), out: new Set(), settled: 0, silent: 0, full: false };
+  const tick: Tick = { revocations, examined: new Set(), out: new Map(), settled: 0, silent: 0, full: false };
   let more = true;
   // One batch finds out that a service is away, not two at once.
   while (more && tick.settled === 0) more = await settleBatch(setup, tick);
@@ -44,7 +45,8 @@ export async function reschedule(
   const ended = await Promise.allSettled(Array.from({ length: lanes }, () => settleAll(setup, tick)));
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason;
   const report = { examined: tick.examined.size, settled: tick.settled, left: tick.examined.size - tick.settled };
-  if (report.left > 0) setup.log.warn(report, 'due schedules left for the next tick');
+  const [failure] = tick.out.values();
+  if (report.left > 0) setup.log.warn({ ...report, failure }, 'due schedules left for the next tick');
   for (const delivery of batch) delivery.done(report);
 }
 
@@ -52,7 +54,7 @@ export async function reschedule(
 interface Tick {
   readonly revocations: Revocations;
   readonly examined: Set<string>;
-  readonly out: Set<string>;
+  readonly out: Map<string, Failure>;
   settled: number;
   /** Batches in a row that came to nothing. */
   silent: number;
@@ -67,7 +69,7 @@ async function settleAll(setup: Setup, tick: Tick): Promise<void> {
 /** Claims a batch of what this tick has not examined, examines and settles it. @returns whether to go on */
 async function settleBatch(setup: Setup, tick: Tick): Promise<boolean> {
   const { examined, out } = tick;
-  const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out] });
+  const claimed = await setup.supervisor('claim-due-schedules', { limit: claimSize, except: [...out.keys()] });
   const due = claimed.filter((schedule) => !examined.has(schedule.id));
   if (due.length === 0) return false;
   for (const schedule of due) examined.add(schedule.id);
@@ -93,7 +95,7 @@ async function examine(
   setup: Setup,
   watch: Watch,
   due: readonly DueSchedule[],
-  out: Set<string>,
+  out: Map<string, Failure>,
 ): Promise<Examination> {
   const settlements: ScheduleSettlement[] = [];
   const runnables = await runnablesOf(setup, watch, due, settlements, out);
@@ -144,7 +146,7 @@ async function runnablesOf(
   watch: Watch,
   due: readonly DueSchedule[],
   settlements: ScheduleSettlement[],
-  out: Set<string>,
+  out: Map<string, Failure>,
 ): Promise<readonly Runnable[]> {
   const kept = await pluginsOf(
     setup,
@@ -160,7 +162,7 @@ async function runnablesOf(
     const { organisation } = schedule;
     const answer = plugins.get(organisation)!;
     if (!answer.ok) {
-      out.add(organisation);
+      out.set(organisation, answer.failure);
       continue;
     }
     const { parsed, plugin, reason } = boefjeOf(schedule, answer.value);
@@ -201,7 +203,7 @@ async function candidatesOf(
   watch: Watch,
   runnables: readonly Runnable[],
   settlements: ScheduleSettlement[],
-  out: Set<string>,
+  out: Map<string, Failure>,
 ): Promise<readonly DueCandidate[]> {
   const asked = runnables.map(({ schedule: { organisation }, ooi }) => ({ organisation, ooi }));
   const oois = await ooisOf(setup, asked, out);

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { sentenceOf, type UnreadVariable } from '../config-names.ts';
+import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
@@ -30,6 +31,8 @@ export interface Finding {
 const mostSkewMs = 15_000;
 /** A vacuum cannot clean behind a transaction of that age: the queue's index keeps what was popped. */
 const oldTransactionSeconds = 600;
+/** An operator looks because something is away: what else is known must not wait for it. */
+const databaseWithinMs = 3_000;
 const leastFreeBytes = 1_073_741_824;
 
 /** `doctor`: this supervisor's findings about itself and what it depends on. */
@@ -63,9 +66,11 @@ export function unreadFindings(unread: readonly UnreadVariable[]): readonly Find
 
 async function databaseFindings(desk: DoctorDesk): Promise<readonly Finding[]> {
   try {
-    return findingsOf(await desk.diagnoseDatabase());
+    return findingsOf(await within(desk.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE'));
   } catch (error) {
-    return [problem('database', failureOf(error).message, 'is Postgres up, and reachable from the supervisor?')];
+    const advice =
+      'is Postgres up, reachable from the supervisor, and can it be written? schema, clock and indexes are unknown';
+    return [problem('database', failureOf(error).message, advice)];
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Backlog } from '../events/backlog.ts';
+import { within } from '../deadline.ts';
+import { failureOf } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules.ts';
@@ -27,7 +29,7 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
   const { supervision } = overseen;
   return [
     command('status', nothing, async () => {
-      const [actors, schedulers, sources] = await Promise.all([
+      const [actors, { schedulers, unknown }, sources] = await Promise.all([
         Promise.all(
           supervision.status().map(async (status) => actorOverview(status, await supervision.inspect(status.name))),
         ),
@@ -43,29 +45,49 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
         actors,
         schedulers,
         sources,
+        unknown,
       };
     }),
   ];
 }
 
-async function schedulerOverviews(overseen: Overseen): Promise<readonly object[]> {
+/** An operator looks because something is away: what else is known must not wait for it. */
+const databaseWithinMs = 2_000;
+
+/** `unknown`: what could not be asked, and why; its figures are null. */
+async function schedulerOverviews(
+  overseen: Overseen,
+): Promise<{ readonly schedulers: readonly object[]; readonly unknown: readonly object[] }> {
   const { schedulerIds, inspection, scheduleStore, rates } = overseen;
-  const [overviews, lags] = await Promise.all([
-    inspection.overview(schedulerIds),
-    Promise.all(schedulerIds.map((scheduler) => scheduleStore.scheduleLag(scheduler))),
-  ]);
   const parked = overseen.parked();
-  return overviews.map(({ scheduler, queued, held, leased, oldestSeconds }, at) => ({
-    id: scheduler,
-    queued,
-    held,
-    leased,
-    oldest_seconds: oldestSeconds,
-    schedule_lag_seconds: lags[at],
+  const own = (scheduler: string) => ({
     waiters: parked.get(scheduler) ?? 0,
     in_per_second: rates.of(scheduler).inPerSecond,
     out_per_second: rates.of(scheduler).outPerSecond,
-  }));
+  });
+  const asked = Promise.all([
+    inspection.overview(schedulerIds),
+    Promise.all(schedulerIds.map((scheduler) => scheduleStore.scheduleLag(scheduler))),
+  ]);
+  try {
+    const [overviews, lags] = await within(asked, databaseWithinMs, 'DATABASE_UNAVAILABLE');
+    const schedulers = overviews.map(({ scheduler, queued, held, leased, oldestSeconds }, at) => ({
+      id: scheduler,
+      queued,
+      held,
+      leased,
+      oldest_seconds: oldestSeconds,
+      schedule_lag_seconds: lags[at],
+      ...own(scheduler),
+    }));
+    return { schedulers, unknown: [] };
+  } catch (error) {
+    const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
+    return {
+      schedulers: schedulerIds.map((id) => ({ id, ...none, ...own(id) })),
+      unknown: [{ part: 'database', why: failureOf(error).message }],
+    };
+  }
 }
 
 function actorOverview(status: ActorStatus, inside: Outcome<ThreadStatus>): object {

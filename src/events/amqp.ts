@@ -76,7 +76,10 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
         queue,
         prefetch: inHand,
         timing,
-        prepare: () => declareStream(connection, queue),
+        prepare: async () => {
+          await declareStream(connection, queue);
+          if (lane === 'main') tell({ name: 'source.declared', stream });
+        },
         onReady: settled,
         onLost: () => intake.interrupted(lane, inHand),
         onFailure: (message) => {

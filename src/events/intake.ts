@@ -1,4 +1,4 @@
-import { codeOf, errorCodes } from '../errors.ts';
+import { isOfItem } from '../errors.ts';
 import { type Failure, failureOf, type Result } from '../mailbox/failure.ts';
 import type { StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
@@ -106,7 +106,7 @@ export function createIntake(options: IntakeOptions): Intake {
     return { to: 'retry', attempts, delayMs: timing.retryMs[attempts - 1] ?? timing.retryMs.at(-1) ?? 0 };
   };
 
-  /** Calls the handler again and again while it reports an outage; a window full of held events is back-pressure. */
+  /** Calls the handler again and again while its failures do not name the event; a window full of held events is back-pressure. */
   const handHeld = async (event: StreamEvent, received: Received): Promise<Result<unknown> | 'held' | 'gone'> => {
     const until = performance.now() + timing.longestHoldMs;
     const alone = received.lane === 'alone' || received.attempts > 0;
@@ -116,7 +116,7 @@ export function createIntake(options: IntakeOptions): Intake {
         const failure: Result<never> = { ok: false, failure: failureOf(error) };
         return failure;
       });
-      if (result.ok || !isOutage(result.failure)) return result;
+      if (result.ok || isOfItem(result.failure)) return result;
       note(`${result.failure.code}: ${result.failure.message}`);
       if (performance.now() < until) await pause(backOff(timing.holdMs, tries), received.gone, closing.signal);
       if (received.gone.aborted) return 'gone';
@@ -181,10 +181,6 @@ export function createIntake(options: IntakeOptions): Intake {
       return { inHand: inHand.size, ...counts };
     },
   };
-}
-
-function isOutage(failure: Failure): boolean {
-  return errorCodes[codeOf(failure)].family === 'busy';
 }
 
 /** What a dead letter says about its end, short enough for any broker's header. */

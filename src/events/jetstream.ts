@@ -89,7 +89,8 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     };
     link.carry(stream);
     const intake = createIntake({ stream, handler, maxAttempts, timing, tell, note });
-    const shared = { connection, prefix, timing, note, signal: stopping.signal };
+    const declared = () => tell({ name: 'source.declared', stream });
+    const shared = { connection, prefix, timing, note, declared, signal: stopping.signal };
     const lane = (lane: Lane, maxPending: number) =>
       createPuller({
         ...shared,

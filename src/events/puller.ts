@@ -24,6 +24,8 @@ export interface PullerOptions {
   readonly timing: Timing;
   readonly signal: AbortSignal;
   readonly note: (message: string) => void;
+  /** The stream exists. */
+  readonly declared?: () => void;
   readonly receive: (message: JsMsg, client: JetStreamClient) => Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export function createPuller(options: PullerOptions): Puller {
     const connection = await options.connection();
     const manager = await connection.jetstreamManager();
     await ensureStreams(manager, prefix);
+    options.declared?.();
     const { stream } = subjectsOf(prefix);
     const { ackWaitMs } = timing;
     await ensureConsumer(manager, stream, { name: consumer, subject, maxPending, ackWaitMs });

@@ -8,8 +8,8 @@ import type { EventStream } from '../protocol/scheduler.ts';
  *
  * Outcomes of one event:
  * - done → acknowledged;
- * - failed with a code of the `busy` family (an outage) → held and tried again with back-off, for as long as it lasts,
- *   without counting an attempt;
+ * - failed with a code that does not name the event (`isOfItem` of src/errors.ts: an outage, a schema that is not there) →
+ *   held and tried again with back-off, for as long as it lasts, without counting an attempt;
  * - failed otherwise, or its thread died while it was in hand → counts an attempt; tried again with back-off, and
  *   dead-lettered to `<queue>.dead` with the error in a header once `maxAttempts` are used up;
  * - malformed → dead-lettered at once: it will never parse.

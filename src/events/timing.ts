@@ -4,7 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Timing {
   /** Before the second, third, … attempt at one event; the last one repeats. */
   readonly retryMs: readonly number[];
-  /** Between tries of an event that is held for an outage: doubles from the first to the second figure. */
+  /**
+   * Between tries of an event that is held for an outage: doubles from the first to the second figure. Events flow again
+   * within 5 s of its end, and what is held is tried in sets: a failure in a few seconds costs nothing.
+   */
   readonly holdMs: readonly [number, number];
   /** An event held longer goes to the tail of its queue. RabbitMQ closes channels that keep one for 30 minutes. */
   readonly longestHoldMs: number;
@@ -19,7 +22,7 @@ export interface Timing {
 
 export const defaultTiming: Timing = {
   retryMs: [1_000, 10_000, 60_000],
-  holdMs: [500, 30_000],
+  holdMs: [500, 4_000],
   longestHoldMs: 600_000,
   reconnectMs: [250, 10_000],
   ackWaitMs: 10_000,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { inSpan, type Span } from '../telemetry/spans.ts';
 import { type Circuit, type CircuitState, createCircuit } from './circuit.ts';
 import { createSlots } from './slots.ts';
@@ -74,11 +75,12 @@ export function createServiceClient(
   const basic = basicAuthorization(base);
   const slots = createSlots(settings.connections);
   const closing = new AbortController();
-  // Five in a row is more than one lost connection or one restart of a replica; 2 s to 60 s between probes.
+  // Five in a row is more than one lost connection or one restart of a replica. 2 s to 4 s between probes: one request, and
+  // whatever waits goes on within 5 s of the service's return.
   const circuit: Circuit = createCircuit({
     failures: 5,
     pauseMs: 2_000,
-    maxPauseMs: 60_000,
+    maxPauseMs: 4_000,
     now: () => time.now(),
     ...(onCircuit === undefined ? {} : { onChange: onCircuit }),
   });
@@ -178,9 +180,15 @@ export function createServiceClient(
       for (let tries = 0; ; tries += 1) {
         // Between tries no slot is held: others may have better luck.
         const answer = await slots.run(() => attemptInSpan(request, url, name));
-        if (!('outage' in answer)) return answer;
+        if (!('outage' in answer)) {
+          partAnswered(service);
+          return answer;
+        }
         const delay = retryDelaysMs[tries];
-        if (delay === undefined || circuit.state() !== 'closed') throw answer.outage;
+        if (delay === undefined || circuit.state() !== 'closed') {
+          partFailed(service, answer.outage.message);
+          throw answer.outage;
+        }
         await time.sleep(Math.max(delay, answer.afterMs ?? 0), closing.signal).catch(() => {});
       }
     },

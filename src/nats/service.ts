@@ -5,6 +5,7 @@ import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { CtlCommands } from './ctl.ts';
 import { watchLink } from './link.ts';
+import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
 import { errorBody, errorHeaders, errorOf } from './replies.ts';
@@ -183,12 +184,12 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   function holdReplies(): void {
     reachable = Promise.withResolvers();
     endWaits();
-    log.warn({}, 'nats connection lost');
+    partFailed('nats', 'the connection is lost: reconnecting');
   }
 
   function sendReplies(): void {
     setTimeout(reachable.resolve, resubscribeMs).unref();
-    log.info({}, 'nats connection restored');
+    partAnswered('nats');
   }
 }
 

@@ -1,5 +1,7 @@
+import { codeOf } from '../errors.ts';
 import { migrationNames } from './migrations.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
+import { requireWritable } from './probe.ts';
 
 /** How the database is. */
 export interface DatabaseDiagnosis {
@@ -32,9 +34,13 @@ export interface UnreadableCron {
   readonly schedules: number;
 }
 
+/** @throws RotaError where the database is away, or cannot be written */
 export async function diagnoseDatabase(sql: Sql): Promise<DatabaseDiagnosis> {
-  // The first statement may open a connection: only the second tells the round trip.
-  await transact(() => query(sql, 'SELECT 1', []));
+  // Also opens the connection, where there is none: only what follows tells the round trip. Which tables are missing it tells
+  // by their migrations.
+  await requireWritable(sql).catch((error: unknown) => {
+    if (codeOf(error) !== 'SCHEMA_UNKNOWN') throw error;
+  });
   // This machine's wall clock, which logs and traces go by: nothing else does.
   const [asked, began] = [Date.now(), performance.now()];
   const [row] = await transact(() => query<Row>(sql, statement('diagnosis'), []));

@@ -2,7 +2,7 @@ import { registerHooks } from 'node:module';
 
 /**
  * The driver postgres 3.4.9, with five faults mended that a lost connection brings out (porsager/postgres #1154,
- * #1168, #1208) and that nothing around it can prevent:
+ * #1168, #1208) and a sixth that a read-only server does, and that nothing around it can prevent:
  *
  * - What was about to be written when a connection closed stays in its buffer, and so does the mark that a write is due:
  *   nothing is ever written on that connection again, and whoever gets it fails after the connect timeout, for good.
@@ -13,6 +13,10 @@ import { registerHooks } from 'node:module';
  * - The query for array types, with which each connection begins, has nobody to take its failure: an unhandled rejection.
  * - A pool that was ended while a connection was being made keeps that connection, and with it the process; a statement that
  *   was cancelled then takes its connection out of the pool for good.
+ * - A connection to a server that cannot be written to (25006: a standby after a failover, a session that began while the
+ *   database was read-only) is kept for as long as the server lets it. Here all connections of its pool end, each after what
+ *   it has in hand, as those do whose lifetime is over, and are made anew as they are needed; no more than once a second,
+ *   since the database may stay read-only for hours while thousands ask.
  *
  * And it takes settings of the session (`session`, expressions of a SELECT) into the query with which each connection begins: as
  * startup parameters pgbouncer refuses them. A connection that cannot have them is ended.
@@ -63,6 +67,26 @@ const mends: readonly { file: string; fault: string; mended: string }[] = [
     file: 'connection.js',
     fault: '    closedTime = performance.now()\n',
     mended: '    query = null\n    closedTime = performance.now()\n',
+  },
+  {
+    file: 'connection.js',
+    fault: 'errorResponse = Errors.postgres(parseError(x))\n',
+    mended:
+      'errorResponse = Errors.postgres(parseError(x))\n      errorResponse.code === "25006" && options.shared.renew()\n',
+  },
+  {
+    file: 'index.js',
+    fault: '\n  const sql = Sql(handler)\n',
+    mended: `
+  let renewed = -Infinity
+  options.shared.renew = () => {
+    if (performance.now() - renewed < 1000) return
+    renewed = performance.now()
+    for (const c of connections) if (![connecting, closed, ended].includes(c.queue)) c.end()
+  }
+
+  const sql = Sql(handler)
+`,
   },
   { file: 'index.js', fault: 'let savepoints = 0\n', mended: 'let lost = null, savepoints = 0\n' },
   {

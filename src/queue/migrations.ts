@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { Client } from 'pg';
 import { RotaError } from '../errors.ts';
-import { databaseError } from './postgres.ts';
 import { reconcile } from './reconcile.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
 import { inSession } from './session.ts';
 import { setUpFault } from './session-fault.ts';
+import { databaseError } from './sql-states.ts';
 
 export interface MigrateOptions {
   /** Adopted tasks that are under way get a lease of so long: mula's grace period. */

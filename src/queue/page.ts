@@ -1,7 +1,8 @@
 import type { Conditions } from './conditions.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterFault } from './filter-fault.ts';
-import { databaseError, query, type Sql } from './postgres.ts';
+import { query, type Sql } from './postgres.ts';
+import { databaseError } from './sql-states.ts';
 
 /** Which part of a list, and how far to count. */
 export interface ListBounds {

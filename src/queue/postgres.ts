@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sql as DriverSql, TransactionSql } from 'postgres';
 import { within } from '../deadline.ts';
-import { type ErrorCode, RotaError, codeOf } from '../errors.ts';
+import { RotaError } from '../errors.ts';
+import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { applicationName, defaultStatementMs, Dialer } from './dialer.ts';
 import postgres from './driver.ts';
 import { readDsn, serversText } from './dsn.ts';
+import { databaseError, sqlState } from './sql-states.ts';
 
 export type Sql = DriverSql;
 /** A pool, a reserved connection, or the connection of a transaction. */
@@ -163,55 +165,25 @@ export async function transaction<T>(
 export async function transact<T>(operation: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await operation();
+      const answer = await operation();
+      partAnswered('database');
+      return answer;
     } catch (error) {
-      if (attempt === maxAttempts || !undone.has(sqlState(error))) throw databaseError(error);
+      if (attempt === maxAttempts || !undone.has(sqlState(error))) throw told(databaseError(error));
       await delay(Math.random() * 20 * 2 ** attempt);
     }
   }
+}
+
+/** With the server's own words, which are for logs. */
+function told(error: RotaError): RotaError {
+  const { cause } = error;
+  const words = cause instanceof Error ? ` (${cause.message})` : '';
+  if (error.code === 'DATABASE_UNAVAILABLE') partFailed('database', `${error.message}${words}`);
+  return error;
 }
 
 const maxAttempts = 5;
 /** As long as a silent connection is waited for (dialer.ts): who waits longer waits for nothing. */
 const answerWithinMs = 20_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);
-
-/** Whatever a statement threw, in the codes of Rota. */
-export function databaseError(error: unknown): RotaError {
-  if (error instanceof RotaError) return error;
-  if (codeOf(error) !== 'BROKEN') return new RotaError(codeOf(error), messageOf(error), { cause: error });
-  const state = sqlState(error);
-  const code = bySqlState(state);
-  const fields = state === '' ? {} : { sqlState: state };
-  return new RotaError(code, sentences[code] ?? messageOf(error), { cause: error, fields });
-}
-
-function bySqlState(state: string): ErrorCode {
-  if (unreachable.test(state)) return 'DATABASE_UNAVAILABLE';
-  if (state === '42P01' || state === '42703' || state === '42883' || state === '3F000') return 'SCHEMA_UNKNOWN';
-  if (state === '23505') return 'CONFLICT';
-  // 22: a value that Postgres cannot store, such as \u0000 in JSON; 23: a constraint; 21: cardinality; 54: too big.
-  if (/^(22|23|21|54)/.test(state)) return 'BAD_REQUEST';
-  return 'BROKEN';
-}
-
-/**
- * Connection exceptions, shutdowns, out of resources, an undone transaction after all retries; Node's socket errors; a
- * password, role or database that is no longer right for a new connection: those are told at start (session-fault.ts).
- */
-const unreachable =
-  /^(08...|57...|53...|28...|3D000|40P01|40001|55P03|ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|CONNECT\w+)$/;
-
-const sentences: Partial<Record<ErrorCode, string>> = {
-  DATABASE_UNAVAILABLE: 'the database cannot be reached or is overloaded: try again',
-  CONFLICT: 'it exists already',
-};
-
-function sqlState(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

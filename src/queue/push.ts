@@ -12,7 +12,7 @@ import { type Executor, type Sql, query, transact, transaction } from './postgre
 import { withRepeats } from './push-repeats.ts';
 import { pushStatement } from './push-statement.ts';
 import type { PushAnswers } from './queue.ts';
-import type { RankedTask, TaskRanking } from './rank.ts';
+import { notRanked, type RankedTask, type TaskRanking } from './rank.ts';
 import { tellRefused } from './refused.ts';
 
 export interface PushOptions {
@@ -178,7 +178,7 @@ export class Push {
       unranked.map((item) => item.features),
       null,
     );
-    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    if ('failure' in answer) throw notRanked(answer.failure);
     return merge(batch, unranked, answer.ranks);
   }
 
@@ -204,7 +204,7 @@ export class Push {
       unranked.map((item) => item.features),
       fairness,
     );
-    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    if ('failure' in answer) throw notRanked(answer.failure);
     await saveTags(transaction, scheduler, answer.tags ?? new Map());
     return merge(batch, unranked, answer.ranks);
   }

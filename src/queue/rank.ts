@@ -1,3 +1,4 @@
+import { codeOf, isOfItem, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
 
 /**
@@ -45,6 +46,11 @@ export type RankAnswer =
       readonly tags?: ReadonlyMap<string, number>;
     }
   | { readonly failure: Failure };
+
+/** A ranker that threw or hung names the batch, and once it is halved one task; too many batches that wait name none. */
+export function notRanked(failure: Failure): RotaError {
+  return new RotaError(isOfItem(failure) ? 'RANK_FAILED' : codeOf(failure), failure.message);
+}
 
 /** mula's order of boefje tasks: first come, first served, in epoch seconds. For whoever configures no ranker. */
 export const rankByArrival: TaskRanking = {

@@ -1,8 +1,7 @@
-import { RotaError } from '../errors.ts';
 import { saveTags } from './fairness.ts';
 import { priorityOf } from './new-task.ts';
 import { patientConnection, query, type Sql, statement, transact, transaction } from './postgres.ts';
-import type { TaskRanking } from './rank.ts';
+import { notRanked, type TaskRanking } from './rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;
@@ -52,7 +51,7 @@ export async function rerank(
       })),
       stateful ? fairness : null,
     );
-    if ('failure' in answer) throw new RotaError('RANK_FAILED', answer.failure.message);
+    if ('failure' in answer) throw notRanked(answer.failure);
     for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
     return batch.map(({ id, hash }, at) => {
       const rank = answer.ranks[at]!;

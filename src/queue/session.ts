@@ -4,8 +4,8 @@ import { RotaError } from '../errors.ts';
 import { clientOn, Dialer } from './dialer.ts';
 import { type Dsn, readDsn, serversText } from './dsn.ts';
 import { refusePooledTransactions } from './pooler.ts';
-import { databaseError } from './postgres.ts';
 import { connectFault, encodingFault, type Place, setUpFault } from './session-fault.ts';
+import { databaseError } from './sql-states.ts';
 
 /**
  * One connection of its own, for what is done once: migrations, plans, the way back. Whatever is wrong with the database as

@@ -113,9 +113,9 @@ export class Sweeper {
     while (!signal.aborted) {
       try {
         if (alive === 0 || performance.now() - alive > aliveEveryMs) {
-          await query(this.#options.sql, statement('alive'), []);
-          await query(this.#options.sql, statement('forget-counts'), []);
-          await query(this.#options.sql, statement('forget-gaps'), []);
+          await transact(() => query(this.#options.sql, statement('alive'), []));
+          await transact(() => query(this.#options.sql, statement('forget-counts'), []));
+          await transact(() => query(this.#options.sql, statement('forget-gaps'), []));
           alive = performance.now();
         }
         // A full sweep leaves more behind: a burst of expiries does not wait for its second.

@@ -1,3 +1,4 @@
+import { isOutage } from '../errors.ts';
 import { type Failure, mailboxFailure } from '../mailbox/failure.ts';
 import { emit } from '../telemetry/events.ts';
 import { ActorThread, type ThreadOptions } from './actor-thread.ts';
@@ -116,7 +117,8 @@ export class SupervisedActor {
     this.#lastFailure = failure;
     const { policy, timers, random } = this.#supervising;
     const now = timers.now();
-    const { history, delayMs } = afterFailure(this.#history, { now, livedMs: now - startedAt }, random(), policy);
+    const ended = { now, livedMs: now - startedAt, outage: isOutage(failure) };
+    const { history, delayMs } = afterFailure(this.#history, ended, random(), policy);
     this.#history = history;
     this.#phase = history.down ? 'down' : 'restarting';
     this.#retry = { at: now + delayMs, cancel: timers.after(delayMs, () => this.#respawn()) };

@@ -70,7 +70,13 @@ export type RotaEvent =
   | { readonly name: 'event.dead-lettered'; readonly stream: string; readonly code: string; readonly message: string }
   /** `source`: broker and stream, such as `rabbitmq:raw_file_received`. */
   | { readonly name: 'source.connected'; readonly source: string }
+  /** What KAT publishes the stream into is there: told each time that it was looked after. */
+  | { readonly name: 'source.declared'; readonly stream: string }
   | { readonly name: 'source.lost'; readonly source: string; readonly message: string }
+  /** What Rota stands on was asked and is away, or refuses: outages.ts. `link`: which connection to it. */
+  | { readonly name: 'part.failed'; readonly part: string; readonly link: string; readonly reason: string }
+  /** It answers again. Only told after a failure. */
+  | { readonly name: 'part.answered'; readonly part: string; readonly link: string }
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
   /** Only where somebody follows them: spans.ts. */
   | { readonly name: 'spans.ended'; readonly spans: readonly EndedSpan[] }

@@ -6,7 +6,10 @@ const happensInThreads = [
   'events.committed',
   'event.dead-lettered',
   'source.connected',
+  'source.declared',
   'source.lost',
+  'part.failed',
+  'part.answered',
   'circuit.changed',
 ] as const satisfies readonly RotaEvent['name'][];
 

@@ -9,12 +9,14 @@ export interface Problem {
 
 export interface HealthOptions {
   readonly version: string;
-  /** Rejects or hangs where the database cannot be asked. */
+  /** Rejects or hangs where the queue cannot work in the database. */
   database(): PromiseLike<unknown>;
   natsConnected(): boolean;
   actors(): readonly ActorHealth[];
   /** Of the actors that answer. */
   streams(): Promise<readonly StreamHealth[]>;
+  /** Streams into which KAT must be able to publish before this supervisor is ready. */
+  readonly awaited: readonly string[];
   /** Whether each configured service of KAT is healthy; one that is not configured is not unhealthy. Never rejects. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
 }
@@ -39,7 +41,7 @@ export interface Health {
   links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   /** Whether each configured service of KAT answers at /health. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
-  /** Why pops and pushes cannot be served; empty is ready. */
+  /** Why pops, pushes and events of KAT cannot be taken; empty is ready. Events only count until their queues exist. */
   notReady(): Promise<readonly string[]>;
   stop(): void;
 }
@@ -49,7 +51,9 @@ const withinMs = 2_000;
 /** An outage of KAT's services or of one actor is unhealthy, but no reason to be restarted: pops and pushes go on. */
 export function createHealth(options: HealthOptions): Health {
   const lost = new Map<string, string>();
+  const undeclared = new Set(options.awaited);
   const ends = [
+    on('source.declared', ({ stream }) => undeclared.delete(stream)),
     on('source.lost', ({ source, message }) => lost.set(source, message)),
     on('source.connected', ({ source }) => lost.delete(source)),
   ];
@@ -83,7 +87,11 @@ export function createHealth(options: HealthOptions): Health {
     externals: options.externals,
     async notReady() {
       const reason = await database();
-      return reason === null ? [] : [`database: ${reason}`];
+      return [
+        ...(reason === null ? [] : [`database: ${reason}`]),
+        // What a producer publishes into a queue that is not there yet is lost. Once there, a broker may come and go.
+        ...[...undeclared].map((stream) => `broker: what KAT publishes ${stream} into is not there yet`),
+      ];
     },
     stop() {
       for (const end of ends) end();

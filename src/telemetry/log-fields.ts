@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { codeOf } from '../errors.ts';
 
 /**
  * Names of our words in log lines: mula's, where it has one, so that filters and dashboards over KAT's logs find ours.
@@ -25,19 +26,24 @@ export function levelName(label: string): string {
   return levels[label] ?? label;
 }
 
-/** The fields of a line under the names above; an error as its stack, its code and its facts. */
-export function renamed({ err, ...fields }: Record<string, unknown>): Record<string, unknown> {
+/** The fields of a line under the names above; an error or failure as its code, its sentence and its facts, a bug as its stack. */
+export function renamed({ err, failure = err, ...fields }: Record<string, unknown>): Record<string, unknown> {
   const named = Object.fromEntries(Object.entries(fields).map(([name, value]) => [logNames[name] ?? name, value]));
-  return err === undefined ? named : { ...ofError(err), ...named };
+  return failure === undefined ? named : { ...ofFailure(failure), ...named };
 }
 
-function ofError(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { exception: String(error) };
-  const { code, fields } = error as { code?: unknown; fields?: Readonly<Record<string, unknown>> };
+function ofFailure(failure: unknown): Record<string, unknown> {
+  const { code, message, fields } = (failure ?? {}) as { code?: unknown; message?: unknown; fields?: object };
   return {
     ...(typeof code === 'string' ? { code } : {}),
     ...(fields !== undefined && Object.keys(fields).length > 0 ? { fields } : {}),
-    // With its causes.
-    exception: pino.stdSerializers.err(error).stack,
+    // Only a bug is told with its stack and its causes: of anything else the sentence says what to do.
+    ...(codeOf(failure) === 'BROKEN' ? { exception: stackOf(failure) } : { reason: message }),
   };
+}
+
+function stackOf(failure: unknown): string {
+  if (failure instanceof Error) return pino.stdSerializers.err(failure).stack;
+  const { message } = (failure ?? {}) as { message?: unknown };
+  return String(message ?? failure);
 }

@@ -1,6 +1,7 @@
-import { type DestinationStream, pino, type Logger } from 'pino';
+import { type DestinationStream, pino, type LogFn, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { contextOf, currentTrace } from '../mailbox/trace.ts';
+import { createFailureLines } from './failure-lines.ts';
 import { levelName, renamed } from './log-fields.ts';
 
 export type { Logger };
@@ -39,6 +40,7 @@ export function createLog(options: {
 }): Logger {
   const { format, of, bindings = {}, to } = options;
   const json = format === 'json';
+  const failureLines = createFailureLines();
   const settings = {
     level: options.debug ? 'debug' : 'info',
     base: { ...(json ? { logger: of === undefined ? 'rota' : `rota.${of}` } : {}), ...renamed(bindings) },
@@ -47,7 +49,15 @@ export function createLog(options: {
     redact: { paths: secret, censor: '<redacted>' },
     timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: json ? levelName(label) : label }), log: renamed },
-    hooks: { streamWrite: (line: string) => line.replaceAll(passwordInUrl, '$1<redacted>@') },
+    hooks: {
+      streamWrite: (line: string) => line.replaceAll(passwordInUrl, '$1<redacted>@'),
+      logMethod(this: Logger, args: Parameters<LogFn>, method: LogFn, level: number) {
+        const [fields, message] = args;
+        const more = level <= debugLevel ? {} : failureLines(fields, message);
+        if (more === null) this.debug(fields, message);
+        else method.call(this, { ...(fields as object), ...more }, message);
+      },
+    },
   };
   if (json) return pino(settings, to ?? pino.destination({ fd: 2, sync: true }));
   return pino(
@@ -65,6 +75,8 @@ export function createLog(options: {
     }),
   );
 }
+
+const debugLevel = pino.levels.values['debug']!;
 
 function traceId(): { trace_id?: string } {
   const context = contextOf(currentTrace());

@@ -1,5 +1,6 @@
 import { on } from './events.ts';
 import type { Logger } from './log.ts';
+import { logOutages } from './outages.ts';
 
 /**
  * Writes what Rota tells about itself as log lines: life-cycle steps at info, and at debug one line per task. Without debug
@@ -10,6 +11,7 @@ export function logEvents(log: Logger): () => void {
     if (!log.isLevelEnabled('debug')) return;
     for (const thing of things) log.debug(fieldsOf(thing), message);
   };
+  const sources = new Set<string>();
   const subscriptions = [
     on('tasks.queued', ({ scheduler, tasks }) =>
       each(tasks, ({ id, organisation }) => ({ scheduler, organisation, task: id }), 'task queued'),
@@ -44,11 +46,17 @@ export function logEvents(log: Logger): () => void {
     on('event.dead-lettered', ({ stream, code, message }) =>
       log.error({ stream, code, reason: message }, 'event dead-lettered'),
     ),
-    on('source.connected', ({ source }) => log.info({ source }, 'event source connected')),
+    on('source.connected', ({ source }) => {
+      // Only the first time a step: after that an outage of its broker has ended, and is told so.
+      log[sources.has(source) ? 'debug' : 'info']({ source }, 'event source connected');
+      sources.add(source);
+    }),
     on('source.lost', ({ source, message }) =>
-      log.warn({ source, reason: message }, 'event source lost: reconnecting'),
+      log.debug({ source, reason: message }, 'event source lost: reconnecting'),
     ),
-    on('circuit.changed', ({ service, state }) => log.warn({ service, state }, 'circuit changed')),
+    // A circuit opens and half-opens every few seconds in an outage.
+    on('circuit.changed', ({ service, state }) => log.debug({ service, state }, 'circuit changed')),
+    logOutages(log),
     on('supervisor.ready', ({ ms }) => log.info({ ms }, 'serving')),
     on('supervisor.drained', ({ ms }) => log.info({ ms }, 'drained')),
   ];

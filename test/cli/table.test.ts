@@ -50,6 +50,7 @@ const overview: Overview = {
       error: null,
     },
   ],
+  unknown: [],
   unanswered: [],
 };
 

@@ -39,10 +39,10 @@ test('failures further apart than the intensity counts never take it down, and s
 });
 
 test('one that is down is up again once a try has lived for a minute', () => {
-  const history = { failures: [0, 1, 2, 3, 4, 5], down: true };
+  const history = { failures: [0, 1, 2, 3, 4, 5], outages: [], down: true };
   expect(afterFailure(history, { now: 119_000, livedMs: 59_000 }, 1, defaultRestartPolicy).history.down).toBe(true);
   expect(afterFailure(history, { now: 120_005, livedMs: 60_000 }, 1, defaultRestartPolicy)).toEqual({
-    history: { failures: [120_005], down: false },
+    history: { failures: [120_005], outages: [], down: false },
     delayMs: 200,
   });
 });
@@ -50,5 +50,19 @@ test('one that is down is up again once a try has lived for a minute', () => {
 test('no delay exceeds its bound', () => {
   const policy = { ...defaultRestartPolicy, intensity: 100 };
   const failures = Array.from({ length: 50 }, (_, index) => index);
-  expect(afterFailure({ failures, down: false }, { now: 50, livedMs: 0 }, 1, policy).delayMs).toBe(10_000);
+  expect(afterFailure({ failures, outages: [], down: false }, { now: 50, livedMs: 0 }, 1, policy).delayMs).toBe(10_000);
+});
+
+test('an outage never takes it down, however often it ends for one, and one that comes between failures counts for none', () => {
+  let history = noFailures;
+  const delays: number[] = [];
+  for (let now = 0; now < 20_000; now += 1_000) {
+    const after = afterFailure(history, { now, livedMs: 0, outage: true }, 1, defaultRestartPolicy);
+    delays.push(after.delayMs);
+    history = after.history;
+  }
+  expect(history).toMatchObject({ failures: [], down: false });
+  expect(delays.at(-1)).toBe(defaultRestartPolicy.maxDelayMs);
+  const after = afterFailure(history, { now: 20_000, livedMs: 0 }, 1, defaultRestartPolicy);
+  expect(after.history).toMatchObject({ failures: [20_000], down: false });
 });

@@ -26,17 +26,39 @@ test('JSON lines have the fields of mula’s: event, level, logger, timestamp, a
   ]);
 });
 
-test('an error is one field, with its causes, beside its code and facts', () => {
-  const { log, lines } = logToLines({ format: 'json', debug: false });
+test('a bug is told with its stack and causes, anything else with its sentence, beside code and facts', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: true });
   const cause = new Error('refused');
-  log.error({ err: new RotaError('DATABASE_UNAVAILABLE', 'away', { fields: { sqlState: '08006' }, cause }) }, 'queue');
+  log.error({ err: new RotaError('BROKEN', 'never', { fields: { n: 1 }, cause }) }, 'queue');
+  log.error({ err: new TypeError('undefined is not a function') }, 'queue');
+  log.error({ err: new RotaError('RANK_FAILED', 'hung', { fields: { ranker: 'x' }, cause }) }, 'queue');
+  log.warn({ failure: { code: 'SERVICE_REJECTED', message: 'not as agreed', retryable: true } }, 'batch failed');
   expect(parsed(lines)).toMatchObject([
     {
-      event: 'queue',
-      code: 'DATABASE_UNAVAILABLE',
-      fields: { sqlState: '08006' },
-      exception: expect.stringMatching(/^RotaError: away\n[^]*caused by: Error: refused\n/),
+      code: 'BROKEN',
+      fields: { n: 1 },
+      exception: expect.stringMatching(/^RotaError: never\n[^]*caused by: Error: refused\n/),
     },
+    { exception: expect.stringMatching(/^TypeError: undefined is not a function\n/) },
+    { code: 'RANK_FAILED', fields: { ranker: 'x' }, reason: 'hung' },
+    { code: 'SERVICE_REJECTED', reason: 'not as agreed' },
+  ]);
+  expect(parsed(lines).map((line) => 'exception' in line)).toEqual([true, true, false, false]);
+});
+
+test('what fails for lack of something that is away is a line at debug only; other failures a line a minute, bugs all', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: false });
+  for (let n = 0; n < 100; n += 1) {
+    log.error({ err: new RotaError('DATABASE_UNAVAILABLE', 'read-only') }, 'queue');
+    log.warn({ failure: { code: 'SERVICE_UNAVAILABLE', message: 'katalogus is out' } }, 'not corrected');
+    log.warn({ failure: { code: 'SERVICE_REJECTED', message: 'not as agreed' } }, 'not corrected');
+    if (n < 3) log.error({ err: new TypeError('a bug') }, 'queue');
+  }
+  expect(parsed(lines).map(({ event, code }) => [event, code])).toEqual([
+    ['not corrected', 'SERVICE_REJECTED'],
+    ['queue', undefined],
+    ['queue', undefined],
+    ['queue', undefined],
   ]);
 });
 

@@ -12,6 +12,8 @@ export interface SupervisorStatus {
   readonly actors: readonly ActorStatus[];
   readonly schedulers: readonly SchedulerStatus[];
   readonly sources: readonly SourceStatus[];
+  /** What it could not ask, and why: figures of it are null. */
+  readonly unknown: readonly { readonly part: string; readonly why: string }[];
 }
 
 export interface ActorStatus {
@@ -44,11 +46,11 @@ export interface ActorStatus {
 
 export interface SchedulerStatus {
   readonly id: string;
-  readonly queued: number;
-  readonly held: number;
-  readonly leased: number;
+  readonly queued: number | null;
+  readonly held: number | null;
+  readonly leased: number | null;
   readonly oldest_seconds: number | null;
-  readonly schedule_lag_seconds: number;
+  readonly schedule_lag_seconds: number | null;
   readonly waiters: number;
   readonly in_per_second: number;
   readonly out_per_second: number;
@@ -66,13 +68,15 @@ export interface SourceStatus {
 
 /** `rota status --json`. */
 export interface Overview {
-  readonly supervisors: readonly Omit<SupervisorStatus, 'schedulers' | 'sources'>[];
+  readonly supervisors: readonly Omit<SupervisorStatus, 'schedulers' | 'sources' | 'unknown'>[];
   /** Over all supervisors: what the database has is the same for each, what each has is added up. */
   readonly schedulers: readonly SchedulerStatus[];
   /** What waits is the same for all supervisors: as one sees it that reaches the broker. */
   readonly sources: readonly SourceStatus[];
   /** Supervisors that answered a ping and then not in time. */
   readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
+  /** What a supervisor that answered could not ask itself. */
+  readonly unknown: readonly { readonly instance: string; readonly part: string; readonly why: string }[];
 }
 
 /** Asks each supervisor. @throws what the last one said where none answers. */
@@ -101,6 +105,7 @@ export async function overviewOf(client: RotaClient, instances: readonly string[
       instance,
       why: `${codeOf(error)}: ${failureOf(error).message}`,
     })),
+    unknown: statuses.flatMap(({ instance, unknown }) => unknown.map((it) => ({ instance, ...it }))),
   };
 }
 
@@ -113,7 +118,8 @@ function together(statuses: readonly SupervisorStatus[]): readonly SchedulerStat
     const sum = (key: 'waiters' | 'in_per_second' | 'out_per_second') =>
       same.reduce((total, scheduler) => total + scheduler[key], 0);
     return {
-      ...same[0]!,
+      // One that reaches the database knows for all.
+      ...(same.find(({ queued }) => queued !== null) ?? same[0]!),
       waiters: sum('waiters'),
       in_per_second: sum('in_per_second'),
       out_per_second: sum('out_per_second'),

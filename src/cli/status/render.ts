@@ -7,6 +7,9 @@ export function renderOverview(overview: Overview, width: number | null): string
   const actors = overview.supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, actor })));
   const sections = [
     ...overview.unanswered.map(({ instance, why }) => `supervisor ${instance} does not answer: ${why}`),
+    ...overview.unknown.map(
+      ({ instance, part, why }) => `supervisor ${instance} cannot tell about the ${part}: ${why}`,
+    ),
     tableOf(
       ['SUPERVISOR', 'VERSION', 'UP', 'PID', 'MEMORY'],
       overview.supervisors.map((it) => [

@@ -1,0 +1,10 @@
+-- Whether this session may write, and which of our tables refuse its user. Only retention deletes tasks: not asked for.
+SELECT pg_is_in_recovery() AS recovering, current_setting('transaction_read_only') = 'on' AS read_only,
+  ARRAY(
+    SELECT DISTINCT name
+    FROM unnest(ARRAY['tasks', 'schedules', 'queue', 'leases', 'rare_outcomes', 'seen_boefjes', 'fairness', 'rota_alive',
+        'task_changes', 'task_counts', 'task_totals', 'pauses', 'queue_floors', 'queued_organisations']) AS name,
+      unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+    WHERE NOT has_table_privilege(name, privilege) AND NOT (name = 'tasks' AND privilege = 'DELETE')
+    ORDER BY name
+  ) AS refusing
