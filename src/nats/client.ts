@@ -123,7 +123,7 @@ export function rotaClient(
   function push(scheduler: string, pushed: TaskPush | readonly TaskPush[]): Promise<Task | ItemResult[]> {
     const subject = `push.${scheduler}`;
     // With an id, a push whose answer was lost can be made again: it is answered with the task that the first one made.
-    const named = (task: TaskPush): TaskPush => ({ id: timeOrderedUuid(Date.now()), ...task });
+    const named = (task: TaskPush): TaskPush => ({ id: timeOrderedUuid(), ...task });
     return isList(pushed) ? askInChunks(subject, 'tasks', pushed.map(named)) : ask<Task>(subject, named(pushed));
   }
 
