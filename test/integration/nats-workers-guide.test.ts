@@ -41,10 +41,24 @@ async function blockOf(language: string): Promise<string> {
   return found;
 }
 
-/** Lets a worker of the guide do three tasks, then ends it as an orchestrator would. */
+/** The answers to the first `running` and to the first `completed` are lost after they were done. */
+function loseAnswers(): void {
+  const patch = queue.patch.bind(queue);
+  const lost = new Set<string | undefined>();
+  queue.patch = async (patches) => {
+    const outcomes = await patch(patches);
+    const { status } = patches[0]!;
+    if (lost.has(status)) return outcomes;
+    lost.add(status);
+    return new Promise(() => {});
+  };
+}
+
+/** Lets a worker of the guide do three tasks, two answers of which are lost, then ends it as an orchestrator would. */
 async function letWork(command: string, file: string): Promise<{ output: string; code: number | null }> {
   const oois = ['one', 'two', 'three'];
   const tasks = oois.map((ooi) => boefjeTask('aa', ooi));
+  loseAnswers();
   await wire.client.push('boefje', tasks);
   const worker = spawn(command, [file], { env: { ...process.env, NATS_URL: server.url } });
   let output = '';

@@ -6,7 +6,11 @@ import type { NewTask } from '../../src/protocol/requests.ts';
 import { isFinished } from '../../src/tasks/status.ts';
 import type { Task, TaskData } from '../../src/tasks/task.ts';
 
-type Row = { -readonly [K in keyof Task]: Task[K] } & { lease: string | null; attempts: number };
+type Row = { -readonly [K in keyof Task]: Task[K] } & {
+  lease: string | null;
+  attempts: number;
+  settledBy: string | null;
+};
 
 /**
  * The TaskQueue interface in a few lines, so that tests of the wire see the wire alone: no filters, no expiry, one task a
@@ -40,6 +44,7 @@ export class MemoryQueue implements TaskQueue {
         modified_at: now,
         lease: null,
         attempts: 0,
+        settledBy: null,
       };
       this.rows.set(id, row);
       return { outcome: 'queued', id, scheduleId: null, task: text(row) } as const;
@@ -73,10 +78,14 @@ export class MemoryQueue implements TaskQueue {
     const outcomes = patches.map((patch) => {
       const row = this.rows.get(patch.id);
       if (!row) return fail(new RotaError('NOT_FOUND', `no task ${patch.id}`));
+      const repeated = patch.leaseId !== null && patch.leaseId === row.settledBy && patch.status === row.status;
+      if (repeated) return { ok: true, task: text(row) } as const;
       if (patch.leaseId !== null && patch.leaseId !== row.lease) return fail(new RotaError('LEASE_LOST', 'lease lost'));
       if (isFinished(row.status)) return fail(new RotaError('CONFLICT', `task is ${row.status}`));
       row.status = patch.status ?? row.status;
-      if (row.status === 'queued' || isFinished(row.status)) row.lease = null;
+      if (row.status === 'queued' || isFinished(row.status)) {
+        Object.assign(row, { settledBy: row.lease, lease: null });
+      }
       return { ok: true, task: text(row) } as const;
     });
     this.wake();
@@ -131,6 +140,6 @@ function fail(error: RotaError) {
   return { ok: false, failure: failureOf(error) } as const;
 }
 
-function text({ lease: _lease, attempts: _attempts, ...task }: Row): string {
+function text({ lease: _lease, attempts: _attempts, settledBy: _settledBy, ...task }: Row): string {
   return JSON.stringify(task);
 }
