@@ -3,10 +3,11 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { PushedSchedule } from '../protocol/commands.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { emit } from '../telemetry/events.ts';
-import { Coalescer } from './coalesce.ts';
+import { Coalescer, type Requester } from './coalesce.ts';
 import { assumedOf } from './corrections.ts';
 import { readFairness, saveTags } from './fairness.ts';
 import { overtakenOf } from './overtaken.ts';
+import type { Answering } from './queue.ts';
 import { type NewTaskOptions, type QueueItem, queueItem } from './new-task.ts';
 import { type Executor, type Sql, query, transact } from './postgres.ts';
 import { pushStatement } from './push-statement.ts';
@@ -75,11 +76,11 @@ export class Push {
   }
 
   /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
-  async push(tasks: readonly NewTask[], answersTasks: boolean): Promise<readonly PushOutcome[]> {
+  async push(tasks: readonly NewTask[], asked: Answering & Requester): Promise<readonly PushOutcome[]> {
     const outcomes: PushOutcome[] = [];
     const { maxBatch } = this.#options;
     for (let from = 0; from < tasks.length; from += maxBatch) {
-      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), answersTasks)));
+      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), asked)));
     }
     return outcomes;
   }
@@ -88,7 +89,8 @@ export class Push {
     await Promise.all([this.#asked.idle(), this.#decided.idle()]);
   }
 
-  async #pushSome(tasks: readonly NewTask[], answered: boolean): Promise<PushOutcome[]> {
+  async #pushSome(tasks: readonly NewTask[], asked: Answering & Requester): Promise<PushOutcome[]> {
+    const answered = asked.answersTasks ?? false;
     const items: Item[] = [];
     const answers = tasks.map((task): PushOutcome | number => {
       try {
@@ -98,7 +100,7 @@ export class Push {
       }
     });
     const line = items.some(isDecided) ? this.#decided : this.#asked;
-    const outcomes = await line.submit(items);
+    const outcomes = await line.submit(items, asked);
     const unranked = items.filter((_item, n) => isRankFailed(outcomes[n]!));
     tellRefused(this.#options.scheduler, 'rank-failed', unranked);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));

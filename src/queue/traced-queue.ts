@@ -17,7 +17,7 @@ export class TracedQueue implements TaskQueue {
   async push(
     scheduler: string,
     tasks: readonly NewTask[],
-    options?: { readonly answersTasks?: boolean },
+    options?: Parameters<TaskQueue['push']>[2],
   ): Promise<readonly PushOutcome[]> {
     if (!spansAreFollowed()) return this.#queue.push(scheduler, tasks, options);
     const spans = tasks.map((task) => this.#pushSpan(scheduler, task));
@@ -48,8 +48,8 @@ export class TracedQueue implements TaskQueue {
     );
   }
 
-  get(id: string) {
-    return this.#queue.get(id);
+  get(id: string, requester?: Parameters<TaskQueue['get']>[1]) {
+    return this.#queue.get(id, requester);
   }
 
   giveBack(claims: Parameters<TaskQueue['giveBack']>[0]) {

@@ -78,6 +78,14 @@ function isEdge(path: string): boolean {
 
 const bucket = /(?:^|[-_.])(?:utils?|helpers?|common|managers?|types|misc)(?:$|[-_.])/i;
 const mostLines = 250;
+/** One state machine each, with the page of its semantics: cut in two, it would have to be read in two places. */
+const stateMachines: ReadonlySet<string> = new Set([
+  'src/nats/service.ts', // docs/runtime-semantics.md
+  'src/queue/push.ts', // docs/queue-semantics.md
+  'src/queue/task-queue.ts',
+  'src/queue/waiters.ts',
+]);
+const mostLinesOf = (path: string) => (stateMachines.has(path) ? 350 : mostLines);
 
 /** Every breach of the rules of the house. */
 export function violations(sources: readonly Source[]): readonly string[] {
@@ -90,8 +98,8 @@ export function violations(sources: readonly Source[]): readonly string[] {
     ...cycles(imports).map((cycle) => `${cycle.join(' → ')}: no import cycles`),
     ...modules.filter(isBarrel).map(({ path }) => `${path}: there are no barrels`),
     ...modules
-      .filter(({ text }) => text.trimEnd().split('\n').length > mostLines)
-      .map(({ path }) => `${path}: more than ${mostLines} lines`),
+      .filter(({ path, text }) => text.trimEnd().split('\n').length > mostLinesOf(path))
+      .map(({ path }) => `${path}: more than ${mostLinesOf(path)} lines`),
     ...sources
       .filter(({ path }) => path.split('/').some((part) => bucket.test(part)))
       .map(({ path }) => `${path}: a name that says what is in it`),
