@@ -13,5 +13,12 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 /** Loaded by those who start it: its modules cost every other command half a second. */
 const startRota: StartRota = async (config, options) => (await import('./main.ts')).startRota(config, options);
 
+// Its reader may leave at any time (`rota events | head`): that is no error, and ends all but what serves others.
+const serves = new Set(['start', 'dev', 'demo']);
+process.stdout.on('error', () => {
+  if (!serves.has(process.argv[2] ?? '')) process.exit(0);
+});
+process.stderr.on('error', () => {});
+
 const program = createProgram({ version, startRota, connectRota, createJetstreamPublisher });
 await program.parseAsync(process.argv).catch(endWith);

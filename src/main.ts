@@ -42,8 +42,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** A batch of a million takes half a second; ten times that is a ranker that hangs. */
 const rankDeadlineMs = 5_000;
-/** Well within the 30 s after which an orchestrator kills. */
-const drainWithinMs = 10_000;
+/** Actors, requests and statements in flight have half of the time that is left each: what comes after needs some too. */
+const share = (withinMs: number) => withinMs / 2;
+const seconds = (ms: number) => ms / 1_000;
 
 /**
  * Builds a whole Rota out of its parts and starts it: database first, actors last, so that an event never finds the
@@ -56,11 +57,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const log = createLog({ format: config.SCHEDULER_LOGGING_FORMAT, debug: config.DEBUG });
   const instance = randomBytes(4).toString('hex');
   const undo = new Unwinding();
-  const unwind = () => undo.run((error) => log.warn({ err: error }, 'not ended in order'));
+  const unwind = async () => {
+    const left = await undo.run();
+    if (left.length > 0) log.warn({ left }, 'not ended in order');
+  };
   const endLog = logEvents(log);
   for (const variable of config.unread) log.warn({ reason: sentenceOf(variable) }, 'environment variable is not read');
   try {
-    undo.push(await startTraces({ config, version, instance, log }));
+    undo.push('traces', await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
     const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
@@ -74,7 +78,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     const data = resolve(options.data ?? '.rota/data');
     const embedded = await startEmbedded(config, { data, natsPort: options.natsPort, log });
-    undo.push(() => embedded.stop());
+    undo.push('embedded services', (withinMs) => embedded.stop(withinMs));
     const { databaseUrl, natsUrl } = embedded;
 
     const gracePeriodSeconds = config.SCHEDULER_PQ_GRACE_PERIOD;
@@ -86,9 +90,9 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const queueConnections = Math.max(2, Math.floor(connections / 2));
     // Lists and schedules have a pool of their own: a slow search must not hold up a pop.
     const sql = connect(databaseUrl, { max: connections - queueConnections });
-    undo.push(() => sql.end({ timeout: 5 }));
+    undo.push('database', (withinMs) => sql.end({ timeout: seconds(withinMs) }));
     const clock = await startDatabaseClock(sql);
-    undo.push(() => clock.stop());
+    undo.push('clock', () => clock.stop());
     const now = () => clock.now();
 
     const connection = await connectNats({
@@ -100,7 +104,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
         signal: options.signal,
       },
     });
-    undo.push(() => connection.drain());
+    undo.push('nats', () => connection.drain());
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
     const ranking = createRanking({
@@ -108,7 +112,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       threads: config.SCHEDULER_RANKING_THREADS,
       deadlineMs: rankDeadlineMs,
     });
-    undo.push(() => ranking.close());
+    undo.push('ranking', () => ranking.close());
 
     const taskRanking = await createTaskRanking({ ranking, rankers, gracePeriodSeconds, now });
     const queue = createTaskQueue({
@@ -131,9 +135,9 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       onDefaultSchedules: (scheduler, command) => void supervisor.send(scheduler, command),
       onError: (error) => log.error({ err: error }, 'queue'),
     });
-    undo.push(() => queue.drain());
+    undo.push('queue', (withinMs) => queue.drain(share(withinMs)));
     const tracedQueue = new TracedQueue(queue, typeOf);
-    undo.push(publishTaskEvents({ connection, prefix, now }));
+    undo.push('task events', publishTaskEvents({ connection, prefix, now }));
 
     const retention = new Retention({
       sql,
@@ -141,7 +145,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       gracePeriodSeconds,
       onError: (error) => log.error({ err: error }, 'retention'),
     });
-    undo.push(() => retention.stop());
+    undo.push('retention', () => retention.stop());
 
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql);
@@ -170,7 +174,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       stop: options.stop ?? null,
       log,
     });
-    undo.push(() => operations.stop());
+    undo.push('operations', () => operations.stop());
     for (const command of operations.commands)
       ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
@@ -184,7 +188,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       ctl,
       log,
     });
-    undo.push(() => nats.drain(drainWithinMs));
+    undo.push('nats service', (withinMs) => nats.drain(share(withinMs)));
 
     const observation = createObservation({
       version,
@@ -200,7 +204,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       streams: settings.events === null ? [] : catalog.actors.flatMap(({ definition }) => definition.streams),
       schedulerIds,
     });
-    undo.push(() => observation.stop());
+    undo.push('observation', () => observation.stop());
     const rest = await createRestServer({
       queue: tracedQueue,
       lists,
@@ -217,14 +221,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       leaseMs: startWithinSeconds(config) * 1_000,
       ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
     });
-    undo.push(() => rest.close());
+    undo.push('rest', () => rest.close());
     const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
 
     queue.start();
     operations.start();
     retention.start();
     supervisor.start();
-    undo.push(() => supervisor.drain(drainWithinMs));
+    undo.push('actors', (withinMs) => supervisor.drain(share(withinMs)));
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });
 
     return {

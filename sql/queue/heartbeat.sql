@@ -1,5 +1,5 @@
 -- Renews leases that are still held, be they expired: as long as no sweep has taken one, nobody else has the task.
--- returns task_id of each that was
+-- returns task_id and lease_id of each that was
 -- $1 task ids, $2 lease ids, one for each task, $3 milliseconds from now
 -- By array: a join's plan depends on how many leases there were when it was made.
 WITH held AS MATERIALIZED (
@@ -9,4 +9,4 @@ WITH held AS MATERIALIZED (
 )
 UPDATE leases SET until = now() + $3::float8 * interval '1 millisecond', renewed_at = now()
 WHERE task_id = ANY (ARRAY(SELECT task_id FROM held))
-RETURNING task_id
+RETURNING task_id, lease_id

@@ -30,7 +30,7 @@ export function demoCommand(parts: DemoParts): Command {
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();
       // A second signal changes nothing: children that this process leaves behind would run on.
-      process.on('SIGINT', stop).on('SIGTERM', stop);
+      process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
       try {
         const { findings, drained, log } = await runDemo(options, parts, progress, interrupted.signal);
         const report = reportOf(findings);
@@ -45,7 +45,7 @@ export function demoCommand(parts: DemoParts): Command {
         process.exitCode = 130;
       } finally {
         progress.end();
-        process.off('SIGINT', stop).off('SIGTERM', stop);
+        process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', stop);
       }
     });
 }

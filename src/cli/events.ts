@@ -35,7 +35,7 @@ export function eventsCommand(): Command {
       await withRota(options, async ({ connection }) => {
         const subscription = connection.subscribe(`${prefix}.event.${scheduler}.${event}`);
         const stop = () => subscription.unsubscribe();
-        process.once('SIGINT', stop).once('SIGTERM', stop);
+        process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
         await connection.flush();
         if (options.json !== true) process.stderr.write('listening\n');
         let seen = 0;

@@ -23,7 +23,7 @@ export interface StartOptions {
 
 export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;
 
-/** Runs until SIGTERM or SIGINT, drains, and exits 0. A second signal stops at once. */
+/** Runs until SIGTERM, SIGINT or SIGHUP (its terminal was closed), drains, and exits 0. A second signal stops at once. */
 export async function runUntilSignal(
   start: StartRota,
   config: Config,
@@ -36,11 +36,11 @@ export async function runUntilSignal(
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     signals += 1;
-    if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
+    // Closing a terminal sends SIGHUP, often twice: the shell's and the kernel's.
+    if (signals > 1 && signal !== 'SIGHUP') process.exit(signal === 'SIGINT' ? 130 : 143);
     stopping.abort();
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
   const stop = () => stopping.abort();
   const rota = await start(config, { ...options, signal: stopping.signal, stop }).catch((error: unknown) => {
     if (stopping.signal.aborted) process.exit(0);

@@ -24,7 +24,7 @@ export function topCommand(): Command {
     .action(async (options: TopOptions) => {
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();
-      process.once('SIGINT', stop).once('SIGTERM', stop);
+      process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
       // A pipe is read by a program or looked at later: one frame, unless it asks for more.
       const frames = options.frames ?? (process.stdout.isTTY ? Number.POSITIVE_INFINITY : 1);
       const show = screen(options.json === true);

@@ -32,7 +32,11 @@ export async function startNats(options: { directory: string; port?: number; con
     pidFile,
   ]);
   await untilReady(() => accepts(port), server.failed, 10_000);
-  return { url: `nats://127.0.0.1:${port}`, pid: server.child.pid!, stop: () => stopServer(server.child, 'SIGTERM') };
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    pid: server.child.pid!,
+    stop: (graceMs) => stopServer(server.child, 'SIGTERM', graceMs),
+  };
 }
 
 /** nats-server is in no npm package: PATH, else Debian's package unpacked without root, else Homebrew's folder. */

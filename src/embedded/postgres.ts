@@ -48,7 +48,7 @@ export async function startPostgres(options: {
     directory,
     pid: server.child.pid!,
     // SIGINT is Postgres' fast shutdown: sessions end, the checkpoint is written.
-    stop: () => stopServer(server.child, 'SIGINT'),
+    stop: (graceMs) => stopServer(server.child, 'SIGINT', graceMs),
   };
 }
 

@@ -20,7 +20,8 @@ export async function freePort(): Promise<number> {
 export interface Embedded {
   readonly url: string;
   readonly pid: number;
-  stop(): Promise<void>;
+  /** Killed after `graceMs`. */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /**

@@ -17,7 +17,7 @@ export async function startEmbedded(
     readonly natsPort?: number | undefined;
     readonly log: { warn(fields: object, message: string): void };
   },
-): Promise<{ databaseUrl: string; natsUrl: string; stop(): Promise<void> }> {
+): Promise<{ databaseUrl: string; natsUrl: string; stop(withinMs?: number): Promise<void> }> {
   const missing = [
     ...(config.SCHEDULER_DB_URI === undefined ? ['SCHEDULER_DB_URI'] : []),
     ...(config.NATS_URL === undefined ? ['NATS_URL'] : []),
@@ -26,8 +26,10 @@ export async function startEmbedded(
     throw new RotaError('BAD_CONFIG', `${missing.join(' and ')}: expected a URL, since NODE_ENV is production`);
   }
   const running: Embedded[] = [];
-  const stop = async () => {
-    for (const service of running.splice(0).reverse()) await service.stop();
+  // Neither needs the other to end. One that hangs is killed in time: we would leave it behind.
+  const stop = async (withinMs?: number) => {
+    const graceMs = withinMs === undefined ? undefined : Math.max(withinMs - 200, 100);
+    await Promise.all(running.splice(0).map((service) => service.stop(graceMs)));
   };
   const keep = <T extends Embedded>(service: T): T => {
     running.push(service);

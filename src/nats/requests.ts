@@ -12,7 +12,7 @@ import { taskStatuses } from '../tasks/status.ts';
 /** Tasks, patches or leases of one request: more would hold the database's connection for too long. */
 export const maxSet = 1_000;
 /** A poll that waits longer is better repeated: a requester that vanished is noticed only at the end of its wait. */
-const maxWaitMs = 600_000;
+export const maxWaitMs = 600_000;
 const dayMs = 86_400_000;
 const int4 = { min: -2_147_483_648, max: 2_147_483_647 };
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { RotaError, codeOf } from '../errors.ts';
+import { answerWithinMs, InFlight, unanswered } from '../in-flight.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { CtlCommands } from './ctl.ts';
@@ -10,7 +11,7 @@ import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
 import { errorBody, errorHeaders, errorOf } from './replies.ts';
 import { answerInSpan, traceHeader } from './request-spans.ts';
-import { parseJson } from './requests.ts';
+import { maxWaitMs, parseJson } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 
 export interface NatsServiceOptions {
@@ -59,6 +60,23 @@ interface Request {
   readonly signal: AbortSignal;
 }
 
+/** A request that has been taken in. */
+interface Pending {
+  readonly message: ServiceMsg;
+  readonly wait: AbortController;
+  /** performance.now() at which its requester hears that nothing answers. */
+  until: number;
+  answered: boolean;
+}
+
+/** Bodies of pushes and patches that wait for Postgres: parsed they are five times as large, 80 MB at most. */
+const mostOthers = { most: 10_000, mostBytes: 16 * 1_024 * 1_024 };
+/** Above what the queue parks of three schedulers (`maxParked`): this bounds those that wait for a claim. */
+const mostPops = { most: 40_000, mostBytes: 16 * 1_024 * 1_024 };
+/** A pop's answer may come so long after its wait. */
+const popMarginMs = 2_000;
+const lookEveryMs = 500;
+
 /**
  * Rota as a NATS micro service (docs/workers.md). Every request is a callback that starts an answer and returns: a pop that
  * waits for hours blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
@@ -68,7 +86,10 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   const schedulers = new Map(options.schedulers.map((scheduler) => [scheduler.id, scheduler]));
   const maxPayload = () => connection.info?.max_payload ?? 1_048_576;
   const desk = createPopDesk({ queue, leaseMs: options.leaseMs, maxPayload, log });
-  const inFlight = new Map<Promise<void>, AbortController>();
+  const inFlight = new Map<Promise<void>, Pending>();
+  const [pops, others] = [new InFlight(mostPops), new InFlight(mostOthers)];
+  // One for all that is pending: a timer for each request would be a hundredth of a pop.
+  const look = setInterval(refuseLate, lookEveryMs).unref();
   const errors: Record<string, number> = {};
   let answered = 0;
   let draining = false;
@@ -90,7 +111,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     throw new RotaError('NOT_FOUND', `no scheduler ${id}; there are: ${[...schedulers.keys()].join(', ')}`);
   };
   const endpoint = (group: ServiceGroup, name: string, subject: string, handle: (r: Request) => Promise<string>) => {
-    group.addEndpoint(name, { subject, handler: (error, message) => error === null && start(message, handle) });
+    group.addEndpoint(name, { subject, handler: (error, message) => error === null && start(message, name, handle) });
   };
   const root = service.addGroup(prefix);
   const of = (r: Request) => ({ 'rota.scheduler': r.target });
@@ -116,6 +137,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   return {
     async drain(withinMs) {
       draining = true;
+      clearInterval(look);
       await service.stop();
       if (connection.isClosed()) reachable.resolve();
       endWaits();
@@ -126,25 +148,38 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     status: () => ({ connected: link.up, inFlight: inFlight.size, answered, errors: { ...errors } }),
   };
 
-  function start(message: ServiceMsg, handle: (request: Request) => Promise<string>): void {
+  function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
+    answered += 1;
+    const bytes = message.data.length;
+    const bound = name === 'pop' ? pops : others;
+    try {
+      bound.enter(bytes);
+    } catch (error) {
+      refuse(message, error);
+      return;
+    }
     const wait = new AbortController();
     if (draining) wait.abort();
-    const work: Promise<void> = answer(message, handle, wait.signal).finally(() => inFlight.delete(work));
-    inFlight.set(work, wait);
+    const pending = { message, wait, until: performance.now() + answerWithinMs, answered: false };
+    const work: Promise<void> = answer(pending, name, handle).finally(() => {
+      inFlight.delete(work);
+      bound.leave(bytes);
+    });
+    inFlight.set(work, pending);
   }
 
-  async function answer(
-    message: ServiceMsg,
-    handle: (request: Request) => Promise<string>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    answered += 1;
+  async function answer(pending: Pending, name: string, handle: (request: Request) => Promise<string>): Promise<void> {
+    const { message, wait } = pending;
     try {
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
       const by = message.headers?.get('Rota-By') || null;
       const trace = message.headers?.get(traceHeader) ?? '';
+      const body = parseJson(message.string());
+      if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;
       // Encoded here, once: the length is needed anyway, and the library's own encoder takes twice as long.
-      const bytes = Buffer.from(await handle({ target, body: parseJson(message.string()), by, trace, signal }));
+      const bytes = Buffer.from(await handle({ target, body, by, trace, signal: wait.signal }));
+      if (pending.answered) return;
+      pending.answered = true;
       if (bytes.length > maxPayload()) {
         throw new RotaError(
           'SERVICE_REJECTED',
@@ -154,8 +189,21 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       await reachable.promise;
       if (!connection.isClosed()) message.respond(bytes);
     } catch (error) {
+      const late = pending.answered && wait.signal.aborted && !draining;
+      pending.answered = true;
       await reachable.promise;
-      refuse(message, error);
+      if (!late) refuse(message, error);
+    }
+  }
+
+  /** What is claimed for a pop after this goes back to the queue: its signal is aborted. */
+  function refuseLate(): void {
+    const now = performance.now();
+    for (const pending of inFlight.values()) {
+      if (pending.answered || pending.until > now || !link.up) continue;
+      pending.answered = true;
+      pending.wait.abort();
+      refuse(pending.message, unanswered());
     }
   }
 
@@ -177,7 +225,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   }
 
   function endWaits(): void {
-    for (const wait of inFlight.values()) wait.abort();
+    for (const { wait } of inFlight.values()) wait.abort();
   }
 
   /** While NATS is away nobody can be told of a claim: end the waits, so that tasks are not claimed into the void. */
@@ -191,6 +239,12 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     setTimeout(reachable.resolve, resubscribeMs).unref();
     partAnswered('nats');
   }
+}
+
+/** How long a pop may wait; what is wrong with the body is said by the one who reads all of it. */
+function waitMsOf(body: unknown): number {
+  const { wait_ms: waitMs } = (body ?? {}) as { wait_ms?: unknown };
+  return typeof waitMs === 'number' && waitMs > 0 ? Math.min(waitMs, maxWaitMs) : answerWithinMs - popMarginMs;
 }
 
 function elapsed(ms: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { codeOf } from '../errors.ts';
+import { codeOf, RotaError } from '../errors.ts';
 import { Flights } from './flights.ts';
 
 export interface CoalescerOptions<Item, Outcome> {
@@ -14,8 +14,24 @@ export interface CoalescerOptions<Item, Outcome> {
   readonly keyOf?: (item: Item) => string;
 }
 
+/** Of the requester that waits for a submission. */
+export interface Requester {
+  /** Milliseconds after which what has not been sent is refused: it waits no longer than its requester does. */
+  readonly withinMs?: number;
+  /** It went away: what has not been sent is not sent. */
+  readonly isGone?: () => boolean;
+}
+
+/** Below the 12 s within which every request is answered (docs/runtime-semantics.md). */
+const patienceMs = 10_000;
+/** One timer for all that wait looks so often: a timer for each would cost a push on an idle database a twentieth. */
+const lookEveryMs = 500;
+
 interface Submission<Item, Outcome> {
   readonly item: Item;
+  /** performance.now() after which it is refused unless it was sent. */
+  readonly until: number;
+  readonly requester: Requester | undefined;
   resolve(outcome: Outcome): void;
   reject(error: unknown): void;
 }
@@ -25,6 +41,10 @@ interface Submission<Item, Outcome> {
  * an idle system waits for one turn of the event loop and no longer.
  *
  * One item that Postgres cannot store fails alone: the batch is halved until it stands by itself.
+ *
+ * While the database hangs, what waits is refused after 10 s, and what was abandoned is not sent: a database that is back
+ * would otherwise commit the work of minutes for requesters that left. How much may wait is bounded at the edges
+ * (src/in-flight.ts).
  */
 export class Coalescer<Item, Outcome> {
   readonly #options: CoalescerOptions<Item, Outcome>;
@@ -32,6 +52,7 @@ export class Coalescer<Item, Outcome> {
   readonly #busyKeys = new Set<string>();
   readonly #flights: Flights;
   #inFlight = 0;
+  #look: NodeJS.Timeout | null = null;
 
   constructor(options: CoalescerOptions<Item, Outcome>) {
     this.#options = options;
@@ -39,14 +60,16 @@ export class Coalescer<Item, Outcome> {
   }
 
   /** One outcome per item, in order. Rejects where the database as a whole failed. */
-  submit(items: readonly Item[]): Promise<Outcome[]> {
+  submit(items: readonly Item[], requester?: Requester): Promise<Outcome[]> {
+    const until = performance.now() + (requester?.withinMs ?? patienceMs);
     const outcomes = items.map(
       (item) =>
         new Promise<Outcome>((resolve, reject) => {
-          this.#waiting.push({ item, resolve, reject });
+          this.#waiting.push({ item, until, requester, resolve, reject });
         }),
     );
     this.#flights.schedule();
+    this.#look ??= setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
     return Promise.all(outcomes);
   }
 
@@ -56,6 +79,17 @@ export class Coalescer<Item, Outcome> {
       await this.#flights.landed();
       if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** What has waited too long, and what nobody waits for any more, is never sent. */
+  #refuseLate(): void {
+    const now = performance.now();
+    const over = new Set(
+      this.#waiting.filter(({ until, requester }) => until <= now || requester?.isGone?.() === true),
+    );
+    if (over.size > 0) this.#waiting = this.#waiting.filter((submission) => !over.has(submission));
+    for (const submission of over) submission.reject(late());
+    this.#look = this.#waiting.length === 0 ? null : setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
   }
 
   #start(): void {
@@ -118,3 +152,7 @@ export class Coalescer<Item, Outcome> {
 
 /** Errors that one item of a batch may have brought about; any other concerns them all. */
 const ofOneItem: ReadonlySet<string> = new Set(['BAD_REQUEST', 'INVALID_REQUEST', 'CONFLICT', 'RANK_FAILED']);
+
+function late(): RotaError {
+  return new RotaError('DATABASE_UNAVAILABLE', 'the database did not take it in time, and it was not sent: try again');
+}

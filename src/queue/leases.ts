@@ -1,22 +1,56 @@
-import type { Sql } from './postgres.ts';
-import { query, statement, transact } from './postgres.ts';
+import { Coalescer } from './coalesce.ts';
+import { type Sql, query, statement, transact } from './postgres.ts';
 import type { LeaseRef } from './queue.ts';
 
-/** Renews the leases that are still held, from now on; the database's clock decides. */
-export async function renewLeases(
-  sql: Sql,
-  leases: readonly LeaseRef[],
-  leaseMs: number,
-): Promise<{ renewed: string[]; lost: string[] }> {
-  if (leases.length === 0) return { renewed: [], lost: [] };
-  const rows = await transact(() =>
-    query<{ task_id: string }>(sql, statement('heartbeat'), [
-      leases.map((lease) => lease.id),
-      leases.map((lease) => lease.leaseId),
+/** A lease that its holder renews, for so long from now on. */
+interface Renewal extends LeaseRef {
+  readonly leaseMs: number;
+}
+
+/** Heartbeats, in sets: those that arrive while a statement runs share the next one. The database's clock decides. */
+export class Renewals {
+  readonly #sql: Sql;
+  readonly #coalescer: Coalescer<Renewal, boolean>;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+    this.#coalescer = new Coalescer<Renewal, boolean>({
+      maxInFlight: 2,
+      maxBatch: 1_000,
+      run: (batch) => this.#run(batch),
+      outcomeOf: () => null,
+    });
+  }
+
+  async renew(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }> {
+    const renewals = leases.map(({ id, leaseId }) => ({
+      id: id.toLowerCase(),
+      leaseId: leaseId.toLowerCase(),
       leaseMs,
-    ]),
-  );
-  const held = new Set(rows.map((row) => row.task_id));
-  const ids = leases.map((lease) => lease.id.toLowerCase());
-  return { renewed: ids.filter((id) => held.has(id)), lost: ids.filter((id) => !held.has(id)) };
+    }));
+    const held = await this.#coalescer.submit(renewals);
+    const idsOf = (wanted: boolean) => renewals.filter((_renewal, at) => held[at] === wanted).map(({ id }) => id);
+    return { renewed: idsOf(true), lost: idsOf(false) };
+  }
+
+  idle(): Promise<void> {
+    return this.#coalescer.idle();
+  }
+
+  /** For each, in order, whether its lease is held still. */
+  async #run(batch: readonly Renewal[]): Promise<readonly boolean[]> {
+    const held = new Set<string>();
+    // Heartbeats of one fleet ask for the same length: one statement as a rule.
+    for (const [leaseMs, those] of Map.groupBy(batch, (renewal) => renewal.leaseMs)) {
+      const rows = await transact(() =>
+        query<{ task_id: string; lease_id: string }>(this.#sql, statement('heartbeat'), [
+          those.map(({ id }) => id),
+          those.map(({ leaseId }) => leaseId),
+          leaseMs,
+        ]),
+      );
+      for (const row of rows) held.add(`${row.task_id} ${row.lease_id}`);
+    }
+    return batch.map(({ id, leaseId }) => held.has(`${id} ${leaseId}`));
+  }
 }

@@ -3,7 +3,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { PushedSchedule } from '../protocol/commands.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { emit } from '../telemetry/events.ts';
-import { Coalescer } from './coalesce.ts';
+import { Coalescer, type Requester } from './coalesce.ts';
 import { assumedOf } from './corrections.ts';
 import { readFairness, saveTags } from './fairness.ts';
 import { overtakenOf } from './overtaken.ts';
@@ -77,11 +77,11 @@ export class Push {
   }
 
   /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
-  async push(tasks: readonly NewTask[], answers: PushAnswers): Promise<readonly PushOutcome[]> {
+  async push(tasks: readonly NewTask[], asked: PushAnswers & Requester): Promise<readonly PushOutcome[]> {
     const outcomes: PushOutcome[] = [];
     const { maxBatch } = this.#options;
     for (let from = 0; from < tasks.length; from += maxBatch) {
-      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), answers)));
+      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), asked)));
     }
     return outcomes;
   }
@@ -90,10 +90,8 @@ export class Push {
     await Promise.all([this.#asked.idle(), this.#decided.idle()]);
   }
 
-  async #pushSome(
-    tasks: readonly NewTask[],
-    { answersTasks: answered = false, answersRepeats = false }: PushAnswers,
-  ): Promise<PushOutcome[]> {
+  async #pushSome(tasks: readonly NewTask[], asked: PushAnswers & Requester): Promise<PushOutcome[]> {
+    const { answersTasks: answered = false, answersRepeats = false } = asked;
     const { sql, scheduler } = this.#options;
     const items: Item[] = [];
     const answers = tasks.map((task): PushOutcome | number => {
@@ -104,7 +102,7 @@ export class Push {
       }
     });
     const line = items.some(isDecided) ? this.#decided : this.#asked;
-    const given = await line.submit(items);
+    const given = await line.submit(items, asked);
     const outcomes = answersRepeats ? await withRepeats(sql, scheduler, items, given) : given;
     tellRefused(scheduler, items, outcomes);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));

@@ -1,6 +1,7 @@
 import type { PushOutcome, NewTask } from '../protocol/requests.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { Failure } from '../mailbox/failure.ts';
+import type { Requester } from './coalesce.ts';
 import type { FilterRequest } from './filter.ts';
 
 /**
@@ -9,16 +10,20 @@ import type { FilterRequest } from './filter.ts';
  */
 export interface TaskQueue {
   /** Ranks, then commits tasks and schedules; one outcome per task, in order. */
-  push(scheduler: string, tasks: readonly NewTask[], options?: PushAnswers): Promise<readonly PushOutcome[]>;
+  push(
+    scheduler: string,
+    tasks: readonly NewTask[],
+    options?: PushAnswers & Requester,
+  ): Promise<readonly PushOutcome[]>;
 
   /** Claims units, waiting up to `waitMs` for the first. Answers the claimed tasks; none is an empty answer. */
   pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]>;
 
   /** A task as JSON text (all eleven keys, kat-contract §1); null where there is none. */
-  get(id: string): Promise<string | null>;
+  get(id: string, requester?: Requester): Promise<string | null>;
 
   /** Changes status (and over REST other fields), one outcome per patch, in order; with the tasks where they are asked for. Coalesced. */
-  patch(patches: readonly TaskPatch[], options?: { readonly answersTasks?: boolean }): Promise<readonly PatchOutcome[]>;
+  patch(patches: readonly TaskPatch[], options?: PatchAnswers & Requester): Promise<readonly PatchOutcome[]>;
 
   heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }>;
 
@@ -30,6 +35,11 @@ export interface TaskQueue {
    * rejects: what cannot go back now does so when its lease ends.
    */
   giveBack(claimed: readonly LeaseRef[]): Promise<void>;
+}
+
+export interface PatchAnswers {
+  /** With the tasks as they are now. */
+  readonly answersTasks?: boolean;
 }
 
 export interface PushAnswers {

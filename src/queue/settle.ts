@@ -2,7 +2,7 @@ import { RotaError, type ErrorCode } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import { emit, type TaskRef, type TracedTask } from '../telemetry/events.ts';
-import { Coalescer } from './coalesce.ts';
+import { Coalescer, type Requester } from './coalesce.ts';
 import { type Executor, type Sql, query, statement, transact, transaction } from './postgres.ts';
 import type { LeaseRef, PatchOutcome, TaskPatch } from './queue.ts';
 
@@ -66,8 +66,8 @@ export class Settle {
   }
 
   /** One outcome per change, in order; changes of one task are made one after the other. */
-  submit(changes: readonly Change[]): Promise<readonly PatchOutcome[]> {
-    return this.#coalescer.submit(changes);
+  submit(changes: readonly Change[], requester?: Requester): Promise<readonly PatchOutcome[]> {
+    return this.#coalescer.submit(changes, requester);
   }
 
   /** Where a twin was queued meanwhile they give way to it. */

@@ -1,15 +1,25 @@
+import { within } from '../deadline.ts';
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
 import { claim } from './claim.ts';
-import { Coalescer } from './coalesce.ts';
+import { Coalescer, type Requester } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
-import { renewLeases } from './leases.ts';
+import { Renewals } from './leases.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
 import { Push } from './push.ts';
-import type { ClaimedTask, LeaseRef, PatchOutcome, PopRequest, ReleaseOutcome, TaskPatch, TaskQueue } from './queue.ts';
+import type {
+  PatchAnswers,
+  ClaimedTask,
+  LeaseRef,
+  PatchOutcome,
+  PopRequest,
+  ReleaseOutcome,
+  TaskPatch,
+  TaskQueue,
+} from './queue.ts';
 import { type TaskRanking, rankByArrival } from './rank.ts';
 import { Settle } from './settle.ts';
 import { Sweeper } from './sweeper.ts';
@@ -43,8 +53,8 @@ export interface TaskQueueOptions {
 export interface RunningTaskQueue extends TaskQueue {
   /** Begins to sweep and to listen to other supervisors. Pushes and pops work without it. */
   start(): void;
-  /** Parked pops are answered with nothing, statements in flight are committed, connections are closed. */
-  drain(): Promise<void>;
+  /** Parked pops are answered with nothing, statements in flight are committed; connections are closed, in time or not. */
+  drain(withinMs?: number): Promise<void>;
   /** Tasks were queued by somebody else's statement (a schedule, an operator, a pause that ended): parked pops look. */
   wake(scheduler: string, count: number): void;
   /** Ends expired leases now, as the sweeper does each second. @returns how many */
@@ -72,6 +82,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #corrections: Corrections;
   readonly #sweeper: Sweeper;
   readonly #reads: Coalescer<string, Result<string | null>>;
+  readonly #renewals: Renewals;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
   #unsubscribe: (() => void) | null = null;
@@ -98,6 +109,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       onChanged: (settled) => this.#settle.report(settled),
       onError: (error) => options.onError?.(error),
     });
+    this.#renewals = new Renewals(this.#sql);
     this.#reads = new Coalescer<string, Result<string | null>>({
       maxInFlight: 4,
       maxBatch: 500,
@@ -114,37 +126,46 @@ class PostgresTaskQueue implements RunningTaskQueue {
     }, lookEveryMs).unref();
   }
 
-  async drain(): Promise<void> {
+  async drain(withinMs = 5_000): Promise<void> {
     this.#unsubscribe?.();
     if (this.#looks !== null) clearInterval(this.#looks);
+    try {
+      await within(this.#idle(), withinMs);
+    } finally {
+      await this.#sql.end({ timeout: 1 });
+    }
+  }
+
+  async #idle(): Promise<void> {
     await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
     await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
     this.#corrections.flush();
-    await Promise.all([this.#settle.idle(), this.#reads.idle()]);
-    await this.#sql.end({ timeout: 5 });
+    await Promise.all([this.#settle.idle(), this.#reads.idle(), this.#renewals.idle()]);
   }
 
-  push(...[scheduler, tasks, answers = {}]: Parameters<TaskQueue['push']>): Promise<readonly PushOutcome[]> {
-    return this.#pushOf(scheduler).push(tasks, answers);
+  push(...[scheduler, tasks, asked = {}]: Parameters<TaskQueue['push']>): Promise<readonly PushOutcome[]> {
+    return this.#pushOf(scheduler).push(tasks, asked);
   }
 
   async pop(scheduler: string, request: PopRequest): Promise<readonly ClaimedTask[]> {
     return this.#waitersOf(scheduler).pop(request);
   }
 
-  async get(id: string): Promise<string | null> {
-    const [read] = await this.#reads.submit([id.toLowerCase()]);
+  async get(id: string, requester?: Requester): Promise<string | null> {
+    const [read] = await this.#reads.submit([id.toLowerCase()], requester);
     // Not null: whoever asks would take an outage for a task that is gone.
     if (!read!.ok) throw new FailureError(read!.failure);
     return read!.value;
   }
 
-  patch(patches: readonly TaskPatch[], { answersTasks: answered = false } = {}): Promise<readonly PatchOutcome[]> {
-    return this.#settle.submit(patches.map((patch) => ({ ...patch, id: patch.id.toLowerCase(), answered })));
+  patch(patches: readonly TaskPatch[], asked: PatchAnswers & Requester = {}): Promise<readonly PatchOutcome[]> {
+    const answered = asked.answersTasks ?? false;
+    const changes = patches.map((patch) => ({ ...patch, id: patch.id.toLowerCase(), answered }));
+    return this.#settle.submit(changes, asked);
   }
 
   heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }> {
-    return renewLeases(this.#sql, leases, leaseMs);
+    return this.#renewals.renew(leases, leaseMs);
   }
 
   async release(scheduler: string, id: string): Promise<ReleaseOutcome> {

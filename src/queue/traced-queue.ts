@@ -2,7 +2,7 @@ import { currentTrace } from '../mailbox/trace.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import { pushSpanName } from '../telemetry/span-names.ts';
 import { placeOf, type Span, spansAreFollowed, startSpan } from '../telemetry/spans.ts';
-import type { ClaimedTask, LeaseRef, PopRequest, PushAnswers, TaskPatch, TaskQueue } from './queue.ts';
+import type { ClaimedTask, LeaseRef, PopRequest, TaskPatch, TaskQueue } from './queue.ts';
 
 /** A queue whose pushes and pops leave a span in the trace of each task; docs/tracing.md. The same queue otherwise. */
 export class TracedQueue implements TaskQueue {
@@ -14,7 +14,7 @@ export class TracedQueue implements TaskQueue {
     this.#typeOf = typeOf;
   }
 
-  async push(scheduler: string, tasks: readonly NewTask[], options?: PushAnswers): Promise<readonly PushOutcome[]> {
+  async push(...[scheduler, tasks, options]: Parameters<TaskQueue['push']>): Promise<readonly PushOutcome[]> {
     if (!spansAreFollowed()) return this.#queue.push(scheduler, tasks, options);
     const spans = tasks.map((task) => this.#pushSpan(scheduler, task));
     const traced = tasks.map((task, at) => ({ ...task, trace: spans[at]!.trace }));
@@ -44,8 +44,8 @@ export class TracedQueue implements TaskQueue {
     );
   }
 
-  get(id: string) {
-    return this.#queue.get(id);
+  get(id: string, requester?: Parameters<TaskQueue['get']>[1]) {
+    return this.#queue.get(id, requester);
   }
 
   giveBack(claims: Parameters<TaskQueue['giveBack']>[0]) {

@@ -9,6 +9,11 @@ export function departure(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
+/** What it asked for and was not begun need not be done. */
+export function requesterOf(reply: FastifyReply): { isGone(): boolean } {
+  return { isGone: () => reply.raw.destroyed };
+}
+
 /** Now, or later, or never. */
 export function whenAborted(signal: AbortSignal, act: () => Promise<void>): void {
   if (signal.aborted) void act();

@@ -1,7 +1,9 @@
 import type { z } from 'zod';
+import type { Requester } from '../queue/coalesce.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { answerOf, badRequest, conflict, invalid, tooManyRequests, type ValidationDetail } from './errors.ts';
+import { requesterOf } from './departure.ts';
 import { sendJson } from './pagination.ts';
 import type { SchedulerEntry } from './ports.ts';
 import { isObject, uuid } from './scalars.ts';
@@ -42,13 +44,20 @@ export function pushRoute(app: App, queue: TaskQueue, find: (id: string) => Sche
         throw badRequest('scheduler_id in item does not match the scheduler_id in the path');
       }
       const task =
-        released === null ? await push(queue, scheduler, body) : await release(queue, scheduler, released, faults);
+        released === null
+          ? await push(queue, scheduler, body, requesterOf(reply))
+          : await release(queue, scheduler, released, faults);
       return sendJson(reply.code(201), task);
     },
   );
 }
 
-async function push(queue: TaskQueue, scheduler: SchedulerEntry, item: z.output<typeof taskPush>): Promise<string> {
+async function push(
+  queue: TaskQueue,
+  scheduler: SchedulerEntry,
+  item: z.output<typeof taskPush>,
+  requester: Requester,
+): Promise<string> {
   if (item.priority === undefined || item.priority === null || item.priority === 0) throw malformed();
   const pushed = [
     {
@@ -58,7 +67,7 @@ async function push(queue: TaskQueue, scheduler: SchedulerEntry, item: z.output<
       data: item.data,
     },
   ];
-  const [outcome] = await queue.push(scheduler.id, pushed, { answersTasks: true });
+  const [outcome] = await queue.push(scheduler.id, pushed, { answersTasks: true, ...requester });
   if (outcome?.outcome === 'queued' && outcome.task !== undefined) return outcome.task;
   if (outcome?.outcome === 'refused' && outcome.reason === 'queue-full') throw tooManyRequests();
   if (outcome?.outcome === 'failed') {

@@ -6,6 +6,7 @@ import type { Schedules } from '../queue/schedule-records.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { spansAreFollowed } from '../telemetry/spans.ts';
 import type { App } from './app.ts';
+import { installBounds } from './bounds.ts';
 import { sendError } from './errors.ts';
 import { healthRoutes } from './health.ts';
 import { metricsRoutes } from './metrics.ts';
@@ -95,6 +96,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   });
   // Four hooks at each request are a tenth of what a pop costs here.
   if (spansAreFollowed()) installSpans(app);
+  installBounds(app, (error, reply) => void sendError(error, reply, () => undefined));
   installRouting(app);
   installValidation(app);
   if (rest.token !== undefined) installToken(app, rest.token);

@@ -5,6 +5,7 @@ import { withoutSecrets } from '../tasks/data.ts';
 import type { App } from './app.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
+import { requesterOf } from './departure.ts';
 import { boundsOf, sendJson, sendPage } from './pagination.ts';
 import {
   errorAnswer,
@@ -90,7 +91,7 @@ export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: 
     async (request, reply) => {
       const id = request.params.task_id;
       const patch = await readPatch(queue, id, request.body);
-      const [outcome] = await queue.patch([patch], { answersTasks: true });
+      const [outcome] = await queue.patch([patch], { answersTasks: true, ...requesterOf(reply) });
       if (outcome?.ok !== true) {
         if (outcome === undefined || outcome.failure.code === 'NOT_FOUND') throw unknownTask(id);
         throw answerOf(outcome.failure);

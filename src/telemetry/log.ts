@@ -59,13 +59,12 @@ export function createLog(options: {
       },
     },
   };
-  if (json) return pino(settings, to ?? pino.destination({ fd: 2, sync: true }));
+  if (json) return pino(settings, to ?? standardError());
   return pino(
     settings,
     pretty({
       colorize: to === undefined && process.stderr.isTTY,
-      destination: to === undefined ? 2 : (to as NodeJS.WritableStream),
-      sync: true,
+      destination: (to as NodeJS.WritableStream | undefined) ?? standardError(),
       messageKey: 'event',
       timestampKey: 'timestamp',
       // As it is: date and zone. The default is a time of day that does not say where.
@@ -77,6 +76,13 @@ export function createLog(options: {
 }
 
 const debugLevel = pino.levels.values['debug']!;
+
+/** A terminal that was closed, or `| head`, takes no more lines: that ends no supervisor. */
+function standardError() {
+  const destination = pino.destination({ fd: 2, sync: true });
+  destination.on('error', () => {});
+  return destination;
+}
 
 function traceId(): { trace_id?: string } {
   const context = contextOf(currentTrace());
