@@ -33,7 +33,7 @@ export async function runEpisode(scene: Scene, fault: Fault): Promise<Finding> {
       supervisors: scene.supervisors.length,
       began: drill.began,
       over: drill.overAt!,
-      asked: load.answers.all(),
+      asked: load.answers.all().filter(({ endedAt }) => endedAt >= drill.began),
       counts: load.ledger.counts(),
       audit: await audit(scene.postgres, load),
       published,

@@ -25,14 +25,9 @@ export interface Fault {
   readonly unanswered?: readonly ('nats' | 'rest' | number)[];
   /** Memory stays below twice that at rest. */
   readonly boundsMemory?: true;
-  /** Workers die in it: their leases are not taken from them. */
-  readonly killsWorkers?: true;
   /** How long it takes, about, with what comes before and after: the longest begin first. */
   readonly seconds: number;
   /** Why it cannot run here; null where it can. */
   readonly unable?: () => Promise<string | null>;
   run(drill: Drill): Promise<void>;
 }
-
-/** @throws to say that the fault could not be made: this is no breach. */
-export class Unable extends Error {}

@@ -12,6 +12,7 @@ export const guarantees = [
   'schedules run once per deadline',
   'the end comes within 10 s and leaves nothing behind',
   'logs tell of an outage once',
+  'what cannot work is refused at the start',
 ] as const;
 
 export type Guarantee = (typeof guarantees)[number];

@@ -1,13 +1,13 @@
 import { runEpisode } from './episode.ts';
-import { type Fault, Unable } from './fault.ts';
+import type { Fault } from './fault.ts';
 import type { Finding } from './findings.ts';
 import { openScene, plainScene, type Scene } from './scene.ts';
+import { Unable } from './unable.ts';
 
 /** Scenes side by side, each of which takes one fault after the other. */
 export class Lanes {
   readonly #waiting: Fault[];
-  readonly #open = new Set<Scene>();
-  readonly #opening = new Set<Promise<Scene>>();
+  readonly #stacks = new Set<AsyncDisposableStack>();
   readonly #told: (finding: Finding) => void;
   #stopped = false;
 
@@ -24,8 +24,7 @@ export class Lanes {
   /** Ends everything that runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.allSettled(this.#opening);
-    await Promise.allSettled([...this.#open].map((scene) => this.#close(scene)));
+    await Promise.allSettled([...this.#stacks].map((stack) => this.#close({ stack })));
   }
 
   async #lane(): Promise<void> {
@@ -56,15 +55,18 @@ export class Lanes {
   }
 
   async #openScene(fault: Fault): Promise<Scene> {
-    const opening = openScene({ ...plainScene, ...fault.scene });
-    this.#opening.add(opening);
-    const scene = await opening.finally(() => this.#opening.delete(opening));
-    this.#open.add(scene);
-    return scene;
+    const stack = new AsyncDisposableStack();
+    this.#stacks.add(stack);
+    try {
+      return await openScene({ ...plainScene, ...fault.scene }, stack);
+    } catch (error) {
+      await this.#close({ stack });
+      throw error;
+    }
   }
 
-  async #close(scene: Scene): Promise<void> {
-    if (this.#open.delete(scene)) await scene.stop();
+  async #close({ stack }: Pick<Scene, 'stack'>): Promise<void> {
+    if (this.#stacks.delete(stack)) await stack.disposeAsync();
   }
 }
 

@@ -17,6 +17,8 @@ interface Holding {
   /** The earliest moment at which it may have expired: each renewal counts from when it was sent. */
   until: number;
   outcome: 'completed' | 'lost' | null;
+  /** Its holder is dead: the lease lives until its time. */
+  abandoned: boolean;
   /** An end was reported and no answer came: the task may be finished. */
   inDoubt: boolean;
 }
@@ -59,7 +61,7 @@ export class Ledger {
     const told = leaseUntil === null ? receivedAt : leaseUntil - leaseMs;
     const grantedAt = Math.min(Math.max(told, sentAt), receivedAt);
     const until = lease === null ? Number.POSITIVE_INFINITY : grantedAt + leaseMs;
-    const holding: Holding = { task, grantedAt, until, outcome: null, inDoubt: false };
+    const holding: Holding = { task, grantedAt, until, outcome: null, abandoned: false, inDoubt: false };
     const before = this.#tasks.get(task) ?? [];
     const live = before.some((other) => other.outcome === null && !other.inDoubt && other.until > grantedAt);
     if (live || before.some((other) => other.outcome === 'completed')) this.#twice.push(task);
@@ -86,6 +88,11 @@ export class Ledger {
   doubt(lease: string): void {
     const holding = this.#leases.get(lease);
     if (holding !== undefined) holding.inDoubt = true;
+  }
+
+  /** Every holder is dead. */
+  abandon(): void {
+    for (const holding of this.#leases.values()) holding.abandoned ||= holding.outcome === null;
   }
 
   complete(task: string, lease: string | null): void {
@@ -118,9 +125,9 @@ export class Ledger {
     return this.#tasks.get(task)?.some(({ outcome }) => outcome === 'completed') === true;
   }
 
-  /** Leases that nobody has reported on and that nobody has lost. */
+  /** Leases of living holders that have neither been reported on nor lost. */
   get inHand(): number {
-    return [...this.#leases.values()].filter(({ outcome }) => outcome === null).length;
+    return [...this.#leases.values()].filter(({ outcome, abandoned }) => outcome === null && !abandoned).length;
   }
 
   counts(): LedgerCounts {

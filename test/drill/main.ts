@@ -24,8 +24,13 @@ for (const [signal, code] of [
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const) {
-  process.once(signal, () => void lanes.stop().finally(() => process.exit(code)));
+  process.once(signal, () => {
+    say('ends what was started');
+    void lanes.stop().finally(() => process.exit(code));
+  });
 }
+// Each server ends with us by a listener of its own.
+process.setMaxListeners(0);
 // A request of a load that has ended may still be refused by its closing connection.
 process.on('unhandledRejection', (error) => process.stderr.write(`${String(error)}\n`));
 

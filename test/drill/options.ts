@@ -29,7 +29,7 @@ export function readOptions(argv: readonly string[], faults: readonly Fault[]): 
     .option('--only <faults>', 'these faults, comma-separated', names, [])
     .option('--json', 'end with one line of JSON', false)
     .option('--list', 'name the faults', false)
-    .option('--lanes <number>', 'scenes side by side', lanes, 3)
+    .option('--lanes <number>', 'scenes side by side', lanes, 2)
     .option('--page <file>', 'put the table into this page')
     .parse(argv, { from: 'user' })
     .opts<DrillOptions>();

@@ -121,6 +121,15 @@ export class DrillPostgres {
     return standby;
   }
 
+  /** A standby that every commit waits for from now on: what was answered is on both. */
+  async synchronousStandby(directory: string): Promise<DrillPostgres> {
+    const standby = await this.standby(directory);
+    await this.configure('synchronous_standby_names', '*');
+    const inSync = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'";
+    while ((await this.query(inSync)).length === 0) await delay(100);
+    return standby;
+  }
+
   async promote(): Promise<void> {
     await this.query('SELECT pg_promote(true, 30)');
   }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const launcher = fileURLToPath(new URL('../../src/launch.sh', import.meta.url));
 const clockShift = fileURLToPath(new URL('clock-shift.ts', import.meta.url));
-const startWithinMs = 60_000;
+const startWithinMs = 120_000;
 
 export interface LogLine {
   readonly level: string;
@@ -57,6 +57,10 @@ export class Supervisor {
     const env = { ...this.#environment, ...shifted, ...environment };
     this.#child = spawn(launcher, ['start'], { detached: true, stdio: ['ignore', log, log], env });
     this.#child.once('error', () => {});
+    const { pid } = this.#child;
+    const endWithUs = () => pid !== undefined && process.kill(pid, 'SIGKILL');
+    process.once('exit', endWithUs);
+    this.#child.once('exit', () => process.off('exit', endWithUs));
     closeSync(log);
   }
 
@@ -97,6 +101,12 @@ export class Supervisor {
     child.kill('SIGKILL');
     await exited;
     return null;
+  }
+
+  /** Drains it, frozen or not. */
+  async stop(): Promise<void> {
+    this.signal('SIGCONT');
+    await this.end('SIGTERM', 12_000);
   }
 
   /** Resident memory in MiB; 0 where it does not run. */

@@ -17,8 +17,8 @@ export function askNats(
       const detail = reply.headers?.get('Nats-Service-Error') ?? '';
       return { outcome: status === 200 ? 'ok' : 'refused', status, detail, body: reply.json() };
     } catch (error) {
-      const code = error instanceof NatsError ? error.code : '';
-      return { outcome: code === ErrorCode.Timeout ? 'silent' : 'cut', status: 0, detail: String(error), body: null };
+      const silent = error instanceof NatsError && error.code === String(ErrorCode.Timeout);
+      return { outcome: silent ? 'silent' : 'cut', status: 0, detail: String(error), body: null };
     }
   });
 }

@@ -9,7 +9,7 @@ import { askNats, askRest } from '../wire.ts';
 
 const repeatAfterMs = 3_000;
 /** Tasks for the runners that wait in the queue from the start: their pops then tell of the pop, not of the push. */
-const reserve = 400;
+const reserve = 300;
 
 export interface PushOptions {
   readonly nats: NatsConnection;
@@ -51,7 +51,9 @@ export class Pushes {
   async stock(): Promise<void> {
     const { nats, answers, ledger, organisation } = this.#options;
     const tasks = Array.from({ length: reserve }, () => normalizerTask(organisation));
-    const answer = await askNats(nats, answers, { kind: 'push', scheduler: 'normalizer', body: { tasks } });
+    const push = () => askNats(nats, answers, { kind: 'push', scheduler: 'normalizer', body: { tasks } });
+    // The first request of a machine that is busy with everything that starts may take its time.
+    const answer = await push().then((first) => (first.outcome === 'ok' ? first : push()));
     if (answer.outcome !== 'ok') throw new Error(`the reserve is not accepted: ${answer.detail}`);
     const { results } = answer.body as { results: { id?: string }[] };
     const accepted = results.flatMap(({ id }) => id ?? []);
