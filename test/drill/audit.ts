@@ -31,7 +31,9 @@ export async function audit(postgres: DrillPostgres, load: Load): Promise<Audit>
   // The task that a repeat was about is finished, and nobody else had its end confirmed: the first report did it.
   const done = repeats.filter(({ id, status }) => status === 'COMPLETED' || !ledger.wasHandedOut(id));
   return {
-    lost: ledger.mustExist.filter((id) => !isKept(found.get(id), ledger.isCompleted(id))),
+    lost: ledger.mustExist
+      .filter((id) => !isKept(found.get(id), ledger.isCompleted(id)))
+      .map((id) => `${id} (${stateOf(found.get(id))}${ledger.isCompleted(id) ? ', confirmed as completed' : ''})`),
     givenUp: [...found.values()].filter(({ status }) => status === 'FAILED').length,
     doneThoughRefused: refused.length,
     refusedRepeats: done.filter(({ id }) => !ledger.isCompleted(id)).length,
@@ -45,6 +47,11 @@ function isKept(row: TaskRow | undefined, completed: boolean): boolean {
   if (row.status === 'QUEUED') return row.queued;
   if (row.status === 'DISPATCHED' || row.status === 'RUNNING') return row.leased;
   return row.status === 'COMPLETED' || row.status === 'FAILED';
+}
+
+function stateOf(row: TaskRow | undefined): string {
+  if (row === undefined) return 'not in the database';
+  return [row.status, ...(row.queued ? ['queued'] : []), ...(row.leased ? ['leased'] : [])].join(' ');
 }
 
 function rowsOf(postgres: DrillPostgres, ids: readonly string[]): Promise<TaskRow[]> {

@@ -66,19 +66,20 @@ class Episode implements Drill {
     this.load = load;
   }
 
-  over(): void {
+  // Fields, since faults take them apart.
+  readonly over = (): void => {
     this.overAt ??= Date.now();
-  }
+  };
 
-  async watch(): Promise<void> {
+  readonly watch = async (): Promise<void> => {
     this.over();
     if (!this.#watched) await delay(watchMs);
     this.#watched = true;
-  }
+  };
 
-  broke(guarantee: Breach['guarantee'], what: string): void {
+  readonly broke = (guarantee: Breach['guarantee'], what: string): void => {
     this.breaches.push({ guarantee, what });
-  }
+  };
 }
 
 /** Until every supervisor has answered a pop and an event has become a task: a fault on what does not run says nothing. */

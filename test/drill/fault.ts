@@ -7,10 +7,10 @@ export interface Drill {
   readonly scene: Scene;
   readonly load: Load;
   /** Everything has to be back 5 s from now: the fault has ended, or the time in which it must be noticed. */
-  over(): void;
+  readonly over: () => void;
   /** Lets the load go on until what comes back late has come back. Done by itself where the fault does not. */
-  watch(): Promise<void>;
-  broke(guarantee: Guarantee, what: string): void;
+  readonly watch: () => Promise<void>;
+  readonly broke: (guarantee: Guarantee, what: string) => void;
   readonly breaches: readonly Breach[];
 }
 

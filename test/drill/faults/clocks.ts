@@ -37,7 +37,7 @@ async function runSchedules(drill: Drill): Promise<void> {
     if (answer.outcome !== 'ok') throw new Error(`a schedule is refused: ${answer.detail}`);
   }
   const rows = await scene.postgres.query<{ deadline_at: Date }>(
-    'SELECT deadline_at FROM schedules WHERE organisation = $1',
+    "SELECT deadline_at FROM schedules WHERE scheduler_id = 'report' AND organisation = $1",
     [organisation],
   );
   const next = Math.ceil(createdAt / minuteMs) * minuteMs;
@@ -47,10 +47,10 @@ async function runSchedules(drill: Drill): Promise<void> {
     broke('schedules run once per deadline', `${wrong.length} new schedules are due ${minutes} minutes off`);
   }
   // From here on it is the rescheduling that is looked at, whatever the first deadline came to.
-  await scene.postgres.query('UPDATE schedules SET deadline_at = $2 WHERE organisation = $1', [
-    organisation,
-    new Date(next),
-  ]);
+  await scene.postgres.query(
+    "UPDATE schedules SET deadline_at = $2 WHERE scheduler_id = 'report' AND organisation = $1",
+    [organisation, new Date(next)],
+  );
   while (Date.now() < next + 20_000) {
     if (Date.now() > next) await reschedule(drill);
     await delay(500);
@@ -59,7 +59,7 @@ async function runSchedules(drill: Drill): Promise<void> {
   runner.stop();
   const runs = await scene.postgres.query<{ runs: number }>(
     `SELECT count(t.id)::int AS runs FROM schedules s LEFT JOIN tasks t ON t.schedule_id = s.id
-      WHERE s.organisation = $1 GROUP BY s.id`,
+      WHERE s.scheduler_id = 'report' AND s.organisation = $1 GROUP BY s.id`,
     [organisation],
   );
   const often = runs.map(({ runs }) => runs).filter((runs) => runs !== 1);

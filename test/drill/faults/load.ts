@@ -22,8 +22,7 @@ export const loadFaults: readonly Fault[] = [
         const body = pushes.boefjeTask();
         const answer = await askNats(nats, answers, { kind: 'push', scheduler: 'boefje', body });
         if (answer.outcome === 'ok') ledger.accept(body.id);
-        // Refused for want of room: that is a promise that it is not done.
-        if (answer.status === 429) ledger.refuse(body.id);
+        if (codeOf(answer) === 'MAILBOX_FULL') ledger.refuse(body.id);
         return answer;
       };
       while (asked.length < flood) {
@@ -55,3 +54,8 @@ export const loadFaults: readonly Fault[] = [
     },
   },
 ];
+
+/** `MAILBOX_FULL` is a refusal for want of room, and a promise that it is not done; other 503s leave it open. */
+function codeOf({ body }: Answer): string | undefined {
+  return (body as { error?: { code?: string } } | null)?.error?.code;
+}
