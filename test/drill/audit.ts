@@ -25,19 +25,23 @@ export interface Audit {
 /** Holds the ledger against the database. */
 export async function audit(postgres: DrillPostgres, load: Load): Promise<Audit> {
   const { ledger } = load;
-  const found = new Map((await rowsOf(postgres, ledger.mustExist)).map((row) => [row.id, row]));
+  const mustExist = ledger.mustExist;
+  // Before the look: what is confirmed while that is made may be newer than it.
+  const completed = new Set(mustExist.filter((id) => ledger.isCompleted(id)));
+  const found = new Map((await rowsOf(postgres, mustExist)).map((row) => [row.id, row]));
   const refused = await rowsOf(postgres, ledger.refused);
-  const repeats = await rowsOf(postgres, ledger.refusedRepeats);
-  // The task that a repeat was about is finished, and nobody else had its end confirmed: the first report did it.
-  const done = repeats.filter(({ id, status }) => status === 'COMPLETED' || !ledger.wasHandedOut(id));
+  const pushes = await rowsOf(postgres, ledger.refusedPushes);
+  const reports = await rowsOf(postgres, ledger.refusedReports);
+  // Finished, and no other holder had its end confirmed: the report that went unanswered did it.
+  const carriedOut = reports.filter(({ id, status }) => status === 'COMPLETED' && !completed.has(id));
   return {
-    lost: ledger.mustExist
-      .filter((id) => !isKept(found.get(id), ledger.isCompleted(id)))
-      .map((id) => `${id} (${stateOf(found.get(id))}${ledger.isCompleted(id) ? ', confirmed as completed' : ''})`),
+    lost: mustExist
+      .filter((id) => !isKept(found.get(id), completed.has(id)))
+      .map((id) => `${id} (${stateOf(found.get(id))}${completed.has(id) ? ', confirmed as completed' : ''})`),
     givenUp: [...found.values()].filter(({ status }) => status === 'FAILED').length,
     doneThoughRefused: refused.length,
-    refusedRepeats: done.filter(({ id }) => !ledger.isCompleted(id)).length,
-    taken: repeats.length - done.length,
+    refusedRepeats: pushes.length + carriedOut.length,
+    taken: reports.length - carriedOut.length,
   };
 }
 

@@ -11,8 +11,12 @@ const warmMs = 3_000;
 const watchMs = 9_000;
 const settleMs = 35_000;
 
-/** Runs one fault under load, lets everything settle, and holds what was seen against what is promised. */
-export async function runEpisode(scene: Scene, fault: Fault): Promise<Finding> {
+/**
+ * Runs one fault under load, lets everything settle, and holds what was seen against what is promised.
+ *
+ * @returns `settled`: nothing is left behind that would speak against the next fault.
+ */
+export async function runEpisode(scene: Scene, fault: Fault): Promise<{ finding: Finding; settled: boolean }> {
   const started = performance.now();
   for (const supervisor of scene.supervisors) supervisor.readLog();
   const load = await startLoad(scene, { ...plainLoad, ...fault.load });
@@ -26,7 +30,7 @@ export async function runEpisode(scene: Scene, fault: Fault): Promise<Finding> {
     await drill.watch();
     load.pushes.pause();
     load.events.pause();
-    await settle(scene, load);
+    const settled = await settle(scene, load);
     const { published } = load.events;
     const evidence: Evidence = {
       fault,
@@ -46,7 +50,8 @@ export async function runEpisode(scene: Scene, fault: Fault): Promise<Finding> {
     const figures = figuresOf(evidence);
     const breaches = [...drill.breaches, ...breachesOf(evidence, figures)];
     const seconds = Math.round((performance.now() - started) / 1_000);
-    return { fault: fault.name, verdict: breaches.length === 0 ? 'held' : 'broke', figures, breaches, seconds };
+    const verdict = breaches.length === 0 ? 'held' : 'broke';
+    return { finding: { fault: fault.name, verdict, figures, breaches, seconds }, settled };
   } finally {
     memory.stop();
     await load.stop();
@@ -85,7 +90,7 @@ class Episode implements Drill {
 /** Until every supervisor has answered a pop and an event has become a task: a fault on what does not run says nothing. */
 async function warm(load: Load, scene: Scene): Promise<void> {
   await delay(warmMs);
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   const popped = () =>
     scene.supervisors.every(({ number }) =>
       load.answers.all().some(({ kind, to, answer }) => kind === 'pop' && to === number && answer.outcome === 'ok'),
@@ -98,12 +103,14 @@ async function warm(load: Load, scene: Scene): Promise<void> {
 }
 
 /** What has not come by then is missing. */
-async function settle(scene: Scene, load: Load): Promise<void> {
+async function settle(scene: Scene, load: Load): Promise<boolean> {
   const deadline = performance.now() + settleMs;
+  const ready = async () => (await Promise.all(scene.supervisors.map((one) => one.isReady()))).every(Boolean);
   while (performance.now() < deadline) {
-    if (await isSettled(scene.postgres, load).catch(() => false)) return;
+    if ((await isSettled(scene.postgres, load).catch(() => false)) && (await ready())) return true;
     await delay(250);
   }
+  return false;
 }
 
 /** The largest resident memory of any supervisor so far. */

@@ -39,12 +39,10 @@ export class Lanes {
       let scene: Scene | null = null;
       try {
         scene = fault.scene === undefined && shared !== null ? shared : await this.#openScene(fault);
-        const finding = await runEpisode(scene, fault);
+        const { finding, settled } = await runEpisode(scene, fault);
         this.#told(finding);
-        const sound = fault.scene === undefined && finding.breaches.length === 0;
-        // What a broken guarantee left behind would speak against the next fault.
-        shared = sound ? scene : fault.scene === undefined ? null : shared;
-        if (!sound) await this.#close(scene);
+        if (fault.scene === undefined) shared = settled ? scene : null;
+        if (scene !== shared) await this.#close(scene);
       } catch (error) {
         if (scene === shared) shared = null;
         if (scene !== null) await this.#close(scene);

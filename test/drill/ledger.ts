@@ -39,8 +39,10 @@ export class Ledger {
   readonly #refused = new Set<string>();
   readonly #tasks = new Map<string, Holding[]>();
   readonly #leases = new Map<string, Holding>();
-  /** Tasks of which a repeated report, or push, was refused. */
-  readonly #refusedRepeats = new Set<string>();
+  /** Tasks whose push was repeated, and the repeat refused. */
+  readonly #refusedPushes = new Set<string>();
+  /** Tasks whose lease was said to be lost after a report on it had gone unanswered. */
+  readonly #refusedReports = new Set<string>();
   readonly #taken: Holding[] = [];
   readonly #twice: string[] = [];
   #handedOut = 0;
@@ -79,12 +81,12 @@ export class Ledger {
   lose(lease: string): void {
     const holding = this.#leases.get(lease);
     if (holding === undefined || holding.outcome !== null) return;
-    if (holding.inDoubt) this.#refusedRepeats.add(holding.task);
+    if (holding.inDoubt) this.#refusedReports.add(holding.task);
     else this.#taken.push(holding);
     holding.outcome = 'lost';
   }
 
-  /** The holder reports the end and knows no answer yet. */
+  /** The holder has reported the end and knows no answer. */
   doubt(lease: string): void {
     const holding = this.#leases.get(lease);
     if (holding !== undefined) holding.inDoubt = true;
@@ -100,8 +102,8 @@ export class Ledger {
     if (holding !== undefined) holding.outcome = 'completed';
   }
 
-  refuseRepeat(task: string): void {
-    this.#refusedRepeats.add(task);
+  refusePushedAgain(task: string): void {
+    this.#refusedPushes.add(task);
   }
 
   /** Every task that must be in the database. */
@@ -113,12 +115,12 @@ export class Ledger {
     return [...this.#refused];
   }
 
-  get refusedRepeats(): readonly string[] {
-    return [...this.#refusedRepeats];
+  get refusedPushes(): readonly string[] {
+    return [...this.#refusedPushes];
   }
 
-  wasHandedOut(task: string): boolean {
-    return this.#tasks.has(task);
+  get refusedReports(): readonly string[] {
+    return [...this.#refusedReports];
   }
 
   isCompleted(task: string): boolean {

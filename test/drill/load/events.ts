@@ -106,7 +106,8 @@ async function jetstream(scene: Scene): Promise<Broker> {
     },
     dead: async () => {
       const manager = await nats.jetstreamManager();
-      return (await manager.streams.info('ROTA_KAT_DEAD')).state.messages;
+      const stream = await manager.streams.info('ROTA_KAT_DEAD').catch(() => null);
+      return stream?.state.messages ?? 0;
     },
     close: () => nats.close(),
   };

@@ -86,7 +86,7 @@ export class Pushes {
       if (answer?.outcome === 'ok') return ledger.accept(body.id);
       // Asked once and refused: not done. Asked before without an answer: it may be.
       if (answer?.outcome === 'refused' && answer.status < 500) {
-        return tries === 1 ? ledger.refuse(body.id) : ledger.refuseRepeat(body.id);
+        return tries === 1 ? ledger.refuse(body.id) : ledger.refusePushedAgain(body.id);
       }
       if (answer !== null) await this.#sleep(500);
     }

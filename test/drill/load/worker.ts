@@ -32,6 +32,8 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #nats: NatsConnection;
   readonly #held = new Map<string, Task>();
+  /** Leases whose end has been reported: a heartbeat finds them gone where that was carried out. */
+  readonly #reported = new Set<string>();
   readonly #gone = new AbortController();
   readonly #heartbeat: NodeJS.Timeout;
   readonly #done: Promise<void>;
@@ -95,7 +97,7 @@ export class Worker {
   async #do(task: Task): Promise<void> {
     this.#held.set(task.lease_id, task);
     await this.#sleep(this.#options.workMs());
-    // A heartbeat may have said meanwhile that it is not ours any more.
+    this.#reported.add(task.lease_id);
     while (this.#held.has(task.lease_id) && !this.#gone.signal.aborted) {
       await this.#report(task);
       if (this.#held.has(task.lease_id)) await this.#sleep(pauseMs);
@@ -104,15 +106,15 @@ export class Worker {
 
   async #report(task: Task): Promise<void> {
     const { answers, ledger } = this.#options;
-    ledger.doubt(task.lease_id);
     const body = { id: task.id, lease_id: task.lease_id, status: 'completed' };
     const asked = askNats(this.#nats, answers, { kind: 'patch', body });
     const answer = await Promise.race([asked, this.#sleep(repeatAfterMs)]);
-    if (!answer || this.#gone.signal.aborted) return;
-    if (answer.outcome === 'ok') ledger.complete(task.id, task.lease_id);
+    if (this.#gone.signal.aborted) return;
+    // Refused is not done; without an answer it may be.
+    if (!answer || answer.outcome === 'silent' || answer.outcome === 'cut') ledger.doubt(task.lease_id);
+    else if (answer.outcome === 'ok') ledger.complete(task.id, task.lease_id);
     else if (answer.status === 409) ledger.lose(task.lease_id);
-    else return;
-    this.#held.delete(task.lease_id);
+    if (answer?.outcome === 'ok' || answer?.status === 409) this.#held.delete(task.lease_id);
   }
 
   async #renew(): Promise<void> {
@@ -126,7 +128,7 @@ export class Worker {
     const { renewed, lost } = answer.body as { renewed: string[]; lost: string[] };
     for (const { id, lease_id } of held) {
       if (renewed.includes(id)) ledger.renew(lease_id, sentAt, leaseMs);
-      if (lost.includes(id) && this.#held.delete(lease_id)) ledger.lose(lease_id);
+      if (lost.includes(id) && !this.#reported.has(lease_id) && this.#held.delete(lease_id)) ledger.lose(lease_id);
     }
   }
 
