@@ -3,7 +3,7 @@ import { faults } from './faults/all.ts';
 import type { Finding } from './findings.ts';
 import { Lanes } from './lanes.ts';
 import { readOptions } from './options.ts';
-import { sentencesOf, tableOf, withTable } from './report.ts';
+import { machineOf, machineSentence, sentencesOf, tableOf, withTable } from './report.ts';
 
 const options = readOptions(process.argv.slice(2), faults);
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -12,13 +12,15 @@ if (options.list) {
   process.exit();
 }
 
-const chosen = options.only.length === 0 ? faults : faults.filter(({ name }) => options.only.includes(name));
+const chosen = faults.filter(({ name }) => options.only?.includes(name) ?? true);
 const found: Finding[] = [];
 const lanes = new Lanes(chosen, (finding) => {
   found.push(finding);
   say(`${finding.verdict.padEnd(9)}${finding.fault} (${finding.seconds} s)`);
   for (const sentence of sentencesOf(finding)) say(`         ${sentence}`);
 });
+/** Once it was interrupted: the end of what was started, and of this process. */
+let ending: Promise<never> | null = null;
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -26,7 +28,7 @@ for (const [signal, code] of [
 ] as const) {
   process.once(signal, () => {
     say('ends what was started');
-    void lanes.stop().finally(() => process.exit(code));
+    ending ??= lanes.stop().then(() => process.exit(code));
   });
 }
 // Each server ends with us by a listener of its own.
@@ -35,12 +37,14 @@ process.setMaxListeners(0);
 process.on('unhandledRejection', (error) => process.stderr.write(`${String(error)}\n`));
 
 await lanes.run(options.lanes);
+await ending;
 const findings = chosen.flatMap(({ name }) => found.filter(({ fault }) => fault === name));
-say(`\n${tableOf(findings)}`);
+const machine = machineOf();
+say(`\n${machineSentence(machine)}\n${tableOf(findings)}`);
 for (const sentence of findings.flatMap(sentencesOf)) say(sentence);
 if (options.page !== undefined) {
-  await writeFile(options.page, withTable(await readFile(options.page, 'utf8'), findings, new Date()));
+  await writeFile(options.page, withTable(await readFile(options.page, 'utf8'), findings, machine, new Date()));
 }
 const held = findings.every(({ verdict }) => verdict !== 'broke');
-if (options.json) say(JSON.stringify({ held, findings }));
+if (options.json) say(JSON.stringify({ held, machine, findings }));
 process.exit(held ? 0 : 1);

@@ -1,8 +1,9 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Fault } from './fault.ts';
 
 export interface DrillOptions {
-  readonly only: readonly string[];
+  /** All where absent. */
+  readonly only?: readonly string[];
   readonly json: boolean;
   readonly list: boolean;
   /** Scenes that run side by side. */
@@ -26,11 +27,11 @@ export function readOptions(argv: readonly string[], faults: readonly Fault[]): 
     .description(
       'Breaks everything around two supervisors under load, and says which guarantee broke: docs/guarantees.md.',
     )
-    .option('--only <faults>', 'these faults, comma-separated', names, [])
+    .option('--only <faults>', 'these faults, comma-separated', names)
     .option('--json', 'end with one line of JSON', false)
     .option('--list', 'name the faults', false)
     .option('--lanes <number>', 'scenes side by side', lanes, 2)
-    .option('--page <file>', 'put the table into this page')
+    .addOption(new Option('--page <file>', 'put the table of all faults into this page').conflicts('only'))
     .parse(argv, { from: 'user' })
     .opts<DrillOptions>();
 }

@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import Table from 'cli-table3';
 import type { Finding } from './findings.ts';
 
@@ -44,14 +45,32 @@ export function sentencesOf({ fault, reason, breaches }: Finding): readonly stri
 const begin = '<!-- The table is written by `make drill ARGS="--page docs/guarantees.md"`. -->';
 const end = '<!-- End of the table. -->';
 
+/** Where a run took place: times of a machine that has no CPU to spare are not Rota's own. */
+export interface Machine {
+  readonly cores: number;
+  /** Processes that wanted a core, on average over the last 15 minutes. */
+  readonly load: number;
+}
+
+export function machineOf(): Machine {
+  return { cores: availableParallelism(), load: Math.round(loadavg()[2]! * 10) / 10 };
+}
+
+export function machineSentence({ cores, load }: Machine): string {
+  const starved = load > 2 * cores ? ', too busy for times to be Rota’s own' : '';
+  return `${cores} cores, load ${load}${starved}`;
+}
+
 /** The page with the table of this run in place of the one before. */
-export function withTable(page: string, findings: readonly Finding[], when: Date): string {
+export function withTable(page: string, findings: readonly Finding[], machine: Machine, when: Date): string {
   const [before, rest] = page.split(begin);
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined) throw new Error(`the page has no “${begin}” … “${end}”`);
   const row = (of: readonly string[]) => `| ${of.join(' | ')} |`;
   const table = [row(columns), row(columns.map(() => '---')), ...findings.map((finding) => row(cells(finding)))];
   const broken = findings.flatMap(sentencesOf).map((sentence) => `- ${sentence}`);
-  const told = [`Run of ${when.toISOString().slice(0, 10)}:`, '', ...table, '', ...broken].join('\n').trimEnd();
+  const told = [`Run of ${when.toISOString().slice(0, 10)}, ${machineSentence(machine)}:`, '', ...table, '', ...broken]
+    .join('\n')
+    .trimEnd();
   return `${before}${begin}\n\n${told}\n\n${end}${after}`;
 }
