@@ -32,15 +32,19 @@ const leniencyMs = 1_000;
 export class Answers {
   readonly #asked: Asked[] = [];
 
-  /** Waits for an answer until its bound has passed. `send` must end within the milliseconds that it is given. */
+  /**
+   * Waits for an answer until its bound has passed. `send` must end within the milliseconds that it is given.
+   *
+   * @param what `gone`: that the one who asks has died by then, and reads no answer.
+   */
   async record(
-    what: Pick<Asked, 'kind' | 'via' | 'to'> & { readonly waitMs?: number },
+    what: Pick<Asked, 'kind' | 'via' | 'to'> & { readonly waitMs?: number; readonly gone?: AbortSignal | undefined },
     send: (patienceMs: number) => Promise<Answer>,
   ): Promise<Answer> {
-    const { kind, via, to, waitMs = 0 } = what;
+    const { kind, via, to, waitMs = 0, gone } = what;
     const sentAt = Date.now();
     const answer = await send((waitMs > 0 ? waitMs + afterWaitMs : answerWithinMs) + leniencyMs);
-    this.#asked.push({ kind, via, to, sentAt, endedAt: Date.now(), answer });
+    if (gone?.aborted !== true) this.#asked.push({ kind, via, to, sentAt, endedAt: Date.now(), answer });
     return answer;
   }
 

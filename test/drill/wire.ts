@@ -7,17 +7,25 @@ const subjects = { push: 'rota.push.', pop: 'rota.pop.', patch: 'rota.task.patch
 export function askNats(
   nats: NatsConnection,
   answers: Answers,
-  request: { readonly kind: Kind; readonly scheduler?: string; readonly waitMs?: number; readonly body: object },
+  request: {
+    readonly kind: Kind;
+    readonly scheduler?: string;
+    readonly waitMs?: number;
+    readonly gone?: AbortSignal;
+    readonly body: object;
+  },
 ): Promise<Answer> {
-  const { kind, scheduler = '', waitMs = 0, body } = request;
-  return answers.record({ kind, via: 'nats', to: null, waitMs }, async (timeout) => {
+  const { kind, scheduler = '', waitMs = 0, gone, body } = request;
+  return answers.record({ kind, via: 'nats', to: null, waitMs, gone }, async (timeout) => {
     try {
       const reply = await nats.request(subjects[kind] + scheduler, JSON.stringify(body), { timeout });
       const status = Number(reply.headers?.get('Nats-Service-Error-Code') || 200);
       const detail = reply.headers?.get('Nats-Service-Error') ?? '';
       return { outcome: status === 200 ? 'ok' : 'refused', status, detail, body: reply.json() };
     } catch (error) {
-      const silent = error instanceof NatsError && error.code === String(ErrorCode.Timeout);
+      const is = (code: ErrorCode) => error instanceof NatsError && error.code === String(code);
+      if (is(ErrorCode.NoResponders)) return { outcome: 'refused', status: 503, detail: 'no responders', body: null };
+      const silent = is(ErrorCode.Timeout);
       return { outcome: silent ? 'silent' : 'cut', status: 0, detail: String(error), body: null };
     }
   });

@@ -84,7 +84,13 @@ export class Worker {
     const { answers, ledger, leaseMs, name } = this.#options;
     const sentAt = Date.now();
     const body = { limit: 1, wait_ms: waitMs, lease_ms: leaseMs, worker: name };
-    const answer = await askNats(this.#nats, answers, { kind: 'pop', scheduler: 'boefje', waitMs, body });
+    const answer = await askNats(this.#nats, answers, {
+      kind: 'pop',
+      scheduler: 'boefje',
+      waitMs,
+      gone: this.#gone.signal,
+      body,
+    });
     if (answer.outcome !== 'ok' || this.#gone.signal.aborted) return null;
     const { results } = answer.body as { results: Task[] };
     for (const { id, lease_id, lease_until } of results) {
@@ -107,7 +113,7 @@ export class Worker {
   async #report(task: Task): Promise<void> {
     const { answers, ledger } = this.#options;
     const body = { id: task.id, lease_id: task.lease_id, status: 'completed' };
-    const asked = askNats(this.#nats, answers, { kind: 'patch', body });
+    const asked = askNats(this.#nats, answers, { kind: 'patch', gone: this.#gone.signal, body });
     const answer = await Promise.race([asked, this.#sleep(repeatAfterMs)]);
     if (this.#gone.signal.aborted) return;
     // Refused is not done; without an answer it may be.
@@ -123,7 +129,7 @@ export class Worker {
     if (held.length === 0) return;
     const sentAt = Date.now();
     const body = { leases: held.map(({ id, lease_id }) => ({ id, lease_id })), lease_ms: leaseMs };
-    const answer = await askNats(this.#nats, answers, { kind: 'heartbeat', body });
+    const answer = await askNats(this.#nats, answers, { kind: 'heartbeat', gone: this.#gone.signal, body });
     if (answer.outcome !== 'ok' || this.#gone.signal.aborted) return;
     const { renewed, lost } = answer.body as { renewed: string[]; lost: string[] };
     for (const { id, lease_id } of held) {
