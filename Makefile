@@ -9,7 +9,7 @@ bin := $(CURDIR)/node_modules/.bin
 export PATH := $(bin):$(PATH)
 filter = $(file) $(if $(function),-t '$(function)')
 
-.PHONY: demo test utest itest run bench check format migrations install
+.PHONY: demo test utest itest run bench drill check format migrations install
 
 install: node_modules/.installed
 
@@ -35,6 +35,10 @@ run: install
 
 bench: install
 	@node bench/main.ts $(ARGS)
+
+# make drill ARGS="--only postgres-killed --json": what breaks, and which guarantee with it (docs/guarantees.md).
+drill: install
+	@node test/drill/main.ts $(ARGS)
 
 check: install
 	@tsc --noEmit

@@ -8,11 +8,16 @@ import { type Embedded, freePort, startServer, stopServer, untilReady } from '..
  * Starts a real RabbitMQ on loopback: the installed one, else Debian's packages unpacked beside the checkout. Its epmd
  * is our child too, on a port of its own, so that nothing outlives the tests.
  */
-export async function startRabbitmq(directory: string): Promise<Embedded & { readonly control: Control }> {
+export async function startRabbitmq(
+  directory: string,
+  options: { port?: number } = {},
+): Promise<Embedded & { readonly control: Control; kill(): Promise<void> }> {
   const home = join(directory, 'rabbitmq');
   await mkdir(home, { recursive: true });
   const program = await locate();
-  const [port, epmdPort, distributionPort] = [await freePort(), await freePort(), await freePort()];
+  const [epmdPort, distributionPort] = [await freePort(), await freePort()];
+  // Its store is named after the port: one that starts again at the same port finds its queues.
+  const port = options.port ?? (await freePort());
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     ...program.env,
@@ -44,6 +49,12 @@ export async function startRabbitmq(directory: string): Promise<Embedded & { rea
     stop: async () => {
       await stopServer(server.child, 'SIGTERM', 20_000);
       await stopServer(epmd.child, 'SIGTERM');
+    },
+    // The shell script that starts it and Erlang are one process group.
+    kill: async () => {
+      process.kill(-server.child.pid!, 'SIGKILL');
+      await stopServer(server.child, 'SIGKILL');
+      await stopServer(epmd.child, 'SIGKILL');
     },
   };
 }

@@ -1,0 +1,2 @@
+/** Says why a fault cannot be played here: that is no breach. */
+export class Unable extends Error {}
