@@ -60,7 +60,7 @@ export interface Popped {
   readonly client: LeanClient;
   readonly prefix: string;
   readonly depth: number;
-  readonly backlog: Backlog;
+  readonly backlog: Pick<Backlog, 'took' | 'refill'>;
 }
 
 export function popCase(bench: Bench, from: Popped, pops: Pops): Case {

@@ -5,6 +5,7 @@ import { claimLimits } from '../limits/claims.ts';
 import { natsLimits } from '../limits/nats.ts';
 import { graphileWorker } from '../peers/graphile-worker.ts';
 import { pgBoss } from '../peers/pg-boss.ts';
+import { coldPops } from './cold-pops.ts';
 import { popCases } from './pop-cases.ts';
 
 /** What peers and limits are held against. */
@@ -15,12 +16,13 @@ export const pop: Suite = {
   about: 'pops over NATS by a lean client, at several depths of the queue, beside peers and limits',
   run: async (bench) => {
     const depths = bench.quick ? [10_000, held] : [10_000, held, 1_000_000, 10_000_000];
-    const [ours, peers, limits] = [[], [], []] as [CaseSet[], CaseSet[], CaseSet[]];
+    const [ours, cold, peers, limits] = [[], [], [], []] as [CaseSet[], CaseSet[], CaseSet[], CaseSet[]];
     try {
       // Two at a time: most of it is waiting for processes to start.
       const begun = await Promise.allSettled([
         (async () => {
           for (const depth of depths) ours.push(await popCases(bench, depth));
+          for (const depth of [1_000, held]) cold.push(await coldPops(bench, depth));
         })(),
         (async () => {
           // Ten million would take a peer longer to be filled than to be measured.
@@ -33,13 +35,18 @@ export const pop: Suite = {
       for (const one of begun) if (one.status === 'rejected') throw one.reason;
       limits.push(await claimLimits(bench, held));
       limits.push(await natsLimits(bench));
-      await bench.measure('pop', [...byTurns(ours), ...[...peers, ...limits].flatMap(({ cases }) => cases)]);
+      await bench.measure('pop', [...byTurns(ours), ...[...cold, ...peers, ...limits].flatMap(({ cases }) => cases)]);
     } finally {
-      for (const set of [...ours, ...peers, ...limits]) await set.close();
+      for (const set of [...ours, ...cold, ...peers, ...limits]) await set.close();
     }
     wantPops(bench);
     wantFlat(bench);
     wantFiltered(bench);
+    bench.want(`pop/limit-1-1-in-flight-cold-${nameOf(held)}`, {
+      against: '1 k queued',
+      of: 'pop/limit-1-1-in-flight-cold-1k',
+      atLeast: 0.5,
+    });
   },
 };
 

@@ -18,9 +18,7 @@ export async function unattendedDatabase(): Promise<{ url: string; sql: Sql }> {
   const tables = await sql<{ name: string }[]>`
     SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace`;
   for (const { name } of tables) {
-    await sql`ALTER TABLE ${sql(name)} SET (autovacuum_enabled = false, toast.autovacuum_enabled = false)`.catch(
-      () => sql`ALTER TABLE ${sql(name)} SET (autovacuum_enabled = false)`,
-    );
+    await sql`ALTER TABLE ${sql(name)} SET (autovacuum_enabled = false)`;
   }
   return { url: database.url, sql };
 }

@@ -105,7 +105,7 @@ export async function storeFilterRows(sql: Sql): Promise<void> {
     ),
   ]);
   await sql.unsafe(`INSERT INTO tasks SELECT * FROM json_populate_recordset(NULL::tasks, $1::text::json)`, [
-    JSON.stringify(tasks.map((row) => ({ modified_at: '2025-06-01', attempts: 0, ...row }))),
+    JSON.stringify(tasks.map((row) => ({ modified_at: '2025-06-01', attempts: 0, unbegun: 0, ...row }))),
   ]);
   await sql.unsafe(`INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image)
     SELECT scheduler_id, priority, created_at, id, hash, organisation,

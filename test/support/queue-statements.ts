@@ -1,0 +1,157 @@
+import { claimStatement } from '../../src/queue/claim.ts';
+import type { FilterRequest } from '../../src/queue/filter.ts';
+import { queueItem } from '../../src/queue/new-task.ts';
+import { statement } from '../../src/queue/postgres.ts';
+import { pushStatement } from '../../src/queue/push-statement.ts';
+import { boefjeTask } from './queue.ts';
+
+/** Tasks that a statement names. */
+export const named = 20;
+
+export interface Task {
+  readonly id: string;
+  readonly hash: string;
+  readonly organisation: string;
+  readonly ooi: string;
+  /** Null while it is queued. */
+  readonly lease: string | null;
+}
+
+/** Tasks that the statements name: of the middle of the queue, and of what was claimed from its beginning. */
+export interface Tasks {
+  readonly queued: readonly Task[];
+  readonly leased: readonly Task[];
+  readonly group: Task;
+  readonly unit: string;
+}
+
+export interface Case {
+  readonly name: string;
+  /** On the queue's connections; else on those of lists and schedules. */
+  readonly byKey: boolean;
+  readonly text: string;
+  readonly values: (tasks: Tasks) => readonly unknown[];
+  /** Tasks that it changes. */
+  readonly rows: number;
+}
+
+function equal(column: string, field: string | null, ...values: readonly string[]): FilterRequest {
+  const [only] = values;
+  if (values.length === 1) return { filters: [{ column, field, operator: 'eq', value: only! }] };
+  return { filters: [{ column, field, operator: 'in', value: [...values] }] };
+}
+
+function claiming(name: string, rows: number, filters: FilterRequest | null): Case {
+  const { text, values } = claimStatement(filters, 'boefje');
+  const each = <T>(value: T) => Array.from({ length: rows }, () => value);
+  return {
+    name: `claim ${name}`,
+    byKey: true,
+    text,
+    values: () => ['boefje', rows, each('w'), each('rest'), each(60_000), ...values],
+    rows,
+  };
+}
+
+function pushing(name: string, recurrence: object, maxSize: number): Case {
+  const items = () =>
+    Array.from({ length: named }, (_none, n) => ({
+      row: queueItem(boefjeTask(`new-${n}`, recurrence), { type: 'boefje', gracePeriodSeconds: 60, jitterSeconds: 0 }),
+      n,
+      rank: n + 2,
+    }));
+  const settings = { scheduler: 'boefje', type: 'boefje', maxSize, answersTasks: true };
+  const { text } = pushStatement(items(), settings);
+  return {
+    name: `push ${name}`,
+    byKey: true,
+    text,
+    values: () => pushStatement(items(), settings).values,
+    rows: named,
+  };
+}
+
+function of(
+  name: string,
+  values: (tasks: Tasks) => readonly unknown[],
+  {
+    byKey = true,
+    about = '',
+    rows = named,
+    key = '',
+  }: { byKey?: boolean; about?: string; rows?: number; key?: string } = {},
+): Case {
+  return { name: `${name}${about}`, byKey, text: statement(name).replace('{key}', () => key), values, rows };
+}
+
+const ids = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
+const hashes = (tasks: readonly Task[]) => tasks.map(({ hash }) => hash);
+const leases = (tasks: readonly Task[]) => tasks.map(({ lease }) => lease);
+const patched = (tasks: readonly Task[], patch: object) =>
+  JSON.stringify(tasks.map(({ id, lease }, n) => ({ n, id, lease_id: lease, ...patch })));
+const lists = { byKey: false };
+
+/** The statements of the queue, of the sweeper, of schedules and of operators that name rows or look for the first ones. */
+export const cases: readonly Case[] = [
+  claiming('1', 1, null),
+  claiming('20', named, null),
+  claiming('a group', 1, equal('data', 'boefje__id', 'grouped')),
+  claiming('of an organisation', 1, equal('organisation', null, 'rare')),
+  claiming('of an image', 1, equal('data', 'boefje__oci_image', 'rare')),
+  claiming('of two images', 1, equal('data', 'boefje__oci_image', 'rare', 'rarer')),
+  claiming('of a plug-in', 1, equal('data', 'boefje__id', 'rare')),
+  claiming('of an image that nothing has', 1, equal('data', 'boefje__oci_image', 'none')),
+  of('raise-floor', () => ['boefje'], { rows: 1 }),
+  pushing('without schedules', { recurrence: { kind: 'none' } }, 0),
+  pushing('with schedules', {}, 0),
+  pushing('into a queue that is full', { recurrence: { kind: 'none' } }, named),
+  of('latest-tasks', ({ queued }) => ['boefje', hashes(queued)]),
+  of('latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
+  of('fairness-look', ({ queued }) => ['boefje', hashes(queued), named]),
+  of('task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
+  of('read', ({ queued }) => [ids(queued)]),
+  of('release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
+  of('settle-lock', ({ queued }) => [ids(queued), []], { about: ' what is queued' }),
+  of('settle-lock', ({ leased }) => [ids(leased), ids(leased)], { about: ' what is leased' }),
+  of('settle', ({ queued }) => [patched(queued, { status: 'CANCELLED' }), 60, true], { about: ' cancelled' }),
+  of('settle', ({ queued }) => [patched(queued, { priority: 7 }), 60, true], { about: ' with a priority' }),
+  of('settle', ({ leased }) => [patched(leased, { status: 'QUEUED', superseded: true }), 60, true], {
+    about: ' put back',
+  }),
+  of('settle', ({ leased }) => [patched(leased, { status: 'FAILED' }), 60, true], { about: ' failed' }),
+  of('settle-followers', ({ group, unit }) => [[group.id], [unit]], { rows: 1 }),
+  of('settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true]),
+  of('heartbeat', ({ leased }) => [ids(leased), leases(leased), 60_000]),
+  of('sweep-lock', () => [named]),
+  of('sweep-look', ({ leased }) => [ids(leased), 3, 2]),
+  of('fold-counts', () => [1], { rows: 51 }),
+  of('hold', () => ['boefje', true, named, 'rare'], {
+    ...lists,
+    about: ' of an organisation',
+    key: 'q.organisation = $4',
+  }),
+  of('hold', () => ['boefje', true, named, 'rare'], { ...lists, about: ' of a plug-in', key: 'q.plugin = $4' }),
+  of('hold', () => ['boefje', true, named], { ...lists, about: ' of all', key: 'true' }),
+  of('purge-queue', () => ['boefje', 'rare', named], lists),
+  of(
+    'forget-oois',
+    ({ queued }) => ['boefje', queued.map(({ organisation }) => organisation), queued.map(({ ooi }) => ooi)],
+    lists,
+  ),
+  of('retire', () => [1, 60, '-infinity', '00000000-0000-0000-0000-000000000000', named], lists),
+  of(
+    'rerank',
+    ({ queued }) => ['boefje', JSON.stringify(queued.map(({ id, hash }) => ({ id, hash, rank: 5, priority: 5 })))],
+    lists,
+  ),
+  of('claim-due-schedules', () => ['boefje', named, []], lists),
+  of('enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], 'rare'], lists),
+  of(
+    'enable-schedules-of-oois',
+    ({ queued }) => ['boefje', 'rare', ['boefje-gone'], null, queued.map(({ ooi }) => ooi)],
+    lists,
+  ),
+  of('schedules-of-boefje', () => ['boefje', 'rare', 'rare', null, named], lists),
+  of('delete-schedules', ({ queued }) => [hashes(queued)], lists),
+  of('unbegun', () => [['boefje'], 600, 60], { rows: 1 }),
+];
