@@ -15,11 +15,13 @@ export interface Row {
   readonly atStart: AtStart;
 }
 
+const address = 'correct SCHEDULER_DB_URI';
+
 const refused = (when: RegExp, code: ErrorCode, says?: string): Row => ({
   when,
   code,
   ...(says === undefined ? {} : { says }),
-  advice: "look at the server's log",
+  advice: `look at the server's log, or ${address}`,
   atStart: 'configuration',
 });
 const notNow = (when: RegExp, says: string, advice: string, atStart: AtStart = 'temporary'): Row => ({
@@ -29,8 +31,6 @@ const notNow = (when: RegExp, says: string, advice: string, atStart: AtStart = '
   advice,
   atStart,
 });
-
-const address = 'correct SCHEDULER_DB_URI';
 
 /**
  * The first row that fits. What is not known to be the fault of the request, or ours, is "not now": a task that waits too
