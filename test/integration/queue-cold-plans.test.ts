@@ -147,7 +147,7 @@ test('under an old snapshot', async () => {
   const connectionOf = await opened();
   await fill(sql);
   const forgotten = connect(url, { max: 1 });
-  onTestFinished(async () => void (await forgotten.end()));
+  onTestFinished(() => forgotten.end());
   const over = Promise.withResolvers<void>();
   onTestFinished(() => over.resolve());
   await new Promise<void>((resolve) => {

@@ -45,3 +45,13 @@ test('lessons 0.9: whoever names tasks reads those and no others, before there a
     await looking.end();
   }
 });
+
+test('a hash is queued once, whichever order of the columns a supervisor names: that of before migration 0020 too', async () => {
+  const { sql } = await queueUnderTest();
+  const insert = (columns: string) =>
+    sql.unsafe(`INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation)
+      VALUES ('boefje', 1, now(), gen_random_uuid(), 'a', 'aa') ON CONFLICT (${columns}) DO NOTHING RETURNING id`);
+  expect(await insert('hash, scheduler')).toHaveLength(1);
+  expect(await insert('scheduler, hash')).toHaveLength(0);
+  expect(await insert('hash, scheduler')).toHaveLength(0);
+});
