@@ -69,7 +69,7 @@ export class Coalescer<Item, Outcome> {
         }),
     );
     this.#flights.schedule();
-    this.#look ??= setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
+    if (this.#look === null) this.#look = setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
     return Promise.all(outcomes);
   }
 

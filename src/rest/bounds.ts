@@ -26,11 +26,11 @@ export function installBounds(app: App, late: (error: unknown, reply: FastifyRep
         clearTimeout(timer);
         inFlight.leave(bytes);
       };
-      const work: unknown = handle.call(this as never, request as never, reply as never);
+      const work: unknown = handle.call(this, request, reply);
       if (work instanceof Promise) work.then(over, over);
       else over();
       return work;
-    } as typeof handle;
+    };
   });
 }
 
