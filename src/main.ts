@@ -169,6 +169,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       supervision: supervisor,
       backlog,
       deadLetters: createDeadLetters(settings.events, connection),
+      natsVersion: () => connection.info?.version ?? null,
       schedulerIds,
       typeOf,
       stop: options.stop ?? null,

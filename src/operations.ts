@@ -35,6 +35,7 @@ export interface OperationsParts {
   readonly supervision: Supervision;
   readonly backlog: Backlog | null;
   readonly deadLetters: DeadLetters | null;
+  readonly natsVersion: () => string | null;
   readonly schedulerIds: readonly string[];
   readonly typeOf: (scheduler: string) => string;
   /** Ends this supervisor as a signal would; null where whoever runs it does not let it. */

@@ -13,6 +13,8 @@ export interface DoctorDesk {
   readonly version: string;
   readonly supervision: Pick<Supervision, 'status' | 'inspect'>;
   readonly diagnoseDatabase: () => Promise<DatabaseDiagnosis>;
+  /** Of the nats-server that it is connected to; null where it is not. */
+  readonly natsVersion: () => string | null;
   /** Null where no event source is configured. */
   readonly backlog: Pick<Backlog, 'look'> | null;
   /** Variables in its environment that look like ours and are none. */
@@ -45,6 +47,7 @@ export function doctorCommands(desk: DoctorDesk): readonly OperatorCommand[] {
       findings: [
         ...unreadFindings(desk.unread),
         ...(await databaseFindings(desk)),
+        natsFinding(desk.natsVersion()),
         ...(await actorFindings(desk)),
         ...sourceFindings((await desk.backlog?.look()) ?? []),
         await diskFinding(),
@@ -62,6 +65,22 @@ export function unreadFindings(unread: readonly UnreadVariable[]): readonly Find
     finding: sentenceOf(variable),
     advice,
   }));
+}
+
+/** The first that pings a connection which is busy: an older one notices a dead link only once nothing is sent on it. */
+const pingsUnderTraffic = [2, 11] as const;
+
+/** Exported for its tests. */
+export function natsFinding(version: string | null): Finding {
+  if (version === null) return problem('nats', 'not connected', 'is it up? see NATS_URL');
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [least, leastMinor] = pingsUnderTraffic;
+  if (major > least || (major === least && minor >= leastMinor)) return fine('nats', `nats-server ${version}`);
+  return warning(
+    'nats',
+    `nats-server ${version} does not notice a dead link while it sends on it: requests get lost meanwhile`,
+    'use nats-server 2.11 or newer, with docs/deploy/nats-server.conf',
+  );
 }
 
 async function databaseFindings(desk: DoctorDesk): Promise<readonly Finding[]> {

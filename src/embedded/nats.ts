@@ -2,10 +2,14 @@ import { execFile } from 'node:child_process';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { connect as tcpConnect } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { RotaError } from '../errors.ts';
 import { unpackDebian } from './debian.ts';
 import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
+
+/** What every nats-server that Rota works with should have. */
+const defaults = new URL('../../docs/deploy/nats-server.conf', import.meta.url);
 
 /** Starts nats-server with JetStream on loopback; its store lies in `directory`. */
 export async function startNats(options: { directory: string; port?: number; config?: string }): Promise<Embedded> {
@@ -18,9 +22,9 @@ export async function startNats(options: { directory: string; port?: number; con
   const port = options.port || (await freePort());
   // Ours would fail to listen, and whoever listens there would be taken for it.
   if (await accepts(port)) throw new RotaError('BAD_CONFIG', `port ${port} for NATS: expected one that is free`);
-  const configuration = options.config === undefined ? [] : ['-c', options.config];
   const server = startServer(binary, [
-    ...configuration,
+    '-c',
+    options.config ?? fileURLToPath(defaults),
     '-a',
     '127.0.0.1',
     '-p',

@@ -23,6 +23,7 @@ export interface Patience {
   readonly signal?: AbortSignal | undefined;
 }
 
+const pingEveryMs = 5_000;
 const tryAgainMs = 500;
 const tellEveryMs = 5_000;
 
@@ -41,6 +42,9 @@ export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
+    // A link that is dead without an end is given up after two pings without an answer. The library's own 2 min made that six.
+    pingInterval: pingEveryMs,
+    maxPingOut: 2,
     // Two refusals in a row would end the connection for good otherwise.
     ignoreAuthErrorAbort: true,
     // A stack trace captured per request costs more than the request.

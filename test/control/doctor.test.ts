@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findingsOf, sourceFindings } from '../../src/control/doctor.ts';
+import { findingsOf, natsFinding, sourceFindings } from '../../src/control/doctor.ts';
 import type { DatabaseDiagnosis } from '../../src/queue/diagnosis.ts';
 
 const sound: DatabaseDiagnosis = {
@@ -75,4 +75,15 @@ test('a broker that does not answer is a problem, events that were given up are 
   ]);
   const down = { ...about, source, waiting: null, retrying: null, dead: null, error: 'RabbitMQ: refused' };
   expect(sourceFindings([down])).toMatchObject([{ level: 'problem', finding: `${source}: RabbitMQ: refused` }]);
+});
+
+test.each([
+  ['2.9.10', 'warning'],
+  ['2.10.29', 'warning'],
+  ['2.11.0', 'fine'],
+  ['2.14.1', 'fine'],
+  ['3.0.0', 'fine'],
+  [null, 'problem'],
+] as const)('nats-server %s is %s: an older one does not notice a dead link under traffic', (version, level) => {
+  expect(natsFinding(version).level).toBe(level);
 });

@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Events } from 'nats';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { startNats } from '../../src/embedded/nats.ts';
 import { type Embedded, freePort } from '../../src/embedded/process.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
+import { startProxy } from '../support/proxy.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
 
 /** A NATS server of this file's own: it is stopped and started again. */
@@ -92,4 +94,23 @@ test('one supervisor that drains leaves the requests to the other', async () => 
 test('a client whose connection is closed says so', async () => {
   await wire.client.close();
   await expect(wire.client.pop('boefje')).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+});
+
+test('a link that is dead without an end (no FIN, no RST) is given up within 16 s, and made anew', async () => {
+  const proxy = await startProxy({ port });
+  const connection = await connectNats({ servers: `nats://127.0.0.1:${proxy.port}` });
+  onTestFinished(async () => {
+    await connection.close();
+    await proxy.stop();
+  });
+  const link = Promise.withResolvers<number>();
+  const began = performance.now();
+  void (async () => {
+    for await (const { type } of connection.status()) {
+      if (type === Events.Reconnect) link.resolve(performance.now() - began);
+    }
+  })();
+  proxy.silence();
+  expect(await link.promise).toBeLessThan(17_000);
+  await connection.flush();
 });
