@@ -5,6 +5,9 @@ import { statement } from '../../src/queue/postgres.ts';
 import { pushStatement } from '../../src/queue/push-statement.ts';
 import { boefjeTask } from './queue.ts';
 
+/** A supervisor. */
+const here = '00000000-0000-4000-8000-000000000001';
+
 /** Tasks that a statement names. */
 export const named = 20;
 
@@ -111,8 +114,8 @@ export const cases: readonly Case[] = [
   of('task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
   of('read', ({ queued }) => [ids(queued)]),
   of('release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
-  of('settle-lock', ({ queued }) => [ids(queued), []], { about: ' what is queued' }),
-  of('settle-lock', ({ leased }) => [ids(leased), ids(leased)], { about: ' what is leased' }),
+  of('settle-lock', ({ queued }) => [ids(queued)], { about: ' what is queued' }),
+  of('settle-lock-leaders', ({ leased }) => [ids(leased), ids(leased)], { about: ' what is leased' }),
   of('settle', ({ queued }) => [patched(queued, { status: 'CANCELLED' }), 60, true], { about: ' cancelled' }),
   of('settle', ({ queued }) => [patched(queued, { priority: 7 }), 60, true], { about: ' with a priority' }),
   of('settle', ({ leased }) => [patched(leased, { status: 'QUEUED', superseded: true }), 60, true], {
@@ -122,7 +125,8 @@ export const cases: readonly Case[] = [
   of('settle-followers', ({ group, unit }) => [[group.id], [unit]], { rows: 1 }),
   of('settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true]),
   of('heartbeat', ({ leased }) => [ids(leased), leases(leased), 60_000]),
-  of('sweep-lock', () => [named]),
+  of('present', () => [here], { rows: 1 }),
+  of('sweep-lock', () => [named, here]),
   of('sweep-look', ({ leased }) => [ids(leased), 3, 2]),
   of('fold-counts', () => [1], { rows: 51 }),
   of('hold', () => ['boefje', true, named, 'rare'], {
