@@ -103,7 +103,7 @@ describe.for<[string, number]>([
   let reports = 0;
   function reportOf(fields: { schedule?: string; deadline_at?: string }) {
     reports += 1;
-    const organisation = `reports-${reports}`;
+    const organisation = addOrganisation(house.world).id;
     const data = { report_recipe_id: `recipe-${reports}`, organisation_id: organisation };
     return { scheduler_id: 'report', organisation, data, ...fields };
   }
