@@ -56,6 +56,8 @@ test('one trace goes from the event through thread, push, pop by another supervi
     'BoefjeScheduler.process_mutations',
     '  enable-schedules',
     '  GET bytes',
+    // Which organisations there are, and the plug-ins of this one.
+    '  GET katalogus',
     '  GET katalogus',
     '  latest-tasks',
     '  POST bytes',
