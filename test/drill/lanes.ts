@@ -17,8 +17,10 @@ export class Lanes {
     this.#told = told;
   }
 
+  /** Resolves when every fault was played; never after a `stop`. */
   async run(lanes: number): Promise<void> {
     await Promise.all(Array.from({ length: Math.min(lanes, this.#waiting.length) }, () => this.#lane()));
+    if (this.#stopped) await new Promise(() => {});
   }
 
   /** Ends everything that runs. */

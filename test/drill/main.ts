@@ -19,8 +19,6 @@ const lanes = new Lanes(chosen, (finding) => {
   say(`${finding.verdict.padEnd(9)}${finding.fault} (${finding.seconds} s)`);
   for (const sentence of sentencesOf(finding)) say(`         ${sentence}`);
 });
-/** Once it was interrupted: the end of what was started, and of this process. */
-let ending: Promise<never> | null = null;
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -28,7 +26,7 @@ for (const [signal, code] of [
 ] as const) {
   process.once(signal, () => {
     say('ends what was started');
-    ending ??= lanes.stop().then(() => process.exit(code));
+    void lanes.stop().finally(() => process.exit(code));
   });
 }
 // Each server ends with us by a listener of its own.
@@ -37,7 +35,6 @@ process.setMaxListeners(0);
 process.on('unhandledRejection', (error) => process.stderr.write(`${String(error)}\n`));
 
 await lanes.run(options.lanes);
-await ending;
 const findings = chosen.flatMap(({ name }) => found.filter(({ fault }) => fault === name));
 const machine = machineOf();
 say(`\n${machineSentence(machine)}\n${tableOf(findings)}`);

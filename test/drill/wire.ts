@@ -23,7 +23,7 @@ export function askNats(
       const detail = reply.headers?.get('Nats-Service-Error') ?? '';
       return { outcome: status === 200 ? 'ok' : 'refused', status, detail, body: reply.json() };
     } catch (error) {
-      const is = (code: ErrorCode) => error instanceof NatsError && error.code === String(code);
+      const is = (code: string) => error instanceof NatsError && error.code === code;
       if (is(ErrorCode.NoResponders)) return { outcome: 'refused', status: 503, detail: 'no responders', body: null };
       const silent = is(ErrorCode.Timeout);
       return { outcome: silent ? 'silent' : 'cut', status: 0, detail: String(error), body: null };
