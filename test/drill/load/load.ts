@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { randomUUID } from 'node:crypto';
 import { connect, type NatsConnection } from 'nats';
+import { addOrganisation } from '../../support/kat-world.ts';
 import { Answers } from '../answers.ts';
 import { Ledger } from '../ledger.ts';
 import type { Scene } from '../scene.ts';
@@ -40,7 +40,8 @@ export interface Load {
 
 export async function startLoad(scene: Scene, options: LoadOptions): Promise<Load> {
   const [answers, ledger] = [new Answers(), new Ledger()];
-  const organisation = `drill-${randomUUID().slice(0, 8)}`;
+  // Katalogus knows it: what is scheduled for an organisation that is gone does not run.
+  const organisation = addOrganisation(scene.kat.world).id;
   const servers = scene.nats.map(({ port }) => `nats://127.0.0.1:${port}`);
   const nats = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
   const { supervisors } = scene;
