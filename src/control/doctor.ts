@@ -131,7 +131,7 @@ export function findingsOf(it: DatabaseDiagnosis): readonly Finding[] {
       warning(
         'crons',
         unreadable(it.unreadableCrons),
-        'mend the cron of the boefje in Katalogus (docs/crons.md), or rota schedules set-cron and enable',
+        "mend the cron of the boefje in Katalogus (docs/crons.md); where it is the schedule's own: rota schedules set-cron",
       ),
   ];
   return findings.filter((finding) => finding !== false);

@@ -45,7 +45,7 @@ test.each<[string, Partial<DatabaseDiagnosis>, string]>([
   [
     'crons that cannot run',
     { unreadableCrons: [{ boefje: 'dns', cron: 'R 0 * * *', schedules: 2 }] },
-    'mend the cron of the boefje in Katalogus (docs/crons.md), or rota schedules set-cron and enable',
+    "mend the cron of the boefje in Katalogus (docs/crons.md); where it is the schedule's own: rota schedules set-cron",
   ],
 ])('%s comes with what to do', (_what, difference, advice) => {
   const told = findingsOf({ ...sound, ...difference }).filter((finding) => finding.advice !== null);
