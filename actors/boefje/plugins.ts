@@ -1,6 +1,6 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
-import type { Organisation, Plugin, PluginList } from '../../src/kat/kat.ts';
+import type { Katalogus, Organisation, Plugin, PluginList } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { inParallel } from './parallel.ts';
 
@@ -17,13 +17,24 @@ const width = 8;
 export async function pluginsOf(
   { kat }: Pick<Setup, 'kat'>,
   organisations: Iterable<string>,
-  options: { fresh?: boolean; known?: ReadonlyMap<string, Organisation> } = {},
+  options: { fresh?: boolean; known?: Known } = {},
 ): Promise<ReadonlyMap<string, Result<Plugins>>> {
   const asked = [...new Set(organisations)];
+  // One question for all that are not known, and not one for each: a thousand made-up names must not hold up the rest.
+  const known = await attempt(Promise.resolve(options.known ?? knownOf(kat.katalogus, asked, options.fresh ?? false)));
   const answers = await inParallel(asked, width, (organisation) =>
-    attempt(kat.katalogus.plugins(organisation, options)),
+    attempt(kat.katalogus.plugins(organisation, known.ok ? { ...options, known: known.value } : options)),
   );
   return new Map(asked.map((organisation, at) => [organisation, answers[at]!]));
+}
+
+type Known = ReadonlyMap<string, Organisation>;
+
+/** One that the cached list does not have may have been created a moment ago. */
+async function knownOf(katalogus: Katalogus, asked: readonly string[], fresh: boolean): Promise<Known> {
+  if (asked.length === 0) return new Map();
+  const known = await katalogus.organisations({ fresh });
+  return fresh || asked.every((one) => known.has(one)) ? known : katalogus.organisations({ fresh: true });
 }
 
 /** Boefjes by the type of OOI they consume, disabled ones too. */

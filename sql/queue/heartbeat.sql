@@ -1,12 +1,14 @@
 -- Renews leases that are still held, be they expired: as long as no sweep has taken one, nobody else has the task.
 -- returns task_id and lease_id of each that was
--- $1 task ids, $2 lease ids, one for each task, $3 milliseconds from now
+-- $1 task ids, $2 lease ids, one for each task, $3 milliseconds from now: one for each task, or one for all
 -- By array: a join's plan depends on how many leases there were when it was made.
 WITH held AS MATERIALIZED (
   SELECT task_id FROM leases
   WHERE task_id = ANY ($1::uuid[]) AND (task_id, lease_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
   ORDER BY task_id FOR UPDATE
 )
-UPDATE leases SET until = now() + $3::float8 * interval '1 millisecond', renewed_at = now()
+UPDATE leases SET renewed_at = now(), until = now() + interval '1 millisecond' *
+  -- By lease and not by task: only its holder knows a lease, so that nobody else shortens it.
+  ($3::float8[])[CASE WHEN cardinality($3::float8[]) = 1 THEN 1 ELSE array_position($2::uuid[], lease_id) END]
 WHERE task_id = ANY (ARRAY(SELECT task_id FROM held))
 RETURNING task_id, lease_id

@@ -3,10 +3,10 @@
 -- $1 scheduler, $2 hashes, $3 reason
 -- A row that is being claimed is waited for, not passed over: it is gone then, and revoked-of-hashes.sql finds its task.
 WITH chosen AS MATERIALIZED (
-  SELECT q.hash FROM queue q WHERE q.scheduler = $1 AND q.hash = ANY ($2::text[]) ORDER BY q.hash FOR UPDATE
+  SELECT q.hash FROM queue q WHERE q.scheduler IS NOT DISTINCT FROM $1 AND q.hash = ANY ($2::text[]) ORDER BY q.hash FOR UPDATE
 ),
 unqueued AS (
-  DELETE FROM queue WHERE scheduler = $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen)) RETURNING id
+  DELETE FROM queue WHERE scheduler IS NOT DISTINCT FROM $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen)) RETURNING id
 ),
 cancelled AS (
   UPDATE tasks t SET status = 'CANCELLED', reason = $3, modified_at = now()

@@ -12,6 +12,8 @@ const organisations = z.record(
   z.object({ name: z.string().nullable().catch(null), deduplicate: z.boolean().catch(false) }),
 );
 
+const mostMinutes = 2_147_483_647;
+
 const pluginType = z.enum(['boefje', 'normalizer', 'bit']);
 
 /** Unknown keys are dropped, `boefje_schema` (the largest) among them. */
@@ -27,7 +29,8 @@ const plugin = z
     produces: z.array(z.string()).default([]),
     scan_level: z.number().int().default(0),
     cron: z.string().nullish(),
-    interval: z.number().nullish(),
+    // Minutes. Up to 4 000 years: a deadline further away is one that Postgres and the text of a date cannot hold.
+    interval: z.int().max(mostMinutes).nullish(),
     run_on: z.array(z.enum(['create', 'update'])).nullish(),
     oci_image: z.string().nullish(),
     deduplicate: z.boolean().default(false),
@@ -58,6 +61,8 @@ export interface SkippedPlugin {
 }
 
 type Fault = Omit<SkippedPlugin, 'organisation'>;
+/** With its whole id, which what is told may cut; null where it has none. */
+type Misfit = Fault & { readonly id: string | null };
 
 /**
  * Each plug-in by itself: anybody may add one, and one that does not fit must not take its organisation's others along. A
@@ -65,13 +70,13 @@ type Fault = Omit<SkippedPlugin, 'organisation'>;
  */
 const plugins = z.array(z.unknown()).transform((list, context) => {
   const fitting: Plugin[] = [];
-  const faults: Fault[] = [];
+  const faults: Misfit[] = [];
   for (const one of list) {
     const read = plugin.safeParse(one);
     if (read.success) fitting.push(read.data);
     else {
       const { path, message } = read.error.issues[0]!;
-      faults.push({ plugin: nameOf(one), field: path.join('.'), why: message });
+      faults.push({ id: idOf(one), plugin: nameOf(one), field: path.join('.'), why: message });
     }
   }
   if (faults.length > 0 && fitting.length === 0) {
@@ -80,6 +85,20 @@ const plugins = z.array(z.unknown()).transform((list, context) => {
   }
   return { fitting, faults };
 });
+
+function idOf(one: unknown): string | null {
+  return z
+    .object({ id: z.string() })
+    .transform(({ id }) => id)
+    .nullable()
+    .catch(null)
+    .parse(one);
+}
+
+/** Of two plug-ins with one id the one that may do less: neither may widen what the other permits. */
+function isStricter(one: Plugin, other: Plugin): boolean {
+  return one.enabled === other.enabled ? one.scanLevel > other.scanLevel : !one.enabled;
+}
 
 /** By what it is where it has no id: its place in the list is another one in each organisation, and at each look. */
 function nameOf(one: unknown): string {
@@ -184,9 +203,14 @@ export function createKatalogus(
           const answer = await client.ask({ path, answer: plugins, declines: [404] });
           if (!answer.ok) return null;
           const { fitting, faults } = answer.value;
-          for (const fault of faults) tell(organisation, fault);
-          const readable = new Map(fitting.map((one) => [one.id, share(one)]));
-          return Object.assign(readable, { unreadable: new Set(faults.map((fault) => fault.plugin)) });
+          for (const { id: _id, ...fault } of faults) tell(organisation, fault);
+          const readable = new Map<string, Plugin>();
+          for (const one of fitting) {
+            const other = readable.get(one.id);
+            if (other === undefined || isStricter(one, other)) readable.set(one.id, share(one));
+          }
+          const unreadable = faults.flatMap(({ id }) => (id === null || readable.has(id) ? [] : [id]));
+          return Object.assign(readable, { unreadable: new Set(unreadable) });
         },
         options,
       );

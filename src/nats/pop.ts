@@ -52,8 +52,9 @@ export function createPopDesk(options: {
         // Forgets a rare giant within some hundred pops.
         largestUnit.set(scheduler, Math.max(packed.largestUnit, Math.floor(unitBytes * 0.99), 1));
       }
-      if (packed.left.length > 0) await giveBack(scheduler, packed.left);
-      if (packed.unfit.length > 0) await fail(scheduler, packed.unfit);
+      // Not awaited: the database may hang by now, and what fits is claimed and must reach its worker.
+      if (packed.left.length > 0) void giveBack(scheduler, packed.left);
+      if (packed.unfit.length > 0) void fail(scheduler, packed.unfit);
       return resultsText(packed.texts);
     },
   };

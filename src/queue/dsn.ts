@@ -60,6 +60,8 @@ const redundant: Readonly<Record<string, RegExp>> = {
 };
 
 const defaultPort = '5432';
+const expectedForm =
+  'expected postgresql://user:password@host:port/database, with / ? @ and % in a user or password as %2F %3F %40 and %25';
 /** Seconds; libpq waits for ever. */
 const defaultConnectTimeout = '10';
 
@@ -72,13 +74,15 @@ export function partsOf(text: string): {
 } | null {
   const match = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?([^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/is.exec(text);
   if (match === null) return null;
+  // A password with a plain `/` or `?` would be read as the host and what follows it, and be shown as such.
+  if (match[1] === undefined && `${match[3] ?? ''}${match[4] ?? ''}`.includes('@')) return null;
   return { userInfo: match[1] ?? null, authority: match[2]!, database: match[3] ?? '', query: match[4] ?? '' };
 }
 
 /** @throws RotaError BAD_CONFIG that names what cannot be used; never a password. */
 export function readDsn(text: string): Dsn {
   const parts = partsOf(text);
-  if (parts === null) throw unusable('expected postgresql://user:password@host:port/database');
+  if (parts === null) throw unusable(expectedForm);
   const parameters = parametersOf(parts.query);
   const given = (name: string) => parameters.get(name) || null;
   const info = parts.userInfo ?? '';

@@ -39,18 +39,17 @@ export class Renewals {
 
   /** For each, in order, whether its lease is held still. */
   async #run(batch: readonly Renewal[]): Promise<readonly boolean[]> {
-    const held = new Set<string>();
-    // Heartbeats of one fleet ask for the same length: one statement as a rule.
-    for (const [leaseMs, those] of Map.groupBy(batch, (renewal) => renewal.leaseMs)) {
-      const rows = await transact(() =>
-        query<{ task_id: string; lease_id: string }>(this.#sql, statement('heartbeat'), [
-          those.map(({ id }) => id),
-          those.map(({ leaseId }) => leaseId),
-          leaseMs,
-        ]),
-      );
-      for (const row of rows) held.add(`${row.task_id} ${row.lease_id}`);
-    }
+    const lengths = batch.map(({ leaseMs }) => leaseMs);
+    // Heartbeats of one fleet ask for the same length.
+    const isOne = lengths.every((length) => length === lengths[0]);
+    const rows = await transact(() =>
+      query<{ task_id: string; lease_id: string }>(this.#sql, statement('heartbeat'), [
+        batch.map(({ id }) => id),
+        batch.map(({ leaseId }) => leaseId),
+        isOne ? lengths.slice(0, 1) : lengths,
+      ]),
+    );
+    const held = new Set(rows.map((row) => `${row.task_id} ${row.lease_id}`));
     return batch.map(({ id, leaseId }) => held.has(`${id} ${leaseId}`));
   }
 }

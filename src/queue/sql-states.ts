@@ -99,7 +99,7 @@ const rows: readonly Row[] = [
     'see whether a firewall is between, or SCHEDULER_DB_URI wrong',
   ),
   notNow(
-    /^(?:ERR_TLS|ERR_SSL|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|HOSTNAME_|PATH_LENGTH_|ERROR_IN_CE?RL?T?_)/,
+    /^(?:ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|HOSTNAME_|PATH_LENGTH_|ERROR_IN_CE?RL?T?_)/,
     'cannot be reached over TLS',
     'set sslmode in SCHEDULER_DB_URI to what the server offers, and look at its certificate',
     'configuration',
@@ -121,7 +121,7 @@ const rows: readonly Row[] = [
 
 /** What our own code does wrong with the driver, or with Node: no server has said so, and none will take it later. */
 const misuse =
-  /^(?:UNDEFINED_VALUE|NOT_TAGGED_CALL|UNSAFE_TRANSACTION|COPY_IN_PROGRESS|MAX_PARAMETERS_EXCEEDED|ERR_(?!SOCKET|STREAM|TLS|SSL).*)$/;
+  /^(?:UNDEFINED_VALUE|NOT_TAGGED_CALL|UNSAFE_TRANSACTION|COPY_IN_PROGRESS|MAX_PARAMETERS_EXCEEDED|ERR_(?!SOCKET|STREAM|TLS|SSL|OSSL).*)$/;
 
 /** Words of the driver pg, which gives them no code. */
 const wordsOfDriver =

@@ -154,6 +154,7 @@ test('an explanation pushes, counts and settles nothing', async () => {
     'lastRun',
     'latest-tasks',
     'objectsByReference',
+    'organisations',
     'plugins',
   ]);
 });

@@ -17,7 +17,7 @@ const statements: readonly (readonly [string, readonly string[], readonly string
     ['uuid[]', 'uuid[]', 'taskstatus[]', 'boolean'],
     [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY['RUNNING']::taskstatus[]`, 'true'],
   ],
-  ['heartbeat', ['uuid[]', 'uuid[]', 'float8'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, '1']],
+  ['heartbeat', ['uuid[]', 'uuid[]', 'float8[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY[1]`]],
   ['latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
   ['rerank-look', ['text'], [`'boefje'`]],
   ['revoke-queued', ['text', 'text[]', 'text'], [`'boefje'`, `ARRAY['a', 'b']`, `'scan-level-too-low'`]],

@@ -1,5 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect } from '../../src/queue/postgres.ts';
+import { requireWritable } from '../../src/queue/probe.ts';
 import { on, type RotaEvent } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
@@ -130,6 +132,18 @@ test('a role whose grants are taken away for a while is an outage too, and the s
   blamed.length = 0;
   rota = await house.start({ environment: { SCHEDULER_DB_URI: url.href, DATABASE_MIGRATION: 'False' } });
   await expect.poll(ready).toMatchObject({ status: 200 });
+  const { rows: tables } = await admin.query<{ relname: string }>(
+    `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
+      AND relname NOT IN ('rota_migrations', 'alembic_version')`,
+  );
+  const sql = connect(url.href, { max: 1 });
+  for (const { relname } of tables) {
+    await admin.query(`REVOKE SELECT ON ${relname} FROM ${database()}_user`);
+    await expect(requireWritable(sql), relname).rejects.toThrow(relname);
+    await admin.query(`GRANT SELECT ON ${relname} TO ${database()}_user`);
+  }
+  await requireWritable(sql);
+  await sql.end();
   await admin.query(`REVOKE INSERT ON leases FROM ${database()}_user`);
   await expect
     .poll(ready)

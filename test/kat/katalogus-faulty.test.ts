@@ -27,6 +27,40 @@ describe('plug-ins that do not fit', () => {
     expect(JSON.stringify(skipped)).not.toContain('s3cret');
   });
 
+  test('an interval that no date can hold leaves its plug-in out, not the whole look', async () => {
+    const answer = katalogusWith(
+      () => ['aa'],
+      () => [...[1e12, 5e-324, 2 ** 31].map((interval) => ({ ...boefje, id: `${interval}`, interval })), boefje],
+    );
+    const { services, skipped } = await kat(answer);
+    expect([...(await services.katalogus.plugins('aa'))!.keys()]).toEqual([boefje.id]);
+    expect(skipped.map(({ field }) => field)).toEqual(['interval', 'interval', 'interval']);
+  });
+
+  test('of two plug-ins with one id the stricter counts, in whatever order, and a long id is known whole', async () => {
+    const long = `b${'x'.repeat(200)}`;
+    const twins = [
+      { ...boefje, enabled: false, scan_level: 2 },
+      { ...boefje, enabled: true, scan_level: 0 },
+      { ...boefje, consumes: 's3cret', scan_level: 'x' },
+      { ...boefje, id: 'levels', scan_level: 1 },
+      { ...boefje, id: 'levels', scan_level: 3 },
+      { ...boefje, id: long, scan_level: 'x' },
+    ];
+    for (const list of [twins, twins.toReversed()]) {
+      const { services } = await kat(
+        katalogusWith(
+          () => ['aa'],
+          () => list,
+        ),
+      );
+      const plugins = (await services.katalogus.plugins('aa'))!;
+      expect(plugins.get(boefje.id)?.enabled).toBe(false);
+      expect(plugins.get('levels')?.scanLevel).toBe(3);
+      expect([...plugins.unreadable!]).toEqual([long]);
+    }
+  });
+
   test('plug-ins without an id are told once each by what they are, wherever they stand in whatever list', async () => {
     const image = 'ghcr.io/minvws/openkat/nmap:latest';
     const nameless = [

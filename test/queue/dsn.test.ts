@@ -89,3 +89,13 @@ test('a password with a comma and a colon in it is not taken for a second URL wh
   const shown = effectiveConfig(readConfig(env), env).find(({ name }) => name === 'SCHEDULER_DB_URI');
   expect(shown?.value).toBe('postgresql://redacted:redacted@h/d?sslpassword=redacted');
 });
+
+test.each(['hunter2/x', 'hunter2?x', '1/hunter2', '1?x=hunter2'])(
+  'a password that is not encoded (%s) is refused, and none of it is shown',
+  (password) => {
+    const url = `postgresql://user:${password}@host/kat`;
+    const { message } = wrong(url);
+    expect(message).toMatch(/with \/ \? @ and % in a user or password as %2F %3F %40 and %25/);
+    expect(`${message}${withoutSecrets(url)}`).not.toContain('hunter2');
+  },
+);

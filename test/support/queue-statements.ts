@@ -124,7 +124,7 @@ export const cases: readonly Case[] = [
   of('settle', ({ leased }) => [patched(leased, { status: 'FAILED' }), 60, true], { about: ' failed' }),
   of('settle-followers', ({ group, unit }) => [[group.id], [unit]], { rows: 1 }),
   of('settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true]),
-  of('heartbeat', ({ leased }) => [ids(leased), leases(leased), 60_000]),
+  of('heartbeat', ({ leased }) => [ids(leased), leases(leased), [60_000]]),
   of('present', () => [here], { rows: 1 }),
   of('sweep-lock', () => [named, here]),
   of('sweep-look', ({ leased }) => [ids(leased), 3, 2]),
@@ -156,6 +156,8 @@ export const cases: readonly Case[] = [
     lists,
   ),
   of('schedules-of-boefje', () => ['boefje', 'rare', 'rare', null, named], lists),
+  of('revoke-queued', ({ queued }) => ['boefje', hashes(queued), 'boefje-disabled']),
+  of('revocable-of-hashes', ({ queued }) => ['boefje', hashes(queued)]),
   of('delete-schedules', ({ queued }) => [hashes(queued)], lists),
   of('unbegun', () => [['boefje'], 600, 60], { rows: 1 }),
 ];
