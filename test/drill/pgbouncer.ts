@@ -35,6 +35,8 @@ export async function startBouncer(
     'auth_type = any',
     `pool_mode = ${options.mode}`,
     'default_pool_size = 40',
+    // docs/configuration.md: the default keeps a Postgres that is back out for 15 s.
+    'server_login_retry = 1',
   ];
   await writeFile(config, `${lines.join('\n')}\n`);
   const libraries = join(root, 'usr/lib', process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');

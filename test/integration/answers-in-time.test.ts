@@ -35,6 +35,9 @@ async function hang(): Promise<() => Promise<void>> {
   return end;
 }
 
+/** Below the server's max_payload of 1 MiB. */
+const large = 900_000;
+
 const report = (recipe: string) => ({
   organisation: 'aa',
   priority: 1,
@@ -85,6 +88,31 @@ test('over NATS and REST, whatever is asked', async () => {
   expect(answers.filter(({ ms, most }) => ms > most + 1_000)).toEqual([]);
   expect(answers.filter(({ answer }) => answer !== 503 && answer !== 200)).toEqual([]);
   await end();
+});
+
+test('who fills one line takes no place from heartbeats, pops or commands', async () => {
+  const end = await hang();
+  const ask = async (target: string, body: object, padded = 0) => {
+    const subject = `${house.environment['SCHEDULER_NATS_PREFIX']!}.${target}`;
+    const text = JSON.stringify(body).padEnd(padded);
+    const reply = await house.client.connection.request(subject, text, { timeout: 30_000 });
+    const { error } = reply.json<{ error?: { code: string } } | null>() ?? {};
+    return error?.code ?? 'answered';
+  };
+  const id = randomUUID();
+  const filling = Array.from({ length: 40 }, () => ask('task.patch', { id, status: 'cancelled' }, large));
+  // Those that find no place are refused at once.
+  await expect(
+    Promise.any(filling.map(async (one) => (await one) === 'MAILBOX_FULL' || Promise.reject())),
+  ).resolves.toBe(true);
+  const others = [
+    ask('task.heartbeat', { leases: [{ id, lease_id: randomUUID() }] }),
+    ask('pop.report', { wait_ms: 100 }),
+    ask('ctl.status', {}),
+  ];
+  expect(await Promise.all(others)).not.toContain('MAILBOX_FULL');
+  await end();
+  await Promise.all(filling);
 });
 
 test('what its requester abandoned while it waited is not done once the database is back', async () => {
