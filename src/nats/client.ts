@@ -81,6 +81,11 @@ export interface ClientAccess extends NatsAccess {
 
 /** Beside the longest statement of a busy queue (p99 well below a second) this leaves room for a reconnection. */
 const defaultTimeoutMs = 10_000;
+/**
+ * What may be repeated (docs/workers.md) is asked again after so long, beside the first time: a server may send requests over
+ * a dead link for 15 s, and another supervisor answers at once. No more often: a database that is slow must not be asked more.
+ */
+const repeatAfterMs = [2_000, 5_000] as const;
 
 export async function connectRota(access: ClientAccess): Promise<RotaClient> {
   return rotaClient(await connectNats({ name: 'rota client', ...access }), access);
@@ -95,14 +100,19 @@ export function rotaClient(
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   const link = watchLink(connection);
 
-  async function ask<T>(subject: string, body: unknown, extra: { waitMs?: number; by?: string } = {}): Promise<T> {
+  async function ask<T>(
+    subject: string,
+    body: unknown,
+    extra: { waitMs?: number; by?: string; repeats?: boolean } = {},
+  ): Promise<T> {
     if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is lost; reconnecting');
+    const text = JSON.stringify(body);
+    const sent = sentHeaders(extra.by);
+    const send = async (timeout: number) => connection.request(`${prefix}.${subject}`, text, { timeout, ...sent });
+    const timeout = timeoutMs + (extra.waitMs ?? 0);
     let reply: Msg;
     try {
-      reply = await connection.request(`${prefix}.${subject}`, JSON.stringify(body), {
-        timeout: timeoutMs + (extra.waitMs ?? 0),
-        ...sentHeaders(extra.by),
-      });
+      reply = await (extra.repeats === true ? repeating(send, timeout) : send(timeout));
     } catch (error) {
       throw requestError(error, `${prefix}.${subject}`);
     }
@@ -110,10 +120,15 @@ export function rotaClient(
     return reply.json<T>();
   }
 
-  async function askInChunks(subject: string, key: string, items: readonly unknown[]): Promise<ItemResult[]> {
+  async function askInChunks(
+    subject: string,
+    key: string,
+    items: readonly unknown[],
+    extra: { repeats: boolean },
+  ): Promise<ItemResult[]> {
     const results: ItemResult[] = [];
     for (const part of chunksOf(items)) {
-      results.push(...(await ask<{ results: ItemResult[] }>(subject, { [key]: part })).results);
+      results.push(...(await ask<{ results: ItemResult[] }>(subject, { [key]: part }, extra)).results);
     }
     return results;
   }
@@ -124,13 +139,20 @@ export function rotaClient(
     const subject = `push.${scheduler}`;
     // With an id, a push whose answer was lost can be made again: it is answered with the task that the first one made.
     const named = (task: TaskPush): TaskPush => ({ id: timeOrderedUuid(), ...task });
-    return isList(pushed) ? askInChunks(subject, 'tasks', pushed.map(named)) : ask<Task>(subject, named(pushed));
+    const extra = { repeats: true };
+    return isList(pushed)
+      ? askInChunks(subject, 'tasks', pushed.map(named), extra)
+      : ask<Task>(subject, named(pushed), extra);
   }
 
   function patch(patch: StatusPatch): Promise<Task>;
   function patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
   function patch(patched: StatusPatch | readonly StatusPatch[]): Promise<Task | ItemResult[]> {
-    return isList(patched) ? askInChunks('task.patch', 'patches', patched) : ask<Task>('task.patch', patched);
+    // Without its lease a repeated patch could meet what somebody else made of the task meanwhile.
+    const extra = { repeats: (isList(patched) ? patched : [patched]).every((one) => one.lease_id != null) };
+    return isList(patched)
+      ? askInChunks('task.patch', 'patches', patched, extra)
+      : ask<Task>('task.patch', patched, extra);
   }
 
   return {
@@ -142,7 +164,7 @@ export function rotaClient(
       return (await ask<{ results: LeasedTask[] }>(`pop.${scheduler}`, request, { waitMs })).results;
     },
     async get(id) {
-      return ask<Task>('task.get', { id }).catch((error: unknown) => {
+      return ask<Task>('task.get', { id }, { repeats: true }).catch((error: unknown) => {
         if ((error as RotaError).code === 'NOT_FOUND') return null;
         throw error;
       });
@@ -151,7 +173,7 @@ export function rotaClient(
       const answer = { renewed: [] as string[], lost: [] as string[] };
       for (const part of chunksOf(leases)) {
         const body = { leases: part, ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }) };
-        const { renewed, lost } = await ask<typeof answer>('task.heartbeat', body);
+        const { renewed, lost } = await ask<typeof answer>('task.heartbeat', body, { repeats: true });
         answer.renewed.push(...renewed);
         answer.lost.push(...lost);
       }
@@ -181,6 +203,22 @@ export function rotaClient(
       if (!connection.isClosed()) await connection.close();
     },
   };
+}
+
+/** The first answer to any of them. What fails otherwise than by silence fails at the first. */
+function repeating(send: (timeout: number) => Promise<Msg>, timeout: number): Promise<Msg> {
+  const { promise, resolve, reject } = Promise.withResolvers<Msg>();
+  const again = (turn: number, waited: number) => {
+    const after = repeatAfterMs[turn];
+    if (after === undefined || after >= timeout) return undefined;
+    return setTimeout(() => {
+      timer = again(turn + 1, after);
+      send(timeout - after).then(resolve, () => {});
+    }, after - waited);
+  };
+  let timer = again(0, 0);
+  send(timeout).then(resolve, reject);
+  return promise.finally(() => clearTimeout(timer));
 }
 
 /** None where there is nothing to say: a server parses what it is sent. */

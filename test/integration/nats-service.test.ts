@@ -34,6 +34,33 @@ test('a task goes its whole way over NATS: pushed, popped with a lease, running,
   expect((await client.get(popped!.id))?.status).toBe('completed');
 });
 
+test('a request that a supervisor behind a dead link swallowed is asked again, and answered by another', async () => {
+  const pushed = await client.push('boefje', boefjeTask('aa', 'example.com'));
+  const [popped] = await client.pop('boefje', { worker: 'w1' });
+  const lease = { id: popped!.id, lease_id: popped!.lease_id };
+  const swallows: readonly [string, () => Promise<unknown>][] = [
+    ['task.get', () => client.get(pushed.id)],
+    ['task.heartbeat', () => client.heartbeat([lease])],
+    ['task.patch', () => client.patch({ ...lease, status: 'running' })],
+    ['push.boefje', () => client.push('boefje', boefjeTask('aa', randomUUID()))],
+  ];
+  await Promise.all(
+    swallows.map(async ([subject, ask]) => {
+      let swallowed = 0;
+      const deaf = client.connection.subscribe(`${prefix}.${subject}`, {
+        queue: prefix,
+        max: 1,
+        callback: () => void (swallowed += 1),
+      });
+      await client.connection.flush();
+      // The server picks a member at random: of 20 it picks this one, but for once in a million runs.
+      const answers = await Promise.all(Array.from({ length: 20 }, ask));
+      expect([swallowed, answers.length]).toEqual([1, 20]);
+      deaf.unsubscribe();
+    }),
+  );
+});
+
 test('a pop waits for a task without holding up other requests', async () => {
   const waits = Array.from({ length: 50 }, () => client.pop('boefje', { wait_ms: 20_000 }));
   expect(await client.pop('boefje')).toEqual([]);
