@@ -165,7 +165,7 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
         WHERE task_id = ${entry.id}`;
       if (action.outage) {
         // Over for less than a minute, then for longer: so long it spares a lease of an hour.
-        await sql`INSERT INTO gaps VALUES (now() - interval '2 seconds', now())`;
+        await sql`INSERT INTO gaps SELECT until - interval '1 second', now() FROM leases WHERE task_id = ${entry.id}`;
         expect(await queue.sweep()).toBe(0);
         await sql`UPDATE gaps SET began_at = began_at - interval '61 seconds', ended_at = ended_at - interval '61 seconds'`;
         await sql`UPDATE leases SET until = until - interval '61 seconds' WHERE task_id = ${entry.id}`;
