@@ -176,7 +176,8 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
       const unbegun = via === 'rest' && !begun;
       const free = action.outage || (unbegun && entry.unbegun < 2);
       if ((entry.attempts >= maxAttempts && !free) || isQueued(entry.ooi)) return;
-      entry.attempts -= free ? 1 : 0;
+      // A task that began late was not claimed: there is none to take back.
+      if (free) entry.attempts = Math.max(0, entry.attempts - 1);
       entry.unbegun += unbegun ? 1 : 0;
       entry.unit = unbegun ? entry.unit : null;
       model.queued.push(entry);
