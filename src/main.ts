@@ -6,7 +6,7 @@ import { sentenceOf } from './config-names.ts';
 import { type Config, natsAuthOf, startWithinSeconds } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { createBacklog, createDeadLetters } from './events/create.ts';
-import { answers } from './nats/answers.ts';
+import { answers } from './nats/link.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';

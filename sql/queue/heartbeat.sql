@@ -1,4 +1,4 @@
--- Renews leases that are still held, be they expired: as long as no sweep has taken one, nobody else has the task.
+-- Renews leases that are still held, be they expired: as long as no sweep has taken one, no other worker has the task.
 -- returns task_id and lease_id of each that was
 -- $1 task ids, $2 lease ids, one for each task, $3 milliseconds from now: one for each task, or one for all
 -- By array: a join's plan depends on how many leases there were when it was made.
@@ -8,7 +8,7 @@ WITH held AS MATERIALIZED (
   ORDER BY task_id FOR UPDATE
 )
 UPDATE leases SET renewed_at = now(), until = now() + interval '1 millisecond' *
-  -- By lease and not by task: only its holder knows a lease, so that nobody else shortens it.
+  -- By lease and not by task: only its holder knows a lease, so that no other client shortens it.
   ($3::float8[])[CASE WHEN cardinality($3::float8[]) = 1 THEN 1 ELSE array_position($2::uuid[], lease_id) END]
 WHERE task_id = ANY (ARRAY(SELECT task_id FROM held))
 RETURNING task_id, lease_id

@@ -1,4 +1,4 @@
--- Permissions ended: cancels what is queued under these hashes, queue row and task together, whoever asked for it.
+-- Permissions ended: cancels what is queued under these hashes, queue row and task together, a person's pushes too.
 -- returns cancelled (a JSON array of {id, organisation, traceparent})
 -- $1 scheduler, $2 hashes, $3 reason
 -- A row that is being claimed is waited for, not passed over: it is gone then, and revoked-of-hashes.sql finds its task.

@@ -66,7 +66,7 @@ export interface Katalogus {
   knows(organisation: string, options?: { fresh?: boolean }): Promise<boolean>;
   /**
    * All plug-ins of an organisation, disabled ones too; cached for 30 s, one request in flight per organisation. An
-   * organisation that Katalogus does not know gives null. `fresh` asks anew whatever the cache holds, for the organisations
+   * organisation that Katalogus does not know gives null. `fresh` asks anew and not the cache, for the organisations
    * too, unless `known` gives those that were just asked for.
    */
   plugins(

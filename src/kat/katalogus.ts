@@ -61,7 +61,7 @@ export interface SkippedPlugin {
 }
 
 type Fault = Omit<SkippedPlugin, 'organisation'>;
-/** With its whole id, which what is told may cut; null where it has none. */
+/** With its whole id, which the warning may cut; null where it has none. */
 type Misfit = Fault & { readonly id: string | null };
 
 /**

@@ -1,4 +1,5 @@
 import { Events, type NatsConnection } from 'nats';
+import { within } from '../deadline.ts';
 
 /** Whether the connection is up. The library drops what is published while it is down, so whoever publishes must know. */
 export interface Link {
@@ -22,4 +23,16 @@ export function watchLink(connection: NatsConnection, on: { down?: () => void; u
       }
     }
   }
+}
+
+/** A round trip takes a millisecond; a supervisor is silent for the others after three seconds. */
+const answerWithinMs = 1_000;
+
+/** Whether the NATS server answers at this moment, which a connection that is open at our end only does not show. */
+export async function answers(connection: NatsConnection): Promise<boolean> {
+  if (connection.isClosed() || connection.isDraining()) return false;
+  return within(connection.flush(), answerWithinMs).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { RotaError, codeOf } from '../errors.ts';
-import { answerWithinMs, InFlight, unanswered } from '../in-flight.ts';
+import { answerWithinMs, unanswered } from '../in-flight.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
+import { createLines } from './bounds.ts';
 import type { CtlCommands } from './ctl.ts';
 import { watchLink } from './link.ts';
 import { partAnswered, partFailed } from '../telemetry/outages.ts';
@@ -69,20 +70,6 @@ interface Pending {
   answered: boolean;
 }
 
-/**
- * Bounds by kind: a client that fills one must not have another's heartbeats refused, which would cost healthy workers
- * their leases, nor the operator's commands.
- */
-const kinds = ['pop', 'heartbeat', 'ctl', 'other'] as const;
-type Kind = (typeof kinds)[number];
-const bounds: Readonly<Record<Kind, { readonly most: number; readonly mostBytes: number }>> = {
-  // Above what the queue parks of three schedulers (`maxParked`): this bounds those that wait for a claim.
-  pop: { most: 40_000, mostBytes: 16 * 1_024 * 1_024 },
-  heartbeat: { most: 10_000, mostBytes: 16 * 1_024 * 1_024 },
-  ctl: { most: 1_000, mostBytes: 4 * 1_024 * 1_024 },
-  // Bodies of pushes and patches that wait for Postgres: parsed they are five times as large, 80 MB at most.
-  other: { most: 10_000, mostBytes: 16 * 1_024 * 1_024 },
-};
 /** A pop's answer may come so long after its wait. */
 const popMarginMs = 2_000;
 const lookEveryMs = 500;
@@ -97,7 +84,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   const maxPayload = () => connection.info?.max_payload ?? 1_048_576;
   const desk = createPopDesk({ queue, leaseMs: options.leaseMs, maxPayload, log });
   const inFlight = new Map<Promise<void>, Pending>();
-  const lines = new Map(kinds.map((kind) => [kind, new InFlight(bounds[kind])]));
+  const lineOf = createLines();
   // One for all that is pending: a timer for each request would be a hundredth of a pop.
   const look = setInterval(refuseLate, lookEveryMs).unref();
   const errors: Record<string, number> = {};
@@ -161,7 +148,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
     answered += 1;
     const bytes = message.data.length;
-    const bound = lines.get(kindOf(name))!;
+    const bound = lineOf(name);
     try {
       bound.enter(bytes);
     } catch (error) {
@@ -249,13 +236,6 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     setTimeout(reachable.resolve, resubscribeMs).unref();
     partAnswered('nats');
   }
-}
-
-/** By the name of the endpoint. */
-function kindOf(name: string): Kind {
-  if (name === 'pop') return 'pop';
-  if (name === 'task-heartbeat') return 'heartbeat';
-  return name.startsWith('ctl') ? 'ctl' : 'other';
 }
 
 /** How long a pop may wait; what is wrong with the body is said by the one who reads all of it. */

@@ -9,12 +9,12 @@ const driftPerMs = 0.001;
 
 /**
  * Knows the database's time without asking for it each time: it is what deadlines, crons and grace periods live by, as
- * leases do, whatever the clocks of the supervisors say.
+ * leases do, and not by the clocks of the supervisors.
  *
  * The database's clock was read somewhere between question and answer: half the round trip is subtracted, and is what the
  * answer may be wrong by. An answer counts where it is surer than what is known, which grows less sure with time: so of
  * those of late the quickest counts, and a slow one changes nothing. One that contradicts what is known (the database's
- * clock was set, or is another one's, or this machine slept) counts whatever its round trip.
+ * clock was set, or is another one's, or this machine slept) counts with any round trip.
  */
 export class DatabaseClock {
   readonly shared: SharedClock;

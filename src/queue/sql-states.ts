@@ -114,7 +114,7 @@ const rows: readonly Row[] = [
   notNow(/^08...$|^CONNECTION_|^Connection terminated/, 'closed the connection', "look at the server's log"),
   notNow(/^(?:E[A-Z0-9]+|ERR_SOCKET|ERR_STREAM)/, 'cannot be reached', 'see the network between'),
 
-  // Whatever comes in versions after this table. At a start a server that has understood us, and refuses, stays so.
+  // Codes of Postgres versions after this table. At a start a server that has understood us, and refuses, stays so.
   notNow(/^[0-9A-Z]{5}$/, 'cannot do it now', `look at the server's log, or ${address}`, 'configuration'),
   notNow(/^/, 'cannot do it now', `look at the server's log, or ${address}`),
 ];
@@ -139,7 +139,7 @@ export function sqlState(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Whatever a statement threw, in the codes of Rota. */
+/** An error of any statement, in the codes of Rota. */
 export function databaseError(error: unknown): RotaError {
   if (error instanceof RotaError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -158,7 +158,7 @@ export function notWritable(state: '25006' | '42501', detail: string): RotaError
   });
 }
 
-/** Not the server's own words: they name users and hosts, and whoever asks over REST reads the sentence. */
+/** Not the server's own words: they name users and hosts, and a client of the REST API reads the sentence. */
 function sentenceOf({ code, says, advice }: Row, state: string): string | null {
   if (says === undefined) return null;
   if (code !== 'DATABASE_UNAVAILABLE') return `the database ${says}`;

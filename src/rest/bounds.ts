@@ -10,7 +10,7 @@ const mostPops = { ...most, most: 40_000 };
 const unbounded: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
 
 /**
- * Every request is answered: within 12 s, a pop 2 s after the end of its wait, whatever hangs behind it. And what waits is
+ * Every request is answered: within 12 s, a pop 2 s after the end of its wait, also while the database hangs. And what waits is
  * bounded in number and bytes. Around each handler and not as hooks, which are a fortieth of what a pop costs each.
  */
 export function installBounds(app: App, late: (error: unknown, reply: FastifyReply) => void): void {

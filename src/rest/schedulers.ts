@@ -75,7 +75,7 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: S
       const signal = wait === undefined ? gone : AbortSignal.any([gone, closing]);
       const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal }, pop);
       const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
-      // Whoever left before the answer did, or heard that there is none, would hold these tasks until they should have begun.
+      // A client that left before the answer, or heard that there is none, would hold these tasks until they should have begun.
       if (reply.sent) await queue.giveBack(claimed);
       else whenAborted(gone, () => queue.giveBack(claimed));
       return sendJson(reply, `{"results":[${claimed.map(({ task }) => task).join(',')}]}`);

@@ -1,5 +1,5 @@
 /**
- * The clock of whoever examines schedules that are due, in epoch milliseconds. That their deadlines have passed is the
+ * The clock by which due schedules are examined, in epoch milliseconds. That their deadlines have passed is the
  * database's word: a clock that is behind by a millisecond would find a cron's deadline ahead, and run it once more for
  * the same one.
  */

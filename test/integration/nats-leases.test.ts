@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startNats } from '../../src/embedded/nats.ts';
 import { freePort } from '../../src/embedded/process.ts';
-import { answers } from '../../src/nats/answers.ts';
+import { answers } from '../../src/nats/link.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { runWorker } from '../../src/nats/worker.ts';
 import { startProxy } from '../support/proxy.ts';
