@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { against } from './against/against.ts';
 import { Bench, type Suite } from './harness/bench.ts';
 import { describeMachine } from './harness/machine.ts';
 import { readOptions } from './harness/options.ts';
@@ -14,7 +15,8 @@ say(
 );
 /** Once somebody has interrupted: what fails from then on fails since its servers are gone. */
 let ending: Promise<never> | null = null;
-await (options.tune ? runTuning() : runSuites());
+if (options.against !== undefined) await runAgainst(options.against);
+else await (options.tune ? runTuning() : runSuites());
 // What a suite that failed has left open would keep a run alive that is over.
 process.exit();
 
@@ -53,11 +55,20 @@ async function run(bench: Bench, suite: Suite): Promise<void> {
   say(`  ${Math.round((performance.now() - began) / 1_000)} s`);
 }
 
-async function runTuning(): Promise<void> {
+function runAgainst(folder: string): Promise<void> {
+  say(`\nThis checkout divided by ${folder}: median of the pairs (quartiles)`);
+  return withServers(async (stack) => ({ against: await against({ folder, quick: options.quick, say, stack }) }));
+}
+
+function runTuning(): Promise<void> {
+  return withServers((stack) => tune({ quick: options.quick, say, stack }));
+}
+
+async function withServers(measure: (stack: AsyncDisposableStack) => Promise<object>): Promise<void> {
   const stack = new AsyncDisposableStack();
   onSignal(() => stack.disposeAsync());
   try {
-    await tell({ machine, ...(await tune({ quick: options.quick, say, stack })) });
+    await tell({ machine, ...(await measure(stack)) });
   } catch (error) {
     await ending;
     throw error;

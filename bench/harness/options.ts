@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly plots?: string;
   /** Looks for the settings of this machine instead. */
   readonly tune: boolean;
+  /** Folder of another checkout that this one is held against, instead. */
+  readonly against?: string;
 }
 
 /** @param suites name → what it answers, for `--help` and for the complaint about a name there is not. */
@@ -33,6 +35,12 @@ export function readOptions(argv: readonly string[], suites: ReadonlyMap<string,
       new Option('--tune', 'look for the settings that are best on this machine (docs/tuning.md)')
         .default(false)
         .conflicts(['only', 'plots']),
+    )
+    .addOption(
+      new Option(
+        '--against <folder>',
+        'hold this checkout against another one, in turn (docs/benchmarks.md)',
+      ).conflicts(['only', 'plots', 'tune']),
     )
     .addHelpText('after', `\nSuites:\n${table}`);
   return command.parse(argv, { from: 'user' }).opts<BenchOptions>();

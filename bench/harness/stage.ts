@@ -85,26 +85,31 @@ export interface RotaOptions {
   readonly filling?: Filling;
   /** More than that, before the supervisor starts. */
   readonly seed?: (sql: Sql) => Promise<void>;
+  /** Another checkout of Rota, whose supervisor is started and makes its own tables; this one's where absent. */
+  readonly checkout?: string | undefined;
 }
 
 export async function startRotaOn(
   stage: Stage,
   name: string,
-  { settings = {}, filling = { queued: 0, finished: 0 }, seed }: RotaOptions = {},
+  { settings = {}, filling = { queued: 0, finished: 0 }, seed, checkout }: RotaOptions = {},
 ): Promise<RotaOnStage> {
   const empty = filling.queued + filling.finished === 0;
   const databaseUrl = empty ? await stage.database(name) : await stage.seeds.take(name, filling);
-  if (empty) await migrate(databaseUrl);
+  if (empty && checkout === undefined) await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: 4 });
   await seed?.(sql);
-  const supervisor = await startSupervisorProcess({
-    SCHEDULER_DB_URI: databaseUrl,
-    NATS_URL: stage.natsUrl,
-    SCHEDULER_NATS_PREFIX: name,
-    // Done above; at each start it would look up every queued task.
-    DATABASE_MIGRATION: 'false',
-    ...settings,
-  });
+  const supervisor = await startSupervisorProcess(
+    {
+      SCHEDULER_DB_URI: databaseUrl,
+      NATS_URL: stage.natsUrl,
+      SCHEDULER_NATS_PREFIX: name,
+      // Done above; at each start it would look up every queued task.
+      ...(checkout === undefined ? { DATABASE_MIGRATION: 'false' } : {}),
+      ...settings,
+    },
+    checkout === undefined ? undefined : join(checkout, 'src/launch.sh'),
+  );
   return {
     supervisor,
     databaseUrl,

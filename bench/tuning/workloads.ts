@@ -29,20 +29,20 @@ type Workload = (subject: Subject, pace: Pace) => Promise<number>;
 /** Each answers with tasks per second. */
 export const workloads = {
   /** Single pops of 64 workers from a deep queue. */
-  pop: async ({ rota, client, backlog }: Subject, pace: Pace) => {
-    const body = bodyOf({ limit: 1, worker: 'bench' });
-    await backlog.refill();
-    return load(pace, 64, (slot, done, failed) =>
-      client.request(slot, `${rota.prefix}.pop.boefje`, body, (message) =>
-        attempt(failed, () => done(backlog.took(tasksIn(textOf(message))))),
-      ),
-    );
-  },
+  pop: async (subject: Subject, pace: Pace) => pops(subject, pace, 64),
   /** Single pushes with schedules of 64 clients. */
-  push: async ({ rota, client }: Subject, pace: Pace) =>
-    load(pace, 64, (slot, done, failed) =>
-      client.request(slot, `${rota.prefix}.push.boefje`, bodyOf(pushedTask.boefje()), (message) =>
-        attempt(failed, () => (textOf(message), done(1))),
+  push: async (subject: Subject, pace: Pace) => pushes(subject, pace, 64),
+  /** One worker, one client: what a request costs alone. */
+  popOne: async (subject: Subject, pace: Pace) => pops(subject, pace, 1),
+  pushOne: async (subject: Subject, pace: Pace) => pushes(subject, pace, 1),
+  /** Four clients with a thousand tasks in each request. */
+  pushSets: async ({ rota, client }: Subject, pace: Pace) =>
+    load(pace, 4, (slot, done, failed) =>
+      client.request(
+        slot,
+        `${rota.prefix}.push.boefje`,
+        bodyOf({ tasks: Array.from({ length: 1_000 }, () => pushedTask.boefje()) }),
+        (message) => attempt(failed, () => (textOf(message), done(1_000))),
       ),
     ),
   /** Push, pop, running, completed, of 64 workers. */
@@ -55,6 +55,24 @@ export const workloads = {
   /** A million tasks through the ranking pool. */
   rank: async ({ settings }: Subject) => rankOnce(Number(settings['SCHEDULER_RANKING_THREADS'])),
 } satisfies Record<string, Workload>;
+
+async function pops({ rota, client, backlog }: Subject, pace: Pace, inFlight: number): Promise<number> {
+  const body = bodyOf({ limit: 1, worker: 'bench' });
+  await backlog.refill();
+  return load(pace, inFlight, (slot, done, failed) =>
+    client.request(slot, `${rota.prefix}.pop.boefje`, body, (message) =>
+      attempt(failed, () => done(backlog.took(tasksIn(textOf(message))))),
+    ),
+  );
+}
+
+async function pushes({ rota, client }: Subject, pace: Pace, inFlight: number): Promise<number> {
+  return load(pace, inFlight, (slot, done, failed) =>
+    client.request(slot, `${rota.prefix}.push.boefje`, bodyOf(pushedTask.boefje()), (message) =>
+      attempt(failed, () => (textOf(message), done(1))),
+    ),
+  );
+}
 
 async function load(
   { warmUpMs, measureMs }: Pick<Pace, 'warmUpMs' | 'measureMs'>,

@@ -6,5 +6,5 @@ WITH last AS MATERIALIZED (
     (SELECT heard_at FROM supervisors WHERE instance = $1), (SELECT max(heard_at) FROM supervisors)) AS heard_at
 ),
 gap AS (INSERT INTO gaps (began_at, ended_at) SELECT heard_at, now() FROM last WHERE rota_is_silent(heard_at))
-INSERT INTO supervisors (instance, heard_at) VALUES ($1, now())
-ON CONFLICT (instance) DO UPDATE SET heard_at = now()
+INSERT INTO supervisors (instance, heard_at, backend) VALUES ($1, now(), pg_backend_pid())
+ON CONFLICT (instance) DO UPDATE SET heard_at = now(), backend = excluded.backend

@@ -13,8 +13,10 @@ const endLease = (sql: Sql, { length, ago }: { length: number; ago: number }) =>
     renewed_at = now() - ${ago + length}::float8 * interval '1 second'`;
 const gap = (sql: Sql, { began, ended }: { began: number; ended: number }) =>
   sql`INSERT INTO gaps SELECT now() - ${began}::float8 * interval '1 second', now() - ${ended}::float8 * interval '1 second'`;
-const supervisor = (sql: Sql, { heard, gone = false }: { heard: number; gone?: boolean }) =>
-  sql`INSERT INTO supervisors SELECT gen_random_uuid(), now() - ${heard}::float8 * interval '1 second', ${gone}`;
+/** A supervisor that was heard so long ago; where it is `frozen`, its session of Postgres is there still. */
+const supervisor = (sql: Sql, other: { heard: number; gone?: boolean; frozen?: boolean }) =>
+  sql`INSERT INTO supervisors SELECT gen_random_uuid(), now() - ${other.heard}::float8 * interval '1 second',
+    ${other.gone ?? false}, CASE WHEN ${other.frozen ?? false} THEN pg_backend_pid() ELSE 0 END`;
 const attempts = async (sql: Sql) => (await sql`SELECT attempts FROM tasks`)[0]!['attempts'] as number;
 
 describe('a lease that ran out in a gap', () => {
@@ -76,7 +78,9 @@ test.each([
   ['that is silent spares what ran out since it was heard', { heard: 5 }, 0],
   ['that was heard a second ago spares nothing', { heard: 1 }, 1],
   ['that was drained spares nothing', { heard: 5, gone: true }, 1],
-  ['that has been silent for a minute is no longer asked by any worker', { heard: 60 }, 1],
+  ['that was killed 25 s ago is no longer asked by any worker', { heard: 25 }, 1],
+  ['that is frozen spares for as long as NATS may send it heartbeats', { heard: 55, frozen: true }, 0],
+  ['that has been frozen for more than a minute spares nothing', { heard: 70, frozen: true }, 1],
 ] as const)('another supervisor %s', async (_what, other, swept) => {
   const { queue, sql } = await queueUnderTest();
   await claimOne(queue);

@@ -4,7 +4,7 @@ import { environment } from '../../config.ts';
 import { freePort, startServer, stopServer } from '../../embedded/process.ts';
 import { RotaError } from '../../errors.ts';
 
-const launcher = fileURLToPath(new URL('../../launch.sh', import.meta.url));
+const ourLauncher = fileURLToPath(new URL('../../launch.sh', import.meta.url));
 /** Threads, migrations and connections take one or two seconds; on a machine that is busy, many more. */
 const startWithinMs = 60_000;
 
@@ -25,7 +25,11 @@ export interface SupervisorProcess {
   output(): string;
 }
 
-export async function startSupervisorProcess(settings: Readonly<Record<string, string>>): Promise<SupervisorProcess> {
+/** @param launcher `rota` of another checkout, where it is not this one's. */
+export async function startSupervisorProcess(
+  settings: Readonly<Record<string, string>>,
+  launcher: string = ourLauncher,
+): Promise<SupervisorProcess> {
   const port = await freePort();
   const api = `http://127.0.0.1:${port}`;
   const env = {
