@@ -180,8 +180,9 @@ async function actorFindings({ supervision }: DoctorDesk): Promise<readonly Find
 
 /** Exported for its tests. How much waits is no finding: whether that is much, only whoever knows the place can tell. */
 export function sourceFindings(backlogs: readonly StreamBacklog[]): readonly Finding[] {
-  return backlogs.map(({ source, stream, waiting, dead, error }) => {
+  return backlogs.map(({ source, stream, waiting, dead, error, full }) => {
     if (error !== null) return problem('events', `${source}: ${error}`, 'is the broker up? see QUEUE_URI');
+    if (full !== null) return problem('events', `${source}: ${full}`, 'raise its limits: a full stream takes no event');
     if (dead !== null && dead > 0) {
       const advice = `rota dead list, then rota dead requeue --stream ${stream}`;
       return warning('events', `${source}: ${dead} were given up`, advice);

@@ -12,6 +12,8 @@ export interface StreamBacklog {
   /** Given up. */
   readonly dead: number | null;
   readonly error: string | null;
+  /** A stream of JetStream that takes no more, or soon will not, in a sentence. */
+  readonly full: string | null;
 }
 
 /** How far behind the event source is. Looks only: declares and consumes nothing. */
@@ -27,14 +29,21 @@ export const lookWithinMs = 2_000;
 export async function figuresOf(
   about: Pick<StreamBacklog, 'source' | 'stream'>,
   broker: string,
-  figures: Promise<Pick<StreamBacklog, 'waiting' | 'retrying' | 'dead'>>,
+  figures: Promise<Pick<StreamBacklog, 'waiting' | 'retrying' | 'dead'> & Partial<Pick<StreamBacklog, 'full'>>>,
 ): Promise<StreamBacklog> {
   const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => timeout.reject(new Error(`does not answer within ${lookWithinMs} ms`)), lookWithinMs);
   try {
-    return { ...about, ...(await Promise.race([figures, timeout.promise])), error: null };
+    return { ...about, full: null, ...(await Promise.race([figures, timeout.promise])), error: null };
   } catch (error) {
-    return { ...about, waiting: null, retrying: null, dead: null, error: `${broker}: ${(error as Error).message}` };
+    return {
+      ...about,
+      full: null,
+      waiting: null,
+      retrying: null,
+      dead: null,
+      error: `${broker}: ${(error as Error).message}`,
+    };
   } finally {
     clearTimeout(timer);
   }

@@ -1,4 +1,4 @@
-import type { ConsumerInfo, JetStreamManager, NatsConnection } from 'nats';
+import type { ConsumerInfo, JetStreamManager, NatsConnection, StreamInfo } from 'nats';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { type Backlog, figuresOf, lookWithinMs } from './backlog.ts';
 import { eventStreams } from './dead-letters.ts';
@@ -13,17 +13,19 @@ export function createJetstreamBacklog(connection: NatsConnection, prefix: strin
     const { consumers, streams } = await manager;
     const infoOf = (consumer: string) => orNull(consumers.info(names.stream, consumer));
     const subject = names.dead(stream);
-    const [main, alone, retry, dead] = await Promise.all([
+    const [main, alone, retry, dead, live] = await Promise.all([
       infoOf(stream),
       infoOf(`${stream}_alone`),
       infoOf(`${stream}_retry`),
       orNull(streams.info(names.deadStream, { subjects_filter: subject })),
+      orNull(streams.info(names.stream)),
     ]);
     return {
       waiting: main?.num_pending ?? null,
       // What waits for its time in the retry lane counts as handed out.
       retrying: pendingOf(alone) + pendingOf(retry) + (retry?.num_ack_pending ?? 0),
       dead: dead?.state.subjects?.[subject] ?? 0,
+      full: fullness(live) ?? fullness(dead),
     };
   };
 
@@ -40,6 +42,20 @@ export function createJetstreamBacklog(connection: NatsConnection, prefix: strin
     close: async () => {},
   };
 }
+
+/** An operator may give a stream limits; Rota makes it without. Of JetStream's own `discard: old` nothing is refused, but lost. */
+function fullness(info: StreamInfo | null): string | null {
+  if (info === null) return null;
+  const { config, state } = info;
+  const filled = [
+    { what: 'messages', held: state.messages, most: config.max_msgs },
+    { what: 'bytes', held: state.bytes, most: config.max_bytes },
+  ].find(({ held, most }) => most > 0 && held >= most * nearlyFull);
+  if (filled === undefined) return null;
+  return `stream ${config.name} holds ${filled.held} of at most ${filled.most} ${filled.what}`;
+}
+
+const nearlyFull = 0.9;
 
 function pendingOf(consumer: ConsumerInfo | null): number {
   return consumer?.num_pending ?? 0;

@@ -1,8 +1,9 @@
-import { headers, type JetStreamClient, type JsMsg } from 'nats';
+import { headers, type JetStreamClient, type JetStreamManager, type JsMsg } from 'nats';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { attemptsHeader, deadAtHeader, errorHeader, notBeforeHeader, traceHeader } from './headers.ts';
 import { type Destination, epitaph } from './intake.ts';
-import type { subjectsOf } from './subjects.ts';
+import { store } from './stored.ts';
+import { subjectsOf } from './subjects.ts';
 
 /** Reading and sending on events of JetStream. */
 
@@ -24,18 +25,24 @@ function countOf(message: JsMsg, header: string): number {
   return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
+export interface Forwarding {
+  readonly client: JetStreamClient;
+  readonly manager: () => Promise<JetStreamManager>;
+  readonly prefix: string;
+}
+
 /**
  * Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. `now`: epoch
  * milliseconds, of the clock that whoever takes it up will look at too.
  */
 export async function forward(
-  client: JetStreamClient,
-  names: ReturnType<typeof subjectsOf>,
+  { client, manager, prefix }: Forwarding,
   stream: EventStream,
   message: JsMsg,
   to: Destination,
   now: number,
 ): Promise<void> {
+  const names = subjectsOf(prefix);
   const sent = headers();
   for (const [name, values] of message.headers ?? []) {
     if (!ownHeaders.test(name)) for (const value of values) sent.append(name, value);
@@ -48,7 +55,12 @@ export async function forward(
   }
   // An acknowledgement that gets lost brings the event back: JetStream then drops this second copy.
   const msgID = `${names.stream}:${message.seq}:${message.info.timestampNanos}:${to.to}`;
-  await client.publish(names[to.to](stream), message.data, { headers: sent, msgID });
+  const place = {
+    stream: to.to === 'dead' ? names.deadStream : names.stream,
+    subject: names[to.to](stream),
+    prefix,
+  };
+  await store(client, manager, place, message.data, { headers: sent, msgID });
   message.ack();
 }
 

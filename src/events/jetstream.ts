@@ -97,7 +97,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
         consumer: lane === 'main' ? stream : `${stream}_alone`,
         subject: names[lane](stream),
         maxPending,
-        receive: async (message, client) =>
+        receive: async (message, forwarding) =>
           intake.receive({
             lane,
             body: message.data,
@@ -106,7 +106,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
             trace: traceOf(message),
             gone: closed.signal,
             acknowledge: async () => message.ack(),
-            move: async (to) => forward(client, names, stream, message, to, now()),
+            move: async (to) => forward(forwarding, stream, message, to, now()),
           }),
       });
     const retries = createPuller({
@@ -115,10 +115,10 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       subject: names.retry(stream),
       // What waits here is not in anybody's hand.
       maxPending: -1,
-      receive: async (message, client) => {
+      receive: async (message, forwarding) => {
         const dueInMs = whenDue(message) - now();
         if (dueInMs > 0) message.nak(dueInMs);
-        else await forward(client, names, stream, message, { to: 'alone', attempts: attemptsOf(message) }, now());
+        else await forward(forwarding, stream, message, { to: 'alone', attempts: attemptsOf(message) }, now());
       },
     });
     const pullers = [lane('main', prefetch), lane('alone', 1), retries];

@@ -1,4 +1,6 @@
-import type { ConsumerMessages, JetStreamClient, JsMsg, NatsConnection } from 'nats';
+import type { ConsumerMessages, JsMsg, NatsConnection } from 'nats';
+import type { Forwarding } from './jetstream-message.ts';
+import { streamFault } from './stored.ts';
 import { ensureConsumer, ensureStreams, subjectsOf } from './subjects.ts';
 import { backOff, pause, type Timing } from './timing.ts';
 
@@ -26,7 +28,7 @@ export interface PullerOptions {
   readonly note: (message: string) => void;
   /** The stream exists. */
   readonly declared?: () => void;
-  readonly receive: (message: JsMsg, client: JetStreamClient) => Promise<void>;
+  readonly receive: (message: JsMsg, forwarding: Forwarding) => Promise<void>;
 }
 
 /** Pulled at once where the server sets no bound. */
@@ -61,15 +63,16 @@ export function createPuller(options: PullerOptions): Puller {
     current = messages;
     settled.resolve();
     if (signal.aborted) messages.stop();
-    for await (const message of messages) void take(message, client);
+    const forwarding = { client, manager: () => connection.jetstreamManager(), prefix };
+    for await (const message of messages) void take(message, forwarding);
   };
 
-  const take = async (message: JsMsg, client: JetStreamClient): Promise<void> => {
+  const take = async (message: JsMsg, forwarding: Forwarding): Promise<void> => {
     // Handed out again because our reports were late, while it is still in hand: the first one will settle it.
     if (inHand.has(message.seq)) return;
     inHand.set(message.seq, message);
     try {
-      await options.receive(message, client);
+      await options.receive(message, forwarding);
     } catch (error) {
       note((error as Error).message);
     } finally {
@@ -89,7 +92,7 @@ export function createPuller(options: PullerOptions): Puller {
           await consume();
           tries = 0;
         } catch (error) {
-          note((error as Error).message);
+          note(streamFault(subjectsOf(prefix).stream, error));
           settled.resolve();
         }
         current = null;

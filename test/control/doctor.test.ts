@@ -67,11 +67,15 @@ test('crons that cannot run are counted, and a few of them named', () => {
 });
 
 test('a broker that does not answer is a problem, events that were given up are a warning, and say what to do', () => {
-  const about = { stream: 'raw_file_received', waiting: 12, retrying: 0, dead: 0, error: null } as const;
+  const about = { stream: 'raw_file_received', waiting: 12, retrying: 0, dead: 0, error: null, full: null } as const;
   const source = 'rabbitmq:raw_file_received';
   expect(sourceFindings([{ ...about, source }])).toMatchObject([{ level: 'fine', finding: `${source}: 12 wait` }]);
   expect(sourceFindings([{ ...about, source, dead: 3 }])).toMatchObject([
     { level: 'warning', finding: `${source}: 3 were given up`, advice: expect.stringContaining('rota dead list') },
+  ]);
+  const full = 'stream ROTA_KAT_DEAD holds 9 of at most 10 messages';
+  expect(sourceFindings([{ ...about, source, full }])).toMatchObject([
+    { level: 'problem', finding: `${source}: ${full}`, advice: expect.stringContaining('raise its limits') },
   ]);
   const down = { ...about, source, waiting: null, retrying: null, dead: null, error: 'RabbitMQ: refused' };
   expect(sourceFindings([down])).toMatchObject([{ level: 'problem', finding: `${source}: RabbitMQ: refused` }]);

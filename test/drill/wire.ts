@@ -1,7 +1,22 @@
-import { ErrorCode, type NatsConnection, NatsError } from 'nats';
+import { connect, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
 import type { Answer, Answers, Kind } from './answers.ts';
 
 const subjects = { push: 'rota.push.', pop: 'rota.pop.', patch: 'rota.task.patch', heartbeat: 'rota.task.heartbeat' };
+
+/** Connections that are lost, and not back yet. */
+const lost = new WeakSet<NatsConnection>();
+
+/** A connection that comes back by itself, and of which is known whether it is there. */
+export async function connectNats(servers: readonly string[]): Promise<NatsConnection> {
+  const nats = await connect({ servers: [...servers], maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+  void (async () => {
+    for await (const { type } of nats.status()) {
+      if (type === Events.Disconnect) lost.add(nats);
+      if (type === Events.Reconnect) lost.delete(nats);
+    }
+  })();
+  return nats;
+}
 
 /** One request over NATS as docs/workers.md has it. Never throws: the outcome says what came. */
 export function askNats(
@@ -17,6 +32,8 @@ export function askNats(
 ): Promise<Answer> {
   const { kind, scheduler = '', waitMs = 0, gone, body } = request;
   return answers.record({ kind, via: 'nats', to: null, waitMs, gone }, async (timeout) => {
+    // The library takes what is published now, and drops it when it dials again: it never left this process.
+    if (lost.has(nats)) return { outcome: 'cut', status: 0, detail: 'not sent: no connection', body: null };
     try {
       const reply = await nats.request(subjects[kind] + scheduler, JSON.stringify(body), { timeout });
       const status = Number(reply.headers?.get('Nats-Service-Error-Code') || 200);

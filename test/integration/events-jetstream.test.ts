@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { connect, DiscardPolicy, headers as natsHeaders, type NatsConnection } from 'nats';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { createEventSource } from '../../src/events/create.ts';
 import { createJetstreamBacklog } from '../../src/events/jetstream-backlog.ts';
 import { createJetstreamPublisher } from '../../src/events/publish.ts';
 import { subjectsOf } from '../../src/events/subjects.ts';
 import { connectNats } from '../../src/nats/connect.ts';
+import { on } from '../../src/telemetry/events.ts';
 import { startProxy } from '../support/proxy.ts';
 import { backlogIsTold } from './events-backlog.ts';
 import { eventsAreHandled } from './events-handling.ts';
@@ -98,6 +99,58 @@ test('a stream that is deleted under way is created again', async () => {
   );
   await source.stop(1_000);
   await broker.stop();
+});
+
+describe('the stream of dead letters', () => {
+  const unreadable = 'no json';
+  const started = async (timing: object) => {
+    const broker = await startBroker();
+    const manager = await nats.jetstreamManager();
+    const failed: string[] = [];
+    const answered: string[] = [];
+    for (const end of [
+      on('part.failed', ({ part, reason }) => failed.push(`${part}: ${reason}`)),
+      on('part.answered', ({ part }) => answered.push(part)),
+    ])
+      onTestFinished(end);
+    const source = broker.source({ maxAttempts: 3, prefetch: 10, timing, tell: () => {} });
+    await source.consume('scan_profile_mutations', async () => done);
+    onTestFinished(async () => {
+      await source.stop(1_000);
+      await broker.stop();
+    });
+    const name = subjectsOf(broker.prefix).deadStream;
+    return { broker, manager, source, failed, answered, name };
+  };
+
+  test('that is full is told by its name, by doctor too; the event stays in hand and is given up when there is room', async () => {
+    const { broker, manager, source, failed, answered, name } = await started({ reconnectMs: [10, 50] });
+    const { config } = await manager.streams.info(name);
+    await manager.streams.update(name, { ...config, max_msgs: 1, discard: DiscardPolicy.New });
+    await broker.publish('scan_profile_mutations', unreadable);
+    await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 1 }));
+    await broker.publish('scan_profile_mutations', unreadable);
+    const sentence = `JetStream stream ${name} is full (maximum messages exceeded): raise its limits, or remove what it holds`;
+    await until(() => expect(failed).toContain(`stream ${name}: ${sentence}`));
+    expect(source.status()[0]).toMatchObject({ deadLettered: 1, inHand: 1, lastError: sentence });
+    const backlog = await broker.backlog();
+    const [looked] = (await backlog.look()).filter(({ stream }) => stream === 'scan_profile_mutations');
+    expect(looked).toMatchObject({ full: `stream ${name} holds 1 of at most 1 messages` });
+    await backlog.close();
+    await manager.streams.update(name, { ...config, max_msgs: 10, discard: DiscardPolicy.New });
+    await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 2, inHand: 0 }));
+    expect(answered).toContain(`stream ${name}`);
+  });
+
+  test('that is gone is told by its name, and made again', async () => {
+    const { broker, manager, source, failed, name } = await started({ reconnectMs: [10, 50] });
+    await manager.streams.delete(name);
+    // Not by our publisher, which makes the streams.
+    await broker.publish('scan_profile_mutations', unreadable, {});
+    await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 1, inHand: 0 }));
+    expect(failed[0]).toContain(`stream ${name} is gone`);
+    expect(await broker.dead('scan_profile_mutations')).toHaveLength(1);
+  });
 });
 
 test('an event that is held longer than JetStream waits for reports stays with who holds it', async () => {

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, type NatsConnection } from 'nats';
+import type { NatsConnection } from 'nats';
 import { addOrganisation } from '../../support/kat-world.ts';
 import { Answers } from '../answers.ts';
 import { Ledger } from '../ledger.ts';
 import type { Scene } from '../scene.ts';
+import { connectNats } from '../wire.ts';
 import { Events } from './events.ts';
 import { Pushes } from './pushes.ts';
 import { Runner } from './runner.ts';
@@ -43,7 +44,7 @@ export async function startLoad(scene: Scene, options: LoadOptions): Promise<Loa
   // Katalogus knows it: what is scheduled for an organisation that is gone does not run.
   const organisation = addOrganisation(scene.kat.world).id;
   const servers = scene.nats.map(({ port }) => `nats://127.0.0.1:${port}`);
-  const nats = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+  const nats = await connectNats(servers);
   const { supervisors } = scene;
   const pushes = new Pushes({ nats, supervisors, answers, ledger, organisation, perSecond: 4 });
   await pushes.stock();

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, type NatsConnection } from 'nats';
+import type { NatsConnection } from 'nats';
 import type { Answers } from '../answers.ts';
 import type { Ledger } from '../ledger.ts';
-import { askNats } from '../wire.ts';
+import { askNats, connectNats } from '../wire.ts';
 
 export interface WorkerOptions {
   readonly servers: readonly string[];
@@ -47,8 +47,7 @@ export class Worker {
   }
 
   static async start(options: WorkerOptions): Promise<Worker> {
-    const servers = [...options.servers];
-    return new Worker(options, await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 200 }));
+    return new Worker(options, await connectNats(options.servers));
   }
 
   /** Pops no more, finishes what it has; what is left after `withinMs` is dropped. */
