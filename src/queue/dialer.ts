@@ -71,7 +71,7 @@ export class Dialer {
 
   async #open(way: Way): Promise<Socket> {
     const link = await openLink(this.#dsn, way.server, way.tls);
-    watchSilence(link, { ...this.#patience, loginMs: this.#dsn.connectWithinMs });
+    watchSilence(link, { ...this.#patience, loginMs: this.#dsn.connectWithinMs, pool: this });
     return link;
   }
 

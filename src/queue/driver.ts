@@ -1,8 +1,8 @@
 import { registerHooks } from 'node:module';
 
 /**
- * The driver postgres 3.4.9, with five faults mended that a lost connection brings out (porsager/postgres #1154,
- * #1168, #1208) and a sixth that a read-only server does, and that nothing around it can prevent:
+ * The driver postgres 3.4.9, with six faults mended that a lost connection brings out (porsager/postgres #1154,
+ * #1168, #1208) and a seventh that a read-only server does, and that nothing around it can prevent:
  *
  * - What was about to be written when a connection closed stays in its buffer, and so does the mark that a write is due:
  *   nothing is ever written on that connection again, and whoever gets it fails after the connect timeout, for good.
@@ -13,6 +13,8 @@ import { registerHooks } from 'node:module';
  * - The query for array types, with which each connection begins, has nobody to take its failure: an unhandled rejection.
  * - A pool that was ended while a connection was being made keeps that connection, and with it the process; a statement that
  *   was cancelled then takes its connection out of the pool for good.
+ * - Between the error of an idle connection and its close it counts as open: a statement that is given to it then is never
+ *   answered, neither with a result nor with an error.
  * - A connection to a server that cannot be written to (25006: a standby after a failover, a session that began while the
  *   database was read-only) is kept for as long as the server lets it. Here all connections of its pool end, each after what
  *   it has in hand, as those do whose lifetime is over, and are made anew as they are needed; no more than once a second,
@@ -56,6 +58,12 @@ const mends: readonly { file: string; fault: string; mended: string }[] = [
     file: 'connection.js',
     fault: 'initial && !initial.reserve && execute(initial)',
     mended: 'initial && !initial.reserve && (initial.cancelled ? onopen(connection) : execute(initial))',
+  },
+  {
+    file: 'connection.js',
+    fault: '!hadError && (query || sent.length) && error(',
+    // The statement before it ends without a semicolon.
+    mended: ';(query || sent.length) && error(',
   },
   { file: 'index.js', fault: 'socket          : o.socket,', mended: 'socket: o.socket, session: o.session,' },
   {

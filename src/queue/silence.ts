@@ -8,6 +8,8 @@ export interface Patience {
   readonly silenceMs: number;
   /** Asks whether the other end is there, where a statement may run for hours; rejects where it is not. */
   readonly ask: (() => Promise<void>) | null;
+  /** Sockets of the same pool share it: what silences one, silences those beside it. */
+  readonly pool: object;
 }
 
 const tickMs = 1_000;
@@ -20,6 +22,9 @@ let tick = 0;
  * Ends a socket to Postgres on which an answer is owed and nothing is heard. A link that goes silent (a firewall that forgot
  * it, a host that is gone, a proxy or server that hangs) sends neither FIN nor RST: what waits on it would wait for good,
  * and its place in the pool be lost. TCP's own probes see only what the kernel at the other end does not answer.
+ *
+ * With it go the sockets of its pool that have not been heard since either, idle ones above all: a pool hands those out first,
+ * and each would cost its statement another 20 s. An idle one that was sound is made anew when it is needed.
  *
  * Answers owed are counted in the protocol: each Sync and each simple query is answered by one ReadyForQuery. One hop a
  * message and one timer a process: 60 ns of CPU a statement, 5 ns a row.
@@ -79,9 +84,17 @@ class Watch {
     if (this.#owed <= 0) return;
     const ms = this.#loggedIn ? this.#patience.silenceMs : this.#patience.loginMs;
     if ((tick - this.#heardAt) * tickMs <= ms) return;
-    if (!this.#loggedIn || this.#patience.ask === null) return this.#end(ms);
+    if (!this.#loggedIn || this.#patience.ask === null) return this.#endAll(ms);
     this.#heardAt = tick;
-    this.#patience.ask().catch(() => this.#end(ms));
+    this.#patience.ask().catch(() => this.#endAll(ms));
+  }
+
+  #endAll(ms: number): void {
+    const { pool } = this.#patience;
+    for (const other of watched) {
+      if (other.#patience.pool === pool && other.#loggedIn && other.#heardAt <= this.#heardAt) other.#end(ms);
+    }
+    this.#end(ms);
   }
 
   #end(ms: number): void {

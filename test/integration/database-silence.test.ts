@@ -49,7 +49,7 @@ test.concurrent('under load, a link that goes silent is given up, and pushes and
     ...Array.from({ length: 6 }, () => work(() => queue.push('boefje', [boefjeTask()]))),
     ...Array.from({ length: 6 }, () => work(() => queue.pop('boefje', popRequest()))),
   ];
-  await expect.poll(() => queue.pop('boefje', popRequest()).then(({ length }) => length)).toBe(1);
+  await context.expect.poll(() => queue.pop('boefje', popRequest()).then(({ length }) => length)).toBe(1);
   proxy.silence();
   const silentFor = await secondsOf(
     (async () => {
@@ -68,6 +68,25 @@ async function pushed(queue: ReturnType<typeof createTaskQueue>): Promise<boolea
   const [outcome] = await queue.push('boefje', [boefjeTask()]);
   return outcome?.outcome === 'queued';
 }
+
+test.concurrent('one statement at a time: the first that is lost takes all silent connections of its pool with it', async (context) => {
+  const { url, direct, proxy } = await behindProxy(context);
+  const sql = pool(context, url, 5, { statementMs: 3_000 });
+  const backends = async () => {
+    const asked = Array.from({ length: 5 }, () =>
+      query<{ pid: number }>(sql, 'SELECT pg_backend_pid() AS pid, pg_sleep(0.1)', []),
+    );
+    return new Set((await Promise.all(asked)).map(([row]) => row!.pid));
+  };
+  expect((await backends()).size).toBe(5);
+  const watcher = pool(context, direct, 1);
+  proxy.silence();
+  expect(await secondsOf(query(sql, 'SELECT 1', []))).toBeGreaterThan(5);
+  for (let statement = 1; statement <= 10; statement += 1)
+    expect(await secondsOf(query(sql, 'SELECT 1', [])), `statement ${statement}`).toBeLessThan(3);
+  expect((await backends()).size).toBe(5);
+  expect(await query(watcher, 'SELECT 1 AS one', [])).toEqual([{ one: 1 }]);
+});
 
 test.concurrent('a slow statement is no silence: the server ends it, and its connection stays', async (context) => {
   const { url } = await behindProxy(context);
@@ -119,7 +138,8 @@ test.concurrent('a server that takes connections and says nothing keeps nobody w
   const asked = Array.from({ length: 6 }, () => transact(() => query(sql, 'SELECT 1', [])));
   await Promise.all(asked.map((one) => expect(one).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })));
   proxy.up();
-  await expect.poll(() => query(sql, 'SELECT 1 AS one', []).catch(() => [])).toEqual([{ one: 1 }]);
+  // Of this test: several run at once.
+  await context.expect.poll(() => query(sql, 'SELECT 1 AS one', []).catch(() => [])).toEqual([{ one: 1 }]);
   await Promise.all(Array.from({ length: 8 }, () => query(sql, 'SELECT 1', [])));
 });
 
