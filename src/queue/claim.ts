@@ -25,6 +25,13 @@ export interface ClaimRow {
   readonly traceparent: string | null;
 }
 
+/** As claim.sql answers it: without its task where those before it have all the bytes of one claim. */
+export type BoundedRow = Omit<ClaimRow, 'task'> & { readonly task: string | null };
+
+export function comesWhole(row: BoundedRow): row is ClaimRow {
+  return row.task !== null;
+}
+
 /**
  * Claims for several waiters in one statement: unit n belongs to the waiter whose slots cover n. Rows come in pop order.
  * @throws RotaError INVALID_FILTER, DATABASE_UNAVAILABLE
@@ -34,12 +41,12 @@ export async function claim(
   { scheduler, taskType }: { scheduler: string; taskType: string },
   wants: readonly Want[],
   filters: FilterRequest | null,
-): Promise<readonly ClaimRow[]> {
+): Promise<readonly BoundedRow[]> {
   const { text, values } = claimStatement(filters, taskType);
   const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
   const started = performance.now();
   const rows = await transact(() =>
-    query<ClaimRow>(
+    query<BoundedRow>(
       sql,
       text,
       [
