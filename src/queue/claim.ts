@@ -25,12 +25,12 @@ export interface ClaimRow {
   readonly traceparent: string | null;
 }
 
-/** As claim.sql answers it: without its task where those before it have all the bytes of one claim. */
-export type BoundedRow = Omit<ClaimRow, 'task'> & { readonly task: string | null };
-
-export function comesWhole(row: BoundedRow): row is ClaimRow {
-  return row.task !== null;
-}
+/** As claim.sql answers it: without its task where that is large (large-tasks.ts), or where those before it have 8 MB. */
+export type BoundedRow = Omit<ClaimRow, 'task'> & {
+  readonly task: string | null;
+  /** Bytes of its data in the table, compressed where they are many. */
+  readonly stored: number;
+};
 
 /**
  * Claims for several waiters in one statement: unit n belongs to the waiter whose slots cover n. Rows come in pop order.

@@ -3,11 +3,12 @@ import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
-import { claim, type ClaimRow, comesWhole } from './claim.ts';
+import { claim, type ClaimRow } from './claim.ts';
 import { Coalescer, type Requester } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
 import { Renewals } from './leases.ts';
+import { withLargeTasks } from './large-tasks.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
 import { Push } from './push.ts';
 import type {
@@ -246,8 +247,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
       claim: async (wants, filters) => {
         const rows = await claim(this.#sql, { scheduler, taskType: this.#typeOf(scheduler) }, wants, filters);
         floor.claimed(rows.length);
-        const whole = rows.filter(comesWhole);
-        if (whole.length < rows.length) giveBack(rows.filter((row) => !comesWhole(row)));
+        const { whole, left } = await withLargeTasks(this.#sql, rows);
+        if (left.length > 0) giveBack(left);
         return whole;
       },
       giveBack,
