@@ -16,6 +16,7 @@ export function guardProcess(inDoubt: () => void): void {
 
 function tell(kind: 'rejection' | 'exception', error: unknown): void {
   // Before there is a log, and after it.
-  if (!isHeard('error.uncaught')) process.stderr.write(`${kind}: ${error instanceof Error ? error.stack : String(error)}\n`);
+  if (!isHeard('error.uncaught'))
+    process.stderr.write(`${kind}: ${error instanceof Error ? error.stack : String(error)}\n`);
   emit({ name: 'error.uncaught', kind, error });
 }

@@ -15,7 +15,9 @@ export function isInbox(reply: string, prefixes: readonly string[]): boolean {
     if (!reply.startsWith(prefix)) return false;
     const after = reply[prefix.length];
     const named = after === '_' ? reply.indexOf('.', prefix.length) : -1;
-    return (after === '.' && reply.length > prefix.length + 1) || (named > prefix.length + 1 && reply.length > named + 1);
+    return (
+      (after === '.' && reply.length > prefix.length + 1) || (named > prefix.length + 1 && reply.length > named + 1)
+    );
   });
 }
 
@@ -50,5 +52,8 @@ export function answeringInboxesOnly(
       },
     });
   // `_services` is the library's own: one that was made of the connection before would subscribe past this.
-  return Object.create(connection, { subscribe: { value: subscribe }, _services: { value: undefined, writable: true } });
+  return Object.create(connection, {
+    subscribe: { value: subscribe },
+    _services: { value: undefined, writable: true },
+  });
 }

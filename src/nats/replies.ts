@@ -53,7 +53,8 @@ export function errorItem(body: ErrorBody): SetItem {
   const { code, status, detail } = body.error;
   return {
     text: JSON.stringify(body),
-    brief: (characters) => JSON.stringify({ error: { code, status, detail: detail.slice(0, characters).toWellFormed() } }),
+    brief: (characters) =>
+      JSON.stringify({ error: { code, status, detail: detail.slice(0, characters).toWellFormed() } }),
   };
 }
 

@@ -49,7 +49,11 @@ export const popBody = z.strictObject({
   limit: z.int().min(1).max(requestBudget.set).default(1),
   filters: filterRequest.nullish(),
   // Longer ones are answered after that minute: no reason to refuse a pop.
-  wait_ms: z.int().min(0).default(0).transform((ms) => Math.min(ms, requestBudget.waitMs)),
+  wait_ms: z
+    .int()
+    .min(0)
+    .default(0)
+    .transform((ms) => Math.min(ms, requestBudget.waitMs)),
   lease_ms: leaseMs.optional(),
   worker: z.string().max(requestBudget.worker).nullish(),
 });

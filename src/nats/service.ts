@@ -90,7 +90,13 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   const { connection, prefix, queue, log, replyPrefixes } = options;
   const schedulers = new Map(options.schedulers.map((scheduler) => [scheduler.id, scheduler]));
   const maxPayload = () => connection.info?.max_payload ?? 1_048_576;
-  const desk = createPopDesk({ queue, leaseMs: options.leaseMs, mostFilters: options.clients.filters, maxPayload, log });
+  const desk = createPopDesk({
+    queue,
+    leaseMs: options.leaseMs,
+    mostFilters: options.clients.filters,
+    maxPayload,
+    log,
+  });
   const answers = new Answers({ connection, maxPayload, log });
   const inFlight = new Map<Promise<void>, Pending>();
   const kindOf = inFlightByKind(options.clients);
@@ -237,7 +243,9 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
 /** How long a pop may wait; what is wrong with the body is said by the one who reads all of it. */
 function waitMsOf(body: unknown): number {
   const { wait_ms: waitMs } = (body ?? {}) as { wait_ms?: unknown };
-  return typeof waitMs === 'number' && waitMs > 0 ? Math.min(waitMs, requestBudget.waitMs) : answerWithinMs - popMarginMs;
+  return typeof waitMs === 'number' && waitMs > 0
+    ? Math.min(waitMs, requestBudget.waitMs)
+    : answerWithinMs - popMarginMs;
 }
 
 function elapsed(ms: number): Promise<void> {

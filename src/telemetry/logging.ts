@@ -58,7 +58,10 @@ export function logEvents(log: Logger): () => void {
     on('circuit.changed', ({ service, state }) => log.debug({ service, state }, 'circuit changed')),
     logOutages(log),
     on('error.uncaught', ({ kind, error }) =>
-      log.error({ err: error }, kind === 'rejection' ? 'error not caught: going on' : 'error not caught: ending in order'),
+      log.error(
+        { err: error },
+        kind === 'rejection' ? 'error not caught: going on' : 'error not caught: ending in order',
+      ),
     ),
     logDropped(log),
     on('supervisor.ready', ({ ms }) => log.info({ ms }, 'serving')),

@@ -14,7 +14,13 @@ const thread = {
 } as unknown as ThreadStatus;
 const actor = { name: 'boefje', phase: 'running', restarts: 1, retryAt: null };
 const lastFailure = { code: 'BROKEN', message: long, fields: { organisation: long } };
-const waiting = { source: 'rabbitmq:raw_file_received', stream: 'raw_file_received', waiting: null, retrying: null, dead: null };
+const waiting = {
+  source: 'rabbitmq:raw_file_received',
+  stream: 'raw_file_received',
+  waiting: null,
+  retrying: null,
+  dead: null,
+};
 
 const overseen = {
   instance: 'one',
@@ -36,5 +42,7 @@ test('the status of a supervisor is short, whatever its actors, services, broker
   const [status] = overviewCommands(overseen);
   const text = JSON.stringify(await status!.run(null as never, { by: null }));
   expect(text.length).toBeLessThan(30_000);
-  expect(JSON.parse(text)).toMatchObject({ actors: [{ last_failure: { code: 'BROKEN' } }, ...Array(9).fill({})] });
+  expect(JSON.parse(text)).toMatchObject({
+    actors: [{ last_failure: { code: 'BROKEN' } }, ...Array.from({ length: 9 }, () => ({}))],
+  });
 });

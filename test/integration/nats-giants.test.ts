@@ -6,7 +6,7 @@ import { parse, popRequest, queueUnderTest } from '../support/queue.ts';
 import { startWire } from '../support/wire.ts';
 
 /** Tasks of 1.9 MB, which no message of 1 MB can hold, on a real queue and a real NATS server. */
-const giants = 290;
+const giants = 100;
 const text = 'x'.repeat(1_900_000);
 
 const task = (organisation: string, more: object = {}) => ({
@@ -24,7 +24,10 @@ async function stage() {
   await queue.push('boefje', big);
   const patient = connect(url, { max: 1, statementMs: 60_000 });
   onTestFinished(() => patient.end());
-  await patient.unsafe(`UPDATE tasks SET data = data || jsonb_build_object('dispatches', jsonb_build_array($1::text))`, [text]);
+  await patient.unsafe(
+    `UPDATE tasks SET data = data || jsonb_build_object('dispatches', jsonb_build_array($1::text))`,
+    [text],
+  );
   return { queue, sql, wire };
 }
 
@@ -34,7 +37,7 @@ async function timed<T>(work: Promise<T>): Promise<{ ms: number; value: T }> {
   return { ms: performance.now() - began, value };
 }
 
-test('290 tasks that fit into no message: each pop is answered in its time, they fail with a reason, and the rest is handed out', async () => {
+test('tasks that fit into no message: each pop is answered in its time, they fail with a reason, and the rest is handed out', async () => {
   const { queue, sql, wire } = await stage();
   const before = process.memoryUsage().rss;
   let most = before;
@@ -45,7 +48,8 @@ test('290 tasks that fit into no message: each pop is answered in its time, they
   const popped = [];
   const patient: RotaClient = await connectRota({ servers: inject('natsUrl'), prefix: wire.prefix, timeoutMs: 25_000 });
   onTestFinished(() => patient.close());
-  while (popped.length < 2 && longest.length < 200) {
+  const queued = async () => (await sql.unsafe(`SELECT FROM tasks WHERE status IN ('QUEUED', 'DISPATCHED')`)).length;
+  while ((popped.length < 2 || (await queued()) > 2) && longest.length < 500) {
     const { ms, value } = await timed(patient.pop('boefje', { limit: 300 }));
     longest.push(ms);
     popped.push(...value);
@@ -54,7 +58,9 @@ test('290 tasks that fit into no message: each pop is answered in its time, they
   expect(Math.max(...longest)).toBeLessThan(8_000);
   expect(most - before).toBeLessThan(300_000_000);
   const ended = () =>
-    sql.unsafe('SELECT status::text, reason, count(*)::int AS n FROM tasks WHERE organisation = $1 GROUP BY 1, 2', ['giant']);
+    sql.unsafe('SELECT status::text, reason, count(*)::int AS n FROM tasks WHERE organisation = $1 GROUP BY 1, 2', [
+      'giant',
+    ]);
   await expect.poll(ended).toEqual([{ status: 'FAILED', reason: 'larger-than-max-payload', n: giants }]);
 });
 
@@ -63,6 +69,7 @@ test('a claim brings 8 MB of tasks at most, and gives the others back as if it h
   const claimed = await queue.pop('boefje', popRequest({ limit: 100 }));
   expect(claimed).toHaveLength(4);
   expect(parse(claimed[0]!).data['dispatches']).toEqual([text]);
-  const queued = () => sql.unsafe(`SELECT count(*)::int AS n, max(attempts) AS attempts FROM tasks WHERE status = 'QUEUED'`);
+  const queued = () =>
+    sql.unsafe(`SELECT count(*)::int AS n, max(attempts) AS attempts FROM tasks WHERE status = 'QUEUED'`);
   await expect.poll(queued).toEqual([{ n: giants - 4, attempts: 0 }]);
 });

@@ -45,8 +45,16 @@ test.each<[string, string, unknown]>([
   ['300 000 empty filters in a group', 'pop.boefje', { filters: { filters: { or: many(300_000, () => ({})) } } }],
   ['300 000 leases that are none', 'task.heartbeat', { leases: many(300_000, () => 1) }],
   ['300 000 patches that are none', 'task.patch', { patches: many(300_000, () => 1) }],
-  ['1 000 patches with a key of 900 characters', 'task.patch', { patches: many(1_000, () => ({ ['k'.repeat(900)]: 1 })) }],
-  ['a push of 300 000 mime types', 'push.normalizer', { organisation: 'a', data: { raw_data: { mime_types: many(300_000, () => 1) } } }],
+  [
+    '1 000 patches with a key of 900 characters',
+    'task.patch',
+    { patches: many(1_000, () => ({ ['k'.repeat(900)]: 1 })) },
+  ],
+  [
+    'a push of 300 000 mime types',
+    'push.normalizer',
+    { organisation: 'a', data: { raw_data: { mime_types: many(300_000, () => 1) } } },
+  ],
   ['a status of 1 MB', 'task.patch', { id, status: 's'.repeat(megabyte) }],
   ['a command’s unknown key of 1 MB', 'ctl.giant', { ['k'.repeat(megabyte)]: 1 }],
 ])('%s gets a short answer at once, and the next one is answered', async (_what, subject, body) => {
@@ -97,27 +105,32 @@ test('wait_ms of an hour is taken, and its pop waits for a minute', async () => 
   expect(statusOf(await asked)).toBe(200);
 });
 
-test.each(['$JS.API.STREAM.PURGE.kat', 'rota.kat.x', 'rota.event.boefje.queued', '$SYS.x', '_INBOXES.x', '_INBOX', 'x._INBOX.y'])(
-  'nothing is published on %s because a request names it for its answer',
-  async (reply) => {
-    const heard: Msg[] = [];
-    const spy = reply.startsWith('$') ? null : hostile.subscribe(reply, { callback: (_error, m) => heard.push(m) });
-    let seen = 0;
-    queue.get = async () => {
-      seen += 1;
-      return '{}';
-    };
-    const dropped = next('request.dropped');
-    hostile.publish(`${wire.prefix}.task.get`, JSON.stringify({ id }), { reply });
-    hostile.publish(`${wire.prefix}.task.get`, '{', { reply });
-    for (const verb of ['PING', 'INFO', 'STATS']) hostile.publish(`$SRV.${verb}.${wire.prefix}`, '', { reply });
-    expect(await dropped).toMatchObject({ reason: 'reply-subject' });
-    expect(statusOf(await ask('pop.boefje', {}))).toBe(200);
-    await hostile.flush();
-    expect([heard.length, seen]).toEqual([0, 0]);
-    spy?.unsubscribe();
-  },
-);
+test.each([
+  '$JS.API.STREAM.PURGE.kat',
+  'rota.kat.x',
+  'rota.event.boefje.queued',
+  '$SYS.x',
+  '_INBOXES.x',
+  '_INBOX',
+  'x._INBOX.y',
+])('nothing is published on %s because a request names it for its answer', async (reply) => {
+  const heard: Msg[] = [];
+  const spy = reply.startsWith('$') ? null : hostile.subscribe(reply, { callback: (_error, m) => heard.push(m) });
+  let seen = 0;
+  queue.get = async () => {
+    seen += 1;
+    return '{}';
+  };
+  const dropped = next('request.dropped');
+  hostile.publish(`${wire.prefix}.task.get`, JSON.stringify({ id }), { reply });
+  hostile.publish(`${wire.prefix}.task.get`, '{', { reply });
+  for (const verb of ['PING', 'INFO', 'STATS']) hostile.publish(`$SRV.${verb}.${wire.prefix}`, '', { reply });
+  expect(await dropped).toMatchObject({ reason: 'reply-subject' });
+  expect(statusOf(await ask('pop.boefje', {}))).toBe(200);
+  await hostile.flush();
+  expect([heard.length, seen]).toEqual([0, 0]);
+  spy?.unsubscribe();
+});
 
 test('a pop that nobody can be answered claims nothing', async () => {
   await wire.client.push('boefje', boefjeTask('aa', 'x'));
@@ -143,14 +156,20 @@ async function flood(subject: string, bodies: readonly unknown[]): Promise<Msg[]
 }
 
 test('one client’s long polls are bounded, and another’s are taken', async () => {
-  const answers = await flood('pop.boefje', many(120, () => ({ wait_ms: 30_000 })));
+  const answers = await flood(
+    'pop.boefje',
+    many(120, () => ({ wait_ms: 30_000 })),
+  );
   await expect.poll(() => answers.length).toBe(70);
   expect(new Set(answers.map(statusOf))).toEqual(new Set([429]));
   expect(detailOf(answers[0]!)).toMatch(/50 pops.*NATS_CLIENT_POPS/);
   const waiting = wire.client.pop('boefje', { wait_ms: 20_000 });
   // Its first pop is not refused, and the client that is full may still report on its tasks.
   expect(statusOf(await ask('task.get', { id }))).toBe(404);
-  await wire.client.push('boefje', many(51, (at) => boefjeTask('aa', `host-${at}`)));
+  await wire.client.push(
+    'boefje',
+    many(51, (at) => boefjeTask('aa', `host-${at}`)),
+  );
   expect(await waiting).toHaveLength(1);
   await expect.poll(() => answers.length).toBe(120);
 });
@@ -162,7 +181,10 @@ test('one client’s distinct filters are bounded; what it asked for before goes
   await expect.poll(() => answers.length).toBe(7);
   expect(new Set(answers.map(statusOf))).toEqual(new Set([429]));
   expect(detailOf(answers[0]!)).toMatch(/5 distinct filters.*NATS_CLIENT_FILTERS/);
-  await wire.client.push('boefje', many(7, (at) => boefjeTask('aa', `host-${at}`)));
+  await wire.client.push(
+    'boefje',
+    many(7, (at) => boefjeTask('aa', `host-${at}`)),
+  );
   await expect.poll(() => answers.length).toBe(14);
   expect(statusOf(await ask('pop.boefje', { filters: filter('other') }))).toBe(200);
 });
