@@ -39,6 +39,22 @@ export const environment = z.object({
   NATS_INBOX_PREFIX: optional(matching('a subject without wildcards', /^[^\s*>]+$/)).describe(
     'where replies to Rota go; for a NATS user that may not subscribe to `_INBOX.>`',
   ),
+  NATS_REPLY_PREFIXES: defaulting(
+    matching(
+      'subjects without wildcards, comma-separated; none begins with `$`',
+      /^[^\s*>,$][^\s*>,]*(?:,[^\s*>,$][^\s*>,]*)*$/,
+    ),
+    '_INBOX',
+  ).describe(
+    'where answers may go: below one of these, and below it with `_` and a name (`_INBOX_worker.…`); with `_R_` for clients of other NATS accounts',
+  ),
+  NATS_CLIENT_POPS: count(2_000, { least: 1 }).describe(
+    'pops of one NATS client in flight, those that wait for work too',
+  ),
+  NATS_CLIENT_FILTERS: count(100, { least: 1 }).describe('distinct filters of the pops of one NATS client'),
+  NATS_CLIENT_REQUESTS: count(4_000, { least: 1 }).describe(
+    'other requests of one NATS client in flight, of each kind',
+  ),
   SCHEDULER_NATS_PREFIX: defaulting(matching('letters, digits, `_` and `-`', /^[A-Za-z0-9_-]+$/), 'rota').describe(
     'subject prefix',
   ),

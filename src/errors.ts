@@ -18,6 +18,7 @@ export const errorCodes = {
   NOT_FOUND: { family: 'refused', status: 404, exit: 66 },
   CONFLICT: { family: 'refused', status: 409, exit: 65 },
   QUEUE_FULL: { family: 'busy', status: 429, exit: 75 },
+  TOO_MANY_REQUESTS: { family: 'busy', status: 429, exit: 75 },
   MAILBOX_FULL: { family: 'busy', status: 503, exit: 75 },
   ASK_TIMEOUT: { family: 'busy', status: 503, exit: 75 },
   DATABASE_UNAVAILABLE: { family: 'busy', status: 503, exit: 75 },

@@ -187,6 +187,12 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       schedulers,
       leaseMs: config.SCHEDULER_LEASE_SECONDS * 1_000,
       ctl,
+      replyPrefixes: config.NATS_REPLY_PREFIXES.split(','),
+      clients: {
+        pops: config.NATS_CLIENT_POPS,
+        filters: config.NATS_CLIENT_FILTERS,
+        requests: config.NATS_CLIENT_REQUESTS,
+      },
       log,
     });
     undo.push('nats service', (withinMs) => nats.drain(share(withinMs)));

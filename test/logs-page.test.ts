@@ -14,6 +14,8 @@ const refused = { organisation: 'org-1', hash: '0d4a1ad6b1fbb3a1b0d2f9a9b4b3a5d1
 
 const readOnly = 'the database is read-only (25006): try again later, or name the primary server in SCHEDULER_DB_URI';
 
+const uncaught = Object.assign(new Error('nobody awaits this'), { stack: 'Error: nobody awaits this\n    at …' });
+
 /** One of each, in the order in which they are told of a task, an actor, an event source. */
 const events: readonly RotaEvent[] = [
   { name: 'supervisor.ready', ms: 631 },
@@ -38,6 +40,8 @@ const events: readonly RotaEvent[] = [
   { name: 'batch.ranked', ranker: 'fair-share', tasks: 12, ms: 5_000, failure: 'hung' },
   { name: 'actor.stopped', actor: 'boefje', code: 'ASK_TIMEOUT', message: 'two pings unanswered for 5000 ms each' },
   { name: 'actor.gave-up', actor: 'boefje', restarts: 5, retryInMs: 60_000 },
+  { name: 'request.dropped', reason: 'reply-subject' },
+  { name: 'error.uncaught', kind: 'rejection', error: uncaught },
   { name: 'supervisor.drained', ms: 412 },
 ];
 

@@ -1,4 +1,6 @@
 import type { Config } from '../config.ts';
+import { errorCodes } from '../errors.ts';
+import { guardProcess } from '../process-guard.ts';
 
 /** What a running Rota tells its command. */
 export interface RunningRota {
@@ -23,7 +25,10 @@ export interface StartOptions {
 
 export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;
 
-/** Runs until SIGTERM, SIGINT or SIGHUP (its terminal was closed), drains, and exits 0. A second signal stops at once. */
+/**
+ * Runs until SIGTERM, SIGINT or SIGHUP (its terminal was closed), drains, and exits 0. A second signal stops at once. An
+ * exception that nobody caught drains, too, and exits 70.
+ */
 export async function runUntilSignal(
   start: StartRota,
   config: Config,
@@ -42,12 +47,17 @@ export async function runUntilSignal(
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
   const stop = () => stopping.abort();
+  let exitCode = 0;
+  guardProcess(() => {
+    exitCode = errorCodes.BROKEN.exit;
+    stop();
+  });
   const rota = await start(config, { ...options, signal: stopping.signal, stop }).catch((error: unknown) => {
-    if (stopping.signal.aborted) process.exit(0);
+    if (stopping.signal.aborted) process.exit(exitCode);
     throw error;
   });
   ready?.(rota);
   await asked;
   await rota.drain();
-  process.exit(0);
+  process.exit(exitCode);
 }

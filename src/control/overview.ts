@@ -1,5 +1,6 @@
 import type { Backlog } from '../events/backlog.ts';
 import { within } from '../deadline.ts';
+import { excerpt } from '../excerpt.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
@@ -44,7 +45,7 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
         rss_bytes: process.memoryUsage.rss(),
         actors,
         schedulers,
-        sources,
+        sources: sources.map((source) => ({ ...source, error: brief(source.error), full: brief(source.full) })),
         unknown,
       };
     }),
@@ -85,7 +86,7 @@ async function schedulerOverviews(
     const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
     return {
       schedulers: schedulerIds.map((id) => ({ id, ...none, ...own(id) })),
-      unknown: [{ part: 'database', why: failureOf(error).message }],
+      unknown: [{ part: 'database', why: brief(failureOf(error).message) }],
     };
   }
 }
@@ -98,7 +99,7 @@ function actorOverview(status: ActorStatus, inside: Outcome<ThreadStatus>): obje
     phase,
     restarts,
     retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
-    last_failure: lastFailure,
+    last_failure: lastFailure === null ? null : { code: lastFailure.code, message: brief(lastFailure.message) },
     // Null where the thread is gone or does not answer within 2 s: it may be busy.
     thread: thread === null ? null : threadOverview(thread),
   };
@@ -128,13 +129,18 @@ function threadOverview({ lanes, streams, services, heapBytes, logLevel }: Threa
       done,
       retried,
       dead_lettered: deadLettered,
-      last_error: lastError,
+      last_error: brief(lastError),
     })),
     services: services.map(({ service, circuit, inFlight, lastError }) => ({
       service,
       circuit,
       in_flight: inFlight,
-      last_error: lastError,
+      last_error: brief(lastError),
     })),
   };
+}
+
+/** What failed may quote what it was given: an event of 1 MB made the answer one that no message can carry. */
+function brief<T extends string | null>(text: T): T | string {
+  return text === null ? text : excerpt(text, 500);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { excerpt } from '../excerpt.ts';
 import { check } from './requests.ts';
 
 /**
@@ -30,7 +31,8 @@ export function createCtlCommands(): CtlCommands {
     async run(command, body, caller) {
       const run = commands.get(command);
       if (run === undefined) {
-        throw new RotaError('NOT_FOUND', `no command ${command}; there are: ${[...commands.keys()].sort().join(', ')}`);
+        const known = [...commands.keys()].sort().join(', ');
+        throw new RotaError('NOT_FOUND', `no command ${excerpt(command)}; there are: ${known}`);
       }
       return run(body, caller);
     },

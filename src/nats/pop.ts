@@ -1,5 +1,8 @@
+import type { z } from 'zod';
 import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
+import { requestBudget } from './budgets.ts';
+import { FiltersInUse } from './fair-use.ts';
 import { bytesOf, leasedText, resultsText } from './replies.ts';
 import { check, popBody } from './requests.ts';
 
@@ -11,33 +14,59 @@ import { check, popBody } from './requests.ts';
  */
 export interface PopDesk {
   /** @returns the reply as JSON text. `signal` ends a wait: the answer is then empty, and nothing is claimed. */
-  pop(scheduler: string, body: unknown, signal: AbortSignal): Promise<string>;
+  pop(scheduler: string, asked: AskedPop): Promise<string>;
+}
+
+export interface AskedPop {
+  readonly body: unknown;
+  /** Whose filters it counts to. */
+  readonly client: string;
+  readonly signal: AbortSignal;
 }
 
 /** What a unit is taken for while none was seen: the largest of KAT's tasks (a normalizer's with arguments) are 2–4 kB. */
 const presumedUnitBytes = 4_096;
 /** `{"results":[` and `]}`, and the headers that a server counts into the payload. */
 const envelopeBytes = 1_024;
+/** After tasks that fit into no answer: others like them may follow, and each is written as JSON before its size is known. */
+const unitsAfterUnfit = 4;
+/** Tasks that fit into no answer are passed over for so long; after that the pop is answered, and the next one goes on. */
+const passOverMs = 1_000;
 
 export function createPopDesk(options: {
   queue: TaskQueue;
   leaseMs: number;
+  /** Distinct filters of one client's pops. */
+  mostFilters: number;
   maxPayload: () => number;
   log: Log;
 }): PopDesk {
   const { queue, log } = options;
+  const filtersInUse = new FiltersInUse(options.mostFilters);
   const largestUnit = new Map<string, number>();
+  /** Of schedulers whose tasks did not fit a moment ago: units of the next claim, twice as many each time all fit. */
+  const careful = new Map<string, number>();
 
   return {
-    async pop(scheduler, body, signal) {
+    async pop(scheduler, { body, client, signal }) {
       const request = check(popBody, body);
-      const room = options.maxPayload() - envelopeBytes;
+      if (request.filters == null) return take(scheduler, request, signal);
+      const leave = filtersInUse.enter(client, JSON.stringify(request.filters));
+      return take(scheduler, request, signal).finally(leave);
+    },
+  };
+
+  async function take(scheduler: string, request: z.output<typeof popBody>, signal: AbortSignal): Promise<string> {
+    const began = performance.now();
+    const room = options.maxPayload() - envelopeBytes;
+    for (;;) {
       const unitBytes = largestUnit.get(scheduler) ?? presumedUnitBytes;
+      const units = Math.min(request.limit, Math.floor(room / unitBytes), careful.get(scheduler) ?? request.limit);
       const claimed = await queue
         .pop(scheduler, {
-          limit: Math.max(1, Math.min(request.limit, Math.floor(room / unitBytes))),
+          limit: Math.max(1, units),
           filters: request.filters ?? null,
-          waitMs: request.wait_ms,
+          waitMs: Math.max(0, Math.round(request.wait_ms - (performance.now() - began))),
           leaseMs: request.lease_ms ?? options.leaseMs,
           via: 'nats',
           worker: request.worker ?? null,
@@ -48,16 +77,25 @@ export function createPopDesk(options: {
           throw error;
         });
       const packed = pack(claimed, room);
-      if (packed.largestUnit > 0) {
-        // Forgets a rare giant within some hundred pops.
-        largestUnit.set(scheduler, Math.max(packed.largestUnit, Math.floor(unitBytes * 0.99), 1));
-      }
+      learn(scheduler, packed, unitBytes);
       // Not awaited: the database may hang by now, and what fits is claimed and must reach its worker.
       if (packed.left.length > 0) void giveBack(scheduler, packed.left);
       if (packed.unfit.length > 0) void fail(scheduler, packed.unfit);
-      return resultsText(packed.texts);
-    },
-  };
+      const passesOn = packed.texts.length === 0 && packed.unfit.length > 0 && !signal.aborted;
+      if (!passesOn || performance.now() - began > passOverMs) return resultsText(packed.texts);
+    }
+  }
+
+  function learn(scheduler: string, packed: Packed, unitBytes: number): void {
+    // Forgets a rare giant within some hundred pops.
+    if (packed.largestUnit > 0) {
+      largestUnit.set(scheduler, Math.max(packed.largestUnit, Math.floor(unitBytes * 0.99), 1));
+    }
+    const known = careful.get(scheduler);
+    if (packed.unfit.length > 0) careful.set(scheduler, unitsAfterUnfit);
+    else if (known !== undefined && known >= requestBudget.set) careful.delete(scheduler);
+    else if (known !== undefined && packed.texts.length > 0) careful.set(scheduler, known * 2);
+  }
 
   /** Those that cannot go back now (the database is away) come back when their leases expire. */
   async function giveBack(scheduler: string, left: readonly ClaimedTask[]): Promise<void> {
@@ -68,7 +106,9 @@ export function createPopDesk(options: {
   /** A task that alone exceeds max_payload would stand at the head of the queue for ever, and block it. */
   async function fail(scheduler: string, unfit: readonly ClaimedTask[]): Promise<void> {
     log.error({ scheduler, ids: unfit.map((task) => task.id) }, 'task failed: larger than max_payload of NATS');
-    const patches = unfit.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats' as const, status: 'failed' as const }));
+    const patches = unfit.map(
+      ({ id, leaseId }) => ({ id, leaseId, via: 'nats', status: 'failed', reason: 'larger-than-max-payload' }) as const,
+    );
     await queue.patch(patches).catch((error: unknown) => log.warn({ err: error }, 'give-back failed'));
   }
 }

@@ -4,7 +4,7 @@ import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
-import { errorBody, errorItem, errorOf, type SetItem, setText, taskItem } from './replies.ts';
+import { errorBody, errorItem, errorOf, type SetItem, setText, taskItem, taskText } from './replies.ts';
 import { check, pushSetBody, taskBody } from './requests.ts';
 
 export interface SchedulerRef {
@@ -28,7 +28,7 @@ export async function push(
     if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
     if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
     if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome));
-    return textOf(outcome);
+    return taskText(textOf(outcome), maxPayload);
   }
   const { tasks } = check(pushSetBody, body);
   const results: SetItem[] = Array.from({ length: tasks.length });

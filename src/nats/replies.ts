@@ -1,6 +1,8 @@
 import { headers, type MsgHdrs } from 'nats';
 import { codeOf, errorCodes, type ErrorCode } from '../errors.ts';
+import { excerpt } from '../excerpt.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
+import { errorBudget } from './budgets.ts';
 
 /** Replies as JSON text. A task's own text is spliced in: parsing it only to write it again would double a pop's CPU. */
 
@@ -20,39 +22,59 @@ export function resultsText(items: readonly string[]): string {
   return `{"results":[${items.join(',')}]}`;
 }
 
-/** One item of a set's answer; `brief` stands in where the whole answer would exceed max_payload. */
+/** One item of a set's answer: whole, and with less where all of them would exceed max_payload. */
 export interface SetItem {
   readonly text: string;
-  readonly brief: string;
+  /** With this many characters of what is wrong, and of a task its id and status. */
+  brief(characters: number): string;
 }
+
+/** What stays of an error of a set where 1 000 long ones would not fit into one message; the last has the code alone. */
+const briefly = [200, 60, 0] as const;
 
 /**
  * The answer to a set that is committed already, so it must reach the sender: whole, or where that exceeds max_payload
- * with `{id, status}` in place of each task.
+ * with `{id, status}` in place of each task, and less of each error.
  */
 export function setText(items: readonly SetItem[], maxPayload: number): string {
-  const whole = resultsText(items.map((item) => item.text));
-  return bytesOf(whole) <= maxPayload ? whole : resultsText(items.map((item) => item.brief));
+  let text = resultsText(items.map((item) => item.text));
+  for (const characters of briefly) {
+    if (bytesOf(text) <= maxPayload) break;
+    text = resultsText(items.map((item) => item.brief(characters)));
+  }
+  return text;
 }
 
 export function taskItem(text: string, id: string, status: string): SetItem {
-  return { text, brief: JSON.stringify({ id, status }) };
+  return { text, brief: () => JSON.stringify({ id, status }) };
 }
 
 export function errorItem(body: ErrorBody): SetItem {
-  const text = JSON.stringify(body);
-  return { text, brief: text };
+  const { code, status, detail } = body.error;
+  return {
+    text: JSON.stringify(body),
+    brief: (characters) =>
+      JSON.stringify({ error: { code, status, detail: detail.slice(0, characters).toWellFormed() } }),
+  };
 }
 
+/** A task as it is answered alone: where it exceeds max_payload, its id and status, since what was asked for is done. */
+export function taskText(text: string, maxPayload: number): string {
+  // No character has more than three bytes of its own.
+  if (text.length * 3 <= maxPayload || bytesOf(text) <= maxPayload) return text;
+  const { id, status } = JSON.parse(text) as { id: string; status: string };
+  return JSON.stringify({ id, status });
+}
+
+/** The one place where errors get their text, of whatever kind they are: none is longer than its budget. */
 export function errorBody(code: ErrorCode, detail: string): ErrorBody {
-  return { error: { code, status: errorCodes[code].status, detail } };
+  return { error: { code, status: errorCodes[code].status, detail: excerpt(detail, errorBudget.characters) } };
 }
 
 /** What a caller may read of whatever was thrown: a bug's message stays in our log. */
 export function errorOf(thrown: unknown): ErrorBody {
   const code = codeOf(thrown);
-  const detail = code === 'BROKEN' ? 'internal error' : (thrown as { message: string }).message;
-  return errorBody(code, detail);
+  return errorBody(code, code === 'BROKEN' ? 'internal error' : String((thrown as { message?: unknown }).message));
 }
 
 /** The two headers of a NATS micro service; the status code is the one REST would answer with. */

@@ -1,23 +1,32 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { excerpt } from '../excerpt.ts';
 import { filterOperators } from '../queue/filter.ts';
 import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
+import { errorBudget, requestBudget } from './budgets.ts';
 
 /**
  * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key is told,
  * not ignored.
  */
 
-/** Tasks, patches or leases of one request: more would hold the database's connection for too long. */
-export const maxSet = 1_000;
-/** A poll that waits longer is better repeated: a requester that vanished is noticed only at the end of its wait. */
-export const maxWaitMs = 600_000;
-const dayMs = 86_400_000;
 const int4 = { min: -2_147_483_648, max: 2_147_483_647 };
 
-const leaseMs = z.int().min(100).max(dayMs);
+const leaseMs = z.int().min(100).max(requestBudget.leaseMs);
 const uuid = z.uuid();
+const name = z
+  .string()
+  .min(1)
+  .max(requestBudget.nameBytes)
+  .refine((text) => Buffer.byteLength(text) <= requestBudget.nameBytes, {
+    error: `expected at most ${requestBudget.nameBytes} bytes`,
+  });
+
+/** zod checks every item before it counts them: 300 000 that are wrong took 16 s. So they are counted first. */
+function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) {
+  return z.array(z.unknown()).min(least).max(most).pipe(z.array(item));
+}
 
 const filter = z.strictObject({
   column: z.string().min(1),
@@ -27,44 +36,46 @@ const filter = z.strictObject({
 });
 const filterRequest = z.strictObject({
   filters: z.union([
-    z.array(filter),
+    atMost(requestBudget.conditions, filter),
     z.strictObject({
-      and: z.array(filter).optional(),
-      or: z.array(filter).optional(),
-      not: z.array(filter).optional(),
+      and: atMost(requestBudget.conditions, filter).optional(),
+      or: atMost(requestBudget.conditions, filter).optional(),
+      not: atMost(requestBudget.conditions, filter).optional(),
     }),
   ]),
 });
 
 export const popBody = z.strictObject({
-  limit: z.int().min(1).max(maxSet).default(1),
+  limit: z.int().min(1).max(requestBudget.set).default(1),
   filters: filterRequest.nullish(),
-  wait_ms: z.int().min(0).max(maxWaitMs).default(0),
+  // Longer ones are answered after that minute: no reason to refuse a pop.
+  wait_ms: z
+    .int()
+    .min(0)
+    .default(0)
+    .transform((ms) => Math.min(ms, requestBudget.waitMs)),
   lease_ms: leaseMs.optional(),
-  worker: z.string().max(200).nullish(),
+  worker: z.string().max(requestBudget.worker).nullish(),
 });
 
 export const taskBody = z.strictObject({
   id: uuid.optional(),
-  scheduler_id: z.string().optional(),
-  organisation: z.string().min(1),
+  scheduler_id: name.optional(),
+  organisation: name,
   priority: z.int().min(int4.min).max(int4.max).optional(),
   data: z.record(z.string(), z.unknown()),
 });
 
-export const pushSetBody = z.strictObject({ tasks: z.array(z.unknown()).min(1).max(maxSet) });
+export const pushSetBody = z.strictObject({ tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }) });
 
 export const getBody = z.strictObject({ id: uuid });
 
 export const patchBody = z.strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: uuid.nullish() });
 
-export const patchSetBody = z.strictObject({ patches: z.array(patchBody).min(1).max(maxSet) });
+export const patchSetBody = z.strictObject({ patches: atMost(requestBudget.set, patchBody, { least: 1 }) });
 
 export const heartbeatBody = z.strictObject({
-  leases: z
-    .array(z.strictObject({ id: uuid, lease_id: uuid }))
-    .min(1)
-    .max(maxSet),
+  leases: atMost(requestBudget.set, z.strictObject({ id: uuid, lease_id: uuid }), { least: 1 }),
   lease_ms: leaseMs.optional(),
 });
 
@@ -79,14 +90,16 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** @throws RotaError INVALID_REQUEST (422) that names each wrong field and what was expected of it. */
+/** @throws RotaError INVALID_REQUEST (422) that names the first wrong fields and what was expected of each. */
 export function check<T extends z.ZodType>(schema: T, value: unknown, at = ''): z.output<T> {
   const parsed = schema.safeParse(value, { reportInput: false });
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => ({
-    field: [at, ...issue.path].filter((part) => part !== '').join('.') || 'body',
-    message: issue.message.replace(/^Invalid input: /, ''),
+  const { issues } = parsed.error;
+  const faults = issues.slice(0, errorBudget.faults).map((issue) => ({
+    field: excerpt([at, ...issue.path].filter((part) => part !== '').join('.') || 'body'),
+    message: excerpt(issue.message.replace(/^Invalid input: /, '')),
   }));
-  const text = faults.map((fault) => `${fault.field}: ${fault.message}`).join('; ');
-  throw new RotaError('INVALID_REQUEST', text, { fields: { fields: faults.map((fault) => fault.field) } });
+  const texts = faults.map((fault) => `${fault.field}: ${fault.message}`);
+  if (issues.length > faults.length) texts.push(`and ${issues.length - faults.length} more`);
+  throw new RotaError('INVALID_REQUEST', texts.join('; '), { fields: { fields: faults.map((fault) => fault.field) } });
 }

@@ -1,18 +1,21 @@
-import { randomUUID } from 'node:crypto';
 import type { NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
-import { RotaError, codeOf } from '../errors.ts';
+import { RotaError } from '../errors.ts';
+import { excerpt } from '../excerpt.ts';
 import { answerWithinMs, unanswered } from '../in-flight.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
-import { createLines } from './bounds.ts';
+import { Answers } from './answers.ts';
+import { type ClientBudgets, requestBudget } from './budgets.ts';
 import type { CtlCommands } from './ctl.ts';
+import { inFlightByKind, type Leave } from './fair-use.ts';
+import { answeringInboxesOnly, clientOf } from './inbox.ts';
 import { watchLink } from './link.ts';
+import { emit } from '../telemetry/events.ts';
 import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
-import { errorBody, errorHeaders, errorOf } from './replies.ts';
 import { answerInSpan, traceHeader } from './request-spans.ts';
-import { maxWaitMs, parseJson } from './requests.ts';
+import { parseJson } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 
 export interface NatsServiceOptions {
@@ -28,6 +31,9 @@ export interface NatsServiceOptions {
   /** Lease of a pop or heartbeat that names none. */
   readonly leaseMs: number;
   readonly ctl: CtlCommands;
+  /** Inboxes: where answers may go, with `_INBOX` all of `_INBOX.>` and `_INBOX_<name>.>`. */
+  readonly replyPrefixes: readonly string[];
+  readonly clients: ClientBudgets;
   readonly log: Log;
 }
 
@@ -54,6 +60,8 @@ const resubscribeMs = 1_000;
 interface Request {
   /** The subject's last token. */
   readonly target: string;
+  /** By its inbox. */
+  readonly client: string;
   readonly body: unknown;
   readonly by: string | null;
   /** The requester's traceparent; '' where it has none. */
@@ -79,33 +87,40 @@ const lookEveryMs = 500;
  * waits for hours blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
  */
 export async function serveNats(options: NatsServiceOptions): Promise<NatsService> {
-  const { connection, prefix, queue, log } = options;
+  const { connection, prefix, queue, log, replyPrefixes } = options;
   const schedulers = new Map(options.schedulers.map((scheduler) => [scheduler.id, scheduler]));
   const maxPayload = () => connection.info?.max_payload ?? 1_048_576;
-  const desk = createPopDesk({ queue, leaseMs: options.leaseMs, maxPayload, log });
+  const desk = createPopDesk({
+    queue,
+    leaseMs: options.leaseMs,
+    mostFilters: options.clients.filters,
+    maxPayload,
+    log,
+  });
+  const answers = new Answers({ connection, maxPayload, log });
   const inFlight = new Map<Promise<void>, Pending>();
-  const lineOf = createLines();
+  const kindOf = inFlightByKind(options.clients);
   // One for all that is pending: a timer for each request would be a hundredth of a pop.
   const look = setInterval(refuseLate, lookEveryMs).unref();
-  const errors: Record<string, number> = {};
   let answered = 0;
   let draining = false;
   /** Pending while NATS is away and until requesters had time to come back. */
   let reachable = Promise.withResolvers<void>();
   reachable.resolve();
 
-  const service = await connection.services.add({
+  const inboxesOnly = answeringInboxesOnly(connection, replyPrefixes, drop);
+  const service = await inboxesOnly.services.add({
     name: prefix,
     version: options.version,
     description: 'Task scheduler of OpenKAT',
     queue: prefix,
     metadata: { instance: options.instance },
-    statsHandler: async () => ({ in_flight: inFlight.size, answered, errors }),
+    statsHandler: async () => ({ in_flight: inFlight.size, answered, errors: answers.errors }),
   });
   const scheduler = (id: string): SchedulerRef => {
     const found = schedulers.get(id);
     if (found) return found;
-    throw new RotaError('NOT_FOUND', `no scheduler ${id}; there are: ${[...schedulers.keys()].join(', ')}`);
+    throw new RotaError('NOT_FOUND', `no scheduler ${excerpt(id)}; there are: ${[...schedulers.keys()].join(', ')}`);
   };
   const endpoint = (group: ServiceGroup, name: string, subject: string, handle: (r: Request) => Promise<string>) => {
     group.addEndpoint(name, { subject, handler: (error, message) => error === null && start(message, name, handle) });
@@ -113,14 +128,14 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   const root = service.addGroup(prefix);
   const of = (r: Request) => ({ 'rota.scheduler': r.target });
   endpoint(root, 'pop', 'pop.*', async (r) =>
-    answerInSpan('pop', r.trace, of(r), async () => desk.pop(scheduler(r.target).id, r.body, r.signal)),
+    answerInSpan('pop', r.trace, of(r), async () => desk.pop(scheduler(r.target).id, r)),
   );
   endpoint(root, 'push', 'push.*', async (r) =>
     answerInSpan('push', r.trace, of(r), async () => push(queue, scheduler(r.target), r.body, maxPayload())),
   );
-  endpoint(root, 'task-get', 'task.get', async (r) => getTask(queue, r.body));
+  endpoint(root, 'task-get', 'task.get', async (r) => getTask(queue, r.body, maxPayload()));
   endpoint(root, 'task-patch', 'task.patch', async (r) =>
-    answerInSpan('task.patch', r.trace, {}, async () => patchTasks(queue, r.body)),
+    answerInSpan('task.patch', r.trace, {}, async () => patchTasks(queue, r.body, maxPayload())),
   );
   endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, options.leaseMs));
   const ctl = async (r: Request) => JSON.stringify((await options.ctl.run(r.target, r.body, { by: r.by })) ?? null);
@@ -142,30 +157,36 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       await Promise.race([settled, elapsed(withinMs)]);
       if (!connection.isClosed()) await Promise.race([connection.flush(), elapsed(withinMs)]);
     },
-    status: () => ({ connected: link.up, inFlight: inFlight.size, answered, errors: { ...errors } }),
+    status: () => ({ connected: link.up, inFlight: inFlight.size, answered, errors: { ...answers.errors } }),
   };
 
   function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
+    // Its task would be leased to nobody.
+    if (name === 'pop' && message.reply === '') return drop();
     answered += 1;
-    const bytes = message.data.length;
-    const bound = lineOf(name);
+    const client = clientOf(message.reply ?? '', replyPrefixes);
+    let leave: Leave;
     try {
-      bound.enter(bytes);
+      leave = kindOf(name).enter(client, message.data.length);
     } catch (error) {
-      refuse(message, error);
-      return;
+      return answers.refuse(message, error);
     }
     const wait = new AbortController();
     if (draining) wait.abort();
     const pending = { message, wait, until: performance.now() + answerWithinMs, answered: false };
-    const work: Promise<void> = answer(pending, name, handle).finally(() => {
+    const work: Promise<void> = answer(pending, client, name, handle).finally(() => {
       inFlight.delete(work);
-      bound.leave(bytes);
+      leave();
     });
     inFlight.set(work, pending);
   }
 
-  async function answer(pending: Pending, name: string, handle: (request: Request) => Promise<string>): Promise<void> {
+  async function answer(
+    pending: Pending,
+    client: string,
+    name: string,
+    handle: (request: Request) => Promise<string>,
+  ): Promise<void> {
     const { message, wait } = pending;
     try {
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
@@ -174,22 +195,16 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       const body = parseJson(message.string());
       if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;
       // Encoded here, once: the length is needed anyway, and the library's own encoder takes twice as long.
-      const bytes = Buffer.from(await handle({ target, body, by, trace, signal: wait.signal }));
+      const bytes = Buffer.from(await handle({ target, client, body, by, trace, signal: wait.signal }));
       if (pending.answered) return;
       pending.answered = true;
-      if (bytes.length > maxPayload()) {
-        throw new RotaError(
-          'SERVICE_REJECTED',
-          `the answer has ${bytes.length} bytes; NATS takes ${maxPayload()} (max_payload)`,
-        );
-      }
       await reachable.promise;
-      if (!connection.isClosed()) message.respond(bytes);
+      answers.answer(message, bytes);
     } catch (error) {
       const late = pending.answered && wait.signal.aborted && !draining;
       pending.answered = true;
       await reachable.promise;
-      if (!late) refuse(message, error);
+      if (!late) answers.refuse(message, error);
     }
   }
 
@@ -200,25 +215,12 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       if (pending.answered || pending.until > now || !link.up) continue;
       pending.answered = true;
       pending.wait.abort();
-      refuse(pending.message, unanswered());
+      answers.refuse(pending.message, unanswered());
     }
   }
 
-  function refuse(message: ServiceMsg, error: unknown): void {
-    const code = codeOf(error);
-    errors[code] = (errors[code] ?? 0) + 1;
-    if (code === 'BROKEN') {
-      const id = randomUUID();
-      log.error({ subject: message.subject, err: error, id }, 'request failed');
-      reply(message, errorBody('BROKEN', `internal error ${id}`));
-    } else {
-      reply(message, errorOf(error));
-    }
-  }
-
-  function reply(message: ServiceMsg, body: ReturnType<typeof errorBody>): void {
-    if (connection.isClosed()) return;
-    message.respond(JSON.stringify(body), { headers: errorHeaders(body) });
+  function drop(): void {
+    emit({ name: 'request.dropped', reason: 'reply-subject' });
   }
 
   function endWaits(): void {
@@ -241,7 +243,9 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
 /** How long a pop may wait; what is wrong with the body is said by the one who reads all of it. */
 function waitMsOf(body: unknown): number {
   const { wait_ms: waitMs } = (body ?? {}) as { wait_ms?: unknown };
-  return typeof waitMs === 'number' && waitMs > 0 ? Math.min(waitMs, maxWaitMs) : answerWithinMs - popMarginMs;
+  return typeof waitMs === 'number' && waitMs > 0
+    ? Math.min(waitMs, requestBudget.waitMs)
+    : answerWithinMs - popMarginMs;
 }
 
 function elapsed(ms: number): Promise<void> {

@@ -1,32 +1,35 @@
 import { RotaError, codeOf } from '../errors.ts';
 import { FailureError } from '../mailbox/failure.ts';
 import type { PatchOutcome, TaskPatch, TaskQueue } from '../queue/queue.ts';
-import { errorBody } from './replies.ts';
+import { errorBody, errorItem, setText, type SetItem, taskItem, taskText } from './replies.ts';
 import { check, getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
 
 /** `task.get`, `task.patch` and `task.heartbeat`. Each answers JSON text. */
 
-export async function getTask(queue: TaskQueue, body: unknown): Promise<string> {
+export async function getTask(queue: TaskQueue, body: unknown, maxPayload: number): Promise<string> {
   const { id } = check(getBody, body);
   const text = await queue.get(id);
   if (text === null) throw new RotaError('NOT_FOUND', `no task ${id}`);
-  return text;
+  return taskText(text, maxPayload);
 }
 
 /**
  * One patch answers the task, or fails; `{patches: […]}` answers `{id, status}` or an error per patch: whoever settles a set
  * had the tasks, and reading them again would be a third of the work.
  */
-export async function patchTasks(queue: TaskQueue, body: unknown): Promise<string> {
+export async function patchTasks(queue: TaskQueue, body: unknown, maxPayload: number): Promise<string> {
   if (!(typeof body === 'object' && body !== null && 'patches' in body)) {
     const [outcome] = await queue.patch([patchOf(check(patchBody, body))], { answersTasks: true });
     if (outcome?.ok === false) throw new FailureError(outcome.failure);
     if (outcome?.task === undefined) throw new RotaError('BROKEN', 'the queue did not answer the task');
-    return outcome.task;
+    return taskText(outcome.task, maxPayload);
   }
   const { patches } = check(patchSetBody, body);
   const outcomes = await queue.patch(patches.map(patchOf));
-  return JSON.stringify({ results: outcomes.map((outcome, at) => resultOf(outcome, patches[at]!)) });
+  return setText(
+    outcomes.map((outcome, at) => resultOf(outcome, patches[at]!)),
+    maxPayload,
+  );
 }
 
 export async function heartbeat(queue: TaskQueue, body: unknown, leaseMs: number): Promise<string> {
@@ -39,6 +42,7 @@ function patchOf(patch: { id: string; status: TaskPatch['status'] & string; leas
   return { id: patch.id, via: 'nats', leaseId: patch.lease_id ?? null, status: patch.status } satisfies TaskPatch;
 }
 
-function resultOf(outcome: PatchOutcome, { id, status }: { id: string; status: string }) {
-  return outcome.ok ? { id, status } : errorBody(codeOf(outcome.failure), outcome.failure.message);
+function resultOf(outcome: PatchOutcome, { id, status }: { id: string; status: string }): SetItem {
+  if (!outcome.ok) return errorItem(errorBody(codeOf(outcome.failure), outcome.failure.message));
+  return taskItem(JSON.stringify({ id, status }), id, status);
 }

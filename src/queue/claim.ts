@@ -25,6 +25,13 @@ export interface ClaimRow {
   readonly traceparent: string | null;
 }
 
+/** As claim.sql answers it: without its task where that is large (large-tasks.ts), or where those before it have 8 MB. */
+export type BoundedRow = Omit<ClaimRow, 'task'> & {
+  readonly task: string | null;
+  /** Bytes of its data in the table, compressed where they are many. */
+  readonly stored: number;
+};
+
 /**
  * Claims for several waiters in one statement: unit n belongs to the waiter whose slots cover n. Rows come in pop order.
  * @throws RotaError INVALID_FILTER, DATABASE_UNAVAILABLE
@@ -34,12 +41,12 @@ export async function claim(
   { scheduler, taskType }: { scheduler: string; taskType: string },
   wants: readonly Want[],
   filters: FilterRequest | null,
-): Promise<readonly ClaimRow[]> {
+): Promise<readonly BoundedRow[]> {
   const { text, values } = claimStatement(filters, taskType);
   const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
   const started = performance.now();
   const rows = await transact(() =>
-    query<ClaimRow>(
+    query<BoundedRow>(
       sql,
       text,
       [

@@ -87,6 +87,8 @@ export interface TaskPatch {
   readonly priority?: number;
   readonly organisation?: string;
   readonly data?: Readonly<Record<string, unknown>>;
+  /** An edge's own, for people: never what a caller says. */
+  readonly reason?: 'larger-than-max-payload';
   /** Traceparent of the request that asks for it. */
   readonly by?: string;
 }

@@ -17,7 +17,7 @@ export interface SettleOptions {
 }
 
 /** A patch, and what only the queue itself may say with one. */
-export interface Change extends Omit<TaskPatch, 'via'> {
+export interface Change extends Omit<TaskPatch, 'via' | 'reason'> {
   readonly reason?: string;
   /** Where a twin is queued: cancelled as superseded instead of refused. */
   readonly superseded?: boolean;

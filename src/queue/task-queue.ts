@@ -3,11 +3,12 @@ import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
-import { claim } from './claim.ts';
+import { claim, type ClaimRow } from './claim.ts';
 import { Coalescer, type Requester } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
 import { Renewals } from './leases.ts';
+import { withLargeTasks } from './large-tasks.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
 import { Push } from './push.ts';
 import type {
@@ -239,14 +240,18 @@ class PostgresTaskQueue implements RunningTaskQueue {
     const known = this.#waiters.get(scheduler);
     if (known !== undefined) return known;
     const floor = new Floor(this.#sql, scheduler);
+    const giveBack = (rows: readonly Pick<ClaimRow, 'id' | 'lease_id'>[]) =>
+      void this.giveBack(rows.map(({ id, lease_id: leaseId }) => ({ id, leaseId })));
     const waiters = new Waiters({
       scheduler,
       claim: async (wants, filters) => {
         const rows = await claim(this.#sql, { scheduler, taskType: this.#typeOf(scheduler) }, wants, filters);
         floor.claimed(rows.length);
-        return rows;
+        const { whole, left } = await withLargeTasks(this.#sql, rows);
+        if (left.length > 0) giveBack(left);
+        return whole;
       },
-      giveBack: (rows) => void this.giveBack(rows.map(({ id, lease_id: leaseId }) => ({ id, leaseId }))),
+      giveBack,
       maxParked: this.#options.maxParked ?? 10_000,
       bounds: this.#bounds,
     });

@@ -62,6 +62,10 @@ export type RotaEvent =
       readonly failure: string | null;
     }
   | { readonly name: 'waiter.parked'; readonly scheduler: string }
+  /** A request over NATS whose answer would go to no inbox: a publish of ours where its sender may not. Nothing was done. */
+  | { readonly name: 'request.dropped'; readonly reason: 'reply-subject' }
+  /** What no handler caught; after an `exception` the process ends in order. */
+  | { readonly name: 'error.uncaught'; readonly kind: 'rejection' | 'exception'; readonly error: unknown }
   | { readonly name: 'actor.started'; readonly actor: string; readonly restarts: number }
   | { readonly name: 'actor.stopped'; readonly actor: string; readonly code: string; readonly message: string }
   | { readonly name: 'actor.gave-up'; readonly actor: string; readonly restarts: number; readonly retryInMs: number }

@@ -57,10 +57,32 @@ export function logEvents(log: Logger): () => void {
     // A circuit opens and half-opens every few seconds in an outage.
     on('circuit.changed', ({ service, state }) => log.debug({ service, state }, 'circuit changed')),
     logOutages(log),
+    on('error.uncaught', ({ kind, error }) =>
+      log.error(
+        { err: error },
+        kind === 'rejection' ? 'error not caught: going on' : 'error not caught: ending in order',
+      ),
+    ),
+    logDropped(log),
     on('supervisor.ready', ({ ms }) => log.info({ ms }, 'serving')),
     on('supervisor.drained', ({ ms }) => log.info({ ms }, 'drained')),
   ];
   return () => {
     for (const off of subscriptions) off();
   };
+}
+
+const tellDroppedEveryMs = 60_000;
+
+/** The first at once, and from then on one line a minute: who sends them decides how many there are. */
+function logDropped(log: Logger, now: () => number = () => performance.now()): () => void {
+  let dropped = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return on('request.dropped', ({ reason }) => {
+    dropped += 1;
+    if (now() - toldAt < tellDroppedEveryMs) return;
+    log.warn({ reason, count: dropped }, 'requests dropped: their answer would go to no inbox');
+    toldAt = now();
+    dropped = 0;
+  });
 }

@@ -101,6 +101,20 @@ export const metricsOfEvents: readonly EventMetric[] = [
     on: 'waiter.parked',
     samples: ({ scheduler }) => [[{ scheduler }, 1]],
   }),
+  counts({
+    name: 'rota_requests_dropped_total',
+    help: 'Requests over NATS that were not looked at: their answer would go to no inbox',
+    labels: ['reason'],
+    on: 'request.dropped',
+    samples: ({ reason }) => [[{ reason }, 1]],
+  }),
+  counts({
+    name: 'rota_errors_uncaught_total',
+    help: 'Errors that no handler caught: bugs. After an exception the process drains and exits, after a rejection it goes on',
+    labels: ['kind'],
+    on: 'error.uncaught',
+    samples: ({ kind }) => [[{ kind }, 1]],
+  }),
   // Some 0.6 µs a task, on top of the 30 µs that its claim takes.
   observes({
     name: 'rota_queue_to_worker_seconds',

@@ -52,6 +52,8 @@ beforeAll(async () => {
     schedulers,
     leaseMs: 60_000,
     ctl,
+    replyPrefixes: ['_INBOX'],
+    clients: { pops: 2_000, filters: 100, requests: 4_000 },
     log: quietLog,
   });
   worker = await connectRota(as('worker'));

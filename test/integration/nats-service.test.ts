@@ -163,7 +163,6 @@ test('a reply larger than max_payload hands out what fits; the rest stays queued
 
 test('a task that can never fit into a message fails instead of blocking the head of the queue', async () => {
   await queue.push('boefje', [boefjeTask('aa', 'x'.repeat(2_000_000)), boefjeTask('aa', 'small')]);
-  await client.pop('boefje');
   expect((await client.pop('boefje'))[0]?.data['input_ooi']).toBe('small');
   expect([...queue.rows.values()][0]?.status).toBe('failed');
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from 'nats';
+import type { ClientBudgets } from '../../src/nats/budgets.ts';
 import { connectRota, type RotaClient, type TaskPush } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { createCtlCommands, type CtlCommands } from '../../src/nats/ctl.ts';
@@ -18,6 +19,7 @@ export async function startWire(options: {
   prefix?: string;
   instance?: string;
   ctl?: CtlCommands;
+  clients?: ClientBudgets;
 }): Promise<Wire> {
   const prefix = options.prefix ?? `rota-${randomUUID()}`;
   const connection = await connectNats({ servers: options.natsUrl });
@@ -30,9 +32,12 @@ export async function startWire(options: {
     schedulers: [
       { id: 'boefje', type: 'boefje' },
       { id: 'report', type: 'report' },
+      { id: 'normalizer', type: 'normalizer' },
     ],
     leaseMs: 60_000,
     ctl: options.ctl ?? createCtlCommands(),
+    clients: options.clients ?? { pops: 2_000, filters: 100, requests: 4_000 },
+    replyPrefixes: ['_INBOX'],
     log: quietLog,
   });
   const client = await connectRota({ servers: options.natsUrl, prefix });

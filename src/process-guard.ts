@@ -1,0 +1,22 @@
+import { emit, isHeard } from './telemetry/events.ts';
+
+/**
+ * What no handler caught. A rejected promise that nobody awaited concerns one piece of work: it is told and counted, and the
+ * process goes on, since one request must not end it for all others. An exception tore through a callback of the event loop,
+ * and nobody knows what it left half done: `inDoubt` ends the process in order. An actor's thread needs no guard: either ends
+ * the thread alone, and the supervisor starts another.
+ */
+export function guardProcess(inDoubt: () => void): void {
+  process.on('unhandledRejection', (error) => tell('rejection', error));
+  process.on('uncaughtException', (error) => {
+    tell('exception', error);
+    inDoubt();
+  });
+}
+
+function tell(kind: 'rejection' | 'exception', error: unknown): void {
+  // Before there is a log, and after it.
+  if (!isHeard('error.uncaught'))
+    process.stderr.write(`${kind}: ${error instanceof Error ? error.stack : String(error)}\n`);
+  emit({ name: 'error.uncaught', kind, error });
+}

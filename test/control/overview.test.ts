@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { type Overseen, overviewCommands } from '../../src/control/overview.ts';
+import type { ThreadStatus } from '../../src/control/thread-control.ts';
+
+const long = 'x'.repeat(1_000_000);
+const lane = { kind: 'k', queued: 0, waiting: 0, inHand: 0, oldestMs: 0, done: 0, failed: 0 };
+const stream = { stream: 'raw_file_received', connected: true, inHand: 0, done: 0, retried: 0, deadLettered: 0 };
+const thread = {
+  lanes: [lane],
+  streams: [{ ...stream, lastError: long }],
+  services: [{ service: 'octopoes', circuit: 'open', inFlight: 0, lastError: long }],
+  heapBytes: 1,
+  logLevel: 'info',
+} as unknown as ThreadStatus;
+const actor = { name: 'boefje', phase: 'running', restarts: 1, retryAt: null };
+const lastFailure = { code: 'BROKEN', message: long, fields: { organisation: long } };
+const waiting = {
+  source: 'rabbitmq:raw_file_received',
+  stream: 'raw_file_received',
+  waiting: null,
+  retrying: null,
+  dead: null,
+};
+
+const overseen = {
+  instance: 'one',
+  version: '0.1.0',
+  startedAt: new Date(0),
+  supervision: {
+    status: () => Array.from({ length: 10 }, () => ({ ...actor, lastFailure })),
+    inspect: async () => ({ outcome: 'reply', result: { ok: true, value: thread } }),
+  },
+  schedulerIds: ['boefje'],
+  inspection: { overview: () => Promise.reject(new Error(long)) },
+  scheduleStore: { scheduleLag: async () => 0 },
+  rates: { of: () => ({ inPerSecond: 0, outPerSecond: 0 }) },
+  backlog: { look: async () => [{ ...waiting, error: long, full: long }] },
+  parked: () => new Map(),
+} as unknown as Overseen;
+
+test('the status of a supervisor is short, whatever its actors, services, broker and database failed with', async () => {
+  const [status] = overviewCommands(overseen);
+  const text = JSON.stringify(await status!.run(null as never, { by: null }));
+  expect(text.length).toBeLessThan(30_000);
+  expect(JSON.parse(text)).toMatchObject({
+    actors: [{ last_failure: { code: 'BROKEN' } }, ...Array.from({ length: 9 }, () => ({}))],
+  });
+});

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { errorBudget, kindBudgets, mostFilters, requestBudget } from '../../src/nats/budgets.ts';
+import { readConfig } from '../../src/config.ts';
+
+const page = readFileSync(new URL('../../docs/workers.md', import.meta.url), 'utf8');
+const section = page.split('### Budgets\n')[1]!.split('### ')[0]!;
+const rows = new Map(
+  [...section.matchAll(/^\| (.+?) +\| (.+?) +\| (.*?) *\|$/gm)].map(([, what, most, variable]) => [
+    what!,
+    [most!, variable!],
+  ]),
+);
+
+test('the page of workers has every budget as it is', () => {
+  const config = readConfig({});
+  const megabytes = (bytes: number) => `${bytes / 1_048_576} MB`;
+  const found = (what: RegExp) => [...rows].find(([name]) => what.test(name))?.[1] ?? [];
+  expect(found(/^tasks, patches/)).toEqual([`${requestBudget.set}`, '']);
+  expect(found(/^conditions/)).toEqual([`${requestBudget.conditions}`, '']);
+  expect(found(/^`organisation`/)).toEqual([`${requestBudget.nameBytes} bytes`, '']);
+  expect(found(/^`worker`/)).toEqual([`${requestBudget.worker} characters`, '']);
+  expect(found(/^`wait_ms`/)[0]).toMatch(new RegExp(`^${requestBudget.waitMs} `));
+  expect(found(/^`lease_ms`/)).toEqual([`${requestBudget.leaseMs}`, '']);
+  expect(found(/^an error/)[0]).toBe(
+    `${errorBudget.faults} faults of 200 characters each, ${errorBudget.characters} in all`,
+  );
+  expect(found(/pops in flight/)).toEqual([`${config.NATS_CLIENT_POPS}`, '`NATS_CLIENT_POPS`']);
+  expect(found(/distinct filters/)[0]).toBe(`${config.NATS_CLIENT_FILTERS}; ${mostFilters} of all clients`);
+  expect(found(/other requests/)[0]).toMatch(new RegExp(`^${config.NATS_CLIENT_REQUESTS} of each kind`));
+  const { mostBytes } = kindBudgets.other;
+  expect(found(/^bytes of/)[0]).toBe(
+    `${megabytes(mostBytes / 2)} of each kind; ${megabytes(mostBytes)} of all clients`,
+  );
+});

@@ -1,0 +1,62 @@
+import * as fc from 'fast-check';
+import { createInbox } from 'nats';
+import { expect, test } from 'vitest';
+import { clientOf, isInbox } from '../../src/nats/inbox.ts';
+
+const prefixes = ['_INBOX'];
+const token = fc.stringMatching(/^[A-Za-z0-9_$-]{1,12}$/);
+
+test('inboxes as NATS clients make them are answered, those of a user with a prefix of its own too', () => {
+  for (const inbox of [createInbox(), createInbox('_INBOX_worker'), '_INBOX.a.1', '_INBOX_operator.x.7'])
+    expect(isInbox(inbox, prefixes), inbox).toBe(true);
+});
+
+test.each([
+  '',
+  '_INBOX',
+  '_INBOX.',
+  '_INBOX_',
+  '_INBOX_.x',
+  '_INBOX_w',
+  '_INBOX_w.',
+  '_INBOXES.x',
+  'a._INBOX.x',
+  '_inbox.x',
+  '_INBOX.>',
+  '_INBOX.*.x',
+  '_INBOX_w.>',
+  '_R_.x',
+  '$JS.ACK.x',
+])('no answer goes to %j', (reply) => expect(isInbox(reply, prefixes)).toBe(false));
+
+test('whatever begins otherwise is no inbox, whatever stands in it', () => {
+  fc.assert(
+    fc.property(fc.array(token, { minLength: 1, maxLength: 6 }), (tokens) => {
+      fc.pre(!/^_INBOX(?:_.|$)/.test(tokens[0]!));
+      expect(isInbox(tokens.join('.'), prefixes)).toBe(false);
+    }),
+  );
+});
+
+test('other prefixes can be told, of several tokens too', () => {
+  const told = ['workers.inbox', '_R_'];
+  expect(['workers.inbox.x', 'workers.inbox_b.x', '_R_.a.b'].map((reply) => isInbox(reply, told))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(['_INBOX.x', 'workers.x', 'workers.inbox'].map((reply) => isInbox(reply, told))).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('a client is a user with its own prefix, or a connection', () => {
+  expect(clientOf('_INBOX_worker.abc.1', prefixes)).toBe('_INBOX_worker');
+  expect(clientOf('_INBOX_worker.def.2', prefixes)).toBe('_INBOX_worker');
+  expect(clientOf('_INBOX.abc.1', prefixes)).toBe('_INBOX.abc');
+  expect(clientOf('_INBOX.abc', prefixes)).toBe('_INBOX.abc');
+  expect(clientOf('workers.inbox.abc.1', ['workers.inbox'])).toBe('workers.inbox.abc');
+  expect(clientOf('', prefixes)).toBe('');
+});
