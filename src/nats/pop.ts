@@ -22,6 +22,7 @@ const envelopeBytes = 1_024;
 export function createPopDesk(options: {
   queue: TaskQueue;
   leaseMs: number;
+  longestLeaseMs: number;
   maxPayload: () => number;
   log: Log;
 }): PopDesk {
@@ -38,7 +39,7 @@ export function createPopDesk(options: {
           limit: Math.max(1, Math.min(request.limit, Math.floor(room / unitBytes))),
           filters: request.filters ?? null,
           waitMs: request.wait_ms,
-          leaseMs: request.lease_ms ?? options.leaseMs,
+          leaseMs: Math.min(request.lease_ms ?? options.leaseMs, options.longestLeaseMs),
           via: 'nats',
           worker: request.worker ?? null,
           signal,

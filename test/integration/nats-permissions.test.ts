@@ -51,6 +51,7 @@ beforeAll(async () => {
     queue,
     schedulers,
     leaseMs: 60_000,
+    longestLeaseMs: 3_600_000,
     ctl,
     log: quietLog,
   });

@@ -32,6 +32,7 @@ export async function startWire(options: {
       { id: 'report', type: 'report' },
     ],
     leaseMs: 60_000,
+    longestLeaseMs: 3_600_000,
     ctl: options.ctl ?? createCtlCommands(),
     log: quietLog,
   });
