@@ -2,7 +2,8 @@
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text), waited (seconds
 -- since it was made; null but for its first claim), traceparent, in pop order
 -- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds; $6 milliseconds
--- for which a lease over NATS begins at most; $7… the filter's values. {filter} is a condition on alias q; {heads} is claim-heads.sql or claim-heads-filtered.sql.
+-- for which a lease over NATS begins at most; $7… the filter's values. {filter} is a condition on alias q; {heads} is
+-- claim-heads.sql or claim-heads-filtered.sql.
 --
 -- Heads are looked for in pop order until there are enough: nothing behind them is locked. A group's rows are locked by
 -- whoever holds its key, and by nobody else: two supervisors never split one.
@@ -46,8 +47,8 @@ taken AS (
 ),
 dealt AS MATERIALIZED (
   SELECT unit, rank, created_at, id, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker,
-    w.via, now() + w.first_ms * interval '1 millisecond' AS until, CASE WHEN w.first_ms < w.asked_ms THEN w.asked_ms END AS asked_ms,
-    claim
+    w.via, now() + w.first_ms * interval '1 millisecond' AS until,
+    CASE WHEN w.first_ms < w.asked_ms THEN w.asked_ms END AS asked_ms, claim
   FROM chosen, LATERAL (SELECT ($4::text[])[unit] AS via, ($5::float8[])[unit] AS asked_ms,
     least(($5::float8[])[unit], CASE WHEN ($4::text[])[unit] = 'nats' THEN $6::float8 END) AS first_ms) AS w
 ),

@@ -12,5 +12,5 @@ present AS (
   ON CONFLICT (instance) DO UPDATE SET heard_at = now(), backend = excluded.backend
 )
 SELECT NOT EXISTS (
-  SELECT FROM supervisors WHERE NOT gone AND NOT lengthens AND instance <> $1 AND heard_at > now() - interval '60 seconds'
+  SELECT FROM supervisors WHERE NOT gone AND NOT lengthens AND heard_at > now() - interval '60 seconds'
 ) AS lengthen
