@@ -1,6 +1,8 @@
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { connectNats } from '../../src/nats/connect.ts';
-import { type QueueUnderTest, boefjeTask, queueUnderTest } from '../support/queue.ts';
+import { byNats, byRest, code } from '../support/patches.ts';
+import { type QueueUnderTest, boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
 import { startWire } from '../support/wire.ts';
 
 /** A lease over NATS is short until its holder speaks; docs/queue-semantics.md, "The first lease". */
@@ -84,4 +86,77 @@ test.each([
   const { least, most } = await left(sql);
   expect(least).toBeGreaterThan(seconds - 10);
   expect(most).toBeLessThanOrEqual(seconds);
+});
+
+test('a holder that begins in a set with others, which is settled the general way, has what its pop asked for', async () => {
+  const { queue, sql } = await queueUnderTest();
+  await push(queue, 2);
+  const [task, other] = await queue.pop('boefje', popRequest({ limit: 2, leaseMs: 600_000 }));
+  const patches = [byNats(task!, 'running'), byRest(other!.id, { status: 'cancelled' })];
+  expect((await queue.patch(patches)).map(code)).toEqual(['done', 'done']);
+  expect((await left(sql)).least).toBeGreaterThan(590);
+  await pass(sql, 300);
+  // Only the first word lengthens: whoever says `running` for ever is no heartbeat.
+  await queue.patch([byNats(task!, 'running')]);
+  await queue.patch([byNats(task!, 'running'), byRest(other!.id, { status: 'cancelled' })]);
+  expect((await left(sql)).most).toBeLessThan(300);
+});
+
+test('a first lease that ran out in a gap is spared for a third of its minute, and its holder gets what it asked for', async () => {
+  const { queue, sql } = await queueUnderTest();
+  await push(queue, 1);
+  const [task] = await queue.pop('boefje', popRequest({ leaseMs: 1_800_000 }));
+  await pass(sql, 70);
+  await sql`INSERT INTO gaps SELECT now() - interval '60 seconds', now() - interval '20 seconds'`;
+  expect(await queue.sweep()).toBe(0);
+  expect(await queue.heartbeat([task!], null)).toEqual({ renewed: [task!.id], lost: [] });
+  expect((await left(sql)).least).toBeGreaterThan(1_790);
+  await pass(sql, 1_900);
+  expect(await queue.sweep()).toBe(1);
+});
+
+describe('beside a supervisor of before, which lengthens no lease', () => {
+  test('leases begin as long as was asked, until it is gone', async () => {
+    const { queue, sql } = await queueUnderTest();
+    await sql`INSERT INTO supervisors (instance, heard_at) VALUES (gen_random_uuid(), now() + interval '1 hour')`;
+    queue.start();
+    const leased = async () => {
+      await push(queue, 1);
+      const [task] = await queue.pop('boefje', popRequest({ leaseMs: 600_000 }));
+      const { most } = await left(sql);
+      await queue.patch([byNats(task!, 'completed')]);
+      return most;
+    };
+    await expect.poll(leased, { timeout: 10_000 }).toBeGreaterThan(590);
+    await sql`UPDATE supervisors SET gone = true WHERE NOT lengthens`;
+    await expect.poll(leased, { timeout: 10_000 }).toBeLessThanOrEqual(60);
+  });
+
+  test('what it handed out before the migration has begun, and what it hands out after it works on', async () => {
+    const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
+    await sql`ALTER TABLE leases DROP COLUMN asked_ms`;
+    await sql`ALTER TABLE supervisors DROP COLUMN lengthens`;
+    const claimed = async (ooi: string) => {
+      const [{ id }] = (await queue.push('boefje', [boefjeTask(ooi, { priority: 2 })])) as unknown as [{ id: string }];
+      // As claim.sql of before does.
+      await sql`DELETE FROM queue WHERE id = ${id}`;
+      await sql`UPDATE tasks SET status = 'DISPATCHED', attempts = attempts + 1 WHERE id = ${id}`;
+      const [lease] = await sql<
+        [{ leaseId: string }]
+      >`INSERT INTO leases (task_id, lease_id, scheduler, worker, via, until, unit)
+        VALUES (${id}, gen_random_uuid(), 'boefje', 'w', 'nats', now() + interval '1 day', NULL) RETURNING lease_id AS "leaseId"`;
+      return { id, leaseId: lease.leaseId };
+    };
+    const before = await claimed('before');
+    await sql.unsafe(
+      await readFile(new URL('../../sql/migrations/0022_short_first_leases.sql', import.meta.url), 'utf8'),
+    );
+    const after = await claimed('after');
+    expect(await queue.heartbeat([after], null)).toMatchObject({ renewed: [after.id] });
+    expect((await left(sql)).least).toBeGreaterThan(86_300);
+    await pass(sql, 86_401);
+    expect(await queue.sweep()).toBe(2);
+    for (const { id } of [before, after])
+      expect(JSON.parse((await queue.get(id))!)).toMatchObject({ status: 'failed' });
+  });
 });
