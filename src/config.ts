@@ -95,6 +95,9 @@ export const environment = z.object({
   SCHEDULER_LEASE_SECONDS: seconds(60, { least: 0.1, most: 86_400 }).describe(
     'lease of a pop over NATS that names none',
   ),
+  SCHEDULER_MAX_LEASE_SECONDS: seconds(3_600, { least: 60, most: 86_400 }).describe(
+    'lease over NATS at most; whoever asks for more gets this',
+  ),
   SCHEDULER_START_WITHIN_SECONDS: seconds(3_600, { least: 0 }).describe(
     'a task popped over REST and not patched for so long is queued again; 0 is the grace period, which it never exceeds',
   ),

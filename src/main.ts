@@ -186,6 +186,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       queue: tracedQueue,
       schedulers,
       leaseMs: config.SCHEDULER_LEASE_SECONDS * 1_000,
+      longestLeaseMs: config.SCHEDULER_MAX_LEASE_SECONDS * 1_000,
       ctl,
       replyPrefixes: config.NATS_REPLY_PREFIXES.split(','),
       clients: {

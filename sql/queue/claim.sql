@@ -2,8 +2,9 @@
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text; null where its
 -- data is larger than 4 kB as stored, or those before it have 8 MB together), stored (bytes of its data), waited (seconds
 -- since it was made; null but for its first claim), traceparent, in pop order
--- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds;
--- $6… the filter's values. {filter} is a condition on alias q; {heads} is claim-heads.sql or claim-heads-filtered.sql.
+-- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds; $6 milliseconds
+-- for which a lease over NATS begins at most; $7… the filter's values. {filter} is a condition on alias q; {heads} is
+-- claim-heads.sql or claim-heads-filtered.sql.
 --
 -- Heads are looked for in pop order until there are enough: nothing behind them is locked. A group's rows are locked by
 -- whoever holds its key, and by nobody else: two supervisors never split one.
@@ -47,16 +48,18 @@ taken AS (
 ),
 dealt AS MATERIALIZED (
   SELECT unit, rank, created_at, id, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker,
-    ($4::text[])[unit] AS via, now() + ($5::float8[])[unit] * interval '1 millisecond' AS until, claim
-  FROM chosen
+    w.via, now() + w.first_ms * interval '1 millisecond' AS until,
+    CASE WHEN w.first_ms < w.asked_ms THEN w.asked_ms END AS asked_ms, claim
+  FROM chosen, LATERAL (SELECT ($4::text[])[unit] AS via, ($5::float8[])[unit] AS asked_ms,
+    least(($5::float8[])[unit], CASE WHEN ($4::text[])[unit] = 'nats' THEN $6::float8 END) AS first_ms) AS w
 ),
 leased AS (
-  INSERT INTO leases (task_id, lease_id, scheduler, worker, via, until, unit)
-  SELECT id, lease_id, $1, worker, via, until, CASE WHEN via = 'rest' THEN claim END FROM dealt
+  INSERT INTO leases (task_id, lease_id, scheduler, worker, via, until, asked_ms, unit)
+  SELECT id, lease_id, $1, worker, via, until, asked_ms, CASE WHEN via = 'rest' THEN claim END FROM dealt
   -- Whatever lease was there belonged to a life before this one.
   ON CONFLICT (task_id) DO UPDATE
     SET lease_id = EXCLUDED.lease_id, worker = EXCLUDED.worker, via = EXCLUDED.via, until = EXCLUDED.until,
-        claimed_at = now(), renewed_at = now(), unit = EXCLUDED.unit, begun = false
+        claimed_at = now(), renewed_at = now(), unit = EXCLUDED.unit, begun = false, asked_ms = EXCLUDED.asked_ms
 ),
 claimed AS (
   UPDATE tasks t SET status = 'DISPATCHED', modified_at = now(), attempts = t.attempts + 1

@@ -88,6 +88,14 @@ renewed AS (
   WHERE d.becomes IN ('DISPATCHED', 'RUNNING') AND d.via IS DISTINCT FROM 'nats'
   ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until, renewed_at = now(), begun = true
 ),
+-- Over NATS its holder has spoken: as in settle-held.sql.
+lengthened AS (
+  UPDATE leases
+  SET begun = true, asked_ms = NULL, renewed_at = CASE WHEN asked_ms IS NULL THEN renewed_at ELSE now() END,
+      until = coalesce(now() + asked_ms * interval '1 millisecond', until)
+  WHERE task_id = ANY (ARRAY(SELECT id FROM done WHERE becomes IN ('DISPATCHED', 'RUNNING') AND via = 'nats'))
+    AND NOT begun
+),
 recovered AS (
   DELETE FROM rare_outcomes
   WHERE task_id = ANY (ARRAY(SELECT id FROM done WHERE was IN ('FAILED', 'CANCELLED') AND becomes <> was))

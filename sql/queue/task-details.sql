@@ -1,10 +1,10 @@
 -- What operators see of tasks beyond the wire: reason, attempts, who holds them, where they stand in the queue.
--- returns task (JSON text), reason, attempts, unbegun (claims over REST that nobody began), lease_id, worker, via, lease_until,
--- begun (over REST; null otherwise), held, ahead; a row for each that exists
+-- returns task (JSON text), reason, attempts, unbegun (claims whose holder never spoke), lease_id, worker, via, lease_until,
+-- begun (null without a lease), held, ahead; a row for each that exists
 -- $1 ids
 SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   l.lease_id, l.worker, l.via, rota_timestamp(l.until) AS lease_until,
-  CASE WHEN l.via = 'rest' THEN l.begun END AS begun,
+  l.begun OR t.status = 'RUNNING' AS begun,
   q.held,
   -- Those that any worker may get before it: an index range, however long the queue is.
   CASE WHEN NOT q.held THEN (

@@ -24,7 +24,12 @@ export function popCommand(): Command {
     .argument('<scheduler>')
     .addOption(new Option('--limit <n>', 'units at most').default(1).argParser(wholeNumber(1)))
     .addOption(new Option('--wait <ms>', 'for the first one').default(0).argParser(wholeNumber(0)))
-    .addOption(new Option('--lease <ms>', 'how long they are kept from others').argParser(wholeNumber(100)))
+    .addOption(
+      new Option(
+        '--lease <ms>',
+        'how long they are kept from others: a minute at most until a heartbeat or patch',
+      ).argParser(wholeNumber(100)),
+    )
     .addOption(new Option('--filter <json>', 'a FilterRequest').argParser(json))
     .action(async (scheduler: string, options: PopOptions) => {
       const results = await withRota(options, (client) =>

@@ -84,7 +84,7 @@ interface TaskDetails extends Task {
     readonly worker: string | null;
     readonly via: string;
     readonly until: string;
-    readonly begun: boolean | null;
+    readonly begun: boolean;
   } | null;
   readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
 }
@@ -116,10 +116,7 @@ function renderDetails(task: TaskDetails): string {
     ['created', `${moment(task.created_at)} (${ageOf(task.created_at)} ago)`],
     ['changed', `${moment(task.modified_at)} (${ageOf(task.modified_at)} ago)`],
     ['attempts', task.attempts],
-    [
-      'not begun',
-      task.unbegun === 0 ? null : `${task.unbegun} times: a runner took it over REST and said nothing more`,
-    ],
+    ['not begun', task.unbegun === 0 ? null : `${task.unbegun} times: whoever took it said nothing more`],
     ['in the queue', place],
     ['held by', lease === null ? null : holderOf(lease)],
     ['schedule', task.schedule_id],
@@ -129,5 +126,5 @@ function renderDetails(task: TaskDetails): string {
 
 function holderOf({ worker, via, until, begun }: NonNullable<TaskDetails['lease']>): string {
   const holder = `${worker ?? 'unnamed'} over ${via}`;
-  return begun === false ? `${holder}, not begun, ends ${whenOf(until)}` : `${holder}, ends ${whenOf(until)}`;
+  return begun ? `${holder}, ends ${whenOf(until)}` : `${holder}, not begun, ends ${whenOf(until)}`;
 }

@@ -1,9 +1,11 @@
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import { firstLeaseMs } from '../queue/queue.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import type { RotaClient } from './client.ts';
 
 /**
- * The leases a worker holds: renews all of them in one heartbeat at every third of their length, and aborts the signal
+ * The leases a worker holds: renews all of them in one heartbeat at every third of their length, or of the first minute, which
+ * is all that a lease has until its holder speaks; and aborts the signal
  * of a task whose lease the service calls lost. Silence takes nothing away: what no heartbeat could renew while Rota, its
  * database or NATS was away is spared (docs/queue-semantics.md, "Gaps"), and where only this worker was cut off, the lease
  * tells its report from that of whoever has the task by then.
@@ -37,7 +39,7 @@ export function createHolding(options: {
   /** By lease: a task that was lost may come back to the same worker under another one. */
   const held = new Map<string, Held>();
   // Whatever became of the heartbeat before: one whose answer never comes holds up no other.
-  const beat = setInterval(() => void renew(), leaseMs / 3);
+  const beat = setInterval(() => void renew(), Math.min(leaseMs, firstLeaseMs) / 3);
   let repeat: NodeJS.Timeout | undefined;
   let failing = false;
   let closed = false;

@@ -36,6 +36,7 @@ const passOverMs = 1_000;
 export function createPopDesk(options: {
   queue: TaskQueue;
   leaseMs: number;
+  longestLeaseMs: number;
   /** Distinct filters of one client's pops. */
   mostFilters: number;
   maxPayload: () => number;
@@ -67,7 +68,7 @@ export function createPopDesk(options: {
           limit: Math.max(1, units),
           filters: request.filters ?? null,
           waitMs: Math.max(0, Math.round(request.wait_ms - (performance.now() - began))),
-          leaseMs: request.lease_ms ?? options.leaseMs,
+          leaseMs: Math.min(request.lease_ms ?? options.leaseMs, options.longestLeaseMs),
           via: 'nats',
           worker: request.worker ?? null,
           signal,

@@ -28,8 +28,10 @@ export interface NatsServiceOptions {
   readonly version: string;
   readonly queue: TaskQueue;
   readonly schedulers: readonly SchedulerRef[];
-  /** Lease of a pop or heartbeat that names none. */
+  /** Lease of a pop that names none. */
   readonly leaseMs: number;
+  /** Whoever asks for a longer one gets this. */
+  readonly longestLeaseMs: number;
   readonly ctl: CtlCommands;
   /** Inboxes: where answers may go, with `_INBOX` all of `_INBOX.>` and `_INBOX_<name>.>`. */
   readonly replyPrefixes: readonly string[];
@@ -87,12 +89,13 @@ const lookEveryMs = 500;
  * waits for hours blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
  */
 export async function serveNats(options: NatsServiceOptions): Promise<NatsService> {
-  const { connection, prefix, queue, log, replyPrefixes } = options;
+  const { connection, prefix, queue, log, replyPrefixes, longestLeaseMs } = options;
   const schedulers = new Map(options.schedulers.map((scheduler) => [scheduler.id, scheduler]));
   const maxPayload = () => connection.info?.max_payload ?? 1_048_576;
   const desk = createPopDesk({
     queue,
     leaseMs: options.leaseMs,
+    longestLeaseMs,
     mostFilters: options.clients.filters,
     maxPayload,
     log,
@@ -137,7 +140,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   endpoint(root, 'task-patch', 'task.patch', async (r) =>
     answerInSpan('task.patch', r.trace, {}, async () => patchTasks(queue, r.body, maxPayload())),
   );
-  endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, options.leaseMs));
+  endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, longestLeaseMs));
   const ctl = async (r: Request) => JSON.stringify((await options.ctl.run(r.target, r.body, { by: r.by })) ?? null);
   endpoint(root, 'ctl', 'ctl.*', ctl);
   endpoint(root, `ctl-${options.instance}`, `ctl.${options.instance}.*`, ctl);

@@ -32,10 +32,13 @@ export async function patchTasks(queue: TaskQueue, body: unknown, maxPayload: nu
   );
 }
 
-export async function heartbeat(queue: TaskQueue, body: unknown, leaseMs: number): Promise<string> {
+/** One that names no length keeps what its lease has, or what its pop asked for. */
+export async function heartbeat(queue: TaskQueue, body: unknown, longestLeaseMs: number): Promise<string> {
   const { leases, lease_ms } = check(heartbeatBody, body);
   const refs = leases.map((lease) => ({ id: lease.id, leaseId: lease.lease_id }));
-  return JSON.stringify(await queue.heartbeat(refs, lease_ms ?? leaseMs));
+  return JSON.stringify(
+    await queue.heartbeat(refs, lease_ms === undefined ? null : Math.min(lease_ms, longestLeaseMs)),
+  );
 }
 
 function patchOf(patch: { id: string; status: TaskPatch['status'] & string; lease_id?: string | null | undefined }) {

@@ -8,6 +8,7 @@ export interface Want {
   readonly units: number;
   readonly worker: string | null;
   readonly via: 'nats' | 'rest';
+  /** Over NATS it begins with `firstLeaseMs` at most, and has this once its holder has spoken. */
   readonly leaseMs: number;
 }
 
@@ -38,7 +39,7 @@ export type BoundedRow = Omit<ClaimRow, 'task'> & {
  */
 export async function claim(
   sql: Sql,
-  { scheduler, taskType }: { scheduler: string; taskType: string },
+  { scheduler, taskType, firstLeaseMs }: { scheduler: string; taskType: string; firstLeaseMs: number },
   wants: readonly Want[],
   filters: FilterRequest | null,
 ): Promise<readonly BoundedRow[]> {
@@ -55,6 +56,7 @@ export async function claim(
         slots.map(({ worker }) => worker),
         slots.map(({ via }) => via),
         slots.map(({ leaseMs }) => leaseMs),
+        firstLeaseMs,
         ...values,
       ],
       { prepare: isPrepared(text) },
@@ -108,7 +110,7 @@ function claimText(heads: string, filter: string): string {
     .replaceAll('{filter}', () => filter);
 }
 
-const firstFilterValue = 6;
+const firstFilterValue = 7;
 
 /** As in claim-heads.sql: nothing that may be popped stands before the floor. */
 const aboveFloor = `(q.rank, q.created_at) >= (

@@ -18,15 +18,15 @@ export interface TaskDetails {
   readonly reason: string | null;
   /** Claims so far that count. */
   readonly attempts: number;
-  /** Claims over REST that nobody began, since the last retry. */
+  /** Claims whose holder never spoke, since the last retry. */
   readonly unbegun: number;
   readonly lease: {
     readonly id: string;
     readonly worker: string | null;
     readonly via: 'nats' | 'rest';
     readonly until: string;
-    /** Over REST: whether its runner has said anything of it. Null over NATS. */
-    readonly begun: boolean | null;
+    /** Whether its holder has said anything of it. */
+    readonly begun: boolean;
   } | null;
   /** Null where it is not queued. `ahead`: queued tasks that go before it; null where a pause holds it. */
   readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
@@ -116,7 +116,7 @@ function detailsOf({
     reason,
     attempts,
     unbegun,
-    lease: lease_id === null ? null : { id: lease_id, worker, via: via!, until: lease_until!, begun },
+    lease: lease_id === null ? null : { id: lease_id, worker, via: via!, until: lease_until!, begun: begun! },
     queue: held === null ? null : { held, ahead },
   };
 }

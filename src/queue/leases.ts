@@ -2,9 +2,9 @@ import { Coalescer } from './coalesce.ts';
 import { type Sql, query, statement, transact } from './postgres.ts';
 import type { LeaseRef } from './queue.ts';
 
-/** A lease that its holder renews, for so long from now on. */
+/** A lease that its holder renews, for so long from now on; null keeps its length. */
 interface Renewal extends LeaseRef {
-  readonly leaseMs: number;
+  readonly leaseMs: number | null;
 }
 
 /** Heartbeats, in sets: those that arrive while a statement runs share the next one. The database's clock decides. */
@@ -22,7 +22,7 @@ export class Renewals {
     });
   }
 
-  async renew(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }> {
+  async renew(leases: readonly LeaseRef[], leaseMs: number | null): Promise<{ renewed: string[]; lost: string[] }> {
     const renewals = leases.map(({ id, leaseId }) => ({
       id: id.toLowerCase(),
       leaseId: leaseId.toLowerCase(),

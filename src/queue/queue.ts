@@ -4,6 +4,9 @@ import type { Failure } from '../mailbox/failure.ts';
 import type { Requester } from './coalesce.ts';
 import type { FilterRequest } from './filter.ts';
 
+/** What a lease over NATS begins with at most: what reached nobody is back within a minute. */
+export const firstLeaseMs = 60_000;
+
 /**
  * The queue, in queue words: what the edges (NATS, REST) and the supervisor use. Its semantics are
  * docs/queue-semantics.md. Tasks travel as JSON text from Postgres to the wire, never parsed on the way.
@@ -25,7 +28,8 @@ export interface TaskQueue {
   /** Changes status (and over REST other fields), one outcome per patch, in order; with the tasks where they are asked for. Coalesced. */
   patch(patches: readonly TaskPatch[], options?: PatchAnswers & Requester): Promise<readonly PatchOutcome[]>;
 
-  heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }>;
+  /** From now on for `leaseMs`; null keeps the length that each has, or that its pop asked for. */
+  heartbeat(leases: readonly LeaseRef[], leaseMs: number | null): Promise<{ renewed: string[]; lost: string[] }>;
 
   /** A runner gives a task back that it claimed over REST (lessons 0.3); docs/queue-semantics.md. */
   release(scheduler: string, id: string): Promise<ReleaseOutcome>;
@@ -54,6 +58,7 @@ export interface PopRequest {
   readonly limit: number;
   readonly filters: FilterRequest | null;
   readonly waitMs: number;
+  /** Over NATS, from when its holder first speaks; docs/queue-semantics.md, "The first lease". */
   readonly leaseMs: number;
   readonly via: 'nats' | 'rest';
   readonly worker: string | null;

@@ -23,7 +23,7 @@ export interface Change extends Omit<TaskPatch, 'via' | 'reason'> {
   readonly superseded?: boolean;
   /** The claim that it ends counts as no attempt: it reached nobody, or nobody began. */
   readonly unclaimed?: boolean;
-  /** The claim that it ends was made over REST, and nobody began: docs/queue-semantics.md, "Over REST". */
+  /** The holder of the claim that it ends never spoke: docs/queue-semantics.md, "The first lease". */
   readonly unbegun?: boolean;
   /** Whoever makes it wants to see the task. */
   readonly answered?: boolean;

@@ -15,6 +15,8 @@ export interface SweeperOptions {
   readonly heartbeatsArrive: () => Promise<boolean>;
   /** What a sweep changed: events and wakes. */
   onChanged(settled: Settled): void;
+  /** Told each second whether all supervisors of the moment lengthen a lease when its task begins. */
+  onPresent(all: { readonly lengthen: boolean }): void;
   onError(error: unknown): void;
 }
 
@@ -23,8 +25,8 @@ const perSweep = 500;
 const aliveEveryMs = 60_000;
 /** A supervisor that cannot say that it ends counts as killed: a gap of 20 s for the others. */
 const leaveWithinMs = 1_000;
-/** So often a task that a runner took over REST and never began goes back as if it had not been claimed: a runner whose
- * Octopoes is away says nothing about the task. After that it may be the task that no runner can begin. */
+/** So often a task whose holder never spoke goes back as if it had not been claimed: an answer that reached nobody, or a
+ * runner whose Octopoes is away, says nothing about the task. After that it may be the task that nobody can begin. */
 const freeOfCharge = 2;
 
 /** A row of sweep-look.sql. */
@@ -103,7 +105,10 @@ export class Sweeper {
   /** Says in the database that heartbeats reach this supervisor, where they do. */
   async #isPresent(): Promise<boolean> {
     if (!(await this.#options.heartbeatsArrive())) return false;
-    await transact(() => query(this.#options.sql, statement('present'), [this.#instance]));
+    const [all] = await transact(() =>
+      query<{ lengthen: boolean }>(this.#options.sql, statement('present'), [this.#instance]),
+    );
+    this.#options.onPresent(all!);
     return true;
   }
 

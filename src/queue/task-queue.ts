@@ -11,15 +11,16 @@ import { Renewals } from './leases.ts';
 import { withLargeTasks } from './large-tasks.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
 import { Push } from './push.ts';
-import type {
-  PatchAnswers,
-  ClaimedTask,
-  LeaseRef,
-  PatchOutcome,
-  PopRequest,
-  ReleaseOutcome,
-  TaskPatch,
-  TaskQueue,
+import {
+  type PatchAnswers,
+  type ClaimedTask,
+  type LeaseRef,
+  type PatchOutcome,
+  type PopRequest,
+  type ReleaseOutcome,
+  type TaskPatch,
+  type TaskQueue,
+  firstLeaseMs,
 } from './queue.ts';
 import { type TaskRanking, rankByArrival } from './rank.ts';
 import { Settle } from './settle.ts';
@@ -87,6 +88,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
   #unsubscribe: (() => void) | null = null;
+  /** What a lease over NATS begins with at most. */
+  #firstLeaseMs = firstLeaseMs;
   #looks: NodeJS.Timeout | null = null;
 
   constructor(options: TaskQueueOptions) {
@@ -108,6 +111,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       gracePeriodSeconds,
       heartbeatsArrive: options.heartbeatsArrive ?? (async () => true),
       onChanged: (settled) => this.#settle.report(settled),
+      onPresent: ({ lengthen }) => (this.#firstLeaseMs = lengthen ? firstLeaseMs : Number.MAX_SAFE_INTEGER),
       onError: (error) => options.onError?.(error),
     });
     this.#renewals = new Renewals(this.#sql);
@@ -165,7 +169,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return this.#settle.submit(changes, asked);
   }
 
-  heartbeat(leases: readonly LeaseRef[], leaseMs: number): Promise<{ renewed: string[]; lost: string[] }> {
+  heartbeat(leases: readonly LeaseRef[], leaseMs: number | null): Promise<{ renewed: string[]; lost: string[] }> {
     return this.#renewals.renew(leases, leaseMs);
   }
 
@@ -245,7 +249,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
     const waiters = new Waiters({
       scheduler,
       claim: async (wants, filters) => {
-        const rows = await claim(this.#sql, { scheduler, taskType: this.#typeOf(scheduler) }, wants, filters);
+        const of = { scheduler, taskType: this.#typeOf(scheduler), firstLeaseMs: this.#firstLeaseMs };
+        const rows = await claim(this.#sql, of, wants, filters);
         floor.claimed(rows.length);
         const { whole, left } = await withLargeTasks(this.#sql, rows);
         if (left.length > 0) giveBack(left);

@@ -52,7 +52,7 @@ export class TracedQueue implements TaskQueue {
     return this.#queue.giveBack(claims);
   }
 
-  heartbeat(leases: readonly LeaseRef[], leaseMs: number) {
+  heartbeat(leases: readonly LeaseRef[], leaseMs: number | null) {
     return this.#queue.heartbeat(leases, leaseMs);
   }
 

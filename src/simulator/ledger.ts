@@ -47,8 +47,8 @@ export class Ledger {
     if (before.some(({ outcome }) => outcome === 'completed' || outcome === 'failed')) this.#afterEnd += 1;
     // A lease that the service declared lost is over, whatever its time.
     else if (before.some((other) => other.outcome === null && other.until > handOut.grantedAt)) this.#twice += 1;
-    // By the count of claims: the answer to the pop before may never have reached a worker.
-    else if (handOut.attempts > 1) this.#redelivered += 1;
+    // The count of claims tells of those that this ledger did not see.
+    else if (before.length > 0 || handOut.attempts > 1) this.#redelivered += 1;
     this.#byTask.set(handOut.task, [...before, entry]);
     this.#byLease.set(handOut.lease, entry);
   }

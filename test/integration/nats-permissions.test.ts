@@ -51,6 +51,7 @@ beforeAll(async () => {
     queue,
     schedulers,
     leaseMs: 60_000,
+    longestLeaseMs: 3_600_000,
     ctl,
     replyPrefixes: ['_INBOX'],
     clients: { pops: 2_000, filters: 100, requests: 4_000 },

@@ -69,7 +69,7 @@ describe('claim', () => {
   test('clients that make up filters do not fill the connections with prepared statements', async () => {
     const { url } = await queueUnderTest();
     const sql = connect(url, { max: 1, byKey: true });
-    const scheduler = { scheduler: 'boefje', taskType: 'boefje' };
+    const scheduler = { scheduler: 'boefje', taskType: 'boefje', firstLeaseMs: 60_000 };
     const wants = [{ units: 1, worker: null, via: 'nats' as const, leaseMs: 1_000 }];
     for (let shape = 1; shape <= 150; shape += 1) {
       const filters = Array.from({ length: shape }, () => ({ column: 'hash', operator: 'eq' as const, value: 'x' }));
@@ -121,6 +121,7 @@ describe('claim', () => {
         ['w'],
         ['nats'],
         [1],
+        60_000,
         ...values,
       ] as never[]);
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
@@ -187,7 +188,7 @@ describe('groups', () => {
     ]);
     const { text, values } = claimStatement(images('a'), 'boefje');
     await sql.begin(async (transaction) => {
-      const claimed = await transaction.unsafe(text, ['boefje', 1, ['w'], ['nats'], [60_000], ...values] as never[]);
+      const claimed = await transaction.unsafe(text, ['boefje', 1, ['w'], ['nats'], [60_000], 60_000, ...values] as never[]);
       expect(claimed.length).toBe(1);
       // Not committed yet: the group is in somebody's hands.
       expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['single']);
@@ -210,7 +211,7 @@ describe('groups', () => {
     const holder = await sql.reserve();
     await holder`SELECT pg_advisory_lock(1)`;
     const claimed = claimer
-      .unsafe(text.replace('pg_try_advisory_xact_lock', 'gate'), ['boefje', 1, ['w'], ['nats'], [60_000]])
+      .unsafe(text.replace('pg_try_advisory_xact_lock', 'gate'), ['boefje', 1, ['w'], ['nats'], [60_000], 60_000])
       .execute();
     await expect
       .poll(async () => (await sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`).length)

@@ -8,6 +8,7 @@ import { type Case, type Task, type Tasks, cases, named } from '../support/queue
 
 /** Tasks that are queued: some thousand pages. */
 const depth = 20_000;
+const boefjes = { scheduler: 'boefje', taskType: 'boefje', firstLeaseMs: 60_000 };
 
 /** Queues tasks up to number `to`; each has a finished twin and a schedule. */
 async function fill(sql: Sql, from = 1, to = depth): Promise<void> {
@@ -47,7 +48,7 @@ async function begin(sql: Sql): Promise<Tasks> {
     { units: named, worker: 'w', via: 'nats' as const, leaseMs: -1_000 },
     { units: named, worker: 'w', via: 'rest' as const, leaseMs: 60_000 },
   ];
-  await claim(sql, { scheduler: 'boefje', taskType: 'boefje' }, wants, null);
+  await claim(sql, boefjes, wants, null);
   const found = await sql<(Task & { unit: string | null; via: string | null })[]>`
     SELECT t.id, t.hash, t.organisation, t.data ->> 'input_ooi' AS ooi, l.lease_id AS lease, l.unit, l.via
     FROM tasks t LEFT JOIN leases l ON l.task_id = t.id
@@ -161,7 +162,7 @@ test('under an old snapshot', async () => {
   });
   const wants = [{ units: 500, worker: 'w', via: 'nats' as const, leaseMs: 60_000 }];
   for (let round = 0; round < 10; round += 1) {
-    const claimed = await claim(sql, { scheduler: 'boefje', taskType: 'boefje' }, wants, null);
+    const claimed = await claim(sql, boefjes, wants, null);
     await query(sql, statement('settle-held'), [
       claimed.map(({ id }) => id),
       claimed.map((row) => row.lease_id),

@@ -88,10 +88,12 @@ describe('leases', () => {
   test('an expired lease puts the task back where it was, until it was claimed too often', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 2 });
     const first = await claimOne(queue);
+    await queue.patch([byNats(first, 'running')]);
     await expire(sql);
     expect(await queue.sweep()).toBe(1);
     const [second] = await queue.pop('boefje', popRequest());
     expect(second).toMatchObject({ id: first.id, attempts: 2 });
+    await queue.patch([byNats(second!, 'running')]);
     await expire(sql);
     await queue.sweep();
     expect(JSON.parse((await queue.get(first.id))!)).toMatchObject({ status: 'failed' });

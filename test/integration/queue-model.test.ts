@@ -24,8 +24,12 @@ interface Held {
   readonly via: Via;
   readonly leaseId: string | null;
   status: 'dispatched' | 'running';
-  /** Over REST: patched since it was claimed. */
+  /** Its holder has spoken since it was claimed. */
   begun: boolean;
+  /** What its pop asked for. */
+  readonly askedMs: number;
+  /** What its lease lasts, from when it was renewed last. */
+  lengthMs: number;
 }
 
 /** What the queue should be: one list, and what is handed out. */
@@ -38,7 +42,8 @@ interface Model {
 
 type Step =
   | { kind: 'push'; ooi: number; rank: number; group: number | null }
-  | { kind: 'pop'; limit: number; via: Via }
+  | { kind: 'pop'; limit: number; via: Via; leaseMs: number }
+  | { kind: 'heartbeat'; which: number; leaseMs: number | null }
   | { kind: 'settle'; which: number; status: 'completed' | 'failed' | 'cancelled' | 'queued' | 'running' }
   | { kind: 'expire'; which: number; outage: boolean }
   | { kind: 'late'; which: number };
@@ -59,6 +64,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant('pop' as const),
       limit: fc.integer({ min: 1, max: 4 }),
       via: fc.constantFrom('nats', 'rest'),
+      leaseMs: fc.constantFrom(30_000, 60_000, 600_000),
     }),
   },
   {
@@ -69,11 +75,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       status: fc.constantFrom('completed', 'failed', 'cancelled', 'queued', 'running'),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('heartbeat' as const),
+      which: fc.nat(),
+      leaseMs: fc.constantFrom(null, 20_000, 300_000),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('expire' as const), which: fc.nat(), outage: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('late' as const), which: fc.nat() }) },
 );
 
 const maxAttempts = 2;
+const graceMs = 86_400_000;
+const late = { via: 'rest', leaseId: null, askedMs: graceMs, lengthMs: graceMs } as const;
 
 /** A task that was dispatched, or was queued until its runner came late, runs; over REST its unit follows. */
 function begin(model: Model, leader: Held): void {
@@ -85,9 +101,11 @@ function begin(model: Model, leader: Held): void {
   if (leader.status === 'dispatched' && unit !== null) {
     const back = model.queued.filter((entry) => entry.unit === unit);
     model.queued = model.queued.filter((entry) => !back.includes(entry));
-    led.push(...back.map((entry): Held => ({ entry, via: 'rest', leaseId: null, status: 'running', begun: true })));
+    led.push(...back.map((entry): Held => ({ ...late, entry, status: 'running', begun: true })));
   }
   for (const held of led) {
+    if (held.via === 'rest') held.lengthMs = graceMs;
+    else if (!held.begun) held.lengthMs = held.askedMs;
     Object.assign(held, { status: 'running', begun: true });
     model.held.set(held.entry.id, held);
   }
@@ -120,8 +138,9 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
         taken.push(...unit);
         expected.push(unit);
       }
-      const { via } = action;
-      const claimed = await queue.pop('boefje', popRequest({ limit: action.limit, via }));
+      const { via, leaseMs: askedMs } = action;
+      const lengthMs = via === 'nats' ? Math.min(askedMs, 60_000) : askedMs;
+      const claimed = await queue.pop('boefje', popRequest({ limit: action.limit, via, leaseMs: askedMs }));
       const units = Object.values(Object.groupBy(claimed, ({ unit }) => unit)).map((unit) => unit!.map(ooiOf));
       expect(units).toEqual(expected.map((unit) => unit.map(({ ooi }) => ooi)));
       model.queued = model.queued.filter((entry) => !taken.includes(entry));
@@ -133,7 +152,8 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
           const { leaseId, attempts } = claimed.find(({ id }) => id === entry.id)!;
           expect(attempts).toBe(entry.attempts);
           const named = via === 'nats' ? leaseId : null;
-          model.held.set(entry.id, { entry, via, leaseId: named, status: 'dispatched', begun: false });
+          const of = { entry, via, leaseId: named, askedMs, lengthMs };
+          model.held.set(entry.id, { ...of, status: 'dispatched', begun: false });
         }
       }
       return;
@@ -157,10 +177,19 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
       expect(again).toMatchObject({ ok: true });
       return;
     }
+    case 'heartbeat': {
+      const held = chosen(action.which);
+      if (held === undefined || held.leaseId === null) return;
+      const { id } = held.entry;
+      expect(await queue.heartbeat([{ id, leaseId: held.leaseId }], action.leaseMs)).toMatchObject({ renewed: [id] });
+      held.lengthMs = action.leaseMs ?? (held.begun ? held.lengthMs : held.askedMs);
+      held.begun = true;
+      return;
+    }
     case 'expire': {
       const held = chosen(action.which);
       if (held === undefined) return;
-      const { entry, via, begun } = held;
+      const { entry, begun } = held;
       await sql`UPDATE leases SET until = now() - interval '1 second', renewed_at = now() - interval '1 hour'
         WHERE task_id = ${entry.id}`;
       if (action.outage) {
@@ -173,13 +202,12 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
       expect(await queue.sweep()).toBe(1);
       await sql`DELETE FROM gaps`;
       model.held.delete(entry.id);
-      const unbegun = via === 'rest' && !begun;
-      const free = action.outage || (unbegun && entry.unbegun < 2);
+      const free = action.outage || (!begun && entry.unbegun < 2);
       if ((entry.attempts >= maxAttempts && !free) || isQueued(entry.ooi)) return;
       // A task that began late was not claimed: there is none to take back.
       if (free) entry.attempts = Math.max(0, entry.attempts - 1);
-      entry.unbegun += unbegun ? 1 : 0;
-      entry.unit = unbegun ? entry.unit : null;
+      entry.unbegun += begun ? 0 : 1;
+      entry.unit = begun ? null : entry.unit;
       model.queued.push(entry);
       return;
     }
@@ -189,7 +217,7 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
       const [outcome] = await queue.patch([{ id: entry.id, leaseId: null, via: 'rest', status: 'running' }]);
       expect(outcome!.ok).toBe(true);
       model.queued = model.queued.filter((other) => other !== entry);
-      begin(model, { entry, via: 'rest', leaseId: null, status: 'dispatched', begun: false });
+      begin(model, { ...late, entry, status: 'dispatched', begun: false });
     }
   }
 }
@@ -210,14 +238,18 @@ describe('the queue against a model', () => {
           const expected = model.queued.sort((a, b) => a.rank - b.rank || a.order - b.order).map(({ ooi }) => ooi);
           expect(rows.map((row) => row['ooi'])).toEqual(expected);
           const leases = await under.sql`
-          SELECT id, lower(status::text) AS status, via, attempts, unbegun FROM leases JOIN tasks ON id = task_id ORDER BY id`;
-          const held = [...model.held.values()].map(({ entry: { id, attempts, unbegun }, status, via }) => ({
-            id,
-            status,
-            via,
-            attempts,
-            unbegun,
-          }));
+          SELECT id, lower(status::text) AS status, via, attempts, unbegun,
+            extract(epoch FROM until - renewed_at)::float8 * 1000 AS length FROM leases JOIN tasks ON id = task_id ORDER BY id`;
+          const held = [...model.held.values()].map(
+            ({ entry: { id, attempts, unbegun }, status, via, lengthMs: length }) => ({
+              id,
+              status,
+              via,
+              attempts,
+              unbegun,
+              length,
+            }),
+          );
           expect(leases).toEqual(held.sort((a, b) => (a.id < b.id ? -1 : 1)));
         }),
         { numRuns: 30 },

@@ -3,9 +3,10 @@ import type { Sql } from '../../src/queue/postgres.ts';
 import type { RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { byNats, byRest, claimOne, code } from '../support/patches.ts';
+import type { ClaimedTask, TaskPatch } from '../../src/queue/queue.ts';
 import { popRequest, queueUnderTest } from '../support/queue.ts';
 
-/** What a runner took over REST and never began: its hydration failed, or it died with the task in its local queue. */
+/** What was handed out, and its holder never spoke: the answer reached nobody, or a runner died with it in its local queue. */
 
 const lapse = async (queue: RunningTaskQueue, sql: Sql) => {
   await sql`UPDATE leases SET until = now() - interval '1 second'`;
@@ -15,16 +16,19 @@ const pop = async (queue: RunningTaskQueue, via: 'nats' | 'rest' = 'rest') =>
   (await queue.pop('boefje', popRequest({ via })))[0];
 const status = async (queue: RunningTaskQueue, id: string) =>
   (JSON.parse((await queue.get(id))!) as { status: string }).status;
+/** Of whoever has it. */
+const byHolder = (via: 'nats' | 'rest', task: ClaimedTask, status: TaskPatch['status'] & string) =>
+  via === 'nats' ? byNats(task, status) : byRest(task.id, { status });
 
-describe('a claim over REST that nobody began', () => {
+describe.each(['rest', 'nats'] as const)('a claim over %s that nobody began', (via) => {
   test('is no attempt the first two times; then it is one, so that what no runner can begin fails in the end', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 3 });
-    const { id, attempts } = await claimOne(queue, 'rest');
+    const { id, attempts } = await claimOne(queue, via);
     const seen = [attempts];
     for (let time = 2; time <= 5; time += 1) {
       await lapse(queue, sql);
       expect(await status(queue, id)).toBe('queued');
-      seen.push((await pop(queue))!.attempts);
+      seen.push((await pop(queue, via))!.attempts);
     }
     expect(seen).toEqual([1, 1, 1, 2, 3]);
     const expired = next('leases.expired');
@@ -36,10 +40,10 @@ describe('a claim over REST that nobody began', () => {
 
   test('fails nothing before the third time, where one attempt is all there is', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
-    const { id } = await claimOne(queue, 'rest');
+    const { id } = await claimOne(queue, via);
     for (let time = 1; time <= 2; time += 1) {
       await lapse(queue, sql);
-      expect((await pop(queue))!.id).toBe(id);
+      expect((await pop(queue, via))!.id).toBe(id);
     }
     await lapse(queue, sql);
     expect(await status(queue, id)).toBe('failed');
@@ -47,14 +51,15 @@ describe('a claim over REST that nobody began', () => {
 
   test('is counted anew after a retry', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
-    const { id } = await claimOne(queue, 'rest');
+    let held = await claimOne(queue, via);
+    const { id } = held;
     for (let time = 1; time <= 2; time += 1) {
       await lapse(queue, sql);
-      await pop(queue);
+      held = (await pop(queue, via))!;
     }
-    await queue.patch([byRest(id, { status: 'failed' })]);
+    await queue.patch([byHolder(via, held, 'failed')]);
     await queue.patch([byRest(id, { status: 'queued' })]);
-    await pop(queue);
+    await pop(queue, via);
     await lapse(queue, sql);
     expect(await status(queue, id)).toBe('queued');
   });
@@ -62,17 +67,17 @@ describe('a claim over REST that nobody began', () => {
   test('does not tell again how long the task has waited since it was made', async () => {
     const { queue, sql } = await queueUnderTest();
     const first = next('claim.completed');
-    await claimOne(queue, 'rest');
+    await claimOne(queue, via);
     expect((await first).waited).toHaveLength(1);
     await lapse(queue, sql);
     const second = next('claim.completed', ({ rows }) => rows > 0);
-    await pop(queue);
+    await pop(queue, via);
     expect((await second).waited).toEqual([]);
   });
 
   test('gives way to a twin that is queued, as every expired lease does', async () => {
     const { queue, sql } = await queueUnderTest();
-    const { id } = await claimOne(queue, 'rest');
+    const { id } = await claimOne(queue, via);
     const [twin] = await queue.push('boefje', [{ ...(await taskOf(queue, id)), priority: 2 }]);
     expect(twin).toMatchObject({ outcome: 'queued' });
     await lapse(queue, sql);
@@ -81,21 +86,36 @@ describe('a claim over REST that nobody began', () => {
 });
 
 describe('an attempt is', () => {
+  const patch = async (queue: RunningTaskQueue, change: TaskPatch) =>
+    expect((await queue.patch([change])).map(code)).toEqual(['done']);
   test.each([
-    ['a claim over REST whose task runs', 'rest', { status: 'running' as const }],
-    ['one whose task its runner has spoken of', 'rest', { priority: 3 }],
-    ['one over NATS, begun or not', 'nats', null],
-  ] as const)('%s', async (_what, via, patch) => {
-    const { queue, sql } = await queueUnderTest({ maxAttempts: 2 });
-    const { id } = await claimOne(queue, via);
-    for (const attempts of [1, 2]) {
-      if (patch !== null) expect((await queue.patch([byRest(id, patch)])).map(code)).toEqual(['done']);
-      expect(await sql`SELECT attempts, unbegun FROM tasks`).toEqual([{ attempts, unbegun: 0 }]);
-      await lapse(queue, sql);
-      if (attempts === 1) await pop(queue, via);
-    }
-    expect(await status(queue, id)).toBe('failed');
-  });
+    [
+      'a claim over REST whose task runs',
+      'rest',
+      (queue, task) => patch(queue, byRest(task.id, { status: 'running' })),
+    ],
+    [
+      'one whose task its runner has spoken of',
+      'rest',
+      (queue, task) => patch(queue, byRest(task.id, { priority: 3 })),
+    ],
+    ['one over NATS whose task runs', 'nats', (queue, task) => patch(queue, byNats(task, 'running'))],
+    ['one whose worker says that it has not begun', 'nats', (queue, task) => patch(queue, byNats(task, 'dispatched'))],
+    ['one whose worker sends heartbeats', 'nats', (queue, task) => queue.heartbeat([task], null)],
+  ] satisfies [string, 'nats' | 'rest', (queue: RunningTaskQueue, task: ClaimedTask) => Promise<unknown>][])(
+    '%s',
+    async (_what, via, speak) => {
+      const { queue, sql } = await queueUnderTest({ maxAttempts: 2 });
+      let task = await claimOne(queue, via);
+      for (const attempts of [1, 2]) {
+        await speak(queue, task);
+        expect(await sql`SELECT attempts, unbegun FROM tasks`).toEqual([{ attempts, unbegun: 0 }]);
+        await lapse(queue, sql);
+        if (attempts === 1) task = (await pop(queue, via))!;
+      }
+      expect(await status(queue, task.id)).toBe('failed');
+    },
+  );
 
   test('the one that ended after its runner had come late', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
@@ -108,14 +128,14 @@ describe('an attempt is', () => {
     expect((await queue.patch([byRest(id, { status: 'running' })])).map(code)).toEqual(['CONFLICT']);
   });
 
-  test('no claim over REST that comes after one over NATS, and the other way round', async () => {
+  test('the third that nobody began, whether the two before came over NATS or REST', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 2 });
     const first = await claimOne(queue, 'nats');
     await queue.patch([byNats(first, 'queued')]);
-    expect((await pop(queue, 'rest'))!.attempts).toBe(2);
-    await lapse(queue, sql);
-    expect((await pop(queue, 'nats'))!.attempts).toBe(2);
-    await lapse(queue, sql);
+    for (const via of ['rest', 'nats', 'nats'] as const) {
+      expect((await pop(queue, via))!.attempts).toBe(2);
+      await lapse(queue, sql);
+    }
     expect(await status(queue, first.id)).toBe('failed');
   });
 });

@@ -34,6 +34,16 @@ test('a lease is renewed at every third of its length', async () => {
   expect(sentAt).toEqual([2_000, 4_000, 6_000]);
 });
 
+test('one of an hour is renewed every 20 s: its first minute is all that it has until then', async () => {
+  const asked: unknown[] = [];
+  const heartbeat = async (_leases: unknown, length: unknown) => (asked.push(length), renewed);
+  const long = createHolding({ client: { heartbeat }, leaseMs: 3_600_000, onError: (error) => told.push(error) });
+  long.add(task);
+  await vi.advanceTimersByTimeAsync(60_000);
+  long.close();
+  expect(asked).toEqual([3_600_000, 3_600_000, 3_600_000]);
+});
+
 test('a heartbeat that nobody answered in time is repeated at once', async () => {
   answer = () => ((answer = async () => renewed), failing('ASK_TIMEOUT')());
   await vi.advanceTimersByTimeAsync(2_001);

@@ -57,7 +57,14 @@ describe('what the ledger says of a task that is handed out again', () => {
     expect(ledger.counts()).toMatchObject({ afterEnd: 1, redelivered: 0, handedOutTwice: 0 });
   });
 
-  test('a first hand-out that never reached a worker still makes the second a redelivery', () => {
+  test('a first hand-out that its worker never began, which is no attempt, makes the second a redelivery', () => {
+    const ledger = new Ledger();
+    ledger.handedOut(handOut('a', 0));
+    ledger.handedOut(handOut('b', 5_000, 1));
+    expect(ledger.counts()).toMatchObject({ handedOut: 2, redelivered: 1 });
+  });
+
+  test('an attempt that this ledger does not know makes the next a redelivery', () => {
     const ledger = new Ledger();
     ledger.handedOut(handOut('b', 5_000, 2));
     expect(ledger.counts()).toMatchObject({ handedOut: 1, redelivered: 1 });

@@ -51,7 +51,7 @@ function claiming(name: string, rows: number, filters: FilterRequest | null): Ca
     name: `claim ${name}`,
     byKey: true,
     text,
-    values: () => ['boefje', rows, each('w'), each('rest'), each(60_000), ...values],
+    values: () => ['boefje', rows, each('w'), each('rest'), each(60_000), 60_000, ...values],
     rows,
   };
 }
@@ -124,6 +124,9 @@ export const cases: readonly Case[] = [
   of('settle', ({ leased }) => [patched(leased, { status: 'FAILED' }), 60, true], { about: ' failed' }),
   of('settle-followers', ({ group, unit }) => [[group.id], [unit]], { rows: 1 }),
   of('settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true]),
+  of('settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'RUNNING'), false], {
+    about: ' begun',
+  }),
   of('heartbeat', ({ leased }) => [ids(leased), leases(leased), [60_000]]),
   of('present', () => [here], { rows: 1 }),
   of('sweep-lock', () => [named, here]),

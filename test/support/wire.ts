@@ -35,6 +35,7 @@ export async function startWire(options: {
       { id: 'normalizer', type: 'normalizer' },
     ],
     leaseMs: 60_000,
+    longestLeaseMs: 3_600_000,
     ctl: options.ctl ?? createCtlCommands(),
     clients: options.clients ?? { pops: 2_000, filters: 100, requests: 4_000 },
     replyPrefixes: ['_INBOX'],
