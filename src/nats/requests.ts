@@ -54,9 +54,12 @@ export const taskBody = z.strictObject({
 
 export const pushSetBody = z.strictObject({ tasks: z.array(z.unknown()).min(1).max(maxSet) });
 
-export const getBody = z.strictObject({ id: uuid });
+/** Without its lease nothing is done: settle.ts says so per task. */
+const leaseId = uuid.nullish();
 
-export const patchBody = z.strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: uuid.nullish() });
+export const getBody = z.strictObject({ id: uuid, lease_id: leaseId });
+
+export const patchBody = z.strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: leaseId });
 
 export const patchSetBody = z.strictObject({ patches: z.array(patchBody).min(1).max(maxSet) });
 
