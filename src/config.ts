@@ -171,7 +171,7 @@ export interface NatsAuth {
   readonly token?: string | undefined;
   /** Path of a credentials file. */
   readonly credsFile?: string | undefined;
-  /** Where replies go: a user that may not subscribe to `_INBOX.>` has one of its own (docs/nats-permissions.conf). */
+  /** Where replies go: a user that may not subscribe to `_INBOX.>` has one of its own (docs/security.md). */
   readonly inboxPrefix?: string | undefined;
   /** Any file named requires TLS. */
   readonly tls?: TlsFiles | undefined;
