@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { endWith } from './cli/exit.ts';
 import { createProgram } from './cli/program.ts';
 import type { StartRota } from './cli/run.ts';
+import { jetstreamPermissions } from './events/jetstream-permissions.ts';
 import { createJetstreamPublisher } from './events/publish.ts';
 import { connectRota } from './nats/client.ts';
 
@@ -20,5 +21,5 @@ process.stdout.on('error', () => {
 });
 process.stderr.on('error', () => {});
 
-const program = createProgram({ version, startRota, connectRota, createJetstreamPublisher });
+const program = createProgram({ version, startRota, connectRota, createJetstreamPublisher, jetstreamPermissions });
 await program.parseAsync(process.argv).catch(endWith);

@@ -3,6 +3,7 @@ import { type UnreadVariable, unreadVariables } from './config-names.ts';
 import { bare, choice, count, defaulting, flag, matching, optional, seconds, text, url } from './config-values.ts';
 import { RotaError } from './errors.ts';
 import { readBrokerUrl, readDatabaseUrl, readEndpoint, readHttpUrl, readNatsServers } from './service-urls.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 /**
  * The environment, read once into one frozen Config. mula's variables keep their names and defaults (kat
@@ -28,14 +29,16 @@ export const environment = z.object({
     'Postgres connections of one supervisor; one more asks how the database is',
   ),
   DATABASE_MIGRATION: flag(true).describe('migrate at start'),
-  NATS_URL: url(
-    'URLs with `nats:`, `tls:`, `ws:` or `wss:`, or `host:port`; comma-separated',
-    readNatsServers,
-  ).describe('NATS; embedded where absent'),
+  NATS_URL: url('URLs with `nats:` or `tls:`, or `host:port`; comma-separated', readNatsServers).describe(
+    'NATS; embedded where absent. One with `tls:` requires TLS of all',
+  ),
   NATS_CREDS: text().describe('path of a NATS credentials file'),
   NATS_USER: text().describe('NATS user'),
   NATS_PASSWORD: text().describe('NATS password'),
   NATS_TOKEN: text().describe('NATS token'),
+  NATS_TLS_CA: text().describe('path of the PEM certificates that NATS is verified by; requires TLS'),
+  NATS_TLS_CERT: text().describe('path of our PEM certificate for NATS; requires TLS'),
+  NATS_TLS_KEY: text().describe('path of the key of NATS_TLS_CERT'),
   NATS_INBOX_PREFIX: optional(matching('a subject without wildcards', /^[^\s*>]+$/)).describe(
     'where replies to Rota go; for a NATS user that may not subscribe to `_INBOX.>`',
   ),
@@ -60,6 +63,9 @@ export const environment = z.object({
   ),
   QUEUE_URI: brokerUrl().describe('RabbitMQ, for KAT events'),
   SCHEDULER_RABBITMQ_DSN: brokerUrl().describe('older name of QUEUE_URI'),
+  QUEUE_TLS_CA: text().describe('path of the PEM certificates that RabbitMQ is verified by; requires TLS'),
+  QUEUE_TLS_CERT: text().describe('path of our PEM certificate for RabbitMQ; requires TLS'),
+  QUEUE_TLS_KEY: text().describe('path of the key of QUEUE_TLS_CERT'),
   SCHEDULER_RABBITMQ_PREFETCH_COUNT: count(100, { least: 1, most: 65_535 }).describe('unacknowledged events per queue'),
   SCHEDULER_EVENTS: choice(['amqp', 'jetstream'], 'amqp').describe('where KAT events come from'),
   SCHEDULER_EVENT_MAX_ATTEMPTS: count(3, { least: 1, most: 1_000 }).describe(
@@ -184,8 +190,10 @@ export interface NatsAuth {
   readonly token?: string | undefined;
   /** Path of a credentials file. */
   readonly credsFile?: string | undefined;
-  /** Where replies go: a user that may not subscribe to `_INBOX.>` has one of its own (docs/nats-permissions.conf). */
+  /** Where replies go: a user that may not subscribe to `_INBOX.>` has one of its own (docs/security.md). */
   readonly inboxPrefix?: string | undefined;
+  /** Any file named requires TLS. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 export function natsAuthOf(config: Config): NatsAuth {
@@ -195,5 +203,10 @@ export function natsAuthOf(config: Config): NatsAuth {
     token: config.NATS_TOKEN,
     credsFile: config.NATS_CREDS,
     inboxPrefix: config.NATS_INBOX_PREFIX,
+    tls: { ca: config.NATS_TLS_CA, cert: config.NATS_TLS_CERT, key: config.NATS_TLS_KEY },
   };
+}
+
+export function brokerTlsOf(config: Config): TlsFiles {
+  return { ca: config.QUEUE_TLS_CA, cert: config.QUEUE_TLS_CERT, key: config.QUEUE_TLS_KEY };
 }

@@ -22,11 +22,11 @@ export function readBrokerUrl(text: string): string | null {
   return username === '' && password === '' ? read.replace('://', '://guest:guest@') : read;
 }
 
-/** One or more, comma-separated. */
+/** One or more, comma-separated. Not `wss:`: the library would speak plain NATS there, with the password in clear. */
 export function readNatsServers(text: string): string | null {
   const servers = text.split(',').map((server) => {
     const trimmed = server.trim();
-    return trimmed === '' ? null : readUrl(withScheme(trimmed, 'nats'), ['nats:', 'tls:', 'ws:', 'wss:']);
+    return trimmed === '' ? null : readUrl(withScheme(trimmed, 'nats'), ['nats:', 'tls:']);
   });
   return servers.includes(null) ? null : servers.join(',');
 }

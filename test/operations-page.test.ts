@@ -15,6 +15,7 @@ function commandLine(): Command {
     startRota: notCalled,
     connectRota: notCalled,
     createJetstreamPublisher: () => ({ publish: notCalled }),
+    jetstreamPermissions: () => ({ supervisor: [], publisher: [] }),
   });
 }
 

@@ -10,6 +10,7 @@ import { drainCommand } from './drain.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
+import { type JetstreamOf, natsPermissionsCommand } from './nats-permissions.ts';
 import { pauseCommand, pausesCommand, purgeCommand, resumeCommand } from './pauses.ts';
 import { popCommand } from './pop.ts';
 import { pushCommand } from './push.ts';
@@ -26,6 +27,7 @@ import type { StartRota } from './run.ts';
 export interface ProgramParts extends DemoParts {
   readonly version: string;
   readonly startRota: StartRota;
+  readonly jetstreamPermissions: JetstreamOf;
 }
 
 /** Every command there is, one line each. */
@@ -57,6 +59,7 @@ export function createProgram(parts: ProgramParts): Command {
     drainCommand(),
     configCommand(),
     doctorCommand(),
+    natsPermissionsCommand(parts.jetstreamPermissions),
     completionCommand(),
     pushCommand(),
     popCommand(),

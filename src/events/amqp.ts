@@ -4,7 +4,7 @@ import { createIntake, type Intake, type Lane } from './intake.ts';
 import { SourceLink, sourceName } from './link.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
 import { attemptsOf, bytesOf, forwarded, traceOf } from './rabbitmq-message.ts';
-import { RabbitmqConnection } from './rabbitmq-driver.ts';
+import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
 import { brokerFault } from './rabbitmq-fault.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
 import { aloneQueue, declarationOf, declareStream } from './rabbitmq-queues.ts';
@@ -12,7 +12,7 @@ import type { EventHandler, EventSource, StreamStatus } from './source.ts';
 import { pause, type Timing } from './timing.ts';
 
 export interface AmqpOptions {
-  readonly url: string;
+  readonly broker: Broker;
   readonly prefetch: number;
   readonly maxAttempts: number;
   readonly timing: Timing;
@@ -43,8 +43,7 @@ interface Consumption {
  */
 export function createAmqpSource(options: AmqpOptions): EventSource {
   const { prefetch, maxAttempts, timing, tell, now } = options;
-  const connection = new RabbitmqConnection({
-    url: options.url,
+  const connection = new RabbitmqConnection(options.broker, {
     connectionName: 'rota',
     acquireTimeout: 5_000,
     heartbeat: heartbeatSeconds,
@@ -63,7 +62,7 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
     link.up();
   });
   connection.on('error', (error: Error) => {
-    connectionError = brokerFault(options.url, error);
+    connectionError = brokerFault(options.broker.url, error);
     link.down(connectionError);
   });
 

@@ -1,6 +1,7 @@
 import type { NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
+import type { TlsMaterial } from '../tls-files.ts';
 import { createAmqpSource } from './amqp.ts';
 import type { Backlog } from './backlog.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -9,12 +10,15 @@ import { createJetstreamDeadLetters } from './jetstream-dead-letters.ts';
 import { type ConnectNats, createJetstreamSource } from './jetstream.ts';
 import { createRabbitmqBacklog } from './rabbitmq-backlog.ts';
 import { createRabbitmqDeadLetters } from './rabbitmq-dead-letters.ts';
+import type { Broker } from './rabbitmq-driver.ts';
 import type { EventSource } from './source.ts';
 import { defaultTiming, type Timing } from './timing.ts';
 
 export interface EventSettings {
   readonly kind: 'amqp' | 'jetstream';
   readonly amqpUrl: string | null;
+  /** Whatever it holds requires TLS of RabbitMQ, whatever the URL says. */
+  readonly amqpTls?: TlsMaterial;
   /** One or more URLs, comma-separated. */
   readonly natsServers: string | null;
   readonly natsAuth: NatsAuth;
@@ -39,9 +43,10 @@ export function createEventSource(
 ): EventSource {
   const timing = { ...defaultTiming, ...options.timing };
   const { tell = emit, now } = options;
-  if (settings?.kind === 'amqp' && settings.amqpUrl !== null) {
-    const { amqpUrl: url, prefetch, maxAttempts } = settings;
-    return createAmqpSource({ url, prefetch, maxAttempts, timing, tell, now });
+  const broker = brokerOf(settings);
+  if (settings?.kind === 'amqp' && broker !== null) {
+    const { prefetch, maxAttempts } = settings;
+    return createAmqpSource({ broker, prefetch, maxAttempts, timing, tell, now });
   }
   if (settings?.kind === 'jetstream' && settings.natsServers !== null) {
     const { natsServers: servers, natsAuth, prefix, prefetch, maxAttempts } = settings;
@@ -61,18 +66,24 @@ export function createEventSource(
   return idleSource;
 }
 
-type BrokerSettings = Pick<EventSettings, 'kind' | 'amqpUrl' | 'prefix'>;
+type BrokerSettings = Pick<EventSettings, 'kind' | 'amqpUrl' | 'amqpTls' | 'prefix'>;
 
 /** What waits for the source that the settings name; null without one. `connection`: as for dead letters. */
 export function createBacklog(settings: BrokerSettings | null, connection: NatsConnection): Backlog | null {
   if (settings?.kind === 'jetstream') return createJetstreamBacklog(connection, settings.prefix);
-  return settings?.amqpUrl ? createRabbitmqBacklog(settings.amqpUrl) : null;
+  const broker = brokerOf(settings);
+  return broker === null ? null : createRabbitmqBacklog(broker);
 }
 
 /** Dead letters of the source that the settings name; null without one. `connection`: NATS, kept open by whoever hands it in. */
 export function createDeadLetters(settings: BrokerSettings | null, connection: NatsConnection): DeadLetters | null {
   if (settings?.kind === 'jetstream') return createJetstreamDeadLetters(connection, settings.prefix);
-  return settings?.amqpUrl ? createRabbitmqDeadLetters(settings.amqpUrl) : null;
+  const broker = brokerOf(settings);
+  return broker === null ? null : createRabbitmqDeadLetters(broker);
+}
+
+function brokerOf(settings: BrokerSettings | null): Broker | null {
+  return settings?.amqpUrl ? { url: settings.amqpUrl, tls: settings.amqpTls ?? {} } : null;
 }
 
 /** Nothing is configured: that is not unhealthy, and nothing ever comes. */

@@ -1,19 +1,19 @@
 import { type Backlog, figuresOf, lookWithinMs } from './backlog.ts';
 import { eventStreams } from './dead-letters.ts';
 import { sourceName } from './link.ts';
-import { RabbitmqConnection } from './rabbitmq-driver.ts';
+import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
 import { brokerFault } from './rabbitmq-fault.ts';
 import { aloneQueue, deadQueue, retryQueue } from './rabbitmq-queues.ts';
 import { defaultTiming } from './timing.ts';
 
 /** What stands in the queues of the AMQP source: ready messages, as RabbitMQ answers a passive declaration. */
-export function createRabbitmqBacklog(url: string): Backlog {
+export function createRabbitmqBacklog(broker: Broker): Backlog {
   let opened: RabbitmqConnection | null = null;
   /** Why there is no connection; an outage is told by whatever waits on it. */
   let outage: string | null = null;
   const connect = (): RabbitmqConnection => {
-    const connection = new RabbitmqConnection({ url, connectionName: 'rota backlog', acquireTimeout: lookWithinMs });
-    connection.on('error', (error: Error) => (outage = brokerFault(url, error)));
+    const connection = new RabbitmqConnection(broker, { connectionName: 'rota backlog', acquireTimeout: lookWithinMs });
+    connection.on('error', (error: Error) => (outage = brokerFault(broker.url, error)));
     connection.on('connection', () => (outage = null));
     return connection;
   };

@@ -4,7 +4,7 @@ import { RotaError } from '../errors.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { type DeadLetter, type DeadLetters, eventStreams } from './dead-letters.ts';
 import { attemptsHeader, deadAtHeader, errorHeader, traceHeader } from './headers.ts';
-import { RabbitmqConnection } from './rabbitmq-driver.ts';
+import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
 import { bytesOf } from './rabbitmq-message.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
 import { deadQueue, durable } from './rabbitmq-queues.ts';
@@ -16,10 +16,10 @@ const mostHeld = 10_000;
  * Dead letters of the AMQP source: what stands in `<queue>.dead`, named by a digest, since RabbitMQ gives no names. Whoever
  * looks takes messages out without acknowledging them; closing the channel puts them back in their order.
  */
-export function createRabbitmqDeadLetters(url: string): DeadLetters {
+export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
   let opened: RabbitmqConnection | null = null;
   const connection = () =>
-    (opened ??= new RabbitmqConnection({ url, connectionName: 'rota dead letters', acquireTimeout: 5_000 }));
+    (opened ??= new RabbitmqConnection(broker, { connectionName: 'rota dead letters', acquireTimeout: 5_000 }));
 
   const withChannel = async <T>(work: (channel: Channel) => Promise<T>): Promise<T> => {
     const using = connection();

@@ -1,4 +1,13 @@
 import { registerHooks } from 'node:module';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { ConnectionOptions } from 'rabbitmq-client';
+import type { TlsMaterial } from '../tls-files.ts';
+
+/** Where RabbitMQ is, and what TLS with it needs. */
+export interface Broker {
+  readonly url: string;
+  readonly tls: TlsMaterial;
+}
 
 /**
  * The driver rabbitmq-client 5.0.8, with one fault mended that nothing around it can prevent: where something that is no
@@ -31,4 +40,9 @@ const hooks = registerHooks({
 const { Connection } = await import('rabbitmq-client');
 hooks.deregister();
 
-export class RabbitmqConnection extends Connection {}
+export class RabbitmqConnection extends Connection {
+  /** `amqps:` requires TLS, and so does any file that is named for it: nothing is sent before the server's certificate was verified. */
+  constructor({ url, tls }: Broker, options: ConnectionOptions) {
+    super({ ...options, url, ...(Object.keys(tls).length === 0 ? {} : { tls: tls as TlsOptions }) });
+  }
+}

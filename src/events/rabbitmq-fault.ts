@@ -1,3 +1,5 @@
+import { isOfTls } from '../tls-files.ts';
+
 /**
  * Why there is no connection to RabbitMQ, for people: the place, its own reason, and what to do where that is known. Never a
  * password.
@@ -9,9 +11,11 @@ export function brokerFault(brokerUrl: string, error: { readonly code?: unknown;
   const place = `${at}, vhost "${vhost}", user "${decodeURIComponent(username)}"`;
   // The library puts the method before it, or `undefined`.
   const reason = error.message.replace(/^\w+: (?=[A-Z_]+ - )/, '');
-  const advice = advices[String(error.code)];
+  const advice = isOfTls(error) ? tlsAdvice : advices[String(error.code)];
   return `${place}: ${reason}${advice === undefined ? '' : `; ${advice} QUEUE_URI`}`;
 }
+
+const tlsAdvice = 'correct its TLS, or QUEUE_TLS_CA, QUEUE_TLS_CERT, QUEUE_TLS_KEY or';
 
 /** By what the broker, or Node, calls it. */
 const advices: Readonly<Record<string, string>> = {

@@ -34,8 +34,7 @@ export interface TaskPush {
 export interface StatusPatch {
   readonly id: string;
   readonly status: TaskStatus;
-  /** Of a claimed task; without it only `cancelled` is taken. */
-  readonly lease_id?: string;
+  readonly lease_id: string;
 }
 
 export interface Lease {
@@ -56,7 +55,8 @@ export interface RotaClient {
   pop(scheduler: string, options?: PopOptions): Promise<LeasedTask[]>;
   push(scheduler: string, task: TaskPush): Promise<Task>;
   push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
-  get(id: string): Promise<Task | null>;
+  /** Of what this lease holds, or ended last. Operators: `ctl('task-details', {ids})`. */
+  get(lease: Lease): Promise<Task | null>;
   patch(patch: StatusPatch): Promise<Task>;
   patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
   heartbeat(leases: readonly Lease[], leaseMs?: number): Promise<{ renewed: string[]; lost: string[] }>;
@@ -149,8 +149,8 @@ export function rotaClient(
   function patch(patch: StatusPatch): Promise<Task>;
   function patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
   function patch(patched: StatusPatch | readonly StatusPatch[]): Promise<Task | ItemResult[]> {
-    // Without its lease a repeated patch could meet what somebody else made of the task meanwhile.
-    const extra = { repeats: (isList(patched) ? patched : [patched]).every((one) => one.lease_id != null) };
+    // Under its lease a repeated patch cannot meet what somebody else made of the task meanwhile.
+    const extra = { repeats: true };
     return isList(patched)
       ? askInChunks('task.patch', 'patches', patched, extra)
       : ask<Task>('task.patch', patched, extra);
@@ -164,11 +164,13 @@ export function rotaClient(
       const waitMs = request.wait_ms ?? 0;
       return (await ask<{ results: LeasedTask[] }>(`pop.${scheduler}`, request, { waitMs })).results;
     },
-    async get(id) {
-      return ask<Task>('task.get', { id }, { repeats: true }).catch((error: unknown) => {
-        if ((error as RotaError).code === 'NOT_FOUND') return null;
-        throw error;
-      });
+    async get(lease) {
+      return ask<Task>('task.get', { id: lease.id, lease_id: lease.lease_id }, { repeats: true }).catch(
+        (error: unknown) => {
+          if ((error as RotaError).code === 'NOT_FOUND') return null;
+          throw error;
+        },
+      );
     },
     async heartbeat(leases, leaseMs) {
       const answer = { renewed: [] as string[], lost: [] as string[] };

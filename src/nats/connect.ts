@@ -4,10 +4,11 @@ import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnectio
 import type { NatsAuth } from '../config.ts';
 import { unlessAborted } from '../deadline.ts';
 import { codeOf, RotaError } from '../errors.ts';
+import { requiredTls, tlsFault } from './tls.ts';
 
 /** Who connects to NATS, and where. Secrets in it never reach logs or errors. */
 export interface NatsAccess {
-  /** `nats://host:port`; user and password may stand in the URL. Several are tried in turn. */
+  /** `nats://host:port`, or `tls:`; user and password may stand in the URL. Several are tried in turn. */
   readonly servers: string | readonly string[];
   /** Shows in the server's connection list. */
   readonly name?: string;
@@ -30,7 +31,8 @@ const tellEveryMs = 5_000;
 /**
  * Connects, and from then on reconnects for ever: an outage of NATS, or a password that is being rotated, ends nothing.
  *
- * @throws RotaError SERVICE_UNAVAILABLE (no server there), UNAUTHORIZED (it refuses us), BAD_CONFIG (credentials file).
+ * @throws RotaError SERVICE_UNAVAILABLE (no server there, or one that is not the one), UNAUTHORIZED (it refuses us),
+ * BAD_CONFIG (credentials file, certificates, TLS is required and not offered).
  */
 export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
   const servers = typeof access.servers === 'string' ? access.servers.split(',') : access.servers;
@@ -51,6 +53,10 @@ export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
     noAsyncTraces: true,
     ...(access.name === undefined ? {} : { name: access.name }),
     ...(access.auth?.inboxPrefix === undefined ? {} : { inboxPrefix: access.auth.inboxPrefix }),
+    ...requiredTls(
+      urls.map((url) => url.address),
+      access.auth?.tls,
+    ),
     ...(await credentials({ user: inUrl?.user, password: inUrl?.password, ...defined(access.auth ?? {}) })),
   };
   const hosts = urls.map((url) => url.address).join(', ');
@@ -84,6 +90,8 @@ function faultOf(error: unknown, hosts: string): RotaError {
       cause: error,
     });
   }
+  const ofTls = tlsFault(hosts, code ?? '', chainedError ?? error);
+  if (ofTls !== null) return ofTls;
   const advice = 'is it up, and NATS_URL its address?';
   return new RotaError('SERVICE_UNAVAILABLE', `no NATS server answers at ${hosts} (${reason}): ${advice}`, {
     cause: error,
@@ -95,6 +103,8 @@ function parseServer(server: string): { address: string; user?: string; password
   const text = server.includes('://') ? server : `nats://${server}`;
   if (!URL.canParse(text)) throw new RotaError('BAD_CONFIG', 'NATS server: expected a URL such as nats://host:4222');
   const url = new URL(text);
+  if (url.protocol !== 'nats:' && url.protocol !== 'tls:')
+    throw new RotaError('BAD_CONFIG', `NATS server: expected a URL with nats: or tls:, not ${url.protocol}`);
   const user = decodeURIComponent(url.username);
   const password = decodeURIComponent(url.password);
   url.username = '';

@@ -5,7 +5,7 @@ import { check } from './requests.ts';
 
 /**
  * Operators' commands, answered on `<prefix>.ctl.<command>` by any supervisor, and on `<prefix>.ctl.<instance>.<command>`
- * by that one. Whoever may publish there runs the place: docs/nats-permissions.conf.
+ * by that one. Whoever may publish there runs the place: docs/security.md.
  */
 export interface CtlCommands {
   /** Takes effect at once; a second handler of one name is a bug. `run` answers what is printed, as plain data. */

@@ -68,9 +68,12 @@ export const taskBody = z.strictObject({
 
 export const pushSetBody = z.strictObject({ tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }) });
 
-export const getBody = z.strictObject({ id: uuid });
+/** Without its lease nothing is done: settle.ts says so per task. */
+const leaseId = uuid.nullish();
 
-export const patchBody = z.strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: uuid.nullish() });
+export const getBody = z.strictObject({ id: uuid, lease_id: leaseId });
+
+export const patchBody = z.strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: leaseId });
 
 export const patchSetBody = z.strictObject({ patches: atMost(requestBudget.set, patchBody, { least: 1 }) });
 

@@ -4,11 +4,14 @@ import type { PatchOutcome, TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { errorBody, errorItem, setText, type SetItem, taskItem, taskText } from './replies.ts';
 import { check, getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
 
-/** `task.get`, `task.patch` and `task.heartbeat`. Each answers JSON text. */
+/**
+ * `task.get`, `task.patch` and `task.heartbeat`, of what a worker holds. Each answers JSON text. Whoever may publish there is a
+ * worker, so that nothing is done without the lease of the task; operators have `ctl.task-details` and `ctl.change-tasks`.
+ */
 
 export async function getTask(queue: TaskQueue, body: unknown, maxPayload: number): Promise<string> {
-  const { id } = check(getBody, body);
-  const text = await queue.get(id);
+  const { id, lease_id: lease } = check(getBody, body);
+  const text = await queue.getHeld({ id, leaseId: leaseOf(id, lease) });
   if (text === null) throw new RotaError('NOT_FOUND', `no task ${id}`);
   return taskText(text, maxPayload);
 }
@@ -25,11 +28,14 @@ export async function patchTasks(queue: TaskQueue, body: unknown, maxPayload: nu
     return taskText(outcome.task, maxPayload);
   }
   const { patches } = check(patchSetBody, body);
-  const outcomes = await queue.patch(patches.map(patchOf));
-  return setText(
-    outcomes.map((outcome, at) => resultOf(outcome, patches[at]!)),
-    maxPayload,
+  const held = patches.filter(({ lease_id: lease }) => typeof lease === 'string');
+  const outcomes = (await (held.length === 0 ? [] : queue.patch(held.map(patchOf)))).values();
+  const results = patches.map((patch) =>
+    typeof patch.lease_id === 'string'
+      ? resultOf(outcomes.next().value!, patch)
+      : errorItem(errorBody('LEASE_LOST', unnamed(patch.id))),
   );
+  return setText(results, maxPayload);
 }
 
 /** One that names no length keeps what its lease has, or what its pop asked for. */
@@ -42,7 +48,17 @@ export async function heartbeat(queue: TaskQueue, body: unknown, longestLeaseMs:
 }
 
 function patchOf(patch: { id: string; status: TaskPatch['status'] & string; lease_id?: string | null | undefined }) {
-  return { id: patch.id, via: 'nats', leaseId: patch.lease_id ?? null, status: patch.status } satisfies TaskPatch;
+  const leaseId = leaseOf(patch.id, patch.lease_id);
+  return { id: patch.id, via: 'nats', leaseId, status: patch.status } satisfies TaskPatch;
+}
+
+function leaseOf(id: string, lease: string | null | undefined): string {
+  if (typeof lease !== 'string') throw new RotaError('LEASE_LOST', unnamed(id));
+  return lease;
+}
+
+function unnamed(id: string): string {
+  return `task ${id}: name the lease_id that it was handed out with; operators have ctl.task-details and ctl.change-tasks`;
 }
 
 function resultOf(outcome: PatchOutcome, { id, status }: { id: string; status: string }): SetItem {

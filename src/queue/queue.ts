@@ -25,6 +25,12 @@ export interface TaskQueue {
   /** A task as JSON text (all eleven keys, kat-contract §1); null where there is none. */
   get(id: string, requester?: Requester): Promise<string | null>;
 
+  /**
+   * The same for whoever holds the task over NATS, or was the last to end it.
+   * @throws FailureError LEASE_LOST for anybody else
+   */
+  getHeld(lease: LeaseRef, requester?: Requester): Promise<string | null>;
+
   /** Changes status (and over REST other fields), one outcome per patch, in order; with the tasks where they are asked for. Coalesced. */
   patch(patches: readonly TaskPatch[], options?: PatchAnswers & Requester): Promise<readonly PatchOutcome[]>;
 

@@ -231,13 +231,17 @@ async function apply(transaction: Executor, changes: readonly Change[], gracePer
   return { rows, units: new Map(locked.flatMap(({ id, unit }) => (unit ? [[id, unit]] : []))) };
 }
 
+export function leaseLost(id: string, leaseId: string): string {
+  return `the lease ${leaseId} on task ${id} is lost: drop the work`;
+}
+
 function sentence(row: SettledTask, change: Change): string {
   const code: ErrorCode = row.code!;
   if (code === 'NOT_FOUND') return `there is no task ${change.id}`;
   if (code === 'LEASE_LOST') {
     return change.leaseId === null
       ? `task ${change.id} is claimed over NATS: name its lease, or cancel it`
-      : `the lease ${change.leaseId} on task ${change.id} is lost: drop the work`;
+      : leaseLost(change.id, change.leaseId);
   }
   const [was, status] = [row.was.toLowerCase(), row.status.toLowerCase()];
   return status === 'queued'

@@ -1,4 +1,5 @@
 import { within } from '../deadline.ts';
+import { RotaError } from '../errors.ts';
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
@@ -23,7 +24,7 @@ import {
   firstLeaseMs,
 } from './queue.ts';
 import { type TaskRanking, rankByArrival } from './rank.ts';
-import { Settle } from './settle.ts';
+import { leaseLost, Settle } from './settle.ts';
 import { Sweeper } from './sweeper.ts';
 import { Waiters } from './waiters.ts';
 import { type Wake, noWake } from './wake.ts';
@@ -83,7 +84,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #settle: Settle;
   readonly #corrections: Corrections;
   readonly #sweeper: Sweeper;
-  readonly #reads: Coalescer<string, Result<string | null>>;
+  readonly #reads: Coalescer<Read, Result<string | null>>;
   readonly #renewals: Renewals;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
@@ -115,11 +116,11 @@ class PostgresTaskQueue implements RunningTaskQueue {
       onError: (error) => options.onError?.(error),
     });
     this.#renewals = new Renewals(this.#sql);
-    this.#reads = new Coalescer<string, Result<string | null>>({
+    this.#reads = new Coalescer<Read, Result<string | null>>({
       maxInFlight: 4,
       maxBatch: 500,
-      run: (ids) => this.#read(ids),
-      outcomeOf: (_id, error) => ({ ok: false, failure: failureOf(error) }),
+      run: (wanted) => this.#read(wanted),
+      outcomeOf: (_read, error) => ({ ok: false, failure: failureOf(error) }),
     });
   }
 
@@ -156,8 +157,16 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return this.#waitersOf(scheduler).pop(request);
   }
 
-  async get(id: string, requester?: Requester): Promise<string | null> {
-    const [read] = await this.#reads.submit([id.toLowerCase()], requester);
+  get(id: string, requester?: Requester): Promise<string | null> {
+    return this.#readOne({ id, leaseId: null }, requester);
+  }
+
+  getHeld(lease: LeaseRef, requester?: Requester): Promise<string | null> {
+    return this.#readOne(lease, requester);
+  }
+
+  async #readOne({ id, leaseId }: Read, requester: Requester | undefined): Promise<string | null> {
+    const [read] = await this.#reads.submit([{ id: id.toLowerCase(), leaseId }], requester);
     // Not null: whoever asks would take an outage for a task that is gone.
     if (!read!.ok) throw new FailureError(read!.failure);
     return read!.value;
@@ -268,9 +277,29 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return this.#options.typeOf?.(scheduler) ?? scheduler;
   }
 
-  async #read(ids: readonly string[]): Promise<readonly Result<string | null>[]> {
-    const rows = await transact(() => query<{ id: string; task: string }>(this.#sql, statement('read'), [ids]));
-    const tasks = new Map(rows.map((row) => [row.id, row.task]));
-    return ids.map((id) => ({ ok: true, value: tasks.get(id) ?? null }));
+  async #read(wanted: readonly Read[]): Promise<readonly Result<string | null>[]> {
+    const ids = wanted.map(({ id }) => id);
+    const rows = await transact(() => query<ReadRow>(this.#sql, statement('read'), [ids]));
+    const found = new Map(rows.map((row) => [row.id, row]));
+    return wanted.map(({ id, leaseId }) => {
+      const row = found.get(id);
+      const held =
+        row === undefined || leaseId === null || [row.held_by, row.settled_by].includes(leaseId.toLowerCase());
+      if (held) return { ok: true, value: row?.task ?? null };
+      return { ok: false, failure: failureOf(new RotaError('LEASE_LOST', leaseLost(id, leaseId))) };
+    });
   }
+}
+
+/** With a lease: only for its holder. */
+interface Read {
+  readonly id: string;
+  readonly leaseId: string | null;
+}
+
+interface ReadRow {
+  readonly id: string;
+  readonly task: string;
+  readonly held_by: string | null;
+  readonly settled_by: string | null;
 }

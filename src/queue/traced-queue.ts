@@ -48,6 +48,10 @@ export class TracedQueue implements TaskQueue {
     return this.#queue.get(id, requester);
   }
 
+  getHeld(lease: LeaseRef, requester?: Parameters<TaskQueue['getHeld']>[1]) {
+    return this.#queue.getHeld(lease, requester);
+  }
+
   giveBack(claims: Parameters<TaskQueue['giveBack']>[0]) {
     return this.#queue.giveBack(claims);
   }

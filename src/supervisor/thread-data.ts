@@ -1,4 +1,5 @@
 import type { NatsAuth } from '../config.ts';
+import type { TlsMaterial } from '../tls-files.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
@@ -36,6 +37,8 @@ export interface ServiceSettings {
 export interface EventSettings {
   readonly kind: 'amqp' | 'jetstream';
   readonly amqpUrl: string | null;
+  /** Whatever it holds requires TLS of RabbitMQ, whatever the URL says. */
+  readonly amqpTls?: TlsMaterial;
   readonly natsServers: string | null;
   readonly natsAuth: NatsAuth;
   /** Subject prefix of JetStream. */

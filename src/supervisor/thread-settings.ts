@@ -1,4 +1,5 @@
-import { type Config, natsAuthOf } from '../config.ts';
+import { brokerTlsOf, type Config, natsAuthOf } from '../config.ts';
+import { readTlsFiles } from '../tls-files.ts';
 import type { EventSettings, ServiceSettings, ThreadSettings } from './thread-data.ts';
 
 /**
@@ -44,6 +45,7 @@ function events(config: Config, natsUrl: string): EventSettings | null {
   return {
     kind,
     amqpUrl: config.QUEUE_URI ?? null,
+    amqpTls: readTlsFiles(brokerTlsOf(config), 'QUEUE_TLS'),
     natsServers: natsUrl,
     natsAuth: natsAuthOf(config),
     prefix: config.SCHEDULER_NATS_PREFIX,

@@ -19,6 +19,7 @@ async function scriptFor(shell: string): Promise<string> {
     startRota: notCalled,
     connectRota: notCalled,
     createJetstreamPublisher: () => ({ publish: notCalled }),
+    jetstreamPermissions: () => ({ supervisor: [], publisher: [] }),
   });
   await program.parseAsync(['node', 'rota', 'completion', shell]).finally(() => write.mockRestore());
   return script;

@@ -7,6 +7,7 @@ import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { boefjeData, Mula, mulaSchedule, mulaTask } from '../support/mula-database.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
 import { queuedIn } from '../support/told.ts';
+import { taskOf } from '../support/wire.ts';
 
 /** A whole supervisor, actors and all, on a database that mula left. adoption-rows.test.ts looks at each row of it. */
 let house: House;
@@ -52,7 +53,7 @@ test('an adopted schedule that is due is the only thing that a start queues: not
   rota = await house.start();
   const ids = await queued;
   expect(ids).toHaveLength(1);
-  expect(await house.client.get(ids[0]!)).toMatchObject({
+  expect(await taskOf(house.client, ids[0]!)).toMatchObject({
     schedule_id: schedule.id,
     data: { input_ooi: due.reference },
   });

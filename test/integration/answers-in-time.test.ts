@@ -68,8 +68,8 @@ test('over NATS and REST, whatever is asked', async () => {
   };
   const asked: readonly (readonly [string, Promise<number>, number])[] = [
     ['push', overNats('push.report', report('a')), 12_000],
-    ['patch', overNats('task.patch', { id, status: 'cancelled' }), 12_000],
-    ['get', overNats('task.get', { id }), 12_000],
+    ['patch', overNats('task.patch', { id, lease_id: id, status: 'cancelled' }), 12_000],
+    ['get', overNats('task.get', { id, lease_id: id }), 12_000],
     ['heartbeat', overNats('task.heartbeat', { leases: [{ id, lease_id: randomUUID() }] }), 12_000],
     ['a pop that waits', overNats('pop.report', { wait_ms: 1_000 }), 3_000],
     ['a pop that does not', overNats('pop.report', {}), 12_000],
@@ -100,7 +100,7 @@ test('who fills one line takes no place from heartbeats, pops or commands', asyn
     return error?.code ?? 'answered';
   };
   const id = randomUUID();
-  const filling = Array.from({ length: 40 }, () => ask('task.patch', { id, status: 'cancelled' }, large));
+  const filling = Array.from({ length: 40 }, () => ask('task.patch', { id, lease_id: id, status: 'cancelled' }, large));
   // Those that find no place are refused at once.
   await expect(
     Promise.any(filling.map(async (one) => (await one) === 'MAILBOX_FULL' || Promise.reject())),

@@ -11,7 +11,7 @@ import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { runCli } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';
 import { documentedKeys } from '../support/json-shapes.ts';
-import { boefjeTask } from '../support/wire.ts';
+import { boefjeTask, taskOf } from '../support/wire.ts';
 
 // Some seventy processes, a second or two each on a busy machine.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
@@ -71,6 +71,7 @@ function program(): Command {
     startRota: notCalled,
     connectRota: notCalled,
     createJetstreamPublisher: () => ({ publish: notCalled }),
+    jetstreamPermissions: () => ({ supervisor: [], publisher: [] }),
   });
 }
 
@@ -116,7 +117,7 @@ test.each<Form>(['json', 'table'])(
     const file = JSON.stringify({ scheduler_id: 'boefje', ...boefjeTask(organisation, 'Hostname|internet|a') });
     await run(['push', '-'], { results: [{ organisation, status: 'queued' }] }, /TASK +STATUS[^]* queued/, file);
     const { id } = await client.push('boefje', boefjeTask(organisation, 'Hostname|internet|b'));
-    const task = (await client.get(id))!;
+    const task = (await taskOf(client, id))!;
     const schedule = task.schedule_id!;
 
     const of = ['--organisation', organisation];

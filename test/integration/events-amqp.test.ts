@@ -83,7 +83,7 @@ async function startBroker(): Promise<Broker> {
       );
       return counts.reduce((sum, count) => sum + count, 0);
     },
-    backlog: async () => createRabbitmqBacklog(proxied.href),
+    backlog: async () => createRabbitmqBacklog({ url: proxied.href, tls: {} }),
     cut: () => proxy.cut(),
     down: () => proxy.down(),
     up: () => proxy.up(),

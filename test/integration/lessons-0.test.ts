@@ -7,6 +7,7 @@ import { addOrganisation, boefje, hostname, normalizer } from '../support/kat-wo
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
 import { schedule, task } from '../support/schedule-rows.ts';
 import { queuedIn } from '../support/told.ts';
+import { taskOf } from '../support/wire.ts';
 
 /** One test a row of docs/differences-from-mula.md, "The ten that hurt most"; rows that are proved elsewhere stand there. */
 let house: House;
@@ -57,7 +58,7 @@ test('lessons 0.2: an expired lease puts the task back, fences its holder off, a
   const report = { id, lease_id: lost!.lease_id, status: 'completed' } as const;
   await expect(house.client.patch(report)).rejects.toMatchObject({ code: 'LEASE_LOST' });
   expect(await failed).toMatchObject({ reason: 'lease-expired', tasks: [{ id }] });
-  expect(await house.client.get(id)).toMatchObject({ status: 'failed' });
+  expect(await taskOf(house.client, id)).toMatchObject({ status: 'failed' });
 });
 
 test('lessons 0.4: an OOI that is deleted takes its queued tasks and its schedules with it, in its organisation', async () => {
@@ -91,7 +92,7 @@ test('lessons 0.6: one look queues all that is due, the oldest deadline first, a
   const queued = queuedIn(organisation);
   await house.client.ctl('reschedule', { actor: 'boefje' });
   const ids = await queued;
-  const oois = await Promise.all(ids.map(async (id) => (await house.client.get(id))!.data['input_ooi']));
+  const oois = await Promise.all(ids.map(async (id) => (await taskOf(house.client, id))!.data['input_ooi']));
   expect(oois).toEqual(objects.slice(100).map(({ reference }) => reference));
   await expect
     .poll(async () =>
@@ -129,8 +130,7 @@ test('lessons 0.7: the boefje’s cron decides, then its interval, then the sche
   expect(first['plain']!.minutes).toBeGreaterThan(24 * 60 - 1);
 
   // A schedule gets a cron of its own, a boefje loses its cron, which a look finds out; then all of them fall due.
-  const cancel = (all: readonly string[]) =>
-    house.client.patch(all.map((id) => ({ id, status: 'cancelled' as const })));
+  const cancel = (all: readonly string[]) => house.client.ctl('change-tasks', { action: 'cancel', ids: all });
   await cancel(ids);
   await rota.ask('PATCH', `/schedules/${first['own']!.id}`, { schedule: january });
   yearly.cron = null;
@@ -160,7 +160,7 @@ test('lessons 0.8: a restart floods nothing: only what was enabled meanwhile is 
   const before = await own.start();
   const ids = await queued;
   // Of what was cancelled nothing but memory tells that it is not new.
-  await own.client.patch(ids.map((id) => ({ id, status: 'cancelled' as const })));
+  await own.client.ctl('change-tasks', { action: 'cancel', ids });
   await before.drain();
   organisation.plugins.set('tls', boefje('tls'));
   const fresh = queuedIn(organisation.id);

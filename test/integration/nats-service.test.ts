@@ -31,15 +31,15 @@ test('a task goes its whole way over NATS: pushed, popped with a lease, running,
   expect(await client.heartbeat([lease])).toEqual({ renewed: [popped!.id], lost: [] });
   expect((await client.patch({ ...lease, status: 'running' })).status).toBe('running');
   expect((await client.patch({ ...lease, status: 'completed' })).status).toBe('completed');
-  expect((await client.get(popped!.id))?.status).toBe('completed');
+  expect((await client.get(lease))?.status).toBe('completed');
 });
 
 test('a request that a supervisor behind a dead link swallowed is asked again, and answered by another', async () => {
-  const pushed = await client.push('boefje', boefjeTask('aa', 'example.com'));
+  await client.push('boefje', boefjeTask('aa', 'example.com'));
   const [popped] = await client.pop('boefje', { worker: 'w1' });
   const lease = { id: popped!.id, lease_id: popped!.lease_id };
   const swallows: readonly [string, () => Promise<unknown>][] = [
-    ['task.get', () => client.get(pushed.id)],
+    ['task.get', () => client.get(lease)],
     ['task.heartbeat', () => client.heartbeat([lease])],
     ['task.patch', () => client.patch({ ...lease, status: 'running' })],
     ['push.boefje', () => client.push('boefje', boefjeTask('aa', randomUUID()))],
@@ -112,7 +112,8 @@ test.each([
   ['push.boefje', { ...boefjeTask('aa', 'x'), priority: 2_147_483_648 }, 422, /priority/],
   ['push.boefje', { ...boefjeTask('aa', 'x'), scheduler_id: 'report' }, 422, /scheduler_id: expected boefje/],
   ['task.get', { id: 'seven' }, 422, /id: /],
-  ['task.get', { id: randomUUID() }, 404, /no task/],
+  ['task.get', { id: randomUUID() }, 409, /name the lease_id/],
+  ['task.get', { id: randomUUID(), lease_id: randomUUID() }, 404, /no task/],
   ['task.patch', { id: randomUUID(), status: 'done' }, 422, /status: /],
   ['task.heartbeat', {}, 422, /leases: expected array/],
   ['ctl.echo', { say: 1 }, 422, /say: expected string/],
@@ -137,8 +138,8 @@ test('a client reads the code of an error: a lost lease is LEASE_LOST, not just 
 });
 
 test('an unforeseen error tells its number to the caller and its text to the log alone', async () => {
-  queue.get = () => Promise.reject(new Error('password=hunter2'));
-  await expect(client.get(randomUUID())).rejects.toMatchObject({
+  queue.getHeld = () => Promise.reject(new Error('password=hunter2'));
+  await expect(client.get({ id: randomUUID(), lease_id: randomUUID() })).rejects.toMatchObject({
     code: 'BROKEN',
     message: expect.stringMatching(/^internal error [0-9a-f-]{36}$/),
   });

@@ -160,7 +160,7 @@ describe('reasons to decline a task', () => {
       const told = next('tasks.refused');
       await act();
       expect(await told).toMatchObject({ scheduler: 'normalizer', reason });
-      await house.client.patch({ id: made!.id, status: 'cancelled' });
+      await house.client.ctl('change-tasks', { action: 'cancel', ids: [made!.id] });
     },
   );
 

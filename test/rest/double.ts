@@ -39,6 +39,10 @@ export class QueueDouble implements TaskQueue {
     return Promise.resolve(this.task);
   }
 
+  getHeld(): Promise<string | null> {
+    return Promise.resolve(this.task);
+  }
+
   patch(): Promise<readonly PatchOutcome[]> {
     return Promise.resolve([this.patchOutcome]);
   }

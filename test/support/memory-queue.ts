@@ -74,6 +74,13 @@ export class MemoryQueue implements TaskQueue {
     return row ? text(row) : null;
   }
 
+  async getHeld({ id, leaseId }: { id: string; leaseId: string }) {
+    const row = this.rows.get(id);
+    if (row && leaseId !== row.lease && leaseId !== row.settledBy)
+      throw new RotaError('LEASE_LOST', `lease lost: ${id}`);
+    return row ? text(row) : null;
+  }
+
   async patch(patches: readonly TaskPatch[]) {
     const outcomes = patches.map((patch) => {
       const row = this.rows.get(patch.id);

@@ -6,10 +6,17 @@ import { connectNats } from '../../src/nats/connect.ts';
 import { createCtlCommands, type CtlCommands } from '../../src/nats/ctl.ts';
 import { type NatsService, serveNats } from '../../src/nats/service.ts';
 import type { TaskQueue } from '../../src/queue/queue.ts';
+import type { Task } from '../../src/tasks/task.ts';
 import { quietLog } from './quiet-log.ts';
 
 export function boefjeTask(organisation: string, ooi: string, boefje = 'dns-records'): TaskPush {
   return { organisation, data: { boefje: { id: boefje }, input_ooi: ooi, organization: organisation } };
+}
+
+/** As an operator sees it, who needs no lease. */
+export async function taskOf(client: RotaClient, id: string): Promise<Task | null> {
+  const { results } = await client.ctl<{ results: Task[] }>('task-details', { ids: [id] });
+  return results[0] ?? null;
 }
 
 /** A service on `queue` with a prefix of its own, and a client of it. */

@@ -1,0 +1,94 @@
+/**
+ * Who may use which subjects of NATS: the one table that `rota nats-permissions`, docs/nats-permissions.conf and docs/security.md
+ * are made from. NATS checks it; what a worker may do to a task, its lease decides (settle.ts).
+ */
+export interface NatsUser {
+  /** Also its inbox: `_INBOX_<name>`. */
+  readonly name: string;
+  readonly role: Role;
+  /** What the role is for. */
+  readonly purpose: string;
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+export type Role = 'worker' | 'operator' | 'supervisor' | 'publisher';
+
+export interface WorkerUser {
+  readonly name: string;
+  /** Null for all. */
+  readonly schedulers: readonly string[] | null;
+}
+
+export interface RolesOptions {
+  readonly prefix: string;
+  readonly workers: readonly WorkerUser[];
+  /** A user for KAT's services, where they send their events to JetStream. */
+  readonly withPublisher: boolean;
+  /** What each may publish to JetStream: src/events/jetstream-permissions.ts. */
+  readonly jetstream: { readonly supervisor: readonly string[]; readonly publisher: readonly string[] };
+}
+
+/** The verbs of a NATS micro service, to all services, to those of our name, and to one of them. */
+const discovery = (prefix: string) =>
+  ['PING', 'INFO', 'STATS'].flatMap((verb) => ['', `.${prefix}`, `.${prefix}.*`].map((to) => `$SRV.${verb}${to}`));
+
+/**
+ * With the common `_INBOX.>` one worker could read what another was handed, and with it the lease: so each has its own, and
+ * connects with it (NATS_INBOX_PREFIX).
+ */
+const inboxOf = (name: string) => `_INBOX_${name}.>`;
+
+export function natsUsers({ prefix, workers, withPublisher, jetstream }: RolesOptions): readonly NatsUser[] {
+  const subject = (rest: string) => `${prefix}.${rest}`;
+  const ofTasks = ['task.get', 'task.patch', 'task.heartbeat'].map(subject);
+  const requesters: NatsUser[] = [
+    ...workers.map(({ name, schedulers }): NatsUser => ({
+      name,
+      role: 'worker',
+      purpose: `Takes tasks${schedulers === null ? '' : ` of ${schedulers.join(', ')}`}, and reports on those whose lease it holds. Cannot make tasks, and cannot operate.`,
+      publish: [...(schedulers ?? ['*']).map((id) => subject(`pop.${id}`)), ...ofTasks],
+      // What it holds and has not begun may not run any more.
+      subscribe: [inboxOf(name), ...(schedulers ?? ['*']).map((id) => subject(`event.${id}.revoked`))],
+    })),
+    {
+      name: 'operator',
+      role: 'operator',
+      purpose: 'A person or the command line: everything that Rota answers, any task, and the task events.',
+      publish: [
+        ...['pop.*', 'push.*'].map(subject),
+        ...ofTasks,
+        ...['ctl.*', 'ctl.*.*'].map(subject),
+        ...discovery(prefix),
+      ],
+      subscribe: [inboxOf('operator'), subject('event.*.*')],
+    },
+  ];
+  const supervisor: NatsUser = {
+    name: 'supervisor',
+    role: 'supervisor',
+    purpose:
+      'Rota itself: answers requests, wakes its like, tells what happens to tasks, consumes KAT’s events from JetStream.',
+    publish: [
+      // To these inboxes and nowhere else: a request whose reply subject is another is answered to nobody, by NATS itself.
+      ...requesters.map(({ name }) => inboxOf(name)),
+      ...['wake.*', 'event.*.*'].map(subject),
+      ...jetstream.supervisor,
+    ],
+    subscribe: [
+      inboxOf('supervisor'),
+      ...['pop.*', 'push.*'].map(subject),
+      ...ofTasks,
+      ...['ctl.*', 'ctl.*.*', 'wake.*'].map(subject),
+      ...discovery(prefix),
+    ],
+  };
+  const publisher: NatsUser = {
+    name: 'publisher',
+    role: 'publisher',
+    purpose: 'KAT’s services, which send their events to JetStream. A supervisor makes the streams.',
+    publish: jetstream.publisher,
+    subscribe: [inboxOf('publisher')],
+  };
+  return [...requesters, ...(withPublisher ? [publisher] : []), supervisor];
+}
