@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { filterOperators } from '../queue/filter.ts';
+import { excessOf } from '../queue/filter-budget.ts';
 import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
 
@@ -25,15 +26,24 @@ const filter = z.strictObject({
   operator: z.enum(filterOperators),
   value: z.unknown(),
 });
+/** The budget first: a union tells what is wrong with every arm of every condition. */
+const withinBudget = z.unknown().transform((filters, context): unknown => {
+  const excess = excessOf(filters);
+  if (excess === null) return filters;
+  context.addIssue({ code: 'custom', message: excess.message, path: [...excess.path] });
+  return z.NEVER;
+});
 const filterRequest = z.strictObject({
-  filters: z.union([
-    z.array(filter),
-    z.strictObject({
-      and: z.array(filter).optional(),
-      or: z.array(filter).optional(),
-      not: z.array(filter).optional(),
-    }),
-  ]),
+  filters: withinBudget.pipe(
+    z.union([
+      z.array(filter),
+      z.strictObject({
+        and: z.array(filter).optional(),
+        or: z.array(filter).optional(),
+        not: z.array(filter).optional(),
+      }),
+    ]),
+  ),
 });
 
 export const popBody = z.strictObject({
