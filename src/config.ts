@@ -26,7 +26,7 @@ export const environment = z.object({
   SCHEDULER_DB_URI: databaseUrl().describe('Postgres; embedded where absent'),
   SCHEDULER_DB_DSN: databaseUrl().describe('older name of SCHEDULER_DB_URI'),
   SCHEDULER_DB_CONNECTION_POOL_SIZE: count(25, { least: 4, most: 1_000 }).describe(
-    'Postgres connections of one supervisor; one more asks how the database is',
+    'Postgres connections of one supervisor; three more at need: one asks how the database is, two serve pops that search',
   ),
   DATABASE_MIGRATION: flag(true).describe('migrate at start'),
   NATS_URL: url('URLs with `nats:` or `tls:`, or `host:port`; comma-separated', readNatsServers).describe(

@@ -23,6 +23,8 @@ export const errorCodes = {
   ASK_TIMEOUT: { family: 'busy', status: 503, exit: 75 },
   DATABASE_UNAVAILABLE: { family: 'busy', status: 503, exit: 75 },
   SERVICE_UNAVAILABLE: { family: 'busy', status: 503, exit: 75 },
+  FILTER_TOO_SLOW: { family: 'busy', status: 503, exit: 75 },
+  LIST_TOO_SLOW: { family: 'busy', status: 503, exit: 75 },
   DRAINING: { family: 'busy', status: 503, exit: 75 },
   LEASE_LOST: { family: 'lost', status: 409, exit: 65 },
   ACTOR_TERMINATED: { family: 'lost', status: 503, exit: 75 },

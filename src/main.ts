@@ -18,7 +18,7 @@ import { startDatabaseClock } from './queue/database-clock.ts';
 import { createTaskLists } from './queue/lists.ts';
 import { requireMigrated } from './queue/migration-plan.ts';
 import { migrate } from './queue/migrations.ts';
-import { connect } from './queue/postgres.ts';
+import { connectPools } from './queue/pools.ts';
 import { Retention } from './queue/retention.ts';
 import { createSchedules } from './queue/schedule-records.ts';
 import { createScheduleStore } from './queue/schedules.ts';
@@ -86,11 +86,9 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       const report = (step: string) => log.info({ step }, 'database');
       await migrate(databaseUrl, { gracePeriodSeconds, report });
     } else await requireMigrated(databaseUrl);
-    const connections = config.SCHEDULER_DB_CONNECTION_POOL_SIZE;
-    const queueConnections = Math.max(2, Math.floor(connections / 2));
-    // Lists and schedules have a pool of their own: a slow search must not hold up a pop.
-    const sql = connect(databaseUrl, { max: connections - queueConnections });
-    undo.push('database', (withinMs) => sql.end({ timeout: seconds(withinMs) }));
+    const pools = connectPools(databaseUrl, config.SCHEDULER_DB_CONNECTION_POOL_SIZE);
+    undo.push('database', (withinMs) => pools.end(seconds(withinMs)));
+    const { sql } = pools;
     const clock = await startDatabaseClock(sql);
     undo.push('clock', () => clock.stop());
     const now = () => clock.now();
@@ -117,7 +115,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const taskRanking = await createTaskRanking({ ranking, rankers, gracePeriodSeconds, now });
     const queue = createTaskQueue({
       databaseUrl,
-      connections: queueConnections,
+      connections: pools.queueConnections,
       typeOf,
       ranking: taskRanking,
       gracePeriodSeconds,
@@ -148,8 +146,8 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     undo.push('retention', () => retention.stop());
 
     const scheduleStore = createScheduleStore(sql);
-    const lists = createTaskLists(sql);
-    const schedules = createSchedules(sql);
+    const lists = createTaskLists(sql, pools.pages);
+    const schedules = createSchedules(sql, pools.pages);
     const settings = threadSettings(config, natsUrl, clock.shared.memory);
     const supervisor = new Supervisor({ catalog, settings, backend: createActorBackend(tracedQueue, scheduleStore) });
 

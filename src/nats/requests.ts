@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
 import { filterOperators } from '../queue/filter.ts';
+import { excessOf } from '../queue/filter-budget.ts';
 import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
@@ -34,15 +35,24 @@ const filter = z.strictObject({
   operator: z.enum(filterOperators),
   value: z.unknown(),
 });
+/** The budget first: a union tells what is wrong with every arm of every condition. */
+const withinBudget = z.unknown().transform((filters, context): unknown => {
+  const excess = excessOf(filters);
+  if (excess === null) return filters;
+  context.addIssue({ code: 'custom', message: excess.message, path: [...excess.path] });
+  return z.NEVER;
+});
 const filterRequest = z.strictObject({
-  filters: z.union([
-    atMost(requestBudget.conditions, filter),
-    z.strictObject({
-      and: atMost(requestBudget.conditions, filter).optional(),
-      or: atMost(requestBudget.conditions, filter).optional(),
-      not: atMost(requestBudget.conditions, filter).optional(),
-    }),
-  ]),
+  filters: withinBudget.pipe(
+    z.union([
+      z.array(filter),
+      z.strictObject({
+        and: z.array(filter).optional(),
+        or: z.array(filter).optional(),
+        not: z.array(filter).optional(),
+      }),
+    ]),
+  ),
 });
 
 export const popBody = z.strictObject({

@@ -1,7 +1,10 @@
+import { RotaError } from '../errors.ts';
 import { emit } from '../telemetry/events.ts';
 import type { FilterRequest } from './filter.ts';
+import { filterFault } from './filter-fault.ts';
 import { type CompiledFilter, compileFilter } from './filter-sql.ts';
 import { type Sql, query, statement, transact } from './postgres.ts';
+import { sqlState } from './sql-states.ts';
 
 /** What one waiter asks of a claim. */
 export interface Want {
@@ -34,34 +37,49 @@ export type BoundedRow = Omit<ClaimRow, 'task'> & {
 };
 
 /**
+ * How a claim finds its tasks: in pop order as they are, along an index of the queue, or by looking into each until one matches.
+ * The last may take as long as it likes to: it has connections, a bound and a place in line of its own.
+ */
+export type Way = 'open' | 'indexed' | 'search';
+
+export interface ClaimStatement {
+  readonly way: Way;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Pools of connections: `search` ends statements after `searchMs`. */
+export interface ClaimPools {
+  readonly sql: Sql;
+  readonly search: Sql;
+}
+
+/** A queue of 200 000 is looked through in half a second, the data of its tasks in two. */
+export const searchMs = 2_000;
+
+/**
  * Claims for several waiters in one statement: unit n belongs to the waiter whose slots cover n. Rows come in pop order.
- * @throws RotaError INVALID_FILTER, DATABASE_UNAVAILABLE
+ * @throws RotaError INVALID_FILTER, FILTER_TOO_SLOW, DATABASE_UNAVAILABLE
  */
 export async function claim(
-  sql: Sql,
-  { scheduler, taskType, firstLeaseMs }: { scheduler: string; taskType: string; firstLeaseMs: number },
+  { sql, search }: ClaimPools,
+  { scheduler, firstLeaseMs }: { scheduler: string; firstLeaseMs: number },
   wants: readonly Want[],
-  filters: FilterRequest | null,
+  { way, text, values }: ClaimStatement,
 ): Promise<readonly BoundedRow[]> {
-  const { text, values } = claimStatement(filters, taskType);
   const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
+  const parameters = [
+    scheduler,
+    slots.length,
+    slots.map(({ worker }) => worker),
+    slots.map(({ via }) => via),
+    slots.map(({ leaseMs }) => leaseMs),
+    firstLeaseMs,
+    ...values,
+  ];
   const started = performance.now();
-  const rows = await transact(() =>
-    query<BoundedRow>(
-      sql,
-      text,
-      [
-        scheduler,
-        slots.length,
-        slots.map(({ worker }) => worker),
-        slots.map(({ via }) => via),
-        slots.map(({ leaseMs }) => leaseMs),
-        firstLeaseMs,
-        ...values,
-      ],
-      { prepare: isPrepared(text) },
-    ),
-  );
+  const run = () => query<BoundedRow>(way === 'search' ? search : sql, text, parameters, { prepare: isPrepared(text) });
+  const rows = await transact(way === 'open' ? run : () => run().catch((error: unknown) => throwFault(error, way)));
   emit({
     name: 'claim.completed',
     scheduler,
@@ -72,6 +90,21 @@ export async function claim(
   });
   return rows;
 }
+
+function throwFault(error: unknown, way: Way): never {
+  if (way === 'search' && sqlState(error) === queryCanceled) throw tooSlow();
+  throw filterFault(error);
+}
+
+/** Also without asking the database again: a filter that was too slow a moment ago is so now. */
+export function tooSlow(): RotaError {
+  return new RotaError(
+    'FILTER_TOO_SLOW',
+    `no task was found within ${searchMs / 1_000} s: narrow the filter, by boefje__oci_image or organisation, or ask less often`,
+  );
+}
+
+const queryCanceled = '57014';
 
 /**
  * A prepared text stays on both sides of every connection for good, and clients decide how many shapes of filters there
@@ -85,14 +118,9 @@ function isPrepared(text: string): boolean {
 const mostPrepared = 100;
 const prepared = new Set<string>();
 
-/** claim.sql for one shape of filter. Exported for the tests that look at its plan. */
-export function claimStatement(
-  filters: FilterRequest | null,
-  taskType: string,
-): { text: string; values: readonly unknown[] } {
-  if (filters === null) {
-    return { text: claimText(statement('claim-heads'), 'true'), values: [] };
-  }
+/** claim.sql for one shape of filter. @throws RotaError INVALID_FILTER */
+export function claimStatement(filters: FilterRequest | null, taskType: string): ClaimStatement {
+  if (filters === null) return { way: 'open', text: claimText(statement('claim-heads'), 'true'), values: [] };
   const filter: CompiledFilter = compileFilter(filters, {
     target: 'queue',
     firstParameter: firstFilterValue,
@@ -101,7 +129,11 @@ export function claimStatement(
   const firstValue = firstFilterValue + filter.values.length;
   const ordered = filter.merge === undefined ? inPopOrder(filter.text) : merged(filter.merge, firstValue);
   const heads = statement('claim-heads-filtered').replace('{ordered}', () => ordered);
-  return { text: claimText(heads, filter.text), values: [...filter.values, ...(filter.merge?.values ?? [])] };
+  return {
+    way: filter.indexed ? 'indexed' : 'search',
+    text: claimText(heads, filter.text),
+    values: [...filter.values, ...(filter.merge?.values ?? [])],
+  };
 }
 
 function claimText(heads: string, filter: string): string {

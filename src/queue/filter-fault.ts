@@ -19,16 +19,25 @@ function short(name: unknown): string {
 }
 
 /**
- * SQLSTATEs that a bound filter value can still cause when the statement runs: what only Postgres can judge (a jsonpath,
- * a number out of range, JSON nested too deep, a LIKE pattern that ends in its escape character).
+ * What a filter's value can be blamed for once its statement runs, by class: 22 is a value that cannot be read (a jsonpath, a
+ * regular expression in one, a number), 54 one that is too much (a text too long to search, a stack), 0A a feature of jsonpath
+ * that Postgres has not, and 42 a jsonpath that does not parse or names a variable; but for a table, column, function or
+ * privilege that is not there. What is wrong with the statement's own text has a position in
+ * it, and is ours; values are bound, and have none.
  */
-const valueFaults: ReadonlySet<string> = new Set(['22P02', '22P05', '22003', '22021', '22025', '54001']);
+const ofValue = /^(?:22...|54...|0A...|42(?!501|P01|703|883)...)$/;
 
-/** What to throw for an error of a statement that holds a compiled filter: INVALID_FILTER where the filter's value is to blame. */
+/**
+ * What to throw for an error of a statement that holds a compiled filter: INVALID_FILTER where the filter's value is to blame.
+ * Postgres quotes the value: its words are cut.
+ */
 export function filterFault(error: unknown): unknown {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (typeof code !== 'string') return error;
-  // A jsonpath that does not parse has the code of a statement that does not parse: only the former is the filter's.
-  if (!valueFaults.has(code) && !String(message).includes('jsonpath')) return error;
-  return new RotaError('INVALID_FILTER', `Invalid filter value: ${String(message)}`, { cause: error });
+  const { code, message, position } = (error ?? {}) as { code?: unknown; message?: unknown; position?: unknown };
+  if (error instanceof RotaError || typeof code !== 'string' || !ofValue.test(code)) return error;
+  if (position !== undefined) return error;
+  const words = String(message);
+  const told = words.length > mostWords ? `${words.slice(0, mostWords)}…` : words;
+  return new RotaError('INVALID_FILTER', `Invalid filter value: ${told}`, { cause: error, fields: { sqlState: code } });
 }
+
+const mostWords = 200;

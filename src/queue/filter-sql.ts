@@ -1,4 +1,5 @@
 import { type Filter, type FilterRequest, filterOperators } from './filter.ts';
+import { requireWithinBudget } from './filter-budget.ts';
 import { resolveColumn, type FilterTarget, type ServedColumn } from './filter-columns.ts';
 import { invalidFilter } from './filter-fault.ts';
 import { compare } from './filter-operators.ts';
@@ -21,6 +22,11 @@ export interface CompiledFilter {
   /** Strings and arrays of strings, in the order of the placeholders. */
   readonly values: readonly (string | readonly string[])[];
   /**
+   * For `queue`: every condition asks one of the queue's own columns for few values, so that an index in pop order leads to
+   * the tasks. Anything else may read the whole queue, and each task's data, before it finds one.
+   */
+  readonly indexed: boolean;
+  /**
    * For `queue`: one column must be one of several values, which no index returns in pop order. Claim by merging one
    * ordered scan per value (`column = value AND text`), instead of sorting everything that matches.
    */
@@ -34,9 +40,11 @@ export interface CompiledFilter {
  * @throws RotaError INVALID_FILTER that names column and operator.
  */
 export function compileFilter(request: FilterRequest, options: CompileOptions): CompiledFilter {
+  requireWithinBudget(request.filters);
   const values: (string | readonly string[])[] = [];
   const bind = (value: string | readonly string[]) => `$${options.firstParameter + values.push(value) - 1}`;
   const merges: NonNullable<CompiledFilter['merge']>[] = [];
+  let indexed = true;
 
   const condition = (filter: Filter, group: 'and' | 'or' | 'not'): string => {
     if (!operators.has(filter.operator)) throw invalidFilter(filter, `no such operator`);
@@ -46,6 +54,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
       const distinct = [...new Set(filter.value as string[])];
       if (distinct.length > 1 && distinct.length <= mostScans) merges.push({ column: column.served, values: distinct });
     }
+    indexed &&= column.served !== undefined && group === 'and' && asksForFew(filter);
     return column.within(group === 'not' ? `NOT (${comparison})` : comparison);
   };
 
@@ -62,6 +71,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
   return {
     text: terms.length === 0 ? 'true' : `(${terms.join(' AND ')})`,
     values,
+    indexed: indexed && terms.length > 0,
     ...(merge === undefined ? {} : { merge }),
   };
 }
@@ -77,6 +87,11 @@ function groupsOf(request: FilterRequest): Partial<Record<'and' | 'or' | 'not', 
 
 function isMembership(filter: Filter): boolean {
   return (filter.operator === 'in' || filter.operator === 'any') && Array.isArray(filter.value);
+}
+
+function asksForFew(filter: Filter): boolean {
+  if (isMembership(filter)) return (filter.value as unknown[]).length <= mostScans;
+  return (filter.operator === '==' || filter.operator === 'eq') && typeof filter.value === 'string';
 }
 
 /** Equal for filters that are written alike, whatever the order of their keys: pops with the same key share a claim. */

@@ -2,7 +2,7 @@ import type { TaskStatus } from '../tasks/status.ts';
 import { addRange, Conditions } from './conditions.ts';
 import type { Filter, FilterRequest } from './filter.ts';
 import { compileFilter } from './filter-sql.ts';
-import { type ListBounds, type Page, readPage } from './page.ts';
+import { type ListBounds, type Page, type PagePools, readPage } from './page.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 import { taskSource } from './task-sources.ts';
 import { readTaskStats, type StatsQuery } from './task-stats.ts';
@@ -36,9 +36,10 @@ export interface TaskLists {
   activity(schedulers: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
 }
 
-export function createTaskLists(sql: Sql): TaskLists {
+/** @param pages for lists, which may be slow; everything else goes over the other pool. */
+export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, search: sql }): TaskLists {
   return {
-    tasks: (request) => listTasks(sql, request),
+    tasks: (request) => listTasks(pages, request),
     stats: (request) => readTaskStats(sql, request),
     async activity(schedulers) {
       const rows = await transact(() =>
@@ -49,7 +50,7 @@ export function createTaskLists(sql: Sql): TaskLists {
   };
 }
 
-async function listTasks(sql: Sql, request: TaskListQuery): Promise<Page> {
+async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Page> {
   const source = taskSource(request.status);
   const conditions = new Conditions();
   if (source.status !== null) conditions.add(source.status);
@@ -58,9 +59,10 @@ async function listTasks(sql: Sql, request: TaskListQuery): Promise<Page> {
   addRange(conditions, source.createdAt, request.minCreatedAt, request.maxCreatedAt);
   const { organisations, rest } = splitOrganisations(request.filters);
   for (const organisation of organisations) conditions.addEqual(source.organisation, organisation);
-  const readsTask = addTaskConditions(conditions, request, rest);
+  const searches = request.inputOoi !== undefined || request.pluginId !== undefined || rest !== null;
+  const readsTask = addTaskConditions(conditions, request, rest, searches);
   return readPage(
-    sql,
+    searches ? pages.search : pages.plain,
     {
       from: readsTask ? source.from + source.join : source.from,
       id: source.id,
@@ -97,9 +99,13 @@ function isOrganisation({ column, field, operator, value }: Filter): boolean {
 }
 
 /** Conditions on alias t. @returns whether there are any. */
-function addTaskConditions(conditions: Conditions, request: TaskListQuery, filters: FilterRequest | null): boolean {
+function addTaskConditions(
+  conditions: Conditions,
+  request: TaskListQuery,
+  filters: FilterRequest | null,
+  searches: boolean,
+): boolean {
   const { schedulerId, taskType: type, inputOoi, pluginId } = request;
-  const searches = inputOoi !== undefined || pluginId !== undefined || filters !== null;
   // A scheduler named after its type has tasks of that type only. Asking anyway would read every task for a count;
   // where a task's data is read the type is asked as a literal, since the partial index on OOIs needs it.
   const implied = type === schedulerId && !searches;

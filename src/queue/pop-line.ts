@@ -1,7 +1,6 @@
 import { RotaError } from '../errors.ts';
 import { emit } from '../telemetry/events.ts';
-import type { ClaimRow, Want } from './claim.ts';
-import type { FilterRequest } from './filter.ts';
+import type { ClaimRow, ClaimStatement, Want } from './claim.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
 
 /** One pop, from its arrival to its answer. */
@@ -11,6 +10,8 @@ export interface Waiter {
   deadline: number;
   readonly answer: (tasks: readonly ClaimedTask[]) => void;
   readonly refuse: (error: unknown) => void;
+  /** It has parked: if it waits, it does so because of a wake. */
+  looked: boolean;
   state: 'waiting' | 'claiming' | 'parked' | 'answered';
   /** Ends its timer and its listener: called when it is answered, since its requester may outlive that. */
   unwatch: () => void;
@@ -19,7 +20,7 @@ export interface Waiter {
 /** Pops with the identical filter: only they can share a claim. */
 export interface Line {
   readonly key: string;
-  readonly filters: FilterRequest | null;
+  readonly statement: ClaimStatement;
   /** Oldest first; whoever is not answered yet, in whatever state. */
   readonly waiters: Waiter[];
   /** Counts wakes: a claim whose snapshot is older than the last one may have missed what was queued. */

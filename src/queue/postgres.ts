@@ -23,6 +23,8 @@ export interface ConnectOptions {
   readonly byKey?: boolean;
   /** Milliseconds after which the server ends a statement. */
   readonly statementMs?: number;
+  /** A statement takes one core of the server, however much it reads: what people search for leaves the others to the queue. */
+  readonly serial?: boolean;
 }
 
 /** Settings of a session. */
@@ -40,6 +42,7 @@ export const planByKey = {
  * were empty is kept until the next ANALYZE.
  */
 const planAnew = { plan_cache_mode: 'force_custom_plan' } as const;
+const serial = { max_parallel_workers_per_gather: 0 } as const;
 
 /**
  * Milliseconds. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
@@ -57,6 +60,7 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
     statement_timeout: statementMs,
     idle_in_transaction_session_timeout: idleInTransactionMs,
     ...(options.byKey ? planByKey : planAnew),
+    ...(options.serial ? serial : {}),
   };
   const driverOptions = {
     // For its messages: it makes no connection itself.

@@ -1,7 +1,7 @@
 import type { TaskData } from '../tasks/task.ts';
 import { addRange, Conditions } from './conditions.ts';
 import { compileFilter } from './filter-sql.ts';
-import { type ListBounds, type Page, readPage } from './page.ts';
+import { type ListBounds, type Page, type PagePools, readPage } from './page.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 
 export interface ScheduleListQuery extends ListBounds {
@@ -49,14 +49,15 @@ export interface Schedules {
   delete(id: string): Promise<boolean>;
 }
 
-export function createSchedules(sql: Sql): Schedules {
+/** @param pages for lists, which may be slow; everything else goes over the other pool. */
+export function createSchedules(sql: Sql, pages: PagePools = { plain: sql, search: sql }): Schedules {
   const one = async (name: string, values: readonly unknown[]) => {
     const rows = await transact(() => query<{ schedule: string }>(sql, statement(name), values));
     return rows[0]?.schedule ?? null;
   };
 
   return {
-    list: (request) => listSchedules(sql, request),
+    list: (request) => listSchedules(pages, request),
 
     get: (id) => one('schedule-get', [id]),
 
@@ -71,7 +72,7 @@ export function createSchedules(sql: Sql): Schedules {
   };
 }
 
-async function listSchedules(sql: Sql, request: ScheduleListQuery): Promise<Page> {
+async function listSchedules(pages: PagePools, request: ScheduleListQuery): Promise<Page> {
   const conditions = new Conditions();
   conditions.addEqual('s.scheduler_id', request.schedulerId);
   conditions.addEqual('s.organisation', request.organisation);
@@ -84,7 +85,8 @@ async function listSchedules(sql: Sql, request: ScheduleListQuery): Promise<Page
     conditions.append(compileFilter(request.filters, { target: 'schedules', firstParameter: nextParameter }));
   }
   const source = { from: 'schedules s', id: 's.id', createdAt: 's.created_at' };
-  return readPage(sql, { ...source, table: 'schedules', json: 'rota_schedule_json' }, conditions, request);
+  const pool = request.filters === null ? pages.plain : pages.search;
+  return readPage(pool, { ...source, table: 'schedules', json: 'rota_schedule_json' }, conditions, request);
 }
 
 /** Only the keys that are there: the statement leaves the other columns alone. */

@@ -4,7 +4,7 @@ import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
-import { claim, type ClaimRow } from './claim.ts';
+import { claim, type ClaimRow, claimStatement, type ClaimPools, searchMs } from './claim.ts';
 import { Coalescer, type Requester } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
@@ -70,6 +70,8 @@ export interface RunningTaskQueue extends TaskQueue {
 
 /** How often parked pops look although nothing woke them: a wake that was lost costs so much. */
 const lookEveryMs = 5_000;
+/** For pops that search, of all schedulers: each keeps a core of the database busy. Made when the first such pop comes. */
+const searchConnections = 2;
 
 /** The queue on Postgres. Any number of them may share a database: docs/queue-semantics.md. */
 export function createTaskQueue(options: TaskQueueOptions): RunningTaskQueue {
@@ -80,6 +82,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #options: TaskQueueOptions;
   readonly #bounds: Bounds;
   readonly #sql: Sql;
+  readonly #pools: ClaimPools;
   readonly #wake: Wake;
   readonly #settle: Settle;
   readonly #corrections: Corrections;
@@ -97,6 +100,10 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#options = options;
     this.#bounds = options.bounds ?? defaultBounds;
     this.#sql = connect(options.databaseUrl, { max: options.connections ?? 12, byKey: true });
+    this.#pools = {
+      sql: this.#sql,
+      search: connect(options.databaseUrl, { max: searchConnections, byKey: true, statementMs: searchMs }),
+    };
     this.#wake = options.wake ?? noWake;
     this.#corrections = new Corrections((scheduler, command) => options.onDefaultSchedules?.(scheduler, command));
     const gracePeriodSeconds = options.gracePeriodSeconds ?? 86_400;
@@ -138,7 +145,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     try {
       await within(this.#idle(), withinMs);
     } finally {
-      await this.#sql.end({ timeout: 1 });
+      await Promise.all(Object.values(this.#pools).map((pool: Sql) => pool.end({ timeout: 1 })));
     }
   }
 
@@ -257,9 +264,9 @@ class PostgresTaskQueue implements RunningTaskQueue {
       void this.giveBack(rows.map(({ id, lease_id: leaseId }) => ({ id, leaseId })));
     const waiters = new Waiters({
       scheduler,
-      claim: async (wants, filters) => {
-        const of = { scheduler, taskType: this.#typeOf(scheduler), firstLeaseMs: this.#firstLeaseMs };
-        const rows = await claim(this.#sql, of, wants, filters);
+      statementOf: (filters) => claimStatement(filters, this.#typeOf(scheduler)),
+      claim: async (wants, found) => {
+        const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         floor.claimed(rows.length);
         const { whole, left } = await withLargeTasks(this.#sql, rows);
         if (left.length > 0) giveBack(left);

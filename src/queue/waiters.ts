@@ -1,17 +1,16 @@
-import { RotaError } from '../errors.ts';
+import { codeOf, RotaError } from '../errors.ts';
 import { emit } from '../telemetry/events.ts';
 import type { Bounds } from './bounds.ts';
-import type { ClaimRow, Want } from './claim.ts';
+import type { ClaimRow, ClaimStatement, Want, Way } from './claim.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterKey } from './filter-sql.ts';
-import { Flights } from './flights.ts';
+import { flightsOf, Lane } from './lane.ts';
 import {
   type Line,
   type Share,
   type Waiter,
   claimedTasks,
   isGone,
-  nextBatch,
   patienceMs,
   sharesOf,
   tellDispatched,
@@ -23,7 +22,9 @@ import type { ClaimedTask, PopRequest } from './queue.ts';
 
 export interface WaitersOptions {
   readonly scheduler: string;
-  claim(wants: readonly Want[], filters: FilterRequest | null): Promise<readonly ClaimRow[]>;
+  /** @throws RotaError INVALID_FILTER */
+  statementOf(filters: FilterRequest | null): ClaimStatement;
+  claim(wants: readonly Want[], statement: ClaimStatement): Promise<readonly ClaimRow[]>;
   /** Claimed for a waiter that went away while the statement ran: back to the queue. */
   giveBack(rows: readonly ClaimRow[]): void;
   /** Parked pops of this scheduler at most. */
@@ -37,14 +38,16 @@ export interface WaitersOptions {
  */
 export class Waiters {
   readonly #options: WaitersOptions;
-  readonly #lines = new Map<string, Line>();
-  readonly #flights: Flights;
+  readonly #lanes: Readonly<Record<Way, Lane>>;
   #parked = 0;
   #stopped = false;
 
   constructor(options: WaitersOptions) {
     this.#options = options;
-    this.#flights = new Flights({ most: options.bounds.claimsInFlight, start: () => this.#start() });
+    const { claimsInFlight, claimUnits } = options.bounds;
+    const lane = (way: Way) =>
+      new Lane({ way, most: flightsOf(way, claimsInFlight), claimUnits, start: (self) => this.#start(self) });
+    this.#lanes = { open: lane('open'), indexed: lane('indexed'), search: lane('search') };
   }
 
   get parked(): number {
@@ -54,19 +57,20 @@ export class Waiters {
   pop(request: PopRequest): Promise<readonly ClaimedTask[]> {
     if (this.#stopped) throw new RotaError('DRAINING', 'this supervisor is draining: ask another one');
     if (request.limit <= 0 || request.signal?.aborted === true) return Promise.resolve([]);
+    const line = this.#line(request.filters);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         request,
         deadline: performance.now() + request.waitMs,
         answer: resolve,
         refuse: reject,
+        looked: false,
         state: 'waiting',
         unwatch: () => {},
       };
-      const line = this.#line(request.filters);
       line.waiters.push(waiter);
       this.#watch(waiter, line);
-      this.#flights.schedule();
+      this.#laneOf(line).flights.schedule();
     });
   }
 
@@ -77,7 +81,7 @@ export class Waiters {
    */
   wake(count: number): number {
     let left = count;
-    for (const line of this.#lines.values()) {
+    for (const line of this.#lines()) {
       line.wakes += 1;
       let units = count;
       for (const waiter of line.waiters) {
@@ -86,28 +90,45 @@ export class Waiters {
         this.#enter(waiter, 'waiting');
         units -= waiter.request.limit;
       }
-      if (line.filters === null) left = Math.max(0, units);
+      if (line.key === '') left = Math.max(0, units);
     }
-    this.#flights.schedule();
+    for (const { flights } of Object.values(this.#lanes)) flights.schedule();
     return left;
   }
 
   /** Answers every pop that waits with nothing; resolves when the claims in flight are dealt out. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const line of this.#lines.values()) {
+    for (const line of this.#lines()) {
       for (const waiter of line.waiters.filter(({ state }) => state !== 'claiming')) this.#answer(line, waiter, []);
     }
-    await this.#flights.landed();
+    await Promise.all(Object.values(this.#lanes).map((lane) => lane.end()));
   }
 
+  /** The line of all that ask with this filter. @throws RotaError INVALID_FILTER, FILTER_TOO_SLOW, MAILBOX_FULL */
   #line(filters: FilterRequest | null): Line {
     const key = filters === null ? '' : filterKey(filters);
-    const known = this.#lines.get(key);
-    if (known !== undefined) return known;
-    const line: Line = { key, filters, waiters: [], wakes: 0, inFlight: 0 };
-    this.#lines.set(key, line);
+    const lanes = filters === null ? [this.#lanes.open] : [this.#lanes.indexed, this.#lanes.search];
+    for (const lane of lanes) {
+      lane.admit(key);
+      const known = lane.lines.get(key);
+      if (known !== undefined) return known;
+    }
+    const statement = this.#options.statementOf(filters);
+    const lane = this.#lanes[statement.way];
+    if (lane.lines.size >= mostLines)
+      throw new RotaError('MAILBOX_FULL', `pops wait with ${mostLines} filters already`);
+    const line: Line = { key, statement, waiters: [], wakes: 0, inFlight: 0 };
+    lane.lines.set(key, line);
     return line;
+  }
+
+  #laneOf(line: Line): Lane {
+    return this.#lanes[line.statement.way];
+  }
+
+  #lines(): readonly Line[] {
+    return Object.values(this.#lanes).flatMap(({ lines }) => [...lines.values()]);
   }
 
   /** A requester that is gone never claims; one whose deadline has passed is answered. */
@@ -131,50 +152,33 @@ export class Waiters {
     };
   }
 
-  #start(): void {
-    while (!this.#flights.full) {
-      const next = this.#next();
+  #start(lane: Lane): void {
+    while (!lane.flights.full) {
+      const next = lane.next();
       if (next === null) return;
       const { line, batch } = next;
       for (const waiter of batch) this.#enter(waiter, 'claiming');
-      line.inFlight += 1;
-      this.#flights.add(
-        this.#serve(line, batch).finally(() => {
-          line.inFlight -= 1;
-          this.#forget(line);
-        }),
-      );
+      lane.fly(line, batch, () => this.#serve(line, batch));
     }
   }
 
-  /** Of the line whose oldest waiting pop is the oldest of all: nobody is overtaken because others share a filter. */
-  #next(): { line: Line; batch: readonly Waiter[] } | null {
-    let oldest = Number.POSITIVE_INFINITY;
-    let next: { line: Line; batch: readonly Waiter[] } | null = null;
-    for (const line of this.#lines.values()) {
-      const batch = nextBatch(line, this.#options.bounds.claimUnits);
-      if (batch.length === 0 || !this.#flights.admits(unitsOf(batch), line.inFlight)) continue;
-      const since = batch[0]!.deadline - batch[0]!.request.waitMs;
-      if (since >= oldest) continue;
-      oldest = since;
-      next = { line, batch };
-    }
-    return next;
-  }
-
-  async #serve(line: Line, batch: readonly Waiter[]): Promise<void> {
+  async #serve(line: Line, batch: readonly Waiter[]): Promise<'served' | 'too slow'> {
     const wakes = line.wakes;
     let rows: readonly ClaimRow[];
     try {
-      rows = await this.#options.claim(batch.map(wantOf), line.filters);
+      rows = await this.#options.claim(batch.map(wantOf), line.statement);
     } catch (error) {
-      for (const waiter of batch) this.#refuse(line, waiter, error);
-      return;
+      const slow = codeOf(error) === 'FILTER_TOO_SLOW';
+      // Whoever else waits in this line would have the same answer, after as long again.
+      const others = slow ? line.waiters.filter(({ state }) => state === 'waiting') : [];
+      for (const waiter of [...batch, ...others]) this.#refuse(line, waiter, error);
+      return slow ? 'too slow' : 'served';
     }
     const units = unitsOf(batch);
     // As many rows as asked for, but in fewer units: groups took the places, and there may be more behind them.
     const more = rows.length >= units && (rows.at(-1)?.unit ?? 0) < units;
     for (const waiter of this.#deal(line, batch, rows)) this.#again(line, waiter, more, line.wakes !== wakes);
+    return 'served';
   }
 
   /** @returns who got nothing */
@@ -211,6 +215,7 @@ export class Waiters {
       this.#refuse(line, waiter, new RotaError('MAILBOX_FULL', `${this.#options.maxParked} pops wait already`));
     } else {
       this.#enter(waiter, 'parked');
+      waiter.looked = true;
       emit({ name: 'waiter.parked', scheduler: this.#options.scheduler });
     }
   }
@@ -230,11 +235,7 @@ export class Waiters {
     waiter.unwatch();
     const at = line.waiters.indexOf(waiter);
     if (at !== -1) line.waiters.splice(at, 1);
-    this.#forget(line);
-  }
-
-  #forget(line: Line): void {
-    if (line.waiters.length === 0 && line.inFlight === 0) this.#lines.delete(line.key);
+    this.#laneOf(line).forget(line);
   }
 
   #enter(waiter: Waiter, state: Waiter['state']): void {
@@ -243,3 +244,6 @@ export class Waiters {
     waiter.state = state;
   }
 }
+
+/** Filters of one way. A wake looks with each: 500 look-ups along an index are a quarter of a second of two flights. */
+const mostLines = 500;

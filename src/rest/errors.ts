@@ -2,6 +2,8 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
+import { mostFaults } from './fault.ts';
+import { shortInput, shortStep, shortText } from './short-input.ts';
 
 /**
  * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with what kind of error it is, and
@@ -66,7 +68,8 @@ export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (e
       ? new Answer(statusCode, (error as Error).message)
       : fromError(error);
   if (answer.status === 500) logUnexpected(error);
-  return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });
+  const detail = typeof answer.detail === 'string' ? shortText(answer.detail) : answer.detail;
+  return reply.code(answer.status).headers(answer.headers).send({ detail });
 }
 
 interface Issue {
@@ -76,27 +79,32 @@ interface Issue {
   readonly input?: unknown;
 }
 
-/** Zod's issues as FastAPI's list; unknown keys come last, as there. */
+/** Zod's issues as FastAPI's list; unknown keys come last, as there. The first twenty are told, each input and key in short. */
 export function detailsOf(error: z.core.$ZodError, location: Location, root: unknown): ValidationDetail[] {
   const details: ValidationDetail[] = [];
   const unknownKeys: ValidationDetail[] = [];
-  for (const issue of error.issues) {
+  for (const issue of error.issues.slice(0, mostFaults)) {
     const path = issue.path as (string | number)[];
     if (issue.code === 'unrecognized_keys') {
       const parent = at(root, path) as Record<string, unknown>;
-      for (const key of issue.keys) {
-        const loc = [location, ...path, key];
-        unknownKeys.push({ type: 'extra_forbidden', loc, msg: 'Extra inputs are not permitted', input: parent[key] });
+      for (const key of issue.keys.slice(0, mostFaults)) {
+        const loc = [location, ...path, key].map(shortStep);
+        unknownKeys.push({
+          type: 'extra_forbidden',
+          loc,
+          msg: 'Extra inputs are not permitted',
+          input: shortInput(parent[key]),
+        });
       }
       continue;
     }
     const found = issueOf(issue, path);
     const about = found.type === 'missing' ? path.slice(0, -1) : path;
-    const input = 'input' in found ? found.input : at(root, about);
-    const detail = { type: found.type, loc: [location, ...path], msg: found.msg, input: input ?? null };
+    const input = shortInput('input' in found ? found.input : at(root, about));
+    const detail = { type: found.type, loc: [location, ...path].map(shortStep), msg: found.msg, input: input ?? null };
     details.push(found.ctx === undefined ? detail : { ...detail, ctx: found.ctx });
   }
-  return [...details, ...unknownKeys];
+  return [...details, ...unknownKeys].slice(0, mostFaults);
 }
 
 function issueOf(issue: z.core.$ZodIssue, path: readonly unknown[]): Issue {

@@ -1,6 +1,7 @@
 import { type Filter, filterOperators, type FilterRequest } from '../queue/filter.ts';
+import { excessOf } from '../queue/filter-budget.ts';
 import { RotaError } from '../errors.ts';
-import { below, fault, type Fault, read, type Reader, type Reading } from './fault.ts';
+import { below, fault, type Fault, mostFaults, read, type Reader, type Reading } from './fault.ts';
 import { field } from './fields.ts';
 import { decimal, dictionary, flag, integer, isObject, text, timestamp } from './scalars.ts';
 
@@ -18,6 +19,12 @@ const readRequest: Reader<FilterRequest | null> = (value) => {
   if (!isObject(value)) return notAModel();
   if (!('filters' in value)) return nested(missing('filters', value));
   const filters = value['filters'];
+  const excess = excessOf(filters);
+  if (excess !== null) {
+    return nested([
+      { type: 'filter_budget', msg: `Input should have ${excess.message}`, path: ['filters', ...excess.path] },
+    ]);
+  }
   const asList = listOf(readFilter)(filters);
   if (asList.ok) return read({ filters: asList.value });
   const asGroups = readGroups(filters);
@@ -32,13 +39,14 @@ const readGroups: Reader<Record<string, Filter[]>> = (value) => {
   const reading = dictionary(value);
   if (!reading.ok) return reading;
   const faults: Fault[] = [];
-  const groups: Record<string, Filter[]> = {};
+  const groups: [string, Filter[]][] = [];
   for (const [group, filters] of Object.entries(reading.value)) {
     const members = listOf(readFilter)(filters);
-    if (members.ok) groups[group] = members.value;
+    if (members.ok) groups.push([group, members.value]);
     else faults.push(...below(members.faults, [group], filters));
   }
-  return faults.length === 0 ? read(groups) : nested(faults);
+  // Not by assignment, for which `__proto__` is no key.
+  return faults.length === 0 ? read(Object.fromEntries(groups)) : nested(faults);
 };
 
 const operators: ReadonlySet<unknown> = new Set(filterOperators);
@@ -104,6 +112,7 @@ function listOf<T>(reader: Reader<T>): Reader<T[]> {
       const reading = reader(member);
       if (reading.ok) members.push(reading.value);
       else faults.push(...below(reading.faults, [index], member));
+      if (faults.length >= mostFaults) break;
     }
     return faults.length === 0 ? read(members) : nested(faults);
   };
@@ -149,7 +158,6 @@ export function checkGroups(request: FilterRequest | null | undefined): FilterRe
   if (Array.isArray(request.filters)) return request;
   const unknown = Object.keys(request.filters).find((name) => !groupNames.has(name));
   if (unknown === undefined) return request;
-  throw new RotaError('INVALID_FILTER', `no such group: ${unknown} (expected and, or, not)`, {
-    fields: { group: unknown },
-  });
+  const name = unknown.slice(0, 100);
+  throw new RotaError('INVALID_FILTER', `no such group: ${name} (expected and, or, not)`, { fields: { group: name } });
 }

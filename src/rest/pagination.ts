@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ListBounds, Page } from '../queue/page.ts';
 import { origin, split } from './routing.ts';
 
-/** Rows of one answer at most: 10 000 tasks are some 15 MB of JSON. */
+/** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON, and two pages. */
 const longestPage = 10_000;
 const defaultPages = 6;
 const mostPages = 20;
@@ -25,7 +25,10 @@ export function boundsOf(query: ListQuery, defaultLimit: number): Omit<ListBound
   };
 }
 
-/** `{count, next, previous, results[, is_partial_count]}`; `next` is there for an empty last page too, as clients know it. */
+/**
+ * `{count, next, previous, results[, is_partial_count]}`; `next` is there for an empty last page too, as clients know it. It
+ * begins where this page ends, which is earlier than asked for where the page is full.
+ */
 export function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -33,7 +36,8 @@ export function sendPage(
   { offset, limit }: Pick<ListBounds, 'offset' | 'limit'>,
   partialAsked: boolean,
 ): FastifyReply {
-  const next = offset + limit <= page.count ? pageUrl(request, offset + limit, limit) : null;
+  const shown = limit - page.left;
+  const next = offset + shown <= page.count ? pageUrl(request, offset + shown, limit) : null;
   const previous = offset - limit >= 0 ? pageUrl(request, offset - limit, limit) : null;
   const partial = partialAsked ? `,"is_partial_count":${page.partial}` : '';
   const links = `"next":${JSON.stringify(next)},"previous":${JSON.stringify(previous)}`;

@@ -5,8 +5,8 @@
  */
 export const deepestNesting = 500;
 
-/** Whether the text, JSON or not, nests deeper than `deepestNesting`. */
-export function nestsTooDeep(text: string): boolean {
+/** Whether the text, JSON or not, nests deeper than that. */
+export function nestsTooDeep(text: string, deepest = deepestNesting): boolean {
   let depth = 0;
   let inString = false;
   for (let at = 0; at < text.length; at += 1) {
@@ -17,7 +17,7 @@ export function nestsTooDeep(text: string): boolean {
     } else if (code === quote) inString = true;
     else if (code === openList || code === openObject) {
       depth += 1;
-      if (depth > deepestNesting) return true;
+      if (depth > deepest) return true;
     } else if (code === closeList || code === closeObject) depth -= 1;
   }
   return false;

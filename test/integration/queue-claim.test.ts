@@ -69,11 +69,16 @@ describe('claim', () => {
   test('clients that make up filters do not fill the connections with prepared statements', async () => {
     const { url } = await queueUnderTest();
     const sql = connect(url, { max: 1, byKey: true });
-    const scheduler = { scheduler: 'boefje', taskType: 'boefje', firstLeaseMs: 60_000 };
+    const scheduler = { scheduler: 'boefje', firstLeaseMs: 60_000 };
     const wants = [{ units: 1, worker: null, via: 'nats' as const, leaseMs: 1_000 }];
     for (let shape = 1; shape <= 150; shape += 1) {
-      const filters = Array.from({ length: shape }, () => ({ column: 'hash', operator: 'eq' as const, value: 'x' }));
-      await claim(sql, scheduler, wants, { filters });
+      const group = shape <= 75 ? 'and' : 'or';
+      const filters = Array.from({ length: 1 + (shape % 75) }, () => ({
+        column: 'hash',
+        operator: 'eq' as const,
+        value: 'x',
+      }));
+      await claim({ sql, search: sql }, scheduler, wants, claimStatement({ filters: { [group]: filters } }, 'boefje'));
     }
     const [held] = await sql`SELECT count(*)::int AS claims FROM pg_prepared_statements WHERE statement LIKE '%heads%'`;
     expect(held!['claims']).toBeLessThanOrEqual(100);

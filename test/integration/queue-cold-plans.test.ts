@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { claim } from '../../src/queue/claim.ts';
+import { claim, claimStatement } from '../../src/queue/claim.ts';
 import { Floor } from '../../src/queue/floor.ts';
 import { type Sql, connect, query, statement } from '../../src/queue/postgres.ts';
 import { blocksOf, unattendedDatabase } from '../support/blocks.ts';
@@ -48,7 +48,7 @@ async function begin(sql: Sql): Promise<Tasks> {
     { units: named, worker: 'w', via: 'nats' as const, leaseMs: -1_000 },
     { units: named, worker: 'w', via: 'rest' as const, leaseMs: 60_000 },
   ];
-  await claim(sql, boefjes, wants, null);
+  await claim({ sql, search: sql }, boefjes, wants, claimStatement(null, 'boefje'));
   const found = await sql<(Task & { unit: string | null; via: string | null })[]>`
     SELECT t.id, t.hash, t.organisation, t.data ->> 'input_ooi' AS ooi, l.lease_id AS lease, l.unit, l.via
     FROM tasks t LEFT JOIN leases l ON l.task_id = t.id
@@ -162,7 +162,7 @@ test('under an old snapshot', async () => {
   });
   const wants = [{ units: 500, worker: 'w', via: 'nats' as const, leaseMs: 60_000 }];
   for (let round = 0; round < 10; round += 1) {
-    const claimed = await claim(sql, boefjes, wants, null);
+    const claimed = await claim({ sql, search: sql }, boefjes, wants, claimStatement(null, 'boefje'));
     await query(sql, statement('settle-held'), [
       claimed.map(({ id }) => id),
       claimed.map((row) => row.lease_id),

@@ -12,7 +12,7 @@ const image = (...value: string[]): Filter => ({ column: 'data', field: 'boefje_
 
 describe('a filter of a runner', () => {
   test('reads the queue and its indexed columns alone', () => {
-    expect(onQueue([image('a')])).toEqual({ text: '(q.image = $4::text)', values: ['a'] });
+    expect(onQueue([image('a')])).toEqual({ text: '(q.image = $4::text)', values: ['a'], indexed: true });
     expect(onQueue([{ column: 'organisation', operator: '==', value: 'aa' }]).text).toBe('(q.organisation = $4::text)');
     expect(onQueue([{ column: 'data', field: 'normalizer__id', operator: 'eq', value: 'n' }], 'normalizer').text).toBe(
       '(q.plugin = $4::text)',
@@ -23,6 +23,7 @@ describe('a filter of a runner', () => {
     expect(onQueue([image('a', 'b', 'a')])).toEqual({
       text: '(q.image = ANY ($4::text[]))',
       values: [['a', 'b', 'a']],
+      indexed: true,
       merge: { column: 'image', values: ['a', 'b'] },
     });
   });
@@ -37,6 +38,23 @@ describe('a filter of a runner', () => {
     expect(onQueue({ or: [image('a', 'b'), alternative] }).merge).toBeUndefined();
     expect(onQueue({ not: [image('a', 'b')] }).merge).toBeUndefined();
     expect(onQueue({ or: [image('a', 'b')] }).merge?.values).toEqual(['a', 'b']);
+  });
+
+  test('is served by an index only where all of it is, and asks for few values', () => {
+    const organisation: Filter = { column: 'organisation', operator: '==', value: 'aa' };
+    const many = image(...Array.from({ length: 65 }, (_, at) => `${at}`));
+    expect(onQueue([image('a', 'b'), organisation])).toMatchObject({ indexed: true });
+    expect(onQueue({ or: [image('a', 'b')] })).toMatchObject({ indexed: true });
+    const searches: FilterRequest['filters'][] = [
+      [],
+      { or: [image('a'), organisation] },
+      { not: [organisation] },
+      [organisation, { column: 'priority', operator: '>', value: 1 }],
+      [{ column: 'organisation', operator: 'ilike', value: 'aa' }],
+      [{ column: 'data', field: 'input_ooi', operator: '==', value: 'x' }],
+      [many],
+    ];
+    for (const filters of searches) expect(onQueue(filters)).toMatchObject({ indexed: false });
   });
 
   test('about a boefje does not mistake the plugin of a normalizer for it', () => {
@@ -126,6 +144,6 @@ test('an error of the database is the fault of a filter only where its value is 
   expect(filterFault({ code: '42601', message: 'syntax error at end of jsonpath input' })).toMatchObject({
     code: 'INVALID_FILTER',
   });
-  const ours = { code: '42601', message: 'syntax error at or near "WHERE"' };
+  const ours = { code: '42601', message: 'syntax error at or near "WHERE"', position: '8' };
   expect(filterFault(ours)).toBe(ours);
 });

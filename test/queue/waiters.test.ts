@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { defaultBounds } from '../../src/queue/bounds.ts';
-import type { ClaimRow, Want } from '../../src/queue/claim.ts';
+import { type ClaimRow, claimStatement, type Want } from '../../src/queue/claim.ts';
+import type { FilterRequest } from '../../src/queue/filter.ts';
 import type { PopRequest } from '../../src/queue/queue.ts';
 import { Waiters } from '../../src/queue/waiters.ts';
 
@@ -11,6 +12,7 @@ function waitersUnderTest() {
   const listeners: ((claim: (tasks: number) => void) => void)[] = [];
   const waiters = new Waiters({
     scheduler: 'boefje',
+    statementOf,
     claim: (wants: readonly Want[]) =>
       new Promise((resolve) => {
         const answer = (tasks: number) => resolve(Array.from({ length: Math.min(tasks, wants.length) }, rowOf));
@@ -26,6 +28,8 @@ function waitersUnderTest() {
     claims.shift() ?? new Promise<(tasks: number) => void>((resolve) => listeners.push(resolve));
   return { waiters, nextClaim, givenBack };
 }
+
+const statementOf = (filters: FilterRequest | null) => claimStatement(filters, 'boefje');
 
 function rowOf(_: unknown, index: number): ClaimRow {
   const lease = { attempts: 1, lease_id: 'lease', lease_until: '' };
@@ -97,6 +101,7 @@ test('no more claims run at once than the bounds allow, and none asks for more u
   let most = 0;
   const waiters = new Waiters({
     scheduler: 'boefje',
+    statementOf,
     claim: async (wants) => {
       units.push(wants.length);
       most = Math.max(most, (inFlight += 1));

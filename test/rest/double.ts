@@ -65,13 +65,13 @@ export class QueueDouble implements TaskQueue {
 export const taskId = '6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11';
 
 export const emptyLists: TaskLists = {
-  tasks: () => Promise.resolve({ count: 0, partial: false, results: '[]' }),
+  tasks: () => Promise.resolve({ count: 0, partial: false, results: '[]', left: 0 }),
   stats: () => Promise.resolve('{}'),
   activity: () => Promise.resolve(new Map()),
 };
 
 export const emptyBook: Schedules = {
-  list: () => Promise.resolve({ count: 0, partial: false, results: '[]' }),
+  list: () => Promise.resolve({ count: 0, partial: false, results: '[]', left: 0 }),
   get: () => Promise.resolve(null),
   create: () => Promise.resolve(null),
   patch: () => Promise.resolve(null),

@@ -62,7 +62,8 @@ const importRules: Readonly<Record<string, ImportRule>> = {
     folder(from) !== 'cli' &&
     !typeOnly &&
     (['supervisor', 'ranking', 'kat', 'simulator', 'embedded'].includes(folder(target) ?? '') ||
-      (folder(target) === 'queue' && !['src/queue/queue.ts', 'src/queue/filter.ts'].includes(target))),
+      (folder(target) === 'queue' &&
+        !['src/queue/queue.ts', 'src/queue/filter.ts', 'src/queue/filter-budget.ts'].includes(target))),
 
   'OpenTelemetry is loaded by one module, where traces are exported': ({ from, target }) =>
     !isTest(from) && target.startsWith('@opentelemetry/') && from !== 'src/telemetry/otlp.ts',
