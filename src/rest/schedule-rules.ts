@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { isCron, nextRun } from '../tasks/cron.ts';
-import { taskTypeOf, withoutSecrets } from '../tasks/data.ts';
+import { taskTypeOf } from '../tasks/data.ts';
 import type { NewSchedule, SchedulePatch } from '../queue/schedule-records.ts';
+import { budgets, cut } from './budgets.ts';
 import { badRequest, validationError } from './errors.ts';
 import type { Schedulers } from './ports.ts';
 import { present } from './present.ts';
@@ -26,7 +27,7 @@ export function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: S
     schedulerId: scheduler.id,
     organisation: body.organisation,
     hash: type.hash(data.data),
-    data: withoutSecrets(body.data),
+    data: body.data,
     schedule: cron,
     deadlineAt: body.deadline_at ?? nextRun(cron!, now).toISOString(),
   };
@@ -41,8 +42,7 @@ export function schedulePatchOf(body: z.output<typeof schedulePatch>, now: Date)
   if (hash === null || data === null || enabled === null) return null;
   if (typeof schedule === 'string' && !isRestCron(schedule, now)) return null;
   const moved = typeof schedule === 'string' && given === undefined ? nextRun(schedule, now).toISOString() : given;
-  const kept = data === undefined ? undefined : withoutSecrets(data);
-  return present({ hash, data: kept, enabled, schedule, deadlineAt: moved }) as SchedulePatch;
+  return present({ hash, data, enabled, schedule, deadlineAt: moved }) as SchedulePatch;
 }
 
 /** mula's REST knows no seventh field, a year: its recorded answer is 400. `rota schedules set-cron` takes one. */
@@ -52,9 +52,10 @@ function isRestCron(cron: string, now: Date): boolean {
 
 /** pydantic's report, which clients show. */
 function invalidCron(cron: string): string {
+  const shown = cut(cron, budgets.echoCharacters);
   return (
     '1 validation error for Schedule\nschedule\n' +
-    `  Value error, Invalid cron expression: ${cron} [type=value_error, input_value=${pythonQuote(cron)}, input_type=str]\n` +
+    `  Value error, Invalid cron expression: ${shown} [type=value_error, input_value=${pythonQuote(shown)}, input_type=str]\n` +
     '    For further information visit https://errors.pydantic.dev/2.10/v/value_error'
   );
 }

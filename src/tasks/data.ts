@@ -165,23 +165,29 @@ export function taskTypeOf(type: string): TaskType {
   return known.get(type) ?? generic(type);
 }
 
-const secretKeys = ['environment', 'runnable_hash', 'settings'] as const;
+const secretKeys: ReadonlySet<string> = new Set(['environment', 'runnable_hash', 'settings']);
 
-/** Data as it was given, but for what a runner may have put into it: API keys (kat-contract §2). */
+/**
+ * Data as it was given, but for what a runner may have put into it: API keys (kat-contract §2), at whatever depth. The
+ * queue calls it on all data that is stored, so that no edge can forget it. Data without secrets is not copied.
+ */
 export function withoutSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept = dropSecrets(data);
-  const raw = kept['raw_data'];
-  if (!isRecord(raw)) return kept;
-  const meta = raw['boefje_meta'];
-  return isRecord(meta) ? { ...kept, raw_data: { ...dropSecrets(raw), boefje_meta: dropSecrets(meta) } } : kept;
+  return kept(data) as Record<string, unknown>;
 }
 
-function dropSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept = { ...data };
-  for (const key of secretKeys) delete kept[key];
-  return kept;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function kept(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  let changed = false;
+  const members: [string, unknown][] = [];
+  for (const [key, member] of Object.entries(value)) {
+    if (secretKeys.has(key)) {
+      changed = true;
+      continue;
+    }
+    const left = kept(member);
+    if (left !== member) changed = true;
+    members.push([key, left]);
+  }
+  if (!changed) return value;
+  return Array.isArray(value) ? members.map(([, member]) => member) : Object.fromEntries(members);
 }
