@@ -11,10 +11,10 @@ export const budgets = {
   pathCharacters: 2_000,
   /** Ids, organisations, OOIs, crons: KAT's longest OOIs, URLs, are some hundred. */
   textCharacters: 1_024,
-  /** Of what a sentence of an error repeats of its request. */
+  /** Of a path in a line of the log. */
   echoCharacters: 200,
-  /** Of a whole sentence: mula's longest, of a cron that does not parse, has some 300 beside the cron. */
-  detailCharacters: 1_000,
+  /** Of a whole sentence: mula's longest has a cron that does not parse in it twice. */
+  detailCharacters: 2_500,
   /** Bodies of requests that are not answered: parsed they are five times as large. */
   inFlight: 10_000,
   inFlightBytes: 16 * 1024 * 1024,

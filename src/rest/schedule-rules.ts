@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import { isCron, nextRun } from '../tasks/cron.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import type { NewSchedule, SchedulePatch } from '../queue/schedule-records.ts';
-import { budgets, cut } from './budgets.ts';
 import { badRequest, validationError } from './errors.ts';
 import type { Schedulers } from './ports.ts';
 import { present } from './present.ts';
@@ -52,10 +51,9 @@ function isRestCron(cron: string, now: Date): boolean {
 
 /** pydantic's report, which clients show. */
 function invalidCron(cron: string): string {
-  const shown = cut(cron, budgets.echoCharacters);
   return (
     '1 validation error for Schedule\nschedule\n' +
-    `  Value error, Invalid cron expression: ${shown} [type=value_error, input_value=${pythonQuote(shown)}, input_type=str]\n` +
+    `  Value error, Invalid cron expression: ${cron} [type=value_error, input_value=${pythonQuote(cron)}, input_type=str]\n` +
     '    For further information visit https://errors.pydantic.dev/2.10/v/value_error'
   );
 }
