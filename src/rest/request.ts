@@ -39,7 +39,9 @@ export function parseQuery(query: string): Record<string, string | string[]> {
   const parsed: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
   const parameters = new URLSearchParams(query);
   for (const [name, value] of parameters) {
-    parsed[name] = repeatedParameters.has(name) ? parameters.getAll(name) : value;
+    if (!repeatedParameters.has(name)) parsed[name] = value;
+    // Once for all of them: asked at each, it is the square of their number.
+    else parsed[name] ??= parameters.getAll(name);
   }
   return parsed;
 }

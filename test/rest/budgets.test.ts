@@ -23,16 +23,16 @@ async function ask(method: string, path: string, body?: unknown, headers: Record
 }
 
 describe('a request', () => {
-  test('of 16 000 slashes is answered at once, with or without a token', async () => {
+  test('of 16 000 slashes is answered at once, with or without a token', { timeout: 60_000 }, async () => {
     for (const tokens of [[], readTokens({ SCHEDULER_API_TOKENS: newToken('a', 'read').line })]) {
       served = await serve({ access: { ...openAccess, tokens } });
       await ask('GET', '/tasks');
-      const began = performance.now();
+      const began = process.threadCpuUsage();
       const statuses = await Promise.all(
         Array.from({ length: 20 }, async () => (await ask('GET', `/x${'/'.repeat(15_500)}x`)).status),
       );
-      // 20 of them held the main thread for nine seconds.
-      expect(performance.now() - began).toBeLessThan(1_000);
+      // Of this thread, not of the clock: others use the machine. 20 of them held it for nine seconds.
+      expect(process.threadCpuUsage(began).user / 1_000).toBeLessThan(1_000);
       expect(new Set(statuses)).toEqual(new Set([tokens.length === 0 ? 414 : 401]));
       await served.server.close();
     }
