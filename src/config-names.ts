@@ -35,7 +35,7 @@ const ofKat: ReadonlySet<string> = new Set([
 
 /** Kubernetes tells each container of the services beside it: of one called `scheduler` or `nats` in names like ours. */
 const ofKubernetes =
-  /^(?:SCHEDULER|NATS)(?:_[A-Z0-9_]+)?_(?:SERVICE_(?:HOST|PORT)|PORT_\d+_(?:TCP|UDP))(?:_[A-Z0-9_]+)?$/;
+  /^(?:SCHEDULER|NATS)_(?:[A-Z0-9]+_)*?(?:SERVICE_(?:HOST|PORT)|PORT_\d+_(?:TCP|UDP))(?:_[A-Z0-9_]+)?$/;
 const serviceAddress = /^(?:tcp|udp|sctp):\/\//;
 
 /** Of names that begin as Rota's do. Others must be one letter away from a long name: an environment is full of them. */

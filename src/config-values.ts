@@ -17,6 +17,10 @@ export const count = (fallback: number, { least = 0, most = 1_000_000 } = {}) =>
 export const seconds = (fallback: number, { least = 1, most = 31_536_000 } = {}) =>
   defaulting(read(`a number from ${least} to ${most}`, between(decimalOf, least, most)), fallback);
 
+/** A part of a whole. */
+export const share = (fallback: number) =>
+  defaulting(read('a number from 0.01 to 1', between(decimalOf, 0.01, 1)), fallback);
+
 export const choice = <const Word extends string>(words: readonly Word[], fallback: NoInfer<Word>) => {
   const wordOf = (given: string) => words.find((word) => word === given.toLowerCase()) ?? null;
   return defaulting<Word>(read(words.map((word) => `\`${word}\``).join(' or '), wordOf), fallback);
@@ -30,6 +34,15 @@ export const matching = (allowed: string, pattern: RegExp) =>
 
 /** As it stands: quotes and spaces may belong to a password. */
 export const text = () => optional(telling(z.string(), 'any text'));
+
+/** As it stands too, but not any: what a header cannot carry would never be answered anything but 401. */
+export const textOf = (allowed: string, form: RegExp) =>
+  optional(
+    telling(
+      z.string().refine((given) => form.test(given), { error: allowed }),
+      allowed,
+    ),
+  );
 
 /** What a variable may be set to; null where its schema does not tell. */
 export function allowedIn(schema: z.ZodType): string | null {

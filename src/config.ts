@@ -1,8 +1,29 @@
 import { z } from 'zod';
 import { type UnreadVariable, unreadVariables } from './config-names.ts';
-import { bare, choice, count, defaulting, flag, matching, optional, seconds, text, url } from './config-values.ts';
+import { tokenForm } from './api-tokens.ts';
+import {
+  bare,
+  choice,
+  count,
+  defaulting,
+  flag,
+  matching,
+  optional,
+  seconds,
+  share,
+  text,
+  textOf,
+  url,
+} from './config-values.ts';
 import { RotaError } from './errors.ts';
-import { readBrokerUrl, readDatabaseUrl, readEndpoint, readHttpUrl, readNatsServers } from './service-urls.ts';
+import {
+  readBrokerUrl,
+  readDatabaseUrl,
+  readEndpoint,
+  readHttpUrl,
+  readHttpUrls,
+  readNatsServers,
+} from './service-urls.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /**
@@ -86,7 +107,19 @@ export const environment = z.object({
     'REST address',
   ),
   SCHEDULER_API_PORT: count(8000, { most: 65_535 }).describe('REST port; 0 takes a free one'),
-  SCHEDULER_API_TOKEN: text().describe('bearer token of the REST API; open where absent'),
+  SCHEDULER_API_TOKEN: textOf('1 to 512 printable ASCII characters, no space at either end', tokenForm).describe(
+    'bearer token of the REST API that may do everything; open to all where there is no token',
+  ),
+  SCHEDULER_API_TOKENS: text().describe('tokens with a role each, comma-separated lines of `rota token new`'),
+  SCHEDULER_API_TOKENS_FILE: text().describe('path of a file with a line of `rota token new` for each token'),
+  SCHEDULER_API_PUBLIC_URL: url('URLs with `http:` or `https:`, comma-separated', readHttpUrls).describe(
+    'under which clients reach REST, beside its address: links name them, browsers may write from them',
+  ),
+  SCHEDULER_API_TLS_CERT: text().describe('path of a PEM certificate: REST is `https:`'),
+  SCHEDULER_API_TLS_KEY: text().describe('path of its PEM key'),
+  SCHEDULER_API_CLIENT_SHARE: share(0.5).describe(
+    'of what all REST clients together may have in flight, what one token or address may; 1 where a proxy hides addresses',
+  ),
   DEBUG: flag(false).describe('log at debug'),
   SCHEDULER_LOGGING_FORMAT: choice(['text', 'json'], 'text').describe('log lines'),
   SCHEDULER_COLLECT_METRICS: flag(true).describe('collect metrics'),

@@ -26,6 +26,7 @@ import { createTaskQueue } from './queue/task-queue.ts';
 import { TracedQueue } from './queue/traced-queue.ts';
 import { createRanking } from './ranking/pool.ts';
 import { createTaskRanking } from './ranking/task-ranking.ts';
+import { readRestAccess } from './rest/access.ts';
 import { createRestServer } from './rest/server.ts';
 import { createActorBackend } from './supervisor/actor-backend.ts';
 import { actorsDirectory, rankersOf, readCatalog } from './supervisor/catalog.ts';
@@ -64,6 +65,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const endLog = logEvents(log);
   for (const variable of config.unread) log.warn({ reason: sentenceOf(variable) }, 'environment variable is not read');
   try {
+    const access = readRestAccess(config);
     undo.push('traces', await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
     const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
@@ -225,7 +227,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       log,
       now: () => new Date(now()),
       leaseMs: startWithinSeconds(config) * 1_000,
-      ...(config.SCHEDULER_API_TOKEN === undefined ? {} : { token: config.SCHEDULER_API_TOKEN }),
+      access,
     });
     undo.push('rest', () => rest.close());
     const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });

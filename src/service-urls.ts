@@ -35,6 +35,11 @@ export function readHttpUrl(text: string): string | null {
   return readUrl(text, ['http:', 'https:']);
 }
 
+export function readHttpUrls(text: string): string | null {
+  const urls = text.split(',').map((url) => readHttpUrl(url.trim()));
+  return urls.includes(null) ? null : urls.join(',');
+}
+
 /** OpenTelemetry's own clients take `host:port` too. */
 export function readEndpoint(text: string): string | null {
   return readHttpUrl(withScheme(text, 'http'));

@@ -44,7 +44,7 @@ function entriesOf(command: Command, path: readonly string[]): readonly Entry[] 
 }
 
 function flagOf({ long, flags, description }: Option): Flag {
-  const value = /<(file|dir)>/.test(flags) ? 'path' : /<.*>/.test(flags) ? 'word' : 'none';
+  const value = /<(file|dir)>/.test(flags) ? 'path' : flags.includes('<') ? 'word' : 'none';
   return { flag: long ?? flags, description, value };
 }
 

@@ -19,6 +19,7 @@ import { schedulesCommand } from './schedules.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { tasksCommand } from './tasks.ts';
+import { tokenCommand } from './token.ts';
 import { topCommand } from './top.ts';
 import type { DemoParts } from './demo/stage.ts';
 import type { StartRota } from './run.ts';
@@ -60,6 +61,7 @@ export function createProgram(parts: ProgramParts): Command {
     configCommand(),
     doctorCommand(),
     natsPermissionsCommand(parts.jetstreamPermissions),
+    tokenCommand(),
     completionCommand(),
     pushCommand(),
     popCommand(),

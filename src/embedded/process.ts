@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { RotaError } from '../errors.ts';
 
@@ -102,6 +103,7 @@ export async function endOrphan(pidFile: string, name: string): Promise<void> {
 /** Linux names Node's main thread `node-MainThread`, macOS answers the path of the program. */
 async function processOf(pid: number): Promise<{ parent: number; command: string } | null> {
   const ps = promisify(execFile)('ps', ['-o', 'ppid=,comm=', '-p', String(pid)]);
-  const found = /^\s*(\d+)\s+(?:.*\/)?(.+?)\s*$/.exec((await ps.catch(() => ({ stdout: '' }))).stdout);
-  return found === null ? null : { parent: Number(found[1]), command: found[2]! };
+  const line = (await ps.catch(() => ({ stdout: '' }))).stdout.trim();
+  const space = line.indexOf(' ');
+  return space === -1 ? null : { parent: Number(line.slice(0, space)), command: basename(line.slice(space).trim()) };
 }

@@ -47,9 +47,17 @@ export function streamFault(stream: string, error: unknown): string {
   const text = apiErrorOf(error)?.description ?? (error instanceof Error ? error.message : String(error));
   if (isGone(error)) return `JetStream stream ${stream} is gone: it is made again, what it held is lost`;
   // Limits of the stream, of the account, and of the server's memory and disk: JSStreamStoreFailedF and its like.
-  if (fullCodes.has(apiErrorOf(error)?.err_code ?? 0) || /maximum .* exceeded|insufficient .*resources/.test(text))
+  if (fullCodes.has(apiErrorOf(error)?.err_code ?? 0) || isFull(text))
     return `JetStream stream ${stream} is full (${text}): raise its limits, or remove what it holds`;
   return `JetStream stream ${stream}: ${text}`;
+}
+
+function isFull(text: string): boolean {
+  const [maximum, insufficient] = [text.indexOf('maximum '), text.indexOf('insufficient ')];
+  return (
+    (maximum !== -1 && text.indexOf(' exceeded', maximum) !== -1) ||
+    (insufficient !== -1 && text.indexOf('resources', insufficient) !== -1)
+  );
 }
 
 /** Nothing listens on the subjects of a stream that was deleted. An answer of JetStream itself may have the code 503, too. */

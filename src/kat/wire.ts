@@ -1,4 +1,5 @@
 import type { RotaError } from '../errors.ts';
+import { withoutTrailingSlashes } from '../trailing-slashes.ts';
 
 /** One JSON request as it goes over the wire. */
 export interface WireRequest {
@@ -20,7 +21,7 @@ export function urlOf(base: URL, request: WireRequest, refused: (segment: string
     if (segment === '' || segment === '.' || segment === '..') throw refused(segment);
   }
   const url = new URL(base);
-  url.pathname = `${base.pathname.replace(/\/+$/, '')}/${request.path.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
+  url.pathname = `${withoutTrailingSlashes(base.pathname)}/${request.path.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
   for (const [name, value] of Object.entries(request.query ?? {})) {
     for (const one of typeof value === 'string' ? [value] : value) url.searchParams.append(name, one);
   }

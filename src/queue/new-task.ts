@@ -61,7 +61,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     organisation: task.organisation,
     hash: type.hash(data),
     // As in mula: data is stored as it was given, unless it gets an id and is completed with its defaults then.
-    data: type.carriesId && !identity.own_id ? { ...data, id: identity.id } : withoutSecrets(task.data),
+    data: withoutSecrets(type.carriesId && !identity.own_id ? { ...data, id: identity.id } : task.data),
     plugin: columns.plugin,
     image: columns.image,
     deduplication_key: columns.deduplicationKey,

@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../tasks/data.ts';
 import type { TaskData } from '../tasks/task.ts';
 import { addRange, Conditions } from './conditions.ts';
 import { compileFilter } from './filter-sql.ts';
@@ -62,7 +63,14 @@ export function createSchedules(sql: Sql, pages: PagePools = { plain: sql, searc
     get: (id) => one('schedule-get', [id]),
 
     create: ({ schedulerId, organisation, hash, data, schedule, deadlineAt }) =>
-      one('schedule-create', [schedulerId, organisation, hash, JSON.stringify(data), schedule, deadlineAt]),
+      one('schedule-create', [
+        schedulerId,
+        organisation,
+        hash,
+        JSON.stringify(withoutSecrets(data)),
+        schedule,
+        deadlineAt,
+      ]),
 
     patch: (id, patch) => one('schedule-patch', [id, JSON.stringify(columnsOf(patch))]),
 
@@ -90,6 +98,7 @@ async function listSchedules(pages: PagePools, request: ScheduleListQuery): Prom
 }
 
 /** Only the keys that are there: the statement leaves the other columns alone. */
-function columnsOf({ deadlineAt, ...rest }: SchedulePatch): Record<string, unknown> {
-  return { ...rest, ...(deadlineAt === undefined ? {} : { deadline_at: deadlineAt }) };
+function columnsOf({ deadlineAt, data, ...rest }: SchedulePatch): Record<string, unknown> {
+  const kept = data === undefined ? {} : { data: withoutSecrets(data) };
+  return { ...rest, ...kept, ...(deadlineAt === undefined ? {} : { deadline_at: deadlineAt }) };
 }

@@ -1,5 +1,6 @@
 import { RotaError, type ErrorCode } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
+import { withoutSecrets } from '../tasks/data.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import { emit, type TaskRef, type TracedTask } from '../telemetry/events.ts';
 import { Coalescer, type Requester } from './coalesce.ts';
@@ -209,7 +210,7 @@ async function apply(transaction: Executor, changes: readonly Change[], gracePer
       status: status?.toUpperCase(),
       priority,
       organisation,
-      data,
+      data: data === undefined ? undefined : withoutSecrets(data),
       reason,
       superseded,
       unclaimed,

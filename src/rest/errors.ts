@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
+import { budgets, cut } from './budgets.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
 import { mostFaults } from './fault.ts';
@@ -29,7 +30,8 @@ export class Answer extends Error {
   constructor(status: number, detail: Answer['detail'], headers: Readonly<Record<string, string>> = {}) {
     super(typeof detail === 'string' ? detail : 'invalid request');
     this.status = status;
-    this.detail = detail;
+    // Sentences repeat what was asked, or what the database says of it.
+    this.detail = typeof detail === 'string' ? cut(detail, budgets.detailCharacters) : detail;
     this.headers = headers;
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgets } from './budgets.ts';
 import type { Reader, Reading } from './fault.ts';
 import { dictionary, flag, integer, text, timestamp, uuid } from './scalars.ts';
 
@@ -27,7 +28,8 @@ export function field<T>(reader: Reader<T>, description: Record<string, unknown>
 
 const absent: Reading<never> = { ok: false, faults: [{ type: 'missing', msg: 'Field required' }] };
 
-export const stringField = () => field(text, { type: 'string' });
+/** Ids, organisations, OOIs, crons: a text that is stored, compared and shown is no larger than such a thing can be. */
+export const stringField = () => shortTextField(budgets.textCharacters);
 export const integerField = () => field(integer, { type: 'integer' });
 export const flagField = () => field(flag, { type: 'boolean' });
 export const uuidField = () => field(uuid, { type: 'string', format: 'uuid' });

@@ -2,22 +2,45 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { App } from './app.ts';
+import { accessOf } from './roles.ts';
 
-/** `/openapi.json` and `/docs`, made from the schemas that validate. Register it before the routes. */
-export async function installOpenApi(app: App, version: string): Promise<void> {
+/**
+ * `/openapi.json`, made from the schemas that validate. Register it before the routes.
+ *
+ * @param secured with what each route asks for, where tokens are configured
+ */
+export async function installOpenApi(app: App, version: string, secured: boolean): Promise<void> {
+  const bearer = { type: 'http', scheme: 'bearer', description: '`rota token new` makes one' } as const;
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: 'Scheduler', description: "Rota's REST API", version } },
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Scheduler', description: "Rota's REST API", version },
+      ...(secured ? { components: { securitySchemes: { bearer } } } : {}),
+    },
     transform: jsonSchemaTransform,
-    transformObject: (document) => tidy(jsonSchemaTransformObject(document) as OpenApi),
+    transformObject: (document) => {
+      const tidied = tidy(jsonSchemaTransformObject(document) as OpenApi);
+      return secured ? withRoles(tidied) : tidied;
+    },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
+}
+
+/** `/docs`: the document to read and to try. */
+export async function installDocs(pages: App): Promise<void> {
+  await pages.register(swaggerUi, { routePrefix: '/docs' });
 }
 
 type OpenApi = ReturnType<App['swagger']> & {
   components: { schemas: Record<string, unknown> };
-  paths: Record<string, Record<string, { requestBody?: RequestBody }>>;
+  paths: Record<string, Record<string, Operation>>;
 };
+
+interface Operation {
+  requestBody?: RequestBody;
+  security?: readonly Readonly<Record<string, readonly string[]>>[];
+  'x-role'?: string;
+}
 
 interface RequestBody {
   required?: boolean;
@@ -34,6 +57,18 @@ function tidy(document: OpenApi): OpenApi {
     const body = operation.requestBody;
     const type = body?.content['application/json']?.schema?.type;
     if (body !== undefined && Array.isArray(type) && type.includes('null')) body.required = false;
+  }
+  return document;
+}
+
+/** A client that is made of the document knows which operations need a token, and people which role. */
+function withRoles(document: OpenApi): OpenApi {
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const access = accessOf[`${method.toUpperCase()} ${path.replaceAll('{', ':').replaceAll('}', '')}`];
+      operation.security = access === 'open' ? [] : [{ bearer: [] }];
+      if (access !== undefined && access !== 'open') operation['x-role'] = access;
+    }
   }
   return document;
 }

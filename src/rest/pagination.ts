@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ListBounds, Page } from '../queue/page.ts';
-import { origin, split } from './routing.ts';
+import { split } from './routing.ts';
 
 /** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON, and two pages. */
 const longestPage = 10_000;
@@ -58,7 +58,7 @@ function pageUrl(request: FastifyRequest, offset: number, limit: number): string
   parameters.append('limit', String(limit));
   parameters.append('offset', String(offset));
   // Python's quoting keeps `~` and escapes `*`; URLSearchParams has it the other way round.
-  return `${origin(request)}${path}?${parameters.toString().replaceAll('%7E', '~').replaceAll('*', '%2A')}`;
+  return `${request.server.origins.of(request) ?? ''}${path}?${parameters.toString().replaceAll('%7E', '~').replaceAll('*', '%2A')}`;
 }
 
 function between(value: number, least: number, most: number): number {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Answer, detailsOf, invalid, type Location, type ValidationDetail } from './errors.ts';
 import { nestsTooDeep } from '../tasks/nesting.ts';
 import { jsonFault } from './json-fault.ts';
+import { isJsonType } from './origins.ts';
 import { repeatedParameters } from './schemas.ts';
 
 declare module 'fastify' {
@@ -38,7 +39,9 @@ export function parseQuery(query: string): Record<string, string | string[]> {
   const parsed: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
   const parameters = new URLSearchParams(query);
   for (const [name, value] of parameters) {
-    parsed[name] = repeatedParameters.has(name) ? parameters.getAll(name) : value;
+    if (!repeatedParameters.has(name)) parsed[name] = value;
+    // Once for all of them: asked at each, it is the square of their number.
+    else parsed[name] ??= parameters.getAll(name);
   }
   return parsed;
 }
@@ -66,8 +69,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function isJson(contentType: string | undefined): boolean {
   if (contentType === undefined || contentType === '') return true;
-  const essence = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  return /^application\/(?:json|.+\+json)$/.test(essence);
+  return isJsonType(contentType);
 }
 
 function validate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {

@@ -1,5 +1,6 @@
 import { decimalOf, flagOf, integerOf } from '../lax.ts';
 import { fromUnix, parseTimestamp, toUtc } from '../tasks/timestamp.ts';
+import { budgets } from './budgets.ts';
 import { fault, read, type Reader } from './fault.ts';
 import { uuidFault } from './uuid-fault.ts';
 
@@ -50,7 +51,10 @@ export const flag: Reader<boolean> = (value) => {
 /** Canonical form: lower case with dashes. */
 export const uuid: Reader<string> = (value) => {
   if (typeof value !== 'string') return fault('uuid_type', 'UUID input should be a string, bytes or UUID object');
-  const problem = uuidFault(value);
+  const problem =
+    value.length > budgets.textCharacters
+      ? `invalid length: expected length 32 for simple format, found ${value.length}`
+      : uuidFault(value);
   if (problem !== null) return fault('uuid_parsing', `Input should be a valid UUID, ${problem}`, { error: problem });
   const hex = value
     .replace(/^urn:uuid:/, '')

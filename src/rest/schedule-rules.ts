@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { isCron, nextRun } from '../tasks/cron.ts';
-import { taskTypeOf, withoutSecrets } from '../tasks/data.ts';
+import { taskTypeOf } from '../tasks/data.ts';
 import type { NewSchedule, SchedulePatch } from '../queue/schedule-records.ts';
 import { badRequest, validationError } from './errors.ts';
 import type { Schedulers } from './ports.ts';
@@ -26,7 +26,7 @@ export function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: S
     schedulerId: scheduler.id,
     organisation: body.organisation,
     hash: type.hash(data.data),
-    data: withoutSecrets(body.data),
+    data: body.data,
     schedule: cron,
     deadlineAt: body.deadline_at ?? nextRun(cron!, now).toISOString(),
   };
@@ -41,8 +41,7 @@ export function schedulePatchOf(body: z.output<typeof schedulePatch>, now: Date)
   if (hash === null || data === null || enabled === null) return null;
   if (typeof schedule === 'string' && !isRestCron(schedule, now)) return null;
   const moved = typeof schedule === 'string' && given === undefined ? nextRun(schedule, now).toISOString() : given;
-  const kept = data === undefined ? undefined : withoutSecrets(data);
-  return present({ hash, data: kept, enabled, schedule, deadlineAt: moved }) as SchedulePatch;
+  return present({ hash, data, enabled, schedule, deadlineAt: moved }) as SchedulePatch;
 }
 
 /** mula's REST knows no seventh field, a year: its recorded answer is 400. `rota schedules set-cron` takes one. */

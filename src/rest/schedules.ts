@@ -6,6 +6,7 @@ import { checkGroups } from './filter-request.ts';
 import { boundsOf, sendJson, sendPage } from './pagination.ts';
 import type { Schedulers } from './ports.ts';
 import { present } from './present.ts';
+import type { Audit } from './security.ts';
 import { newSchedule, schedulePatchOf } from './schedule-rules.ts';
 import {
   errorAnswer,
@@ -24,8 +25,15 @@ const defaultLimit = 10;
 /** mula's 10 cut two pages of Rocky short, which send no limit (lessons §1). */
 const defaultSearchLimit = 1_000;
 
+export interface ScheduleRoutes {
+  readonly store: Schedules;
+  readonly schedulers: Schedulers;
+  readonly now: () => Date;
+  readonly audit: Audit;
+}
+
 /** `/schedules`: when tasks run again. */
-export function scheduleRoutes(app: App, store: Schedules, schedulers: Schedulers, now: () => Date): void {
+export function scheduleRoutes(app: App, { store, schedulers, now, audit }: ScheduleRoutes): void {
   app.get(
     '/schedules',
     {
@@ -54,6 +62,7 @@ export function scheduleRoutes(app: App, store: Schedules, schedulers: Scheduler
       const schedule = newSchedule(request.body, schedulers, now());
       const created = await store.create(schedule);
       if (created === null) throw conflict(`schedule with the same hash already exists: ${schedule.hash}`);
+      audit(request, 'create-schedule', { schedule: schedule.hash });
       return sendJson(reply.code(201), created);
     },
   );
@@ -89,6 +98,7 @@ export function scheduleRoutes(app: App, store: Schedules, schedulers: Scheduler
       }
       const changed = await store.patch(id, patch);
       if (changed === null) throw unknownSchedule(id);
+      audit(request, 'change-schedule', { schedule: id });
       return sendJson(reply, changed);
     },
   );
@@ -103,7 +113,8 @@ export function scheduleRoutes(app: App, store: Schedules, schedulers: Scheduler
       },
     },
     async (request, reply) => {
-      await store.delete(request.params.schedule_id);
+      const id = request.params.schedule_id;
+      if (await store.delete(id)) audit(request, 'delete-schedule', { schedule: id });
       return reply.code(204).type('application/json').send(null);
     },
   );

@@ -89,7 +89,7 @@ export const repeatedParameters: ReadonlySet<string> = new Set(['organisation_id
 export const statsQuery = z.object({
   scheduler_id: stringField().optional(),
   organisation_id: stringField().optional(),
-  organisation_ids: z.array(z.string()).optional(),
+  organisation_ids: z.array(stringField()).optional(),
 });
 
 export const schedulesQuery = z.object({

@@ -5,12 +5,16 @@ import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { spansAreFollowed } from '../telemetry/spans.ts';
+import type { RestAccess } from './access.ts';
 import type { App } from './app.ts';
 import { installBounds } from './bounds.ts';
+import { budgets, cut } from './budgets.ts';
 import { sendError } from './errors.ts';
 import { healthRoutes } from './health.ts';
 import { metricsRoutes } from './metrics.ts';
-import { installOpenApi } from './openapi.ts';
+import { installPageHeaders, loginRoutes } from './login.ts';
+import { installDocs, installOpenApi } from './openapi.ts';
+import { installOrigins } from './origins.ts';
 import type { Health, MetricsSource, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
 import { installSpans } from './request-spans.ts';
@@ -18,7 +22,7 @@ import { installRouting } from './routing.ts';
 import { schedulerRoutes } from './schedulers.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { longestWaitSeconds } from './schemas.ts';
-import { installToken } from './security.ts';
+import { type Audit, doerOf, installSecurity, tellWhoMayAsk } from './security.ts';
 import { taskRoutes } from './tasks.ts';
 
 export interface RestOptions {
@@ -29,8 +33,7 @@ export interface RestOptions {
   readonly health: Health;
   readonly metrics: MetricsSource;
   readonly log: Logger;
-  /** Bearer token; everybody may ask where absent. */
-  readonly token?: string;
+  readonly access: RestAccess;
   /** Lease of a pop, the grace period: unmodified runners know no leases. */
   readonly leaseMs: number;
   /** The database's time: crons are counted from it. */
@@ -44,10 +47,6 @@ export interface RestServer {
   close(): Promise<void>;
 }
 
-/** A push of a raw file's metadata is some kilobytes; a whole Task given back carries the OOI too. */
-const bodyLimit = 2 * 1024 * 1024;
-/** For a request to arrive whole: a client that trickles holds its own connection and nothing else. */
-const requestTimeoutMs = 30_000;
 /** Without a byte either way; longer than a pop may wait. */
 const idleTimeoutMs = (longestWaitSeconds + 35) * 1_000;
 
@@ -56,12 +55,15 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
   const closing = new AbortController();
   const app = await createApp(options, closing.signal);
   return {
-    listen: ({ host, port }) =>
-      app.listen({ host, port }).catch((cause: Error) => {
+    async listen({ host, port }) {
+      const url = await app.listen({ host, port }).catch((cause: Error) => {
         const place = `REST cannot listen at ${host}:${port} (${cause.message})`;
         const advice = 'choose another address with SCHEDULER_API_HOST and SCHEDULER_API_PORT';
         throw new RotaError('BAD_CONFIG', `${place}: ${advice}`, { cause });
-      }),
+      });
+      tellWhoMayAsk(options.log, options.access.tokens, host, url);
+      return url;
+    },
     async close() {
       closing.abort();
       await app.close();
@@ -70,44 +72,62 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
 }
 
 async function createApp(options: RestOptions, closing: AbortSignal): Promise<App> {
-  const { queue, lists, schedules, schedulers, health, metrics, log, ...rest } = options;
-  const app: App = fastify({
-    bodyLimit,
-    requestTimeout: requestTimeoutMs,
+  const { queue, lists, schedules, schedulers, health, metrics, log, access, ...rest } = options;
+  const { tokens, tls } = access;
+  const app = fastify({
+    ...(tls === null ? { http: { maxHeaderSize } } : { https: { ...tls, maxHeaderSize } }),
+    bodyLimit: budgets.bodyBytes,
+    requestTimeout: budgets.requestTimeoutMs,
     connectionTimeout: idleTimeoutMs,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 1_000, querystringParser: parseQuery },
+    routerOptions: { maxParamLength: budgets.textCharacters, querystringParser: parseQuery },
     exposeHeadRoutes: false,
-  });
+  }) as App;
   // GET /tasks reads a body, as mula's does.
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.setErrorHandler((error, request, reply) =>
     sendError(error, reply, (unexpected) =>
-      log.error({ err: unexpected, method: request.method, path: request.url }, 'request failed'),
+      log.error(
+        { err: unexpected, method: request.method, path: cut(request.url, budgets.echoCharacters) },
+        'request failed',
+      ),
     ),
   );
-  // As mula says it: JSON has no charset parameter.
   app.addHook('onSend', (_request, reply, payload, done) => {
     const type = reply.getHeader('content-type');
-    if (typeof type === 'string' && type.startsWith('application/json'))
-      reply.header('content-type', 'application/json');
+    if (typeof type === 'string' && type.startsWith('application/json')) reply.headers(headersOfJson);
     done(null, payload);
   });
   // Four hooks at each request are a tenth of what a pop costs here.
   if (spansAreFollowed()) installSpans(app);
-  installBounds(app, (error, reply) => void sendError(error, reply, () => undefined));
+  installBounds(app, access.clientShare, (error, reply) => void sendError(error, reply, () => undefined));
+  installOrigins(app, access);
+  installSecurity(app, tokens, rest.now);
   installRouting(app);
   installValidation(app);
-  if (rest.token !== undefined) installToken(app, rest.token);
 
-  await installOpenApi(app, health.version);
+  await installOpenApi(app, health.version, tokens.length > 0);
+  await app.register(async (pages) => {
+    await installPageHeaders(pages as App, tls !== null);
+    await installDocs(pages as App);
+    if (tokens.length > 0) loginRoutes(pages as App, tokens, rest.now);
+  });
+  const audit: Audit = (request, what, about) =>
+    log.info({ audit: what, ...about, ...doerOf(request), count: 1 }, 'audit');
   schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs }, closing });
-  taskRoutes(app, queue, lists, (act) =>
-    log.info({ audit: act.what, task: act.task, from: act.from, count: 1 }, 'audit'),
-  );
-  scheduleRoutes(app, schedules, schedulers, rest.now);
+  taskRoutes(app, queue, lists, audit);
+  scheduleRoutes(app, { store: schedules, schedulers, now: rest.now, audit });
   healthRoutes(app, health);
   metricsRoutes(app, metrics);
   return app;
 }
+
+/** As mula says it: JSON has no charset parameter. And no browser takes it for a page, keeps it, or shows it in a frame. */
+const headersOfJson = {
+  'content-type': 'application/json',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+};
+const maxHeaderSize = budgets.headerBytes;

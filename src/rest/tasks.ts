@@ -1,8 +1,10 @@
+import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { TaskListQuery, TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
-import { withoutSecrets } from '../tasks/data.ts';
+import { isFinished, type TaskStatus } from '../tasks/status.ts';
 import type { App } from './app.ts';
+import { type Audit, forbidden, may } from './security.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
 import { requesterOf } from './departure.ts';
@@ -22,9 +24,6 @@ import {
 import { present } from './present.ts';
 
 const defaultLimit = 10;
-
-/** Who did what to which task, for the log: cancels and retries. */
-export type Audit = (act: { readonly what: 'cancel' | 'queue'; readonly task: string; readonly from: string }) => void;
 
 /** `/tasks`: lists, statistics, and the reports of runners. */
 export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: Audit): void {
@@ -90,14 +89,15 @@ export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: 
     },
     async (request, reply) => {
       const id = request.params.task_id;
+      if (!may(request, 'operate')) await checkReport(request, queue, id, request.body);
       const patch = await readPatch(queue, id, request.body);
       const [outcome] = await queue.patch([patch], { answersTasks: true, ...requesterOf(reply) });
       if (outcome?.ok !== true) {
         if (outcome === undefined || outcome.failure.code === 'NOT_FOUND') throw unknownTask(id);
         throw answerOf(outcome.failure);
       }
-      if (patch.status === 'cancelled') audit({ what: 'cancel', task: id, from: request.ip });
-      if (patch.status === 'queued') audit({ what: 'queue', task: id, from: request.ip });
+      if (patch.status === 'cancelled') audit(request, 'cancel', { task: id });
+      if (patch.status === 'queued') audit(request, 'queue', { task: id });
       return sendJson(reply, outcome.task!);
     },
   );
@@ -128,6 +128,29 @@ function listQuery(query: z.output<typeof tasksQuery>, filters: TaskListQuery['f
   };
 }
 
+const reports: ReadonlySet<unknown> = new Set(['running', 'completed', 'failed', 'queued']);
+const handedOut: ReadonlySet<unknown> = new Set(['dispatched', 'running']);
+
+/**
+ * With the role `work` a runner says how what was popped goes. What a task is, whether it is cancelled, and what becomes of one
+ * that nobody has popped or that is over, is an operator's to say. One read more, for holders of that role only.
+ */
+async function checkReport(
+  request: FastifyRequest,
+  queue: TaskQueue,
+  id: string,
+  body: z.output<typeof taskPatch>,
+): Promise<void> {
+  const { status, priority, organisation, data } = body;
+  const changesMore = [priority, organisation, data].some((value) => value !== undefined);
+  if (changesMore || (status !== undefined && !reports.has(status))) {
+    throw forbidden(request, 'anything of a task but running, completed, failed and queued', 'operate');
+  }
+  const { status: was } = JSON.parse(await get(queue, id)) as { status: TaskStatus };
+  const isReport = handedOut.has(was) || (status !== 'queued' && isFinished(was));
+  if (!isReport) throw forbidden(request, `a report on a task that is ${was}`, 'operate');
+}
+
 const changeable = ['status', 'priority', 'organisation', 'data'] as const;
 /** What a task is: a patch may repeat it (clients send whole tasks back) but not change it. */
 const fixed = ['id', 'scheduler_id', 'schedule_id', 'type', 'hash'] as const;
@@ -143,7 +166,6 @@ async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof tas
   }
   const nothing = changeable.find((key) => body[key] === null);
   if (nothing !== undefined) throw badRequest(`${nothing} must not be null`);
-  const { status, priority, organisation } = body;
-  const data = body.data === undefined || body.data === null ? undefined : withoutSecrets(body.data);
+  const { status, priority, organisation, data } = body;
   return { id, via: 'rest', leaseId: null, ...present({ status, priority, organisation, data }) } as TaskPatch;
 }

@@ -22,8 +22,11 @@ const timestamp = z.union([z.string(), z.number()]).transform((given, context) =
   return parsed === null ? String(given) : toDataForm(parsed);
 });
 
+/** Ids, organisations and OOIs: KAT's longest OOIs, URLs, are some hundred characters. They are stored, compared and shown. */
+const key = z.string().max(1_024);
+
 const boefje = z.object({
-  id: z.string().min(1),
+  id: key.min(1),
   name: z.string().nullable().default(null),
   version: z.string().nullable().default(null),
   oci_image: z.string().nullable().default(null),
@@ -32,18 +35,18 @@ const boefje = z.object({
 export const boefjeData = z.object({
   id: uuid.nullish(),
   boefje,
-  input_ooi: z.string().nullable().default(null),
-  organization: z.string().min(1),
-  deduplication_key: z.string().nullable().default(null),
+  input_ooi: key.nullable().default(null),
+  organization: key.min(1),
+  deduplication_key: key.nullable().default(null),
   dispatches: z.array(z.unknown()).default([]),
 });
 
 const boefjeMeta = z.object({
   id: uuid,
   boefje,
-  input_ooi: z.string().nullable().default(null),
+  input_ooi: key.nullable().default(null),
   arguments: z.record(z.string(), z.unknown()).default({}),
-  organization: z.string(),
+  organization: key,
   started_at: timestamp.nullable().default(null),
   ended_at: timestamp.nullable().default(null),
 });
@@ -63,7 +66,7 @@ export const rawData = z.object({
 export const normalizerData = z.object({
   id: uuid.nullish(),
   normalizer: z.object({
-    id: z.string().min(1),
+    id: key.min(1),
     name: z.string().nullable().default(null),
     version: z.string().nullable().default(null),
   }),
@@ -73,14 +76,14 @@ export const normalizerData = z.object({
 /** A raw file that is asked about, as Bytes tells of it; a normalizer task has the same parts, and no size. */
 export const rawFileQuestion = z.object({
   /** All that consume it where absent. */
-  normalizer: z.object({ id: z.string().min(1) }).optional(),
+  normalizer: z.object({ id: key.min(1) }).optional(),
   raw_data: rawData,
   size: z.number().int().min(0).nullish(),
 });
 
 export const reportData = z.object({
-  organisation_id: z.string().min(1),
-  report_recipe_id: z.string().min(1),
+  organisation_id: key.min(1),
+  report_recipe_id: key.min(1),
 });
 
 export type BoefjeData = z.output<typeof boefjeData>;
@@ -169,23 +172,29 @@ export function taskTypeOf(type: string): TaskType {
   return known.get(type) ?? generic(type);
 }
 
-const secretKeys = ['environment', 'runnable_hash', 'settings'] as const;
+const secretKeys: ReadonlySet<string> = new Set(['environment', 'runnable_hash', 'settings']);
 
-/** Data as it was given, but for what a runner may have put into it: API keys (kat-contract §2). */
+/**
+ * Data as it was given, but for what a runner may have put into it: API keys (kat-contract §2), at whatever depth. The
+ * queue calls it on all data that is stored, so that no edge can forget it. Data without secrets is not copied.
+ */
 export function withoutSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept = dropSecrets(data);
-  const raw = kept['raw_data'];
-  if (!isRecord(raw)) return kept;
-  const meta = raw['boefje_meta'];
-  return isRecord(meta) ? { ...kept, raw_data: { ...dropSecrets(raw), boefje_meta: dropSecrets(meta) } } : kept;
+  return kept(data) as Record<string, unknown>;
 }
 
-function dropSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const kept = { ...data };
-  for (const key of secretKeys) delete kept[key];
-  return kept;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function kept(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  let changed = false;
+  const members: [string, unknown][] = [];
+  for (const [key, member] of Object.entries(value)) {
+    if (secretKeys.has(key)) {
+      changed = true;
+      continue;
+    }
+    const left = kept(member);
+    if (left !== member) changed = true;
+    members.push([key, left]);
+  }
+  if (!changed) return value;
+  return Array.isArray(value) ? members.map(([, member]) => member) : Object.fromEntries(members);
 }

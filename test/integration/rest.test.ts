@@ -131,6 +131,47 @@ describe('as an unmodified runner goes about it', () => {
   });
 });
 
+describe('what a runner puts into data', () => {
+  const secret = { environment: { API_KEY: 'hunter2' }, settings: ['hunter2'], runnable_hash: 'hunter2' };
+
+  test('is never stored and never answered, however deep and whichever way it comes', async () => {
+    const answers: unknown[] = [];
+    const id = randomUUID();
+    const data = { ...boefje('deep').data, boefje: { id: 'dns-records', ...secret }, more: [{ even: secret }] };
+    answers.push(await ask('POST', '/schedulers/boefje/push', { ...boefje('deep'), data }));
+    answers.push(
+      await ask('POST', '/schedulers/boefje/push', { ...boefje('own'), id, data: { ...data, id, input_ooi: 'own' } }),
+    );
+    answers.push(await ask('PATCH', `/tasks/${id}`, { data: { ...data, id } }));
+    answers.push(await ask('GET', `/tasks/${id}`));
+    const schedule = {
+      scheduler_id: 'boefje',
+      organisation: 'aa',
+      data: { ...data, input_ooi: 'planned' },
+      schedule: '0 0 * * *',
+    };
+    const { body: created } = await ask('POST', '/schedules', schedule);
+    answers.push(created, await ask('PATCH', `/schedules/${created.id}`, { data: schedule.data }));
+    answers.push(
+      await ask('POST', '/schedulers/boefje/pop'),
+      await ask('GET', '/tasks?limit=100'),
+      await ask('GET', '/schedules?limit=100'),
+    );
+    expect(JSON.stringify(answers)).not.toContain('hunter2');
+    expect(JSON.stringify(answers)).toContain('"more":[{"even":{}}]');
+    const [row] = await rest.sql.unsafe(
+      `SELECT (SELECT count(*) FROM tasks WHERE data::text LIKE '%hunter2%') + (SELECT count(*) FROM schedules WHERE data::text LIKE '%hunter2%') AS stored`,
+    );
+    expect(Number(row!['stored'])).toBe(0);
+    await rest.sql.unsafe('DELETE FROM schedules');
+    for (;;) {
+      const { body } = await pop();
+      if (body.results.length === 0) break;
+      for (const task of body.results) await ask('PATCH', `/tasks/${task.id}`, { status: 'cancelled' });
+    }
+  });
+});
+
 describe('a pop that waits', () => {
   test('is answered by the push that comes', async () => {
     const parked = next('waiter.parked');

@@ -9,6 +9,7 @@ import type {
 } from '../../src/queue/queue.ts';
 import type { NewTask, PushOutcome } from '../../src/protocol/requests.ts';
 import type { Schedules } from '../../src/queue/schedule-records.ts';
+import type { RestAccess } from '../../src/rest/access.ts';
 import type { Schedulers } from '../../src/rest/ports.ts';
 import { createRestServer, type RestOptions, type RestServer } from '../../src/rest/server.ts';
 import { quietLog } from '../support/quiet-log.ts';
@@ -90,6 +91,15 @@ export const threeSchedulers: Schedulers = {
   activity: () => Promise.resolve(new Map()),
 };
 
+/** As where nothing is configured. */
+export const openAccess: RestAccess = {
+  tokens: [],
+  tls: null,
+  publicUrls: [],
+  listens: '127.0.0.1',
+  clientShare: 0.5,
+};
+
 export interface Served {
   readonly url: string;
   readonly queue: QueueDouble;
@@ -113,7 +123,8 @@ export async function serve(options: Partial<RestOptions> = {}): Promise<Served>
     log: quietLog,
     now: () => new Date(),
     leaseMs: 86_400_000,
+    access: openAccess,
     ...options,
   });
-  return { url: await server.listen({ host: '127.0.0.1', port: 0 }), queue, server };
+  return { url: await server.listen({ host: options.access?.listens ?? '127.0.0.1', port: 0 }), queue, server };
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { readTokens } from '../../src/api-tokens.ts';
 import { RotaError } from '../../src/errors.ts';
-import { emptyBook, emptyLists, serve, type Served, taskId } from './double.ts';
+import { emptyBook, emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
 
 let served: Served;
 
@@ -8,7 +9,7 @@ afterEach(() => served.server.close());
 
 describe('a token', () => {
   test('is asked for everywhere but at the probes', async () => {
-    served = await serve({ token: 'sesame' });
+    served = await serve({ access: { ...openAccess, tokens: readTokens({ SCHEDULER_API_TOKEN: 'sesame' }) } });
     const statusOf = async (path: string, authorization?: string) =>
       (await fetch(served.url + path, authorization === undefined ? {} : { headers: { authorization } })).status;
     expect(await statusOf('/health')).toBe(200);

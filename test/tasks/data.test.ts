@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { rawData, taskTypeOf } from '../../src/tasks/data.ts';
+import { rawData, taskTypeOf, withoutSecrets } from '../../src/tasks/data.ts';
 
 test('lessons 1: environment and runnable_hash of a raw file are dropped, never stored', () => {
   const parsed = taskTypeOf('normalizer').schema.parse({
@@ -82,4 +83,34 @@ test.each(forms)('a time in data, %s, is written as mula’s models write it', (
   };
   const read = rawData.safeParse({ id: meta.id, boefje_meta: meta, mime_types: [] });
   expect(read.success ? read.data.boefje_meta.ended_at : null).toBe(written);
+});
+
+test('environment, runnable_hash and settings are dropped at any depth, and nothing else is', () => {
+  const secret = fc.constantFrom('environment', 'runnable_hash', 'settings');
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { depthSize: 'small' },
+      fc.string(),
+      fc.constant(null),
+      fc.array(tie('tree')),
+      fc.array(fc.tuple(fc.oneof(fc.string(), fc.constant('__proto__'), secret), tie('tree'))).map(Object.fromEntries),
+    ),
+  }));
+  const names = (value: unknown): string[] =>
+    typeof value !== 'object' || value === null
+      ? []
+      : Object.entries(value).flatMap(([name, member]) => [...(Array.isArray(value) ? [] : [name]), ...names(member)]);
+  const hidden: ReadonlySet<string> = new Set(['environment', 'runnable_hash', 'settings']);
+  const expected = (value: unknown): unknown =>
+    JSON.parse(JSON.stringify(value, (name, member: unknown) => (hidden.has(name) ? undefined : member)));
+  fc.assert(
+    fc.property(fc.dictionary(fc.oneof(fc.string(), secret), tree), (given) => {
+      const data = JSON.parse(JSON.stringify(given)) as Record<string, unknown>;
+      const before = JSON.stringify(data);
+      const kept = withoutSecrets(data);
+      expect(names(kept).filter((name) => hidden.has(name))).toEqual([]);
+      expect(JSON.stringify(kept)).toBe(JSON.stringify(expected(data)));
+      expect(JSON.stringify(data)).toBe(before);
+    }),
+  );
 });

@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { newToken, readTokens } from '../../src/api-tokens.ts';
+import { Shares } from '../../src/rest/bounds.ts';
+import { budgets } from '../../src/rest/budgets.ts';
+import { emptyBook, openAccess, serve, type Served, taskId } from './double.ts';
+
+let served: Served;
+
+afterEach(() => served?.server.close());
+
+const long = 'x'.repeat(budgets.textCharacters + 1);
+
+async function ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(served.url + path, {
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, text: await response.text(), retryAfter: response.headers.get('retry-after') };
+}
+
+describe('a request', () => {
+  test('of 16 000 slashes is answered at once, with or without a token', { timeout: 60_000 }, async () => {
+    for (const tokens of [[], readTokens({ SCHEDULER_API_TOKENS: newToken('a', 'read').line })]) {
+      served = await serve({ access: { ...openAccess, tokens } });
+      await ask('GET', '/tasks');
+      const began = process.threadCpuUsage();
+      const statuses = await Promise.all(
+        Array.from({ length: 20 }, async () => (await ask('GET', `/x${'/'.repeat(15_500)}x`)).status),
+      );
+      // Of this thread, not of the clock: others use the machine. 20 of them held it for nine seconds.
+      expect(process.threadCpuUsage(began).user / 1_000).toBeLessThan(1_000);
+      expect(new Set(statuses)).toEqual(new Set([tokens.length === 0 ? 414 : 401]));
+      await served.server.close();
+    }
+    served = await serve();
+  });
+
+  test('of headers beyond 16 kB is 431', async () => {
+    served = await serve();
+    expect(await ask('GET', '/tasks', undefined, { 'x-a': 'x'.repeat(20_000) })).toMatchObject({ status: 431 });
+  });
+
+  test.each<[string, string, unknown]>([
+    ['POST', '/schedulers/boefje/push', { organisation: long, priority: 1, data: {} }],
+    ['POST', '/schedulers/boefje/push', { organisation: 'a', scheduler_id: long, priority: 1, data: {} }],
+    ['POST', '/schedulers/boefje/push', { id: '0'.repeat(100_000), organisation: 'a', priority: 1, data: {} }],
+    ['PATCH', `/tasks/${taskId}`, { organisation: long }],
+    ['PATCH', `/tasks/${taskId}`, { hash: long }],
+    ['POST', '/schedules', { scheduler_id: 'report', organisation: long, data: {}, schedule: '* * * * *' }],
+    ['POST', '/schedules', { scheduler_id: 'report', organisation: 'a', data: {}, schedule: `${'*'.repeat(1_025)}` }],
+    ['GET', `/tasks?organisation=${long}`, undefined],
+    ['GET', `/tasks?input_ooi=${long}`, undefined],
+    ['GET', `/tasks/stats?organisation_ids=a&organisation_ids=${long}`, undefined],
+    ['GET', `/schedules?schedule_hash=${long}`, undefined],
+  ])('%s %.20s with a text beyond a kilobyte is 422, and reaches nobody', async (method, path, body) => {
+    served = await serve();
+    expect(await ask(method, path, body)).toMatchObject({ status: 422 });
+    expect(served.queue.pushed).toEqual([]);
+  });
+
+  test('is not repeated at length by what refuses it', async () => {
+    served = await serve({
+      schedules: { ...emptyBook, patch: () => Promise.reject(new Error('x'.repeat(1_000_000))) },
+    });
+    const cron = `* * * * ${'9'.repeat(1_000)}`;
+    const asked = [
+      await ask('POST', '/schedules', { scheduler_id: 'report', organisation: 'a', data: {}, schedule: cron }),
+      await ask('GET', `/schedulers/${'x'.repeat(1_000)}`),
+      await ask('PATCH', `/schedules/${taskId}`, { enabled: true }),
+    ];
+    for (const { status, text } of asked) {
+      expect(status).not.toBe(200);
+      expect(text.length).toBeLessThan(budgets.detailCharacters + 200);
+    }
+  });
+});
+
+describe('one client', () => {
+  test('has its share of what is in flight; what it leaves is there for others', () => {
+    const shares = new Shares({ most: 10, mostBytes: 1_000 }, 0.5);
+    const left = Array.from({ length: 5 }, () => shares.enter('a', 1));
+    expect(() => shares.enter('a', 1)).toThrow(/5 requests of 5 bytes wait already/);
+    left.push(shares.enter('b', 1));
+    for (const leave of left) leave();
+    for (let n = 0; n < 5; n += 1) shares.enter('a', 1);
+  });
+
+  test('never holds more than its share, and all never more than there is', () => {
+    const bounds = { most: 8, mostBytes: 100 };
+    const step = fc.record({ client: fc.constantFrom('a', 'b', 'c'), bytes: fc.nat(40), leave: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const shares = new Shares(bounds, 0.5);
+        const held: { client: string; bytes: number; leave: () => void }[] = [];
+        for (const { client, bytes, leave } of steps) {
+          if (leave) held.shift()?.leave();
+          else {
+            try {
+              held.push({ client, bytes, leave: shares.enter(client, bytes) });
+            } catch {
+              // Refused.
+            }
+          }
+          expect(held.length).toBeLessThanOrEqual(bounds.most);
+          for (const name of ['a', 'b', 'c']) {
+            const own = held.filter((one) => one.client === name);
+            expect(own.length).toBeLessThanOrEqual(4);
+            if (own.length > 1) expect(own.reduce((sum, one) => sum + one.bytes, 0)).toBeLessThanOrEqual(50);
+          }
+        }
+        for (const { leave } of held) leave();
+        // Nothing is kept of those who left.
+        for (let n = 0; n < 4; n += 1) shares.enter('a', 1);
+        for (let n = 0; n < 4; n += 1) shares.enter('b', 1);
+      }),
+    );
+  });
+
+  test('that fills its share of parked pops is told to come back, and others are served', async () => {
+    const [one, other] = [newToken('one', 'work'), newToken('other', 'work')];
+    const tokens = readTokens({ SCHEDULER_API_TOKENS: `${one.line},${other.line}` });
+    served = await serve({ access: { ...openAccess, tokens, clientShare: 30 / budgets.pops } });
+    const all: (() => void)[] = [];
+    const parked = Promise.withResolvers<void>();
+    served.queue.claim = () =>
+      new Promise((resolve) => {
+        all.push(() => resolve([]));
+        if (all.length === 30) parked.resolve();
+      });
+    const pop = (token: string) =>
+      ask('POST', '/schedulers/boefje/pop?wait=20', undefined, { authorization: `Bearer ${token}` });
+    const waiting = Array.from({ length: 30 }, () => pop(one.token));
+    await parked.promise;
+    expect(await pop(one.token)).toMatchObject({ status: 503, retryAfter: '5' });
+    served.queue.claim = () => Promise.resolve([]);
+    expect(await pop(other.token)).toMatchObject({ status: 200 });
+    for (const end of all) end();
+    await Promise.all(waiting);
+    expect(await pop(one.token)).toMatchObject({ status: 200 });
+  });
+
+  test('opens its share of connections, and no more', async () => {
+    served = await serve({ access: { ...openAccess, clientShare: 2 / budgets.connections } });
+    const { port } = new URL(served.url);
+    const sockets: Socket[] = [];
+    const ends = async () => {
+      const socket = connect(Number(port), '127.0.0.1');
+      sockets.push(socket);
+      socket.on('error', () => {});
+      socket.write('GET /ready HTTP/1.1\r\nhost: a\r\n\r\n');
+      return Promise.race([
+        once(socket, 'data').then(([data]) => String(data).slice(9, 12)),
+        once(socket, 'close').then(() => 'closed'),
+      ]);
+    };
+    expect([await ends(), await ends(), await ends()]).toEqual(['200', '200', 'closed']);
+    const closed = once(sockets[0]!, 'close');
+    sockets[0]!.destroy();
+    await closed;
+    await expect.poll(ends).toBe('200');
+    for (const socket of sockets) socket.destroy();
+  });
+});
