@@ -38,8 +38,6 @@ export interface Part {
 /** A failing input is shrunk for so long at most: one that is not answered takes 14 s a step. */
 const shrinkMs = 60_000;
 
-class Known extends Error {}
-
 /** Plays every part at once, each in lanes of its own seed; goes on after a failure, and tells of each kind once. */
 export async function playLanes(
   parts: readonly Part[],
@@ -65,9 +63,11 @@ export async function playLanes(
     for (let round = 0; left > 0; round += 1) {
       const roundSeed = laneSeed + round * 1_000;
       let shrinking: string | null = null;
+      let first = false;
       let shrinkUntil = 0;
       const property = fc.asyncProperty(edge.inputs, async (input) => {
         if (shrinking !== null) {
+          if (!first) return;
           // What takes too long to shrink is told as it is.
           if (performance.now() > shrinkUntil) return;
           const again = await once(edge, input, true);
@@ -89,7 +89,9 @@ export async function playLanes(
           return;
         }
         shrinking = kindOf(edge, again.fault);
-        if (failures.has(shrinking)) throw new Known();
+        first = !failures.has(shrinking);
+        // Another lane shrinks one of its kind already.
+        if (!first) throw new Error(again.fault);
         note(edge, { fault: again.fault, input, seed: roundSeed });
         shrinkUntil = performance.now() + shrinkMs;
         throw new Error(again.fault);
@@ -98,6 +100,7 @@ export async function playLanes(
       if (!result.failed) return;
       const known = shrinking === null ? undefined : failures.get(shrinking);
       if (known === undefined) throw result.errorInstance;
+      if (!first) continue;
       const smallest = result.counterexample?.[0];
       if (smallest !== undefined) failures.set(shrinking!, { ...known, input: edge.show(smallest) });
       told(failures.get(shrinking!)!);

@@ -117,7 +117,7 @@ async function runOn(
 async function open(name: EdgeName, stage: Stage): Promise<Edge> {
   const { natsUrl, prefix, world, supervisor } = stage;
   if (name === 'nats' || name === 'ctl')
-    return natsEdge(name, { natsUrl, prefix, world, connections: shares[name].lanes }) as Promise<Edge>;
-  if (name === 'rest') return restEdge({ api: supervisor.api, world }) as Promise<Edge>;
-  return eventsEdge(name, stage) as Promise<Edge>;
+    return natsEdge(name, { natsUrl, prefix, world, connections: shares[name].lanes });
+  if (name === 'rest') return restEdge({ api: supervisor.api, world });
+  return eventsEdge(name, stage);
 }

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { RandomRun } from './random.ts';
+import type { RowFinding } from './rows/play.ts';
 
 export function tableOf(runs: readonly RandomRun[]): string {
   const head = ['edge', 'requests', 'answered', 'refused', 'not awaited', 'slowest', 'failures'];
@@ -30,4 +31,24 @@ const ms = (value: number) => `${value.toFixed(1)} ms`;
 
 export function held(runs: readonly RandomRun[]): boolean {
   return runs.every(({ failures, faults }) => failures.length === 0 && faults.length === 0);
+}
+
+export function rowTableOf(findings: readonly RowFinding[]): string {
+  const head = ['row', 'verdict', 'seconds', 'quiet p99', 'p99', 'times', 'memory MiB'];
+  const table = new Table({ head, style: { head: [], border: [], compact: true } });
+  for (const { row, faults, seconds, quiet, during, memory } of findings) {
+    const times = quiet.p99 === 0 ? '' : (during.p99 / quiet.p99).toFixed(1);
+    const [before, most, after] = [memory.before, memory.most, memory.after].map((it) => it.toFixed(0));
+    const verdict = faults.length === 0 ? 'held' : 'broke';
+    table.push([
+      row,
+      verdict,
+      seconds.toFixed(0),
+      ms(quiet.p99),
+      ms(during.p99),
+      times,
+      `${before} → ${most} → ${after}`,
+    ]);
+  }
+  return table.toString();
 }
