@@ -28,9 +28,11 @@ async function random({ requests, seed, only, json }: FuzzOptions): Promise<bool
     seed,
     ...(only === undefined ? {} : { only }),
     told: ({ edge, fault, input }) => say(`${edge}: ${fault}\n    ${input}`),
+    ended(run) {
+      say(`\n${machineSentence(machineOf())}\n${tableOf([run])}`);
+      for (const sentence of sentencesOf(run)) say(sentence);
+    },
   });
-  say(`\n${machineSentence(machineOf())}\n${tableOf(runs)}`);
-  for (const sentence of runs.flatMap(sentencesOf)) say(sentence);
   if (json) say(JSON.stringify({ held: held(runs), runs }));
   return held(runs);
 }

@@ -52,6 +52,9 @@ const foreignReplies = [
   'fuzz-#',
 ];
 
+/** Beside headers, in a message of 1 MiB. */
+const largestForeign = 1_000_000;
+
 /** Requests of workers, or of operators, by the schemas of each subject. */
 export async function natsEdge(
   name: EdgeName & ('nats' | 'ctl'),
@@ -84,6 +87,8 @@ export async function natsEdge(
     const reply = input.reply.replace('#', String(sent)).replace('<prefix>', prefix);
     asked.set(String(sent), kindOf(input.subject));
     const began = performance.now();
+    // The client itself refuses what no server takes.
+    if (input.payload.length > largestForeign) return { outcome: 'unawaited', ms: 0 };
     connection.publish(`${prefix}.${input.subject}`, input.payload, {
       headers: headersOf(input.headers),
       ...(reply === '' ? {} : { reply }),

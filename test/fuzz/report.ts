@@ -16,7 +16,7 @@ export function tableOf(runs: readonly RandomRun[]): string {
 }
 
 export function sentencesOf(run: RandomRun): readonly string[] {
-  const { quiet, during, memory, seconds, failures, faults } = run;
+  const { quiet, during, memory, seconds, failures, faults, beyond } = run;
   return [
     `${seconds.toFixed(0)} s; pops of another client: p99 ${ms(quiet.p99)} quiet, ${ms(during.p99)} meanwhile, slowest ${ms(during.slowest)}; memory ${memory.before.toFixed(0)} → ${memory.after.toFixed(0)} MiB`,
     ...failures.map(
@@ -24,13 +24,14 @@ export function sentencesOf(run: RandomRun): readonly string[] {
         `${edge}: ${fault} (${times} times)\n    ${input}\n    make fuzz ARGS="${replay}"`,
     ),
     ...faults,
+    ...beyond,
   ];
 }
 
 const ms = (value: number) => `${value.toFixed(1)} ms`;
 
 export function held(runs: readonly RandomRun[]): boolean {
-  return runs.every(({ failures, faults }) => failures.length === 0 && faults.length === 0);
+  return runs.every(({ failures, faults, beyond }) => failures.length + faults.length + beyond.length === 0);
 }
 
 export function rowTableOf(findings: readonly RowFinding[]): string {

@@ -7,7 +7,8 @@ import { query } from '../stage.ts';
 import { type Actor, unlessAnswered, unlessRefused } from './actor.ts';
 import type { Row } from './row.ts';
 
-const big = 'k'.repeat(1_000_000);
+/** Fits into a message of 1 MiB; an answer that repeats it does not. */
+const big = 'k'.repeat(1_048_300);
 
 async function pushed({ stage }: Actor, data: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const ooi = `Hostname|internet|${randomUUID()}.nl`;

@@ -71,13 +71,18 @@ export const sizeRows: readonly Row[] = [
       const connection = new Connection(actor.stage.amqpUrl);
       const publisher = connection.createPublisher({ confirm: true });
       const value = { object_type: 'Hostname', scan_profile: { level: 2 } };
-      for (const of of ['o'.repeat(1_000_000), '\u001B[2J'.repeat(200_000)]) {
-        const event = { operation: 'create', primary_key: `Hostname|internet|${of.slice(0, 9)}`, client_id: of, value };
+      for (const long of ['o'.repeat(1_000_000), '\u001B[2J'.repeat(200_000)]) {
+        const event = {
+          operation: 'create',
+          primary_key: `Hostname|internet|${long.slice(0, 9)}`,
+          client_id: long,
+          value,
+        };
         await publisher.send(
           { routingKey: 'scan_profile_mutations', durable: true },
           Buffer.from(JSON.stringify(event)),
         );
-        const ooi = { ...event, client_id: actor.stage.organisation, primary_key: `Hostname|internet|${of}` };
+        const ooi = { ...event, client_id: actor.stage.organisation, primary_key: `Hostname|internet|${long}` };
         await publisher.send({ routingKey: 'scan_profile_mutations', durable: true }, Buffer.from(JSON.stringify(ooi)));
       }
       await publisher.close();
