@@ -32,8 +32,8 @@ export const filterRows: readonly Row[] = [
           };
           const answers = await Promise.all([
             actor.rest('POST', '/tasks', filters),
-            actor.rest('POST', '/schedulers/report/pop', filters),
-            actor.ask('pop.report', { filters }),
+            actor.rest('POST', '/schedulers/boefje/pop', filters),
+            actor.ask('pop.boefje', { filters }),
           ]);
           faults.push(...answers.map(({ fault }) => fault));
         }
@@ -104,6 +104,7 @@ export const filterRows: readonly Row[] = [
       const filters = { filters: { or: conditions } };
       const answers = await Promise.all([
         actor.rest('POST', '/tasks', filters),
+        actor.rest('POST', '/tasks', { filters: { or: ilikes(20_000) } }),
         actor.rest('POST', '/schedulers/boefje/pop', filters),
         actor.rest('POST', '/schedules/search', { filters: { not: conditions, and: conditions.slice(0, 10) } }),
         actor.ask('pop.boefje', { filters: { filters: { or: conditions.slice(0, 14_000) } } }),

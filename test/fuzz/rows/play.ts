@@ -26,7 +26,7 @@ const queued = 40_000;
 const quietMs = 5_000;
 const shortestMs = 3_000;
 
-/** Plays rows one after the other. A row that may spoil its stage gets one of its own, and so does who comes after a crash. */
+/** Plays rows one after the other. A row that may spoil its stage gets one of its own; so does who comes after a crash, or after memory that does not come back. */
 export async function playRows(
   rows: readonly Row[],
   told: (finding: RowFinding) => void,
@@ -39,7 +39,8 @@ export async function playRows(
       const finding = await playRow(row, place);
       findings.push(finding);
       told(finding);
-      if (row.spoils === true || place.stage.supervisor.ended()) {
+      const { before, after } = finding.memory;
+      if (row.spoils === true || place.stage.supervisor.ended() || after > before * rowBounds.memoryRatio) {
         await place.stack.disposeAsync();
         place = null;
       }
