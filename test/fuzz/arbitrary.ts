@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { z } from 'zod';
 import { filterRequest } from './filter-arbitrary.ts';
-import { hostileString, hostileValue, many } from './hostile.ts';
+import { hostileString, hostileValue, many, secret } from './hostile.ts';
 
 /**
  * Inputs from the very schemas that validate: what an edge takes tomorrow is fuzzed tomorrow. Each part of a value is now and then
@@ -75,7 +75,7 @@ function typed(type: string, schema: JsonSchema, name: string, world: World, spo
     case 'array':
       return list(part(schema.items ?? {}, name, world, spoilt), spoilt);
     default:
-      return object(schema, world, spoilt);
+      return object(schema, name, world, spoilt);
   }
 }
 
@@ -97,12 +97,14 @@ function list(member: fc.Arbitrary<unknown>, spoilt: number): fc.Arbitrary<unkno
   return spoilt === 0 ? few : fc.oneof({ weight: 9, arbitrary: few }, { weight: 1, arbitrary: many(member) });
 }
 
-function object(schema: JsonSchema, world: World, spoilt: number): fc.Arbitrary<unknown> {
+function object(schema: JsonSchema, name: string, world: World, spoilt: number): fc.Arbitrary<unknown> {
   const properties = Object.entries(schema.properties ?? {});
   if (properties.length === 0) return dictionary;
   const parts = properties.map(([name, of]) => [name, part(of, name, world, spoilt)] as const);
   const requiredKeys = spoilt === 0 ? [...(schema.required ?? [])] : [];
-  const known = fc.record(Object.fromEntries(parts), { requiredKeys });
+  const record = fc.record(Object.fromEntries(parts), { requiredKeys });
+  // Bytes sends what a boefje ran with, API keys too.
+  const known = name === 'boefje_meta' ? record.map((meta) => ({ ...meta, environment: { KEY: secret } })) : record;
   if (spoilt === 0) return known;
   const more = fc.tuple(known, hostileString, hostileValue).map(([value, key, foreign]) => {
     Object.defineProperty(value, key, { value: foreign, enumerable: true, configurable: true });
@@ -121,7 +123,11 @@ const dictionary: fc.Arbitrary<unknown> = fc.oneof(
         ooi: hostileString,
         organisation: fc.constantFrom('fuzz', 'other'),
       })
-      .map(({ boefje, ooi, organisation }) => ({ boefje: { id: boefje }, input_ooi: ooi, organization: organisation })),
+      .map(({ boefje, ooi, organisation }) => ({
+        boefje: { id: boefje, environment: { KEY: secret } },
+        input_ooi: ooi,
+        organization: organisation,
+      })),
   },
   {
     weight: 1,
