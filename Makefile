@@ -9,7 +9,7 @@ bin := $(CURDIR)/node_modules/.bin
 export PATH := $(bin):$(PATH)
 filter = $(file) $(if $(function),-t '$(function)')
 
-.PHONY: demo test utest itest run bench drill check format migrations install
+.PHONY: demo test utest itest run bench drill fuzz check format migrations install
 
 install: node_modules/.installed
 
@@ -39,6 +39,10 @@ bench: install
 # make drill ARGS="--only postgres-killed --json": what breaks, and which guarantee with it (docs/guarantees.md).
 drill: install
 	@node test/drill/main.ts $(ARGS)
+
+# make fuzz ARGS="--requests 100000 --seed 1": what hostile input does, and the input itself (docs/fuzzing.md).
+fuzz: install
+	@node test/fuzz/main.ts $(ARGS)
 
 check: install
 	@tsc --noEmit

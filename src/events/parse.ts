@@ -53,14 +53,15 @@ const rawFileReceived = z
     };
   });
 
-const schemas: Readonly<Record<EventStream, z.ZodType<StreamEvent>>> = {
+/** What a message of each stream must be. */
+export const eventSchemas: Readonly<Record<EventStream, z.ZodType<StreamEvent>>> = {
   scan_profile_mutations: scanProfileMutation,
   raw_file_received: rawFileReceived,
 };
 
 /** @throws RotaError INVALID_REQUEST that names the field: this message will never parse. */
 export function parseEvent(stream: EventStream, body: Uint8Array): StreamEvent {
-  const parsed = schemas[stream].safeParse(json(stream, body));
+  const parsed = eventSchemas[stream].safeParse(json(stream, body));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const field = issue?.path.map(String).join('.') || '(the whole)';

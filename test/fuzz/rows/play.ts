@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Pops, Probe } from '../probe.ts';
+import { openStage, type Stage } from '../stage.ts';
+import { faultsInLog, restingMemory } from '../watch.ts';
+import { Actor } from './actor.ts';
+import type { Row } from './row.ts';
+
+export interface RowFinding {
+  readonly row: string;
+  readonly faults: readonly string[];
+  readonly seconds: number;
+  readonly quiet: Pops;
+  readonly during: Pops;
+  /** Resident MiB: before, the most meanwhile, at rest afterwards. */
+  readonly memory: { readonly before: number; readonly most: number; readonly after: number };
+}
+
+export const rowBounds = { popRatio: 3, memoryRatio: 1.5 } as const;
+/**
+ * A quiet p99 is 3 to 8 ms on two cores, and swings by as much with whatever else the machine does: three times of so little is
+ * noise, and nobody's wait.
+ */
+const leastPopBoundMs = 25;
+/** Tasks in the queue, so that a filter that looks at all of them has something to do. */
+const queued = 40_000;
+const quietMs = 5_000;
+const shortestMs = 3_000;
+
+/** Plays rows one after the other. A row that may spoil its stage gets one of its own; so does who comes after a crash, or after memory that does not come back. */
+export async function playRows(
+  rows: readonly Row[],
+  told: (finding: RowFinding) => void,
+): Promise<readonly RowFinding[]> {
+  const findings: RowFinding[] = [];
+  let place: Place | null = null;
+  try {
+    for (const row of rows) {
+      place ??= await openPlace();
+      const finding = await playRow(row, place);
+      findings.push(finding);
+      told(finding);
+      const { before, after } = finding.memory;
+      if (row.spoils === true || place.stage.supervisor.ended() || after > before * rowBounds.memoryRatio) {
+        await place.stack.disposeAsync();
+        place = null;
+      }
+    }
+  } finally {
+    await place?.stack.disposeAsync();
+  }
+  return findings;
+}
+
+interface Place {
+  readonly stack: AsyncDisposableStack;
+  readonly stage: Stage;
+  readonly probe: Probe;
+}
+
+async function openPlace(): Promise<Place> {
+  const stack = new AsyncDisposableStack();
+  try {
+    const stage = await openStage('amqp', stack);
+    const { organisation, client } = stage;
+    for (let from = 0; from < queued; from += 1_000) {
+      const tasks = Array.from({ length: 1_000 }, (_, at) => {
+        const ooi = `Hostname|internet|queued-${from + at}.nl`;
+        return { organisation, data: { boefje: { id: 'nmap' }, input_ooi: ooi, organization: organisation } };
+      });
+      await client.push('boefje', tasks);
+    }
+    const probe = await Probe.start({ natsUrl: stage.natsUrl, prefix: stage.prefix, scheduler: 'boefje' });
+    stack.defer(() => probe.stop());
+    return { stack, stage, probe };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function playRow(row: Row, { stage, probe }: Place): Promise<RowFinding> {
+  const { supervisor } = stage;
+  const actor = await Actor.connect(stage);
+  await delay(1_000);
+  supervisor.readLog();
+  await probe.take();
+  await delay(quietMs);
+  const quiet = await probe.take();
+  const before = supervisor.memory();
+  let most = before;
+  const sampling = setInterval(() => (most = Math.max(most, supervisor.memory())), 50);
+  const began = performance.now();
+  const found: (string | undefined)[] = [];
+  do found.push(...(await row.play(actor).catch((error: unknown) => [`the row itself failed: ${String(error)}`])));
+  while (row.once !== true && !supervisor.ended() && performance.now() - began < shortestMs);
+  const seconds = (performance.now() - began) / 1_000;
+  const during = await probe.take();
+  clearInterval(sampling);
+  const after = await restingMemory(supervisor, before * rowBounds.memoryRatio, 30_000);
+  await actor.close();
+  const mostMs = Math.max(leastPopBoundMs, quiet.p99 * rowBounds.popRatio);
+  const faults = [
+    ...tallied(found),
+    ...(supervisor.ended() ? ['the supervisor ended'] : []),
+    ...faultsInLog(supervisor),
+    ...(during.p99 > mostMs
+      ? [`pops of another client: p99 ${during.p99.toFixed(0)} ms, at most ${mostMs.toFixed(0)}`]
+      : []),
+    ...(during.refused > 0 ? [`${during.refused} pops of another client were refused`] : []),
+    ...(during.unanswered > 0 ? [`${during.unanswered} pops of another client were not answered`] : []),
+    ...(after > before * rowBounds.memoryRatio
+      ? [`memory ${before.toFixed(0)} → ${after.toFixed(0)} MiB at rest`]
+      : []),
+    ...(most > before * rowBounds.memoryRatio
+      ? [`memory ${before.toFixed(0)} → ${most.toFixed(0)} MiB meanwhile`]
+      : []),
+  ];
+  return { row: row.name, faults, seconds, quiet, during, memory: { before, most, after } };
+}
+
+/** Each fault once, with how often it was found. */
+function tallied(found: readonly (string | undefined)[]): readonly string[] {
+  const faults = found.filter((fault) => fault !== undefined);
+  return [...Map.groupBy(faults, (fault) => fault)].map(([fault, { length }]) =>
+    length === 1 ? fault : `${fault} (${length} times)`,
+  );
+}

@@ -1,0 +1,13 @@
+import type { Actor } from './actor.ts';
+
+/** One crafted input that has hurt, as a scenario: it must be refused or bounded, and nobody else may notice. */
+export interface Row {
+  readonly name: string;
+  readonly about: string;
+  /** Played until others had time to notice, three seconds, unless it says that once is enough. */
+  readonly once?: true;
+  /** What it may leave behind on a Rota that does not withstand it spoils what comes after. */
+  readonly spoils?: true;
+  /** @returns what was not as it must be, besides what is looked at for every row */
+  play(actor: Actor): Promise<readonly (string | undefined)[]>;
+}
