@@ -59,8 +59,14 @@ test('a worker for named schedulers takes of these alone, and has an inbox and a
   const [, scan] = text.split('user: "scan-1"');
   const its = scan!.slice(0, scan!.indexOf('user:'));
   expect([...its.matchAll(/"([^"]+)"/g)].map(([, subject]) => subject)).toEqual([
-    ...['rota.pop.boefje', 'rota.pop.report', 'rota.task.get', 'rota.task.patch', 'rota.task.heartbeat'],
-    ...['_INBOX_scan-1.>', 'rota.event.boefje.revoked', 'rota.event.report.revoked'],
+    'rota.pop.boefje',
+    'rota.pop.report',
+    'rota.task.get',
+    'rota.task.patch',
+    'rota.task.heartbeat',
+    '_INBOX_scan-1.>',
+    'rota.event.boefje.revoked',
+    'rota.event.report.revoked',
   ]);
   expect(its).toContain('password: $ROTA_SCAN_1_PASSWORD');
 });

@@ -43,9 +43,12 @@ export function createJetstreamDeadLetters(connection: NatsConnection, prefix: s
       const manager = await manage();
       const client = connection.jetstream();
       const wanted = ids === undefined ? null : new Set(ids);
+      // What is tried again may be given up before this ends, and come back behind it: that would go on for ever.
+      const { last_seq: last } = (await manager.streams.info(names.deadStream)).state;
       const settled: string[] = [];
       for (const name of eventStreams.filter((it) => stream === undefined || it === stream)) {
         for await (const message of walk(manager, name)) {
+          if (message.seq > last) break;
           const id = String(message.seq);
           if (wanted !== null && !wanted.has(id)) continue;
           if (action === 'requeue') {

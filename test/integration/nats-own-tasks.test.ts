@@ -26,7 +26,7 @@ afterEach(async () => {
 afterAll(() => database.drop());
 
 async function ask(subject: string, body: object) {
-  const reply = await wire.connection.request(`${wire.prefix}.${subject}`, JSON.stringify(body));
+  const reply = await wire.connection.request(`${wire.prefix}.${subject}`, JSON.stringify(body), { timeout: 20_000 });
   return reply.json<{ error?: { status: number; detail: string }; results?: { error?: { status: number } }[] }>();
 }
 
