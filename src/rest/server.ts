@@ -109,9 +109,9 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
 
   await installOpenApi(app, health.version, tokens.length > 0);
   await app.register(async (pages) => {
-    await installPageHeaders(pages as App, tls !== null);
-    await installDocs(pages as App);
-    if (tokens.length > 0) loginRoutes(pages as App, tokens, rest.now);
+    await installPageHeaders(pages, tls !== null);
+    await installDocs(pages);
+    if (tokens.length > 0) loginRoutes(pages, tokens, rest.now);
   });
   const audit: Audit = (request, what, about) =>
     log.info({ audit: what, ...about, ...doerOf(request), count: 1 }, 'audit');

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { newToken, readTokens } from '../../src/api-tokens.ts';
 import { Shares } from '../../src/rest/bounds.ts';
@@ -32,7 +32,7 @@ describe('a request', () => {
         Array.from({ length: 20 }, async () => (await ask('GET', `/x${'/'.repeat(15_500)}x`)).status),
       );
       // Of this thread, not of the clock: others use the machine. 20 of them held it for nine seconds.
-      expect(process.threadCpuUsage(began).user / 1_000).toBeLessThan(1_000);
+      expect(process.threadCpuUsage(began).user / 1_000).toBeLessThan(500);
       expect(new Set(statuses)).toEqual(new Set([tokens.length === 0 ? 414 : 401]));
       await served.server.close();
     }
@@ -51,7 +51,7 @@ describe('a request', () => {
     ['PATCH', `/tasks/${taskId}`, { organisation: long }],
     ['PATCH', `/tasks/${taskId}`, { hash: long }],
     ['POST', '/schedules', { scheduler_id: 'report', organisation: long, data: {}, schedule: '* * * * *' }],
-    ['POST', '/schedules', { scheduler_id: 'report', organisation: 'a', data: {}, schedule: `${'*'.repeat(1_025)}` }],
+    ['POST', '/schedules', { scheduler_id: 'report', organisation: 'a', data: {}, schedule: '*'.repeat(1_025) }],
     ['GET', `/tasks?organisation=${long}`, undefined],
     ['GET', `/tasks?input_ooi=${long}`, undefined],
     ['GET', `/tasks/stats?organisation_ids=a&organisation_ids=${long}`, undefined],
