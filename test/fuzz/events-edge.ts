@@ -104,14 +104,16 @@ function amqpProducer(stage: Stage): Producer {
 async function jetstreamProducer(stage: Stage): Promise<Producer> {
   const connection = await connectNats({ servers: stage.natsUrl, name: 'fuzz-events' });
   const names = subjectsOf(stage.prefix);
-  const jetstream = connection.jetstream();
-  const manager = await connection.jetstreamManager();
+  // The library's own 5 s are a busy machine's.
+  const timeout = 30_000;
+  const jetstream = connection.jetstream({ timeout });
+  const manager = await connection.jetstreamManager({ timeout });
   return {
     async publish({ stream, body, headers: given }) {
       const made = headers();
       for (const [key, value] of Object.entries(given)) made.set(key, value);
       // The client itself refuses what no server takes.
-      await jetstream.publish(names.main(stream), body, { headers: made }).catch(unlessTooLarge);
+      await jetstream.publish(names.main(stream), body, { headers: made, timeout }).catch(unlessTooLarge);
     },
     waiting: async () => (await manager.streams.info(names.stream)).state.messages,
     close: () => connection.close(),
