@@ -1,6 +1,6 @@
 -- Claims units for waiters in one statement: queue rows go, tasks become dispatched, leases begin.
--- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text; null where its
--- data is larger than 4 kB as stored, or those before it have 8 MB together), stored (bytes of its data), waited (seconds
+-- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text; null where it is
+-- large: read-within.sql reads it, as far as there is room), waited (seconds
 -- since it was made; null but for its first claim), traceparent, in pop order
 -- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds; $6 milliseconds
 -- for which a lease over NATS begins at most; $7… the filter's values. {filter} is a condition on alias q; {heads} is
@@ -64,13 +64,13 @@ leased AS (
 claimed AS (
   UPDATE tasks t SET status = 'DISPATCHED', modified_at = now(), attempts = t.attempts + 1
   WHERE t.id = ANY (ARRAY(SELECT id FROM chosen))
-  RETURNING t.id, t.organisation, t.attempts, t.unbegun,
-    -- Only what KAT's tasks may be: 255 of 1.9 MB took 20 s to write as JSON.
-    CASE WHEN pg_column_size(t.data) <= 4096 THEN rota_task_json(t) END AS task, pg_column_size(t.data) AS stored, t.traceparent
+  -- By its size as stored, which costs no look into it: ten thousand tasks of 1.9 MB are never written, nor sent.
+  RETURNING t.id, t.organisation, t.attempts, t.unbegun, t.traceparent,
+    CASE WHEN pg_column_size(t.data) <= CASE WHEN pg_column_compression(t.data) IS NULL THEN 16384 ELSE 4096 END
+      THEN rota_task_json(t) END AS task
 )
 SELECT d.unit::integer, c.id, c.organisation, c.attempts, d.lease_id, rota_timestamp(d.until) AS lease_until,
-  CASE WHEN sum(octet_length(c.task)) OVER place <= 8388608 THEN c.task END AS task, c.stored,
+  c.task,
   CASE WHEN c.attempts = 1 AND c.unbegun = 0 THEN extract(epoch FROM now() - d.created_at)::float8 END AS waited, c.traceparent
 FROM dealt d JOIN claimed c ON c.id = d.id
-WINDOW place AS (ORDER BY d.unit, d.rank, d.created_at, d.id ROWS UNBOUNDED PRECEDING)
 ORDER BY d.unit, d.rank, d.created_at, d.id

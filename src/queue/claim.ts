@@ -29,12 +29,8 @@ export interface ClaimRow {
   readonly traceparent: string | null;
 }
 
-/** As claim.sql answers it: without its task where that is large (large-tasks.ts), or where those before it have 8 MB. */
-export type BoundedRow = Omit<ClaimRow, 'task'> & {
-  readonly task: string | null;
-  /** Bytes of its data in the table, compressed where they are many. */
-  readonly stored: number;
-};
+/** A claimed row; the task is null where it is large: it is read apart, as far as there is room. */
+export type RawRow = Omit<ClaimRow, 'task'> & { readonly task: string | null };
 
 /**
  * How a claim finds its tasks: in pop order as they are, along an index of the queue, or by looking into each until one matches.
@@ -66,7 +62,7 @@ export async function claim(
   { scheduler, firstLeaseMs }: { scheduler: string; firstLeaseMs: number },
   wants: readonly Want[],
   { way, text, values }: ClaimStatement,
-): Promise<readonly BoundedRow[]> {
+): Promise<readonly RawRow[]> {
   const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
   const parameters = [
     scheduler,
@@ -78,7 +74,7 @@ export async function claim(
     ...values,
   ];
   const started = performance.now();
-  const run = () => query<BoundedRow>(way === 'search' ? search : sql, text, parameters, { prepare: isPrepared(text) });
+  const run = () => query<RawRow>(way === 'search' ? search : sql, text, parameters, { prepare: isPrepared(text) });
   const rows = await transact(way === 'open' ? run : () => run().catch((error: unknown) => throwFault(error, way)));
   emit({
     name: 'claim.completed',

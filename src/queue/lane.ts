@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { tooSlow, type Way } from './claim.ts';
+import { RotaError } from '../errors.ts';
+import { type ClaimStatement, tooSlow, type Way } from './claim.ts';
 import { Flights } from './flights.ts';
 import { type Line, nextBatch, unitsOf, type Waiter } from './pop-line.ts';
 
@@ -19,6 +20,11 @@ const restsPerClaim = 5;
 const longestRestMs = 5_000;
 /** Filters that are remembered as dear, longest known first to go. */
 const mostRests = 1_000;
+/** A claim of so many units that fits needs no bound. */
+const mostRoom = 1_000;
+
+/** Filters of one way. A wake looks with each: 500 look-ups along an index are a quarter of a second of two flights. */
+const mostLines = 500;
 
 export interface LaneOptions {
   readonly way: Way;
@@ -34,6 +40,8 @@ export class Lane {
   readonly #options: LaneOptions;
   /** Of filters that were dear: when they may be asked again, and whether they found their end in time. */
   readonly #rests = new Map<string, { readonly until: number; readonly tooSlow: boolean }>();
+  /** Units of a claim that had room for its tasks; no bound while all had. */
+  room = Number.POSITIVE_INFINITY;
   readonly #ending = new AbortController();
   #looks = 0;
 
@@ -52,7 +60,7 @@ export class Lane {
     let oldest = Number.POSITIVE_INFINITY;
     let next: { line: Line; batch: readonly Waiter[] } | null = null;
     for (const line of this.lines.values()) {
-      const batch = nextBatch(line, this.#options.claimUnits);
+      const batch = nextBatch(line, Math.min(this.#options.claimUnits, this.room));
       if (
         batch.length === 0 ||
         (!looksAdmitted && looksAgain(batch)) ||
@@ -74,6 +82,16 @@ export class Lane {
     if (rest?.tooSlow === true && rest.until > performance.now()) throw tooSlow();
   }
 
+  /** A line for a filter that nobody waits with. @throws RotaError MAILBOX_FULL */
+  open(key: string, statement: ClaimStatement): Line {
+    if (this.lines.size >= mostLines) {
+      throw new RotaError('MAILBOX_FULL', `pops with ${mostLines} different filters wait already`);
+    }
+    const line: Line = { key, statement, waiters: [], wakes: 0, inFlight: 0 };
+    this.lines.set(key, line);
+    return line;
+  }
+
   /** Runs a claim of the line. A search that was dear keeps its flight as long again: all of them together have half a core. */
   fly(line: Line, batch: readonly Waiter[], claim: () => Promise<'served' | 'too slow'>): void {
     const looks = looksAgain(batch) ? 1 : 0;
@@ -90,6 +108,13 @@ export class Lane {
       return this.#options.way === 'search' ? this.#pause(Math.min(ms, longestRestMs)) : undefined;
     });
     this.flights.add(flown);
+  }
+
+  /** Tasks so large that some went back: the next claims ask for as many as had room, and each after that for twice as many. */
+  learn(units: number, full: boolean): void {
+    if (full) this.room = Math.max(1, units);
+    else if (this.room < mostRoom) this.room *= 2;
+    else this.room = Number.POSITIVE_INFINITY;
   }
 
   /** No claim waits for its turn any more. Resolves when those in flight have ended. */

@@ -21,8 +21,8 @@ export interface Page {
   readonly partial: boolean;
   /** A JSON array as text, newest first. */
   readonly results: string;
-  /** Rows that were left out because the page was full: the next one begins so much earlier. */
-  readonly left: number;
+  /** The page was full after so many rows, and the next one begins there; null where all that was asked for had room. */
+  readonly cutAt: number | null;
 }
 
 export interface PageSource {
@@ -85,15 +85,15 @@ export async function readPage(
     )
     SELECT
       (SELECT count(*)::float8 FROM (SELECT 1 ${counted}) AS matching) AS count,
-      (SELECT coalesce(cardinality(list), 0) FROM ids) - max(at) AS left,
+      nullif(max(at), (SELECT coalesce(cardinality(list), 0) FROM ids)) AS "cutAt",
       concat('[', string_agg(json, ',' ORDER BY at), ']') AS results
     FROM entries`;
   try {
-    const [row] = await query<{ count: number; left: number; results: string }>(sql, text, conditions.values, {
+    const [row] = await query<{ count: number; cutAt: number | null; results: string }>(sql, text, conditions.values, {
       prepare: false,
       withinMs: 2 * pageMs,
     });
-    return { count: row!.count, partial: row!.count > bound, results: row!.results, left: row!.left };
+    return { count: row!.count, partial: row!.count > bound, results: row!.results, cutAt: row!.cutAt };
   } catch (error) {
     if (sqlState(error) === queryCanceled || codeOf(error) === 'DATABASE_UNAVAILABLE') throw tooSlow(error);
     throw databaseError(filterFault(error));

@@ -31,7 +31,7 @@ export interface Line {
 /** How long past its deadline a requester waits for its answer: as long as our own client. */
 export const patienceMs = 10_000;
 
-/** Those who wait, oldest first, as far as one claim of `maxUnits` reaches; the first whatever it asks for. */
+/** Those who wait, oldest first, as far as one claim of `maxUnits` reaches; the first in any case. */
 export function nextBatch(line: Line, maxUnits: number): readonly Waiter[] {
   const batch: Waiter[] = [];
   let units = 0;
@@ -48,8 +48,9 @@ export function unitsOf(batch: readonly Waiter[]): number {
   return batch.reduce((sum, { request }) => sum + request.limit, 0);
 }
 
-export function wantOf({ request }: Waiter): Want {
-  return { units: request.limit, worker: request.worker, via: request.via, leaseMs: request.leaseMs };
+/** @param most units of the claim: a single pop may ask for more */
+export function wantOf({ request }: Waiter, most: number): Want {
+  return { units: Math.min(request.limit, most), worker: request.worker, via: request.via, leaseMs: request.leaseMs };
 }
 
 /** What one waiter gets of a claim. */

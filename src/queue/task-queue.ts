@@ -4,12 +4,11 @@ import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
-import { claim, type ClaimRow, claimStatement, type ClaimPools, searchMs } from './claim.ts';
+import { claim, claimStatement, type ClaimPools, type RawRow, searchMs } from './claim.ts';
 import { Coalescer, type Requester } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
 import { Renewals } from './leases.ts';
-import { withLargeTasks } from './large-tasks.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
 import { Push } from './push.ts';
 import {
@@ -24,6 +23,7 @@ import {
   firstLeaseMs,
 } from './queue.ts';
 import { type TaskRanking, rankByArrival } from './rank.ts';
+import { fit, type Fitted } from './room.ts';
 import { leaseLost, Settle } from './settle.ts';
 import { Sweeper } from './sweeper.ts';
 import { Waiters } from './waiters.ts';
@@ -260,24 +260,30 @@ class PostgresTaskQueue implements RunningTaskQueue {
     const known = this.#waiters.get(scheduler);
     if (known !== undefined) return known;
     const floor = new Floor(this.#sql, scheduler);
-    const giveBack = (rows: readonly Pick<ClaimRow, 'id' | 'lease_id'>[]) =>
-      void this.giveBack(rows.map(({ id, lease_id: leaseId }) => ({ id, leaseId })));
     const waiters = new Waiters({
       scheduler,
       statementOf: (filters) => claimStatement(filters, this.#typeOf(scheduler)),
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         floor.claimed(rows.length);
-        const { whole, left } = await withLargeTasks(this.#sql, rows);
-        if (left.length > 0) giveBack(left);
-        return whole;
+        return this.#fit(rows);
       },
-      giveBack,
+      giveBack: (rows) => void this.giveBack(rows.map(leaseOf)),
       maxParked: this.#options.maxParked ?? 10_000,
       bounds: this.#bounds,
     });
     this.#waiters.set(scheduler, waiters);
     return waiters;
+  }
+
+  /** What there is no room for goes back before others look; all of it where it cannot be read. */
+  async #fit(rows: readonly RawRow[]): Promise<Fitted> {
+    const fitted = await fit(this.#sql, rows).catch((error: unknown) => {
+      void this.giveBack(rows.map(leaseOf));
+      throw error;
+    });
+    if (fitted.left.length > 0) await this.giveBack(fitted.left.map(leaseOf));
+    return fitted;
   }
 
   #typeOf(scheduler: string): string {
@@ -309,4 +315,8 @@ interface ReadRow {
   readonly task: string;
   readonly held_by: string | null;
   readonly settled_by: string | null;
+}
+
+function leaseOf({ id, lease_id: leaseId }: RawRow): LeaseRef {
+  return { id, leaseId };
 }

@@ -19,12 +19,13 @@ import {
   wantOf,
 } from './pop-line.ts';
 import type { ClaimedTask, PopRequest } from './queue.ts';
+import type { Fitted } from './room.ts';
 
 export interface WaitersOptions {
   readonly scheduler: string;
   /** @throws RotaError INVALID_FILTER */
   statementOf(filters: FilterRequest | null): ClaimStatement;
-  claim(wants: readonly Want[], statement: ClaimStatement): Promise<readonly ClaimRow[]>;
+  claim(wants: readonly Want[], statement: ClaimStatement): Promise<Fitted>;
   /** Claimed for a waiter that went away while the statement ran: back to the queue. */
   giveBack(rows: readonly ClaimRow[]): void;
   /** Parked pops of this scheduler at most. */
@@ -115,12 +116,7 @@ export class Waiters {
       if (known !== undefined) return known;
     }
     const statement = this.#options.statementOf(filters);
-    const lane = this.#lanes[statement.way];
-    if (lane.lines.size >= mostLines)
-      throw new RotaError('MAILBOX_FULL', `pops wait with ${mostLines} filters already`);
-    const line: Line = { key, statement, waiters: [], wakes: 0, inFlight: 0 };
-    lane.lines.set(key, line);
-    return line;
+    return this.#lanes[statement.way].open(key, statement);
   }
 
   #laneOf(line: Line): Lane {
@@ -158,15 +154,19 @@ export class Waiters {
       if (next === null) return;
       const { line, batch } = next;
       for (const waiter of batch) this.#enter(waiter, 'claiming');
-      lane.fly(line, batch, () => this.#serve(line, batch));
+      lane.fly(line, batch, () => this.#serve(lane, line, batch));
     }
   }
 
-  async #serve(line: Line, batch: readonly Waiter[]): Promise<'served' | 'too slow'> {
+  async #serve(lane: Lane, line: Line, batch: readonly Waiter[]): Promise<'served' | 'too slow'> {
     const wakes = line.wakes;
-    let rows: readonly ClaimRow[];
+    const most = lane.room;
+    let fitted: Fitted;
     try {
-      rows = await this.#options.claim(batch.map(wantOf), line.statement);
+      fitted = await this.#options.claim(
+        batch.map((waiter) => wantOf(waiter, most)),
+        line.statement,
+      );
     } catch (error) {
       const slow = codeOf(error) === 'FILTER_TOO_SLOW';
       // Whoever else waits in this line would have the same answer, after as long again.
@@ -174,9 +174,11 @@ export class Waiters {
       for (const waiter of [...batch, ...others]) this.#refuse(line, waiter, error);
       return slow ? 'too slow' : 'served';
     }
-    const units = unitsOf(batch);
+    const { kept: rows, left } = fitted;
+    lane.learn(rows.at(-1)?.unit ?? 1, left.length > 0);
+    const units = Math.min(unitsOf(batch), most);
     // As many rows as asked for, but in fewer units: groups took the places, and there may be more behind them.
-    const more = rows.length >= units && (rows.at(-1)?.unit ?? 0) < units;
+    const more = left.length > 0 || (rows.length >= units && (rows.at(-1)?.unit ?? 0) < units);
     for (const waiter of this.#deal(line, batch, rows)) this.#again(line, waiter, more, line.wakes !== wakes);
     return 'served';
   }
@@ -244,6 +246,3 @@ export class Waiters {
     waiter.state = state;
   }
 }
-
-/** Filters of one way. A wake looks with each: 500 look-ups along an index are a quarter of a second of two flights. */
-const mostLines = 500;

@@ -36,7 +36,7 @@ export function sendPage(
   { offset, limit }: Pick<ListBounds, 'offset' | 'limit'>,
   partialAsked: boolean,
 ): FastifyReply {
-  const shown = limit - page.left;
+  const shown = page.cutAt ?? limit;
   const next = offset + shown <= page.count ? pageUrl(request, offset + shown, limit) : null;
   const previous = offset - limit >= 0 ? pageUrl(request, offset - limit, limit) : null;
   const partial = partialAsked ? `,"is_partial_count":${page.partial}` : '';

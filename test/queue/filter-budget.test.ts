@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { FilterRequest } from '../../src/queue/filter.ts';
 import { excessOf, filterBudget } from '../../src/queue/filter-budget.ts';
 import { compileFilter } from '../../src/queue/filter-sql.ts';
 
@@ -55,7 +54,7 @@ test('what is just within the budget is let through, and one more of anything is
 test('what is beyond the budget is told by its place', () => {
   const filters = { or: [condition, { ...condition, value: 'x'.repeat(10_001) }] };
   expect(excessOf(filters)).toEqual({ path: ['or', 1, 'value'], message: 'at most 10000 characters' });
-  expect(() => compileFilter({ filters } as FilterRequest, { target: 'tasks', firstParameter: 1 })).toThrowError(
+  expect(() => compileFilter({ filters }, { target: 'tasks', firstParameter: 1 })).toThrowError(
     expect.objectContaining({ code: 'INVALID_FILTER', message: 'filters.or.1.value: at most 10000 characters' }),
   );
 });

@@ -15,7 +15,8 @@ function waitersUnderTest() {
     statementOf,
     claim: (wants: readonly Want[]) =>
       new Promise((resolve) => {
-        const answer = (tasks: number) => resolve(Array.from({ length: Math.min(tasks, wants.length) }, rowOf));
+        const answer = (tasks: number) =>
+          resolve({ kept: Array.from({ length: Math.min(tasks, wants.length) }, rowOf), left: [] });
         const listener = listeners.shift();
         if (listener === undefined) claims.push(answer);
         else listener(answer);
@@ -107,7 +108,7 @@ test('no more claims run at once than the bounds allow, and none asks for more u
       most = Math.max(most, (inFlight += 1));
       await new Promise((resolve) => setImmediate(resolve));
       inFlight -= 1;
-      return wants.map(rowOf);
+      return { kept: wants.map(rowOf), left: [] };
     },
     giveBack: () => {},
     maxParked: 10,

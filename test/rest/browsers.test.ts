@@ -72,7 +72,7 @@ describe('a write that a page of somebody else makes a browser send', () => {
 });
 
 describe('Host', () => {
-  const page = { count: 45, partial: false, results: '[]' };
+  const page = { count: 45, partial: false, cutAt: null, results: '[]' };
   const lists = { ...emptyLists, tasks: () => Promise.resolve(page) };
   const nextFor = async (host: string) => {
     const { text } = await ask('GET', '/tasks?limit=5', { host });

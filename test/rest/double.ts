@@ -66,13 +66,13 @@ export class QueueDouble implements TaskQueue {
 export const taskId = '6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11';
 
 export const emptyLists: TaskLists = {
-  tasks: () => Promise.resolve({ count: 0, partial: false, results: '[]', left: 0 }),
+  tasks: () => Promise.resolve({ count: 0, partial: false, results: '[]', cutAt: null }),
   stats: () => Promise.resolve('{}'),
   activity: () => Promise.resolve(new Map()),
 };
 
 export const emptyBook: Schedules = {
-  list: () => Promise.resolve({ count: 0, partial: false, results: '[]', left: 0 }),
+  list: () => Promise.resolve({ count: 0, partial: false, results: '[]', cutAt: null }),
   get: () => Promise.resolve(null),
   create: () => Promise.resolve(null),
   patch: () => Promise.resolve(null),

@@ -53,7 +53,7 @@ describe('errors', () => {
 
 describe('lists', () => {
   test('page links keep the other parameters and put limit and offset last', async () => {
-    const page = { count: 45, partial: true, results: '[]', left: 0 };
+    const page = { count: 45, partial: true, results: '[]', cutAt: null };
     served = await serve({ lists: { ...emptyLists, tasks: () => Promise.resolve(page) } });
     const response = await fetch(`${served.url}/tasks?offset=10&min_created_at=2025-01-01T00:00:00Z&limit=5`);
     const base = `${served.url}/tasks?min_created_at=2025-01-01T00%3A00%3A00Z&limit=5&offset=`;
@@ -64,7 +64,7 @@ describe('lists', () => {
     const asked: unknown[] = [];
     const tasks = (query: unknown) => {
       asked.push(query);
-      return Promise.resolve({ count: 61, partial: true, results: '[]', left: 0 });
+      return Promise.resolve({ count: 61, partial: true, results: '[]', cutAt: null });
     };
     served = await serve({ lists: { ...emptyLists, tasks } });
     const response = await fetch(`${served.url}/tasks?allow_partial_count=true&max_pages=3&limit=20`);
@@ -80,7 +80,7 @@ describe('lists', () => {
     const limits: number[] = [];
     const list = ({ limit }: { limit: number }) => {
       limits.push(limit);
-      return Promise.resolve({ count: 0, partial: false, results: '[]', left: 0 });
+      return Promise.resolve({ count: 0, partial: false, results: '[]', cutAt: null });
     };
     served = await serve({ schedules: { ...emptyBook, list } });
     const headers = { 'content-type': 'application/json' };
