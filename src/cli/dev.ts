@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
 import { runUntilSignal, type StartRota } from './run.ts';
+import { write, writeJson } from './terminal.ts';
 
 export function devCommand(start: StartRota): Command {
   return new Command('dev')
@@ -22,10 +23,9 @@ export function devCommand(start: StartRota): Command {
       });
       await runUntilSignal(start, config, { data: resolve(options.data), natsPort: options.natsPort }, (rota) => {
         const { api, nats, db } = rota;
-        process.stdout.write(
-          options.json
-            ? `${JSON.stringify({ ready: true, api, nats, db })}\n`
-            : `Rota serves\n  REST      ${api}  (docs: ${api}/docs)\n  NATS      ${nats}\n  Postgres  ${db}\n  data      ${resolve(options.data)}\nCtrl-C drains and ends it.\n`,
+        if (options.json === true) return writeJson({ ready: true, api, nats, db });
+        write(
+          `Rota serves\n  REST      ${api}  (docs: ${api}/docs)\n  NATS      ${nats}\n  Postgres  ${db}\n  data      ${resolve(options.data)}\nCtrl-C drains and ends it.\n`,
         );
       });
     });

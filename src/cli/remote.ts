@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
 import { readNatsServers } from '../service-urls.ts';
+import { write, writeJson } from './terminal.ts';
 
 /** A day. A timer of 2^31 ms or more would end at once. */
 const longestTimeoutSeconds = 86_400;
@@ -62,7 +63,8 @@ export function tell<T>(client: RotaClient, command: string, body: object = {}, 
 
 /** Writes an answer: one line of JSON for scripts, else what `render` makes of it for people. */
 export function print<T>(options: Pick<RemoteOptions, 'json'>, answer: T, render: (answer: T) => string): void {
-  process.stdout.write(`${options.json === true ? JSON.stringify(answer) : render(answer)}\n`);
+  if (options.json === true) writeJson(answer);
+  else write(`${render(answer)}\n`);
 }
 
 /** For the audit log. */
