@@ -21,12 +21,14 @@ export function isLongerThan(text: string, bytes: number): boolean {
   return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);
 }
 
-/** The fault that an edge tells of a text that is too long; never the text. */
+/** The fault that an edge tells of a text that is too long; never the text itself. */
 export function tooLong(bytes: number): string {
   return `at most ${bytes} bytes`;
 }
 
-/** A text of at most so many bytes. */
+/** A text of at most so many bytes. A fault has `params.tooLong`. */
 export function shortText(bytes: number): z.ZodString {
-  return z.string().refine((text) => !isLongerThan(text, bytes), { message: tooLong(bytes) });
+  return z
+    .string()
+    .refine((text) => !isLongerThan(text, bytes), { message: tooLong(bytes), params: { tooLong: true } });
 }
