@@ -1,13 +1,14 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
+import { devData } from './remote.ts';
 import { runUntilSignal, type StartRota } from './run.ts';
 import { write, writeJson } from './terminal.ts';
 
 export function devCommand(start: StartRota): Command {
   return new Command('dev')
     .description('run on embedded Postgres and nats-server, with no other service on the machine')
-    .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', '.rota/dev')
+    .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', devData)
     .option('--api-port <port>', 'port of the REST API', port, 8000)
     .option('--nats-port <port>', 'port of NATS', port, 4222)
     .option('--json', 'print one line of JSON once it serves')
@@ -18,6 +19,11 @@ export function devCommand(start: StartRota): Command {
         SCHEDULER_DB_URI: undefined,
         SCHEDULER_DB_DSN: undefined,
         NATS_URL: undefined,
+        // Of another NATS: this one has its own.
+        NATS_CREDS: undefined,
+        NATS_USER: undefined,
+        NATS_PASSWORD: undefined,
+        NATS_TOKEN: undefined,
         SCHEDULER_API_HOST: '127.0.0.1',
         SCHEDULER_API_PORT: String(options.apiPort),
       });
@@ -25,7 +31,7 @@ export function devCommand(start: StartRota): Command {
         const { api, nats, db } = rota;
         if (options.json === true) return writeJson({ ready: true, api, nats, db });
         write(
-          `Rota serves\n  REST      ${api}  (docs: ${api}/docs)\n  NATS      ${nats}\n  Postgres  ${db}\n  data      ${resolve(options.data)}\nCtrl-C drains and ends it.\n`,
+          `Rota serves\n  REST      ${api}  (docs: ${api}/docs)\n  NATS      ${nats}\n  Postgres  ${db}\n  data      ${resolve(options.data)}\nThe passwords are this folder's own. In other shells:\n  export NATS_URL=$(cat ${resolve(options.data)}/nats.url)\n  psql "$(cat ${resolve(options.data)}/postgres.url)"\nCtrl-C drains and ends it.\n`,
         );
       });
     });

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config.ts';
@@ -7,6 +8,15 @@ import { write, writeJson } from './terminal.ts';
 
 /** A day. A timer of 2^31 ms or more would end at once. */
 const longestTimeoutSeconds = 86_400;
+
+/** Where `rota dev` keeps its data unless told otherwise, and the file there that says how to reach its NATS. */
+export const devData = '.rota/dev';
+const devNats = `${devData}/nats.url`;
+let found: string | null = null;
+
+function here(): string {
+  return (found ??= existsSync(devNats) ? readFileSync(devNats, 'utf8').trim() : 'nats://127.0.0.1:4222');
+}
 
 /** What every command that talks to a running Rota takes. */
 export interface RemoteOptions {
@@ -24,7 +34,7 @@ export function remoteCommand(name: string, description: string, example: string
     .addOption(
       new Option('--nats <url>', 'NATS that the supervisors are on')
         .env('NATS_URL')
-        .default('nats://127.0.0.1:4222')
+        .default(here(), 'that of a `rota dev` in this folder, else nats://127.0.0.1:4222')
         .argParser(natsUrl),
     )
     .addOption(
