@@ -178,3 +178,8 @@ export function natsAuthOf(config: Config): NatsAuth {
     inboxPrefix: config.NATS_INBOX_PREFIX,
   };
 }
+
+/** Of a supervisor: an embedded NATS has its password in its URL, and what the environment says is of another one. */
+export function supervisorNatsAuth(config: Config): NatsAuth {
+  return config.NATS_URL === undefined ? { inboxPrefix: config.NATS_INBOX_PREFIX } : natsAuthOf(config);
+}

@@ -19,20 +19,25 @@ export function devCommand(start: StartRota): Command {
         SCHEDULER_DB_URI: undefined,
         SCHEDULER_DB_DSN: undefined,
         NATS_URL: undefined,
-        // Of another NATS: this one has its own.
-        NATS_CREDS: undefined,
-        NATS_USER: undefined,
-        NATS_PASSWORD: undefined,
-        NATS_TOKEN: undefined,
         SCHEDULER_API_HOST: '127.0.0.1',
         SCHEDULER_API_PORT: String(options.apiPort),
       });
       await runUntilSignal(start, config, { data: resolve(options.data), natsPort: options.natsPort }, (rota) => {
         const { api, nats, db } = rota;
         if (options.json === true) return writeJson({ ready: true, api, nats, db });
-        write(
-          `Rota serves\n  REST      ${api}  (docs: ${api}/docs)\n  NATS      ${nats}\n  Postgres  ${db}\n  data      ${resolve(options.data)}\nThe passwords are this folder's own. In other shells:\n  export NATS_URL=$(cat ${resolve(options.data)}/nats.url)\n  psql "$(cat ${resolve(options.data)}/postgres.url)"\nCtrl-C drains and ends it.\n`,
-        );
+        const data = resolve(options.data);
+        const lines = [
+          'Rota serves',
+          `  REST      ${api}  (docs: ${api}/docs)`,
+          `  NATS      ${nats}`,
+          `  Postgres  ${db}`,
+          `  data      ${data}`,
+          "The passwords are this folder's own. In other shells:",
+          `  export NATS_URL=$(cat ${data}/nats.url)`,
+          `  psql "$(cat ${data}/postgres.url)"`,
+          'Ctrl-C drains and ends it.',
+        ];
+        write(`${lines.join('\n')}\n`);
       });
     });
 }

@@ -1,4 +1,4 @@
-import { type Config, natsAuthOf } from '../config.ts';
+import { type Config, supervisorNatsAuth } from '../config.ts';
 import type { EventSettings, ServiceSettings, ThreadSettings } from './thread-data.ts';
 
 /**
@@ -45,7 +45,7 @@ function events(config: Config, natsUrl: string): EventSettings | null {
     kind,
     amqpUrl: config.QUEUE_URI ?? null,
     natsServers: natsUrl,
-    natsAuth: natsAuthOf(config),
+    natsAuth: supervisorNatsAuth(config),
     prefix: config.SCHEDULER_NATS_PREFIX,
     prefetch: config.SCHEDULER_RABBITMQ_PREFETCH_COUNT,
     maxAttempts: config.SCHEDULER_EVENT_MAX_ATTEMPTS,
