@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runCli, type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
+
+// Some thirty processes: half a second each on an idle machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 /** OOIs come from the hosts that are scanned, organisations and plug-ins from whoever may push: terminals are not theirs. */
 

@@ -12,6 +12,9 @@ import { freePort } from '../../src/embedded/process.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { runCli } from '../support/cli.ts';
 
+// Whole processes: seconds each on an idle machine.
+vi.setConfig({ testTimeout: 120_000 });
+
 /** Whoever has an account on the machine may connect to its loopback: only the owner of the data folder may come in. */
 
 async function folder(): Promise<string> {
