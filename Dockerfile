@@ -1,13 +1,13 @@
 # syntax=docker/dockerfile:1
 
-# The same major as the dev dependency `node` pins; .ts files run as they are, so there is nothing to build.
-FROM node:26-bookworm-slim AS dependencies
+# Exactly what the dev dependency `node` pins and the tests run on; .ts files run as they are, so there is nothing to build.
+FROM node:26.10.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No dev dependencies: no embedded Postgres, no second Node, no test runner. No package of what is left needs a script.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:26-bookworm-slim
+FROM node:26.10.0-bookworm-slim
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/home/node/.cache/compile \
     MALLOC_ARENA_MAX=2 \

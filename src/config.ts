@@ -243,3 +243,8 @@ export function natsAuthOf(config: Config): NatsAuth {
 export function brokerTlsOf(config: Config): TlsFiles {
   return { ca: config.QUEUE_TLS_CA, cert: config.QUEUE_TLS_CERT, key: config.QUEUE_TLS_KEY };
 }
+
+/** Of a supervisor: an embedded NATS has its password in its URL, and what the environment says is of another one. */
+export function supervisorNatsAuth(config: Config): NatsAuth {
+  return config.NATS_URL === undefined ? { inboxPrefix: config.NATS_INBOX_PREFIX } : natsAuthOf(config);
+}

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
 import { sentenceOf } from './config-names.ts';
-import { type Config, natsAuthOf, startWithinSeconds } from './config.ts';
+import { type Config, startWithinSeconds, supervisorNatsAuth } from './config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { createBacklog, createDeadLetters } from './events/create.ts';
 import { answers } from './nats/link.ts';
@@ -98,7 +98,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const connection = await connectNats({
       servers: natsUrl,
       name: `rota supervisor ${instance}`,
-      auth: natsAuthOf(config),
+      auth: supervisorNatsAuth(config),
       patience: {
         told: (reason) => log.warn({ variable: 'NATS_URL', reason }, 'NATS does not answer, waiting for it'),
         signal: options.signal,

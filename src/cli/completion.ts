@@ -1,5 +1,6 @@
 import { Command, type Option } from 'commander';
 import { oneOf } from './arguments.ts';
+import { write } from './terminal.ts';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
@@ -11,7 +12,7 @@ export function completionCommand(): Command {
     .argument('<shell>', shells.join(', '), oneOf(shells))
     .addHelpText('after', '\nExample:\n  source <(rota completion bash)')
     .action((shell: Shell, _options: unknown, command: Command) => {
-      process.stdout.write(scripts[shell](entriesOf(command.parent!, [])));
+      write(scripts[shell](entriesOf(command.parent!, [])));
     });
 }
 

@@ -12,8 +12,9 @@ interface DeadLetter {
   readonly at: string | null;
   readonly error: string | null;
   readonly attempts: number;
-  /** As it came, without secrets. */
+  /** As it came, without secrets; null for one of more than 700 kB, which says its length. */
   readonly body: unknown;
+  readonly body_bytes?: number;
 }
 
 interface ListOptions extends RemoteOptions {
@@ -56,7 +57,7 @@ function showCommand(): Command {
     .argument('<id>')
     .action(async (id: string, options: RemoteOptions) => {
       const { results } = await withRota(options, (client) =>
-        tell<{ results: DeadLetter[] }>(client, 'dead-letters', { limit: mostShown }),
+        tell<{ results: DeadLetter[] }>(client, 'dead-letters', { limit: mostShown, id }),
       );
       const found = results.find((letter) => letter.id === id);
       if (found === undefined) throw new RotaError('NOT_FOUND', `there is no dead event ${id}`);

@@ -4,6 +4,7 @@ import { createProgress } from './demo/progress.ts';
 import { faultsOf, reportOf, tablesOf } from './demo/report.ts';
 import { runDemo } from './demo/run.ts';
 import type { DemoParts } from './demo/stage.ts';
+import { write, writeJson } from './terminal.ts';
 
 /** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md says what it shows. */
 export function demoCommand(parts: DemoParts): Command {
@@ -26,7 +27,7 @@ export function demoCommand(parts: DemoParts): Command {
     )
     .action(async (options: DemoOptions) => {
       checkOptions(options);
-      const progress = createProgress(options.json === true ? process.stderr : process.stdout);
+      const progress = createProgress(options.json === true ? 'err' : 'out');
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();
       // A second signal changes nothing: children that this process leaves behind would run on.
@@ -34,14 +35,15 @@ export function demoCommand(parts: DemoParts): Command {
       try {
         const { findings, drained, log } = await runDemo(options, parts, progress, interrupted.signal);
         const report = reportOf(findings);
-        process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : tablesOf(report));
+        if (options.json === true) writeJson(report);
+        else write(tablesOf(report));
         const faults = faultsOf(findings, drained);
-        for (const fault of faults) process.stderr.write(`${fault}\n`);
-        if (faults.length > 0) process.stderr.write(`The supervisor's last lines:\n${log}\n`);
+        for (const fault of faults) write(`${fault}\n`, 'err');
+        if (faults.length > 0) write(`The supervisor's last lines:\n${log}\n`, 'err');
         process.exitCode = faults.length === 0 ? 0 : 1;
       } catch (error) {
         if (!interrupted.signal.aborted) throw error;
-        process.stderr.write('Interrupted: everything that was started is stopped.\n');
+        write('Interrupted: everything that was started is stopped.\n', 'err');
         process.exitCode = 130;
       } finally {
         progress.end();

@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
+import { devData } from './remote.ts';
 import { runUntilSignal, type StartRota } from './run.ts';
+import { write, writeJson } from './terminal.ts';
 
 export function devCommand(start: StartRota): Command {
   return new Command('dev')
     .description('run on embedded Postgres and nats-server, with no other service on the machine')
-    .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', '.rota/dev')
+    .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', devData)
     .option('--api-port <port>', 'port of the REST API', port, 8000)
     .option('--nats-port <port>', 'port of NATS', port, 4222)
     .option('--json', 'print one line of JSON once it serves')
@@ -22,11 +24,20 @@ export function devCommand(start: StartRota): Command {
       });
       await runUntilSignal(start, config, { data: resolve(options.data), natsPort: options.natsPort }, (rota) => {
         const { api, nats, db } = rota;
-        process.stdout.write(
-          options.json
-            ? `${JSON.stringify({ ready: true, api, nats, db })}\n`
-            : `Rota serves\n  REST      ${api}  (docs: ${api}/docs)\n  NATS      ${nats}\n  Postgres  ${db}\n  data      ${resolve(options.data)}\nCtrl-C drains and ends it.\n`,
-        );
+        if (options.json === true) return writeJson({ ready: true, api, nats, db });
+        const data = resolve(options.data);
+        const lines = [
+          'Rota serves',
+          `  REST      ${api}  (docs: ${api}/docs)`,
+          `  NATS      ${nats}`,
+          `  Postgres  ${db}`,
+          `  data      ${data}`,
+          "The passwords are this folder's own. In other shells:",
+          `  export NATS_URL=$(cat ${data}/nats.url)`,
+          `  psql "$(cat ${data}/postgres.url)"`,
+          'Ctrl-C drains and ends it.',
+        ];
+        write(`${lines.join('\n')}\n`);
       });
     });
 }

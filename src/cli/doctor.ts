@@ -5,7 +5,8 @@ import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf, terminalWidth } from './table.ts';
+import { tableOf } from './table.ts';
+import { terminalWidth } from './terminal.ts';
 
 /** `rota doctor --json`: `on` is the supervisor that found it, null for this shell. */
 interface Report {

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { wholeNumber } from './arguments.ts';
 import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
+import { line, write, writeJson } from './terminal.ts';
 
 interface EventOptions extends RemoteOptions {
   readonly scheduler?: string;
@@ -37,12 +38,13 @@ export function eventsCommand(): Command {
         const stop = () => subscription.unsubscribe();
         process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
         await connection.flush();
-        if (options.json !== true) process.stderr.write('listening\n');
+        if (options.json !== true) write('listening\n', 'err');
         let seen = 0;
         for await (const message of subscription) {
           const told = chosen(message.json<TaskEvent>(), options);
           if (told.tasks.length === 0) continue;
-          process.stdout.write(options.json === true ? `${JSON.stringify(told)}\n` : lines(told));
+          if (options.json === true) writeJson(told);
+          else write(lines(told));
           if (++seen === options.count) break;
         }
       });
@@ -57,5 +59,7 @@ function chosen(event: TaskEvent, { organisation }: EventOptions): TaskEvent {
 function lines({ scheduler, event, at, via, reason, tasks }: TaskEvent): string {
   const how = reason ?? via;
   const what = `${event}${how === undefined ? '' : ` (${how})`}`;
-  return tasks.map(({ id, organisation }) => `${at}  ${scheduler}  ${what}  ${organisation}  ${id}\n`).join('');
+  return tasks
+    .map(({ id, organisation }) => line`${at}  ${scheduler}  ${what}  ${organisation}  ${id}`.concat('\n'))
+    .join('');
 }

@@ -4,7 +4,8 @@ import type { ExplanationStep } from '../protocol/explanation.ts';
 import { moment, whenOf } from './format.ts';
 import { parseJson, readInput } from './input.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf, terminalWidth } from './table.ts';
+import { tableOf } from './table.ts';
+import { line, terminalWidth } from './terminal.ts';
 
 interface ExplainOptions extends RemoteOptions {
   readonly boefje?: string;
@@ -91,14 +92,14 @@ function render(explained: Explained): string {
   const when = trigger === 'schedule' ? 'when it is due' : 'on an event about it';
   const sentence = {
     'would-run': `It would be queued ${when}.`,
-    refused: `It would not be queued ${when}: ${reason ?? steps.find(({ outcome }) => outcome === 'refuses')?.fact}.`,
+    refused: line`It would not be queued ${when}: ${reason ?? steps.find(({ outcome }) => outcome === 'refuses')?.fact}.`,
     unknown: `Nobody can tell now whether it would be queued ${when}; it would be tried again.`,
   }[verdict];
   const next =
     schedule === null
       ? 'It has no schedule.'
       : !schedule.enabled
-        ? `Its schedule ${schedule.id} is disabled (${schedule.disabled_reason ?? 'unknown'}).`
+        ? line`Its schedule ${schedule.id} is disabled (${schedule.disabled_reason ?? 'unknown'}).`
         : schedule.deadline_at === null
           ? `Its schedule ${schedule.id} has no deadline.`
           : `Its schedule ${schedule.id} is due ${whenOf(schedule.deadline_at)}, ${moment(schedule.deadline_at)}.`;
@@ -108,7 +109,7 @@ function render(explained: Explained): string {
     terminalWidth(),
     { wrap: true },
   );
-  const lines = [table, '', sentence, ...ways.map(({ what, fact }) => `In the way: ${what}: ${fact}.`), next];
+  const lines = [table, '', sentence, ...ways.map(({ what, fact }) => line`In the way: ${what}: ${fact}.`), next];
   if (explained.then_again_at !== null)
     lines.push(`After a run now it would run again ${whenOf(explained.then_again_at)}.`);
   return lines.join('\n');

@@ -5,6 +5,7 @@ import { type MigrationPlan, planMigration } from '../queue/migration-plan.ts';
 import { migrate } from '../queue/migrations.ts';
 import { giveBackToMula } from '../queue/way-back.ts';
 import { print } from './remote.ts';
+import { write } from './terminal.ts';
 
 interface MigrateOptions {
   readonly dryRun?: boolean;
@@ -36,7 +37,7 @@ export function migrateCommand(): Command {
       const report = (step: string) => {
         steps.push(step);
         // Told as it goes: on a large database a step takes minutes.
-        if (options.json !== true) process.stdout.write(`${step}\n`);
+        if (options.json !== true) write(`${step}\n`);
       };
       if (options.backToMula === true) {
         await giveBackToMula(url);

@@ -21,6 +21,7 @@ import { statusCommand } from './status.ts';
 import { tasksCommand } from './tasks.ts';
 import { tokenCommand } from './token.ts';
 import { topCommand } from './top.ts';
+import { write } from './terminal.ts';
 import type { DemoParts } from './demo/stage.ts';
 import type { StartRota } from './run.ts';
 
@@ -36,6 +37,7 @@ export function createProgram(parts: ProgramParts): Command {
   const program = new Command('rota')
     .description('The task scheduler of OpenKAT')
     .version(parts.version)
+    .configureOutput({ writeOut: (text) => write(text), writeErr: (text) => write(text, 'err') })
     .showHelpAfterError()
     .exitOverride();
 

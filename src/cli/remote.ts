@@ -1,11 +1,22 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
 import { readNatsServers } from '../service-urls.ts';
+import { write, writeJson } from './terminal.ts';
 
 /** A day. A timer of 2^31 ms or more would end at once. */
 const longestTimeoutSeconds = 86_400;
+
+/** Where `rota dev` keeps its data unless told otherwise, and the file there that says how to reach its NATS. */
+export const devData = '.rota/dev';
+const devNats = `${devData}/nats.url`;
+let found: string | null = null;
+
+function here(): string {
+  return (found ??= existsSync(devNats) ? readFileSync(devNats, 'utf8').trim() : 'nats://127.0.0.1:4222');
+}
 
 /** What every command that talks to a running Rota takes. */
 export interface RemoteOptions {
@@ -23,7 +34,7 @@ export function remoteCommand(name: string, description: string, example: string
     .addOption(
       new Option('--nats <url>', 'NATS that the supervisors are on')
         .env('NATS_URL')
-        .default('nats://127.0.0.1:4222')
+        .default(here(), 'that of a `rota dev` in this folder, else nats://127.0.0.1:4222')
         .argParser(natsUrl),
     )
     .addOption(
@@ -62,7 +73,8 @@ export function tell<T>(client: RotaClient, command: string, body: object = {}, 
 
 /** Writes an answer: one line of JSON for scripts, else what `render` makes of it for people. */
 export function print<T>(options: Pick<RemoteOptions, 'json'>, answer: T, render: (answer: T) => string): void {
-  process.stdout.write(`${options.json === true ? JSON.stringify(answer) : render(answer)}\n`);
+  if (options.json === true) writeJson(answer);
+  else write(`${render(answer)}\n`);
 }
 
 /** For the audit log. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { write } from './terminal.ts';
 
 interface Reranked {
   readonly instance: string;
@@ -16,7 +17,7 @@ export function rerankCommand(): Command {
       const { looked, moved } = await withRota(options, async (client) => {
         let answer = await tell<Reranked>(client, 'rerank', { scheduler });
         while (!answer.complete) {
-          process.stderr.write(`${answer.looked} so far\n`);
+          write(`${answer.looked} so far\n`, 'err');
           answer = await tell<Reranked>(client, 'rerank', { scheduler }, answer.instance);
         }
         return answer;

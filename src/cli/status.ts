@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { overviewOf } from './status/overview.ts';
 import { renderOverview } from './status/render.ts';
-import { terminalWidth } from './table.ts';
+import { terminalWidth } from './terminal.ts';
 
 /** `rota status`: one look at everything. */
 export function statusCommand(): Command {

@@ -1,4 +1,6 @@
 import Table from 'cli-table3';
+import { oneLine, printable } from '../printable.ts';
+import { terminalWidth } from './terminal.ts';
 
 export type Cell = string | number | null;
 
@@ -34,7 +36,9 @@ export function tableOf(
   width = terminalWidth(),
   options: TableOptions = {},
 ): string {
-  const texts = rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))));
+  // A newline in a sentence that is wrapped stays in its cell.
+  const shown = options.wrap === true ? printable : oneLine;
+  const texts = rows.map((row) => row.map((cell) => (cell === null ? '-' : shown(String(cell)))));
   const natural = head.map((title, at) => Math.max(title.length, ...texts.map((row) => row[at]!.length)));
   const room = width === null ? Number.POSITIVE_INFINITY : width - gap * (head.length - 1);
   const whole = head.map((_title, at) => texts.some((row) => id.test(row[at]!)));
@@ -57,7 +61,9 @@ function stacked(
   );
   const [under, ...lines] = rest.split('\n');
   const indent = ' '.repeat(gap);
-  return [title, indent + under, ...rows.flatMap((row, at) => [row[0], indent + lines[at]])].join('\n');
+  return [title, indent + under, ...rows.flatMap(([first], at) => [oneLine(String(first)), indent + lines[at]])].join(
+    '\n',
+  );
 }
 
 function drawn(
@@ -85,12 +91,7 @@ function drawn(
 /** `name  value` lines. */
 export function fieldsOf(fields: readonly (readonly [string, Cell])[]): string {
   const widest = Math.max(...fields.map(([name]) => name.length));
-  return fields.map(([name, value]) => `${name.padEnd(widest)}  ${value ?? '-'}`).join('\n');
-}
-
-/** Null where nobody looks. */
-export function terminalWidth(): number | null {
-  return process.stdout.isTTY ? process.stdout.columns : null;
+  return fields.map(([name, value]) => `${name.padEnd(widest)}  ${oneLine(String(value ?? '-'))}`).join('\n');
 }
 
 function fit(widths: readonly number[], whole: readonly boolean[], room: number): number[] {

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import { createLogUpdate } from 'log-update';
 import { wholeNumber } from './arguments.ts';
 import { moment } from './format.ts';
 import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { overviewOf } from './status/overview.ts';
 import { renderOverview } from './status/render.ts';
-import { terminalWidth } from './table.ts';
+import { screenOn, terminalWidth, write, writeJson } from './terminal.ts';
 
 interface TopOptions extends RemoteOptions {
   readonly interval: number;
@@ -26,30 +25,24 @@ export function topCommand(): Command {
       const stop = () => interrupted.abort();
       process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
       // A pipe is read by a program or looked at later: one frame, unless it asks for more.
-      const frames = options.frames ?? (process.stdout.isTTY ? Number.POSITIVE_INFINITY : 1);
-      const show = screen(options.json === true);
+      const screen = options.json === true ? null : screenOn('out');
+      const frames = options.frames ?? (terminalWidth() === null ? 1 : Number.POSITIVE_INFINITY);
       await withRota(options, async (client) => {
         let instances: string[] = [];
         for (let frame = 0; frame < frames && !interrupted.signal.aborted; frame += 1) {
           if (frame % searchEvery === 0) instances = await client.instances();
           const overview = await overviewOf(client, instances);
-          show.frame(options.json === true ? JSON.stringify(overview) : renderOverview(overview, terminalWidth()));
+          const text = renderOverview(overview, terminalWidth());
+          if (options.json === true) writeJson(overview);
+          else if (screen === null) write(`${text}\n`);
+          else screen.show(clipped(`${moment(new Date().toISOString())}\n\n${text}`, screen.rows));
           if (frame + 1 < frames) {
             await delay(options.interval * 1_000, undefined, { signal: interrupted.signal }).catch(() => {});
           }
         }
       });
-      show.end();
+      screen?.done();
     });
-}
-
-function screen(json: boolean): { frame(text: string): void; end(): void } {
-  if (json || !process.stdout.isTTY) return { frame: (text) => process.stdout.write(`${text}\n`), end: () => {} };
-  const update = createLogUpdate(process.stdout);
-  return {
-    frame: (text) => update(clipped(`${moment(new Date().toISOString())}\n\n${text}`, process.stdout.rows)),
-    end: () => update.done(),
-  };
 }
 
 /** What does not fit is left out at the end, where what matters least stands; log-update would cut off the beginning. */

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { FailureError } from '../mailbox/failure.ts';
 import { valueOf } from '../mailbox/ref.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
 
-const oneActor = z.strictObject({ actor: z.string() });
+const oneActor = z.strictObject({ actor: shortText(lengths.name) });
 
 export interface ActorDesk {
   readonly supervision: Supervision;
@@ -42,15 +43,19 @@ export function actorCommands({ supervision, audit }: ActorDesk): readonly Opera
       return { actor, file };
     }),
     // Somebody enabled a boefje: look now, not at the next minute (#4191).
-    command('look', z.object({ organisations: z.array(z.string()).optional() }).nullish(), async (body) => {
-      const organisations = body?.organisations;
-      const sent = await supervision.send('boefje', {
-        kind: 'look-for-new-boefjes',
-        ...(organisations === undefined ? {} : { organisations }),
-      });
-      if (!sent.ok) throw new FailureError(sent.failure);
-      return { looking: organisations ?? 'all' };
-    }),
+    command(
+      'look',
+      z.object({ organisations: z.array(shortText(lengths.organisation)).optional() }).nullish(),
+      async (body) => {
+        const organisations = body?.organisations;
+        const sent = await supervision.send('boefje', {
+          kind: 'look-for-new-boefjes',
+          ...(organisations === undefined ? {} : { organisations }),
+        });
+        if (!sent.ok) throw new FailureError(sent.failure);
+        return { looking: organisations ?? 'all' };
+      },
+    ),
     command('reschedule', oneActor, async ({ actor }) => {
       const sent = await supervision.send(actor, { kind: 'reschedule' });
       if (!sent.ok) throw new FailureError(sent.failure);

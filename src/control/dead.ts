@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import type { DeadLetters } from '../events/dead-letters.ts';
+import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
 import { withoutSecrets } from '../tasks/data.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
 
 export interface DeadDesk {
@@ -19,15 +20,20 @@ export function deadCommands({ deadLetters, audit }: DeadDesk): readonly Operato
     throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
   };
   return [
-    command('dead-letters', z.strictObject({ limit: z.int().min(1).max(1_000).default(20) }), async ({ limit }) => ({
-      results: (await letters().list(limit)).map((letter) => ({ ...letter, body: shown(letter.body) })),
-    })),
+    command(
+      'dead-letters',
+      z.strictObject({ limit: z.int().min(1).max(1_000).default(20), id: shortText(lengths.name).optional() }),
+      async ({ limit, id }) => {
+        const found = await letters().list(limit);
+        return { results: withBodies(id === undefined ? found : found.filter((letter) => letter.id === id)) };
+      },
+    ),
     command(
       'settle-dead-letters',
       z.strictObject({
         action: z.enum(['requeue', 'drop']),
         stream: stream.optional(),
-        ids: z.array(z.string()).min(1).optional(),
+        ids: z.array(shortText(lengths.name)).min(1).optional(),
       }),
       async ({ action, stream, ids }, { by }) => {
         const which = { ...(stream === undefined ? {} : { stream }), ...(ids === undefined ? {} : { ids }) };
@@ -37,6 +43,22 @@ export function deadCommands({ deadLetters, audit }: DeadDesk): readonly Operato
       },
     ),
   ];
+}
+
+/** In bytes, over all of one answer: it goes as one message of NATS, which carries 1 MB with the rest around it. */
+const bodiesAtMost = 700_000;
+
+/** A body for which no room is left is null, and `body_bytes` its length; `id` asks for one with room for itself. */
+function withBodies(letters: readonly DeadLetter[]): readonly object[] {
+  let room = bodiesAtMost;
+  return letters.map(({ body, ...letter }) => {
+    const bytes = Buffer.byteLength(JSON.stringify(body));
+    if (bytes <= room) {
+      room -= bytes;
+      return { ...letter, body: shown(body) };
+    }
+    return { ...letter, body: null, body_bytes: Buffer.byteLength(body) };
+  });
 }
 
 /** What Octopoes or Bytes sent, without what a runner may have put into it; text where it is no JSON object. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import type { TaskData } from '../tasks/task.ts';
 
 /** What is to be explained: data of a task that there is, or could be. */
@@ -19,7 +20,7 @@ export interface Subject {
 
 /** The event of Bytes about a raw file, as far as it matters. */
 const rawFileEvent = z.object({
-  organization: z.string().min(1),
+  organization: shortText(lengths.organisation).min(1),
   raw_data: rawData.extend({ size: z.number().int().min(0).nullish() }),
 });
 
@@ -35,11 +36,11 @@ type Question =
 export const question = z
   .strictObject({
     id: z.uuid().optional(),
-    organisation: z.string().min(1).optional(),
-    boefje: z.string().min(1).optional(),
-    ooi: z.string().min(1).nullish(),
+    organisation: shortText(lengths.organisation).min(1).optional(),
+    boefje: shortText(lengths.name).min(1).optional(),
+    ooi: shortText(lengths.ooi).min(1).nullish(),
     raw_file: rawFileEvent.optional(),
-    normalizer: z.string().min(1).optional(),
+    normalizer: shortText(lengths.name).min(1).optional(),
   })
   .transform(({ id, organisation, boefje, ooi = null, raw_file: rawFile, normalizer }, context): Question => {
     if (id !== undefined) return { id };

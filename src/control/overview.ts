@@ -37,7 +37,7 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
         schedulerOverviews(overseen),
         overseen.backlog?.look() ?? [],
       ]);
-      return {
+      return inShort({
         instance: overseen.instance,
         version: overseen.version,
         started_at: overseen.startedAt.toISOString(),
@@ -47,9 +47,21 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
         schedulers,
         sources: sources.map((source) => ({ ...source, error: brief(source.error), full: brief(source.full) })),
         unknown,
-      };
+      });
     }),
   ];
+}
+
+/** What failed may quote what it failed for, and one answer must fit into one message of NATS: 1 MB. */
+const longestText = 500;
+
+/** Its texts, cut. */
+function inShort<T>(answer: T): T {
+  return JSON.parse(
+    JSON.stringify(answer, (_key, value: unknown) =>
+      typeof value === 'string' && value.length > longestText ? `${value.slice(0, longestText)}…` : value,
+    ),
+  ) as T;
 }
 
 /** An operator looks because something is away: what else is known must not wait for it. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/pauses.ts';
 import type { Purged } from '../queue/purge.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import { type Audit, command, nothing, type OperatorCommand } from './operator-command.ts';
 
 export interface PauseDesk {
@@ -12,9 +13,9 @@ export interface PauseDesk {
 }
 
 const key = z.strictObject({
-  scheduler: z.string().min(1),
-  organisation: z.string().min(1).nullish(),
-  boefje: z.string().min(1).nullish(),
+  scheduler: shortText(lengths.name).min(1),
+  organisation: shortText(lengths.organisation).min(1).nullish(),
+  boefje: shortText(lengths.name).min(1).nullish(),
 });
 
 /** What keeps tasks from being handed out, and what takes an organisation out of everything. */
@@ -41,11 +42,15 @@ export function pauseCommands({ pauses, schedulerIds, purge, audit }: PauseDesk)
       return { released: moved.moved, complete: moved.complete };
     }),
 
-    command('purge', z.strictObject({ organisation: z.string().min(1) }), async ({ organisation }, { by }) => {
-      const purged = await purge(organisation);
-      audit('purge', by, { organisation, ...purged });
-      return purged;
-    }),
+    command(
+      'purge',
+      z.strictObject({ organisation: shortText(lengths.organisation).min(1) }),
+      async ({ organisation }, { by }) => {
+        const purged = await purge(organisation);
+        audit('purge', by, { organisation, ...purged });
+        return purged;
+      },
+    ),
   ];
 }
 

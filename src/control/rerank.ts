@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
 
 export interface RerankDesk {
@@ -38,7 +39,7 @@ export function rerankCommands({ instance, schedulerIds, rerank, audit }: Rerank
   };
 
   return [
-    command('rerank', z.strictObject({ scheduler: z.string() }), async ({ scheduler }, { by }) => {
+    command('rerank', z.strictObject({ scheduler: shortText(lengths.name) }), async ({ scheduler }, { by }) => {
       if (!schedulerIds.includes(scheduler)) {
         throw new RotaError('NOT_FOUND', `no scheduler ${scheduler}; there are: ${schedulerIds.join(', ')}`);
       }

@@ -5,6 +5,7 @@ import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedule-records.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
 
@@ -18,11 +19,11 @@ export interface ScheduleDesk {
 }
 
 const selection = z.strictObject({
-  scheduler: z.string().optional(),
-  organisation: z.string().optional(),
-  boefje: z.string().optional(),
+  scheduler: shortText(lengths.name).optional(),
+  organisation: shortText(lengths.organisation).optional(),
+  boefje: shortText(lengths.name).optional(),
   /** The whole reference. */
-  ooi: z.string().optional(),
+  ooi: shortText(lengths.ooi).optional(),
   enabled: z.boolean().optional(),
   limit: z.int().min(0).max(500).default(20),
   offset: z.int().min(0).default(0),
@@ -77,13 +78,17 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
       return due;
     }),
 
-    command('set-cron', z.strictObject({ id, cron: z.string().nullable() }), async ({ id, cron }, { by }) => {
-      if (cron === null) return patch('set-cron', by, id, { schedule: null });
-      const now = new Date(desk.now());
-      const fault = cronFault(cron, now);
-      if (fault !== null) throw new RotaError('INVALID_REQUEST', `cron: ${fault}`);
-      return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });
-    }),
+    command(
+      'set-cron',
+      z.strictObject({ id, cron: shortText(lengths.name).nullable() }),
+      async ({ id, cron }, { by }) => {
+        if (cron === null) return patch('set-cron', by, id, { schedule: null });
+        const now = new Date(desk.now());
+        const fault = cronFault(cron, now);
+        if (fault !== null) throw new RotaError('INVALID_REQUEST', `cron: ${fault}`);
+        return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });
+      },
+    ),
   ];
 }
 

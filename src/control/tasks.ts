@@ -4,6 +4,7 @@ import type { Failure } from '../mailbox/failure.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
 import type { Task } from '../tasks/task.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
@@ -21,12 +22,12 @@ export interface TaskDesk {
 const mostChanged = 500;
 
 const selection = z.strictObject({
-  scheduler: z.string().optional(),
-  organisation: z.string().optional(),
+  scheduler: shortText(lengths.name).optional(),
+  organisation: shortText(lengths.organisation).optional(),
   /** Boefje or normalizer, or the report recipe. */
-  plugin: z.string().optional(),
+  plugin: shortText(lengths.name).optional(),
   /** A part of the OOI's reference. */
-  ooi: z.string().optional(),
+  ooi: shortText(lengths.ooi).optional(),
   status: z.enum(taskStatuses).optional(),
   older_than_seconds: z.number().min(0).optional(),
 });

@@ -1,30 +1,35 @@
 import { execFile } from 'node:child_process';
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { connect as tcpConnect } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { RotaError } from '../errors.ts';
 import { unpackDebian } from './debian.ts';
+import { newPassword, privateFolder, readPrivate, writePrivate } from './private-files.ts';
 import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
 
 /** What every nats-server that Rota works with should have. */
 const defaults = new URL('../../docs/deploy/nats-server.conf', import.meta.url);
 
-/** Starts nats-server with JetStream on loopback; its store lies in `directory`. */
+/**
+ * Starts nats-server with JetStream on loopback; its store lies in `directory`. Nobody comes in without the password in
+ * `nats.url`, a file of the owner alone, unless `config` says who may.
+ */
 export async function startNats(options: { directory: string; port?: number; config?: string }): Promise<Embedded> {
   const binary = await findNatsServer();
   const store = join(options.directory, 'nats');
-  await mkdir(store, { recursive: true });
+  await privateFolder(store);
   const pidFile = join(store, 'nats-server.pid');
   await endOrphan(pidFile, 'nats-server');
   // As everywhere else, port 0 is any that is free.
   const port = options.port || (await freePort());
   // Ours would fail to listen, and whoever listens there would be taken for it.
   if (await accepts(port)) throw new RotaError('BAD_CONFIG', `port ${port} for NATS: expected one that is free`);
+  const password = options.config === undefined ? await passwordOf(store) : null;
   const server = startServer(binary, [
     '-c',
-    options.config ?? fileURLToPath(defaults),
+    options.config ?? (await configOf(store, password!)),
     '-a',
     '127.0.0.1',
     '-p',
@@ -36,11 +41,34 @@ export async function startNats(options: { directory: string; port?: number; con
     pidFile,
   ]);
   await untilReady(() => accepts(port), server.failed, 10_000);
+  const url = `nats://${password === null ? '' : `rota:${password}@`}127.0.0.1:${port}`;
+  await writePrivate(join(options.directory, 'nats.url'), url);
   return {
-    url: `nats://127.0.0.1:${port}`,
+    url,
     pid: server.child.pid!,
     stop: (graceMs) => stopServer(server.child, 'SIGTERM', graceMs),
   };
+}
+
+/** Kept, so that clients go on after a restart. */
+async function passwordOf(store: string): Promise<string> {
+  const file = join(store, 'rota.password');
+  const kept = await readPrivate(file);
+  if (kept !== null && kept !== '') return kept;
+  const password = newPassword();
+  await writePrivate(file, password);
+  return password;
+}
+
+/** A file, since everybody on the machine sees command lines. nats-server takes paths to include from its folder on. */
+async function configOf(store: string, password: string): Promise<string> {
+  const file = join(store, 'rota.conf');
+  const lines = [
+    `include ${JSON.stringify(relative(store, fileURLToPath(defaults)))}`,
+    `authorization: { user: "rota", password: "${password}" }`,
+  ];
+  await writePrivate(file, lines.join('\n'));
+  return file;
 }
 
 /** nats-server is in no npm package: PATH, else Debian's package unpacked without root, else Homebrew's folder. */

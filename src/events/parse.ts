@@ -3,6 +3,7 @@ import { RotaError } from '../errors.ts';
 import type { RawFileReceived, ScanProfileMutated, StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { rawData } from '../tasks/data.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import { parseTimestamp } from '../tasks/timestamp.ts';
 
 /** Octopoes' and Bytes' messages as RabbitMQ and JetStream carry them, byte for byte the same; kat-contract §4. */
@@ -10,11 +11,11 @@ import { parseTimestamp } from '../tasks/timestamp.ts';
 const scanProfileMutation = z
   .object({
     operation: z.enum(['create', 'update', 'delete']),
-    primary_key: z.string().min(1),
-    client_id: z.string().min(1),
+    primary_key: shortText(lengths.ooi).min(1),
+    client_id: shortText(lengths.organisation).min(1),
     value: z
       .object({
-        object_type: z.string().nullish(),
+        object_type: shortText(lengths.name).nullish(),
         scan_profile: z.object({ level: z.number().int().min(0).max(4).nullish() }).nullish(),
       })
       .nullish(),
@@ -39,7 +40,7 @@ const timestamp = z.string().transform((text, context) => {
 const rawFileReceived = z
   .object({
     created_at: timestamp,
-    organization: z.string().min(1),
+    organization: shortText(lengths.organisation).min(1),
     raw_data: rawData.extend({ size: z.number().int().min(0).nullish() }),
   })
   .transform((read): RawFileReceived => {
@@ -59,6 +60,9 @@ export const eventSchemas: Readonly<Record<EventStream, z.ZodType<StreamEvent>>>
   raw_file_received: rawFileReceived,
 };
 
+/** Bytes. NATS carries no larger message as it is delivered, and KAT's events have 5 kB: what is parsed is five times as large. */
+const largestBody = 1_048_576;
+
 /** @throws RotaError INVALID_REQUEST that names the field: this message will never parse. */
 export function parseEvent(stream: EventStream, body: Uint8Array): StreamEvent {
   const parsed = eventSchemas[stream].safeParse(json(stream, body));
@@ -73,6 +77,7 @@ export function parseEvent(stream: EventStream, body: Uint8Array): StreamEvent {
 function json(stream: EventStream, body: Uint8Array): unknown {
   const malformed = (what: string) =>
     new RotaError('INVALID_REQUEST', `malformed ${stream} message: ${what}`, { fields: { stream } });
+  if (body.length > largestBody) throw malformed(`${body.length} bytes, expected ${largestBody} at most`);
   let text: string;
   let parsed: unknown;
   try {

@@ -17,7 +17,13 @@ export type MailboxCode =
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 
-/** Reads whatever was thrown as a failure: its own `code`, `retryable` and `fields` where it has them, else `BROKEN`. */
+/** In UTF-16 units. A message may quote what it is about; it is kept as an actor's last failure, and stands in answers and logs. */
+const longestMessage = 2_000;
+
+/**
+ * Reads whatever was thrown as a failure: its own `code`, `retryable` and `fields` where it has them, else `BROKEN`. The
+ * message is cut at 2 000 characters.
+ */
 export function failureOf(thrown: unknown): Failure {
   const error = (typeof thrown === 'object' && thrown !== null ? thrown : { message: String(thrown) }) as {
     code?: unknown;
@@ -27,12 +33,16 @@ export function failureOf(thrown: unknown): Failure {
   };
   return {
     code: typeof error.code === 'string' ? error.code : 'BROKEN',
-    message: typeof error.message === 'string' ? error.message : String(thrown),
+    message: cut(typeof error.message === 'string' ? error.message : String(thrown)),
     retryable: error.retryable === true,
     ...(typeof error.fields === 'object' && error.fields !== null
       ? { fields: error.fields as Record<string, unknown> }
       : {}),
   };
+}
+
+function cut(message: string): string {
+  return message.length <= longestMessage ? message : `${message.slice(0, longestMessage)}…`;
 }
 
 /** The error that stands for a failure on this side of a thread boundary: same code, same `retryable`. */

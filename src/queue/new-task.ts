@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { NewTask } from '../protocol/requests.ts';
 import { type TaskType, taskTypeOf, withoutSecrets } from '../tasks/data.ts';
+import { isLongerThan, lengths, tooLong } from '../tasks/lengths.ts';
 import type { TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
 
@@ -49,11 +50,16 @@ export interface NewTaskOptions {
 
 const int4 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 
-/** @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4. */
+/**
+ * @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4 and for
+ * texts that are too long (src/tasks/lengths.ts), whoever pushes: plug-ins and OOIs come from other services, too.
+ */
 export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const type = taskTypeOf(options.type);
   const data = task.checked === true ? task.data : read(type, task.data);
   checkPriority(task.priority);
+  checkLength('organisation', task.organisation, lengths.organisation);
+  for (const [field, text, most] of type.texts(data)) checkLength(`data.${field}`, text, most);
   const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
   const columns = type.columns(data);
   return {
@@ -72,8 +78,10 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
 
 function read(type: TaskType, given: TaskData): TaskData {
   const parsed = type.schema.safeParse(given);
-  if (!parsed.success) throw new RotaError('BAD_REQUEST', `malformed item: ${describe(parsed.error)}`);
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const long = parsed.error.issues.find((issue) => issue.code === 'custom' && issue.params?.['tooLong'] === true);
+  if (long !== undefined) throw new RotaError('INVALID_REQUEST', `data.${long.path.join('.')}: ${long.message}`);
+  throw new RotaError('BAD_REQUEST', `malformed item: ${describe(parsed.error)}`);
 }
 
 /** Where data carries the id both must be equal; a push in which they differ gets a fresh one for both (kat-contract §1). */
@@ -90,6 +98,10 @@ function checkPriority(priority: number | undefined): void {
   if (priority === undefined) return;
   if (Number.isInteger(priority) && priority >= int4.least && priority <= int4.most) return;
   throw new RotaError('INVALID_REQUEST', `priority: expected a whole number of 32 bits, got ${priority}`);
+}
+
+function checkLength(field: string, text: string | null, most: number): void {
+  if (text !== null && isLongerThan(text, most)) throw new RotaError('INVALID_REQUEST', `${field}: ${tooLong(most)}`);
 }
 
 function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | undefined {

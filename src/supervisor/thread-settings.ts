@@ -1,4 +1,4 @@
-import { brokerTlsOf, type Config, natsAuthOf } from '../config.ts';
+import { brokerTlsOf, type Config, supervisorNatsAuth } from '../config.ts';
 import { readTlsFiles } from '../tls-files.ts';
 import type { EventSettings, ServiceSettings, ThreadSettings } from './thread-data.ts';
 
@@ -47,7 +47,7 @@ function events(config: Config, natsUrl: string): EventSettings | null {
     amqpUrl: config.QUEUE_URI ?? null,
     amqpTls: readTlsFiles(brokerTlsOf(config), 'QUEUE_TLS'),
     natsServers: natsUrl,
-    natsAuth: natsAuthOf(config),
+    natsAuth: supervisorNatsAuth(config),
     prefix: config.SCHEDULER_NATS_PREFIX,
     prefetch: config.SCHEDULER_RABBITMQ_PREFETCH_COUNT,
     maxAttempts: config.SCHEDULER_EVENT_MAX_ATTEMPTS,

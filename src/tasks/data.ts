@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lengths, shortText } from './lengths.ts';
 import { fromUnix, parseTimestamp, toDataForm } from './timestamp.ts';
 import { parseUuid } from './uuid.ts';
 import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
@@ -8,6 +9,10 @@ import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
  * keeps for filters and groups. Parsing drops unknown keys, secrets (`environment`, `runnable_hash`) among them; where
  * data is stored as it was given, `withoutSecrets` does that. kat-contract §1.
  */
+
+const name = shortText(lengths.name);
+const organisation = shortText(lengths.organisation);
+const ooi = shortText(lengths.ooi);
 
 /** Not z.uuid(), which refuses what Python's UUID takes: versions it does not know, no dashes, upper case. */
 const uuid = z.string().transform((text, context) => {
@@ -22,31 +27,28 @@ const timestamp = z.union([z.string(), z.number()]).transform((given, context) =
   return parsed === null ? String(given) : toDataForm(parsed);
 });
 
-/** Ids, organisations and OOIs: KAT's longest OOIs, URLs, are some hundred characters. They are stored, compared and shown. */
-const key = z.string().max(1_024);
-
 const boefje = z.object({
-  id: key.min(1),
-  name: z.string().nullable().default(null),
-  version: z.string().nullable().default(null),
-  oci_image: z.string().nullable().default(null),
+  id: name.min(1),
+  name: name.nullable().default(null),
+  version: name.nullable().default(null),
+  oci_image: name.nullable().default(null),
 });
 
 export const boefjeData = z.object({
   id: uuid.nullish(),
   boefje,
-  input_ooi: key.nullable().default(null),
-  organization: key.min(1),
-  deduplication_key: key.nullable().default(null),
+  input_ooi: ooi.nullable().default(null),
+  organization: organisation.min(1),
+  deduplication_key: name.nullable().default(null),
   dispatches: z.array(z.unknown()).default([]),
 });
 
 const boefjeMeta = z.object({
   id: uuid,
   boefje,
-  input_ooi: key.nullable().default(null),
+  input_ooi: ooi.nullable().default(null),
   arguments: z.record(z.string(), z.unknown()).default({}),
-  organization: key,
+  organization: organisation,
   started_at: timestamp.nullable().default(null),
   ended_at: timestamp.nullable().default(null),
 });
@@ -58,7 +60,7 @@ export const rawData = z.object({
   mime_types: z
     .array(z.unknown())
     .max(1_000)
-    .pipe(z.array(z.object({ value: z.string() }))),
+    .pipe(z.array(z.object({ value: name }))),
   secure_hash: z.string().nullable().default(null),
   hash_retrieval_link: z.string().nullable().default(null),
 });
@@ -66,9 +68,9 @@ export const rawData = z.object({
 export const normalizerData = z.object({
   id: uuid.nullish(),
   normalizer: z.object({
-    id: key.min(1),
-    name: z.string().nullable().default(null),
-    version: z.string().nullable().default(null),
+    id: name.min(1),
+    name: name.nullable().default(null),
+    version: name.nullable().default(null),
   }),
   raw_data: rawData,
 });
@@ -76,14 +78,14 @@ export const normalizerData = z.object({
 /** A raw file that is asked about, as Bytes tells of it; a normalizer task has the same parts, and no size. */
 export const rawFileQuestion = z.object({
   /** All that consume it where absent. */
-  normalizer: z.object({ id: key.min(1) }).optional(),
+  normalizer: z.object({ id: name.min(1) }).optional(),
   raw_data: rawData,
   size: z.number().int().min(0).nullish(),
 });
 
 export const reportData = z.object({
-  organisation_id: key.min(1),
-  report_recipe_id: key.min(1),
+  organisation_id: name.min(1),
+  report_recipe_id: name.min(1),
 });
 
 export type BoefjeData = z.output<typeof boefjeData>;
@@ -103,7 +105,11 @@ export interface TaskType<D = Record<string, unknown>> {
   hash(data: D): string;
   /** What filters of runners and groups need, stored beside the pop order. */
   columns(data: D): QueueColumns;
+  /** What stands in indexes and answers: its field, the text, and how many bytes it may have. */
+  texts(data: D): readonly BoundedText[];
 }
+
+type BoundedText = readonly [field: string, text: string | null, most: number];
 
 export interface QueueColumns {
   readonly plugin: string | null;
@@ -122,6 +128,13 @@ const boefjeType: TaskType<BoefjeData> = {
     image: data.boefje.oci_image,
     deduplicationKey: data.deduplication_key,
   }),
+  texts: ({ boefje: { id, oci_image }, ...data }) => [
+    ['boefje.id', id, lengths.name],
+    ['boefje.oci_image', oci_image, lengths.name],
+    ['input_ooi', data.input_ooi, lengths.ooi],
+    ['organization', data.organization, lengths.organisation],
+    ['deduplication_key', data.deduplication_key, lengths.name],
+  ],
 };
 
 const normalizerType: TaskType<NormalizerData> = {
@@ -136,6 +149,12 @@ const normalizerType: TaskType<NormalizerData> = {
       organisation: data.raw_data.boefje_meta.organization,
     }),
   columns: (data) => ({ plugin: data.normalizer.id, image: null, deduplicationKey: null }),
+  texts: ({ normalizer: { id }, raw_data: { boefje_meta: meta } }) => [
+    ['normalizer.id', id, lengths.name],
+    ['raw_data.boefje_meta.boefje.id', meta.boefje.id, lengths.name],
+    ['raw_data.boefje_meta.input_ooi', meta.input_ooi, lengths.ooi],
+    ['raw_data.boefje_meta.organization', meta.organization, lengths.organisation],
+  ],
 };
 
 const reportType: TaskType<ReportData> = {
@@ -145,6 +164,10 @@ const reportType: TaskType<ReportData> = {
   schedules: true,
   hash: (data) => reportHash({ recipeId: data.report_recipe_id, organisation: data.organisation_id }),
   columns: (data) => ({ plugin: data.report_recipe_id, image: null, deduplicationKey: null }),
+  texts: (data) => [
+    ['report_recipe_id', data.report_recipe_id, lengths.name],
+    ['organisation_id', data.organisation_id, lengths.organisation],
+  ],
 };
 
 /** Any object; the hash is that of its JSON with sorted keys, so that equal data is queued once. */
@@ -156,6 +179,7 @@ function generic(type: string): TaskType {
     schedules: true,
     hash: (data) => murmur128(`${type}-${JSON.stringify(data, sortedKeys)}`),
     columns: () => ({ plugin: null, image: null, deduplicationKey: null }),
+    texts: () => [],
   };
 }
 

@@ -1,8 +1,10 @@
 import { type DestinationStream, pino, type LogFn, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { contextOf, currentTrace } from '../mailbox/trace.ts';
+import { oneLine } from '../printable.ts';
 import { createFailureLines } from './failure-lines.ts';
 import { levelName, renamed } from './log-fields.ts';
+import { readableLine } from './log-line.ts';
 
 export type { Logger };
 
@@ -19,9 +21,6 @@ const secret = [
   '*.environment',
   '*.authorization',
 ];
-
-/** Somebody else's error message may hold the URL that it was about. */
-const passwordInUrl = /(:\/\/[^\s:@/"]*:)[^\s@/"]+@/g;
 
 /**
  * One line per life-cycle step at info, one per decision at debug; docs/logs.md. Synchronous: a thread that is terminated
@@ -50,9 +49,10 @@ export function createLog(options: {
     timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: json ? levelName(label) : label }), log: renamed },
     hooks: {
-      streamWrite: (line: string) => line.replaceAll(passwordInUrl, '$1<redacted>@'),
+      streamWrite: (line: string) => readableLine(line, !json),
       logMethod(this: Logger, args: Parameters<LogFn>, method: LogFn, level: number) {
-        const [fields, message] = args;
+        const [fields, text] = args;
+        const message = text === undefined ? text : oneLine(text);
         const more = level <= debugLevel ? {} : failureLines(fields, message);
         if (more === null) this.debug(fields, message);
         else method.call(this, { ...(fields as object), ...more }, message);

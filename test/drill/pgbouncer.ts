@@ -18,7 +18,10 @@ export async function unableToBounce(): Promise<string | null> {
 /** A pgbouncer before Postgres on loopback, with the defaults of its package but for the pool mode. */
 export async function startBouncer(
   directory: string,
-  options: { readonly target: number; readonly mode: 'session' | 'transaction' },
+  options: {
+    readonly target: { readonly port: number; readonly password: string };
+    readonly mode: 'session' | 'transaction';
+  },
 ): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const root = await unpackDebian('pgbouncer', packages);
   const folder = join(directory, `pgbouncer-${options.mode}`);
@@ -27,7 +30,7 @@ export async function startBouncer(
   const config = join(folder, 'pgbouncer.ini');
   const lines = [
     '[databases]',
-    `rota = host=127.0.0.1 port=${options.target} dbname=rota user=rota`,
+    `rota = host=127.0.0.1 port=${options.target.port} dbname=rota user=rota password=${options.target.password}`,
     '[pgbouncer]',
     'listen_addr = 127.0.0.1',
     `listen_port = ${port}`,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { chmod, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,6 +24,11 @@ export class DrillPostgres {
     const postgres = new DrillPostgres(directory, await freePort());
     await postgres.start();
     return postgres;
+  }
+
+  /** Its own, and that of each copy of its folder. */
+  get password(): string {
+    return readFileSync(join(this.data, 'rota.password'), 'utf8').trim();
   }
 
   get data(): string {
@@ -73,6 +79,7 @@ export class DrillPostgres {
       host: '127.0.0.1',
       port: this.port,
       user: 'rota',
+      password: this.password,
       database: 'rota',
       connectionTimeoutMillis: 5_000,
       application_name: 'drill',
@@ -135,7 +142,7 @@ export class DrillPostgres {
   }
 
   async #follow(standby: DrillPostgres): Promise<void> {
-    const conninfo = `host=127.0.0.1 port=${this.port} user=rota`;
+    const conninfo = `host=127.0.0.1 port=${this.port} user=rota password=${this.password}`;
     await writeFile(join(standby.data, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`);
   }
 }

@@ -100,7 +100,7 @@ export async function openScene(options: SceneOptions, stack: AsyncDisposableSta
   const bouncer =
     options.pgbouncer === undefined
       ? null
-      : stopping(await startBouncer(directory, { target: postgres.port, mode: 'session' }));
+      : stopping(await startBouncer(directory, { target: postgres, mode: 'session' }));
   const links: Links[] = [];
   for (let number = 0; number < options.supervisors; number += 1) {
     const natsPort = nats[number % nats.length]!.port;
@@ -112,8 +112,9 @@ export async function openScene(options: SceneOptions, stack: AsyncDisposableSta
   }
   const databaseUrl = (number: number) => {
     const first = `127.0.0.1:${links[number]!.postgres.port}`;
-    if (options.standby !== 'in-the-url') return `postgres://rota@${first}/rota`;
-    return `postgres://rota@${first},127.0.0.1:${standby!.port}/rota?target_session_attrs=read-write`;
+    const user = `rota:${postgres.password}`;
+    if (options.standby !== 'in-the-url') return `postgres://${user}@${first}/rota`;
+    return `postgres://${user}@${first},127.0.0.1:${standby!.port}/rota?target_session_attrs=read-write`;
   };
   const environmentOf = (number: number) => ({
     SCHEDULER_DB_URI: databaseUrl(number),

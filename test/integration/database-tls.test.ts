@@ -37,6 +37,8 @@ beforeAll(async () => {
     'hostnossl all open 127.0.0.1/32 trust',
     'hostssl all open 127.0.0.1/32 reject',
     'hostssl all certified 127.0.0.1/32 cert',
+    'host all anyone 127.0.0.1/32 trust',
+    'local all anyone trust',
   ];
   await writeFile(hba, [...rules, await readFile(hba, 'utf8')].join('\n'));
   const admin = new Client({ connectionString: postgres.url });

@@ -30,10 +30,14 @@ beforeAll(async () => {
   await once(silent, 'listening');
   silentPort = (silent.address() as { port: number }).port;
   const hba = join(postgres.directory, 'pg_hba.conf');
-  const trusted = await readFile(hba, 'utf8');
+  const own = await readFile(hba, 'utf8');
+  // Whatever password they give: what is tested is what comes after it.
+  const trusted = ['rota', 'guest', 'lonely', 'careless'].map((role) => `host all ${role} 127.0.0.1/32 trust`);
   await writeFile(
     hba,
-    ['host all careful 127.0.0.1/32 scram-sha-256', 'host all outsider 127.0.0.1/32 reject', trusted].join('\n'),
+    ['host all careful 127.0.0.1/32 scram-sha-256', 'host all outsider 127.0.0.1/32 reject', ...trusted, own].join(
+      '\n',
+    ),
   );
   await sql(
     `CREATE ROLE careful LOGIN PASSWORD 'right'`,

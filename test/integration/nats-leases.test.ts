@@ -22,6 +22,7 @@ async function ownNats() {
   return {
     port,
     url: server.url,
+    behind: (proxied: number) => Object.assign(new URL(server.url), { port: String(proxied) }).href,
     stop: () => server.stop(),
     start: async () => {
       server = await startNats({ directory, port });
@@ -74,7 +75,7 @@ test('a connection answers while the server does, and says so within a second wh
   const nats = await ownNats();
   const proxy = await startProxy({ port: nats.port });
   onTestFinished(() => proxy.stop());
-  const connection = await connectNats({ servers: `nats://127.0.0.1:${proxy.port}` });
+  const connection = await connectNats({ servers: nats.behind(proxy.port) });
   onTestFinished(() => connection.close());
   expect(await answers(connection)).toBe(true);
   proxy.down();

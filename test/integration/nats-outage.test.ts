@@ -7,6 +7,7 @@ import { startNats } from '../../src/embedded/nats.ts';
 import { type Embedded, freePort } from '../../src/embedded/process.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
+import { openNats } from '../support/services.ts';
 import { startProxy } from '../support/proxy.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
 
@@ -54,7 +55,7 @@ test('a supervisor waits for a NATS server that is not up yet; a command fails a
   const patience = { told: told.resolve };
   const patient = connectNats({ servers: `nats://127.0.0.1:${elsewhere}`, patience });
   expect(await told.promise).toContain(`no NATS server answers at nats://127.0.0.1:${elsewhere}`);
-  const late = await startNats({ directory: join(directory, 'late'), port: elsewhere });
+  const late = await startNats({ directory: join(directory, 'late'), port: elsewhere, config: openNats });
   const connection = await patient;
   await connection.close();
   await late.stop();
@@ -98,7 +99,8 @@ test('a client whose connection is closed says so', async () => {
 
 test('a link that is dead without an end (no FIN, no RST) is given up within 16 s, and made anew', async () => {
   const proxy = await startProxy({ port });
-  const connection = await connectNats({ servers: `nats://127.0.0.1:${proxy.port}` });
+  const servers = Object.assign(new URL(server.url), { port: String(proxy.port) }).href;
+  const connection = await connectNats({ servers });
   onTestFinished(async () => {
     await connection.close();
     await proxy.stop();

@@ -90,6 +90,11 @@ const readsWallClock: ReadonlyMap<string, string> = new Map([
 ]);
 const wallClock = /\bDate\.now\b|\bnew Date\(\)/;
 
+/** What strangers wrote may move a terminal: what is written is escaped in these. src/cli.ts only listens for their ends. */
+const writers: ReadonlySet<string> = new Set(['src/cli/terminal.ts', 'src/telemetry/log.ts', 'src/cli.ts']);
+const writesByItself =
+  /\bprocess\s*\.\s*(?:stdout|stderr|_rawDebug)\b|\bconsole\s*\.|\bfd: ?[12]\b|\bwriteSync\(|from 'log-update'/;
+
 const bucket = /(?:^|[-_.])(?:utils?|helpers?|common|managers?|types|misc)(?:$|[-_.])/i;
 const mostLines = 250;
 /** One state machine each, with the page of its semantics: cut in two, it would have to be read in two places. */
@@ -126,6 +131,9 @@ export function violations(sources: readonly Source[]): readonly string[] {
     ...modules
       .filter(({ path, text }) => decides(path) && !readsWallClock.has(path) && wallClock.test(text))
       .map(({ path }) => `${path}: decides by the wall clock`),
+    ...modules
+      .filter(({ path, text }) => !isTest(path) && !writers.has(path) && writesByItself.test(text))
+      .map(({ path }) => `${path}: writes past src/cli/terminal.ts, where control characters are escaped`),
     ...sources
       .filter(({ path }) => path.split('/').some((part) => bucket.test(part)))
       .map(({ path }) => `${path}: a name that says what is in it`),

@@ -20,9 +20,12 @@ export interface Ended {
 /** The command line as a child process, as a shell starts it. */
 export function runCli(
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string } = {},
+  options: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string; readonly cwd?: string } = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [entry, ...args], { env: { ...process.env, ...options.env } });
+  const child = spawn(process.execPath, [entry, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

@@ -16,11 +16,11 @@ export async function startPgbouncer(options: {
   );
   const folder = join(options.directory, `pgbouncer-${options.mode}`);
   await mkdir(folder, { recursive: true });
-  const { port: behind, username } = new URL(options.postgresUrl);
+  const { port: behind, username, password } = new URL(options.postgresUrl);
   const port = await freePort();
   const users = join(folder, 'users.txt');
   const file = join(folder, 'pgbouncer.ini');
-  await writeFile(users, `"${username}" ""\n`);
+  await writeFile(users, `"${username}" "${password}"\n`);
   const lines = [
     '[databases]',
     `* = host=127.0.0.1 port=${behind}`,

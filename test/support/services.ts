@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { startNats } from '../../src/embedded/nats.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
@@ -18,6 +19,9 @@ declare module 'vitest' {
   }
 }
 
+/** What it has of Rota, and no user: whoever knows the port comes in. */
+export const openNats = fileURLToPath(new URL('../../docs/deploy/nats-server.conf', import.meta.url));
+
 /** Starts the real services once for all integration tests. fsync is off here: tests ask what is stored, not whether power may fail. */
 export default async function services(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'rota-test-'));
@@ -27,7 +31,8 @@ export default async function services(project: TestProject): Promise<() => Prom
   const binaries = major === undefined || major === '' ? {} : { binaries: await postgresOf(major) };
   const [postgres, nats, rabbitmq] = await Promise.all([
     startPostgres({ directory, settings, ...binaries }),
-    startNats({ directory }),
+    // Open: many tests come in by a proxy's port. What `rota dev` starts is not (embedded-services.test.ts).
+    startNats({ directory, config: openNats }),
     startRabbitmq(directory),
   ]);
   project.provide('postgresUrl', postgres.url);

@@ -1,4 +1,4 @@
-import { createLogUpdate } from 'log-update';
+import { screenOn, type Stream, write } from '../terminal.ts';
 
 /** Where the run stands. On a terminal the lines replace each other; elsewhere each is printed, once a second at most. */
 export interface Progress {
@@ -8,26 +8,26 @@ export interface Progress {
   end(): void;
 }
 
-export function createProgress(out: NodeJS.WriteStream): Progress {
-  if (!out.isTTY) {
+export function createProgress(to: Stream): Progress {
+  const screen = screenOn(to);
+  if (screen === null) {
     let last = 0;
     return {
       show: (line) => {
         if (performance.now() - last < 1_000) return;
         last = performance.now();
-        out.write(`${line}\n`);
+        write(`${line}\n`, to);
       },
-      note: (line) => void out.write(`${line}\n`),
+      note: (line) => write(`${line}\n`, to),
       end: () => {},
     };
   }
-  const update = createLogUpdate(out);
   return {
-    show: (line) => update(line),
+    show: (line) => screen.show(line),
     note: (line) => {
-      update.clear();
-      out.write(`${line}\n`);
+      screen.clear();
+      write(`${line}\n`, to);
     },
-    end: () => update.clear(),
+    end: () => screen.clear(),
   };
 }

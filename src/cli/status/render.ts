@@ -1,14 +1,15 @@
 import { age, ageOf, megabytes } from '../format.ts';
 import { tableOf } from '../table.ts';
+import { line } from '../terminal.ts';
 import type { ActorStatus, Overview } from './overview.ts';
 
 /** The overview as tables, each left out where it has no row; `width` of the terminal, null for a pipe. */
 export function renderOverview(overview: Overview, width: number | null): string {
   const actors = overview.supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, actor })));
   const sections = [
-    ...overview.unanswered.map(({ instance, why }) => `supervisor ${instance} does not answer: ${why}`),
+    ...overview.unanswered.map(({ instance, why }) => line`supervisor ${instance} does not answer: ${why}`),
     ...overview.unknown.map(
-      ({ instance, part, why }) => `supervisor ${instance} cannot tell about the ${part}: ${why}`,
+      ({ instance, part, why }) => line`supervisor ${instance} cannot tell about the ${part}: ${why}`,
     ),
     tableOf(
       ['SUPERVISOR', 'VERSION', 'UP', 'PID', 'MEMORY'],

@@ -4,6 +4,7 @@ import type { RotaClient } from '../../nats/client.ts';
 import type { TaskStatus } from '../../tasks/status.ts';
 import { confirm } from '../confirm.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from '../remote.ts';
+import { line } from '../terminal.ts';
 import { isEmpty, selectionOf, type SelectionOptions, withSelection } from './selection.ts';
 
 type Action = 'cancel' | 'retry' | 'release';
@@ -84,7 +85,7 @@ function render(action: Action): (changed: Changed) => string {
   return ({ changed, refused }) => {
     const lines = [`${changed} ${changed === 1 ? 'task' : 'tasks'} ${pastOf[action]}`];
     if (refused.length > 0) lines.push(`${refused.length} refused:`);
-    for (const { detail } of refused.slice(0, shown)) lines.push(`  ${detail}`);
+    for (const { detail } of refused.slice(0, shown)) lines.push(line`  ${detail}`);
     if (refused.length > shown) lines.push(`  … and ${refused.length - shown} more (--json shows all)`);
     return lines.join('\n');
   };

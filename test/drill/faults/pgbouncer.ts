@@ -30,7 +30,7 @@ export const pgbouncerFaults: readonly Fault[] = [
 ];
 
 async function refuseTransactionMode({ scene, broke }: Drill): Promise<void> {
-  const bouncer = await startBouncer(scene.directory, { target: scene.postgres.port, mode: 'transaction' });
+  const bouncer = await startBouncer(scene.directory, { target: scene.postgres, mode: 'transaction' });
   const environment = {
     ...scene.environmentOf(0),
     SCHEDULER_DB_URI: `postgres://rota@127.0.0.1:${bouncer.port}/rota`,

@@ -1,0 +1,63 @@
+import { createInterface } from 'node:readline/promises';
+import { createLogUpdate } from 'log-update';
+import { oneLine, printable } from '../printable.ts';
+
+/** Everything that the command line writes goes through here, so that no command can forget what strangers' text may hold. */
+
+/** Of a command's answer; `err` for what is said beside it. */
+export type Stream = 'out' | 'err';
+
+export function write(text: string, to: Stream = 'out'): void {
+  streamOf(to).write(printable(text));
+}
+
+/** JSON in which nothing moves a terminal, of the same value. */
+export function writeJson(value: unknown): void {
+  write(`${JSON.stringify(value)}\n`);
+}
+
+/** Text of ours around text of strangers, which stays on its line. */
+export function line(ours: readonly string[], ...theirs: readonly unknown[]): string {
+  return String.raw({ raw: ours }, ...theirs.map((text) => oneLine(String(text))));
+}
+
+/** Null where nobody looks. */
+export function terminalWidth(): number | null {
+  return process.stdout.isTTY ? process.stdout.columns : null;
+}
+
+/** What replaces itself on a terminal; null where `to` is none. */
+export interface Screen {
+  readonly rows: number;
+  show(text: string): void;
+  /** Ends it, with what stands there left or taken away. */
+  done(): void;
+  clear(): void;
+}
+
+export function screenOn(to: Stream): Screen | null {
+  const stream = streamOf(to);
+  if (!stream.isTTY) return null;
+  const update = createLogUpdate(stream);
+  return {
+    get rows() {
+      return stream.rows;
+    },
+    show: (text) => update(printable(text)),
+    done: () => update.done(),
+    clear: () => update.clear(),
+  };
+}
+
+/** What somebody at the terminal answers; null where nobody is there. */
+export async function ask(question: string): Promise<string | null> {
+  if (!process.stdin.isTTY) return null;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(printable(question));
+  terminal.close();
+  return answer;
+}
+
+function streamOf(to: Stream): NodeJS.WriteStream {
+  return to === 'out' ? process.stdout : process.stderr;
+}

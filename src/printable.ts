@@ -1,0 +1,28 @@
+/**
+ * What is written for people may hold text of strangers: OOIs come from the hosts that are scanned. In a terminal a control
+ * character clears the screen, sets the title or types for the operator; others end a line or turn what follows around.
+ * Everything that writes to a terminal or a log goes through here: src/cli/terminal.ts and src/telemetry/log.ts.
+ */
+
+/** Control and format characters, line and paragraph separators; not the joiners (U+200C, U+200D) that scripts are spelt with. */
+const invisible = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\n\u200c]--[\u200d]]/gv;
+/** A newline that is not ours would begin a row or a line of its own. */
+const lineEnds = /\n/g;
+
+/** The text with such characters escaped as in JSON (`\u001b`), so that JSON stays JSON of the same value. Newlines stay. */
+export function printable(text: string): string {
+  return text.replace(invisible, escaped);
+}
+
+/** As above, and on one line. */
+export function oneLine(text: string): string {
+  return printable(text).replace(lineEnds, String.raw`\n`);
+}
+
+function escaped(character: string): string {
+  // By UTF-16 units: JSON has no other escape.
+  return Array.from(
+    { length: character.length },
+    (_, at) => String.raw`\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+  ).join('');
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/**
+ * How long a name may be, in bytes of UTF-8: the same at every edge (REST, NATS, events). Names stand in indexes, answers
+ * and log lines; one organisation of 1 MB made each later answer to `rota status` larger than NATS carries.
+ *
+ * The rows of Postgres' indexes decide: at most 2 704 bytes, header included. Organisation and OOI stand in one
+ * (`tasks_ooi`), and so do scheduler, organisation and plug-in (`pauses_key`): 2 560 bytes of text each, at most.
+ */
+export const lengths = {
+  /** Of plug-ins, recipes, schedulers, images, deduplication keys, mime types, subjects. */
+  name: 1_024,
+  /** KAT's own have 32 characters at most. */
+  organisation: 512,
+  /** The reference of an OOI holds whole URLs: those of 2 000 characters work on the web, longer ones seldom do. */
+  ooi: 2_048,
+} as const;
+
+/** A UTF-16 unit is three bytes of UTF-8 at most: most texts are short enough without being encoded. */
+export function isLongerThan(text: string, bytes: number): boolean {
+  return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);
+}
+
+/** The fault that an edge tells of a text that is too long; never the text itself. */
+export function tooLong(bytes: number): string {
+  return `at most ${bytes} bytes`;
+}
+
+/** A text of at most so many bytes. A fault has `params.tooLong`. */
+export function shortText(bytes: number): z.ZodString {
+  return z
+    .string()
+    .refine((text) => !isLongerThan(text, bytes), { message: tooLong(bytes), params: { tooLong: true } });
+}

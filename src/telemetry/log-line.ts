@@ -1,0 +1,69 @@
+import { printable } from '../printable.ts';
+
+/** Somebody else's error message may hold the URL that it was about. */
+const passwordInUrl = /(:\/\/[^\s:@/"]*:)[^\s@/"]+@/g;
+/** In bytes. What collects logs splits or drops longer ones: Docker's drivers at 16 kB, syslog often at 8. */
+const longestLine = 8_192;
+/** How much is kept of a text, tried in this order; of a list or an object as many members as a tenth of that. */
+const kept = [2_000, 500, 100, 20];
+/** What is looked for by name; the shortest line has nothing else. */
+const essential = ['level', 'timestamp', 'logger', 'event', 'code', 'scheduler_id'];
+/** So many are named: the line has no room for more. */
+const mostNamed = 8;
+
+/**
+ * A line of JSON as it may be written: without passwords, no longer than 8 kB, and nothing in it that moves a terminal.
+ *
+ * @param forText it is read by what prints the values instead of their JSON.
+ */
+export function readableLine(json: string, forText: boolean): string {
+  const escaped = printable(json.replaceAll(passwordInUrl, '$1<redacted>@'));
+  const line = forText ? escapedValues(escaped) : escaped;
+  return Buffer.byteLength(line) <= longestLine ? line : cutLine(line);
+}
+
+/** The control characters that JSON has escaped, and those that we did, stay escaped when it is read. */
+function escapedValues(line: string): string {
+  return line.replace(/\\(?:u[0-9a-f]{4}|[^])/gi, (escape) => (escapesControl.test(escape) ? `\\${escape}` : escape));
+}
+
+/** Of those that the pattern above finds; not `\n`, which stacks have, nor `\t`, `\"` and `\\`. */
+const escapesControl = /^\\[ubfr]/i;
+
+/** Each text is cut by itself, so that the line stays JSON and its other fields stay whole; `cut` tells how long they were. */
+function cutLine(line: string): string {
+  const fields = JSON.parse(line) as Record<string, unknown>;
+  for (const most of kept) {
+    const shorter = withCut(fields, most);
+    if (Buffer.byteLength(shorter) <= longestLine) return shorter;
+  }
+  const rest = Object.fromEntries(essential.filter((name) => name in fields).map((name) => [name, fields[name]]));
+  return withCut(rest, kept.at(-1)!, { line: line.length });
+}
+
+function withCut(fields: Record<string, unknown>, most: number, before: Record<string, number> = {}): string {
+  const cut = { ...before };
+  const shorter = shortened(fields, most, '', (path, length) => {
+    if (Object.keys(cut).length < mostNamed) cut[path.slice(0, 100)] = length;
+  }) as object;
+  return `${printable(JSON.stringify({ ...shorter, cut }))}\n`;
+}
+
+type Note = (path: string, length: number) => void;
+
+function shortened(value: unknown, most: number, path: string, note: Note): unknown {
+  if (typeof value === 'string') {
+    if (value.length <= most) return value;
+    note(path, value.length);
+    return `${value.slice(0, most)}…`;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value);
+  const mostMembers = Math.max(10, most / 10);
+  if (members.length > mostMembers) note(path || 'fields', members.length);
+  const at = (name: string) => (path === '' ? name : `${path}.${name}`);
+  const few = members
+    .slice(0, mostMembers)
+    .map(([name, member]) => [name.slice(0, most), shortened(member, most, at(name), note)] as const);
+  return Array.isArray(value) ? few.map(([, member]) => member) : Object.fromEntries(few);
+}
