@@ -193,7 +193,15 @@ describe('groups', () => {
     ]);
     const { text, values } = claimStatement(images('a'), 'boefje');
     await sql.begin(async (transaction) => {
-      const claimed = await transaction.unsafe(text, ['boefje', 1, ['w'], ['nats'], [60_000], 60_000, ...values] as never[]);
+      const claimed = await transaction.unsafe(text, [
+        'boefje',
+        1,
+        ['w'],
+        ['nats'],
+        [60_000],
+        60_000,
+        ...values,
+      ] as never[]);
       expect(claimed.length).toBe(1);
       // Not committed yet: the group is in somebody's hands.
       expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['single']);

@@ -138,7 +138,12 @@ describe('task lists', () => {
 
   test('lessons 0.9: lists count exactly, or stop at a bound and say so', async () => {
     for (let n = 0; n < 5; n += 1) await task();
-    expect(await lists.tasks({ ...bounds, limit: 0 })).toEqual({ count: 5, partial: false, results: '[]', cutAt: null });
+    expect(await lists.tasks({ ...bounds, limit: 0 })).toEqual({
+      count: 5,
+      partial: false,
+      results: '[]',
+      cutAt: null,
+    });
     expect(await lists.tasks({ ...bounds, limit: 1, countPages: 3 })).toMatchObject({ count: 4, partial: true });
     expect(await lists.tasks({ ...bounds, limit: 1, offset: 2, countPages: 3 })).toMatchObject({
       count: 5,
