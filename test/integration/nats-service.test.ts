@@ -162,6 +162,17 @@ test('a reply larger than max_payload hands out what fits; the rest stays queued
   expect(queue.givenBack).toBeLessThan(30);
 });
 
+test('what fits reaches its worker although the database hangs by the time that the rest goes back, or fails', async () => {
+  const pushes = Array.from({ length: 12 }, (_, at) => boefjeTask('aa', `${at}-${'x'.repeat(100_000)}`));
+  await client.push('boefje', pushes);
+  await queue.push('boefje', [boefjeTask('aa', 'x'.repeat(2_000_000))]);
+  const hung: string[] = [];
+  queue.giveBack = () => (hung.push('give back'), new Promise(() => {}));
+  queue.patch = () => (hung.push('fail'), new Promise(() => {}));
+  expect((await client.pop('boefje', { limit: 30 })).length).toBeGreaterThan(0);
+  expect(hung).toEqual(['give back', 'fail']);
+});
+
 test('a task that can never fit into a message fails instead of blocking the head of the queue', async () => {
   await queue.push('boefje', [boefjeTask('aa', 'x'.repeat(2_000_000)), boefjeTask('aa', 'small')]);
   expect((await client.pop('boefje'))[0]?.data['input_ooi']).toBe('small');

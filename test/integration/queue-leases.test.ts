@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/queue/postgres.ts';
+import type { ClaimedTask } from '../../src/queue/queue.ts';
 import { byNats, byRest, claimOne, code } from '../support/patches.ts';
 import { boefjeTask, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 
@@ -83,6 +84,20 @@ describe('leases', () => {
     await queue.patch([byNats(lost, 'queued')]);
     expect(await queue.heartbeat([held, lost], 600_000)).toEqual({ renewed: [held.id], lost: [lost.id] });
     expect(await sql`SELECT until > now() + interval '9 minutes' AS long FROM leases`).toEqual([{ long: true }]);
+  });
+
+  test('heartbeats that share a statement renew each lease for its own length', async () => {
+    const { queue, sql } = await queueUnderTest();
+    const asked = [30_000, 600_000, null, 90_000, 30_000];
+    const tasks: ClaimedTask[] = [];
+    for (const n of asked.keys()) tasks.push(await claimOne(queue, 'nats', `ooi-${n}`));
+    await Promise.all(asked.map((leaseMs, n) => queue.heartbeat([tasks[n]!], leaseMs)));
+    const rows = await sql<{ id: string; ms: number; at: string }[]>`
+      SELECT task_id AS id, extract(epoch FROM until - renewed_at)::float8 * 1000 AS ms, renewed_at::text AS at FROM leases`;
+    const lengths = new Map(rows.map(({ id, ms }) => [id, ms]));
+    expect(tasks.map(({ id }) => lengths.get(id))).toEqual([30_000, 600_000, 60_000, 90_000, 30_000]);
+    // One statement: `now()` is the same for all.
+    expect(new Set(rows.map(({ at }) => at)).size).toBe(1);
   });
 
   test('an expired lease puts the task back where it was, until it was claimed too often', async () => {
