@@ -34,8 +34,8 @@ const ofKat: ReadonlySet<string> = new Set([
 ]);
 
 /** Kubernetes tells each container of the services beside it: of one called `scheduler` or `nats` in names like ours. */
-const ofKubernetes =
-  /^(?:SCHEDULER|NATS)_(?:[A-Z0-9]+_)*?(?:SERVICE_(?:HOST|PORT)|PORT_\d+_(?:TCP|UDP))(?:_[A-Z0-9_]+)?$/;
+const ofKubernetes = /^(?:SCHEDULER|NATS)_[A-Z0-9_]+$/;
+const ofAService = /_(?:SERVICE_(?:HOST|PORT)|PORT_\d+_(?:TCP|UDP))(?:_|$)/;
 const serviceAddress = /^(?:tcp|udp|sctp):\/\//;
 
 /** Of names that begin as Rota's do. Others must be one letter away from a long name: an environment is full of them. */
@@ -52,7 +52,12 @@ export function unreadVariables(
   known: readonly string[],
 ): readonly UnreadVariable[] {
   return Object.entries(others).flatMap(([name, value]): UnreadVariable[] => {
-    if (rankersShipped.includes(name) || ofKat.has(name) || ofKubernetes.test(name) || serviceAddress.test(value))
+    if (
+      rankersShipped.includes(name) ||
+      ofKat.has(name) ||
+      (ofKubernetes.test(name) && ofAService.test(name)) ||
+      serviceAddress.test(value)
+    )
       return [];
     const upper = name.toUpperCase();
     const [nearest, distance] = [...known, ...rankersShipped]

@@ -5,7 +5,7 @@
  */
 
 /** Control and format characters, line and paragraph separators; not the joiners (U+200C, U+200D) that scripts are spelt with. */
-const invisible = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\n\u200c]--[\u200d]]/gv;
+const invisible = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** A newline that is not ours would begin a row or a line of its own. */
 const lineEnds = /\n/g;
 

@@ -30,7 +30,14 @@ const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 
 
 /** Their terms let an Apache-2.0 program ship them as they are. */
 const permissive = [
-  ...['MIT', 'Apache-2.0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'BlueOak-1.0.0', 'Unlicense'],
+  'MIT',
+  'Apache-2.0',
+  'ISC',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  '0BSD',
+  'BlueOak-1.0.0',
+  'Unlicense',
   '(MIT OR CC0-1.0)',
 ];
 /** Of tools that are run and not shipped: MPL is about changes to its own files. */

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fieldsOf, tableOf } from '../src/cli/table.ts';
 import { RotaError } from '../src/errors.ts';
@@ -8,7 +8,7 @@ import { logToLines } from './support/lines.ts';
 const harmful = [
   ...Array.from({ length: 0x20 }, (_, unit) => String.fromCharCode(unit)),
   ...Array.from({ length: 0x21 }, (_, unit) => String.fromCharCode(0x7f + unit)),
-  ...['\u061c', '\u200e', '\u200f', '\u2028', '\u2029', '\u202a', '\u202e', '\u2066', '\u2069', '\ufeff'],
+  ...'\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff',
   '\u{e0041}',
 ];
 const controls = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]/u;

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { RotaError } from '../errors.ts';
+import { write } from './terminal.ts';
 import { natsUsers, type NatsUser, type RolesOptions, type WorkerUser } from '../nats/roles.ts';
 
 interface PermissionOptions {
@@ -35,7 +36,7 @@ export function natsPermissionsCommand(jetstreamOf: JetstreamOf): Command {
       const { prefix, worker: workers = [everyScheduler], publisher: withPublisher = false } = options;
       const users = natsUsers({ prefix, workers, withPublisher, jetstream: jetstreamOf(prefix) });
       refuseTwins(users);
-      process.stdout.write(configOf(users));
+      write(configOf(users));
     });
 }
 

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import { errorCodes } from '../errors.ts';
-import { guardProcess } from '../process-guard.ts';
+import { guardProcess } from './process-guard.ts';
 
 /** What a running Rota tells its command. */
 export interface RunningRota {

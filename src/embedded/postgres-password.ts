@@ -10,7 +10,7 @@ const rules = [
   'host replication all 127.0.0.1/32 scram-sha-256',
 ].join('\n');
 /** As initdb made them for us before, and makes them now. */
-const trusting = /^\s*(?:local|host\w*)\s+all\s+all\s.*\btrust\b/m;
+const trusting = /^[ \t]*(?:local|host\w*)[ \t]+all[ \t]+all[ \t].*\btrust\b/m;
 
 /**
  * The password of the role `rota`. A cluster that is new, or of the time when it let everybody in, gets one, in its own

@@ -3,14 +3,10 @@
  * the same table; a test holds it.
  */
 
-/** Of one request. What exceeds one is refused with 422 and the field's name, before the rest of it is looked at. */
+/** Of one request; of filters: queue/filter-budget.ts, of names: tasks/lengths.ts. What exceeds one is refused with 422 and the field's name, before the rest of it is looked at. */
 export const requestBudget = {
   /** Tasks, patches or leases of one request: more would hold the database's connection for too long. */
   set: 1_000,
-  /** Conditions of one filter. */
-  conditions: 100,
-  /** Bytes of an organisation or a scheduler: an index of Postgres takes no more than 2 700. */
-  nameBytes: 1_024,
   /** Characters of a worker's name. */
   worker: 200,
   /** A poll that waits longer is better repeated: a requester that vanished is noticed only at the end of its wait. */

@@ -3,6 +3,7 @@ import { RotaError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
 import { filterOperators } from '../queue/filter.ts';
 import { excessOf } from '../queue/filter-budget.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
 import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
@@ -16,13 +17,6 @@ const int4 = { min: -2_147_483_648, max: 2_147_483_647 };
 
 const leaseMs = z.int().min(100).max(requestBudget.leaseMs);
 const uuid = z.uuid();
-const name = z
-  .string()
-  .min(1)
-  .max(requestBudget.nameBytes)
-  .refine((text) => Buffer.byteLength(text) <= requestBudget.nameBytes, {
-    error: `expected at most ${requestBudget.nameBytes} bytes`,
-  });
 
 /** zod checks every item before it counts them: 300 000 that are wrong took 16 s. So they are counted first. */
 function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) {
@@ -70,8 +64,8 @@ export const popBody = z.strictObject({
 
 export const taskBody = z.strictObject({
   id: uuid.optional(),
-  scheduler_id: name.optional(),
-  organisation: name,
+  scheduler_id: shortText(lengths.name).min(1).optional(),
+  organisation: shortText(lengths.organisation).min(1),
   priority: z.int().min(int4.min).max(int4.max).optional(),
   data: z.record(z.string(), z.unknown()),
 });

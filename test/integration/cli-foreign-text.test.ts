@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: 240_000 });
 
 /** Clears the screen, sets the window's title, ends the line, turns around what follows. */
 const evil = '\u001b[2J\u001b]0;owned\u0007\r\n\u009b31m\u202egnp.\u2028';
-const controls = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+const controls = /(?![\n\t])[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
 
 let hand: RotaAtHand;
 beforeAll(async () => {

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { errorBudget, kindBudgets, mostFilters, requestBudget } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config.ts';
+import { filterBudget } from '../../src/queue/filter-budget.ts';
+import { lengths } from '../../src/tasks/lengths.ts';
 
 const page = readFileSync(new URL('../../docs/workers.md', import.meta.url), 'utf8');
 const section = page.split('### Budgets\n')[1]!.split('### ')[0]!;
@@ -17,8 +19,11 @@ test('the page of workers has every budget as it is', () => {
   const megabytes = (bytes: number) => `${bytes / 1_048_576} MB`;
   const found = (what: RegExp) => [...rows].find(([name]) => what.test(name))?.[1] ?? [];
   expect(found(/^tasks, patches/)).toEqual([`${requestBudget.set}`, '']);
-  expect(found(/^conditions/)).toEqual([`${requestBudget.conditions}`, '']);
-  expect(found(/^`organisation`/)).toEqual([`${requestBudget.nameBytes} bytes`, '']);
+  const { conditions, values, depth, nameLength, patternLength, textLength } = filterBudget;
+  expect(found(/^conditions/)[0]).toBe(`${conditions}, ${values}`);
+  expect(nameLength).toBe(patternLength);
+  expect(found(/^depth of a filter/)[0]).toBe(`${depth}; ${nameLength}; ${textLength}`);
+  expect(found(/^an organisation/)[0]).toBe(`${lengths.organisation}; ${lengths.ooi}; ${lengths.name} bytes`);
   expect(found(/^`worker`/)).toEqual([`${requestBudget.worker} characters`, '']);
   expect(found(/^`wait_ms`/)[0]).toMatch(new RegExp(`^${requestBudget.waitMs} `));
   expect(found(/^`lease_ms`/)).toEqual([`${requestBudget.leaseMs}`, '']);

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { serve, type Served, taskId } from './double.ts';
+import { openAccess, serve, type Served, taskId } from './double.ts';
 
 /** What waits for an answer is bounded; src/rest/bounds.ts. The queue answers nothing here: its database hangs. */
 let served: Served;
@@ -8,7 +8,8 @@ let end: () => void;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
-  served = await serve();
+  // One client has all of it here: its share is told in budgets.test.ts.
+  served = await serve({ access: { ...openAccess, clientShare: 1 } });
   const hanging = Promise.withResolvers<never>();
   hanging.promise.catch(() => {});
   end = () => hanging.reject(new Error('over'));

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { overviewCommands } from '../../src/control/overview.ts';
 import { createIntake } from '../../src/events/intake.ts';
@@ -145,7 +145,9 @@ test('the answer to `rota status` is small, whatever has failed and whatever it 
         inspection: { overview: () => Promise.reject(new Error(of('database') ?? '')) },
         scheduleStore: { scheduleLag: async () => 0 },
         rates: { of: () => ({ inPerSecond: 0, outPerSecond: 0 }) },
-        backlog: { look: async () => [{ source: 's', stream: 's', waiting: 0, retrying: 0, dead: 0, error: text }] },
+        backlog: {
+          look: async () => [{ source: 's', stream: 's', waiting: 0, retrying: 0, dead: 0, error: text, full: text }],
+        },
         parked: () => new Map(),
       } as unknown as Parameters<typeof overviewCommands>[0]);
       const answer = JSON.stringify(await command!.run(undefined as never, { by: null }));

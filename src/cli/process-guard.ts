@@ -1,4 +1,5 @@
-import { emit, isHeard } from './telemetry/events.ts';
+import { emit, isHeard } from '../telemetry/events.ts';
+import { write } from './terminal.ts';
 
 /**
  * What no handler caught. A rejected promise that nobody awaited concerns one piece of work: it is told and counted, and the
@@ -16,7 +17,6 @@ export function guardProcess(inDoubt: () => void): void {
 
 function tell(kind: 'rejection' | 'exception', error: unknown): void {
   // Before there is a log, and after it.
-  if (!isHeard('error.uncaught'))
-    process.stderr.write(`${kind}: ${error instanceof Error ? error.stack : String(error)}\n`);
+  if (!isHeard('error.uncaught')) write(`${kind}: ${error instanceof Error ? error.stack : String(error)}\n`, 'err');
   emit({ name: 'error.uncaught', kind, error });
 }
