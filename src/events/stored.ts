@@ -60,9 +60,11 @@ function isFull(text: string): boolean {
   );
 }
 
+const noResponders: string = ErrorCode.NoResponders;
+
 /** Nothing listens on the subjects of a stream that was deleted. An answer of JetStream itself may have the code 503, too. */
 function isGone(error: unknown): boolean {
-  const unheard = error instanceof NatsError && error.code === String(ErrorCode.NoResponders) && !apiErrorOf(error);
+  const unheard = error instanceof NatsError && error.code === noResponders && !apiErrorOf(error);
   return unheard || isNotFound(error);
 }
 
