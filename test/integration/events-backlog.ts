@@ -29,6 +29,7 @@ export function backlogIsTold(start: () => Promise<Broker>): void {
         retrying: 1,
         dead: 1,
         error: null,
+        full: null,
       }),
     );
     const nobodyConsumes = { stream: 'raw_file_received', waiting: null, retrying: 0, dead: 0, error: null };

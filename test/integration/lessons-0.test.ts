@@ -47,10 +47,16 @@ test('lessons 0.2: an expired lease puts the task back, fences its holder off, a
     filters: { filters: [{ column: 'organisation', operator: 'eq' as const, value: organisation }] },
   };
   const requeued = next('leases.expired');
-  const [lost] = await house.client.pop('boefje', briefly);
+  // Begun: a claim that nobody began counts as no attempt, twice.
+  const begun = async () => {
+    const [task] = await house.client.pop('boefje', briefly);
+    await house.client.patch({ id: task!.id, lease_id: task!.lease_id, status: 'running' });
+    return task;
+  };
+  const lost = await begun();
   expect(await requeued).toMatchObject({ requeued: 1 });
   const failed = next('tasks.changed', ({ status }) => status === 'failed');
-  const [held] = await house.client.pop('boefje', briefly);
+  const held = await begun();
   expect([lost, held]).toMatchObject([
     { id, attempts: 1 },
     { id, attempts: 2 },

@@ -86,9 +86,11 @@ test('a set of 1 000 wrong items is answered item by item, within one message', 
 test('a task that no answer can hold is answered by its id and status, over get, patch and push', async () => {
   const whole = { ...boefjeTask('aa', 'x'), id };
   await wire.client.push('boefje', whole);
+  const [task] = await wire.client.pop('boefje');
+  const held = { id, lease_id: task!.lease_id };
   Object.assign(queue.rows.get(id)!, { data: { text: 'x'.repeat(2 * megabyte) } });
-  expect((await ask('task.get', { id })).json()).toEqual({ id, status: 'queued' });
-  expect((await ask('task.patch', { id, status: 'running' })).json()).toEqual({ id, status: 'running' });
+  expect((await ask('task.get', held)).json()).toEqual({ id, status: 'dispatched' });
+  expect((await ask('task.patch', { ...held, status: 'running' })).json()).toEqual({ id, status: 'running' });
 });
 
 test('an answer to an operator that is too large says so, and what to do', async () => {
@@ -136,7 +138,7 @@ test('a pop that nobody can be answered claims nothing', async () => {
   await wire.client.push('boefje', boefjeTask('aa', 'x'));
   hostile.publish(`${wire.prefix}.pop.boefje`, '{}');
   await hostile.flush();
-  expect(statusOf(await ask('task.get', { id }))).toBe(404);
+  expect(statusOf(await ask('task.heartbeat', { leases: [{ id, lease_id: id }] }))).toBe(200);
   expect([...queue.rows.values()].map(({ status }) => status)).toEqual(['queued']);
 });
 
@@ -165,7 +167,7 @@ test('one client’s long polls are bounded, and another’s are taken', async (
   expect(detailOf(answers[0]!)).toMatch(/50 pops.*NATS_CLIENT_POPS/);
   const waiting = wire.client.pop('boefje', { wait_ms: 20_000 });
   // Its first pop is not refused, and the client that is full may still report on its tasks.
-  expect(statusOf(await ask('task.get', { id }))).toBe(404);
+  expect(statusOf(await ask('task.heartbeat', { leases: [{ id, lease_id: id }] }))).toBe(200);
   await wire.client.push(
     'boefje',
     many(51, (at) => boefjeTask('aa', `host-${at}`)),

@@ -145,8 +145,14 @@ test('an unforeseen error tells its number to the caller and its text to the log
   });
 });
 
+/** A task of so many bytes. */
+const large = (ooi: string, bytes: number) => {
+  const task = boefjeTask('aa', ooi);
+  return { ...task, data: { ...task.data, dispatches: ['x'.repeat(bytes)] } };
+};
+
 test('a reply larger than max_payload hands out what fits; the rest stays queued', async () => {
-  const pushes = Array.from({ length: 30 }, (_, at) => boefjeTask('aa', `${at}-${'x'.repeat(100_000)}`));
+  const pushes = Array.from({ length: 30 }, (_, at) => large(`${at}`, 100_000));
   await client.push('boefje', pushes);
   const seen = new Set<string>();
   for (let pops = 0; seen.size < 30; pops += 1) {
@@ -163,9 +169,9 @@ test('a reply larger than max_payload hands out what fits; the rest stays queued
 });
 
 test('what fits reaches its worker although the database hangs by the time that the rest goes back, or fails', async () => {
-  const pushes = Array.from({ length: 12 }, (_, at) => boefjeTask('aa', `${at}-${'x'.repeat(100_000)}`));
+  const pushes = Array.from({ length: 12 }, (_, at) => large(`${at}`, 100_000));
   await client.push('boefje', pushes);
-  await queue.push('boefje', [boefjeTask('aa', 'x'.repeat(2_000_000))]);
+  await queue.push('boefje', [large('x', 2_000_000)]);
   const hung: string[] = [];
   queue.giveBack = () => (hung.push('give back'), new Promise(() => {}));
   queue.patch = () => (hung.push('fail'), new Promise(() => {}));
@@ -174,7 +180,7 @@ test('what fits reaches its worker although the database hangs by the time that 
 });
 
 test('a task that can never fit into a message fails instead of blocking the head of the queue', async () => {
-  await queue.push('boefje', [boefjeTask('aa', 'x'.repeat(2_000_000)), boefjeTask('aa', 'small')]);
+  await queue.push('boefje', [large('x', 2_000_000), boefjeTask('aa', 'small')]);
   expect((await client.pop('boefje'))[0]?.data['input_ooi']).toBe('small');
   expect([...queue.rows.values()][0]?.status).toBe('failed');
 });

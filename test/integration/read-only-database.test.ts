@@ -124,11 +124,12 @@ test('status and doctor answer within seconds while the database does not, and s
 });
 
 test('a role whose grants are taken away for a while is an outage too, and the sentence says which privilege', async () => {
-  await admin.query(`CREATE ROLE ${database()}_user LOGIN`);
+  await admin.query(`CREATE ROLE ${database()}_user LOGIN PASSWORD 'of the test'`);
   await admin.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${database()}_user`);
   await rota.drain();
   const url = new URL(house.databaseUrl);
   url.username = `${database()}_user`;
+  url.password = 'of the test';
   blamed.length = 0;
   rota = await house.start({ environment: { SCHEDULER_DB_URI: url.href, DATABASE_MIGRATION: 'False' } });
   await expect.poll(ready).toMatchObject({ status: 200 });
