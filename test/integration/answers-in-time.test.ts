@@ -90,7 +90,7 @@ test('over NATS and REST, whatever is asked', async () => {
   await end();
 });
 
-test('who fills one line takes no place from heartbeats, pops or commands', async () => {
+test('who fills its share of one kind takes no place from heartbeats, pops or commands', async () => {
   const end = await hang();
   const ask = async (target: string, body: object, padded = 0) => {
     const subject = `${house.environment['SCHEDULER_NATS_PREFIX']!}.${target}`;
@@ -100,17 +100,18 @@ test('who fills one line takes no place from heartbeats, pops or commands', asyn
     return error?.code ?? 'answered';
   };
   const id = randomUUID();
-  const filling = Array.from({ length: 40 }, () => ask('task.patch', { id, lease_id: id, status: 'cancelled' }, large));
+  const filling = Array.from({ length: 40 }, (_, at) => ask('push.report', report(`filling ${at}`), large));
   // Those that find no place are refused at once.
   await expect(
-    Promise.any(filling.map(async (one) => (await one) === 'MAILBOX_FULL' || Promise.reject())),
+    Promise.any(filling.map(async (one) => (await one) === 'TOO_MANY_REQUESTS' || Promise.reject())),
   ).resolves.toBe(true);
   const others = [
     ask('task.heartbeat', { leases: [{ id, lease_id: randomUUID() }] }),
     ask('pop.report', { wait_ms: 100 }),
     ask('ctl.status', {}),
   ];
-  expect(await Promise.all(others)).not.toContain('MAILBOX_FULL');
+  const answers = await Promise.all(others);
+  for (const full of ['TOO_MANY_REQUESTS', 'MAILBOX_FULL']) expect(answers).not.toContain(full);
   await end();
   await Promise.all(filling);
 });

@@ -85,7 +85,7 @@ test.each(['True', 'False'])(
     const valueOf = (name: string) => shown.values.find((it) => it.name === name)?.value;
     expect(valueOf('DEBUG')).toBe(String(debug === 'True'));
     expect(valueOf('SCHEDULER_COLLECT_METRICS')).toBe('false');
-    expect(valueOf('SCHEDULER_DB_URI')).toMatch(/^postgresql:\/\/redacted@127/);
+    expect(valueOf('SCHEDULER_DB_URI')).toMatch(/^postgresql:\/\/redacted:redacted@127/);
     expect(valueOf('NATS_URL')).toBe(inject('natsUrl'));
     expect(valueOf('SPAN_EXPORT_GRPC_ENDPOINT')).toBe('http://127.0.0.1:1/');
     expect(valueOf('SCHEDULER_PQ_MAXSIZE')).toBe('1000');
