@@ -10,6 +10,7 @@ import type { CtlCommands } from './ctl.ts';
 import { inFlightByKind, type Leave } from './fair-use.ts';
 import { answeringInboxesOnly, clientOf } from './inbox.ts';
 import { watchLink } from './link.ts';
+import { sizeWithinBudget } from './request-size.ts';
 import { emit } from '../telemetry/events.ts';
 import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { createPopDesk } from './pop.ts';
@@ -86,7 +87,7 @@ const lookEveryMs = 500;
 
 /**
  * Rota as a NATS micro service (docs/workers.md). Every request is a callback that starts an answer and returns: a pop that
- * waits for hours blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
+ * waits blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
  */
 export async function serveNats(options: NatsServiceOptions): Promise<NatsService> {
   const { connection, prefix, queue, log, replyPrefixes, longestLeaseMs } = options;
@@ -170,7 +171,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     const client = clientOf(message.reply ?? '', replyPrefixes);
     let leave: Leave;
     try {
-      leave = kindOf(name).enter(client, message.data.length);
+      leave = kindOf(name).enter(client, sizeWithinBudget(message, name));
     } catch (error) {
       return answers.refuse(message, error);
     }

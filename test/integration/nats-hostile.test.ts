@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Msg, type NatsConnection, createInbox } from 'nats';
+import { headers, type Msg, type NatsConnection, createInbox } from 'nats';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { connectNats } from '../../src/nats/connect.ts';
@@ -74,6 +74,31 @@ test.each([
   const reply = await ask(subject, body);
   expect(statusOf(reply)).toBe(422);
   expect(detailOf(reply)).toContain(`${field}: `);
+});
+
+test('headers of 1 MB are refused unread, and so are bodies that are larger than any of their endpoint', async () => {
+  const sent = headers();
+  sent.set('Rota-By', 'b'.repeat(megabyte));
+  const reply = await hostile.request(`${wire.prefix}.pop.boefje`, '{"wait_ms":60000}', {
+    headers: sent,
+    timeout: 5_000,
+  });
+  expect([statusOf(reply), detailOf(reply)]).toEqual([422, 'headers: at most 4096 bytes, with the subjects']);
+  const valid = (bytes: number) => `{"id":"${id}"${' '.repeat(bytes)}}`;
+  for (const [subject, body, most] of [
+    ['task.get', valid(1_024), 1_024],
+    ['task.heartbeat', `{"leases":[${valid(262_144)}]}`, 262_144],
+    ['task.patch', valid(262_144), 262_144],
+    ['pop.boefje', `{${' '.repeat(800_000)}}`, 786_432],
+    ['ctl.giant', `{${' '.repeat(262_144)}}`, 262_144],
+  ] as const) {
+    const refused = await ask(subject, body);
+    expect([statusOf(refused), detailOf(refused)]).toEqual([
+      422,
+      expect.stringContaining(`body: at most ${most} bytes`),
+    ]);
+  }
+  expect(queue.pops).toHaveLength(0);
 });
 
 test('a set of 1 000 wrong items is answered item by item, within one message', async () => {

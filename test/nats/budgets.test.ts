@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { errorBudget, kindBudgets, mostFilters, requestBudget } from '../../src/nats/budgets.ts';
+import { errorBudget, kindBudgets, mostFilters, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config.ts';
 import { filterBudget } from '../../src/queue/filter-budget.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
@@ -30,11 +30,16 @@ test('the page of workers has every budget as it is', () => {
   expect(found(/^an error/)[0]).toBe(
     `${errorBudget.faults} faults of 200 characters each, ${errorBudget.characters} in all`,
   );
+  const kilobytes = (bytes: number) => `${bytes / 1_024} kB`;
+  const { pop, ctl, 'task-get': get, 'task-heartbeat': heartbeat, 'task-patch': patch } = requestBytes.body;
+  expect([heartbeat, patch]).toEqual([ctl, ctl]);
+  expect(found(/^bytes of a request/)[0]).toBe(`${[pop, ctl, get].map(kilobytes).join('; ')}; \`max_payload\``);
+  expect(found(/^its headers/)[0]).toBe(kilobytes(requestBytes.headers));
   expect(found(/pops in flight/)).toEqual([`${config.NATS_CLIENT_POPS}`, '`NATS_CLIENT_POPS`']);
   expect(found(/distinct filters/)[0]).toBe(`${config.NATS_CLIENT_FILTERS}; ${mostFilters} of all clients`);
   expect(found(/other requests/)[0]).toMatch(new RegExp(`^${config.NATS_CLIENT_REQUESTS} of each kind`));
   const { mostBytes } = kindBudgets.other;
-  expect(found(/^bytes of/)[0]).toBe(
+  expect(found(/^bytes of a client/)[0]).toBe(
     `${megabytes(mostBytes / 2)} of each kind; ${megabytes(mostBytes)} of all clients`,
   );
 });
