@@ -131,8 +131,12 @@ export class Lane {
     const restMs = Math.min(ms * restsPerClaim, longestRestMs);
     this.#rests.delete(line.key);
     if (this.#rests.size >= mostRests) this.#rests.delete(this.#rests.keys().next().value!);
-    this.#rests.set(line.key, { until: performance.now() + restMs, tooSlow: slow });
-    setTimeout(() => this.flights.schedule(), restMs + 1).unref();
+    const rest = { until: performance.now() + restMs, tooSlow: slow };
+    this.#rests.set(line.key, rest);
+    setTimeout(() => {
+      if (this.#rests.get(line.key) === rest) this.#rests.delete(line.key);
+      this.flights.schedule();
+    }, restMs + 1).unref();
   }
 
   async #pause(ms: number): Promise<void> {
@@ -141,9 +145,7 @@ export class Lane {
 
   #restOf({ key }: Line, now: number): number {
     const rest = this.#rests.get(key);
-    if (rest === undefined) return 0;
-    if (rest.until <= now) this.#rests.delete(key);
-    return rest.until - now;
+    return rest === undefined ? 0 : rest.until - now;
   }
 }
 
