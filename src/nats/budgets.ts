@@ -58,11 +58,11 @@ export const kindBudgets = {
 export interface ClientBudgets {
   /** Pops in flight, parked ones too. */
   readonly pops: number;
-  /** Distinct filters of its pops: each is a claim of its own whenever something is queued. */
+  /**
+   * Distinct filters of its pops: each is a claim of its own whenever something is queued. Of those that nobody else waits with a
+   * quarter at most of what is left of all (`distinctFilters` of queue/filter-budget.ts): so something is left for the next client.
+   */
   readonly filters: number;
   /** Requests in flight of each other kind. */
   readonly requests: number;
 }
-
-/** Distinct filters of all clients: each push may run a claim for each of them. */
-export const mostFilters = 1_000;

@@ -20,6 +20,9 @@ export const filterBudget = {
   textLength: 10_000,
 } as const;
 
+/** Filters that pops of one scheduler wait with, of each way to find tasks: a push looks for its tasks with each of them. */
+export const distinctFilters = 500;
+
 /** Where a filter is beyond its budget, from `filters` on, and what was expected. */
 export interface Excess {
   readonly path: readonly (string | number)[];

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RotaError } from '../errors.ts';
 import { type ClaimStatement, tooSlow, type Way } from './claim.ts';
+import { distinctFilters } from './filter-budget.ts';
 import { Flights } from './flights.ts';
 import { type Line, nextBatch, unitsOf, type Waiter } from './pop-line.ts';
 
@@ -22,9 +23,6 @@ const longestRestMs = 5_000;
 const mostRests = 1_000;
 /** A claim of so many units that fits needs no bound. */
 const mostRoom = 1_000;
-
-/** Filters of one way. A wake looks with each: 500 look-ups along an index are a quarter of a second of two flights. */
-const mostLines = 500;
 
 export interface LaneOptions {
   readonly way: Way;
@@ -84,8 +82,8 @@ export class Lane {
 
   /** A line for a filter that nobody waits with. @throws RotaError MAILBOX_FULL */
   open(key: string, statement: ClaimStatement): Line {
-    if (this.lines.size >= mostLines) {
-      throw new RotaError('MAILBOX_FULL', `pops with ${mostLines} different filters wait already`);
+    if (this.lines.size >= distinctFilters) {
+      throw new RotaError('MAILBOX_FULL', `pops with ${distinctFilters} different filters wait already`);
     }
     const line: Line = { key, statement, waiters: [], wakes: 0, inFlight: 0 };
     this.lines.set(key, line);
