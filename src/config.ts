@@ -70,7 +70,7 @@ export const environment = z.object({
     ),
     '_INBOX',
   ).describe(
-    'where answers may go: below one of these, and below it with `_` and a name (`_INBOX_worker.…`); with `_R_` for clients of other NATS accounts',
+    'where answers may go: below one of these; `_INBOX` stands for `_INBOX_<name>` too. Best the inbox of each NATS user (`_INBOX_worker,_INBOX_operator`); with `_R_` for clients of other NATS accounts',
   ),
   NATS_CLIENT_POPS: count(2_000, { least: 1 }).describe(
     'pops of one NATS client in flight, those that wait for work too',

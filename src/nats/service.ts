@@ -34,7 +34,7 @@ export interface NatsServiceOptions {
   /** Whoever asks for a longer one gets this. */
   readonly longestLeaseMs: number;
   readonly ctl: CtlCommands;
-  /** Inboxes: where answers may go, with `_INBOX` all of `_INBOX.>` and `_INBOX_<name>.>`. */
+  /** Inboxes: where answers may go; `_INBOX` is `_INBOX.>` and `_INBOX_<name>.>`. */
   readonly replyPrefixes: readonly string[];
   readonly clients: ClientBudgets;
   readonly log: Log;
