@@ -77,7 +77,7 @@ export const environment = z.object({
   ),
   NATS_CLIENT_FILTERS: count(100, { least: 1 }).describe('distinct filters of the pops of one NATS client'),
   NATS_CLIENT_REQUESTS: count(4_000, { least: 1 }).describe(
-    'other requests of one NATS client in flight, of each kind',
+    'heartbeats of one NATS client in flight; and as many pushes, patches and gets',
   ),
   SCHEDULER_NATS_PREFIX: defaulting(matching('letters, digits, `_` and `-`', /^[A-Za-z0-9_-]+$/), 'rota').describe(
     'subject prefix',

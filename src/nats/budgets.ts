@@ -63,6 +63,6 @@ export interface ClientBudgets {
    * quarter at most of what is left of all (`distinctFilters` of queue/filter-budget.ts): so something is left for the next client.
    */
   readonly filters: number;
-  /** Requests in flight of each other kind. */
+  /** Heartbeats in flight; and as many of `other`. Operators' commands have half of their kind. */
   readonly requests: number;
 }

@@ -52,7 +52,7 @@ export function inFlightByKind(clients: ClientBudgets): (endpoint: string) => Ki
   const kinds = {
     pop: new KindInFlight(kindBudgets.pop, clients.pops, 'pops in flight (NATS_CLIENT_POPS)'),
     heartbeat: new KindInFlight(kindBudgets.heartbeat, clients.requests, others),
-    ctl: new KindInFlight(kindBudgets.ctl, Math.min(clients.requests, kindBudgets.ctl.most / 2), others),
+    ctl: new KindInFlight(kindBudgets.ctl, kindBudgets.ctl.most / 2, 'commands in flight'),
     other: new KindInFlight(kindBudgets.other, clients.requests, others),
   };
   return (endpoint) => {

@@ -39,9 +39,12 @@ test('the page of workers has every budget as it is', () => {
   expect(found(/distinct filters/)[0]).toBe(
     `${config.NATS_CLIENT_FILTERS}; a quarter of what is left of ${distinctFilters}`,
   );
-  expect(found(/other requests/)[0]).toMatch(new RegExp(`^${config.NATS_CLIENT_REQUESTS} of each kind`));
+  expect(found(/other requests/)[0]).toBe(
+    `${config.NATS_CLIENT_REQUESTS} heartbeats, ${config.NATS_CLIENT_REQUESTS} others`,
+  );
+  expect(found(/commands in flight/)).toEqual([`${kindBudgets.ctl.most / 2}`, '']);
   const { mostBytes } = kindBudgets.other;
   expect(found(/^bytes of a client/)[0]).toBe(
-    `${megabytes(mostBytes / 2)} of each kind; ${megabytes(mostBytes)} of all clients`,
+    `${megabytes(mostBytes / 2)} of each kind; ${megabytes(mostBytes)} of all clients; commands ${megabytes(kindBudgets.ctl.mostBytes / 2)}; ${megabytes(kindBudgets.ctl.mostBytes)}`,
   );
 });

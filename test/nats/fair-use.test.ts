@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { codeOf } from '../../src/errors.ts';
-import { FiltersInUse, KindInFlight } from '../../src/nats/fair-use.ts';
+import { FiltersInUse, inFlightByKind, KindInFlight } from '../../src/nats/fair-use.ts';
 
 const refusal = (work: () => unknown) => {
   try {
@@ -60,4 +60,10 @@ test('clients that take all the filters they may leave some to those that come l
   expect(Math.min(...taken)).toBeGreaterThan(10);
   for (const leave of leaves) leave();
   for (let at = 0; at < 100; at += 1) expect(refusal(() => filters.enter('next', `own ${at}`))).toBeNull();
+});
+
+test('operator commands have a bound of their own, that no variable moves', () => {
+  const ctl = inFlightByKind({ pops: 1, filters: 1, requests: 1 })('ctl-one');
+  for (let at = 0; at < 500; at += 1) ctl.enter('operator', 10);
+  expect(() => ctl.enter('operator', 10)).toThrow(/^this client has 500 commands in flight already$/);
 });
