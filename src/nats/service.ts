@@ -1,4 +1,4 @@
-import type { NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
+import type { Msg, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
 import { answerWithinMs, unanswered } from '../in-flight.ts';
@@ -166,7 +166,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
 
   function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
     // Its task would be leased to nobody.
-    if (name === 'pop' && message.reply === '') return drop();
+    if (name === 'pop' && message.reply === '') return drop(message);
     answered += 1;
     const client = clientOf(message.reply ?? '', replyPrefixes);
     let leave: Leave;
@@ -223,8 +223,9 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     }
   }
 
-  function drop(): void {
-    emit({ name: 'request.dropped', reason: 'reply-subject' });
+  function drop({ subject, reply = '' }: Msg | ServiceMsg): void {
+    const reason = reply === '' ? 'no-reply' : 'reply-subject';
+    emit({ name: 'request.dropped', reason, subject: excerpt(subject), reply: excerpt(reply.split('.', 1)[0]!) });
   }
 
   function endWaits(): void {

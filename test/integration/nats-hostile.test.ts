@@ -152,7 +152,11 @@ test.each([
   hostile.publish(`${wire.prefix}.task.get`, JSON.stringify({ id }), { reply });
   hostile.publish(`${wire.prefix}.task.get`, '{', { reply });
   for (const verb of ['PING', 'INFO', 'STATS']) hostile.publish(`$SRV.${verb}.${wire.prefix}`, '', { reply });
-  expect(await dropped).toMatchObject({ reason: 'reply-subject' });
+  expect(await dropped).toMatchObject({
+    reason: 'reply-subject',
+    subject: `${wire.prefix}.task.get`,
+    reply: reply.split('.')[0],
+  });
   expect(statusOf(await ask('pop.boefje', {}))).toBe(200);
   await hostile.flush();
   expect([heard.length, seen]).toEqual([0, 0]);
@@ -161,7 +165,9 @@ test.each([
 
 test('a pop that nobody can be answered claims nothing', async () => {
   await wire.client.push('boefje', boefjeTask('aa', 'x'));
+  const dropped = next('request.dropped');
   hostile.publish(`${wire.prefix}.pop.boefje`, '{}');
+  expect(await dropped).toMatchObject({ reason: 'no-reply', subject: `${wire.prefix}.pop.boefje`, reply: '' });
   await hostile.flush();
   expect(statusOf(await ask('task.heartbeat', { leases: [{ id, lease_id: id }] }))).toBe(200);
   expect([...queue.rows.values()].map(({ status }) => status)).toEqual(['queued']);
