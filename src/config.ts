@@ -70,14 +70,14 @@ export const environment = z.object({
     ),
     '_INBOX',
   ).describe(
-    'where answers may go: below one of these, and below it with `_` and a name (`_INBOX_worker.…`); with `_R_` for clients of other NATS accounts',
+    'where answers may go: below one of these; `_INBOX` stands for `_INBOX_<name>` too. Best the inbox of each NATS user (`_INBOX_worker,_INBOX_operator`); with `_R_` for clients of other NATS accounts',
   ),
   NATS_CLIENT_POPS: count(2_000, { least: 1 }).describe(
     'pops of one NATS client in flight, those that wait for work too',
   ),
   NATS_CLIENT_FILTERS: count(100, { least: 1 }).describe('distinct filters of the pops of one NATS client'),
   NATS_CLIENT_REQUESTS: count(4_000, { least: 1 }).describe(
-    'other requests of one NATS client in flight, of each kind',
+    'heartbeats of one NATS client in flight; and as many pushes, patches and gets',
   ),
   SCHEDULER_NATS_PREFIX: defaulting(matching('letters, digits, `_` and `-`', /^[A-Za-z0-9_-]+$/), 'rota').describe(
     'subject prefix',

@@ -40,7 +40,7 @@ const events: readonly RotaEvent[] = [
   { name: 'batch.ranked', ranker: 'fair-share', tasks: 12, ms: 5_000, failure: 'hung' },
   { name: 'actor.stopped', actor: 'boefje', code: 'ASK_TIMEOUT', message: 'two pings unanswered for 5000 ms each' },
   { name: 'actor.gave-up', actor: 'boefje', restarts: 5, retryInMs: 60_000 },
-  { name: 'request.dropped', reason: 'reply-subject' },
+  { name: 'request.dropped', reason: 'reply-subject', subject: 'rota.pop.boefje', reply: 'INBOX' },
   { name: 'error.uncaught', kind: 'rejection', error: uncaught },
   { name: 'supervisor.drained', ms: 412 },
 ];

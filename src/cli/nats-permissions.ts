@@ -71,12 +71,22 @@ function passwordOf(name: string): string {
   return `ROTA_${name.toUpperCase().replaceAll('-', '_')}_PASSWORD`;
 }
 
+/** Whose requests Rota answers. */
+function requesters(users: readonly NatsUser[]): readonly NatsUser[] {
+  return users.filter(({ role }) => role === 'worker' || role === 'operator');
+}
+
 function configOf(users: readonly NatsUser[]): string {
   return `# Users of a NATS server that Rota shares with others: nats-server -c nats-permissions.conf
 # Made by: rota nats-permissions (docs/security.md)
 #
 # Each connects with its own NATS_USER, NATS_PASSWORD and NATS_INBOX_PREFIX (_INBOX_<user>). nats-server reads the passwords from
 # its environment: ${users.map(({ name }) => passwordOf(name)).join(', ')}.
+#
+# Rota itself takes NATS_REPLY_PREFIXES=${requesters(users)
+    .map(({ name }) => `_INBOX_${name}`)
+    .join(',')}: then no other inbox is
+# answered, and each of these users is one client, with one budget (docs/workers.md).
 
 jetstream: enabled
 

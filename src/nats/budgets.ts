@@ -3,6 +3,8 @@
  * the same table; a test holds it.
  */
 
+const kilobyte = 1_024;
+
 /** Of one request; of filters: queue/filter-budget.ts, of names: tasks/lengths.ts. What exceeds one is refused with 422 and the field's name, before the rest of it is looked at. */
 export const requestBudget = {
   /** Tasks, patches or leases of one request: more would hold the database's connection for too long. */
@@ -12,6 +14,25 @@ export const requestBudget = {
   /** A poll that waits longer is better repeated: a requester that vanished is noticed only at the end of its wait. */
   waitMs: 60_000,
   leaseMs: 86_400_000,
+} as const;
+
+/**
+ * Bytes of one request, asked before any of it is parsed: an endless row of bodies of 1 MB costs as much to refuse as to answer.
+ * A push may have all of max_payload, which NATS bounds.
+ */
+export const requestBytes = {
+  /** Subjects and headers: Rota reads two, a name and a trace, and a pop that waits keeps them. */
+  headers: 4 * kilobyte,
+  /** By endpoint. */
+  body: {
+    // A filter's 10 000 values (queue/filter-budget.ts), images of 70 characters.
+    pop: 768 * kilobyte,
+    'task-get': kilobyte,
+    // 1 000 of them, 100 to 150 bytes each as JSON, more where it is indented.
+    'task-heartbeat': 256 * kilobyte,
+    'task-patch': 256 * kilobyte,
+    ctl: 256 * kilobyte,
+  },
 } as const;
 
 /** Of one error: what is wrong and how much of it, in texts of 200 characters each (excerpt.ts). */
@@ -37,11 +58,11 @@ export const kindBudgets = {
 export interface ClientBudgets {
   /** Pops in flight, parked ones too. */
   readonly pops: number;
-  /** Distinct filters of its pops: each is a claim of its own whenever something is queued. */
+  /**
+   * Distinct filters of its pops: each is a claim of its own whenever something is queued. Of those that nobody else waits with a
+   * quarter at most of what is left of all (`distinctFilters` of queue/filter-budget.ts): so something is left for the next client.
+   */
   readonly filters: number;
-  /** Requests in flight of each other kind. */
+  /** Heartbeats in flight; and as many of `other`. Operators' commands have half of their kind. */
   readonly requests: number;
 }
-
-/** Distinct filters of all clients: each push may run a claim for each of them. */
-export const mostFilters = 1_000;

@@ -1,6 +1,7 @@
 import { RotaError } from '../errors.ts';
 import { InFlight } from '../in-flight.ts';
-import { type ClientBudgets, kindBudgets, mostFilters } from './budgets.ts';
+import { distinctFilters } from '../queue/filter-budget.ts';
+import { type ClientBudgets, kindBudgets } from './budgets.ts';
 
 /** What a client has in flight, and how it gives it back. */
 export type Leave = () => void;
@@ -51,7 +52,7 @@ export function inFlightByKind(clients: ClientBudgets): (endpoint: string) => Ki
   const kinds = {
     pop: new KindInFlight(kindBudgets.pop, clients.pops, 'pops in flight (NATS_CLIENT_POPS)'),
     heartbeat: new KindInFlight(kindBudgets.heartbeat, clients.requests, others),
-    ctl: new KindInFlight(kindBudgets.ctl, Math.min(clients.requests, kindBudgets.ctl.most / 2), others),
+    ctl: new KindInFlight(kindBudgets.ctl, kindBudgets.ctl.most / 2, 'commands in flight'),
     other: new KindInFlight(kindBudgets.other, clients.requests, others),
   };
   return (endpoint) => {
@@ -65,8 +66,9 @@ export function inFlightByKind(clients: ClientBudgets): (endpoint: string) => Ki
 export class FiltersInUse {
   /** How many pops of a client have each filter. */
   readonly #clients = new Map<string, Map<string, number>>();
+  /** How many clients have each filter: those that share one share its claims. */
+  readonly #all = new Map<string, number>();
   readonly #most: number;
-  #all = 0;
 
   constructor(most: number) {
     this.#most = most;
@@ -75,25 +77,36 @@ export class FiltersInUse {
   /** @throws RotaError TOO_MANY_REQUESTS */
   enter(client: string, filter: string): Leave {
     const own = this.#clients.get(client) ?? new Map<string, number>();
-    const pops = own.get(filter) ?? 0;
-    if (pops === 0) {
-      if (own.size >= this.#most) {
-        const named = `${this.#most} distinct filters in use (NATS_CLIENT_FILTERS)`;
-        throw new RotaError('TOO_MANY_REQUESTS', `this client has ${named} already`);
-      }
-      if (this.#all >= mostFilters) {
-        throw new RotaError('MAILBOX_FULL', `pops wait with ${mostFilters} distinct filters already: try again`);
-      }
-      this.#all += 1;
+    if (!own.has(filter)) {
+      this.#admit(own.size, filter);
+      add(this.#all, filter, 1);
     }
-    own.set(filter, pops + 1);
+    add(own, filter, 1);
     this.#clients.set(client, own);
     return () => {
-      const left = own.get(filter)! - 1;
-      if (left > 0) return void own.set(filter, left);
-      own.delete(filter);
-      this.#all -= 1;
+      if (add(own, filter, -1) > 0) return;
+      add(this.#all, filter, -1);
       if (own.size === 0) this.#clients.delete(client);
     };
   }
+
+  /** A greedy client has a fifth of what those before it left, so that twenty of them leave something to the next. */
+  #admit(own: number, filter: string): void {
+    const left = distinctFilters - this.#all.size;
+    if (own >= this.#most) {
+      const named = `${own} distinct filters in use (NATS_CLIENT_FILTERS)`;
+      throw new RotaError('TOO_MANY_REQUESTS', `this client has ${named} already`);
+    }
+    if (!this.#all.has(filter) && own >= left / 4) {
+      const named = `${own} distinct filters in use, and only ${left} of all clients' are left`;
+      throw new RotaError('TOO_MANY_REQUESTS', `this client has ${named}: try again`);
+    }
+  }
+}
+
+function add(counts: Map<string, number>, key: string, more: number): number {
+  const count = (counts.get(key) ?? 0) + more;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+  return count;
 }

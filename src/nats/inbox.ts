@@ -5,29 +5,36 @@ import type { Msg, NatsConnection, SubscriptionOptions } from 'nats';
  * stream, `rota.event.…` forge an event. So only inboxes are answered.
  */
 
+/** The prefix of NATS clients that choose none. It alone stands for `_INBOX_<name>` too, the inbox of a NATS user of its own. */
+const commonPrefix = '_INBOX';
+
 /**
- * Whether answers may go there: below one of the prefixes, or below `<prefix>_<name>`, the inbox of a NATS user of its own.
- * Subjects with wildcards are none that a client subscribes to for itself.
+ * Whether answers may go there: below one of the prefixes as it is written, and with `_INBOX` below any `_INBOX_<name>`. Subjects
+ * with wildcards are none that a client subscribes to for itself.
  */
 export function isInbox(reply: string, prefixes: readonly string[]): boolean {
   if (reply.includes('*') || reply.includes('>')) return false;
   return prefixes.some((prefix) => {
-    if (!reply.startsWith(prefix)) return false;
-    const after = reply[prefix.length];
-    const named = after === '_' ? reply.indexOf('.', prefix.length) : -1;
-    return (
-      (after === '.' && reply.length > prefix.length + 1) || (named > prefix.length + 1 && reply.length > named + 1)
-    );
+    const end = prefix === commonPrefix && isNamed(reply) ? reply.indexOf('.') : prefix.length;
+    return reply[end] === '.' && reply.length > end + 1 && (end > prefix.length || reply.startsWith(prefix));
   });
+}
+
+/** Whether it begins with `_INBOX_<name>`, the inbox of one NATS user. */
+function isNamed(reply: string): boolean {
+  return reply.startsWith(`${commonPrefix}_`) && reply.indexOf('.') !== commonPrefix.length + 1;
 }
 
 /**
  * Who asked, by its inbox: `_INBOX_<name>` is what a NATS user with an inbox prefix of its own may subscribe to, whichever of
- * its connections it is; of the common `_INBOX` each connection has one token below it. '' where no answer is wanted.
+ * its connections it is; of any other prefix each connection has one token below it. '' where no answer is wanted.
+ *
+ * NATS does not check the reply subject of a request, so a name may be invented, or be another's. NATS_REPLY_PREFIXES with the
+ * users' own inboxes, and not `_INBOX`, ends the former.
  */
 export function clientOf(reply: string, prefixes: readonly string[]): string {
-  const common = prefixes.find((prefix) => reply.startsWith(`${prefix}.`));
-  const end = reply.indexOf('.', common === undefined ? 0 : common.length + 1);
+  const shared = isNamed(reply) ? undefined : prefixes.find((prefix) => reply.startsWith(`${prefix}.`));
+  const end = reply.indexOf('.', shared === undefined ? 0 : shared.length + 1);
   return end === -1 ? reply : reply.slice(0, end);
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Log } from '../protocol/scheduler.ts';
+import { filterKey } from '../queue/filter.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
 import { FiltersInUse } from './fair-use.ts';
@@ -52,7 +53,7 @@ export function createPopDesk(options: {
     async pop(scheduler, { body, client, signal }) {
       const request = check(popBody, body);
       if (request.filters == null) return take(scheduler, request, signal);
-      const leave = filtersInUse.enter(client, JSON.stringify(request.filters));
+      const leave = filtersInUse.enter(client, filterKey(request.filters));
       return take(scheduler, request, signal).finally(leave);
     },
   };

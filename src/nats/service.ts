@@ -1,4 +1,4 @@
-import type { NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
+import type { Msg, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
 import { answerWithinMs, unanswered } from '../in-flight.ts';
@@ -10,6 +10,7 @@ import type { CtlCommands } from './ctl.ts';
 import { inFlightByKind, type Leave } from './fair-use.ts';
 import { answeringInboxesOnly, clientOf } from './inbox.ts';
 import { watchLink } from './link.ts';
+import { sizeWithinBudget } from './request-size.ts';
 import { emit } from '../telemetry/events.ts';
 import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { createPopDesk } from './pop.ts';
@@ -33,7 +34,7 @@ export interface NatsServiceOptions {
   /** Whoever asks for a longer one gets this. */
   readonly longestLeaseMs: number;
   readonly ctl: CtlCommands;
-  /** Inboxes: where answers may go, with `_INBOX` all of `_INBOX.>` and `_INBOX_<name>.>`. */
+  /** Inboxes: where answers may go; `_INBOX` is `_INBOX.>` and `_INBOX_<name>.>`. */
   readonly replyPrefixes: readonly string[];
   readonly clients: ClientBudgets;
   readonly log: Log;
@@ -86,7 +87,7 @@ const lookEveryMs = 500;
 
 /**
  * Rota as a NATS micro service (docs/workers.md). Every request is a callback that starts an answer and returns: a pop that
- * waits for hours blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
+ * waits blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
  */
 export async function serveNats(options: NatsServiceOptions): Promise<NatsService> {
   const { connection, prefix, queue, log, replyPrefixes, longestLeaseMs } = options;
@@ -165,12 +166,12 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
 
   function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
     // Its task would be leased to nobody.
-    if (name === 'pop' && message.reply === '') return drop();
+    if (name === 'pop' && message.reply === '') return drop(message);
     answered += 1;
     const client = clientOf(message.reply ?? '', replyPrefixes);
     let leave: Leave;
     try {
-      leave = kindOf(name).enter(client, message.data.length);
+      leave = kindOf(name).enter(client, sizeWithinBudget(message, name));
     } catch (error) {
       return answers.refuse(message, error);
     }
@@ -222,8 +223,9 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     }
   }
 
-  function drop(): void {
-    emit({ name: 'request.dropped', reason: 'reply-subject' });
+  function drop({ subject, reply = '' }: Msg | ServiceMsg): void {
+    const reason = reply === '' ? 'no-reply' : 'reply-subject';
+    emit({ name: 'request.dropped', reason, subject: excerpt(subject), reply: excerpt(reply.split('.', 1)[0]!) });
   }
 
   function endWaits(): void {

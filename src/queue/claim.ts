@@ -50,7 +50,7 @@ export interface ClaimPools {
   readonly search: Sql;
 }
 
-/** A queue of 200 000 is looked through in half a second, the data of its tasks in two. */
+/** So long at most a search keeps one of the two connections that all searches have. */
 export const searchMs = 2_000;
 
 /**

@@ -4,7 +4,7 @@ import { nestsTooDeep } from '../tasks/nesting.ts';
 /**
  * What one filter may cost before it is read any further. Checked on the value as it came, by both edges and by whoever compiles
  * a filter, in one pass that stops at the first bound: 90 kB of conditions were a 9.8 MB answer, and 20 000 of them kept a
- * backend of Postgres planning for 12 minutes, deaf to every cancel. A hundred are planned in some 50 ms.
+ * backend of Postgres planning for 12 minutes, deaf to every cancel.
  */
 export const filterBudget = {
   /** And, or and not together. A runner of KAT sends two. */
@@ -19,6 +19,9 @@ export const filterBudget = {
   /** Characters of any other text: a jsonpath, a JSON document. */
   textLength: 10_000,
 } as const;
+
+/** Filters that pops of one scheduler wait with, of each way to find tasks: a push looks for its tasks with each of them. */
+export const distinctFilters = 500;
 
 /** Where a filter is beyond its budget, from `filters` on, and what was expected. */
 export interface Excess {

@@ -1,4 +1,4 @@
-import { type Filter, type FilterRequest, filterOperators } from './filter.ts';
+import { type Filter, type FilterRequest, filterOperators, groupsOf } from './filter.ts';
 import { requireWithinBudget } from './filter-budget.ts';
 import { resolveColumn, type FilterTarget, type ServedColumn } from './filter-columns.ts';
 import { invalidFilter } from './filter-fault.ts';
@@ -80,11 +80,6 @@ const operators: ReadonlySet<string> = new Set(filterOperators);
 /** A runner serves some images; planning grows with the square of their number (5 000 take two seconds). */
 const mostScans = 64;
 
-function groupsOf(request: FilterRequest): Partial<Record<'and' | 'or' | 'not', readonly Filter[] | undefined>> {
-  const { filters } = request;
-  return 'length' in filters ? { and: filters } : filters;
-}
-
 function isMembership(filter: Filter): boolean {
   return (filter.operator === 'in' || filter.operator === 'any') && Array.isArray(filter.value);
 }
@@ -92,12 +87,4 @@ function isMembership(filter: Filter): boolean {
 function asksForFew(filter: Filter): boolean {
   if (isMembership(filter)) return (filter.value as unknown[]).length <= mostScans;
   return (filter.operator === '==' || filter.operator === 'eq') && typeof filter.value === 'string';
-}
-
-/** Equal for filters that are written alike, whatever the order of their keys: pops with the same key share a claim. */
-export function filterKey(request: FilterRequest): string {
-  const { and = [], or = [], not = [] } = groupsOf(request);
-  const listOf = (filters: readonly Filter[]) =>
-    filters.map(({ column, field, operator, value }) => [column, field || null, operator, value ?? null]);
-  return JSON.stringify([listOf(and), listOf(or), listOf(not)]);
 }

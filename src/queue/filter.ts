@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** mula's filter language as it stands on the wire, kat-contract §1. Compiled to SQL by filter-sql.ts. */
 export interface Filter {
   readonly column: string;
@@ -51,3 +53,21 @@ export const filterOperators = [
 ] as const;
 
 export type FilterOperator = (typeof filterOperators)[number];
+
+export function groupsOf({ filters }: FilterRequest): FilterGroups {
+  return 'length' in filters ? { and: filters } : filters;
+}
+
+/**
+ * Equal for filters that are written alike, whatever the order of their keys: pops with the same key share a claim. Of a long
+ * one its digest: keys are kept for longer than their pops wait, and a filter may have 700 kB.
+ */
+export function filterKey(request: FilterRequest): string {
+  const { and = [], or = [], not = [] } = groupsOf(request);
+  const listOf = (filters: readonly Filter[]) =>
+    filters.map(({ column, field, operator, value }) => [column, field || null, operator, value ?? null]);
+  const text = JSON.stringify([listOf(and), listOf(or), listOf(not)]);
+  return text.length <= longestKey ? text : createHash('sha256').update(text).digest('base64');
+}
+
+const longestKey = 200;

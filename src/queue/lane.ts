@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RotaError } from '../errors.ts';
 import { type ClaimStatement, tooSlow, type Way } from './claim.ts';
+import { distinctFilters } from './filter-budget.ts';
 import { Flights } from './flights.ts';
 import { type Line, nextBatch, unitsOf, type Waiter } from './pop-line.ts';
 
@@ -22,9 +23,6 @@ const longestRestMs = 5_000;
 const mostRests = 1_000;
 /** A claim of so many units that fits needs no bound. */
 const mostRoom = 1_000;
-
-/** Filters of one way. A wake looks with each: 500 look-ups along an index are a quarter of a second of two flights. */
-const mostLines = 500;
 
 export interface LaneOptions {
   readonly way: Way;
@@ -84,8 +82,8 @@ export class Lane {
 
   /** A line for a filter that nobody waits with. @throws RotaError MAILBOX_FULL */
   open(key: string, statement: ClaimStatement): Line {
-    if (this.lines.size >= mostLines) {
-      throw new RotaError('MAILBOX_FULL', `pops with ${mostLines} different filters wait already`);
+    if (this.lines.size >= distinctFilters) {
+      throw new RotaError('MAILBOX_FULL', `pops with ${distinctFilters} different filters wait already`);
     }
     const line: Line = { key, statement, waiters: [], wakes: 0, inFlight: 0 };
     this.lines.set(key, line);
@@ -131,8 +129,12 @@ export class Lane {
     const restMs = Math.min(ms * restsPerClaim, longestRestMs);
     this.#rests.delete(line.key);
     if (this.#rests.size >= mostRests) this.#rests.delete(this.#rests.keys().next().value!);
-    this.#rests.set(line.key, { until: performance.now() + restMs, tooSlow: slow });
-    setTimeout(() => this.flights.schedule(), restMs + 1).unref();
+    const rest = { until: performance.now() + restMs, tooSlow: slow };
+    this.#rests.set(line.key, rest);
+    setTimeout(() => {
+      if (this.#rests.get(line.key) === rest) this.#rests.delete(line.key);
+      this.flights.schedule();
+    }, restMs + 1).unref();
   }
 
   async #pause(ms: number): Promise<void> {
@@ -141,9 +143,7 @@ export class Lane {
 
   #restOf({ key }: Line, now: number): number {
     const rest = this.#rests.get(key);
-    if (rest === undefined) return 0;
-    if (rest.until <= now) this.#rests.delete(key);
-    return rest.until - now;
+    return rest === undefined ? 0 : rest.until - now;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Conditions } from './conditions.ts';
 import type { FilterRequest } from './filter.ts';
 import { filterFault } from './filter-fault.ts';
 import { query, type Sql } from './postgres.ts';
+import { roomBytes } from './room.ts';
 import { databaseError, sqlState } from './sql-states.ts';
 
 /** Which part of a list, and how far to count. */
@@ -35,12 +36,6 @@ export interface PageSource {
   readonly table: 'tasks' | 'schedules';
   readonly json: 'rota_task_json' | 'rota_schedule_json';
 }
-
-/**
- * Bytes of a page's rows, but for the one that goes beyond: a page of 290 tasks of 1.9 MB was 1.8 GB of this process, since text
- * is kept three times on its way. A thousand tasks of KAT are 2 MB.
- */
-export const pageBytes = 8 * 1_024 * 1_024;
 
 /** Milliseconds of a page at the server; so long it waits for a connection, too, and is given up then. */
 export const pageMs = 5_000;
@@ -81,7 +76,7 @@ export async function readPage(
       FROM entries LEFT JOIN LATERAL (
         SELECT ${source.json}(stored) AS json FROM ${source.table} AS stored WHERE stored.id = (SELECT list FROM ids)[entries.at + 1] OFFSET 0
       ) AS entry ON true
-      WHERE entries.bytes < ${pageBytes} AND entries.at < (SELECT coalesce(cardinality(list), 0) FROM ids)
+      WHERE entries.bytes < ${roomBytes} AND entries.at < (SELECT coalesce(cardinality(list), 0) FROM ids)
     )
     SELECT
       (SELECT count(*)::float8 FROM (SELECT 1 ${counted}) AS matching) AS count,

@@ -2,8 +2,7 @@ import { codeOf, RotaError } from '../errors.ts';
 import { emit } from '../telemetry/events.ts';
 import type { Bounds } from './bounds.ts';
 import type { ClaimRow, ClaimStatement, Want, Way } from './claim.ts';
-import type { FilterRequest } from './filter.ts';
-import { filterKey } from './filter-sql.ts';
+import { filterKey, type FilterRequest } from './filter.ts';
 import { flightsOf, Lane } from './lane.ts';
 import {
   type Line,

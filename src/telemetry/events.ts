@@ -63,7 +63,14 @@ export type RotaEvent =
     }
   | { readonly name: 'waiter.parked'; readonly scheduler: string }
   /** A request over NATS whose answer would go to no inbox: a publish of ours where its sender may not. Nothing was done. */
-  | { readonly name: 'request.dropped'; readonly reason: 'reply-subject' }
+  | {
+      readonly name: 'request.dropped';
+      /** `no-reply`: a pop, whose tasks would go to nobody. */
+      readonly reason: 'reply-subject' | 'no-reply';
+      readonly subject: string;
+      /** The reply subject's first token: who it may be. */
+      readonly reply: string;
+    }
   /** What no handler caught; after an `exception` the process ends in order. */
   | { readonly name: 'error.uncaught'; readonly kind: 'rejection' | 'exception'; readonly error: unknown }
   | { readonly name: 'actor.started'; readonly actor: string; readonly restarts: number }

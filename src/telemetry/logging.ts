@@ -78,10 +78,10 @@ const tellDroppedEveryMs = 60_000;
 function logDropped(log: Logger, now: () => number = () => performance.now()): () => void {
   let dropped = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
-  return on('request.dropped', ({ reason }) => {
+  return on('request.dropped', ({ reason, subject, reply }) => {
     dropped += 1;
     if (now() - toldAt < tellDroppedEveryMs) return;
-    log.warn({ reason, count: dropped }, 'requests dropped: their answer would go to no inbox');
+    log.warn({ reason, subject, reply, count: dropped }, 'requests dropped: their answer would go to no inbox');
     toldAt = now();
     dropped = 0;
   });

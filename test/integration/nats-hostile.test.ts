@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Msg, type NatsConnection, createInbox } from 'nats';
+import { headers, type Msg, type NatsConnection, createInbox } from 'nats';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { connectNats } from '../../src/nats/connect.ts';
@@ -76,6 +76,31 @@ test.each([
   expect(detailOf(reply)).toContain(`${field}: `);
 });
 
+test('headers of 1 MB are refused unread, and so are bodies that are larger than any of their endpoint', async () => {
+  const sent = headers();
+  sent.set('Rota-By', 'b'.repeat(megabyte));
+  const reply = await hostile.request(`${wire.prefix}.pop.boefje`, '{"wait_ms":60000}', {
+    headers: sent,
+    timeout: 5_000,
+  });
+  expect([statusOf(reply), detailOf(reply)]).toEqual([422, 'headers: at most 4096 bytes, with the subjects']);
+  const valid = (bytes: number) => `{"id":"${id}"${' '.repeat(bytes)}}`;
+  for (const [subject, body, most] of [
+    ['task.get', valid(1_024), 1_024],
+    ['task.heartbeat', `{"leases":[${valid(262_144)}]}`, 262_144],
+    ['task.patch', valid(262_144), 262_144],
+    ['pop.boefje', `{${' '.repeat(800_000)}}`, 786_432],
+    ['ctl.giant', `{${' '.repeat(262_144)}}`, 262_144],
+  ] as const) {
+    const refused = await ask(subject, body);
+    expect([statusOf(refused), detailOf(refused)]).toEqual([
+      422,
+      expect.stringContaining(`body: at most ${most} bytes`),
+    ]);
+  }
+  expect(queue.pops).toHaveLength(0);
+});
+
 test('a set of 1 000 wrong items is answered item by item, within one message', async () => {
   const reply = await ask('push.boefje', { tasks: many(1_000, () => ({ ['é'.repeat(400)]: 1, q: 1 })) });
   const { results } = reply.json<{ results: { error: { code: string } }[] }>();
@@ -127,7 +152,11 @@ test.each([
   hostile.publish(`${wire.prefix}.task.get`, JSON.stringify({ id }), { reply });
   hostile.publish(`${wire.prefix}.task.get`, '{', { reply });
   for (const verb of ['PING', 'INFO', 'STATS']) hostile.publish(`$SRV.${verb}.${wire.prefix}`, '', { reply });
-  expect(await dropped).toMatchObject({ reason: 'reply-subject' });
+  expect(await dropped).toMatchObject({
+    reason: 'reply-subject',
+    subject: `${wire.prefix}.task.get`,
+    reply: reply.split('.')[0],
+  });
   expect(statusOf(await ask('pop.boefje', {}))).toBe(200);
   await hostile.flush();
   expect([heard.length, seen]).toEqual([0, 0]);
@@ -136,7 +165,9 @@ test.each([
 
 test('a pop that nobody can be answered claims nothing', async () => {
   await wire.client.push('boefje', boefjeTask('aa', 'x'));
+  const dropped = next('request.dropped');
   hostile.publish(`${wire.prefix}.pop.boefje`, '{}');
+  expect(await dropped).toMatchObject({ reason: 'no-reply', subject: `${wire.prefix}.pop.boefje`, reply: '' });
   await hostile.flush();
   expect(statusOf(await ask('task.heartbeat', { leases: [{ id, lease_id: id }] }))).toBe(200);
   expect([...queue.rows.values()].map(({ status }) => status)).toEqual(['queued']);

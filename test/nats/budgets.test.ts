@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { errorBudget, kindBudgets, mostFilters, requestBudget } from '../../src/nats/budgets.ts';
+import { errorBudget, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config.ts';
-import { filterBudget } from '../../src/queue/filter-budget.ts';
+import { distinctFilters, filterBudget } from '../../src/queue/filter-budget.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
 
 const page = readFileSync(new URL('../../docs/workers.md', import.meta.url), 'utf8');
@@ -30,11 +30,21 @@ test('the page of workers has every budget as it is', () => {
   expect(found(/^an error/)[0]).toBe(
     `${errorBudget.faults} faults of 200 characters each, ${errorBudget.characters} in all`,
   );
+  const kilobytes = (bytes: number) => `${bytes / 1_024} kB`;
+  const { pop, ctl, 'task-get': get, 'task-heartbeat': heartbeat, 'task-patch': patch } = requestBytes.body;
+  expect([heartbeat, patch]).toEqual([ctl, ctl]);
+  expect(found(/^bytes of a request/)[0]).toBe(`${[pop, ctl, get].map(kilobytes).join('; ')}; \`max_payload\``);
+  expect(found(/^its headers/)[0]).toBe(kilobytes(requestBytes.headers));
   expect(found(/pops in flight/)).toEqual([`${config.NATS_CLIENT_POPS}`, '`NATS_CLIENT_POPS`']);
-  expect(found(/distinct filters/)[0]).toBe(`${config.NATS_CLIENT_FILTERS}; ${mostFilters} of all clients`);
-  expect(found(/other requests/)[0]).toMatch(new RegExp(`^${config.NATS_CLIENT_REQUESTS} of each kind`));
+  expect(found(/distinct filters/)[0]).toBe(
+    `${config.NATS_CLIENT_FILTERS}; a quarter of what is left of ${distinctFilters}`,
+  );
+  expect(found(/other requests/)[0]).toBe(
+    `${config.NATS_CLIENT_REQUESTS} heartbeats, ${config.NATS_CLIENT_REQUESTS} others`,
+  );
+  expect(found(/commands in flight/)).toEqual([`${kindBudgets.ctl.most / 2}`, '']);
   const { mostBytes } = kindBudgets.other;
-  expect(found(/^bytes of/)[0]).toBe(
-    `${megabytes(mostBytes / 2)} of each kind; ${megabytes(mostBytes)} of all clients`,
+  expect(found(/^bytes of a client/)[0]).toBe(
+    `${megabytes(mostBytes / 2)} of each kind; ${megabytes(mostBytes)} of all clients; commands ${megabytes(kindBudgets.ctl.mostBytes / 2)}; ${megabytes(kindBudgets.ctl.mostBytes)}`,
   );
 });

@@ -40,15 +40,22 @@ test('whatever begins otherwise is no inbox, whatever stands in it', () => {
 
 test('other prefixes can be told, of several tokens too', () => {
   const told = ['workers.inbox', '_R_'];
-  expect(['workers.inbox.x', 'workers.inbox_b.x', '_R_.a.b'].map((reply) => isInbox(reply, told))).toEqual([
-    true,
-    true,
-    true,
-  ]);
+  expect(['workers.inbox.x', '_R_.a.b'].map((reply) => isInbox(reply, told))).toEqual([true, true]);
   expect(['_INBOX.x', 'workers.x', 'workers.inbox'].map((reply) => isInbox(reply, told))).toEqual([
     false,
     false,
     false,
+  ]);
+});
+
+test('where users are named, nobody else is answered, and each is one client', () => {
+  const users = ['_INBOX_scan1', '_INBOX_operator'];
+  const invented = ['_INBOX_scan1_a.x', '_INBOX_a1.x', '_INBOX.a1.x', '_INBOX_scan.x', '_INBOX_scan1x.y', '_INBOX_.x'];
+  for (const reply of invented) expect(isInbox(reply, users), reply).toBe(false);
+  expect(isInbox('_INBOX_scan1.abc.1', users)).toBe(true);
+  expect(['_INBOX_scan1.abc.1', '_INBOX_scan1.def'].map((reply) => clientOf(reply, users))).toEqual([
+    '_INBOX_scan1',
+    '_INBOX_scan1',
   ]);
 });
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Filter, FilterRequest } from '../../src/queue/filter.ts';
-import { compileFilter, filterKey } from '../../src/queue/filter-sql.ts';
+import { type Filter, filterKey, type FilterRequest } from '../../src/queue/filter.ts';
+import { compileFilter } from '../../src/queue/filter-sql.ts';
 import { filterFault } from '../../src/queue/filter-fault.ts';
 
 const onTasks = (...filters: Filter[]) => compileFilter({ filters }, { target: 'tasks', firstParameter: 1 });
@@ -138,6 +138,13 @@ describe('filters that mean the same share a key', () => {
     expect(filterKey({ filters: { and: [filter] } })).not.toBe(filterKey({ filters: { not: [filter] } }));
     expect(filterKey({ filters: [image('a', 'b')] })).not.toBe(filterKey({ filters: [image('a,b')] }));
   });
+});
+
+test('the key of a long filter is short, and as different as the filters are', () => {
+  const images = Array.from({ length: 10_000 }, (_, at) => `image-${at}`);
+  const keys = [image(...images), image(...images.slice(1))].map((filter) => filterKey({ filters: [filter] }));
+  expect(new Set(keys).size).toBe(2);
+  expect(Math.max(...keys.map(({ length }) => length))).toBeLessThan(201);
 });
 
 test('an error of the database is the fault of a filter only where its value is to blame', () => {
