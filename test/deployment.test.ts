@@ -16,6 +16,7 @@ interface Service {
   readonly environment: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly depends_on?: object;
+  readonly hostname?: string;
   readonly tmpfs?: readonly string[];
   readonly volumes?: readonly string[];
 }
@@ -55,13 +56,21 @@ test('compose.yaml starts nothing without passwords: none has a default, and the
   onTestFinished(() => rm(directory, { recursive: true }));
   await promisify(execFile)('sh', ['-c', line!], { cwd: directory });
   expect((await stat(join(directory, '.env'))).mode & 0o777).toBe(0o600);
-  const made = parseEnv(await readFile(join(directory, '.env'), 'utf8')) as Record<string, string>;
+  const written = await readFile(join(directory, '.env'), 'utf8');
+  // A second time would make passwords that the volumes do not know.
+  await expect(promisify(execFile)('sh', ['-c', line!], { cwd: directory })).rejects.toThrow(/\.env/);
+  expect(await readFile(join(directory, '.env'), 'utf8')).toBe(written);
+  const made = parseEnv(written) as Record<string, string>;
   // A letter first: nats-server would read other values as numbers.
   for (const password of Object.values(made)) expect(password).toMatch(/^r[0-9a-f]{48}$/);
   for (const { environment } of Object.values(compose.services)) interpolated(environment, made);
   expect(readConfig(interpolated(compose.services['scheduler']!.environment, made))).toMatchObject({
     NATS_PASSWORD: made['NATS_PASSWORD'],
   });
+});
+
+test('compose.yaml names the host of RabbitMQ: its node, and so its folder in the volume, is named after it', () => {
+  expect(compose.services['rabbitmq']!.hostname).toBe('rabbitmq');
 });
 
 test.for(Object.entries(compose.services))('compose.yaml gives %s no more than it needs', ([name, service]) => {
@@ -114,6 +123,15 @@ test('docs/deploy/rota.service fences what it starts', () => {
   ])
     expect(unit.split('\n'), setting).toContain(setting);
   expect(unit).not.toMatch(/^MemoryDenyWriteExecute=(?:true|yes)/m);
+});
+
+test('what is shipped starts Rota again when it exits with 70, as the operations page says', () => {
+  expect(read('docs/deploy/rota.service')).toMatch(/^Restart=on-failure$/m);
+  expect(compose.services['scheduler']).toMatchObject({ restart: 'on-failure' });
+  const page = read('docs/operations.md').split(/^### /m);
+  const said = page.find((section) => section.startsWith('An error that nothing caught'));
+  expect(said).toContain('`Restart=on-failure`');
+  expect(said).toContain('`restart: on-failure`');
 });
 
 test('docs/deploy/env.example holds only variables that Rota reads, with values it accepts', () => {

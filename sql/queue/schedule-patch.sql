@@ -1,11 +1,11 @@
 -- Changes what a person names. Disabling is remembered as theirs, whatever disabled the schedule before; a new deadline
--- or enabling ends a claim, so that "run now" is now. Secrets that a task may carry are never stored.
+-- or enabling ends a claim, so that "run now" is now. Secrets that a task may carry are gone from its data: withoutSecrets.
 -- returns schedule (JSON text); no row where there is none
 -- $1 id, $2 a JSON object of the columns to change: hash, data, enabled, schedule, deadline_at ('now', as Postgres reads it, is this
 -- transaction's beginning)
 UPDATE schedules s
 SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
-    data = CASE WHEN p.patch ? 'data' THEN (p.patch -> 'data') - '{environment,runnable_hash}'::text[] ELSE s.data END,
+    data = CASE WHEN p.patch ? 'data' THEN p.patch -> 'data' ELSE s.data END,
     -- A cron that can run mends what one that cannot had disabled.
     enabled = coalesce((p.patch ->> 'enabled')::boolean,
       s.enabled OR p.patch ->> 'schedule' IS NOT NULL AND s.disabled_reason = 'cron-unreadable'),

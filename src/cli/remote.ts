@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config.ts';
@@ -15,7 +15,16 @@ const devNats = `${devData}/nats.url`;
 let found: string | null = null;
 
 function here(): string {
-  return (found ??= existsSync(devNats) ? readFileSync(devNats, 'utf8').trim() : 'nats://127.0.0.1:4222');
+  return (found ??= readDevNats() ?? 'nats://127.0.0.1:4222');
+}
+
+/** Null also where the file is another account's: commands that need no NATS, `--help` among them, ask for this too. */
+function readDevNats(): string | null {
+  try {
+    return readFileSync(devNats, 'utf8').trim();
+  } catch {
+    return null;
+  }
 }
 
 /** What every command that talks to a running Rota takes. */

@@ -61,11 +61,14 @@ function withBodies(letters: readonly DeadLetter[]): readonly object[] {
   });
 }
 
-/** What Octopoes or Bytes sent, without what a runner may have put into it; text where it is no JSON object. */
+/**
+ * What Octopoes or Bytes sent, without what a runner may have put into it. Text where it is no JSON object, as all that they send
+ * is, or nests too deep to be looked through: an answer with it could not be written.
+ */
 function shown(body: string): unknown {
   try {
     const parsed: unknown = JSON.parse(body);
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return parsed;
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return body;
     return withoutSecrets(parsed as Record<string, unknown>);
   } catch {
     return body;

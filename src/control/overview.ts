@@ -45,22 +45,20 @@ export function overviewCommands(overseen: Overseen): readonly OperatorCommand[]
         rss_bytes: process.memoryUsage.rss(),
         actors,
         schedulers,
-        sources: sources.map((source) => ({ ...source, error: brief(source.error), full: brief(source.full) })),
+        sources,
         unknown,
       });
     }),
   ];
 }
 
-/** What failed may quote what it failed for, and one answer must fit into one message of NATS: 1 MB. */
+/** In UTF-16 units. What failed may quote what it failed for, an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */
 const longestText = 500;
 
 /** Its texts, cut. */
 function inShort<T>(answer: T): T {
   return JSON.parse(
-    JSON.stringify(answer, (_key, value: unknown) =>
-      typeof value === 'string' && value.length > longestText ? `${value.slice(0, longestText)}…` : value,
-    ),
+    JSON.stringify(answer, (_key, value: unknown) => (typeof value === 'string' ? excerpt(value, longestText) : value)),
   ) as T;
 }
 
@@ -98,7 +96,7 @@ async function schedulerOverviews(
     const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
     return {
       schedulers: schedulerIds.map((id) => ({ id, ...none, ...own(id) })),
-      unknown: [{ part: 'database', why: brief(failureOf(error).message) }],
+      unknown: [{ part: 'database', why: failureOf(error).message }],
     };
   }
 }
@@ -111,7 +109,7 @@ function actorOverview(status: ActorStatus, inside: Outcome<ThreadStatus>): obje
     phase,
     restarts,
     retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
-    last_failure: lastFailure === null ? null : { code: lastFailure.code, message: brief(lastFailure.message) },
+    last_failure: lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message },
     // Null where the thread is gone or does not answer within 2 s: it may be busy.
     thread: thread === null ? null : threadOverview(thread),
   };
@@ -141,18 +139,13 @@ function threadOverview({ lanes, streams, services, heapBytes, logLevel }: Threa
       done,
       retried,
       dead_lettered: deadLettered,
-      last_error: brief(lastError),
+      last_error: lastError,
     })),
     services: services.map(({ service, circuit, inFlight, lastError }) => ({
       service,
       circuit,
       in_flight: inFlight,
-      last_error: brief(lastError),
+      last_error: lastError,
     })),
   };
-}
-
-/** What failed may quote what it was given: an event of 1 MB made the answer one that no message can carry. */
-function brief<T extends string | null>(text: T): T | string {
-  return text === null ? text : excerpt(text, 500);
 }

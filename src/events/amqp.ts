@@ -3,7 +3,7 @@ import type { RotaEvent } from '../telemetry/events.ts';
 import { createIntake, type Intake, type Lane } from './intake.ts';
 import { SourceLink, sourceName } from './link.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
-import { attemptsOf, bytesOf, forwarded, traceOf } from './rabbitmq-message.ts';
+import { attemptsOf, forwarded, traceOf } from './rabbitmq-message.ts';
 import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
 import { brokerFault } from './rabbitmq-fault.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
@@ -92,7 +92,7 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
           settled();
         },
         receive: (message, channel, gone) => {
-          const body = bytesOf(message.body);
+          const body = message.body as Buffer;
           void intake.receive({
             lane,
             body,

@@ -72,12 +72,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const latencies = createLatencies(stream, tell);
 
   const decide = async (received: Received): Promise<Destination | 'done' | 'gone'> => {
-    let event: StreamEvent;
-    try {
-      event = parseEvent(stream, received.body);
-    } catch (error) {
-      return { to: 'dead', attempts: received.attempts, failure: failureOf(error) };
-    }
+    const event = parseEvent(stream, received.body);
     if (received.redelivered && !excuse(received.lane)) return suspect(received);
     if (closing.signal.aborted) return { to: received.lane, attempts: received.attempts };
     const outcome = await handHeld(event, received);
@@ -126,7 +121,10 @@ export function createIntake(options: IntakeOptions): Intake {
 
   const settle = async (received: Received): Promise<void> => {
     const from = performance.now();
-    const outcome = await decide(received);
+    // What throws here throws each time it is delivered: nothing else would take the event out of the queue.
+    const outcome = await decide(received).catch((error: unknown): Destination => {
+      return { to: 'dead', attempts: received.attempts, failure: failureOf(error) };
+    });
     if (outcome === 'gone') return;
     const settled = await persist(received, () =>
       outcome === 'done' ? received.acknowledge() : received.move(outcome),

@@ -5,7 +5,6 @@ import type { EventStream } from '../protocol/scheduler.ts';
 import { type DeadLetter, type DeadLetters, eventStreams } from './dead-letters.ts';
 import { attemptsHeader, deadAtHeader, errorHeader, traceHeader } from './headers.ts';
 import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
-import { bytesOf } from './rabbitmq-message.ts';
 import { createOutbox } from './rabbitmq-outbox.ts';
 import { deadQueue, durable } from './rabbitmq-queues.ts';
 
@@ -67,7 +66,7 @@ export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
             if (action === 'requeue') {
               const trace: unknown = message.headers?.[traceHeader];
               const headers = typeof trace === 'string' ? { [traceHeader]: trace } : {};
-              await outbox.send(durable(name), { headers }, bytesOf(message.body));
+              await outbox.send(durable(name), { headers }, message.body as Buffer);
             }
             channel.basicAck({ deliveryTag: message.deliveryTag });
             settled.push(id);
@@ -86,7 +85,7 @@ function letterOf(stream: EventStream, message: SyncMessage): DeadLetter {
   const header = (name: string): unknown => message.headers?.[name];
   const at = header(deadAtHeader);
   const error = header(errorHeader);
-  const body = bytesOf(message.body).toString();
+  const body = (message.body as Buffer).toString();
   return {
     id: createHash('sha256')
       .update(`${stream} ${String(at)} ${body}`)

@@ -9,14 +9,23 @@ export interface Broker {
   readonly tls: TlsMaterial;
 }
 
+interface Mend {
+  readonly fault: string;
+  readonly mended: string;
+}
+
 /**
- * The driver rabbitmq-client 5.0.8, with one fault mended that nothing around it can prevent: where something that is no
- * RabbitMQ answers (its management port, NATS), the driver asks its socket for more than 1 GiB, and what the socket throws
- * then ends the process out of an event. Mended as it is loaded, like src/queue/driver.ts: a version whose text differs
- * stops the start.
+ * The driver rabbitmq-client 5.0.8, with two faults mended that nothing around it can prevent. Mended as it is loaded, like
+ * src/queue/driver.ts: a version whose text differs stops the start.
  */
-const fault = 'const buf = socket.read(bytes);';
-const mended = `let buf;
+const mends: ReadonlyMap<string, Mend> = new Map([
+  [
+    // Where something that is no RabbitMQ answers (its management port, NATS), the driver asks its socket for more than
+    // 1 GiB, and what the socket throws then ends the process out of an event.
+    'lib/util.js',
+    {
+      fault: 'const buf = socket.read(bytes);',
+      mended: `let buf;
         try {
             buf = socket.read(bytes);
         }
@@ -24,15 +33,41 @@ const mended = `let buf;
             const failed = cb;
             cb = undefined;
             return failed(new exception_1.AMQPConnectionError('NOT_AMQP', 'what answers there is no RabbitMQ'));
-        }`;
+        }`,
+    },
+  ],
+  [
+    // A body that its sender calls JSON or text is no longer what was sent once it was read, and one that nests deep enough
+    // can be read and not written again. Bodies are bytes.
+    'lib/Channel.js',
+    {
+      fault: `            let body = Buffer.concat(chunks);
+            if (headerFrame.fields.contentType === 'text/plain' && !headerFrame.fields.contentEncoding) {
+                body = body.toString();
+            }
+            else if (headerFrame.fields.contentType === 'application/json' && !headerFrame.fields.contentEncoding) {
+                try {
+                    body = JSON.parse(body.toString());
+                }
+                catch (_) {
+                    // do nothing; this is a user problem
+                }
+            }
+`,
+      mended: `            const body = Buffer.concat(chunks);
+`,
+    },
+  ],
+]);
 
 const hooks = registerHooks({
   load(url, context, next) {
     const loaded = next(url, context);
-    if (!url.endsWith('/node_modules/rabbitmq-client/lib/util.js')) return loaded;
+    const mend = mends.get(/\/node_modules\/rabbitmq-client\/(.+)$/.exec(url)?.[1] ?? '');
+    if (mend === undefined) return loaded;
     const source = Buffer.from(loaded.source as Uint8Array).toString();
-    if (!source.includes(fault)) throw new Error(`${url}: no longer what src/events/rabbitmq-driver.ts mends`);
-    return { ...loaded, source: source.replace(fault, () => mended) };
+    if (!source.includes(mend.fault)) throw new Error(`${url}: no longer what src/events/rabbitmq-driver.ts mends`);
+    return { ...loaded, source: source.replace(mend.fault, () => mend.mended) };
   },
 });
 

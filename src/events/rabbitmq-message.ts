@@ -17,8 +17,9 @@ export function forwarded(message: AsyncMessage, to: Destination, now: Date): En
   const { contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, appId } = message;
   const kept = { contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, appId };
   const headers: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(message.headers ?? {}))
-    if (!brokerHeaders.test(name)) headers[name] = value;
+  const ownHeaders = Object.entries(message.headers ?? {}).filter(([name]) => !brokerHeaders.test(name));
+  for (const [name, value] of ownHeaders.filter(([, it]) => canBeWritten(it)).slice(0, mostHeaders))
+    headers[name] = value;
   if (to.attempts > 0 || to.to === 'dead') headers[attemptsHeader] = to.attempts;
   if (to.to === 'dead') {
     headers[errorHeader] = epitaph(to.failure);
@@ -31,8 +32,16 @@ export function forwarded(message: AsyncMessage, to: Destination, now: Date): En
 /** What RabbitMQ adds on expiry, and what would make it deliver copies elsewhere. */
 const brokerHeaders = /^(?:x-death|x-(?:first|last)-death-\w+|CC|BCC)$/;
 
-/** The library parses bodies by their content type; what goes on, and what is parsed here, is bytes. */
-export function bytesOf(body: unknown): Buffer {
-  if (Buffer.isBuffer(body)) return body;
-  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+/** With names of 255 bytes and texts of `longestHeader` some 100 kB: a frame has 128, and headers must fit into one. */
+const mostHeaders = 30;
+/** In UTF-16 units, of up to 3 bytes. */
+const longestHeader = 1_000;
+
+/**
+ * The driver cannot write all that it reads: it takes NaN, large negatives and unsigned ones for 64-bit integers, and throws.
+ * An event that cannot go on would stay in hand for ever. KAT sends no headers.
+ */
+function canBeWritten(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= longestHeader;
+  return typeof value === 'boolean' || (typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER);
 }

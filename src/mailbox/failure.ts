@@ -42,7 +42,7 @@ export function failureOf(thrown: unknown): Failure {
 }
 
 function cut(message: string): string {
-  return message.length <= longestMessage ? message : `${message.slice(0, longestMessage)}…`;
+  return message.length <= longestMessage ? message : `${message.slice(0, longestMessage).toWellFormed()}…`;
 }
 
 /** The error that stands for a failure on this side of a thread boundary: same code, same `retryable`. */

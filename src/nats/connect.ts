@@ -85,7 +85,8 @@ function faultOf(error: unknown, hosts: string): RotaError {
   const { code, message, chainedError } = error as { code?: string; message?: string; chainedError?: Error };
   const reason = chainedError?.message ?? message ?? String(error);
   if (code === 'AUTHORIZATION_VIOLATION' || code === 'AUTHENTICATION_EXPIRED' || code === 'BAD_AUTHENTICATION') {
-    const advice = 'correct NATS_URL, NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_CREDS';
+    const advice =
+      'correct NATS_URL, NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_CREDS; of an embedded NATS: NATS_URL=$(cat DATA/nats.url)';
     return new RotaError('UNAUTHORIZED', `NATS at ${hosts} refuses these credentials (${reason}): ${advice}`, {
       cause: error,
     });

@@ -196,26 +196,29 @@ export function taskTypeOf(type: string): TaskType {
   return known.get(type) ?? generic(type);
 }
 
-const secretKeys: ReadonlySet<string> = new Set(['environment', 'runnable_hash', 'settings']);
+/** What a runner puts into a task before it runs it, and Bytes hands on in `boefje_meta`: API keys. kat-contract §2. */
+const secretsOfParts: ReadonlySet<string> = new Set(['runnable_hash', 'settings']);
+/** Where those stand: in the data itself and in these, one in the other. Elsewhere, `settings` are an OOI's: a Config has some. */
+const parts: ReadonlySet<string> = new Set(['raw_data', 'boefje_meta', 'boefje']);
 
 /**
- * Data as it was given, but for what a runner may have put into it: API keys (kat-contract §2), at whatever depth. The
- * queue calls it on all data that is stored, so that no edge can forget it. Data without secrets is not copied.
+ * Data as it was given, but for secrets: `environment` at whatever depth, the others where they belong to a run. The queue calls
+ * it on all data that is stored, so that no edge can forget it. Data without secrets is not copied.
  */
 export function withoutSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return kept(data) as Record<string, unknown>;
+  return kept(data, true) as Record<string, unknown>;
 }
 
-function kept(value: unknown): unknown {
+function kept(value: unknown, isPart: boolean): unknown {
   if (typeof value !== 'object' || value === null) return value;
   let changed = false;
   const members: [string, unknown][] = [];
   for (const [key, member] of Object.entries(value)) {
-    if (secretKeys.has(key)) {
+    if (key === 'environment' || (isPart && secretsOfParts.has(key))) {
       changed = true;
       continue;
     }
-    const left = kept(member);
+    const left = kept(member, isPart && parts.has(key));
     if (left !== member) changed = true;
     members.push([key, left]);
   }

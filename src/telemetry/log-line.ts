@@ -44,7 +44,7 @@ function cutLine(line: string): string {
 function withCut(fields: Record<string, unknown>, most: number, before: Record<string, number> = {}): string {
   const cut = { ...before };
   const shorter = shortened(fields, most, '', (path, length) => {
-    if (Object.keys(cut).length < mostNamed) cut[path.slice(0, 100)] = length;
+    if (Object.keys(cut).length < mostNamed) cut[beginning(path, 100)] = length;
   }) as object;
   return `${printable(JSON.stringify({ ...shorter, cut }))}\n`;
 }
@@ -55,7 +55,7 @@ function shortened(value: unknown, most: number, path: string, note: Note): unkn
   if (typeof value === 'string') {
     if (value.length <= most) return value;
     note(path, value.length);
-    return `${value.slice(0, most)}…`;
+    return `${beginning(value, most)}…`;
   }
   if (typeof value !== 'object' || value === null) return value;
   const members = Object.entries(value);
@@ -64,6 +64,11 @@ function shortened(value: unknown, most: number, path: string, note: Note): unkn
   const at = (name: string) => (path === '' ? name : `${path}.${name}`);
   const few = members
     .slice(0, mostMembers)
-    .map(([name, member]) => [name.slice(0, most), shortened(member, most, at(name), note)] as const);
+    .map(([name, member]) => [beginning(name, most), shortened(member, most, at(name), note)] as const);
   return Array.isArray(value) ? few.map(([, member]) => member) : Object.fromEntries(few);
+}
+
+/** Half a character at the cut becomes U+FFFD. */
+function beginning(text: string, most: number): string {
+  return text.slice(0, most).toWellFormed();
 }

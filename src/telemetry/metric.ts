@@ -17,6 +17,7 @@ interface Description<Label extends string> {
 export interface EventMetric extends Description<string> {
   readonly type: 'counter' | 'histogram';
   readonly buckets?: readonly number[];
+  readonly zeroes?: readonly Sample[0][];
   readonly on: EventName;
   readonly samples: (event: RotaEvent) => readonly Sample[];
 }
@@ -40,8 +41,9 @@ interface ByReading<Of extends keyof Readings, Label extends string> extends Des
   readonly samples: (reading: Answer<Of>) => readonly Sample<Label>[];
 }
 
+/** `zeroes`: labels that are shown before the first event, so that `increase` sees it. */
 export function counts<Name extends EventName, const Label extends string>(
-  definition: ByEvent<Name, Label>,
+  definition: ByEvent<Name, Label> & { readonly zeroes?: readonly Sample<Label>[0][] },
 ): EventMetric {
   return { type: 'counter', ...definition, samples: (event) => definition.samples(event as EventOf<Name>) };
 }

