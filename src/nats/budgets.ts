@@ -42,6 +42,3 @@ export interface ClientBudgets {
   /** Requests in flight of each other kind. */
   readonly requests: number;
 }
-
-/** Distinct filters of all clients: each push may run a claim for each of them. */
-export const mostFilters = 1_000;

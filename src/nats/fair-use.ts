@@ -1,6 +1,6 @@
 import { RotaError } from '../errors.ts';
 import { InFlight } from '../in-flight.ts';
-import { type ClientBudgets, kindBudgets, mostFilters } from './budgets.ts';
+import { type ClientBudgets, kindBudgets } from './budgets.ts';
 
 /** What a client has in flight, and how it gives it back. */
 export type Leave = () => void;
@@ -59,41 +59,4 @@ export function inFlightByKind(clients: ClientBudgets): (endpoint: string) => Ki
     if (endpoint === 'task-heartbeat') return kinds.heartbeat;
     return endpoint.startsWith('ctl') ? kinds.ctl : kinds.other;
   };
-}
-
-/** The distinct filters that pops wait with, of each client. Pops without one are not counted. */
-export class FiltersInUse {
-  /** How many pops of a client have each filter. */
-  readonly #clients = new Map<string, Map<string, number>>();
-  readonly #most: number;
-  #all = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** @throws RotaError TOO_MANY_REQUESTS */
-  enter(client: string, filter: string): Leave {
-    const own = this.#clients.get(client) ?? new Map<string, number>();
-    const pops = own.get(filter) ?? 0;
-    if (pops === 0) {
-      if (own.size >= this.#most) {
-        const named = `${this.#most} distinct filters in use (NATS_CLIENT_FILTERS)`;
-        throw new RotaError('TOO_MANY_REQUESTS', `this client has ${named} already`);
-      }
-      if (this.#all >= mostFilters) {
-        throw new RotaError('MAILBOX_FULL', `pops wait with ${mostFilters} distinct filters already: try again`);
-      }
-      this.#all += 1;
-    }
-    own.set(filter, pops + 1);
-    this.#clients.set(client, own);
-    return () => {
-      const left = own.get(filter)! - 1;
-      if (left > 0) return void own.set(filter, left);
-      own.delete(filter);
-      this.#all -= 1;
-      if (own.size === 0) this.#clients.delete(client);
-    };
-  }
 }

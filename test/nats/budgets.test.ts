@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { errorBudget, kindBudgets, mostFilters, requestBudget } from '../../src/nats/budgets.ts';
+import { mostFilters } from '../../src/filters-in-use.ts';
+import { errorBudget, kindBudgets, requestBudget } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config.ts';
 import { filterBudget } from '../../src/queue/filter-budget.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
