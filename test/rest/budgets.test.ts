@@ -120,6 +120,28 @@ describe('one client', () => {
     );
   });
 
+  test('has 2 000 pops at most, whatever its share', () => {
+    const shares = new Shares({ most: 10_000, mostBytes: 1_000 }, 1, budgets.popsOfClient);
+    for (let n = 0; n < 2_000; n += 1) shares.enter('a', 0);
+    expect(() => shares.enter('a', 0)).toThrow(/SCHEDULER_API_CLIENT_SHARE/);
+    shares.enter('b', 0);
+  });
+
+  test('pops with 100 distinct filters at a time', async () => {
+    served = await serve();
+    const parked: (() => void)[] = [];
+    served.queue.claim = () => new Promise((resolve) => parked.push(() => resolve([])));
+    const pop = (value: number) =>
+      ask('POST', '/schedulers/boefje/pop?wait=20', { filters: [{ column: 'organisation', operator: '==', value }] });
+    const waiting = Array.from({ length: 100 }, (_, at) => pop(at));
+    await expect.poll(() => parked.length).toBe(100);
+    expect(await pop(100)).toMatchObject({ status: 503, retryAfter: '5' });
+    for (const end of parked) end();
+    await Promise.all(waiting);
+    served.queue.claim = () => Promise.resolve([]);
+    expect(await pop(100)).toMatchObject({ status: 200 });
+  });
+
   test('that fills its share of parked pops is told to come back, and others are served', async () => {
     const [one, other] = [newToken('one', 'work'), newToken('other', 'work')];
     const tokens = readTokens({ SCHEDULER_API_TOKENS: `${one.line},${other.line}` });
@@ -151,7 +173,7 @@ describe('one client', () => {
       const socket = connect(Number(port), '127.0.0.1');
       sockets.push(socket);
       socket.on('error', () => {});
-      socket.write('GET /ready HTTP/1.1\r\nhost: a\r\n\r\n');
+      socket.write('GET /ready HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
       return Promise.race([
         once(socket, 'data').then(([data]) => String(data).slice(9, 12)),
         once(socket, 'close').then(() => 'closed'),
