@@ -1,3 +1,5 @@
+import { excerpt } from '../excerpt.ts';
+
 /**
  * What one request, one client and all of them may cost over REST (docs/security.md). What filters may cost is said in
  * src/queue, since NATS has the same.
@@ -11,7 +13,7 @@ export const budgets = {
   headerBytes: 16 * 1024,
   /** Without the query. The longest of ours has a scheduler's id in it. */
   pathCharacters: 2_000,
-  /** Ids, organisations, OOIs, crons: KAT's longest OOIs, URLs, are some hundred. */
+  /** Ids, names, crons. Of organisations and OOIs: src/tasks/lengths.ts. */
   textCharacters: 1_024,
   /** Of a path in a line of the log. */
   echoCharacters: 200,
@@ -37,5 +39,5 @@ export const budgets = {
 } as const;
 
 export function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most)}… (${text.length} characters)`;
+  return text.length <= most ? text : `${excerpt(text, most)} (${text.length} characters)`;
 }
