@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newToken, readTokens } from '../../src/api-tokens.ts';
+import { budgets } from '../../src/rest/budgets.ts';
 import { emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
 
 /** What waits for an answer is bounded; src/rest/bounds.ts. The queue answers nothing here: its database hangs. */
@@ -108,6 +110,24 @@ describe('a body is refused before it is read', () => {
     for (const socket of trickling) socket.destroy();
     await expect.poll(large).toBe(422);
   });
+});
+
+test('what waits in a pipeline whose connection ends gives its place back, once the work for it is over', async () => {
+  await served.server.close();
+  served = await serve({ access: { ...openAccess, clientShare: 5 / budgets.inFlight } });
+  const hanging = Promise.withResolvers<string>();
+  let asked = 0;
+  served.queue.get = () => ((asked += 1), hanging.promise);
+  pipeline(`/tasks/${taskId}`, 5);
+  await expect.poll(() => asked).toBe(5);
+  sockets[0]!.destroy();
+  // Their handlers hold them still: what they have in memory is there.
+  await setTimeout(100);
+  expect(await statusOf(`/tasks/${taskId}`)).toBe(503);
+  hanging.resolve('{}');
+  await expect.poll(() => statusOf(`/tasks/${taskId}`)).toBe(200);
+  const five = Array.from({ length: 5 }, () => statusOf(`/tasks/${taskId}`));
+  expect(await Promise.all(five)).toEqual([200, 200, 200, 200, 200]);
 });
 
 test('answers that nobody reads are bounded by their bytes', async () => {
