@@ -72,6 +72,8 @@ export function installBounds(
       request.held = held;
       whenGone(reply, () => letGo(held));
     } catch (full) {
+      // As Fastify does for a body that is too large: what is left unread would keep a server that closes for a minute.
+      if (bytesOf(request) > 0) reply.header('connection', 'close');
       return done(full as Error);
     }
     done();
