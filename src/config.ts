@@ -113,7 +113,7 @@ export const environment = z.object({
   SCHEDULER_API_TOKENS: text().describe('tokens with a role each, comma-separated lines of `rota token new`'),
   SCHEDULER_API_TOKENS_FILE: text().describe('path of a file with a line of `rota token new` for each token'),
   SCHEDULER_API_PUBLIC_URL: url('URLs with `http:` or `https:`, comma-separated', readHttpUrls).describe(
-    'under which clients reach REST, beside its address: links name them, browsers may write from them',
+    'under which clients reach REST, beside its address: links name them, browsers may write from them, and without tokens other names are refused',
   ),
   SCHEDULER_API_TLS_CERT: text().describe('path of a PEM certificate: REST is `https:`'),
   SCHEDULER_API_TLS_KEY: text().describe('path of its PEM key'),

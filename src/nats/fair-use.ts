@@ -1,6 +1,5 @@
 import { RotaError } from '../errors.ts';
 import { InFlight } from '../in-flight.ts';
-import { distinctFilters } from '../queue/filter-budget.ts';
 import { type ClientBudgets, kindBudgets } from './budgets.ts';
 
 /** What a client has in flight, and how it gives it back. */
@@ -60,53 +59,4 @@ export function inFlightByKind(clients: ClientBudgets): (endpoint: string) => Ki
     if (endpoint === 'task-heartbeat') return kinds.heartbeat;
     return endpoint.startsWith('ctl') ? kinds.ctl : kinds.other;
   };
-}
-
-/** The distinct filters that pops wait with, of each client. Pops without one are not counted. */
-export class FiltersInUse {
-  /** How many pops of a client have each filter. */
-  readonly #clients = new Map<string, Map<string, number>>();
-  /** How many clients have each filter: those that share one share its claims. */
-  readonly #all = new Map<string, number>();
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** @throws RotaError TOO_MANY_REQUESTS */
-  enter(client: string, filter: string): Leave {
-    const own = this.#clients.get(client) ?? new Map<string, number>();
-    if (!own.has(filter)) {
-      this.#admit(own.size, filter);
-      add(this.#all, filter, 1);
-    }
-    add(own, filter, 1);
-    this.#clients.set(client, own);
-    return () => {
-      if (add(own, filter, -1) > 0) return;
-      add(this.#all, filter, -1);
-      if (own.size === 0) this.#clients.delete(client);
-    };
-  }
-
-  /** A greedy client has a fifth of what those before it left, so that twenty of them leave something to the next. */
-  #admit(own: number, filter: string): void {
-    const left = distinctFilters - this.#all.size;
-    if (own >= this.#most) {
-      const named = `${own} distinct filters in use (NATS_CLIENT_FILTERS)`;
-      throw new RotaError('TOO_MANY_REQUESTS', `this client has ${named} already`);
-    }
-    if (!this.#all.has(filter) && own >= left / 4) {
-      const named = `${own} distinct filters in use, and only ${left} of all clients' are left`;
-      throw new RotaError('TOO_MANY_REQUESTS', `this client has ${named}: try again`);
-    }
-  }
-}
-
-function add(counts: Map<string, number>, key: string, more: number): number {
-  const count = (counts.get(key) ?? 0) + more;
-  if (count === 0) counts.delete(key);
-  else counts.set(key, count);
-  return count;
 }

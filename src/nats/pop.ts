@@ -3,7 +3,7 @@ import type { Log } from '../protocol/scheduler.ts';
 import { filterKey } from '../queue/filter.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
-import { FiltersInUse } from './fair-use.ts';
+import { FiltersInUse } from '../filters-in-use.ts';
 import { bytesOf, leasedText, resultsText } from './replies.ts';
 import { check, popBody } from './requests.ts';
 

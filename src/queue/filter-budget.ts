@@ -109,7 +109,7 @@ function excessOfValue(value: unknown, length: number, left: Left): Excess | nul
   return null;
 }
 
-const tooDeep: Excess = { path: ['value'], message: `nests at most ${filterBudget.depth} levels deep` };
+const tooDeep: Excess = { path: ['value'], message: `at most ${filterBudget.depth} levels of nesting` };
 
 function tooLong(name: string, length: number): Excess {
   return { path: [name], message: `at most ${length} characters` };

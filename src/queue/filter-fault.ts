@@ -1,4 +1,5 @@
 import { RotaError } from '../errors.ts';
+import { excerpt } from '../excerpt.ts';
 import type { Filter } from './filter.ts';
 
 /** A refused filter, which names its column, field and operator; never its value, which may be long or private. */
@@ -15,7 +16,7 @@ export function invalidFilter(filter: Filter, why: string, cause?: unknown): Rot
 }
 
 function short(name: unknown): string {
-  return String(name).slice(0, 100);
+  return excerpt(String(name), 100);
 }
 
 /**
@@ -35,9 +36,6 @@ export function filterFault(error: unknown): unknown {
   const { code, message, position } = (error ?? {}) as { code?: unknown; message?: unknown; position?: unknown };
   if (error instanceof RotaError || typeof code !== 'string' || !ofValue.test(code)) return error;
   if (position !== undefined) return error;
-  const words = String(message);
-  const told = words.length > mostWords ? `${words.slice(0, mostWords)}…` : words;
+  const told = excerpt(String(message));
   return new RotaError('INVALID_FILTER', `Invalid filter value: ${told}`, { cause: error, fields: { sqlState: code } });
 }
-
-const mostWords = 200;

@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { NewTask } from '../protocol/requests.ts';
 import { type TaskType, taskTypeOf, withoutSecrets } from '../tasks/data.ts';
-import { isLongerThan, lengths, tooLong } from '../tasks/lengths.ts';
+import { checkLength, checkTexts, refuseLongText } from '../tasks/data-lengths.ts';
+import { lengths } from '../tasks/lengths.ts';
 import type { TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
 
@@ -59,7 +60,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const data = task.checked === true ? task.data : read(type, task.data);
   checkPriority(task.priority);
   checkLength('organisation', task.organisation, lengths.organisation);
-  for (const [field, text, most] of type.texts(data)) checkLength(`data.${field}`, text, most);
+  checkTexts(type, data);
   const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
   const columns = type.columns(data);
   return {
@@ -79,8 +80,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
 function read(type: TaskType, given: TaskData): TaskData {
   const parsed = type.schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const long = parsed.error.issues.find((issue) => issue.code === 'custom' && issue.params?.['tooLong'] === true);
-  if (long !== undefined) throw new RotaError('INVALID_REQUEST', `data.${long.path.join('.')}: ${long.message}`);
+  refuseLongText(parsed.error);
   throw new RotaError('BAD_REQUEST', `malformed item: ${describe(parsed.error)}`);
 }
 
@@ -98,10 +98,6 @@ function checkPriority(priority: number | undefined): void {
   if (priority === undefined) return;
   if (Number.isInteger(priority) && priority >= int4.least && priority <= int4.most) return;
   throw new RotaError('INVALID_REQUEST', `priority: expected a whole number of 32 bits, got ${priority}`);
-}
-
-function checkLength(field: string, text: string | null, most: number): void {
-  if (text !== null && isLongerThan(text, most)) throw new RotaError('INVALID_REQUEST', `${field}: ${tooLong(most)}`);
 }
 
 function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | undefined {

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import { type ApiToken, readTokens, type TokenSettings } from '../api-tokens.ts';
-import { RotaError } from '../errors.ts';
+import { readTlsFiles } from '../tls-files.ts';
 
 /** Who may reach REST and how. */
 export interface RestAccess {
@@ -37,32 +35,12 @@ export function readRestAccess(config: AccessSettings): RestAccess {
 
 /** Certificate (with those between it and the authority) and key, as PEM. */
 interface Tls {
-  readonly cert: string;
-  readonly key: string;
+  readonly cert: Buffer;
+  readonly key: Buffer;
 }
 
 /** @returns null where neither is set. @throws RotaError BAD_CONFIG for one without the other, and for what is none */
 function readTls(certPath: string | undefined, keyPath: string | undefined): Tls | null {
-  if (certPath === undefined && keyPath === undefined) return null;
-  if (certPath === undefined || keyPath === undefined) {
-    const missing = certPath === undefined ? 'SCHEDULER_API_TLS_CERT' : 'SCHEDULER_API_TLS_KEY';
-    throw new RotaError('BAD_CONFIG', `${missing} is not set: TLS of REST needs a certificate and its key`);
-  }
-  const tls = { cert: readPem('SCHEDULER_API_TLS_CERT', certPath), key: readPem('SCHEDULER_API_TLS_KEY', keyPath) };
-  try {
-    createSecureContext(tls);
-  } catch (error) {
-    const why = `SCHEDULER_API_TLS_CERT=${certPath} and SCHEDULER_API_TLS_KEY=${keyPath} are no certificate and its key`;
-    throw new RotaError('BAD_CONFIG', `${why} (${(error as Error).message})`);
-  }
-  return tls;
-}
-
-function readPem(variable: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new RotaError('BAD_CONFIG', `${variable}=${path} cannot be read (${code}): expected the path of a PEM file`);
-  }
+  const { cert, key } = readTlsFiles({ cert: certPath, key: keyPath }, 'SCHEDULER_API_TLS');
+  return cert === undefined || key === undefined ? null : { cert: Buffer.from(cert), key: Buffer.from(key) };
 }

@@ -4,7 +4,7 @@ import { budgets, cut } from './budgets.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
 import { mostFaults } from './fault.ts';
-import { shortInput, shortStep, shortText } from './short-input.ts';
+import { shortInput, shortStep } from './short-input.ts';
 
 /**
  * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with what kind of error it is, and
@@ -70,8 +70,7 @@ export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (e
       ? new Answer(statusCode, (error as Error).message)
       : fromError(error);
   if (answer.status === 500) logUnexpected(error);
-  const detail = typeof answer.detail === 'string' ? shortText(answer.detail) : answer.detail;
-  return reply.code(answer.status).headers(answer.headers).send({ detail });
+  return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });
 }
 
 interface Issue {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isLongerThan, tooLong } from '../tasks/lengths.ts';
 import { budgets } from './budgets.ts';
 import type { Reader, Reading } from './fault.ts';
 import { dictionary, flag, integer, text, timestamp, uuid } from './scalars.ts';
@@ -28,7 +29,7 @@ export function field<T>(reader: Reader<T>, description: Record<string, unknown>
 
 const absent: Reading<never> = { ok: false, faults: [{ type: 'missing', msg: 'Field required' }] };
 
-/** Ids, organisations, OOIs, crons: a text that is stored, compared and shown is no larger than such a thing can be. */
+/** Ids, names, crons: a text that is stored, compared and shown is no larger than such a thing can be. */
 export const stringField = () => shortTextField(budgets.textCharacters);
 export const integerField = () => field(integer, { type: 'integer' });
 export const flagField = () => field(flag, { type: 'boolean' });
@@ -67,6 +68,20 @@ export function choiceField<const V extends string>(values: readonly V[], type: 
         ? { ok: true, value: value as V }
         : { ok: false, faults: [{ type, msg: `Input should be ${expected}`, ctx: { expected } }] },
     { type: 'string', enum: [...values] },
+  );
+}
+
+/** A name that is stored: src/tasks/lengths.ts counts bytes, as Postgres does. */
+export function bytesField(most: number) {
+  return field<string>(
+    (value) => {
+      const reading = text(value);
+      if (!reading.ok || !isLongerThan(reading.value, most)) return reading;
+      const msg = `String should have ${tooLong(most)}`;
+      return { ok: false, faults: [{ type: 'string_too_long', msg, ctx: { max_length: most } }] };
+    },
+    // No text of more characters has fewer bytes.
+    { type: 'string', maxLength: most },
   );
 }
 

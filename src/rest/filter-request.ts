@@ -1,6 +1,7 @@
 import { type Filter, filterOperators, type FilterRequest } from '../queue/filter.ts';
 import { excessOf } from '../queue/filter-budget.ts';
 import { RotaError } from '../errors.ts';
+import { excerpt } from '../excerpt.ts';
 import { below, fault, type Fault, mostFaults, read, type Reader, type Reading } from './fault.ts';
 import { field } from './fields.ts';
 import { decimal, dictionary, flag, integer, isObject, text, timestamp } from './scalars.ts';
@@ -158,6 +159,6 @@ export function checkGroups(request: FilterRequest | null | undefined): FilterRe
   if (Array.isArray(request.filters)) return request;
   const unknown = Object.keys(request.filters).find((name) => !groupNames.has(name));
   if (unknown === undefined) return request;
-  const name = unknown.slice(0, 100);
+  const name = excerpt(unknown, 100);
   throw new RotaError('INVALID_FILTER', `no such group: ${name} (expected and, or, not)`, { fields: { group: name } });
 }

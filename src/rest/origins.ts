@@ -35,7 +35,11 @@ export function installOrigins(app: App, access: RestAccess): void {
   const origins = createOrigins(access);
   app.decorate('origins', origins);
   const trusted = new Set(access.publicUrls.map((url) => new URL(url).origin));
+  const checksHost = namesAreKnown(access);
   app.addHook('onRequest', (request, _reply, done) => {
+    if (checksHost && request.headers.host !== undefined && origins.of(request) === null) {
+      return done(new Answer(421, 'Misdirected request: this Host is none of SCHEDULER_API_PUBLIC_URL'));
+    }
     if (safeMethods.has(request.method)) return done();
     const { origin, 'sec-fetch-site': site } = request.headers;
     if (origin !== undefined && !trusted.has(origin) && origin !== origins.of(request)) {
@@ -51,6 +55,15 @@ export function installOrigins(app: App, access: RestAccess): void {
     }
     done();
   });
+}
+
+/**
+ * Whether every name is known under which somebody asks without a token. A name of somebody else that is bound to our address
+ * makes its pages ours, and a browser lets them read. Where nothing is configured and containers ask, their name for us is
+ * anybody's guess; a token is nothing that a browser would add.
+ */
+function namesAreKnown({ tokens, publicUrls, listens }: RestAccess): boolean {
+  return tokens.length === 0 && (isLoopback(listens) || publicUrls.length > 0);
 }
 
 function createOrigins({ publicUrls, listens }: RestAccess): Origins {

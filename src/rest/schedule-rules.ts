@@ -1,13 +1,17 @@
 import type { z } from 'zod';
 import { isCron, nextRun } from '../tasks/cron.ts';
 import { taskTypeOf } from '../tasks/data.ts';
+import { checkDataLengths } from '../tasks/data-lengths.ts';
 import type { NewSchedule, SchedulePatch } from '../queue/schedule-records.ts';
 import { badRequest, validationError } from './errors.ts';
 import type { Schedulers } from './ports.ts';
 import { present } from './present.ts';
 import type { scheduleCreate, schedulePatch } from './schemas.ts';
 
-/** @throws Answer 400 in mula's words and order: a time, a cron that runs, a scheduler, data of its task type. */
+/**
+ * @throws Answer 400 in mula's words and order: a time, a cron that runs, a scheduler, data of its task type.
+ * @throws RotaError INVALID_REQUEST for a text of the data that is too long
+ */
 export function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: Schedulers, now: Date): NewSchedule {
   const cron = body.schedule ?? null;
   if ((cron === null || cron === '') && (body.deadline_at ?? null) === null) {
@@ -17,6 +21,7 @@ export function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: S
   const scheduler = schedulers.find(body.scheduler_id);
   if (scheduler === undefined) throw badRequest(`Scheduler ${body.scheduler_id} not found`);
   const type = taskTypeOf(scheduler.type);
+  checkDataLengths(type, body.data);
   const data = type.schema.safeParse(body.data);
   if (!data.success) {
     const faults = data.error.issues.map(({ path, message }) => `${path.join('.') || 'data'}: ${message}`);

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { FiltersInUse } from '../filters-in-use.ts';
+import type { FilterRequest } from '../queue/filter.ts';
 import type { SchedulerActivity } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
+import { budgets } from './budgets.ts';
 import { notFound } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
 import { sendJson } from './pagination.ts';
@@ -18,6 +21,7 @@ import {
   tasksAnswer,
 } from './schemas.ts';
 import { departure, whenAborted } from './departure.ts';
+import { clientOf } from './security.ts';
 
 export interface SchedulerRoutes {
   readonly queue: TaskQueue;
@@ -29,6 +33,11 @@ export interface SchedulerRoutes {
 
 /** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
 export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: SchedulerRoutes): void {
+  const filtersInUse = new FiltersInUse(budgets.filtersOfClient, {
+    // Not 429, which is a full queue to mula's clients.
+    code: 'MAILBOX_FULL',
+    bound: 'one client of REST',
+  });
   app.get(
     '/schedulers',
     { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },
@@ -74,13 +83,20 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: S
       // One that does not wait has its answer in milliseconds, whoever closes meanwhile.
       const signal = wait === undefined ? gone : AbortSignal.any([gone, closing]);
       const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal }, pop);
-      const claimed = asked.limit === 0 ? [] : await queue.pop(entry.id, asked);
+      const claim = () => queue.pop(entry.id, asked);
+      const claimed = asked.limit === 0 ? [] : await withFilters(clientOf(request), filters, claim);
       // A client that left before the answer, or heard that there is none, would hold these tasks until they should have begun.
       if (reply.sent) await queue.giveBack(claimed);
       else whenAborted(gone, () => queue.giveBack(claimed));
       return sendJson(reply, `{"results":[${claimed.map(({ task }) => task).join(',')}]}`);
     },
   );
+
+  function withFilters<T>(client: string, filters: FilterRequest | null, claim: () => Promise<T>): Promise<T> {
+    if (filters === null) return claim();
+    const leave = filtersInUse.enter(client, JSON.stringify(filters));
+    return claim().finally(leave);
+  }
 
   pushRoute(app, queue, (id) => find(schedulers, id));
 }

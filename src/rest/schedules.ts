@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { ScheduleListQuery, Schedules } from '../queue/schedule-records.ts';
+import { taskTypeOf } from '../tasks/data.ts';
+import { checkDataLengths } from '../tasks/data-lengths.ts';
 import type { App } from './app.ts';
 import { badRequest, conflict, notFound, validationError } from './errors.ts';
 import { checkGroups } from './filter-request.ts';
@@ -95,6 +97,12 @@ export function scheduleRoutes(app: App, { store, schedulers, now, audit }: Sche
       if (patch === null || Object.keys(patch).length === 0) {
         await get(store, id);
         throw patch === null ? validationError('validation error') : badRequest('no data to patch');
+      }
+      if (patch.data !== undefined) {
+        const { scheduler_id } = JSON.parse(await get(store, id)) as { scheduler_id: string };
+        // Of a scheduler that is gone nothing is known of what its data holds.
+        const scheduler = schedulers.find(scheduler_id);
+        if (scheduler !== undefined) checkDataLengths(taskTypeOf(scheduler.type), patch.data);
       }
       const changed = await store.patch(id, patch);
       if (changed === null) throw unknownSchedule(id);

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { taskStatuses } from '../tasks/status.ts';
+import { lengths } from '../tasks/lengths.ts';
 import {
   boundedField,
+  bytesField,
   choiceField,
   dictionaryField,
   flagField,
@@ -17,6 +19,7 @@ import { decimal, integer } from './scalars.ts';
 /** Every request and answer of the API, once: these validate, type the handlers and make /openapi.json. */
 
 const int4 = { least: -2_147_483_648, most: 2_147_483_647 };
+const organisationField = () => bytesField(lengths.organisation);
 const priority = () => boundedField(integer, int4.least, int4.most, 'integer');
 const listBounds = {
   offset: integerField().optional(),
@@ -52,7 +55,7 @@ export const releaseKeys = ['status', 'type', 'hash', 'created_at', 'modified_at
 export const taskPush = z.strictObject({
   id: uuidField().nullish(),
   scheduler_id: stringField().nullish(),
-  organisation: stringField(),
+  organisation: organisationField(),
   priority: priority().nullish(),
   data: dictionaryField(),
 });
@@ -61,7 +64,7 @@ export const taskPatch = z.object({
   id: uuidField().nullish(),
   scheduler_id: stringField().nullish(),
   schedule_id: uuidField().nullish(),
-  organisation: stringField().nullish(),
+  organisation: organisationField().nullish(),
   priority: priority().nullish(),
   status: taskStatus().nullish(),
   type: stringField().nullish(),
@@ -73,13 +76,13 @@ export const taskPatch = z.object({
 
 export const tasksQuery = z.object({
   scheduler_id: stringField().optional(),
-  organisation: stringField().optional(),
+  organisation: organisationField().optional(),
   task_type: stringField().optional(),
   status: taskStatus().optional(),
   ...listBounds,
   min_created_at: timestampField().optional(),
   max_created_at: timestampField().optional(),
-  input_ooi: stringField().optional(),
+  input_ooi: bytesField(lengths.ooi).optional(),
   plugin_id: stringField().optional(),
 });
 
@@ -88,13 +91,13 @@ export const repeatedParameters: ReadonlySet<string> = new Set(['organisation_id
 
 export const statsQuery = z.object({
   scheduler_id: stringField().optional(),
-  organisation_id: stringField().optional(),
-  organisation_ids: z.array(stringField()).optional(),
+  organisation_id: organisationField().optional(),
+  organisation_ids: z.array(organisationField()).optional(),
 });
 
 export const schedulesQuery = z.object({
   scheduler_id: stringField().optional(),
-  organisation: stringField().optional(),
+  organisation: organisationField().optional(),
   schedule_hash: stringField().optional(),
   enabled: flagField().optional(),
   ...listBounds,
@@ -108,7 +111,7 @@ export const searchQuery = z.object(listBounds);
 
 export const scheduleCreate = z.strictObject({
   scheduler_id: stringField(),
-  organisation: stringField(),
+  organisation: organisationField(),
   data: dictionaryField(),
   schedule: stringField().nullish(),
   deadline_at: timestampField().nullish(),

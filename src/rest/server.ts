@@ -101,10 +101,10 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   });
   // Four hooks at each request are a tenth of what a pop costs here.
   if (spansAreFollowed()) installSpans(app);
-  installBounds(app, access.clientShare, (error, reply) => void sendError(error, reply, () => undefined));
   installOrigins(app, access);
   installSecurity(app, tokens, rest.now);
   installRouting(app);
+  installBounds(app, access.clientShare, (error, reply) => void sendError(error, reply, () => undefined));
   installValidation(app);
 
   await installOpenApi(app, health.version, tokens.length > 0);

@@ -1,28 +1,25 @@
+import { excerpt } from '../excerpt.ts';
+
 /**
  * Foreign values in an error answer: whole while they are short, else their first 200 characters, so that no answer is more than
  * a few times its request. The longest that mula's recorded answers echo has 271.
  */
 
 const wholeUpTo = 300;
-const shortened = 200;
-/** Our own longest sentence, with the names of all operators or statuses in it, has 500. */
-const mostText = 1_000;
+/** And the ellipsis. */
+const shortened = 201;
 
 /** The value as it came, or the beginning of its JSON as a string. Looks at no more of it than it tells. */
 export function shortInput(value: unknown): unknown {
   const text = new Beginning(wholeUpTo);
   text.value(value);
   if (!text.full) return value;
-  return `${typeof value === 'string' ? value.slice(0, shortened) : text.written.slice(0, shortened)}…`;
+  return excerpt(typeof value === 'string' ? value : text.written, shortened);
 }
 
 /** A step of a `loc`: a key may be as long as the body. */
 export function shortStep(step: string | number): string | number {
-  return typeof step === 'string' && step.length > shortened ? `${step.slice(0, shortened)}…` : step;
-}
-
-export function shortText(text: string): string {
-  return text.length > mostText ? `${text.slice(0, mostText)}…` : text;
+  return typeof step === 'string' ? excerpt(step, shortened) : step;
 }
 
 /** JSON, as far as there is room for it. */

@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { TaskListQuery, TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
+import { taskTypeOf } from '../tasks/data.ts';
+import { checkDataLengths } from '../tasks/data-lengths.ts';
 import { isFinished, type TaskStatus } from '../tasks/status.ts';
 import type { App } from './app.ts';
 import { type Audit, forbidden, may } from './security.ts';
@@ -22,6 +24,7 @@ import {
   tasksQuery,
 } from './schemas.ts';
 import { present } from './present.ts';
+import { isObject } from './scalars.ts';
 
 const defaultLimit = 10;
 
@@ -158,11 +161,12 @@ const fixed = ['id', 'scheduler_id', 'schedule_id', 'type', 'hash'] as const;
 async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof taskPatch>): Promise<TaskPatch> {
   const given = Object.keys(body) as (keyof typeof body)[];
   const repeated = fixed.filter((key) => given.includes(key));
-  if (given.length === 0 || repeated.length > 0) {
+  if (given.length === 0 || repeated.length > 0 || isObject(body.data)) {
     const task = JSON.parse(await get(queue, id)) as Record<string, unknown>;
     if (given.length === 0) throw badRequest('no data to patch');
     const changed = repeated.find((key) => body[key] !== task[key]);
     if (changed !== undefined) throw badRequest(`${changed} of a task does not change`);
+    if (isObject(body.data)) checkDataLengths(taskTypeOf(String(task['type'])), body.data);
   }
   const nothing = changeable.find((key) => body[key] === null);
   if (nothing !== undefined) throw badRequest(`${nothing} must not be null`);

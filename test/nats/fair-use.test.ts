@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { codeOf } from '../../src/errors.ts';
-import { FiltersInUse, inFlightByKind, KindInFlight } from '../../src/nats/fair-use.ts';
+import { FiltersInUse } from '../../src/filters-in-use.ts';
+import { inFlightByKind, KindInFlight } from '../../src/nats/fair-use.ts';
 
 const refusal = (work: () => unknown) => {
   try {

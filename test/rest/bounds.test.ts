@@ -1,6 +1,10 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openAccess, serve, type Served, taskId } from './double.ts';
+import { newToken, readTokens } from '../../src/api-tokens.ts';
+import { budgets } from '../../src/rest/budgets.ts';
+import { emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
 
 /** What waits for an answer is bounded; src/rest/bounds.ts. The queue answers nothing here: its database hangs. */
 let served: Served;
@@ -32,7 +36,7 @@ function pipeline(path: string, count: number): void {
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
   sockets.push(socket);
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: rota\r\n\r\n`.repeat(count));
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`.repeat(count));
 }
 
 test('what fills the line of all others takes no place from pops, and health is not refused', async () => {
@@ -71,4 +75,75 @@ describe('bodies that wait are bounded by their bytes', () => {
     end();
     expect((await Promise.all(refused)).filter(Boolean)).toHaveLength(1);
   });
+});
+
+describe('a body is refused before it is read', () => {
+  test.each([
+    ['GET', '/health'],
+    ['GET', '/schedulers'],
+    ['DELETE', `/schedules/${taskId}`],
+    ['POST', '/login'],
+  ])('%s %s of 2 MB', async (method, path) => {
+    await served.server.close();
+    const tokens = readTokens({ SCHEDULER_API_TOKENS: someone.line });
+    served = await serve({ access: { ...openAccess, tokens } });
+    const { port, hostname } = new URL(served.url);
+    const socket = connect(Number(port), hostname);
+    sockets.push(socket);
+    // The length alone: what answers now has waited for no body.
+    const headers = `host: 127.0.0.1\r\nauthorization: Bearer ${someone.token}\r\ncontent-length: 2000000`;
+    socket.write(`${method} ${path} HTTP/1.1\r\n${headers}\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(String(answer)).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  const someone = newToken('someone', 'operate');
+
+  test('where others have not arrived yet, and its place is free again once they have gone', async () => {
+    const { port, hostname } = new URL(served.url);
+    const head = 'POST /tasks HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 2000000\r\n\r\n{';
+    const trickling = Array.from({ length: 8 }, () => connect(Number(port), hostname));
+    for (const socket of trickling) socket.write(head);
+    sockets.push(...trickling);
+    const large = () => statusOf('/tasks', { method: 'POST', headers: json, body: `{"x":"${'x'.repeat(1_900_000)}"}` });
+    await expect.poll(large).toBe(503);
+    for (const socket of trickling) socket.destroy();
+    await expect.poll(large).toBe(422);
+  });
+});
+
+test('what waits in a pipeline whose connection ends gives its place back, once the work for it is over', async () => {
+  await served.server.close();
+  served = await serve({ access: { ...openAccess, clientShare: 5 / budgets.inFlight } });
+  const hanging = Promise.withResolvers<string>();
+  let asked = 0;
+  served.queue.get = () => ((asked += 1), hanging.promise);
+  pipeline(`/tasks/${taskId}`, 5);
+  await expect.poll(() => asked).toBe(5);
+  sockets[0]!.destroy();
+  // Their handlers hold them still: what they have in memory is there.
+  await setTimeout(100);
+  expect(await statusOf(`/tasks/${taskId}`)).toBe(503);
+  hanging.resolve('{}');
+  await expect.poll(() => statusOf(`/tasks/${taskId}`)).toBe(200);
+  const five = Array.from({ length: 5 }, () => statusOf(`/tasks/${taskId}`));
+  expect(await Promise.all(five)).toEqual([200, 200, 200, 200, 200]);
+});
+
+test('answers that nobody reads are bounded by their bytes', async () => {
+  await served.server.close();
+  const results = JSON.stringify('x'.repeat(8 * 1024 * 1024));
+  const tasks = () => Promise.resolve({ count: 1, partial: false, cutAt: null, results });
+  served = await serve({ lists: { ...emptyLists, tasks }, access: { ...openAccess, clientShare: 1 } });
+  const { port, hostname } = new URL(served.url);
+  const deaf = Array.from({ length: 7 }, () => connect(Number(port), hostname).pause());
+  sockets.push(...deaf);
+  for (const socket of deaf) socket.write('GET /tasks HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+  await Promise.all(deaf.map((socket) => once(socket, 'readable')));
+  const response = await fetch(`${served.url}/tasks`);
+  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+  expect(await response.text()).toMatch(/SCHEDULER_API_CLIENT_SHARE/);
+  expect(await statusOf('/health')).toBe(200);
+  for (const socket of deaf) socket.destroy();
+  await expect.poll(() => statusOf('/tasks')).toBe(200);
 });

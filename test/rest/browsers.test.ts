@@ -38,7 +38,7 @@ describe('a write that a page of somebody else makes a browser send', () => {
     ['of a frame without an origin', { origin: 'null', ...json }, 'null', 403],
     ['that does not say from where', { 'sec-fetch-site': 'cross-site' }, '', 403],
     ['of a sister domain', { 'sec-fetch-site': 'same-site', ...json }, 'null', 403],
-    ['of a name that was bound to our address', { origin: 'http://evil.example', host: 'evil.example' }, '', 403],
+    ['of a name that was bound to our address', { origin: 'http://evil.example', host: 'evil.example' }, '', 421],
     ['a type that no script is asked about', { 'content-type': 'text/plain' }, '', 415],
     ['a type of forms', { 'content-type': 'application/x-www-form-urlencoded' }, '', 415],
     ['a text, as mula refuses it', { 'content-type': 'text/plain' }, '{"filters":[]}', 422],
@@ -59,7 +59,8 @@ describe('a write that a page of somebody else makes a browser send', () => {
   });
 
   test('our own page writes, and that of a configured URL', async () => {
-    served = await serve({ access: { ...openAccess, publicUrls: ['https://kat.example/scheduler'] } });
+    const publicUrls = ['https://kat.example/scheduler', 'http://scheduler:8000'];
+    served = await serve({ access: { ...openAccess, publicUrls } });
     const { port } = new URL(served.url);
     for (const [origin, host] of [
       [served.url, new URL(served.url).host],
@@ -79,10 +80,33 @@ describe('Host', () => {
     return (JSON.parse(text) as { next: string }).next;
   };
 
+  const everywhere = { ...openAccess, listens: '0.0.0.0' };
+
+  test.each([
+    ['on loopback', openAccess],
+    ['of configured names', { ...everywhere, publicUrls: ['https://kat.example'] }],
+  ])('a name that was bound to our address reads nothing without a token: %s', async (_where, access) => {
+    served = await serve({ lists, access });
+    for (const path of ['/tasks', '/health', '/docs', '/nope']) {
+      expect(await ask('GET', path, { host: 'evil.example' })).toMatchObject({ status: 421 });
+      expect(await ask('GET', path, { host: 'localhost:1' })).not.toMatchObject({ status: 421 });
+    }
+  });
+
+  test('a container’s name for us is served where none is configured, and with a token anywhere', async () => {
+    served = await serve({ lists, access: everywhere });
+    expect(await ask('GET', '/tasks', { host: 'scheduler:8000' })).toMatchObject({ status: 200 });
+    await served.server.close();
+    const { line, token } = newToken('a', 'read');
+    served = await serve({ lists, access: { ...openAccess, tokens: readTokens({ SCHEDULER_API_TOKENS: line }) } });
+    const headers = { host: 'scheduler:8000', authorization: `Bearer ${token}` };
+    expect(await ask('GET', '/tasks', headers)).toMatchObject({ status: 200 });
+  });
+
   test.each(['evil.example', 'scheduler:8000', 'evil.example:80@127.0.0.1', '127.0.0.1.evil.example', 'a/b', '[::1]x'])(
     'a name that is none of ours is in no link and no redirect: %s',
     async (host) => {
-      served = await serve({ lists });
+      served = await serve({ lists, access: everywhere });
       expect(await nextFor(host)).toBe('/tasks?limit=5&offset=5');
       const { headers } = await ask('GET', '/tasks/?limit=5', { host });
       expect(headers['location']).toBe('/tasks?limit=5');

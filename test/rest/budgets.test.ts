@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { newToken, readTokens } from '../../src/api-tokens.ts';
 import { Shares } from '../../src/rest/bounds.ts';
 import { budgets } from '../../src/rest/budgets.ts';
+import { lengths } from '../../src/tasks/lengths.ts';
 import { emptyBook, openAccess, serve, type Served, taskId } from './double.ts';
 
 let served: Served;
@@ -53,13 +54,58 @@ describe('a request', () => {
     ['POST', '/schedules', { scheduler_id: 'report', organisation: long, data: {}, schedule: '* * * * *' }],
     ['POST', '/schedules', { scheduler_id: 'report', organisation: 'a', data: {}, schedule: '*'.repeat(1_025) }],
     ['GET', `/tasks?organisation=${long}`, undefined],
-    ['GET', `/tasks?input_ooi=${long}`, undefined],
+    ['GET', `/tasks?input_ooi=${'x'.repeat(lengths.ooi + 1)}`, undefined],
+    ['GET', `/tasks?organisation=${'é'.repeat(lengths.organisation / 2 + 1)}`, undefined],
     ['GET', `/tasks/stats?organisation_ids=a&organisation_ids=${long}`, undefined],
     ['GET', `/schedules?schedule_hash=${long}`, undefined],
   ])('%s %.20s with a text beyond a kilobyte is 422, and reaches nobody', async (method, path, body) => {
     served = await serve();
     expect(await ask(method, path, body)).toMatchObject({ status: 422 });
     expect(served.queue.pushed).toEqual([]);
+  });
+
+  test('may ask for whatever is stored', async () => {
+    served = await serve();
+    for (const query of [`input_ooi=${'x'.repeat(lengths.ooi)}`, `organisation=${'x'.repeat(lengths.organisation)}`])
+      expect(await ask('GET', `/tasks?${query}`)).toMatchObject({ status: 200 });
+  });
+
+  const about = (recipe: string) => ({ organisation_id: 'a', report_recipe_id: recipe });
+
+  test.each<[string, string, object]>([
+    ['POST', '/schedules', { scheduler_id: 'report', organisation: 'a', schedule: '* * * * *' }],
+    ['PATCH', `/schedules/${taskId}`, {}],
+    ['PATCH', `/tasks/${taskId}`, {}],
+  ])('%s %s with data that has a text beyond its length is 422, as a push is', async (method, path, rest) => {
+    const schedule = JSON.stringify({ scheduler_id: 'report' });
+    const schedules = {
+      ...emptyBook,
+      get: () => Promise.resolve(schedule),
+      create: () => Promise.resolve('{}'),
+      patch: () => Promise.resolve('{}'),
+    };
+    served = await serve({ schedules });
+    served.queue.task = JSON.stringify({ id: taskId, type: 'report' });
+    expect(await ask(method, path, { ...rest, data: about(long) })).toEqual({
+      status: 422,
+      text: '{"detail":"data.report_recipe_id: at most 1024 bytes"}',
+      retryAfter: null,
+    });
+    const { status } = await ask(method, path, { ...rest, data: about('x') });
+    expect(status).toBe(method === 'POST' ? 201 : 200);
+  });
+
+  test('is told whole in a sentence of less than 2 500 characters', async () => {
+    served = await serve();
+    const schedule = `* * * * ${'9'.repeat(900)}`;
+    const { text } = await ask('POST', '/schedules', { scheduler_id: 'report', organisation: 'a', data: {}, schedule });
+    expect(text).toMatch(/value_error"}$/);
+  });
+
+  test('of too deep a filter is told what it may have', async () => {
+    served = await serve();
+    const filters = [{ column: 'data', operator: '@>', value: [[[[[[[[[[1]]]]]]]]]] }];
+    expect((await ask('POST', '/tasks', { filters })).text).toContain('Input should have at most 5 levels of nesting');
   });
 
   test('is not repeated at length by what refuses it', async () => {
@@ -120,6 +166,28 @@ describe('one client', () => {
     );
   });
 
+  test('has 2 000 pops at most, whatever its share', () => {
+    const shares = new Shares({ most: 10_000, mostBytes: 1_000 }, 1, budgets.popsOfClient);
+    for (let n = 0; n < 2_000; n += 1) shares.enter('a', 0);
+    expect(() => shares.enter('a', 0)).toThrow(/SCHEDULER_API_CLIENT_SHARE/);
+    shares.enter('b', 0);
+  });
+
+  test('pops with 100 distinct filters at a time', async () => {
+    served = await serve();
+    const parked: (() => void)[] = [];
+    served.queue.claim = () => new Promise((resolve) => parked.push(() => resolve([])));
+    const pop = (value: number) =>
+      ask('POST', '/schedulers/boefje/pop?wait=20', { filters: [{ column: 'organisation', operator: '==', value }] });
+    const waiting = Array.from({ length: 100 }, (_, at) => pop(at));
+    await expect.poll(() => parked.length).toBe(100);
+    expect(await pop(100)).toMatchObject({ status: 503, retryAfter: '5' });
+    for (const end of parked) end();
+    await Promise.all(waiting);
+    served.queue.claim = () => Promise.resolve([]);
+    expect(await pop(100)).toMatchObject({ status: 200 });
+  });
+
   test('that fills its share of parked pops is told to come back, and others are served', async () => {
     const [one, other] = [newToken('one', 'work'), newToken('other', 'work')];
     const tokens = readTokens({ SCHEDULER_API_TOKENS: `${one.line},${other.line}` });
@@ -151,7 +219,7 @@ describe('one client', () => {
       const socket = connect(Number(port), '127.0.0.1');
       sockets.push(socket);
       socket.on('error', () => {});
-      socket.write('GET /ready HTTP/1.1\r\nhost: a\r\n\r\n');
+      socket.write('GET /ready HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
       return Promise.race([
         once(socket, 'data').then(([data]) => String(data).slice(9, 12)),
         once(socket, 'close').then(() => 'closed'),

@@ -34,17 +34,17 @@ test('a certificate and its key make REST https, and nothing else answers', asyn
 });
 
 test.each<[string, Record<string, string>, RegExp]>([
-  ['no key', { SCHEDULER_API_TLS_CERT: certificate }, /SCHEDULER_API_TLS_KEY is not set/],
-  ['no certificate', { SCHEDULER_API_TLS_KEY: key }, /SCHEDULER_API_TLS_CERT is not set/],
+  ['no key', { SCHEDULER_API_TLS_CERT: certificate }, /SCHEDULER_API_TLS_KEY: expected a PEM file, since/],
+  ['no certificate', { SCHEDULER_API_TLS_KEY: key }, /SCHEDULER_API_TLS_CERT: expected a PEM file, since/],
   [
     'a file that there is not',
     { SCHEDULER_API_TLS_CERT: '/nowhere', SCHEDULER_API_TLS_KEY: key },
-    /SCHEDULER_API_TLS_CERT=\/nowhere cannot be read \(ENOENT\)/,
+    /SCHEDULER_API_TLS_CERT: expected a PEM file that can be read \(ENOENT\)/,
   ],
   [
     'a key of another certificate',
     { SCHEDULER_API_TLS_CERT: authority.root, SCHEDULER_API_TLS_KEY: key },
-    /are no certificate and its key/,
+    /SCHEDULER_API_TLS_KEY: expected the PEM key of the certificate/,
   ],
 ])('%s stops the start with the name of the variable', (_what, given, says) => {
   expect(() => readRestAccess({ ...settings, ...given })).toThrow(says);
@@ -54,5 +54,7 @@ test('what is no PEM stops the start, and is not shown', () => {
   const path = join(directory, 'nonsense.pem');
   writeFileSync(path, 'hunter2');
   const given = { SCHEDULER_API_TLS_CERT: certificate, SCHEDULER_API_TLS_KEY: path };
-  expect(() => readRestAccess({ ...settings, ...given })).toThrow(/^(?!.*hunter2).*are no certificate and its key/);
+  expect(() => readRestAccess({ ...settings, ...given })).toThrow(
+    /^(?!.*hunter2).*expected the PEM key of the certificate/,
+  );
 });

@@ -63,7 +63,7 @@ test('what an alert waits for is there at 0 before it happens: `increase` does n
   expect(before.value('rota_errors_uncaught_total', { kind: 'rejection' })).toBe(0);
   expect(before.value('rota_errors_uncaught_total', { kind: 'exception' })).toBe(0);
   expect(before.value('rota_requests_dropped_total', { reason: 'reply-subject' })).toBe(0);
-  emit({ name: 'request.dropped', reason: 'reply-subject' });
+  emit({ name: 'request.dropped', reason: 'reply-subject', subject: 'rota.pop.boefje', reply: 'x' });
   expect((await scrape()).value('rota_requests_dropped_total', { reason: 'reply-subject' })).toBe(1);
 });
 
