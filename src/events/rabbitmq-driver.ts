@@ -63,7 +63,7 @@ const mends: ReadonlyMap<string, Mend> = new Map([
 const hooks = registerHooks({
   load(url, context, next) {
     const loaded = next(url, context);
-    const mend = mends.get(/\/node_modules\/rabbitmq-client\/(.+)$/.exec(url)?.[1] ?? '');
+    const mend = mends.get(url.split('/node_modules/rabbitmq-client/')[1] ?? '');
     if (mend === undefined) return loaded;
     const source = Buffer.from(loaded.source as Uint8Array).toString();
     if (!source.includes(mend.fault)) throw new Error(`${url}: no longer what src/events/rabbitmq-driver.ts mends`);

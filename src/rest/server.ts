@@ -83,6 +83,8 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     return503OnClosing: false,
     routerOptions: { maxParamLength: budgets.textCharacters, querystringParser: parseQuery },
     exposeHeadRoutes: false,
+    // Of the router, before any hook: its own answers quote the whole path.
+    frameworkErrors: (error, _request, reply) => void sendError(error, reply, () => undefined),
   }) as App;
   // GET /tasks reads a body, as mula's does.
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });

@@ -233,3 +233,13 @@ describe('one client', () => {
     for (const socket of sockets) socket.destroy();
   });
 });
+
+test.each(['/schedules/', '/%ff'])(
+  'what the router refuses before any hook is answered shortly, too: %s',
+  async (path) => {
+    served = await serve();
+    const reply = await fetch(`${served.url}${path}${'x'.repeat(10_000)}`, { method: 'PATCH', body: '{}' });
+    expect([400, 404, 414]).toContain(reply.status);
+    expect((await reply.text()).length).toBeLessThan(3_000);
+  },
+);
