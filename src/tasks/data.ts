@@ -206,7 +206,19 @@ const parts: ReadonlySet<string> = new Set(['raw_data', 'boefje_meta', 'boefje']
  * it on all data that is stored, so that no edge can forget it. Data without secrets is not copied.
  */
 export function withoutSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return kept(data, true) as Record<string, unknown>;
+  // Most data has none, and each push asks: lists of all members were 1.7 % of a supervisor's CPU time under pushes.
+  return holdsSecret(data, true) ? (kept(data, true) as Record<string, unknown>) : data;
+}
+
+const isSecret = (key: string, isPart: boolean) => key === 'environment' || (isPart && secretsOfParts.has(key));
+
+function holdsSecret(value: object, isPart: boolean): boolean {
+  for (const key in value) {
+    if (isSecret(key, isPart)) return true;
+    const member: unknown = (value as Record<string, unknown>)[key];
+    if (typeof member === 'object' && member !== null && holdsSecret(member, isPart && parts.has(key))) return true;
+  }
+  return false;
 }
 
 function kept(value: unknown, isPart: boolean): unknown {
@@ -214,7 +226,7 @@ function kept(value: unknown, isPart: boolean): unknown {
   let changed = false;
   const members: [string, unknown][] = [];
   for (const [key, member] of Object.entries(value)) {
-    if (key === 'environment' || (isPart && secretsOfParts.has(key))) {
+    if (isSecret(key, isPart)) {
       changed = true;
       continue;
     }
