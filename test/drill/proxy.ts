@@ -133,16 +133,13 @@ class Link {
   }
 
   #forward(from: Socket, to: Socket, direction: Direction): void {
-    let waiting = 0;
+    // Whichever timer fires first, what came first goes first: bytes in another order would be a fault that no network makes.
+    const waiting: (() => void)[] = [];
     const later = (act: () => void) => {
       const delay = this.#delay();
-      // What came before and still waits goes first.
-      if (delay === 0 && waiting === 0) return act();
-      waiting += 1;
-      setTimeout(() => {
-        waiting -= 1;
-        act();
-      }, delay);
+      if (delay === 0 && waiting.length === 0) return act();
+      waiting.push(act);
+      setTimeout(() => waiting.shift()!(), delay);
     };
     from.on('error', () => {});
     from.on('data', (chunk: Buffer) => {
