@@ -8,6 +8,8 @@ import type { Supervisor } from '../supervisor.ts';
 import { askNats, askRest } from '../wire.ts';
 
 const repeatAfterMs = 3_000;
+/** This connection has as much in flight as one client may, the flood's pushes above all: again, as after 503. */
+const busy = 429;
 /** Tasks for the runners that wait in the queue from the start: their pops then tell of the pop, not of the push. */
 const reserve = 300;
 
@@ -85,7 +87,7 @@ export class Pushes {
       if (answer === null) void asked.then((late) => late.outcome === 'ok' && ledger.accept(body.id));
       if (answer?.outcome === 'ok') return ledger.accept(body.id);
       // Asked once and refused: not done. Asked before without an answer: it may be.
-      if (answer?.outcome === 'refused' && answer.status < 500) {
+      if (answer?.outcome === 'refused' && answer.status < 500 && answer.status !== busy) {
         return tries === 1 ? ledger.refuse(body.id) : ledger.refusePushedAgain(body.id);
       }
       if (answer !== null) await this.#sleep(500);
