@@ -78,7 +78,7 @@ function linesOf(text: string, where: string): ApiToken[] {
     if (words.length === 0 || words[0]!.startsWith('#')) return [];
     const [name = '', role = '', hash = ''] = words;
     if (words.length !== 3 || !isTokenName(name) || !isRole(role) || !/^sha256:[0-9a-f]{64}$/i.test(hash)) {
-      // The line is not shown: it may be a token that somebody put there as it is.
+      // The line is not shown: it may be a token in clear.
       throw badConfig(
         `${where}, line ${at + 1}: expected a name, one of ${roles.join(', ')}, and sha256: with 64 hexadecimal digits ` +
           '(rota token new prints such a line)',

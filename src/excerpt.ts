@@ -1,4 +1,4 @@
-/** Of a text that somebody else made, this much is told: a field's name, a host, the beginning of what was wrong. */
+/** Errors and overviews show this many characters of foreign text: a field's name, a host, the beginning of a fault. */
 const told = 200;
 
 /** A text of others as it stands in errors and overviews: one of 1 MB would not fit into the message that tells of it. */

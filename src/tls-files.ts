@@ -17,7 +17,7 @@ export interface TlsMaterial {
   readonly key?: Uint8Array;
 }
 
-/** Naming a file asks for TLS, whatever the URL says. */
+/** Naming a file asks for TLS, with any URL. */
 export function namesTlsFile(files: TlsFiles | undefined): boolean {
   return Object.values(files ?? {}).some((path) => path !== undefined);
 }
@@ -59,7 +59,7 @@ function tryOut(name: 'ca' | 'cert' | 'key', { ca, cert, key }: TlsMaterial, var
   const file = { ca, cert, key }[name];
   if (file === undefined) return;
   try {
-    // A context takes an authority's file without any certificate in it, and then trusts nobody.
+    // A context takes an authority's file without any certificate in it, and then trusts no server.
     if (name === 'key') createSecureContext({ cert: cert as Buffer, key: file as Buffer });
     else void new X509Certificate(file);
   } catch (error) {

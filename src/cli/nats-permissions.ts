@@ -14,7 +14,7 @@ export type JetstreamOf = (prefix: string) => RolesOptions['jetstream'];
 
 const everyScheduler: WorkerUser = { name: 'worker', schedulers: null };
 
-/** `rota nats-permissions`: asks nobody. */
+/** `rota nats-permissions`: needs no supervisor. */
 export function natsPermissionsCommand(jetstreamOf: JetstreamOf): Command {
   return new Command('nats-permissions')
     .description('print a configuration of nats-server: users for workers, operators and Rota, and what each may do')

@@ -2,9 +2,9 @@ import { emit, isHeard } from '../telemetry/events.ts';
 import { write } from './terminal.ts';
 
 /**
- * What no handler caught. A rejected promise that nobody awaited concerns one piece of work: it is told and counted, and the
+ * What no handler caught. A rejected promise without a handler concerns one piece of work: it is logged and counted, and the
  * process goes on, since one request must not end it for all others. An exception tore through a callback of the event loop,
- * and nobody knows what it left half done: `inDoubt` ends the process in order. An actor's thread needs no guard: either ends
+ * and its state is in doubt: `inDoubt` ends the process in order. An actor's thread needs no guard: either ends
  * the thread alone, and the supervisor starts another.
  */
 export function guardProcess(inDoubt: () => void): void {

@@ -27,7 +27,7 @@ export type StartRota = (config: Config, options: StartOptions) => Promise<Runni
 
 /**
  * Runs until SIGTERM, SIGINT or SIGHUP (its terminal was closed), drains, and exits 0. A second signal stops at once. An
- * exception that nobody caught drains, too, and exits 70.
+ * uncaught exception drains, too, and exits 70.
  */
 export async function runUntilSignal(
   start: StartRota,

@@ -21,7 +21,7 @@ export function line(ours: readonly string[], ...theirs: readonly unknown[]): st
   return String.raw({ raw: ours }, ...theirs.map((text) => oneLine(String(text))));
 }
 
-/** Null where nobody looks. */
+/** Null where the output is no terminal. */
 export function terminalWidth(): number | null {
   return process.stdout.isTTY ? process.stdout.columns : null;
 }
@@ -49,7 +49,7 @@ export function screenOn(to: Stream): Screen | null {
   };
 }
 
-/** What somebody at the terminal answers; null where nobody is there. */
+/** What the person at the terminal answers; null where there is no terminal. */
 export async function ask(question: string): Promise<string | null> {
   if (!process.stdin.isTTY) return null;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

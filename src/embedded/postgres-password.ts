@@ -31,7 +31,7 @@ export async function passwordOf(cluster: string, single: (sql: string) => Promi
   return password;
 }
 
-/** What Postgres said of the statement: it exits 0 whatever became of it. @throws RotaError BROKEN */
+/** What Postgres said of the statement: its exit code is 0 even where it failed. @throws RotaError BROKEN */
 export function requireDone(output: string): void {
   const fault = /\b(?:ERROR|FATAL|PANIC): .*/.exec(output);
   if (fault !== null) throw new RotaError('BROKEN', `the embedded Postgres takes no password: ${fault[0]}`);

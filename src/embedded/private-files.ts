@@ -23,14 +23,14 @@ export async function writePrivate(path: string, text: string): Promise<void> {
   const fresh = `${path}.${process.pid}`;
   await writeFile(fresh, `${text}\n`, { mode: 0o600 });
   if (process.getuid?.() === 0) {
-    // Postgres of root runs as somebody else where it has no user namespace, and owns its folder then.
+    // Started by root, Postgres runs as another user where it has no user namespace, and owns its folder then.
     const { uid, gid } = await stat(dirname(path));
     await chown(fresh, uid, gid);
   }
   await rename(fresh, path);
 }
 
-/** Made if absent; nobody else may enter, also where it was made otherwise. */
+/** Made if absent; closed to other users, also where it existed. */
 export async function privateFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   await chmod(path, 0o700);

@@ -17,7 +17,7 @@ import { defaultTiming, type Timing } from './timing.ts';
 export interface EventSettings {
   readonly kind: 'amqp' | 'jetstream';
   readonly amqpUrl: string | null;
-  /** Whatever it holds requires TLS of RabbitMQ, whatever the URL says. */
+  /** Any file in it requires TLS of RabbitMQ, also with an `amqp:` URL. */
   readonly amqpTls?: TlsMaterial;
   /** One or more URLs, comma-separated. */
   readonly natsServers: string | null;

@@ -5,7 +5,7 @@ import type { Log } from '../protocol/scheduler.ts';
 import { type ErrorBody, errorBody, errorHeaders, errorOf } from './replies.ts';
 
 /**
- * Sends answers. Never throws, whatever the library or the answer does: who calls is a callback of the connection or a timer,
+ * Sends answers. Never throws, also where the library or the answer fails: its callers are callbacks of the connection and timers,
  * and what it lets through would end the process.
  */
 export class Answers {

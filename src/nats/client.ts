@@ -149,7 +149,7 @@ export function rotaClient(
   function patch(patch: StatusPatch): Promise<Task>;
   function patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
   function patch(patched: StatusPatch | readonly StatusPatch[]): Promise<Task | ItemResult[]> {
-    // Under its lease a repeated patch cannot meet what somebody else made of the task meanwhile.
+    // Its lease keeps a repeated patch from changing a task that another holder has by then.
     const extra = { repeats: true };
     return isList(patched)
       ? askInChunks('task.patch', 'patches', patched, extra)

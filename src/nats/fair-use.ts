@@ -27,7 +27,7 @@ export class KindInFlight {
     if (known !== undefined && known.requests >= this.#most) {
       throw new RotaError('TOO_MANY_REQUESTS', `this client has ${this.#most} ${this.#named} already`);
     }
-    // A single one is taken whatever its size, as in InFlight.
+    // A single one is taken at any size, as in InFlight.
     if (known !== undefined && known.bytes + bytes > this.#mostBytes) {
       throw new RotaError('TOO_MANY_REQUESTS', `this client's requests have ${known.bytes} bytes already: try again`);
     }

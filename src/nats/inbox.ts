@@ -40,9 +40,9 @@ export function clientOf(reply: string, prefixes: readonly string[]): string {
 
 /**
  * The connection, but that what is subscribed over it never sees a request whose answer would go elsewhere: the micro-service
- * library answers `$SRV.PING`, `INFO` and `STATS` by itself, to whatever subject it is told.
+ * library answers `$SRV.PING`, `INFO` and `STATS` by itself, to any reply subject.
  *
- * @param dropped is told of each; a message that wants no answer passes.
+ * @param dropped gets each of them; a message that wants no answer passes.
  */
 export function answeringInboxesOnly(
   connection: NatsConnection,

@@ -66,7 +66,7 @@ export function taskText(text: string, maxPayload: number): string {
   return JSON.stringify({ id, status });
 }
 
-/** The one place where errors get their text, of whatever kind they are: none is longer than its budget. */
+/** The one place where errors of all kinds get their text: none is longer than its budget. */
 export function errorBody(code: ErrorCode, detail: string): ErrorBody {
   return { error: { code, status: errorCodes[code].status, detail: excerpt(detail, errorBudget.characters) } };
 }

@@ -70,7 +70,7 @@ export function natsUsers({ prefix, workers, withPublisher, jetstream }: RolesOp
     purpose:
       'Rota itself: answers requests, wakes its like, tells what happens to tasks, consumes KAT’s events from JetStream.',
     publish: [
-      // To these inboxes and nowhere else: a request whose reply subject is another is answered to nobody, by NATS itself.
+      // To these inboxes and nowhere else: NATS itself refuses an answer to any other reply subject.
       ...requesters.map(({ name }) => inboxOf(name)),
       ...['wake.*', 'event.*.*'].map(subject),
       ...jetstream.supervisor,

@@ -31,7 +31,7 @@ export interface NatsServiceOptions {
   readonly schedulers: readonly SchedulerRef[];
   /** Lease of a pop that names none. */
   readonly leaseMs: number;
-  /** Whoever asks for a longer one gets this. */
+  /** A longer ask is shortened to this. */
   readonly longestLeaseMs: number;
   readonly ctl: CtlCommands;
   /** Inboxes: where answers may go; `_INBOX` is `_INBOX.>` and `_INBOX_<name>.>`. */
@@ -87,7 +87,7 @@ const lookEveryMs = 500;
 
 /**
  * Rota as a NATS micro service (docs/workers.md). Every request is a callback that starts an answer and returns: a pop that
- * waits blocks nobody, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
+ * waits blocks no other request, and callbacks are twice as fast as the async iterator from 64 requests in flight on.
  */
 export async function serveNats(options: NatsServiceOptions): Promise<NatsService> {
   const { connection, prefix, queue, log, replyPrefixes, longestLeaseMs } = options;
@@ -165,7 +165,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   };
 
   function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
-    // Its task would be leased to nobody.
+    // Its task would have a lease without a holder.
     if (name === 'pop' && message.reply === '') return drop(message);
     answered += 1;
     const client = clientOf(message.reply ?? '', replyPrefixes);

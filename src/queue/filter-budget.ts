@@ -2,7 +2,7 @@ import { RotaError } from '../errors.ts';
 import { nestsTooDeep } from '../tasks/nesting.ts';
 
 /**
- * What one filter may cost before it is read any further. Checked on the value as it came, by both edges and by whoever compiles
+ * What one filter may cost before it is read any further. Checked on the value as it came, by both edges and by each caller that compiles
  * a filter, in one pass that stops at the first bound: 90 kB of conditions were a 9.8 MB answer, and 20 000 of them kept a
  * backend of Postgres planning for 12 minutes, deaf to every cancel.
  */
@@ -29,7 +29,7 @@ export interface Excess {
   readonly message: string;
 }
 
-/** The first bound that the value of `filters` breaks, whatever it is; null where it keeps all, also where it is no filter. */
+/** The first bound that the value of `filters` (of any type) breaks; null where it keeps all, also where it is no filter. */
 export function excessOf(filters: unknown): Excess | null {
   const left = { conditions: filterBudget.conditions, values: filterBudget.values };
   if (Array.isArray(filters)) return excessOfGroup(filters, [], left);

@@ -59,7 +59,7 @@ export function groupsOf({ filters }: FilterRequest): FilterGroups {
 }
 
 /**
- * Equal for filters that are written alike, whatever the order of their keys: pops with the same key share a claim. Of a long
+ * Equal for filters that are written alike, in any order of their keys: pops with the same key share a claim. Of a long
  * one its digest: keys are kept for longer than their pops wait, and a filter may have 700 kB.
  */
 export function filterKey(request: FilterRequest): string {

@@ -80,7 +80,7 @@ export class Lane {
     if (rest?.tooSlow === true && rest.until > performance.now()) throw tooSlow();
   }
 
-  /** A line for a filter that nobody waits with. @throws RotaError MAILBOX_FULL */
+  /** A line for a filter that no pop waits with. @throws RotaError MAILBOX_FULL */
   open(key: string, statement: ClaimStatement): Line {
     if (this.lines.size >= distinctFilters) {
       throw new RotaError('MAILBOX_FULL', `pops with ${distinctFilters} different filters wait already`);

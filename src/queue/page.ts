@@ -40,7 +40,7 @@ export interface PageSource {
 /** Milliseconds of a page at the server; so long it waits for a connection, too, and is given up then. */
 export const pageMs = 5_000;
 
-/** Connections for lists: nobody but another list waits for a slow one, and for a search nobody but another search. */
+/** Connections for lists: only lists wait for a slow list, and only searches for a slow search. */
 export interface PagePools {
   readonly plain: Sql;
   /** For lists that may look into every row: a filter, a part of an OOI. */

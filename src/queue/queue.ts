@@ -4,7 +4,7 @@ import type { Failure } from '../mailbox/failure.ts';
 import type { Requester } from './coalesce.ts';
 import type { FilterRequest } from './filter.ts';
 
-/** What a lease over NATS begins with at most: what reached nobody is back within a minute. */
+/** What a lease over NATS begins with at most: an answer that was lost is back within a minute. */
 export const firstLeaseMs = 60_000;
 
 /**
@@ -26,7 +26,7 @@ export interface TaskQueue {
   get(id: string, requester?: Requester): Promise<string | null>;
 
   /**
-   * The same for whoever holds the task over NATS, or was the last to end it.
+   * The same for the holder of its lease over NATS, or the last holder that ended it.
    * @throws FailureError LEASE_LOST for anybody else
    */
   getHeld(lease: LeaseRef, requester?: Requester): Promise<string | null>;

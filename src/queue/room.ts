@@ -13,7 +13,7 @@ export interface Fitted {
   readonly left: readonly RawRow[];
 }
 
-/** As many of the rows, in pop order, as there is room for; the first whatever its size. @throws RotaError */
+/** As many of the rows, in pop order, as there is room for; the first at any size. @throws RotaError */
 export async function fit(sql: Sql, rows: readonly RawRow[]): Promise<Fitted> {
   const large = rows.filter(({ task }) => task === null).map(({ id }) => id);
   const read = large.length === 0 ? none : await readWithin(sql, large, roomBytes);

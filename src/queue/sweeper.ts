@@ -25,8 +25,8 @@ const perSweep = 500;
 const aliveEveryMs = 60_000;
 /** A supervisor that cannot say that it ends counts as killed: a gap of 20 s for the others. */
 const leaveWithinMs = 1_000;
-/** So often a task whose holder never spoke goes back as if it had not been claimed: an answer that reached nobody, or a
- * runner whose Octopoes is away, says nothing about the task. After that it may be the task that nobody can begin. */
+/** So often a task whose holder never spoke goes back as if it had not been claimed: an answer that was lost, or a
+ * runner whose Octopoes is away, says nothing about the task. After that the task itself may be what no worker can begin. */
 const freeOfCharge = 2;
 
 /** A row of sweep-look.sql. */

@@ -168,7 +168,7 @@ export class Waiters {
       );
     } catch (error) {
       const slow = codeOf(error) === 'FILTER_TOO_SLOW';
-      // Whoever else waits in this line would have the same answer, after as long again.
+      // The others in this line would get the same answer, after as long again.
       const others = slow ? line.waiters.filter(({ state }) => state === 'waiting') : [];
       for (const waiter of [...batch, ...others]) this.#refuse(line, waiter, error);
       return slow ? 'too slow' : 'served';

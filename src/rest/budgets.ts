@@ -24,7 +24,7 @@ export const budgets = {
   inFlightBytes: 16 * 1024 * 1024,
   /** Above what the queue parks of three schedulers: pops that wait take no place from pushes. */
   pops: 40_000,
-  /** Of one client, whatever its share: a queue parks 10 000, and others wait there too. */
+  /** Of one client, at any share: a queue parks 10 000, and others wait there too. */
   popsOfClient: 2_000,
   /** Of each client's pops: each is a claim of its own whenever something is queued. */
   filtersOfClient: 100,

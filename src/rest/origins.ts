@@ -5,14 +5,14 @@ import type { App } from './app.ts';
 import { Answer } from './errors.ts';
 
 /**
- * What a browser may be made to do by a page of somebody else. It says where a write comes from (`Origin`, `Sec-Fetch-Site`)
+ * What a browser may be made to do by a foreign page. It says where a write comes from (`Origin`, `Sec-Fetch-Site`)
  * and under which name it reached us (`Host`); clients of KAT send the latter alone.
  */
 
 export interface Origins {
   /**
    * Scheme and host for links, as the client named them, where that is a name of ours: a configured one, loopback, or the
-   * address that it reached us at. Null for any other: a link is a path then, so that nobody is led elsewhere.
+   * address that it reached us at. Null for any other: a link is a path then, so that no client is sent elsewhere.
    */
   of(request: FastifyRequest): string | null;
 }
@@ -29,7 +29,7 @@ const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const jsonType = /^application\/(?:json|[^\s;/]+\+json)$/;
 
 /**
- * Refuses what only a page of somebody else makes a browser send. What has no `Origin` comes from no browser's page.
+ * Refuses what only a foreign page makes a browser send. What has no `Origin` comes from no browser's page.
  */
 export function installOrigins(app: App, access: RestAccess): void {
   const origins = createOrigins(access);
@@ -49,7 +49,7 @@ export function installOrigins(app: App, access: RestAccess): void {
       return done(new Answer(403, 'Not allowed: a request of another site'));
     }
     const type = request.headers['content-type'];
-    // A body of another type is a text to the models, as in mula: 422. Without a body nobody would look at the type.
+    // A body of another type is a text to the models, as in mula: 422. Without a body nothing else checks the type.
     if (type !== undefined && type !== '' && !isJsonType(type) && !hasBody(request)) {
       return done(new Answer(415, 'Unsupported media type: expected application/json'));
     }

@@ -136,7 +136,7 @@ const handedOut: ReadonlySet<unknown> = new Set(['dispatched', 'running']);
 
 /**
  * With the role `work` a runner says how what was popped goes. What a task is, whether it is cancelled, and what becomes of one
- * that nobody has popped or that is over, is an operator's to say. One read more, for holders of that role only.
+ * that was not popped, or that is over, is an operator's to say. One read more, for holders of that role only.
  */
 async function checkReport(
   request: FastifyRequest,

@@ -37,7 +37,7 @@ export interface ServiceSettings {
 export interface EventSettings {
   readonly kind: 'amqp' | 'jetstream';
   readonly amqpUrl: string | null;
-  /** Whatever it holds requires TLS of RabbitMQ, whatever the URL says. */
+  /** Any file in it requires TLS of RabbitMQ, also with an `amqp:` URL. */
   readonly amqpTls?: TlsMaterial;
   readonly natsServers: string | null;
   readonly natsAuth: NatsAuth;

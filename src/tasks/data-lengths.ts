@@ -4,7 +4,7 @@ import type { TaskType } from './data.ts';
 import { isLongerThan, tooLong } from './lengths.ts';
 import type { TaskData } from './task.ts';
 
-/** The lengths of texts in a task's data (lengths.ts), for whatever stores data: pushes, schedules, patches of both. */
+/** The lengths of texts in a task's data (lengths.ts), for all that stores data: pushes, schedules, patches of both. */
 
 /** Of data as a patch brings it: what is wrong with it but its lengths is said elsewhere. @throws RotaError INVALID_REQUEST */
 export function checkDataLengths(type: TaskType, given: TaskData): void {

@@ -202,7 +202,7 @@ const secretsOfParts: ReadonlySet<string> = new Set(['runnable_hash', 'settings'
 const parts: ReadonlySet<string> = new Set(['raw_data', 'boefje_meta', 'boefje']);
 
 /**
- * Data as it was given, but for secrets: `environment` at whatever depth, the others where they belong to a run. The queue calls
+ * Data as it was given, but for secrets: `environment` at any depth, the others where they belong to a run. The queue calls
  * it on all data that is stored, so that no edge can forget it. Data without secrets is not copied.
  */
 export function withoutSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -65,7 +65,7 @@ export type RotaEvent =
   /** A request over NATS whose answer would go to no inbox: a publish of ours where its sender may not. Nothing was done. */
   | {
       readonly name: 'request.dropped';
-      /** `no-reply`: a pop, whose tasks would go to nobody. */
+      /** `no-reply`: a pop, whose tasks would reach no worker. */
       readonly reason: 'reply-subject' | 'no-reply';
       readonly subject: string;
       /** The reply subject's first token: who it may be. */
