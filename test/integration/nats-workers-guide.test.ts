@@ -67,8 +67,11 @@ async function letWork(command: string, file: string): Promise<{ output: string;
   const exited = new Promise<number | null>((resolve) => worker.once('exit', resolve));
   try {
     await vi.waitFor(
-      () => expect([...queue.rows.values()].map((row) => row.status)).toEqual(Array(3).fill('completed')),
-      { timeout: 15_000 },
+      () => {
+        const states = [...queue.rows.values()].map((row) => row.status);
+        expect(states, `exit ${worker.exitCode}, output: ${output}`).toEqual(Array(3).fill('completed'));
+      },
+      { timeout: 30_000 },
     );
     worker.kill('SIGTERM');
     // Its last pop ends with a task, so that the test need not sit out the wait.

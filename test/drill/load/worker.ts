@@ -122,19 +122,35 @@ export class Worker {
     if (answer?.outcome === 'ok' || answer?.status === 409) this.#held.delete(task.lease_id);
   }
 
+  /** Sends the turn's heartbeat again while no answer comes: a link that is half dead swallows every second one. */
   async #renew(): Promise<void> {
+    const turnEndsAt = Date.now() + this.#options.leaseMs / 3;
+    let answered = false;
+    while (!answered && !this.#gone.signal.aborted && Date.now() < turnEndsAt) {
+      const pause = this.#sleep(this.#options.leaseMs / 12);
+      const asked = this.#sendHeartbeat().then(async (was) => {
+        answered ||= was;
+        if (!was) await pause;
+      });
+      await Promise.race([asked, pause]);
+    }
+  }
+
+  /** Whether it was answered. */
+  async #sendHeartbeat(): Promise<boolean> {
     const { answers, ledger, leaseMs } = this.#options;
     const held = [...this.#held.values()];
-    if (held.length === 0) return;
+    if (held.length === 0) return true;
     const sentAt = Date.now();
     const body = { leases: held.map(({ id, lease_id }) => ({ id, lease_id })), lease_ms: leaseMs };
     const answer = await askNats(this.#nats, answers, { kind: 'heartbeat', gone: this.#gone.signal, body });
-    if (answer.outcome !== 'ok' || this.#gone.signal.aborted) return;
+    if (answer.outcome !== 'ok' || this.#gone.signal.aborted) return false;
     const { renewed, lost } = answer.body as { renewed: string[]; lost: string[] };
     for (const { id, lease_id } of held) {
       if (renewed.includes(id)) ledger.renew(lease_id, sentAt, leaseMs);
       if (lost.includes(id) && !this.#reported.has(lease_id) && this.#held.delete(lease_id)) ledger.lose(lease_id);
     }
+    return true;
   }
 
   async #sleep(ms: number): Promise<void> {
