@@ -134,6 +134,9 @@ export const environment = z.object({
   SCHEDULER_LEASE_SECONDS: seconds(60, { least: 0.1, most: 86_400 }).describe(
     'lease of a pop over NATS that names none',
   ),
+  SCHEDULER_CLIENT_LEASES: count(50_000, { least: 1 }).describe(
+    'tasks that one client (NATS inbox, REST token or address) may hold at a time',
+  ),
   SCHEDULER_MAX_LEASE_SECONDS: seconds(3_600, { least: 60, most: 86_400 }).describe(
     'lease over NATS at most; whoever asks for more gets this',
   ),

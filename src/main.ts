@@ -124,6 +124,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       jitterSeconds: config.SCHEDULER_PQ_JITTER,
       maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
+      leasesOfClient: config.SCHEDULER_CLIENT_LEASES,
       bounds: {
         claimsInFlight: config.SCHEDULER_CLAIMS_IN_FLIGHT,
         claimUnits: config.SCHEDULER_CLAIM_BATCH,

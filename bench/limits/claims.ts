@@ -44,6 +44,8 @@ function claimOf(units: number): string {
     `array_fill('bench'::text, ARRAY[${units}])`,
     `array_fill('nats'::text, ARRAY[${units}])`,
     `array_fill(60000::float8, ARRAY[${units}])`,
+    `array_fill('_INBOX.bench'::text, ARRAY[${units}])`,
+    '60000',
   ];
   return claimStatement(null, 'boefje').text.replaceAll(/\$(\d)/g, (_match, place) => values[Number(place) - 1]!);
 }

@@ -2,8 +2,8 @@
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text; null where it is
 -- large: read-within.sql reads it, as far as there is room), waited (seconds
 -- since it was made; null but for its first claim), traceparent, in pop order
--- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds; $6 milliseconds
--- for which a lease over NATS begins at most; $7… the filter's values. {filter} is a condition on alias q; {heads} is
+-- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds, $6 of which client; $7
+-- milliseconds for which a lease over NATS begins at most; $8… the filter's values. {filter} is a condition on alias q; {heads} is
 -- claim-heads.sql or claim-heads-filtered.sql.
 --
 -- Heads are looked for in pop order until there are enough: nothing behind them is locked. A group's rows are locked by
@@ -47,18 +47,18 @@ taken AS (
   DELETE FROM queue WHERE hash = ANY (ARRAY(SELECT hash FROM chosen)) AND scheduler IS NOT DISTINCT FROM $1
 ),
 dealt AS MATERIALIZED (
-  SELECT unit, rank, created_at, id, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker,
+  SELECT unit, rank, created_at, id, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker, ($6::text[])[unit] AS holder,
     w.via, now() + w.first_ms * interval '1 millisecond' AS until,
     CASE WHEN w.first_ms < w.asked_ms THEN w.asked_ms END AS asked_ms, claim
   FROM chosen, LATERAL (SELECT ($4::text[])[unit] AS via, ($5::float8[])[unit] AS asked_ms,
-    least(($5::float8[])[unit], CASE WHEN ($4::text[])[unit] = 'nats' THEN $6::float8 END) AS first_ms) AS w
+    least(($5::float8[])[unit], CASE WHEN ($4::text[])[unit] = 'nats' THEN $7::float8 END) AS first_ms) AS w
 ),
 leased AS (
-  INSERT INTO leases (task_id, lease_id, scheduler, worker, via, until, asked_ms, unit)
-  SELECT id, lease_id, $1, worker, via, until, asked_ms, CASE WHEN via = 'rest' THEN claim END FROM dealt
+  INSERT INTO leases (task_id, lease_id, scheduler, worker, holder, via, until, asked_ms, unit)
+  SELECT id, lease_id, $1, worker, holder, via, until, asked_ms, CASE WHEN via = 'rest' THEN claim END FROM dealt
   -- Whatever lease was there belonged to a life before this one.
   ON CONFLICT (task_id) DO UPDATE
-    SET lease_id = EXCLUDED.lease_id, worker = EXCLUDED.worker, via = EXCLUDED.via, until = EXCLUDED.until,
+    SET lease_id = EXCLUDED.lease_id, worker = EXCLUDED.worker, holder = EXCLUDED.holder, via = EXCLUDED.via, until = EXCLUDED.until,
         claimed_at = now(), renewed_at = now(), unit = EXCLUDED.unit, begun = false, asked_ms = EXCLUDED.asked_ms
 ),
 claimed AS (

@@ -20,7 +20,7 @@ export interface PopDesk {
 
 export interface AskedPop {
   readonly body: unknown;
-  /** Whose filters it counts to. */
+  /** Whose filters and leases they count to. */
   readonly client: string;
   readonly signal: AbortSignal;
 }
@@ -52,13 +52,18 @@ export function createPopDesk(options: {
   return {
     async pop(scheduler, { body, client, signal }) {
       const request = check(popBody, body);
-      if (request.filters == null) return take(scheduler, request, signal);
+      if (request.filters == null) return take(scheduler, request, client, signal);
       const leave = filtersInUse.enter(client, filterKey(request.filters));
-      return take(scheduler, request, signal).finally(leave);
+      return take(scheduler, request, client, signal).finally(leave);
     },
   };
 
-  async function take(scheduler: string, request: z.output<typeof popBody>, signal: AbortSignal): Promise<string> {
+  async function take(
+    scheduler: string,
+    request: z.output<typeof popBody>,
+    holder: string,
+    signal: AbortSignal,
+  ): Promise<string> {
     const began = performance.now();
     const room = options.maxPayload() - envelopeBytes;
     for (;;) {
@@ -72,6 +77,7 @@ export function createPopDesk(options: {
           leaseMs: Math.min(request.lease_ms ?? options.leaseMs, options.longestLeaseMs),
           via: 'nats',
           worker: request.worker ?? null,
+          holder,
           signal,
         })
         .catch((error: unknown) => {

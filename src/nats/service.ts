@@ -1,13 +1,13 @@
 import type { Msg, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
-import { answerWithinMs, unanswered } from '../in-flight.ts';
+import { answerWithinMs, popMarginMs, unanswered } from '../in-flight.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import { Answers } from './answers.ts';
 import { type ClientBudgets, requestBudget } from './budgets.ts';
 import type { CtlCommands } from './ctl.ts';
-import { inFlightByKind, type Leave } from './fair-use.ts';
+import { inFlightByKind } from './fair-use.ts';
 import { answeringInboxesOnly, clientOf } from './inbox.ts';
 import { watchLink } from './link.ts';
 import { sizeWithinBudget } from './request-size.ts';
@@ -81,8 +81,6 @@ interface Pending {
   answered: boolean;
 }
 
-/** A pop's answer may come so long after its wait. */
-const popMarginMs = 2_000;
 const lookEveryMs = 500;
 
 /**
@@ -169,7 +167,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     if (name === 'pop' && message.reply === '') return drop(message);
     answered += 1;
     const client = clientOf(message.reply ?? '', replyPrefixes);
-    let leave: Leave;
+    let leave: () => void;
     try {
       leave = kindOf(name).enter(client, sizeWithinBudget(message, name));
     } catch (error) {

@@ -10,6 +10,8 @@ import { sqlState } from './sql-states.ts';
 export interface Want {
   readonly units: number;
   readonly worker: string | null;
+  /** PopRequest. */
+  readonly holder: string | null;
   readonly via: 'nats' | 'rest';
   /** Over NATS it begins with `firstLeaseMs` at most, and has this once its holder has spoken. */
   readonly leaseMs: number;
@@ -63,16 +65,7 @@ export async function claim(
   wants: readonly Want[],
   { way, text, values }: ClaimStatement,
 ): Promise<readonly RawRow[]> {
-  const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
-  const parameters = [
-    scheduler,
-    slots.length,
-    slots.map(({ worker }) => worker),
-    slots.map(({ via }) => via),
-    slots.map(({ leaseMs }) => leaseMs),
-    firstLeaseMs,
-    ...values,
-  ];
+  const parameters = claimParameters(scheduler, wants, firstLeaseMs, values);
   const started = performance.now();
   const run = () => query<RawRow>(way === 'search' ? search : sql, text, parameters, { prepare: isPrepared(text) });
   const rows = await transact(way === 'open' ? run : () => run().catch((error: unknown) => throwFault(error, way)));
@@ -85,6 +78,26 @@ export async function claim(
     waited: rows.flatMap(({ waited }) => waited ?? []),
   });
   return rows;
+}
+
+/** As claim.sql counts them. */
+export function claimParameters(
+  scheduler: string,
+  wants: readonly Want[],
+  firstLeaseMs: number,
+  filterValues: readonly unknown[],
+): readonly unknown[] {
+  const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
+  return [
+    scheduler,
+    slots.length,
+    slots.map(({ worker }) => worker),
+    slots.map(({ via }) => via),
+    slots.map(({ leaseMs }) => leaseMs),
+    slots.map(({ holder }) => holder),
+    firstLeaseMs,
+    ...filterValues,
+  ];
 }
 
 function throwFault(error: unknown, way: Way): never {
@@ -138,7 +151,7 @@ function claimText(heads: string, filter: string): string {
     .replaceAll('{filter}', () => filter);
 }
 
-const firstFilterValue = 7;
+const firstFilterValue = 8;
 
 /** As in claim-heads.sql: nothing that may be popped stands before the floor. */
 const aboveFloor = `(q.rank, q.created_at) >= (

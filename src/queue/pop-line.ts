@@ -50,7 +50,8 @@ export function unitsOf(batch: readonly Waiter[]): number {
 
 /** @param most units of the claim: a single pop may ask for more */
 export function wantOf({ request }: Waiter, most: number): Want {
-  return { units: Math.min(request.limit, most), worker: request.worker, via: request.via, leaseMs: request.leaseMs };
+  const { limit, worker, holder = null, via, leaseMs } = request;
+  return { units: Math.min(limit, most), worker, holder, via, leaseMs };
 }
 
 /** What one waiter gets of a claim. */

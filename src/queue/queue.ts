@@ -68,6 +68,8 @@ export interface PopRequest {
   readonly leaseMs: number;
   readonly via: 'nats' | 'rest';
   readonly worker: string | null;
+  /** The client whose leases these are (held-leases.ts): its NATS inbox, its REST token or address; counted to none where absent. */
+  readonly holder?: string;
   /** Aborted when the requester is gone: a waiter that is aborted never claims. */
   readonly signal?: AbortSignal;
 }

@@ -8,6 +8,7 @@ import { claim, claimStatement, type ClaimPools, type RawRow, searchMs } from '.
 import { Coalescer, type Requester } from './coalesce.ts';
 import { Corrections } from './corrections.ts';
 import { Floor } from './floor.ts';
+import { HeldLeases } from './held-leases.ts';
 import { Renewals } from './leases.ts';
 import { type Sql, connect, query, statement, transact } from './postgres.ts';
 import { Push } from './push.ts';
@@ -43,6 +44,8 @@ export interface TaskQueueOptions {
   readonly maxSize?: number;
   /** Parked pops per scheduler. */
   readonly maxParked?: number;
+  /** Leases of one client; no bound where absent. */
+  readonly leasesOfClient?: number;
   readonly bounds?: Bounds;
   readonly wake?: Wake;
   /** Whether the heartbeats of workers reach this supervisor at this moment; they do where absent. */
@@ -89,6 +92,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #sweeper: Sweeper;
   readonly #reads: Coalescer<Read, Result<string | null>>;
   readonly #renewals: Renewals;
+  readonly #held: HeldLeases;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
   #unsubscribe: (() => void) | null = null;
@@ -123,6 +127,10 @@ class PostgresTaskQueue implements RunningTaskQueue {
       onError: (error) => options.onError?.(error),
     });
     this.#renewals = new Renewals(this.#sql);
+    this.#held = new HeldLeases({
+      most: options.leasesOfClient ?? Number.POSITIVE_INFINITY,
+      count: (holder) => this.#countHeld(holder),
+    });
     this.#reads = new Coalescer<Read, Result<string | null>>({
       maxInFlight: 4,
       maxBatch: 500,
@@ -270,6 +278,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       },
       giveBack: (rows) => void this.giveBack(rows.map(leaseOf)),
       maxParked: this.#options.maxParked ?? 10_000,
+      held: this.#held,
       bounds: this.#bounds,
     });
     this.#waiters.set(scheduler, waiters);
@@ -284,6 +293,11 @@ class PostgresTaskQueue implements RunningTaskQueue {
     });
     if (fitted.left.length > 0) await this.giveBack(fitted.left.map(leaseOf));
     return fitted;
+  }
+
+  async #countHeld(holder: string): Promise<number> {
+    const [row] = await query<{ held: number }>(this.#sql, statement('count-held'), [holder]);
+    return row!.held;
   }
 
   #typeOf(scheduler: string): string {

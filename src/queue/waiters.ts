@@ -3,6 +3,7 @@ import { emit } from '../telemetry/events.ts';
 import type { Bounds } from './bounds.ts';
 import type { ClaimRow, ClaimStatement, Want, Way } from './claim.ts';
 import { filterKey, type FilterRequest } from './filter.ts';
+import { type HeldLeases, holdsTooMany } from './held-leases.ts';
 import { flightsOf, Lane } from './lane.ts';
 import {
   type Line,
@@ -29,6 +30,7 @@ export interface WaitersOptions {
   giveBack(rows: readonly ClaimRow[]): void;
   /** Parked pops of this scheduler at most. */
   readonly maxParked: number;
+  readonly held: HeldLeases;
   readonly bounds: Bounds;
 }
 
@@ -151,10 +153,20 @@ export class Waiters {
     while (!lane.flights.full) {
       const next = lane.next();
       if (next === null) return;
-      const { line, batch } = next;
-      for (const waiter of batch) this.#enter(waiter, 'claiming');
+      const { line } = next;
+      const batch = next.batch.filter((waiter) => this.#begin(line, waiter));
+      if (batch.length === 0) continue;
       lane.fly(line, batch, () => this.#serve(lane, line, batch));
     }
+  }
+
+  /** Whether it takes part in a claim; one whose client has no room for more leases is answered with that. */
+  #begin(line: Line, waiter: Waiter): boolean {
+    const { held } = this.#options;
+    const begins = held.reserve(waiter.request);
+    if (begins) this.#enter(waiter, 'claiming');
+    else this.#refuse(line, waiter, holdsTooMany(waiter.request, held.most));
+    return begins;
   }
 
   async #serve(lane: Lane, line: Line, batch: readonly Waiter[]): Promise<'served' | 'too slow'> {
@@ -167,6 +179,7 @@ export class Waiters {
         line.statement,
       );
     } catch (error) {
+      for (const { request } of batch) this.#options.held.handedOut(request, 0);
       const slow = codeOf(error) === 'FILTER_TOO_SLOW';
       // The others in this line would get the same answer, after as long again.
       const others = slow ? line.waiters.filter(({ state }) => state === 'waiting') : [];
@@ -187,6 +200,7 @@ export class Waiters {
     const unfed: Waiter[] = [];
     const dealt: Share[] = [];
     for (const { waiter, share } of sharesOf(batch, rows)) {
+      this.#options.held.handedOut(waiter.request, share.length);
       if (share.length === 0) {
         unfed.push(waiter);
       } else if (isGone(waiter)) {

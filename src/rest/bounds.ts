@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { RotaError } from '../errors.ts';
-import { answerWithinMs, InFlight, unanswered } from '../in-flight.ts';
+import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../in-flight.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';
 import { clientOf } from './security.ts';
@@ -35,9 +34,9 @@ export function installBounds(
   late: (error: unknown, reply: FastifyReply) => void,
 ): void {
   const mostBytes = budgets.inFlightBytes;
-  const pops = new Shares({ most: budgets.pops, mostBytes }, clientShare, budgets.popsOfClient);
-  const others = new Shares({ most: budgets.inFlight, mostBytes }, clientShare);
-  const answers = new Shares({ most: budgets.connections, mostBytes: budgets.answerBytes }, clientShare);
+  const pops = shares({ most: budgets.pops, mostBytes }, clientShare, 'pops', budgets.popsOfClient);
+  const others = shares({ most: budgets.inFlight, mostBytes }, clientShare, 'requests');
+  const answers = shares({ most: budgets.connections, mostBytes: budgets.answerBytes }, clientShare, 'answers');
   app.decorateRequest('held', null);
   app.addHook('onRoute', (route) => {
     if (readsNoBody(route.method, route.url)) route.bodyLimit = budgets.smallBodyBytes;
@@ -66,9 +65,9 @@ export function installBounds(
   app.addHook('onRequest', (request, reply, done) => {
     const { url } = request.routeOptions;
     if (url !== undefined && unbounded.has(url)) return done();
-    const shares = url?.endsWith('/pop') === true ? pops : others;
+    const kind = url?.endsWith('/pop') === true ? pops : others;
     try {
-      const held = { holders: 1, leave: shares.enter(clientOf(request), bytesOf(request)) };
+      const held = { holders: 1, leave: kind.enter(clientOf(request), bytesOf(request)) };
       request.held = held;
       whenGone(reply, () => letGo(held));
     } catch (full) {
@@ -139,54 +138,17 @@ function whenGone(
   raw.once('close', once);
 }
 
-interface Bounds {
-  readonly most: number;
-  readonly mostBytes: number;
-}
-
-/** What is in flight, of all clients and of each. A client is remembered for as long as it has something in flight. */
-export class Shares {
-  readonly #all: InFlight;
-  readonly #bounds: Bounds;
-  readonly #clients = new Map<string, { readonly inFlight: InFlight; requests: number }>();
-
-  /** @param mostOfClient a bound on the number beside its share */
-  constructor(bounds: Bounds, share: number, mostOfClient = Infinity) {
-    this.#all = new InFlight(bounds);
-    this.#bounds = {
-      most: Math.min(Math.ceil(bounds.most * share), mostOfClient),
-      mostBytes: Math.ceil(bounds.mostBytes * share),
-    };
-  }
-
-  /**
-   * MAILBOX_FULL, 503, for a client's own bound too: 429 is a full queue to mula's clients, which then stop to push.
-   *
-   * @returns ends it. @throws RotaError MAILBOX_FULL
-   */
-  enter(client: string, bytes: number): () => void {
-    const own = this.#clients.get(client) ?? { inFlight: new InFlight(this.#bounds), requests: 0 };
-    try {
-      own.inFlight.enter(bytes);
-    } catch (full) {
-      const whose = 'this client has its share (SCHEDULER_API_CLIENT_SHARE)';
-      throw new RotaError('MAILBOX_FULL', `${whose}: ${(full as Error).message}`);
-    }
-    try {
-      this.#all.enter(bytes);
-    } catch (full) {
-      own.inFlight.leave(bytes);
-      throw full;
-    }
-    own.requests += 1;
-    this.#clients.set(client, own);
-    return () => {
-      own.requests -= 1;
-      own.inFlight.leave(bytes);
-      this.#all.leave(bytes);
-      if (own.requests === 0) this.#clients.delete(client);
-    };
-  }
+/** A client's own bound is 503, too: 429 is a full queue to mula's clients, which then stop to push. */
+export function shares(all: Bounds, share: number, what: string, mostOfClient = Infinity): InFlight {
+  const ofClient = {
+    most: Math.min(Math.ceil(all.most * share), mostOfClient),
+    mostBytes: Math.ceil(all.mostBytes * share),
+  };
+  return new InFlight({
+    all,
+    ofClient,
+    refusal: { code: 'MAILBOX_FULL', what, variable: 'SCHEDULER_API_CLIENT_SHARE' },
+  });
 }
 
 /** Connections, too: a client that opens them and asks nothing holds descriptors that others need. */
@@ -219,5 +181,3 @@ function waitMsOf({ query }: FastifyRequest): number {
   const { wait } = (query ?? {}) as { wait?: unknown };
   return typeof wait === 'number' && wait > 0 ? wait * 1_000 + popMarginMs - answerWithinMs : 0;
 }
-
-const popMarginMs = 2_000;

@@ -12,6 +12,7 @@ interface Asked {
   readonly wait: number | undefined;
   readonly filters: FilterRequest | null;
   readonly worker: string;
+  readonly holder: string;
   readonly signal: AbortSignal;
 }
 
@@ -32,6 +33,7 @@ export function popRequest(scheduler: SchedulerEntry, asked: Asked, settings: Po
     leaseMs: settings.leaseMs,
     via: 'rest',
     worker: asked.worker,
+    holder: asked.holder,
     signal: asked.signal,
   };
 }

@@ -82,9 +82,10 @@ export function schedulerRoutes(app: App, { queue, schedulers, pop, closing }: S
       const gone = departure(reply);
       // One that does not wait has its answer in milliseconds, whoever closes meanwhile.
       const signal = wait === undefined ? gone : AbortSignal.any([gone, closing]);
-      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, signal }, pop);
+      const holder = clientOf(request);
+      const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, holder, signal }, pop);
       const claim = () => queue.pop(entry.id, asked);
-      const claimed = asked.limit === 0 ? [] : await withFilters(clientOf(request), filters, claim);
+      const claimed = asked.limit === 0 ? [] : await withFilters(holder, filters, claim);
       // A client that left before the answer, or heard that there is none, would hold these tasks until they should have begun.
       if (reply.sent) await queue.giveBack(claimed);
       else whenAborted(gone, () => queue.giveBack(claimed));

@@ -49,6 +49,8 @@ function dear(): FilterRequest {
   return { filters: { or: filters } };
 }
 
+const p99 = (times: readonly number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
+
 const taken = async (work: Promise<unknown>) => {
   const started = performance.now();
   const end = await work.then(
@@ -59,27 +61,31 @@ const taken = async (work: Promise<unknown>) => {
 };
 
 test('pops that search in vain are ended within seconds, and hold up neither others nor those along an index', async () => {
+  const served: FilterRequest = {
+    filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'in', value: ['img:served'] }],
+  };
+  const popBoth = async (times: number[]) => {
+    for (const filters of [null, served]) {
+      const { end: how, ms } = await taken(queue.pop('boefje', popRequest({ filters })));
+      expect(how).toBe('answered');
+      times.push(ms);
+    }
+  };
+  const quiet: number[] = [];
+  while (quiet.length < 200) await popBoth(quiet);
   const dearOnes = Array.from({ length: 5 }, () => taken(queue.pop('boefje', popRequest({ filters: dear() }))));
   const others: number[] = [];
   let searching = true;
   const all = Promise.all(dearOnes).finally(() => (searching = false));
-  const served: FilterRequest = {
-    filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'in', value: ['img:served'] }],
-  };
-  while (searching && others.length < 400) {
-    for (const filters of [null, served]) {
-      const { end: how, ms } = await taken(queue.pop('boefje', popRequest({ filters })));
-      expect(how).toBe('answered');
-      others.push(ms);
-    }
-  }
+  while (searching && others.length < 400) await popBoth(others);
   const ended = await all;
   expect(ended.map(({ end: how }) => how)).toEqual(
     ended.map(() => expect.stringMatching(/^(?:FILTER_TOO_SLOW|DATABASE_UNAVAILABLE)$/)),
   );
   expect(ended.filter(({ end: how }) => how === 'FILTER_TOO_SLOW').length).toBeGreaterThan(0);
   expect(Math.max(...ended.map(({ ms }) => ms))).toBeLessThan(13_000);
-  expect(others.toSorted((a, b) => a - b)[Math.floor(others.length * 0.99)]!).toBeLessThan(1_000);
+  // Other files of the tests use the machine, too: what they cost is in the quiet ones.
+  expect(p99(others)).toBeLessThan(Math.max(250, 3 * p99(quiet)));
 });
 
 test('a filter that was too slow is told so at once when it is asked again', async () => {

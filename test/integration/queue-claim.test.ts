@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { FilterRequest } from '../../src/queue/filter.ts';
-import { claim, claimStatement } from '../../src/queue/claim.ts';
+import { claim, claimParameters, claimStatement, type Want } from '../../src/queue/claim.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import { boefjeTask, ooiOf, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 
 const images = (...value: string[]): FilterRequest => ({
   filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'in', value }],
 });
+
+const want: Want = { units: 1, worker: 'w', holder: '_INBOX.w', via: 'nats', leaseMs: 60_000 };
 
 describe('claim', () => {
   test('hands out by priority, then age, as dispatched and leased to who asked', async () => {
@@ -70,7 +72,6 @@ describe('claim', () => {
     const { url } = await queueUnderTest();
     const sql = connect(url, { max: 1, byKey: true });
     const scheduler = { scheduler: 'boefje', firstLeaseMs: 60_000 };
-    const wants = [{ units: 1, worker: null, via: 'nats' as const, leaseMs: 1_000 }];
     for (let shape = 1; shape <= 150; shape += 1) {
       const group = shape <= 75 ? 'and' : 'or';
       const filters = Array.from({ length: 1 + (shape % 75) }, () => ({
@@ -78,9 +79,10 @@ describe('claim', () => {
         operator: 'eq' as const,
         value: 'x',
       }));
-      await claim({ sql, search: sql }, scheduler, wants, claimStatement({ filters: { [group]: filters } }, 'boefje'));
+      await claim({ sql, search: sql }, scheduler, [want], claimStatement({ filters: { [group]: filters } }, 'boefje'));
     }
-    const [held] = await sql`SELECT count(*)::int AS claims FROM pg_prepared_statements WHERE statement LIKE '%heads%'`;
+    const [held] =
+      await sql`SELECT count(*)::int AS claims FROM pg_prepared_statements WHERE statement LIKE '%heads%' AND statement NOT LIKE '%pg_prepared%'`;
     expect(held!['claims']).toBeLessThanOrEqual(100);
     await sql.end();
   });
@@ -120,15 +122,10 @@ describe('claim', () => {
     const sql = connect(url, { max: 1, byKey: true });
     for (const filters of [null, images('a'), images('a', 'b')]) {
       const { text, values } = claimStatement(filters, 'boefje');
-      const rows = await sql.unsafe<{ 'QUERY PLAN': string }[]>(`EXPLAIN (COSTS OFF) ${text}`, [
-        'boefje',
-        1,
-        ['w'],
-        ['nats'],
-        [1],
-        60_000,
-        ...values,
-      ] as never[]);
+      const rows = await sql.unsafe<{ 'QUERY PLAN': string }[]>(
+        `EXPLAIN (COSTS OFF) ${text}`,
+        claimParameters('boefje', [want], 60_000, values) as never[],
+      );
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
       expect(plan).not.toMatch(/Seq Scan on (queue|tasks)/);
       // Nothing between the limit of heads and the index that would read more than it needs.
@@ -193,15 +190,7 @@ describe('groups', () => {
     ]);
     const { text, values } = claimStatement(images('a'), 'boefje');
     await sql.begin(async (transaction) => {
-      const claimed = await transaction.unsafe(text, [
-        'boefje',
-        1,
-        ['w'],
-        ['nats'],
-        [60_000],
-        60_000,
-        ...values,
-      ] as never[]);
+      const claimed = await transaction.unsafe(text, claimParameters('boefje', [want], 60_000, values) as never[]);
       expect(claimed.length).toBe(1);
       // Not committed yet: the group is in somebody's hands.
       expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['single']);
@@ -224,7 +213,10 @@ describe('groups', () => {
     const holder = await sql.reserve();
     await holder`SELECT pg_advisory_lock(1)`;
     const claimed = claimer
-      .unsafe(text.replace('pg_try_advisory_xact_lock', 'gate'), ['boefje', 1, ['w'], ['nats'], [60_000], 60_000])
+      .unsafe(
+        text.replace('pg_try_advisory_xact_lock', 'gate'),
+        claimParameters('boefje', [want], 60_000, []) as never[],
+      )
       .execute();
     await expect
       .poll(async () => (await sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`).length)

@@ -45,8 +45,8 @@ async function fill(sql: Sql, from = 1, to = depth): Promise<void> {
 /** Claims from the beginning of the queue, and finds what the statements name. */
 async function begin(sql: Sql): Promise<Tasks> {
   const wants = [
-    { units: named, worker: 'w', via: 'nats' as const, leaseMs: -1_000 },
-    { units: named, worker: 'w', via: 'rest' as const, leaseMs: 60_000 },
+    { units: named, worker: 'w', holder: '_INBOX.w', via: 'nats' as const, leaseMs: -1_000 },
+    { units: named, worker: 'w', holder: '_INBOX.w', via: 'rest' as const, leaseMs: 60_000 },
   ];
   await claim({ sql, search: sql }, boefjes, wants, claimStatement(null, 'boefje'));
   const found = await sql<(Task & { unit: string | null; via: string | null })[]>`
@@ -160,7 +160,7 @@ test('under an old snapshot', async () => {
       })
       .catch(() => {});
   });
-  const wants = [{ units: 500, worker: 'w', via: 'nats' as const, leaseMs: 60_000 }];
+  const wants = [{ units: 500, worker: 'w', holder: '_INBOX.w', via: 'nats' as const, leaseMs: 60_000 }];
   for (let round = 0; round < 10; round += 1) {
     const claimed = await claim({ sql, search: sql }, boefjes, wants, claimStatement(null, 'boefje'));
     await query(sql, statement('settle-held'), [

@@ -42,6 +42,7 @@ test('the page of workers has every budget as it is', () => {
   expect(found(/other requests/)[0]).toBe(
     `${config.NATS_CLIENT_REQUESTS} heartbeats, ${config.NATS_CLIENT_REQUESTS} others`,
   );
+  expect(found(/^tasks that a client/)).toEqual([`${config.SCHEDULER_CLIENT_LEASES}`, '`SCHEDULER_CLIENT_LEASES`']);
   expect(found(/commands in flight/)).toEqual([`${kindBudgets.ctl.most / 2}`, '']);
   const { mostBytes } = kindBudgets.other;
   expect(found(/^bytes of a client/)[0]).toBe(

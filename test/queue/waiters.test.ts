@@ -3,6 +3,7 @@ import { defaultBounds } from '../../src/queue/bounds.ts';
 import { type ClaimRow, claimStatement, type Want } from '../../src/queue/claim.ts';
 import type { FilterRequest } from '../../src/queue/filter.ts';
 import type { PopRequest } from '../../src/queue/queue.ts';
+import { HeldLeases } from '../../src/queue/held-leases.ts';
 import { Waiters } from '../../src/queue/waiters.ts';
 
 /** Waiters on a queue whose claims the test answers one by one. */
@@ -23,6 +24,7 @@ function waitersUnderTest() {
       }),
     giveBack: (rows) => givenBack.push(...rows),
     maxParked: 10,
+    held: new HeldLeases({ most: Number.POSITIVE_INFINITY, count: async () => 0 }),
     bounds: defaultBounds,
   });
   const nextClaim = async () =>
@@ -112,6 +114,7 @@ test('no more claims run at once than the bounds allow, and none asks for more u
     },
     giveBack: () => {},
     maxParked: 10,
+    held: new HeldLeases({ most: Number.POSITIVE_INFINITY, count: async () => 0 }),
     bounds: { ...defaultBounds, claimsInFlight: 2, claimUnits: 5 },
   });
   await Promise.all(Array.from({ length: 16 }, () => waiters.pop(request())));

@@ -1,12 +1,19 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import * as fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newToken, readTokens } from '../../src/api-tokens.ts';
-import { Shares } from '../../src/rest/bounds.ts';
+import { readConfig } from '../../src/config.ts';
+import { answerWithinMs, popMarginMs } from '../../src/in-flight.ts';
+import { searchMs } from '../../src/queue/claim.ts';
+import { filterBudget } from '../../src/queue/filter-budget.ts';
+import { pageMs } from '../../src/queue/page.ts';
+import { roomBytes } from '../../src/queue/room.ts';
+import { shares } from '../../src/rest/bounds.ts';
 import { budgets } from '../../src/rest/budgets.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
-import { emptyBook, openAccess, serve, type Served, taskId } from './double.ts';
+import { deepestNesting } from '../../src/tasks/nesting.ts';
+import { emptyBook, emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
 
 let served: Served;
 
@@ -126,51 +133,11 @@ describe('a request', () => {
 });
 
 describe('one client', () => {
-  test('has its share of what is in flight; what it leaves is there for others', () => {
-    const shares = new Shares({ most: 10, mostBytes: 1_000 }, 0.5);
-    const left = Array.from({ length: 5 }, () => shares.enter('a', 1));
-    expect(() => shares.enter('a', 1)).toThrow(/5 requests of 5 bytes wait already/);
-    left.push(shares.enter('b', 1));
-    for (const leave of left) leave();
-    for (let n = 0; n < 5; n += 1) shares.enter('a', 1);
-  });
-
-  test('never holds more than its share, and all never more than there is', () => {
-    const bounds = { most: 8, mostBytes: 100 };
-    const step = fc.record({ client: fc.constantFrom('a', 'b', 'c'), bytes: fc.nat(40), leave: fc.boolean() });
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const shares = new Shares(bounds, 0.5);
-        const held: { client: string; bytes: number; leave: () => void }[] = [];
-        for (const { client, bytes, leave } of steps) {
-          if (leave) held.shift()?.leave();
-          else {
-            try {
-              held.push({ client, bytes, leave: shares.enter(client, bytes) });
-            } catch {
-              // Refused.
-            }
-          }
-          expect(held.length).toBeLessThanOrEqual(bounds.most);
-          for (const name of ['a', 'b', 'c']) {
-            const own = held.filter((one) => one.client === name);
-            expect(own.length).toBeLessThanOrEqual(4);
-            if (own.length > 1) expect(own.reduce((sum, one) => sum + one.bytes, 0)).toBeLessThanOrEqual(50);
-          }
-        }
-        for (const { leave } of held) leave();
-        // Nothing is kept of those who left.
-        for (let n = 0; n < 4; n += 1) shares.enter('a', 1);
-        for (let n = 0; n < 4; n += 1) shares.enter('b', 1);
-      }),
-    );
-  });
-
   test('has 2 000 pops at most, whatever its share', () => {
-    const shares = new Shares({ most: 10_000, mostBytes: 1_000 }, 1, budgets.popsOfClient);
-    for (let n = 0; n < 2_000; n += 1) shares.enter('a', 0);
-    expect(() => shares.enter('a', 0)).toThrow(/SCHEDULER_API_CLIENT_SHARE/);
-    shares.enter('b', 0);
+    const pops = shares({ most: 10_000, mostBytes: 1_000 }, 1, 'pops', budgets.popsOfClient);
+    for (let n = 0; n < 2_000; n += 1) pops.enter('a', 0);
+    expect(() => pops.enter('a', 0)).toThrow(/2000 pops .*SCHEDULER_API_CLIENT_SHARE/);
+    pops.enter('b', 0);
   });
 
   test('pops with 100 distinct filters at a time', async () => {
@@ -232,6 +199,74 @@ describe('one client', () => {
     await expect.poll(ends).toBe('200');
     for (const socket of sockets) socket.destroy();
   });
+});
+
+test('an answer that is not read within 30 s is given up, and its socket with it', async () => {
+  const answerBytes = 8_000_000;
+  const results = JSON.stringify([{ data: 'x'.repeat(answerBytes) }]);
+  served = await serve({
+    lists: { ...emptyLists, tasks: async () => ({ count: 1, partial: false, results, cutAt: null }) },
+  });
+  const socket = connect(Number(new URL(served.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  socket.write('GET /tasks HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n');
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  socket.pause();
+  vi.advanceTimersByTime(budgets.answerLeavesMs);
+  vi.useRealTimers();
+  let read = first.length;
+  const closed = once(socket, 'close');
+  socket.on('data', (chunk: Buffer) => (read += chunk.length));
+  socket.on('error', () => {});
+  socket.resume();
+  await closed;
+  expect(read).toBeLessThan(answerBytes);
+});
+
+const page = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
+
+test('the page of security has every budget of REST as it is', () => {
+  const section = page.split('## Budgets of REST\n')[1]!.split('\n## ')[0]!;
+  const rows = [...section.matchAll(/^\| (.+?) +\| (.+?) +\| .*\|$/gm)].map(([, what, most]) => [what, most]);
+  const config = readConfig({});
+  const number = (value: number) => String(value).replace(/\B(?=(\d{3})+$)/g, ' ');
+  const mebibytes = (bytes: number) => `${bytes / 1_048_576} MiB`;
+  const seconds = (ms: number) => `${ms / 1_000} s`;
+  const expected: readonly (readonly [string, string])[] = [
+    ['body', mebibytes(budgets.bodyBytes)],
+    ['body of a log-in, or where none is read (GET, DELETE; not `/tasks`)', `${number(budgets.smallBodyBytes)} bytes`],
+    ['request line and headers', `${budgets.headerBytes / 1_024} KiB`],
+    ['path, without the query', `${number(budgets.pathCharacters)} characters`],
+    ['nesting of a body', `${deepestNesting} levels`],
+    ['another name in a path or query, a cron', `${number(budgets.textCharacters)} characters`],
+    [
+      'in tasks and schedules: an organisation, an OOI, another name',
+      `${[lengths.organisation, lengths.ooi, lengths.name].map(number).join(', ')} bytes`,
+    ],
+    ['an answer, a page', mebibytes(roomBytes)],
+    [
+      'conditions of a filter, values of its lists, depth',
+      [filterBudget.conditions, filterBudget.values, filterBudget.depth].map(number).join(', '),
+    ],
+    ['a list: time at the database, in all', `${seconds(pageMs)}, ${seconds(2 * pageMs)}`],
+    ['a pop whose filter looks into tasks', seconds(searchMs)],
+    ['sentence of an error', `${number(budgets.detailCharacters)} characters`],
+    ['time for a request to arrive', seconds(budgets.requestTimeoutMs)],
+    ['time for an answer', `${seconds(answerWithinMs)}; a pop ${seconds(popMarginMs)} after \`wait\``],
+    ['requests in flight: number, bytes', `${number(budgets.inFlight)}, ${mebibytes(budgets.inFlightBytes)}`],
+    ['pops in flight, those that wait among them', number(budgets.pops)],
+    ['answers that are not read yet', `${mebibytes(budgets.answerBytes)}; ${seconds(budgets.answerLeavesMs)} each`],
+    ['connections', number(budgets.connections)],
+    ['of the last four, one client', config.SCHEDULER_API_CLIENT_SHARE === 0.5 ? 'half' : ''],
+    [
+      'pops of one client, distinct filters of them',
+      `${number(budgets.popsOfClient)}, ${number(budgets.filtersOfClient)}`,
+    ],
+    ['tasks that one client holds (`SCHEDULER_CLIENT_LEASES`)', number(config.SCHEDULER_CLIENT_LEASES)],
+  ];
+  expect(rows.filter(([what]) => what !== 'What' && !/^-+$/.test(what!))).toEqual(expected);
 });
 
 test.each(['/schedules/', '/%ff'])(

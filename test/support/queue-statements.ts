@@ -1,4 +1,4 @@
-import { claimStatement } from '../../src/queue/claim.ts';
+import { claimParameters, claimStatement, type Want } from '../../src/queue/claim.ts';
 import type { FilterRequest } from '../../src/queue/filter.ts';
 import { queueItem } from '../../src/queue/new-task.ts';
 import { statement } from '../../src/queue/postgres.ts';
@@ -46,12 +46,12 @@ function equal(column: string, field: string | null, ...values: readonly string[
 
 function claiming(name: string, rows: number, filters: FilterRequest | null): Case {
   const { text, values } = claimStatement(filters, 'boefje');
-  const each = <T>(value: T) => Array.from({ length: rows }, () => value);
+  const want: Want = { units: rows, worker: 'w', holder: '127.0.0.1', via: 'rest', leaseMs: 60_000 };
   return {
     name: `claim ${name}`,
     byKey: true,
     text,
-    values: () => ['boefje', rows, each('w'), each('rest'), each(60_000), 60_000, ...values],
+    values: () => claimParameters('boefje', [want], 60_000, values),
     rows,
   };
 }

@@ -1,0 +1,76 @@
+import * as fc from 'fast-check';
+import { expect, test, vi } from 'vitest';
+import { HeldLeases } from '../../src/queue/held-leases.ts';
+import type { PopRequest } from '../../src/queue/queue.ts';
+
+const pop = (holder: string, limit: number): PopRequest => ({
+  limit,
+  filters: null,
+  waitMs: 0,
+  leaseMs: 60_000,
+  via: 'nats',
+  worker: null,
+  holder,
+});
+
+test('a client never holds more than it may, whatever its claims in flight bring', () => {
+  const step = fc.record({ limit: fc.integer({ min: 1, max: 10 }), ends: fc.nat(2) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      // No count ever comes back: what was handed out is held.
+      const held = new HeldLeases({ most: 20, count: () => new Promise(() => {}) });
+      const claims: PopRequest[] = [];
+      let leases = 0;
+      for (const { limit, ends } of steps) {
+        if (held.reserve(pop('a', limit))) claims.push(pop('a', limit));
+        for (const claim of claims.splice(0, ends)) {
+          held.handedOut(claim, claim.limit);
+          leases += claim.limit;
+        }
+        expect(leases).toBeLessThanOrEqual(20);
+      }
+    }),
+  );
+});
+
+test('a client that settles what it has is counted, and goes on', async () => {
+  const count = vi.fn<(holder: string) => Promise<number>>(async () => 0);
+  const held = new HeldLeases({ most: 20, count });
+  for (let n = 0; n < 100; n += 1) {
+    const claim = pop('a', 5);
+    expect(held.reserve(claim)).toBe(true);
+    held.handedOut(claim, 5);
+    vi.spyOn(performance, 'now').mockReturnValue(n * 1_000);
+    await Promise.resolve();
+  }
+  expect(count).toHaveBeenCalledWith('a');
+});
+
+test('what is handed out while a count is under way is not forgotten', async () => {
+  const counted = Promise.withResolvers<number>();
+  const held = new HeldLeases({ most: 20, count: () => counted.promise });
+  for (const limit of [10, 5]) {
+    expect(held.reserve(pop('a', limit))).toBe(true);
+    held.handedOut(pop('a', limit), limit);
+  }
+  counted.resolve(10);
+  await counted.promise;
+  expect(held.reserve(pop('a', 6))).toBe(false);
+  expect(held.reserve(pop('a', 5))).toBe(true);
+});
+
+test('nothing is counted of a client with less than half, and one client does not stand in the way of another', () => {
+  const count = vi.fn<(holder: string) => Promise<number>>(() => Promise.reject(new Error('the database is away')));
+  const held = new HeldLeases({ most: 20, count });
+  held.reserve(pop('a', 10));
+  expect(count).not.toHaveBeenCalled();
+  held.reserve(pop('a', 10));
+  expect(count).toHaveBeenCalledOnce();
+  expect(held.reserve(pop('a', 1))).toBe(false);
+  expect(held.reserve(pop('b', 20))).toBe(true);
+});
+
+test('a claim that is larger than all it may hold is taken by a client that has none', () => {
+  const held = new HeldLeases({ most: 5, count: async () => 0 });
+  expect(held.reserve(pop('a', 10))).toBe(true);
+});
