@@ -154,19 +154,19 @@ export class Waiters {
       const next = lane.next();
       if (next === null) return;
       const { line } = next;
-      const batch = next.batch.filter((waiter) => this.#begin(line, waiter));
+      const batch = next.batch.filter((waiter) => this.#admit(line, waiter));
       if (batch.length === 0) continue;
       lane.fly(line, batch, () => this.#serve(lane, line, batch));
     }
   }
 
   /** Whether it takes part in a claim; one whose client has no room for more leases is answered with that. */
-  #begin(line: Line, waiter: Waiter): boolean {
+  #admit(line: Line, waiter: Waiter): boolean {
     const { held } = this.#options;
-    const begins = held.reserve(waiter.request);
-    if (begins) this.#enter(waiter, 'claiming');
+    const admitted = held.reserve(waiter.request);
+    if (admitted) this.#enter(waiter, 'claiming');
     else this.#refuse(line, waiter, holdsTooMany(waiter.request, held.most));
-    return begins;
+    return admitted;
   }
 
   async #serve(lane: Lane, line: Line, batch: readonly Waiter[]): Promise<'served' | 'too slow'> {
