@@ -42,7 +42,7 @@ export class HeldLeases {
   }
 
   /** A claim begins. A client that has nothing gets one at any size. @returns false where there is no room */
-  reserve({ holder, limit }: PopRequest): boolean {
+  admit({ holder, limit }: PopRequest): boolean {
     if (holder === undefined) return true;
     const known = this.#clients.get(holder) ?? this.#remember(holder);
     const { most } = this.#options;

@@ -163,7 +163,7 @@ export class Waiters {
   /** Whether it takes part in a claim; one whose client has no room for more leases is answered with that. */
   #admit(line: Line, waiter: Waiter): boolean {
     const { held } = this.#options;
-    const admitted = held.reserve(waiter.request);
+    const admitted = held.admit(waiter.request);
     if (admitted) this.#enter(waiter, 'claiming');
     else this.#refuse(line, waiter, holdsTooMany(waiter.request, held.most));
     return admitted;

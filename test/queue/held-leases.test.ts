@@ -22,7 +22,7 @@ test('a client never holds more than it may, whatever its claims in flight bring
       const claims: PopRequest[] = [];
       let leases = 0;
       for (const { limit, ends } of steps) {
-        if (held.reserve(pop('a', limit))) claims.push(pop('a', limit));
+        if (held.admit(pop('a', limit))) claims.push(pop('a', limit));
         for (const claim of claims.splice(0, ends)) {
           held.handedOut(claim, claim.limit);
           leases += claim.limit;
@@ -38,7 +38,7 @@ test('a client that settles what it has is counted, and goes on', async () => {
   const held = new HeldLeases({ most: 20, count });
   for (let n = 0; n < 100; n += 1) {
     const claim = pop('a', 5);
-    expect(held.reserve(claim)).toBe(true);
+    expect(held.admit(claim)).toBe(true);
     held.handedOut(claim, 5);
     vi.spyOn(performance, 'now').mockReturnValue(n * 1_000);
     await Promise.resolve();
@@ -50,27 +50,27 @@ test('what is handed out while a count is under way is not forgotten', async () 
   const counted = Promise.withResolvers<number>();
   const held = new HeldLeases({ most: 20, count: () => counted.promise });
   for (const limit of [10, 5]) {
-    expect(held.reserve(pop('a', limit))).toBe(true);
+    expect(held.admit(pop('a', limit))).toBe(true);
     held.handedOut(pop('a', limit), limit);
   }
   counted.resolve(10);
   await counted.promise;
-  expect(held.reserve(pop('a', 6))).toBe(false);
-  expect(held.reserve(pop('a', 5))).toBe(true);
+  expect(held.admit(pop('a', 6))).toBe(false);
+  expect(held.admit(pop('a', 5))).toBe(true);
 });
 
 test('nothing is counted of a client with less than half, and one client does not stand in the way of another', () => {
   const count = vi.fn<(holder: string) => Promise<number>>(() => Promise.reject(new Error('the database is away')));
   const held = new HeldLeases({ most: 20, count });
-  held.reserve(pop('a', 10));
+  held.admit(pop('a', 10));
   expect(count).not.toHaveBeenCalled();
-  held.reserve(pop('a', 10));
+  held.admit(pop('a', 10));
   expect(count).toHaveBeenCalledOnce();
-  expect(held.reserve(pop('a', 1))).toBe(false);
-  expect(held.reserve(pop('b', 20))).toBe(true);
+  expect(held.admit(pop('a', 1))).toBe(false);
+  expect(held.admit(pop('b', 20))).toBe(true);
 });
 
 test('a claim that is larger than all it may hold is taken by a client that has none', () => {
   const held = new HeldLeases({ most: 5, count: async () => 0 });
-  expect(held.reserve(pop('a', 10))).toBe(true);
+  expect(held.admit(pop('a', 10))).toBe(true);
 });
