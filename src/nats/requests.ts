@@ -4,7 +4,7 @@ import { excerpt } from '../excerpt.ts';
 import { filterOperators } from '../queue/filter.ts';
 import { excessOf } from '../queue/filter-budget.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
-import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
+import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
 
@@ -89,7 +89,11 @@ export const heartbeatBody = z.strictObject({
 /** @throws RotaError INVALID_REQUEST (422). An empty body is an empty object. */
 export function parseJson(text: string): unknown {
   if (text.trim() === '') return {};
-  if (nestsTooDeep(text)) throw new RotaError('INVALID_REQUEST', `body: nests deeper than ${deepestNesting} levels`);
+  const excess = jsonExcess(text);
+  if (excess !== null) {
+    const what = excess === 'depth' ? `nests deeper than ${deepestNesting} levels` : `more than ${mostValues} values`;
+    throw new RotaError('INVALID_REQUEST', `body: ${what}`);
+  }
   try {
     return JSON.parse(text);
   } catch {

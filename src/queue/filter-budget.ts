@@ -1,5 +1,5 @@
 import { RotaError } from '../errors.ts';
-import { nestsTooDeep } from '../tasks/nesting.ts';
+import { jsonExcess } from '../tasks/nesting.ts';
 
 /**
  * What one filter may cost before it is read any further. Checked on the value as it came, by both edges and by each caller that compiles
@@ -92,7 +92,7 @@ function excessOfValue(value: unknown, length: number, left: Left): Excess | nul
     for (const entry of level) {
       if (typeof entry === 'string') {
         if (entry.length > length) return tooLong('value', length);
-        if (/^\s*[[{]/.test(entry) && nestsTooDeep(entry, filterBudget.depth)) return tooDeep;
+        if (/^\s*[[{]/.test(entry) && jsonExcess(entry, filterBudget.depth) !== null) return tooDeep;
         continue;
       }
       if (typeof entry !== 'object' || entry === null) continue;

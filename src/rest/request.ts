@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Answer, detailsOf, invalid, type Location, type ValidationDetail } from './errors.ts';
-import { nestsTooDeep } from '../tasks/nesting.ts';
+import { jsonExcess, mostValues } from '../tasks/nesting.ts';
 import { jsonFault } from './json-fault.ts';
 import { isJsonType } from './origins.ts';
 import { repeatedParameters } from './schemas.ts';
@@ -55,7 +55,9 @@ function readBody(body: Buffer, contentType: string | undefined): unknown {
     throw new Answer(400, 'There was an error parsing the body');
   }
   if (!isJson(contentType)) return decoded;
-  if (nestsTooDeep(decoded)) throw new Answer(400, 'There was an error parsing the body');
+  const excess = jsonExcess(decoded);
+  if (excess === 'depth') throw new Answer(400, 'There was an error parsing the body');
+  if (excess === 'values') throw new Answer(413, `Request body has more than ${mostValues} values`);
   try {
     return JSON.parse(decoded);
   } catch {

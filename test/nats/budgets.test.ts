@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { errorBudget, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config.ts';
 import { distinctFilters, filterBudget } from '../../src/queue/filter-budget.ts';
+import { deepestNesting, mostValues } from '../../src/tasks/nesting.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
 
 const page = readFileSync(new URL('../../docs/workers.md', import.meta.url), 'utf8');
@@ -30,6 +31,7 @@ test('the page of workers has every budget as it is', () => {
   expect(found(/^an error/)[0]).toBe(
     `${errorBudget.faults} faults of 200 characters each, ${errorBudget.characters} in all`,
   );
+  expect(found(/^values of a request/)[0]).toBe(`${mostValues}, ${deepestNesting}`);
   const kilobytes = (bytes: number) => `${bytes / 1_024} kB`;
   const { pop, ctl, 'task-get': get, 'task-heartbeat': heartbeat, 'task-patch': patch } = requestBytes.body;
   expect([heartbeat, patch]).toEqual([ctl, ctl]);

@@ -66,7 +66,7 @@ describe('bodies that wait are bounded by their bytes', () => {
   ])('%s', async (_what, sent) => {
     const push = async () => {
       const init = { method: 'POST', headers: json, ...sent(body(1_900_000)) };
-      return (await (await fetch(`${served.url}/schedulers/report/push`, init)).text()).includes('wait already');
+      return (await (await fetch(`${served.url}/schedulers/report/push`, init)).text()).includes('in flight already');
     };
     // 16 MiB: the ninth has no room, and hears so at once.
     const refused = Array.from({ length: 9 }, push);

@@ -12,7 +12,7 @@ import { roomBytes } from '../../src/queue/room.ts';
 import { shares } from '../../src/rest/bounds.ts';
 import { budgets } from '../../src/rest/budgets.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
-import { deepestNesting } from '../../src/tasks/nesting.ts';
+import { deepestNesting, mostValues } from '../../src/tasks/nesting.ts';
 import { emptyBook, emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
 
 let served: Served;
@@ -239,6 +239,7 @@ test('the page of security has every budget of REST as it is', () => {
     ['body of a log-in, or where none is read (GET, DELETE; not `/tasks`)', `${number(budgets.smallBodyBytes)} bytes`],
     ['request line and headers', `${budgets.headerBytes / 1_024} KiB`],
     ['path, without the query', `${number(budgets.pathCharacters)} characters`],
+    ['values of a body', number(mostValues)],
     ['nesting of a body', `${deepestNesting} levels`],
     ['another name in a path or query, a cron', `${number(budgets.textCharacters)} characters`],
     [

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from 'rabbitmq-client';
+import { boefjeRun, rawFileReceived } from '../../../src/simulator/events.ts';
 import { connectNats } from '../../../src/nats/connect.ts';
 import { query } from '../stage.ts';
 import { type Actor, unlessAnswered } from './actor.ts';
@@ -10,14 +11,26 @@ import type { Row } from './row.ts';
 const largestPage = 8 * 1_024 * 1_024 + 100_000;
 const large = 1_900_000;
 
-const report = (organisation: string, pad = '') => ({
+const report = (organisation: string) => ({
   organisation,
-  data: { organisation_id: organisation, report_recipe_id: randomUUID(), pad },
+  data: { organisation_id: organisation, report_recipe_id: randomUUID() },
 });
+
+/** A normalizer's task, in which a boefje's arguments may be of any size. */
+function largeTask(organisation: string) {
+  const run = { boefje: 'nmap', inputOoi: `Hostname|internet|${randomUUID()}.nl`, organisation, tookMs: 10 };
+  const boefje = boefjeRun(run);
+  const { raw_data } = rawFileReceived(
+    randomUUID(),
+    { ...boefje, arguments: { ...boefje.arguments, pad: 'x'.repeat(large) } },
+    ['boefje/nmap'],
+  );
+  return { organisation, data: { normalizer: { id: 'kat_nmap' }, raw_data } };
+}
 
 /** `count` finished tasks of 1.9 MB: one is pushed, and copied in the database. */
 async function largeTasks(actor: Actor, organisation: string, count: number): Promise<void> {
-  const pushed = await actor.rest('POST', '/schedulers/report/push', report(organisation, 'x'.repeat(large)));
+  const pushed = await actor.rest('POST', '/schedulers/normalizer/push', largeTask(organisation));
   if (pushed.status !== 201) throw new Error(`a push of 1.9 MB: ${pushed.status} ${pushed.text.slice(0, 200)}`);
   const { id } = JSON.parse(pushed.text) as { id: string };
   await query(
@@ -57,11 +70,10 @@ export const sizeRows: readonly Row[] = [
       const organisation = `large-${randomUUID()}`;
       const faults: (string | undefined)[] = [];
       for (let pushed = 0; pushed < 20; pushed += 1) {
-        faults.push(
-          unlessAnswered(await actor.rest('POST', '/schedulers/report/push', report(organisation, 'x'.repeat(large)))),
-        );
+        faults.push(unlessAnswered(await actor.rest('POST', '/schedulers/normalizer/push', largeTask(organisation))));
       }
-      for (let pop = 0; pop < 10; pop += 1) faults.push(unlessAnswered(await actor.ask('pop.report', { limit: 20 })));
+      for (let pop = 0; pop < 10; pop += 1)
+        faults.push(unlessAnswered(await actor.ask('pop.normalizer', { limit: 20 })));
       const listed = await actor.rest('GET', `/tasks?organisation=${organisation}&status=queued&limit=1`);
       const { count } = JSON.parse(listed.text || '{"count":-1}') as { count: number };
       return [...faults, count === 0 ? undefined : `${count} tasks that fit into no message are still queued`];
