@@ -44,6 +44,9 @@ interface ErrorEntry {
 
 export type ErrorCode = keyof typeof errorCodes;
 
+/** Their codes say what to do, and no log prints their stacks: to take one is half of what a refusal costs (13 of 25 µs). */
+const answered: ReadonlySet<ErrorEntry['family']> = new Set(['refused', 'busy', 'lost']);
+
 /** An error with a code of the registry. `fields` are facts for logs and answers: never secrets, never whole payloads. */
 export class RotaError extends Error {
   override readonly name = 'RotaError';
@@ -51,7 +54,10 @@ export class RotaError extends Error {
   readonly fields: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, options: { fields?: Record<string, unknown>; cause?: unknown } = {}) {
+    const frames = Error.stackTraceLimit;
+    if (answered.has(errorCodes[code].family)) Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = frames;
     this.code = code;
     this.fields = options.fields ?? {};
   }

@@ -16,6 +16,7 @@ import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
 import { answerInSpan, traceHeader } from './request-spans.ts';
+import { Turns } from './turns.ts';
 import { parseJson } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 
@@ -75,6 +76,11 @@ interface Request {
 /** A request that has been taken in. */
 interface Pending {
   readonly message: ServiceMsg;
+  readonly name: string;
+  readonly client: string;
+  readonly handle: (request: Request) => Promise<string>;
+  /** Gives back its place among what is in flight. */
+  readonly leave: () => void;
   readonly wait: AbortController;
   /** performance.now() at which its requester hears that nothing answers. */
   until: number;
@@ -100,7 +106,10 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     log,
   });
   const answers = new Answers({ connection, maxPayload, log });
-  const inFlight = new Map<Promise<void>, Pending>();
+  const inFlight = new Set<Pending>();
+  const turns = new Turns<Pending>((pending) => void answer(pending));
+  /** Of a drain that waits. */
+  let whenIdle: (() => void) | null = null;
   const kindOf = inFlightByKind(options.clients);
   // One for all that is pending: a timer for each request would be a hundredth of a pop.
   const look = setInterval(refuseLate, lookEveryMs).unref();
@@ -155,8 +164,8 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       await service.stop();
       if (connection.isClosed()) reachable.resolve();
       endWaits();
-      const settled = Promise.allSettled(inFlight.keys());
-      await Promise.race([settled, elapsed(withinMs)]);
+      const idle = new Promise<void>((resolve) => (inFlight.size === 0 ? resolve() : (whenIdle = resolve)));
+      await Promise.race([idle, elapsed(withinMs)]);
       if (!connection.isClosed()) await Promise.race([connection.flush(), elapsed(withinMs)]);
     },
     status: () => ({ connected: link.up, inFlight: inFlight.size, answered, errors: { ...answers.errors } }),
@@ -175,22 +184,16 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     }
     const wait = new AbortController();
     if (draining) wait.abort();
-    const pending = { message, wait, until: performance.now() + answerWithinMs, answered: false };
-    const work: Promise<void> = answer(pending, client, name, handle).finally(() => {
-      inFlight.delete(work);
-      leave();
-    });
-    inFlight.set(work, pending);
+    const until = performance.now() + answerWithinMs;
+    const pending = { message, name, client, handle, leave, wait, until, answered: false };
+    inFlight.add(pending);
+    turns.add(client, pending);
   }
 
-  async function answer(
-    pending: Pending,
-    client: string,
-    name: string,
-    handle: (request: Request) => Promise<string>,
-  ): Promise<void> {
-    const { message, wait } = pending;
+  async function answer(pending: Pending): Promise<void> {
+    const { message, name, client, handle, wait } = pending;
     try {
+      if (pending.answered) return;
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
       const by = message.headers?.get('Rota-By') || null;
       const trace = message.headers?.get(traceHeader) ?? '';
@@ -207,13 +210,17 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       pending.answered = true;
       await reachable.promise;
       if (!late) answers.refuse(message, error);
+    } finally {
+      inFlight.delete(pending);
+      pending.leave();
+      if (inFlight.size === 0) whenIdle?.();
     }
   }
 
   /** What is claimed for a pop after this goes back to the queue: its signal is aborted. */
   function refuseLate(): void {
     const now = performance.now();
-    for (const pending of inFlight.values()) {
+    for (const pending of inFlight) {
       if (pending.answered || pending.until > now || !link.up) continue;
       pending.answered = true;
       pending.wait.abort();
@@ -227,7 +234,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   }
 
   function endWaits(): void {
-    for (const { wait } of inFlight.values()) wait.abort();
+    for (const { wait } of inFlight) wait.abort();
   }
 
   /** While NATS is away nobody can be told of a claim: end the waits, so that tasks are not claimed into the void. */

@@ -18,14 +18,16 @@ export function jsonExcess(text: string, deepest = deepestNesting): 'depth' | 'v
       if (code === backslash) at += 1;
       else if (code === quote) inString = false;
     } else if (code === quote) inString = true;
-    else if (code === comma) values += 1;
-    else if (code === openList || code === openObject) {
+    else if (code === comma) {
+      values += 1;
+      if (values > mostValues) return 'values';
+    } else if (code === openList || code === openObject) {
       depth += 1;
       values += 1;
       if (depth > deepest) return 'depth';
     } else if (code === closeList || code === closeObject) depth -= 1;
   }
-  return values > mostValues ? 'values' : null;
+  return null;
 }
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
