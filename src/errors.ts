@@ -71,7 +71,7 @@ export class RotaError extends Error {
 /** The code of whatever was thrown; `BROKEN` where it has none of ours. */
 export function codeOf(error: unknown): ErrorCode {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && code in errorCodes ? (code as ErrorCode) : 'BROKEN';
+  return typeof code === 'string' && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'BROKEN';
 }
 
 /**

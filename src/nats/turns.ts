@@ -1,10 +1,10 @@
 import { Fifo } from '../mailbox/fifo.ts';
 
-/** Requests that begin in one turn of the event loop: about a millisecond of work. */
-const perTurn = 32;
+/** Requests that begin in one turn of the event loop: three milliseconds of work. */
+export const perTurn = 128;
 
 /**
- * In what order requests begin. They begin at once while few arrive; of a flood 32 in each turn of the event loop, from each client
+ * In what order requests begin. They begin at once while few arrive; of a flood 128 in each turn of the event loop, from each client
  * one after the other. So a client waits for one request of each other client, and not for the 2 000 that one of them sent at
  * once: those took 150 ms. The requests of one client begin in the order in which they came.
  */

@@ -47,17 +47,17 @@ const read: ReadonlySet<string> = new Set(
 );
 
 /** Parameters of libpq that change nothing where they say what Rota does anyway. */
-const redundant: Readonly<Record<string, RegExp>> = {
-  client_encoding: /^(?:auto|utf-?8)$/i,
-  channel_binding: /^(?:disable|prefer)$/,
-  gssencmode: /^(?:disable|prefer)$/,
-  sslnegotiation: /^postgres$/,
-  sslcompression: /^0$/,
-  sslsni: /^1$/,
-  keepalives: /^1$/,
-  keepalives_idle: /^/,
-  fallback_application_name: /^/,
-};
+const redundant: ReadonlyMap<string, RegExp> = new Map([
+  ['client_encoding', /^(?:auto|utf-?8)$/i],
+  ['channel_binding', /^(?:disable|prefer)$/],
+  ['gssencmode', /^(?:disable|prefer)$/],
+  ['sslnegotiation', /^postgres$/],
+  ['sslcompression', /^0$/],
+  ['sslsni', /^1$/],
+  ['keepalives', /^1$/],
+  ['keepalives_idle', /^/],
+  ['fallback_application_name', /^/],
+]);
 
 const defaultPort = '5432';
 const expectedForm =
@@ -131,8 +131,8 @@ function parametersOf(query: string): ReadonlyMap<string, string> {
     if (at < 1) throw unusable(`the parameter "${decoded(pair)}" has no value`);
     const [name, value] = [decoded(pair.slice(0, at)), decoded(pair.slice(at + 1))];
     if (read.has(name)) parameters.set(name, value);
-    else if (redundant[name] === undefined) throw unusable(`the parameter "${name}" is not known`);
-    else if (!redundant[name].test(value)) throw unusable(`the parameter ${name}=${value} is not supported`);
+    else if (!redundant.has(name)) throw unusable(`the parameter "${name}" is not known`);
+    else if (!redundant.get(name)!.test(value)) throw unusable(`the parameter ${name}=${value} is not supported`);
   }
   return parameters;
 }

@@ -31,9 +31,18 @@ export class Answer extends Error {
     super(typeof detail === 'string' ? detail : 'invalid request');
     this.status = status;
     // Sentences repeat what was asked, or what the database says of it.
-    this.detail = typeof detail === 'string' ? cut(detail, budgets.detailCharacters) : detail;
+    this.detail = typeof detail === 'string' ? cut(detail, budgets.detailCharacters) : fitting(detail);
     this.headers = headers;
   }
+}
+
+/** The first of them that have room, and one in any case: twenty with inputs of 200 quotes each are 12 kB. */
+function fitting(details: readonly ValidationDetail[]): readonly ValidationDetail[] {
+  let bytes = 0;
+  const end = details.findIndex(
+    (detail) => (bytes += Buffer.byteLength(JSON.stringify(detail))) > budgets.detailsBytes,
+  );
+  return end === -1 ? details : details.slice(0, Math.max(1, end));
 }
 
 export const invalid = (details: readonly ValidationDetail[]) => new Answer(422, details);

@@ -51,21 +51,22 @@ function timesOf(expression: string): CronTimes | string {
   return times;
 }
 
-const nicknames: Readonly<Record<string, string>> = {
-  '@midnight': '0 0 * * *',
-  '@hourly': '0 * * * *',
-  '@daily': '0 0 * * *',
-  '@weekly': '0 0 * * 0',
-  '@monthly': '0 0 1 * *',
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-};
+/** A Map, as for all that strangers name: an object has `__proto__` and `constructor`, too. */
+const nicknames: ReadonlyMap<string, string> = new Map([
+  ['@midnight', '0 0 * * *'],
+  ['@hourly', '0 * * * *'],
+  ['@daily', '0 0 * * *'],
+  ['@weekly', '0 0 * * 0'],
+  ['@monthly', '0 0 1 * *'],
+  ['@yearly', '0 0 1 1 *'],
+  ['@annually', '0 0 1 1 *'],
+]);
 
 function read(expression: string): CronTimes | string {
   const lower = expression.toLowerCase();
-  const texts = (nicknames[lower] ?? lower).split(/[^\S\uFEFF]+/).filter((text) => text !== '');
+  const texts = (nicknames.get(lower) ?? lower).split(/[^\S\uFEFF]+/).filter((text) => text !== '');
   if (texts.length < 5 || texts.length > 7) {
-    return `it has ${texts.length} fields: expected five, six (seconds last) or seven (then the year), or ${Object.keys(nicknames).join(', ')}`;
+    return `it has ${texts.length} fields: expected five, six (seconds last) or seven (then the year), or ${[...nicknames.keys()].join(', ')}`;
   }
   try {
     return timesOfFields(texts);

@@ -51,6 +51,7 @@ test('parameters are read as libpq reads them', () => {
 
 test.each<[string, RegExp]>([
   ['?sslmod=require', /the parameter "sslmod" is not known/],
+  ['?__proto__=x', /the parameter "__proto__" is not known/],
   ['?sslmode=no-verify', /sslmode=no-verify: expected disable, allow, prefer, require, verify-ca, verify-full/],
   ['?target_session_attrs=master', /target_session_attrs=master: expected any, /],
   ['?gssencmode=require', /gssencmode=require is not supported/],

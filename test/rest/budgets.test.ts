@@ -115,6 +115,15 @@ describe('a request', () => {
     expect((await ask('POST', '/tasks', { filters })).text).toContain('Input should have at most 5 levels of nesting');
   });
 
+  test('with twenty faults of many quotes is refused in less than 8 kB', async () => {
+    served = await serve();
+    const condition = { column: { '"': '"'.repeat(300) }, operator: 'x', value: 1 };
+    const { status, text } = await ask('POST', '/tasks', { filters: Array.from({ length: 50 }, () => condition) });
+    expect(status).toBe(422);
+    expect(text.length).toBeLessThan(8_000);
+    expect((JSON.parse(text) as { detail: unknown[] }).detail.length).toBeGreaterThan(3);
+  });
+
   test('is not repeated at length by what refuses it', async () => {
     served = await serve({
       schedules: { ...emptyBook, patch: () => Promise.reject(new Error('x'.repeat(1_000_000))) },

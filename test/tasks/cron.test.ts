@@ -140,3 +140,8 @@ describe('a hostile expression holds nothing up', () => {
     expect(nextRun('7 7 7 7 *', after)).toEqual(first);
   });
 });
+
+test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('%s is no nickname of a cron', (text) => {
+  expect(cronFault(text)).toMatch(/^it has 1 fields/);
+  expect(isCron(text)).toBe(false);
+});
