@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { emit, type RotaEvent } from '../src/telemetry/events.ts';
-import { logNames } from '../src/telemetry/log-fields.ts';
-import { logEvents } from '../src/telemetry/logging.ts';
+import { logNames } from '../src/telemetry/log.ts';
+import { logEvents } from '../src/observation/logging.ts';
 import { logToLines } from './support/lines.ts';
 
 /** `make utest file=test/logs-page.test.ts` shows a difference; `vitest run -u` writes the page anew. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { metricTable } from '../src/telemetry/metric-table.ts';
+import { metricTable } from '../src/observation/metrics.ts';
 
 /** `make utest file=test/metrics-page.test.ts` shows a difference; `vitest run -u` writes the page anew. */
 test('docs/metrics.md lists every metric with its labels and what feeds it', async () => {
@@ -41,7 +41,7 @@ function page(): string {
   });
   return `# Metrics
 
-\`GET /metrics\` answers in Prometheus' text format. This page is generated from \`src/telemetry/metric-table.ts\`; a test keeps
+\`GET /metrics\` answers in Prometheus' text format. This page is generated from \`src/observation/metrics.ts\`; a test keeps
 it true, and checks that the dashboard and the alert rules name only what is in it. mula's families keep their names, labels
 and meaning; ours begin with \`rota_\`. Beside them stand those of the process that prom-client knows (\`process_*\`, \`nodejs_*\`).
 

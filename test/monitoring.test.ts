@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { metricTable } from '../src/telemetry/metric-table.ts';
+import { metricTable } from '../src/observation/metrics.ts';
 import { namedIn } from './support/promql.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');

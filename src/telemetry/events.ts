@@ -1,7 +1,6 @@
 import { channel, subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from 'node:diagnostics_channel';
 import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
 import type { TaskStatus } from '../tasks/status.ts';
-import type { EndedSpan } from './spans.ts';
 
 /**
  * The contract of what Rota tells about itself: logs, metrics and the NATS task events are subscribers of it, tests
@@ -106,6 +105,29 @@ export interface TracedTask extends TaskRef {
   readonly by: string;
 }
 
+/** A span that has ended, as data: it crosses threads. Only src/observation/otlp.ts knows OpenTelemetry. */
+export interface EndedSpan {
+  readonly name: string;
+  readonly kind: SpanKind;
+  /** Its own traceparent: trace, id and flags in one. */
+  readonly trace: string;
+  /** Traceparent of what it is part of; '' where it begins a trace. */
+  readonly parent: string;
+  /** Traceparents of what else it has to do with, in this trace or others. */
+  readonly links: readonly string[];
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly attributes: SpanAttributes;
+  /** A code of src/errors.ts; null where it went well. */
+  readonly failure: string | null;
+}
+
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+
+/** Facts for operators: counts, ids, never secrets and never payloads. */
+export type SpanAttributes = Readonly<Record<string, string | number>>;
+
 export type EventName = RotaEvent['name'];
 export type EventOf<N extends EventName> = Extract<RotaEvent, { name: N }>;
 
@@ -142,4 +164,43 @@ export function next<N extends EventName>(
       resolve(event);
     });
   });
+}
+
+/** Parts and connections that have failed and not answered since, in this thread. */
+const failing = new Set<string>();
+
+/**
+ * Something that Rota stands on (`database`, `nats`, `rabbitmq`, a service of KAT) was asked and is away, or refuses.
+ * `link`: which connection to it, where it has several that come and go by themselves.
+ */
+export function partFailed(part: string, reason: string, link = part): void {
+  failing.add(link);
+  emit({ name: 'part.failed', part, link, reason });
+}
+
+/** It answered. Costs nothing while nothing fails: statements of the hot path say so. */
+export function partAnswered(part: string, link = part): void {
+  if (failing.size > 0 && failing.delete(link)) emit({ name: 'part.answered', part, link });
+}
+
+/** What happens in a scheduler's own thread. */
+const happensInThreads = [
+  'tasks.refused',
+  'events.committed',
+  'event.dead-lettered',
+  'source.connected',
+  'source.declared',
+  'source.lost',
+  'part.failed',
+  'part.answered',
+  'circuit.changed',
+] as const satisfies readonly RotaEvent['name'][];
+
+/**
+ * Hands every event that this thread emits to `send`, which takes it to the main thread to be emitted there. Spans only
+ * where they are followed there: nobody follows them here.
+ */
+export function forwardEvents(send: (event: RotaEvent) => void, { spans }: { spans: boolean }): void {
+  for (const name of happensInThreads) on(name, send);
+  if (spans) on('spans.ended', send);
 }

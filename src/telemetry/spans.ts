@@ -1,28 +1,5 @@
 import { contextOf, currentTrace, inTrace, partOf } from '../mailbox/trace.ts';
-import { emit, isHeard } from './events.ts';
-
-/** A span that has ended, as data: it crosses threads. Only src/telemetry/otlp.ts knows OpenTelemetry. */
-export interface EndedSpan {
-  readonly name: string;
-  readonly kind: SpanKind;
-  /** Its own traceparent: trace, id and flags in one. */
-  readonly trace: string;
-  /** Traceparent of what it is part of; '' where it begins a trace. */
-  readonly parent: string;
-  /** Traceparents of what else it has to do with, in this trace or others. */
-  readonly links: readonly string[];
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
-  readonly endedAt: number;
-  readonly attributes: SpanAttributes;
-  /** A code of src/errors.ts; null where it went well. */
-  readonly failure: string | null;
-}
-
-export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
-
-/** Facts for operators: counts, ids, never secrets and never payloads. */
-export type SpanAttributes = Readonly<Record<string, string | number>>;
+import { emit, type EndedSpan, isHeard, type SpanAttributes, type SpanKind } from './events.ts';
 
 export interface SpanOptions {
   /** `internal` where absent. */

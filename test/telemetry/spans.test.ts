@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RotaError } from '../../src/errors.ts';
 import { contextOf, currentTrace, inTrace, newTrace } from '../../src/mailbox/trace.ts';
 import { next } from '../../src/telemetry/events.ts';
-import { handlerSpanName, pushSpanName } from '../../src/telemetry/span-names.ts';
+import { handlerSpanName, pushSpanName } from '../../src/telemetry/scheduler-spans.ts';
 import { inSpan, placeOf, startSpan } from '../../src/telemetry/spans.ts';
 import { followSpans } from '../support/ended-spans.ts';
 

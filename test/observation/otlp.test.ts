@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { contextOf, newTrace } from '../../src/mailbox/trace.ts';
-import { exportSpans } from '../../src/telemetry/otlp.ts';
+import { exportSpans } from '../../src/observation/otlp.ts';
 import { startSpan } from '../../src/telemetry/spans.ts';
 import { type Collector, startCollector } from '../support/otlp-collector.ts';
 

@@ -1,4 +1,4 @@
-import type { EventName, EventOf, RotaEvent } from './events.ts';
+import type { EventName, EventOf, RotaEvent } from '../telemetry/events.ts';
 import type { Readings } from './readings.ts';
 
 /** Labels, and a value: what a counter moves by, what a histogram observes, what a gauge shows. */

@@ -1,5 +1,4 @@
-import type { EventMetric } from './metric.ts';
-import { counts, observes } from './metric.ts';
+import { counts, type EventMetric, observes } from './metric.ts';
 
 /** From the fastest claim to one that nobody wants to wait for. */
 const statementBuckets = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];

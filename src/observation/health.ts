@@ -1,4 +1,6 @@
-import { on } from './events.ts';
+import type { StreamStatus } from '../events/source.ts';
+import type { ActorStatus } from '../supervisor/supervision.ts';
+import { on } from '../telemetry/events.ts';
 
 /** One thing that can be down, and why it is. */
 export interface Problem {
@@ -12,44 +14,37 @@ export interface HealthOptions {
   /** Rejects or hangs where the queue cannot work in the database. */
   database(): PromiseLike<unknown>;
   natsConnected(): boolean;
-  actors(): readonly ActorHealth[];
+  actors(): readonly Pick<ActorStatus, 'name' | 'phase' | 'lastFailure'>[];
   /** Of the actors that answer. */
-  streams(): Promise<readonly StreamHealth[]>;
+  streams(): Promise<readonly Pick<StreamStatus, 'source' | 'connected' | 'lastError'>[]>;
   /** Streams into which KAT must be able to publish before this supervisor is ready. */
   readonly awaited: readonly string[];
   /** Whether each configured service of KAT is healthy; one that is not configured is not unhealthy. Never rejects. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
 }
 
-interface ActorHealth {
-  readonly name: string;
-  readonly phase: string;
-  readonly lastFailure: { readonly message: string } | null;
-}
-
-interface StreamHealth {
-  readonly source: string;
-  readonly connected: boolean;
-  readonly lastError: string | null;
-}
-
+/** What GET /health and GET /ready ask. */
 export interface Health {
   readonly version: string;
-  /** What is wrong now; empty is healthy. Never rejects. */
+  /** What is wrong now; empty is healthy. A source that is not configured is not unhealthy. Never rejects. */
   problems(): Promise<readonly Problem[]>;
-  /** Whether what everything stands on answers. Never rejects. */
-  links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   /** Whether each configured service of KAT answers at /health. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
   /** Why pops, pushes and events of KAT cannot be taken; empty is ready. Events only count until their queues exist. */
   notReady(): Promise<readonly string[]>;
+}
+
+/** The health of this supervisor, which follows the event sources until it is stopped. */
+export interface SupervisorHealth extends Health {
+  /** Whether what everything stands on answers. Never rejects. */
+  links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   stop(): void;
 }
 
 const withinMs = 2_000;
 
 /** An outage of KAT's services or of one actor is unhealthy, but no reason to be restarted: pops and pushes go on. */
-export function createHealth(options: HealthOptions): Health {
+export function createHealth(options: HealthOptions): SupervisorHealth {
   const lost = new Map<string, string>();
   const undeclared = new Set(options.awaited);
   const ends = [

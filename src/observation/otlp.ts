@@ -12,10 +12,9 @@ import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
 import { within } from '../deadline.ts';
 import { contextOf } from '../mailbox/trace.ts';
-import { on } from './events.ts';
-import type { Logger } from './log.ts';
-import type { EndedSpan } from './spans.ts';
-import { followTaskChanges } from './task-spans.ts';
+import { type EndedSpan, on } from '../telemetry/events.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { placeOf, startSpan } from '../telemetry/spans.ts';
 
 export interface ExportOptions {
   /** http://host:port or https://host:port. */
@@ -73,6 +72,21 @@ export function exportSpans(options: ExportOptions): () => Promise<void> {
     await within(exporter.shutdown(), flushWithinMs).catch(silent);
     diag.disable();
   };
+}
+
+/** Leaves a moment in a task's trace for each change of its status, whoever made it: a worker, a person, the sweeper. */
+function followTaskChanges(): () => void {
+  return on('tasks.changed', ({ scheduler, status, reason, traced = [] }) => {
+    for (const { id, organisation, trace, by } of traced) {
+      const attributes = {
+        'rota.scheduler': scheduler,
+        'rota.organisation': organisation,
+        'rota.task.id': id,
+        ...(reason === null ? {} : { 'rota.reason': reason }),
+      };
+      startSpan(`task.${status}`, { ...placeOf(trace, by), attributes })?.end();
+    }
+  });
 }
 
 function tellingFailures(exporter: SpanExporter, trouble: (message: string) => void): SpanExporter {

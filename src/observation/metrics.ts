@@ -1,9 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { on } from './events.ts';
+import { on } from '../telemetry/events.ts';
 import type { EventMetric, Sample, ScrapeMetric } from './metric.ts';
-import { metricTable } from './metric-table.ts';
-import type { Readings } from './readings.ts';
-import { shared } from './shared-reading.ts';
+import { metricsOfEvents } from './metrics-of-events.ts';
+import { metricsOfReadings } from './metrics-of-readings.ts';
+import { type Readings, shared } from './readings.ts';
+
+/**
+ * Every metric of Rota, once: the registry is built from it, docs/metrics.md written, and the dashboard and the alert rules
+ * in docs/deploy checked against it.
+ */
+export const metricTable: readonly (EventMetric | ScrapeMetric)[] = [...metricsOfEvents, ...metricsOfReadings];
 
 /** The registry behind /metrics: what the table says, and prom-client's own metrics of the process. */
 export function createMetrics(readings: Readings): { registry: Registry; stop(): void } {
