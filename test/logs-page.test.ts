@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { emit, type RotaEvent } from '../src/telemetry/events.ts';
-import { logNames } from '../src/telemetry/log.ts';
+import { logNames } from '../src/telemetry/log-line.ts';
 import { logEvents } from '../src/observation/logging.ts';
 import { logToLines } from './support/lines.ts';
 

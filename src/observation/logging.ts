@@ -1,5 +1,5 @@
 import { on } from '../telemetry/events.ts';
-import type { Logger } from '../telemetry/log.ts';
+import { type Logger, onceAMinute } from '../telemetry/log.ts';
 
 /**
  * Writes what Rota tells about itself as log lines: life-cycle steps at info, and at debug one line per task. Without debug
@@ -71,18 +71,13 @@ export function logEvents(log: Logger): () => void {
   };
 }
 
-const tellDroppedEveryMs = 60_000;
-
-/** The first at once, and from then on one line a minute: who sends them decides how many there are. */
-function logDropped(log: Logger, now: () => number = () => performance.now()): () => void {
-  let dropped = 0;
-  let toldAt = Number.NEGATIVE_INFINITY;
+/** At most one line a minute: the senders decide how many requests there are. */
+function logDropped(log: Logger): () => void {
+  const due = onceAMinute();
   return on('request.dropped', ({ reason, subject, reply }) => {
-    dropped += 1;
-    if (now() - toldAt < tellDroppedEveryMs) return;
-    log.warn({ reason, subject, reply, count: dropped }, 'requests dropped: their answer would go to no inbox');
-    toldAt = now();
-    dropped = 0;
+    const count = due();
+    if (count !== null)
+      log.warn({ reason, subject, reply, count }, 'requests dropped: their answer would go to no inbox');
   });
 }
 
@@ -105,11 +100,11 @@ const lookEveryMs = 1_000;
  * Tells of each part that is away: one line when it begins, one a minute with how often it failed, one when it ends. What
  * fails meanwhile for lack of it says so at debug only (failure-lines.ts). @returns what ends it.
  */
-function logOutages(log: Pick<Logger, 'warn' | 'info'>, now: () => number = () => performance.now()): () => void {
+function logOutages(log: Logger): () => void {
   const outages = new Map<string, Outage>();
 
   const failed = (part: string, link: string, reason: string): void => {
-    const at = now();
+    const at = performance.now();
     const known = outages.get(part);
     if (known === undefined) {
       outages.set(part, { since: at, open: new Set([link]), failures: 1, lastAt: at, toldAt: at, reason });
@@ -122,7 +117,7 @@ function logOutages(log: Pick<Logger, 'warn' | 'info'>, now: () => number = () =
   const answered = (part: string, link: string): void => void outages.get(part)?.open.delete(link);
 
   const look = (): void => {
-    const at = now();
+    const at = performance.now();
     for (const [part, { since, open, failures, lastAt, toldAt, reason }] of outages) {
       const seconds = Math.round((at - since) / 1_000);
       if (open.size === 0 && at - lastAt >= quietMs) {

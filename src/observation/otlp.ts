@@ -13,7 +13,7 @@ import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opent
 import { within } from '../deadline.ts';
 import { contextOf } from '../mailbox/trace.ts';
 import { type EndedSpan, on } from '../telemetry/events.ts';
-import type { Logger } from '../telemetry/log.ts';
+import { type Logger, onceAMinute } from '../telemetry/log.ts';
 import { placeOf, startSpan } from '../telemetry/spans.ts';
 
 export interface ExportOptions {
@@ -30,7 +30,6 @@ export interface ExportOptions {
 /** Some 500 bytes each. A push of a thousand tasks ends a thousand spans at once; the library's 2048 would hold two. */
 const mostWaiting = 16_384;
 const exportWithinMs = 5_000;
-const tellEveryMs = 60_000;
 
 /**
  * Exports every span that ends in this process. The only module that loads OpenTelemetry: import it where traces are
@@ -40,9 +39,12 @@ const tellEveryMs = 60_000;
  */
 export function exportSpans(options: ExportOptions): () => Promise<void> {
   const { endpoint, version, instance, log, flushWithinMs = 3_000 } = options;
-  const trouble = rarely((message, count) =>
-    log.warn({ variable: 'SPAN_EXPORT_GRPC_ENDPOINT', reason: message, count }, 'traces are not exported'),
-  );
+  const due = onceAMinute();
+  const trouble = (message: string) => {
+    const count = due();
+    if (count !== null)
+      log.warn({ variable: 'SPAN_EXPORT_GRPC_ENDPOINT', reason: message, count }, 'traces are not exported');
+  };
   // The processor tells here, and nowhere else, what it drops; its errors are those of the exporter.
   const silent = () => undefined;
   const logger = { error: silent, warn: trouble, info: silent, debug: silent, verbose: silent };
@@ -97,17 +99,6 @@ function tellingFailures(exporter: SpanExporter, trouble: (message: string) => v
         done(result);
       }),
     shutdown: () => exporter.shutdown(),
-  };
-}
-
-/** Tells the first at once, and then once a minute at most how many there were. */
-function rarely(tell: (message: string, count: number) => void): (message: string) => void {
-  let [count, toldAt] = [0, Number.NEGATIVE_INFINITY];
-  return (message) => {
-    count += 1;
-    if (performance.now() - toldAt < tellEveryMs) return;
-    tell(message, count);
-    [count, toldAt] = [0, performance.now()];
   };
 }
 

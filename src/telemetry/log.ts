@@ -1,9 +1,9 @@
 import { type DestinationStream, pino, type LogFn, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { isOutage } from '../errors.ts';
 import { contextOf, currentTrace } from '../mailbox/trace.ts';
-import { codeOf, isOutage } from '../errors.ts';
 import { oneLine } from '../printable.ts';
-import { readableLine } from './log-line.ts';
+import { levelName, readableLine, renamed } from './log-line.ts';
 
 export type { Logger };
 
@@ -89,62 +89,13 @@ function traceId(): { trace_id?: string } {
 }
 
 /**
- * Names of our words in log lines: mula's, where it has one, so that filters and dashboards over KAT's logs find ours.
- * docs/logs.md lists them. What is not in here keeps its name.
+ * Which lines about a failure (field `err` or `failure`) are written: what fails for lack of a part that is away goes to debug,
+ * since the outage is logged once (src/observation/logging.ts); of other failures the first line, then one a minute of the same
+ * message and code with a `count`: pushes come by the thousand a second, and each may meet the same refusal. A bug is always
+ * written.
  */
-export const logNames: Readonly<Record<string, string>> = {
-  scheduler: 'scheduler_id',
-  // An actor has its scheduler's name.
-  actor: 'scheduler_id',
-  organisation: 'organisation_id',
-  task: 'task_id',
-  hash: 'task_hash',
-  schedule: 'schedule_id',
-  boefje: 'boefje_id',
-  normalizer: 'normalizer_id',
-  ooi: 'ooi_primary_key',
-  rawFile: 'raw_data_id',
-};
-
-/** mula's words for levels that pino calls otherwise. */
-const levels: Readonly<Record<string, string>> = { warn: 'warning', fatal: 'critical' };
-
-function levelName(label: string): string {
-  return levels[label] ?? label;
-}
-
-/** The fields of a line under the names above; an error or failure as its code, its sentence and its facts, a bug as its stack. */
-function renamed({ err, failure = err, ...fields }: Record<string, unknown>): Record<string, unknown> {
-  const named = Object.fromEntries(Object.entries(fields).map(([name, value]) => [logNames[name] ?? name, value]));
-  return failure === undefined ? named : { ...ofFailure(failure), ...named };
-}
-
-function ofFailure(failure: unknown): Record<string, unknown> {
-  const { code, message, fields } = (failure ?? {}) as { code?: unknown; message?: unknown; fields?: object };
-  return {
-    ...(typeof code === 'string' ? { code } : {}),
-    ...(fields !== undefined && Object.keys(fields).length > 0 ? { fields } : {}),
-    // Only a bug is told with its stack and its causes: of anything else the sentence says what to do.
-    ...(codeOf(failure) === 'BROKEN' ? { exception: stackOf(failure) } : { reason: message }),
-  };
-}
-
-function stackOf(failure: unknown): string {
-  if (failure instanceof Error) return pino.stdSerializers.err(failure).stack;
-  const { message } = (failure ?? {}) as { message?: unknown };
-  return String(message ?? failure);
-}
-
-/** At most so often as a warning: pushes come by the thousand a second, and each may meet the same refusal. */
-const everyMs = 60_000;
-
-/**
- * What becomes of a line that tells of a failure (its field `err` or `failure`): at debug for what is away, since
- * outages.ts tells of that once for all; else the first at once, then one a minute of the same words, with how many there
- * were. A bug is always told.
- */
-function createFailureLines(now: () => number = () => performance.now()) {
-  const told = new Map<string, { at: number; count: number }>();
+function createFailureLines() {
+  const kinds = new Map<string, () => number | null>();
   /** @returns the fields to add, or null where the line goes to debug. */
   return (fields: unknown, message: unknown): Readonly<Record<string, unknown>> | null => {
     const { err, failure = err } = (fields ?? {}) as { err?: unknown; failure?: unknown };
@@ -153,12 +104,27 @@ function createFailureLines(now: () => number = () => performance.now()) {
     const { code } = failure as { code?: unknown };
     if (typeof code !== 'string' || code === 'BROKEN') return {};
     const key = `${String(message)} ${code}`;
-    const last = told.get(key);
-    if (last !== undefined && now() - last.at < everyMs) {
-      last.count += 1;
-      return null;
-    }
-    told.set(key, { at: now(), count: 0 });
-    return last === undefined || last.count === 0 ? {} : { count: last.count + 1 };
+    const due = kinds.get(key) ?? onceAMinute();
+    kinds.set(key, due);
+    const count = due();
+    if (count === null) return null;
+    return count === 1 ? {} : { count };
+  };
+}
+
+/**
+ * For what may happen any number of times a second: to be called each time.
+ *
+ * @returns null within a minute of the last line, otherwise how often it happened since that line, this time included.
+ */
+export function onceAMinute(): () => number | null {
+  let [count, writtenAt] = [0, Number.NEGATIVE_INFINITY];
+  return () => {
+    count += 1;
+    const now = performance.now();
+    if (now - writtenAt < 60_000) return null;
+    const happened = count;
+    [count, writtenAt] = [0, now];
+    return happened;
   };
 }

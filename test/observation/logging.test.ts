@@ -107,3 +107,23 @@ test('each decision about a task is a line of its own at debug, and none without
   ]);
   expect(quiet.lines).toEqual([]);
 });
+
+test('failures of one kind are a line a minute that counts those since the last one', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: false });
+  const failure = { code: 'SERVICE_REJECTED', message: 'not as agreed' };
+  for (let second = 0; second < 150; second += 1) {
+    log.warn({ failure }, 'not corrected');
+    vi.advanceTimersByTime(1_000);
+  }
+  expect(lines.map((line) => (JSON.parse(line) as { count?: number }).count)).toEqual([undefined, 60, 60]);
+});
+
+test('dropped requests are a line a minute that counts those since the last one', () => {
+  const lines = linesOf(() => {
+    for (let second = 0; second < 150; second += 1) {
+      emit({ name: 'request.dropped', reason: 'no-reply', subject: 'rota.pop.boefje', reply: '' });
+      vi.advanceTimersByTime(1_000);
+    }
+  });
+  expect(lines.map(({ count }) => count)).toEqual([1, 60, 60]);
+});
