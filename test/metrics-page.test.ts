@@ -42,7 +42,7 @@ function page(): string {
   return `# Metrics
 
 \`GET /metrics\` answers in Prometheus' text format. This page is generated from \`src/observation/metrics.ts\`; a test keeps
-it true, and checks that the dashboard and the alert rules name only what is in it. mula's families keep their names, labels
+it true, makes the dashboard from it, and checks that the alert rules name only what is in it. mula's families keep their names, labels
 and meaning; ours begin with \`rota_\`. Beside them stand those of the process that prom-client knows (\`process_*\`, \`nodejs_*\`).
 
 ${rows.length} metrics:
@@ -70,9 +70,10 @@ metric has a label that grows with KAT.
 
 ## Dashboard and alerts
 
-[deploy/grafana-dashboard.json](deploy/grafana-dashboard.json) is a Grafana dashboard of these; import it and choose the
-Prometheus. [deploy/prometheus-alerts.yaml](deploy/prometheus-alerts.yaml) are rules for Prometheus (\`rule_files\`), each with a
-link to what to do: [operations.md](operations.md#when-an-alert-fires). They take Rota's \`job\` to be \`rota\`:
+[deploy/grafana-dashboard.json](deploy/grafana-dashboard.json) is a Grafana dashboard of these, generated from the same table:
+its panels stand in \`test/support/dashboard-panels.ts\`. Import it and choose the Prometheus.
+[deploy/prometheus-alerts.yaml](deploy/prometheus-alerts.yaml) are rules for Prometheus (\`rule_files\`), each with a link to
+what to do: [operations.md](operations.md#when-an-alert-fires). They take Rota's \`job\` to be \`rota\`:
 
     scrape_configs:
       - job_name: rota

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { metricTable } from '../src/observation/metrics.ts';
+import { dashboard } from './support/dashboard.ts';
 import { namedIn } from './support/promql.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
@@ -86,6 +87,12 @@ test.each(targets.map((target) => [target.title, target.expr, target.legendForma
     expect(strangersIn(expr, legend)).toEqual([]);
   },
 );
+
+/** `make utest file=test/monitoring.test.ts` shows a difference; `vitest run -u` writes the dashboard anew. */
+test('docs/deploy/grafana-dashboard.json is what test/support/dashboard.ts makes of the table of metrics', async () => {
+  const written = `${JSON.stringify(dashboard(), null, 2)}\n`;
+  await expect(written).toMatchFileSnapshot('../docs/deploy/grafana-dashboard.json');
+});
 
 test('the dashboard shows every metric of ours that moves, or an alert does', () => {
   const named = new Set([...targets, ...rules].flatMap(({ expr }) => namedIn(expr).metrics.map(({ name }) => name)));

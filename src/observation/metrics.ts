@@ -6,7 +6,7 @@ import { metricsOfReadings } from './metrics-of-readings.ts';
 import { type Readings, shared } from './readings.ts';
 
 /**
- * Every metric of Rota, once: the registry is built from it, docs/metrics.md written, and the dashboard and the alert rules
+ * Every metric of Rota, once: the registry, docs/metrics.md and the Grafana dashboard are built from it, and the alert rules
  * in docs/deploy checked against it.
  */
 export const metricTable: readonly (EventMetric | ScrapeMetric)[] = [...metricsOfEvents, ...metricsOfReadings];
