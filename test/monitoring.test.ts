@@ -27,10 +27,10 @@ const rules = (parse(read('docs/deploy/prometheus-alerts.yaml')) as { groups: { 
 const { panels } = JSON.parse(read('docs/deploy/grafana-dashboard.json')) as { panels: Panel[] };
 const targets = panels.flatMap(({ title, targets: of = [] }) => of.map((target) => ({ title, ...target })));
 
-/** Of every scrape, whoever is scraped. */
+/** Labels that Prometheus adds to every sample. */
 const ofPrometheus = ['job', 'instance'];
 
-/** Labels of what a sample's name stands for; those of Prometheus itself and of prom-client have none of their own. */
+/** Labels of the metric that a sample belongs to; null for an unknown one. Those of Prometheus and prom-client have none. */
 function labelsOf(sample: string): readonly string[] | null {
   if (/^(?:up|process_\w+|nodejs_\w+)$/.test(sample)) return [];
   for (const { name, type, labels } of metricTable) {
@@ -41,7 +41,7 @@ function labelsOf(sample: string): readonly string[] | null {
   return null;
 }
 
-/** What an expression names and there is not. */
+/** Metrics and labels of an expression that do not exist. */
 function strangersIn(expression: string, shown = ''): readonly string[] {
   const { metrics, groupedBy } = namedIn(expression);
   const known = new Set([...ofPrometheus, ...metrics.flatMap(({ name }) => labelsOf(name) ?? [])]);
@@ -103,7 +103,7 @@ test('the dashboard shows every metric of ours that moves, or an alert does', ()
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
 });
 
-/** Facts, and totals of which the dashboard shows a nearer view. */
+/** Constants, and totals of which the dashboard shows a more detailed view. */
 const notShown = [
   'rota_tasks_removed_total',
   'rota_schedules_removed_total',

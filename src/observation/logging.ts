@@ -2,8 +2,8 @@ import { on } from '../telemetry/events.ts';
 import { type Logger, onceAMinute } from '../telemetry/log.ts';
 
 /**
- * Writes what Rota tells about itself as log lines: life-cycle steps at info, and at debug one line per task. Without debug
- * a set of tasks costs one look at the level. @returns what ends it.
+ * Logs the events: life-cycle steps at info, and at debug one line per task. Without debug, a set of tasks costs one check of
+ * the level. @returns a function that ends it.
  */
 export function logEvents(log: Logger): () => void {
   const each = <T>(things: readonly T[], fieldsOf: (thing: T) => object, message: string) => {
@@ -46,7 +46,7 @@ export function logEvents(log: Logger): () => void {
       log.error({ stream, code, reason: message }, 'event dead-lettered'),
     ),
     on('source.connected', ({ source }) => {
-      // Only the first time a step: after that an outage of its broker has ended, and is told so.
+      // A life-cycle step only the first time: later, `outage ends` says it.
       log[sources.has(source) ? 'debug' : 'info']({ source }, 'event source connected');
       sources.add(source);
     }),
@@ -71,7 +71,7 @@ export function logEvents(log: Logger): () => void {
   };
 }
 
-/** At most one line a minute: the senders decide how many requests there are. */
+/** One line a minute at most: the senders decide how many requests there are. */
 function logDropped(log: Logger): () => void {
   const due = onceAMinute();
   return on('request.dropped', ({ reason, subject, reply }) => {
@@ -83,22 +83,25 @@ function logDropped(log: Logger): () => void {
 
 interface Outage {
   readonly since: number;
-  /** Connections that are lost, or a part that has not answered yet. */
+  /** Connections that have failed and not answered since. */
   readonly open: Set<string>;
   failures: number;
   lastAt: number;
-  toldAt: number;
+  loggedAt: number;
   reason: string;
 }
 
-/** Without a failure for so long: a database that refuses writes, or a service that fails one organisation, answers between. */
+/**
+ * An outage ends after 4 s without a failure: a read-only database, or a service that fails one organisation, answers in
+ * between.
+ */
 const quietMs = 4_000;
-const tellEveryMs = 60_000;
-const lookEveryMs = 1_000;
+const logEveryMs = 60_000;
+const checkEveryMs = 1_000;
 
 /**
- * Tells of each part that is away: one line when it begins, one a minute with how often it failed, one when it ends. What
- * fails meanwhile for lack of it says so at debug only (failure-lines.ts). @returns what ends it.
+ * Logs the outage of each dependency: one line when it begins, one a minute with the number of failures, one when it ends. The
+ * failures that it causes go to debug (src/telemetry/log.ts). @returns a function that ends it.
  */
 function logOutages(log: Logger): () => void {
   const outages = new Map<string, Outage>();
@@ -107,7 +110,7 @@ function logOutages(log: Logger): () => void {
     const at = performance.now();
     const known = outages.get(part);
     if (known === undefined) {
-      outages.set(part, { since: at, open: new Set([link]), failures: 1, lastAt: at, toldAt: at, reason });
+      outages.set(part, { since: at, open: new Set([link]), failures: 1, lastAt: at, loggedAt: at, reason });
       log.warn({ part, reason }, 'outage begins');
       return;
     }
@@ -116,20 +119,20 @@ function logOutages(log: Logger): () => void {
   };
   const answered = (part: string, link: string): void => void outages.get(part)?.open.delete(link);
 
-  const look = (): void => {
+  const check = (): void => {
     const at = performance.now();
-    for (const [part, { since, open, failures, lastAt, toldAt, reason }] of outages) {
+    for (const [part, { since, open, failures, lastAt, loggedAt, reason }] of outages) {
       const seconds = Math.round((at - since) / 1_000);
       if (open.size === 0 && at - lastAt >= quietMs) {
         outages.delete(part);
         log.info({ part, seconds, failures }, 'outage ends');
-      } else if (at - toldAt >= tellEveryMs) {
-        outages.get(part)!.toldAt = at;
+      } else if (at - loggedAt >= logEveryMs) {
+        outages.get(part)!.loggedAt = at;
         log.warn({ part, seconds, failures, reason }, 'outage goes on');
       }
     }
   };
-  const timer = setInterval(look, lookEveryMs).unref();
+  const timer = setInterval(check, checkEveryMs).unref();
   const ends = [
     on('part.failed', ({ part, link, reason }) => failed(part, link, reason)),
     on('part.answered', ({ part, link }) => answered(part, link)),
@@ -142,7 +145,7 @@ function logOutages(log: Logger): () => void {
   };
 }
 
-/** JetStream is away with NATS: one part, and one line. */
+/** JetStream is down when NATS is: one outage, one line. */
 function brokerOf(source: string): string {
   return source.startsWith('jetstream:') ? 'nats' : source.slice(0, source.indexOf(':'));
 }

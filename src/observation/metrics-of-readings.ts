@@ -4,9 +4,8 @@ import { settingsLabels } from './readings.ts';
 const circuitStates = ['closed', 'open', 'half-open'] as const;
 
 /**
- * Metrics that are read at each scrape: the queue, the actors, the threads. What is read inside the actors' threads has no
- * samples of a thread that does not answer. mula's metrics keep their names, labels and meaning, for the dashboards that ask
- * for them.
+ * Metrics that are read at each scrape: queue, actors, threads. A thread that does not answer has no samples. mula's metrics keep
+ * their names, labels and meaning for existing dashboards.
  */
 export const metricsOfReadings: readonly ScrapeMetric[] = [
   shows({

@@ -8,11 +8,11 @@ import { createHealth, type Health } from './health.ts';
 import { createMetrics } from './metrics.ts';
 import { insidesOf, type ReadParts, readingsOf } from './readings.ts';
 
-/** The parts of a supervisor that health and metrics look at, as main.ts has built them. */
+/** The parts of a supervisor that health and metrics read. */
 export interface ObservedParts extends ReadParts {
   readonly databaseUrl: string;
   readonly natsConnected: () => boolean;
-  /** That the actors consume, where a broker is configured. */
+  /** The streams that the actors consume; empty without a broker. */
   readonly streams: readonly EventStream[];
 }
 
@@ -22,7 +22,7 @@ export interface Observation {
   stop(): Promise<void>;
 }
 
-/** What others see of a supervisor: health, and the figures behind /metrics. */
+/** Health and metrics of a supervisor. */
 export function createObservation(parts: ObservedParts): Observation {
   const { config, supervision } = parts;
   const probe = createDatabaseProbe(parts.databaseUrl);
@@ -50,7 +50,7 @@ export function createObservation(parts: ObservedParts): Observation {
   };
 }
 
-/** OpenTelemetry is loaded here, where traces are exported, and nowhere else. @returns what ends it. */
+/** Loads OpenTelemetry, only if traces are exported: nothing else imports it. @returns a function that ends it. */
 export async function startTraces(parts: {
   readonly config: Config;
   readonly version: string;

@@ -20,22 +20,22 @@ export interface ExportOptions {
   /** http://host:port or https://host:port. */
   readonly endpoint: string;
   readonly version: string;
-  /** This supervisor among others. */
+  /** Id of this supervisor. */
   readonly instance: string;
   readonly log: Pick<Logger, 'warn'>;
-  /** How long the end waits for what is left. */
+  /** How long the end waits for the remaining spans. */
   readonly flushWithinMs?: number;
 }
 
-/** Some 500 bytes each. A push of a thousand tasks ends a thousand spans at once; the library's 2048 would hold two. */
+/** Of about 500 bytes each. A push of a thousand tasks ends a thousand spans at once; the library's 2048 would hold two such. */
 const mostWaiting = 16_384;
 const exportWithinMs = 5_000;
 
 /**
- * Exports every span that ends in this process. The only module that loads OpenTelemetry: import it where traces are
- * exported, and only then.
+ * Exports every span that ends in this process. The only module that loads OpenTelemetry: import it only if traces are
+ * exported.
  *
- * @returns what flushes and ends it. Never rejects.
+ * @returns a function that flushes and ends it. Never rejects.
  */
 export function exportSpans(options: ExportOptions): () => Promise<void> {
   const { endpoint, version, instance, log, flushWithinMs = 3_000 } = options;
@@ -45,7 +45,7 @@ export function exportSpans(options: ExportOptions): () => Promise<void> {
     if (count !== null)
       log.warn({ variable: 'SPAN_EXPORT_GRPC_ENDPOINT', reason: message, count }, 'traces are not exported');
   };
-  // The processor tells here, and nowhere else, what it drops; its errors are those of the exporter.
+  // The processor reports dropped spans only as a warning; its errors are those of the exporter, which are reported below.
   const silent = () => undefined;
   const logger = { error: silent, warn: trouble, info: silent, debug: silent, verbose: silent };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
@@ -66,17 +66,17 @@ export function exportSpans(options: ExportOptions): () => Promise<void> {
     }),
   ];
   return async () => {
-    // What ended in this turn is told in the next.
+    // The spans that ended in this turn of the event loop are emitted in the next.
     await new Promise((resolve) => setImmediate(resolve));
     for (const end of ends) end();
     await within(processor.shutdown(), flushWithinMs).catch(silent);
-    // Where that took too long, or failed, nobody has closed the connection.
+    // If that took too long or failed, the connection is still open.
     await within(exporter.shutdown(), flushWithinMs).catch(silent);
     diag.disable();
   };
 }
 
-/** Leaves a moment in a task's trace for each change of its status, whoever made it: a worker, a person, the sweeper. */
+/** Adds a span without duration to a task's trace for each change of its status, by a worker, a person or the sweeper. */
 function followTaskChanges(): () => void {
   return on('tasks.changed', ({ scheduler, status, reason, traced = [] }) => {
     for (const { id, organisation, trace, by } of traced) {
@@ -102,7 +102,7 @@ function tellingFailures(exporter: SpanExporter, trouble: (message: string) => v
   };
 }
 
-/** As OpenTelemetry's processors take it. */
+/** The form that OpenTelemetry's processors take. */
 function readable(span: EndedSpan, resource: Resource, version: string): ReadableSpan {
   const context = spanContext(span.trace);
   const parent = span.parent === '' ? {} : { parentSpanContext: spanContext(span.parent) };

@@ -16,14 +16,14 @@ import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
 /**
- * What is asked when Prometheus scrapes: cheap questions only, never a count of a whole table (#3826). Those that go to
- * the database are answered from roll-ups and the ends of indexes; without SCHEDULER_COLLECT_METRICS, with nothing.
+ * What a scrape reads. Only cheap queries, never a count of a whole table (#3826): those of the database read roll-ups and the
+ * ends of indexes, and are empty without SCHEDULER_COLLECT_METRICS.
  */
 export interface Readings {
   /** Labels of mula's `app_settings_info`. */
   settings(): Readonly<Record<SettingsLabel, string | number>>;
   build(): { readonly version: string; readonly node: string };
-  /** What this supervisor stands on, and whether it answers. */
+  /** Whether each dependency answers. */
   links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   /** From the database: tasks by scheduler and status. */
   totals(): Promise<ReadonlyMap<string, StatusCounts>>;
@@ -35,14 +35,14 @@ export interface Readings {
   unbegun(): Promise<ReadonlyMap<string, number>>;
   /** From the database: seconds since the oldest due deadline, by scheduler. */
   scheduleLags(): Promise<ReadonlyMap<string, number>>;
-  /** From the broker: what waits there for each stream. */
+  /** From the broker: the backlog of each stream. */
   backlog(): Promise<readonly StreamBacklog[]>;
   /** Parked pops by scheduler. */
   waiters(): ReadonlyMap<string, number>;
   actors(): readonly ActorStatus[];
-  /** The view from within each actor's thread that answers. */
+  /** Of each actor whose thread answers. */
   insides(): Promise<readonly Inside[]>;
-  /** `main`, each actor's and `ranking-1`, …: those that answer. */
+  /** `main`, one per actor, `ranking-1`, …: those that answer. */
   threads(): Promise<readonly ThreadReading[]>;
   ranking(): RankingStatus;
 }
@@ -55,7 +55,7 @@ export const settingsLabels = [
 ] as const;
 type SettingsLabel = (typeof settingsLabels)[number];
 
-/** The view from within an actor's thread. */
+/** The status of an actor's thread, as the thread itself sees it. */
 export interface Inside extends ThreadStatus {
   readonly actor: string;
 }
@@ -63,11 +63,11 @@ export interface Inside extends ThreadStatus {
 export interface ThreadReading {
   readonly thread: string;
   readonly heapBytes: number;
-  /** Null where nobody watches it: the ranking pool's threads do nothing but block. */
+  /** Null for threads of the ranking pool: they block by design. */
   readonly loopDelay: LoopDelay | null;
 }
 
-/** The parts of a supervisor that the readings look at, as main.ts has built them. */
+/** The parts of a supervisor that the readings query. */
 export interface ReadParts {
   readonly version: string;
   readonly config: Config;
@@ -82,7 +82,7 @@ export interface ReadParts {
   readonly schedulerIds: readonly string[];
 }
 
-/** Per scheduler at most, and one more for all others: what a dashboard can show, and Prometheus can keep. */
+/** Per scheduler, and one series more for all others: what a dashboard can show and Prometheus can store. */
 const largestOrganisations = 20;
 
 export function readingsOf(
@@ -126,7 +126,7 @@ export function readingsOf(
   };
 }
 
-/** Of the actors that answer: one that spins, or is between two threads, has nothing to show. */
+/** Of the actors that answer: one that spins, or is being restarted, has none. */
 export async function insidesOf(supervision: Supervision): Promise<readonly Inside[]> {
   const asked = supervision.status().map(async ({ name }): Promise<readonly Inside[]> => {
     const answer = await supervision.inspect(name);
@@ -136,8 +136,8 @@ export async function insidesOf(supervision: Supervision): Promise<readonly Insi
 }
 
 /**
- * Those who ask while an answer is under way share it. A scrape reads all its metrics at once, and two scrapes may come
- * together: what they show parts of is asked for once.
+ * Calls of `ask` that overlap share one answer: the metrics of a scrape are read at once, several from the same reading, and two
+ * scrapes may overlap.
  */
 export function shared<T>(ask: () => T | PromiseLike<T>): () => Promise<T> {
   let underWay: Promise<T> | null = null;

@@ -7,8 +7,8 @@ import { type Span, startSpan } from './spans.ts';
 type Handler = (batch: readonly Delivery[]) => Promise<void>;
 
 /**
- * A scheduler's handlers, each message of a batch as a span in its own trace. What a batch does together stands in the
- * trace of its first message, to which the others' spans link.
+ * Wraps a scheduler's handlers: each message of a batch gets a span in its own trace. Work that a batch does together is in the
+ * trace of its first message, to which the spans of the others link.
  */
 export function handlersInSpans<M extends Message>(
   behavior: Behavior<M>,
@@ -68,7 +68,7 @@ class Followed implements Delivery {
   }
 }
 
-/** mula's methods for what a scheduler's handlers do, by kind of message. */
+/** mula's method names, by kind of message. */
 const methods: Readonly<Record<string, string>> = {
   'scan-profile-mutated': 'process_mutations',
   'look-for-new-boefjes': 'process_new_boefjes',
@@ -76,17 +76,17 @@ const methods: Readonly<Record<string, string>> = {
   reschedule: 'process_rescheduling',
 };
 
-/** Of a batch of messages in an actor: `BoefjeScheduler.process_mutations`. */
+/** Such as `BoefjeScheduler.process_mutations`. */
 export function handlerSpanName(type: string, kind: string): string {
   return `${schedulerName(type)}.${methods[kind] ?? kind.replaceAll('-', '_')}`;
 }
 
-/** Of the push of one task: `BoefjeScheduler.push_boefje_task`. */
+/** Such as `BoefjeScheduler.push_boefje_task`. */
 export function pushSpanName(type: string): string {
   return `${schedulerName(type)}.push_${type.replaceAll('-', '_')}_task`;
 }
 
-/** As mula calls its classes. */
+/** The name of mula's class. */
 function schedulerName(type: string): string {
   return `${type.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}Scheduler`;
 }

@@ -50,7 +50,7 @@ test('an outage is a line when it begins, one a minute with how often it failed,
   ]);
 });
 
-test('a part that nobody asks meanwhile is away until it answers', () => {
+test('a part that is not asked meanwhile is away until it answers', () => {
   const lines = linesOf(() => {
     partFailed('katalogus', 'no answer');
     vi.advanceTimersByTime(61_000);

@@ -15,11 +15,11 @@ import {
 /** One panel of curves. */
 export interface Panel {
   readonly title: string;
-  /** Without it, what the metrics are. */
+  /** By default the help of its metrics. */
   readonly description?: string;
   readonly queries: readonly Query[];
   readonly stacked?: true;
-  /** Regular expression of legends that count on the right, without a unit. */
+  /** Regular expression of the legends that use the right axis, without a unit. */
   readonly right?: string;
 }
 
@@ -29,17 +29,17 @@ export interface Stat {
   readonly description?: string;
   readonly expr: string;
   readonly unit: string;
-  /** Colours from a value on, the first from the lowest. */
+  /** Colours, each with the lowest value that has it. */
   readonly steps: readonly (readonly [color: string, from: number | null])[];
 }
 
-/** Green below both. */
+/** Green below the first. */
 const red = (orange: number, from: number): Stat['steps'] => [
   ['green', null],
   ['orange', orange],
   ['red', from],
 ];
-/** What one looks at first. */
+/** The row at the top. */
 export const stats: readonly Stat[] = [
   {
     title: 'Supervisors',
@@ -75,7 +75,7 @@ export const stats: readonly Stat[] = [
   },
 ];
 
-/** By row the lines of panels that share its width. */
+/** By title of the row: its lines of panels. The panels of a line share its width. */
 export const rows: Readonly<Record<string, readonly (readonly Panel[])[]>> = {
   Flow: [
     [

@@ -5,20 +5,20 @@ export interface Query {
   readonly expr: string;
   readonly legend: string;
   readonly unit: string;
-  /** What the metric is. */
+  /** The metric's own. */
   readonly help: string;
 }
 
 interface Selection {
-  /** Labels that stay apart; without it, all of the metric's but those that `where` fixes. `instance` is Prometheus' own. */
+  /** Labels to group by; by default those of the metric that `where` does not fix. `instance` is Prometheus' own. */
   readonly by?: readonly string[];
   /** Matchers, such as `state="open"`. */
   readonly where?: string;
-  /** Without it, the values of the labels that stay apart. */
+  /** By default the values of the labels grouped by. */
   readonly legend?: string;
 }
 
-/** Readings that are the same on all supervisors: they come from the database and the broker. */
+/** Readings of the database and the broker: all supervisors show the same. */
 const shared: ReadonlySet<string> = new Set(['totals', 'organisations', 'heads', 'unbegun', 'scheduleLags', 'backlog']);
 
 function metricOf(name: string): (typeof metricTable)[number] {
@@ -31,7 +31,7 @@ export function select(name: string, where?: string): string {
   return `${name}{job=~"$job"${where === undefined ? '' : `, ${where}`}}`;
 }
 
-/** What remains of a metric's labels. */
+/** The labels that the result keeps. */
 function apart(name: string, { by, where = '' }: Selection): readonly string[] {
   const fixed = [...where.matchAll(/(\w+)="/g)].map(([, label]) => label);
   return by ?? metricOf(name).labels.filter((label) => !fixed.includes(label));
@@ -43,7 +43,7 @@ function aggregate(how: 'sum' | 'max', labels: readonly string[], expr: string):
 
 const values = (labels: readonly string[]) => labels.map((label) => `{{${label}}}`).join(' ');
 
-/** Supervisors count what went through each: a total is summed. */
+/** Each supervisor counts its own: totals are summed. */
 function growth(of: 'rate' | 'increase', name: string, selection: Selection): Query {
   const labels = apart(name, selection);
   return {
@@ -56,7 +56,7 @@ function growth(of: 'rate' | 'increase', name: string, selection: Selection): Qu
 export const rate = (name: string, selection: Selection = {}) => growth('rate', name, selection);
 export const increase = (name: string, selection: Selection = {}) => growth('increase', name, selection);
 
-/** A count of this supervisor's is summed; the highest stands for times, ratios and states, and for what all show alike. */
+/** Sums what each supervisor counts; takes the maximum of times, ratios, states, and of what is the same on all of them. */
 export function gauge(name: string, selection: Selection = {}): Query {
   const metric = metricOf(name);
   const labels = apart(name, selection);
@@ -69,7 +69,7 @@ export function gauge(name: string, selection: Selection = {}): Query {
   };
 }
 
-/** As each supervisor shows it. */
+/** One curve per supervisor and label set. */
 export function each(name: string, legend: string): Query {
   return { expr: select(name), legend, unit: unitOf(name), help: metricOf(name).help };
 }
@@ -90,7 +90,7 @@ export function quantiles(name: string): readonly Query[] {
   return [quantile(0.5, name, `p50 ${shown}`), quantile(0.99, name, `p99 ${shown}`)];
 }
 
-/** What a histogram observes on average. */
+/** The mean of what a histogram observes. */
 export function mean(name: string, what: string): Query {
   const { labels, help } = metricOf(name);
   const part = (suffix: string) => aggregate('sum', labels, `rate(${select(`${name}_${suffix}`)}[$__rate_interval])`);
@@ -102,6 +102,6 @@ export function quotient(dividend: Query, divisor: Query, unit: string): Query {
   return { ...dividend, expr: `${dividend.expr} / ${divisor.expr}`, unit };
 }
 
-/** How many samples of a metric are so. */
+/** The number of samples for which the comparison holds. */
 export const count = (name: string, is: string, where?: string) =>
   `count(${select(metricOf(name).name, where)} ${is}) or vector(0)`;

@@ -25,7 +25,7 @@ test('JSON lines have the fields of mula’s: event, level, logger, timestamp, a
   ]);
 });
 
-test('a bug is told with its stack and causes, anything else with its sentence, beside code and facts', () => {
+test('a bug is logged with its stack and causes, any other failure with its message, code and fields', () => {
   const { log, lines } = logToLines({ format: 'json', debug: true });
   const cause = new Error('refused');
   log.error({ err: new RotaError('BROKEN', 'never', { fields: { n: 1 }, cause }) }, 'queue');
