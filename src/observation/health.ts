@@ -3,13 +3,13 @@ import type { ActorStatus } from '../supervisor/supervision.ts';
 import { on } from '../telemetry/events.ts';
 
 /** A part that is down, and why. */
-export interface Problem {
+interface Problem {
   /** `database`, `nats`, `broker`, or a scheduler's id. */
   readonly part: string;
   readonly reason: string;
 }
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly version: string;
   /** Rejects or hangs while the queue cannot work in the database. */
   database(): PromiseLike<unknown>;
@@ -35,7 +35,7 @@ export interface Health {
 }
 
 /** Follows the event sources until it is stopped. */
-export interface SupervisorHealth extends Health {
+interface SupervisorHealth extends Health {
   /** Whether the two dependencies of everything answer. Never rejects. */
   links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   stop(): void;

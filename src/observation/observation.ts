@@ -9,14 +9,14 @@ import { createMetrics } from './metrics.ts';
 import { insidesOf, type ReadParts, readingsOf } from './readings.ts';
 
 /** The parts of a supervisor that health and metrics read. */
-export interface ObservedParts extends ReadParts {
+interface ObservedParts extends ReadParts {
   readonly databaseUrl: string;
   readonly natsConnected: () => boolean;
   /** The streams that the actors consume; empty without a broker. */
   readonly streams: readonly EventStream[];
 }
 
-export interface Observation {
+interface Observation {
   readonly health: Health;
   readonly metrics: ReturnType<typeof createMetrics>;
   stop(): Promise<void>;

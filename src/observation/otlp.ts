@@ -16,7 +16,7 @@ import { type EndedSpan, on } from '../telemetry/events.ts';
 import { type Logger, onceAMinute } from '../telemetry/log.ts';
 import { placeOf, startSpan } from '../telemetry/spans.ts';
 
-export interface ExportOptions {
+interface ExportOptions {
   /** http://host:port or https://host:port. */
   readonly endpoint: string;
   readonly version: string;

@@ -60,7 +60,7 @@ export interface Inside extends ThreadStatus {
   readonly actor: string;
 }
 
-export interface ThreadReading {
+interface ThreadReading {
   readonly thread: string;
   readonly heapBytes: number;
   /** Null for threads of the ranking pool: they block by design. */

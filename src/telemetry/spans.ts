@@ -1,7 +1,7 @@
 import { contextOf, currentTrace, inTrace, partOf } from '../mailbox/trace.ts';
 import { emit, type EndedSpan, isHeard, type SpanAttributes, type SpanKind } from './events.ts';
 
-export interface SpanOptions {
+interface SpanOptions {
   /** `internal` where absent. */
   readonly kind?: SpanKind;
   /** Traceparent of the parent; the current trace where absent. An invalid one begins a new trace. */
