@@ -14,11 +14,10 @@ import type { SchedulerDefinition, Setup } from '../src/protocol/scheduler.ts';
 import { SharedClock } from '../src/shared-clock.ts';
 import type { ActorMessage } from '../src/supervisor/requests.ts';
 import { threadDataOf } from '../src/supervisor/thread-data.ts';
-import { emit } from '../src/telemetry/events.ts';
-import { forwardEvents } from '../src/telemetry/forward.ts';
-import { handlersInSpans } from '../src/telemetry/handler-spans.ts';
+import { emit, forwardEvents } from '../src/telemetry/events.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
+import { handlersInSpans } from '../src/telemetry/scheduler-spans.ts';
 
 /**
  * Entry of every scheduler thread: builds the ports around one behavior and receives until told to stop. The only module

@@ -83,7 +83,7 @@ export function isOfItem(error: unknown): boolean {
   return family === 'refused' || family === 'failed' || family === 'broken';
 }
 
-/** What Rota stands on is away, or refuses: told once for all that it fails (src/telemetry/outages.ts), not line by line. */
+/** What Rota stands on is away, or refuses: told once for all that it fails (src/observation/logging.ts), not line by line. */
 export function isOutage(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'DATABASE_UNAVAILABLE' || code === 'SERVICE_UNAVAILABLE';

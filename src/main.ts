@@ -12,7 +12,7 @@ import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents } from './nats/task-events.ts';
 import { createWake } from './nats/wake.ts';
-import { createObservation, startTraces } from './observation.ts';
+import { createObservation, startTraces } from './observation/observation.ts';
 import { createOperations } from './operations.ts';
 import { startDatabaseClock } from './queue/database-clock.ts';
 import { createTaskLists } from './queue/lists.ts';
@@ -34,7 +34,7 @@ import { Supervisor } from './supervisor/supervisor.ts';
 import { threadSettings } from './supervisor/thread-settings.ts';
 import { emit } from './telemetry/events.ts';
 import { createLog } from './telemetry/log.ts';
-import { logEvents } from './telemetry/logging.ts';
+import { logEvents } from './observation/logging.ts';
 import { Unwinding } from './unwinding.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

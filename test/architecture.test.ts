@@ -62,6 +62,11 @@ test.for<[string, Record<string, string>, string]>([
     'src/queue/a.ts → @opentelemetry/api: OpenTelemetry is loaded by one module, where traces are exported',
   ],
   [
+    'a telemetry that knows who listens, a type even',
+    { 'src/telemetry/a.ts': "import type { Readings } from '../observation/readings.ts';" },
+    'src/telemetry/a.ts → src/observation/readings.ts: telemetry is what happens: it imports nothing upward, and nothing of observation, which listens',
+  ],
+  [
     'production code that leans on a test',
     { 'src/queue/a.ts': "export { b } from '../../test/support/database.ts';\nexport const a = 1;" },
     'src/queue/a.ts → test/support/database.ts: production code imports no tests',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { emit, type RotaEvent } from '../src/telemetry/events.ts';
-import { logNames } from '../src/telemetry/log-fields.ts';
-import { logEvents } from '../src/telemetry/logging.ts';
+import { logNames } from '../src/telemetry/log-line.ts';
+import { logEvents } from '../src/observation/logging.ts';
 import { logToLines } from './support/lines.ts';
 
 /** `make utest file=test/logs-page.test.ts` shows a difference; `vitest run -u` writes the page anew. */
@@ -16,7 +16,7 @@ const readOnly = 'the database is read-only (25006): try again later, or name th
 
 const uncaught = Object.assign(new Error('nobody awaits this'), { stack: 'Error: nobody awaits this\n    at …' });
 
-/** One of each, in the order in which they are told of a task, an actor, an event source. */
+/** One of each. */
 const events: readonly RotaEvent[] = [
   { name: 'supervisor.ready', ms: 631 },
   { name: 'actor.started', actor: 'boefje', restarts: 0 },
@@ -67,15 +67,15 @@ function page(): string {
   return `# Logs
 
 Rota writes to standard error: text for people, or with \`SCHEDULER_LOGGING_FORMAT=json\` one JSON object a line for machines. At
-info there is one line per step in the life of a part, with \`DEBUG=true\` also one per decision about a task. \`rota actors
+info there is one line per life-cycle step, with \`DEBUG=true\` also one per decision about a task. \`rota actors
 log-level NAME debug\` turns that on for one running actor. Passwords, tokens, settings and environments are never in a line:
 fields of such names and passwords in URLs are \`<redacted>\`. Control characters are escaped (\`\\u001b\`): OOIs come from
-scanned hosts. A line has 8 kB at most: longer texts and lists are cut one by one, and \`cut\` tells their whole lengths. This page is generated from what is really written; a test keeps
-it true.
+scanned hosts. A line has 8 kB at most: longer texts and lists are cut one by one, and \`cut\` holds their full
+lengths. This page is generated from what is really written; a test keeps it true.
 
 ## Fields
 
-The names are mula's, where it has one, so that what looks at KAT's logs finds Rota's:
+The names are mula's where it has one, so that filters over KAT's logs find Rota's lines:
 
 | Field | What |
 |---|---|
@@ -83,10 +83,10 @@ The names are mula's, where it has one, so that what looks at KAT's logs finds R
 | \`level\` | \`debug\`, \`info\`, \`warning\`, \`error\` or \`critical\` (in text WARN and FATAL) |
 | \`timestamp\` | ISO 8601, UTC |
 | \`logger\` | \`rota\` for the supervisor, \`rota.<actor>\` for what an actor's own thread writes; JSON only |
-| \`cut\` | whole lengths of the fields that were cut, since the line was longer than 8 kB |
+| \`cut\` | full lengths of the fields that were cut, in a line longer than 8 kB |
 | \`exception\` | the stack of a bug with its causes; nothing else has one |
 | \`fields\` | facts about an error, beside its \`code\` (src/errors.ts) |
-| \`part\` | what Rota stands on: \`database\`, \`nats\`, \`rabbitmq\`, \`katalogus\`, \`octopoes\`, \`bytes\` |
+| \`part\` | the dependency that is down: \`database\`, \`nats\`, \`rabbitmq\`, \`katalogus\`, \`octopoes\`, \`bytes\` |
 | \`code\`, \`reason\` | why: a code for machines, a sentence or a reason of the closed list (src/tasks/refusal.ts) |
 | \`audit\`, \`by\` | what an operator did, and who |
 | \`trace_id\` | trace in which an actor decided it ([tracing](tracing.md)): at debug, where traces are exported |
@@ -96,10 +96,10 @@ Others are named as on the operations page: \`source\`, \`stream\`, \`service\`,
 
 ## Outages
 
-A part that is away, or refuses, is a line when it fails first (\`outage begins\`), one a minute for as long as it lasts with
-how often it failed (\`outage goes on\`), and one when it has answered and has not failed for 4 s (\`outage ends\`). What fails
-meanwhile for lack of it says so at debug only. Other failures of one kind are a line a minute, with a \`count\`; bugs are told
-each time.
+A dependency that is unreachable or refuses has one line when it first fails (\`outage begins\`), one a minute with the number
+of failures (\`outage goes on\`), and one when it has answered and has not failed for 4 s (\`outage ends\`). The failures that
+the outage causes are logged at debug only. Other failures of one kind have a line a minute, with a \`count\`; bugs are always
+logged.
 
 ## Lines
 
@@ -118,7 +118,7 @@ const meanings: Readonly<Record<string, string>> = {
   actor: 'which is the name of its actor',
   organisation: 'code of the organisation',
   task: 'id of the task',
-  hash: 'hash that tells a task from others: same boefje, OOI and organisation',
+  hash: 'hash that tasks of one boefje, OOI and organisation share',
   schedule: 'id of the schedule',
   boefje: 'id of the boefje',
   normalizer: 'id of the normalizer',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { metricTable } from '../src/telemetry/metric-table.ts';
+import { metricTable } from '../src/observation/metrics.ts';
 
 /** `make utest file=test/metrics-page.test.ts` shows a difference; `vitest run -u` writes the page anew. */
 test('docs/metrics.md lists every metric with its labels and what feeds it', async () => {
@@ -41,9 +41,10 @@ function page(): string {
   });
   return `# Metrics
 
-\`GET /metrics\` answers in Prometheus' text format. This page is generated from \`src/telemetry/metric-table.ts\`; a test keeps
-it true, and checks that the dashboard and the alert rules name only what is in it. mula's families keep their names, labels
-and meaning; ours begin with \`rota_\`. Beside them stand those of the process that prom-client knows (\`process_*\`, \`nodejs_*\`).
+\`GET /metrics\` answers in Prometheus' text format. This page and the dashboard are generated from
+\`src/observation/metrics.ts\`; a test keeps them true, and checks that the alert rules name only what is in it. mula's families
+keep their names, labels and meaning; ours begin with \`rota_\`. There are also prom-client's metrics of the
+process (\`process_*\`, \`nodejs_*\`).
 
 ${rows.length} metrics:
 
@@ -53,16 +54,16 @@ ${rows.join('\n')}
 
 ## What a scrape costs
 
-Metrics that come from an event move once per set of tasks, whatever its size; only the two latencies look at each task or
-event, at less than a microsecond each. The others are read when Prometheus asks. Those from the database come from roll-ups
-that are a second old and from the ends of indexes: never a count of a table, whatever its size.
+Metrics from events are updated once per set of tasks, of any size; only the two latencies look at each task or event, at less
+than a microsecond each. The others are read at each scrape. Those from the database come from roll-ups that are a second old
+and from the ends of indexes, never from a count of a table.
 With a million queued tasks of 300 organisations a scrape takes 30–130 ms on two busy cores; counting that queue once takes
 310 ms, and by organisation 460 ms.
-\`SCHEDULER_COLLECT_METRICS=false\` asks the database nothing and leaves these without samples. What cannot be read now (an
-actor that spins, a database that is away) has no samples; the rest of the scrape is answered.
+With \`SCHEDULER_COLLECT_METRICS=false\` Rota does not query the database, and these have no samples. A reading that fails (an
+actor spins, the database is down) has no samples; the scrape returns the others.
 
-Each supervisor counts what went through it: sum over supervisors for \`_total\`, \`_bucket\`, \`_sum\` and \`_count\`. What comes
-from the database is the same on all of them: take \`max\`. Totals that an actor's thread keeps begin at 0 when it is restarted,
+Each supervisor counts its own work: \`sum\` over supervisors for \`_total\`, \`_bucket\`, \`_sum\` and \`_count\`. What comes from
+the database is the same on all of them: take \`max\`. Totals that an actor's thread keeps begin at 0 when it is restarted,
 which \`rate\` and \`increase\` allow for.
 
 \`rota_queue_organisation_tasks\` names the 20 organisations that have most, per scheduler; all others are \`other\`. No other
@@ -70,9 +71,10 @@ metric has a label that grows with KAT.
 
 ## Dashboard and alerts
 
-[deploy/grafana-dashboard.json](deploy/grafana-dashboard.json) is a Grafana dashboard of these; import it and choose the
-Prometheus. [deploy/prometheus-alerts.yaml](deploy/prometheus-alerts.yaml) are rules for Prometheus (\`rule_files\`), each with a
-link to what to do: [operations.md](operations.md#when-an-alert-fires). They take Rota's \`job\` to be \`rota\`:
+[deploy/grafana-dashboard.json](deploy/grafana-dashboard.json) is a Grafana dashboard of these, generated from the same table:
+its panels stand in \`test/support/dashboard-panels.ts\`. Import it and choose the Prometheus.
+[deploy/prometheus-alerts.yaml](deploy/prometheus-alerts.yaml) are rules for Prometheus (\`rule_files\`), each with a link to
+what to do: [operations.md](operations.md#when-an-alert-fires). They take Rota's \`job\` to be \`rota\`:
 
     scrape_configs:
       - job_name: rota

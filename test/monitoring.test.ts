@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { metricTable } from '../src/telemetry/metric-table.ts';
+import { metricTable } from '../src/observation/metrics.ts';
+import { dashboard } from './support/dashboard.ts';
 import { namedIn } from './support/promql.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
@@ -26,10 +27,10 @@ const rules = (parse(read('docs/deploy/prometheus-alerts.yaml')) as { groups: { 
 const { panels } = JSON.parse(read('docs/deploy/grafana-dashboard.json')) as { panels: Panel[] };
 const targets = panels.flatMap(({ title, targets: of = [] }) => of.map((target) => ({ title, ...target })));
 
-/** Of every scrape, whoever is scraped. */
+/** Labels that Prometheus adds to every sample. */
 const ofPrometheus = ['job', 'instance'];
 
-/** Labels of what a sample's name stands for; those of Prometheus itself and of prom-client have none of their own. */
+/** Labels of the metric that a sample belongs to; null for an unknown one. Those of Prometheus and prom-client have none. */
 function labelsOf(sample: string): readonly string[] | null {
   if (/^(?:up|process_\w+|nodejs_\w+)$/.test(sample)) return [];
   for (const { name, type, labels } of metricTable) {
@@ -40,7 +41,7 @@ function labelsOf(sample: string): readonly string[] | null {
   return null;
 }
 
-/** What an expression names and there is not. */
+/** Metrics and labels of an expression that do not exist. */
 function strangersIn(expression: string, shown = ''): readonly string[] {
   const { metrics, groupedBy } = namedIn(expression);
   const known = new Set([...ofPrometheus, ...metrics.flatMap(({ name }) => labelsOf(name) ?? [])]);
@@ -87,6 +88,12 @@ test.each(targets.map((target) => [target.title, target.expr, target.legendForma
   },
 );
 
+/** `make utest file=test/monitoring.test.ts` shows a difference; `vitest run -u` writes the dashboard anew. */
+test('docs/deploy/grafana-dashboard.json is what test/support/dashboard.ts makes of the table of metrics', async () => {
+  const written = `${JSON.stringify(dashboard(), null, 2)}\n`;
+  await expect(written).toMatchFileSnapshot('../docs/deploy/grafana-dashboard.json');
+});
+
 test('the dashboard shows every metric of ours that moves, or an alert does', () => {
   const named = new Set([...targets, ...rules].flatMap(({ expr }) => namedIn(expr).metrics.map(({ name }) => name)));
   const unused = metricTable
@@ -96,7 +103,7 @@ test('the dashboard shows every metric of ours that moves, or an alert does', ()
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
 });
 
-/** Facts, and totals of which the dashboard shows a nearer view. */
+/** Constants, and totals of which the dashboard shows a more detailed view. */
 const notShown = [
   'rota_tasks_removed_total',
   'rota_schedules_removed_total',

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { handlerSpanName, pushSpanName } from '../src/telemetry/span-names.ts';
+import { handlerSpanName, pushSpanName } from '../src/telemetry/scheduler-spans.ts';
 import { taskStatuses } from '../src/tasks/status.ts';
 import { readSources } from './support/imports.ts';
 

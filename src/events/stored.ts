@@ -6,7 +6,7 @@ import {
   type JetStreamPublishOptions,
   NatsError,
 } from 'nats';
-import { partAnswered, partFailed } from '../telemetry/outages.ts';
+import { partAnswered, partFailed } from '../telemetry/events.ts';
 import { ensureStreams, isNotFound } from './subjects.ts';
 
 /** Where one message is to be stored. */

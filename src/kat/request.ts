@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { partAnswered, partFailed } from '../telemetry/outages.ts';
+import { partAnswered, partFailed } from '../telemetry/events.ts';
 import { inSpan, type Span } from '../telemetry/spans.ts';
 import { type Circuit, type CircuitState, createCircuit } from './circuit.ts';
 import { createSlots } from './slots.ts';

@@ -1,5 +1,6 @@
 import { inTrace } from '../mailbox/trace.ts';
-import { type SpanAttributes, startSpan } from '../telemetry/spans.ts';
+import type { SpanAttributes } from '../telemetry/events.ts';
+import { startSpan } from '../telemetry/spans.ts';
 import { resultsText } from './replies.ts';
 
 /** Header of a message with its sender's W3C trace context. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Sql as DriverSql, TransactionSql } from 'postgres';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
-import { partAnswered, partFailed } from '../telemetry/outages.ts';
+import { partAnswered, partFailed } from '../telemetry/events.ts';
 import { applicationName, defaultStatementMs, Dialer } from './dialer.ts';
 import postgres from './driver.ts';
 import { readDsn, serversText } from './dsn.ts';

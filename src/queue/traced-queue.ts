@@ -1,6 +1,6 @@
 import { currentTrace } from '../mailbox/trace.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
-import { pushSpanName } from '../telemetry/span-names.ts';
+import { pushSpanName } from '../telemetry/scheduler-spans.ts';
 import { placeOf, type Span, spansAreFollowed, startSpan } from '../telemetry/spans.ts';
 import type { ClaimedTask, LeaseRef, PopRequest, TaskPatch, TaskQueue } from './queue.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { Health } from '../observation/health.ts';
 import type { App } from './app.ts';
 import { sendJson } from './pagination.ts';
-import type { Health } from './ports.ts';
 import { healthAnswer, healthQuery, invalidAnswer, readyAnswer } from './schemas.ts';
 
 /** `/`, `/health` (mula's: always 200, and says whether it is healthy) and `/ready` (503 while it cannot serve). */

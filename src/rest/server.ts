@@ -1,5 +1,6 @@
 import fastify from 'fastify';
 import { RotaError } from '../errors.ts';
+import type { Health } from '../observation/health.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
@@ -15,7 +16,7 @@ import { metricsRoutes } from './metrics.ts';
 import { installPageHeaders, loginRoutes } from './login.ts';
 import { installDocs, installOpenApi } from './openapi.ts';
 import { installOrigins } from './origins.ts';
-import type { Health, MetricsSource, Schedulers } from './ports.ts';
+import type { MetricsSource, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
 import { installSpans } from './request-spans.ts';
 import { installRouting } from './routing.ts';

@@ -1,14 +1,13 @@
 import { type DestinationStream, pino, type LogFn, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { isOutage } from '../errors.ts';
 import { contextOf, currentTrace } from '../mailbox/trace.ts';
 import { oneLine } from '../printable.ts';
-import { createFailureLines } from './failure-lines.ts';
-import { levelName, renamed } from './log-fields.ts';
-import { readableLine } from './log-line.ts';
+import { levelName, readableLine, renamed } from './log-line.ts';
 
 export type { Logger };
 
-/** Field names that may carry a secret, wherever they stand. */
+/** Fields that may carry a secret. */
 const secret = [
   'password',
   'token',
@@ -23,18 +22,18 @@ const secret = [
 ];
 
 /**
- * One line per life-cycle step at info, one per decision at debug; docs/logs.md. Synchronous: a thread that is terminated
- * or a process that exits loses no line, and pino's own transports would start a thread per thread.
+ * One line per life-cycle step at info, one per decision at debug; docs/logs.md. Writes synchronously: a terminated thread or
+ * an exiting process loses no line, and pino's transports would start one more thread per thread.
  */
 export function createLog(options: {
   format: 'text' | 'json';
   debug: boolean;
-  /** Of what part of Rota this is the log; ends up behind `rota.`. */
+  /** Name of the logger, behind `rota.`. */
   of?: string;
-  /** Lines carry the `trace_id` of what they are written in, with `debug`. */
+  /** With `debug`, lines carry the `trace_id` of the current trace. */
   traces?: boolean;
   bindings?: Record<string, unknown>;
-  /** Standard error unless told otherwise. */
+  /** Standard error by default. */
   to?: DestinationStream;
 }): Logger {
   const { format, of, bindings = {}, to } = options;
@@ -67,7 +66,7 @@ export function createLog(options: {
       destination: (to as NodeJS.WritableStream | undefined) ?? standardError(),
       messageKey: 'event',
       timestampKey: 'timestamp',
-      // As it is: date and zone. The default is a time of day that does not say where.
+      // Keep date and zone: the default prints a time of day without its zone.
       translateTime: false,
       errorLikeObjectKeys: ['exception'],
       singleLine: true,
@@ -77,7 +76,7 @@ export function createLog(options: {
 
 const debugLevel = pino.levels.values['debug']!;
 
-/** A terminal that was closed, or `| head`, takes no more lines: that ends no supervisor. */
+/** A closed terminal, or `| head`, takes no more lines; that must not end the supervisor. */
 function standardError() {
   const destination = pino.destination({ fd: 2, sync: true });
   destination.on('error', () => {});
@@ -87,4 +86,44 @@ function standardError() {
 function traceId(): { trace_id?: string } {
   const context = contextOf(currentTrace());
   return context === null ? {} : { trace_id: context.traceId };
+}
+
+/**
+ * Limits the lines about a failure (field `err` or `failure`). One caused by an outage goes to debug: src/observation/logging.ts
+ * logs the outage itself. Of the others, a message and code is written at once and then once a minute with a `count`, since
+ * thousands of pushes a second may meet the same refusal. Bugs are always written.
+ */
+function createFailureLines() {
+  const kinds = new Map<string, () => number | null>();
+  /** @returns the fields to add, or null where the line goes to debug. */
+  return (fields: unknown, message: unknown): Readonly<Record<string, unknown>> | null => {
+    const { err, failure = err } = (fields ?? {}) as { err?: unknown; failure?: unknown };
+    if (failure === undefined) return {};
+    if (isOutage(failure)) return null;
+    const { code } = failure as { code?: unknown };
+    if (typeof code !== 'string' || code === 'BROKEN') return {};
+    const key = `${String(message)} ${code}`;
+    const due = kinds.get(key) ?? onceAMinute();
+    kinds.set(key, due);
+    const count = due();
+    if (count === null) return null;
+    return count === 1 ? {} : { count };
+  };
+}
+
+/**
+ * Counts the calls of the function that it returns.
+ *
+ * @returns null within a minute of the last line, otherwise the number of calls since that line, this one included.
+ */
+export function onceAMinute(): () => number | null {
+  let [count, writtenAt] = [0, Number.NEGATIVE_INFINITY];
+  return () => {
+    count += 1;
+    const now = performance.now();
+    if (now - writtenAt < 60_000) return null;
+    const happened = count;
+    [count, writtenAt] = [0, now];
+    return happened;
+  };
 }

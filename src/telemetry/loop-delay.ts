@@ -1,17 +1,17 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** How late this thread's event loop was, in milliseconds, over the last ten to twenty seconds. */
+/** How late this thread's event loop was over the last 10 to 20 seconds. */
 export interface LoopDelay {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }
 
-/** Fifty looks a second cost nothing that can be measured, and see whatever would hold up a pop. */
+/** 50 samples a second cost nothing measurable, and catch every stall that would delay a pop. */
 const resolutionMs = 20;
 const windowMs = 10_000;
 
-/** The native histogram never forgets: windows of it let a stall be seen, and pass. */
+/** Reads the native histogram in windows of 10 s: it never forgets by itself, and a stall must pass from view. */
 export function watchLoopDelay(): { read(): LoopDelay; stop(): void } {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   histogram.enable();
@@ -41,7 +41,7 @@ export function watchLoopDelay(): { read(): LoopDelay; stop(): void } {
   };
 }
 
-/** What is recorded is the time between two looks. */
+/** The histogram records the time between two samples, not the delay. */
 function lateness(nanoseconds: number): number {
   return Math.max(0, nanoseconds / 1e6 - resolutionMs);
 }

@@ -1,49 +1,26 @@
 import { contextOf, currentTrace, inTrace, partOf } from '../mailbox/trace.ts';
-import { emit, isHeard } from './events.ts';
+import { emit, type EndedSpan, isHeard, type SpanAttributes, type SpanKind } from './events.ts';
 
-/** A span that has ended, as data: it crosses threads. Only src/telemetry/otlp.ts knows OpenTelemetry. */
-export interface EndedSpan {
-  readonly name: string;
-  readonly kind: SpanKind;
-  /** Its own traceparent: trace, id and flags in one. */
-  readonly trace: string;
-  /** Traceparent of what it is part of; '' where it begins a trace. */
-  readonly parent: string;
-  /** Traceparents of what else it has to do with, in this trace or others. */
-  readonly links: readonly string[];
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
-  readonly endedAt: number;
-  readonly attributes: SpanAttributes;
-  /** A code of src/errors.ts; null where it went well. */
-  readonly failure: string | null;
-}
-
-export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
-
-/** Facts for operators: counts, ids, never secrets and never payloads. */
-export type SpanAttributes = Readonly<Record<string, string | number>>;
-
-export interface SpanOptions {
+interface SpanOptions {
   /** `internal` where absent. */
   readonly kind?: SpanKind;
-  /** Traceparent that it is part of; what runs now where absent. What is no traceparent begins a new trace. */
+  /** Traceparent of the parent; the current trace where absent. An invalid one begins a new trace. */
   readonly parent?: string;
   readonly links?: readonly string[];
   readonly attributes?: SpanAttributes;
 }
 
-/** Whether anybody follows spans: nothing is kept of them otherwise. */
+/** Whether traces are exported. If not, no span is recorded. */
 export function spansAreFollowed(): boolean {
   return isHeard('spans.ended');
 }
 
-/** Null where nobody follows spans. One that is never ended leaves nothing behind. */
+/** Null unless traces are exported. A span that is never ended holds no resources. */
 export function startSpan(name: string, options: SpanOptions = {}): Span | null {
   return spansAreFollowed() ? new Span(name, options) : null;
 }
 
-/** Runs `work` as a span; it fails with whatever `work` throws. */
+/** Runs `work` within a span, which fails when `work` throws. */
 export async function inSpan<T>(
   name: string,
   options: SpanOptions,
@@ -62,12 +39,12 @@ export async function inSpan<T>(
 }
 
 export class Span {
-  /** Its own traceparent, for whatever becomes a part of it. */
+  /** Its own traceparent: the parent of nested spans. */
   readonly trace: string;
   readonly #name: string;
   readonly #options: SpanOptions;
   readonly #parent: string;
-  // The wall clock is the same in all threads, the monotonic one is not: it only measures.
+  // All threads share the wall clock, which gives the start; the monotonic clock is per thread, and measures the duration.
   readonly #startedAt = Date.now();
   readonly #started = performance.now();
   #attributes: SpanAttributes;
@@ -87,17 +64,17 @@ export class Span {
     this.#attributes = { ...this.#attributes, ...attributes };
   }
 
-  /** @param failure whatever was thrown, or a Failure: its `code` is kept, its message is not. */
+  /** @param failure a thrown value or a Failure. Its `code` is kept; its message, which may hold a secret, is not. */
   fail(failure: unknown): void {
     const code = (failure as { code?: unknown } | null)?.code;
     this.#failure = typeof code === 'string' ? code : 'BROKEN';
   }
 
-  /** Once; what comes after is ignored. */
+  /** Later calls do nothing. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    tell({
+    announce({
       name: this.#name,
       kind: this.#options.kind ?? 'internal',
       trace: this.trace,
@@ -112,8 +89,8 @@ export class Span {
 }
 
 /**
- * Where a span of `trace` stands: under what runs now where that is of the same trace, otherwise under `trace` itself,
- * linked to what runs now. docs/tracing.md, "Sets and traces".
+ * The parent and links of a new span in `trace`. The current span becomes the parent if it is of the same trace, otherwise a
+ * link. docs/tracing.md, "Sets and traces".
  */
 export function placeOf(trace: string, now: string = currentTrace()): { parent: string; links: readonly string[] } {
   const running = contextOf(now);
@@ -121,8 +98,8 @@ export function placeOf(trace: string, now: string = currentTrace()): { parent: 
   return running.traceId === contextOf(trace)?.traceId ? { parent: now, links: [] } : { parent: trace, links: [now] };
 }
 
-/** One event a turn of the event loop, not one a span: a push of a thousand tasks ends a thousand at once. */
-function tell(span: EndedSpan): void {
+/** Emits one event per turn of the event loop, not one per span: a push of a thousand tasks ends a thousand spans at once. */
+function announce(span: EndedSpan): void {
   if (ended.push(span) > 1) return;
   setImmediate(() => emit({ name: 'spans.ended', spans: ended.splice(0) }));
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { createMetrics } from '../../src/observation/metrics.ts';
 import { intendedDifferences } from '../fixtures/intended-differences.ts';
 import { quietReadings } from '../support/readings.ts';
 import { fillGap } from '../support/recording-gap.ts';

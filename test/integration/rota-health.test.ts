@@ -4,7 +4,7 @@ import { readConfig } from '../../src/config.ts';
 import { startRota } from '../../src/main.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { next } from '../../src/telemetry/events.ts';
-import { metricTable } from '../../src/telemetry/metric-table.ts';
+import { metricTable } from '../../src/observation/metrics.ts';
 import { createDatabase } from '../support/database.ts';
 import { startProxy } from '../support/proxy.ts';
 import { createVhost } from '../support/vhost.ts';

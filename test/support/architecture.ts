@@ -65,8 +65,17 @@ const importRules: Readonly<Record<string, ImportRule>> = {
       (folder(target) === 'queue' &&
         !['src/queue/queue.ts', 'src/queue/filter.ts', 'src/queue/filter-budget.ts'].includes(target))),
 
+  'telemetry is what happens: it imports nothing upward, and nothing of observation, which listens': ({
+    from,
+    target,
+  }) =>
+    folder(from) === 'telemetry' &&
+    ourFolders.test(target) &&
+    !['telemetry', 'mailbox', 'protocol', 'tasks'].includes(folder(target) ?? '') &&
+    !['src/errors.ts', 'src/printable.ts'].includes(target),
+
   'OpenTelemetry is loaded by one module, where traces are exported': ({ from, target }) =>
-    !isTest(from) && target.startsWith('@opentelemetry/') && from !== 'src/telemetry/otlp.ts',
+    !isTest(from) && target.startsWith('@opentelemetry/') && from !== 'src/observation/otlp.ts',
 
   'production code imports no tests': ({ from, target }) => !isTest(from) && isTest(target),
 
@@ -104,6 +113,7 @@ const stateMachines: ReadonlySet<string> = new Set([
   'src/events/intake.ts',
   'src/main.ts',
   'src/nats/service.ts',
+  'src/observation/metrics-of-readings.ts',
   'src/queue/postgres.ts',
   'src/queue/push.ts',
   'src/queue/settle.ts',

@@ -1,6 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { on } from '../../src/telemetry/events.ts';
-import type { EndedSpan } from '../../src/telemetry/spans.ts';
+import { type EndedSpan, on } from '../../src/telemetry/events.ts';
 
 /** Follows spans until the test ends. @returns those that have ended so far, once this turn of the event loop is over */
 export function followSpans(): () => Promise<readonly EndedSpan[]> {

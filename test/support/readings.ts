@@ -1,4 +1,4 @@
-import type { Readings } from '../../src/telemetry/readings.ts';
+import type { Readings } from '../../src/observation/readings.ts';
 
 /** Of a supervisor without schedulers and without actors, for tests that look at something else. */
 export const quietReadings: Readings = {

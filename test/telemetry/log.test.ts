@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { RotaError } from '../../src/errors.ts';
 import { contextOf, inTrace, newTrace } from '../../src/mailbox/trace.ts';
-import { emit } from '../../src/telemetry/events.ts';
-import { logEvents } from '../../src/telemetry/logging.ts';
+import { readableLine } from '../../src/telemetry/log-line.ts';
 import { logToLines } from '../support/lines.ts';
 
 const parsed = (lines: readonly string[]) => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -26,7 +25,7 @@ test('JSON lines have the fields of mula’s: event, level, logger, timestamp, a
   ]);
 });
 
-test('a bug is told with its stack and causes, anything else with its sentence, beside code and facts', () => {
+test('a bug is logged with its stack and causes, any other failure with its message, code and fields', () => {
   const { log, lines } = logToLines({ format: 'json', debug: true });
   const cause = new Error('refused');
   log.error({ err: new RotaError('BROKEN', 'never', { fields: { n: 1 }, cause }) }, 'queue');
@@ -95,21 +94,10 @@ test('text lines are for people: one a line, what happened first', () => {
   ]);
 });
 
-test('each decision about a task is a line of its own at debug, and none without', () => {
-  const loud = logToLines({ format: 'json', debug: true });
-  const quiet = logToLines({ format: 'json', debug: false });
-  const ends = [logEvents(loud.log), logEvents(quiet.log)];
-  const tasks = ['1', '2'].map((id) => ({ id, organisation: 'aa' }));
-  emit({ name: 'tasks.queued', scheduler: 'boefje', tasks });
-  const refused = [{ organisation: 'aa', hash: 'h' }];
-  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'already-queued', count: 1, tasks: refused });
-  // What an actor declined, its thread has logged.
-  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'no-scan-profile', count: 7 });
-  for (const end of ends) end();
-  expect(parsed(loud.lines)).toMatchObject([
-    { event: 'task queued', task_id: '1', organisation_id: 'aa', scheduler_id: 'boefje' },
-    { event: 'task queued', task_id: '2' },
-    { event: 'task declined', task_hash: 'h', organisation_id: 'aa', reason: 'already-queued' },
-  ]);
-  expect(quiet.lines).toEqual([]);
+test('a long line is cut between characters, in names too: a lone half would be escaped, and refused by what collects logs', () => {
+  const long = `${'x'.repeat(1_999)}😀${'x'.repeat(10_000)}`;
+  const line = readableLine(`${JSON.stringify({ level: 'error', reason: long, fields: { [long]: 1 } })}\n`, false);
+  expect(line.length).toBeLessThan(8_192);
+  expect(line).not.toMatch(/\\ud[89a-f]/i);
+  expect(JSON.parse(line)).toMatchObject({ level: 'error' });
 });

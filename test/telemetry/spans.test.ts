@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { RotaError } from '../../src/errors.ts';
 import { contextOf, currentTrace, inTrace, newTrace } from '../../src/mailbox/trace.ts';
 import { next } from '../../src/telemetry/events.ts';
-import { handlerSpanName, pushSpanName } from '../../src/telemetry/span-names.ts';
+import { handlerSpanName, pushSpanName } from '../../src/telemetry/scheduler-spans.ts';
 import { inSpan, placeOf, startSpan } from '../../src/telemetry/spans.ts';
 import { followSpans } from '../support/ended-spans.ts';
 
-test('where nobody follows spans none begins, and work runs as it is', async () => {
+test('without a subscriber no span begins, and work runs as it is', async () => {
   expect(startSpan('nobody')).toBeNull();
   await inSpan('nobody', {}, async (span) => {
     expect([span, currentTrace()]).toEqual([null, '']);
@@ -32,7 +32,7 @@ test('what fails leaves its code, and never its message', async () => {
   expect(JSON.stringify(await spans())).not.toContain('secret');
 });
 
-test('spans that end in one turn are told together', async () => {
+test('spans that end in one turn of the event loop are one event', async () => {
   followSpans();
   const told = next('spans.ended');
   for (let at = 0; at < 1_000; at += 1) startSpan('one')!.end();
@@ -47,7 +47,7 @@ test('what is no traceparent is no parent: a span begins a trace then', async ()
   expect(contextOf(span!.trace)).not.toBeNull();
 });
 
-test('a span stands under the request of its own trace, and is linked to that of another', () => {
+test('a span is a child of the request of its own trace, and is linked to that of another', () => {
   const task = newTrace();
   const [{ traceId }, other] = [contextOf(task)!, newTrace()];
   const request = `00-${traceId}-00f067aa0ba902b7-01`;

@@ -1,7 +1,7 @@
-import type { EventName, EventOf, RotaEvent } from './events.ts';
+import type { EventName, EventOf, RotaEvent } from '../telemetry/events.ts';
 import type { Readings } from './readings.ts';
 
-/** Labels, and a value: what a counter moves by, what a histogram observes, what a gauge shows. */
+/** Labels, and the increment of a counter, the observation of a histogram or the value of a gauge. */
 export type Sample<Label extends string = string> = readonly [
   labels: Readonly<Record<Label, string | number>>,
   value: number,
@@ -13,7 +13,7 @@ interface Description<Label extends string> {
   readonly labels: readonly Label[];
 }
 
-/** Moves with a telemetry event. */
+/** Updated by a telemetry event. */
 export interface EventMetric extends Description<string> {
   readonly type: 'counter' | 'histogram';
   readonly buckets?: readonly number[];
@@ -22,7 +22,7 @@ export interface EventMetric extends Description<string> {
   readonly samples: (event: RotaEvent) => readonly Sample[];
 }
 
-/** Is read at each scrape. A counter that somebody else keeps starts again with whoever keeps it. */
+/** Read at each scrape. A counter starts at 0 again when the part that keeps it restarts. */
 export interface ScrapeMetric extends Description<string> {
   readonly type: 'counter' | 'gauge';
   readonly of: keyof Readings;
@@ -41,7 +41,7 @@ interface ByReading<Of extends keyof Readings, Label extends string> extends Des
   readonly samples: (reading: Answer<Of>) => readonly Sample<Label>[];
 }
 
-/** `zeroes`: labels that are shown before the first event, so that `increase` sees it. */
+/** `zeroes`: labels that start at 0 before the first event, so that `increase` sees it. */
 export function counts<Name extends EventName, const Label extends string>(
   definition: ByEvent<Name, Label> & { readonly zeroes?: readonly Sample<Label>[0][] },
 ): EventMetric {
@@ -60,7 +60,7 @@ export function shows<Of extends keyof Readings, const Label extends string>(
   return { type: 'gauge', ...definition };
 }
 
-/** A total that only grows, kept by the part that is read. */
+/** A total that the part that is read keeps. */
 export function totals<Of extends keyof Readings, const Label extends string>(
   definition: ByReading<Of, Label>,
 ): ScrapeMetric {

@@ -1,11 +1,17 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { on } from './events.ts';
+import { on } from '../telemetry/events.ts';
 import type { EventMetric, Sample, ScrapeMetric } from './metric.ts';
-import { metricTable } from './metric-table.ts';
-import type { Readings } from './readings.ts';
-import { shared } from './shared-reading.ts';
+import { metricsOfEvents } from './metrics-of-events.ts';
+import { metricsOfReadings } from './metrics-of-readings.ts';
+import { type Readings, shared } from './readings.ts';
 
-/** The registry behind /metrics: what the table says, and prom-client's own metrics of the process. */
+/**
+ * Every metric of Rota, once: the registry, docs/metrics.md and the Grafana dashboard are built from it, and the alert rules
+ * in docs/deploy checked against it.
+ */
+export const metricTable: readonly (EventMetric | ScrapeMetric)[] = [...metricsOfEvents, ...metricsOfReadings];
+
+/** The registry behind /metrics: the table, and prom-client's own metrics of the process. */
 export function createMetrics(readings: Readings): { registry: Registry; stop(): void } {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -26,7 +32,7 @@ export function createMetrics(readings: Readings): { registry: Registry; stop():
   };
 }
 
-/** @returns what ends it. */
+/** @returns a function that ends it. */
 function followEvent(registry: Registry, { name, help, labels, on: event, ...metric }: EventMetric): () => void {
   const options = { name, help, labelNames: labels, registers: [registry] };
   if (metric.type === 'counter') {
@@ -42,7 +48,7 @@ function followEvent(registry: Registry, { name, help, labels, on: event, ...met
   });
 }
 
-/** What cannot be read now leaves its metric without samples: the others are what one wants to see then. */
+/** A reading that fails leaves its metric without samples; the other metrics are still needed then. */
 function readAtScrape(registry: Registry, metric: ScrapeMetric, read: () => Promise<unknown>): void {
   const { name, help, labels, type } = metric;
   const collect = async () => {
@@ -57,8 +63,8 @@ function readAtScrape(registry: Registry, metric: ScrapeMetric, read: () => Prom
 }
 
 /**
- * A task that somebody dated `-infinity` has waited for ever. prom-client throws at that, and whatever a subscriber of an
- * event throws ends the process.
+ * A task created at `-infinity` has waited for an infinite time. prom-client throws at that, and an exception in a subscriber
+ * of an event ends the process.
  */
 function isNumber([, value]: Sample): boolean {
   return Number.isFinite(value);

@@ -1,10 +1,84 @@
-import type { ScrapeMetric } from './metric.ts';
-import { shows, totals } from './metric.ts';
+import { type ScrapeMetric, shows, totals } from './metric.ts';
+import { settingsLabels } from './readings.ts';
 
 const circuitStates = ['closed', 'open', 'half-open'] as const;
 
-/** Read at each scrape, inside the actors' threads: one that does not answer has no samples. */
-export const metricsOfActors: readonly ScrapeMetric[] = [
+/**
+ * Metrics that are read at each scrape: queue, actors, threads. A thread that does not answer has no samples. mula's metrics keep
+ * their names, labels and meaning for existing dashboards.
+ */
+export const metricsOfReadings: readonly ScrapeMetric[] = [
+  shows({
+    name: 'app_settings_info',
+    help: 'Scheduler configuration settings',
+    labels: settingsLabels,
+    of: 'settings',
+    samples: (settings) => [[settings, 1]],
+  }),
+  shows({
+    name: 'scheduler_qsize',
+    help: 'Size of the scheduler queue',
+    labels: ['scheduler_id'],
+    of: 'totals',
+    samples: (schedulers) => [...schedulers].map(([scheduler_id, { queued }]) => [{ scheduler_id }, queued]),
+  }),
+  shows({
+    name: 'scheduler_task_status_counts',
+    help: 'Number of tasks in each status',
+    labels: ['scheduler_id', 'status'],
+    of: 'totals',
+    samples: (schedulers) =>
+      [...schedulers].flatMap(([scheduler_id, counts]) =>
+        Object.entries(counts).map(([status, value]) => [{ scheduler_id, status }, value] as const),
+      ),
+  }),
+  shows({
+    name: 'rota_queue_organisation_tasks',
+    help: 'Queued tasks of the 20 organisations that have the most, and of the `other` ones together',
+    labels: ['scheduler', 'organisation'],
+    of: 'organisations',
+    samples: (organisations) =>
+      organisations.map(({ scheduler, organisation, queued }) => [
+        { scheduler, organisation: organisation ?? 'other' },
+        queued,
+      ]),
+  }),
+  shows({
+    name: 'rota_queue_head_seconds',
+    help: 'How long the task that is handed out next has waited since it was made; 0 where none may be popped',
+    labels: ['scheduler'],
+    of: 'heads',
+    samples: (heads) => [...heads].map(([scheduler, seconds]) => [{ scheduler }, seconds]),
+  }),
+  shows({
+    name: 'rota_leases',
+    help: 'Tasks that workers hold: dispatched or running',
+    labels: ['scheduler'],
+    of: 'totals',
+    samples: (schedulers) =>
+      [...schedulers].map(([scheduler, { dispatched, running }]) => [{ scheduler }, dispatched + running]),
+  }),
+  shows({
+    name: 'rota_tasks_not_begun',
+    help: 'Tasks popped over REST that no runner has begun for a quarter of SCHEDULER_START_WITHIN_SECONDS',
+    labels: ['scheduler'],
+    of: 'unbegun',
+    samples: (schedulers) => [...schedulers].map(([scheduler, unbegun]) => [{ scheduler }, unbegun]),
+  }),
+  shows({
+    name: 'rota_waiters',
+    help: 'Pops that wait for work on this supervisor',
+    labels: ['scheduler'],
+    of: 'waiters',
+    samples: (waiters) => [...waiters].map(([scheduler, parked]) => [{ scheduler }, parked]),
+  }),
+  shows({
+    name: 'rota_schedule_lag_seconds',
+    help: 'Now minus the oldest due deadline; 0 where none is due',
+    labels: ['scheduler'],
+    of: 'scheduleLags',
+    samples: (lags) => [...lags].map(([scheduler, seconds]) => [{ scheduler }, seconds]),
+  }),
   shows({
     name: 'rota_actor_up',
     help: '1 while the scheduler’s actor runs',
@@ -140,5 +214,63 @@ export const metricsOfActors: readonly ScrapeMetric[] = [
       insides.flatMap(({ actor, services }) =>
         services.map(({ service, inFlight }) => [{ actor, service }, inFlight] as const),
       ),
+  }),
+  shows({
+    name: 'rota_build_info',
+    help: 'Version of Rota and of Node.js',
+    labels: ['version', 'node'],
+    of: 'build',
+    samples: (build) => [[build, 1]],
+  }),
+  shows({
+    name: 'rota_link_up',
+    help: '1 while what the supervisor stands on answers: database, nats',
+    labels: ['part'],
+    of: 'links',
+    samples: (links) => Object.entries(links).map(([part, up]) => [{ part }, up ? 1 : 0]),
+  }),
+  shows({
+    name: 'rota_heap_bytes',
+    help: 'Heap in use by thread: main, each actor, each of the ranking pool',
+    labels: ['thread'],
+    of: 'threads',
+    samples: (threads) => threads.map(({ thread, heapBytes }) => [{ thread }, heapBytes]),
+  }),
+  shows({
+    name: 'rota_event_loop_delay_seconds',
+    help: 'How late a thread’s event loop was in the last 10 to 20 seconds: p50, p99 and max',
+    labels: ['thread', 'statistic'],
+    of: 'threads',
+    samples: (threads) =>
+      threads.flatMap(({ thread, loopDelay }) =>
+        loopDelay === null
+          ? []
+          : [
+              [{ thread, statistic: 'p50' }, loopDelay.p50Ms / 1_000] as const,
+              [{ thread, statistic: 'p99' }, loopDelay.p99Ms / 1_000] as const,
+              [{ thread, statistic: 'max' }, loopDelay.maxMs / 1_000] as const,
+            ],
+      ),
+  }),
+  shows({
+    name: 'rota_ranking_threads',
+    help: 'Threads of the ranking pool that there are now: idle ones end',
+    labels: [],
+    of: 'ranking',
+    samples: ({ threads }) => [[{}, threads]],
+  }),
+  shows({
+    name: 'rota_ranking_waiting',
+    help: 'Batches that wait for a thread of the ranking pool',
+    labels: [],
+    of: 'ranking',
+    samples: ({ waiting }) => [[{}, waiting]],
+  }),
+  shows({
+    name: 'rota_ranking_utilisation_ratio',
+    help: 'Share of the ranking pool’s time since the start that went into ranking: 0 to 1',
+    labels: [],
+    of: 'ranking',
+    samples: ({ utilisation }) => [[{}, utilisation]],
   }),
 ];

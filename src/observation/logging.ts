@@ -1,10 +1,9 @@
-import { on } from './events.ts';
-import type { Logger } from './log.ts';
-import { logOutages } from './outages.ts';
+import { on } from '../telemetry/events.ts';
+import { type Logger, onceAMinute } from '../telemetry/log.ts';
 
 /**
- * Writes what Rota tells about itself as log lines: life-cycle steps at info, and at debug one line per task. Without debug
- * a set of tasks costs one look at the level. @returns what ends it.
+ * Logs the events: life-cycle steps at info, and at debug one line per task. Without debug, a set of tasks costs one check of
+ * the level. @returns a function that ends it.
  */
 export function logEvents(log: Logger): () => void {
   const each = <T>(things: readonly T[], fieldsOf: (thing: T) => object, message: string) => {
@@ -47,7 +46,7 @@ export function logEvents(log: Logger): () => void {
       log.error({ stream, code, reason: message }, 'event dead-lettered'),
     ),
     on('source.connected', ({ source }) => {
-      // Only the first time a step: after that an outage of its broker has ended, and is told so.
+      // A life-cycle step only the first time: later, `outage ends` says it.
       log[sources.has(source) ? 'debug' : 'info']({ source }, 'event source connected');
       sources.add(source);
     }),
@@ -72,17 +71,81 @@ export function logEvents(log: Logger): () => void {
   };
 }
 
-const tellDroppedEveryMs = 60_000;
-
-/** The first at once, and from then on one line a minute: who sends them decides how many there are. */
-function logDropped(log: Logger, now: () => number = () => performance.now()): () => void {
-  let dropped = 0;
-  let toldAt = Number.NEGATIVE_INFINITY;
+/** One line a minute at most: the senders decide how many requests there are. */
+function logDropped(log: Logger): () => void {
+  const due = onceAMinute();
   return on('request.dropped', ({ reason, subject, reply }) => {
-    dropped += 1;
-    if (now() - toldAt < tellDroppedEveryMs) return;
-    log.warn({ reason, subject, reply, count: dropped }, 'requests dropped: their answer would go to no inbox');
-    toldAt = now();
-    dropped = 0;
+    const count = due();
+    if (count !== null)
+      log.warn({ reason, subject, reply, count }, 'requests dropped: their answer would go to no inbox');
   });
+}
+
+interface Outage {
+  readonly since: number;
+  /** Connections that have failed and not answered since. */
+  readonly open: Set<string>;
+  failures: number;
+  lastAt: number;
+  loggedAt: number;
+  reason: string;
+}
+
+/**
+ * An outage ends after 4 s without a failure: a read-only database, or a service that fails one organisation, answers in
+ * between.
+ */
+const quietMs = 4_000;
+const logEveryMs = 60_000;
+const checkEveryMs = 1_000;
+
+/**
+ * Logs the outage of each dependency: one line when it begins, one a minute with the number of failures, one when it ends. The
+ * failures that it causes go to debug (src/telemetry/log.ts). @returns a function that ends it.
+ */
+function logOutages(log: Logger): () => void {
+  const outages = new Map<string, Outage>();
+
+  const failed = (part: string, link: string, reason: string): void => {
+    const at = performance.now();
+    const known = outages.get(part);
+    if (known === undefined) {
+      outages.set(part, { since: at, open: new Set([link]), failures: 1, lastAt: at, loggedAt: at, reason });
+      log.warn({ part, reason }, 'outage begins');
+      return;
+    }
+    known.open.add(link);
+    Object.assign(known, { failures: known.failures + 1, lastAt: at, reason });
+  };
+  const answered = (part: string, link: string): void => void outages.get(part)?.open.delete(link);
+
+  const check = (): void => {
+    const at = performance.now();
+    for (const [part, { since, open, failures, lastAt, loggedAt, reason }] of outages) {
+      const seconds = Math.round((at - since) / 1_000);
+      if (open.size === 0 && at - lastAt >= quietMs) {
+        outages.delete(part);
+        log.info({ part, seconds, failures }, 'outage ends');
+      } else if (at - loggedAt >= logEveryMs) {
+        outages.get(part)!.loggedAt = at;
+        log.warn({ part, seconds, failures, reason }, 'outage goes on');
+      }
+    }
+  };
+  const timer = setInterval(check, checkEveryMs).unref();
+  const ends = [
+    on('part.failed', ({ part, link, reason }) => failed(part, link, reason)),
+    on('part.answered', ({ part, link }) => answered(part, link)),
+    on('source.lost', ({ source, message }) => failed(brokerOf(source), source, message)),
+    on('source.connected', ({ source }) => answered(brokerOf(source), source)),
+  ];
+  return () => {
+    clearInterval(timer);
+    for (const end of ends) end();
+  };
+}
+
+/** JetStream is down when NATS is: one outage, one line. */
+function brokerOf(source: string): string {
+  return source.startsWith('jetstream:') ? 'nats' : source.slice(0, source.indexOf(':'));
 }

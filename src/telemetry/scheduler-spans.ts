@@ -2,14 +2,13 @@ import type { Delivery, Message } from '../mailbox/delivery.ts';
 import { type Failure, failureOf } from '../mailbox/failure.ts';
 import { inTrace } from '../mailbox/trace.ts';
 import type { Behavior } from '../protocol/scheduler.ts';
-import { handlerSpanName } from './span-names.ts';
 import { type Span, startSpan } from './spans.ts';
 
 type Handler = (batch: readonly Delivery[]) => Promise<void>;
 
 /**
- * A scheduler's handlers, each message of a batch as a span in its own trace. What a batch does together stands in the
- * trace of its first message, to which the others' spans link.
+ * Wraps a scheduler's handlers: each message of a batch gets a span in its own trace. Work that a batch does together is in the
+ * trace of its first message, to which the spans of the others link.
  */
 export function handlersInSpans<M extends Message>(
   behavior: Behavior<M>,
@@ -67,4 +66,27 @@ class Followed implements Delivery {
     this.#span.end();
     this.#delivery.fail(failure);
   }
+}
+
+/** mula's method names, by kind of message. */
+const methods: Readonly<Record<string, string>> = {
+  'scan-profile-mutated': 'process_mutations',
+  'look-for-new-boefjes': 'process_new_boefjes',
+  'raw-file-received': 'process_raw_data',
+  reschedule: 'process_rescheduling',
+};
+
+/** Such as `BoefjeScheduler.process_mutations`. */
+export function handlerSpanName(type: string, kind: string): string {
+  return `${schedulerName(type)}.${methods[kind] ?? kind.replaceAll('-', '_')}`;
+}
+
+/** Such as `BoefjeScheduler.push_boefje_task`. */
+export function pushSpanName(type: string): string {
+  return `${schedulerName(type)}.push_${type.replaceAll('-', '_')}_task`;
+}
+
+/** The name of mula's class. */
+function schedulerName(type: string): string {
+  return `${type.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}Scheduler`;
 }

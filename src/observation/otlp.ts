@@ -12,39 +12,40 @@ import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
 import { within } from '../deadline.ts';
 import { contextOf } from '../mailbox/trace.ts';
-import { on } from './events.ts';
-import type { Logger } from './log.ts';
-import type { EndedSpan } from './spans.ts';
-import { followTaskChanges } from './task-spans.ts';
+import { type EndedSpan, on } from '../telemetry/events.ts';
+import { type Logger, onceAMinute } from '../telemetry/log.ts';
+import { placeOf, startSpan } from '../telemetry/spans.ts';
 
-export interface ExportOptions {
+interface ExportOptions {
   /** http://host:port or https://host:port. */
   readonly endpoint: string;
   readonly version: string;
-  /** This supervisor among others. */
+  /** Id of this supervisor. */
   readonly instance: string;
   readonly log: Pick<Logger, 'warn'>;
-  /** How long the end waits for what is left. */
+  /** How long the end waits for the remaining spans. */
   readonly flushWithinMs?: number;
 }
 
-/** Some 500 bytes each. A push of a thousand tasks ends a thousand spans at once; the library's 2048 would hold two. */
+/** Of about 500 bytes each. A push of a thousand tasks ends a thousand spans at once; the library's 2048 would hold two such. */
 const mostWaiting = 16_384;
 const exportWithinMs = 5_000;
-const tellEveryMs = 60_000;
 
 /**
- * Exports every span that ends in this process. The only module that loads OpenTelemetry: import it where traces are
- * exported, and only then.
+ * Exports every span that ends in this process. The only module that loads OpenTelemetry: import it only if traces are
+ * exported.
  *
- * @returns what flushes and ends it. Never rejects.
+ * @returns a function that flushes and ends it. Never rejects.
  */
 export function exportSpans(options: ExportOptions): () => Promise<void> {
   const { endpoint, version, instance, log, flushWithinMs = 3_000 } = options;
-  const trouble = rarely((message, count) =>
-    log.warn({ variable: 'SPAN_EXPORT_GRPC_ENDPOINT', reason: message, count }, 'traces are not exported'),
-  );
-  // The processor tells here, and nowhere else, what it drops; its errors are those of the exporter.
+  const due = onceAMinute();
+  const trouble = (message: string) => {
+    const count = due();
+    if (count !== null)
+      log.warn({ variable: 'SPAN_EXPORT_GRPC_ENDPOINT', reason: message, count }, 'traces are not exported');
+  };
+  // The processor reports dropped spans only as a warning; its errors are those of the exporter, which are reported below.
   const silent = () => undefined;
   const logger = { error: silent, warn: trouble, info: silent, debug: silent, verbose: silent };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
@@ -65,14 +66,29 @@ export function exportSpans(options: ExportOptions): () => Promise<void> {
     }),
   ];
   return async () => {
-    // What ended in this turn is told in the next.
+    // The spans that ended in this turn of the event loop are emitted in the next.
     await new Promise((resolve) => setImmediate(resolve));
     for (const end of ends) end();
     await within(processor.shutdown(), flushWithinMs).catch(silent);
-    // Where that took too long, or failed, nobody has closed the connection.
+    // If that took too long or failed, the connection is still open.
     await within(exporter.shutdown(), flushWithinMs).catch(silent);
     diag.disable();
   };
+}
+
+/** Adds a span without duration to a task's trace for each change of its status, by a worker, a person or the sweeper. */
+function followTaskChanges(): () => void {
+  return on('tasks.changed', ({ scheduler, status, reason, traced = [] }) => {
+    for (const { id, organisation, trace, by } of traced) {
+      const attributes = {
+        'rota.scheduler': scheduler,
+        'rota.organisation': organisation,
+        'rota.task.id': id,
+        ...(reason === null ? {} : { 'rota.reason': reason }),
+      };
+      startSpan(`task.${status}`, { ...placeOf(trace, by), attributes })?.end();
+    }
+  });
 }
 
 function tellingFailures(exporter: SpanExporter, trouble: (message: string) => void): SpanExporter {
@@ -86,18 +102,7 @@ function tellingFailures(exporter: SpanExporter, trouble: (message: string) => v
   };
 }
 
-/** Tells the first at once, and then once a minute at most how many there were. */
-function rarely(tell: (message: string, count: number) => void): (message: string) => void {
-  let [count, toldAt] = [0, Number.NEGATIVE_INFINITY];
-  return (message) => {
-    count += 1;
-    if (performance.now() - toldAt < tellEveryMs) return;
-    tell(message, count);
-    [count, toldAt] = [0, performance.now()];
-  };
-}
-
-/** As OpenTelemetry's processors take it. */
+/** The form that OpenTelemetry's processors take. */
 function readable(span: EndedSpan, resource: Resource, version: string): ReadableSpan {
   const context = spanContext(span.trace);
   const parent = span.parent === '' ? {} : { parentSpanContext: spanContext(span.parent) };

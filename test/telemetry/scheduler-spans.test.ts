@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Delivery, Message } from '../../src/mailbox/delivery.ts';
 import { Mailbox } from '../../src/mailbox/mailbox.ts';
 import { contextOf, currentTrace, newTrace } from '../../src/mailbox/trace.ts';
-import { handlersInSpans } from '../../src/telemetry/handler-spans.ts';
+import { handlersInSpans } from '../../src/telemetry/scheduler-spans.ts';
 import { followSpans } from '../support/ended-spans.ts';
 
 type Handler = (batch: readonly Delivery[]) => Promise<void>;

@@ -1,55 +1,50 @@
-import { on } from './events.ts';
+import type { StreamStatus } from '../events/source.ts';
+import type { ActorStatus } from '../supervisor/supervision.ts';
+import { on } from '../telemetry/events.ts';
 
-/** One thing that can be down, and why it is. */
-export interface Problem {
+/** A part that is down, and why. */
+interface Problem {
   /** `database`, `nats`, `broker`, or a scheduler's id. */
   readonly part: string;
   readonly reason: string;
 }
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly version: string;
-  /** Rejects or hangs where the queue cannot work in the database. */
+  /** Rejects or hangs while the queue cannot work in the database. */
   database(): PromiseLike<unknown>;
   natsConnected(): boolean;
-  actors(): readonly ActorHealth[];
-  /** Of the actors that answer. */
-  streams(): Promise<readonly StreamHealth[]>;
+  actors(): readonly Pick<ActorStatus, 'name' | 'phase' | 'lastFailure'>[];
+  /** Of those actors that answer. */
+  streams(): Promise<readonly Pick<StreamStatus, 'source' | 'connected' | 'lastError'>[]>;
   /** Streams into which KAT must be able to publish before this supervisor is ready. */
   readonly awaited: readonly string[];
-  /** Whether each configured service of KAT is healthy; one that is not configured is not unhealthy. Never rejects. */
+  /** See Health. Never rejects. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
 }
 
-interface ActorHealth {
-  readonly name: string;
-  readonly phase: string;
-  readonly lastFailure: { readonly message: string } | null;
-}
-
-interface StreamHealth {
-  readonly source: string;
-  readonly connected: boolean;
-  readonly lastError: string | null;
-}
-
+/** What GET /health and GET /ready ask. */
 export interface Health {
   readonly version: string;
-  /** What is wrong now; empty is healthy. Never rejects. */
+  /** Empty is healthy. An event source that is not configured is no problem. Never rejects. */
   problems(): Promise<readonly Problem[]>;
-  /** Whether what everything stands on answers. Never rejects. */
-  links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
-  /** Whether each configured service of KAT answers at /health. */
+  /** Whether each configured service of KAT reports at /health that it is healthy. */
   externals(): Promise<Readonly<Record<string, boolean>>>;
-  /** Why pops, pushes and events of KAT cannot be taken; empty is ready. Events only count until their queues exist. */
+  /** Why Rota cannot take pops, pushes or KAT events; empty is ready. Events count only until their queues exist. */
   notReady(): Promise<readonly string[]>;
+}
+
+/** Follows the event sources until it is stopped. */
+interface SupervisorHealth extends Health {
+  /** Whether the two dependencies of everything answer. Never rejects. */
+  links(): Promise<Readonly<Record<'database' | 'nats', boolean>>>;
   stop(): void;
 }
 
 const withinMs = 2_000;
 
-/** An outage of KAT's services or of one actor is unhealthy, but no reason to be restarted: pops and pushes go on. */
-export function createHealth(options: HealthOptions): Health {
+/** An outage of the broker or of an actor is unhealthy but not unready: pops and pushes go on, and a restart would not help. */
+export function createHealth(options: HealthOptions): SupervisorHealth {
   const lost = new Map<string, string>();
   const undeclared = new Set(options.awaited);
   const ends = [
@@ -58,7 +53,7 @@ export function createHealth(options: HealthOptions): Health {
     on('source.connected', ({ source }) => lost.delete(source)),
   ];
   const database = () => reasonFor(Promise.resolve(options.database()));
-  /** Why each source that is down is: its connection is lost, or it has one and consumes nothing. */
+  /** Reasons by source, of those that are down: the connection is lost, or it is open and nothing is consumed. */
   const sourcesAway = async (): Promise<ReadonlyMap<string, string>> => {
     const streams = await options.streams().catch(() => []);
     const idle = streams
@@ -89,7 +84,7 @@ export function createHealth(options: HealthOptions): Health {
       const reason = await database();
       return [
         ...(reason === null ? [] : [`database: ${reason}`]),
-        // What a producer publishes into a queue that is not there yet is lost. Once there, a broker may come and go.
+        // What KAT publishes before the queue exists is lost. Once it exists, the broker may come and go.
         ...[...undeclared].map((stream) => `broker: what KAT publishes ${stream} into is not there yet`),
       ];
     },
@@ -99,7 +94,7 @@ export function createHealth(options: HealthOptions): Health {
   };
 }
 
-/** Null where it answered in time. */
+/** Null if it answered in time. */
 async function reasonFor(asked: Promise<unknown>): Promise<string | null> {
   const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => timeout.reject(new Error(`no answer within ${withinMs} ms`)), withinMs);

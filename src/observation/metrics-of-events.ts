@@ -1,14 +1,13 @@
-import type { EventMetric } from './metric.ts';
-import { counts, observes } from './metric.ts';
+import { counts, type EventMetric, observes } from './metric.ts';
 
-/** From the fastest claim to one that nobody wants to wait for. */
+/** From the fastest claim, 1 ms, to an intolerable one. */
 const statementBuckets = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const setBuckets = [0, 1, 5, 10, 50, 100, 500, 1_000];
-/** An idle house hands a task on in milliseconds; a busy one may be a day behind. */
+/** An idle Rota hands out a task within milliseconds; a busy one may be a day behind. */
 const waitBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400];
 const eventBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** Metrics that move with what Rota tells about itself: once per set, whatever its size, but for the two latencies. */
+/** Metrics updated by events: once per set of tasks, of any size, except for the two latencies. */
 export const metricsOfEvents: readonly EventMetric[] = [
   counts({
     name: 'rota_tasks_queued_total',
@@ -117,7 +116,7 @@ export const metricsOfEvents: readonly EventMetric[] = [
     on: 'error.uncaught',
     samples: ({ kind }) => [[{ kind }, 1]],
   }),
-  // Some 0.6 µs a task, on top of the 30 µs that its claim takes.
+  // Costs about 0.6 µs a task, beside the 30 µs of its claim.
   observes({
     name: 'rota_queue_to_worker_seconds',
     help: 'From a task’s creation to its first claim',

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { emit } from '../../src/telemetry/events.ts';
-import { logEvents } from '../../src/telemetry/logging.ts';
-import { partAnswered, partFailed } from '../../src/telemetry/outages.ts';
+import { logEvents } from '../../src/observation/logging.ts';
+import { emit, partAnswered, partFailed } from '../../src/telemetry/events.ts';
 import { logToLines } from '../support/lines.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }));
@@ -51,7 +50,7 @@ test('an outage is a line when it begins, one a minute with how often it failed,
   ]);
 });
 
-test('a part that nobody asks meanwhile is away until it answers', () => {
+test('a part that is not asked meanwhile is away until it answers', () => {
   const lines = linesOf(() => {
     partFailed('katalogus', 'no answer');
     vi.advanceTimersByTime(61_000);
@@ -88,4 +87,43 @@ test('a circuit that opens and half-opens, and a broker that is asked again and 
     }
   });
   expect(lines).toMatchObject([{ event: 'outage begins', part: 'rabbitmq', reason: 'ECONNREFUSED' }]);
+});
+
+test('each decision about a task is a line of its own at debug, and none without', () => {
+  const loud = logToLines({ format: 'json', debug: true });
+  const quiet = logToLines({ format: 'json', debug: false });
+  const ends = [logEvents(loud.log), logEvents(quiet.log)];
+  const tasks = ['1', '2'].map((id) => ({ id, organisation: 'aa' }));
+  emit({ name: 'tasks.queued', scheduler: 'boefje', tasks });
+  const refused = [{ organisation: 'aa', hash: 'h' }];
+  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'already-queued', count: 1, tasks: refused });
+  // What an actor declined, its thread has logged.
+  emit({ name: 'tasks.refused', scheduler: 'boefje', reason: 'no-scan-profile', count: 7 });
+  for (const end of ends) end();
+  expect(loud.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { event: 'task queued', task_id: '1', organisation_id: 'aa', scheduler_id: 'boefje' },
+    { event: 'task queued', task_id: '2' },
+    { event: 'task declined', task_hash: 'h', organisation_id: 'aa', reason: 'already-queued' },
+  ]);
+  expect(quiet.lines).toEqual([]);
+});
+
+test('failures of one kind are a line a minute that counts those since the last one', () => {
+  const { log, lines } = logToLines({ format: 'json', debug: false });
+  const failure = { code: 'SERVICE_REJECTED', message: 'not as agreed' };
+  for (let second = 0; second < 150; second += 1) {
+    log.warn({ failure }, 'not corrected');
+    vi.advanceTimersByTime(1_000);
+  }
+  expect(lines.map((line) => (JSON.parse(line) as { count?: number }).count)).toEqual([undefined, 60, 60]);
+});
+
+test('dropped requests are a line a minute that counts those since the last one', () => {
+  const lines = linesOf(() => {
+    for (let second = 0; second < 150; second += 1) {
+      emit({ name: 'request.dropped', reason: 'no-reply', subject: 'rota.pop.boefje', reply: '' });
+      vi.advanceTimersByTime(1_000);
+    }
+  });
+  expect(lines.map(({ count }) => count)).toEqual([1, 60, 60]);
 });

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { contextOf, newTrace } from '../../src/mailbox/trace.ts';
-import { exportSpans } from '../../src/telemetry/otlp.ts';
+import { exportSpans } from '../../src/observation/otlp.ts';
 import { startSpan } from '../../src/telemetry/spans.ts';
 import { type Collector, startCollector } from '../support/otlp-collector.ts';
 
@@ -52,7 +52,7 @@ test('a trace that its beginner does not sample is not exported', async () => {
   expect(collector.spans.map(({ name }) => name)).toEqual(['sampled']);
 });
 
-test('a collector that refuses is told of once, however much it refuses', async () => {
+test('a collector that refuses is logged once, however often it refuses', async () => {
   const collector = await collecting();
   collector.refuse();
   const { stop, warn } = exporting(collector.url);

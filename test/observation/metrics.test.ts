@@ -1,8 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { createMetrics } from '../../src/observation/metrics.ts';
+import type { Readings } from '../../src/observation/readings.ts';
 import { emit } from '../../src/telemetry/events.ts';
-import { watchLoopDelay } from '../../src/telemetry/loop-delay.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
-import type { Readings } from '../../src/telemetry/readings.ts';
 import { quietReadings } from '../support/readings.ts';
 import { read, type Scrape } from '../support/scrape.ts';
 
@@ -65,13 +64,4 @@ test('what an alert waits for is there at 0 before it happens: `increase` does n
   expect(before.value('rota_requests_dropped_total', { reason: 'reply-subject' })).toBe(0);
   emit({ name: 'request.dropped', reason: 'reply-subject', subject: 'rota.pop.boefje', reply: 'x' });
   expect((await scrape()).value('rota_requests_dropped_total', { reason: 'reply-subject' })).toBe(1);
-});
-
-test('a thread that was held up shows how long', async () => {
-  const loop = watchLoopDelay();
-  onTestFinished(() => loop.stop());
-  // It looks for the first time before it can be late.
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-  await expect.poll(() => loop.read().maxMs).toBeGreaterThan(150);
 });
