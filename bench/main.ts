@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { against } from './against/against.ts';
+import { against } from './against.ts';
 import { Bench, type Suite } from './harness/bench.ts';
-import { describeMachine } from './harness/machine.ts';
+import { describeMachine } from './harness/report.ts';
 import { readOptions } from './harness/options.ts';
 import { writePlots } from './plots/figures.ts';
 import { suites } from './suites.ts';

@@ -1,6 +1,6 @@
-import { median, quantile } from './quantiles.ts';
-import { type Wanted, Results } from './results.ts';
-import { type Stage, setStage } from './stage.ts';
+import { median, quantile } from './statistics.ts';
+import { Results, type Wanted } from './report.ts';
+import { setStage, type Stage } from './stage.ts';
 
 /** One suite: a question, or a few that need the same stage. */
 export interface Suite {
@@ -145,4 +145,27 @@ function rounded(value: number): number {
 
 function roundedOrNull(value: number | null): number | null {
   return value === null ? null : rounded(value);
+}
+
+/** Cases that share something which must be taken down: a supervisor, a peer's pool. */
+export interface CaseSet {
+  readonly cases: readonly Case[];
+  close(): Promise<void>;
+}
+
+/** A depth in the name of a case: `10k`, `1m`. */
+export function nameOf(depth: number): string {
+  return depth >= 1_000_000 ? `${depth / 1_000_000}m` : `${depth / 1_000}k`;
+}
+
+/** How many tasks there are before a suite begins, and what the names of its cases end with. */
+export interface Size {
+  readonly tasks: number;
+  readonly suffix: string;
+}
+
+/** Names without an ending stand for the full run's one size; `--quick` has two, and tells them apart. */
+export function sizesOf(quick: boolean, full: number): readonly Size[] {
+  if (!quick) return [{ tasks: full, suffix: '' }];
+  return [10_000, 100_000].map((tasks) => ({ tasks, suffix: `-${nameOf(tasks)}` }));
 }

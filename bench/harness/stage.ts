@@ -7,8 +7,7 @@ import { startNats } from '../../src/embedded/nats.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { migrate } from '../../src/queue/migrations.ts';
 import { connect, type Sql } from '../../src/queue/postgres.ts';
-import type { Filling } from './fill.ts';
-import { Seeds } from './seeds.ts';
+import { type Filling, Seeds } from './seeds.ts';
 
 /** Embedded Postgres with durable commits, and nats-server: what `rota dev` starts, and nothing faster. */
 export interface Stage {

@@ -2,14 +2,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { NatsConnection } from 'nats';
 import type { LeasedTask } from '../../src/tasks/task.ts';
-import type { Bench, Sample, Suite } from '../harness/bench.ts';
-import { tenMillion } from '../harness/fill.ts';
-import { startKatOn, untilLooked } from '../harness/kat.ts';
+import { type Bench, type Sample, type Suite, nameOf } from '../harness/bench.ts';
+import { tenMillion } from '../harness/seeds.ts';
+import { startKatOn, untilLooked, plainWorld } from '../harness/kat.ts';
 import { bodyOf, leanClient, textOf } from '../harness/lean-client.ts';
 import { attempt, closedLoop } from '../harness/load.ts';
-import { nameOf } from '../harness/names.ts';
 import { pushedTask } from '../harness/tasks.ts';
-import { plainWorld } from '../harness/world.ts';
 import { noImage } from './pop-cases.ts';
 
 const run = promisify(execFile);

@@ -1,4 +1,4 @@
-import { median } from '../harness/quantiles.ts';
+import { median } from '../harness/statistics.ts';
 
 /** One round: the defaults before and after, what is tried in between. All in the same unit, more is better. */
 export interface Round {

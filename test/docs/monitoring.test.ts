@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { metricTable } from '../src/telemetry/metric-table.ts';
-import { namedIn } from './support/promql.ts';
+import { metricTable } from '../../src/telemetry/metric-table.ts';
+import { namedIn } from '../support/promql.ts';
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 interface Rule {
   readonly alert: string;

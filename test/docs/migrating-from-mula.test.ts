@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig } from '../src/config.ts';
-import { compose } from './support/compose.ts';
-import { furtherDifferences, intendedDifferences } from './fixtures/intended-differences.ts';
+import { readConfig } from '../../src/config.ts';
+import { compose } from '../support/compose.ts';
+import { furtherDifferences, intendedDifferences } from '../fixtures/intended-differences.ts';
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const guide = read('docs/migrating-from-mula.md');
 
 /** Rows of the table below a heading, without its head. */

@@ -1,23 +1,29 @@
 import { connectNats } from '../../src/nats/connect.ts';
-import { Backlog } from '../harness/backlog.ts';
-import { leanClient } from '../harness/lean-client.ts';
-import { setStage, type Stage, startRotaOn } from '../harness/stage.ts';
-import type { Settings } from './knobs.ts';
-import type { Subject } from './workloads.ts';
+import { type LeanClient, leanClient } from '../harness/lean-client.ts';
+import { Backlog } from '../harness/load.ts';
+import { type RotaOnStage, setStage, type Stage, startRotaOn } from '../harness/stage.ts';
 
-export interface Setup {
+export type Settings = Readonly<Record<string, string>>;
+
+/** Of both servers, beside their defaults. */
+export interface ServerSettings {
   readonly rota: Settings;
   readonly postgres: Settings;
 }
 
-export interface OpenSubject extends Subject {
+/** A Rota that is compared with others. */
+export interface Candidate {
+  readonly rota: RotaOnStage;
+  readonly client: LeanClient;
+  readonly backlog: Backlog;
+  readonly settings: Settings;
   close(): Promise<void>;
 }
 
 const filling = { queued: 100_000, finished: 0 };
 
 /** Rotas with settings of their own; those whose Postgres has its defaults share one. */
-export class Subjects {
+export class Candidates {
   readonly #stack: AsyncDisposableStack;
   #shared: Promise<Stage> | null = null;
   #number = 0;
@@ -27,7 +33,7 @@ export class Subjects {
     this.#stack = stack;
   }
 
-  async open({ rota: settings, postgres }: Setup): Promise<OpenSubject> {
+  async open({ rota: settings, postgres }: ServerSettings): Promise<Candidate> {
     const own = Object.keys(postgres).length > 0;
     const stage = await (own ? this.#stage(postgres) : (this.#shared ??= this.#stage({})));
     this.#number += 1;

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-const integration = new URL('integration/', import.meta.url);
+const integration = new URL('../integration/', import.meta.url);
 
 /** The first columns of the tables of docs/differences-from-mula.md. */
 async function rowsOfTheTable(): Promise<readonly string[]> {
-  const page = await readFile(new URL('../docs/differences-from-mula.md', import.meta.url), 'utf8');
+  const page = await readFile(new URL('../../docs/differences-from-mula.md', import.meta.url), 'utf8');
   return [...page.matchAll(/^\| `(lessons [^`]+)`/gm)].map(([, row]) => row!);
 }
 

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { emit, type RotaEvent } from '../src/telemetry/events.ts';
-import { logNames } from '../src/telemetry/log-fields.ts';
-import { logEvents } from '../src/telemetry/logging.ts';
-import { logToLines } from './support/lines.ts';
+import { emit, type RotaEvent } from '../../src/telemetry/events.ts';
+import { logNames } from '../../src/telemetry/log-fields.ts';
+import { logEvents } from '../../src/telemetry/logging.ts';
+import { logToLines } from '../support/lines.ts';
 
-/** `make utest file=test/logs-page.test.ts` shows a difference; `vitest run -u` writes the page anew. */
+/** `make utest file=test/docs/logs.test.ts` shows a difference; `vitest run -u` writes the page anew. */
 test('docs/logs.md shows every line that an event leads to, as it is written', async () => {
-  await expect(page()).toMatchFileSnapshot('../docs/logs.md');
+  await expect(page()).toMatchFileSnapshot('../../docs/logs.md');
 });
 
 const task = { id: '9042879a-1be1-42bc-b5f3-168b4bd33d5e', organisation: 'org-1' };

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
-import { allowedIn } from '../src/config-values.ts';
-import { environment } from '../src/config.ts';
+import { allowedIn } from '../../src/config-values.ts';
+import { environment } from '../../src/config.ts';
 
 /** `make utest file=test/configuration.test.ts` shows a difference; `vitest run -u` writes the page anew. */
 test('docs/configuration.md lists every variable with its default and what it allows', async () => {
-  await expect(page()).toMatchFileSnapshot('../docs/configuration.md');
+  await expect(page()).toMatchFileSnapshot('../../docs/configuration.md');
 });
 
 function page(): string {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { handlerSpanName, pushSpanName } from '../src/telemetry/span-names.ts';
-import { taskStatuses } from '../src/tasks/status.ts';
-import { readSources } from './support/imports.ts';
+import { handlerSpanName, pushSpanName } from '../../src/telemetry/span-names.ts';
+import { taskStatuses } from '../../src/tasks/status.ts';
+import { readSources } from '../support/imports.ts';
 
-const root = new URL('../', import.meta.url);
+const root = new URL('../../', import.meta.url);
 const page = await readFile(new URL('docs/tracing.md', root), 'utf8');
 
 test('docs/tracing.md names the spans that it takes over from mula', () => {

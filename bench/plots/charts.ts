@@ -1,4 +1,3 @@
-import { type Scale, shortNumber } from './scale.ts';
 import { colourCount, drawing, type Element, element } from './svg.ts';
 
 export interface Series {
@@ -81,4 +80,97 @@ export function apart(wanted: readonly number[], height: number, top: number, bo
   const placed: number[] = [];
   for (const { at, index } of order) placed[index] = at;
   return placed;
+}
+
+export interface BarChart {
+  readonly title: string;
+  /** With its unit. */
+  readonly label: string;
+  readonly bars: readonly { readonly label: string; readonly value: number; readonly colour: number }[];
+}
+
+const width = 760;
+const [left, right] = [290, 690];
+const [top, pitch, thickness] = [70, 28, 18];
+
+/** Horizontal bars from zero, each with its name and its value. */
+export function barChart({ title, label, bars }: BarChart): string {
+  const across = linearScale(bars.map(({ value }) => value));
+  const xOf = (value: number) => left + across.place(value) * (right - left);
+  const bottom = top + bars.length * pitch;
+  const description = `${label}: ${bars.map((bar) => `${bar.label} ${shortNumber(bar.value)}`).join('; ')}.`;
+  return drawing({ width, height: bottom + 54 }, { title, description }, [
+    ...across.ticks.flatMap((tick) => [
+      element('line', { x1: xOf(tick), x2: xOf(tick), y1: top - 6, y2: bottom, class: tick === 0 ? 'axis' : 'grid' }),
+      element(
+        'text',
+        { x: xOf(tick), y: bottom + 18, 'text-anchor': 'middle', class: 'faint number' },
+        shortNumber(tick),
+      ),
+    ]),
+    element('text', { x: (left + right) / 2, y: bottom + 40, 'text-anchor': 'middle', class: 'faint' }, label),
+    ...bars.flatMap((bar, at) => {
+      const y = top + at * pitch;
+      const colour = `fill${bar.colour % colourCount}`;
+      return [
+        element('text', { x: left - 12, y: y + 13, 'text-anchor': 'end' }, bar.label),
+        element('rect', {
+          x: left,
+          y,
+          width: Math.max(1, xOf(bar.value) - left),
+          height: thickness,
+          rx: 2,
+          class: colour,
+        }),
+        element('text', { x: xOf(bar.value) + 7, y: y + 13, class: 'number' }, shortNumber(bar.value)),
+      ];
+    }),
+  ]);
+}
+
+/** Where a value stands on an axis: 0 at its beginning, 1 at its end. */
+export interface Scale {
+  place(value: number): number;
+  readonly ticks: readonly number[];
+}
+
+/** From zero to the first round number that no value exceeds, in four to six steps of 1, 2 or 5 times a power of ten. */
+export function linearScale(values: readonly number[]): Scale {
+  const highest = Math.max(...values);
+  const step = roundStep(highest / 5);
+  const count = Math.max(1, Math.ceil(highest / step - 1e-9));
+  const ticks = Array.from({ length: count + 1 }, (_, at) => Number((at * step).toPrecision(12)));
+  return { place: (value) => value / ticks.at(-1)!, ticks };
+}
+
+/** Whole powers of ten around the values. */
+export function decadeScale(values: readonly number[]): Scale {
+  const first = Math.floor(Math.log10(Math.min(...values)) + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(...values)) - 1e-9));
+  const ticks = Array.from({ length: last - first + 1 }, (_, at) => Number(`1e${first + at}`));
+  return { place: (value) => (Math.log10(value) - first) / (last - first), ticks };
+}
+
+/** The values themselves, as far apart as their logarithms are: depths, requests in flight. */
+export function steppedScale(values: readonly number[]): Scale {
+  const ticks = [...new Set(values)].sort((a, b) => a - b);
+  const first = Math.log(ticks[0]!);
+  const span = Math.log(ticks.at(-1)!) - first;
+  return { place: (value) => (span === 0 ? 0.5 : (Math.log(value) - first) / span), ticks };
+}
+
+function roundStep(least: number): number {
+  const decade = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((factor) => factor * decade).find((step) => step >= least - 1e-9)!;
+}
+
+/** `10 k`, `1.5 M`: three digits at most, as many as a figure is good for. */
+export function shortNumber(value: number): string {
+  const digits = (number: number) => String(Number(number.toPrecision(3)));
+  if (value >= 999_500) return `${digits(value / 1_000_000)} M`;
+  return value >= 9_995 ? `${digits(value / 1_000)} k` : withThousands(digits(value));
+}
+
+function withThousands(text: string): string {
+  return text.replace(/\B(?=(\d{3})+$)/, ' ');
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { metricTable } from '../src/telemetry/metric-table.ts';
+import { metricTable } from '../../src/telemetry/metric-table.ts';
 
-/** `make utest file=test/metrics-page.test.ts` shows a difference; `vitest run -u` writes the page anew. */
+/** `make utest file=test/docs/metrics.test.ts` shows a difference; `vitest run -u` writes the page anew. */
 test('docs/metrics.md lists every metric with its labels and what feeds it', async () => {
-  await expect(page()).toMatchFileSnapshot('../docs/metrics.md');
+  await expect(page()).toMatchFileSnapshot('../../docs/metrics.md');
 });
 
 test('metrics are named as Prometheus has it: totals end in _total, others do not; ours begin with rota_', () => {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { createProgram } from '../src/cli/program.ts';
+import { createProgram } from '../../src/cli/program.ts';
 
-const documents = new URL('../docs/', import.meta.url);
+const documents = new URL('../../docs/', import.meta.url);
 const pages = ['../README.md', ...readdirSync(documents).filter((name) => name.endsWith('.md'))];
 const notCalled = async () => {
   throw new Error('only looked at');

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig } from '../src/config.ts';
-import { importsOf, readSources } from './support/imports.ts';
+import { readConfig } from '../../src/config.ts';
+import { importsOf, readSources } from '../support/imports.ts';
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 interface Service {
   readonly image?: string;
@@ -165,12 +165,12 @@ test('the image runs the CLI as a non-root user, in exec form, and copies only w
   const copied = instructions
     .filter((line) => /^COPY (?!--from)/.test(line))
     .flatMap((line) => line.split(' ').slice(1, -1));
-  for (const path of copied) expect(existsSync(new URL(`../${path}`, import.meta.url)), path).toBe(true);
+  for (const path of copied) expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).toBe(true);
 });
 
 test('what the image runs imports no package that the image does not have', async () => {
   const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
-  const sources = await readSources(new URL('../', import.meta.url), ['src', 'actors']);
+  const sources = await readSources(new URL('../../', import.meta.url), ['src', 'actors']);
   const missing = sources
     .filter(({ path }) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
     .flatMap(importsOf)

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { popBody, taskBody } from '../src/nats/requests.ts';
-import { Alone } from './fuzz/alone.ts';
-import { arbitraryOf } from './fuzz/arbitrary.ts';
-import { judged, shortened } from './fuzz/edge.ts';
-import { readOptions } from './fuzz/options.ts';
-import { rows } from './fuzz/rows/all.ts';
+import { popBody, taskBody } from '../../src/nats/requests.ts';
+import { Alone } from '../fuzz/alone.ts';
+import { arbitraryOf } from '../fuzz/arbitrary.ts';
+import { judged, shortened } from '../fuzz/edge.ts';
+import { readOptions } from '../fuzz/options.ts';
+import { rows } from '../fuzz/rows/all.ts';
 
-const page = () => readFile(new URL('../docs/fuzzing.md', import.meta.url), 'utf8');
+const page = () => readFile(new URL('../../docs/fuzzing.md', import.meta.url), 'utf8');
 const names = rows.map(({ name }) => name);
 
 test('docs/fuzzing.md has a line for each scenario, in their order, and for no other', async () => {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { median, quantile } from '../../bench/harness/quantiles.ts';
+import { covered, median, quantile } from '../../bench/harness/statistics.ts';
 
 const values = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 });
 
@@ -35,4 +35,18 @@ test('nothing has no quantile', () => {
 test('a median does not depend on the order, and lies in the middle of two', () => {
   expect(median([30, 10, 20])).toBe(20);
   expect(median([40, 10, 20, 30])).toBe(25);
+});
+
+const interval = fc
+  .tuple(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 20 }))
+  .map(([began, length]) => ({ began, ended: began + length }));
+
+test('what several parts cover counts once, and only within the whole', () => {
+  fc.assert(
+    fc.property(interval, fc.array(interval), (whole, parts) => {
+      const units = Array.from({ length: whole.ended - whole.began }, (_, at) => whole.began + at);
+      const inside = units.filter((unit) => parts.some(({ began, ended }) => began <= unit && unit < ended));
+      expect(covered(whole, parts)).toBe(inside.length);
+    }),
+  );
 });

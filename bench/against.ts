@@ -1,11 +1,11 @@
-import { connectNats } from '../../src/nats/connect.ts';
-import { Backlog } from '../harness/backlog.ts';
-import { leanClient } from '../harness/lean-client.ts';
-import { median } from '../harness/quantiles.ts';
-import { type Stage, setStage, startRotaOn } from '../harness/stage.ts';
-import type { OpenSubject } from '../tuning/subject.ts';
-import { type Pace, type WorkloadName, workloads } from '../tuning/workloads.ts';
-import { cpuMsOf, cpuMsOfBackends } from './cpu-time.ts';
+import { readdir, readFile } from 'node:fs/promises';
+import { connectNats } from '../src/nats/connect.ts';
+import { leanClient } from './harness/lean-client.ts';
+import { Backlog } from './harness/load.ts';
+import { median } from './harness/statistics.ts';
+import { setStage, type Stage, startRotaOn } from './harness/stage.ts';
+import type { Candidate } from './tuning/candidates.ts';
+import { type Pace, type WorkloadName, workloads } from './tuning/workloads.ts';
 
 export interface AgainstOptions {
   /** A checkout of another commit of Rota. */
@@ -49,17 +49,17 @@ export async function against({ folder, quick, say, stack }: AgainstOptions): Pr
   const pace = paces[quick ? 'quick' : 'full'];
   const stage = await setStage({ say });
   stack.defer(() => stage.close());
-  const subjects = { this: await open(stage, 'this'), other: await open(stage, 'other', folder) };
+  const candidates = { this: await open(stage, 'this'), other: await open(stage, 'other', folder) };
   const order = ['this', 'other'] as const;
   for (const name of order)
-    for (const workload of compared) await workloads[workload](subjects[name], { ...pace, measureMs: 1_500 });
+    for (const workload of compared) await workloads[workload](candidates[name], { ...pace, measureMs: 1_500 });
   const ratios: Ratio[] = [];
   for (const workload of compared) {
     const pairs: { this: Figure; other: Figure }[] = [];
     for (let round = 0; round < pace.rounds; round += 1) {
       const pair: Partial<Record<'this' | 'other', Figure>> = {};
       for (const name of round % 2 === 0 ? order : order.toReversed())
-        pair[name] = await sample(subjects[name], workload, pace);
+        pair[name] = await sample(candidates[name], workload, pace);
       pairs.push(pair as { this: Figure; other: Figure });
     }
     const spread = (of: (figure: Figure) => number) => spreadOf(pairs.map((pair) => of(pair.this) / of(pair.other)));
@@ -77,7 +77,7 @@ export async function against({ folder, quick, say, stack }: AgainstOptions): Pr
   return ratios;
 }
 
-async function open(stage: Stage, name: string, folder?: string): Promise<OpenSubject> {
+async function open(stage: Stage, name: string, folder?: string): Promise<Candidate> {
   const rota = await startRotaOn(stage, `against_${name}`, { checkout: folder });
   const connection = await connectNats({ servers: rota.natsUrl });
   const backlog = new Backlog(rota.sql, queued, 0.2);
@@ -88,12 +88,16 @@ async function open(stage: Stage, name: string, folder?: string): Promise<OpenSu
 }
 
 /** Of the whole sample, its warm-up included: the CPU time is that of the tasks of both. */
-async function sample(subject: OpenSubject, workload: WorkloadName, pace: Pace): Promise<Figure> {
-  const { rota } = subject;
-  await subject.backlog.refill();
+async function sample(candidate: Candidate, workload: WorkloadName, pace: Pace): Promise<Figure> {
+  const { rota } = candidate;
+  await candidate.backlog.refill();
   const spent = async () => [await cpuMsOf(rota.supervisor.pid), await cpuMsOfBackends(rota.prefix)] as const;
   const before = await spent();
-  const rate = await workloads[workload](subject, { ...pace, warmUpMs: 0, measureMs: pace.warmUpMs + pace.measureMs });
+  const rate = await workloads[workload](candidate, {
+    ...pace,
+    warmUpMs: 0,
+    measureMs: pace.warmUpMs + pace.measureMs,
+  });
   const after = await spent();
   const tasks = (rate * (pace.warmUpMs + pace.measureMs)) / 1_000;
   return { rate, supervisorMs: (after[0] - before[0]) / tasks, postgresMs: (after[1] - before[1]) / tasks };
@@ -108,4 +112,28 @@ function spreadOf(values: readonly number[]): Spread {
 /** `0.98 (0.95–1.02)` */
 function text([lower, middle, upper]: Spread): string {
   return `${middle.toFixed(2)} (${lower.toFixed(2)}–${upper.toFixed(2)})`;
+}
+
+/** Linux counts a process's time in ticks of 10 ms. */
+const msPerTick = 10;
+
+/** Milliseconds of CPU that a process and those of its children that have ended have taken, all threads of it. */
+export async function cpuMsOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The second field is the program's name, which may hold spaces and brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * msPerTick;
+}
+
+/** The same of all backends that Postgres names in its process title as connected to that database. */
+export async function cpuMsOfBackends(database: string): Promise<number> {
+  let total = 0;
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    // A process may end between the listing and the reading.
+    const title = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+    if (title.startsWith('postgres: ') && title.includes(` ${database} `))
+      total += await cpuMsOf(Number(entry)).catch(() => 0);
+  }
+  return total;
 }

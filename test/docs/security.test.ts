@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
-import { natsPermissionsCommand } from '../src/cli/nats-permissions.ts';
-import { jetstreamPermissions } from '../src/events/jetstream-permissions.ts';
-import { natsUsers } from '../src/nats/roles.ts';
+import { natsPermissionsCommand } from '../../src/cli/nats-permissions.ts';
+import { jetstreamPermissions } from '../../src/events/jetstream-permissions.ts';
+import { natsUsers } from '../../src/nats/roles.ts';
 
 async function printed(...options: readonly string[]): Promise<string> {
   let text = '';
@@ -20,11 +20,11 @@ async function printed(...options: readonly string[]): Promise<string> {
 }
 
 test('docs/nats-permissions.conf is what `rota nats-permissions` prints', async () => {
-  await expect(await printed()).toMatchFileSnapshot('../docs/nats-permissions.conf');
+  await expect(await printed()).toMatchFileSnapshot('../../docs/nats-permissions.conf');
 });
 
 test('docs/security.md has the table of roles', async () => {
-  const page = new URL('../docs/security.md', import.meta.url);
+  const page = new URL('../../docs/security.md', import.meta.url);
   const text = await readFile(page, 'utf8');
   const [, , after] = /(<!-- roles[^>]*-->\n)[^]*(<!-- \/roles -->)/.exec(text) ?? [];
   expect(after, 'the place of the table').toBeDefined();

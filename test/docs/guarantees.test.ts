@@ -1,10 +1,10 @@
 import { access, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { faults } from './drill/faults/all.ts';
-import { guarantees } from './drill/guarantees.ts';
-import { readOptions } from './drill/options.ts';
+import { faults } from '../drill/faults/all.ts';
+import { guarantees } from '../drill/guarantees.ts';
+import { readOptions } from '../drill/options.ts';
 
-const root = new URL('../', import.meta.url);
+const root = new URL('../../', import.meta.url);
 const page = () => readFile(new URL('docs/guarantees.md', root), 'utf8');
 const names = new Set(faults.map(({ name }) => name));
 

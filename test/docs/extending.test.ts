@@ -4,13 +4,13 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RankBatch, RankerModule } from '../src/protocol/ranking.ts';
-import type { SchedulerDefinition } from '../src/protocol/scheduler.ts';
-import { deliver } from './support/deliveries.ts';
-import { Ports } from './support/ports.ts';
+import type { RankBatch, RankerModule } from '../../src/protocol/ranking.ts';
+import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
+import { deliver } from '../support/deliveries.ts';
+import { Ports } from '../support/ports.ts';
 
 /** The example of docs/extending.md, as a newcomer would paste it. */
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 let directory: string;
 let examples: Map<string, string>;
 
