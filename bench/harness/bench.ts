@@ -32,7 +32,7 @@ export interface BenchSettings {
   readonly quick: boolean;
   /** Names of the suites that run. */
   readonly suites: readonly string[];
-  /** A line for whoever watches. */
+  /** Prints a line of progress. */
   say(text: string): void;
 }
 
@@ -67,7 +67,7 @@ export class Bench {
     return depth > 100_000 ? 3 : this.repetitions;
   }
 
-  /** Postgres and NATS, started for the first who asks. */
+  /** Postgres and NATS, started at the first call. */
   stage(): Promise<Stage> {
     this.#stage ??= setStage({ say: this.say });
     return this.#stage;
@@ -78,7 +78,7 @@ export class Bench {
   }
 
   /**
-   * Samples all cases once, then all of them again: whatever else the machine does meanwhile falls on each of them alike.
+   * Samples all cases once, then all of them again: other load on the machine falls on each of them alike.
    * A case with fewer repetitions has them spread over all rounds.
    */
   async measure(suite: string, cases: readonly Case[]): Promise<void> {
@@ -125,7 +125,7 @@ export class Bench {
   }
 }
 
-/** A supervisor that has just started has compiled nothing: whatever is measured first would be slower for it. */
+/** A supervisor that has just started has compiled nothing: the first case would be slower for it. */
 export async function warmUp(one: Case, samples = 3): Promise<void> {
   for (let done = 0; done < samples; done += 1) {
     await one.prepare?.();

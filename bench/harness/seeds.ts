@@ -8,7 +8,7 @@ import { connect, type Sql } from '../../src/queue/postgres.ts';
 export interface Databases {
   /** An empty database of that name, made anew where it exists. @returns its URL */
   create(name: string): Promise<string>;
-  /** The same with the content of another one, which nobody may be connected to. */
+  /** The same with the content of another one, which must have no connections. */
   copy(name: string, from: string): Promise<string>;
   url(name: string): string;
 }
@@ -27,19 +27,19 @@ export class Seeds {
     this.#say = say;
   }
 
-  /** A database filled so. Large ones are shared: whoever comes later finds what the others left. @returns its URL */
+  /** A database filled so. Large ones are shared: a later suite finds what the others left. @returns its URL */
   async take(name: string, filling: Filling): Promise<string> {
     const seed = await this.prepare(filling);
     return isShared(filling) ? this.#databases.url(seed) : this.#databases.copy(name, seed);
   }
 
-  /** Begins, or goes on; what is prepared before it is asked for costs nobody a wait. */
+  /** Begins or continues the filling. Called early, it saves the suite the wait. */
   prepare(filling: Filling): Promise<string> {
     const name = `seed_${filling.queued}_${filling.finished}`;
     const known = this.#filled.get(name);
     if (known !== undefined) return known;
     const filled = this.#fill(name, filling);
-    // Whoever takes it hears of it.
+    // take() reports the failure.
     filled.catch(() => {});
     this.#filled.set(name, filled);
     return filled;
@@ -209,7 +209,7 @@ export async function addFinished(sql: Sql, rows: number, from: number, all: num
   );
 }
 
-/** Seeding is not measured, and nobody misses what a crash would take. */
+/** Seeding is not measured, and what a crash loses is seeded again. */
 async function unlogged(sql: Sql, insert: (transaction: Sql) => PromiseLike<unknown>): Promise<void> {
   await sql.begin(async (transaction) => {
     await transaction`SET LOCAL synchronous_commit = off`;

@@ -15,7 +15,7 @@ export interface Stage {
   readonly seeds: Seeds;
   /** An empty database of that name, made anew where it exists. @returns its URL */
   database(name: string): Promise<string>;
-  /** Done with: vacuums of what nobody looks at any more would fall into other suites' samples. */
+  /** Drops a database that is no longer used: its vacuums would fall into other suites' samples. */
   drop(databaseUrl: string): Promise<void>;
   /** Ended with the stage, latest first, unless it ended before: a bench that is interrupted leaves nothing running. */
   keep(end: () => Promise<void>): () => Promise<void>;

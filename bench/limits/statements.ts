@@ -102,7 +102,7 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
   };
 }
 
-/** Tasks are answered, as to whoever pushes over NATS. */
+/** With tasks in the answer, as over NATS. */
 function pushOf(type: Type, size: number): ReturnType<typeof pushStatement> {
   const items = Array.from({ length: size }, (_, n) => {
     const task = pushedTask[type]();

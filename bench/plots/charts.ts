@@ -22,7 +22,7 @@ const size = { width: 760, height: 400 };
 const plot = { left: 70, top: 74, right: 520, bottom: 340 };
 const labelHeight = 17;
 
-/** Lines that are named where they end, so that nobody looks things up in a legend. */
+/** Lines named at their ends, without a legend. */
 export function lineChart({ title, x, y, series }: LineChart): string {
   const points = series.flatMap((one) => one.points);
   const [across, up] = [x.scale(points.map(([at]) => at)), y.scale(points.map(([, value]) => value))];

@@ -58,7 +58,7 @@ export function drawing(
   return `${element('svg', root, { svg: `\n${lines}\n` }).svg}\n`;
 }
 
-/** A tenth of a pixel is seen by nobody, and the same on every machine. */
+/** Tenths of a pixel: not visible, and the same on every machine. */
 function numeral(value: string | number): string {
   return typeof value === 'number' ? String(Math.round(value * 10) / 10) : value;
 }

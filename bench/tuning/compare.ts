@@ -15,7 +15,7 @@ export interface Comparison {
   readonly verdict: 'better' | 'worse' | 'same' | 'unclear';
 }
 
-/** Nobody changes a setting for less. */
+/** A smaller gain is not worth a setting. */
 const leastGain = 0.03;
 
 /** Beyond it nothing can be told: something else keeps the machine busy. */

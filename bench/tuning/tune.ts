@@ -110,7 +110,7 @@ function warmUp(pace: Pace): Pace {
   return { ...pace, sustainedMs: Math.min(pace.sustainedMs, warmUpMs), measureMs: warmUpMs };
 }
 
-/** Each setup beside fresh defaults: tables that have grown are slower, whatever the setting. */
+/** Each setup beside fresh defaults: tables that have grown are slower under any setting. */
 async function against(
   candidates: Candidates,
   standard: ServerSettings,

@@ -53,7 +53,7 @@ async function pop(): Promise<Held> {
   return results[0]!;
 }
 
-/** The edge does the same for each request over NATS. */
+/** The edge does the same for each request over NATS; of a task that was queued it only tells others. */
 const behindTheEdge = (files: readonly string[]) => files.filter((path) => !path.startsWith('src/nats/'));
 
 function expectAtMost(way: 'mutation' | 'pop' | 'settle' | 'list' | 'explain', files: readonly string[]): void {
@@ -66,8 +66,7 @@ function expectAtMost(way: 'mutation' | 'pop' | 'settle' | 'list' | 'explain', f
 test('a mutation, a pop and a settlement pass no more files than they did', async () => {
   const mutation = await passed.during(mutate);
   expect(mutation).toEqual(expect.arrayContaining([expect.stringMatching(/^actors\/boefje\//)]));
-  expectAtMost('mutation', mutation);
-  for (let more = 0; more < 6; more += 1) await mutate();
+  expectAtMost('mutation', behindTheEdge(mutation));
   const held: Held[] = [];
   expectAtMost('pop', behindTheEdge(await passed.during(async () => held.push(await pop()))));
   const settle = () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 const root = new URL('../../', import.meta.url).href;
 /** What stands in for KAT in this process, and what observes: neither is on the way of what it answers or hears of. */
 const besideTheWay = /^src\/(?:simulator|telemetry|observation)\//;
+const runs = 12;
 const withCounts = { callCount: true, detailed: false };
 
 interface Coverage {
@@ -39,12 +40,12 @@ export class PassedFiles {
     await this.#session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
   }
 
-  /** The files that run code in each of five runs of `work`: what a timer does, it does not do each time. */
+  /** The files that run code in each of twelve runs of `work`, after a first one: a timer's do not run each time. */
   async during(work: () => Promise<unknown>): Promise<readonly string[]> {
     await work();
     await this.#take();
     let passed: ReadonlySet<string> | null = null;
-    for (let run = 0; run < 5; run += 1) {
+    for (let run = 0; run < runs; run += 1) {
       await work();
       const taken = await this.#take();
       passed = passed === null ? taken : taken.intersection(passed);

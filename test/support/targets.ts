@@ -10,7 +10,7 @@ export const targets = {
   medianLines: { now: 71, goal: 90, what: 'median of their lines, at least' },
   inCircles: { now: 2, goal: 0, what: 'files in a circle of imports, types included, at most' },
   arrowsUp: { now: 8, goal: 2, what: 'pairs of layers of which the lower one imports the upper one, at most' },
-  mutation: { now: 66, goal: 45, what: 'files from a mutation to its queued task, at most' },
+  mutation: { now: 64, goal: 45, what: 'files from a mutation to its queued task, at most' },
   pop: { now: 19, goal: 14, what: 'files of a pop behind its edge, at most' },
   settle: { now: 13, goal: 12, what: 'files of a settlement behind its edge, at most' },
   list: { now: 24, goal: 18, what: 'files of a list with filters, at most' },
