@@ -9,7 +9,7 @@ bin := $(CURDIR)/node_modules/.bin
 export PATH := $(bin):$(PATH)
 filter = $(file) $(if $(function),-t '$(function)')
 
-.PHONY: demo test utest itest run bench drill fuzz check format migrations install
+.PHONY: demo test utest itest run bench drill fuzz check format targets migrations install
 
 install: node_modules/.installed
 
@@ -51,6 +51,10 @@ check: install
 
 format: install
 	@oxfmt
+
+# How large and how entangled src is, beside its limits and goals (CONTRIBUTING.md).
+targets: install
+	@node test/support/targets.ts
 
 # make migrations m="add_x": the next number, an empty file.
 migrations: install

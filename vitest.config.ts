@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** Two projects: `utest` needs no service, `itest` runs on real Postgres, NATS and RabbitMQ (started in globalSetup). */
+/**
+ * Two projects: `utest` needs no service and is to take less than a minute on an idle machine; `itest` has what runs on real
+ * Postgres, NATS and RabbitMQ (started in globalSetup), and what starts actor threads or command lines.
+ */
 export default defineConfig({
   test: {
     // Node's own loader runs tests and sources, as in production; Vite's module runner would hide loader differences.
@@ -17,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'utest',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.itest.test.ts', 'test/integration/**'],
+          exclude: ['test/integration/**'],
         },
       },
       {

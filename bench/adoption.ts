@@ -8,7 +8,7 @@ import { startPostgres } from '../src/embedded/postgres.ts';
 import { migrate } from '../src/queue/migrations.ts';
 
 /**
- * Adopts a database of mula while somebody reads and writes its tasks, and says how long one of these had to wait.
+ * Adopts a database of mula while three clients read and write its tasks, and reports their longest wait.
  * `node bench/adoption.ts --tasks 1000000`: the last line is JSON.
  */
 const { values } = parseArgs({ options: { tasks: { type: 'string', default: '1000000' } } });

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { against } from './against/against.ts';
+import { against } from './against.ts';
 import { Bench, type Suite } from './harness/bench.ts';
-import { describeMachine } from './harness/machine.ts';
+import { describeMachine } from './harness/report.ts';
 import { readOptions } from './harness/options.ts';
 import { writePlots } from './plots/figures.ts';
 import { suites } from './suites.ts';
@@ -13,7 +13,7 @@ const machine = describeMachine();
 say(
   `${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`,
 );
-/** Once somebody has interrupted: what fails from then on fails since its servers are gone. */
+/** Set by a signal: what fails from then on fails since its servers are gone. */
 let ending: Promise<never> | null = null;
 if (options.against !== undefined) await runAgainst(options.against);
 else await (options.tune ? runTuning() : runSuites());
@@ -83,7 +83,7 @@ async function tell(report: object): Promise<void> {
   if (options.json) say(line);
 }
 
-/** The servers are in process groups of their own: nobody else would end them. */
+/** The servers are in process groups of their own: the terminal's signal does not reach them. */
 function onSignal(end: () => Promise<void>): void {
   for (const [signal, code] of [
     ['SIGINT', 130],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { violations } from './support/architecture.ts';
 import { importsOf, readSources, type Source } from './support/imports.ts';
+import { measure, targets } from './support/targets.ts';
 
 const root = new URL('../', import.meta.url);
 
@@ -8,6 +9,33 @@ test('the house keeps its rules', async () => {
   const sources = await readSources(root, ['src', 'actors', 'test', 'bench', 'sql']);
   expect(sources.map(({ path }) => path)).toContain('src/mailbox/mailbox.ts');
   expect(violations(sources)).toEqual([]);
+});
+
+test('the house is no larger, and no more entangled, than its targets say', async () => {
+  const { files, medianLines, circles, arrowsUp } = measure(await readSources(root, ['src']));
+  expect(files).toBeLessThanOrEqual(targets.files.now);
+  expect(medianLines).toBeGreaterThanOrEqual(targets.medianLines.now);
+  expect(circles.flat().length, circles.join('\n')).toBeLessThanOrEqual(targets.inCircles.now);
+  expect(arrowsUp.length, arrowsUp.join('\n')).toBeLessThanOrEqual(targets.arrowsUp.now);
+});
+
+test('files, lines, circles of types and arrows up are measured as they are', () => {
+  const files = {
+    'src/errors.ts': "import type { Queue } from './queue/queue.ts';",
+    'src/queue/queue.ts': "import type { A } from './a.ts';\nimport '../errors.ts';\nimport '../mailbox/mailbox.ts';",
+    'src/queue/a.ts': "import type { B } from './b.ts';\n\n",
+    'src/queue/b.ts': "import type { A } from './a.ts';\nimport { c } from '../nats/c.ts';",
+    'src/main.ts': "import './queue/queue.ts';",
+  };
+  expect(measure(sourcesOf(files))).toEqual({
+    files: 5,
+    medianLines: 1,
+    circles: [
+      ['src/queue/a.ts', 'src/queue/b.ts'],
+      ['src/errors.ts', 'src/queue/queue.ts'],
+    ],
+    arrowsUp: ['queue → nats', 'src/*.ts → queue'],
+  });
 });
 
 test.for<[string, Record<string, string>, string]>([

@@ -1,6 +1,6 @@
-import { median, quantile } from './quantiles.ts';
-import { type Wanted, Results } from './results.ts';
-import { type Stage, setStage } from './stage.ts';
+import { median, quantile } from './statistics.ts';
+import { Results, type Wanted } from './report.ts';
+import { setStage, type Stage } from './stage.ts';
 
 /** One suite: a question, or a few that need the same stage. */
 export interface Suite {
@@ -32,7 +32,7 @@ export interface BenchSettings {
   readonly quick: boolean;
   /** Names of the suites that run. */
   readonly suites: readonly string[];
-  /** A line for whoever watches. */
+  /** Prints a line of progress. */
   say(text: string): void;
 }
 
@@ -67,7 +67,7 @@ export class Bench {
     return depth > 100_000 ? 3 : this.repetitions;
   }
 
-  /** Postgres and NATS, started for the first who asks. */
+  /** Postgres and NATS, started at the first call. */
   stage(): Promise<Stage> {
     this.#stage ??= setStage({ say: this.say });
     return this.#stage;
@@ -78,7 +78,7 @@ export class Bench {
   }
 
   /**
-   * Samples all cases once, then all of them again: whatever else the machine does meanwhile falls on each of them alike.
+   * Samples all cases once, then all of them again: other load on the machine falls on each of them alike.
    * A case with fewer repetitions has them spread over all rounds.
    */
   async measure(suite: string, cases: readonly Case[]): Promise<void> {
@@ -125,7 +125,7 @@ export class Bench {
   }
 }
 
-/** A supervisor that has just started has compiled nothing: whatever is measured first would be slower for it. */
+/** A supervisor that has just started has compiled nothing: the first case would be slower for it. */
 export async function warmUp(one: Case, samples = 3): Promise<void> {
   for (let done = 0; done < samples; done += 1) {
     await one.prepare?.();
@@ -145,4 +145,27 @@ function rounded(value: number): number {
 
 function roundedOrNull(value: number | null): number | null {
   return value === null ? null : rounded(value);
+}
+
+/** Cases that share something which must be taken down: a supervisor, a peer's pool. */
+export interface CaseSet {
+  readonly cases: readonly Case[];
+  close(): Promise<void>;
+}
+
+/** A depth in the name of a case: `10k`, `1m`. */
+export function nameOf(depth: number): string {
+  return depth >= 1_000_000 ? `${depth / 1_000_000}m` : `${depth / 1_000}k`;
+}
+
+/** How many tasks there are before a suite begins, and what the names of its cases end with. */
+export interface Size {
+  readonly tasks: number;
+  readonly suffix: string;
+}
+
+/** Names without an ending stand for the full run's one size; `--quick` has two, and tells them apart. */
+export function sizesOf(quick: boolean, full: number): readonly Size[] {
+  if (!quick) return [{ tasks: full, suffix: '' }];
+  return [10_000, 100_000].map((tasks) => ({ tasks, suffix: `-${nameOf(tasks)}` }));
 }

@@ -1,9 +1,11 @@
 import { createJetstreamPublisher, type JetstreamPublisher } from '../../src/events/publish.ts';
-import { connectNats } from '../../src/nats/connect.ts';
 import { type RotaClient, rotaClient } from '../../src/nats/client.ts';
+import { connectNats } from '../../src/nats/connect.ts';
 import type { Sql } from '../../src/queue/postgres.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
-import type { World } from '../../src/simulator/world.ts';
+import { makeObject, type SimulatedObject } from '../../src/simulator/objects.ts';
+import { boefjes } from '../../src/simulator/plugins.ts';
+import { createWorld, type World } from '../../src/simulator/world.ts';
 import type { Bench } from './bench.ts';
 import { type RotaOnStage, type RotaOptions, startRotaOn } from './stage.ts';
 
@@ -76,4 +78,41 @@ export async function untilLooked({ rota, kat }: KatOnStage): Promise<void> {
     const [row] = await rota.sql<{ count: number }[]>`SELECT count(*)::integer AS count FROM seen_boefjes`;
     return row!.count === kat.world.organisations.size;
   });
+}
+
+/**
+ * A KAT in which every boefje may run on every object, so that the figures can be told from its size: host names of
+ * level 4, and boefjes that take host names, without settings, cron, interval or run_on.
+ */
+export function plainWorld(of: { organisations: number; boefjes: number; objects: number }): World {
+  const world = createWorld({ organisations: of.organisations, objects: 0, boefjes: 0, recipes: 0, seed: 1 });
+  for (const [at, organisation] of [...world.organisations.values()].entries()) {
+    organisation.deduplicate = false;
+    for (const id of organisation.plugins.keys()) {
+      if (organisation.plugins.get(id)!.type === 'boefje') organisation.plugins.delete(id);
+    }
+    for (const boefje of boefjes(of.boefjes).slice(0, of.boefjes)) {
+      const plain = {
+        consumes: ['Hostname'],
+        scan_level: 1,
+        boefje_schema: null,
+        cron: null,
+        interval: null,
+        run_on: null,
+      };
+      organisation.plugins.set(boefje.id, { ...boefje, ...plain, enabled: true, deduplicate: false });
+    }
+    for (let number = 0; number < of.objects; number += 1) {
+      const object = hostname(at, number);
+      organisation.objects.set(object.reference, object);
+    }
+  }
+  return world;
+}
+
+/** The `number`-th host name of an organisation. */
+export function hostname(organisation: number, number: number): SimulatedObject {
+  // The first of ten makers makes host names.
+  const made = makeObject({ domain: `org-${organisation + 1}.example`, at: number * 10, address: 0 });
+  return { ...made, level: 4, profile: 'declared' };
 }

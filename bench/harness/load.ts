@@ -1,4 +1,6 @@
+import type { Sql } from '../../src/queue/postgres.ts';
 import type { Sample } from './bench.ts';
+import { queueUpTo } from './seeds.ts';
 
 export interface Load {
   readonly inFlight: number;
@@ -83,5 +85,76 @@ export function attempt(failed: (error: unknown) => void, work: () => unknown): 
     work();
   } catch (error) {
     failed(error);
+  }
+}
+
+export interface MeterOptions {
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Ends the measurement early. */
+  readonly most: number;
+}
+
+/** The rate of something that runs by itself and tells of each thing done. */
+export class Meter {
+  /** Per second, once it has been measured; 0 where nothing was done. */
+  readonly rate: Promise<number>;
+  readonly #options: MeterOptions;
+  readonly #started = performance.now();
+  readonly #timer: NodeJS.Timeout;
+  readonly #resolve: (rate: number) => void;
+  #began: number | null = null;
+  #count = 0;
+
+  constructor(options: MeterOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.rate = promise;
+    this.#resolve = resolve;
+    this.#timer = setTimeout(() => this.#end(performance.now()), options.warmUpMs + options.measureMs);
+  }
+
+  count(): void {
+    const { warmUpMs, measureMs, most } = this.#options;
+    const now = performance.now();
+    this.#count += 1;
+    if (this.#began === null) {
+      if (now - this.#started < warmUpMs && this.#count < most / 5) return;
+      this.#began = now;
+      this.#count = 0;
+    } else if (this.#count >= most || now - this.#began >= measureMs) {
+      this.#end(now);
+    }
+  }
+
+  #end(now: number): void {
+    clearTimeout(this.#timer);
+    this.#resolve(this.#began === null ? 0 : (this.#count / (now - this.#began)) * 1_000);
+  }
+}
+
+/** Keeps a queue at its depth between samples. Counting ten million rows takes a second: it counts what is taken. */
+export class Backlog {
+  readonly #sql: Sql;
+  readonly #depth: number;
+  readonly #mostMissing: number;
+  #taken = 0;
+
+  /** @param mostMissing share of the depth; a tenth of a deep queue is nothing, one of 100 000 is filled up each time. */
+  constructor(sql: Sql, depth: number, mostMissing = depth >= 1_000_000 ? 0.1 : 0.01) {
+    this.#sql = sql;
+    this.#depth = depth;
+    this.#mostMissing = mostMissing;
+  }
+
+  took(tasks: number): number {
+    this.#taken += tasks;
+    return tasks;
+  }
+
+  async refill(): Promise<void> {
+    if (this.#taken < this.#depth * this.#mostMissing) return;
+    this.#taken = 0;
+    await queueUpTo(this.#sql, this.#depth);
   }
 }

@@ -1,7 +1,6 @@
-import type { Report } from './report.ts';
-import type { Bar, Result } from './results.ts';
+import type { Report, Bar, Result } from './report.ts';
 
-/** A run as docs/benchmarks.md shows it: the machine, the bars, and every figure by suite. */
+/** A run as docs/benchmark-results.md shows it: the machine, the bars, and every figure by suite. */
 export function markdown({ machine, results, bars }: Report): string {
   const { cpu, cores, memory_gib, os, node, load_average } = machine;
   const suites = Map.groupBy(results, ({ name }) => name.slice(0, name.indexOf('/')));
@@ -63,7 +62,7 @@ export function figureText(value: number): string {
   return rounded >= 1_000 ? Math.round(rounded).toLocaleString('en').replaceAll(',', ' ') : String(rounded);
 }
 
-const marks = ['<!-- results: node bench/table.ts writes what follows -->', '<!-- end of results -->'] as const;
+const marks = ['<!-- results: node bench/show.ts writes what follows -->', '<!-- end of results -->'] as const;
 
 /**
  * A page with other results between its marks.

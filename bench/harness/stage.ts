@@ -7,8 +7,7 @@ import { startNats } from '../../src/embedded/nats.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { migrate } from '../../src/queue/migrations.ts';
 import { connect, type Sql } from '../../src/queue/postgres.ts';
-import type { Filling } from './fill.ts';
-import { Seeds } from './seeds.ts';
+import { type Filling, Seeds } from './seeds.ts';
 
 /** Embedded Postgres with durable commits, and nats-server: what `rota dev` starts, and nothing faster. */
 export interface Stage {
@@ -16,7 +15,7 @@ export interface Stage {
   readonly seeds: Seeds;
   /** An empty database of that name, made anew where it exists. @returns its URL */
   database(name: string): Promise<string>;
-  /** Done with: vacuums of what nobody looks at any more would fall into other suites' samples. */
+  /** Drops a database that is no longer used: its vacuums would fall into other suites' samples. */
   drop(databaseUrl: string): Promise<void>;
   /** Ended with the stage, latest first, unless it ended before: a bench that is interrupted leaves nothing running. */
   keep(end: () => Promise<void>): () => Promise<void>;

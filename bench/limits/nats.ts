@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Bench, Case } from '../harness/bench.ts';
-import type { CaseSet } from '../harness/case-set.ts';
+import type { Bench, Case, CaseSet } from '../harness/bench.ts';
 import { bodyOf, leanClient } from '../harness/lean-client.ts';
 import { closedLoop } from '../harness/load.ts';
 

@@ -1,10 +1,7 @@
 import { Logger, makeWorkerUtils, run, type RunnerOptions } from 'graphile-worker';
 import { Pool } from 'pg';
-import type { Bench, Case } from '../harness/bench.ts';
-import type { CaseSet } from '../harness/case-set.ts';
-import { closedLoop } from '../harness/load.ts';
-import { Meter } from '../harness/meter.ts';
-import { nameOf } from '../harness/names.ts';
+import { type Bench, type Case, type CaseSet, nameOf } from '../harness/bench.ts';
+import { closedLoop, Meter } from '../harness/load.ts';
 import { pushedTask } from '../harness/tasks.ts';
 
 const silent = new Logger(() => () => {});

@@ -1,8 +1,6 @@
 import { PgBoss } from 'pg-boss';
-import type { Bench, Case } from '../harness/bench.ts';
-import type { CaseSet } from '../harness/case-set.ts';
+import { type Bench, type Case, type CaseSet, nameOf } from '../harness/bench.ts';
 import { closedLoop } from '../harness/load.ts';
-import { nameOf } from '../harness/names.ts';
 import { pushedTask } from '../harness/tasks.ts';
 
 const queue = 'boefje';

@@ -1,9 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Result } from '../harness/results.ts';
-import { barChart } from './bar-chart.ts';
-import { lineChart, type Series } from './line-chart.ts';
-import { decadeScale, linearScale, steppedScale } from './scale.ts';
+import type { Result } from '../harness/report.ts';
+import { barChart, lineChart, type Series, decadeScale, linearScale, steppedScale } from './charts.ts';
 
 type Results = ReadonlyMap<string, Result>;
 type Figure = (results: Results) => string | null;

@@ -1,3 +1,8 @@
+/**
+ * Ours, not a charting library's: Observable Plot needs a DOM, Vega-Lite names no line at its end, and neither follows the
+ * reader's dark mode in one file, nor draws the same bytes after an upgrade, which the tests compare.
+ */
+
 /** Colours by the reader's scheme, each pair told apart without red and green (after Okabe and Ito). Rota's is the first. */
 const light = ['#0063a6', '#2f8fd0', '#c2560c', '#e0932f', '#00785c', '#4fa98d', '#8a5aa8', '#6b7280'];
 const dark = ['#58a6ff', '#9ecbff', '#f0883e', '#f2b872', '#3fb98f', '#8ed6bd', '#c79be0', '#9aa4b2'];
@@ -53,7 +58,7 @@ export function drawing(
   return `${element('svg', root, { svg: `\n${lines}\n` }).svg}\n`;
 }
 
-/** A tenth of a pixel is seen by nobody, and the same on every machine. */
+/** Tenths of a pixel: not visible, and the same on every machine. */
 function numeral(value: string | number): string {
   return typeof value === 'number' ? String(Math.round(value * 10) / 10) : value;
 }

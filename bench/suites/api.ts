@@ -1,8 +1,7 @@
-import type { Bench, Case, Suite } from '../harness/bench.ts';
-import { tenMillion } from '../harness/fill.ts';
+import { type Bench, type Case, type Suite, nameOf } from '../harness/bench.ts';
+import { tenMillion } from '../harness/seeds.ts';
 import { type HttpClient, httpClient } from '../harness/http-client.ts';
 import { closedLoop } from '../harness/load.ts';
-import { nameOf } from '../harness/names.ts';
 import { startRotaOn } from '../harness/stage.ts';
 
 const list = '/tasks?scheduler_id=boefje&task_type=boefje&offset=0&limit=150';

@@ -1,12 +1,9 @@
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Bench, Suite } from '../harness/bench.ts';
-import type { CaseSet } from '../harness/case-set.ts';
+import { type Bench, type Suite, type CaseSet, type Size, sizesOf } from '../harness/bench.ts';
 import { bodyOf, type LeanClient, leanClient, textOf } from '../harness/lean-client.ts';
-import { lives } from '../harness/lives.ts';
+import { lives, pushedTask } from '../harness/tasks.ts';
 import { attempt, closedLoop } from '../harness/load.ts';
-import { type Size, sizesOf } from '../harness/names.ts';
 import { startRotaOn } from '../harness/stage.ts';
-import { pushedTask } from '../harness/tasks.ts';
 
 const setSize = 1_000;
 const setsAtOnce = 4;

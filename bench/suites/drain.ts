@@ -1,10 +1,9 @@
 import { Client } from 'pg';
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Bench, Suite } from '../harness/bench.ts';
+import { type Bench, type Suite, nameOf } from '../harness/bench.ts';
 import { bodyOf, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
-import { queueUpTo } from '../harness/seed.ts';
+import { queueUpTo } from '../harness/seeds.ts';
 import { type RotaOnStage, startRotaOn } from '../harness/stage.ts';
-import { nameOf } from '../harness/names.ts';
 
 const inFlight = 64;
 const limit = 10;

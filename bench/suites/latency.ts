@@ -2,12 +2,9 @@ import { subjectsOf } from '../../src/events/subjects.ts';
 import { scanProfileMutation } from '../../src/simulator/events.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
 import type { PopOptions, RotaClient } from '../../src/nats/client.ts';
-import type { Bench, Suite } from '../harness/bench.ts';
-import { covered, type Interval } from '../harness/intervals.ts';
-import { type KatOnStage, startKatOn, untilLooked } from '../harness/kat.ts';
-import { type Size, sizesOf } from '../harness/names.ts';
-import { quantile } from '../harness/quantiles.ts';
-import { hostname, plainWorld } from '../harness/world.ts';
+import { type Bench, type Suite, type Size, sizesOf } from '../harness/bench.ts';
+import { covered, type Interval, quantile } from '../harness/statistics.ts';
+import { type KatOnStage, startKatOn, untilLooked, hostname, plainWorld } from '../harness/kat.ts';
 import { images } from './pop-cases.ts';
 
 /** Of the one boefje there is. */

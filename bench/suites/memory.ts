@@ -2,20 +2,18 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { NatsConnection } from 'nats';
 import type { LeasedTask } from '../../src/tasks/task.ts';
-import type { Bench, Sample, Suite } from '../harness/bench.ts';
-import { tenMillion } from '../harness/fill.ts';
-import { startKatOn, untilLooked } from '../harness/kat.ts';
+import { type Bench, type Sample, type Suite, nameOf } from '../harness/bench.ts';
+import { tenMillion } from '../harness/seeds.ts';
+import { startKatOn, untilLooked, plainWorld } from '../harness/kat.ts';
 import { bodyOf, leanClient, textOf } from '../harness/lean-client.ts';
 import { attempt, closedLoop } from '../harness/load.ts';
-import { nameOf } from '../harness/names.ts';
 import { pushedTask } from '../harness/tasks.ts';
-import { plainWorld } from '../harness/world.ts';
 import { noImage } from './pop-cases.ts';
 
 const run = promisify(execFile);
 const waiters = 1_000;
 const workers = 8;
-/** Longer than a soak: a poll that ends by itself is repeated by whoever sent it. */
+/** Longer than a soak: a poll that ends by itself is repeated by its sender. */
 const waitMs = 600_000;
 /** Requests of a soak that may fail: a disk that is busy with ten million tasks may make one wait for too long. */
 const mostMishaps = 50;
@@ -35,7 +33,7 @@ async function measure(bench: Bench, depth: number): Promise<void> {
   try {
     await untilLooked(stage);
     const leave = park(client.connection, rota.prefix);
-    // Nobody's memory depends on how fast the disk is meanwhile; alone it would take as long again.
+    // Memory does not depend on how fast the disk is meanwhile; seeding alone would take as long again.
     if (!bench.quick && (bench.suites.includes('pop') || bench.suites.includes('api'))) {
       void (await bench.stage()).seeds.prepare(tenMillion).catch(() => {});
     }
@@ -50,7 +48,7 @@ async function measure(bench: Bench, depth: number): Promise<void> {
 
 /**
  * Half of them on an empty queue, half with a filter that lets nothing through: every push of a boefje wakes one of these.
- * @returns ends it: nobody asks again
+ * @returns a function that ends the polling
  */
 function park(connection: NatsConnection, prefix: string): () => void {
   let waits = true;

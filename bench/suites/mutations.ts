@@ -1,9 +1,7 @@
 import { scanProfileMutation } from '../../src/simulator/events.ts';
 import type { Sql } from '../../src/queue/postgres.ts';
-import type { Bench, Suite } from '../harness/bench.ts';
-import { startKatOn, until, untilLooked } from '../harness/kat.ts';
-import { type Size, sizesOf } from '../harness/names.ts';
-import { hostname, plainWorld } from '../harness/world.ts';
+import { type Bench, type Suite, type Size, sizesOf } from '../harness/bench.ts';
+import { startKatOn, until, untilLooked, hostname, plainWorld } from '../harness/kat.ts';
 
 const objects = 1_000;
 const boefjes = 10;

@@ -1,11 +1,10 @@
 import { rotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
-import { Backlog } from '../harness/backlog.ts';
-import { type Bench, type Suite, warmUp } from '../harness/bench.ts';
+import { type Bench, type Suite, warmUp, nameOf, type Size, sizesOf } from '../harness/bench.ts';
 import { until } from '../harness/kat.ts';
 import { leanClient } from '../harness/lean-client.ts';
-import { nameOf, type Size, sizesOf } from '../harness/names.ts';
-import { addQueued } from '../harness/seed.ts';
+import { Backlog } from '../harness/load.ts';
+import { addQueued } from '../harness/seeds.ts';
 import { startRotaOn } from '../harness/stage.ts';
 import { popCase } from './pop-cases.ts';
 

@@ -1,12 +1,9 @@
-import type { Bench, Case, Suite } from '../harness/bench.ts';
-import type { CaseSet } from '../harness/case-set.ts';
-import { nameOf } from '../harness/names.ts';
-import { claimLimits } from '../limits/claims.ts';
+import { type Bench, type Case, type Suite, type CaseSet, nameOf } from '../harness/bench.ts';
+import { claimLimits } from '../limits/statements.ts';
 import { natsLimits } from '../limits/nats.ts';
 import { graphileWorker } from '../peers/graphile-worker.ts';
 import { pgBoss } from '../peers/pg-boss.ts';
-import { coldPops } from './cold-pops.ts';
-import { popCases } from './pop-cases.ts';
+import { coldPops, popCases } from './pop-cases.ts';
 
 /** What peers and limits are held against. */
 const held = 100_000;

@@ -1,13 +1,11 @@
 import { connectNats } from '../../src/nats/connect.ts';
 import type { Sql } from '../../src/queue/postgres.ts';
-import { type Bench, type Case, type Suite, warmUp } from '../harness/bench.ts';
-import type { CaseSet } from '../harness/case-set.ts';
+import { type Bench, type Case, type Suite, warmUp, type CaseSet, type Size, sizesOf } from '../harness/bench.ts';
 import { bodyOf, type LeanClient, leanClient, textOf } from '../harness/lean-client.ts';
 import { closedLoop } from '../harness/load.ts';
-import { type Size, sizesOf } from '../harness/names.ts';
 import { startRotaOn } from '../harness/stage.ts';
 import { pushedPriority, pushedTask } from '../harness/tasks.ts';
-import { pushLimits } from '../limits/pushes.ts';
+import { pushLimits } from '../limits/statements.ts';
 import { graphileWorker } from '../peers/graphile-worker.ts';
 import { pgBoss } from '../peers/pg-boss.ts';
 

@@ -1,8 +1,7 @@
 import { batchOf, type RankFeatures } from '../../src/ranking/batch.ts';
 import { createRanking } from '../../src/ranking/pool.ts';
 import type { RankerModule } from '../../src/protocol/ranking.ts';
-import type { Bench, Case, Suite } from '../harness/bench.ts';
-import { nameOf } from '../harness/names.ts';
+import { type Bench, type Case, type Suite, nameOf } from '../harness/bench.ts';
 
 const rankers = new URL('../../actors/rankers/', import.meta.url);
 

@@ -1,10 +1,9 @@
 import { rotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Bench, Sample, Suite } from '../harness/bench.ts';
+import { type Bench, type Sample, type Suite, nameOf } from '../harness/bench.ts';
 import { bodyOf, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
 import { attempt, closedLoop } from '../harness/load.ts';
-import { nameOf } from '../harness/names.ts';
-import { queueUpTo } from '../harness/seed.ts';
+import { queueUpTo } from '../harness/seeds.ts';
 import { startRotaOn } from '../harness/stage.ts';
 
 const inFlight = 64;

@@ -1,6 +1,5 @@
 import type { Bench, Suite } from '../harness/bench.ts';
-import { startKatOn, until } from '../harness/kat.ts';
-import { plainWorld } from '../harness/world.ts';
+import { startKatOn, until, plainWorld } from '../harness/kat.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
 import type { Sql } from '../../src/queue/postgres.ts';

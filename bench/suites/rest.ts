@@ -1,9 +1,8 @@
-import { type Bench, type Case, type Sample, type Suite, warmUp } from '../harness/bench.ts';
+import { type Bench, type Case, type Sample, type Suite, warmUp, nameOf } from '../harness/bench.ts';
 import { type HttpClient, httpClient } from '../harness/http-client.ts';
 import { closedLoop } from '../harness/load.ts';
-import { queueUpTo } from '../harness/seed.ts';
+import { queueUpTo } from '../harness/seeds.ts';
 import { type RotaOnStage, startRotaOn } from '../harness/stage.ts';
-import { nameOf } from '../harness/names.ts';
 
 /** mula's figures, recorded on a machine like this one (docs/benchmarks.md): 8 clients, by depth of the queue. */
 const mula = {

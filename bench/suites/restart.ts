@@ -1,7 +1,5 @@
-import type { Bench, Suite } from '../harness/bench.ts';
-import { countOf, startKatOn, until, untilLooked } from '../harness/kat.ts';
-import { type Size, sizesOf } from '../harness/names.ts';
-import { plainWorld } from '../harness/world.ts';
+import { type Bench, type Suite, type Size, sizesOf } from '../harness/bench.ts';
+import { countOf, startKatOn, until, untilLooked, plainWorld } from '../harness/kat.ts';
 
 const boefjes = 20;
 

@@ -1,4 +1,4 @@
-import { median } from '../harness/quantiles.ts';
+import { median } from '../harness/statistics.ts';
 
 /** One round: the defaults before and after, what is tried in between. All in the same unit, more is better. */
 export interface Round {
@@ -15,7 +15,7 @@ export interface Comparison {
   readonly verdict: 'better' | 'worse' | 'same' | 'unclear';
 }
 
-/** Nobody changes a setting for less. */
+/** A smaller gain is not worth a setting. */
 const leastGain = 0.03;
 
 /** Beyond it nothing can be told: something else keeps the machine busy. */

@@ -1,8 +1,7 @@
 import { embeddedSettings } from '../../src/embedded/postgres.ts';
-import type { Machine } from '../harness/machine.ts';
+import type { Machine } from '../harness/report.ts';
+import type { Settings } from './candidates.ts';
 import type { WorkloadName } from './workloads.ts';
-
-export type Settings = Readonly<Record<string, string>>;
 
 /** Something to turn, and what is tried beside its default. */
 export interface Knob {

@@ -1,8 +1,8 @@
-import { describeMachine } from '../harness/machine.ts';
+import { describeMachine } from '../harness/report.ts';
 import { bestOf, compare, type Comparison, isWorthwhile, type Round } from './compare.ts';
-import { type Knob, knobs, type Settings } from './knobs.ts';
-import { type Setup, Subjects } from './subject.ts';
-import { type Pace, type Subject, type WorkloadName, workloads } from './workloads.ts';
+import { type Candidate, Candidates, type ServerSettings, type Settings } from './candidates.ts';
+import { type Knob, knobs } from './knobs.ts';
+import { type Pace, type WorkloadName, workloads } from './workloads.ts';
 
 export interface TuneOptions {
   readonly quick: boolean;
@@ -29,11 +29,11 @@ export interface Tuning {
   /** All that is worthwhile at once against the defaults; empty where nothing is. */
   readonly combination: readonly Compared[];
   /** What to set on this machine; empty where the defaults are as good as anything. */
-  readonly settings: Setup;
+  readonly settings: ServerSettings;
 }
 
 const warmUpMs = 1_500;
-const defaults: Setup = { rota: {}, postgres: {} };
+const defaults: ServerSettings = { rota: {}, postgres: {} };
 const paces: Readonly<Record<'quick' | 'full', Pace & { readonly rounds: number }>> = {
   quick: { warmUpMs: 150, measureMs: 800, sustainedMs: 0, rounds: 3 },
   full: { warmUpMs: 400, measureMs: 1_500, sustainedMs: 30_000, rounds: 5 },
@@ -41,7 +41,7 @@ const paces: Readonly<Record<'quick' | 'full', Pace & { readonly rounds: number 
 
 /** Turns one knob at a time around the defaults, then all at once that were worth it; everything interleaved. */
 export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> {
-  const subjects = new Subjects(stack);
+  const candidates = new Candidates(stack);
   const pace = paces[quick ? 'quick' : 'full'];
   const tuning: Turned[] = [];
   for (const knob of knobs(describeMachine())) {
@@ -55,7 +55,7 @@ export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> 
       ...defaults,
       [knob.where]: settings,
     }));
-    const compared = await against(subjects, standard!, setups, knob.workloads, pace);
+    const compared = await against(candidates, standard!, setups, knob.workloads, pace);
     for (const [at, one] of compared.entries()) say(`  ${valueOf(knob.tries[at]!)}: ${one.map(sentence).join(', ')}`);
     const best = bestOf(compared);
     const use = best === null ? null : knob.tries[best]!;
@@ -66,14 +66,14 @@ export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> 
     const tried = compared.map((one, at) => ({ settings: knob.tries[at]!, compared: one }));
     tuning.push({ knob: knob.name, where: knob.where, standard: knob.standard, tried, use });
   }
-  const combination = await confirm(subjects, tuning, pace, say);
+  const combination = await confirm(candidates, tuning, pace, say);
   const worthwhile = isWorthwhile(combination);
   return { tuning, combination, settings: worthwhile ? setupOf(tuning) : defaults };
 }
 
 /** What is best by itself may not be so together: that is measured, too. */
 async function confirm(
-  subjects: Subjects,
+  candidates: Candidates,
   tuning: readonly Turned[],
   pace: Pace & { rounds: number },
   say: TuneOptions['say'],
@@ -86,7 +86,7 @@ async function confirm(
   }
   // In a cluster of its own, as what it is held against, or in the shared one both.
   const standard = setupOf(tuning.map((turned) => ({ ...turned, use: turned.use && turned.standard })));
-  const [compared] = await against(subjects, standard, [setup], ['pop', 'push', 'lives', 'sets'], pace);
+  const [compared] = await against(candidates, standard, [setup], ['pop', 'push', 'lives', 'sets'], pace);
   say(`\nAll of them against the defaults: ${compared!.map(sentence).join(', ')}`);
   if (!isWorthwhile(compared!)) {
     say('Together they are not worth it: keep the defaults.');
@@ -100,7 +100,7 @@ async function confirm(
   return compared!;
 }
 
-function setupOf(tuning: readonly Turned[]): Setup {
+function setupOf(tuning: readonly Turned[]): ServerSettings {
   const of = (where: Knob['where']): Settings =>
     Object.assign({}, ...tuning.filter((turned) => turned.where === where).map(({ use }) => use));
   return { rota: of('rota'), postgres: of('postgres') };
@@ -110,34 +110,34 @@ function warmUp(pace: Pace): Pace {
   return { ...pace, sustainedMs: Math.min(pace.sustainedMs, warmUpMs), measureMs: warmUpMs };
 }
 
-/** Each setup beside fresh defaults: tables that have grown are slower, whatever the setting. */
+/** Each setup beside fresh defaults: tables that have grown are slower under any setting. */
 async function against(
-  subjects: Subjects,
-  standard: Setup,
-  setups: readonly Setup[],
+  candidates: Candidates,
+  standard: ServerSettings,
+  setups: readonly ServerSettings[],
   wanted: readonly WorkloadName[],
   pace: Pace & { readonly rounds: number },
 ): Promise<readonly (readonly Compared[])[]> {
-  const base = await subjects.open(standard);
-  const open = await Promise.all(setups.map((setup) => subjects.open(setup)));
+  const base = await candidates.open(standard);
+  const open = await Promise.all(setups.map((setup) => candidates.open(setup)));
   try {
     const rounds = setups.map(() => wanted.map((): Round[] => []));
     // What has just started has compiled nothing, and would be slower for it.
-    for (const subject of [base, ...open])
-      for (const workload of wanted) await workloads[workload](subject, warmUp(pace));
+    for (const candidate of [base, ...open])
+      for (const workload of wanted) await workloads[workload](candidate, warmUp(pace));
     for (let round = 0; round < pace.rounds; round += 1) {
       for (const [place, workload] of wanted.entries()) {
-        const rate = (subject: Subject) => workloads[workload](subject, pace);
+        const rate = (candidate: Candidate) => workloads[workload](candidate, pace);
         const before = await rate(base);
         const tried: number[] = [];
-        for (const subject of open) tried.push(await rate(subject));
+        for (const candidate of open) tried.push(await rate(candidate));
         const after = await rate(base);
         for (const [at, value] of tried.entries()) rounds[at]![place]!.push({ before, tried: value, after });
       }
     }
     return rounds.map((ofSetup) => ofSetup.map((one, place) => ({ workload: wanted[place]!, ...compare(one) })));
   } finally {
-    await Promise.all([base, ...open].map((subject) => subject.close()));
+    await Promise.all([base, ...open].map((candidate) => candidate.close()));
   }
 }
 

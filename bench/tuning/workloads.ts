@@ -1,19 +1,10 @@
-import { Backlog } from '../harness/backlog.ts';
-import { bodyOf, type LeanClient, tasksIn, textOf } from '../harness/lean-client.ts';
-import { lives, livesInSets } from '../harness/lives.ts';
-import { attempt, closedLoop, type Load } from '../harness/load.ts';
-import type { RotaOnStage } from '../harness/stage.ts';
-import { pushedTask } from '../harness/tasks.ts';
-import { rankOnce } from './rank.ts';
-import type { Settings } from './knobs.ts';
+import { batchOf } from '../../src/ranking/batch.ts';
+import { createRanking } from '../../src/ranking/pool.ts';
 
-/** What a Rota is asked while a knob is turned. */
-export interface Subject {
-  readonly rota: RotaOnStage;
-  readonly client: LeanClient;
-  readonly backlog: Backlog;
-  readonly settings: Settings;
-}
+import { bodyOf, tasksIn, textOf } from '../harness/lean-client.ts';
+import { lives, livesInSets, pushedTask } from '../harness/tasks.ts';
+import { attempt, closedLoop, type Load } from '../harness/load.ts';
+import type { Candidate } from './candidates.ts';
 
 export interface Pace {
   readonly warmUpMs: number;
@@ -24,19 +15,19 @@ export interface Pace {
 
 export type WorkloadName = keyof typeof workloads;
 
-type Workload = (subject: Subject, pace: Pace) => Promise<number>;
+type Workload = (candidate: Candidate, pace: Pace) => Promise<number>;
 
 /** Each answers with tasks per second. */
 export const workloads = {
   /** Single pops of 64 workers from a deep queue. */
-  pop: async (subject: Subject, pace: Pace) => pops(subject, pace, 64),
+  pop: async (candidate: Candidate, pace: Pace) => pops(candidate, pace, 64),
   /** Single pushes with schedules of 64 clients. */
-  push: async (subject: Subject, pace: Pace) => pushes(subject, pace, 64),
+  push: async (candidate: Candidate, pace: Pace) => pushes(candidate, pace, 64),
   /** One worker, one client: what a request costs alone. */
-  popOne: async (subject: Subject, pace: Pace) => pops(subject, pace, 1),
-  pushOne: async (subject: Subject, pace: Pace) => pushes(subject, pace, 1),
+  popOne: async (candidate: Candidate, pace: Pace) => pops(candidate, pace, 1),
+  pushOne: async (candidate: Candidate, pace: Pace) => pushes(candidate, pace, 1),
   /** Four clients with a thousand tasks in each request. */
-  pushSets: async ({ rota, client }: Subject, pace: Pace) =>
+  pushSets: async ({ rota, client }: Candidate, pace: Pace) =>
     load(pace, 4, (slot, done, failed) =>
       client.request(
         slot,
@@ -46,17 +37,17 @@ export const workloads = {
       ),
     ),
   /** Push, pop, running, completed, of 64 workers. */
-  lives: async ({ rota, client }: Subject, pace: Pace) => load(pace, 64, lives(client, rota.prefix)),
+  lives: async ({ rota, client }: Candidate, pace: Pace) => load(pace, 64, lives(client, rota.prefix)),
   /** The same in sets of a hundred. */
-  sets: async ({ rota, client }: Subject, pace: Pace) => load(pace, 8, livesInSets(client, rota.prefix, 100)),
+  sets: async ({ rota, client }: Candidate, pace: Pace) => load(pace, 8, livesInSets(client, rota.prefix, 100)),
   /** As long as checkpoints and vacuums take to come round. */
-  sustained: async ({ rota, client }: Subject, { warmUpMs, sustainedMs }: Pace) =>
+  sustained: async ({ rota, client }: Candidate, { warmUpMs, sustainedMs }: Pace) =>
     load({ warmUpMs, measureMs: sustainedMs }, 8, livesInSets(client, rota.prefix, 100)),
   /** A million tasks through the ranking pool. */
-  rank: async ({ settings }: Subject) => rankOnce(Number(settings['SCHEDULER_RANKING_THREADS'])),
+  rank: async ({ settings }: Candidate) => rankOnce(Number(settings['SCHEDULER_RANKING_THREADS'])),
 } satisfies Record<string, Workload>;
 
-async function pops({ rota, client, backlog }: Subject, pace: Pace, inFlight: number): Promise<number> {
+async function pops({ rota, client, backlog }: Candidate, pace: Pace, inFlight: number): Promise<number> {
   const body = bodyOf({ limit: 1, worker: 'bench' });
   await backlog.refill();
   return load(pace, inFlight, (slot, done, failed) =>
@@ -66,7 +57,7 @@ async function pops({ rota, client, backlog }: Subject, pace: Pace, inFlight: nu
   );
 }
 
-async function pushes({ rota, client }: Subject, pace: Pace, inFlight: number): Promise<number> {
+async function pushes({ rota, client }: Candidate, pace: Pace, inFlight: number): Promise<number> {
   return load(pace, inFlight, (slot, done, failed) =>
     client.request(slot, `${rota.prefix}.push.boefje`, bodyOf(pushedTask.boefje()), (message) =>
       attempt(failed, () => (textOf(message), done(1))),
@@ -80,4 +71,31 @@ async function load(
   send: Load['send'],
 ): Promise<number> {
   return (await closedLoop({ inFlight, warmUpMs, measureMs, send })).value;
+}
+
+const rankersDirectory = new URL('../../actors/rankers/', import.meta.url);
+const count = 1_000_000;
+const repetitions = 5;
+
+/** @returns tasks per second */
+export async function rankOnce(threads: number): Promise<number> {
+  const pool = createRanking({ rankersDirectory, threads, deadlineMs: 60_000 });
+  try {
+    const batch = batchOf(
+      Array.from({ length: count }, (_, at) => ({
+        createdAt: 1_750_000_000 + at,
+        lastRunAt: 1_740_000_000 + at,
+        manual: false,
+        organisation: `org-${at % 300}`,
+      })),
+      { now: 1_760_000_000, gracePeriod: 86_400 },
+    );
+    // The threads start at the first.
+    await pool.rank('recency', batch);
+    const began = performance.now();
+    for (let at = 0; at < repetitions; at += 1) await pool.rank('recency', batch);
+    return ((count * repetitions) / (performance.now() - began)) * 1_000;
+  } finally {
+    await pool.close();
+  }
 }

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { fill } from '../../bench/harness/fill.ts';
-import { queueUpTo } from '../../bench/harness/seed.ts';
+import { fill } from '../../bench/harness/seeds.ts';
+import { queueUpTo } from '../../bench/harness/seeds.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import { createDatabase } from '../support/database.ts';
 import { expectInvariants } from '../support/invariants.ts';

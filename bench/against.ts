@@ -1,0 +1,139 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { connectNats } from '../src/nats/connect.ts';
+import { leanClient } from './harness/lean-client.ts';
+import { Backlog } from './harness/load.ts';
+import { median } from './harness/statistics.ts';
+import { setStage, type Stage, startRotaOn } from './harness/stage.ts';
+import type { Candidate } from './tuning/candidates.ts';
+import { type Pace, type WorkloadName, workloads } from './tuning/workloads.ts';
+
+export interface AgainstOptions {
+  /** A checkout of another commit of Rota. */
+  readonly folder: string;
+  readonly quick: boolean;
+  readonly say: (text: string) => void;
+  /** Ends the servers, should the run be interrupted. */
+  readonly stack: AsyncDisposableStack;
+}
+
+/** This checkout divided by the other one, for one workload: the median of the pairs, and their quartiles. */
+export interface Ratio {
+  readonly workload: WorkloadName;
+  /** More is better. */
+  readonly rate: Spread;
+  /** CPU time per task of the supervisor, and of its backends of Postgres: less is better. */
+  readonly supervisorCpu: Spread;
+  readonly postgresCpu: Spread;
+}
+
+type Spread = readonly [lower: number, median: number, upper: number];
+
+interface Figure {
+  readonly rate: number;
+  readonly supervisorMs: number;
+  readonly postgresMs: number;
+}
+
+const queued = 100_000;
+const compared = ['pop', 'popOne', 'push', 'pushOne', 'pushSets', 'lives', 'sets'] as const satisfies WorkloadName[];
+const paces: Readonly<Record<'quick' | 'full', Pace & { readonly rounds: number }>> = {
+  quick: { warmUpMs: 100, measureMs: 700, sustainedMs: 0, rounds: 8 },
+  full: { warmUpMs: 300, measureMs: 2_000, sustainedMs: 0, rounds: 16 },
+};
+
+/**
+ * Two supervisors, one of each checkout, on databases of their own in one Postgres, sampled in turn: A B, B A, A B, and so on. A
+ * drift of the machine falls on both, and neither is always the first.
+ */
+export async function against({ folder, quick, say, stack }: AgainstOptions): Promise<readonly Ratio[]> {
+  const pace = paces[quick ? 'quick' : 'full'];
+  const stage = await setStage({ say });
+  stack.defer(() => stage.close());
+  const candidates = { this: await open(stage, 'this'), other: await open(stage, 'other', folder) };
+  const order = ['this', 'other'] as const;
+  for (const name of order)
+    for (const workload of compared) await workloads[workload](candidates[name], { ...pace, measureMs: 1_500 });
+  const ratios: Ratio[] = [];
+  for (const workload of compared) {
+    const pairs: { this: Figure; other: Figure }[] = [];
+    for (let round = 0; round < pace.rounds; round += 1) {
+      const pair: Partial<Record<'this' | 'other', Figure>> = {};
+      for (const name of round % 2 === 0 ? order : order.toReversed())
+        pair[name] = await sample(candidates[name], workload, pace);
+      pairs.push(pair as { this: Figure; other: Figure });
+    }
+    const spread = (of: (figure: Figure) => number) => spreadOf(pairs.map((pair) => of(pair.this) / of(pair.other)));
+    const ratio = {
+      workload,
+      rate: spread(({ rate }) => rate),
+      supervisorCpu: spread(({ supervisorMs }) => supervisorMs),
+      postgresCpu: spread(({ postgresMs }) => postgresMs),
+    };
+    ratios.push(ratio);
+    say(
+      `  ${workload.padEnd(9)} rate ${text(ratio.rate)}   CPU per task: supervisor ${text(ratio.supervisorCpu)}   Postgres ${text(ratio.postgresCpu)}`,
+    );
+  }
+  return ratios;
+}
+
+async function open(stage: Stage, name: string, folder?: string): Promise<Candidate> {
+  const rota = await startRotaOn(stage, `against_${name}`, { checkout: folder });
+  const connection = await connectNats({ servers: rota.natsUrl });
+  const backlog = new Backlog(rota.sql, queued, 0.2);
+  backlog.took(queued);
+  await backlog.refill();
+  await rota.sql`VACUUM ANALYZE`;
+  return { rota, settings: {}, client: leanClient(connection), backlog, close: () => connection.close() };
+}
+
+/** Of the whole sample, its warm-up included: the CPU time is that of the tasks of both. */
+async function sample(candidate: Candidate, workload: WorkloadName, pace: Pace): Promise<Figure> {
+  const { rota } = candidate;
+  await candidate.backlog.refill();
+  const spent = async () => [await cpuMsOf(rota.supervisor.pid), await cpuMsOfBackends(rota.prefix)] as const;
+  const before = await spent();
+  const rate = await workloads[workload](candidate, {
+    ...pace,
+    warmUpMs: 0,
+    measureMs: pace.warmUpMs + pace.measureMs,
+  });
+  const after = await spent();
+  const tasks = (rate * (pace.warmUpMs + pace.measureMs)) / 1_000;
+  return { rate, supervisorMs: (after[0] - before[0]) / tasks, postgresMs: (after[1] - before[1]) / tasks };
+}
+
+function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)]!;
+  return [at(0.25), median(values), at(0.75)];
+}
+
+/** `0.98 (0.95–1.02)` */
+function text([lower, middle, upper]: Spread): string {
+  return `${middle.toFixed(2)} (${lower.toFixed(2)}–${upper.toFixed(2)})`;
+}
+
+/** Linux counts a process's time in ticks of 10 ms. */
+const msPerTick = 10;
+
+/** Milliseconds of CPU that a process and those of its children that have ended have taken, all threads of it. */
+export async function cpuMsOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The second field is the program's name, which may hold spaces and brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * msPerTick;
+}
+
+/** The same of all backends that Postgres names in its process title as connected to that database. */
+export async function cpuMsOfBackends(database: string): Promise<number> {
+  let total = 0;
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    // A process may end between the listing and the reading.
+    const title = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+    if (title.startsWith('postgres: ') && title.includes(` ${database} `))
+      total += await cpuMsOf(Number(entry)).catch(() => 0);
+  }
+  return total;
+}
