@@ -1,4 +1,4 @@
-import type { ExplanationStep } from '../protocol/explanation.ts';
+import type { ExplanationStep } from '../protocol/commands.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
 import type { TaskRanking } from '../queue/rank.ts';
 

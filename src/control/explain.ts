@@ -1,5 +1,5 @@
 import type { Outcome } from '../mailbox/ref.ts';
-import type { Explanation, ExplanationStep } from '../protocol/explanation.ts';
+import type { Explanation, ExplanationStep } from '../protocol/commands.ts';
 import type { ExplanationView } from '../protocol/operator.ts';
 import type { Pauses } from '../queue/pauses.ts';
 import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/inspection.ts';

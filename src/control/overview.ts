@@ -9,7 +9,7 @@ import type { ScheduleStore } from '../queue/schedules.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import { command, nothing, type OperatorCommand } from './operator-command.ts';
 import type { Rates } from './rates.ts';
-import type { ThreadStatus } from './thread-control.ts';
+import type { ThreadStatus } from '../supervisor/thread-control.ts';
 
 export interface Overseen {
   readonly instance: string;

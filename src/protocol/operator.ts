@@ -1,7 +1,7 @@
 import type { EffectiveValue } from '../config-report.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import type { DisabledReason, Schedule, Task } from '../tasks/task.ts';
-import type { ExplanationStep } from './explanation.ts';
+import type { ExplanationStep } from './commands.ts';
 import type { EventStream } from './scheduler.ts';
 
 /** Answers of the operators' commands, `<prefix>.ctl.<command>`, as they travel. Timestamps are ISO. */

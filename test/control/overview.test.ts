@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Overseen, overviewCommands } from '../../src/control/overview.ts';
-import type { ThreadStatus } from '../../src/control/thread-control.ts';
+import type { ThreadStatus } from '../../src/supervisor/thread-control.ts';
 
 // Cut where it is, it would end in half a character.
 const long = `${'x'.repeat(498)}${'😀'.repeat(1_000_000)}`;
