@@ -1,5 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
 import type { DeadLetterView, PauseView } from '../protocol/operator.ts';
@@ -86,47 +87,66 @@ async function notPaused(pauses: QueuePorts['pauses']): Promise<RotaError> {
 }
 
 interface RerankRun {
+  readonly id: string;
+  readonly scheduler: string;
   looked: number;
   moved: number;
+  ended: boolean;
   readonly finished: Promise<void>;
 }
 
 /** Below the 10 s that a client waits. */
 const answerWithinMs = 5_000;
+/** How long the end of a run is kept for the client that follows it. */
+const endKeptMs = 60_000;
 
-/** `rerank`: begins, or joins the run that is under way here. Ask `instance` again until `complete`. */
+/**
+ * `rerank`: begins a run, or joins the one under way at this supervisor. A client asks `instance` again with `run` until
+ * `complete`: a request without it is a new one, which an ended run does not answer.
+ */
 function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts): readonly OperatorCommand[] {
   const runs = new Map<string, RerankRun>();
 
-  const begin = (scheduler: string): RerankRun => {
-    const run = { looked: 0, moved: 0 };
-    const finished = rerank(scheduler, (looked, moved) => {
+  const begin = (scheduler: string, by: string | null): RerankRun => {
+    const run = { id: randomUUID(), scheduler, looked: 0, moved: 0, ended: false };
+    const ranked = rerank(scheduler, (looked, moved) => {
       run.looked += looked;
       run.moved += moved;
     });
-    // The next request for this run reports it.
+    const finished = ranked
+      .then(() => audit('rerank', by, { scheduler, tasks: run.looked, moved: run.moved }))
+      .finally(() => {
+        run.ended = true;
+        setTimeout(() => runs.delete(run.id), endKeptMs).unref();
+      });
+    // The client that follows the run gets the failure.
     finished.catch(() => {});
-    const started = Object.assign(run, { finished });
-    runs.set(scheduler, started);
-    return started;
+    const begun = Object.assign(run, { finished });
+    runs.set(run.id, begun);
+    return begun;
   };
 
+  const followed = (id: string): RerankRun => {
+    const run = runs.get(id);
+    if (run === undefined) throw new RotaError('NOT_FOUND', `supervisor ${instance} has no rerank ${id}`);
+    return run;
+  };
+
+  const underWay = (of: string) => runs.values().find(({ scheduler, ended }) => scheduler === of && !ended);
+
   return [
-    command('rerank', z.strictObject({ scheduler: shortText(lengths.name) }), async ({ scheduler }, { by }) => {
-      requireScheduler(schedulerIds, scheduler);
-      const run = runs.get(scheduler) ?? begin(scheduler);
-      try {
-        const complete = await Promise.race([
-          run.finished.then(() => true),
-          delay(answerWithinMs, false, { ref: false }),
-        ]);
-        if (complete && runs.delete(scheduler)) audit('rerank', by, { scheduler, tasks: run.looked, moved: run.moved });
-        return { instance, looked: run.looked, moved: run.moved, complete };
-      } catch (error) {
-        runs.delete(scheduler);
-        throw error;
-      }
-    }),
+    command(
+      'rerank',
+      z.strictObject({ scheduler: shortText(lengths.name), run: z.uuid().optional() }),
+      async ({ scheduler, run: id }, { by }) => {
+        requireScheduler(schedulerIds, scheduler);
+        const run = id === undefined ? (underWay(scheduler) ?? begin(scheduler, by)) : followed(id);
+        await within(run.finished, answerWithinMs).catch((error: unknown) => {
+          if (run.ended) throw error;
+        });
+        return { instance, run: run.id, looked: run.looked, moved: run.moved, complete: run.ended };
+      },
+    ),
   ];
 }
 

@@ -181,9 +181,10 @@ export interface PauseView {
   readonly since: string;
 }
 
-/** The run goes on at `instance`: ask that one again until `complete`. */
+/** The run goes on at `instance`: ask that one again, with `run`, until `complete`. */
 export interface RerankProgress {
   readonly instance: string;
+  readonly run: string;
   /** Tasks ranked so far, and those of them whose place changed. */
   readonly looked: number;
   readonly moved: number;
