@@ -84,13 +84,18 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       return revokeTasks(sql, scheduler, revocations);
     },
 
-    async enableSchedules(scheduler, { organisation, boefje = null, oois, reasons }) {
-      const values = [scheduler, organisation, [...reasons, 'unknown'], boefje];
-      const rows =
-        oois === undefined
-          ? await run('enable-schedules', values)
-          : await run('enable-schedules-of-oois', [...values, oois]);
-      return { enabled: rows.length };
+    async enableSchedules(scheduler, request) {
+      const reasons = [...request.reasons, 'unknown'];
+      if ('oois' in request) {
+        const { oois } = request;
+        if (oois.length === 0) return { enabled: 0 };
+        const organisations = oois.map(({ organisation }) => organisation);
+        const references = oois.map(({ ooi }) => ooi);
+        const values = [scheduler, reasons, organisations, references];
+        return { enabled: (await run('enable-schedules-of-oois', values)).length };
+      }
+      const { organisation, boefjes = null } = request;
+      return { enabled: (await run('enable-schedules', [scheduler, organisation, reasons, boefjes])).length };
     },
 
     async deleteSchedules(_scheduler, { hashes }) {
