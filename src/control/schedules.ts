@@ -23,7 +23,7 @@ const selection = z.strictObject({
   scheduler: shortText(lengths.name).optional(),
   organisation: shortText(lengths.organisation).optional(),
   boefje: shortText(lengths.name).optional(),
-  /** The whole reference. */
+  /** The full reference. */
   ooi: shortText(lengths.ooi).optional(),
   enabled: z.boolean().optional(),
   limit: z.int().min(0).max(500).default(20),
@@ -74,7 +74,7 @@ export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand
         throw new RotaError('CONFLICT', `schedule ${id} is disabled (${disabledReason ?? 'unknown'}): enable it first`);
       }
       const due = await patch('run-schedule', by, id, { deadlineAt: 'now' });
-      // An actor that cannot take this now looks by itself within a minute.
+      // Best effort: the actor looks by itself within a minute.
       await supervision.send(schedule.scheduler_id, { kind: 'reschedule' });
       return due;
     }),
@@ -93,7 +93,7 @@ export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand
   ];
 }
 
-/** Each with why it is disabled; null where it is not, or was deleted meanwhile. */
+/** The reason is null where the schedule is enabled, or was deleted meanwhile. */
 async function withReasons(
   { inspection }: SchedulePorts,
   found: readonly Schedule[],

@@ -19,7 +19,7 @@ export interface TaskPorts {
   readonly now: () => number;
 }
 
-/** Tasks that one request changes: one statement of the queue. Whoever changes more asks again. */
+/** Tasks that one request changes, in one statement of the queue. Clients repeat it for more. */
 const mostChanged = 500;
 
 const selection = z.strictObject({
@@ -35,7 +35,7 @@ const selection = z.strictObject({
 
 const page = { limit: z.int().min(0).max(mostChanged).default(20), offset: z.int().min(0).default(0) };
 
-/** What each action makes of a task, and in which states it may be. */
+/** The status that each action sets, and those it accepts. */
 const actions = {
   cancel: { becomes: 'cancelled', from: ['pending', 'queued', 'dispatched', 'running'] },
   retry: { becomes: 'queued', from: ['failed', 'cancelled', 'completed'] },
@@ -44,7 +44,7 @@ const actions = {
 
 const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 
-/** Lists of tasks, and what an operator does to them: by id, or a batch of those that a selection names. */
+/** Lists of tasks, and changes to them: by id, or a batch of those that a selection names. */
 export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
   const { inspection, audit } = ports;
   return [
@@ -71,7 +71,7 @@ export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
       },
     ),
 
-    // Those that were refused stay in the list: `offset` steps over them.
+    // Refused tasks stay in the selection: `offset` steps over them.
     command(
       'change-selected-tasks',
       selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset }),
@@ -125,7 +125,7 @@ async function change(ports: TaskPorts, action: TaskAction, ids: readonly string
     const details = known.get(id);
     const failure = failureBefore(action, id, details?.task.status);
     if (failure !== null) refused.push({ id, code: failure.code, detail: failure.message });
-    // Whoever holds the task over NATS would be asked for its lease: an operator takes it away by name.
+    // A patch over NATS needs the lease: an operator takes the task from its worker by naming that.
     else patches.push({ id, via: 'nats', leaseId: details?.lease?.id ?? null, status: actions[action].becomes });
   }
   const outcomes = patches.length === 0 ? [] : await ports.queue.patch(patches);

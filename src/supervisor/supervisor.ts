@@ -33,7 +33,7 @@ const restartWithinMs = 5_000;
 /** Half a gigabyte, the most a thread may have, takes some ten seconds. */
 const snapshotWithinMs = 60_000;
 
-/** Runs every actor of the catalog, each in its own thread, whatever becomes of the others. */
+/** Runs every actor of the catalog, each in its own thread and independent of the others. */
 export class Supervisor implements Supervision {
   readonly #actors: ReadonlyMap<string, SupervisedActor>;
 
@@ -54,7 +54,7 @@ export class Supervisor implements Supervision {
     );
   }
 
-  /** Starts every actor; `actor.started` tells when each receives. One that cannot start holds up nobody. */
+  /** Starts every actor; event `actor.started` says when each receives. One that cannot start delays no other. */
   start(): void {
     for (const actor of this.#actors.values()) actor.start();
   }
@@ -100,8 +100,8 @@ export class Supervisor implements Supervision {
   }
 
   /**
-   * Event sources stop, mailboxes empty, actors end, and what they asked for is carried out: each within `withinMs`. The
-   * caller drains queue and edges afterwards.
+   * Event sources stop, mailboxes empty, actors end, and their requests are answered: each within `withinMs`. The caller
+   * drains queue and edges afterwards.
    */
   async drain(withinMs: number): Promise<void> {
     await Promise.all([...this.#actors.values()].map((actor) => actor.drain(withinMs)));

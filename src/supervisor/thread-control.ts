@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { within } from '../deadline.ts';
 import type { StreamStatus } from '../events/source.ts';
 import type { ServiceStatus } from '../kat/request.ts';
 import { failureOf } from '../mailbox/failure.ts';
@@ -13,7 +14,7 @@ import type { LoopDelay } from '../telemetry/loop-delay.ts';
 export interface ThreadControl {
   status(): ThreadStatus;
   setLogLevel(level: LogLevel): void;
-  /** Writes a heap snapshot for Chrome's tools; the thread stands still meanwhile. @returns the file's path */
+  /** Writes a heap snapshot for Chrome's tools; the thread stops meanwhile. @returns the file's path */
   writeHeapSnapshot(file: string): string;
 }
 
@@ -21,12 +22,12 @@ export interface ThreadStatus {
   /** One per kind of message. */
   readonly lanes: readonly LaneStatus[];
   readonly streams: readonly StreamStatus[];
-  /** Katalogus, Octopoes and Bytes as this thread finds them: those that are set. */
+  /** Katalogus, Octopoes and Bytes as this thread finds them; those that are configured. */
   readonly services: readonly ServiceStatus[];
   readonly heapBytes: number;
   readonly loopDelay: LoopDelay;
   readonly logLevel: string;
-  /** Requests to the supervisor without an answer yet, and replies that came after their deadline. */
+  /** Requests to the supervisor without an answer yet, and replies after their deadline. */
   readonly requests: { readonly pending: number; readonly lateReplies: number };
 }
 
@@ -66,19 +67,11 @@ export class ControlClient {
     this.#port.close();
   }
 
-  async #race<T>(call: () => Promise<T>, withinMs: number): Promise<Outcome<T>> {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<Outcome<T>>((resolve) => {
-      timer = setTimeout(() => resolve({ outcome: 'timeout' }), withinMs);
-    });
+  #race<T>(call: () => Promise<T>, withinMs: number): Promise<Outcome<T>> {
     const answer = call().then(
       (value): Outcome<T> => ({ outcome: 'reply', result: { ok: true, value } }),
       (error: unknown): Outcome<T> => ({ outcome: 'reply', result: { ok: false, failure: failureOf(error) } }),
     );
-    try {
-      return await Promise.race([answer, this.#closed, deadline]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(Promise.race([answer, this.#closed]), withinMs).catch(() => ({ outcome: 'timeout' }));
   }
 }

@@ -4,18 +4,18 @@ import type { EventSettings } from '../events/create.ts';
 import type { KatSettings } from '../kat/services.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
 
-/** What a scheduler's thread gets: a slice of the configuration, and never the rest or the environment; and the time. */
+/** A scheduler thread's slice of the configuration, and the time. It never gets the rest, nor the environment. */
 export interface ThreadSettings {
   readonly scheduler: SchedulerSettings;
   /** A service that is not configured is null: calls to it fail with SERVICE_UNAVAILABLE. */
   readonly kat: KatSettings;
-  /** Null where no event source is configured: the actor then only hears clocks and commands. */
+  /** Null where no event source is configured: the actor then gets clocks and commands only. */
   readonly events: EventSettings | null;
   readonly mailbox: { readonly capacity: number };
   readonly log: { readonly format: 'text' | 'json'; readonly debug: boolean };
   /** Whether spans are exported. */
   readonly traces: boolean;
-  /** Memory of a SharedClock: the database's time, which the main thread keeps right. */
+  /** Memory of a SharedClock: the database's time, kept by the main thread. */
   readonly clock: SharedArrayBuffer;
 }
 
@@ -47,7 +47,7 @@ const required = [
   'clock',
 ] as const satisfies readonly (keyof ThreadData)[];
 
-/** @throws RotaError BROKEN that names what is missing, or that this is no scheduler thread. */
+/** @throws RotaError BROKEN that names what is missing, or outside of a scheduler thread */
 export function threadDataOf(data: unknown, isMainThread: boolean): ThreadData {
   if (isMainThread)
     throw new RotaError('BROKEN', 'this is the entry of a scheduler thread: only the supervisor starts it');
