@@ -39,7 +39,7 @@ export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand
 }
 
 /** The parts of a supervisor that operators act on, as main.ts has built them. */
-export interface OperationsParts {
+interface OperationsParts {
   readonly instance: string;
   readonly version: string;
   readonly config: Config;
@@ -62,7 +62,7 @@ export interface OperationsParts {
   readonly log: Logger;
 }
 
-export interface Operations {
+interface Operations {
   readonly commands: readonly OperatorCommand[];
   /** Starts the keeper of pauses; commands work without it. */
   start(): void;

@@ -9,7 +9,7 @@ export interface OperatorCommand {
 }
 
 /** `by`: who the caller says it is (header `Rota-By`), for the audit log. */
-export interface Caller {
+interface Caller {
   readonly by: string | null;
 }
 

@@ -198,7 +198,7 @@ export interface OoiOf {
 export type Revocation = RevokedHash | RevokedBoefjes;
 
 /** One boefje on one OOI of one organisation. */
-export interface RevokedHash {
+interface RevokedHash {
   readonly hash: string;
   readonly reason: RevocationReason;
 }

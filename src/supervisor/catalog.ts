@@ -16,7 +16,7 @@ export interface Catalog {
   readonly rankers: ReadonlyMap<string, string>;
 }
 
-export interface CatalogActor {
+interface CatalogActor {
   readonly name: string;
   /** URL of its behavior.ts. */
   readonly behavior: string;

@@ -22,7 +22,7 @@ export const systemTimers: Timers = {
 };
 
 /** When a failed actor is restarted: exponential back-off with jitter, within an intensity; then a try a minute. */
-export interface RestartPolicy {
+interface RestartPolicy {
   /** Restarts within `withinMs`; one more failure takes the actor down. */
   readonly intensity: number;
   readonly withinMs: number;
@@ -40,7 +40,7 @@ export const defaultRestartPolicy: RestartPolicy = {
   downRetryMs: 60_000,
 };
 
-export interface RestartHistory {
+interface RestartHistory {
   /** When it failed within the last `withinMs`, oldest first; epoch milliseconds. */
   readonly failures: readonly number[];
   /** Failures caused by an outage: they only lengthen the back-off. */
@@ -57,7 +57,7 @@ export interface Supervising {
   /** For the answer to the first ping: it includes the imports of a cold, busy machine. */
   readonly startWithinMs: number;
   readonly pingEveryMs: number;
-  /** Two pings in a row without an answer end the thread: one alone may be a stall of the main thread. */
+  /** Two pings in a row not answered within it end the thread: one alone may be a stall of the main thread. */
   readonly pingWithinMs: number;
 }
 

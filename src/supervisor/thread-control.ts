@@ -11,7 +11,7 @@ import type { LogLevel } from '../protocol/operator.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
 /** What an operator may ask of a running scheduler thread. Lives in that thread; called through comlink. */
-export interface ThreadControl {
+interface ThreadControl {
   status(): ThreadStatus;
   setLogLevel(level: LogLevel): void;
   /** Writes a heap snapshot for Chrome's tools; the thread stops meanwhile. @returns the file's path */
