@@ -206,10 +206,10 @@ async function permittedPairs(
  * run gets a schedule, if it has none: no later event need come.
  */
 async function schedule(setup: Setup, pairs: readonly Pair[], waiting: readonly Waiting[]): Promise<void> {
-  const byOrganisation = Map.groupBy([...pairs, ...waiting], ({ change }) => change.organisation);
-  for (const [organisation, permitted] of byOrganisation) {
-    const oois = [...new Set(permitted.map(({ change }) => change.primaryKey))];
-    await setup.supervisor('enable-schedules', { organisation, oois, reasons: ['scan-level-too-low', 'ooi-gone'] });
+  const permitted = new Set([...pairs, ...waiting].map(({ change }) => change));
+  const oois = [...permitted].map(({ organisation, primaryKey: ooi }) => ({ organisation, ooi }));
+  if (oois.length > 0) {
+    await setup.supervisor('enable-schedules', { oois, reasons: ['scan-level-too-low', 'ooi-gone'] });
   }
   if (waiting.length === 0) return;
   const schedules = waiting.map((pair) => pair.schedule);

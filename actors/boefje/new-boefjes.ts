@@ -186,9 +186,9 @@ async function queueNew(
   changed: readonly Plugin[],
 ): Promise<Result<Queued>> {
   for (const boefje of changed) if (!(await followRecurrence(setup, organisation, boefje))) return stopped;
-  for (const { id } of found) {
+  if (found.length > 0) {
     const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
-    await setup.supervisor('enable-schedules', { organisation, boefje: id, reasons });
+    await setup.supervisor('enable-schedules', { organisation, boefjes: found.map(({ id }) => id), reasons });
   }
   // Those that run on operations only have nothing to do with what is there already.
   const boefjes = boefjesByType(found.filter((boefje) => !runsOnEventsOnly(boefje)));

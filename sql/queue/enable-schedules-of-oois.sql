@@ -3,16 +3,19 @@
 -- What is being examined is enabled still, and may be about to be disabled for what the OOI was before: its claim ends, so
 -- that such a settlement comes too late (settle-schedules.sql).
 -- returns id
--- $1 scheduler, $2 organisation, $3 reasons, $4 boefje (null: any), $5 OOIs
-WITH unclaimed AS (
+-- $1 scheduler, $2 reasons, $3 organisations, $4 OOIs, pairwise
+WITH pairs AS MATERIALIZED (
+  SELECT DISTINCT * FROM unnest($3::text[], $4::text[]) AS pairs (organisation, ooi)
+),
+unclaimed AS (
   UPDATE schedules s SET claimed_until = NULL
-  WHERE s.scheduler_id = $1 AND s.organisation = $2 AND s.enabled AND s.claimed_until IS NOT NULL
-    AND (s.data ->> 'input_ooi') = ANY ($5::text[])
-    AND ($4::text IS NULL OR s.data -> 'boefje' ->> 'id' = $4)
+  FROM pairs
+  WHERE s.organisation = pairs.organisation AND (s.data ->> 'input_ooi') = pairs.ooi AND s.scheduler_id = $1
+    AND s.enabled AND s.claimed_until IS NOT NULL
 )
 UPDATE schedules s
 SET enabled = true, disabled_reason = NULL, claimed_until = NULL, deadline_at = now(), modified_at = now()
-WHERE s.scheduler_id = $1 AND s.organisation = $2 AND NOT s.enabled AND s.disabled_reason = ANY ($3::text[])
-  AND (s.data ->> 'input_ooi') = ANY ($5::text[])
-  AND ($4::text IS NULL OR s.data -> 'boefje' ->> 'id' = $4)
+FROM pairs
+WHERE s.organisation = pairs.organisation AND (s.data ->> 'input_ooi') = pairs.ooi AND s.scheduler_id = $1
+  AND NOT s.enabled AND s.disabled_reason = ANY ($2::text[])
 RETURNING s.id

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
-import type { ExplanationStep } from '../protocol/explanation.ts';
+import type { ExplanationStep } from '../protocol/commands.ts';
 import { moment, whenOf } from './format.ts';
 import { parseJson, readInput } from './input.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';

@@ -4,6 +4,7 @@ import { write } from './terminal.ts';
 
 interface Reranked {
   readonly instance: string;
+  readonly run: string;
   readonly looked: number;
   readonly moved: number;
   readonly complete: boolean;
@@ -18,7 +19,7 @@ export function rerankCommand(): Command {
         let answer = await tell<Reranked>(client, 'rerank', { scheduler });
         while (!answer.complete) {
           write(`${answer.looked} so far\n`, 'err');
-          answer = await tell<Reranked>(client, 'rerank', { scheduler }, answer.instance);
+          answer = await tell<Reranked>(client, 'rerank', { scheduler, run: answer.run }, answer.instance);
         }
         return answer;
       });

@@ -4,59 +4,52 @@ import { sentenceOf, type UnreadVariable } from '../config-names.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
+import type { Finding } from '../protocol/operator.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { command, nothing, type OperatorCommand } from './operator-command.ts';
 
-export interface DoctorDesk {
+export interface DoctorPorts {
   readonly instance: string;
   readonly version: string;
   readonly supervision: Pick<Supervision, 'status' | 'inspect'>;
   readonly diagnoseDatabase: () => Promise<DatabaseDiagnosis>;
-  /** Of the nats-server that it is connected to; null where it is not. */
+  /** Of the connected nats-server; null without a connection. */
   readonly natsVersion: () => string | null;
   /** Null where no event source is configured. */
   readonly backlog: Pick<Backlog, 'look'> | null;
-  /** Variables in its environment that look like ours and are none. */
+  /** Environment variables that look like ours and are none. */
   readonly unread: readonly UnreadVariable[];
 }
 
-/** Something looked at. `advice` where there is something to do. */
-export interface Finding {
-  readonly level: 'fine' | 'warning' | 'problem';
-  readonly about: string;
-  readonly finding: string;
-  readonly advice: string | null;
-}
-
-/** All that is decided by time is decided by the database's clock; one of the two is wrong, and it may be that one. */
+/** Everything due is decided by the database's clock. One of the two clocks is wrong, possibly that one. */
 const mostSkewMs = 15_000;
-/** A vacuum cannot clean behind a transaction of that age: the queue's index keeps what was popped. */
+/** Vacuum cannot clean behind an open transaction: the queue's index keeps every popped row. */
 const oldTransactionSeconds = 600;
-/** An operator looks because something is away: what else is known must not wait for it. */
+/** Operators look during outages: the rest of the answer must not wait for the database. */
 const databaseWithinMs = 3_000;
 const leastFreeBytes = 1_073_741_824;
 
 /** `doctor`: this supervisor's findings about itself and what it depends on. */
-export function doctorCommands(desk: DoctorDesk): readonly OperatorCommand[] {
+export function doctorCommands(ports: DoctorPorts): readonly OperatorCommand[] {
   return [
     command('doctor', nothing, async () => ({
-      instance: desk.instance,
-      version: desk.version,
+      instance: ports.instance,
+      version: ports.version,
       node: process.version,
       findings: [
-        ...unreadFindings(desk.unread),
-        ...(await databaseFindings(desk)),
-        natsFinding(desk.natsVersion()),
-        ...(await actorFindings(desk)),
-        ...sourceFindings((await desk.backlog?.look()) ?? []),
+        ...unreadFindings(ports.unread),
+        ...(await databaseFindings(ports)),
+        natsFinding(ports.natsVersion()),
+        ...(await actorFindings(ports)),
+        ...sourceFindings((await ports.backlog?.look()) ?? []),
         await diskFinding(),
       ],
     })),
   ];
 }
 
-/** Exported for the command itself, which looks at the environment of its shell. */
+/** Exported for `rota doctor`, which checks the environment of its shell. */
 export function unreadFindings(unread: readonly UnreadVariable[]): readonly Finding[] {
   const advice = 'correct the name, or leave it out: docs/configuration.md lists every variable';
   return unread.map((variable) => ({
@@ -67,7 +60,7 @@ export function unreadFindings(unread: readonly UnreadVariable[]): readonly Find
   }));
 }
 
-/** The first that pings a connection which is busy: an older one notices a dead link only once nothing is sent on it. */
+/** The first version that pings a busy connection: an older one notices a dead link only when it is idle. */
 const pingsUnderTraffic = [2, 11] as const;
 
 /** Exported for its tests. */
@@ -83,9 +76,9 @@ export function natsFinding(version: string | null): Finding {
   );
 }
 
-async function databaseFindings(desk: DoctorDesk): Promise<readonly Finding[]> {
+async function databaseFindings(ports: DoctorPorts): Promise<readonly Finding[]> {
   try {
-    return findingsOf(await within(desk.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE'));
+    return findingsOf(await within(ports.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE'));
   } catch (error) {
     const advice =
       'is Postgres up, reachable from the supervisor, and can it be written? schema, clock and indexes are unknown';
@@ -93,7 +86,7 @@ async function databaseFindings(desk: DoctorDesk): Promise<readonly Finding[]> {
   }
 }
 
-/** Exported for its tests: most of what it looks for is hard to bring about. */
+/** Exported for its tests: most of these states are hard to bring about. */
 export function findingsOf(it: DatabaseDiagnosis): readonly Finding[] {
   const megabytes = Math.round(it.sizeBytes / 1_048_576);
   const findings: (Finding | false)[] = [
@@ -150,7 +143,7 @@ function unreadable(crons: readonly UnreadableCron[]): string {
   return `${subject} for a cron that can run: ${[...named, ...more].join(', ')}`;
 }
 
-async function actorFindings({ supervision }: DoctorDesk): Promise<readonly Finding[]> {
+async function actorFindings({ supervision }: DoctorPorts): Promise<readonly Finding[]> {
   const findings = supervision.status().map(async ({ name, phase, lastFailure }): Promise<readonly Finding[]> => {
     const about = `actor ${name}`;
     if (phase !== 'running') {
@@ -178,7 +171,7 @@ async function actorFindings({ supervision }: DoctorDesk): Promise<readonly Find
   return (await Promise.all(findings)).flat();
 }
 
-/** Exported for its tests. How much waits is no finding: whether that is much, only whoever knows the place can tell. */
+/** Exported for its tests. A backlog is no finding: how much is normal depends on the installation. */
 export function sourceFindings(backlogs: readonly StreamBacklog[]): readonly Finding[] {
   return backlogs.map(({ source, stream, waiting, dead, error, full }) => {
     if (error !== null) return problem('events', `${source}: ${error}`, 'is the broker up? see QUEUE_URI');

@@ -1,26 +1,28 @@
 import { z } from 'zod';
+import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
 
-/** For the audit log: who the caller says it is (header `Rota-By`); null where it says nothing. */
-export interface Caller {
-  readonly by: string | null;
-}
-
-/** One command on `rota.ctl.<name>`: what it takes, and what it answers as plain data. */
+/** One command on `<prefix>.ctl.<name>`. */
 export interface OperatorCommand {
-  readonly name: string;
+  readonly name: OperatorCommandName;
   readonly body: z.ZodType;
   readonly run: (body: never, caller: Caller) => unknown;
 }
 
-export function command<T>(
-  name: string,
+/** `by`: who the caller says it is (header `Rota-By`), for the audit log. */
+interface Caller {
+  readonly by: string | null;
+}
+
+export function command<K extends OperatorCommandName, T>(
+  name: K,
   body: z.ZodType<T>,
-  run: (body: T, caller: Caller) => unknown,
+  run: (body: T, caller: Caller) => Promise<OperatorAnswers[K]>,
 ): OperatorCommand {
   return { name, body, run };
 }
 
-/** Who did what, for the audit log. */
-export type Audit = (command: string, by: string | null, fields: Readonly<Record<string, unknown>>) => void;
+/** Writes who did what. */
+export type AuditLog = (command: string, by: string | null, fields: Readonly<Record<string, unknown>>) => void;
 
+/** The body of a command without one. */
 export const nothing = z.strictObject({}).nullish();

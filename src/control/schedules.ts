@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import type { ListedSchedule } from '../protocol/operator.ts';
 import type { Filter } from '../queue/filter.ts';
 import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedule-records.ts';
@@ -7,13 +8,13 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import type { Schedule } from '../tasks/task.ts';
-import { type Audit, command, type OperatorCommand } from './operator-command.ts';
+import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
 
-export interface ScheduleDesk {
+export interface SchedulePorts {
   readonly schedules: Schedules;
   readonly inspection: Pick<QueueInspection, 'schedules'>;
   readonly supervision: Pick<Supervision, 'send'>;
-  readonly audit: Audit;
+  readonly audit: AuditLog;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
 }
@@ -22,7 +23,7 @@ const selection = z.strictObject({
   scheduler: shortText(lengths.name).optional(),
   organisation: shortText(lengths.organisation).optional(),
   boefje: shortText(lengths.name).optional(),
-  /** The whole reference. */
+  /** The full reference. */
   ooi: shortText(lengths.ooi).optional(),
   enabled: z.boolean().optional(),
   limit: z.int().min(0).max(500).default(20),
@@ -32,8 +33,8 @@ const selection = z.strictObject({
 const id = z.uuid();
 
 /** Schedules as operators see and change them. */
-export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[] {
-  const { schedules, supervision, audit } = desk;
+export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand[] {
+  const { schedules, supervision, audit } = ports;
   const patch = async (name: string, by: string | null, of: string, change: SchedulePatch) => {
     const patched = await schedules.patch(of, change);
     if (patched === null) throw unknown(of);
@@ -55,11 +56,11 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
         limit,
         offset,
       });
-      return { count, results: await withReasons(desk, JSON.parse(results) as Schedule[]) };
+      return { count, results: await withReasons(ports, JSON.parse(results) as Schedule[]) };
     }),
 
     command('schedule-details', z.strictObject({ id }), async ({ id }) => {
-      const { schedule, disabledReason, inherited } = await detailsOf(desk, id);
+      const { schedule, disabledReason, inherited } = await detailsOf(ports, id);
       return { ...schedule, disabled_reason: disabledReason, inherited };
     }),
 
@@ -68,12 +69,12 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
     ),
 
     command('run-schedule', z.strictObject({ id }), async ({ id }, { by }) => {
-      const { schedule, disabledReason } = await detailsOf(desk, id);
+      const { schedule, disabledReason } = await detailsOf(ports, id);
       if (!schedule.enabled) {
         throw new RotaError('CONFLICT', `schedule ${id} is disabled (${disabledReason ?? 'unknown'}): enable it first`);
       }
       const due = await patch('run-schedule', by, id, { deadlineAt: 'now' });
-      // An actor that cannot take this now looks by itself within a minute.
+      // Best effort: the actor looks by itself within a minute.
       await supervision.send(schedule.scheduler_id, { kind: 'reschedule' });
       return due;
     }),
@@ -83,7 +84,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
       z.strictObject({ id, cron: shortText(lengths.name).nullable() }),
       async ({ id, cron }, { by }) => {
         if (cron === null) return patch('set-cron', by, id, { schedule: null });
-        const now = new Date(desk.now());
+        const now = new Date(ports.now());
         const fault = cronFault(cron, now);
         if (fault !== null) throw new RotaError('INVALID_REQUEST', `cron: ${fault}`);
         return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });
@@ -92,15 +93,18 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
   ];
 }
 
-/** Each with why it is disabled; null where it is not, or was deleted meanwhile. */
-async function withReasons({ inspection }: ScheduleDesk, found: readonly Schedule[]): Promise<readonly object[]> {
+/** The reason is null where the schedule is enabled, or was deleted meanwhile. */
+async function withReasons(
+  { inspection }: SchedulePorts,
+  found: readonly Schedule[],
+): Promise<readonly ListedSchedule[]> {
   const details = await inspection.schedules(found.map(({ id }) => id));
   const reasons = new Map(details.map(({ schedule, disabledReason }) => [schedule.id, disabledReason]));
   return found.map((schedule) => ({ ...schedule, disabled_reason: reasons.get(schedule.id) ?? null }));
 }
 
-async function detailsOf(desk: ScheduleDesk, id: string): Promise<ScheduleDetails> {
-  const [details] = await desk.inspection.schedules([id]);
+async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleDetails> {
+  const [details] = await ports.inspection.schedules([id]);
   if (details === undefined) throw unknown(id);
   return details;
 }

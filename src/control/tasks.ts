@@ -1,24 +1,25 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
+import type { ChangedTasks, Page, TaskAction } from '../protocol/operator.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
 import type { Task } from '../tasks/task.ts';
-import { type Audit, command, type OperatorCommand } from './operator-command.ts';
+import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
 
-export interface TaskDesk {
+export interface TaskPorts {
   readonly lists: TaskLists;
   readonly queue: Pick<TaskQueue, 'patch'>;
   readonly inspection: Pick<QueueInspection, 'details'>;
-  readonly audit: Audit;
+  readonly audit: AuditLog;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** Tasks that one request changes: one statement of the queue. Whoever changes more asks again. */
+/** Tasks that one request changes, in one statement of the queue. Clients repeat it for more. */
 const mostChanged = 500;
 
 const selection = z.strictObject({
@@ -34,21 +35,20 @@ const selection = z.strictObject({
 
 const page = { limit: z.int().min(0).max(mostChanged).default(20), offset: z.int().min(0).default(0) };
 
-/** What each action makes of a task, and in which states it may be. */
+/** The status that each action sets, and those it accepts. */
 const actions = {
   cancel: { becomes: 'cancelled', from: ['pending', 'queued', 'dispatched', 'running'] },
   retry: { becomes: 'queued', from: ['failed', 'cancelled', 'completed'] },
   release: { becomes: 'queued', from: ['dispatched', 'running'] },
-} as const satisfies Record<string, { becomes: TaskStatus; from: readonly TaskStatus[] }>;
+} as const satisfies Record<TaskAction, { becomes: TaskStatus; from: readonly TaskStatus[] }>;
 
-type Action = keyof typeof actions;
-const action = z.enum(Object.keys(actions) as [Action, ...Action[]]);
+const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 
-/** Lists of tasks, and what an operator does to them: by id, or a batch of those that a selection names. */
-export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
-  const { inspection, audit } = desk;
+/** Lists of tasks, and changes to them: by id, or a batch of those that a selection names. */
+export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
+  const { inspection, audit } = ports;
   return [
-    command('tasks', selection.extend(page), async (body) => list(desk, body)),
+    command('tasks', selection.extend(page), async (body) => list(ports, body)),
 
     command('task-details', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
       results: (await inspection.details(ids)).map(({ task, reason, attempts, unbegun, lease, queue }) => ({
@@ -65,21 +65,21 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
       'change-tasks',
       z.strictObject({ action, ids: z.array(z.uuid()).min(1).max(mostChanged) }),
       async ({ action, ids }, { by }) => {
-        const changed = await change(desk, action, ids);
+        const changed = await change(ports, action, ids);
         audit(action, by, { tasks: changed.changed });
         return changed;
       },
     ),
 
-    // Those that were refused stay in the list: `offset` steps over them.
+    // Refused tasks stay in the selection: `offset` steps over them.
     command(
       'change-selected-tasks',
       selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset }),
       async ({ action, offset, ...selected }, { by }) => {
         checkStatus(action, selected.status);
-        const { results } = await list(desk, { ...selected, limit: mostChanged, offset });
+        const { results } = await list(ports, { ...selected, limit: mostChanged, offset });
         const changed = await change(
-          desk,
+          ports,
           action,
           results.map(({ id }) => id),
         );
@@ -91,9 +91,9 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
 }
 
 async function list(
-  { lists, now }: Pick<TaskDesk, 'lists' | 'now'>,
+  { lists, now }: Pick<TaskPorts, 'lists' | 'now'>,
   request: z.output<typeof selection> & { limit: number; offset: number },
-): Promise<{ count: number; results: Task[] }> {
+): Promise<Page<Task>> {
   const { scheduler, organisation, plugin, ooi, status, older_than_seconds: seconds, limit, offset } = request;
   const { count, results } = await lists.tasks({
     ...(scheduler === undefined ? {} : { schedulerId: scheduler }),
@@ -110,30 +110,25 @@ async function list(
   return { count, results: JSON.parse(results) as Task[] };
 }
 
-function checkStatus(action: Action, status: TaskStatus): void {
+function checkStatus(action: TaskAction, status: TaskStatus): void {
   const from: readonly TaskStatus[] = actions[action].from;
   if (from.includes(status)) return;
   throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from.join(', ')}; got ${status}`);
 }
 
-interface Changed {
-  readonly changed: number;
-  readonly refused: readonly { readonly id: string; readonly code: string; readonly detail: string }[];
-}
-
-async function change(desk: TaskDesk, action: Action, ids: readonly string[]): Promise<Changed> {
+async function change(ports: TaskPorts, action: TaskAction, ids: readonly string[]): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
-  const known = new Map((await desk.inspection.details(ids)).map((details) => [details.task.id, details]));
+  const known = new Map((await ports.inspection.details(ids)).map((details) => [details.task.id, details]));
   const patches: TaskPatch[] = [];
   const refused: { id: string; code: string; detail: string }[] = [];
   for (const id of ids.map((it) => it.toLowerCase())) {
     const details = known.get(id);
     const failure = failureBefore(action, id, details?.task.status);
     if (failure !== null) refused.push({ id, code: failure.code, detail: failure.message });
-    // Whoever holds the task over NATS would be asked for its lease: an operator takes it away by name.
+    // A patch over NATS needs the lease: an operator takes the task from its worker by naming that.
     else patches.push({ id, via: 'nats', leaseId: details?.lease?.id ?? null, status: actions[action].becomes });
   }
-  const outcomes = patches.length === 0 ? [] : await desk.queue.patch(patches);
+  const outcomes = patches.length === 0 ? [] : await ports.queue.patch(patches);
   for (const [at, outcome] of outcomes.entries()) {
     if (outcome.ok) continue;
     refused.push({ id: patches[at]!.id, code: outcome.failure.code, detail: outcome.failure.message });
@@ -141,7 +136,11 @@ async function change(desk: TaskDesk, action: Action, ids: readonly string[]): P
   return { changed: ids.length - refused.length, refused };
 }
 
-function failureBefore(action: Action, id: string, status: TaskStatus | undefined): Omit<Failure, 'retryable'> | null {
+function failureBefore(
+  action: TaskAction,
+  id: string,
+  status: TaskStatus | undefined,
+): Omit<Failure, 'retryable'> | null {
   if (status === undefined) return { code: 'NOT_FOUND', message: `there is no task ${id}` };
   const from: readonly TaskStatus[] = actions[action].from;
   if (from.includes(status)) return null;

@@ -1,5 +1,5 @@
 import { type Config, startWithinSeconds } from '../config.ts';
-import type { ThreadStatus } from '../control/thread-control.ts';
+import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import {
   type QueuedOrganisation,

@@ -18,7 +18,7 @@ export interface RawFileReceived {
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly rawData: RawData;
-  /** Bytes' size of the raw file where the event tells it: 0 triggers no normalizer (#4424). */
+  /** Of the raw file, where the event has it: 0 triggers no normalizer (#4424). */
   readonly size: number | null;
 }
 

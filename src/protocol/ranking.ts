@@ -12,7 +12,7 @@ export interface RankBatch {
   readonly createdAt: Float64Array;
   /** Epoch seconds of the last run; NaN where never or not known. */
   readonly lastRunAt: Float64Array;
-  /** Epoch seconds of what the task is about (a raw file); NaN where not known. */
+  /** Epoch seconds of the task's raw file; NaN where not known. */
   readonly occurredAt: Float64Array;
   /** 1 where a person pushed it with priority 1. */
   readonly manual: Uint8Array;

@@ -14,25 +14,25 @@ export interface SupervisorRequests {
   'latest-tasks': { request: { hashes: readonly string[] }; reply: readonly LatestTask[] };
   /**
    * Claims up to `limit` enabled schedules whose deadline has passed, oldest deadline first, for 60 s: another
-   * supervisor's actor does not see them meanwhile. Settle each one. Organisations of `except` are passed over.
+   * supervisor's actor does not see them meanwhile. Settle each one. Skips the organisations of `except`.
    */
   'claim-due-schedules': { request: { limit: number; except?: readonly string[] }; reply: readonly DueSchedule[] };
   /**
-   * Moves claimed schedules on. A schedule that is not settled comes back when its claim ends: so does one that was
-   * changed since it was read, by a person or a push, since what was decided is not about what it is now.
+   * Moves claimed schedules on. A schedule that is not settled comes back when its claim ends. So does one that a person or
+   * a push changed since it was read: the decision was about its old state.
    */
   'settle-schedules': { request: { settlements: readonly ScheduleSettlement[] }; reply: null };
-  /** Schedules by id, whatever their deadline: to correct the recurrence of what a person pushed. */
+  /** Schedules by id, due or not: to correct the recurrence after a person's push. */
   'read-schedules': { request: { ids: readonly string[] }; reply: readonly DueSchedule[] };
   /**
-   * Schedules of one boefje in one organisation, by id from after `after` on: what is enabled, and what is disabled for a
-   * reason that its recurrence has (`run-on-only`, `cron-unreadable`). At most `limit`; fewer are the last ones.
+   * Schedules of one boefje in one organisation, in order of id, after `after`: the enabled ones, and those disabled for
+   * their recurrence (`run-on-only`, `cron-unreadable`). At most `limit`; fewer are the last ones.
    */
   'schedules-of-boefje': {
     request: { organisation: string; boefje: string; after: string | null; limit: number };
     reply: readonly DueSchedule[];
   };
-  /** Makes schedules of pairs that have none, without a task: one whose hash has a schedule is left as it is. */
+  /** Makes schedules without a task. A hash that has a schedule keeps it as it is. */
   'add-schedules': { request: { schedules: readonly NewSchedule[] }; reply: { added: number } };
   /** An OOI is gone: cancels its queued tasks and disables its schedules with reason `ooi-gone`. */
   'forget-oois': {
@@ -40,21 +40,26 @@ export interface SupervisorRequests {
     reply: { cancelled: number; disabled: number };
   };
   /**
-   * Permissions ended: cancels what is queued for them, a person's tasks too, and tells of what is dispatched and has not
-   * begun (event `revoked`). What runs is left to its worker. `more`: ask again, there may be more than one request cancels.
+   * Permissions ended: cancels their queued tasks, a person's too, and publishes event `revoked` for dispatched tasks that
+   * have not begun. Running tasks are left to their workers. `more`: ask again, one request may not cancel all.
    */
   'revoke-tasks': {
     request: { revocations: readonly Revocation[] };
     reply: { cancelled: number; told: number; more: boolean };
   };
-  /** Enables schedules again that were disabled for one of `reasons` (and `unknown`); their deadline becomes now. */
+  /**
+   * Enables schedules again that were disabled for one of `reasons` (and `unknown`); their deadline becomes now. Those of
+   * an organisation, or of some of its boefjes; or those of OOIs, each of its organisation.
+   */
   'enable-schedules': {
-    request: { organisation: string; boefje?: string; oois?: readonly string[]; reasons: readonly DisabledReason[] };
+    request: ({ organisation: string; boefjes?: readonly string[] } | { oois: readonly OoiOf[] }) & {
+      reasons: readonly DisabledReason[];
+    };
     reply: { enabled: number };
   };
-  /** `openkat/deschedule`: deletes schedules by hash, whichever scheduler's: the normalizer actor asks for boefje schedules. */
+  /** `openkat/deschedule`: deletes schedules of any scheduler by hash: the normalizer actor deletes boefje schedules. */
   'delete-schedules': { request: { hashes: readonly string[] }; reply: { deleted: number } };
-  /** Which boefjes were seen enabled, per organisation; an organisation never looked at is absent. */
+  /** The boefjes that were seen enabled, per organisation; an organisation never looked at is absent. */
   'seen-boefjes': { request: { organisations?: readonly string[] }; reply: readonly SeenBoefjes[] };
   /** Records the whole set of boefjes that are enabled now in an organisation. */
   'save-seen-boefjes': { request: { seen: readonly SeenBoefjes[] }; reply: null };
@@ -62,7 +67,12 @@ export interface SupervisorRequests {
 
 export type SupervisorRequestKind = keyof SupervisorRequests;
 
-/** Asks the supervisor; rejects with an error that carries `code` and `retryable` where it cannot answer. */
+/** A kind of request as the name of a method: `latestTasks` for `latest-tasks`. */
+export type MethodOf<Kind extends string> = Kind extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<MethodOf<Tail>>}`
+  : Kind;
+
+/** Asks the supervisor; a failure rejects with an error that has `code` and `retryable`. */
 export type AskSupervisor = <K extends SupervisorRequestKind>(
   kind: K,
   request: SupervisorRequests[K]['request'],
@@ -73,27 +83,27 @@ export interface NewTask {
   readonly id?: string;
   readonly organisation: string;
   readonly data: TaskData;
-  /** `data` is what the schema of its type gave: it is not read again. */
+  /** `data` is the output of its type's schema: it is not validated again. */
   readonly checked?: true;
-  /** Without one the scheduler's ranker decides. */
+  /** Where absent, the scheduler's ranker decides. */
   readonly priority?: number;
   /**
    * When it runs again. `none` leaves schedules alone (run_on boefjes, normalizers). `default`: the schedule's own cron,
-   * else for a boefje the grace period with jitter, for a report none. Absent is a person's: the default for now, a
-   * boefje's cron that is there stays, and `correct-schedules` follows.
+   * else for a boefje the grace period with jitter, for a report none. Absent for a person's push: the default for now, an
+   * existing cron of the boefje stays, and `correct-schedules` follows.
    */
   readonly recurrence?: Recurrence | 'none' | 'default';
   /**
-   * Id of the latest task of its hash when it was decided to make this one, null where there was none: refused as
-   * `already-queued` where there is a newer one. Absent where nobody decided: a person asked.
+   * Id of the latest task of its hash at the decision to make this one, null where there was none: refused as
+   * `already-queued` where there is a newer one. Absent for a person's push.
    */
   readonly follows?: string | null;
-  /** Epoch milliseconds of what this task is about, for rankers: when the raw file came, when the pair last ran. */
+  /** Epoch milliseconds, for rankers: when the raw file came, and when the pair last ran. */
   readonly occurredAt?: number;
   readonly lastRunAt?: number;
   /**
-   * Traceparent of what brought it about: the event. '' or null where that was the clock: it begins a trace of its own
-   * then. Absent: the request that pushes it. docs/tracing.md
+   * Traceparent of the event that caused it. '' or null where the clock did: it begins a trace of its own then. Absent: the
+   * request that pushes it. docs/tracing.md
    */
   readonly trace?: string | null;
 }
@@ -107,9 +117,9 @@ export interface Recurrence {
   readonly inherited?: boolean;
   /** True where the boefje's interval set `deadlineAt`: stored, since the next deadline is counted from it. */
   readonly byInterval?: boolean;
-  /** Set where it cannot run by this: its schedule is kept, disabled for this reason. */
+  /** Set where this recurrence cannot run: its schedule is kept, disabled for this reason. */
   readonly disabled?: 'cron-unreadable';
-  /** Of the schedule that asks for the run: where somebody has changed it since, it stays as it is. Absent for an event. */
+  /** Of the schedule that asks for the run: where it was changed since, it stays as it is. Absent for an event. */
   readonly version?: string;
 }
 
@@ -120,12 +130,12 @@ export type PushOutcome =
       readonly scheduleId: string | null;
       /** As JSON text (kat-contract §1), where the push asked for it. */
       readonly task?: string;
-      /** Where the push was made before, with the same id: how the task stands. */
+      /** The task's status where the push is a repeat, with the same id. */
       readonly status?: TaskStatus;
     }
-  /** `detail`: what a ranker did that failed. */
+  /** `detail`: how a ranker failed. */
   | { readonly outcome: 'refused'; readonly reason: RefusalReason; readonly detail?: string }
-  /** Not a decision but a mistake: malformed data (BAD_REQUEST), a priority beyond int4 (INVALID_REQUEST), a taken id (CONFLICT). */
+  /** An invalid push: malformed data (BAD_REQUEST), a priority beyond int4 (INVALID_REQUEST), a taken id (CONFLICT). */
   | { readonly outcome: 'failed'; readonly failure: Failure };
 
 export interface LatestTask {
@@ -139,13 +149,13 @@ export interface LatestTask {
 
 export interface DueSchedule {
   readonly id: string;
-  /** Goes back with whatever is decided on it: another one once anybody has changed the schedule. */
+  /** Goes back with every decision on it: each change of the schedule gives it another one. */
   readonly version: string;
   readonly organisation: string;
   readonly hash: string;
   readonly data: TaskData;
   readonly enabled: boolean;
-  /** Why it is disabled; absent or null where it is not, or nobody recorded it. */
+  /** Why it is disabled; absent or null where it is enabled, or the reason was not recorded. */
   readonly disabledReason?: DisabledReason | null;
   readonly schedule: string | null;
   /** True where `schedule` was the boefje's cron when it was stored; absent or false: the schedule's own. */
@@ -158,7 +168,7 @@ export interface DueSchedule {
 
 export interface ScheduleSettlement {
   readonly id: string;
-  /** That it was decided on: where the schedule has another one by now, the settlement is left out. */
+  /** The one decided on: where the schedule has another one by now, the settlement is ignored. */
   readonly version: string;
   /** ISO timestamp of the next deadline, null for none. Absent: unchanged. */
   readonly deadlineAt?: string | null;
@@ -188,7 +198,7 @@ export interface OoiOf {
 export type Revocation = RevokedHash | RevokedBoefjes;
 
 /** One boefje on one OOI of one organisation. */
-export interface RevokedHash {
+interface RevokedHash {
   readonly hash: string;
   readonly reason: RevocationReason;
 }
@@ -204,8 +214,7 @@ export interface SeenBoefjes {
   readonly organisation: string;
   readonly boefjes: readonly string[];
   /**
-   * Of those that have one, by id: the recurrence that their schedules were last made true to. Null: it was never looked
-   * at (adoption).
+   * The recurrence that their schedules follow, by id of the boefjes that have one. Null: never looked at (adoption).
    */
   readonly recurrences: Readonly<Record<string, string>> | null;
 }

@@ -4,8 +4,8 @@ import type { RefusalReason } from '../tasks/refusal.ts';
 import type { AskSupervisor } from './requests.ts';
 
 /**
- * What `actors/<name>/behavior.ts` exports as default: everything the house needs to know about a scheduler. The folder's
- * name is the scheduler's id. A folder without this export fails at boot with its path.
+ * Default export of `actors/<name>/behavior.ts`: all that Rota knows about a scheduler. The folder's name is its id. A
+ * folder without this export fails at boot with its path.
  */
 export interface SchedulerDefinition<M extends Message = Message> {
   /** Task type (src/tasks/data.ts), and what `/schedulers` shows. */
@@ -15,7 +15,7 @@ export interface SchedulerDefinition<M extends Message = Message> {
   readonly ranker: string;
   /** Event streams whose messages land in the mailbox: RabbitMQ queues, or JetStream subjects of the same names. */
   readonly streams: readonly EventStream[];
-  /** Messages that the house sends by the clock: the next one `everyMs` after the last was settled. */
+  /** Messages sent by the clock: the next one `everyMs` after the last was settled. */
   readonly clocks: readonly Clock<M>[];
   /** Builds the behavior. Called once, in the scheduler's own thread. */
   start(setup: Setup): Behavior<M>;
@@ -29,27 +29,27 @@ export interface Clock<M extends Message> {
 }
 
 /**
- * One handler per kind of message. Each kind is a lane of its own: within a lane one batch at a time, in order; lanes do
- * not wait for each other, so that an outage behind one kind of message does not hold up another. A handler gets
- * everything that waited, up to a bound. An error with `retryable: true` fails the batch's unsettled deliveries; any
- * other error kills the actor, and only it (docs/runtime-semantics.md).
+ * One handler per kind of message. Each kind has a lane of its own: within a lane one batch at a time, in order; lanes do
+ * not wait for each other, so that an outage behind one kind of message does not delay another. A handler gets all waiting
+ * messages, up to a bound. An error with `retryable: true` fails the batch's unsettled deliveries; any other error kills
+ * the actor, and only it (docs/runtime-semantics.md).
  */
 export type Behavior<M extends Message> = {
   readonly [K in M['kind']]: (batch: readonly Delivery<Extract<M, { kind: K }>>[]) => Promise<void>;
 };
 
-/** What a behavior may use. Everything that does I/O, tells the time or rolls dice comes through here. */
+/** What a behavior may use. All I/O, time and randomness comes through here. */
 export interface Setup {
   readonly scheduler: string;
   readonly settings: SchedulerSettings;
   readonly supervisor: AskSupervisor;
   readonly kat: KatServices;
-  /** Epoch milliseconds, by the database's clock: what is due by it is due here, on whichever machine. */
+  /** Epoch milliseconds by the database's clock, the same on every machine. */
   now(): number;
   /** [0, 1). */
   random(): number;
   readonly log: Log;
-  /** Aborts when the drain begins: a handler that goes through many pages or batches ends after the one in hand. */
+  /** Aborts when the drain begins: a handler with many pages or batches ends after the current one. */
   readonly stopping: AbortSignal;
   /** Counts and logs (debug) a declined task. */
   refuse(reason: RefusalReason, about: Readonly<Record<string, string | null>>): void;

@@ -1,4 +1,10 @@
-import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } from '../protocol/requests.ts';
+import type {
+  DueSchedule,
+  LatestTask,
+  MethodOf,
+  ScheduleSettlement,
+  SupervisorRequests,
+} from '../protocol/requests.ts';
 import type { DisabledReason, TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
 import { tellCancelled } from './cancelled.ts';
@@ -7,13 +13,9 @@ import { revokeTasks } from './revocations.ts';
 
 type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
-type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : S;
-
 /** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request, but for revocations. */
 export type ScheduleStore = {
-  readonly [K in StoreKind as CamelCase<K>]: (
+  readonly [K in StoreKind as MethodOf<K>]: (
     scheduler: string,
     request: SupervisorRequests[K]['request'],
   ) => Promise<SupervisorRequests[K]['reply']>;
@@ -82,13 +84,18 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       return revokeTasks(sql, scheduler, revocations);
     },
 
-    async enableSchedules(scheduler, { organisation, boefje = null, oois, reasons }) {
-      const values = [scheduler, organisation, [...reasons, 'unknown'], boefje];
-      const rows =
-        oois === undefined
-          ? await run('enable-schedules', values)
-          : await run('enable-schedules-of-oois', [...values, oois]);
-      return { enabled: rows.length };
+    async enableSchedules(scheduler, request) {
+      const reasons = [...request.reasons, 'unknown'];
+      if ('oois' in request) {
+        const { oois } = request;
+        if (oois.length === 0) return { enabled: 0 };
+        const organisations = oois.map(({ organisation }) => organisation);
+        const references = oois.map(({ ooi }) => ooi);
+        const values = [scheduler, reasons, organisations, references];
+        return { enabled: (await run('enable-schedules-of-oois', values)).length };
+      }
+      const { organisation, boefjes = null } = request;
+      return { enabled: (await run('enable-schedules', [scheduler, organisation, reasons, boefjes])).length };
     },
 
     async deleteSchedules(_scheduler, { hashes }) {

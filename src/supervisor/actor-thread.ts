@@ -1,5 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { ControlClient } from '../control/client.ts';
+import { ControlClient } from './thread-control.ts';
 import { type Failure, failureOf, mailboxFailure } from '../mailbox/failure.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import { receive } from '../mailbox/receive.ts';
@@ -17,10 +17,10 @@ export interface ThreadOptions {
   readonly maxHeapMb: number;
 }
 
-/** V8 would take 48 for each thread as it thinks fit; an actor allocates in bursts, and waits in between. */
+/** V8's default is 48 per thread; an actor allocates in bursts, and idles in between. */
 const youngMb = 12;
 
-/** One thread of an actor, from spawn to end. A restarted actor gets a new one: nothing is carried over. */
+/** One thread of an actor, from spawn to end. A restart makes a new one: nothing is carried over. */
 export class ActorThread {
   readonly inbox: ActorRef;
   readonly control: ControlClient;
@@ -47,7 +47,7 @@ export class ActorThread {
       resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb, maxYoungGenerationSizeMb: youngMb },
     });
     this.#requests = new Mailbox(requestHandlers(options.actor, options.backend), {
-      // requestHandlers catch whatever the backend throws: what comes here is a bug of ours.
+      // The handlers catch every error of the backend: this one is a bug of ours.
       crashed: (error) => void this.end(failureOf(error)),
     });
     receive(requests.port1, this.#requests, {
@@ -59,7 +59,7 @@ export class ActorThread {
     this.ended = this.#watch();
   }
 
-  /** Ends the thread at once, spinning or not. The first reason given is the one that counts. */
+  /** Ends the thread at once, spinning or not. The first reason given counts. */
   async end(reason: Failure): Promise<void> {
     this.#reason ??= reason;
     await this.#worker.terminate();
@@ -74,7 +74,7 @@ export class ActorThread {
     clearTimeout(timer);
   }
 
-  /** Resolves when everything that the thread had asked for is carried out, or after `withinMs`. */
+  /** Resolves when every request of the thread is answered, or after `withinMs`. */
   async settleRequests(withinMs: number): Promise<void> {
     await this.#requests.drain(withinMs);
   }

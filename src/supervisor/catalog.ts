@@ -7,7 +7,7 @@ import type { Message } from '../mailbox/delivery.ts';
 import type { RankerModule } from '../protocol/ranking.ts';
 import type { EventStream, SchedulerDefinition } from '../protocol/scheduler.ts';
 
-/** Every scheduler and ranker there is, found by where it stands: one folder, one file. Nothing is registered. */
+/** Every scheduler (a folder) and ranker (a file), found by its path. Nothing is registered. */
 export interface Catalog {
   /** URL of host.ts, the entry of every scheduler thread. */
   readonly host: string;
@@ -16,7 +16,7 @@ export interface Catalog {
   readonly rankers: ReadonlyMap<string, string>;
 }
 
-export interface CatalogActor {
+interface CatalogActor {
   readonly name: string;
   /** URL of its behavior.ts. */
   readonly behavior: string;
@@ -26,7 +26,7 @@ export interface CatalogActor {
 export const actorsDirectory = new URL('../../actors/', import.meta.url);
 
 const rankersFolder = 'rankers';
-/** The name is the scheduler's id: it stands in URLs and in NATS subjects. */
+/** The name is the scheduler's id, which URLs and NATS subjects contain. */
 const folderName = /^[a-z][a-z0-9-]*$/;
 const streams: ReadonlySet<string> = new Set<EventStream>(['scan_profile_mutations', 'raw_file_received']);
 
@@ -34,7 +34,7 @@ const streams: ReadonlySet<string> = new Set<EventStream>(['scan_profile_mutatio
  * Reads the catalog: `<directory>/<name>/behavior.ts` and `<directory>/rankers/<name>.ts`. `only`: SCHEDULER_ACTORS,
  * comma-separated names; all where absent.
  *
- * @throws RotaError BAD_CONFIG with the path of what is not as it should be and what is missing.
+ * @throws RotaError BAD_CONFIG with the path of the faulty file or folder, and what it lacks.
  */
 export async function readCatalog(
   directory: URL = actorsDirectory,
@@ -53,7 +53,7 @@ export async function readCatalog(
 /**
  * Each scheduler's ranker: its definition's, unless `overrides` (SCHEDULER_<SCHEDULER>_RANKER) names another.
  *
- * @throws RotaError BAD_CONFIG that names the scheduler and the rankers there are.
+ * @throws RotaError BAD_CONFIG that names the scheduler and the known rankers.
  */
 export function rankersOf(catalog: Catalog, overrides: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
   return new Map(

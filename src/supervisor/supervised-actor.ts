@@ -1,19 +1,63 @@
+import { within } from '../deadline.ts';
 import { isOutage } from '../errors.ts';
 import { type Failure, mailboxFailure } from '../mailbox/failure.ts';
 import { emit } from '../telemetry/events.ts';
 import { ActorThread, type ThreadOptions } from './actor-thread.ts';
-import { afterFailure, noFailures, type RestartPolicy } from './restart-policy.ts';
 import type { ActorPhase, ActorStatus } from './supervision.ts';
-import type { Timers } from './timers.ts';
+
+/** The supervisor's clock; tests bring their own. */
+export interface Timers {
+  /** Epoch milliseconds of a monotonic clock: a step would lose restarts, or count them twice. */
+  now(): number;
+  /** @returns a function that cancels it */
+  after(ms: number, run: () => void): () => void;
+}
+
+export const systemTimers: Timers = {
+  now: () => performance.timeOrigin + performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** When a failed actor is restarted: exponential back-off with jitter, within an intensity; then a try a minute. */
+interface RestartPolicy {
+  /** Restarts within `withinMs`; one more failure takes the actor down. */
+  readonly intensity: number;
+  readonly withinMs: number;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Between the tries of an actor that is down. */
+  readonly downRetryMs: number;
+}
+
+export const defaultRestartPolicy: RestartPolicy = {
+  intensity: 5,
+  withinMs: 60_000,
+  firstDelayMs: 200,
+  maxDelayMs: 10_000,
+  downRetryMs: 60_000,
+};
+
+interface RestartHistory {
+  /** When it failed within the last `withinMs`, oldest first; epoch milliseconds. */
+  readonly failures: readonly number[];
+  /** Failures caused by an outage: they only lengthen the back-off. */
+  readonly outages: readonly number[];
+  readonly down: boolean;
+}
+
+export const noFailures: RestartHistory = { failures: [], outages: [], down: false };
 
 export interface Supervising {
   readonly policy: RestartPolicy;
   readonly timers: Timers;
   readonly random: () => number;
-  /** Until the first ping is answered: imports of a cold, busy machine included. */
+  /** For the answer to the first ping: it includes the imports of a cold, busy machine. */
   readonly startWithinMs: number;
   readonly pingEveryMs: number;
-  /** Two pings in a row unanswered for as long end the thread: one alone may be the main thread's own stall. */
+  /** Two pings in a row not answered within it end the thread: one alone may be a stall of the main thread. */
   readonly pingWithinMs: number;
 }
 
@@ -21,7 +65,7 @@ export const defaultPings = { startWithinMs: 30_000, pingEveryMs: 3_000, pingWit
 
 const askedToStop: Failure = { code: 'STOPPED', message: 'asked to stop', retryable: false };
 
-/** One actor's life over all its threads: started, watched by pings, started again when it fails, drained. */
+/** One actor over all its threads: started, watched by pings, restarted after failures, drained. */
 export class SupervisedActor {
   readonly name: string;
   readonly #options: ThreadOptions;
@@ -63,8 +107,8 @@ export class SupervisedActor {
   }
 
   /**
-   * Drains its thread, then starts anew with a clean history: an operator's word counts as no failure. Two who ask at
-   * once share one restart: each would start a thread, and the first one would be nobody's.
+   * Drains its thread, then starts anew with a clean history: an operator's restart is no failure. Two concurrent calls
+   * share one restart: otherwise each would start a thread, and the first one would run on unsupervised.
    */
   restart(withinMs: number): Promise<void> {
     this.#restarting ??= this.#startAnew(withinMs).finally(() => (this.#restarting = null));
@@ -79,13 +123,13 @@ export class SupervisedActor {
     this.#spawn();
   }
 
-  /** Empties the mailbox, ends the thread and waits until what it asked for is carried out. Bounded, and for good. */
+  /** For good: empties the mailbox, ends the thread and waits until its requests are answered. Bounded. */
   async drain(withinMs: number): Promise<void> {
     this.#final = true;
     await this.#end((thread) => emptyAndStop(thread, withinMs));
   }
 
-  /** At once, and for good: what is in hand comes back through leases and acknowledgements. */
+  /** At once, and for good: work in hand comes back through leases and acknowledgements. */
   async terminate(): Promise<void> {
     this.#final = true;
     await this.#end((thread) => thread.end(askedToStop));
@@ -101,7 +145,7 @@ export class SupervisedActor {
 
   #spawn(): void {
     this.#retry = null;
-    // One that is down stays so until a try has lived long enough: see afterFailure.
+    // An actor that is down stays so until a try has lived long enough: see afterFailure.
     this.#phase = this.#history.down ? 'down' : 'starting';
     const thread = new ActorThread(this.#options);
     this.#thread = thread;
@@ -135,7 +179,7 @@ export class SupervisedActor {
     if (!(await this.#answersPing(thread, startWithinMs))) return;
     if (this.#phase === 'starting' || this.#phase === 'down') this.#phase = 'running';
     emit({ name: 'actor.started', actor: this.name, restarts: this.#restarts });
-    do await this.#pause(thread, pingEveryMs);
+    do await within(thread.ended, pingEveryMs).catch(() => null);
     while (await this.#answersPing(thread, pingWithinMs));
   }
 
@@ -148,22 +192,35 @@ export class SupervisedActor {
     await thread.end(mailboxFailure('ASK_TIMEOUT', `two pings unanswered for ${withinMs} ms each`));
     return false;
   }
-
-  async #pause(thread: ActorThread, ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const passed = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    await Promise.race([passed, thread.ended]);
-    clearTimeout(timer);
-  }
 }
 
 async function emptyAndStop(thread: ActorThread, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
-  // At least a second: ending a thread and committing what it asked for are not to be cut short by a slow handler.
+  // At least a second: a slow handler must not cut short the end of the thread and the commit of its requests.
   const left = () => Math.max(deadline - performance.now(), 1_000);
   await thread.inbox.drain(withinMs);
   await thread.stop(askedToStop, left());
   await thread.settleRequests(left());
+}
+
+/**
+ * What follows a failure at `now` of an actor that lived for `livedMs`. An actor that is down stays so until a try has
+ * lived for `withinMs`. An outage never takes an actor down. `random` is in [0, 1): the delay is between half of its bound
+ * and all of it, so that actors that failed together do not come back together.
+ */
+export function afterFailure(
+  history: RestartHistory,
+  failure: { readonly now: number; readonly livedMs: number; readonly outage?: boolean },
+  random: number,
+  policy: RestartPolicy,
+): { readonly history: RestartHistory; readonly delayMs: number } {
+  const { now, livedMs, outage = false } = failure;
+  const recent = (times: readonly number[]) => times.filter((at) => at > now - policy.withinMs);
+  const failures = [...recent(history.failures), ...(outage ? [] : [now])];
+  const outages = [...recent(history.outages), ...(outage ? [now] : [])];
+  const stillDown = history.down && livedMs < policy.withinMs;
+  if (stillDown || failures.length > policy.intensity)
+    return { history: { failures, outages, down: true }, delayMs: policy.downRetryMs };
+  const bound = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (failures.length + outages.length - 1));
+  return { history: { failures, outages, down: false }, delayMs: Math.round(bound * (0.5 + random / 2)) };
 }

@@ -1,9 +1,10 @@
-import type { LogLevel, ThreadStatus } from '../control/thread-control.ts';
+import type { ThreadStatus } from './thread-control.ts';
 import type { Result } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
+import type { LogLevel } from '../protocol/operator.ts';
 
-/** What the edges know of the supervisor. A name without an actor rejects with NOT_FOUND, which lists those there are. */
+/** The supervisor as the edges know it. An unknown actor's name rejects with NOT_FOUND, which lists the known ones. */
 export interface Supervision {
   status(): readonly ActorStatus[];
   /** The view from within the actor's thread; `terminated` where there is none now. */
@@ -13,11 +14,11 @@ export interface Supervision {
   writeHeapSnapshot(actor: string): Promise<Outcome<string>>;
   /** Waits for the actor's answer to a command. */
   ask<T>(actor: string, command: SupervisorCommand, withinMs: number): Promise<Outcome<T>>;
-  /** Resolves when the mailbox has accepted the command, or with why it has not. */
+  /** Resolves when the mailbox has accepted the command, or with the reason why it has not. */
   send(actor: string, command: SupervisorCommand): Promise<Result<undefined>>;
   /** Drains the actor for a few seconds at most, then starts it in a new thread. */
   restart(actor: string): Promise<void>;
-  /** Ends its thread as a crash would: back-off and intensity apply. For drills. */
+  /** Ends its thread like a crash: back-off and intensity apply. For drills. */
   kill(actor: string): Promise<void>;
 }
 

@@ -1,18 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogLevel, ThreadStatus } from '../control/thread-control.ts';
+import type { ThreadStatus } from './thread-control.ts';
 import { RotaError } from '../errors.ts';
 import { type Result, mailboxFailure } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
+import type { LogLevel } from '../protocol/operator.ts';
 import type { Catalog } from './catalog.ts';
 import type { ActorBackend } from './requests.ts';
-import { defaultRestartPolicy } from './restart-policy.ts';
-import { defaultPings, SupervisedActor, type Supervising } from './supervised-actor.ts';
+import {
+  defaultPings,
+  defaultRestartPolicy,
+  SupervisedActor,
+  type Supervising,
+  systemTimers,
+} from './supervised-actor.ts';
 import type { ActorStatus, Supervision } from './supervision.ts';
 import type { ThreadSettings } from './thread-data.ts';
-import { systemTimers } from './timers.ts';
 
 export interface SupervisorOptions {
   readonly catalog: Catalog;
@@ -28,7 +33,7 @@ const restartWithinMs = 5_000;
 /** Half a gigabyte, the most a thread may have, takes some ten seconds. */
 const snapshotWithinMs = 60_000;
 
-/** Runs every actor of the catalog, each in its own thread, whatever becomes of the others. */
+/** Runs every actor of the catalog, each in its own thread and independent of the others. */
 export class Supervisor implements Supervision {
   readonly #actors: ReadonlyMap<string, SupervisedActor>;
 
@@ -49,7 +54,7 @@ export class Supervisor implements Supervision {
     );
   }
 
-  /** Starts every actor; `actor.started` tells when each receives. One that cannot start holds up nobody. */
+  /** Starts every actor; event `actor.started` says when each receives. One that cannot start delays no other. */
   start(): void {
     for (const actor of this.#actors.values()) actor.start();
   }
@@ -95,8 +100,8 @@ export class Supervisor implements Supervision {
   }
 
   /**
-   * Event sources stop, mailboxes empty, actors end, and what they asked for is carried out: each within `withinMs`. The
-   * caller drains queue and edges afterwards.
+   * Event sources stop, mailboxes empty, actors end, and their requests are answered: each within `withinMs`. The caller
+   * drains queue and edges afterwards.
    */
   async drain(withinMs: number): Promise<void> {
     await Promise.all([...this.#actors.values()].map((actor) => actor.drain(withinMs)));

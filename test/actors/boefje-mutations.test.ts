@@ -132,7 +132,7 @@ describe('a scan profile mutation', () => {
     const it = ports();
     await send(it, mutated());
     expect(it.requests('enable-schedules')).toEqual([
-      { organisation: 'aa', oois: [ooi], reasons: ['scan-level-too-low', 'ooi-gone'] },
+      { oois: [{ organisation: 'aa', ooi }], reasons: ['scan-level-too-low', 'ooi-gone'] },
     ]);
     // Enabling makes them due now: the push after it gives the pair its next deadline.
     const names = it.asked.map(({ name }) => name);
@@ -159,6 +159,16 @@ describe('a batch of mutations', () => {
     await send(it, ...messages);
     expect(it.pushed).toHaveLength(10_000);
     for (const name of ['plugins', 'latest-tasks', 'push-tasks', 'enable-schedules']) expect(it.times(name)).toBe(1);
+  });
+
+  test('brings back the schedules of every organisation by one request', async () => {
+    const it = ports();
+    const organisations = Array.from({ length: 200 }, (_, at) => `org-${at}`);
+    for (const organisation of organisations) it.organisations[organisation] = it.organisations['aa']!;
+    await send(it, ...organisations.map((organisation) => mutated({ organisation })));
+    expect(it.requests('enable-schedules')).toEqual([
+      { oois: organisations.map((organisation) => ({ organisation, ooi })), reasons: expect.any(Array) },
+    ]);
   });
 
   test('a delete after an update forgets; an update after a delete schedules', async () => {

@@ -48,13 +48,13 @@ describe('a look for new boefjes', () => {
   });
 
   test('lessons 1: a boefje that is enabled again brings back the schedules that went with it', async () => {
-    const it = ports(boefje('dns'));
+    const it = ports(boefje('dns'), boefje('nmap'));
     it.seen = [{ organisation: 'aa', boefjes: [], recurrences: {} }];
     await actor(it)();
     expect(it.requests('enable-schedules')).toEqual([
       {
         organisation: 'aa',
-        boefje: 'dns',
+        boefjes: ['dns', 'nmap'],
         reasons: ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'],
       },
     ]);

@@ -74,7 +74,7 @@ describe('schedules come back', () => {
       await schedule({ disabled: 'person' }),
       await schedule({ disabled: 'boefje-disabled', boefje: 'nmap' }),
     ];
-    const request = { organisation: 'aa', boefje: 'dns', reasons: ['boefje-disabled'] as const };
+    const request = { organisation: 'aa', boefjes: ['dns', 'fierce'], reasons: ['boefje-disabled'] as const };
     expect(await store.enableSchedules('boefje', request)).toEqual({ enabled: 2 });
     expect((await claim()).toSorted()).toEqual([disabled, unknown].toSorted());
     expect(await row(disabled)).toMatchObject({ enabled: true, disabled_reason: null });
@@ -84,7 +84,8 @@ describe('schedules come back', () => {
   test('or stay, where the clearance was raised while they were examined for what it was before', async () => {
     const [raised, low] = [await schedule(), await schedule({ ooi: 'Hostname|internet|b.nl' })];
     await claim();
-    const request = { organisation: 'aa', oois: ['Hostname|internet|a.nl'], reasons: ['scan-level-too-low'] as const };
+    const oois = [{ organisation: 'aa', ooi: 'Hostname|internet|a.nl' }];
+    const request = { oois, reasons: ['scan-level-too-low'] as const };
     expect(await store.enableSchedules('boefje', request)).toEqual({ enabled: 0 });
     await rows.settle(
       sql,
@@ -96,16 +97,22 @@ describe('schedules come back', () => {
     expect(await claim()).toEqual([raised]);
   });
 
-  test('for some OOIs only', async () => {
-    const raised = await schedule({ disabled: 'scan-level-too-low' });
-    const low = await schedule({ disabled: 'scan-level-too-low', ooi: 'Hostname|internet|b.nl' });
-    const request = {
-      organisation: 'aa',
-      oois: ['Hostname|internet|a.nl'],
-      reasons: ['scan-level-too-low'] as const,
-    };
-    expect(await store.enableSchedules('boefje', request)).toEqual({ enabled: 1 });
-    expect((await row(raised)).enabled).toBe(true);
-    expect((await row(low)).enabled).toBe(false);
+  test('for some OOIs only, each of its organisation', async () => {
+    const disabled = 'scan-level-too-low';
+    const [ooi, another] = ['Hostname|internet|a.nl', 'Hostname|internet|b.nl'];
+    const [raised, raisedToo] = [
+      await schedule({ disabled }),
+      await schedule({ disabled, organisation: 'bb', ooi: another }),
+    ];
+    const low = [await schedule({ disabled, ooi: another }), await schedule({ disabled, organisation: 'bb' })];
+    const oois = [
+      { organisation: 'aa', ooi },
+      { organisation: 'bb', ooi: another },
+      { organisation: 'aa', ooi },
+    ];
+    expect(await store.enableSchedules('boefje', { oois, reasons: [disabled] })).toEqual({ enabled: 2 });
+    for (const id of [raised, raisedToo]) expect((await row(id)).enabled).toBe(true);
+    for (const id of low) expect((await row(id)).enabled).toBe(false);
+    expect(await store.enableSchedules('boefje', { oois: [], reasons: [disabled] })).toEqual({ enabled: 0 });
   });
 });

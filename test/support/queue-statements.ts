@@ -152,10 +152,15 @@ export const cases: readonly Case[] = [
     lists,
   ),
   of('claim-due-schedules', () => ['boefje', named, []], lists),
-  of('enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], 'rare'], lists),
+  of('enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], ['rare']], lists),
   of(
     'enable-schedules-of-oois',
-    ({ queued }) => ['boefje', 'rare', ['boefje-gone'], null, queued.map(({ ooi }) => ooi)],
+    ({ queued }) => [
+      'boefje',
+      ['boefje-gone'],
+      queued.map(({ organisation }) => organisation),
+      queued.map(({ ooi }) => ooi),
+    ],
     lists,
   ),
   of('schedules-of-boefje', () => ['boefje', 'rare', 'rare', null, named], lists),

@@ -3,8 +3,8 @@ import type { RefusalReason } from '../tasks/refusal.ts';
 import { emit } from '../telemetry/events.ts';
 
 /**
- * Counts declined tasks by reason and tells of them in sets: a burst of mutations declines tens of thousands, and one
- * message each would crowd the port. Each is logged at debug, where someone looks for one.
+ * Counts declined tasks by reason and reports the counts once a second: a burst of mutations declines tens of thousands,
+ * and one message each would crowd the port. Each one is logged at debug.
  */
 export class Refusals {
   readonly #scheduler: string;
@@ -20,7 +20,6 @@ export class Refusals {
   refuse(reason: RefusalReason, about: Readonly<Record<string, string | null>>): void {
     this.#log.debug({ reason, ...about }, 'task declined');
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    // A second of delay is nothing to a counter, and bounds the traffic to one set a second.
     this.#timer ??= setTimeout(() => this.flush(), 1_000);
   }
 

@@ -1,0 +1,104 @@
+import { effectiveConfig } from '../config-report.ts';
+import type { Config } from '../config.ts';
+import type { Backlog } from '../events/backlog.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
+import { diagnoseDatabase } from '../queue/diagnosis.ts';
+import { createQueueInspection } from '../queue/inspection.ts';
+import type { TaskLists } from '../queue/lists.ts';
+import { Pauses } from '../queue/pauses.ts';
+import type { Sql } from '../queue/postgres.ts';
+import { purgeOrganisation } from '../queue/purge.ts';
+import type { TaskRanking } from '../queue/rank.ts';
+import { rerank } from '../queue/rerank.ts';
+import type { Schedules } from '../queue/schedule-records.ts';
+import type { ScheduleStore } from '../queue/schedules.ts';
+import type { RunningTaskQueue } from '../queue/task-queue.ts';
+import type { Supervision } from '../supervisor/supervision.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { doctorCommands, type DoctorPorts } from './doctor.ts';
+import { explainCommands, type ExplainPorts } from './explain.ts';
+import type { OperatorCommand } from './operator-command.ts';
+import { queueCommands, type QueuePorts } from './queues.ts';
+import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { Rates, supervisorCommands, type SupervisorPorts } from './supervisor.ts';
+import { taskCommands, type TaskPorts } from './tasks.ts';
+
+/** What operators act on. */
+export type OperatorPorts = SupervisorPorts & TaskPorts & SchedulePorts & QueuePorts & ExplainPorts & DoctorPorts;
+
+/** Every command on `<prefix>.ctl.<name>`; one file per group. */
+export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand[] {
+  return [
+    ...supervisorCommands(ports),
+    ...taskCommands(ports),
+    ...scheduleCommands(ports),
+    ...queueCommands(ports),
+    ...explainCommands(ports),
+    ...doctorCommands(ports),
+  ];
+}
+
+/** The parts of a supervisor that operators act on, as main.ts has built them. */
+interface OperationsParts {
+  readonly instance: string;
+  readonly version: string;
+  readonly config: Config;
+  readonly sql: Sql;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
+  readonly queue: RunningTaskQueue;
+  readonly lists: TaskLists;
+  readonly schedules: Schedules;
+  readonly scheduleStore: ScheduleStore;
+  readonly ranking: TaskRanking;
+  readonly supervision: Supervision;
+  readonly backlog: Backlog | null;
+  readonly deadLetters: DeadLetters | null;
+  readonly natsVersion: () => string | null;
+  readonly schedulerIds: readonly string[];
+  readonly typeOf: (scheduler: string) => string;
+  /** Ends this supervisor as a signal would; null where its process runs more than it. */
+  readonly stop: (() => void) | null;
+  readonly log: Logger;
+}
+
+interface Operations {
+  readonly commands: readonly OperatorCommand[];
+  /** Starts the keeper of pauses; commands work without it. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** The operator's side of a supervisor. */
+export function createOperations(parts: OperationsParts): Operations {
+  const { sql, queue, schedulerIds, ranking, log, config } = parts;
+  const pauses = new Pauses({
+    sql,
+    onResumed: (scheduler, count) => queue.wake(scheduler, count),
+    onError: (error) => log.error({ err: error }, 'pauses'),
+  });
+  const rates = new Rates();
+  return {
+    commands: operatorCommands({
+      ...parts,
+      startedAt: new Date(parts.now()),
+      inspection: createQueueInspection(sql),
+      pauses,
+      rates,
+      maxSize: config.SCHEDULER_PQ_MAXSIZE,
+      unread: config.unread,
+      purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
+      rerank: (scheduler, report) => rerank(sql, ranking, scheduler, report),
+      parked: () => queue.parked(),
+      effectiveConfig: () => effectiveConfig(config, process.env),
+      diagnoseDatabase: () => diagnoseDatabase(sql),
+      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
+    }),
+    start: () => pauses.start(),
+    stop: async () => {
+      rates.stop();
+      await pauses.stop();
+      await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
+    },
+  };
+}
