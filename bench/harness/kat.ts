@@ -1,4 +1,4 @@
-import { createJetstreamPublisher, type JetstreamPublisher } from '../../src/events/publish.ts';
+import { createJetstreamPublisher, type JetstreamPublisher } from '../../src/events/jetstream-message.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { type RotaClient, rotaClient } from '../../src/nats/client.ts';
 import type { Sql } from '../../src/queue/postgres.ts';

@@ -3,6 +3,7 @@ import { RotaError } from '../errors.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
 import { withoutSecrets } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
+import { eventStreams } from '../tasks/task.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
 
 export interface DeadDesk {
@@ -11,7 +12,7 @@ export interface DeadDesk {
   readonly audit: Audit;
 }
 
-const stream = z.enum(['scan_profile_mutations', 'raw_file_received']);
+const stream = z.enum(eventStreams);
 
 /** Events that were given up: to look at, to try again, to remove. */
 export function deadCommands({ deadLetters, audit }: DeadDesk): readonly OperatorCommand[] {

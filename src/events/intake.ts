@@ -3,39 +3,10 @@ import { type Failure, failureOf, type Result } from '../mailbox/failure.ts';
 import type { StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import { createLatencies } from './latency.ts';
+import type { Destination, Lane, Received } from './delivery.ts';
 import { parseEvent } from './parse.ts';
 import type { EventHandler } from './source.ts';
 import { backOff, pause, type Timing } from './timing.ts';
-
-/**
- * One delivery, in words that both brokers have. There are two lanes: everything starts in the main lane, many at once;
- * what has failed, or was in hand when a thread died, goes through the `alone` lane, one at a time. So an event that
- * kills its thread over and over costs the others in hand one attempt at most.
- */
-export interface Received {
-  readonly lane: Lane;
-  readonly body: Uint8Array;
-  /** Attempts that failed, as the event itself says: brokers count outages and reconnects too. */
-  readonly attempts: number;
-  /** Handed out before without being settled. */
-  readonly redelivered: boolean;
-  readonly trace: string;
-  /** Aborted when the broker has taken the event back: settling has no effect any more. */
-  readonly gone: AbortSignal;
-  acknowledge(): Promise<void>;
-  /** Stores the event elsewhere and acknowledges this delivery once that is confirmed. */
-  move(to: Destination): Promise<void>;
-}
-
-export type Lane = 'main' | 'alone';
-
-export type Destination =
-  /** The tail of a lane. */
-  | { readonly to: Lane; readonly attempts: number }
-  /** The alone lane, but not before `delayMs` have passed. */
-  | { readonly to: 'retry'; readonly attempts: number; readonly delayMs: number }
-  | { readonly to: 'dead'; readonly attempts: number; readonly failure: Failure };
 
 /** Decides what becomes of each event of one stream: the rules of EventSource, whatever the broker. */
 export interface Intake {
@@ -181,8 +152,30 @@ export function createIntake(options: IntakeOptions): Intake {
   };
 }
 
-/** What a dead letter says about its end, short enough for any broker's header. */
-export function epitaph(failure: Failure): string {
-  // Header values of NATS are one line of plain characters.
-  return `${failure.code}: ${failure.message}`.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 1_000);
+/** How long events took from delivery to commit: told in sets, since one message each would crowd the actor's port. */
+interface Latencies {
+  add(ms: number): void;
+  flush(): void;
+}
+
+/** A second of delay is nothing to a histogram, and bounds the traffic to one set a second. */
+const everyMs = 1_000;
+
+function createLatencies(stream: EventStream, tell: (event: RotaEvent) => void): Latencies {
+  let seconds: number[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (seconds.length === 0) return;
+    tell({ name: 'events.committed', stream, seconds });
+    seconds = [];
+  };
+  return {
+    add(ms) {
+      seconds.push(ms / 1_000);
+      timer ??= setTimeout(flush, everyMs).unref();
+    },
+    flush,
+  };
 }

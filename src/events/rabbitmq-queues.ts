@@ -1,5 +1,5 @@
 import type { Channel, Connection } from 'rabbitmq-client';
-import type { Destination } from './intake.ts';
+import type { Destination } from './delivery.ts';
 
 export interface QueueDeclaration {
   readonly queue: string;

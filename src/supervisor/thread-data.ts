@@ -1,7 +1,6 @@
-import type { NatsAuth } from '../config.ts';
-import type { TlsMaterial } from '../tls-files.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';
+import type { EventSettings } from '../events/broker-choice.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
 
 /** What a scheduler's thread gets: a slice of the configuration, and never the rest or the environment; and the time. */
@@ -32,21 +31,6 @@ export interface ServiceSettings {
   readonly timeoutMs: number;
   /** Requests in flight at most. */
   readonly connections: number;
-}
-
-export interface EventSettings {
-  readonly kind: 'amqp' | 'jetstream';
-  readonly amqpUrl: string | null;
-  /** Any file in it requires TLS of RabbitMQ, also with an `amqp:` URL. */
-  readonly amqpTls?: TlsMaterial;
-  readonly natsServers: string | null;
-  readonly natsAuth: NatsAuth;
-  /** Subject prefix of JetStream. */
-  readonly prefix: string;
-  /** Unacknowledged events per queue. */
-  readonly prefetch: number;
-  /** Tries of one event before it is dead-lettered. */
-  readonly maxAttempts: number;
 }
 
 /** workerData of actors/host.ts. Three ports, so that neither a full mailbox nor a slow request hides the others. */

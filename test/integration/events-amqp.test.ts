@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createEventSource } from '../../src/events/create.ts';
-import { createRabbitmqBacklog } from '../../src/events/rabbitmq-backlog.ts';
-import { createRabbitmqDeadLetters } from '../../src/events/rabbitmq-dead-letters.ts';
+import { createEventSource } from '../../src/events/broker-choice.ts';
+import { createRabbitmqBacklog } from '../../src/events/backlog.ts';
+import { createRabbitmqDeadLetters } from '../../src/events/dead-letters.ts';
 import { RabbitmqConnection } from '../../src/events/rabbitmq-driver.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';

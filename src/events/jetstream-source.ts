@@ -2,12 +2,12 @@ import { Events, type NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import { createIntake, type Intake, type Lane } from './intake.ts';
+import type { Lane } from './delivery.ts';
+import { createIntake, type Intake } from './intake.ts';
+import { createSubjectConsumer, type SubjectConsumer } from './jetstream-consumer.ts';
 import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
-import { SourceLink, sourceName } from './link.ts';
-import { createPuller, type Puller } from './puller.ts';
-import type { EventHandler, EventSource, StreamStatus } from './source.ts';
-import { subjectsOf } from './subjects.ts';
+import { subjectsOf } from './jetstream-streams.ts';
+import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
 import { pause, type Timing } from './timing.ts';
 
 /** Opens a connection that then reconnects for ever: src/nats/connect.ts, handed in by whoever constructs. */
@@ -34,12 +34,12 @@ export interface JetstreamOptions {
 interface Consumption {
   readonly stream: EventStream;
   readonly intake: Intake;
-  readonly pullers: readonly Puller[];
+  readonly consumers: readonly SubjectConsumer[];
   readonly lastError: () => string | null;
 }
 
 /**
- * KAT's events from JetStream, with the same bodies and the same rules as from RabbitMQ (subjects.ts names the parts).
+ * KAT's events from JetStream, with the same bodies and the same rules as from RabbitMQ (jetstream-streams.ts names the parts).
  * JetStream's own count of deliveries counts outages and reconnects too, so that attempts travel in a header here as well.
  */
 export function createJetstreamSource(options: JetstreamOptions): EventSource {
@@ -92,7 +92,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     const declared = () => tell({ name: 'source.declared', stream });
     const shared = { connection, prefix, timing, note, declared, signal: stopping.signal };
     const lane = (lane: Lane, maxPending: number) =>
-      createPuller({
+      createSubjectConsumer({
         ...shared,
         consumer: lane === 'main' ? stream : `${stream}_alone`,
         subject: names[lane](stream),
@@ -109,7 +109,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
             move: async (to) => forward(forwarding, stream, message, to, now()),
           }),
       });
-    const retries = createPuller({
+    const retries = createSubjectConsumer({
       ...shared,
       consumer: `${stream}_retry`,
       subject: names.retry(stream),
@@ -121,10 +121,10 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
         else await forward(forwarding, stream, message, { to: 'alone', attempts: attemptsOf(message) }, now());
       },
     });
-    const pullers = [lane('main', prefetch), lane('alone', 1), retries];
-    consumptions.push({ stream, intake, pullers, lastError: () => lastError });
-    for (const puller of pullers) runs.push(puller.run());
-    return Promise.all(pullers.map((puller) => puller.settled));
+    const consumers = [lane('main', prefetch), lane('alone', 1), retries];
+    consumptions.push({ stream, intake, consumers, lastError: () => lastError });
+    for (const consumer of consumers) runs.push(consumer.run());
+    return Promise.all(consumers.map((consumer) => consumer.settled));
   };
 
   return {
@@ -132,21 +132,21 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       await start(stream, handler);
     },
     status: () =>
-      consumptions.map(({ stream, intake, pullers, lastError }): StreamStatus => {
+      consumptions.map(({ stream, intake, consumers, lastError }): StreamStatus => {
         const { inHand, done, retried, dead } = intake.counts;
         const source = sourceName('jetstream', stream);
-        const connected = online === true && pullers.every((puller) => puller.consuming());
+        const connected = online === true && consumers.every((consumer) => consumer.consuming());
         return { source, stream, connected, inHand, done, retried, deadLettered: dead, lastError: lastError() };
       }),
     stop: async (withinMs) => {
       stopping.abort();
-      const pullers = consumptions.flatMap((consumption) => consumption.pullers);
+      const consumers = consumptions.flatMap((consumption) => consumption.consumers);
       for (const { intake } of consumptions) intake.close();
-      for (const puller of pullers) puller.cancel();
+      for (const consumer of consumers) consumer.cancel();
       await Promise.all(consumptions.map(({ intake }) => intake.idle(withinMs)));
       const open = await connecting?.catch(() => null);
       closed.abort();
-      for (const puller of pullers) puller.close();
+      for (const consumer of consumers) consumer.close();
       // Flushes acknowledgements; a server that does not answer does not hold up the end of the process.
       await Promise.race([open?.flush().catch(() => {}), pause(2_000)]);
       await open?.close();

@@ -2,15 +2,11 @@ import type { NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import type { TlsMaterial } from '../tls-files.ts';
-import { createAmqpSource } from './amqp.ts';
-import type { Backlog } from './backlog.ts';
-import type { DeadLetters } from './dead-letters.ts';
-import { createJetstreamBacklog } from './jetstream-backlog.ts';
-import { createJetstreamDeadLetters } from './jetstream-dead-letters.ts';
-import { type ConnectNats, createJetstreamSource } from './jetstream.ts';
-import { createRabbitmqBacklog } from './rabbitmq-backlog.ts';
-import { createRabbitmqDeadLetters } from './rabbitmq-dead-letters.ts';
+import { type Backlog, createJetstreamBacklog, createRabbitmqBacklog } from './backlog.ts';
+import { createJetstreamDeadLetters, createRabbitmqDeadLetters, type DeadLetters } from './dead-letters.ts';
+import { type ConnectNats, createJetstreamSource } from './jetstream-source.ts';
 import type { Broker } from './rabbitmq-driver.ts';
+import { createRabbitmqSource } from './rabbitmq-source.ts';
 import type { EventSource } from './source.ts';
 import { defaultTiming, type Timing } from './timing.ts';
 
@@ -46,7 +42,7 @@ export function createEventSource(
   const broker = brokerOf(settings);
   if (settings?.kind === 'amqp' && broker !== null) {
     const { prefetch, maxAttempts } = settings;
-    return createAmqpSource({ broker, prefetch, maxAttempts, timing, tell, now });
+    return createRabbitmqSource({ broker, prefetch, maxAttempts, timing, tell, now });
   }
   if (settings?.kind === 'jetstream' && settings.natsServers !== null) {
     const { natsServers: servers, natsAuth, prefix, prefetch, maxAttempts } = settings;

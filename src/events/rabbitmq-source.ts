@@ -1,17 +1,15 @@
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import { createIntake, type Intake, type Lane } from './intake.ts';
-import { SourceLink, sourceName } from './link.ts';
+import type { Lane } from './delivery.ts';
+import { createIntake, type Intake } from './intake.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
-import { attemptsOf, forwarded, traceOf } from './rabbitmq-message.ts';
-import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
-import { brokerFault } from './rabbitmq-fault.ts';
-import { createOutbox } from './rabbitmq-outbox.ts';
+import { type Broker, brokerFault, RabbitmqConnection } from './rabbitmq-driver.ts';
+import { attemptsOf, createOutbox, forwarded, traceOf } from './rabbitmq-message.ts';
 import { aloneQueue, declarationOf, declareStream } from './rabbitmq-queues.ts';
-import type { EventHandler, EventSource, StreamStatus } from './source.ts';
+import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
 import { pause, type Timing } from './timing.ts';
 
-export interface AmqpOptions {
+export interface RabbitmqOptions {
   readonly broker: Broker;
   readonly prefetch: number;
   readonly maxAttempts: number;
@@ -41,7 +39,7 @@ interface Consumption {
  * `<queue>.alone` (one at a time: what has failed or was in hand when a thread died), `<queue>.retry.<seconds>` (waits
  * there, then goes to `.alone`) and `<queue>.dead`.
  */
-export function createAmqpSource(options: AmqpOptions): EventSource {
+export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
   const { prefetch, maxAttempts, timing, tell, now } = options;
   const connection = new RabbitmqConnection(options.broker, {
     connectionName: 'rota',

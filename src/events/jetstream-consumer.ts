@@ -1,11 +1,10 @@
 import type { ConsumerMessages, JsMsg, NatsConnection } from 'nats';
-import type { Forwarding } from './jetstream-message.ts';
-import { streamFault } from './stored.ts';
-import { ensureConsumer, ensureStreams, subjectsOf } from './subjects.ts';
+import { type Forwarding, streamFault } from './jetstream-message.ts';
+import { ensureConsumer, ensureStreams, subjectsOf } from './jetstream-streams.ts';
 import { backOff, pause, type Timing } from './timing.ts';
 
 /** One durable pull consumer that outlives connections, and streams and consumers that somebody deletes. */
-export interface Puller {
+export interface SubjectConsumer {
   /** Pulls until the signal is aborted. Never rejects. */
   run(): Promise<void>;
   /** Resolves when it consumes, or has failed to for the first time. */
@@ -17,7 +16,7 @@ export interface Puller {
   close(): void;
 }
 
-export interface PullerOptions {
+export interface SubjectConsumerOptions {
   readonly connection: () => Promise<NatsConnection>;
   readonly prefix: string;
   readonly consumer: string;
@@ -38,7 +37,7 @@ const batch = 100;
 const pullMs = 30_000;
 const heartbeatMs = 2_000;
 
-export function createPuller(options: PullerOptions): Puller {
+export function createSubjectConsumer(options: SubjectConsumerOptions): SubjectConsumer {
   const { prefix, consumer, subject, maxPending, timing, signal, note } = options;
   const settled = Promise.withResolvers<void>();
   const inHand = new Map<number, JsMsg>();
