@@ -1,6 +1,5 @@
-import { makeObject, type SimulatedObject } from '../../src/simulator/objects.ts';
+import { createWorld, makeObject, type SimulatedObject, type World } from '../../src/simulator/world.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
-import { createWorld, type World } from '../../src/simulator/world.ts';
 
 /**
  * A KAT in which every boefje may run on every object, so that the figures can be told from its size: host names of

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { boefjes, normalizers, type SimulatedPlugin } from './plugins.ts';
-import { listOf, page } from './service.ts';
 import type { SimulatedOrganisation, World } from './world.ts';
 
 interface PluginQuery {
@@ -95,9 +94,9 @@ function organisationOf({ id, name, deduplicate }: SimulatedOrganisation) {
 }
 
 function matches(plugin: SimulatedPlugin, query: PluginQuery): boolean {
-  const consumes = listOf(query.consumes);
-  const produces = listOf(query.produces);
-  const ids = listOf(query.ids);
+  const consumes = [query.consumes ?? []].flat();
+  const produces = [query.produces ?? []].flat();
+  const ids = [query.ids ?? []].flat();
   return (
     (query.plugin_type === undefined || plugin.type === query.plugin_type) &&
     (query.state === undefined || plugin.enabled === (query.state === 'true')) &&
@@ -133,4 +132,9 @@ function duplicatesOf(world: World, config: ReturnType<typeof configsOf>[number]
       world.organisations.get(other.organisation_id)?.deduplicate === true &&
       JSON.stringify(other.settings) === settings,
   );
+}
+
+/** The window that `offset` and `limit` cut out. */
+function page<T>(all: readonly T[], offset: number, limit: number): readonly T[] {
+  return all.slice(offset, offset + limit);
 }

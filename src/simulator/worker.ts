@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, errorCodes } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
 import type { LeasedTask } from '../tasks/task.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from './measures.ts';
 
 export type TaskClient = Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
 
