@@ -5,9 +5,8 @@ import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { RotaError } from '../errors.ts';
-import { unpackDebian } from './debian.ts';
-import { newPassword, privateFolder, readPrivate, writePrivate } from './private-files.ts';
-import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
+import { keptPassword, privateFolder, writePrivate } from './passwords.ts';
+import { type Embedded, endOrphan, freePort, startServer, stopServer, unpackDebian, untilReady } from './process.ts';
 
 /** What every nats-server that Rota works with should have. */
 const defaults = new URL('../../docs/deploy/nats-server.conf', import.meta.url);
@@ -26,7 +25,7 @@ export async function startNats(options: { directory: string; port?: number; con
   const port = options.port || (await freePort());
   // Ours would fail to listen, and whoever listens there would be taken for it.
   if (await accepts(port)) throw new RotaError('BAD_CONFIG', `port ${port} for NATS: expected one that is free`);
-  const password = options.config === undefined ? await passwordOf(store) : null;
+  const password = options.config === undefined ? await keptPassword(store) : null;
   const server = startServer(binary, [
     '-c',
     options.config ?? (await configOf(store, password!)),
@@ -48,16 +47,6 @@ export async function startNats(options: { directory: string; port?: number; con
     pid: server.child.pid!,
     stop: (graceMs) => stopServer(server.child, 'SIGTERM', graceMs),
   };
-}
-
-/** Kept, so that clients go on after a restart. */
-async function passwordOf(store: string): Promise<string> {
-  const file = join(store, 'rota.password');
-  const kept = await readPrivate(file);
-  if (kept !== null && kept !== '') return kept;
-  const password = newPassword();
-  await writePrivate(file, password);
-  return password;
 }
 
 /** A file, since everybody on the machine sees command lines. nats-server takes paths to include from its folder on. */

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
-import { passwordOf, requireDone } from './postgres-password.ts';
-import { writePrivate } from './private-files.ts';
+import { postgresPassword, requireDone, writePrivate } from './passwords.ts';
 import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
 
 const run = promisify(execFile);
@@ -36,7 +35,7 @@ export async function startPostgres(options: {
     await run(as.command(binaries.initdb), as.arguments(binaries.initdb, init), as.options);
   }
   await endOrphan(join(directory, 'postmaster.pid'), 'postgres');
-  const password = await passwordOf(directory, async (sql) => {
+  const password = await postgresPassword(directory, async (sql) => {
     const args = ['--single', '-D', directory, '-c', 'log_min_messages=error', 'postgres'];
     const single = run(as.command(binaries.postgres), as.arguments(binaries.postgres, args), as.options);
     single.child.stdin?.end(`${sql}\n`);

@@ -1,9 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { RotaError } from '../errors.ts';
+
+const run = promisify(execFile);
 
 /** A free loopback port. Another process may take it before it is used: callers retry or fail with the port's number. */
 export async function freePort(): Promise<number> {
@@ -102,8 +105,50 @@ export async function endOrphan(pidFile: string, name: string): Promise<void> {
 
 /** Linux names Node's main thread `node-MainThread`, macOS answers the path of the program. */
 async function processOf(pid: number): Promise<{ parent: number; command: string } | null> {
-  const ps = promisify(execFile)('ps', ['-o', 'ppid=,comm=', '-p', String(pid)]);
+  const ps = run('ps', ['-o', 'ppid=,comm=', '-p', String(pid)]);
   const line = (await ps.catch(() => ({ stdout: '' }))).stdout.trim();
   const space = line.indexOf(' ');
   return space === -1 ? null : { parent: Number(line.slice(0, space)), command: basename(line.slice(space).trim()) };
+}
+
+/** Downloaded programs live beside the checkout, out of git. */
+const shelf = fileURLToPath(new URL('../../.rota/bin/', import.meta.url));
+
+/**
+ * Downloads Debian packages with apt and unpacks them, without root and without installing: answers the folder that now
+ * holds their `usr/…`. Done once; a second call finds the folder.
+ *
+ * @throws where there is no apt, or the packages cannot be fetched.
+ */
+export async function unpackDebian(name: string, packages: readonly string[]): Promise<string> {
+  const target = join(shelf, name);
+  if (
+    await stat(target).then(
+      () => true,
+      () => false,
+    )
+  )
+    return target;
+  await mkdir(shelf, { recursive: true });
+  const staging = await mkdtemp(join(shelf, `${name}-`));
+  try {
+    const download = () => run('apt-get', ['download', ...packages], { cwd: staging });
+    // A fresh image has no package lists; only root may fetch them.
+    await download().catch(async () => {
+      await run('apt-get', ['update']);
+      await download();
+    });
+    for (const file of await readdir(staging)) {
+      if (!file.endsWith('.deb')) continue;
+      await run('dpkg', ['-x', join(staging, file), staging]);
+      await rm(join(staging, file));
+    }
+    // Two processes may race: the loser finds the folder in place and uses it.
+    await rename(staging, target).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
+    return target;
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
 }
