@@ -3,7 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/pro
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 
 const run = promisify(execFile);
@@ -60,9 +62,8 @@ export async function stopServer(child: ChildProcess, signal: NodeJS.Signals, gr
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill(signal);
-  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  await within(exited, graceMs).catch(() => child.kill('SIGKILL'));
   await exited;
-  clearTimeout(timer);
 }
 
 /** Tries until it succeeds or the server has failed; the pause between tries is for a server that is still starting. */
@@ -75,7 +76,7 @@ export async function untilReady(
   const attempt = async () => {
     while (!(await probe().catch(() => false))) {
       if (performance.now() > deadline) throw new Error(`not ready within ${withinMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await delay(25);
     }
   };
   await Promise.race([attempt(), failed]);
@@ -100,7 +101,7 @@ export async function endOrphan(pidFile: string, name: string): Promise<void> {
   }
   process.kill(pid, 'SIGINT');
   const deadline = performance.now() + 15_000;
-  while (performance.now() < deadline && (await isServer())) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (performance.now() < deadline && (await isServer())) await delay(50);
 }
 
 /** Linux names Node's main thread `node-MainThread`, macOS answers the path of the program. */

@@ -1,3 +1,4 @@
+import { within } from '../deadline.ts';
 import { isOfItem } from '../errors.ts';
 import { type Failure, failureOf, type Result } from '../mailbox/failure.ts';
 import type { StreamEvent } from '../protocol/events.ts';
@@ -138,12 +139,10 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     close: () => closing.abort(),
     idle: async (withinMs) => {
-      const idle = new AbortController();
-      const emptied = (async () => {
+      const emptied = async () => {
         while (inHand.size > 0) await Promise.all(inHand);
-        idle.abort();
-      })();
-      await Promise.race([emptied, pause(withinMs, idle.signal)]);
+      };
+      await within(emptied(), withinMs).catch(() => {});
       latencies.flush();
     },
     get counts() {

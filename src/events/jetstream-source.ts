@@ -1,5 +1,6 @@
 import { Events, type NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
+import { within } from '../deadline.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import type { Lane } from './delivery.ts';
@@ -8,7 +9,7 @@ import { createSubjectConsumer, type SubjectConsumer } from './jetstream-consume
 import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
 import { subjectsOf } from './jetstream-streams.ts';
 import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
-import { pause, type Timing } from './timing.ts';
+import { closeWithinMs, type Timing } from './timing.ts';
 
 /** Opens a connection that then reconnects for ever: src/nats/connect.ts, handed in by whoever constructs. */
 export type ConnectNats = (access: {
@@ -148,7 +149,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       closed.abort();
       for (const consumer of consumers) consumer.close();
       // Flushes acknowledgements; a server that does not answer does not hold up the end of the process.
-      await Promise.race([open?.flush().catch(() => {}), pause(2_000)]);
+      if (open) await within(open.flush(), closeWithinMs).catch(() => {});
       await open?.close();
       await Promise.all(runs);
     },

@@ -1,3 +1,4 @@
+import { within } from '../deadline.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
 import type { Lane } from './delivery.ts';
@@ -7,7 +8,7 @@ import { type Broker, brokerFault, RabbitmqConnection } from './rabbitmq-driver.
 import { attemptsOf, createOutbox, forwarded, traceOf } from './rabbitmq-message.ts';
 import { aloneQueue, declarationOf, declareStream } from './rabbitmq-queues.ts';
 import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
-import { pause, type Timing } from './timing.ts';
+import { closeWithinMs, type Timing } from './timing.ts';
 
 export interface RabbitmqOptions {
   readonly broker: Broker;
@@ -19,8 +20,6 @@ export interface RabbitmqOptions {
   readonly now: () => number;
 }
 
-/** A broker that does not answer does not hold up the end of the process. */
-const closeWithinMs = 2_000;
 /**
  * The driver gives a link up after four halves of it: 16 to 20 s, as with Postgres and NATS; its own 60 made that two minutes.
  * `heartbeat` in the URL overrules it.
@@ -149,7 +148,7 @@ export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
       const closed = Promise.all(
         consumptions.flatMap(({ consumers }) => consumers.map((consumer) => consumer.close())),
       );
-      await Promise.race([closed, pause(closeWithinMs)]);
+      await within(closed, closeWithinMs).catch(() => {});
       connection.unsafeDestroy();
       await Promise.all(runs);
     },

@@ -28,6 +28,9 @@ export const defaultTiming: Timing = {
   ackWaitMs: 10_000,
 };
 
+/** A broker that does not answer does not hold up the end of the process. */
+export const closeWithinMs = 2_000;
+
 /** The pause after `tries` failed tries, half of it random so that a crowd does not come back as one. */
 export function backOff([first, longest]: readonly [number, number], tries: number): number {
   const full = Math.min(first * 2 ** Math.min(tries, 30), longest);
