@@ -186,18 +186,22 @@ export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
         const outbox = createOutbox(connection());
         const wanted = ids === undefined ? null : new Set(ids);
         const settled: string[] = [];
-        for (const name of streamsOf(stream)) {
-          for await (const message of walk(channel, name, mostHeld)) {
-            const { id } = queuedLetter(name, message);
-            if (wanted !== null && !wanted.has(id)) continue;
-            if (action === 'requeue') {
-              const trace: unknown = message.headers?.[traceHeader];
-              const headers = typeof trace === 'string' ? { [traceHeader]: trace } : {};
-              await outbox.send(durable(name), { headers }, message.body as Buffer);
+        try {
+          for (const name of streamsOf(stream)) {
+            for await (const message of walk(channel, name, mostHeld)) {
+              const { id } = queuedLetter(name, message);
+              if (wanted !== null && !wanted.has(id)) continue;
+              if (action === 'requeue') {
+                const trace: unknown = message.headers?.[traceHeader];
+                const headers = typeof trace === 'string' ? { [traceHeader]: trace } : {};
+                await outbox.send(durable(name), { headers }, message.body as Buffer);
+              }
+              channel.basicAck({ deliveryTag: message.deliveryTag });
+              settled.push(id);
             }
-            channel.basicAck({ deliveryTag: message.deliveryTag });
-            settled.push(id);
           }
+        } finally {
+          await outbox.close();
         }
         return settled;
       }),

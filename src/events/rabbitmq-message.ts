@@ -52,6 +52,8 @@ function canBeWritten(value: unknown): boolean {
 export interface Outbox {
   /** Resolves when RabbitMQ has stored the message in the queue, which is declared first: a queue that is missing would swallow it. */
   send(declaration: QueueDeclaration, envelope: Envelope, body: Buffer): Promise<void>;
+  /** Closes the channel, if one was opened. */
+  close(): Promise<void>;
 }
 
 export function createOutbox(connection: Connection): Outbox {
@@ -88,6 +90,10 @@ export function createOutbox(connection: Connection): Outbox {
       }
       const channel = await channelOf();
       await channel.basicPublish({ ...envelope, exchange: '', routingKey: queue, durable: true }, body);
+    },
+    close: async () => {
+      const channel = await opening?.catch(() => null);
+      await channel?.close();
     },
   };
 }
