@@ -8,12 +8,12 @@ import { RotaError } from '../errors.ts';
 import { keptPassword, privateFolder, writePrivate } from './passwords.ts';
 import { type Embedded, endOrphan, freePort, startServer, stopServer, unpackDebian, untilReady } from './process.ts';
 
-/** What every nats-server that Rota works with should have. */
+/** Settings that every nats-server of Rota should have. */
 const defaults = new URL('../../docs/deploy/nats-server.conf', import.meta.url);
 
 /**
- * Starts nats-server with JetStream on loopback; its store lies in `directory`. Nobody comes in without the password in
- * `nats.url`, a file of the owner alone, unless `config` says who may.
+ * Starts nats-server with JetStream on loopback; its store is in `directory`. Clients need the password in `nats.url`, a file
+ * that only its owner reads, unless `config` names its own users.
  */
 export async function startNats(options: { directory: string; port?: number; config?: string }): Promise<Embedded> {
   const binary = await findNatsServer();
@@ -23,7 +23,7 @@ export async function startNats(options: { directory: string; port?: number; con
   await endOrphan(pidFile, 'nats-server');
   // As everywhere else, port 0 is any that is free.
   const port = options.port || (await freePort());
-  // Ours would fail to listen, and whoever listens there would be taken for it.
+  // Our server would fail to listen, and the one that listens there would be taken for it.
   if (await accepts(port)) throw new RotaError('BAD_CONFIG', `port ${port} for NATS: expected one that is free`);
   const password = options.config === undefined ? await keptPassword(store) : null;
   const server = startServer(binary, [
@@ -49,7 +49,7 @@ export async function startNats(options: { directory: string; port?: number; con
   };
 }
 
-/** A file, since everybody on the machine sees command lines. nats-server takes paths to include from its folder on. */
+/** In a file, since command lines are visible to every account. nats-server takes includes relative to the file's folder. */
 async function configOf(store: string, password: string): Promise<string> {
   const file = join(store, 'rota.conf');
   const lines = [
@@ -60,7 +60,7 @@ async function configOf(store: string, password: string): Promise<string> {
   return file;
 }
 
-/** nats-server is in no npm package: PATH, else Debian's package unpacked without root, else Homebrew's folder. */
+/** nats-server is in no npm package: from PATH or the usual folders, else Debian's package unpacked without root, else Homebrew's. */
 export async function findNatsServer(): Promise<string> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     if (await executable(join(folder, 'nats-server'))) return join(folder, 'nats-server');

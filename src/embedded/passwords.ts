@@ -30,18 +30,17 @@ function newPassword(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Loopback, which everybody with an account on the machine reaches: a superuser of Postgres may run programs. */
+/** Every account on the machine reaches loopback, and a superuser of Postgres may run programs: no access without a password. */
 const rules = [
   '# Written by Rota (src/embedded). The password stands in rota.password beside this file.',
   'host all all 127.0.0.1/32 scram-sha-256',
   'host replication all 127.0.0.1/32 scram-sha-256',
 ].join('\n');
-/** As initdb made them for us before, and makes them now. */
+/** As initdb writes them with `-A trust`. */
 const trusting = /^[ \t]*(?:local|host\w*)[ \t]+all[ \t]+all[ \t].*\btrust\b/m;
 
 /**
- * The password of the role `rota`. A cluster that is new, or of the time when it let everybody in, gets one, in its own
- * folder so that a copy of the folder has it too.
+ * The password of the role `rota`. A cluster that is new, or still trusts every client, gets one.
  *
  * @param single runs one statement while no server runs.
  */
@@ -52,23 +51,23 @@ export async function postgresPassword(cluster: string, single: (sql: string) =>
   const password = newPassword();
   await single(`ALTER ROLE rota PASSWORD '${password}'`);
   await writePrivate(passwordFile(cluster), password);
-  // Last: until then the next start does all of this again.
+  // Written last: a start that ends before it is repeated by the next one.
   await writePrivate(access, rules);
   return password;
 }
 
-/** What Postgres said of the statement: its exit code is 0 even where it failed. @throws RotaError BROKEN */
+/** Checks Postgres' output: its exit code is 0 even where the statement failed. @throws RotaError BROKEN */
 export function requireDone(output: string): void {
   const fault = /\b(?:ERROR|FATAL|PANIC): .*/.exec(output);
   if (fault !== null) throw new RotaError('BROKEN', `the embedded Postgres takes no password: ${fault[0]}`);
 }
 
-/** For its folder's owner alone, whole or not at all. */
+/** Writes a file that only its folder's owner reads, whole or not at all. */
 export async function writePrivate(path: string, text: string): Promise<void> {
   const fresh = `${path}.${process.pid}`;
   await writeFile(fresh, `${text}\n`, { mode: 0o600 });
   if (process.getuid?.() === 0) {
-    // Started by root, Postgres runs as another user where it has no user namespace, and owns its folder then.
+    // Under root without user namespaces, Postgres runs as another user, who owns the folder.
     const { uid, gid } = await stat(dirname(path));
     await chown(fresh, uid, gid);
   }

@@ -22,7 +22,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A child server that this process started and ends by its process id. */
+/** A child server that this process started, and ends by its process id. */
 export interface Embedded {
   readonly url: string;
   readonly pid: number;
@@ -31,8 +31,8 @@ export interface Embedded {
 }
 
 /**
- * Spawns a server in a process group of its own, so that a Ctrl-C meant for us does not reach it before we have
- * drained. It ends with us however we end, but for SIGKILL. Its last output is kept for the error of a failed start.
+ * Spawns a server in a process group of its own, so that a Ctrl-C meant for us does not reach it before we have drained. It
+ * ends with us unless we are killed by SIGKILL. Its last output is kept for the error of a failed start.
  */
 export function startServer(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
@@ -83,13 +83,13 @@ export async function untilReady(
 }
 
 /**
- * A parent that was killed leaves its server behind, on a port nobody knows any more or on the one we want: ends it.
+ * Ends a server whose parent was killed: it listens on an unknown port, or on the one we want.
  *
  * @throws RotaError CONFLICT where the parent is alive: two that share a folder would end each other's servers for ever.
  */
 export async function endOrphan(pidFile: string, name: string): Promise<void> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
-  // A process id in a stale file may by now be anybody's: look before signalling.
+  // The process id of a stale file may belong to another program by now: check before signalling.
   const isServer = async () => (await processOf(pid))?.command.startsWith(name) === true;
   if (!Number.isInteger(pid) || pid <= 0 || !(await isServer())) return;
   const parent = (await processOf(pid))?.parent ?? 0;
@@ -112,13 +112,13 @@ async function processOf(pid: number): Promise<{ parent: number; command: string
   return space === -1 ? null : { parent: Number(line.slice(0, space)), command: basename(line.slice(space).trim()) };
 }
 
-/** Downloaded programs live beside the checkout, out of git. */
+/** Downloaded programs are kept beside the checkout, out of git. */
 const shelf = fileURLToPath(new URL('../../.rota/bin/', import.meta.url));
 
 /**
- * Downloads Debian packages with apt and unpacks them, without root and without installing: answers the folder that now
- * holds their `usr/…`. Done once; a second call finds the folder.
+ * Downloads Debian packages with apt and unpacks them, without root and without installing. A second call finds the folder.
  *
+ * @returns the folder that holds their `usr/…`.
  * @throws where there is no apt, or the packages cannot be fetched.
  */
 export async function unpackDebian(name: string, packages: readonly string[]): Promise<string> {

@@ -21,14 +21,14 @@ export interface StreamBacklog {
   /** `rabbitmq:raw_file_received`. */
   readonly source: string;
   readonly stream: EventStream;
-  /** No consumer has these in hand. Null, as the other figures, where the broker does not say: `error` tells why. */
+  /** No consumer has these in hand. Null, as the other figures, where the broker does not say: `error` says why. */
   readonly waiting: number | null;
   /** Failed before, or in hand when a thread died: they wait for another attempt. */
   readonly retrying: number | null;
   /** Given up. */
   readonly dead: number | null;
   readonly error: string | null;
-  /** A stream of JetStream that takes no more, or soon will not, in a sentence. */
+  /** A sentence about a JetStream stream that takes no more events, or soon will not. */
   readonly full: string | null;
 }
 
@@ -36,7 +36,7 @@ type Figures = Pick<StreamBacklog, 'waiting' | 'retrying' | 'dead' | 'full'>;
 
 const lookWithinMs = 2_000;
 
-/** What stands in JetStream for the source's consumers. `connection` stays open: it is the supervisor's. */
+/** What waits in JetStream for the source's consumers. `connection` stays open: it is the supervisor's. */
 export function createJetstreamBacklog(connection: NatsConnection, prefix: string): Backlog {
   const names = subjectsOf(prefix);
 
@@ -53,7 +53,7 @@ export function createJetstreamBacklog(connection: NatsConnection, prefix: strin
     ]);
     return {
       waiting: main?.num_pending ?? null,
-      // What waits for its time in the retry lane counts as handed out.
+      // An event that waits for its time in the retry lane counts as handed out.
       retrying: pendingOf(alone) + pendingOf(retry) + (retry?.num_ack_pending ?? 0),
       dead: dead?.state.subjects?.[subject] ?? 0,
       full: fullness(live) ?? fullness(dead),
@@ -62,7 +62,7 @@ export function createJetstreamBacklog(connection: NatsConnection, prefix: strin
 
   return {
     look: () => {
-      // Without asking whether JetStream is there: that is one more request, and the others say it too.
+      // Without the check for JetStream: it is one more request, and the requests below fail too where there is none.
       const manager = connection.jetstreamManager({ timeout: lookWithinMs, checkAPI: false });
       return Promise.all(eventStreams.map((stream) => backlogOf('jetstream', stream, figures(manager, stream))));
     },
@@ -70,7 +70,10 @@ export function createJetstreamBacklog(connection: NatsConnection, prefix: strin
   };
 }
 
-/** An operator may give a stream limits; Rota makes it without. Of JetStream's own `discard: old` nothing is refused, but lost. */
+/**
+ * Rota makes its streams without limits; an operator may set them. With JetStream's default, `discard: old`, a full stream
+ * refuses nothing: it loses its oldest messages.
+ */
 function fullness(info: StreamInfo | null): string | null {
   if (info === null) return null;
   const { config, state } = info;
@@ -98,10 +101,10 @@ async function orNull<T>(asked: Promise<T>): Promise<T | null> {
   }
 }
 
-/** What stands in RabbitMQ's queues: ready messages, as it answers a passive declaration. */
+/** The ready messages of RabbitMQ's queues, as it answers a passive declaration. */
 export function createRabbitmqBacklog(broker: Broker): Backlog {
   let opened: RabbitmqConnection | null = null;
-  /** Why there is no connection; what waits on the connection reports it. */
+  /** Why there is no connection; the calls that wait on it report this. */
   let outage: string | null = null;
   const connect = (): RabbitmqConnection => {
     const connection = new RabbitmqConnection(broker, { connectionName: 'rota backlog', acquireTimeout: lookWithinMs });

@@ -20,17 +20,16 @@ export interface DeadLetter {
   /** `CODE: message`. */
   readonly error: string | null;
   readonly attempts: number;
-  /** As it came; text that is no JSON, too. */
+  /** As it came, also where it is no JSON. */
   readonly body: string;
 }
 
-/** The dead-lettered events of both streams; one implementation per broker. Everything rejects while the broker is out. */
+/** The dead-lettered events of both streams; one implementation per broker. Every call rejects while the broker cannot be reached. */
 export interface DeadLetters {
   /** Oldest first, of each stream at most `limit`. */
   list(limit: number): Promise<readonly DeadLetter[]>;
   /**
-   * Gives events another try from the beginning (`requeue`), or removes them for good. All of a stream, or those with the
-   * ids.
+   * Tries events again from the beginning (`requeue`), or removes them for good: all of a stream, or those with the ids.
    * @returns the ids that were there
    */
   settle(
@@ -79,7 +78,7 @@ export function createJetstreamDeadLetters(connection: NatsConnection, prefix: s
       const manager = await manage();
       const client = connection.jetstream();
       const wanted = ids === undefined ? null : new Set(ids);
-      // What is tried again may be given up before this ends, and come back behind it: that would go on for ever.
+      // An event may be given up again before this loop ends, and come back at the tail: the loop would never end.
       const { last_seq: last } = (await manager.streams.info(names.deadStream)).state;
       const settled: string[] = [];
       for (const name of streamsOf(stream)) {
@@ -91,7 +90,7 @@ export function createJetstreamDeadLetters(connection: NatsConnection, prefix: s
             const trace = message.header.get(traceHeader);
             const kept = headers();
             if (trace !== '') kept.set(traceHeader, trace);
-            // Twice within JetStream's window of two minutes would be taken for a copy otherwise.
+            // No other header: with its old message ID, JetStream would drop the event as a copy for two minutes.
             await client.publish(names.main(name), message.data, { headers: kept });
           }
           await manager.streams.deleteMessage(names.deadStream, message.seq);
@@ -120,7 +119,7 @@ async function nextOf(
   }
 }
 
-/** The server takes it since 2.9; the library sends what it is given, but does not declare it. */
+/** `next_by_subj` is taken by servers since 2.9; the library sends it, but does not declare it. */
 function nextBySubject(from: number, subject: string): SeqMsgRequest {
   const request: SeqMsgRequest & { readonly next_by_subj: string } = { seq: from, next_by_subj: subject };
   return request;
@@ -139,8 +138,8 @@ function storedLetter(stream: EventStream, message: StoredMsg): DeadLetter {
 }
 
 /**
- * Dead letters of the AMQP source: what stands in `<queue>.dead`, named by a digest, since RabbitMQ gives no names. Whoever
- * looks takes messages out without acknowledging them; closing the channel puts them back in their order.
+ * Dead letters of the AMQP source: what stands in `<queue>.dead`, named by a digest, since RabbitMQ gives no names.
+ * Reading takes messages out without acknowledging them; closing the channel puts them back in their order.
  */
 export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
   let opened: RabbitmqConnection | null = null;
@@ -149,7 +148,7 @@ export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
 
   const withChannel = async <T>(work: (channel: Channel) => Promise<T>): Promise<T> => {
     const using = connection();
-    // An outage is told by whatever waits on the connection.
+    // The calls that wait on the connection report an outage.
     if (using.listenerCount('error') === 0) using.on('error', () => {});
     const channel = await using.acquire().catch((error: unknown) => {
       throw new RotaError('SERVICE_UNAVAILABLE', 'RabbitMQ cannot be reached: try again', { cause: error });
@@ -212,7 +211,7 @@ export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
   };
 }
 
-/** Messages of a queue that are held while one among them is looked for. */
+/** Messages of a queue that a search by id may hold unacknowledged at a time. */
 const mostHeld = 10_000;
 
 function queuedLetter(stream: EventStream, message: SyncMessage): DeadLetter {

@@ -1,19 +1,19 @@
 import type { Failure } from '../mailbox/failure.ts';
 
 /**
- * One delivery, in words that both brokers have. There are two lanes: everything starts in the main lane, many at once;
- * what has failed, or was in hand when a thread died, goes through the `alone` lane, one at a time. So an event that
- * kills its thread over and over costs the others in hand one attempt at most.
+ * One delivery, in terms that both brokers have. There are two lanes: every event starts in the main lane, many at once;
+ * one that has failed, or was in hand when a thread died, goes through the `alone` lane, one at a time. So an event that
+ * kills its thread again and again costs the others in hand one attempt at most.
  */
 export interface Received {
   readonly lane: Lane;
   readonly body: Uint8Array;
-  /** Attempts that failed, as the event itself says: brokers count outages and reconnects too. */
+  /** Failed attempts, from the event's header: the brokers' own counts include outages and reconnects. */
   readonly attempts: number;
-  /** Handed out before without being settled. */
+  /** Delivered before and not settled. */
   readonly redelivered: boolean;
   readonly trace: string;
-  /** Aborted when the broker has taken the event back: settling has no effect any more. */
+  /** Aborted once the broker has taken the event back: settling it has no effect then. */
   readonly gone: AbortSignal;
   acknowledge(): Promise<void>;
   /** Stores the event elsewhere and acknowledges this delivery once that is confirmed. */
@@ -29,7 +29,7 @@ export type Destination =
   | { readonly to: 'retry'; readonly attempts: number; readonly delayMs: number }
   | { readonly to: 'dead'; readonly attempts: number; readonly failure: Failure };
 
-/** Headers that Rota adds to an event on its way through retries; the rest of its headers stays. */
+/** Headers that Rota adds to an event on its way through retries; its other headers stay. */
 export const attemptsHeader = 'x-rota-attempts';
 /** Code and message of why an event was dead-lettered. */
 export const errorHeader = 'x-rota-error';
@@ -37,11 +37,11 @@ export const errorHeader = 'x-rota-error';
 export const deadAtHeader = 'x-rota-dead-at';
 /** Epoch milliseconds; JetStream only, where RabbitMQ has queues with a message TTL. */
 export const notBeforeHeader = 'x-rota-not-before';
-/** W3C trace context of whoever published the event. */
+/** W3C trace context of the event's publisher. */
 export const traceHeader = 'traceparent';
 
-/** What a dead letter says about its end, short enough for any broker's header. */
-export function epitaph(failure: Failure): string {
+/** The error of a dead letter, short enough for any broker's header. */
+export function errorLine(failure: Failure): string {
   // Header values of NATS are one line of plain characters.
   return `${failure.code}: ${failure.message}`.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 1_000);
 }

@@ -9,16 +9,16 @@ import { parseEvent } from './parse.ts';
 import type { EventHandler } from './source.ts';
 import { backOff, pause, type Timing } from './timing.ts';
 
-/** Decides what becomes of each event of one stream: the rules of EventSource, whatever the broker. */
+/** Decides what becomes of each event of one stream: the rules of EventSource, for either broker. */
 export interface Intake {
   /** Settles the delivery. Never rejects. */
   receive(received: Received): Promise<void>;
   /**
-   * A connection was cut under a living thread: what it had in hand, or on the way to it, comes back as redelivered, up to
-   * `most` events, and is nobody's death.
+   * A connection was cut while the thread lives on. Up to `most` events that were in hand or on their way come back as
+   * redelivered; they are not suspected of a thread's death.
    */
   interrupted(lane: Lane, most: number): void;
-  /** Gives back what is held and what still arrives. */
+  /** Gives back events that are held or still arrive. */
   close(): void;
   /** Waits until nothing is in hand. */
   idle(withinMs: number): Promise<void>;
@@ -59,7 +59,7 @@ export function createIntake(options: IntakeOptions): Intake {
     return true;
   };
 
-  /** Whoever had it died, or its own thread did: perhaps of this event. In the main lane it was one of many. */
+  /** The process or thread that had the event died, perhaps of it. In the main lane it was one of many. */
   const suspect = (received: Received): Destination => {
     const attempts = received.attempts + 1;
     if (received.lane === 'main' || attempts < maxAttempts) return { to: 'alone', attempts };
@@ -73,7 +73,7 @@ export function createIntake(options: IntakeOptions): Intake {
     return { to: 'retry', attempts, delayMs: timing.retryMs[attempts - 1] ?? timing.retryMs.at(-1) ?? 0 };
   };
 
-  /** Calls the handler again and again while its failures do not name the event; a window full of held events is back-pressure. */
+  /** Calls the handler until its failure names the event. A prefetch window full of held events is the back-pressure. */
   const handHeld = async (event: StreamEvent, received: Received): Promise<Result<unknown> | 'held' | 'gone'> => {
     const until = performance.now() + timing.longestHoldMs;
     const alone = received.lane === 'alone' || received.attempts > 0;
@@ -93,7 +93,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   const settle = async (received: Received): Promise<void> => {
     const from = performance.now();
-    // What throws here throws each time it is delivered: nothing else would take the event out of the queue.
+    // An event that throws here throws at every delivery: only its dead-lettering takes it out of the queue.
     const outcome = await decide(received).catch((error: unknown): Destination => {
       return { to: 'dead', attempts: received.attempts, failure: failureOf(error) };
     });
@@ -113,7 +113,7 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   };
 
-  /** A broker that cannot store now will do so later; until then the event stays in hand. */
+  /** Repeats until the broker stores it; until then the event stays in hand. */
   const persist = async (received: Received, action: () => Promise<void>): Promise<boolean> => {
     for (let tries = 0; !received.gone.aborted; tries += 1) {
       try {
@@ -151,13 +151,13 @@ export function createIntake(options: IntakeOptions): Intake {
   };
 }
 
-/** How long events took from delivery to commit: told in sets, since one message each would crowd the actor's port. */
+/** How long events took from delivery to commit; reported in sets, since a message each would crowd the actor's port. */
 interface Latencies {
   add(ms: number): void;
   flush(): void;
 }
 
-/** A second of delay is nothing to a histogram, and bounds the traffic to one set a second. */
+/** A histogram does not mind a second of delay, and the traffic is one set a second at most. */
 const everyMs = 1_000;
 
 function createLatencies(stream: EventStream, tell: (event: RotaEvent) => void): Latencies {

@@ -15,7 +15,7 @@ import {
   attemptsHeader,
   deadAtHeader,
   type Destination,
-  epitaph,
+  errorLine,
   errorHeader,
   notBeforeHeader,
   traceHeader,
@@ -50,7 +50,7 @@ export interface Forwarding {
 
 /**
  * Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. `now`: epoch
- * milliseconds, of the clock that whoever takes it up will look at too.
+ * milliseconds, of the clock that all supervisors share.
  */
 export async function forward(
   { client, manager, prefix }: Forwarding,
@@ -67,10 +67,10 @@ export async function forward(
   if (to.attempts > 0 || to.to === 'dead') sent.set(attemptsHeader, String(to.attempts));
   if (to.to === 'retry') sent.set(notBeforeHeader, String(now + to.delayMs));
   if (to.to === 'dead') {
-    sent.set(errorHeader, epitaph(to.failure));
+    sent.set(errorHeader, errorLine(to.failure));
     sent.set(deadAtHeader, new Date(now).toISOString());
   }
-  // An acknowledgement that gets lost brings the event back: JetStream then drops this second copy.
+  // A lost acknowledgement brings the event back, and JetStream then drops the second copy by this ID.
   const msgID = `${names.stream}:${message.seq}:${message.info.timestampNanos}:${to.to}`;
   const place = {
     stream: to.to === 'dead' ? names.deadStream : names.stream,
@@ -81,20 +81,20 @@ export async function forward(
   message.ack();
 }
 
-/** Set anew at each step, and what JetStream would read as instructions to itself. */
+/** Headers that are set anew at each step, and those that JetStream would obey. */
 const ownHeaders = /^(?:x-rota-(?:attempts|not-before)|Nats-.+)$/i;
 
 /** Where one message is to be stored. */
 interface Place {
   readonly stream: string;
   readonly subject: string;
-  /** Of Rota's streams: those that are gone are made again. */
+  /** Of Rota's streams, which are made again where they are gone. */
   readonly prefix: string;
 }
 
 /**
- * Stores a message, and resolves when JetStream has confirmed it. A stream that takes nothing is a part that is away, by its
- * name: one that is full until a person raises its limits, one that is gone until it is made again, here.
+ * Stores a message, and resolves when JetStream has confirmed it. A stream that takes nothing is reported as an outage by its
+ * name: a full one until an operator raises its limits, a deleted one until it is made again, here.
  * @throws Error with a sentence that names the stream
  */
 async function store(
@@ -116,9 +116,9 @@ async function store(
   partAnswered(part);
 }
 
-/** A sentence that names the stream, and says what to do where the server says what is wrong. */
+/** A sentence that names the stream, and says what to do where the reason is known. */
 export function streamFault(stream: string, error: unknown): string {
-  // The library's own message of an answer is its code.
+  // The library uses the code of an answer as its message.
   const text = apiErrorOf(error)?.description ?? (error instanceof Error ? error.message : String(error));
   if (isGone(error)) return `JetStream stream ${stream} is gone: it is made again, what it held is lost`;
   // Limits of the stream, of the account, and of the server's memory and disk: JSStreamStoreFailedF and its like.
@@ -137,7 +137,7 @@ function isFull(text: string): boolean {
 
 const noResponders: string = ErrorCode.NoResponders;
 
-/** Nothing listens on the subjects of a stream that was deleted. An answer of JetStream itself may have the code 503, too. */
+/** The subjects of a deleted stream have no responders: 503. JetStream's own answers may have that code too. */
 function isGone(error: unknown): boolean {
   const unheard = error instanceof NatsError && error.code === noResponders && !apiErrorOf(error);
   return unheard || isNotFound(error);

@@ -11,7 +11,7 @@ import { subjectsOf } from './jetstream-streams.ts';
 import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
 import { closeWithinMs, type Timing } from './timing.ts';
 
-/** Opens a connection that then reconnects for ever: src/nats/connect.ts, handed in by whoever constructs. */
+/** Opens a connection that then reconnects for ever: src/nats/connect.ts, which the composition root hands in. */
 export type ConnectNats = (access: {
   readonly servers: string;
   readonly auth: NatsAuth;
@@ -28,7 +28,7 @@ export interface JetstreamOptions {
   readonly maxAttempts: number;
   readonly timing: Timing;
   readonly tell: (event: RotaEvent) => void;
-  /** Epoch milliseconds, the same for all supervisors: one defers an event, another takes it up. */
+  /** Epoch milliseconds, of a clock that all supervisors share: one defers an event, another takes it up. */
   readonly now: () => number;
 }
 
@@ -41,7 +41,7 @@ interface Consumption {
 
 /**
  * KAT's events from JetStream, with the same bodies and the same rules as from RabbitMQ (jetstream-streams.ts names the parts).
- * JetStream's own count of deliveries counts outages and reconnects too, so that attempts travel in a header here as well.
+ * JetStream's count of deliveries includes outages and reconnects, so that attempts travel in a header here too.
  */
 export function createJetstreamSource(options: JetstreamOptions): EventSource {
   const { servers, auth, prefix, prefetch, maxAttempts, timing, tell, now } = options;
@@ -65,7 +65,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     link.down(message);
   };
 
-  /** The connection, made on first use and again should it ever be closed; the client itself reconnects for ever. */
+  /** The connection, opened on first use and again if it is ever closed; the client itself reconnects for ever. */
   const connection = (): Promise<NatsConnection> => {
     connecting ??= options.connect({ servers, auth, name: 'rota events' }).then(
       (opened) => {
@@ -114,7 +114,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       ...shared,
       consumer: `${stream}_retry`,
       subject: names.retry(stream),
-      // What waits here is not in anybody's hand.
+      // Events that wait here are not in hand: no bound.
       maxPending: -1,
       receive: async (message, forwarding) => {
         const dueInMs = whenDue(message) - now();
@@ -148,7 +148,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       const open = await connecting?.catch(() => null);
       closed.abort();
       for (const consumer of consumers) consumer.close();
-      // Flushes acknowledgements; a server that does not answer does not hold up the end of the process.
+      // Sends the acknowledgements that are still buffered.
       if (open) await within(open.flush(), closeWithinMs).catch(() => {});
       await open?.close();
       await Promise.all(runs);

@@ -3,9 +3,9 @@ import type { EventStream } from '../protocol/scheduler.ts';
 import { eventStreams } from '../tasks/task.ts';
 
 /**
- * Names of KAT's events in JetStream. One stream `<PREFIX>_KAT` with work-queue retention: as in RabbitMQ an event is
- * gone once it is acknowledged, so that nothing needs a size or an age; its price is one consumer per subject, which is
- * what several supervisors share anyway. Dead letters stay in `<PREFIX>_KAT_DEAD` until somebody removes them.
+ * Names of KAT's events in JetStream. The stream `<PREFIX>_KAT` has work-queue retention: as in RabbitMQ an event is gone
+ * once it is acknowledged, so that the stream needs no limit of size or age. The price is one consumer per subject, which
+ * several supervisors share anyway. Dead letters stay in `<PREFIX>_KAT_DEAD` until an operator removes them.
  */
 export function subjectsOf(prefix: string) {
   const base = `${prefix}.kat`;
@@ -19,7 +19,7 @@ export function subjectsOf(prefix: string) {
   };
 }
 
-/** Creates the streams where they are absent; an operator's settings of one that exists (replicas, limits) stay. */
+/** Creates the streams where they are absent; the settings of one that exists (replicas, limits) stay. */
 export async function ensureStreams(manager: JetStreamManager, prefix: string): Promise<void> {
   const names = subjectsOf(prefix);
   await ensureStream(manager, names.stream, RetentionPolicy.Workqueue, [
@@ -41,7 +41,7 @@ async function ensureStream(
     throw error;
   });
   if (existing === null) {
-    // Adding what exists already with the same settings is fine: two supervisors may start together.
+    // JetStream takes a second creation with the same settings: two supervisors may start together.
     await manager.streams.add({ name, subjects: [...subjects], retention, storage: StorageType.File });
     return;
   }
@@ -50,7 +50,7 @@ async function ensureStream(
   await manager.streams.update(name, { ...existing.config, subjects: [...existing.config.subjects, ...missing] });
 }
 
-/** A durable pull consumer of one subject, created or brought up to our settings. */
+/** Creates a durable pull consumer of one subject, or updates it to these settings. */
 export async function ensureConsumer(
   manager: JetStreamManager,
   stream: string,
@@ -101,7 +101,7 @@ export function jetstreamPermissions(prefix: string): JetstreamPermissions {
       `$JS.API.STREAM.MSG.DELETE.${deadStream}`,
       `$JS.API.CONSUMER.INFO.${stream}.*`,
       `$JS.API.CONSUMER.CREATE.${stream}.*.>`,
-      // What the library calls of a server before 2.9.
+      // The library's call to servers before 2.9.
       `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.*`,
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
       `$JS.ACK.${stream}.>`,

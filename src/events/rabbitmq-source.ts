@@ -16,13 +16,13 @@ export interface RabbitmqOptions {
   readonly maxAttempts: number;
   readonly timing: Timing;
   readonly tell: (event: RotaEvent) => void;
-  /** Epoch milliseconds: when an event was given up. */
+  /** Epoch milliseconds: dates the end of a dead letter. */
   readonly now: () => number;
 }
 
 /**
- * The driver gives a link up after four halves of it: 16 to 20 s, as with Postgres and NATS; its own 60 made that two minutes.
- * `heartbeat` in the URL overrules it.
+ * The driver gives a connection up after four halves of it: 16 to 20 s, as with Postgres and NATS; its default of 60 s makes
+ * that two minutes. `heartbeat` in the URL overrules it.
  */
 const heartbeatSeconds = 8;
 
@@ -34,9 +34,9 @@ interface Consumption {
 }
 
 /**
- * KAT's events from RabbitMQ: durable queues named as the streams on the default exchange. Beside each stand
- * `<queue>.alone` (one at a time: what has failed or was in hand when a thread died), `<queue>.retry.<seconds>` (waits
- * there, then goes to `.alone`) and `<queue>.dead`.
+ * KAT's events from RabbitMQ: durable queues on the default exchange, named as the streams. Each has `<queue>.alone` (events
+ * that failed or were in hand when a thread died, one at a time), `<queue>.retry.<seconds>` (they wait there, then go to
+ * `.alone`) and `<queue>.dead`.
  */
 export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
   const { prefetch, maxAttempts, timing, tell, now } = options;
@@ -99,7 +99,7 @@ export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
             gone,
             acknowledge: async () => channel.basicAck({ deliveryTag: message.deliveryTag }),
             move: async (to) => {
-              // What dies of waiting goes on to `.alone`, which must be there by then.
+              // RabbitMQ moves what has waited to `.alone`, which must exist by then.
               if (to.to === 'retry') await declareStream(connection, aloneQueue(stream));
               await outbox.send(declarationOf(stream, to), forwarded(message, to, new Date(now())), body);
               channel.basicAck({ deliveryTag: message.deliveryTag });
@@ -144,7 +144,7 @@ export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
       for (const { intake } of consumptions) intake.close();
       await Promise.all(consumptions.flatMap(({ consumers }) => consumers.map((consumer) => consumer.cancel())));
       await Promise.all(consumptions.map(({ intake }) => intake.idle(withinMs)));
-      // Closing a channel waits for RabbitMQ to have read the acknowledgements on it, and gives back what has none.
+      // A close waits until RabbitMQ has read the channel's acknowledgements; events without one go back to their queue.
       const closed = Promise.all(
         consumptions.flatMap(({ consumers }) => consumers.map((consumer) => consumer.close())),
       );

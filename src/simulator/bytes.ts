@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type BoefjeMeta, type EventPublisher, rawFileReceived } from './events.ts';
 
-/** What the simulated Bytes holds: runs of boefjes, by id, in the order in which they came. */
+/** The contents of the simulated Bytes: runs of boefjes by id, in the order in which they came. */
 export interface BytesStore {
   readonly runs: Map<string, BoefjeMeta>;
   /** Raw files: id of the run → mime types (sorted, joined) → id of the raw file. */
@@ -16,7 +16,7 @@ export function createBytesStore(): BytesStore {
 export interface BytesOptions {
   readonly username: string;
   readonly password: string;
-  /** Where raw_file_received goes; nowhere where absent. */
+  /** Publishes raw_file_received; without it Bytes announces nothing. */
   readonly publisher?: EventPublisher;
 }
 
@@ -133,7 +133,7 @@ export function bytesClient(url: string, credentials: { username: string; passwo
   return {
     store: async (run, status, mimeTypes) => {
       const meta = await post('/bytes/boefje_meta', run);
-      // 400: it has this run already, from before the task came back.
+      // 400: Bytes has this run already, from an earlier attempt at the task.
       if (!meta.ok && meta.status !== 400) throw new Error(`Bytes does not take the run: ${meta.status}`);
       const file = { name: run.id, content: btoa('simulated'), tags: mimeTypes };
       const raw = await post(`/bytes/raw?boefje_meta_id=${run.id}`, { status, files: [file] });

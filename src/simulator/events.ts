@@ -3,7 +3,7 @@ import type { EventStream } from '../protocol/scheduler.ts';
 import { boefjeHash, normalizerHash, reportHash } from '../tasks/hash.ts';
 import type { SimulatedObject, World } from './world.ts';
 
-/** Where a simulated KAT's events go: JetStream in the demo, a list in tests. Resolves once the broker has the event. */
+/** Publishes a simulated KAT's events: to JetStream in the demo, to a list in tests. Resolves once the broker has the event. */
 export interface EventPublisher {
   publish(stream: EventStream, body: unknown): Promise<void>;
 }
@@ -41,7 +41,7 @@ export function scanProfileMutation(organisation: string, operation: 'create' | 
   };
 }
 
-/** Body of the message that says an object's scan profile is gone: it carries no value. */
+/** Body of the message about a deleted scan profile: it carries no value. */
 export function scanProfileDeletion(organisation: string, reference: string) {
   return { operation: 'delete', primary_key: reference, value: null, client_id: organisation } as const;
 }
@@ -92,13 +92,13 @@ export function boefjeRun(of: {
 export interface Expected {
   readonly scheduler: 'boefje' | 'normalizer' | 'report';
   readonly hash: string;
-  /** For the sentence that says what is missing. */
+  /** For the sentence about a missing task. */
   readonly about: string;
 }
 
 /**
- * The tasks that a scan profile mutation must lead to, straight from KAT's rules and written apart from the scheduler's
- * own: every boefje that is enabled there, consumes the type, and may run at this level.
+ * The tasks that a scan profile mutation must lead to, from KAT's rules and independent of the scheduler's code: every boefje
+ * that is enabled there, consumes the type, and may run at this level.
  */
 export function expectedOfMutation(world: World, { client_id, primary_key, value }: ScanProfileMutationBody) {
   const plugins = world.organisations.get(client_id)?.plugins.values() ?? [];

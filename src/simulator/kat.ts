@@ -30,13 +30,13 @@ export interface KatOptions {
   readonly deduplicate?: boolean;
   /** Where Bytes announces raw files. */
   readonly publisher?: EventPublisher;
-  /** Told of every answer of any of the three. */
+  /** Called for every answer of the three services. */
   readonly answered?: Answered;
 }
 
 /**
- * Katalogus, Octopoes and Bytes on free loopback ports, speaking kat-contract §5–§7 about one world: for the demo, and
- * for integration tests of whatever calls them.
+ * Katalogus, Octopoes and Bytes on free loopback ports, speaking kat-contract §5–§7 about one world: for the demo, and for
+ * integration tests of their callers.
  */
 export async function startKat(world: World, options: KatOptions = {}): Promise<SimulatedKat> {
   const credentials = { username: 'bytes', password: 'simulated' };
@@ -89,12 +89,12 @@ interface SimulatedService {
   close(): Promise<void>;
 }
 
-/** An answer's begin and end, by performance.now(): what of a measured time is the simulation's own. */
+/** When an answer began and ended, by performance.now(): the share of the simulation in a measured time. */
 export type Answered = (began: number, ended: number) => void;
 
-/** One HTTP service on a free loopback port: counts what it is asked, and fails on command. */
+/** One HTTP service on a free loopback port: counts its requests, and fails on command. */
 async function startService(routes: (app: FastifyInstance) => void, answered?: Answered): Promise<SimulatedService> {
-  // A closing double drops its connections: a client that hangs on it must not hold up the end of a test.
+  // On close it drops its connections: a client that keeps one would delay the end of a test.
   const app = fastify({ forceCloseConnections: true, bodyLimit: 64 * 2 ** 20 });
   const counts = new Map<string, number>();
   let mode: Outage = 'none';

@@ -3,7 +3,7 @@ export interface HandOut {
   readonly task: string;
   readonly scheduler: string;
   readonly lease: string;
-  /** When the database gave it: the lease's end less its length. */
+  /** When the database granted it: the lease's end less its length. */
   readonly grantedAt: number;
   readonly leaseUntil: number;
   /** Claims of the task so far, this one included. */
@@ -26,12 +26,12 @@ export interface LedgerCounts {
   readonly redelivered: number;
   /** Handed out while another lease on it was live. */
   readonly handedOutTwice: number;
-  /** Handed out although its end had been confirmed to a worker. */
+  /** Handed out after its end had been confirmed to a worker. */
   readonly afterEnd: number;
 }
 
 /**
- * What workers saw of every task: each pop, heartbeat and confirmed end. Independent of the supervisor's own records, so
+ * What workers saw of every task: each pop, heartbeat and confirmed end. It is independent of the supervisor's records, so
  * that it can contradict them.
  */
 export class Ledger {
@@ -45,9 +45,9 @@ export class Ledger {
     const entry: Entry = { ...handOut, until: handOut.leaseUntil, outcome: null };
     const before = this.#byTask.get(handOut.task) ?? [];
     if (before.some(({ outcome }) => outcome === 'completed' || outcome === 'failed')) this.#afterEnd += 1;
-    // A lease that the service declared lost is over, whatever its time.
+    // A lease that the service declared lost is over before its time.
     else if (before.some((other) => other.outcome === null && other.until > handOut.grantedAt)) this.#twice += 1;
-    // The count of claims tells of those that this ledger did not see.
+    // The count of claims includes those that this ledger did not see.
     else if (before.length > 0 || handOut.attempts > 1) this.#redelivered += 1;
     this.#byTask.set(handOut.task, [...before, entry]);
     this.#byLease.set(handOut.lease, entry);
@@ -99,7 +99,7 @@ export interface Percentiles {
   readonly p99: number | null;
 }
 
-/** Nearest rank: every figure is one that was measured. */
+/** By nearest rank: every figure is a measured one. */
 export function percentiles(values: readonly number[]): Percentiles {
   const sorted = [...values].sort((a, b) => a - b);
   const rank = (share: number) => {
@@ -110,8 +110,8 @@ export function percentiles(values: readonly number[]): Percentiles {
 }
 
 /**
- * Times events from their publication to the start of the first handler they cause. Only those that were published while
- * a worker waited: the others tell how much work there was, not how quick the way is.
+ * Times events from their publication to the start of the first handler that they cause. It takes only events that were
+ * published while a worker waited: the times of the others show the amount of work, not the latency.
  */
 export class EventTimes {
   readonly #published = new Map<string, number>();

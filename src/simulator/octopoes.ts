@@ -67,7 +67,7 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
     app.get<Common>('/object-clients', { preHandler: validTime }, (request, reply) => {
       const reference = request.query.reference;
       if (reference === undefined) return reply.code(422).send(missing('reference'));
-      // One client without a node, and Octopoes says so of all of them.
+      // With one client without a node, Octopoes answers 404 for all.
       const clients = [request.query.clients ?? []].flat();
       const nodeless = clients.find((client) => nodeOf(client) === undefined);
       if (nodeless !== undefined) return reply.code(404).send({ detail: `Node not found: ${nodeless}` });
@@ -80,7 +80,7 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
   };
 }
 
-/** What Octopoes has a model for: what the world holds, and whatever plug-ins consume or produce. */
+/** The types that Octopoes has a model for: those of the world, and those that plug-ins consume or produce. */
 const knownTypes: ReadonlySet<string> = new Set([
   ...simulatedTypes,
   'Network',
@@ -91,7 +91,7 @@ const knownTypes: ReadonlySet<string> = new Set([
 async function validTime(request: FastifyRequest, reply: FastifyReply) {
   const value = (request.query as Common['Querystring']).valid_time;
   if (value === undefined) return reply.code(422).send(missing('valid_time'));
-  // A plus sign that was not percent-encoded arrives as a space, and FastAPI refuses it too.
+  // A plus sign that was not percent-encoded arrives as a space; FastAPI refuses that too.
   const aware = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/i.test(value);
   if (!aware || Number.isNaN(Date.parse(value))) {
     const msg = 'Input should have timezone info';

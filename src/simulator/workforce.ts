@@ -14,7 +14,7 @@ export interface WorkforceOptions {
   readonly client: TaskClient;
   readonly ledger: Ledger;
   readonly random: Random;
-  /** In all, three at least: every scheduler has workers of its own. */
+  /** Of all schedulers together; three at least, since each has workers of its own. */
   readonly workers: number;
   readonly jobs: Readonly<Record<WorkKind, Job>>;
   readonly leaseMs: number;
@@ -24,7 +24,7 @@ export interface WorkforceOptions {
   onHandlerStarted(scheduler: WorkKind, task: LeasedTask): void;
 }
 
-/** Workers of all three schedulers. One that dies is followed by a new one under a new name. */
+/** Workers of all three schedulers. One that dies is replaced by another under a new name. */
 export class Workforce {
   readonly #options: WorkforceOptions;
   readonly #stopping = new AbortController();
@@ -44,7 +44,7 @@ export class Workforce {
     }
   }
 
-  /** Workers whose pop is parked, or on its way. */
+  /** Workers that wait for the answer to a pop. */
   waiting(scheduler: WorkKind): number {
     return this.#waiting[scheduler];
   }
@@ -58,7 +58,7 @@ export class Workforce {
     return this.#died;
   }
 
-  /** Milliseconds each pop that brought something took since it could have been served. */
+  /** Of each pop that brought a task: milliseconds from when it could have been served. */
   get popWaits(): readonly number[] {
     return this.#popWaits;
   }
@@ -96,7 +96,7 @@ export class Workforce {
   }
 }
 
-/** Half scan, most of the others parse: a boefje takes longer than a normalizer, and reports are few. */
+/** Half are for boefjes, which take longest; most of the others for normalizers, since reports are few. */
 export function shares(workers: number): Readonly<Record<WorkKind, number>> {
   if (workers < 3) throw new RangeError('a simulated KAT needs at least 3 workers: one for each scheduler');
   const boefje = Math.max(1, Math.floor(workers / 2));
@@ -121,7 +121,7 @@ const workMs: Readonly<Record<WorkKind, readonly [number, number]>> = {
   normalizer: [10, 40],
   report: [30, 100],
 };
-/** Every third parsing finds a new object, until none is left to be found. */
+/** Every third normalizer task finds a new object, until none is left. */
 const findsObject = 1 / 3;
 
 /** What workers do with a task, by scheduler. */
@@ -135,7 +135,7 @@ export function jobs(settings: JobSettings): Readonly<Record<WorkKind, Job>> {
   };
 
   return {
-    /** Scans: stores what it found in Bytes, which announces it. A boefje that fails leaves its error there. */
+    /** Stores what the boefje found in Bytes, which announces it. A boefje that fails stores its error there. */
     boefje: async (task) => {
       const { boefje, input_ooi: inputOoi, organization: organisation } = task.data as unknown as BoefjeData;
       const tookMs = await work('boefje');
@@ -149,7 +149,7 @@ export function jobs(settings: JobSettings): Readonly<Record<WorkKind, Job>> {
       return 'completed';
     },
 
-    /** Parses: what it finds makes Octopoes announce a scan profile. */
+    /** Publishes the scan profile of an object that the normalizer found, as Octopoes does. */
     normalizer: async (task) => {
       await work('normalizer');
       if (random.chance(fail)) return 'failed';

@@ -1,7 +1,7 @@
 import { boefjes, normalizers, type SimulatedBoefje, type SimulatedPlugin } from './plugins.ts';
 import { type Random, seeded } from './random.ts';
 
-/** Everything a simulated KAT knows. Tests and the demo change it while it runs; the HTTP doubles answer from it. */
+/** Everything that a simulated KAT knows. Tests and the demo change it while it runs; the simulated services answer from it. */
 export interface World {
   readonly organisations: Map<string, SimulatedOrganisation>;
 }
@@ -42,7 +42,7 @@ const levels = [0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4];
 export function createWorld(options: WorldOptions): World {
   const random = seeded(options.seed);
   const menu = usefulFirst(boefjes(options.boefjes), random);
-  // Half of the boefjes are enabled everywhere (so that deduplication has something to find), the rest at will.
+  // Half of the boefjes are enabled everywhere, so that deduplication finds something; the rest at random.
   const everywhere = menu.slice(0, Math.ceil(options.boefjes / 2));
   const elsewhere = menu.slice(everywhere.length);
   const organisations = new Map<string, SimulatedOrganisation>();
@@ -89,8 +89,8 @@ function createObject(organisation: number, at: number, options: WorldOptions, r
 }
 
 /**
- * Shuffled, but those that find something in this world stand first: they consume a type that it has, and a normalizer
- * consumes what they make. `dns-records` leads, so that the smallest world has work for every scheduler.
+ * Shuffled, but the boefjes that find something in this world come first: they consume a type that it has, and a normalizer
+ * consumes what they produce. `dns-records` is the first, so that the smallest world has work for every scheduler.
  */
 function usefulFirst(all: readonly SimulatedBoefje[], random: Random): SimulatedBoefje[] {
   const parsed = new Set(normalizers().flatMap((normalizer) => normalizer.consumes));
@@ -113,7 +113,7 @@ export function discover(organisation: SimulatedOrganisation): SimulatedObject |
 /** One object in each organisation that has it; several where it is shared. The level may differ between them. */
 export type Arrival = readonly { readonly organisation: SimulatedOrganisation; readonly object: SimulatedObject }[];
 
-/** Takes every object out of the world, so that it can arrive again (`arrive`) while somebody watches. */
+/** Takes every object out of the world, so that each can arrive again (`arrive`) while a demo watches. */
 export function depart(world: World): Arrival[] {
   const all = [...world.organisations.values()].flatMap((organisation) =>
     [...organisation.objects.values()].map((object) => ({ organisation, object })),
@@ -186,7 +186,7 @@ const url: Make = ({ domain, at }) =>
     netloc: `Hostname|internet|host-${at}.${domain}`,
   });
 
-/** Host names and addresses are most of what a KAT knows; the rest hangs on them. */
+/** Most objects of a KAT are host names and addresses; the others refer to them. */
 const makers: readonly Make[] = [
   hostname,
   addressV4,
@@ -210,7 +210,7 @@ export function makeObject(place: { domain: string; at: number; address: number 
   return makers[place.at % makers.length]!(place);
 }
 
-/** A host name that several organisations have: what deduplication across organisations is about. */
+/** A host name that several organisations have: it is scanned once, by deduplication across organisations. */
 export function makeSharedObject(at: number) {
   return hostname({ domain: 'shared.example', at, address: 0 });
 }
