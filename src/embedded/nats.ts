@@ -61,7 +61,7 @@ async function configOf(store: string, password: string): Promise<string> {
 }
 
 /** nats-server is in no npm package: from PATH or the usual folders, else Debian's package unpacked without root, else Homebrew's. */
-export async function findNatsServer(): Promise<string> {
+async function findNatsServer(): Promise<string> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     if (await executable(join(folder, 'nats-server'))) return join(folder, 'nats-server');
   }

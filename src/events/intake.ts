@@ -25,7 +25,7 @@ export interface Intake {
   readonly counts: { readonly inHand: number; readonly done: number; readonly retried: number; readonly dead: number };
 }
 
-export interface IntakeOptions {
+interface IntakeOptions {
   readonly stream: EventStream;
   readonly handler: EventHandler;
   readonly maxAttempts: number;

@@ -16,7 +16,7 @@ export interface SubjectConsumer {
   close(): void;
 }
 
-export interface SubjectConsumerOptions {
+interface SubjectConsumerOptions {
   readonly connection: () => Promise<NatsConnection>;
   readonly prefix: string;
   readonly consumer: string;

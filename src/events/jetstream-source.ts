@@ -18,7 +18,7 @@ export type ConnectNats = (access: {
   readonly name: string;
 }) => Promise<NatsConnection>;
 
-export interface JetstreamOptions {
+interface JetstreamOptions {
   /** One or more URLs, comma-separated. */
   readonly servers: string;
   readonly auth: NatsAuth;

@@ -78,7 +78,7 @@ export function isNotFound(error: unknown): boolean {
 }
 
 /** What a user of NATS must be allowed to publish: supervisors, which consume KAT's events, and KAT's services, which send them. */
-export interface JetstreamPermissions {
+interface JetstreamPermissions {
   readonly supervisor: readonly string[];
   readonly publisher: readonly string[];
 }

@@ -49,7 +49,7 @@ function canBeWritten(value: unknown): boolean {
 }
 
 /** Publishes on a channel of its own with confirms. */
-export interface Outbox {
+interface Outbox {
   /** Resolves when RabbitMQ has stored the message. The queue is declared first: RabbitMQ drops messages for one that is absent. */
   send(declaration: QueueDeclaration, envelope: Envelope, body: Buffer): Promise<void>;
   /** Closes the channel, if one was opened. */

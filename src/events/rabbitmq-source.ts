@@ -10,7 +10,7 @@ import { aloneQueue, declarationOf, declareStream } from './rabbitmq-queues.ts';
 import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
 import { closeWithinMs, type Timing } from './timing.ts';
 
-export interface RabbitmqOptions {
+interface RabbitmqOptions {
   readonly broker: Broker;
   readonly prefetch: number;
   readonly maxAttempts: number;

@@ -13,7 +13,7 @@ export function createBytesStore(): BytesStore {
   return { runs: new Map(), raws: new Map() };
 }
 
-export interface BytesOptions {
+interface BytesOptions {
   readonly username: string;
   readonly password: string;
   /** Publishes raw_file_received; without it Bytes announces nothing. */

@@ -25,7 +25,7 @@ export interface SimulatedKat {
   close(): Promise<void>;
 }
 
-export interface KatOptions {
+interface KatOptions {
   /** Katalogus' own setting BOEFJES_DEDUPLICATE; on by default, as in KAT's shipped environment. */
   readonly deduplicate?: boolean;
   /** Where Bytes announces raw files. */

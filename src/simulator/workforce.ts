@@ -10,7 +10,7 @@ import { discover, type World } from './world.ts';
 
 export type WorkKind = 'boefje' | 'normalizer' | 'report';
 
-export interface WorkforceOptions {
+interface WorkforceOptions {
   readonly client: TaskClient;
   readonly ledger: Ledger;
   readonly random: Random;
@@ -104,7 +104,7 @@ export function shares(workers: number): Readonly<Record<WorkKind, number>> {
   return { boefje, normalizer: workers - boefje - report, report };
 }
 
-export interface JobSettings {
+interface JobSettings {
   readonly world: World;
   readonly bytes: BytesClient;
   readonly publisher: EventPublisher;
@@ -113,7 +113,7 @@ export interface JobSettings {
   readonly fail: number;
 }
 
-export type Job = (task: LeasedTask) => Promise<'completed' | 'failed'>;
+type Job = (task: LeasedTask) => Promise<'completed' | 'failed'>;
 
 /** Short enough that a demo of seconds sees thousands of tasks, long enough that workers are busy now and then. */
 const workMs: Readonly<Record<WorkKind, readonly [number, number]>> = {

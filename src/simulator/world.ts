@@ -22,7 +22,7 @@ export interface SimulatedOrganisation {
   readonly nodeless?: boolean;
 }
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly organisations: number;
   /** Per organisation, known from the start. A fifth as many more wait to be discovered. */
   readonly objects: number;
@@ -211,7 +211,7 @@ export function makeObject(place: { domain: string; at: number; address: number 
 }
 
 /** A host name that several organisations have: it is scanned once, by deduplication across organisations. */
-export function makeSharedObject(at: number) {
+function makeSharedObject(at: number) {
   return hostname({ domain: 'shared.example', at, address: 0 });
 }
 
