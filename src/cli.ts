@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { endWith } from './cli/exit.ts';
 import { createProgram } from './cli/program.ts';
 import type { StartRota } from './cli/run.ts';
-import { jetstreamPermissions } from './events/jetstream-permissions.ts';
-import { createJetstreamPublisher } from './events/publish.ts';
+import { jetstreamPermissions } from './events/jetstream-streams.ts';
+import { createJetstreamPublisher } from './events/jetstream-message.ts';
 import { connectRota } from './nats/client.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

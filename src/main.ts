@@ -6,7 +6,7 @@ import { sentenceOf } from './config-names.ts';
 import { type Config, startWithinSeconds, supervisorNatsAuth } from './config.ts';
 import { createOperations } from './control/operations.ts';
 import { startEmbedded } from './embedded/start.ts';
-import { createBacklog, createDeadLetters } from './events/create.ts';
+import { createBacklog, createDeadLetters } from './events/broker-choice.ts';
 import { answers } from './nats/link.ts';
 import { connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';

@@ -1,9 +1,9 @@
-import { createJetstreamPublisher, type JetstreamPublisher } from '../../src/events/publish.ts';
+import { createJetstreamPublisher, type JetstreamPublisher } from '../../src/events/jetstream-message.ts';
 import { type RotaClient, rotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { Sql } from '../../src/queue/postgres.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
-import { makeObject, type SimulatedObject } from '../../src/simulator/objects.ts';
+import { makeObject, type SimulatedObject } from '../../src/simulator/world.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
 import { createWorld, type World } from '../../src/simulator/world.ts';
 import type { Bench } from './bench.ts';

@@ -1,4 +1,4 @@
-import { subjectsOf } from '../../src/events/subjects.ts';
+import { subjectsOf } from '../../src/events/jetstream-streams.ts';
 import { scanProfileMutation } from '../../src/simulator/events.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
 import type { PopOptions, RotaClient } from '../../src/nats/client.ts';

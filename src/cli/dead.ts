@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { RotaError } from '../errors.ts';
+import { eventStreams } from '../tasks/task.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { confirm } from './confirm.ts';
 import { ageOf } from './format.ts';
@@ -21,7 +22,6 @@ interface ListOptions extends RemoteOptions {
   readonly limit: number;
 }
 
-const streams = ['scan_profile_mutations', 'raw_file_received'] as const;
 /** Where one is looked for. */
 const mostShown = 1_000;
 
@@ -73,7 +73,7 @@ interface SettleOptions extends RemoteOptions {
 function settleCommand(action: 'requeue' | 'drop', description: string, example: string): Command {
   return remoteCommand(action, description, example)
     .argument('[ids...]', 'without any, all of --stream')
-    .addOption(new Option('--stream <stream>', streams.join(', ')).argParser(oneOf(streams)))
+    .addOption(new Option('--stream <stream>', eventStreams.join(', ')).argParser(oneOf(eventStreams)))
     .option('--yes', 'do not ask')
     .action(async (ids: string[], { stream, yes, ...options }: SettleOptions) => {
       if (ids.length === 0 && stream === undefined) {

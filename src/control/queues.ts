@@ -8,6 +8,7 @@ import type { Pause, PauseKey, Pauses } from '../queue/pauses.ts';
 import type { Purged } from '../queue/purge.ts';
 import { withoutSecrets } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
+import { eventStreams } from '../tasks/task.ts';
 import { type AuditLog, command, nothing, type OperatorCommand } from './operator-command.ts';
 
 export interface QueuePorts {
@@ -150,7 +151,7 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts): 
   ];
 }
 
-const stream = z.enum(['scan_profile_mutations', 'raw_file_received']);
+const stream = z.enum(eventStreams);
 
 /** Events that were given up: to look at, to try again, to remove. */
 function deadLetterCommands({ deadLetters, audit }: QueuePorts): readonly OperatorCommand[] {

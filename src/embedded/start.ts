@@ -5,8 +5,7 @@ import { startNats } from './nats.ts';
 import { startPostgres } from './postgres.ts';
 
 /**
- * The database and NATS that the configuration names; for those it does not name, embedded ones with their data in
- * `data`.
+ * Starts an embedded database and NATS, with their data in `data`, where the configuration names none.
  *
  * @throws RotaError BAD_CONFIG in production: an embedded database there is a forgotten variable.
  */
@@ -26,7 +25,7 @@ export async function startEmbedded(
     throw new RotaError('BAD_CONFIG', `${missing.join(' and ')}: expected a URL, since NODE_ENV is production`);
   }
   const running: Embedded[] = [];
-  // Neither needs the other to end. One that hangs is killed in time: we would leave it behind.
+  // Neither needs the other to end. One that hangs is killed in time: otherwise it would outlive us.
   const stop = async (withinMs?: number) => {
     const graceMs = withinMs === undefined ? undefined : Math.max(withinMs - 200, 100);
     await Promise.all(running.splice(0).map((service) => service.stop(graceMs)));

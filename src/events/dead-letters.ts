@@ -1,4 +1,14 @@
+import { createHash } from 'node:crypto';
+import { headers, type JetStreamManager, type NatsConnection, type SeqMsgRequest, type StoredMsg } from 'nats';
+import type { Channel, SyncMessage } from 'rabbitmq-client';
+import { RotaError } from '../errors.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
+import { eventStreams } from '../tasks/task.ts';
+import { attemptsHeader, deadAtHeader, errorHeader, traceHeader } from './delivery.ts';
+import { ensureStreams, isNotFound, subjectsOf } from './jetstream-streams.ts';
+import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
+import { createOutbox } from './rabbitmq-message.ts';
+import { deadQueue, durable } from './rabbitmq-queues.ts';
 
 /** An event that was given up, as an operator sees it. */
 export interface DeadLetter {
@@ -10,17 +20,16 @@ export interface DeadLetter {
   /** `CODE: message`. */
   readonly error: string | null;
   readonly attempts: number;
-  /** As it came; text that is no JSON, too. */
+  /** As it came, also where it is no JSON. */
   readonly body: string;
 }
 
-/** The dead-lettered events of both streams; one implementation per broker. Everything rejects while the broker is out. */
+/** The dead-lettered events of both streams; one implementation per broker. Every call rejects while the broker cannot be reached. */
 export interface DeadLetters {
   /** Oldest first, of each stream at most `limit`. */
   list(limit: number): Promise<readonly DeadLetter[]>;
   /**
-   * Gives events another try from the beginning (`requeue`), or removes them for good. All of a stream, or those with the
-   * ids.
+   * Tries events again from the beginning (`requeue`), or removes them for good: all of a stream, or those with the ids.
    * @returns the ids that were there
    */
   settle(
@@ -30,4 +39,199 @@ export interface DeadLetters {
   close(): Promise<void>;
 }
 
-export const eventStreams: readonly EventStream[] = ['scan_profile_mutations', 'raw_file_received'];
+/** Dead letters of the JetStream source: messages of `<PREFIX>_KAT_DEAD`, named by their number there. */
+export function createJetstreamDeadLetters(connection: NatsConnection, prefix: string): DeadLetters {
+  const names = subjectsOf(prefix);
+
+  const manage = async (): Promise<JetStreamManager> => {
+    const manager = await connection.jetstreamManager();
+    await ensureStreams(manager, prefix);
+    return manager;
+  };
+
+  /** Oldest first. */
+  async function* walk(manager: JetStreamManager, stream: EventStream): AsyncGenerator<StoredMsg> {
+    let next = 1;
+    while (true) {
+      const message = await nextOf(manager, names.deadStream, names.dead(stream), next);
+      if (message === null) return;
+      yield message;
+      next = message.seq + 1;
+    }
+  }
+
+  return {
+    async list(limit) {
+      const manager = await manage();
+      const letters: DeadLetter[] = [];
+      for (const stream of eventStreams) {
+        let count = 0;
+        for await (const message of walk(manager, stream)) {
+          if (count++ >= limit) break;
+          letters.push(storedLetter(stream, message));
+        }
+      }
+      return letters;
+    },
+
+    async settle(action, { stream, ids }) {
+      const manager = await manage();
+      const client = connection.jetstream();
+      const wanted = ids === undefined ? null : new Set(ids);
+      // An event may be given up again before this loop ends, and come back at the tail: the loop would never end.
+      const { last_seq: last } = (await manager.streams.info(names.deadStream)).state;
+      const settled: string[] = [];
+      for (const name of streamsOf(stream)) {
+        for await (const message of walk(manager, name)) {
+          if (message.seq > last) break;
+          const id = String(message.seq);
+          if (wanted !== null && !wanted.has(id)) continue;
+          if (action === 'requeue') {
+            const trace = message.header.get(traceHeader);
+            const kept = headers();
+            if (trace !== '') kept.set(traceHeader, trace);
+            // No other header: with its old message ID, JetStream would drop the event as a copy for two minutes.
+            await client.publish(names.main(name), message.data, { headers: kept });
+          }
+          await manager.streams.deleteMessage(names.deadStream, message.seq);
+          settled.push(id);
+        }
+      }
+      return settled;
+    },
+
+    // The connection is the supervisor's.
+    close: async () => {},
+  };
+}
+
+async function nextOf(
+  manager: JetStreamManager,
+  stream: string,
+  subject: string,
+  from: number,
+): Promise<StoredMsg | null> {
+  try {
+    return await manager.streams.getMessage(stream, nextBySubject(from, subject));
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
+/** `next_by_subj` is taken by servers since 2.9; the library sends it, but does not declare it. */
+function nextBySubject(from: number, subject: string): SeqMsgRequest {
+  const request: SeqMsgRequest & { readonly next_by_subj: string } = { seq: from, next_by_subj: subject };
+  return request;
+}
+
+function storedLetter(stream: EventStream, message: StoredMsg): DeadLetter {
+  const header = (name: string) => message.header.get(name) || null;
+  return {
+    id: String(message.seq),
+    stream,
+    at: header(deadAtHeader),
+    error: header(errorHeader),
+    attempts: Number(header(attemptsHeader) ?? 0),
+    body: new TextDecoder().decode(message.data),
+  };
+}
+
+/**
+ * Dead letters of the AMQP source: what stands in `<queue>.dead`, named by a digest, since RabbitMQ gives no names.
+ * Reading takes messages out without acknowledging them; closing the channel puts them back in their order.
+ */
+export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
+  let opened: RabbitmqConnection | null = null;
+  const connection = () =>
+    (opened ??= new RabbitmqConnection(broker, { connectionName: 'rota dead letters', acquireTimeout: 5_000 }));
+
+  const withChannel = async <T>(work: (channel: Channel) => Promise<T>): Promise<T> => {
+    const using = connection();
+    // The calls that wait on the connection report an outage.
+    if (using.listenerCount('error') === 0) using.on('error', () => {});
+    const channel = await using.acquire().catch((error: unknown) => {
+      throw new RotaError('SERVICE_UNAVAILABLE', 'RabbitMQ cannot be reached: try again', { cause: error });
+    });
+    try {
+      return await work(channel);
+    } finally {
+      await channel.close();
+    }
+  };
+
+  async function* walk(channel: Channel, stream: EventStream, limit: number): AsyncGenerator<SyncMessage> {
+    const queue = deadQueue(stream);
+    const { messageCount } = await channel.queueDeclare(durable(queue));
+    for (let count = 0; count < Math.min(limit, messageCount); count += 1) {
+      const message = await channel.basicGet({ queue });
+      if (message === undefined) return;
+      yield message;
+    }
+  }
+
+  return {
+    list: (limit) =>
+      withChannel(async (channel) => {
+        const letters: DeadLetter[] = [];
+        for (const stream of eventStreams) {
+          for await (const message of walk(channel, stream, limit)) letters.push(queuedLetter(stream, message));
+        }
+        return letters;
+      }),
+
+    settle: (action, { stream, ids }) =>
+      withChannel(async (channel) => {
+        const outbox = createOutbox(connection());
+        const wanted = ids === undefined ? null : new Set(ids);
+        const settled: string[] = [];
+        try {
+          for (const name of streamsOf(stream)) {
+            for await (const message of walk(channel, name, mostHeld)) {
+              const { id } = queuedLetter(name, message);
+              if (wanted !== null && !wanted.has(id)) continue;
+              if (action === 'requeue') {
+                const trace: unknown = message.headers?.[traceHeader];
+                const headers = typeof trace === 'string' ? { [traceHeader]: trace } : {};
+                await outbox.send(durable(name), { headers }, message.body as Buffer);
+              }
+              channel.basicAck({ deliveryTag: message.deliveryTag });
+              settled.push(id);
+            }
+          }
+        } finally {
+          await outbox.close();
+        }
+        return settled;
+      }),
+
+    close: async () => {
+      opened?.unsafeDestroy();
+    },
+  };
+}
+
+/** Messages of a queue that a search by id may hold unacknowledged at a time. */
+const mostHeld = 10_000;
+
+function queuedLetter(stream: EventStream, message: SyncMessage): DeadLetter {
+  const header = (name: string): unknown => message.headers?.[name];
+  const at = header(deadAtHeader);
+  const error = header(errorHeader);
+  const body = (message.body as Buffer).toString();
+  return {
+    id: createHash('sha256')
+      .update(`${stream} ${String(at)} ${body}`)
+      .digest('hex')
+      .slice(0, 16),
+    stream,
+    at: typeof at === 'string' ? at : null,
+    error: typeof error === 'string' ? error : null,
+    attempts: Number(header(attemptsHeader) ?? 0),
+    body,
+  };
+}
+
+function streamsOf(stream: EventStream | undefined): readonly EventStream[] {
+  return stream === undefined ? eventStreams : [stream];
+}

@@ -1,59 +1,31 @@
+import { within } from '../deadline.ts';
 import { isOfItem } from '../errors.ts';
 import { type Failure, failureOf, type Result } from '../mailbox/failure.ts';
 import type { StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import { createLatencies } from './latency.ts';
+import type { Destination, Lane, Received } from './delivery.ts';
 import { parseEvent } from './parse.ts';
 import type { EventHandler } from './source.ts';
 import { backOff, pause, type Timing } from './timing.ts';
 
-/**
- * One delivery, in words that both brokers have. There are two lanes: everything starts in the main lane, many at once;
- * what has failed, or was in hand when a thread died, goes through the `alone` lane, one at a time. So an event that
- * kills its thread over and over costs the others in hand one attempt at most.
- */
-export interface Received {
-  readonly lane: Lane;
-  readonly body: Uint8Array;
-  /** Attempts that failed, as the event itself says: brokers count outages and reconnects too. */
-  readonly attempts: number;
-  /** Handed out before without being settled. */
-  readonly redelivered: boolean;
-  readonly trace: string;
-  /** Aborted when the broker has taken the event back: settling has no effect any more. */
-  readonly gone: AbortSignal;
-  acknowledge(): Promise<void>;
-  /** Stores the event elsewhere and acknowledges this delivery once that is confirmed. */
-  move(to: Destination): Promise<void>;
-}
-
-export type Lane = 'main' | 'alone';
-
-export type Destination =
-  /** The tail of a lane. */
-  | { readonly to: Lane; readonly attempts: number }
-  /** The alone lane, but not before `delayMs` have passed. */
-  | { readonly to: 'retry'; readonly attempts: number; readonly delayMs: number }
-  | { readonly to: 'dead'; readonly attempts: number; readonly failure: Failure };
-
-/** Decides what becomes of each event of one stream: the rules of EventSource, whatever the broker. */
+/** Decides what becomes of each event of one stream: the rules of EventSource, for either broker. */
 export interface Intake {
   /** Settles the delivery. Never rejects. */
   receive(received: Received): Promise<void>;
   /**
-   * A connection was cut under a living thread: what it had in hand, or on the way to it, comes back as redelivered, up to
-   * `most` events, and is nobody's death.
+   * A connection was cut while the thread lives on. Up to `most` events that were in hand or on their way come back as
+   * redelivered; they are not suspected of a thread's death.
    */
   interrupted(lane: Lane, most: number): void;
-  /** Gives back what is held and what still arrives. */
+  /** Gives back events that are held or still arrive. */
   close(): void;
   /** Waits until nothing is in hand. */
   idle(withinMs: number): Promise<void>;
   readonly counts: { readonly inHand: number; readonly done: number; readonly retried: number; readonly dead: number };
 }
 
-export interface IntakeOptions {
+interface IntakeOptions {
   readonly stream: EventStream;
   readonly handler: EventHandler;
   readonly maxAttempts: number;
@@ -87,7 +59,7 @@ export function createIntake(options: IntakeOptions): Intake {
     return true;
   };
 
-  /** Whoever had it died, or its own thread did: perhaps of this event. In the main lane it was one of many. */
+  /** The process or thread that had the event died, perhaps of it. In the main lane it was one of many. */
   const suspect = (received: Received): Destination => {
     const attempts = received.attempts + 1;
     if (received.lane === 'main' || attempts < maxAttempts) return { to: 'alone', attempts };
@@ -101,7 +73,7 @@ export function createIntake(options: IntakeOptions): Intake {
     return { to: 'retry', attempts, delayMs: timing.retryMs[attempts - 1] ?? timing.retryMs.at(-1) ?? 0 };
   };
 
-  /** Calls the handler again and again while its failures do not name the event; a window full of held events is back-pressure. */
+  /** Calls the handler until its failure names the event. A prefetch window full of held events is the back-pressure. */
   const handHeld = async (event: StreamEvent, received: Received): Promise<Result<unknown> | 'held' | 'gone'> => {
     const until = performance.now() + timing.longestHoldMs;
     const alone = received.lane === 'alone' || received.attempts > 0;
@@ -121,7 +93,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   const settle = async (received: Received): Promise<void> => {
     const from = performance.now();
-    // What throws here throws each time it is delivered: nothing else would take the event out of the queue.
+    // An event that throws here throws at every delivery: only its dead-lettering takes it out of the queue.
     const outcome = await decide(received).catch((error: unknown): Destination => {
       return { to: 'dead', attempts: received.attempts, failure: failureOf(error) };
     });
@@ -141,7 +113,7 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   };
 
-  /** A broker that cannot store now will do so later; until then the event stays in hand. */
+  /** Repeats until the broker stores it; until then the event stays in hand. */
   const persist = async (received: Received, action: () => Promise<void>): Promise<boolean> => {
     for (let tries = 0; !received.gone.aborted; tries += 1) {
       try {
@@ -167,12 +139,10 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     close: () => closing.abort(),
     idle: async (withinMs) => {
-      const idle = new AbortController();
-      const emptied = (async () => {
+      const emptied = async () => {
         while (inHand.size > 0) await Promise.all(inHand);
-        idle.abort();
-      })();
-      await Promise.race([emptied, pause(withinMs, idle.signal)]);
+      };
+      await within(emptied(), withinMs).catch(() => {});
       latencies.flush();
     },
     get counts() {
@@ -181,8 +151,30 @@ export function createIntake(options: IntakeOptions): Intake {
   };
 }
 
-/** What a dead letter says about its end, short enough for any broker's header. */
-export function epitaph(failure: Failure): string {
-  // Header values of NATS are one line of plain characters.
-  return `${failure.code}: ${failure.message}`.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 1_000);
+/** How long events took from delivery to commit; reported in sets, since a message each would crowd the actor's port. */
+interface Latencies {
+  add(ms: number): void;
+  flush(): void;
+}
+
+/** A histogram does not mind a second of delay, and the traffic is one set a second at most. */
+const everyMs = 1_000;
+
+function createLatencies(stream: EventStream, tell: (event: RotaEvent) => void): Latencies {
+  let seconds: number[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (seconds.length === 0) return;
+    tell({ name: 'events.committed', stream, seconds });
+    seconds = [];
+  };
+  return {
+    add(ms) {
+      seconds.push(ms / 1_000);
+      timer ??= setTimeout(flush, everyMs).unref();
+    },
+    flush,
+  };
 }

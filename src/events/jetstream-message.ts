@@ -1,11 +1,28 @@
-import { headers, type JetStreamClient, type JetStreamManager, type JsMsg } from 'nats';
+import {
+  type ApiError,
+  ErrorCode,
+  headers,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JetStreamPublishOptions,
+  type JsMsg,
+  type NatsConnection,
+  NatsError,
+} from 'nats';
 import type { EventStream } from '../protocol/scheduler.ts';
-import { attemptsHeader, deadAtHeader, errorHeader, notBeforeHeader, traceHeader } from './headers.ts';
-import { type Destination, epitaph } from './intake.ts';
-import { store } from './stored.ts';
-import { subjectsOf } from './subjects.ts';
+import { partAnswered, partFailed } from '../telemetry/events.ts';
+import {
+  attemptsHeader,
+  deadAtHeader,
+  type Destination,
+  errorLine,
+  errorHeader,
+  notBeforeHeader,
+  traceHeader,
+} from './delivery.ts';
+import { ensureStreams, isNotFound, subjectsOf } from './jetstream-streams.ts';
 
-/** Reading and sending on events of JetStream. */
+/** Reads the events of JetStream, and stores them where they go next. */
 
 export function attemptsOf(message: JsMsg): number {
   return countOf(message, attemptsHeader);
@@ -33,7 +50,7 @@ export interface Forwarding {
 
 /**
  * Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. `now`: epoch
- * milliseconds, of the clock that whoever takes it up will look at too.
+ * milliseconds, of the clock that all supervisors share.
  */
 export async function forward(
   { client, manager, prefix }: Forwarding,
@@ -50,10 +67,10 @@ export async function forward(
   if (to.attempts > 0 || to.to === 'dead') sent.set(attemptsHeader, String(to.attempts));
   if (to.to === 'retry') sent.set(notBeforeHeader, String(now + to.delayMs));
   if (to.to === 'dead') {
-    sent.set(errorHeader, epitaph(to.failure));
+    sent.set(errorHeader, errorLine(to.failure));
     sent.set(deadAtHeader, new Date(now).toISOString());
   }
-  // An acknowledgement that gets lost brings the event back: JetStream then drops this second copy.
+  // A lost acknowledgement brings the event back, and JetStream then drops the second copy by this ID.
   const msgID = `${names.stream}:${message.seq}:${message.info.timestampNanos}:${to.to}`;
   const place = {
     stream: to.to === 'dead' ? names.deadStream : names.stream,
@@ -64,5 +81,100 @@ export async function forward(
   message.ack();
 }
 
-/** Set anew at each step, and what JetStream would read as instructions to itself. */
+/** Headers that are set anew at each step, and those that JetStream would obey. */
 const ownHeaders = /^(?:x-rota-(?:attempts|not-before)|Nats-.+)$/i;
+
+/** Where one message is to be stored. */
+interface Place {
+  readonly stream: string;
+  readonly subject: string;
+  /** Of Rota's streams, which are made again where they are gone. */
+  readonly prefix: string;
+}
+
+/**
+ * Stores a message, and resolves when JetStream has confirmed it. A stream that takes nothing is reported as an outage by its
+ * name: a full one until an operator raises its limits, a deleted one until it is made again, here.
+ * @throws Error with a sentence that names the stream
+ */
+async function store(
+  client: JetStreamClient,
+  manager: () => Promise<JetStreamManager>,
+  { stream, subject, prefix }: Place,
+  data: Uint8Array,
+  options: Partial<JetStreamPublishOptions>,
+): Promise<void> {
+  const part = `stream ${stream}`;
+  try {
+    await client.publish(subject, data, options);
+  } catch (error) {
+    const reason = streamFault(stream, error);
+    partFailed(part, reason);
+    if (isGone(error)) await ensureStreams(await manager(), prefix);
+    throw new Error(reason, { cause: error });
+  }
+  partAnswered(part);
+}
+
+/** A sentence that names the stream, and says what to do where the reason is known. */
+export function streamFault(stream: string, error: unknown): string {
+  // The library uses the code of an answer as its message.
+  const text = apiErrorOf(error)?.description ?? (error instanceof Error ? error.message : String(error));
+  if (isGone(error)) return `JetStream stream ${stream} is gone: it is made again, what it held is lost`;
+  // Limits of the stream, of the account, and of the server's memory and disk: JSStreamStoreFailedF and its like.
+  if (fullCodes.has(apiErrorOf(error)?.err_code ?? 0) || isFull(text))
+    return `JetStream stream ${stream} is full (${text}): raise its limits, or remove what it holds`;
+  return `JetStream stream ${stream}: ${text}`;
+}
+
+function isFull(text: string): boolean {
+  const [maximum, insufficient] = [text.indexOf('maximum '), text.indexOf('insufficient ')];
+  return (
+    (maximum !== -1 && text.indexOf(' exceeded', maximum) !== -1) ||
+    (insufficient !== -1 && text.indexOf('resources', insufficient) !== -1)
+  );
+}
+
+const noResponders: string = ErrorCode.NoResponders;
+
+/** The subjects of a deleted stream have no responders: 503. JetStream's own answers may have that code too. */
+function isGone(error: unknown): boolean {
+  const unheard = error instanceof NatsError && error.code === noResponders && !apiErrorOf(error);
+  return unheard || isNotFound(error);
+}
+
+const fullCodes: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047, 10_054, 10_077]);
+
+function apiErrorOf(error: unknown): Partial<ApiError> | undefined {
+  return (error as { api_error?: Partial<ApiError> } | null)?.api_error;
+}
+
+/** Publishes KAT's events to JetStream, the bodies that Octopoes and Bytes send to RabbitMQ. */
+export interface JetstreamPublisher {
+  /** Resolves when JetStream has stored it. Creates the stream where it is absent. */
+  publish(stream: EventStream, body: Uint8Array | string): Promise<void>;
+}
+
+export function createJetstreamPublisher(connection: NatsConnection, prefix: string): JetstreamPublisher {
+  const client = connection.jetstream();
+  const subjects = subjectsOf(prefix);
+  let ready: Promise<void> | null = null;
+
+  const prepare = () => {
+    ready ??= connection
+      .jetstreamManager()
+      .then((manager) => ensureStreams(manager, prefix))
+      .catch((error: unknown) => {
+        ready = null;
+        throw error;
+      });
+    return ready;
+  };
+
+  return {
+    publish: async (stream, body) => {
+      await prepare();
+      await client.publish(subjects.main(stream), typeof body === 'string' ? new TextEncoder().encode(body) : body);
+    },
+  };
+}

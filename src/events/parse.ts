@@ -6,7 +6,7 @@ import { rawData } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { parseTimestamp } from '../tasks/timestamp.ts';
 
-/** Octopoes' and Bytes' messages as RabbitMQ and JetStream carry them, byte for byte the same; kat-contract §4. */
+/** Messages of Octopoes and Bytes, byte for byte the same on RabbitMQ and JetStream; kat-contract §4. */
 
 const scanProfileMutation = z
   .object({
@@ -36,7 +36,7 @@ const timestamp = z.string().transform((text, context) => {
   return parsed === null ? 0 : parsed.seconds * 1_000 + Math.floor(parsed.micros / 1_000);
 });
 
-/** `rawData` names what is kept: `environment` and `runnable_hash` are dropped by not being named. */
+/** Only what `rawData` names is kept: `environment` and `runnable_hash`, which may hold secrets, are dropped. */
 const rawFileReceived = z
   .object({
     created_at: timestamp,
@@ -54,16 +54,20 @@ const rawFileReceived = z
     };
   });
 
-/** What a message of each stream must be. */
+/** The schema of each stream's messages. */
 export const eventSchemas: Readonly<Record<EventStream, z.ZodType<StreamEvent>>> = {
   scan_profile_mutations: scanProfileMutation,
   raw_file_received: rawFileReceived,
 };
 
-/** Bytes. NATS carries no larger message as it is delivered, and KAT's events have 5 kB: what is parsed is five times as large. */
+/** In bytes: the largest message that NATS carries as it is delivered. KAT's events have 5 kB; parsed, they take five times that. */
 const largestBody = 1_048_576;
 
-/** @throws RotaError INVALID_REQUEST that names the field: this message will never parse. */
+/**
+ * Reads a message once, from its bytes to the event that the actor gets.
+ *
+ * @throws RotaError INVALID_REQUEST that names the field: this message will never parse.
+ */
 export function parseEvent(stream: EventStream, body: Uint8Array): StreamEvent {
   const parsed = eventSchemas[stream].safeParse(json(stream, body));
   if (parsed.success) return parsed.data;
@@ -86,8 +90,8 @@ function json(stream: EventStream, body: Uint8Array): unknown {
   } catch {
     throw malformed('not JSON');
   }
-  // Postgres stores neither: a query about such an OOI would end the actor each time that the event comes back. Both can
-  // only stand in JSON escaped.
+  // Postgres stores neither: a query about such an OOI would end the actor each time the event comes back. In JSON both
+  // are escaped.
   if (text.includes('\\u') && !storable(parsed)) throw malformed('a NUL or half a surrogate pair in a string');
   return parsed;
 }

@@ -6,9 +6,9 @@ export interface QueueConsumer {
   /** Consumes until `signal` is aborted; a new channel each time the old one is lost. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
   connected(): boolean;
-  /** No new deliveries; those in hand can still be settled. */
+  /** Takes no new deliveries; those in hand can still be settled. */
   cancel(): Promise<void>;
-  /** What is still in hand goes back to the queue. */
+  /** Gives what is still in hand back to the queue. */
   close(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export function createQueueConsumer(options: {
   prepare(): Promise<void>;
   receive(message: AsyncMessage, channel: Channel, gone: AbortSignal): void;
   onReady(): void;
-  /** The channel is closed: what was in hand on it is the broker's again. */
+  /** The channel is closed: the broker has taken back what was in hand on it. */
   onLost(): void;
   onFailure(message: string): void;
 }): QueueConsumer {
@@ -41,7 +41,7 @@ export function createQueueConsumer(options: {
       });
     });
     channel.on('error', (error: Error) => options.onFailure(error.message));
-    // The queue was deleted: what is in hand cannot come back to it. Begin anew, and declare it.
+    // The queue was deleted, with what is in hand: start again on a new channel, which declares it.
     channel.once('basic.cancel', () => void channel.close());
     try {
       await channel.basicQos({ prefetchCount: prefetch });

@@ -1,5 +1,5 @@
 import type { Channel, Connection } from 'rabbitmq-client';
-import type { Destination } from './intake.ts';
+import type { Destination } from './delivery.ts';
 
 export interface QueueDeclaration {
   readonly queue: string;
@@ -9,7 +9,7 @@ export interface QueueDeclaration {
 
 export const durable = (queue: string): QueueDeclaration => ({ queue, durable: true });
 
-/** Where events of a queue wait for their next attempt: a queue per delay, as RabbitMQ expires from the head only. */
+/** Where events wait for their next attempt: a queue per delay, since RabbitMQ expires messages at the head only. */
 export function retryQueue(queue: string, delayMs: number): QueueDeclaration {
   return {
     queue: `${queue}.retry.${delayMs / 1_000}`,
@@ -36,7 +36,7 @@ export async function declareStream(connection: Connection, queue: string): Prom
   await onChannel(connection, (channel) => channel.queueDeclare(durable(queue)));
 }
 
-/** Null where the queue is as declared now, else RabbitMQ's words about how it differs. */
+/** Null where the queue is now as declared, else RabbitMQ's text on how it differs. */
 async function refusalOf(connection: Connection, declaration: QueueDeclaration): Promise<string | null> {
   try {
     await onChannel(connection, (channel) => channel.queueDeclare(declaration));
@@ -56,7 +56,7 @@ async function onChannel(connection: Connection, work: (channel: Channel) => Pro
   }
 }
 
-/** The queue in which an event goes on. */
+/** The queue that an event is moved to. */
 export function declarationOf(queue: string, to: Destination): QueueDeclaration {
   if (to.to === 'retry') return retryQueue(queue, to.delayMs);
   if (to.to === 'dead') return durable(deadQueue(queue));

@@ -5,17 +5,17 @@ export interface Timing {
   /** Before the second, third, … attempt at one event; the last one repeats. */
   readonly retryMs: readonly number[];
   /**
-   * Between tries of an event that is held for an outage: doubles from the first to the second figure. Events flow again
-   * within 5 s of its end, and what is held is tried in sets: a failure in a few seconds costs nothing.
+   * Between tries of an event that is held in an outage: doubles from the first to the second figure. Events flow again
+   * within 5 s of its end. Held events are tried in sets, so that a failure every few seconds costs nothing.
    */
   readonly holdMs: readonly [number, number];
-  /** An event held longer goes to the tail of its queue. RabbitMQ closes channels that keep one for 30 minutes. */
+  /** An event held longer goes to the tail of its queue: RabbitMQ closes channels that keep one for 30 minutes. */
   readonly longestHoldMs: number;
   /** Between tries to reach the broker, or to store something in it: doubles from the first to the second figure. */
   readonly reconnectMs: readonly [number, number];
   /**
-   * JetStream hands an event out again when nobody has reported on it for so long; we report three times as often. The
-   * supervisor ends a thread that is silent for 10 s: what it had in hand comes back no sooner, and soon after.
+   * JetStream delivers an event again after this time without a report; we report three times as often. The supervisor ends
+   * a thread that is silent for 10 s: what it had in hand comes back no sooner, and soon after.
    */
   readonly ackWaitMs: number;
 }
@@ -28,13 +28,16 @@ export const defaultTiming: Timing = {
   ackWaitMs: 10_000,
 };
 
-/** The pause after `tries` failed tries, half of it random so that a crowd does not come back as one. */
+/** The end of the process waits no longer for a broker that does not answer. */
+export const closeWithinMs = 2_000;
+
+/** The pause after `tries` failed tries; half of it is random, so that many clients do not come back at once. */
 export function backOff([first, longest]: readonly [number, number], tries: number): number {
   const full = Math.min(first * 2 ** Math.min(tries, 30), longest);
   return full / 2 + (Math.random() * full) / 2;
 }
 
-/** Waits, or less long where a signal is aborted. */
+/** Waits, at most until one of the signals is aborted. */
 export async function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
   await sleep(ms, undefined, { signal: AbortSignal.any([...signals]) }).catch(() => {});
 }

@@ -25,7 +25,7 @@ export interface RolesOptions {
   readonly workers: readonly WorkerUser[];
   /** A user for KAT's services, where they send their events to JetStream. */
   readonly withPublisher: boolean;
-  /** What each may publish to JetStream: src/events/jetstream-permissions.ts. */
+  /** What each may publish to JetStream: src/events/jetstream-streams.ts. */
   readonly jetstream: { readonly supervisor: readonly string[]; readonly publisher: readonly string[] };
 }
 

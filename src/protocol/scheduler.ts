@@ -1,6 +1,7 @@
 import type { Delivery, Message } from '../mailbox/delivery.ts';
 import type { KatServices } from '../kat/kat.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
+import type { eventStreams } from '../tasks/task.ts';
 import type { AskSupervisor } from './requests.ts';
 
 /**
@@ -21,7 +22,7 @@ export interface SchedulerDefinition<M extends Message = Message> {
   start(setup: Setup): Behavior<M>;
 }
 
-export type EventStream = 'scan_profile_mutations' | 'raw_file_received';
+export type EventStream = (typeof eventStreams)[number];
 
 export interface Clock<M extends Message> {
   readonly message: M;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type BoefjeMeta, type EventPublisher, rawFileReceived } from './events.ts';
 
-/** What the simulated Bytes holds: runs of boefjes, by id, in the order in which they came. */
+/** The contents of the simulated Bytes: runs of boefjes by id, in the order in which they came. */
 export interface BytesStore {
   readonly runs: Map<string, BoefjeMeta>;
   /** Raw files: id of the run → mime types (sorted, joined) → id of the raw file. */
@@ -13,10 +13,10 @@ export function createBytesStore(): BytesStore {
   return { runs: new Map(), raws: new Map() };
 }
 
-export interface BytesOptions {
+interface BytesOptions {
   readonly username: string;
   readonly password: string;
-  /** Where raw_file_received goes; nowhere where absent. */
+  /** Publishes raw_file_received; without it Bytes announces nothing. */
   readonly publisher?: EventPublisher;
 }
 
@@ -103,5 +103,41 @@ export function bytesRoutes(store: BytesStore, tokens: Set<string>, options: Byt
         return ids;
       },
     );
+  };
+}
+
+/** How a runner stores what a boefje found. */
+export interface BytesClient {
+  /** Storing a run again is fine: Bytes keeps the first. Rejects when Bytes does not take it. */
+  store(run: BoefjeMeta, status: 'COMPLETED' | 'FAILED', mimeTypes: readonly string[]): Promise<void>;
+}
+
+export function bytesClient(url: string, credentials: { username: string; password: string }): BytesClient {
+  let token: Promise<string> | null = null;
+
+  const login = async () => {
+    const response = await fetch(`${url}/token`, { method: 'POST', body: new URLSearchParams({ ...credentials }) });
+    if (!response.ok) throw new Error(`Bytes refuses the login: ${response.status}`);
+    return ((await response.json()) as { access_token: string }).access_token;
+  };
+
+  const post = async (path: string, body: unknown): Promise<Response> => {
+    token ??= login();
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${await token}` };
+    const response = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (response.status !== 401) return response;
+    token = null;
+    return post(path, body);
+  };
+
+  return {
+    store: async (run, status, mimeTypes) => {
+      const meta = await post('/bytes/boefje_meta', run);
+      // 400: Bytes has this run already, from an earlier attempt at the task.
+      if (!meta.ok && meta.status !== 400) throw new Error(`Bytes does not take the run: ${meta.status}`);
+      const file = { name: run.id, content: btoa('simulated'), tags: mimeTypes };
+      const raw = await post(`/bytes/raw?boefje_meta_id=${run.id}`, { status, files: [file] });
+      if (!raw.ok) throw new Error(`Bytes does not take the raw file: ${raw.status}`);
+    },
   };
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { EventStream } from '../protocol/scheduler.ts';
-import type { SimulatedObject } from './objects.ts';
+import { boefjeHash, normalizerHash, reportHash } from '../tasks/hash.ts';
+import type { SimulatedObject, World } from './world.ts';
 
-/** Where a simulated KAT's events go: JetStream in the demo, a list in tests. Resolves once the broker has the event. */
+/** Publishes a simulated KAT's events: to JetStream in the demo, to a list in tests. Resolves once the broker has the event. */
 export interface EventPublisher {
   publish(stream: EventStream, body: unknown): Promise<void>;
 }
@@ -40,7 +41,7 @@ export function scanProfileMutation(organisation: string, operation: 'create' | 
   };
 }
 
-/** Body of the message that says an object's scan profile is gone: it carries no value. */
+/** Body of the message about a deleted scan profile: it carries no value. */
 export function scanProfileDeletion(organisation: string, reference: string) {
   return { operation: 'delete', primary_key: reference, value: null, client_id: organisation } as const;
 }
@@ -84,5 +85,62 @@ export function boefjeRun(of: {
     organization: of.organisation,
     runnable_hash: '0'.repeat(64),
     environment: {},
+  };
+}
+
+/** A task that an event or a person must lead to, named by its hash. */
+export interface Expected {
+  readonly scheduler: 'boefje' | 'normalizer' | 'report';
+  readonly hash: string;
+  /** For the sentence about a missing task. */
+  readonly about: string;
+}
+
+/**
+ * The tasks that a scan profile mutation must lead to, from KAT's rules and independent of the scheduler's code: every boefje
+ * that is enabled there, consumes the type, and may run at this level.
+ */
+export function expectedOfMutation(world: World, { client_id, primary_key, value }: ScanProfileMutationBody) {
+  const plugins = world.organisations.get(client_id)?.plugins.values() ?? [];
+  return [...plugins].flatMap((plugin): Expected[] =>
+    plugin.type === 'boefje' &&
+    plugin.enabled &&
+    plugin.consumes.includes(value.object_type) &&
+    plugin.scan_level <= value.scan_profile.level
+      ? [
+          {
+            scheduler: 'boefje',
+            hash: boefjeHash({ boefjeId: plugin.id, inputOoi: primary_key, organisation: client_id }),
+            about: `${plugin.id} on ${primary_key} in ${client_id}`,
+          },
+        ]
+      : [],
+  );
+}
+
+/** The tasks that a raw file must lead to: every enabled normalizer that consumes one of its mime types. */
+export function expectedOfRawFile(world: World, { organization, raw_data }: RawFileReceivedBody) {
+  const types = raw_data.mime_types.map(({ value }) => value);
+  if (types.some((type) => type.startsWith('error/'))) return [];
+  const plugins = world.organisations.get(organization)?.plugins.values() ?? [];
+  const run = raw_data.boefje_meta;
+  return [...plugins].flatMap((plugin): Expected[] =>
+    plugin.type === 'normalizer' && plugin.enabled && plugin.consumes.some((type) => types.includes(type))
+      ? [
+          {
+            scheduler: 'normalizer',
+            hash: normalizerHash({ normalizerId: plugin.id, boefjeMetaId: run.id, organisation: organization }),
+            about: `${plugin.id} on the raw file of ${run.boefje.id} in ${organization}`,
+          },
+        ]
+      : [],
+  );
+}
+
+export function expectedOfReport(organisation: string, recipeId: string): Expected {
+  return {
+    scheduler: 'report',
+    hash: reportHash({ recipeId, organisation }),
+    about: `report ${recipeId} in ${organisation}`,
   };
 }

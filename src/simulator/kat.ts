@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import fastify, { type FastifyInstance } from 'fastify';
 import { bytesRoutes, type BytesStore, createBytesStore } from './bytes.ts';
 import type { EventPublisher } from './events.ts';
 import { katalogusRoutes } from './katalogus.ts';
 import { octopoesRoutes } from './octopoes.ts';
-import { type Answered, type Outage, startService } from './service.ts';
 import type { World } from './world.ts';
 
 export type KatServiceName = 'katalogus' | 'octopoes' | 'bytes';
@@ -24,18 +25,18 @@ export interface SimulatedKat {
   close(): Promise<void>;
 }
 
-export interface KatOptions {
+interface KatOptions {
   /** Katalogus' own setting BOEFJES_DEDUPLICATE; on by default, as in KAT's shipped environment. */
   readonly deduplicate?: boolean;
   /** Where Bytes announces raw files. */
   readonly publisher?: EventPublisher;
-  /** Told of every answer of any of the three. */
+  /** Called for every answer of the three services. */
   readonly answered?: Answered;
 }
 
 /**
- * Katalogus, Octopoes and Bytes on free loopback ports, speaking kat-contract §5–§7 about one world: for the demo, and
- * for integration tests of whatever calls them.
+ * Katalogus, Octopoes and Bytes on free loopback ports, speaking kat-contract §5–§7 about one world: for the demo, and for
+ * integration tests of their callers.
  */
 export async function startKat(world: World, options: KatOptions = {}): Promise<SimulatedKat> {
   const credentials = { username: 'bytes', password: 'simulated' };
@@ -67,6 +68,78 @@ export async function startKat(world: World, options: KatOptions = {}): Promise<
     expireTokens: () => tokens.clear(),
     close: async () => {
       await Promise.all(all.map((service) => service.close()));
+    },
+  };
+}
+
+/**
+ * How a service misbehaves: `error` answers 503, `hang` accepts and answers nothing until the outage ends, `reset`
+ * closes the connection.
+ */
+export type Outage = 'none' | 'error' | 'hang' | 'reset';
+
+interface SimulatedService {
+  readonly url: string;
+  /** Requests per `METHOD route`, refused ones included: `GET /v1/organisations/:organisation/plugins` → 3. */
+  counts(): Readonly<Record<string, number>>;
+  resetCounts(): void;
+  outage(mode: Outage): void;
+  /** Milliseconds before every answer. */
+  latency(ms: number): void;
+  close(): Promise<void>;
+}
+
+/** When an answer began and ended, by performance.now(): the share of the simulation in a measured time. */
+export type Answered = (began: number, ended: number) => void;
+
+/** One HTTP service on a free loopback port: counts its requests, and fails on command. */
+async function startService(routes: (app: FastifyInstance) => void, answered?: Answered): Promise<SimulatedService> {
+  // On close it drops its connections: a client that keeps one would delay the end of a test.
+  const app = fastify({ forceCloseConnections: true, bodyLimit: 64 * 2 ** 20 });
+  const counts = new Map<string, number>();
+  let mode: Outage = 'none';
+  let latencyMs = 0;
+  let ended = Promise.withResolvers<void>();
+
+  app.addHook('onRequest', async (request, reply) => {
+    const route = `${request.method} ${request.routeOptions.url ?? request.url.split('?')[0]}`;
+    counts.set(route, (counts.get(route) ?? 0) + 1);
+    if (latencyMs > 0) await delay(latencyMs);
+    if (mode === 'hang') await ended.promise;
+    if (mode === 'error') return reply.code(503).send({ detail: 'Service Unavailable' });
+    if (mode === 'reset') {
+      reply.hijack();
+      request.raw.destroy();
+    }
+  });
+  if (answered !== undefined) {
+    app.addHook('onResponse', async (_request, reply) => {
+      const ended = performance.now();
+      answered(ended - reply.elapsedTime, ended);
+    });
+  }
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+  );
+  routes(app);
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+
+  const outage = (next: Outage) => {
+    mode = next;
+    ended.resolve();
+    ended = Promise.withResolvers();
+  };
+  return {
+    url,
+    counts: () => Object.fromEntries(counts),
+    resetCounts: () => counts.clear(),
+    outage,
+    latency: (ms) => {
+      latencyMs = ms;
+    },
+    close: async () => {
+      outage('none');
+      await app.close();
     },
   };
 }

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { boefjes, normalizers, type SimulatedPlugin } from './plugins.ts';
-import { listOf, page } from './service.ts';
 import type { SimulatedOrganisation, World } from './world.ts';
 
 interface PluginQuery {
@@ -75,7 +74,7 @@ export function katalogusRoutes(world: World, options: { deduplicate: boolean })
       if (request.query.with_duplicates !== 'true' || !options.deduplicate) {
         return page(found, offset, Number(request.query.limit ?? 0) || found.length);
       }
-      // Asked for duplicates, Katalogus takes limit=0 for LIMIT 0: nothing.
+      // With duplicates, Katalogus takes limit=0 for LIMIT 0: nothing.
       return page(found, offset, Number(request.query.limit ?? found.length)).map((config) => ({
         ...config,
         duplicates: duplicatesOf(world, config),
@@ -84,7 +83,7 @@ export function katalogusRoutes(world: World, options: { deduplicate: boolean })
   };
 }
 
-/** Katalogus does not look whether there is such an organisation: what ships with KAT is there under any name. */
+/** Katalogus does not check the organisation: the plug-ins that ship with KAT exist for any name. */
 function pluginsOf(world: World, organisation: string): ReadonlyMap<string, SimulatedPlugin> {
   const shipped = () => new Map([...boefjes(), ...normalizers()].map((plugin) => [plugin.id, plugin]));
   return world.organisations.get(organisation)?.plugins ?? shipped();
@@ -95,9 +94,9 @@ function organisationOf({ id, name, deduplicate }: SimulatedOrganisation) {
 }
 
 function matches(plugin: SimulatedPlugin, query: PluginQuery): boolean {
-  const consumes = listOf(query.consumes);
-  const produces = listOf(query.produces);
-  const ids = listOf(query.ids);
+  const consumes = [query.consumes ?? []].flat();
+  const produces = [query.produces ?? []].flat();
+  const ids = [query.ids ?? []].flat();
   return (
     (query.plugin_type === undefined || plugin.type === query.plugin_type) &&
     (query.state === undefined || plugin.enabled === (query.state === 'true')) &&
@@ -123,7 +122,7 @@ function configsOf(world: World) {
     .map((config, at) => ({ id: at + 1, ...config }));
 }
 
-/** Duplicates: the same boefje with equal settings, in other organisations that let themselves be deduplicated. */
+/** Duplicates: the same boefje with equal settings, in other organisations that allow deduplication. */
 function duplicatesOf(world: World, config: ReturnType<typeof configsOf>[number]) {
   const settings = JSON.stringify(config.settings);
   return configsOf(world).filter(
@@ -133,4 +132,9 @@ function duplicatesOf(world: World, config: ReturnType<typeof configsOf>[number]
       world.organisations.get(other.organisation_id)?.deduplicate === true &&
       JSON.stringify(other.settings) === settings,
   );
+}
+
+/** The window that `offset` and `limit` cut out. */
+function page<T>(all: readonly T[], offset: number, limit: number): readonly T[] {
+  return all.slice(offset, offset + limit);
 }

@@ -1,8 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ooiOf, simulatedTypes } from './objects.ts';
 import { boefjes, normalizers } from './plugins.ts';
-import { invalidQuery, listOf, page } from './service.ts';
-import type { World } from './world.ts';
+import { ooiOf, simulatedTypes, type World } from './world.ts';
 
 interface Common {
   Params: { organisation: string };
@@ -33,16 +31,17 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
     app.get<Common>('/:organisation/objects', { preHandler: validTime }, (request, reply) => {
       const organisation = nodeOf(request.params.organisation);
       if (organisation === undefined) return unknownNode(request, reply);
-      const types = listOf(request.query.types);
+      const types = [request.query.types ?? []].flat();
       const unknown = types.find((type) => !knownTypes.has(type));
       if (unknown !== undefined) return reply.code(400).send({ detail: `Type not found: ${unknown}` });
-      const levels = listOf(request.query.scan_level).map(Number);
+      const levels = [request.query.scan_level ?? []].flat().map(Number);
       const found = [...organisation.objects.values()].filter(
         (object) =>
           (types.length === 0 || types.includes(object.objectType)) &&
           (levels.length === 0 || (object.level !== null && levels.includes(object.level))),
       );
-      const window = page(found, Number(request.query.offset ?? 0), Number(request.query.limit ?? 50));
+      const offset = Number(request.query.offset ?? 0);
+      const window = found.slice(offset, offset + Number(request.query.limit ?? 50));
       return { count: found.length, items: window.map(ooiOf) };
     });
 
@@ -68,8 +67,8 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
     app.get<Common>('/object-clients', { preHandler: validTime }, (request, reply) => {
       const reference = request.query.reference;
       if (reference === undefined) return reply.code(422).send(missing('reference'));
-      // One client without a node, and Octopoes says so of all of them.
-      const clients = listOf(request.query.clients);
+      // With one client without a node, Octopoes answers 404 for all.
+      const clients = [request.query.clients ?? []].flat();
       const nodeless = clients.find((client) => nodeOf(client) === undefined);
       if (nodeless !== undefined) return reply.code(404).send({ detail: `Node not found: ${nodeless}` });
       const holders = clients.flatMap((client) => {
@@ -81,7 +80,7 @@ export function octopoesRoutes(world: World): (app: FastifyInstance) => void {
   };
 }
 
-/** What Octopoes has a model for: what the world holds, and whatever plug-ins consume or produce. */
+/** The types that Octopoes has a model for: those of the world, and those that plug-ins consume or produce. */
 const knownTypes: ReadonlySet<string> = new Set([
   ...simulatedTypes,
   'Network',
@@ -92,12 +91,17 @@ const knownTypes: ReadonlySet<string> = new Set([
 async function validTime(request: FastifyRequest, reply: FastifyReply) {
   const value = (request.query as Common['Querystring']).valid_time;
   if (value === undefined) return reply.code(422).send(missing('valid_time'));
-  // A plus sign that was not percent-encoded arrives as a space, and FastAPI refuses it too.
+  // A plus sign that was not percent-encoded arrives as a space; FastAPI refuses that too.
   const aware = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/i.test(value);
   if (!aware || Number.isNaN(Date.parse(value))) {
     const msg = 'Input should have timezone info';
     return reply.code(422).send(invalidQuery('valid_time', 'timezone_aware', msg, value));
   }
+}
+
+/** FastAPI's answer to a query parameter that is missing or wrong. */
+function invalidQuery(name: string, type: string, msg: string, input: unknown = null) {
+  return { detail: [{ type, loc: ['query', name], msg, input }] };
 }
 
 function missing(name: string) {

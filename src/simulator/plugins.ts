@@ -1,6 +1,6 @@
 import facts from './plugins.json' with { type: 'json' };
 
-/** A plug-in as Katalogus tells it, per organisation: kat-contract §5. `enabled` may be changed while the world runs. */
+/** A plug-in as Katalogus answers it, per organisation: kat-contract §5. `enabled` may be changed while the world runs. */
 export type SimulatedPlugin = SimulatedBoefje | SimulatedNormalizer;
 
 interface PluginBase {
@@ -42,7 +42,7 @@ const settingsSchema = {
   required: ['API_KEY'],
 };
 
-/** The boefjes that ship with KAT, all disabled. Past their number come numbered variants of the same: `dns-records-2`. */
+/** The boefjes that ship with KAT, all disabled; for a larger `count`, numbered variants of them: `dns-records-2`. */
 export function boefjes(count = 0): SimulatedBoefje[] {
   const shipped = facts.filter((fact) => fact.type === 'boefje');
   const wanted = Math.max(count, shipped.length);

@@ -1,4 +1,4 @@
-/** Dice that fall the same way for the same seed, so that a run can be repeated. */
+/** Random numbers that are the same for the same seed, so that a run can be repeated. */
 export interface Random {
   /** [0, 1). */
   next(): number;

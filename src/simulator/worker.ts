@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, errorCodes } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
 import type { LeasedTask } from '../tasks/task.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from './measures.ts';
 
 export type TaskClient = Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
 
@@ -12,25 +12,25 @@ export interface SimulatedWorker {
   readonly client: TaskClient;
   readonly ledger: Ledger;
   readonly leaseMs: number;
-  /** How long one pop waits: bounds how long a worker hangs on a supervisor that was killed. */
+  /** How long one pop waits, also on a supervisor that was killed. */
   readonly waitMs: number;
-  /** Does the work; a worker that is to die gets halfway through it. */
+  /** Does the work; a worker that dies never calls it. */
   perform(task: LeasedTask): Promise<'completed' | 'failed'>;
-  /** Whether it dies over this unit: no heartbeat and no word from then on. */
+  /** Whether it dies over this unit: no heartbeat and no report from then on. */
   dies(): boolean;
   onWaiting(waiting: boolean): void;
   onHandlerStarted(task: LeasedTask): void;
-  /** Milliseconds from when the pop could have been served until its answer was here. */
+  /** Milliseconds from when the pop could have been served to its answer. */
   onPopServed(ms: number): void;
   readonly signal: AbortSignal;
 }
 
-/** After a pop or patch that could not be served: supervisors come back within seconds. */
+/** Between tries of a pop or patch that could not be served: supervisors come back within seconds. */
 const pauseMs = 100;
 
 /**
- * Pops one unit at a time, works, reports, and keeps the ledger of what it was given. Unlike a real worker
- * (src/nats/worker.ts) it can die on command, and it watches the service that it works for.
+ * Pops one unit at a time, works, reports, and enters what it was given in the ledger. Unlike a real worker
+ * (src/nats/worker.ts) it can die on command, and it checks the service that it works for.
  *
  * @returns how it ended.
  */
@@ -67,7 +67,7 @@ async function pop(worker: SimulatedWorker): Promise<readonly LeasedTask[]> {
       const { id, lease_id: lease, attempts } = task;
       ledger.handedOut({ task: id, scheduler, lease, leaseUntil, grantedAt: leaseUntil - leaseMs, attempts });
     }
-    // When a task that came back was free again, only the sweeper knows.
+    // Only a first claim: when a task that came back was free again, only the sweeper knows.
     const [head] = unit;
     if (head?.attempts === 1) worker.onPopServed(Math.max(0, answered - Math.max(sent, Date.parse(head.created_at))));
     return unit;
@@ -87,7 +87,7 @@ async function handle(worker: SimulatedWorker, task: LeasedTask): Promise<void> 
   await settle(worker, task, status);
 }
 
-/** Repeats until the service has taken it or says that the task is no longer ours. @returns whether it was taken. */
+/** Repeats until the service has taken the status or answers that the lease is lost. @returns whether it was taken. */
 async function settle(worker: SimulatedWorker, task: LeasedTask, status: 'running' | 'completed' | 'failed') {
   const { client, ledger, signal } = worker;
   for (;;) {
@@ -107,7 +107,7 @@ async function settle(worker: SimulatedWorker, task: LeasedTask, status: 'runnin
   }
 }
 
-/** A heartbeat that fails is followed by another; a lease that it could not save shows when the task is settled. */
+/** A heartbeat that fails is followed by another; a lease that is lost shows when the task is settled. */
 async function heartbeat({ client, leaseMs, ledger }: SimulatedWorker, unit: readonly LeasedTask[]): Promise<void> {
   const sentAt = epochMs();
   const leases = unit.map(({ id, lease_id }) => ({ id, lease_id }));
@@ -120,7 +120,7 @@ function epochMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** An empty unit once the signal is aborted. The signal outlives thousands of pops: each must be forgotten by it. */
+/** An empty unit once the signal is aborted. The signal outlives thousands of pops: each removes its listener. */
 function aborted(signal: AbortSignal): { promise: Promise<readonly LeasedTask[]>; forget(): void } {
   const { promise, resolve } = Promise.withResolvers<readonly LeasedTask[]>();
   const stop = () => resolve([]);

@@ -1,16 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BoefjeData, NormalizerData } from '../tasks/data.ts';
 import type { LeasedTask } from '../tasks/task.ts';
-import type { Job } from './jobs.ts';
-import type { Ledger } from './ledger.ts';
+import type { BytesClient } from './bytes.ts';
+import { boefjeRun, type EventPublisher, scanProfileMutation } from './events.ts';
+import type { Ledger } from './measures.ts';
 import type { Random } from './random.ts';
 import { runSimulatedWorker, type TaskClient } from './worker.ts';
+import { discover, type World } from './world.ts';
 
 export type WorkKind = 'boefje' | 'normalizer' | 'report';
 
-export interface WorkforceOptions {
+interface WorkforceOptions {
   readonly client: TaskClient;
   readonly ledger: Ledger;
   readonly random: Random;
-  /** In all, three at least: every scheduler has workers of its own. */
+  /** Of all schedulers together; three at least, since each has workers of its own. */
   readonly workers: number;
   readonly jobs: Readonly<Record<WorkKind, Job>>;
   readonly leaseMs: number;
@@ -20,7 +24,7 @@ export interface WorkforceOptions {
   onHandlerStarted(scheduler: WorkKind, task: LeasedTask): void;
 }
 
-/** Workers of all three schedulers. One that dies is followed by a new one under a new name. */
+/** Workers of all three schedulers. One that dies is replaced by another under a new name. */
 export class Workforce {
   readonly #options: WorkforceOptions;
   readonly #stopping = new AbortController();
@@ -40,7 +44,7 @@ export class Workforce {
     }
   }
 
-  /** Workers whose pop is parked, or on its way. */
+  /** Workers that wait for the answer to a pop. */
   waiting(scheduler: WorkKind): number {
     return this.#waiting[scheduler];
   }
@@ -54,7 +58,7 @@ export class Workforce {
     return this.#died;
   }
 
-  /** Milliseconds each pop that brought something took since it could have been served. */
+  /** Of each pop that brought a task: milliseconds from when it could have been served. */
   get popWaits(): readonly number[] {
     return this.#popWaits;
   }
@@ -92,10 +96,75 @@ export class Workforce {
   }
 }
 
-/** Half scan, most of the others parse: a boefje takes longer than a normalizer, and reports are few. */
+/** Half are for boefjes, which take longest; most of the others for normalizers, since reports are few. */
 export function shares(workers: number): Readonly<Record<WorkKind, number>> {
   if (workers < 3) throw new RangeError('a simulated KAT needs at least 3 workers: one for each scheduler');
   const boefje = Math.max(1, Math.floor(workers / 2));
   const report = Math.max(1, Math.floor(workers / 8));
   return { boefje, normalizer: workers - boefje - report, report };
+}
+
+interface JobSettings {
+  readonly world: World;
+  readonly bytes: BytesClient;
+  readonly publisher: EventPublisher;
+  readonly random: Random;
+  /** Share of tasks that fail. */
+  readonly fail: number;
+}
+
+type Job = (task: LeasedTask) => Promise<'completed' | 'failed'>;
+
+/** Short enough that a demo of seconds sees thousands of tasks, long enough that workers are busy now and then. */
+const workMs: Readonly<Record<WorkKind, readonly [number, number]>> = {
+  boefje: [20, 80],
+  normalizer: [10, 40],
+  report: [30, 100],
+};
+/** Every third normalizer task finds a new object, until none is left. */
+const findsObject = 1 / 3;
+
+/** What workers do with a task, by scheduler. */
+export function jobs(settings: JobSettings): Readonly<Record<WorkKind, Job>> {
+  const { world, bytes, publisher, random, fail } = settings;
+  const work = async (kind: WorkKind) => {
+    const [least, most] = workMs[kind];
+    const ms = least + random.next() * (most - least);
+    await delay(ms);
+    return ms;
+  };
+
+  return {
+    /** Stores what the boefje found in Bytes, which announces it. A boefje that fails stores its error there. */
+    boefje: async (task) => {
+      const { boefje, input_ooi: inputOoi, organization: organisation } = task.data as unknown as BoefjeData;
+      const tookMs = await work('boefje');
+      const run = boefjeRun({ id: task.id, boefje: boefje.id, inputOoi, organisation, tookMs });
+      if (random.chance(fail)) {
+        await bytes.store(run, 'FAILED', ['error/boefje']);
+        return 'failed';
+      }
+      const produces = world.organisations.get(organisation)?.plugins.get(boefje.id)?.produces ?? [];
+      await bytes.store(run, 'COMPLETED', [...new Set([...produces, `boefje/${boefje.id}`])]);
+      return 'completed';
+    },
+
+    /** Publishes the scan profile of an object that the normalizer found, as Octopoes does. */
+    normalizer: async (task) => {
+      await work('normalizer');
+      if (random.chance(fail)) return 'failed';
+      const { raw_data: raw } = task.data as unknown as NormalizerData;
+      const organisation = world.organisations.get(raw.boefje_meta.organization);
+      const found = organisation !== undefined && random.chance(findsObject) ? discover(organisation) : null;
+      if (organisation !== undefined && found !== null) {
+        await publisher.publish('scan_profile_mutations', scanProfileMutation(organisation.id, 'create', found));
+      }
+      return 'completed';
+    },
+
+    report: async () => {
+      await work('report');
+      return random.chance(fail) ? 'failed' : 'completed';
+    },
+  };
 }

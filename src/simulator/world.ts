@@ -1,8 +1,7 @@
-import { makeObject, makeSharedObject, type SimulatedObject, simulatedTypes } from './objects.ts';
 import { boefjes, normalizers, type SimulatedBoefje, type SimulatedPlugin } from './plugins.ts';
 import { type Random, seeded } from './random.ts';
 
-/** Everything a simulated KAT knows. Tests and the demo change it while it runs; the HTTP doubles answer from it. */
+/** Everything that a simulated KAT knows. Tests and the demo change it while it runs; the simulated services answer from it. */
 export interface World {
   readonly organisations: Map<string, SimulatedOrganisation>;
 }
@@ -23,7 +22,7 @@ export interface SimulatedOrganisation {
   readonly nodeless?: boolean;
 }
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly organisations: number;
   /** Per organisation, known from the start. A fifth as many more wait to be discovered. */
   readonly objects: number;
@@ -43,7 +42,7 @@ const levels = [0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4];
 export function createWorld(options: WorldOptions): World {
   const random = seeded(options.seed);
   const menu = usefulFirst(boefjes(options.boefjes), random);
-  // Half of the boefjes are enabled everywhere (so that deduplication has something to find), the rest at will.
+  // Half of the boefjes are enabled everywhere, so that deduplication finds something; the rest at random.
   const everywhere = menu.slice(0, Math.ceil(options.boefjes / 2));
   const elsewhere = menu.slice(everywhere.length);
   const organisations = new Map<string, SimulatedOrganisation>();
@@ -90,8 +89,8 @@ function createObject(organisation: number, at: number, options: WorldOptions, r
 }
 
 /**
- * Shuffled, but those that find something in this world stand first: they consume a type that it has, and a normalizer
- * consumes what they make. `dns-records` leads, so that the smallest world has work for every scheduler.
+ * Shuffled, but the boefjes that find something in this world come first: they consume a type that it has, and a normalizer
+ * consumes what they produce. `dns-records` is the first, so that the smallest world has work for every scheduler.
  */
 function usefulFirst(all: readonly SimulatedBoefje[], random: Random): SimulatedBoefje[] {
   const parsed = new Set(normalizers().flatMap((normalizer) => normalizer.consumes));
@@ -114,7 +113,7 @@ export function discover(organisation: SimulatedOrganisation): SimulatedObject |
 /** One object in each organisation that has it; several where it is shared. The level may differ between them. */
 export type Arrival = readonly { readonly organisation: SimulatedOrganisation; readonly object: SimulatedObject }[];
 
-/** Takes every object out of the world, so that it can arrive again (`arrive`) while somebody watches. */
+/** Takes every object out of the world, so that each can arrive again (`arrive`) while a demo watches. */
 export function depart(world: World): Arrival[] {
   const all = [...world.organisations.values()].flatMap((organisation) =>
     [...organisation.objects.values()].map((object) => ({ organisation, object })),
@@ -125,4 +124,115 @@ export function depart(world: World): Arrival[] {
 
 export function arrive(arrival: Arrival): void {
   for (const { organisation, object } of arrival) organisation.objects.set(object.reference, object);
+}
+
+/** An object (OOI) of the simulated Octopoes. */
+export interface SimulatedObject {
+  readonly reference: string;
+  readonly objectType: string;
+  /** 0–4; null where it has no scan profile yet. May be changed while the world runs. */
+  level: number | null;
+  readonly profile: 'declared' | 'inherited' | 'empty';
+  /** What the type adds to the common keys. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+type Make = (place: { domain: string; at: number; address: number }) => Omit<SimulatedObject, 'level' | 'profile'>;
+
+const network = 'Network|internet';
+
+const hostname: Make = ({ domain, at }) => {
+  const name = `host-${at}.${domain}`;
+  return object('Hostname', `internet|${name}`, { network, name, dns_zone: null, registered_domain: null });
+};
+
+const addressV4: Make = ({ address }) => {
+  const text = dotted(address);
+  return object('IPAddressV4', `internet|${text}`, { network, address: text, netblock: null });
+};
+
+const addressV6: Make = ({ address }) => {
+  const text = `2001:db8::${(address >>> 16).toString(16)}:${(address & 0xffff).toString(16)}`;
+  return object('IPAddressV6', `internet|${text}`, { network, address: text, netblock: null });
+};
+
+const port: Make = ({ address }) =>
+  object('IPPort', `internet|${dotted(address)}|tcp|443`, {
+    address: `IPAddressV4|internet|${dotted(address)}`,
+    protocol: 'tcp',
+    port: 443,
+    state: 'open',
+  });
+
+const service: Make = ({ address }) =>
+  object('IPService', `internet|${dotted(address)}|tcp|443|https`, {
+    ip_port: `IPPort|internet|${dotted(address)}|tcp|443`,
+    service: 'Service|https',
+  });
+
+const website: Make = ({ domain, at, address }) =>
+  object('Website', `internet|${dotted(address)}|tcp|443|https|internet|host-${at}.${domain}`, {
+    ip_service: `IPService|internet|${dotted(address)}|tcp|443|https`,
+    hostname: `Hostname|internet|host-${at}.${domain}`,
+    certificate: null,
+  });
+
+const url: Make = ({ domain, at }) =>
+  object('HostnameHTTPURL', `https|internet|host-${at}.${domain}|443|/`, {
+    network,
+    scheme: 'https',
+    port: 443,
+    path: '/',
+    netloc: `Hostname|internet|host-${at}.${domain}`,
+  });
+
+/** Most objects of a KAT are host names and addresses; the others refer to them. */
+const makers: readonly Make[] = [
+  hostname,
+  addressV4,
+  hostname,
+  addressV4,
+  website,
+  hostname,
+  addressV6,
+  service,
+  url,
+  port,
+];
+
+/** The types of objects that the world has. */
+export const simulatedTypes: ReadonlySet<string> = new Set(
+  makers.map((make) => make({ domain: 'example', at: 0, address: 0 }).objectType),
+);
+
+/** The `at`-th object of a domain; `address` makes its IP address unique in the world. */
+export function makeObject(place: { domain: string; at: number; address: number }) {
+  return makers[place.at % makers.length]!(place);
+}
+
+/** A host name that several organisations have: it is scanned once, by deduplication across organisations. */
+function makeSharedObject(at: number) {
+  return hostname({ domain: 'shared.example', at, address: 0 });
+}
+
+/** The object as Octopoes answers it: kat-contract §6. */
+export function ooiOf(object: SimulatedObject) {
+  const { reference, objectType, level, profile, fields } = object;
+  return {
+    object_type: objectType,
+    scan_profile:
+      level === null ? null : { scan_profile_type: level === 0 ? 'empty' : profile, reference, level, user_id: null },
+    user_id: null,
+    primary_key: reference,
+    ...fields,
+  };
+}
+
+function object(objectType: string, natural: string, fields: Record<string, unknown>) {
+  return { reference: `${objectType}|${natural}`, objectType, fields };
+}
+
+/** 10.0.0.0/8 has room for sixteen million. */
+function dotted(address: number): string {
+  return `10.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }

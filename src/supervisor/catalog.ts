@@ -5,7 +5,8 @@ import { RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Message } from '../mailbox/delivery.ts';
 import type { RankerModule } from '../protocol/ranking.ts';
-import type { EventStream, SchedulerDefinition } from '../protocol/scheduler.ts';
+import type { SchedulerDefinition } from '../protocol/scheduler.ts';
+import { eventStreams } from '../tasks/task.ts';
 
 /** Every scheduler (a folder) and ranker (a file), found by its path. Nothing is registered. */
 export interface Catalog {
@@ -28,7 +29,7 @@ export const actorsDirectory = new URL('../../actors/', import.meta.url);
 const rankersFolder = 'rankers';
 /** The name is the scheduler's id, which URLs and NATS subjects contain. */
 const folderName = /^[a-z][a-z0-9-]*$/;
-const streams: ReadonlySet<string> = new Set<EventStream>(['scan_profile_mutations', 'raw_file_received']);
+const streams: ReadonlySet<string> = new Set(eventStreams);
 
 /**
  * Reads the catalog: `<directory>/<name>/behavior.ts` and `<directory>/rankers/<name>.ts`. `only`: SCHEDULER_ACTORS,

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';
-import type { EventSettings } from '../events/create.ts';
+import type { EventSettings } from '../events/broker-choice.ts';
 import type { KatSettings } from '../kat/services.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
 

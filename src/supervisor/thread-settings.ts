@@ -1,5 +1,5 @@
 import { brokerTlsOf, type Config, supervisorNatsAuth } from '../config.ts';
-import type { EventSettings } from '../events/create.ts';
+import type { EventSettings } from '../events/broker-choice.ts';
 import type { ServiceSettings } from '../kat/request.ts';
 import { readTlsFiles } from '../tls-files.ts';
 import type { ThreadSettings } from './thread-data.ts';

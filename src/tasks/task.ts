@@ -60,3 +60,6 @@ export type DisabledReason =
   | 'run-on-only'
   /** Its cron cannot be read, or never runs. */
   | 'cron-unreadable';
+
+/** The queues, or subjects, on which KAT publishes the events that lead to tasks; kat-contract §4. */
+export const eventStreams = ['scan_profile_mutations', 'raw_file_received'] as const;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
 import { natsPermissionsCommand } from '../../src/cli/nats-permissions.ts';
-import { jetstreamPermissions } from '../../src/events/jetstream-permissions.ts';
+import { jetstreamPermissions } from '../../src/events/jetstream-streams.ts';
 import { natsUsers } from '../../src/nats/roles.ts';
 
 async function printed(...options: readonly string[]): Promise<string> {

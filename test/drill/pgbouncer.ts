@@ -1,8 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { unpackDebian } from '../../src/embedded/debian.ts';
-import { freePort, startServer, stopServer, untilReady } from '../../src/embedded/process.ts';
+import { freePort, startServer, stopServer, unpackDebian, untilReady } from '../../src/embedded/process.ts';
 
 /** Debian's, with the libraries that a slim system lacks. */
 const packages = ['pgbouncer', 'libc-ares2', 'libevent-2.1-7', 'libevent-core-2.1-7'];

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EventHandler } from '../../src/events/source.ts';
-import { createIntake, type Destination, epitaph, type Lane, type Received } from '../../src/events/intake.ts';
+import { type Destination, errorLine, type Lane, type Received } from '../../src/events/delivery.ts';
+import { createIntake } from '../../src/events/intake.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
 
 const timing = { retryMs: [10, 20], holdMs: [0, 0], longestHoldMs: 60_000, reconnectMs: [0, 0], ackWaitMs: 1 } as const;
@@ -161,7 +162,7 @@ describe('what becomes of an event', () => {
 });
 
 test('an error in a header is one bounded line of plain characters', () => {
-  const text = epitaph({ code: 'BROKEN', message: `first\nsecond\u{1f4a5}${'x'.repeat(5_000)}`, retryable: false });
+  const text = errorLine({ code: 'BROKEN', message: `first\nsecond\u{1f4a5}${'x'.repeat(5_000)}`, retryable: false });
   expect(text).toMatch(/^BROKEN: first second x+$/);
   expect(text).toHaveLength(1_000);
 });

@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { headers } from 'nats';
 import { Connection } from 'rabbitmq-client';
 import { eventSchemas } from '../../src/events/parse.ts';
-import { subjectsOf } from '../../src/events/subjects.ts';
+import { subjectsOf } from '../../src/events/jetstream-streams.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';
 import { arbitraryOf, type World } from './arbitrary.ts';

@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createBacklog, createDeadLetters, createEventSource, type EventSettings } from '../../src/events/create.ts';
+import {
+  createBacklog,
+  createDeadLetters,
+  createEventSource,
+  type EventSettings,
+} from '../../src/events/broker-choice.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { RotaEvent } from '../../src/telemetry/events.ts';
 import { readTlsFiles } from '../../src/tls-files.ts';

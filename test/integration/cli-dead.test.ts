@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from 'nats';
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import type { Overview } from '../../src/cli/status/overview.ts';
-import { createJetstreamPublisher } from '../../src/events/publish.ts';
+import { createJetstreamPublisher } from '../../src/events/jetstream-message.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { createVhost } from '../support/vhost.ts';
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
-import { createJetstreamPublisher } from '../../src/events/publish.ts';
+import { createJetstreamPublisher } from '../../src/events/jetstream-message.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { runCli } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createEventSource } from '../../src/events/create.ts';
-import { createRabbitmqBacklog } from '../../src/events/rabbitmq-backlog.ts';
-import { createRabbitmqDeadLetters } from '../../src/events/rabbitmq-dead-letters.ts';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { createEventSource } from '../../src/events/broker-choice.ts';
+import { createRabbitmqBacklog } from '../../src/events/backlog.ts';
+import { createRabbitmqDeadLetters } from '../../src/events/dead-letters.ts';
 import { RabbitmqConnection } from '../../src/events/rabbitmq-driver.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';
@@ -42,11 +44,18 @@ async function ready(queue: string): Promise<number> {
 }
 
 /** Resolves when RabbitMQ has the message. */
-async function send(body: string, contentType?: string): Promise<void> {
+async function send(body: string, contentType?: string, queue: string = stream): Promise<void> {
   const publisher = rabbit.createPublisher({ confirm: true });
   const named = contentType === undefined ? {} : { contentType };
-  await publisher.send({ routingKey: stream, ...named }, Buffer.from(body));
+  await publisher.send({ routingKey: queue, ...named }, Buffer.from(body));
   await publisher.close();
+}
+
+/** Channels that are open in this file's virtual host. */
+async function openChannels(): Promise<number> {
+  const { command, env } = inject('amqpControl');
+  const { stdout } = await promisify(execFile)(command, ['list_channels', '--quiet', 'vhost'], { env });
+  return stdout.split('\n').filter((line) => line === new URL(vhost.url).pathname.slice(1)).length;
 }
 
 async function startBroker(): Promise<Broker> {
@@ -167,4 +176,34 @@ describe('a body whose content type says what it is', () => {
     await source.stop(1_000);
     await broker.stop();
   });
+});
+
+test('the body of an event is parsed once, whatever its content type', async () => {
+  const broker = await startBroker();
+  const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: { reconnectMs: [10, 50] }, tell: () => {} });
+  await source.consume(stream, async () => ({ ok: true, value: null }));
+  const [parse, print] = [vi.spyOn(JSON, 'parse'), vi.spyOn(JSON, 'stringify')];
+  onTestFinished(() => void vi.restoreAllMocks());
+  const body = mutation('a');
+  print.mockClear();
+  await send(body, 'application/json');
+  await vi.waitFor(() => expect(source.status()[0]!.done).toBe(1), { timeout: 10_000 });
+  expect(parse.mock.calls.filter(([text]) => text === body)).toHaveLength(1);
+  expect(print.mock.results.filter(({ value }) => value === body)).toEqual([]);
+  await source.stop(1_000);
+  await broker.stop();
+});
+
+test('dead letters that are tried again leave no channel open', async () => {
+  const broker = await startBroker();
+  const dead = `${stream}.dead`;
+  await rabbit.queueDeclare({ queue: dead, durable: true });
+  const before = await openChannels();
+  for (const name of ['a', 'b', 'c']) await send(mutation(name), undefined, dead);
+  const letters = createRabbitmqDeadLetters({ url: vhost.url, tls: {} });
+  for (const { id } of await letters.list(10)) expect(await letters.settle('requeue', { ids: [id] })).toEqual([id]);
+  expect(await ready(stream)).toBe(3);
+  await vi.waitFor(async () => expect(await openChannels()).toBe(before), { timeout: 30_000 });
+  await letters.close();
+  await broker.stop();
 });

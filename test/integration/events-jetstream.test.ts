@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { connect, DiscardPolicy, headers as natsHeaders, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { createEventSource } from '../../src/events/create.ts';
-import { createJetstreamBacklog } from '../../src/events/jetstream-backlog.ts';
-import { createJetstreamPublisher } from '../../src/events/publish.ts';
-import { subjectsOf } from '../../src/events/subjects.ts';
+import { createEventSource } from '../../src/events/broker-choice.ts';
+import { createJetstreamBacklog } from '../../src/events/backlog.ts';
+import { createJetstreamPublisher } from '../../src/events/jetstream-message.ts';
+import { subjectsOf } from '../../src/events/jetstream-streams.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { on } from '../../src/telemetry/events.ts';
 import { startProxy } from '../support/proxy.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { startNats } from '../../src/embedded/nats.ts';
 import { freePort } from '../../src/embedded/process.ts';
-import { createEventSource } from '../../src/events/create.ts';
+import { createEventSource } from '../../src/events/broker-choice.ts';
 import { succeeded } from '../../src/mailbox/failure.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { runCli } from '../support/cli.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { RotaError } from '../../src/errors.ts';
-import { Ledger } from '../../src/simulator/ledger.ts';
+import { Ledger } from '../../src/simulator/measures.ts';
 import { runSimulatedWorker, type SimulatedWorker, type TaskClient } from '../../src/simulator/worker.ts';
 import type { LeasedTask } from '../../src/tasks/task.ts';
 

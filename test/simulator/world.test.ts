@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { scanProfileDeletion, scanProfileMutation } from '../../src/simulator/events.ts';
 import { arrive, createWorld, depart, discover } from '../../src/simulator/world.ts';
 
 const options = { organisations: 3, objects: 40, boefjes: 6, seed: 11 };
@@ -49,37 +48,6 @@ test('discovered objects become known, until none is left', () => {
     expect(organisation.objects.get(found.reference)).toBe(found);
   }
   expect(discover(organisation)).toBeNull();
-});
-
-test('scan profile mutations have the body that Octopoes sends', () => {
-  const object = {
-    reference: 'Hostname|internet|mispo.es',
-    objectType: 'Hostname',
-    level: 2,
-    profile: 'declared',
-    fields: {},
-  } as const;
-  expect(scanProfileMutation('aa', 'create', object)).toEqual({
-    operation: 'create',
-    primary_key: 'Hostname|internet|mispo.es',
-    value: {
-      primary_key: 'Hostname|internet|mispo.es',
-      object_type: 'Hostname',
-      scan_profile: {
-        scan_profile_type: 'declared',
-        reference: 'Hostname|internet|mispo.es',
-        level: 2,
-        user_id: null,
-      },
-    },
-    client_id: 'aa',
-  });
-  expect(scanProfileDeletion('aa', 'Hostname|internet|mispo.es')).toEqual({
-    operation: 'delete',
-    primary_key: 'Hostname|internet|mispo.es',
-    value: null,
-    client_id: 'aa',
-  });
 });
 
 test('objects that departed arrive again, shared ones in all their organisations at once', () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SimulatedObject } from '../../src/simulator/objects.ts';
+import type { SimulatedObject, SimulatedOrganisation, World } from '../../src/simulator/world.ts';
 import {
   boefjes,
   normalizers,
@@ -7,7 +7,6 @@ import {
   type SimulatedNormalizer,
   type SimulatedPlugin,
 } from '../../src/simulator/plugins.ts';
-import type { SimulatedOrganisation, World } from '../../src/simulator/world.ts';
 
 const shipped = boefjes()[0]!;
 const shippedNormalizer = normalizers()[0]!;

@@ -1,8 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
-import { unpackDebian } from '../../src/embedded/debian.ts';
-import { freePort, startServer, stopServer, untilReady } from '../../src/embedded/process.ts';
+import { freePort, startServer, stopServer, unpackDebian, untilReady } from '../../src/embedded/process.ts';
 
 /** pgbouncer of Debian in front of a Postgres on loopback, with its defaults but for the mode. */
 export async function startPgbouncer(options: {

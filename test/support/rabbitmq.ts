@@ -1,8 +1,14 @@
 import { access, constants, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { unpackDebian } from '../../src/embedded/debian.ts';
-import { type Embedded, freePort, startServer, stopServer, untilReady } from '../../src/embedded/process.ts';
+import {
+  type Embedded,
+  freePort,
+  startServer,
+  stopServer,
+  unpackDebian,
+  untilReady,
+} from '../../src/embedded/process.ts';
 
 /**
  * Starts a real RabbitMQ on loopback: the installed one, else Debian's packages unpacked beside the checkout. Its epmd

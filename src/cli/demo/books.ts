@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import type { Expected } from '../../simulator/expectations.ts';
-import type { Ledger } from '../../simulator/ledger.ts';
+import type { Expected } from '../../simulator/events.ts';
+import type { Ledger } from '../../simulator/measures.ts';
 
 export interface TaskCounts {
   readonly queued: number;

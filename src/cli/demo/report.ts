@@ -1,6 +1,5 @@
 import Table from 'cli-table3';
-import type { LedgerCounts } from '../../simulator/ledger.ts';
-import { type Percentiles, percentiles } from '../../simulator/measures.ts';
+import { type LedgerCounts, type Percentiles, percentiles } from '../../simulator/measures.ts';
 import type { Audit, TaskCounts } from './books.ts';
 import { actorNames } from './restarts.ts';
 

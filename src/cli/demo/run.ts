@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RawFileReceivedBody, ScanProfileMutationBody } from '../../simulator/events.ts';
-import { type EventPublisher, scanProfileMutation } from '../../simulator/events.ts';
 import {
+  type EventPublisher,
   type Expected,
   expectedOfMutation,
   expectedOfRawFile,
   expectedOfReport,
-} from '../../simulator/expectations.ts';
-import { bytesClient } from '../../simulator/bytes-client.ts';
-import { jobs } from '../../simulator/jobs.ts';
-import { Ledger } from '../../simulator/ledger.ts';
-import { EventTimes } from '../../simulator/measures.ts';
+  type RawFileReceivedBody,
+  scanProfileMutation,
+  type ScanProfileMutationBody,
+} from '../../simulator/events.ts';
+import { bytesClient } from '../../simulator/bytes.ts';
+import { jobs, Workforce, type WorkKind } from '../../simulator/workforce.ts';
+import { EventTimes, Ledger } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
-import { type WorkKind, Workforce } from '../../simulator/workforce.ts';
 import { type Arrival, arrive, createWorld, depart, type World } from '../../simulator/world.ts';
 import { drills } from './drills.ts';
 import type { DemoOptions } from './options.ts';

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KatServiceName } from '../../../src/simulator/kat.ts';
-import type { Outage } from '../../../src/simulator/service.ts';
+import type { KatServiceName, Outage } from '../../../src/simulator/kat.ts';
 import type { Fault } from '../fault.ts';
 
 const modes: readonly { readonly name: string; readonly mode: Outage; readonly does: string }[] = [

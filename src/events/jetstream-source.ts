@@ -1,23 +1,24 @@
 import { Events, type NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
+import { within } from '../deadline.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import { createIntake, type Intake, type Lane } from './intake.ts';
+import type { Lane } from './delivery.ts';
+import { createIntake, type Intake } from './intake.ts';
+import { createSubjectConsumer, type SubjectConsumer } from './jetstream-consumer.ts';
 import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
-import { SourceLink, sourceName } from './link.ts';
-import { createPuller, type Puller } from './puller.ts';
-import type { EventHandler, EventSource, StreamStatus } from './source.ts';
-import { subjectsOf } from './subjects.ts';
-import { pause, type Timing } from './timing.ts';
+import { subjectsOf } from './jetstream-streams.ts';
+import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
+import { closeWithinMs, type Timing } from './timing.ts';
 
-/** Opens a connection that then reconnects for ever: src/nats/connect.ts, handed in by whoever constructs. */
+/** Opens a connection that then reconnects for ever: src/nats/connect.ts, which the composition root hands in. */
 export type ConnectNats = (access: {
   readonly servers: string;
   readonly auth: NatsAuth;
   readonly name: string;
 }) => Promise<NatsConnection>;
 
-export interface JetstreamOptions {
+interface JetstreamOptions {
   /** One or more URLs, comma-separated. */
   readonly servers: string;
   readonly auth: NatsAuth;
@@ -27,20 +28,20 @@ export interface JetstreamOptions {
   readonly maxAttempts: number;
   readonly timing: Timing;
   readonly tell: (event: RotaEvent) => void;
-  /** Epoch milliseconds, the same for all supervisors: one defers an event, another takes it up. */
+  /** Epoch milliseconds, of a clock that all supervisors share: one defers an event, another takes it up. */
   readonly now: () => number;
 }
 
 interface Consumption {
   readonly stream: EventStream;
   readonly intake: Intake;
-  readonly pullers: readonly Puller[];
+  readonly consumers: readonly SubjectConsumer[];
   readonly lastError: () => string | null;
 }
 
 /**
- * KAT's events from JetStream, with the same bodies and the same rules as from RabbitMQ (subjects.ts names the parts).
- * JetStream's own count of deliveries counts outages and reconnects too, so that attempts travel in a header here as well.
+ * KAT's events from JetStream, with the same bodies and the same rules as from RabbitMQ (jetstream-streams.ts names the parts).
+ * JetStream's count of deliveries includes outages and reconnects, so that attempts travel in a header here too.
  */
 export function createJetstreamSource(options: JetstreamOptions): EventSource {
   const { servers, auth, prefix, prefetch, maxAttempts, timing, tell, now } = options;
@@ -64,7 +65,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     link.down(message);
   };
 
-  /** The connection, made on first use and again should it ever be closed; the client itself reconnects for ever. */
+  /** The connection, opened on first use and again if it is ever closed; the client itself reconnects for ever. */
   const connection = (): Promise<NatsConnection> => {
     connecting ??= options.connect({ servers, auth, name: 'rota events' }).then(
       (opened) => {
@@ -92,7 +93,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     const declared = () => tell({ name: 'source.declared', stream });
     const shared = { connection, prefix, timing, note, declared, signal: stopping.signal };
     const lane = (lane: Lane, maxPending: number) =>
-      createPuller({
+      createSubjectConsumer({
         ...shared,
         consumer: lane === 'main' ? stream : `${stream}_alone`,
         subject: names[lane](stream),
@@ -109,11 +110,11 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
             move: async (to) => forward(forwarding, stream, message, to, now()),
           }),
       });
-    const retries = createPuller({
+    const retries = createSubjectConsumer({
       ...shared,
       consumer: `${stream}_retry`,
       subject: names.retry(stream),
-      // What waits here is not in anybody's hand.
+      // Events that wait here are not in hand: no bound.
       maxPending: -1,
       receive: async (message, forwarding) => {
         const dueInMs = whenDue(message) - now();
@@ -121,10 +122,10 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
         else await forward(forwarding, stream, message, { to: 'alone', attempts: attemptsOf(message) }, now());
       },
     });
-    const pullers = [lane('main', prefetch), lane('alone', 1), retries];
-    consumptions.push({ stream, intake, pullers, lastError: () => lastError });
-    for (const puller of pullers) runs.push(puller.run());
-    return Promise.all(pullers.map((puller) => puller.settled));
+    const consumers = [lane('main', prefetch), lane('alone', 1), retries];
+    consumptions.push({ stream, intake, consumers, lastError: () => lastError });
+    for (const consumer of consumers) runs.push(consumer.run());
+    return Promise.all(consumers.map((consumer) => consumer.settled));
   };
 
   return {
@@ -132,23 +133,23 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
       await start(stream, handler);
     },
     status: () =>
-      consumptions.map(({ stream, intake, pullers, lastError }): StreamStatus => {
+      consumptions.map(({ stream, intake, consumers, lastError }): StreamStatus => {
         const { inHand, done, retried, dead } = intake.counts;
         const source = sourceName('jetstream', stream);
-        const connected = online === true && pullers.every((puller) => puller.consuming());
+        const connected = online === true && consumers.every((consumer) => consumer.consuming());
         return { source, stream, connected, inHand, done, retried, deadLettered: dead, lastError: lastError() };
       }),
     stop: async (withinMs) => {
       stopping.abort();
-      const pullers = consumptions.flatMap((consumption) => consumption.pullers);
+      const consumers = consumptions.flatMap((consumption) => consumption.consumers);
       for (const { intake } of consumptions) intake.close();
-      for (const puller of pullers) puller.cancel();
+      for (const consumer of consumers) consumer.cancel();
       await Promise.all(consumptions.map(({ intake }) => intake.idle(withinMs)));
       const open = await connecting?.catch(() => null);
       closed.abort();
-      for (const puller of pullers) puller.close();
-      // Flushes acknowledgements; a server that does not answer does not hold up the end of the process.
-      await Promise.race([open?.flush().catch(() => {}), pause(2_000)]);
+      for (const consumer of consumers) consumer.close();
+      // Sends the acknowledgements that are still buffered.
+      if (open) await within(open.flush(), closeWithinMs).catch(() => {});
       await open?.close();
       await Promise.all(runs);
     },

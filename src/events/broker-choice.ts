@@ -2,15 +2,11 @@ import type { NatsConnection } from 'nats';
 import type { NatsAuth } from '../config.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import type { TlsMaterial } from '../tls-files.ts';
-import { createAmqpSource } from './amqp.ts';
-import type { Backlog } from './backlog.ts';
-import type { DeadLetters } from './dead-letters.ts';
-import { createJetstreamBacklog } from './jetstream-backlog.ts';
-import { createJetstreamDeadLetters } from './jetstream-dead-letters.ts';
-import { type ConnectNats, createJetstreamSource } from './jetstream.ts';
-import { createRabbitmqBacklog } from './rabbitmq-backlog.ts';
-import { createRabbitmqDeadLetters } from './rabbitmq-dead-letters.ts';
+import { type Backlog, createJetstreamBacklog, createRabbitmqBacklog } from './backlog.ts';
+import { createJetstreamDeadLetters, createRabbitmqDeadLetters, type DeadLetters } from './dead-letters.ts';
+import { type ConnectNats, createJetstreamSource } from './jetstream-source.ts';
 import type { Broker } from './rabbitmq-driver.ts';
+import { createRabbitmqSource } from './rabbitmq-source.ts';
 import type { EventSource } from './source.ts';
 import { defaultTiming, type Timing } from './timing.ts';
 
@@ -30,12 +26,12 @@ export interface EventSettings {
   readonly maxAttempts: number;
 }
 
-/** The source that the settings name; without settings or without its URL one that idles. */
+/** The source that the settings name; one that idles without settings or without the broker's URL. */
 export function createEventSource(
   settings: EventSettings | null,
   options: {
     readonly connectNats: ConnectNats;
-    /** The database's time, in epoch milliseconds: what one supervisor defers another one may take up. */
+    /** The database's time, in epoch milliseconds: an event that one supervisor defers may be taken up by another. */
     readonly now: () => number;
     readonly timing?: Partial<Timing>;
     readonly tell?: (event: RotaEvent) => void;
@@ -46,7 +42,7 @@ export function createEventSource(
   const broker = brokerOf(settings);
   if (settings?.kind === 'amqp' && broker !== null) {
     const { prefetch, maxAttempts } = settings;
-    return createAmqpSource({ broker, prefetch, maxAttempts, timing, tell, now });
+    return createRabbitmqSource({ broker, prefetch, maxAttempts, timing, tell, now });
   }
   if (settings?.kind === 'jetstream' && settings.natsServers !== null) {
     const { natsServers: servers, natsAuth, prefix, prefetch, maxAttempts } = settings;
@@ -68,14 +64,14 @@ export function createEventSource(
 
 type BrokerSettings = Pick<EventSettings, 'kind' | 'amqpUrl' | 'amqpTls' | 'prefix'>;
 
-/** What waits for the source that the settings name; null without one. `connection`: as for dead letters. */
+/** The backlog of the source that the settings name; null without one. `connection`: as for dead letters. */
 export function createBacklog(settings: BrokerSettings | null, connection: NatsConnection): Backlog | null {
   if (settings?.kind === 'jetstream') return createJetstreamBacklog(connection, settings.prefix);
   const broker = brokerOf(settings);
   return broker === null ? null : createRabbitmqBacklog(broker);
 }
 
-/** Dead letters of the source that the settings name; null without one. `connection`: NATS, kept open by whoever hands it in. */
+/** Dead letters of the source that the settings name; null without one. `connection`: NATS, which stays open after `close`. */
 export function createDeadLetters(settings: BrokerSettings | null, connection: NatsConnection): DeadLetters | null {
   if (settings?.kind === 'jetstream') return createJetstreamDeadLetters(connection, settings.prefix);
   const broker = brokerOf(settings);
@@ -86,7 +82,7 @@ function brokerOf(settings: BrokerSettings | null): Broker | null {
   return settings?.amqpUrl ? { url: settings.amqpUrl, tls: settings.amqpTls ?? {} } : null;
 }
 
-/** Nothing is configured: that is not unhealthy, and nothing ever comes. */
+/** Without configuration nothing ever comes, and that is healthy. */
 const idleSource: EventSource = {
   consume: async () => {},
   status: () => [],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { connectNats } from '../../src/nats/connect.ts';
-import { createEventSource, type EventSettings } from '../../src/events/create.ts';
+import { createEventSource, type EventSettings } from '../../src/events/broker-choice.ts';
 
 const settings: EventSettings = {
   kind: 'amqp',

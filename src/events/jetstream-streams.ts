@@ -1,10 +1,11 @@
 import { AckPolicy, type JetStreamManager, RetentionPolicy, StorageType } from 'nats';
 import type { EventStream } from '../protocol/scheduler.ts';
+import { eventStreams } from '../tasks/task.ts';
 
 /**
- * Names of KAT's events in JetStream. One stream `<PREFIX>_KAT` with work-queue retention: as in RabbitMQ an event is
- * gone once it is acknowledged, so that nothing needs a size or an age; its price is one consumer per subject, which is
- * what several supervisors share anyway. Dead letters stay in `<PREFIX>_KAT_DEAD` until somebody removes them.
+ * Names of KAT's events in JetStream. The stream `<PREFIX>_KAT` has work-queue retention: as in RabbitMQ an event is gone
+ * once it is acknowledged, so that the stream needs no limit of size or age. The price is one consumer per subject, which
+ * several supervisors share anyway. Dead letters stay in `<PREFIX>_KAT_DEAD` until an operator removes them.
  */
 export function subjectsOf(prefix: string) {
   const base = `${prefix}.kat`;
@@ -18,17 +19,15 @@ export function subjectsOf(prefix: string) {
   };
 }
 
-const streams: readonly EventStream[] = ['scan_profile_mutations', 'raw_file_received'];
-
-/** Creates the streams where they are absent; an operator's settings of one that exists (replicas, limits) stay. */
+/** Creates the streams where they are absent; the settings of one that exists (replicas, limits) stay. */
 export async function ensureStreams(manager: JetStreamManager, prefix: string): Promise<void> {
   const names = subjectsOf(prefix);
   await ensureStream(manager, names.stream, RetentionPolicy.Workqueue, [
-    ...streams.map(names.main),
-    ...streams.map(names.alone),
-    ...streams.map(names.retry),
+    ...eventStreams.map(names.main),
+    ...eventStreams.map(names.alone),
+    ...eventStreams.map(names.retry),
   ]);
-  await ensureStream(manager, names.deadStream, RetentionPolicy.Limits, streams.map(names.dead));
+  await ensureStream(manager, names.deadStream, RetentionPolicy.Limits, eventStreams.map(names.dead));
 }
 
 async function ensureStream(
@@ -42,7 +41,7 @@ async function ensureStream(
     throw error;
   });
   if (existing === null) {
-    // Adding what exists already with the same settings is fine: two supervisors may start together.
+    // JetStream takes a second creation with the same settings: two supervisors may start together.
     await manager.streams.add({ name, subjects: [...subjects], retention, storage: StorageType.File });
     return;
   }
@@ -51,7 +50,7 @@ async function ensureStream(
   await manager.streams.update(name, { ...existing.config, subjects: [...existing.config.subjects, ...missing] });
 }
 
-/** A durable pull consumer of one subject, created or brought up to our settings. */
+/** Creates a durable pull consumer of one subject, or updates it to these settings. */
 export async function ensureConsumer(
   manager: JetStreamManager,
   stream: string,
@@ -76,4 +75,36 @@ export async function ensureConsumer(
 export function isNotFound(error: unknown): boolean {
   const answer = (error as { api_error?: { code?: number } }).api_error;
   return answer?.code === 404;
+}
+
+/** What a user of NATS must be allowed to publish: supervisors, which consume KAT's events, and KAT's services, which send them. */
+interface JetstreamPermissions {
+  readonly supervisor: readonly string[];
+  readonly publisher: readonly string[];
+}
+
+/** Every call of JetStream that src/events makes, and the subjects that it stores events on. */
+export function jetstreamPermissions(prefix: string): JetstreamPermissions {
+  const names = subjectsOf(prefix);
+  const { stream, deadStream } = names;
+  const received = eventStreams.map(names.main);
+  return {
+    publisher: received,
+    supervisor: [
+      ...received,
+      ...[names.alone, names.retry, names.dead].flatMap((subject) => eventStreams.map(subject)),
+      '$JS.API.INFO',
+      ...[stream, deadStream].flatMap((name) =>
+        ['INFO', 'CREATE', 'UPDATE'].map((call) => `$JS.API.STREAM.${call}.${name}`),
+      ),
+      `$JS.API.STREAM.MSG.GET.${deadStream}`,
+      `$JS.API.STREAM.MSG.DELETE.${deadStream}`,
+      `$JS.API.CONSUMER.INFO.${stream}.*`,
+      `$JS.API.CONSUMER.CREATE.${stream}.*.>`,
+      // The library's call to servers before 2.9.
+      `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.*`,
+      `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+      `$JS.ACK.${stream}.>`,
+    ],
+  };
 }

@@ -1,31 +1,28 @@
+import { within } from '../deadline.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import { createIntake, type Intake, type Lane } from './intake.ts';
-import { SourceLink, sourceName } from './link.ts';
+import type { Lane } from './delivery.ts';
+import { createIntake, type Intake } from './intake.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
-import { attemptsOf, forwarded, traceOf } from './rabbitmq-message.ts';
-import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
-import { brokerFault } from './rabbitmq-fault.ts';
-import { createOutbox } from './rabbitmq-outbox.ts';
+import { type Broker, brokerFault, RabbitmqConnection } from './rabbitmq-driver.ts';
+import { attemptsOf, createOutbox, forwarded, traceOf } from './rabbitmq-message.ts';
 import { aloneQueue, declarationOf, declareStream } from './rabbitmq-queues.ts';
-import type { EventHandler, EventSource, StreamStatus } from './source.ts';
-import { pause, type Timing } from './timing.ts';
+import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
+import { closeWithinMs, type Timing } from './timing.ts';
 
-export interface AmqpOptions {
+interface RabbitmqOptions {
   readonly broker: Broker;
   readonly prefetch: number;
   readonly maxAttempts: number;
   readonly timing: Timing;
   readonly tell: (event: RotaEvent) => void;
-  /** Epoch milliseconds: when an event was given up. */
+  /** Epoch milliseconds: dates the end of a dead letter. */
   readonly now: () => number;
 }
 
-/** A broker that does not answer does not hold up the end of the process. */
-const closeWithinMs = 2_000;
 /**
- * The driver gives a link up after four halves of it: 16 to 20 s, as with Postgres and NATS; its own 60 made that two minutes.
- * `heartbeat` in the URL overrules it.
+ * The driver gives a connection up after four halves of it: 16 to 20 s, as with Postgres and NATS; its default of 60 s makes
+ * that two minutes. `heartbeat` in the URL overrules it.
  */
 const heartbeatSeconds = 8;
 
@@ -37,11 +34,11 @@ interface Consumption {
 }
 
 /**
- * KAT's events from RabbitMQ: durable queues named as the streams on the default exchange. Beside each stand
- * `<queue>.alone` (one at a time: what has failed or was in hand when a thread died), `<queue>.retry.<seconds>` (waits
- * there, then goes to `.alone`) and `<queue>.dead`.
+ * KAT's events from RabbitMQ: durable queues on the default exchange, named as the streams. Each has `<queue>.alone` (events
+ * that failed or were in hand when a thread died, one at a time), `<queue>.retry.<seconds>` (they wait there, then go to
+ * `.alone`) and `<queue>.dead`.
  */
-export function createAmqpSource(options: AmqpOptions): EventSource {
+export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
   const { prefetch, maxAttempts, timing, tell, now } = options;
   const connection = new RabbitmqConnection(options.broker, {
     connectionName: 'rota',
@@ -102,7 +99,7 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
             gone,
             acknowledge: async () => channel.basicAck({ deliveryTag: message.deliveryTag }),
             move: async (to) => {
-              // What dies of waiting goes on to `.alone`, which must be there by then.
+              // RabbitMQ moves what has waited to `.alone`, which must exist by then.
               if (to.to === 'retry') await declareStream(connection, aloneQueue(stream));
               await outbox.send(declarationOf(stream, to), forwarded(message, to, new Date(now())), body);
               channel.basicAck({ deliveryTag: message.deliveryTag });
@@ -147,11 +144,11 @@ export function createAmqpSource(options: AmqpOptions): EventSource {
       for (const { intake } of consumptions) intake.close();
       await Promise.all(consumptions.flatMap(({ consumers }) => consumers.map((consumer) => consumer.cancel())));
       await Promise.all(consumptions.map(({ intake }) => intake.idle(withinMs)));
-      // Closing a channel waits for RabbitMQ to have read the acknowledgements on it, and gives back what has none.
+      // A close waits until RabbitMQ has read the channel's acknowledgements; events without one go back to their queue.
       const closed = Promise.all(
         consumptions.flatMap(({ consumers }) => consumers.map((consumer) => consumer.close())),
       );
-      await Promise.race([closed, pause(closeWithinMs)]);
+      await within(closed, closeWithinMs).catch(() => {});
       connection.unsafeDestroy();
       await Promise.all(runs);
     },

@@ -1,8 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
-import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
-import { expectedOfMutation, expectedOfRawFile } from '../../src/simulator/expectations.ts';
-import type { SimulatedObject } from '../../src/simulator/objects.ts';
-import { createWorld, type World } from '../../src/simulator/world.ts';
+import {
+  boefjeRun,
+  expectedOfMutation,
+  expectedOfRawFile,
+  rawFileReceived,
+  scanProfileDeletion,
+  scanProfileMutation,
+} from '../../src/simulator/events.ts';
+import { createWorld, type SimulatedObject, type World } from '../../src/simulator/world.ts';
 
 let world: World;
 beforeEach(() => {
@@ -30,4 +35,35 @@ test('a raw file leads to every normalizer that consumes one of its mime types',
   ]);
   expect(tasks(['boefje/dns-records', 'error/boefje'])).toEqual([]);
   expect(tasks(['text/unheard-of'])).toEqual([]);
+});
+
+test('scan profile mutations have the body that Octopoes sends', () => {
+  const object = {
+    reference: 'Hostname|internet|mispo.es',
+    objectType: 'Hostname',
+    level: 2,
+    profile: 'declared',
+    fields: {},
+  } as const;
+  expect(scanProfileMutation('aa', 'create', object)).toEqual({
+    operation: 'create',
+    primary_key: 'Hostname|internet|mispo.es',
+    value: {
+      primary_key: 'Hostname|internet|mispo.es',
+      object_type: 'Hostname',
+      scan_profile: {
+        scan_profile_type: 'declared',
+        reference: 'Hostname|internet|mispo.es',
+        level: 2,
+        user_id: null,
+      },
+    },
+    client_id: 'aa',
+  });
+  expect(scanProfileDeletion('aa', 'Hostname|internet|mispo.es')).toEqual({
+    operation: 'delete',
+    primary_key: 'Hostname|internet|mispo.es',
+    value: null,
+    client_id: 'aa',
+  });
 });

@@ -1,23 +1,22 @@
 import type { ConsumerMessages, JsMsg, NatsConnection } from 'nats';
-import type { Forwarding } from './jetstream-message.ts';
-import { streamFault } from './stored.ts';
-import { ensureConsumer, ensureStreams, subjectsOf } from './subjects.ts';
+import { type Forwarding, streamFault } from './jetstream-message.ts';
+import { ensureConsumer, ensureStreams, subjectsOf } from './jetstream-streams.ts';
 import { backOff, pause, type Timing } from './timing.ts';
 
-/** One durable pull consumer that outlives connections, and streams and consumers that somebody deletes. */
-export interface Puller {
+/** One durable pull consumer that outlives connections, and the deletion of its stream or of itself. */
+export interface SubjectConsumer {
   /** Pulls until the signal is aborted. Never rejects. */
   run(): Promise<void>;
-  /** Resolves when it consumes, or has failed to for the first time. */
+  /** Resolves when it consumes, or has failed to once. */
   readonly settled: Promise<void>;
   consuming(): boolean;
-  /** No new deliveries; those in hand can still be settled. */
+  /** Takes no new deliveries; those in hand can still be settled. */
   cancel(): void;
-  /** Reports no longer on what is in hand: it comes back. */
+  /** Ends the reports on events in hand: JetStream delivers them again. */
   close(): void;
 }
 
-export interface PullerOptions {
+interface SubjectConsumerOptions {
   readonly connection: () => Promise<NatsConnection>;
   readonly prefix: string;
   readonly consumer: string;
@@ -31,14 +30,14 @@ export interface PullerOptions {
   readonly receive: (message: JsMsg, forwarding: Forwarding) => Promise<void>;
 }
 
-/** Pulled at once where the server sets no bound. */
+/** Events of one pull where `maxPending` sets no bound. */
 const batch = 100;
 
-/** One pull request's life, and how often the server says meanwhile that it still knows of it: two misses, and we ask. */
+/** The life of a pull request, and the interval of the server's heartbeats on it: after two misses we ask again. */
 const pullMs = 30_000;
 const heartbeatMs = 2_000;
 
-export function createPuller(options: PullerOptions): Puller {
+export function createSubjectConsumer(options: SubjectConsumerOptions): SubjectConsumer {
   const { prefix, consumer, subject, maxPending, timing, signal, note } = options;
   const settled = Promise.withResolvers<void>();
   const inHand = new Map<number, JsMsg>();
@@ -68,7 +67,7 @@ export function createPuller(options: PullerOptions): Puller {
   };
 
   const take = async (message: JsMsg, forwarding: Forwarding): Promise<void> => {
-    // Handed out again because our reports were late, while it is still in hand: the first one will settle it.
+    // Delivered again because our reports were late, while it is still in hand: the first delivery settles it.
     if (inHand.has(message.seq)) return;
     inHand.set(message.seq, message);
     try {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SourceLink } from '../../src/events/link.ts';
+import { SourceLink } from '../../src/events/source.ts';
 import type { RotaEvent } from '../../src/telemetry/events.ts';
 
 function linkUnderTest() {
