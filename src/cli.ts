@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { endWith } from './cli/exit.ts';
-import { createProgram } from './cli/program.ts';
-import type { StartRota } from './cli/run.ts';
+import { createProgram, endWith } from './cli/program.ts';
+import type { StartRota } from './cli/start.ts';
 import { jetstreamPermissions } from './events/jetstream-permissions.ts';
 import { createJetstreamPublisher } from './events/publish.ts';
 import { connectRota } from './nats/client.ts';

@@ -1,10 +1,9 @@
 import { Command, Option } from 'commander';
 import { RotaError } from '../errors.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
-import { confirm } from './confirm.ts';
-import { ageOf } from './format.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
+import { ageOf, tableOf } from './table.ts';
+import { confirm } from './terminal.ts';
 
 interface DeadLetter {
   readonly id: string;

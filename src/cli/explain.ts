@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { ExplanationStep } from '../protocol/explanation.ts';
-import { moment, whenOf } from './format.ts';
-import { parseJson, readInput } from './input.ts';
+import { parseJson, readInput } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
+import { moment, tableOf, whenOf } from './table.ts';
 import { line, terminalWidth } from './terminal.ts';
 
 interface ExplainOptions extends RemoteOptions {

@@ -1,10 +1,8 @@
 import { Command, Option } from 'commander';
 import type { Schedule } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
-import { moment, whenOf } from './format.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { fieldsOf, tableOf } from './table.ts';
-import { subjectOf } from './tasks/subject.ts';
+import { fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
 
 /** `rota schedules …`. */
 export function schedulesCommand(): Command {

@@ -1,13 +1,12 @@
 import { Command, Option } from 'commander';
-import { RotaError } from '../errors.ts';
+import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import type { RotaClient } from '../nats/client.ts';
+import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
 import type { Task } from '../tasks/task.ts';
-import { wholeNumber } from './arguments.ts';
-import { ageOf, moment, whenOf } from './format.ts';
+import { duration, oneOf, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { fieldsOf, tableOf } from './table.ts';
-import { changeCommand } from './tasks/change.ts';
-import { selectionOf, type SelectionOptions, withSelection } from './tasks/selection.ts';
-import { subjectOf } from './tasks/subject.ts';
+import { ageOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
+import { confirm, line } from './terminal.ts';
 
 /** `rota tasks …`: what there is, and what to do with it. */
 export function tasksCommand(): Command {
@@ -127,4 +126,119 @@ function renderDetails(task: TaskDetails): string {
 function holderOf({ worker, via, until, begun }: NonNullable<TaskDetails['lease']>): string {
   const holder = `${worker ?? 'unnamed'} over ${via}`;
   return begun ? `${holder}, ends ${whenOf(until)}` : `${holder}, not begun, ends ${whenOf(until)}`;
+}
+
+type Action = 'cancel' | 'retry' | 'release';
+
+interface ChangeOptions extends RemoteOptions, SelectionOptions {
+  readonly yes?: boolean;
+}
+
+/** `rota tasks cancel|retry|release --json`. */
+interface Changed {
+  readonly changed: number;
+  readonly refused: readonly { readonly id: string; readonly code: string; readonly detail: string }[];
+}
+
+/** In which states a selection without a status looks. What is completed is only retried where somebody asks for it. */
+const looksAt: Readonly<Record<Action, readonly TaskStatus[]>> = {
+  cancel: ['queued', 'dispatched', 'running', 'pending'],
+  retry: ['failed'],
+  release: ['dispatched', 'running'],
+};
+
+function changeCommand(action: Action, description: string, example: string): Command {
+  return withSelection(remoteCommand(action, description, example))
+    .argument('[ids...]', 'of tasks; without any, the options below say which')
+    .option('--yes', 'do not ask')
+    .action(async (ids: string[], options: ChangeOptions) => {
+      if ((ids.length === 0) === isEmpty(options)) {
+        throw new RotaError('INVALID_REQUEST', 'expected either ids or at least one of the options that select tasks');
+      }
+      const changed = await withRota(options, (client) =>
+        ids.length > 0 ? changeByIds(client, action, ids, options) : changeSelected(client, action, options),
+      );
+      print(options, changed, render(action));
+      if (changed.changed === 0 && changed.refused.length > 0) {
+        process.exitCode = errorCodes[codeOf(changed.refused[0])].exit;
+      }
+    });
+}
+
+async function changeByIds(
+  client: RotaClient,
+  action: Action,
+  ids: readonly string[],
+  options: ChangeOptions,
+): Promise<Changed> {
+  if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
+  return tell<Changed>(client, 'change-tasks', { action, ids });
+}
+
+/** Batch after batch, until a selection has none left but those that were refused. */
+async function changeSelected(client: RotaClient, action: Action, options: ChangeOptions): Promise<Changed> {
+  const statuses = options.status === undefined ? looksAt[action] : [options.status];
+  const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
+  let count = 0;
+  for (const selection of selections) {
+    count += (await tell<{ count: number }>(client, 'tasks', { ...selection, limit: 0 })).count;
+  }
+  if (count === 0) return { changed: 0, refused: [] };
+  await confirm(`${action} ${count} ${count === 1 ? 'task' : 'tasks'}?`, options.yes === true);
+  let changed = 0;
+  const refused: Changed['refused'][number][] = [];
+  for (const selection of selections) {
+    let offset = 0;
+    while (true) {
+      const batch = await tell<Changed>(client, 'change-selected-tasks', { action, ...selection, offset });
+      if (batch.changed + batch.refused.length === 0) break;
+      changed += batch.changed;
+      refused.push(...batch.refused);
+      offset += batch.refused.length;
+    }
+  }
+  return { changed, refused };
+}
+
+const shown = 10;
+
+function render(action: Action): (changed: Changed) => string {
+  return ({ changed, refused }) => {
+    const lines = [`${changed} ${changed === 1 ? 'task' : 'tasks'} ${pastOf[action]}`];
+    if (refused.length > 0) lines.push(`${refused.length} refused:`);
+    for (const { detail } of refused.slice(0, shown)) lines.push(line`  ${detail}`);
+    if (refused.length > shown) lines.push(`  … and ${refused.length - shown} more (--json shows all)`);
+    return lines.join('\n');
+  };
+}
+
+const pastOf: Readonly<Record<Action, string>> = { cancel: 'cancelled', retry: 'queued again', release: 'released' };
+
+/** Options that name tasks by what they are about. */
+interface SelectionOptions {
+  readonly scheduler?: string;
+  readonly organisation?: string;
+  readonly boefje?: string;
+  readonly ooi?: string;
+  readonly status?: TaskStatus;
+  readonly olderThan?: number;
+}
+
+function withSelection(command: Command): Command {
+  return command
+    .option('--scheduler <id>', 'boefje, normalizer, report, …')
+    .option('--organisation <code>')
+    .option('--boefje <id>', 'or normalizer, or report recipe')
+    .option('--ooi <text>', 'a part of the reference of its OOI')
+    .addOption(new Option('--status <status>', taskStatuses.join(', ')).argParser(oneOf(taskStatuses)))
+    .addOption(new Option('--older-than <duration>', 'since it was made, such as 30m or 7d').argParser(duration));
+}
+
+/** As it travels; JSON leaves out what is undefined. */
+function selectionOf({ scheduler, organisation, boefje, ooi, status, olderThan }: SelectionOptions) {
+  return { scheduler, organisation, plugin: boefje, ooi, status, older_than_seconds: olderThan };
+}
+
+function isEmpty(options: SelectionOptions): boolean {
+  return Object.values(selectionOf(options)).every((value) => value === undefined);
 }

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 /** A process under its guard, with nothing in it but what `ready` does once it runs. */
 async function run(ready: string): Promise<{ code: number | null; said: string; log: string }> {
   const script = `
-    import { runUntilSignal } from ${JSON.stringify(new URL('../../src/cli/run.ts', import.meta.url).href)};
+    import { runUntilSignal } from ${JSON.stringify(new URL('../../src/cli/start.ts', import.meta.url).href)};
     const say = (text) => process.stdout.write(text + '\\n');
     const alive = setInterval(() => {}, 1_000);
     const start = async () => ({ api: '', nats: '', db: '', drain: async () => say('drained') });

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { renderOverview } from '../../src/cli/status/render.ts';
-import type { Overview } from '../../src/cli/status/overview.ts';
-import { tableOf } from '../../src/cli/table.ts';
-import { clipped } from '../../src/cli/top.ts';
+import { type Overview, renderOverview } from '../../src/cli/overview.ts';
+import { clipped } from '../../src/cli/status.ts';
+import { moment, tableOf } from '../../src/cli/table.ts';
 
 const overview: Overview = {
   supervisors: [
@@ -122,4 +121,12 @@ test('a frame that is taller than the terminal loses its end, not its beginning,
   expect(shown).toHaveLength(23);
   expect([shown[0], shown.at(-1)]).toEqual(['line 0', '… 18 more lines: a taller terminal, or rota status']);
   expect(clipped(frame, 50)).toBe(frame);
+});
+
+test.each([
+  ['2026-03-02T12:00:00.000000Z', '2026-03-02 12:00:00 UTC'],
+  ['2026-03-02T14:00:00.5+02:00', '2026-03-02 12:00:00 UTC'],
+  [null, '-'],
+])('a time for people says its zone: %s is %s', (given, shown) => {
+  expect(moment(given)).toBe(shown);
 });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, errorCodes } from '../../errors.ts';
 import type { RotaClient } from '../../nats/client.ts';
+import type { Progress } from '../terminal.ts';
 import type { SupervisorProcess } from './supervisor-process.ts';
 
 /** The supervisor asks every thread, and gives one that is just starting 2 s; five times that is a supervisor in trouble. */
@@ -85,4 +86,41 @@ function isRunning(status: Status, actor: string): boolean {
 
 function restartsOf(status: Status, actor: string): number {
   return status.actors.find(({ name }) => name === actor)?.restarts ?? 0;
+}
+
+export interface DrillOptions {
+  /** Over which the events are spread. */
+  readonly seconds: number;
+  /** How often an actor's thread is ended. */
+  readonly killActors: number;
+  readonly restartSupervisor?: boolean;
+}
+
+/** Actors die one after the other at even distances over the run; the supervisor is killed in the middle. */
+export async function drills(
+  options: DrillOptions,
+  restarts: Restarts,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const plan = Array.from({ length: options.killActors }, (_, at) => {
+    const actor = actorNames[at % actorNames.length]!;
+    return {
+      share: (at + 1) / (options.killActors + 1),
+      name: `Actor ${actor} killed`,
+      act: () => restarts.killActor(actor, signal),
+    };
+  });
+  if (options.restartSupervisor === true) {
+    plan.push({ share: 0.5, name: 'Supervisor killed', act: () => restarts.restartSupervisor(signal) });
+  }
+  plan.sort((a, b) => a.share - b.share);
+  const began = performance.now();
+  for (const { share, name, act } of plan) {
+    const due = began + share * options.seconds * 1_000;
+    await delay(Math.max(0, due - performance.now()), undefined, { signal });
+    const killed = performance.now();
+    await act();
+    progress.note(`${name}; it served again after ${Math.round(performance.now() - killed)} ms.`);
+  }
 }

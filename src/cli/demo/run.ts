@@ -14,20 +14,32 @@ import { EventTimes } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
 import { type WorkKind, Workforce } from '../../simulator/workforce.ts';
 import { type Arrival, arrive, createWorld, depart, type World } from '../../simulator/world.ts';
-import { drills } from './drills.ts';
-import type { DemoOptions } from './options.ts';
-import type { Progress } from './progress.ts';
+import type { Progress } from '../terminal.ts';
 import type { Findings } from './report.ts';
-import { Restarts } from './restarts.ts';
+import { type DrillOptions, drills, Restarts } from './restarts.ts';
 import { type DemoParts, leaseMs, setStage, type Stage } from './stage.ts';
-import { untilDrained } from './drain.ts';
 
 /** Bounds how long a worker hangs on a supervisor that was killed under its pop. */
 const popWaitMs = 1_000;
 
-/** Plays a whole KAT, from the first event to the last finished task, and looks into the books. */
+/** What the world is made of, who works in it, and what goes wrong. */
+export interface RunOptions extends DrillOptions {
+  readonly organisations: number;
+  /** Per organisation. */
+  readonly objects: number;
+  /** Enabled per organisation. */
+  readonly boefjes: number;
+  readonly workers: number;
+  readonly seed: number;
+  /** Share of tasks whose worker reports a failure. */
+  readonly fail: number;
+  /** Share of units whose worker dies over them. */
+  readonly killWorkers: number;
+}
+
+/** Plays a whole KAT, from the first event to the last finished task, and inspects what it came to. */
 export async function runDemo(
-  options: DemoOptions,
+  options: RunOptions,
   parts: DemoParts,
   progress: Progress,
   signal: AbortSignal,
@@ -56,7 +68,7 @@ export async function runDemo(
 
   progress.note('Starting Postgres, nats-server, a simulated KAT and the supervisor …');
   const stage = await setStage(world, parts, noting, stack);
-  const { client, kat, supervisor, books, publisher } = stage;
+  const { client, kat, supervisor, inspector, publisher } = stage;
   signal.throwIfAborted();
   workforce = new Workforce({
     client,
@@ -82,7 +94,7 @@ export async function runDemo(
   staff.start();
   const began = performance.now();
   const show = async () => {
-    const { queued, leased } = await books.unfinished();
+    const { queued, leased } = await inspector.unfinished();
     const { handedOut, completed, failed, redelivered } = ledger.counts();
     const clock = `${Math.round((performance.now() - began) / 1_000)} s`.padStart(5);
     progress.show(
@@ -100,14 +112,14 @@ export async function runDemo(
       publishAll(arrivals, options.seconds, publisher, signal, show),
       drills(options, restarts, progress, signal),
     ]);
-    return untilDrained({ show, missing: () => books.missing(expected), idle: () => staff.working === 0, signal });
+    return untilDrained({ show, missing: () => inspector.missing(expected), idle: () => staff.working === 0, signal });
   };
   const drained = await Promise.race([play(), supervisor.broken, rejection(signal)]);
   await staff.stop();
   await restarts.look();
   await supervisor.stop();
   const findings = {
-    audit: await books.audit(expected, ledger),
+    inspection: await inspector.inspect(expected, ledger),
     ledger: ledger.counts(),
     popWaits: staff.popWaits,
     eventTimes: times.milliseconds(),
@@ -185,4 +197,38 @@ function rejection(signal: AbortSignal): Promise<never> {
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
+}
+
+/**
+ * Longer than anything that may still come by itself: an event that a killed actor had in hand is handed out again after
+ * 30 s, its third attempt is made a minute later, and due schedules are looked at once a minute.
+ */
+const stillMs = 120_000;
+const lookEveryMs = 250;
+
+/**
+ * Waits until every task that was asked for exists and all are finished.
+ *
+ * @returns false where nothing has moved for two minutes.
+ */
+async function untilDrained(run: {
+  show(): Promise<{ queued: number; leased: number; finished: number }>;
+  missing(): Promise<readonly unknown[]>;
+  idle(): boolean;
+  signal: AbortSignal;
+}): Promise<boolean> {
+  let moved = performance.now();
+  let last = '';
+  for (;;) {
+    const { queued, leased, finished } = await run.show();
+    if (queued === 0 && leased === 0 && run.idle() && (await run.missing()).length === 0) {
+      // Between the two looks a raw file may have become a task.
+      const again = await run.show();
+      if (again.queued === 0 && again.leased === 0 && again.finished === finished) return true;
+    }
+    const now = `${queued} ${leased} ${finished}`;
+    if (now !== last) [moved, last] = [performance.now(), now];
+    if (performance.now() - moved > stillMs) return false;
+    await delay(lookEveryMs, undefined, { signal: run.signal });
+  }
 }

@@ -9,7 +9,7 @@ import type { EventStream } from '../../protocol/scheduler.ts';
 import type { EventPublisher } from '../../simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../simulator/kat.ts';
 import type { World } from '../../simulator/world.ts';
-import { Books } from './books.ts';
+import { Inspector } from './inspection.ts';
 import { startSupervisorProcess, type SupervisorProcess } from './supervisor-process.ts';
 
 /** What the demo needs of the edges; src/cli.ts hands it in. */
@@ -26,10 +26,10 @@ export interface Stage {
   readonly client: RotaClient;
   readonly kat: SimulatedKat;
   readonly supervisor: SupervisorProcess;
-  readonly books: Books;
+  readonly inspector: Inspector;
 }
 
-export const prefix = 'rota';
+const prefix = 'rota';
 /** Short, so that the work of a dead worker comes back while one watches. */
 export const leaseMs = 5_000;
 /**
@@ -77,7 +77,7 @@ export async function setStage(
     SCHEDULER_LEASE_SECONDS: String(leaseMs / 1_000),
   });
   stack.defer(() => supervisor.stop());
-  const books = await Books.open(postgres.url);
-  stack.defer(() => books.close());
-  return { client, kat, supervisor, books, publisher: announcing };
+  const inspector = await Inspector.open(postgres.url);
+  stack.defer(() => inspector.close());
+  return { client, kat, supervisor, inspector, publisher: announcing };
 }

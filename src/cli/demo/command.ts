@@ -1,10 +1,9 @@
-import { Command } from 'commander';
-import { checkOptions, type DemoOptions, share, whole } from './demo/options.ts';
-import { createProgress } from './demo/progress.ts';
-import { faultsOf, reportOf, tablesOf } from './demo/report.ts';
-import { runDemo } from './demo/run.ts';
-import type { DemoParts } from './demo/stage.ts';
-import { write, writeJson } from './terminal.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { RotaError } from '../../errors.ts';
+import { createProgress, write, writeJson } from '../terminal.ts';
+import { faultsOf, reportOf, tablesOf } from './report.ts';
+import { runDemo, type RunOptions } from './run.ts';
+import type { DemoParts } from './stage.ts';
 
 /** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md says what it shows. */
 export function demoCommand(parts: DemoParts): Command {
@@ -50,4 +49,32 @@ export function demoCommand(parts: DemoParts): Command {
         process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', stop);
       }
     });
+}
+
+interface DemoOptions extends RunOptions {
+  readonly json?: boolean;
+}
+
+/** @throws what commander prints beside the option's name. */
+function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`expected a whole number, ${least} or more`);
+  };
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('expected a share between 0 and 1');
+}
+
+/** @throws RotaError INVALID_REQUEST for what no world can be made of. */
+function checkOptions(options: DemoOptions): void {
+  const addresses = options.organisations * options.objects * 2;
+  if (addresses >= 2 ** 24) {
+    const message = `--organisations × --objects: expected at most ${2 ** 23}, as their addresses lie in 10.0.0.0/8`;
+    throw new RotaError('INVALID_REQUEST', message);
+  }
 }

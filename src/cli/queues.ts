@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { confirm } from './confirm.ts';
-import { moment } from './format.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
+import { moment, tableOf } from './table.ts';
+import { confirm, write } from './terminal.ts';
 
 interface PauseOptions extends RemoteOptions {
   readonly organisation?: string;
@@ -114,5 +113,29 @@ export function purgeCommand(): Command {
         purged,
         (it) => `${it.tasks} tasks cancelled, ${it.schedules} schedules and ${it.pauses} pauses removed`,
       );
+    });
+}
+
+interface Reranked {
+  readonly instance: string;
+  readonly looked: number;
+  readonly moved: number;
+  readonly complete: boolean;
+}
+
+/** `rota rerank`: through the ranking pool, in batches; pushes and pops go on. */
+export function rerankCommand(): Command {
+  return remoteCommand('rerank', 'rank everything queued anew, as its ranker would now', 'rota rerank boefje')
+    .argument('<scheduler>')
+    .action(async (scheduler: string, options: RemoteOptions) => {
+      const { looked, moved } = await withRota(options, async (client) => {
+        let answer = await tell<Reranked>(client, 'rerank', { scheduler });
+        while (!answer.complete) {
+          write(`${answer.looked} so far\n`, 'err');
+          answer = await tell<Reranked>(client, 'rerank', { scheduler }, answer.instance);
+        }
+        return answer;
+      });
+      print(options, { looked, moved }, () => `${looked} queued tasks ranked, ${moved} of them moved`);
     });
 }

@@ -9,7 +9,7 @@ export interface TaskCounts {
   readonly failed: number;
 }
 
-export interface Audit {
+export interface Inspection {
   readonly tasks: Readonly<Record<string, TaskCounts>>;
   /** Seconds from the first task's creation to the last one's end. */
   readonly seconds: number;
@@ -22,19 +22,19 @@ export interface Audit {
 }
 
 /** The demo's own look into the database: it asks no part of the supervisor how it did. */
-export class Books {
+export class Inspector {
   readonly #client: Client;
 
   private constructor(client: Client) {
     this.#client = client;
   }
 
-  static async open(url: string): Promise<Books> {
+  static async open(url: string): Promise<Inspector> {
     const client = new Client({ connectionString: url });
     // A database that goes away shows in the next query.
     client.on('error', () => {});
     await client.connect();
-    return new Books(client);
+    return new Inspector(client);
   }
 
   /** Both tables are narrow and hold only what is unfinished, so this is cheap at any size. */
@@ -53,7 +53,7 @@ export class Books {
     return rows.map(({ hash }) => expected.get(hash)!);
   }
 
-  async audit(expected: ReadonlyMap<string, Expected>, ledger: Ledger): Promise<Audit> {
+  async inspect(expected: ReadonlyMap<string, Expected>, ledger: Ledger): Promise<Inspection> {
     const { rows: counts } = await this.#client.query<{ scheduler_id: string } & Record<keyof TaskCounts, number>>(`
       SELECT scheduler_id, count(*)::int AS queued, (count(*) FILTER (WHERE attempts > 0))::int AS dispatched,
              (count(*) FILTER (WHERE status = 'COMPLETED'))::int AS completed,
