@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { type Finding, unreadFindings } from '../control/doctor.ts';
+import { unreadFindings } from '../control/doctor.ts';
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
+import type { Finding } from '../protocol/operator.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 import { terminalWidth } from './terminal.ts';

@@ -3,7 +3,8 @@ import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
-import type { LogLevel, ThreadControl, ThreadStatus } from './thread-control.ts';
+import type { LogLevel } from '../protocol/operator.ts';
+import type { ThreadControl, ThreadStatus } from './thread-control.ts';
 
 /**
  * The main thread's end of a control port. A comlink call to a dead or spinning thread never settles by itself: every

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
+import type { DeadLetterView } from '../protocol/operator.ts';
 import { withoutSecrets } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
@@ -49,7 +50,7 @@ export function deadCommands({ deadLetters, audit }: DeadDesk): readonly Operato
 const bodiesAtMost = 700_000;
 
 /** A body for which no room is left is null, and `body_bytes` its length; `id` asks for one with room for itself. */
-function withBodies(letters: readonly DeadLetter[]): readonly object[] {
+function withBodies(letters: readonly DeadLetter[]): readonly DeadLetterView[] {
   let room = bodiesAtMost;
   return letters.map(({ body, ...letter }) => {
     const bytes = Buffer.byteLength(JSON.stringify(body));

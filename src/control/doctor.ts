@@ -4,6 +4,7 @@ import { sentenceOf, type UnreadVariable } from '../config-names.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
+import type { Finding } from '../protocol/operator.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { command, nothing, type OperatorCommand } from './operator-command.ts';
@@ -19,14 +20,6 @@ export interface DoctorDesk {
   readonly backlog: Pick<Backlog, 'look'> | null;
   /** Variables in its environment that look like ours and are none. */
   readonly unread: readonly UnreadVariable[];
-}
-
-/** Something looked at. `advice` where there is something to do. */
-export interface Finding {
-  readonly level: 'fine' | 'warning' | 'problem';
-  readonly about: string;
-  readonly finding: string;
-  readonly advice: string | null;
 }
 
 /** All that is decided by time is decided by the database's clock; one of the two is wrong, and it may be that one. */

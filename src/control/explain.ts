@@ -1,5 +1,6 @@
 import type { Outcome } from '../mailbox/ref.ts';
 import type { Explanation, ExplanationStep } from '../protocol/explanation.ts';
+import type { ExplanationView } from '../protocol/operator.ts';
 import type { Pauses } from '../queue/pauses.ts';
 import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/inspection.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
@@ -96,7 +97,11 @@ function decisionOf(decision: Outcome<Explanation>): Explanation {
 }
 
 /** What keeps a task that is there, or would be, from its worker. */
-async function waysOf(desk: ExplainDesk, { scheduler, organisation, plugin }: Subject, task: TaskDetails | null) {
+async function waysOf(
+  desk: ExplainDesk,
+  { scheduler, organisation, plugin }: Subject,
+  task: TaskDetails | null,
+): Promise<ExplanationView['in_the_way']> {
   const pauses = (await desk.pauses.list()).filter(
     (pause) =>
       pause.scheduler === scheduler &&
@@ -123,12 +128,12 @@ async function waysOf(desk: ExplainDesk, { scheduler, organisation, plugin }: Su
   ];
 }
 
-function shownTask({ task, reason, attempts }: TaskDetails): object {
+function shownTask({ task, reason, attempts }: TaskDetails): ExplanationView['task'] {
   const { id, status, created_at, modified_at } = task;
   return { id, status, reason, attempts, created_at, modified_at };
 }
 
-function shownSchedule({ schedule, disabledReason, inherited }: ScheduleDetails): object {
+function shownSchedule({ schedule, disabledReason, inherited }: ScheduleDetails): ExplanationView['schedule'] {
   const { id, enabled, deadline_at } = schedule;
   return { id, enabled, disabled_reason: disabledReason, schedule: schedule.schedule, inherited, deadline_at };
 }

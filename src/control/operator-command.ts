@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
 
 /** For the audit log: who the caller says it is (header `Rota-By`); null where it says nothing. */
 export interface Caller {
@@ -7,15 +8,15 @@ export interface Caller {
 
 /** One command on `rota.ctl.<name>`: what it takes, and what it answers as plain data. */
 export interface OperatorCommand {
-  readonly name: string;
+  readonly name: OperatorCommandName;
   readonly body: z.ZodType;
   readonly run: (body: never, caller: Caller) => unknown;
 }
 
-export function command<T>(
-  name: string,
+export function command<K extends OperatorCommandName, T>(
+  name: K,
   body: z.ZodType<T>,
-  run: (body: T, caller: Caller) => unknown,
+  run: (body: T, caller: Caller) => Promise<OperatorAnswers[K]>,
 ): OperatorCommand {
   return { name, body, run };
 }

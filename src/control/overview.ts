@@ -3,6 +3,7 @@ import { within } from '../deadline.ts';
 import { excerpt } from '../excerpt.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
+import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
@@ -66,9 +67,7 @@ function inShort<T>(answer: T): T {
 const databaseWithinMs = 2_000;
 
 /** `unknown`: what could not be asked, and why; its figures are null. */
-async function schedulerOverviews(
-  overseen: Overseen,
-): Promise<{ readonly schedulers: readonly object[]; readonly unknown: readonly object[] }> {
+async function schedulerOverviews(overseen: Overseen): Promise<Pick<SupervisorView, 'schedulers' | 'unknown'>> {
   const { schedulerIds, inspection, scheduleStore, rates } = overseen;
   const parked = overseen.parked();
   const own = (scheduler: string) => ({
@@ -88,7 +87,7 @@ async function schedulerOverviews(
       held,
       leased,
       oldest_seconds: oldestSeconds,
-      schedule_lag_seconds: lags[at],
+      schedule_lag_seconds: lags[at] ?? null,
       ...own(scheduler),
     }));
     return { schedulers, unknown: [] };
@@ -101,7 +100,7 @@ async function schedulerOverviews(
   }
 }
 
-function actorOverview(status: ActorStatus, inside: Outcome<ThreadStatus>): object {
+function actorOverview(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
   const { name, phase, restarts, retryAt, lastFailure } = status;
   const thread = inside.outcome === 'reply' && inside.result.ok ? inside.result.value : null;
   return {
@@ -110,12 +109,11 @@ function actorOverview(status: ActorStatus, inside: Outcome<ThreadStatus>): obje
     restarts,
     retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
     last_failure: lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message },
-    // Null where the thread is gone or does not answer within 2 s: it may be busy.
     thread: thread === null ? null : threadOverview(thread),
   };
 }
 
-function threadOverview({ lanes, streams, services, heapBytes, logLevel }: ThreadStatus): object {
+function threadOverview({ lanes, streams, services, heapBytes, logLevel }: ThreadStatus): ThreadView {
   return {
     heap_bytes: heapBytes,
     log_level: logLevel,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import type { PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/pauses.ts';
 import type { Purged } from '../queue/purge.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
@@ -58,7 +59,7 @@ function keyOf({ scheduler, organisation, boefje }: z.output<typeof key>): Pause
   return { scheduler, organisation: organisation ?? null, plugin: boefje ?? null };
 }
 
-function shown({ scheduler, organisation, plugin, pausedBy, since }: Pause): object {
+function shown({ scheduler, organisation, plugin, pausedBy, since }: Pause): PauseView {
   return { scheduler, organisation, boefje: plugin, paused_by: pausedBy, since };
 }
 

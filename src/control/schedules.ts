@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import type { ListedSchedule } from '../protocol/operator.ts';
 import type { Filter } from '../queue/filter.ts';
 import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedule-records.ts';
@@ -93,7 +94,10 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
 }
 
 /** Each with why it is disabled; null where it is not, or was deleted meanwhile. */
-async function withReasons({ inspection }: ScheduleDesk, found: readonly Schedule[]): Promise<readonly object[]> {
+async function withReasons(
+  { inspection }: ScheduleDesk,
+  found: readonly Schedule[],
+): Promise<readonly ListedSchedule[]> {
   const details = await inspection.schedules(found.map(({ id }) => id));
   const reasons = new Map(details.map(({ schedule, disabledReason }) => [schedule.id, disabledReason]));
   return found.map((schedule) => ({ ...schedule, disabled_reason: reasons.get(schedule.id) ?? null }));

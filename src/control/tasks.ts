@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
+import type { ChangedTasks, Page, TaskAction } from '../protocol/operator.ts';
 import type { QueueInspection } from '../queue/inspection.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
@@ -39,10 +40,9 @@ const actions = {
   cancel: { becomes: 'cancelled', from: ['pending', 'queued', 'dispatched', 'running'] },
   retry: { becomes: 'queued', from: ['failed', 'cancelled', 'completed'] },
   release: { becomes: 'queued', from: ['dispatched', 'running'] },
-} as const satisfies Record<string, { becomes: TaskStatus; from: readonly TaskStatus[] }>;
+} as const satisfies Record<TaskAction, { becomes: TaskStatus; from: readonly TaskStatus[] }>;
 
-type Action = keyof typeof actions;
-const action = z.enum(Object.keys(actions) as [Action, ...Action[]]);
+const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 
 /** Lists of tasks, and what an operator does to them: by id, or a batch of those that a selection names. */
 export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
@@ -93,7 +93,7 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
 async function list(
   { lists, now }: Pick<TaskDesk, 'lists' | 'now'>,
   request: z.output<typeof selection> & { limit: number; offset: number },
-): Promise<{ count: number; results: Task[] }> {
+): Promise<Page<Task>> {
   const { scheduler, organisation, plugin, ooi, status, older_than_seconds: seconds, limit, offset } = request;
   const { count, results } = await lists.tasks({
     ...(scheduler === undefined ? {} : { schedulerId: scheduler }),
@@ -110,18 +110,13 @@ async function list(
   return { count, results: JSON.parse(results) as Task[] };
 }
 
-function checkStatus(action: Action, status: TaskStatus): void {
+function checkStatus(action: TaskAction, status: TaskStatus): void {
   const from: readonly TaskStatus[] = actions[action].from;
   if (from.includes(status)) return;
   throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from.join(', ')}; got ${status}`);
 }
 
-interface Changed {
-  readonly changed: number;
-  readonly refused: readonly { readonly id: string; readonly code: string; readonly detail: string }[];
-}
-
-async function change(desk: TaskDesk, action: Action, ids: readonly string[]): Promise<Changed> {
+async function change(desk: TaskDesk, action: TaskAction, ids: readonly string[]): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
   const known = new Map((await desk.inspection.details(ids)).map((details) => [details.task.id, details]));
   const patches: TaskPatch[] = [];
@@ -141,7 +136,11 @@ async function change(desk: TaskDesk, action: Action, ids: readonly string[]): P
   return { changed: ids.length - refused.length, refused };
 }
 
-function failureBefore(action: Action, id: string, status: TaskStatus | undefined): Omit<Failure, 'retryable'> | null {
+function failureBefore(
+  action: TaskAction,
+  id: string,
+  status: TaskStatus | undefined,
+): Omit<Failure, 'retryable'> | null {
   if (status === undefined) return { code: 'NOT_FOUND', message: `there is no task ${id}` };
   const from: readonly TaskStatus[] = actions[action].from;
   if (from.includes(status)) return null;

@@ -1,6 +1,7 @@
 import type { StreamStatus } from '../events/source.ts';
 import type { ServiceStatus } from '../kat/request.ts';
 import type { LaneStatus } from '../mailbox/lane.ts';
+import type { LogLevel } from '../protocol/operator.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
 /** What an operator may ask of a running scheduler thread. Lives in that thread; called through comlink. */
@@ -10,8 +11,6 @@ export interface ThreadControl {
   /** Writes a heap snapshot for Chrome's tools; the thread stands still meanwhile. @returns the file's path */
   writeHeapSnapshot(file: string): string;
 }
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface ThreadStatus {
   /** One per kind of message. */

@@ -1,7 +1,8 @@
-import type { LogLevel, ThreadStatus } from '../control/thread-control.ts';
+import type { ThreadStatus } from '../control/thread-control.ts';
 import type { Result } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
+import type { LogLevel } from '../protocol/operator.ts';
 
 /** What the edges know of the supervisor. A name without an actor rejects with NOT_FOUND, which lists those there are. */
 export interface Supervision {

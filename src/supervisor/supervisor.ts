@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogLevel, ThreadStatus } from '../control/thread-control.ts';
+import type { ThreadStatus } from '../control/thread-control.ts';
 import { RotaError } from '../errors.ts';
 import { type Result, mailboxFailure } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
+import type { LogLevel } from '../protocol/operator.ts';
 import type { Catalog } from './catalog.ts';
 import type { ActorBackend } from './requests.ts';
 import { defaultRestartPolicy } from './restart-policy.ts';

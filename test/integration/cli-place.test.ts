@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Overview } from '../../src/cli/overview.ts';
 import type { EffectiveValue } from '../../src/config-report.ts';
-import type { Finding } from '../../src/control/doctor.ts';
+import type { Finding } from '../../src/protocol/operator.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';
 import { schedule } from '../support/schedule-rows.ts';
