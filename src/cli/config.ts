@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { effectiveConfig, type EffectiveValue } from '../config-report.ts';
+import { effectiveConfig } from '../config-report.ts';
 import { readConfig } from '../config.ts';
+import type { OperatorAnswers } from '../protocol/operator.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 
@@ -28,10 +29,9 @@ export function configCommand(): Command {
     });
 }
 
-interface Answer {
-  /** Null for this shell's. */
+/** `instance` is null for this shell's. */
+interface Answer extends Omit<OperatorAnswers['config'], 'instance'> {
   readonly instance: string | null;
-  readonly values: readonly EffectiveValue[];
 }
 
 function local(): Answer {
@@ -39,5 +39,5 @@ function local(): Answer {
 }
 
 function remote(options: ConfigOptions): Promise<Answer> {
-  return withRota(options, (client) => tell<Answer>(client, 'config', {}, options.instance));
+  return withRota(options, (client) => tell(client, 'config', {}, options.instance));
 }

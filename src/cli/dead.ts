@@ -5,17 +5,6 @@ import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remo
 import { ageOf, tableOf } from './table.ts';
 import { confirm } from './terminal.ts';
 
-interface DeadLetter {
-  readonly id: string;
-  readonly stream: string;
-  readonly at: string | null;
-  readonly error: string | null;
-  readonly attempts: number;
-  /** As it came, without secrets; null for one of more than 700 kB, which says its length. */
-  readonly body: unknown;
-  readonly body_bytes?: number;
-}
-
 interface ListOptions extends RemoteOptions {
   readonly limit: number;
 }
@@ -39,9 +28,7 @@ function listCommand(): Command {
   return remoteCommand('list', 'oldest first', 'rota dead list')
     .addOption(new Option('--limit <n>', 'of each stream at most').default(20).argParser(wholeNumber(1)))
     .action(async (options: ListOptions) => {
-      const page = await withRota(options, (client) =>
-        tell<{ results: DeadLetter[] }>(client, 'dead-letters', { limit: options.limit }),
-      );
+      const page = await withRota(options, (client) => tell(client, 'dead-letters', { limit: options.limit }));
       print(options, page, ({ results }) =>
         tableOf(
           ['EVENT', 'STREAM', 'AGE', 'ATTEMPTS', 'ERROR'],
@@ -55,9 +42,7 @@ function showCommand(): Command {
   return remoteCommand('show', 'an event, whole', 'rota dead show 17')
     .argument('<id>')
     .action(async (id: string, options: RemoteOptions) => {
-      const { results } = await withRota(options, (client) =>
-        tell<{ results: DeadLetter[] }>(client, 'dead-letters', { limit: mostShown, id }),
-      );
+      const { results } = await withRota(options, (client) => tell(client, 'dead-letters', { limit: mostShown, id }));
       const found = results.find((letter) => letter.id === id);
       if (found === undefined) throw new RotaError('NOT_FOUND', `there is no dead event ${id}`);
       print(options, found, (it) => JSON.stringify(it, null, 2));
@@ -81,9 +66,7 @@ function settleCommand(action: 'requeue' | 'drop', description: string, example:
       if (ids.length !== 1)
         await confirm(`${action} ${ids.length === 0 ? `all of ${stream}` : ids.length}?`, yes === true);
       const body = { action, stream, ...(ids.length === 0 ? {} : { ids }) };
-      const answer = await withRota(options, (client) =>
-        tell<{ settled: string[] }>(client, 'settle-dead-letters', body),
-      );
+      const answer = await withRota(options, (client) => tell(client, 'settle-dead-letters', body));
       const missing = ids.find((id) => !answer.settled.includes(id));
       print(options, answer, ({ settled }) => `${settled.length} ${action === 'drop' ? 'dropped' : 'requeued'}`);
       if (missing !== undefined) throw new RotaError('NOT_FOUND', `there is no dead event ${missing}`);

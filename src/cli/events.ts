@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { TaskEvent } from '../nats/task-events.ts';
 import { wholeNumber } from './arguments.ts';
 import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { line, write, writeJson } from './terminal.ts';
@@ -8,16 +9,6 @@ interface EventOptions extends RemoteOptions {
   readonly organisation?: string;
   readonly event?: string;
   readonly count?: number;
-}
-
-/** docs/workers.md, "Events". */
-interface TaskEvent {
-  readonly scheduler: string;
-  readonly event: string;
-  readonly at: string;
-  readonly via?: string;
-  readonly reason?: string;
-  readonly tasks: readonly { readonly id: string; readonly organisation: string }[];
 }
 
 /** `rota events`: what happens to tasks, as it happens; one line each, or one JSON object a line for each set. */

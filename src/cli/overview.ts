@@ -1,80 +1,17 @@
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
+import type { ActorView, SchedulerView, SourceView, SupervisorView } from '../protocol/operator.ts';
 import { age, ageOf, megabytes, tableOf } from './table.ts';
 import { line } from './terminal.ts';
 
-/** What one supervisor answers to `status`. */
-interface SupervisorStatus {
-  readonly instance: string;
-  readonly version: string;
-  readonly started_at: string;
-  readonly pid: number;
-  readonly rss_bytes: number;
-  readonly actors: readonly ActorStatus[];
-  readonly schedulers: readonly SchedulerStatus[];
-  readonly sources: readonly SourceStatus[];
-  /** What it could not ask, and why: figures of it are null. */
-  readonly unknown: readonly { readonly part: string; readonly why: string }[];
-}
-
-interface ActorStatus {
-  readonly name: string;
-  readonly phase: string;
-  readonly restarts: number;
-  readonly retry_at: string | null;
-  readonly last_failure: { readonly code: string; readonly message: string } | null;
-  readonly thread: {
-    readonly heap_bytes: number;
-    readonly log_level: string;
-    readonly mailbox: { readonly depth: number; readonly oldest_ms: number };
-    readonly streams: readonly {
-      readonly stream: string;
-      readonly connected: boolean;
-      readonly in_hand: number;
-      readonly done: number;
-      readonly retried: number;
-      readonly dead_lettered: number;
-      readonly last_error: string | null;
-    }[];
-    readonly services: readonly {
-      readonly service: string;
-      readonly circuit: string;
-      readonly in_flight: number;
-      readonly last_error: string | null;
-    }[];
-  } | null;
-}
-
-interface SchedulerStatus {
-  readonly id: string;
-  readonly queued: number | null;
-  readonly held: number | null;
-  readonly leased: number | null;
-  readonly oldest_seconds: number | null;
-  readonly schedule_lag_seconds: number | null;
-  readonly waiters: number;
-  readonly in_per_second: number;
-  readonly out_per_second: number;
-}
-
-/** What waits in the broker for one event stream; null where the broker does not say. */
-interface SourceStatus {
-  readonly source: string;
-  readonly stream: string;
-  readonly waiting: number | null;
-  readonly retrying: number | null;
-  readonly dead: number | null;
-  readonly error: string | null;
-}
-
 /** `rota status --json`. */
 export interface Overview {
-  readonly supervisors: readonly Omit<SupervisorStatus, 'schedulers' | 'sources' | 'unknown'>[];
+  readonly supervisors: readonly Omit<SupervisorView, 'schedulers' | 'sources' | 'unknown'>[];
   /** Over all supervisors: what the database has is the same for each, what each has is added up. */
-  readonly schedulers: readonly SchedulerStatus[];
+  readonly schedulers: readonly SchedulerView[];
   /** What waits is the same for all supervisors: as one sees it that reaches the broker. */
-  readonly sources: readonly SourceStatus[];
+  readonly sources: readonly SourceView[];
   /** Supervisors that answered a ping and then not in time. */
   readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
   /** What a supervisor that answered could not ask itself. */
@@ -85,7 +22,7 @@ export interface Overview {
 export async function overviewOf(client: RotaClient, instances: readonly string[]): Promise<Overview> {
   const asked = instances.length === 0 ? [undefined] : instances;
   const answers = await Promise.allSettled(
-    asked.map((instance) => client.ctl<SupervisorStatus>('status', {}, instance === undefined ? {} : { instance })),
+    asked.map((instance) => client.ctl<SupervisorView>('status', {}, instance === undefined ? {} : { instance })),
   );
   const statuses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const refusals = answers.flatMap((answer, at) =>
@@ -111,7 +48,7 @@ export async function overviewOf(client: RotaClient, instances: readonly string[
   };
 }
 
-function together(statuses: readonly SupervisorStatus[]): readonly SchedulerStatus[] {
+function together(statuses: readonly SupervisorView[]): readonly SchedulerView[] {
   const all = Map.groupBy(
     statuses.flatMap(({ schedulers }) => schedulers),
     ({ id }) => id,
@@ -129,7 +66,7 @@ function together(statuses: readonly SupervisorStatus[]): readonly SchedulerStat
   });
 }
 
-function sourcesOf(statuses: readonly SupervisorStatus[]): readonly SourceStatus[] {
+function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
   const all = Map.groupBy(
     statuses.flatMap(({ sources }) => sources),
     ({ source }) => source,
@@ -219,7 +156,7 @@ function section(head: readonly string[], rows: Parameters<typeof tableOf>[1], w
 }
 
 export function actorTable(
-  actors: readonly (ActorStatus & { readonly instance: string })[],
+  actors: readonly (ActorView & { readonly instance: string })[],
   width: number | null,
 ): string {
   const head = ['ACTOR', 'ON', 'STATE', 'RESTARTS', 'MAILBOX', 'OLDEST', 'HEAP', 'LOG', 'FAILURE'];
@@ -234,7 +171,7 @@ function actorRow({
   retry_at,
   last_failure,
   thread,
-}: ActorStatus & { readonly instance: string }) {
+}: ActorView & { readonly instance: string }) {
   const state = retry_at === null ? phase : `${phase}, again ${age((Date.parse(retry_at) - Date.now()) / 1_000)}`;
   return [
     name,

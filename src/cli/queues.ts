@@ -11,7 +11,7 @@ interface PauseOptions extends RemoteOptions {
 /** `rota pauses`. */
 export function pausesCommand(): Command {
   return remoteCommand('pauses', 'what is paused', 'rota pauses').action(async (options: RemoteOptions) => {
-    const pauses = await withRota(options, (client) => tell<{ results: Pause[] }>(client, 'pauses'));
+    const pauses = await withRota(options, (client) => tell(client, 'pauses'));
     print(options, pauses, ({ results }) =>
       tableOf(
         ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE'],
@@ -27,19 +27,19 @@ export function pausesCommand(): Command {
   });
 }
 
-interface Pause {
-  readonly scheduler: string;
-  readonly organisation: string | null;
-  readonly boefje: string | null;
-  readonly paused_by: string | null;
-  readonly since: string;
-}
-
 /** `rota pause`: nothing of what is named is handed out until it is resumed; pushes go on. */
 export function pauseCommand(): Command {
   return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme').action(
-    async (scheduler: string, options: PauseOptions) => {
-      const held = await repeat(scheduler, options, 'pause', ({ held }) => held);
+    async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
+      const held = await withRota(options, async (client) => {
+        // The supervisors finish by themselves what one request could not: the command asks on only to count.
+        let count = 0;
+        while (true) {
+          const { held, complete } = await tell(client, 'pause', { scheduler, organisation, boefje });
+          count += held;
+          if (complete) return count;
+        }
+      });
       print(options, { held }, () => `paused; ${held} queued ${held === 1 ? 'task is' : 'tasks are'} held`);
     },
   );
@@ -48,8 +48,10 @@ export function pauseCommand(): Command {
 /** `rota resume`. */
 export function resumeCommand(): Command {
   return keyed('resume', 'hand out again what was paused', 'rota resume boefje --organisation acme').action(
-    async (scheduler: string, options: PauseOptions) => {
-      const released = await repeat(scheduler, options, 'resume', ({ released }) => released);
+    async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
+      const { released } = await withRota(options, (client) =>
+        tell(client, 'resume', { scheduler, organisation, boefje }),
+      );
       print(
         options,
         { released },
@@ -66,29 +68,6 @@ function keyed(name: string, description: string, example: string): Command {
     .option('--boefje <id>', 'only of this boefje (or normalizer, or report recipe)');
 }
 
-interface Moved {
-  readonly held: number;
-  readonly released: number;
-  readonly complete: boolean;
-}
-
-/** The supervisors go on by themselves with what one request could not finish: a pause asks on, to count. */
-async function repeat(
-  scheduler: string,
-  { organisation, boefje, ...options }: PauseOptions,
-  command: 'pause' | 'resume',
-  countOf: (moved: Moved) => number,
-): Promise<number> {
-  return withRota(options, async (client) => {
-    let count = 0;
-    while (true) {
-      const moved = await tell<Moved>(client, command, { scheduler, organisation, boefje });
-      count += countOf(moved);
-      if (moved.complete || command === 'resume') return count;
-    }
-  });
-}
-
 interface PurgeOptions extends RemoteOptions {
   readonly yes?: boolean;
 }
@@ -100,13 +79,11 @@ export function purgeCommand(): Command {
     .option('--yes', 'do not ask')
     .action(async (organisation: string, options: PurgeOptions) => {
       const purged = await withRota(options, async (client) => {
-        const count = async (command: string, filter: object) =>
-          (await tell<{ count: number }>(client, command, { organisation, ...filter, limit: 0 })).count;
-        const tasks = await count('tasks', { status: 'queued' });
-        const schedules = await count('schedules', {});
-        const question = `cancel ${tasks} queued tasks and delete ${schedules} schedules of ${organisation}?`;
+        const tasks = await tell(client, 'tasks', { organisation, status: 'queued', limit: 0 });
+        const schedules = await tell(client, 'schedules', { organisation, limit: 0 });
+        const question = `cancel ${tasks.count} queued tasks and delete ${schedules.count} schedules of ${organisation}?`;
         await confirm(question, options.yes === true);
-        return tell<{ tasks: number; schedules: number; pauses: number }>(client, 'purge', { organisation });
+        return tell(client, 'purge', { organisation });
       });
       print(
         options,
@@ -116,23 +93,16 @@ export function purgeCommand(): Command {
     });
 }
 
-interface Reranked {
-  readonly instance: string;
-  readonly looked: number;
-  readonly moved: number;
-  readonly complete: boolean;
-}
-
 /** `rota rerank`: through the ranking pool, in batches; pushes and pops go on. */
 export function rerankCommand(): Command {
   return remoteCommand('rerank', 'rank everything queued anew, as its ranker would now', 'rota rerank boefje')
     .argument('<scheduler>')
     .action(async (scheduler: string, options: RemoteOptions) => {
       const { looked, moved } = await withRota(options, async (client) => {
-        let answer = await tell<Reranked>(client, 'rerank', { scheduler });
+        let answer = await tell(client, 'rerank', { scheduler });
         while (!answer.complete) {
           write(`${answer.looked} so far\n`, 'err');
-          answer = await tell<Reranked>(client, 'rerank', { scheduler }, answer.instance);
+          answer = await tell(client, 'rerank', { scheduler }, answer.instance);
         }
         return answer;
       });

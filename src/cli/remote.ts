@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
+import type { OperatorAnswers } from '../protocol/operator.ts';
 import { readNatsServers } from '../service-urls.ts';
 import { write, writeJson } from './terminal.ts';
 
@@ -76,8 +77,13 @@ export async function withRota<T>(options: RemoteOptions, work: (client: RotaCli
 }
 
 /** Sends one command to whichever supervisor is free, or to the named one. */
-export function tell<T>(client: RotaClient, command: string, body: object = {}, instance?: string): Promise<T> {
-  return client.ctl<T>(command, body, { by: me(), ...(instance === undefined ? {} : { instance }) });
+export function tell<C extends keyof OperatorAnswers>(
+  client: RotaClient,
+  command: C,
+  body: object = {},
+  instance?: string,
+): Promise<OperatorAnswers[C]> {
+  return client.ctl(command, body, { by: me(), ...(instance === undefined ? {} : { instance }) });
 }
 
 /** Writes an answer: one line of JSON for scripts, else what `render` makes of it for people. */

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { ListedSchedule, Page, ScheduleView } from '../protocol/operator.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
@@ -39,12 +40,6 @@ interface ListOptions extends RemoteOptions {
   readonly offset: number;
 }
 
-/** `rota schedules list --json`. */
-interface SchedulePage {
-  readonly count: number;
-  readonly results: readonly ScheduleDetails[];
-}
-
 function listCommand(): Command {
   return remoteCommand('list', 'schedules, newest first', 'rota schedules list --organisation acme --disabled')
     .option('--scheduler <id>', 'boefje or report')
@@ -59,11 +54,11 @@ function listCommand(): Command {
       const { scheduler, organisation, boefje, ooi, limit, offset } = options;
       const enabled = options.enabled === true ? true : options.disabled === true ? false : undefined;
       const body = { scheduler, organisation, boefje, ooi, enabled, limit, offset };
-      print(options, await withRota(options, (client) => tell<SchedulePage>(client, 'schedules', body)), renderPage);
+      print(options, await withRota(options, (client) => tell(client, 'schedules', body)), renderPage);
     });
 }
 
-function renderPage({ count, results }: SchedulePage): string {
+function renderPage({ count, results }: Page<ListedSchedule>): string {
   const rows = results.map((it) => {
     const { plugin, ooi } = subjectOf(it.data);
     const { id, scheduler_id, organisation, schedule, deadline_at } = it;
@@ -73,23 +68,26 @@ function renderPage({ count, results }: SchedulePage): string {
   return `${tableOf(head, rows)}\n\n${results.length} of ${count}`;
 }
 
-/** What every command about one schedule prints; `list` adds the reason, `show` both. */
-interface ScheduleDetails extends Schedule {
-  readonly disabled_reason?: string | null;
-  readonly inherited?: boolean;
-}
+/** What every command about one schedule prints: only `show` has the reason, and says whose the cron is. */
+type Shown = Schedule & Partial<ScheduleView>;
 
-function enabledOf({ enabled, disabled_reason: why = null }: ScheduleDetails): string {
+function enabledOf({ enabled, disabled_reason: why = null }: Shown): string {
   if (enabled) return 'yes';
   return why === null ? 'no' : `no (${why})`;
 }
 
-function changing(name: string, description: string, example: string, command: string, body: object = {}): Command {
+function changing(
+  name: string,
+  description: string,
+  example: string,
+  command: 'schedule-details' | 'enable-schedule' | 'run-schedule',
+  body: object = {},
+): Command {
   return remoteCommand(name, description, example)
     .argument('<id>', 'of the schedule')
     .action(async (id: string, options: RemoteOptions) => {
-      const schedule = await withRota(options, (client) => tell<ScheduleDetails>(client, command, { id, ...body }));
-      print(options, schedule, renderDetails);
+      const schedule = await withRota(options, (client) => tell(client, command, { id, ...body }));
+      print<Shown>(options, schedule, renderDetails);
     });
 }
 
@@ -103,12 +101,12 @@ function setCronCommand(example: string): Command {
     .argument('<cron>', 'five to seven fields, @daily, or none to take it away')
     .action(async (id: string, cron: string, options: RemoteOptions) => {
       const body = { id, cron: cron === 'none' ? null : cron };
-      const schedule = await withRota(options, (client) => tell<ScheduleDetails>(client, 'set-cron', body));
-      print(options, schedule, renderDetails);
+      const schedule = await withRota(options, (client) => tell(client, 'set-cron', body));
+      print<Shown>(options, schedule, renderDetails);
     });
 }
 
-function renderDetails(schedule: ScheduleDetails): string {
+function renderDetails(schedule: Shown): string {
   const { plugin, ooi } = subjectOf(schedule.data);
   const cron = schedule.schedule === null ? null : `${schedule.schedule}${schedule.inherited ? " (the boefje's)" : ''}`;
   return fieldsOf([

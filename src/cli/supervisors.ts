@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
+import type { LogLevel } from '../protocol/operator.ts';
 import { oneOf } from './arguments.ts';
 import { actorTable, overviewOf } from './overview.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
@@ -10,7 +11,7 @@ interface ActorOptions extends RemoteOptions {
   readonly instance?: string;
 }
 
-const levels = ['debug', 'info', 'warn', 'error'] as const;
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 /** `rota actors …`: each supervisor has actors of its own, so they act on all of them unless one is named. */
 export function actorsCommand(): Command {
@@ -56,24 +57,20 @@ function listCommand(): Command {
   );
 }
 
-/** What one supervisor answers; `file` of a heap snapshot. */
-interface Acted {
-  readonly instance: string;
-  readonly file?: string;
-}
-
-async function act(options: ActorOptions, command: string, body: object, past: string): Promise<void> {
+async function act(
+  options: ActorOptions,
+  command: 'restart-actor' | 'log-level' | 'heap',
+  body: object,
+  past: string,
+): Promise<void> {
   const results = await withRota(options, async (client) => {
     const instances = await instancesOf(client, options);
     return Promise.all(
-      instances.map(async (instance): Promise<Acted> => ({
-        instance,
-        ...(await tell<object>(client, command, body, instance)),
-      })),
+      instances.map(async (instance) => ({ instance, ...(await tell(client, command, body, instance)) })),
     );
   });
   print(options, { results }, (it) =>
-    it.results.map(({ instance, file }) => `${instance}: ${past}${file === undefined ? '' : ` to ${file}`}`).join('\n'),
+    it.results.map((of) => `${of.instance}: ${past}${'file' in of ? ` to ${of.file}` : ''}`).join('\n'),
   );
 }
 
@@ -102,7 +99,7 @@ export function drainCommand(): Command {
           throw new RotaError(instance === undefined ? 'INVALID_REQUEST' : 'NOT_FOUND', `name a supervisor: ${there}`);
         }
         await confirm(`drain supervisor ${chosen}?`, options.yes === true);
-        return tell<{ draining: string }>(client, 'drain', {}, chosen);
+        return tell(client, 'drain', {}, chosen);
       });
       print(options, answer, ({ draining }) => `supervisor ${draining} drains and ends`);
     });

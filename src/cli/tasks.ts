@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
+import type { ChangedTasks, Page, TaskAction, TaskView } from '../protocol/operator.ts';
 import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
 import type { Task } from '../tasks/task.ts';
 import { duration, oneOf, wholeNumber } from './arguments.ts';
@@ -43,12 +44,6 @@ interface ListOptions extends RemoteOptions, SelectionOptions {
   readonly offset: number;
 }
 
-/** `rota tasks list --json`. */
-interface TaskPage {
-  readonly count: number;
-  readonly results: readonly Task[];
-}
-
 function listCommand(): Command {
   return withSelection(
     remoteCommand('list', 'tasks, newest first', 'rota tasks list --status failed --organisation acme --limit 50'),
@@ -58,13 +53,13 @@ function listCommand(): Command {
     .action(async (options: ListOptions) => {
       const { limit, offset } = options;
       const page = await withRota(options, (client) =>
-        tell<TaskPage>(client, 'tasks', { ...selectionOf(options), limit, offset }),
+        tell(client, 'tasks', { ...selectionOf(options), limit, offset }),
       );
       print(options, page, renderPage);
     });
 }
 
-function renderPage({ count, results }: TaskPage): string {
+function renderPage({ count, results }: Page<Task>): string {
   const rows = results.map(({ id, scheduler_id, status, organisation, data, created_at }) => {
     const { plugin, ooi } = subjectOf(data);
     return [id, scheduler_id, status, organisation, plugin, ageOf(created_at), ooi];
@@ -73,34 +68,17 @@ function renderPage({ count, results }: TaskPage): string {
   return `${table}\n\n${results.length} of ${count}`;
 }
 
-/** `rota tasks show --json`: the task, and what only operators see. */
-interface TaskDetails extends Task {
-  readonly reason: string | null;
-  readonly attempts: number;
-  readonly unbegun: number;
-  readonly lease: {
-    readonly id: string;
-    readonly worker: string | null;
-    readonly via: string;
-    readonly until: string;
-    readonly begun: boolean;
-  } | null;
-  readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
-}
-
 function showCommand(): Command {
   return remoteCommand('show', 'everything about one task', 'rota tasks show 0e191e18-bc77-405f-8887-80f510304021')
     .argument('<id>', 'of the task')
     .action(async (id: string, options: RemoteOptions) => {
-      const { results } = await withRota(options, (client) =>
-        tell<{ results: TaskDetails[] }>(client, 'task-details', { ids: [id] }),
-      );
+      const { results } = await withRota(options, (client) => tell(client, 'task-details', { ids: [id] }));
       if (results.length === 0) throw new RotaError('NOT_FOUND', `there is no task ${id}`);
       print(options, results[0]!, renderDetails);
     });
 }
 
-function renderDetails(task: TaskDetails): string {
+function renderDetails(task: TaskView): string {
   const { plugin, ooi } = subjectOf(task.data);
   const { lease, queue } = task;
   const place = queue === null ? null : queue.held ? 'held by a pause' : `${queue.ahead} before it`;
@@ -123,31 +101,23 @@ function renderDetails(task: TaskDetails): string {
   ]);
 }
 
-function holderOf({ worker, via, until, begun }: NonNullable<TaskDetails['lease']>): string {
+function holderOf({ worker, via, until, begun }: NonNullable<TaskView['lease']>): string {
   const holder = `${worker ?? 'unnamed'} over ${via}`;
   return begun ? `${holder}, ends ${whenOf(until)}` : `${holder}, not begun, ends ${whenOf(until)}`;
 }
-
-type Action = 'cancel' | 'retry' | 'release';
 
 interface ChangeOptions extends RemoteOptions, SelectionOptions {
   readonly yes?: boolean;
 }
 
-/** `rota tasks cancel|retry|release --json`. */
-interface Changed {
-  readonly changed: number;
-  readonly refused: readonly { readonly id: string; readonly code: string; readonly detail: string }[];
-}
-
 /** In which states a selection without a status looks. What is completed is only retried where somebody asks for it. */
-const looksAt: Readonly<Record<Action, readonly TaskStatus[]>> = {
+const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
   cancel: ['queued', 'dispatched', 'running', 'pending'],
   retry: ['failed'],
   release: ['dispatched', 'running'],
 };
 
-function changeCommand(action: Action, description: string, example: string): Command {
+function changeCommand(action: TaskAction, description: string, example: string): Command {
   return withSelection(remoteCommand(action, description, example))
     .argument('[ids...]', 'of tasks; without any, the options below say which')
     .option('--yes', 'do not ask')
@@ -167,30 +137,30 @@ function changeCommand(action: Action, description: string, example: string): Co
 
 async function changeByIds(
   client: RotaClient,
-  action: Action,
+  action: TaskAction,
   ids: readonly string[],
   options: ChangeOptions,
-): Promise<Changed> {
+): Promise<ChangedTasks> {
   if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
-  return tell<Changed>(client, 'change-tasks', { action, ids });
+  return tell(client, 'change-tasks', { action, ids });
 }
 
 /** Batch after batch, until a selection has none left but those that were refused. */
-async function changeSelected(client: RotaClient, action: Action, options: ChangeOptions): Promise<Changed> {
+async function changeSelected(client: RotaClient, action: TaskAction, options: ChangeOptions): Promise<ChangedTasks> {
   const statuses = options.status === undefined ? looksAt[action] : [options.status];
   const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
   let count = 0;
   for (const selection of selections) {
-    count += (await tell<{ count: number }>(client, 'tasks', { ...selection, limit: 0 })).count;
+    count += (await tell(client, 'tasks', { ...selection, limit: 0 })).count;
   }
   if (count === 0) return { changed: 0, refused: [] };
   await confirm(`${action} ${count} ${count === 1 ? 'task' : 'tasks'}?`, options.yes === true);
   let changed = 0;
-  const refused: Changed['refused'][number][] = [];
+  const refused: ChangedTasks['refused'][number][] = [];
   for (const selection of selections) {
     let offset = 0;
     while (true) {
-      const batch = await tell<Changed>(client, 'change-selected-tasks', { action, ...selection, offset });
+      const batch = await tell(client, 'change-selected-tasks', { action, ...selection, offset });
       if (batch.changed + batch.refused.length === 0) break;
       changed += batch.changed;
       refused.push(...batch.refused);
@@ -202,7 +172,7 @@ async function changeSelected(client: RotaClient, action: Action, options: Chang
 
 const shown = 10;
 
-function render(action: Action): (changed: Changed) => string {
+function render(action: TaskAction): (changed: ChangedTasks) => string {
   return ({ changed, refused }) => {
     const lines = [`${changed} ${changed === 1 ? 'task' : 'tasks'} ${pastOf[action]}`];
     if (refused.length > 0) lines.push(`${refused.length} refused:`);
@@ -212,7 +182,11 @@ function render(action: Action): (changed: Changed) => string {
   };
 }
 
-const pastOf: Readonly<Record<Action, string>> = { cancel: 'cancelled', retry: 'queued again', release: 'released' };
+const pastOf: Readonly<Record<TaskAction, string>> = {
+  cancel: 'cancelled',
+  retry: 'queued again',
+  release: 'released',
+};
 
 /** Options that name tasks by what they are about. */
 interface SelectionOptions {

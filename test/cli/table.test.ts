@@ -47,6 +47,7 @@ const overview: Overview = {
       retrying: 12,
       dead: 3,
       error: null,
+      full: null,
     },
   ],
   unknown: [],

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, errorCodes } from '../../errors.ts';
 import type { RotaClient } from '../../nats/client.ts';
+import type { SupervisorView } from '../../protocol/operator.ts';
 import type { Progress } from '../terminal.ts';
 import type { SupervisorProcess } from './supervisor-process.ts';
 
@@ -8,11 +9,6 @@ import type { SupervisorProcess } from './supervisor-process.ts';
 const statusWithinMs = 10_000;
 
 export const actorNames = ['boefje', 'normalizer', 'report'] as const;
-
-interface Status {
-  readonly instance: string;
-  readonly actors: readonly { readonly name: string; readonly phase: string; readonly restarts: number }[];
-}
 
 /** Ends what can be ended, and counts what was started again: over every process that the supervisor was. */
 export class Restarts {
@@ -27,8 +23,8 @@ export class Restarts {
   }
 
   /** Looks at the supervisor's own counts. */
-  async look(): Promise<Status> {
-    const status = await this.#client.ctl<Status>('status', {}, { timeoutMs: statusWithinMs });
+  async look(): Promise<SupervisorView> {
+    const status = await this.#client.ctl<SupervisorView>('status', {}, { timeoutMs: statusWithinMs });
     const counts = this.#seen.get(status.instance) ?? new Map<string, number>();
     for (const { name, restarts } of status.actors) counts.set(name, Math.max(counts.get(name) ?? 0, restarts));
     this.#seen.set(status.instance, counts);
@@ -53,7 +49,7 @@ export class Restarts {
     await this.#until((status) => actorNames.every((actor) => isRunning(status, actor)), signal);
   }
 
-  async #until(reached: (status: Status) => boolean, signal: AbortSignal): Promise<void> {
+  async #until(reached: (status: SupervisorView) => boolean, signal: AbortSignal): Promise<void> {
     // A supervisor that is only just there may not answer yet: that is not the end of a drill.
     const look = () => this.look().then(reached, (error: unknown) => retryLater(error));
     while (!(await look())) await delay(50, undefined, { signal });
@@ -80,11 +76,11 @@ function retryLater(error: unknown): false {
   throw error;
 }
 
-function isRunning(status: Status, actor: string): boolean {
+function isRunning(status: SupervisorView, actor: string): boolean {
   return status.actors.some(({ name, phase }) => name === actor && phase === 'running');
 }
 
-function restartsOf(status: Status, actor: string): number {
+function restartsOf(status: SupervisorView, actor: string): number {
   return status.actors.find(({ name }) => name === actor)?.restarts ?? 0;
 }
 
