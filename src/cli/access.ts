@@ -5,7 +5,7 @@ import { natsUsers, type NatsUser, type RolesOptions, type WorkerUser } from '..
 import { print } from './remote.ts';
 import { write } from './terminal.ts';
 
-/** `rota token new`: the token is printed once and kept nowhere; what a supervisor gets is its hash. */
+/** `rota token new`: prints the token once and stores it nowhere; a supervisor gets its hash. */
 export function tokenCommand(): Command {
   const token = new Command('token').description('tokens of the REST API');
   token
@@ -31,7 +31,7 @@ interface PermissionOptions {
   readonly publisher?: boolean;
 }
 
-/** What each role may publish to JetStream, by prefix; src/cli.ts hands it in. */
+/** What each role may publish to JetStream, by prefix; src/cli.ts passes it in. */
 export type JetstreamOf = (prefix: string) => RolesOptions['jetstream'];
 
 const everyScheduler: WorkerUser = { name: 'worker', schedulers: null };
@@ -57,7 +57,7 @@ export function natsPermissionsCommand(jetstreamOf: JetstreamOf): Command {
     .action((options: PermissionOptions) => {
       const { prefix, worker: workers = [everyScheduler], publisher: withPublisher = false } = options;
       const users = natsUsers({ prefix, workers, withPublisher, jetstream: jetstreamOf(prefix) });
-      refuseTwins(users);
+      refuseDuplicates(users);
       write(configOf(users));
     });
 }
@@ -78,8 +78,8 @@ function addWorker(text: string, before: readonly WorkerUser[] = []): readonly W
   return [...before, { name, schedulers }];
 }
 
-/** Two with one name, or one variable for their passwords, would be one user. */
-function refuseTwins(users: readonly NatsUser[]): void {
+/** Two users with one name, or with one variable for their passwords, would be one user. */
+function refuseDuplicates(users: readonly NatsUser[]): void {
   const seen = new Set<string>();
   for (const { name } of users) {
     const variable = passwordOf(name);
@@ -93,7 +93,7 @@ function passwordOf(name: string): string {
   return `ROTA_${name.toUpperCase().replaceAll('-', '_')}_PASSWORD`;
 }
 
-/** Whose requests Rota answers. */
+/** The users whose requests Rota answers. */
 function requesters(users: readonly NatsUser[]): readonly NatsUser[] {
   return users.filter(({ role }) => role === 'worker' || role === 'operator');
 }

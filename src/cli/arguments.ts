@@ -3,7 +3,6 @@ import { text as textOf } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import { RotaError } from '../errors.ts';
 
-/** A whole number of at least `least`, and of `most` at most. */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} up` : `from ${least} to ${most}`;
   return (text) => {
@@ -36,7 +35,7 @@ export function json(text: string): unknown {
   return value;
 }
 
-/** What stands in a file, or on stdin where that is `-`. */
+/** The content of a file; of stdin for `-`. */
 export async function readInput(file: string): Promise<string> {
   if (file === '-') return textOf(process.stdin);
   return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -44,7 +43,7 @@ export async function readInput(file: string): Promise<string> {
   });
 }
 
-/** Undefined where it is no JSON. */
+/** Undefined for text that is not JSON. */
 export function parseJson(content: string): unknown {
   try {
     return JSON.parse(content);

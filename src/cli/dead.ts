@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { RotaError } from '../errors.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { ageOf, tableOf } from './table.ts';
 import { confirm } from './terminal.ts';
 
@@ -10,10 +10,10 @@ interface ListOptions extends RemoteOptions {
 }
 
 const streams = ['scan_profile_mutations', 'raw_file_received'] as const;
-/** Where one is looked for. */
+/** `show` searches this many events of each stream. */
 const mostShown = 1_000;
 
-/** `rota dead …`: events of KAT that were given up. */
+/** `rota dead …`: dead letters, the events of KAT that Rota gave up. */
 export function deadCommand(): Command {
   return new Command('dead')
     .description('list, show, requeue and drop events that were given up')
@@ -28,7 +28,7 @@ function listCommand(): Command {
   return remoteCommand('list', 'oldest first', 'rota dead list')
     .addOption(new Option('--limit <n>', 'of each stream at most').default(20).argParser(wholeNumber(1)))
     .action(async (options: ListOptions) => {
-      const page = await withRota(options, (client) => tell(client, 'dead-letters', { limit: options.limit }));
+      const page = await withRota(options, (client) => request(client, 'dead-letters', { limit: options.limit }));
       print(options, page, ({ results }) =>
         tableOf(
           ['EVENT', 'STREAM', 'AGE', 'ATTEMPTS', 'ERROR'],
@@ -42,7 +42,9 @@ function showCommand(): Command {
   return remoteCommand('show', 'an event, whole', 'rota dead show 17')
     .argument('<id>')
     .action(async (id: string, options: RemoteOptions) => {
-      const { results } = await withRota(options, (client) => tell(client, 'dead-letters', { limit: mostShown, id }));
+      const { results } = await withRota(options, (client) =>
+        request(client, 'dead-letters', { limit: mostShown, id }),
+      );
       const found = results.find((letter) => letter.id === id);
       if (found === undefined) throw new RotaError('NOT_FOUND', `there is no dead event ${id}`);
       print(options, found, (it) => JSON.stringify(it, null, 2));
@@ -66,7 +68,7 @@ function settleCommand(action: 'requeue' | 'drop', description: string, example:
       if (ids.length !== 1)
         await confirm(`${action} ${ids.length === 0 ? `all of ${stream}` : ids.length}?`, yes === true);
       const body = { action, stream, ...(ids.length === 0 ? {} : { ids }) };
-      const answer = await withRota(options, (client) => tell(client, 'settle-dead-letters', body));
+      const answer = await withRota(options, (client) => request(client, 'settle-dead-letters', body));
       const missing = ids.find((id) => !answer.settled.includes(id));
       print(options, answer, ({ settled }) => `${settled.length} ${action === 'drop' ? 'dropped' : 'requeued'}`);
       if (missing !== undefined) throw new RotaError('NOT_FOUND', `there is no dead event ${missing}`);

@@ -11,7 +11,7 @@ interface EventOptions extends RemoteOptions {
   readonly count?: number;
 }
 
-/** `rota events`: what happens to tasks, as it happens; one line each, or one JSON object a line for each set. */
+/** `rota events`: follows the events of tasks; prints a line per task, or a line of JSON per set of tasks. */
 export function eventsCommand(): Command {
   return remoteCommand(
     'events',
@@ -32,10 +32,10 @@ export function eventsCommand(): Command {
         if (options.json !== true) write('listening\n', 'err');
         let seen = 0;
         for await (const message of subscription) {
-          const told = chosen(message.json<TaskEvent>(), options);
-          if (told.tasks.length === 0) continue;
-          if (options.json === true) writeJson(told);
-          else write(lines(told));
+          const shown = chosen(message.json<TaskEvent>(), options);
+          if (shown.tasks.length === 0) continue;
+          if (options.json === true) writeJson(shown);
+          else write(lines(shown));
           if (++seen === options.count) break;
         }
       });

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { ExplanationView } from '../protocol/operator.ts';
 import { parseJson, readInput } from './arguments.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { moment, tableOf, whenOf } from './table.ts';
 import { line, terminalWidth } from './terminal.ts';
 
@@ -14,7 +14,7 @@ interface ExplainOptions extends RemoteOptions {
   readonly organisation?: string;
 }
 
-/** `rota explain`: why something would, or would not, be scheduled now. */
+/** `rota explain`: why a task would, or would not, be scheduled now. */
 export function explainCommand(): Command {
   return remoteCommand(
     'explain',
@@ -29,7 +29,7 @@ export function explainCommand(): Command {
     .option('--normalizer <id>', 'only this one of those that could parse the raw file')
     .action(async (id: string | undefined, options: ExplainOptions) => {
       const question = await questionOf(id, options);
-      const explained = await withRota(options, (client) => tell(client, 'explain', question));
+      const explained = await withRota(options, (client) => request(client, 'explain', question));
       print(options, explained, render);
     });
 }
@@ -48,7 +48,7 @@ async function questionOf(id: string | undefined, options: ExplainOptions): Prom
   );
 }
 
-/** The event itself, or a dead letter with the event as its body. */
+/** The event; the file may also hold a dead letter whose body is the event. */
 async function eventIn(file: string): Promise<unknown> {
   const found = parseJson(await readInput(file));
   if (typeof found !== 'object' || found === null)

@@ -8,17 +8,17 @@ import { line } from './terminal.ts';
 /** `rota status --json`. */
 export interface Overview {
   readonly supervisors: readonly Omit<SupervisorView, 'schedulers' | 'sources' | 'unknown'>[];
-  /** Over all supervisors: what the database has is the same for each, what each has is added up. */
+  /** Over all supervisors: figures of the database are the same for each, waiters and rates are sums. */
   readonly schedulers: readonly SchedulerView[];
-  /** What waits is the same for all supervisors: as one sees it that reaches the broker. */
+  /** The broker's figures are the same for every supervisor: these come from one that reaches it. */
   readonly sources: readonly SourceView[];
-  /** Supervisors that answered a ping and then not in time. */
+  /** Supervisors that answered a ping, but not `status` in time. */
   readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
-  /** What a supervisor that answered could not ask itself. */
+  /** Parts of a supervisor's answer that it could not find out. */
   readonly unknown: readonly { readonly instance: string; readonly part: string; readonly why: string }[];
 }
 
-/** Asks each supervisor. @throws what the last one said where none answers. */
+/** Asks each supervisor. @throws the first one's refusal if none answers. */
 export async function overviewOf(client: RotaClient, instances: readonly string[]): Promise<Overview> {
   const asked = instances.length === 0 ? [undefined] : instances;
   const answers = await Promise.allSettled(
@@ -38,7 +38,7 @@ export async function overviewOf(client: RotaClient, instances: readonly string[
       rss_bytes,
       actors,
     })),
-    schedulers: together(statuses),
+    schedulers: schedulersOf(statuses),
     sources: sourcesOf(statuses),
     unanswered: refusals.map(({ instance, error }) => ({
       instance,
@@ -48,7 +48,7 @@ export async function overviewOf(client: RotaClient, instances: readonly string[
   };
 }
 
-function together(statuses: readonly SupervisorView[]): readonly SchedulerView[] {
+function schedulersOf(statuses: readonly SupervisorView[]): readonly SchedulerView[] {
   const all = Map.groupBy(
     statuses.flatMap(({ schedulers }) => schedulers),
     ({ id }) => id,
@@ -57,7 +57,7 @@ function together(statuses: readonly SupervisorView[]): readonly SchedulerView[]
     const sum = (key: 'waiters' | 'in_per_second' | 'out_per_second') =>
       same.reduce((total, scheduler) => total + scheduler[key], 0);
     return {
-      // One that reaches the database knows for all.
+      // A supervisor that reaches the database has the figures of all.
       ...(same.find(({ queued }) => queued !== null) ?? same[0]!),
       waiters: sum('waiters'),
       in_per_second: sum('in_per_second'),
@@ -74,7 +74,7 @@ function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
   return [...all.values()].map((same) => same.find(({ error }) => error === null) ?? same[0]!);
 }
 
-/** The overview as tables, each left out where it has no row; `width` of the terminal, null for a pipe. */
+/** The overview as tables, without the empty ones. `width`: the terminal's columns, null for a pipe. */
 export function renderOverview(overview: Overview, width: number | null): string {
   const actors = overview.supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, actor })));
   const sections = [

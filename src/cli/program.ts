@@ -6,7 +6,7 @@ import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 import { deadCommand } from './dead.ts';
 import { demoCommand } from './demo/command.ts';
-import type { DemoParts } from './demo/stage.ts';
+import type { DemoParts } from './demo/installation.ts';
 import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
@@ -20,14 +20,14 @@ import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
 import { write } from './terminal.ts';
 
-/** What commands need of the edges and of main.ts; src/cli.ts hands it in. */
+/** What commands need of the edges and of main.ts; src/cli.ts passes it in. */
 interface ProgramParts extends DemoParts {
   readonly version: string;
   readonly startRota: StartRota;
   readonly jetstreamPermissions: JetstreamOf;
 }
 
-/** Every command there is, one line each. */
+/** The command line: one line per command. */
 export function createProgram(parts: ProgramParts): Command {
   const program = new Command('rota')
     .description('The task scheduler of OpenKAT')
@@ -67,16 +67,16 @@ export function createProgram(parts: ProgramParts): Command {
   return program;
 }
 
-/** Commands that are added do not inherit exitOverride by themselves: without it a wrong option would exit 1, not 64. */
+/** addCommand does not copy exitOverride: without it a wrong option would exit 1, not 64. */
 function inheriting(parent: Command, command: Command): Command {
   command.copyInheritedSettings(parent);
   for (const child of command.commands) inheriting(command, child);
   return command;
 }
 
-/** Says what went wrong in one sentence on stderr, and exits with the code that src/errors.ts gives it. */
+/** Prints the error in one sentence on stderr, and exits with its code (src/errors.ts). */
 export function endWith(error: unknown): never {
-  // Commander has already printed its own complaint or help.
+  // Commander has already printed its error or the help.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : errorCodes.INVALID_REQUEST.exit);
   const code = codeOf(error);
   write(`rota: ${failureOf(error).message}\n`, 'err');

@@ -11,12 +11,11 @@ interface PushOptions extends RemoteOptions {
   readonly scheduler?: string;
 }
 
-/** A task as it is pushed, and where to. */
+/** A task, and the scheduler that it is pushed to. */
 interface PushedTask extends TaskPush {
   readonly scheduler_id?: string;
 }
 
-/** `rota push`: tasks from a file. */
 export function pushCommand(): Command {
   return remoteCommand('push', 'queue tasks from a file', 'rota push --scheduler boefje tasks.json')
     .argument('<file>', 'a task as JSON, a list of tasks, or one a line; - reads stdin')
@@ -69,7 +68,7 @@ interface PopOptions extends RemoteOptions {
   readonly filter?: FilterRequest;
 }
 
-/** `rota pop`: a worker by hand. What it is given goes back to the queue when the lease ends. */
+/** `rota pop`: claims tasks as a worker does; they return to the queue when the lease ends. */
 export function popCommand(): Command {
   return remoteCommand(
     'pop',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { moment, tableOf } from './table.ts';
 import { confirm, write } from './terminal.ts';
 
@@ -8,10 +8,9 @@ interface PauseOptions extends RemoteOptions {
   readonly boefje?: string;
 }
 
-/** `rota pauses`. */
 export function pausesCommand(): Command {
   return remoteCommand('pauses', 'what is paused', 'rota pauses').action(async (options: RemoteOptions) => {
-    const pauses = await withRota(options, (client) => tell(client, 'pauses'));
+    const pauses = await withRota(options, (client) => request(client, 'pauses'));
     print(options, pauses, ({ results }) =>
       tableOf(
         ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE'],
@@ -27,15 +26,15 @@ export function pausesCommand(): Command {
   });
 }
 
-/** `rota pause`: nothing of what is named is handed out until it is resumed; pushes go on. */
+/** `rota pause`: holds what it names until `rota resume`; pushes go on. */
 export function pauseCommand(): Command {
   return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme').action(
     async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
       const held = await withRota(options, async (client) => {
-        // The supervisors finish by themselves what one request could not: the command asks on only to count.
+        // The supervisors finish a pause by themselves: the command repeats its request only to count.
         let count = 0;
         while (true) {
-          const { held, complete } = await tell(client, 'pause', { scheduler, organisation, boefje });
+          const { held, complete } = await request(client, 'pause', { scheduler, organisation, boefje });
           count += held;
           if (complete) return count;
         }
@@ -45,12 +44,11 @@ export function pauseCommand(): Command {
   );
 }
 
-/** `rota resume`. */
 export function resumeCommand(): Command {
   return keyed('resume', 'hand out again what was paused', 'rota resume boefje --organisation acme').action(
     async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
       const { released } = await withRota(options, (client) =>
-        tell(client, 'resume', { scheduler, organisation, boefje }),
+        request(client, 'resume', { scheduler, organisation, boefje }),
       );
       print(
         options,
@@ -72,18 +70,17 @@ interface PurgeOptions extends RemoteOptions {
   readonly yes?: boolean;
 }
 
-/** `rota purge`. */
 export function purgeCommand(): Command {
   return remoteCommand('purge', 'take an organisation out of queue, schedules and pauses', 'rota purge acme --yes')
     .argument('<organisation>')
     .option('--yes', 'do not ask')
     .action(async (organisation: string, options: PurgeOptions) => {
       const purged = await withRota(options, async (client) => {
-        const tasks = await tell(client, 'tasks', { organisation, status: 'queued', limit: 0 });
-        const schedules = await tell(client, 'schedules', { organisation, limit: 0 });
+        const tasks = await request(client, 'tasks', { organisation, status: 'queued', limit: 0 });
+        const schedules = await request(client, 'schedules', { organisation, limit: 0 });
         const question = `cancel ${tasks.count} queued tasks and delete ${schedules.count} schedules of ${organisation}?`;
         await confirm(question, options.yes === true);
-        return tell(client, 'purge', { organisation });
+        return request(client, 'purge', { organisation });
       });
       print(
         options,
@@ -93,16 +90,16 @@ export function purgeCommand(): Command {
     });
 }
 
-/** `rota rerank`: through the ranking pool, in batches; pushes and pops go on. */
+/** `rota rerank`: in batches through the ranking pool; pushes and pops go on. */
 export function rerankCommand(): Command {
   return remoteCommand('rerank', 'rank everything queued anew, as its ranker would now', 'rota rerank boefje')
     .argument('<scheduler>')
     .action(async (scheduler: string, options: RemoteOptions) => {
       const { looked, moved } = await withRota(options, async (client) => {
-        let answer = await tell(client, 'rerank', { scheduler });
+        let answer = await request(client, 'rerank', { scheduler });
         while (!answer.complete) {
           write(`${answer.looked} so far\n`, 'err');
-          answer = await tell(client, 'rerank', { scheduler }, answer.instance);
+          answer = await request(client, 'rerank', { scheduler }, answer.instance);
         }
         return answer;
       });

@@ -2,22 +2,25 @@ import { Command, Option } from 'commander';
 import type { ListedSchedule, Page, ScheduleView } from '../protocol/operator.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
 
-/** `rota schedules …`. */
 export function schedulesCommand(): Command {
   const example = 'a5a7d6b4-9d8e-4c0a-8f6f-0b5c2c9f6c11';
   return new Command('schedules')
     .description('list, show, enable, disable, run and time schedules')
     .addHelpText('after', '\nExample:\n  rota schedules list --organisation acme --disabled')
     .addCommand(listCommand())
-    .addCommand(changing('show', 'everything about one schedule', `rota schedules show ${example}`, 'schedule-details'))
     .addCommand(
-      changing('enable', 'enable a schedule', `rota schedules enable ${example}`, 'enable-schedule', { enabled: true }),
+      oneSchedule('show', 'everything about one schedule', `rota schedules show ${example}`, 'schedule-details'),
     )
     .addCommand(
-      changing(
+      oneSchedule('enable', 'enable a schedule', `rota schedules enable ${example}`, 'enable-schedule', {
+        enabled: true,
+      }),
+    )
+    .addCommand(
+      oneSchedule(
         'disable',
         'disable a schedule until somebody enables it',
         `rota schedules disable ${example}`,
@@ -25,7 +28,7 @@ export function schedulesCommand(): Command {
         { enabled: false },
       ),
     )
-    .addCommand(changing('run-now', 'make a schedule due now', `rota schedules run-now ${example}`, 'run-schedule'))
+    .addCommand(oneSchedule('run-now', 'make a schedule due now', `rota schedules run-now ${example}`, 'run-schedule'))
     .addCommand(setCronCommand(example));
 }
 
@@ -54,7 +57,7 @@ function listCommand(): Command {
       const { scheduler, organisation, boefje, ooi, limit, offset } = options;
       const enabled = options.enabled === true ? true : options.disabled === true ? false : undefined;
       const body = { scheduler, organisation, boefje, ooi, enabled, limit, offset };
-      print(options, await withRota(options, (client) => tell(client, 'schedules', body)), renderPage);
+      print(options, await withRota(options, (client) => request(client, 'schedules', body)), renderPage);
     });
 }
 
@@ -68,7 +71,7 @@ function renderPage({ count, results }: Page<ListedSchedule>): string {
   return `${tableOf(head, rows)}\n\n${results.length} of ${count}`;
 }
 
-/** What every command about one schedule prints: only `show` has the reason, and says whose the cron is. */
+/** The answer about one schedule: only `show` answers the reason, and whether the cron is inherited. */
 type Shown = Schedule & Partial<ScheduleView>;
 
 function enabledOf({ enabled, disabled_reason: why = null }: Shown): string {
@@ -76,7 +79,7 @@ function enabledOf({ enabled, disabled_reason: why = null }: Shown): string {
   return why === null ? 'no' : `no (${why})`;
 }
 
-function changing(
+function oneSchedule(
   name: string,
   description: string,
   example: string,
@@ -86,7 +89,7 @@ function changing(
   return remoteCommand(name, description, example)
     .argument('<id>', 'of the schedule')
     .action(async (id: string, options: RemoteOptions) => {
-      const schedule = await withRota(options, (client) => tell(client, command, { id, ...body }));
+      const schedule = await withRota(options, (client) => request(client, command, { id, ...body }));
       print<Shown>(options, schedule, renderDetails);
     });
 }
@@ -101,7 +104,7 @@ function setCronCommand(example: string): Command {
     .argument('<cron>', 'five to seven fields, @daily, or none to take it away')
     .action(async (id: string, cron: string, options: RemoteOptions) => {
       const body = { id, cron: cron === 'none' ? null : cron };
-      const schedule = await withRota(options, (client) => tell(client, 'set-cron', body));
+      const schedule = await withRota(options, (client) => request(client, 'set-cron', body));
       print<Shown>(options, schedule, renderDetails);
     });
 }

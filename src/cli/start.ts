@@ -59,7 +59,7 @@ function port(text: string): number {
   return value;
 }
 
-/** What a running Rota tells its command. */
+/** A running Rota: its URLs, and how to end it. */
 export interface RunningRota {
   readonly api: string;
   readonly nats: string;
@@ -69,22 +69,22 @@ export interface RunningRota {
 }
 
 export interface StartOptions {
-  /** Where embedded services keep their data; a folder beside the checkout where absent. */
+  /** Folder of the embedded services' data; by default a folder beside the checkout. */
   readonly data?: string;
   readonly natsPort?: number;
-  /** Gives up the start; what was started by then is ended. */
+  /** Aborts the start, and stops what has started. */
   readonly signal?: AbortSignal;
-  /** What an operator's `drain` calls: ends the process as a signal would. */
+  /** Ends the process as a signal does; an operator's `drain` calls it. */
   readonly stop?: () => void;
-  /** Folder of the schedulers and their rankers; this checkout's own where absent. */
+  /** Folder of the schedulers and their rankers; by default this checkout's. */
   readonly actors?: URL;
 }
 
 export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;
 
 /**
- * Runs until SIGTERM, SIGINT or SIGHUP (its terminal was closed), drains, and exits 0. A second signal stops at once. An
- * uncaught exception drains, too, and exits 70.
+ * Runs until SIGTERM, SIGINT or SIGHUP (the terminal closed), drains, and exits 0. A second signal exits at once. An uncaught
+ * exception also drains, and exits 70.
  */
 export async function runUntilSignal(
   start: StartRota,
@@ -92,13 +92,13 @@ export async function runUntilSignal(
   options: StartOptions,
   ready?: (rota: RunningRota) => void,
 ): Promise<void> {
-  // Listening before anything starts: a signal during the start, which may wait for NATS for ever, gives it up.
+  // The handlers come first: a signal aborts the start too, which may wait for NATS for ever.
   const stopping = new AbortController();
   const asked = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     signals += 1;
-    // Closing a terminal sends SIGHUP, often twice: the shell's and the kernel's.
+    // Closing a terminal often sends SIGHUP twice: from the shell and from the kernel.
     if (signals > 1 && signal !== 'SIGHUP') process.exit(signal === 'SIGINT' ? 130 : 143);
     stopping.abort();
   };
@@ -120,21 +120,21 @@ export async function runUntilSignal(
 }
 
 /**
- * What no handler caught. A rejected promise without a handler concerns one piece of work: it is logged and counted, and the
- * process goes on, since one request must not end it for all others. An exception tore through a callback of the event loop,
- * and its state is in doubt: `inDoubt` ends the process in order. An actor's thread needs no guard: either ends
- * the thread alone, and the supervisor starts another.
+ * Handles what no other handler caught. An unhandled rejection concerns one piece of work: it is logged and counted, and the
+ * process goes on, since one request must not end it for all others. An uncaught exception leaves the state of the process in
+ * doubt: `inDoubt` drains it. Actors' threads need no guard: either fault ends only the thread, and the supervisor starts
+ * another.
  */
 function guardProcess(inDoubt: () => void): void {
-  process.on('unhandledRejection', (error) => tell('rejection', error));
+  process.on('unhandledRejection', (error) => report('rejection', error));
   process.on('uncaughtException', (error) => {
-    tell('exception', error);
+    report('exception', error);
     inDoubt();
   });
 }
 
-function tell(kind: 'rejection' | 'exception', error: unknown): void {
-  // Before there is a log, and after it.
+function report(kind: 'rejection' | 'exception', error: unknown): void {
+  // The log is not open yet, or already closed.
   if (!isHeard('error.uncaught')) write(`${kind}: ${error instanceof Error ? error.stack : String(error)}\n`, 'err');
   emit({ name: 'error.uncaught', kind, error });
 }

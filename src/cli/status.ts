@@ -6,7 +6,6 @@ import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts'
 import { moment } from './table.ts';
 import { screenOn, terminalWidth, write, writeJson } from './terminal.ts';
 
-/** `rota status`: one look at everything. */
 export function statusCommand(): Command {
   return remoteCommand(
     'status',
@@ -23,10 +22,10 @@ interface TopOptions extends RemoteOptions {
   readonly frames?: number;
 }
 
-/** Looks between two searches for supervisors, which take a second each. */
+/** Frames between two searches for supervisors; a search takes a second. */
 const searchEvery = 10;
 
-/** `rota top`: the status, live in a terminal; into a pipe one frame after the other. */
+/** `rota top`: refreshes the status on a terminal; writes frame after frame into a pipe. */
 export function topCommand(): Command {
   return remoteCommand('top', 'the status, live; Ctrl-C ends it', 'rota top --interval 1')
     .addOption(new Option('--interval <seconds>', 'between looks').default(2).argParser(wholeNumber(1, 86_400)))
@@ -35,7 +34,7 @@ export function topCommand(): Command {
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();
       process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
-      // A pipe is read by a program or looked at later: one frame, unless it asks for more.
+      // A program reads a pipe, or a person does later: one frame unless --frames asks for more.
       const screen = options.json === true ? null : screenOn('out');
       const frames = options.frames ?? (terminalWidth() === null ? 1 : Number.POSITIVE_INFINITY);
       await withRota(options, async (client) => {
@@ -56,7 +55,7 @@ export function topCommand(): Command {
     });
 }
 
-/** What does not fit is left out at the end, where what matters least stands; log-update would cut off the beginning. */
+/** Cuts a frame at its end, where the least important tables are; log-update would cut off its beginning. */
 export function clipped(text: string, rows: number): string {
   const lines = text.split('\n');
   if (lines.length < rows) return text;

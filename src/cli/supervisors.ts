@@ -4,7 +4,7 @@ import type { RotaClient } from '../nats/client.ts';
 import type { LogLevel } from '../protocol/operator.ts';
 import { oneOf } from './arguments.ts';
 import { actorTable, overviewOf } from './overview.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { confirm, terminalWidth } from './terminal.ts';
 
 interface ActorOptions extends RemoteOptions {
@@ -13,19 +13,23 @@ interface ActorOptions extends RemoteOptions {
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** `rota actors …`: each supervisor has actors of its own, so they act on all of them unless one is named. */
+/** `rota actors …`: every supervisor has its own actors, so a command acts on all supervisors unless `--instance` names one. */
 export function actorsCommand(): Command {
   return new Command('actors')
     .description('list actors, restart them, set their log level, take a heap snapshot')
     .addHelpText('after', '\nExample:\n  rota actors restart boefje')
     .addCommand(listCommand())
     .addCommand(
-      acting('restart', 'drain an actor and start it anew, with its code as it is now', 'rota actors restart boefje')
+      actorCommand(
+        'restart',
+        'drain an actor and start it anew, with its code as it is now',
+        'rota actors restart boefje',
+      )
         .argument('<actor>')
         .action((actor: string, options: ActorOptions) => act(options, 'restart-actor', { actor }, 'restarted')),
     )
     .addCommand(
-      acting('log-level', 'how much an actor logs, until it is restarted', 'rota actors log-level boefje debug')
+      actorCommand('log-level', 'how much an actor logs, until it is restarted', 'rota actors log-level boefje debug')
         .argument('<actor>')
         .argument('<level>', levels.join(', '), oneOf(levels))
         .action((actor: string, level: string, options: ActorOptions) =>
@@ -33,7 +37,7 @@ export function actorsCommand(): Command {
         ),
     )
     .addCommand(
-      acting(
+      actorCommand(
         'heap',
         "write a heap snapshot into the temporary folder of the supervisor's machine; the actor stands still meanwhile",
         'rota actors heap boefje --instance 1f0c9a3e --timeout 60',
@@ -43,7 +47,7 @@ export function actorsCommand(): Command {
     );
 }
 
-function acting(name: string, description: string, example: string): Command {
+function actorCommand(name: string, description: string, example: string): Command {
   return remoteCommand(name, description, example).option('--instance <id>', 'of one supervisor only');
 }
 
@@ -66,7 +70,7 @@ async function act(
   const results = await withRota(options, async (client) => {
     const instances = await instancesOf(client, options);
     return Promise.all(
-      instances.map(async (instance) => ({ instance, ...(await tell(client, command, body, instance)) })),
+      instances.map(async (instance) => ({ instance, ...(await request(client, command, body, instance)) })),
     );
   });
   print(options, { results }, (it) =>
@@ -85,7 +89,7 @@ interface DrainOptions extends RemoteOptions {
   readonly yes?: boolean;
 }
 
-/** `rota drain`: as SIGTERM does. */
+/** `rota drain`: has the effect of SIGTERM. */
 export function drainCommand(): Command {
   return remoteCommand('drain', 'let a supervisor finish what it has in hand, and end', 'rota drain 1f0c9a3e --yes')
     .argument('[instance]', 'of rota status; needed where there are several')
@@ -99,7 +103,7 @@ export function drainCommand(): Command {
           throw new RotaError(instance === undefined ? 'INVALID_REQUEST' : 'NOT_FOUND', `name a supervisor: ${there}`);
         }
         await confirm(`drain supervisor ${chosen}?`, options.yes === true);
-        return tell(client, 'drain', {}, chosen);
+        return request(client, 'drain', {}, chosen);
       });
       print(options, answer, ({ draining }) => `supervisor ${draining} drains and ends`);
     });

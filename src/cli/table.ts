@@ -7,7 +7,7 @@ type Cell = string | number | null;
 
 const gap = 2;
 const least = 8;
-/** Every drawn line is empty: what is left is columns, as `ps` prints them, without colour. */
+/** No lines and no colour: columns as `ps` prints them. */
 const noLines = Object.fromEntries(
   ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
     side === 'mid' || side === 'top' || side === 'bottom'
@@ -19,17 +19,17 @@ const noLines = Object.fromEntries(
   ),
 );
 
-/** Ids of tasks, schedules and leases: what an operator copies into the next command is never cut. */
+/** Ids of tasks, schedules and leases are never cut: an operator copies them into the next command. */
 const id = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface TableOptions {
-  /** Sentences are wrapped, not cut: their end may be what matters. */
+  /** Wraps sentences instead of cutting them: their end may be what matters. */
   readonly wrap?: boolean;
 }
 
 /**
- * Columns for people. Into a terminal of `width` columns the widest ones are cut with an ellipsis until a row fits; where
- * that is not enough, an id that leads its row gets a line of its own. Without a width (a pipe) nothing is cut.
+ * Columns for people; JSON keeps the values. On a terminal of `width` columns the widest cells are cut with an ellipsis until a
+ * row fits; if an id that leads its row leaves too little room, it gets a line of its own. Without a width (a pipe) nothing is cut.
  */
 export function tableOf(
   head: readonly string[],
@@ -37,7 +37,7 @@ export function tableOf(
   width = terminalWidth(),
   options: TableOptions = {},
 ): string {
-  // A newline in a sentence that is wrapped stays in its cell.
+  // A wrapped cell keeps its newlines.
   const shown = options.wrap === true ? printable : oneLine;
   const texts = rows.map((row) => row.map((cell) => (cell === null ? '-' : shown(String(cell)))));
   const natural = head.map((title, at) => Math.max(title.length, ...texts.map((row) => row[at]!.length)));
@@ -47,7 +47,7 @@ export function tableOf(
   return drawn(head, rows, texts, fit(natural, whole, room), options);
 }
 
-/** The id, and under it the rest of its row. */
+/** Each id on a line of its own, the rest of its row below it. */
 function stacked(
   [title, ...head]: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -111,14 +111,12 @@ function total(widths: readonly number[]): number {
 
 /** Figures, and ages such as `3m 20s`. */
 function isNumeric(column: readonly Cell[]): boolean {
-  const told = column.filter((cell) => cell !== null && cell !== '-');
+  const filled = column.filter((cell) => cell !== null && cell !== '-');
   return (
-    told.length > 0 &&
-    told.every((cell) => typeof cell === 'number' || /^\d[\d.]*[a-z]*( \d+[a-z]| [a-z]+)*$/i.test(String(cell)))
+    filled.length > 0 &&
+    filled.every((cell) => typeof cell === 'number' || /^\d[\d.]*[a-z]*( \d+[a-z]| [a-z]+)*$/i.test(String(cell)))
   );
 }
-
-/** Figures for people; JSON keeps the numbers. */
 
 /** `42s`, `3m 20s`, `5h 2m`, `9d 4h`. */
 export function age(seconds: number | null): string {
@@ -145,12 +143,12 @@ export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1_048_576)} MB`;
 }
 
-/** `2026-03-02 12:00:00 UTC`, whatever the zone it is given in: a reader's clock is seldom in UTC. */
+/** `2026-03-02 12:00:00 UTC`, from a timestamp of any zone; it names UTC because a reader's clock seldom is. */
 export function moment(timestamp: string | null): string {
   return timestamp === null ? '-' : `${new Date(timestamp).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
-/** What a task or schedule is about, in one cell each: plug-in (or recipe) and OOI. Data is whatever was stored. */
+/** The subject of a task or schedule, two cells: plug-in (or report recipe) and OOI. Stored data may have any shape. */
 export function subjectOf(data: TaskData): { readonly plugin: string | null; readonly ooi: string | null } {
   const at = (...path: readonly string[]): string | null => {
     let value: unknown = data;

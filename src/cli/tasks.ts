@@ -5,11 +5,10 @@ import type { ChangedTasks, Page, TaskAction, TaskView } from '../protocol/opera
 import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
 import type { Task } from '../tasks/task.ts';
 import { duration, oneOf, wholeNumber } from './arguments.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { ageOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
 import { confirm, line } from './terminal.ts';
 
-/** `rota tasks …`: what there is, and what to do with it. */
 export function tasksCommand(): Command {
   return new Command('tasks')
     .description('list, show, cancel, retry and release tasks')
@@ -53,7 +52,7 @@ function listCommand(): Command {
     .action(async (options: ListOptions) => {
       const { limit, offset } = options;
       const page = await withRota(options, (client) =>
-        tell(client, 'tasks', { ...selectionOf(options), limit, offset }),
+        request(client, 'tasks', { ...selectionOf(options), limit, offset }),
       );
       print(options, page, renderPage);
     });
@@ -72,7 +71,7 @@ function showCommand(): Command {
   return remoteCommand('show', 'everything about one task', 'rota tasks show 0e191e18-bc77-405f-8887-80f510304021')
     .argument('<id>', 'of the task')
     .action(async (id: string, options: RemoteOptions) => {
-      const { results } = await withRota(options, (client) => tell(client, 'task-details', { ids: [id] }));
+      const { results } = await withRota(options, (client) => request(client, 'task-details', { ids: [id] }));
       if (results.length === 0) throw new RotaError('NOT_FOUND', `there is no task ${id}`);
       print(options, results[0]!, renderDetails);
     });
@@ -110,7 +109,7 @@ interface ChangeOptions extends RemoteOptions, SelectionOptions {
   readonly yes?: boolean;
 }
 
-/** In which states a selection without a status looks. What is completed is only retried where somebody asks for it. */
+/** The states of a selection without `--status`. Completed tasks are retried only by `--status completed`. */
 const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
   cancel: ['queued', 'dispatched', 'running', 'pending'],
   retry: ['failed'],
@@ -142,16 +141,16 @@ async function changeByIds(
   options: ChangeOptions,
 ): Promise<ChangedTasks> {
   if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
-  return tell(client, 'change-tasks', { action, ids });
+  return request(client, 'change-tasks', { action, ids });
 }
 
-/** Batch after batch, until a selection has none left but those that were refused. */
+/** Batch after batch, until only refused tasks are left in the selection. */
 async function changeSelected(client: RotaClient, action: TaskAction, options: ChangeOptions): Promise<ChangedTasks> {
   const statuses = options.status === undefined ? looksAt[action] : [options.status];
   const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
   let count = 0;
   for (const selection of selections) {
-    count += (await tell(client, 'tasks', { ...selection, limit: 0 })).count;
+    count += (await request(client, 'tasks', { ...selection, limit: 0 })).count;
   }
   if (count === 0) return { changed: 0, refused: [] };
   await confirm(`${action} ${count} ${count === 1 ? 'task' : 'tasks'}?`, options.yes === true);
@@ -160,7 +159,7 @@ async function changeSelected(client: RotaClient, action: TaskAction, options: C
   for (const selection of selections) {
     let offset = 0;
     while (true) {
-      const batch = await tell(client, 'change-selected-tasks', { action, ...selection, offset });
+      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset });
       if (batch.changed + batch.refused.length === 0) break;
       changed += batch.changed;
       refused.push(...batch.refused);
@@ -188,7 +187,7 @@ const pastOf: Readonly<Record<TaskAction, string>> = {
   release: 'released',
 };
 
-/** Options that name tasks by what they are about. */
+/** Options that select tasks. */
 interface SelectionOptions {
   readonly scheduler?: string;
   readonly organisation?: string;
@@ -208,7 +207,7 @@ function withSelection(command: Command): Command {
     .addOption(new Option('--older-than <duration>', 'since it was made, such as 30m or 7d').argParser(duration));
 }
 
-/** As it travels; JSON leaves out what is undefined. */
+/** The request's fields; JSON omits undefined ones. */
 function selectionOf({ scheduler, organisation, boefje, ooi, status, olderThan }: SelectionOptions) {
   return { scheduler, organisation, plugin: boefje, ooi, status, older_than_seconds: olderThan };
 }

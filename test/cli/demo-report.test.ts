@@ -37,7 +37,7 @@ test('redeliveries and restarts are no faults', () => {
   expect(faultsOf(clean, true)).toEqual([]);
 });
 
-test('whatever is lost is counted and told, each in a sentence', () => {
+test('each loss is counted and reported in a sentence', () => {
   const inspection = { ...clean.inspection, adrift: 2, missing: [missing], contradicted: ['task-1'] };
   expect(reportOf({ ...clean, inspection }).lost).toBe(4);
   expect(faultsOf({ ...clean, inspection }, true)).toEqual([

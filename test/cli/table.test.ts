@@ -106,7 +106,7 @@ test('sentences are wrapped: their end may be what matters', () => {
   expect(text.replaceAll(/\s+/g, ' ')).toContain('is queued since yesterday');
 });
 
-test('ages stand under each other, whatever their units', () => {
+test('ages of all units stand under each other', () => {
   expect(tableOf(['OLDEST'], [['4m 48s'], ['9s'], ['-'], ['1d 0h']], 80).split('\n')).toEqual([
     'OLDEST',
     '4m 48s',

@@ -3,9 +3,9 @@ import { RotaError } from '../../errors.ts';
 import { createProgress, write, writeJson } from '../terminal.ts';
 import { faultsOf, reportOf, tablesOf } from './report.ts';
 import { runDemo, type RunOptions } from './run.ts';
-import type { DemoParts } from './stage.ts';
+import type { DemoParts } from './installation.ts';
 
-/** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md says what it shows. */
+/** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md explains its output. */
 export function demoCommand(parts: DemoParts): Command {
   return new Command('demo')
     .description('run the real supervisor on a simulated KAT, and check that nothing is lost')
@@ -29,7 +29,7 @@ export function demoCommand(parts: DemoParts): Command {
       const progress = createProgress(options.json === true ? 'err' : 'out');
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();
-      // A second signal changes nothing: children that this process leaves behind would run on.
+      // A second signal changes nothing: exiting at once would leave child processes behind.
       process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
       try {
         const { findings, drained, log } = await runDemo(options, parts, progress, interrupted.signal);
@@ -55,7 +55,6 @@ interface DemoOptions extends RunOptions {
   readonly json?: boolean;
 }
 
-/** @throws what commander prints beside the option's name. */
 function whole(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -70,7 +69,7 @@ function share(text: string): number {
   throw new InvalidArgumentError('expected a share between 0 and 1');
 }
 
-/** @throws RotaError INVALID_REQUEST for what no world can be made of. */
+/** @throws RotaError INVALID_REQUEST for a world with too many addresses. */
 function checkOptions(options: DemoOptions): void {
   const addresses = options.organisations * options.objects * 2;
   if (addresses >= 2 ** 24) {

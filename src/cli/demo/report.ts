@@ -41,7 +41,7 @@ export function reportOf({ inspection, ledger, popWaits, eventTimes, actors }: F
   };
 }
 
-/** A sentence for each thing that must not be; none is a good run. */
+/** A sentence for each fault; a good run has none. */
 export function faultsOf(findings: Findings, drained: boolean): readonly string[] {
   const { inspection, ledger } = findings;
   const faults: string[] = [];
@@ -62,7 +62,6 @@ export function faultsOf(findings: Findings, drained: boolean): readonly string[
   return faults;
 }
 
-/** The report for people. */
 export function tablesOf(report: DemoReport): string {
   const tasks = table(['tasks', 'queued', 'dispatched', 'completed', 'failed', 'restarts of the actor']);
   for (const [name, { queued, dispatched, completed, failed }] of Object.entries(report.tasks)) {

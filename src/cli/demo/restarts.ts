@@ -5,16 +5,16 @@ import type { SupervisorView } from '../../protocol/operator.ts';
 import type { Progress } from '../terminal.ts';
 import type { SupervisorProcess } from './supervisor-process.ts';
 
-/** The supervisor asks every thread, and gives one that is just starting 2 s; five times that is a supervisor in trouble. */
+/** `status` waits up to 2 s for a thread that is starting; a supervisor that takes five times that is in trouble. */
 const statusWithinMs = 10_000;
 
 export const actorNames = ['boefje', 'normalizer', 'report'] as const;
 
-/** Ends what can be ended, and counts what was started again: over every process that the supervisor was. */
+/** Kills actors and the supervisor, and counts restarts over all processes of the supervisor. */
 export class Restarts {
   readonly #client: Pick<RotaClient, 'ctl'>;
   readonly #supervisor: Pick<SupervisorProcess, 'restart' | 'restarts'>;
-  /** Each process counts from zero, so the highest count of each is kept: instance → actor → restarts. */
+  /** The highest count of each process, which counts from zero: instance → actor → restarts. */
   readonly #seen = new Map<string, Map<string, number>>();
 
   constructor(client: Pick<RotaClient, 'ctl'>, supervisor: Pick<SupervisorProcess, 'restart' | 'restarts'>) {
@@ -22,7 +22,7 @@ export class Restarts {
     this.#supervisor = supervisor;
   }
 
-  /** Looks at the supervisor's own counts. */
+  /** Reads the supervisor's own counts. */
   async look(): Promise<SupervisorView> {
     const status = await this.#client.ctl<SupervisorView>('status', {}, { timeoutMs: statusWithinMs });
     const counts = this.#seen.get(status.instance) ?? new Map<string, number>();
@@ -31,7 +31,7 @@ export class Restarts {
     return status;
   }
 
-  /** Ends the actor's thread; resolves when the supervisor has it running again. */
+  /** Ends the actor's thread; resolves when the actor runs again. */
   async killActor(actor: string, signal: AbortSignal): Promise<void> {
     const before = restartsOf(await this.look(), actor);
     await this.#client.ctl('kill-actor', { actor }, { by: 'demo' });
@@ -44,13 +44,13 @@ export class Restarts {
     await this.untilRunning(signal);
   }
 
-  /** Resolves when every actor receives: the supervisor itself serves before. */
+  /** Resolves when every actor receives; the supervisor serves earlier. */
   async untilRunning(signal: AbortSignal): Promise<void> {
     await this.#until((status) => actorNames.every((actor) => isRunning(status, actor)), signal);
   }
 
   async #until(reached: (status: SupervisorView) => boolean, signal: AbortSignal): Promise<void> {
-    // A supervisor that is only just there may not answer yet: that is not the end of a drill.
+    // A supervisor that has just started may not answer yet.
     const look = () => this.look().then(reached, (error: unknown) => retryLater(error));
     while (!(await look())) await delay(50, undefined, { signal });
   }
@@ -70,7 +70,7 @@ export class Restarts {
   }
 }
 
-/** @throws what no patience mends. */
+/** @throws an error that waiting does not mend. */
 function retryLater(error: unknown): false {
   if (errorCodes[codeOf(error)].family === 'busy') return false;
   throw error;
@@ -92,7 +92,7 @@ export interface DrillOptions {
   readonly restartSupervisor?: boolean;
 }
 
-/** Actors die one after the other at even distances over the run; the supervisor is killed in the middle. */
+/** Kills actors at even intervals over the run, and the supervisor in its middle. */
 export async function drills(
   options: DrillOptions,
   restarts: Restarts,
