@@ -1,7 +1,7 @@
 import { writeHeapSnapshot } from 'node:v8';
 import { isMainThread, workerData } from 'node:worker_threads';
-import { Refusals } from '../src/control/refusals.ts';
-import { serveControl } from '../src/control/serve.ts';
+import { Refusals } from '../src/supervisor/refusals.ts';
+import { serveControl } from '../src/supervisor/thread-control.ts';
 import { createEventSource } from '../src/events/create.ts';
 import { createKatServices, realTime } from '../src/kat/services.ts';
 import { startClock } from '../src/mailbox/clock.ts';

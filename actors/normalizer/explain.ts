@@ -1,8 +1,7 @@
 import { attempt } from '../../src/mailbox/attempt.ts';
 import type { Delivery } from '../../src/mailbox/delivery.ts';
 import { failureOf } from '../../src/mailbox/failure.ts';
-import type { Explain } from '../../src/protocol/commands.ts';
-import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
+import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';

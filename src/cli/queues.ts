@@ -99,7 +99,7 @@ export function rerankCommand(): Command {
         let answer = await request(client, 'rerank', { scheduler });
         while (!answer.complete) {
           write(`${answer.looked} so far\n`, 'err');
-          answer = await request(client, 'rerank', { scheduler }, answer.instance);
+          answer = await request(client, 'rerank', { scheduler, run: answer.run }, answer.instance);
         }
         return answer;
       });

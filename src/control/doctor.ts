@@ -9,7 +9,7 @@ import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { command, nothing, type OperatorCommand } from './operator-command.ts';
 
-export interface DoctorDesk {
+export interface DoctorPorts {
   readonly instance: string;
   readonly version: string;
   readonly supervision: Pick<Supervision, 'status' | 'inspect'>;
@@ -31,18 +31,18 @@ const databaseWithinMs = 3_000;
 const leastFreeBytes = 1_073_741_824;
 
 /** `doctor`: this supervisor's findings about itself and what it depends on. */
-export function doctorCommands(desk: DoctorDesk): readonly OperatorCommand[] {
+export function doctorCommands(ports: DoctorPorts): readonly OperatorCommand[] {
   return [
     command('doctor', nothing, async () => ({
-      instance: desk.instance,
-      version: desk.version,
+      instance: ports.instance,
+      version: ports.version,
       node: process.version,
       findings: [
-        ...unreadFindings(desk.unread),
-        ...(await databaseFindings(desk)),
-        natsFinding(desk.natsVersion()),
-        ...(await actorFindings(desk)),
-        ...sourceFindings((await desk.backlog?.look()) ?? []),
+        ...unreadFindings(ports.unread),
+        ...(await databaseFindings(ports)),
+        natsFinding(ports.natsVersion()),
+        ...(await actorFindings(ports)),
+        ...sourceFindings((await ports.backlog?.look()) ?? []),
         await diskFinding(),
       ],
     })),
@@ -76,9 +76,9 @@ export function natsFinding(version: string | null): Finding {
   );
 }
 
-async function databaseFindings(desk: DoctorDesk): Promise<readonly Finding[]> {
+async function databaseFindings(ports: DoctorPorts): Promise<readonly Finding[]> {
   try {
-    return findingsOf(await within(desk.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE'));
+    return findingsOf(await within(ports.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE'));
   } catch (error) {
     const advice =
       'is Postgres up, reachable from the supervisor, and can it be written? schema, clock and indexes are unknown';
@@ -143,7 +143,7 @@ function unreadable(crons: readonly UnreadableCron[]): string {
   return `${subject} for a cron that can run: ${[...named, ...more].join(', ')}`;
 }
 
-async function actorFindings({ supervision }: DoctorDesk): Promise<readonly Finding[]> {
+async function actorFindings({ supervision }: DoctorPorts): Promise<readonly Finding[]> {
   const findings = supervision.status().map(async ({ name, phase, lastFailure }): Promise<readonly Finding[]> => {
     const about = `actor ${name}`;
     if (phase !== 'running') {

@@ -1,48 +1,86 @@
+import { z } from 'zod';
+import { RotaError } from '../errors.ts';
 import type { Outcome } from '../mailbox/ref.ts';
-import type { Explanation, ExplanationStep } from '../protocol/explanation.ts';
+import type { Explanation, ExplanationStep } from '../protocol/commands.ts';
 import type { ExplanationView } from '../protocol/operator.ts';
-import type { Pauses } from '../queue/pauses.ts';
+import type { DueSchedule } from '../protocol/requests.ts';
 import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/inspection.ts';
+import type { Pauses } from '../queue/pauses.ts';
+import type { TaskRanking } from '../queue/rank.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
 import type { ScheduleStore } from '../queue/schedules.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import type { Schedule } from '../tasks/task.ts';
-import { type PushForecast, pushSteps } from './explain-push.ts';
-import { question, type Subject, subjectOf } from './explain-subject.ts';
+import { rawData, taskTypeOf } from '../tasks/data.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
+import type { Schedule, TaskData } from '../tasks/task.ts';
 import { command, type OperatorCommand } from './operator-command.ts';
 
-export interface ExplainDesk extends PushForecast {
+export interface ExplainPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
   readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'overview'>;
   readonly schedules: Pick<Schedules, 'list'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
   readonly pauses: Pick<Pauses, 'list'>;
+  readonly ranking: TaskRanking;
+  /** SCHEDULER_PQ_MAXSIZE; 0 is unlimited. */
+  readonly maxSize: number;
   /** Task type of a scheduler. */
   readonly typeOf: (scheduler: string) => string;
 }
+
+/** The event of Bytes about a raw file, as far as it matters. */
+const rawFileEvent = z.object({
+  organization: shortText(lengths.organisation).min(1),
+  raw_data: rawData.extend({ size: z.number().int().min(0).nullish() }),
+});
+
+type Question =
+  | { readonly id: string }
+  | { readonly organisation: string; readonly boefje: string; readonly ooi: string | null }
+  | { readonly rawFile: z.output<typeof rawFileEvent>; readonly normalizer: string | undefined };
+
+/**
+ * A task or schedule by its id; a boefje and an OOI; or a raw file, and perhaps one normalizer. One object and no union: a
+ * union would not tell which field is wrong.
+ */
+const question = z
+  .strictObject({
+    id: z.uuid().optional(),
+    organisation: shortText(lengths.organisation).min(1).optional(),
+    boefje: shortText(lengths.name).min(1).optional(),
+    ooi: shortText(lengths.ooi).min(1).nullish(),
+    raw_file: rawFileEvent.optional(),
+    normalizer: shortText(lengths.name).min(1).optional(),
+  })
+  .transform(({ id, organisation, boefje, ooi = null, raw_file: rawFile, normalizer }, context): Question => {
+    if (id !== undefined) return { id };
+    if (rawFile !== undefined) return { rawFile, normalizer };
+    if (organisation !== undefined && boefje !== undefined) return { organisation, boefje, ooi };
+    context.addIssue({ code: 'custom', message: 'expected id, or organisation and boefje, or raw_file' });
+    return z.NEVER;
+  });
 
 /** An actor asks three services, each of which may take its time-out of some seconds. */
 const actorWithinMs = 8_000;
 
 /** `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. */
-export function explainCommands(desk: ExplainDesk): readonly OperatorCommand[] {
+export function explainCommands(ports: ExplainPorts): readonly OperatorCommand[] {
   return [
     command('explain', question, async (asked) => {
-      const subject = await subjectOf(desk, asked);
-      const { scheduler, organisation, data, trigger, hash } = subject;
+      const explained = await explainedTask(ports, asked);
+      const { scheduler, organisation, data, trigger, hash } = explained;
       const [task, schedule] = await Promise.all([
-        latestOf(desk, scheduler, hash),
-        subject.schedule ?? scheduleOf(desk, scheduler, hash),
+        latestOf(ports, explained),
+        explained.schedule ?? scheduleOf(ports, explained),
       ]);
-      const due = schedule === null ? null : dueOf(schedule);
-      const decision = await desk.supervision.ask<Explanation>(
+      const decision = await ports.supervision.ask<Explanation>(
         scheduler,
-        { kind: 'explain', organisation, data, schedule: due, trigger },
+        { kind: 'explain', organisation, data, schedule: schedule === null ? null : dueOf(schedule), trigger },
         actorWithinMs,
       );
       const { steps: decided, nextRunAt } = decisionOf(decision);
       const decides = decided.every(({ outcome }) => outcome === 'passes' || outcome === 'skipped');
-      const steps = decides ? [...decided, ...(await pushSteps(desk, scheduler, organisation))] : decided;
+      const steps = decides ? [...decided, ...(await pushSteps(ports, scheduler, organisation))] : decided;
       const refusing = steps.find(({ outcome }) => outcome === 'refuses');
       const unanswered = steps.some(({ outcome }) => outcome === 'unanswered');
       return {
@@ -53,9 +91,9 @@ export function explainCommands(desk: ExplainDesk): readonly OperatorCommand[] {
         verdict: refusing !== undefined ? 'refused' : unanswered ? 'unknown' : 'would-run',
         reason: refusing?.reason ?? null,
         steps,
-        in_the_way: await waysOf(desk, subject, task),
-        task: task === null ? null : shownTask(task),
-        schedule: schedule === null ? null : shownSchedule(schedule),
+        in_the_way: await waysOf(ports, explained, task),
+        task: task === null ? null : taskView(task),
+        schedule: schedule === null ? null : scheduleView(schedule),
         next_run_at: schedule?.schedule.enabled === true ? schedule.schedule.deadline_at : null,
         then_again_at: nextRunAt,
       };
@@ -63,27 +101,74 @@ export function explainCommands(desk: ExplainDesk): readonly OperatorCommand[] {
   ];
 }
 
-async function latestOf(desk: ExplainDesk, scheduler: string, hash: string | null): Promise<TaskDetails | null> {
-  if (hash === null) return null;
-  const [latest] = await desk.scheduleStore.latestTasks(scheduler, { hashes: [hash] });
-  return latest === undefined ? null : ((await desk.inspection.details([latest.id]))[0] ?? null);
+/** Data of a task that exists, or could. */
+interface ExplainedTask {
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly data: TaskData;
+  readonly trigger: 'event' | 'schedule';
+  /** Null for a raw file without a named normalizer: it may become several tasks. */
+  readonly hash: string | null;
+  readonly plugin: string | null;
+  /** Set where the question names it; an adopted one may have another hash than its task. */
+  readonly schedule: ScheduleDetails | null;
 }
 
-async function scheduleOf(desk: ExplainDesk, scheduler: string, hash: string | null): Promise<ScheduleDetails | null> {
+/** A task is explained as if its event came again, a schedule as if it were due. */
+async function explainedTask({ inspection, typeOf }: ExplainPorts, asked: Question): Promise<ExplainedTask> {
+  if ('rawFile' in asked) {
+    const { size = null, ...raw } = asked.rawFile.raw_data;
+    const about = { scheduler: 'normalizer', organisation: asked.rawFile.organization, trigger: 'event' } as const;
+    const data = { raw_data: raw, size };
+    if (asked.normalizer === undefined) return { ...about, data, hash: null, plugin: null, schedule: null };
+    return identified({ ...about, data: { ...data, normalizer: { id: asked.normalizer } } }, 'normalizer');
+  }
+  if ('boefje' in asked) {
+    const { organisation, boefje, ooi } = asked;
+    const data = { boefje: { id: boefje }, input_ooi: ooi, organization: organisation };
+    return identified({ scheduler: 'boefje', organisation, data, trigger: 'event' }, 'boefje');
+  }
+  const { id } = asked;
+  const [[details], [scheduled]] = await Promise.all([inspection.details([id]), inspection.schedules([id])]);
+  const found = details?.task ?? scheduled?.schedule;
+  if (found === undefined) throw new RotaError('NOT_FOUND', `there is neither a task nor a schedule ${id}`);
+  const { scheduler_id: scheduler, organisation, data } = found;
+  const trigger = details === undefined ? 'schedule' : 'event';
+  return {
+    ...identified({ scheduler, organisation, data, trigger }, typeOf(scheduler)),
+    schedule: scheduled ?? null,
+  };
+}
+
+function identified(about: Omit<ExplainedTask, 'hash' | 'plugin' | 'schedule'>, type: string): ExplainedTask {
+  const taskType = taskTypeOf(type);
+  const parsed = taskType.schema.safeParse(about.data);
+  if (!parsed.success)
+    throw new RotaError('BAD_REQUEST', `its data is not that of a ${type} task: nothing can be said about it`);
+  return { ...about, hash: taskType.hash(parsed.data), plugin: taskType.columns(parsed.data).plugin, schedule: null };
+}
+
+async function latestOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask): Promise<TaskDetails | null> {
+  if (hash === null) return null;
+  const [latest] = await ports.scheduleStore.latestTasks(scheduler, { hashes: [hash] });
+  return latest === undefined ? null : ((await ports.inspection.details([latest.id]))[0] ?? null);
+}
+
+async function scheduleOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask): Promise<ScheduleDetails | null> {
   if (hash === null) return null;
   const bounds = { offset: 0, limit: 1, filters: null, countPages: 1 };
-  const { results } = await desk.schedules.list({ schedulerId: scheduler, hash, ...bounds });
+  const { results } = await ports.schedules.list({ schedulerId: scheduler, hash, ...bounds });
   const [found] = JSON.parse(results) as Schedule[];
-  return found === undefined ? null : ((await desk.inspection.schedules([found.id]))[0] ?? null);
+  return found === undefined ? null : ((await ports.inspection.schedules([found.id]))[0] ?? null);
 }
 
-function dueOf({ schedule, inherited }: ScheduleDetails) {
+function dueOf({ schedule, inherited }: ScheduleDetails): DueSchedule {
   const { id, organisation, hash, data, enabled, deadline_at, modified_at: version } = schedule;
   const deadlineAt = deadline_at === null ? null : Date.parse(deadline_at);
   return { id, version, organisation, hash, data, enabled, schedule: schedule.schedule, inherited, deadlineAt };
 }
 
-/** An actor that cannot be asked is a step without an answer: the rest is told. */
+/** An actor that does not answer is a step without an answer; the rest of the explanation stands. */
 function decisionOf(decision: Outcome<Explanation>): Explanation {
   const unanswered = (fact: string): Explanation => {
     const step: ExplanationStep = { rule: 'actor', outcome: 'unanswered', reason: null, fact };
@@ -96,44 +181,69 @@ function decisionOf(decision: Outcome<Explanation>): Explanation {
   return unanswered(code === 'UNKNOWN_MESSAGE' ? 'this scheduler does not explain its decisions' : message);
 }
 
-/** What keeps a task that is there, or would be, from its worker. */
-async function waysOf(
-  desk: ExplainDesk,
-  { scheduler, organisation, plugin }: Subject,
-  task: TaskDetails | null,
-): Promise<ExplanationView['in_the_way']> {
-  const pauses = (await desk.pauses.list()).filter(
-    (pause) =>
-      pause.scheduler === scheduler &&
-      (pause.organisation ?? organisation) === organisation &&
-      (pause.plugin ?? plugin) === plugin,
-  );
-  const { queue = null, lease = null } = task ?? {};
+/** What the push may refuse after the actor has decided for a task: room in the queue, and its ranker. */
+async function pushSteps(
+  { inspection, ranking, maxSize }: ExplainPorts,
+  scheduler: string,
+  organisation: string,
+): Promise<readonly ExplanationStep[]> {
+  const [[overview], answer] = await Promise.all([
+    inspection.overview([scheduler]),
+    ranking.rank(
+      scheduler,
+      [{ organisation, lastRunAt: null, occurredAt: null, manual: false }],
+      ranking.policyOf(scheduler).stateful ? { tags: new Map(), weights: new Map(), virtualTime: 0 } : null,
+    ),
+  ]);
+  const queued = overview?.queued ?? 0;
+  const full = maxSize > 0 && queued >= maxSize;
+  const bound = maxSize === 0 ? 'there is no bound' : `${maxSize} may be, but for a person's`;
   return [
-    ...pauses.map(({ organisation, plugin, pausedBy, since }) => ({
-      what: 'pause',
-      fact: `${scheduler}, ${organisation ?? 'every organisation'}, ${plugin ?? 'every boefje'}: paused since ${since} by ${pausedBy ?? 'somebody'}`,
-    })),
-    ...(queue !== null && !queue.held && queue.ahead! > 0
-      ? [{ what: 'queue', fact: `${queue.ahead} queued tasks go before it` }]
-      : []),
-    ...(lease === null
-      ? []
-      : [
-          {
-            what: 'worker',
-            fact: `${lease.worker ?? 'an unnamed worker'} has it over ${lease.via} until ${lease.until}`,
-          },
-        ]),
+    {
+      rule: 'room',
+      outcome: full ? 'refuses' : 'passes',
+      reason: full ? 'queue-full' : null,
+      fact: `${queued} tasks are queued; ${bound}`,
+    },
+    'failure' in answer
+      ? { rule: 'rank', outcome: 'refuses', reason: 'rank-failed', fact: answer.failure.message }
+      : { rule: 'rank', outcome: 'passes', reason: null, fact: 'its ranker answers' },
   ];
 }
 
-function shownTask({ task, reason, attempts }: TaskDetails): ExplanationView['task'] {
+/** What keeps a queued task, or would keep this one, from its worker. */
+async function waysOf(
+  ports: ExplainPorts,
+  { scheduler, organisation, plugin }: ExplainedTask,
+  task: TaskDetails | null,
+): Promise<ExplanationView['in_the_way']> {
+  const ways = (await ports.pauses.list())
+    .filter(
+      (pause) =>
+        pause.scheduler === scheduler &&
+        (pause.organisation ?? organisation) === organisation &&
+        (pause.plugin ?? plugin) === plugin,
+    )
+    .map(({ organisation, plugin, pausedBy, since }) => {
+      const paused = [scheduler, organisation ?? 'every organisation', plugin ?? 'every boefje'].join(', ');
+      return { what: 'pause', fact: `${paused}: paused since ${since} by ${pausedBy ?? 'somebody'}` };
+    });
+  const { queue = null, lease = null } = task ?? {};
+  if (queue !== null && !queue.held && queue.ahead! > 0)
+    ways.push({ what: 'queue', fact: `${queue.ahead} queued tasks go before it` });
+  if (lease !== null) {
+    const fact = `${lease.worker ?? 'an unnamed worker'} has it over ${lease.via} until ${lease.until}`;
+    ways.push({ what: 'worker', fact });
+  }
+  return ways;
+}
+
+function taskView({ task, reason, attempts }: TaskDetails): ExplanationView['task'] {
   const { id, status, created_at, modified_at } = task;
   return { id, status, reason, attempts, created_at, modified_at };
 }
 
-function shownSchedule({ schedule, disabledReason, inherited }: ScheduleDetails): ExplanationView['schedule'] {
+function scheduleView({ schedule, disabledReason, inherited }: ScheduleDetails): ExplanationView['schedule'] {
   const { id, enabled, deadline_at } = schedule;
   return { id, enabled, disabled_reason: disabledReason, schedule: schedule.schedule, inherited, deadline_at };
 }

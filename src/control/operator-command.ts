@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
 
-/** For the audit log: who the caller says it is (header `Rota-By`); null where it says nothing. */
-export interface Caller {
-  readonly by: string | null;
-}
-
-/** One command on `rota.ctl.<name>`: what it takes, and what it answers as plain data. */
+/** One command on `<prefix>.ctl.<name>`. */
 export interface OperatorCommand {
   readonly name: OperatorCommandName;
   readonly body: z.ZodType;
   readonly run: (body: never, caller: Caller) => unknown;
+}
+
+/** `by`: who the caller says it is (header `Rota-By`), for the audit log. */
+export interface Caller {
+  readonly by: string | null;
 }
 
 export function command<K extends OperatorCommandName, T>(
@@ -21,7 +21,8 @@ export function command<K extends OperatorCommandName, T>(
   return { name, body, run };
 }
 
-/** Who did what, for the audit log. */
-export type Audit = (command: string, by: string | null, fields: Readonly<Record<string, unknown>>) => void;
+/** Writes who did what. */
+export type AuditLog = (command: string, by: string | null, fields: Readonly<Record<string, unknown>>) => void;
 
+/** The body of a command without one. */
 export const nothing = z.strictObject({}).nullish();

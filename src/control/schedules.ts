@@ -8,13 +8,13 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import type { Schedule } from '../tasks/task.ts';
-import { type Audit, command, type OperatorCommand } from './operator-command.ts';
+import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
 
-export interface ScheduleDesk {
+export interface SchedulePorts {
   readonly schedules: Schedules;
   readonly inspection: Pick<QueueInspection, 'schedules'>;
   readonly supervision: Pick<Supervision, 'send'>;
-  readonly audit: Audit;
+  readonly audit: AuditLog;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
 }
@@ -33,8 +33,8 @@ const selection = z.strictObject({
 const id = z.uuid();
 
 /** Schedules as operators see and change them. */
-export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[] {
-  const { schedules, supervision, audit } = desk;
+export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand[] {
+  const { schedules, supervision, audit } = ports;
   const patch = async (name: string, by: string | null, of: string, change: SchedulePatch) => {
     const patched = await schedules.patch(of, change);
     if (patched === null) throw unknown(of);
@@ -56,11 +56,11 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
         limit,
         offset,
       });
-      return { count, results: await withReasons(desk, JSON.parse(results) as Schedule[]) };
+      return { count, results: await withReasons(ports, JSON.parse(results) as Schedule[]) };
     }),
 
     command('schedule-details', z.strictObject({ id }), async ({ id }) => {
-      const { schedule, disabledReason, inherited } = await detailsOf(desk, id);
+      const { schedule, disabledReason, inherited } = await detailsOf(ports, id);
       return { ...schedule, disabled_reason: disabledReason, inherited };
     }),
 
@@ -69,7 +69,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
     ),
 
     command('run-schedule', z.strictObject({ id }), async ({ id }, { by }) => {
-      const { schedule, disabledReason } = await detailsOf(desk, id);
+      const { schedule, disabledReason } = await detailsOf(ports, id);
       if (!schedule.enabled) {
         throw new RotaError('CONFLICT', `schedule ${id} is disabled (${disabledReason ?? 'unknown'}): enable it first`);
       }
@@ -84,7 +84,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
       z.strictObject({ id, cron: shortText(lengths.name).nullable() }),
       async ({ id, cron }, { by }) => {
         if (cron === null) return patch('set-cron', by, id, { schedule: null });
-        const now = new Date(desk.now());
+        const now = new Date(ports.now());
         const fault = cronFault(cron, now);
         if (fault !== null) throw new RotaError('INVALID_REQUEST', `cron: ${fault}`);
         return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });
@@ -95,7 +95,7 @@ export function scheduleCommands(desk: ScheduleDesk): readonly OperatorCommand[]
 
 /** Each with why it is disabled; null where it is not, or was deleted meanwhile. */
 async function withReasons(
-  { inspection }: ScheduleDesk,
+  { inspection }: SchedulePorts,
   found: readonly Schedule[],
 ): Promise<readonly ListedSchedule[]> {
   const details = await inspection.schedules(found.map(({ id }) => id));
@@ -103,8 +103,8 @@ async function withReasons(
   return found.map((schedule) => ({ ...schedule, disabled_reason: reasons.get(schedule.id) ?? null }));
 }
 
-async function detailsOf(desk: ScheduleDesk, id: string): Promise<ScheduleDetails> {
-  const [details] = await desk.inspection.schedules([id]);
+async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleDetails> {
+  const [details] = await ports.inspection.schedules([id]);
   if (details === undefined) throw unknown(id);
   return details;
 }

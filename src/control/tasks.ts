@@ -8,13 +8,13 @@ import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
 import type { Task } from '../tasks/task.ts';
-import { type Audit, command, type OperatorCommand } from './operator-command.ts';
+import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
 
-export interface TaskDesk {
+export interface TaskPorts {
   readonly lists: TaskLists;
   readonly queue: Pick<TaskQueue, 'patch'>;
   readonly inspection: Pick<QueueInspection, 'details'>;
-  readonly audit: Audit;
+  readonly audit: AuditLog;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
 }
@@ -45,10 +45,10 @@ const actions = {
 const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 
 /** Lists of tasks, and what an operator does to them: by id, or a batch of those that a selection names. */
-export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
-  const { inspection, audit } = desk;
+export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
+  const { inspection, audit } = ports;
   return [
-    command('tasks', selection.extend(page), async (body) => list(desk, body)),
+    command('tasks', selection.extend(page), async (body) => list(ports, body)),
 
     command('task-details', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
       results: (await inspection.details(ids)).map(({ task, reason, attempts, unbegun, lease, queue }) => ({
@@ -65,7 +65,7 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
       'change-tasks',
       z.strictObject({ action, ids: z.array(z.uuid()).min(1).max(mostChanged) }),
       async ({ action, ids }, { by }) => {
-        const changed = await change(desk, action, ids);
+        const changed = await change(ports, action, ids);
         audit(action, by, { tasks: changed.changed });
         return changed;
       },
@@ -77,9 +77,9 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
       selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset }),
       async ({ action, offset, ...selected }, { by }) => {
         checkStatus(action, selected.status);
-        const { results } = await list(desk, { ...selected, limit: mostChanged, offset });
+        const { results } = await list(ports, { ...selected, limit: mostChanged, offset });
         const changed = await change(
-          desk,
+          ports,
           action,
           results.map(({ id }) => id),
         );
@@ -91,7 +91,7 @@ export function taskCommands(desk: TaskDesk): readonly OperatorCommand[] {
 }
 
 async function list(
-  { lists, now }: Pick<TaskDesk, 'lists' | 'now'>,
+  { lists, now }: Pick<TaskPorts, 'lists' | 'now'>,
   request: z.output<typeof selection> & { limit: number; offset: number },
 ): Promise<Page<Task>> {
   const { scheduler, organisation, plugin, ooi, status, older_than_seconds: seconds, limit, offset } = request;
@@ -116,9 +116,9 @@ function checkStatus(action: TaskAction, status: TaskStatus): void {
   throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from.join(', ')}; got ${status}`);
 }
 
-async function change(desk: TaskDesk, action: TaskAction, ids: readonly string[]): Promise<ChangedTasks> {
+async function change(ports: TaskPorts, action: TaskAction, ids: readonly string[]): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
-  const known = new Map((await desk.inspection.details(ids)).map((details) => [details.task.id, details]));
+  const known = new Map((await ports.inspection.details(ids)).map((details) => [details.task.id, details]));
   const patches: TaskPatch[] = [];
   const refused: { id: string; code: string; detail: string }[] = [];
   for (const id of ids.map((it) => it.toLowerCase())) {
@@ -128,7 +128,7 @@ async function change(desk: TaskDesk, action: TaskAction, ids: readonly string[]
     // Whoever holds the task over NATS would be asked for its lease: an operator takes it away by name.
     else patches.push({ id, via: 'nats', leaseId: details?.lease?.id ?? null, status: actions[action].becomes });
   }
-  const outcomes = patches.length === 0 ? [] : await desk.queue.patch(patches);
+  const outcomes = patches.length === 0 ? [] : await ports.queue.patch(patches);
   for (const [at, outcome] of outcomes.entries()) {
     if (outcome.ok) continue;
     refused.push({ id: patches[at]!.id, code: outcome.failure.code, detail: outcome.failure.message });

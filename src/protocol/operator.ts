@@ -1,7 +1,7 @@
 import type { EffectiveValue } from '../config-report.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import type { DisabledReason, Schedule, Task } from '../tasks/task.ts';
-import type { ExplanationStep } from './explanation.ts';
+import type { ExplanationStep } from './commands.ts';
 import type { EventStream } from './scheduler.ts';
 
 /** Answers of the operators' commands, `<prefix>.ctl.<command>`, as they travel. Timestamps are ISO. */
@@ -181,9 +181,10 @@ export interface PauseView {
   readonly since: string;
 }
 
-/** The run goes on at `instance`: ask that one again until `complete`. */
+/** The run goes on at `instance`: ask that one again, with `run`, until `complete`. */
 export interface RerankProgress {
   readonly instance: string;
+  readonly run: string;
   /** Tasks ranked so far, and those of them whose place changed. */
   readonly looked: number;
   readonly moved: number;

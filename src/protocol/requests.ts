@@ -62,6 +62,11 @@ export interface SupervisorRequests {
 
 export type SupervisorRequestKind = keyof SupervisorRequests;
 
+/** A kind of request as the name of a method: `latestTasks` for `latest-tasks`. */
+export type MethodOf<Kind extends string> = Kind extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<MethodOf<Tail>>}`
+  : Kind;
+
 /** Asks the supervisor; rejects with an error that carries `code` and `retryable` where it cannot answer. */
 export type AskSupervisor = <K extends SupervisorRequestKind>(
   kind: K,

@@ -1,4 +1,10 @@
-import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } from '../protocol/requests.ts';
+import type {
+  DueSchedule,
+  LatestTask,
+  MethodOf,
+  ScheduleSettlement,
+  SupervisorRequests,
+} from '../protocol/requests.ts';
 import type { DisabledReason, TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
 import { tellCancelled } from './cancelled.ts';
@@ -7,13 +13,9 @@ import { revokeTasks } from './revocations.ts';
 
 type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
-type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : S;
-
 /** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request, but for revocations. */
 export type ScheduleStore = {
-  readonly [K in StoreKind as CamelCase<K>]: (
+  readonly [K in StoreKind as MethodOf<K>]: (
     scheduler: string,
     request: SupervisorRequests[K]['request'],
   ) => Promise<SupervisorRequests[K]['reply']>;

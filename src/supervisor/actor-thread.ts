@@ -1,5 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { ControlClient } from '../control/client.ts';
+import { ControlClient } from './thread-control.ts';
 import { type Failure, failureOf, mailboxFailure } from '../mailbox/failure.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import { receive } from '../mailbox/receive.ts';

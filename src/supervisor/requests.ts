@@ -1,11 +1,13 @@
 import type { Delivery } from '../mailbox/delivery.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Handlers } from '../mailbox/mailbox.ts';
-import type { SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';
+import type { MethodOf, SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';
+import type { TaskQueue } from '../queue/queue.ts';
+import type { ScheduleStore } from '../queue/schedules.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import { inSpan } from '../telemetry/spans.ts';
 
-/** What answers the actors' requests: one method per kind, for the asking actor's own scheduler. */
+/** Answers the actors' requests: one method per kind, each for the asking actor's own scheduler. */
 export type ActorBackend = {
   readonly [K in SupervisorRequestKind]: (
     scheduler: string,
@@ -13,12 +15,12 @@ export type ActorBackend = {
   ) => Promise<SupervisorRequests[K]['reply']>;
 };
 
-export type RequestMessage<K extends SupervisorRequestKind = SupervisorRequestKind> = {
-  readonly [Kind in K]: { readonly kind: Kind; readonly request: SupervisorRequests[Kind]['request'] };
-}[K];
+type RequestMessage = {
+  readonly [K in SupervisorRequestKind]: { readonly kind: K; readonly request: SupervisorRequests[K]['request'] };
+}[SupervisorRequestKind];
 
-/** Something happened in the actor's thread that subscribers in the main thread want to hear of. */
-export interface ThreadEventHappened {
+/** An event of the actor's thread for the subscribers in the main thread. */
+interface ThreadEventHappened {
   readonly kind: 'thread-event-happened';
   readonly event: RotaEvent;
 }
@@ -26,9 +28,10 @@ export interface ThreadEventHappened {
 /** Everything that an actor sends to its supervisor. */
 export type ActorMessage = RequestMessage | ThreadEventHappened;
 
-/** Listed, not derived from the backend: an object may have more methods than the protocol. */
-const requestKinds: { readonly [K in SupervisorRequestKind]: true } = {
-  'push-tasks': true,
+type StoreKind = Exclude<SupervisorRequestKind, 'push-tasks'>;
+
+/** Listed, not derived from the store: an object may have more methods than the protocol. */
+const storeKinds: { readonly [K in StoreKind]: true } = {
   'latest-tasks': true,
   'claim-due-schedules': true,
   'settle-schedules': true,
@@ -43,10 +46,24 @@ const requestKinds: { readonly [K in SupervisorRequestKind]: true } = {
   'save-seen-boefjes': true,
 };
 
-/**
- * Handlers of the mailbox that one actor's requests arrive in. A failure of the backend is the asking actor's answer,
- * never the supervisor's end.
- */
+/** Pushes go to the queue, everything else to the schedule store: no other part knows SQL. */
+export function createActorBackend(queue: Pick<TaskQueue, 'push'>, store: ScheduleStore): ActorBackend {
+  const ofStore = (Object.keys(storeKinds) as StoreKind[]).map((kind) => {
+    const method = methodOf(kind);
+    return [kind, async (scheduler: string, request: never) => store[method](scheduler, request)];
+  });
+  return {
+    'push-tasks': async (scheduler, { tasks }) => queue.push(scheduler, tasks),
+    ...(Object.fromEntries(ofStore) as Pick<ActorBackend, StoreKind>),
+  };
+}
+
+/** The store's method for a kind of request: `latestTasks` for `latest-tasks`. */
+function methodOf<K extends StoreKind>(kind: K): MethodOf<K> {
+  return kind.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()) as MethodOf<K>;
+}
+
+/** Handlers of the mailbox for one actor's requests. A failure of the backend is the actor's answer, nothing more. */
 export function requestHandlers(scheduler: string, backend: ActorBackend): Handlers<ActorMessage> {
   const answer = async (delivery: Delivery<RequestMessage>) => {
     const { kind, request } = delivery.message;
@@ -64,7 +81,8 @@ export function requestHandlers(scheduler: string, backend: ActorBackend): Handl
   const publish = async (batch: readonly Delivery<ThreadEventHappened>[]) => {
     for (const { message } of batch) emit(message.event);
   };
-  const handlers = Object.fromEntries(Object.keys(requestKinds).map((kind) => [kind, answerAll]));
+  const kinds = Object.keys(backend);
+  const handlers = Object.fromEntries(kinds.map((kind) => [kind, answerAll]));
   return { ...handlers, 'thread-event-happened': publish } as unknown as Handlers<ActorMessage>;
 }
 

@@ -1,4 +1,4 @@
-import type { ThreadStatus } from '../control/thread-control.ts';
+import type { ThreadStatus } from './thread-control.ts';
 import type { Result } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ThreadStatus } from '../control/thread-control.ts';
+import type { ThreadStatus } from './thread-control.ts';
 import { RotaError } from '../errors.ts';
 import { type Result, mailboxFailure } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
@@ -9,11 +9,15 @@ import type { SupervisorCommand } from '../protocol/commands.ts';
 import type { LogLevel } from '../protocol/operator.ts';
 import type { Catalog } from './catalog.ts';
 import type { ActorBackend } from './requests.ts';
-import { defaultRestartPolicy } from './restart-policy.ts';
-import { defaultPings, SupervisedActor, type Supervising } from './supervised-actor.ts';
+import {
+  defaultPings,
+  defaultRestartPolicy,
+  SupervisedActor,
+  type Supervising,
+  systemTimers,
+} from './supervised-actor.ts';
 import type { ActorStatus, Supervision } from './supervision.ts';
 import type { ThreadSettings } from './thread-data.ts';
-import { systemTimers } from './timers.ts';
 
 export interface SupervisorOptions {
   readonly catalog: Catalog;

@@ -1,12 +1,13 @@
-import type { NatsAuth } from '../config.ts';
-import type { TlsMaterial } from '../tls-files.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';
+import type { EventSettings } from '../events/create.ts';
+import type { KatSettings } from '../kat/services.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
 
 /** What a scheduler's thread gets: a slice of the configuration, and never the rest or the environment; and the time. */
 export interface ThreadSettings {
   readonly scheduler: SchedulerSettings;
+  /** A service that is not configured is null: calls to it fail with SERVICE_UNAVAILABLE. */
   readonly kat: KatSettings;
   /** Null where no event source is configured: the actor then only hears clocks and commands. */
   readonly events: EventSettings | null;
@@ -18,37 +19,6 @@ export interface ThreadSettings {
   readonly clock: SharedArrayBuffer;
 }
 
-export interface KatSettings {
-  /** Null where the service is not configured: calls then fail with SERVICE_UNAVAILABLE. */
-  readonly katalogus: ServiceSettings | null;
-  readonly octopoes: ServiceSettings | null;
-  readonly bytes: ServiceSettings | null;
-  readonly bytesUser: string | null;
-  readonly bytesPassword: string | null;
-}
-
-export interface ServiceSettings {
-  readonly url: string;
-  readonly timeoutMs: number;
-  /** Requests in flight at most. */
-  readonly connections: number;
-}
-
-export interface EventSettings {
-  readonly kind: 'amqp' | 'jetstream';
-  readonly amqpUrl: string | null;
-  /** Any file in it requires TLS of RabbitMQ, also with an `amqp:` URL. */
-  readonly amqpTls?: TlsMaterial;
-  readonly natsServers: string | null;
-  readonly natsAuth: NatsAuth;
-  /** Subject prefix of JetStream. */
-  readonly prefix: string;
-  /** Unacknowledged events per queue. */
-  readonly prefetch: number;
-  /** Tries of one event before it is dead-lettered. */
-  readonly maxAttempts: number;
-}
-
 /** workerData of actors/host.ts. Three ports, so that neither a full mailbox nor a slow request hides the others. */
 export interface ThreadData extends ThreadSettings {
   readonly actor: string;
@@ -58,7 +28,7 @@ export interface ThreadData extends ThreadSettings {
   readonly inbox: MessagePort;
   /** The actor's requests to the supervisor. */
   readonly requests: MessagePort;
-  /** The operator's view (src/control). */
+  /** The operator's view (thread-control.ts). */
   readonly control: MessagePort;
 }
 

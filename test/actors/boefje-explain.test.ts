@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
-import type { Explanation } from '../../src/protocol/explanation.ts';
+import type { Explanation } from '../../src/protocol/commands.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';

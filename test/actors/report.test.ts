@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import reportScheduler from '../../actors/report/behavior.ts';
-import type { Explanation } from '../../src/protocol/explanation.ts';
+import type { Explanation } from '../../src/protocol/commands.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
 import { reportHash } from '../../src/tasks/hash.ts';
 import type { TaskStatus } from '../../src/tasks/status.ts';

@@ -11,7 +11,7 @@ import {
   pushSetBody,
   taskBody,
 } from '../../src/nats/requests.ts';
-import { operatorCommands, type Operated } from '../../src/control/commands.ts';
+import { operatorCommands, type OperatorPorts } from '../../src/control/operations.ts';
 import { arbitraryOf, type World } from './arbitrary.ts';
 import { answerWithinMs, type Edge, type EdgeName, judged, type Outcome, shortened } from './edge.ts';
 import { hostileBytes, hostileString, jsonBytes } from './hostile.ts';
@@ -139,7 +139,7 @@ function inputsOf(name: 'nats' | 'ctl', world: World): fc.Arbitrary<NatsInput> {
 /** Every command there is, by the schema that checks it. */
 function ctlBodies(): readonly (readonly [string, readonly z.ZodType[]])[] {
   // Only names and schemas are read: a command touches its desk no sooner than it runs.
-  const commands = operatorCommands({ schedulerIds: [] } as unknown as Operated);
+  const commands = operatorCommands({ schedulerIds: [] } as unknown as OperatorPorts);
   return commands.filter((it) => !leftOut.has(it.name)).map((it) => [`ctl.${it.name}`, [it.body]]);
 }
 

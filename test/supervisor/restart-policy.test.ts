@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { afterFailure, defaultRestartPolicy, noFailures } from '../../src/supervisor/restart-policy.ts';
+import { afterFailure, defaultRestartPolicy, noFailures } from '../../src/supervisor/supervised-actor.ts';
 
 /** What follows each of some failures, every one after a life of `livedMs`. */
 function failTimes(times: number, livedMs: number, random = 1) {

@@ -1,4 +1,4 @@
-import type { Timers } from '../../src/supervisor/timers.ts';
+import type { Timers } from '../../src/supervisor/supervised-actor.ts';
 
 /** Timers that fire when the test says so, whatever time it is. */
 export function manualTimers(): Timers & {

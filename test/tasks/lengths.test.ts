@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { overviewCommands } from '../../src/control/overview.ts';
+import { supervisorCommands } from '../../src/control/supervisor.ts';
 import { createIntake } from '../../src/events/intake.ts';
 import { parseEvent } from '../../src/events/parse.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
@@ -133,7 +133,7 @@ test('the answer to `rota status` is small, whatever has failed and whatever it 
       };
       const lastFailure = { code: 'BROKEN', message: of('actor') ?? '' };
       const status = { name: 'boefje', phase: 'down', restarts: 1, retryAt: null, lastFailure };
-      const [command] = overviewCommands({
+      const [command] = supervisorCommands({
         instance: 'one',
         version: '1',
         startedAt: new Date(0),
@@ -144,12 +144,12 @@ test('the answer to `rota status` is small, whatever has failed and whatever it 
         schedulerIds: ['boefje'],
         inspection: { overview: () => Promise.reject(new Error(of('database') ?? '')) },
         scheduleStore: { scheduleLag: async () => 0 },
-        rates: { of: () => ({ inPerSecond: 0, outPerSecond: 0 }) },
+        rates: { of: () => ({ in_per_second: 0, out_per_second: 0 }) },
         backlog: {
           look: async () => [{ source: 's', stream: 's', waiting: 0, retrying: 0, dead: 0, error: text, full: text }],
         },
         parked: () => new Map(),
-      } as unknown as Parameters<typeof overviewCommands>[0]);
+      } as unknown as Parameters<typeof supervisorCommands>[0]);
       const answer = JSON.stringify(await command!.run(undefined as never, { by: null }));
       expect(Buffer.byteLength(answer)).toBeLessThan(10_000);
     },

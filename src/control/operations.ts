@@ -1,23 +1,42 @@
-import { effectiveConfig } from './config-report.ts';
-import type { Config } from './config.ts';
-import { operatorCommands } from './control/commands.ts';
-import type { OperatorCommand } from './control/operator-command.ts';
-import { Rates } from './control/rates.ts';
-import type { Backlog } from './events/backlog.ts';
-import type { DeadLetters } from './events/dead-letters.ts';
-import { diagnoseDatabase } from './queue/diagnosis.ts';
-import { createQueueInspection } from './queue/inspection.ts';
-import type { TaskLists } from './queue/lists.ts';
-import { Pauses } from './queue/pauses.ts';
-import type { Sql } from './queue/postgres.ts';
-import { purgeOrganisation } from './queue/purge.ts';
-import type { TaskRanking } from './queue/rank.ts';
-import { rerank } from './queue/rerank.ts';
-import type { Schedules } from './queue/schedule-records.ts';
-import type { ScheduleStore } from './queue/schedules.ts';
-import type { RunningTaskQueue } from './queue/task-queue.ts';
-import type { Supervision } from './supervisor/supervision.ts';
-import type { Logger } from './telemetry/log.ts';
+import { effectiveConfig } from '../config-report.ts';
+import type { Config } from '../config.ts';
+import type { Backlog } from '../events/backlog.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
+import { diagnoseDatabase } from '../queue/diagnosis.ts';
+import { createQueueInspection } from '../queue/inspection.ts';
+import type { TaskLists } from '../queue/lists.ts';
+import { Pauses } from '../queue/pauses.ts';
+import type { Sql } from '../queue/postgres.ts';
+import { purgeOrganisation } from '../queue/purge.ts';
+import type { TaskRanking } from '../queue/rank.ts';
+import { rerank } from '../queue/rerank.ts';
+import type { Schedules } from '../queue/schedule-records.ts';
+import type { ScheduleStore } from '../queue/schedules.ts';
+import type { RunningTaskQueue } from '../queue/task-queue.ts';
+import type { Supervision } from '../supervisor/supervision.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { doctorCommands, type DoctorPorts } from './doctor.ts';
+import { explainCommands, type ExplainPorts } from './explain.ts';
+import type { OperatorCommand } from './operator-command.ts';
+import { queueCommands, type QueuePorts } from './queues.ts';
+import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { Rates, supervisorCommands, type SupervisorPorts } from './supervisor.ts';
+import { taskCommands, type TaskPorts } from './tasks.ts';
+
+/** What operators act on. */
+export type OperatorPorts = SupervisorPorts & TaskPorts & SchedulePorts & QueuePorts & ExplainPorts & DoctorPorts;
+
+/** Every command on `<prefix>.ctl.<name>`; one file per group. */
+export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand[] {
+  return [
+    ...supervisorCommands(ports),
+    ...taskCommands(ports),
+    ...scheduleCommands(ports),
+    ...queueCommands(ports),
+    ...explainCommands(ports),
+    ...doctorCommands(ports),
+  ];
+}
 
 /** The parts of a supervisor that operators act on, as main.ts has built them. */
 export interface OperationsParts {
@@ -38,14 +57,14 @@ export interface OperationsParts {
   readonly natsVersion: () => string | null;
   readonly schedulerIds: readonly string[];
   readonly typeOf: (scheduler: string) => string;
-  /** Ends this supervisor as a signal would; null where whoever runs it does not let it. */
+  /** Ends this supervisor as a signal would; null where its process runs more than it. */
   readonly stop: (() => void) | null;
   readonly log: Logger;
 }
 
 export interface Operations {
   readonly commands: readonly OperatorCommand[];
-  /** Begins to keep the pauses; commands work without it. */
+  /** Starts the keeper of pauses; commands work without it. */
   start(): void;
   stop(): Promise<void>;
 }

@@ -1,10 +1,39 @@
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import type { StreamStatus } from '../events/source.ts';
+import type { ServiceStatus } from '../kat/request.ts';
 import { failureOf } from '../mailbox/failure.ts';
+import type { LaneStatus } from '../mailbox/lane.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { LogLevel } from '../protocol/operator.ts';
-import type { ThreadControl, ThreadStatus } from './thread-control.ts';
+import type { LoopDelay } from '../telemetry/loop-delay.ts';
+
+/** What an operator may ask of a running scheduler thread. Lives in that thread; called through comlink. */
+export interface ThreadControl {
+  status(): ThreadStatus;
+  setLogLevel(level: LogLevel): void;
+  /** Writes a heap snapshot for Chrome's tools; the thread stands still meanwhile. @returns the file's path */
+  writeHeapSnapshot(file: string): string;
+}
+
+export interface ThreadStatus {
+  /** One per kind of message. */
+  readonly lanes: readonly LaneStatus[];
+  readonly streams: readonly StreamStatus[];
+  /** Katalogus, Octopoes and Bytes as this thread finds them: those that are set. */
+  readonly services: readonly ServiceStatus[];
+  readonly heapBytes: number;
+  readonly loopDelay: LoopDelay;
+  readonly logLevel: string;
+  /** Requests to the supervisor without an answer yet, and replies that came after their deadline. */
+  readonly requests: { readonly pending: number; readonly lateReplies: number };
+}
+
+/** Serves the operator's view of this thread on a port of its own, never the mailbox's. */
+export function serveControl(port: MessagePort, control: ThreadControl): void {
+  Comlink.expose(control, nodeEndpoint(port));
+}
 
 /**
  * The main thread's end of a control port. A comlink call to a dead or spinning thread never settles by itself: every

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Overseen, overviewCommands } from '../../src/control/overview.ts';
-import type { ThreadStatus } from '../../src/control/thread-control.ts';
+import { supervisorCommands, type SupervisorPorts } from '../../src/control/supervisor.ts';
+import type { ThreadStatus } from '../../src/supervisor/thread-control.ts';
 
 // Cut where it is, it would end in half a character.
 const long = `${'x'.repeat(498)}${'😀'.repeat(1_000_000)}`;
@@ -23,7 +23,7 @@ const waiting = {
   dead: null,
 };
 
-const overseen = {
+const ports = {
   instance: 'one',
   version: '0.1.0',
   startedAt: new Date(0),
@@ -34,13 +34,13 @@ const overseen = {
   schedulerIds: ['boefje'],
   inspection: { overview: () => Promise.reject(new Error(long)) },
   scheduleStore: { scheduleLag: async () => 0 },
-  rates: { of: () => ({ inPerSecond: 0, outPerSecond: 0 }) },
+  rates: { of: () => ({ in_per_second: 0, out_per_second: 0 }) },
   backlog: { look: async () => [{ ...waiting, error: long, full: long }] },
   parked: () => new Map(),
-} as unknown as Overseen;
+} as unknown as SupervisorPorts;
 
 test('the status of a supervisor is short, whatever its actors, services, broker and database failed with', async () => {
-  const [status] = overviewCommands(overseen);
+  const [status] = supervisorCommands(ports);
   const text = JSON.stringify(await status!.run(null as never, { by: null }));
   expect(text.length).toBeLessThan(30_000);
   // Half a character is written as an escape.

@@ -1,7 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { ControlClient } from '../../src/control/client.ts';
-import { serveControl } from '../../src/control/serve.ts';
+import { ControlClient, serveControl } from '../../src/supervisor/thread-control.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { supervise } from '../support/actors.ts';
 

@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { within } from '../deadline.ts';
+import { RotaError } from '../errors.ts';
+import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
+import type { DeadLetterView, PauseView } from '../protocol/operator.ts';
+import type { Pause, PauseKey, Pauses } from '../queue/pauses.ts';
+import type { Purged } from '../queue/purge.ts';
+import { withoutSecrets } from '../tasks/data.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
+import { type AuditLog, command, nothing, type OperatorCommand } from './operator-command.ts';
+
+export interface QueuePorts {
+  readonly instance: string;
+  readonly schedulerIds: readonly string[];
+  readonly pauses: Pick<Pauses, 'pause' | 'resume' | 'list'>;
+  readonly purge: (organisation: string) => Promise<Purged>;
+  /** Ranks everything queued anew; `report` counts tasks looked at and moved. */
+  readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
+  /** Null where no event source is configured. */
+  readonly deadLetters: Pick<DeadLetters, 'list' | 'settle'> | null;
+  readonly audit: AuditLog;
+}
+
+/** Whole queues: pauses, an organisation's removal, a new ranking, and the broker's dead-letter queues. */
+export function queueCommands(ports: QueuePorts): readonly OperatorCommand[] {
+  return [...pauseCommands(ports), ...rerankCommands(ports), ...deadLetterCommands(ports)];
+}
+
+const key = z.strictObject({
+  scheduler: shortText(lengths.name).min(1),
+  organisation: shortText(lengths.organisation).min(1).nullish(),
+  boefje: shortText(lengths.name).min(1).nullish(),
+});
+
+function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts): readonly OperatorCommand[] {
+  return [
+    command('pauses', nothing, async () => ({ results: (await pauses.list()).map(pauseView) })),
+
+    // Clients repeat it until `complete`: a queue of a million takes longer than a request may.
+    command('pause', key, async (body, { by }) => {
+      const of = keyOf(body);
+      requireScheduler(schedulerIds, of.scheduler);
+      const { moved, complete } = await pauses.pause(of, by);
+      audit('pause', by, { ...of, tasks: moved });
+      return { held: moved, complete };
+    }),
+
+    command('resume', key, async (body, { by }) => {
+      const of = keyOf(body);
+      const moved = await pauses.resume(of);
+      if (moved === null) throw await notPaused(pauses);
+      audit('resume', by, { ...of, tasks: moved.moved });
+      return { released: moved.moved, complete: moved.complete };
+    }),
+
+    command(
+      'purge',
+      z.strictObject({ organisation: shortText(lengths.organisation).min(1) }),
+      async ({ organisation }, { by }) => {
+        const purged = await purge(organisation);
+        audit('purge', by, { organisation, ...purged });
+        return purged;
+      },
+    ),
+  ];
+}
+
+function requireScheduler(schedulerIds: readonly string[], scheduler: string): void {
+  if (schedulerIds.includes(scheduler)) return;
+  throw new RotaError('NOT_FOUND', `no scheduler ${scheduler}; there are: ${schedulerIds.join(', ')}`);
+}
+
+function keyOf({ scheduler, organisation, boefje }: z.output<typeof key>): PauseKey {
+  return { scheduler, organisation: organisation ?? null, plugin: boefje ?? null };
+}
+
+function pauseView({ scheduler, organisation, plugin, pausedBy, since }: Pause): PauseView {
+  return { scheduler, organisation, boefje: plugin, paused_by: pausedBy, since };
+}
+
+async function notPaused(pauses: QueuePorts['pauses']): Promise<RotaError> {
+  const texts = (await pauses.list()).map(({ scheduler, organisation, plugin }) =>
+    [scheduler, organisation ?? 'every organisation', plugin ?? 'every boefje'].join(' / '),
+  );
+  return new RotaError('NOT_FOUND', `this is not paused; paused are: ${texts.join(', ') || 'none'}`);
+}
+
+interface RerankRun {
+  readonly id: string;
+  readonly scheduler: string;
+  looked: number;
+  moved: number;
+  ended: boolean;
+  readonly finished: Promise<void>;
+}
+
+/** Below the 10 s that a client waits. */
+const answerWithinMs = 5_000;
+/** How long the end of a run is kept for the client that follows it. */
+const endKeptMs = 60_000;
+
+/**
+ * `rerank`: begins a run, or joins the one under way at this supervisor. A client asks `instance` again with `run` until
+ * `complete`: a request without it is a new one, which an ended run does not answer.
+ */
+function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts): readonly OperatorCommand[] {
+  const runs = new Map<string, RerankRun>();
+
+  const begin = (scheduler: string, by: string | null): RerankRun => {
+    const run = { id: randomUUID(), scheduler, looked: 0, moved: 0, ended: false };
+    const ranked = rerank(scheduler, (looked, moved) => {
+      run.looked += looked;
+      run.moved += moved;
+    });
+    const finished = ranked
+      .then(() => audit('rerank', by, { scheduler, tasks: run.looked, moved: run.moved }))
+      .finally(() => {
+        run.ended = true;
+        setTimeout(() => runs.delete(run.id), endKeptMs).unref();
+      });
+    // The client that follows the run gets the failure.
+    finished.catch(() => {});
+    const begun = Object.assign(run, { finished });
+    runs.set(run.id, begun);
+    return begun;
+  };
+
+  const followed = (id: string): RerankRun => {
+    const run = runs.get(id);
+    if (run === undefined) throw new RotaError('NOT_FOUND', `supervisor ${instance} has no rerank ${id}`);
+    return run;
+  };
+
+  const underWay = (of: string) => runs.values().find(({ scheduler, ended }) => scheduler === of && !ended);
+
+  return [
+    command(
+      'rerank',
+      z.strictObject({ scheduler: shortText(lengths.name), run: z.uuid().optional() }),
+      async ({ scheduler, run: id }, { by }) => {
+        requireScheduler(schedulerIds, scheduler);
+        const run = id === undefined ? (underWay(scheduler) ?? begin(scheduler, by)) : followed(id);
+        await within(run.finished, answerWithinMs).catch((error: unknown) => {
+          if (run.ended) throw error;
+        });
+        return { instance, run: run.id, looked: run.looked, moved: run.moved, complete: run.ended };
+      },
+    ),
+  ];
+}
+
+const stream = z.enum(['scan_profile_mutations', 'raw_file_received']);
+
+/** Events that were given up: to look at, to try again, to remove. */
+function deadLetterCommands({ deadLetters, audit }: QueuePorts): readonly OperatorCommand[] {
+  const letters = () => {
+    if (deadLetters !== null) return deadLetters;
+    throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
+  };
+  return [
+    command(
+      'dead-letters',
+      z.strictObject({ limit: z.int().min(1).max(1_000).default(20), id: shortText(lengths.name).optional() }),
+      async ({ limit, id }) => {
+        const found = await letters().list(limit);
+        return { results: deadLetterViews(id === undefined ? found : found.filter((letter) => letter.id === id)) };
+      },
+    ),
+
+    command(
+      'settle-dead-letters',
+      z.strictObject({
+        action: z.enum(['requeue', 'drop']),
+        stream: stream.optional(),
+        ids: z.array(shortText(lengths.name)).min(1).optional(),
+      }),
+      async ({ action, stream, ids }, { by }) => {
+        const which = { ...(stream === undefined ? {} : { stream }), ...(ids === undefined ? {} : { ids }) };
+        const settled = await letters().settle(action, which);
+        audit(`${action}-dead-letters`, by, { events: settled.length });
+        return { settled };
+      },
+    ),
+  ];
+}
+
+/** In bytes, over all of one answer: it is one message of NATS, which carries 1 MB with the rest around it. */
+const bodiesAtMost = 700_000;
+
+/** A body without room left is null, with `body_bytes` its length; a request for its `id` has room for it. */
+function deadLetterViews(letters: readonly DeadLetter[]): readonly DeadLetterView[] {
+  let room = bodiesAtMost;
+  return letters.map(({ body, ...letter }) => {
+    const bytes = Buffer.byteLength(JSON.stringify(body));
+    if (bytes <= room) {
+      room -= bytes;
+      return { ...letter, body: bodyView(body) };
+    }
+    return { ...letter, body: null, body_bytes: Buffer.byteLength(body) };
+  });
+}
+
+/**
+ * The event of Octopoes or Bytes without the secrets that a runner may have put into it. Text where it is no JSON object
+ * (every event of theirs is one), or nests too deep to be searched: an answer with it could not be written.
+ */
+function bodyView(body: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return body;
+    return withoutSecrets(parsed as Record<string, unknown>);
+  } catch {
+    return body;
+  }
+}

@@ -1,0 +1,241 @@
+import { z } from 'zod';
+import type { EffectiveValue } from '../config-report.ts';
+import { within } from '../deadline.ts';
+import { RotaError } from '../errors.ts';
+import type { Backlog } from '../events/backlog.ts';
+import { excerpt } from '../excerpt.ts';
+import { FailureError, failureOf } from '../mailbox/failure.ts';
+import { type Outcome, valueOf } from '../mailbox/ref.ts';
+import type { SupervisorCommand } from '../protocol/commands.ts';
+import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator.ts';
+import type { QueueInspection } from '../queue/inspection.ts';
+import type { ScheduleStore } from '../queue/schedules.ts';
+import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
+import type { ThreadStatus } from '../supervisor/thread-control.ts';
+import { lengths, shortText } from '../tasks/lengths.ts';
+import { on } from '../telemetry/events.ts';
+import { type AuditLog, command, nothing, type OperatorCommand } from './operator-command.ts';
+
+export interface SupervisorPorts {
+  readonly instance: string;
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly supervision: Supervision;
+  readonly schedulerIds: readonly string[];
+  readonly inspection: Pick<QueueInspection, 'overview'>;
+  readonly scheduleStore: Pick<ScheduleStore, 'scheduleLag'>;
+  readonly rates: Pick<Rates, 'of'>;
+  /** Null where no event source is configured. */
+  readonly backlog: Pick<Backlog, 'look'> | null;
+  /** Parked pops by scheduler. */
+  parked(): ReadonlyMap<string, number>;
+  readonly effectiveConfig: () => readonly EffectiveValue[];
+  /** Ends this supervisor as a signal would; null where its process runs more than it. */
+  readonly stop: (() => void) | null;
+  readonly audit: AuditLog;
+}
+
+const oneActor = z.strictObject({ actor: shortText(lengths.name) });
+
+/** One supervisor and its actors: how they are, and what an operator does to them. */
+export function supervisorCommands(ports: SupervisorPorts): readonly OperatorCommand[] {
+  const { instance, supervision, audit } = ports;
+  const send = async (actor: string, message: SupervisorCommand) => {
+    const sent = await supervision.send(actor, message);
+    if (!sent.ok) throw new FailureError(sent.failure);
+  };
+  return [
+    command('status', nothing, async () => {
+      const [actors, { schedulers, unknown }, sources] = await Promise.all([
+        Promise.all(
+          supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
+        ),
+        schedulerViews(ports),
+        ports.backlog?.look() ?? [],
+      ]);
+      return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
+    }),
+
+    command('config', nothing, async () => ({ instance, values: ports.effectiveConfig() })),
+
+    command('drain', nothing, async (_body, { by }) => {
+      const { stop } = ports;
+      if (stop === null) throw new RotaError('CONFLICT', `supervisor ${instance} is not its process's own: end that`);
+      audit('drain', by, { instance });
+      // The drain waits for requests in flight, so that this answer still goes out.
+      setImmediate(stop);
+      return { draining: instance };
+    }),
+
+    // The new thread imports the behavior anew: a fixed actor goes live while pops go on.
+    command('restart-actor', oneActor, async ({ actor }, { by }) => {
+      await supervision.restart(actor);
+      audit('restart-actor', by, { actor });
+      return { restarted: actor };
+    }),
+
+    // For chaos runs: the thread ends as in a crash, and the restart policy brings it back.
+    command('kill-actor', oneActor, async ({ actor }, { by }) => {
+      audit('kill-actor', by, { actor });
+      await supervision.kill(actor);
+      return { killed: actor };
+    }),
+
+    command(
+      'log-level',
+      oneActor.extend({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
+      async ({ actor, level }, { by }) => {
+        valueOf(await supervision.setLogLevel(actor, level), `log-level of ${actor}`);
+        audit('log-level', by, { actor, level });
+        return { actor, level };
+      },
+    ),
+
+    // A snapshot stops the thread for some seconds per half gigabyte.
+    command('heap', oneActor, async ({ actor }, { by }) => {
+      const file = valueOf(await supervision.writeHeapSnapshot(actor), `heap snapshot of ${actor}`);
+      audit('heap', by, { actor, file });
+      return { actor, file };
+    }),
+
+    // After a boefje was enabled: look now, not at the next minute (#4191).
+    command(
+      'look',
+      z.object({ organisations: z.array(shortText(lengths.organisation)).optional() }).nullish(),
+      async (body) => {
+        const organisations = body?.organisations;
+        await send('boefje', {
+          kind: 'look-for-new-boefjes',
+          ...(organisations === undefined ? {} : { organisations }),
+        });
+        return { looking: organisations ?? 'all' };
+      },
+    ),
+
+    command('reschedule', oneActor, async ({ actor }) => {
+      await send(actor, { kind: 'reschedule' });
+      return { rescheduling: actor };
+    }),
+  ];
+}
+
+function processView({ instance, version, startedAt }: SupervisorPorts) {
+  const rss_bytes = process.memoryUsage.rss();
+  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes };
+}
+
+/** In UTF-16 units. An error may quote an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */
+const longestText = 500;
+
+/** Its texts, cut. */
+function inShort<T>(answer: T): T {
+  return JSON.parse(
+    JSON.stringify(answer, (_key, value: unknown) => (typeof value === 'string' ? excerpt(value, longestText) : value)),
+  ) as T;
+}
+
+/** Operators look during outages: the rest of the answer must not wait for the database. */
+const databaseWithinMs = 2_000;
+
+async function schedulerViews(ports: SupervisorPorts): Promise<Pick<SupervisorView, 'schedulers' | 'unknown'>> {
+  const { schedulerIds, inspection, scheduleStore, rates } = ports;
+  const parked = ports.parked();
+  const own = (scheduler: string) => ({ waiters: parked.get(scheduler) ?? 0, ...rates.of(scheduler) });
+  const asked = Promise.all([
+    inspection.overview(schedulerIds),
+    Promise.all(schedulerIds.map((scheduler) => scheduleStore.scheduleLag(scheduler))),
+  ]);
+  try {
+    const [overviews, lags] = await within(asked, databaseWithinMs, 'DATABASE_UNAVAILABLE');
+    const schedulers = overviews.map(({ scheduler, queued, held, leased, oldestSeconds }, at) => ({
+      id: scheduler,
+      queued,
+      held,
+      leased,
+      oldest_seconds: oldestSeconds,
+      schedule_lag_seconds: lags[at] ?? null,
+      ...own(scheduler),
+    }));
+    return { schedulers, unknown: [] };
+  } catch (error) {
+    const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
+    return {
+      schedulers: schedulerIds.map((id) => ({ id, ...none, ...own(id) })),
+      unknown: [{ part: 'database', why: failureOf(error).message }],
+    };
+  }
+}
+
+function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
+  const { name, phase, restarts, retryAt, lastFailure } = status;
+  return {
+    name,
+    phase,
+    restarts,
+    retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
+    last_failure: lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message },
+    thread: inside.outcome === 'reply' && inside.result.ok ? threadView(inside.result.value) : null,
+  };
+}
+
+function threadView({ lanes, streams, services, heapBytes, logLevel }: ThreadStatus): ThreadView {
+  return {
+    heap_bytes: heapBytes,
+    log_level: logLevel,
+    mailbox: {
+      depth: lanes.reduce((sum, lane) => sum + lane.queued + lane.waiting + lane.inHand, 0),
+      oldest_ms: Math.max(0, ...lanes.map((lane) => lane.oldestMs)),
+    },
+    lanes: lanes.map(({ kind, queued, waiting, inHand, oldestMs, done, failed }) => {
+      return { kind, queued, waiting, in_hand: inHand, oldest_ms: oldestMs, done, failed };
+    }),
+    streams: streams.map(({ stream, connected, inHand, done, retried, deadLettered, lastError }) => ({
+      stream,
+      connected,
+      in_hand: inHand,
+      done,
+      retried,
+      dead_lettered: deadLettered,
+      last_error: lastError,
+    })),
+    services: services.map(({ service, circuit, inFlight, lastError }) => {
+      return { service, circuit, in_flight: inFlight, last_error: lastError };
+    }),
+  };
+}
+
+const windowSeconds = 10;
+
+/** Tasks that each scheduler queued and handed out through this supervisor: per second, over the last ten. */
+export class Rates {
+  readonly #seconds = new Map<string, { readonly at: number; queued: number; dispatched: number }[]>();
+  readonly #ends: readonly (() => void)[] = [
+    on('tasks.queued', ({ scheduler, tasks }) => this.#add(scheduler, 'queued', tasks.length)),
+    on('tasks.dispatched', ({ scheduler, tasks }) => this.#add(scheduler, 'dispatched', tasks.length)),
+  ];
+
+  of(scheduler: string): { readonly in_per_second: number; readonly out_per_second: number } {
+    const from = wholeSeconds() - windowSeconds;
+    const seconds = (this.#seconds.get(scheduler) ?? []).filter(({ at }) => at > from);
+    const sum = (key: 'queued' | 'dispatched') => seconds.reduce((total, second) => total + second[key], 0);
+    return { in_per_second: sum('queued') / windowSeconds, out_per_second: sum('dispatched') / windowSeconds };
+  }
+
+  stop(): void {
+    for (const end of this.#ends) end();
+  }
+
+  #add(scheduler: string, key: 'queued' | 'dispatched', count: number): void {
+    const seconds = this.#seconds.get(scheduler) ?? [];
+    this.#seconds.set(scheduler, seconds);
+    const at = wholeSeconds();
+    if (seconds.at(-1)?.at !== at) seconds.push({ at, queued: 0, dispatched: 0 });
+    seconds.at(-1)![key] += count;
+    while (seconds.length > windowSeconds + 1) seconds.shift();
+  }
+}
+
+/** By a monotonic clock. */
+function wholeSeconds(): number {
+  return Math.floor(performance.now() / 1_000);
+}

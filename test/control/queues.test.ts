@@ -1,0 +1,88 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { queueCommands, type QueuePorts } from '../../src/control/queues.ts';
+import type { DeadLetters } from '../../src/events/dead-letters.ts';
+import type { RerankProgress } from '../../src/protocol/operator.ts';
+
+const nested = (depth: number) => '['.repeat(depth) + '{"0":0}' + ']'.repeat(depth);
+
+test.each([
+  ['a list that nests without an end', nested(100_000)],
+  ['an object that does', `{"a":${nested(100_000)}}`],
+  ['a number', '7'],
+  ['no JSON', 'no JSON'],
+])('a dead letter that is %s is shown as its text, in an answer that can be written', async (_, body) => {
+  const letter = { id: 'a', stream: 'raw_file_received', at: null, error: null, attempts: 1, body };
+  const deadLetters = { list: async () => [letter] } as unknown as DeadLetters;
+  const commands = queueCommands({ deadLetters, audit: () => {} } as unknown as QueuePorts);
+  const list = commands.find(({ name }) => name === 'dead-letters');
+  const answer = await list!.run({ limit: 20 } as never, { by: null });
+  expect((JSON.parse(JSON.stringify(answer)) as { results: object[] }).results[0]).toEqual(letter);
+});
+
+/** A scheduler that takes until `end` to be ranked anew; `begun` counts the runs. */
+function rerankUnderTest() {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const runs: { report(looked: number, moved: number): void; end(): void; fail(error: Error): void }[] = [];
+  const audited: unknown[] = [];
+  const ports = {
+    instance: 'one',
+    schedulerIds: ['boefje'],
+    rerank: async (_scheduler: string, report: (looked: number, moved: number) => void) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      runs.push({ report, end: resolve, fail: reject });
+      await promise;
+    },
+    audit: (command: string, by: string | null, fields: object) => audited.push({ command, by, ...fields }),
+  } as unknown as QueuePorts;
+  const command = queueCommands(ports).find(({ name }) => name === 'rerank')!;
+  const ask = async (body: object = {}) =>
+    (await command.run({ scheduler: 'boefje', ...body } as never, { by: 'me' })) as RerankProgress;
+  return { ask, runs, audited };
+}
+
+test('a rerank that its client left to itself is not the answer to the next request: that one begins another', async () => {
+  const { ask, runs, audited } = rerankUnderTest();
+  const left = ask();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(await left).toMatchObject({ instance: 'one', looked: 0, complete: false });
+  runs[0]!.report(7, 3);
+  runs[0]!.end();
+  await vi.advanceTimersByTimeAsync(0);
+  const next = ask();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(runs).toHaveLength(2);
+  runs[1]!.end();
+  expect(await next).toMatchObject({ looked: 0, moved: 0, complete: true });
+  expect(audited).toMatchObject([{ command: 'rerank', by: 'me', tasks: 7, moved: 3 }, { tasks: 0 }]);
+});
+
+test('a client that asks on by the id of its run hears its end, also where another run began since', async () => {
+  const { ask, runs } = rerankUnderTest();
+  const first = ask();
+  await vi.advanceTimersByTimeAsync(5_000);
+  const { run } = await first;
+  runs[0]!.report(7, 3);
+  runs[0]!.end();
+  await vi.advanceTimersByTimeAsync(0);
+  const other = ask();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect((await other).run).not.toBe(run);
+  expect(await ask({ run })).toEqual({ instance: 'one', run, looked: 7, moved: 3, complete: true });
+
+  runs[1]!.fail(new Error('no ranker'));
+  await vi.advanceTimersByTimeAsync(0);
+  await expect(ask({ run: (await other).run })).rejects.toThrow('no ranker');
+  await vi.advanceTimersByTimeAsync(60_000);
+  await expect(ask({ run })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('a request joins the rerank that is under way', async () => {
+  const { ask, runs } = rerankUnderTest();
+  const answers = [ask(), ask()];
+  await vi.advanceTimersByTimeAsync(0);
+  expect(runs).toHaveLength(1);
+  runs[0]!.end();
+  const [one, two] = await Promise.all(answers);
+  expect(one).toEqual(two);
+});
