@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { endWith } from './cli/exit.ts';
-import { createProgram } from './cli/program.ts';
-import type { StartRota } from './cli/run.ts';
+import { createProgram, endWith } from './cli/program.ts';
+import type { StartRota } from './cli/start.ts';
 import { jetstreamPermissions } from './events/jetstream-streams.ts';
 import { createJetstreamPublisher } from './events/jetstream-message.ts';
 import { connectRota } from './nats/client.ts';
@@ -11,10 +10,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
-/** Loaded by those who start it: its modules cost every other command half a second. */
+/** Loads main.ts when a supervisor starts: its modules would cost every other command half a second. */
 const startRota: StartRota = async (config, options) => (await import('./main.ts')).startRota(config, options);
 
-// Its reader may leave at any time (`rota events | head`): that is no error, and ends all but what serves others.
+// A reader that closes the pipe (`rota events | head`) is no error: it ends the command, unless that serves other clients.
 const serves = new Set(['start', 'dev', 'demo']);
 process.stdout.on('error', () => {
   if (!serves.has(process.argv[2] ?? '')) process.exit(0);

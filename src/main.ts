@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { RunningRota, StartOptions } from './cli/run.ts';
+import type { RunningRota, StartOptions } from './cli/start.ts';
 import { sentenceOf } from './config-names.ts';
 import { type Config, startWithinSeconds, supervisorNatsAuth } from './config.ts';
 import { createOperations } from './control/operations.ts';

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
+import { RotaError } from '../errors.ts';
 
-/** A whole number of at least `least`, and of `most` at most. */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} up` : `from ${least} to ${most}`;
   return (text) => {
@@ -28,9 +30,24 @@ export function duration(text: string): number {
 }
 
 export function json(text: string): unknown {
+  const value = parseJson(text);
+  if (value === undefined) throw new InvalidArgumentError('expected JSON.');
+  return value;
+}
+
+/** The content of a file; of stdin for `-`. */
+export async function readInput(file: string): Promise<string> {
+  if (file === '-') return textOf(process.stdin);
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new RotaError('NOT_FOUND', `${file} cannot be read (${error.code})`);
+  });
+}
+
+/** Undefined for text that is not JSON. */
+export function parseJson(content: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(content);
   } catch {
-    throw new InvalidArgumentError('expected JSON.');
+    return undefined;
   }
 }

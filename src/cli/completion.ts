@@ -5,7 +5,10 @@ import { write } from './terminal.ts';
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
-/** `rota completion`: a script for the shell, made from the commands there are. */
+/**
+ * `rota completion`: a static script for the shell, generated from the commands. @bomb.sh/tab completes values too, but offers no
+ * files, needs the bash-completion package, evaluates the typed line, and starts Node, half a second, at each Tab.
+ */
 export function completionCommand(): Command {
   return new Command('completion')
     .description('print a completion script')
@@ -16,13 +19,13 @@ export function completionCommand(): Command {
     });
 }
 
-/** A command, and what may follow it. */
+/** A command, and the words that may follow it. */
 interface Entry {
   readonly path: readonly string[];
   readonly description: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly Flag[];
-  /** Its argument is a file: options are offered to who types a dash, files to everybody else. */
+  /** Its argument is a file: a dash completes to options, anything else to files. */
   readonly takesFile: boolean;
 }
 
@@ -55,7 +58,7 @@ function pathFlags(entries: readonly Entry[]): string {
   return [...new Set(flags.map(({ flag }) => flag))].join('|');
 }
 
-/** After which no words are offered, but files. */
+/** Commands that complete to files. */
 const filesFor = (entries: readonly Entry[]): readonly string[] =>
   entries.filter(({ takesFile }) => takesFile).map(({ path }) => `'${path.join(' ')}'`);
 
@@ -146,7 +149,7 @@ function fishCondition(path: readonly string[], commands: Entry['commands']): st
   return [...seen, ...none].join('; and ');
 }
 
-/** Descriptions are read, not run: a quote in one would end the string. */
+/** A quote in a description would end the shell's string. */
 function quoted(text: string): string {
   return text.replaceAll("'", '’');
 }

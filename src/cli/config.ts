@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { effectiveConfig, type EffectiveValue } from '../config-report.ts';
+import { effectiveConfig } from '../config-report.ts';
 import { readConfig } from '../config.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import type { OperatorAnswers } from '../protocol/operator.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 
 interface ConfigOptions extends RemoteOptions {
@@ -10,7 +11,6 @@ interface ConfigOptions extends RemoteOptions {
   readonly all?: boolean;
 }
 
-/** `rota config`. */
 export function configCommand(): Command {
   return remoteCommand('config', 'the configuration in use, and where each value comes from', 'rota config --local')
     .option('--instance <id>', 'of this supervisor; any answers where absent')
@@ -28,10 +28,9 @@ export function configCommand(): Command {
     });
 }
 
-interface Answer {
-  /** Null for this shell's. */
+/** `instance` is null for the configuration of this shell. */
+interface Answer extends Omit<OperatorAnswers['config'], 'instance'> {
   readonly instance: string | null;
-  readonly values: readonly EffectiveValue[];
 }
 
 function local(): Answer {
@@ -39,5 +38,5 @@ function local(): Answer {
 }
 
 function remote(options: ConfigOptions): Promise<Answer> {
-  return withRota(options, (client) => tell<Answer>(client, 'config', {}, options.instance));
+  return withRota(options, (client) => request(client, 'config', {}, options.instance));
 }

@@ -2,30 +2,18 @@ import { Command, Option } from 'commander';
 import { RotaError } from '../errors.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
-import { confirm } from './confirm.ts';
-import { ageOf } from './format.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
-
-interface DeadLetter {
-  readonly id: string;
-  readonly stream: string;
-  readonly at: string | null;
-  readonly error: string | null;
-  readonly attempts: number;
-  /** As it came, without secrets; null for one of more than 700 kB, which says its length. */
-  readonly body: unknown;
-  readonly body_bytes?: number;
-}
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { ageOf, tableOf } from './table.ts';
+import { confirm } from './terminal.ts';
 
 interface ListOptions extends RemoteOptions {
   readonly limit: number;
 }
 
-/** Where one is looked for. */
+/** `show` searches this many events of each stream. */
 const mostShown = 1_000;
 
-/** `rota dead …`: events of KAT that were given up. */
+/** `rota dead …`: dead letters, the events of KAT that Rota gave up. */
 export function deadCommand(): Command {
   return new Command('dead')
     .description('list, show, requeue and drop events that were given up')
@@ -40,9 +28,7 @@ function listCommand(): Command {
   return remoteCommand('list', 'oldest first', 'rota dead list')
     .addOption(new Option('--limit <n>', 'of each stream at most').default(20).argParser(wholeNumber(1)))
     .action(async (options: ListOptions) => {
-      const page = await withRota(options, (client) =>
-        tell<{ results: DeadLetter[] }>(client, 'dead-letters', { limit: options.limit }),
-      );
+      const page = await withRota(options, (client) => request(client, 'dead-letters', { limit: options.limit }));
       print(options, page, ({ results }) =>
         tableOf(
           ['EVENT', 'STREAM', 'AGE', 'ATTEMPTS', 'ERROR'],
@@ -57,7 +43,7 @@ function showCommand(): Command {
     .argument('<id>')
     .action(async (id: string, options: RemoteOptions) => {
       const { results } = await withRota(options, (client) =>
-        tell<{ results: DeadLetter[] }>(client, 'dead-letters', { limit: mostShown, id }),
+        request(client, 'dead-letters', { limit: mostShown, id }),
       );
       const found = results.find((letter) => letter.id === id);
       if (found === undefined) throw new RotaError('NOT_FOUND', `there is no dead event ${id}`);
@@ -82,9 +68,7 @@ function settleCommand(action: 'requeue' | 'drop', description: string, example:
       if (ids.length !== 1)
         await confirm(`${action} ${ids.length === 0 ? `all of ${stream}` : ids.length}?`, yes === true);
       const body = { action, stream, ...(ids.length === 0 ? {} : { ids }) };
-      const answer = await withRota(options, (client) =>
-        tell<{ settled: string[] }>(client, 'settle-dead-letters', body),
-      );
+      const answer = await withRota(options, (client) => request(client, 'settle-dead-letters', body));
       const missing = ids.find((id) => !answer.settled.includes(id));
       print(options, answer, ({ settled }) => `${settled.length} ${action === 'drop' ? 'dropped' : 'requeued'}`);
       if (missing !== undefined) throw new RotaError('NOT_FOUND', `there is no dead event ${missing}`);

@@ -4,8 +4,8 @@ import { unreadFindings } from '../control/doctor.ts';
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { Finding } from '../protocol/operator.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
+import type { Examination, Finding } from '../protocol/operator.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 import { terminalWidth } from './terminal.ts';
 
@@ -14,14 +14,7 @@ interface Report {
   readonly findings: readonly (Finding & { readonly on: string | null })[];
 }
 
-interface Examination {
-  readonly instance: string;
-  readonly version: string;
-  readonly node: string;
-  readonly findings: readonly Finding[];
-}
-
-/** `rota doctor`: exit 0 where nothing is a problem, 1 where something is. */
+/** `rota doctor`: exits 1 if any finding is a problem. */
 export function doctorCommand(): Command {
   return remoteCommand(
     'doctor',
@@ -74,7 +67,7 @@ async function examine(client: RotaClient): Promise<readonly Found[]> {
     const advice = 'start one (rota start), or see --prefix';
     return [nats, here({ level: 'problem', about: 'supervisors', finding: 'none answers', advice })];
   }
-  const answers = await Promise.allSettled(instances.map((it) => tell<Examination>(client, 'doctor', {}, it)));
+  const answers = await Promise.allSettled(instances.map((it) => request(client, 'doctor', {}, it)));
   const examined = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const silent = answers.flatMap((answer, at): Found[] => {
     if (answer.status === 'fulfilled') return [];

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { TaskEvent } from '../nats/task-events.ts';
 import { wholeNumber } from './arguments.ts';
 import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { line, write, writeJson } from './terminal.ts';
@@ -10,17 +11,7 @@ interface EventOptions extends RemoteOptions {
   readonly count?: number;
 }
 
-/** docs/workers.md, "Events". */
-interface TaskEvent {
-  readonly scheduler: string;
-  readonly event: string;
-  readonly at: string;
-  readonly via?: string;
-  readonly reason?: string;
-  readonly tasks: readonly { readonly id: string; readonly organisation: string }[];
-}
-
-/** `rota events`: what happens to tasks, as it happens; one line each, or one JSON object a line for each set. */
+/** `rota events`: follows the events of tasks; prints a line per task, or a line of JSON per set of tasks. */
 export function eventsCommand(): Command {
   return remoteCommand(
     'events',
@@ -41,10 +32,10 @@ export function eventsCommand(): Command {
         if (options.json !== true) write('listening\n', 'err');
         let seen = 0;
         for await (const message of subscription) {
-          const told = chosen(message.json<TaskEvent>(), options);
-          if (told.tasks.length === 0) continue;
-          if (options.json === true) writeJson(told);
-          else write(lines(told));
+          const shown = chosen(message.json<TaskEvent>(), options);
+          if (shown.tasks.length === 0) continue;
+          if (options.json === true) writeJson(shown);
+          else write(lines(shown));
           if (++seen === options.count) break;
         }
       });

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
-import type { ExplanationStep } from '../protocol/commands.ts';
-import { moment, whenOf } from './format.ts';
-import { parseJson, readInput } from './input.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
+import type { ExplanationView } from '../protocol/operator.ts';
+import { parseJson, readInput } from './arguments.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { moment, tableOf, whenOf } from './table.ts';
 import { line, terminalWidth } from './terminal.ts';
 
 interface ExplainOptions extends RemoteOptions {
@@ -15,35 +14,7 @@ interface ExplainOptions extends RemoteOptions {
   readonly organisation?: string;
 }
 
-/** `rota explain --json`. */
-export interface Explained {
-  readonly scheduler: string;
-  readonly organisation: string;
-  /** Null for a raw file that no normalizer is named for. */
-  readonly hash: string | null;
-  /** As if an event about the OOI had come, or as if the schedule were due. */
-  readonly trigger: 'event' | 'schedule';
-  readonly verdict: 'would-run' | 'refused' | 'unknown';
-  /** Of the first step that refuses; null also where that is no reason of the list (a raw file that only deschedules). */
-  readonly reason: string | null;
-  readonly steps: readonly ExplanationStep[];
-  /** What keeps a queued task from its worker. */
-  readonly in_the_way: readonly { readonly what: string; readonly fact: string }[];
-  readonly task: { readonly id: string; readonly status: string } | null;
-  readonly schedule: {
-    readonly id: string;
-    readonly enabled: boolean;
-    readonly disabled_reason: string | null;
-    readonly schedule: string | null;
-    readonly deadline_at: string | null;
-  } | null;
-  /** The deadline of its schedule; null where none will come. */
-  readonly next_run_at: string | null;
-  /** The deadline that a run now would set. */
-  readonly then_again_at: string | null;
-}
-
-/** `rota explain`: why something would, or would not, be scheduled now. */
+/** `rota explain`: why a task would, or would not, be scheduled now. */
 export function explainCommand(): Command {
   return remoteCommand(
     'explain',
@@ -58,7 +29,7 @@ export function explainCommand(): Command {
     .option('--normalizer <id>', 'only this one of those that could parse the raw file')
     .action(async (id: string | undefined, options: ExplainOptions) => {
       const question = await questionOf(id, options);
-      const explained = await withRota(options, (client) => tell<Explained>(client, 'explain', question));
+      const explained = await withRota(options, (client) => request(client, 'explain', question));
       print(options, explained, render);
     });
 }
@@ -77,7 +48,7 @@ async function questionOf(id: string | undefined, options: ExplainOptions): Prom
   );
 }
 
-/** The event itself, or a dead letter with the event as its body. */
+/** The event; the file may also hold a dead letter whose body is the event. */
 async function eventIn(file: string): Promise<unknown> {
   const found = parseJson(await readInput(file));
   if (typeof found !== 'object' || found === null)
@@ -87,7 +58,7 @@ async function eventIn(file: string): Promise<unknown> {
 
 const words = { passes: 'yes', refuses: 'NO', unanswered: '?', skipped: '-' } as const;
 
-function render(explained: Explained): string {
+function render(explained: ExplanationView): string {
   const { steps, in_the_way: ways, schedule, trigger, verdict, reason } = explained;
   const when = trigger === 'schedule' ? 'when it is due' : 'on an event about it';
   const sentence = {

@@ -13,7 +13,7 @@ interface MigrateOptions {
   readonly json?: boolean;
 }
 
-/** `rota migrate`: exit 0; with `--dry-run` 1 where there is something to do. */
+/** `rota migrate`: exits 0; `--dry-run` exits 1 if there is something to do. */
 export function migrateCommand(): Command {
   return new Command('migrate')
     .description('bring the database of SCHEDULER_DB_URI to this version; adopts a mula database in place')
@@ -36,7 +36,7 @@ export function migrateCommand(): Command {
       const steps: string[] = [];
       const report = (step: string) => {
         steps.push(step);
-        // Told as it goes: on a large database a step takes minutes.
+        // Printed as it happens: on a large database a step takes minutes.
         if (options.json !== true) write(`${step}\n`);
       };
       if (options.backToMula === true) {

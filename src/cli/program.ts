@@ -1,38 +1,33 @@
-import { Command } from 'commander';
-import { actorsCommand } from './actors.ts';
+import { Command, CommanderError } from 'commander';
+import { codeOf, errorCodes } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import { type JetstreamOf, natsPermissionsCommand, tokenCommand } from './access.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 import { deadCommand } from './dead.ts';
-import { demoCommand } from './demo.ts';
-import { devCommand } from './dev.ts';
+import { demoCommand } from './demo/command.ts';
+import type { DemoParts } from './demo/installation.ts';
 import { doctorCommand } from './doctor.ts';
-import { drainCommand } from './drain.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
-import { type JetstreamOf, natsPermissionsCommand } from './nats-permissions.ts';
-import { pauseCommand, pausesCommand, purgeCommand, resumeCommand } from './pauses.ts';
-import { popCommand } from './pop.ts';
-import { pushCommand } from './push.ts';
-import { rerankCommand } from './rerank.ts';
+import { popCommand, pushCommand } from './push-pop.ts';
+import { pauseCommand, pausesCommand, purgeCommand, rerankCommand, resumeCommand } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
-import { startCommand } from './start.ts';
-import { statusCommand } from './status.ts';
+import { devCommand, startCommand, type StartRota } from './start.ts';
+import { statusCommand, topCommand } from './status.ts';
+import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
-import { tokenCommand } from './token.ts';
-import { topCommand } from './top.ts';
 import { write } from './terminal.ts';
-import type { DemoParts } from './demo/stage.ts';
-import type { StartRota } from './run.ts';
 
-/** What commands need of the edges and of main.ts; src/cli.ts hands it in. */
-export interface ProgramParts extends DemoParts {
+/** What commands need of the edges and of main.ts; src/cli.ts passes it in. */
+interface ProgramParts extends DemoParts {
   readonly version: string;
   readonly startRota: StartRota;
   readonly jetstreamPermissions: JetstreamOf;
 }
 
-/** Every command there is, one line each. */
+/** The command line: one line per command. */
 export function createProgram(parts: ProgramParts): Command {
   const program = new Command('rota')
     .description('The task scheduler of OpenKAT')
@@ -72,9 +67,19 @@ export function createProgram(parts: ProgramParts): Command {
   return program;
 }
 
-/** Commands that are added do not inherit exitOverride by themselves: without it a wrong option would exit 1, not 64. */
+/** addCommand does not copy exitOverride: without it a wrong option would exit 1, not 64. */
 function inheriting(parent: Command, command: Command): Command {
   command.copyInheritedSettings(parent);
   for (const child of command.commands) inheriting(command, child);
   return command;
+}
+
+/** Prints the error in one sentence on stderr, and exits with its code (src/errors.ts). */
+export function endWith(error: unknown): never {
+  // Commander has already printed its error or the help.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : errorCodes.INVALID_REQUEST.exit);
+  const code = codeOf(error);
+  write(`rota: ${failureOf(error).message}\n`, 'err');
+  if (code === 'BROKEN' && error instanceof Error) write(`${error.stack}\n`, 'err');
+  process.exit(errorCodes[code].exit);
 }

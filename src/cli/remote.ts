@@ -3,13 +3,14 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
+import type { OperatorAnswers } from '../protocol/operator.ts';
 import { readNatsServers } from '../service-urls.ts';
 import { write, writeJson } from './terminal.ts';
 
-/** A day. A timer of 2^31 ms or more would end at once. */
+/** A day. A timer of 2^31 ms or more would fire at once. */
 const longestTimeoutSeconds = 86_400;
 
-/** Where `rota dev` keeps its data unless told otherwise, and the file there that says how to reach its NATS. */
+/** The default `--data` of `rota dev`, and the file in it with the URL of its NATS. */
 export const devData = '.rota/dev';
 const devNats = `${devData}/nats.url`;
 let found: string | null = null;
@@ -18,7 +19,7 @@ function here(): string {
   return (found ??= readDevNats() ?? 'nats://127.0.0.1:4222');
 }
 
-/** Null also where the file is another account's: commands that need no NATS, `--help` among them, ask for this too. */
+/** Null also for a file that this account may not read: `--help` and commands without NATS call this too. */
 function readDevNats(): string | null {
   try {
     return readFileSync(devNats, 'utf8').trim();
@@ -27,7 +28,7 @@ function readDevNats(): string | null {
   }
 }
 
-/** What every command that talks to a running Rota takes. */
+/** Options of every command that talks to a running Rota. */
 export interface RemoteOptions {
   readonly nats: string;
   readonly prefix: string;
@@ -36,7 +37,7 @@ export interface RemoteOptions {
   readonly json?: boolean;
 }
 
-/** A command that talks to a running Rota, with the options that all of those have and an example under its help. */
+/** A command that talks to a running Rota: with RemoteOptions, and an example below its help. */
 export function remoteCommand(name: string, description: string, example: string): Command {
   return new Command(name)
     .description(description)
@@ -58,7 +59,7 @@ export function remoteCommand(name: string, description: string, example: string
     .addHelpText('after', `\nExample:\n  ${example}`);
 }
 
-/** Connects as the environment says (NATS_CREDS, NATS_USER, …), hands over a client and closes it whatever happens. */
+/** Connects by the environment (NATS_CREDS, NATS_USER, …), runs `work`, and closes the connection. */
 export async function withRota<T>(options: RemoteOptions, work: (client: RotaClient) => Promise<T>): Promise<T> {
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^NATS_(?!URL)/.test(name)));
   const client = await connectRota({
@@ -75,23 +76,28 @@ export async function withRota<T>(options: RemoteOptions, work: (client: RotaCli
   }
 }
 
-/** Sends one command to whichever supervisor is free, or to the named one. */
-export function tell<T>(client: RotaClient, command: string, body: object = {}, instance?: string): Promise<T> {
-  return client.ctl<T>(command, body, { by: me(), ...(instance === undefined ? {} : { instance }) });
+/** Sends an operator's command to any supervisor, or to `instance`. */
+export function request<C extends keyof OperatorAnswers>(
+  client: RotaClient,
+  command: C,
+  body: object = {},
+  instance?: string,
+): Promise<OperatorAnswers[C]> {
+  return client.ctl(command, body, { by: account(), ...(instance === undefined ? {} : { instance }) });
 }
 
-/** Writes an answer: one line of JSON for scripts, else what `render` makes of it for people. */
+/** Writes an answer: for scripts a line of JSON, for people the text of `render`. */
 export function print<T>(options: Pick<RemoteOptions, 'json'>, answer: T, render: (answer: T) => string): void {
   if (options.json === true) writeJson(answer);
   else write(`${render(answer)}\n`);
 }
 
-/** For the audit log. */
-function me(): string {
+/** The author in the audit log. */
+function account(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container may run under a number that has no name.
+    // A container may run under a uid without a name.
     return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

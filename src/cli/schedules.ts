@@ -1,24 +1,26 @@
 import { Command, Option } from 'commander';
+import type { ListedSchedule, Page, ScheduleView } from '../protocol/operator.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
-import { moment, whenOf } from './format.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { fieldsOf, tableOf } from './table.ts';
-import { subjectOf } from './tasks/subject.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
 
-/** `rota schedules …`. */
 export function schedulesCommand(): Command {
   const example = 'a5a7d6b4-9d8e-4c0a-8f6f-0b5c2c9f6c11';
   return new Command('schedules')
     .description('list, show, enable, disable, run and time schedules')
     .addHelpText('after', '\nExample:\n  rota schedules list --organisation acme --disabled')
     .addCommand(listCommand())
-    .addCommand(changing('show', 'everything about one schedule', `rota schedules show ${example}`, 'schedule-details'))
     .addCommand(
-      changing('enable', 'enable a schedule', `rota schedules enable ${example}`, 'enable-schedule', { enabled: true }),
+      oneSchedule('show', 'everything about one schedule', `rota schedules show ${example}`, 'schedule-details'),
     )
     .addCommand(
-      changing(
+      oneSchedule('enable', 'enable a schedule', `rota schedules enable ${example}`, 'enable-schedule', {
+        enabled: true,
+      }),
+    )
+    .addCommand(
+      oneSchedule(
         'disable',
         'disable a schedule until somebody enables it',
         `rota schedules disable ${example}`,
@@ -26,7 +28,7 @@ export function schedulesCommand(): Command {
         { enabled: false },
       ),
     )
-    .addCommand(changing('run-now', 'make a schedule due now', `rota schedules run-now ${example}`, 'run-schedule'))
+    .addCommand(oneSchedule('run-now', 'make a schedule due now', `rota schedules run-now ${example}`, 'run-schedule'))
     .addCommand(setCronCommand(example));
 }
 
@@ -39,12 +41,6 @@ interface ListOptions extends RemoteOptions {
   readonly disabled?: boolean;
   readonly limit: number;
   readonly offset: number;
-}
-
-/** `rota schedules list --json`. */
-interface SchedulePage {
-  readonly count: number;
-  readonly results: readonly ScheduleDetails[];
 }
 
 function listCommand(): Command {
@@ -61,11 +57,11 @@ function listCommand(): Command {
       const { scheduler, organisation, boefje, ooi, limit, offset } = options;
       const enabled = options.enabled === true ? true : options.disabled === true ? false : undefined;
       const body = { scheduler, organisation, boefje, ooi, enabled, limit, offset };
-      print(options, await withRota(options, (client) => tell<SchedulePage>(client, 'schedules', body)), renderPage);
+      print(options, await withRota(options, (client) => request(client, 'schedules', body)), renderPage);
     });
 }
 
-function renderPage({ count, results }: SchedulePage): string {
+function renderPage({ count, results }: Page<ListedSchedule>): string {
   const rows = results.map((it) => {
     const { plugin, ooi } = subjectOf(it.data);
     const { id, scheduler_id, organisation, schedule, deadline_at } = it;
@@ -75,23 +71,26 @@ function renderPage({ count, results }: SchedulePage): string {
   return `${tableOf(head, rows)}\n\n${results.length} of ${count}`;
 }
 
-/** What every command about one schedule prints; `list` adds the reason, `show` both. */
-interface ScheduleDetails extends Schedule {
-  readonly disabled_reason?: string | null;
-  readonly inherited?: boolean;
-}
+/** The answer about one schedule: only `show` answers the reason, and whether the cron is inherited. */
+type Shown = Schedule & Partial<ScheduleView>;
 
-function enabledOf({ enabled, disabled_reason: why = null }: ScheduleDetails): string {
+function enabledOf({ enabled, disabled_reason: why = null }: Shown): string {
   if (enabled) return 'yes';
   return why === null ? 'no' : `no (${why})`;
 }
 
-function changing(name: string, description: string, example: string, command: string, body: object = {}): Command {
+function oneSchedule(
+  name: string,
+  description: string,
+  example: string,
+  command: 'schedule-details' | 'enable-schedule' | 'run-schedule',
+  body: object = {},
+): Command {
   return remoteCommand(name, description, example)
     .argument('<id>', 'of the schedule')
     .action(async (id: string, options: RemoteOptions) => {
-      const schedule = await withRota(options, (client) => tell<ScheduleDetails>(client, command, { id, ...body }));
-      print(options, schedule, renderDetails);
+      const schedule = await withRota(options, (client) => request(client, command, { id, ...body }));
+      print<Shown>(options, schedule, renderDetails);
     });
 }
 
@@ -105,12 +104,12 @@ function setCronCommand(example: string): Command {
     .argument('<cron>', 'five to seven fields, @daily, or none to take it away')
     .action(async (id: string, cron: string, options: RemoteOptions) => {
       const body = { id, cron: cron === 'none' ? null : cron };
-      const schedule = await withRota(options, (client) => tell<ScheduleDetails>(client, 'set-cron', body));
-      print(options, schedule, renderDetails);
+      const schedule = await withRota(options, (client) => request(client, 'set-cron', body));
+      print<Shown>(options, schedule, renderDetails);
     });
 }
 
-function renderDetails(schedule: ScheduleDetails): string {
+function renderDetails(schedule: Shown): string {
   const { plugin, ooi } = subjectOf(schedule.data);
   const cron = schedule.schedule === null ? null : `${schedule.schedule}${schedule.inherited ? " (the boefje's)" : ''}`;
   return fieldsOf([

@@ -1,6 +1,10 @@
-import { Command } from 'commander';
-import { readConfig } from '../config.ts';
-import { runUntilSignal, type StartRota } from './run.ts';
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { type Config, readConfig } from '../config.ts';
+import { errorCodes } from '../errors.ts';
+import { emit, isHeard } from '../telemetry/events.ts';
+import { devData } from './remote.ts';
+import { write, writeJson } from './terminal.ts';
 
 export function startCommand(start: StartRota): Command {
   return new Command('start')
@@ -9,4 +13,128 @@ export function startCommand(start: StartRota): Command {
     .action(async () => {
       await runUntilSignal(start, readConfig(process.env), {});
     });
+}
+
+export function devCommand(start: StartRota): Command {
+  return new Command('dev')
+    .description('run on embedded Postgres and nats-server, with no other service on the machine')
+    .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', devData)
+    .option('--api-port <port>', 'port of the REST API', port, 8000)
+    .option('--nats-port <port>', 'port of NATS', port, 4222)
+    .option('--json', 'print one line of JSON once it serves')
+    .addHelpText('after', '\nExample:\n  rota dev --data ./data --api-port 18000 --nats-port 14222 --json')
+    .action(async (options: { data: string; apiPort: number; natsPort: number; json?: boolean }) => {
+      const config = readConfig({
+        ...process.env,
+        SCHEDULER_DB_URI: undefined,
+        SCHEDULER_DB_DSN: undefined,
+        NATS_URL: undefined,
+        SCHEDULER_API_HOST: '127.0.0.1',
+        SCHEDULER_API_PORT: String(options.apiPort),
+      });
+      await runUntilSignal(start, config, { data: resolve(options.data), natsPort: options.natsPort }, (rota) => {
+        const { api, nats, db } = rota;
+        if (options.json === true) return writeJson({ ready: true, api, nats, db });
+        const data = resolve(options.data);
+        const lines = [
+          'Rota serves',
+          `  REST      ${api}  (docs: ${api}/docs)`,
+          `  NATS      ${nats}`,
+          `  Postgres  ${db}`,
+          `  data      ${data}`,
+          "The passwords are this folder's own. In other shells:",
+          `  export NATS_URL=$(cat ${data}/nats.url)`,
+          `  psql "$(cat ${data}/postgres.url)"`,
+          'Ctrl-C drains and ends it.',
+        ];
+        write(`${lines.join('\n')}\n`);
+      });
+    });
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('expected a port, 0 to 65535');
+  return value;
+}
+
+/** A running Rota: its URLs, and how to end it. */
+export interface RunningRota {
+  readonly api: string;
+  readonly nats: string;
+  readonly db: string;
+  /** Events stop, mailboxes empty, pushes in flight commit, pops are answered; then everything is closed. */
+  drain(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Folder of the embedded services' data; by default a folder beside the checkout. */
+  readonly data?: string;
+  readonly natsPort?: number;
+  /** Aborts the start, and stops what has started. */
+  readonly signal?: AbortSignal;
+  /** Ends the process as a signal does; an operator's `drain` calls it. */
+  readonly stop?: () => void;
+  /** Folder of the schedulers and their rankers; by default this checkout's. */
+  readonly actors?: URL;
+}
+
+export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;
+
+/**
+ * Runs until SIGTERM, SIGINT or SIGHUP (the terminal closed), drains, and exits 0. A second signal exits at once. An uncaught
+ * exception also drains, and exits 70.
+ */
+export async function runUntilSignal(
+  start: StartRota,
+  config: Config,
+  options: StartOptions,
+  ready?: (rota: RunningRota) => void,
+): Promise<void> {
+  // The handlers come first: a signal aborts the start too, which may wait for NATS for ever.
+  const stopping = new AbortController();
+  const asked = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    signals += 1;
+    // Closing a terminal often sends SIGHUP twice: from the shell and from the kernel.
+    if (signals > 1 && signal !== 'SIGHUP') process.exit(signal === 'SIGINT' ? 130 : 143);
+    stopping.abort();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
+  const stop = () => stopping.abort();
+  let exitCode = 0;
+  guardProcess(() => {
+    exitCode = errorCodes.BROKEN.exit;
+    stop();
+  });
+  const rota = await start(config, { ...options, signal: stopping.signal, stop }).catch((error: unknown) => {
+    if (stopping.signal.aborted) process.exit(exitCode);
+    throw error;
+  });
+  ready?.(rota);
+  await asked;
+  await rota.drain();
+  process.exit(exitCode);
+}
+
+/**
+ * Handles what no other handler caught. An unhandled rejection concerns one piece of work: it is logged and counted, and the
+ * process goes on, since one request must not end it for all others. An uncaught exception leaves the state of the process in
+ * doubt: `inDoubt` drains it. Actors' threads need no guard: either fault ends only the thread, and the supervisor starts
+ * another.
+ */
+function guardProcess(inDoubt: () => void): void {
+  process.on('unhandledRejection', (error) => report('rejection', error));
+  process.on('uncaughtException', (error) => {
+    report('exception', error);
+    inDoubt();
+  });
+}
+
+function report(kind: 'rejection' | 'exception', error: unknown): void {
+  // The log is not open yet, or already closed.
+  if (!isHeard('error.uncaught')) write(`${kind}: ${error instanceof Error ? error.stack : String(error)}\n`, 'err');
+  emit({ name: 'error.uncaught', kind, error });
 }

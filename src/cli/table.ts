@@ -1,12 +1,13 @@
 import Table from 'cli-table3';
 import { oneLine, printable } from '../printable.ts';
+import type { TaskData } from '../tasks/task.ts';
 import { terminalWidth } from './terminal.ts';
 
-export type Cell = string | number | null;
+type Cell = string | number | null;
 
 const gap = 2;
 const least = 8;
-/** Every drawn line is empty: what is left is columns, as `ps` prints them, without colour. */
+/** No lines and no colour: columns as `ps` prints them. */
 const noLines = Object.fromEntries(
   ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
     side === 'mid' || side === 'top' || side === 'bottom'
@@ -18,17 +19,17 @@ const noLines = Object.fromEntries(
   ),
 );
 
-/** Ids of tasks, schedules and leases: what an operator copies into the next command is never cut. */
+/** Ids of tasks, schedules and leases are never cut: an operator copies them into the next command. */
 const id = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface TableOptions {
-  /** Sentences are wrapped, not cut: their end may be what matters. */
+  /** Wraps sentences instead of cutting them: their end may be what matters. */
   readonly wrap?: boolean;
 }
 
 /**
- * Columns for people. Into a terminal of `width` columns the widest ones are cut with an ellipsis until a row fits; where
- * that is not enough, an id that leads its row gets a line of its own. Without a width (a pipe) nothing is cut.
+ * Columns for people; JSON keeps the values. On a terminal of `width` columns the widest cells are cut with an ellipsis until a
+ * row fits; if an id that leads its row leaves too little room, it gets a line of its own. Without a width (a pipe) nothing is cut.
  */
 export function tableOf(
   head: readonly string[],
@@ -36,7 +37,7 @@ export function tableOf(
   width = terminalWidth(),
   options: TableOptions = {},
 ): string {
-  // A newline in a sentence that is wrapped stays in its cell.
+  // A wrapped cell keeps its newlines.
   const shown = options.wrap === true ? printable : oneLine;
   const texts = rows.map((row) => row.map((cell) => (cell === null ? '-' : shown(String(cell)))));
   const natural = head.map((title, at) => Math.max(title.length, ...texts.map((row) => row[at]!.length)));
@@ -46,7 +47,7 @@ export function tableOf(
   return drawn(head, rows, texts, fit(natural, whole, room), options);
 }
 
-/** The id, and under it the rest of its row. */
+/** Each id on a line of its own, the rest of its row below it. */
 function stacked(
   [title, ...head]: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -110,9 +111,52 @@ function total(widths: readonly number[]): number {
 
 /** Figures, and ages such as `3m 20s`. */
 function isNumeric(column: readonly Cell[]): boolean {
-  const told = column.filter((cell) => cell !== null && cell !== '-');
+  const filled = column.filter((cell) => cell !== null && cell !== '-');
   return (
-    told.length > 0 &&
-    told.every((cell) => typeof cell === 'number' || /^\d[\d.]*[a-z]*( \d+[a-z]| [a-z]+)*$/i.test(String(cell)))
+    filled.length > 0 &&
+    filled.every((cell) => typeof cell === 'number' || /^\d[\d.]*[a-z]*( \d+[a-z]| [a-z]+)*$/i.test(String(cell)))
   );
+}
+
+/** `42s`, `3m 20s`, `5h 2m`, `9d 4h`. */
+export function age(seconds: number | null): string {
+  if (seconds === null) return '-';
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3_600) return `${Math.floor(whole / 60)}m ${whole % 60}s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3_600)}h ${Math.floor((whole % 3_600) / 60)}m`;
+  return `${Math.floor(whole / 86_400)}d ${Math.floor((whole % 86_400) / 3_600)}h`;
+}
+
+export function ageOf(timestamp: string | null, now = Date.now()): string {
+  return timestamp === null ? '-' : age((now - Date.parse(timestamp)) / 1_000);
+}
+
+/** `in 5m 2s`, or `12s ago`. */
+export function whenOf(timestamp: string | null, now = Date.now()): string {
+  if (timestamp === null) return '-';
+  const seconds = (Date.parse(timestamp) - now) / 1_000;
+  return seconds >= 0 ? `in ${age(seconds)}` : `${age(-seconds)} ago`;
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_048_576)} MB`;
+}
+
+/** `2026-03-02 12:00:00 UTC`, from a timestamp of any zone; it names UTC because a reader's clock seldom is. */
+export function moment(timestamp: string | null): string {
+  return timestamp === null ? '-' : `${new Date(timestamp).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** The subject of a task or schedule, two cells: plug-in (or report recipe) and OOI. Stored data may have any shape. */
+export function subjectOf(data: TaskData): { readonly plugin: string | null; readonly ooi: string | null } {
+  const at = (...path: readonly string[]): string | null => {
+    let value: unknown = data;
+    for (const key of path) value = typeof value === 'object' && value !== null ? (value as TaskData)[key] : undefined;
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
+  return {
+    plugin: at('boefje', 'id') ?? at('normalizer', 'id') ?? at('report_recipe_id'),
+    ooi: at('input_ooi') ?? at('raw_data', 'boefje_meta', 'input_ooi'),
+  };
 }

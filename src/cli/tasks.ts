@@ -1,15 +1,14 @@
 import { Command, Option } from 'commander';
-import { RotaError } from '../errors.ts';
+import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import type { RotaClient } from '../nats/client.ts';
+import type { ChangedTasks, Page, TaskAction, TaskView } from '../protocol/operator.ts';
+import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
 import type { Task } from '../tasks/task.ts';
-import { wholeNumber } from './arguments.ts';
-import { ageOf, moment, whenOf } from './format.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { fieldsOf, tableOf } from './table.ts';
-import { changeCommand } from './tasks/change.ts';
-import { selectionOf, type SelectionOptions, withSelection } from './tasks/selection.ts';
-import { subjectOf } from './tasks/subject.ts';
+import { duration, oneOf, wholeNumber } from './arguments.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { ageOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
+import { confirm, line } from './terminal.ts';
 
-/** `rota tasks …`: what there is, and what to do with it. */
 export function tasksCommand(): Command {
   return new Command('tasks')
     .description('list, show, cancel, retry and release tasks')
@@ -44,12 +43,6 @@ interface ListOptions extends RemoteOptions, SelectionOptions {
   readonly offset: number;
 }
 
-/** `rota tasks list --json`. */
-interface TaskPage {
-  readonly count: number;
-  readonly results: readonly Task[];
-}
-
 function listCommand(): Command {
   return withSelection(
     remoteCommand('list', 'tasks, newest first', 'rota tasks list --status failed --organisation acme --limit 50'),
@@ -59,13 +52,13 @@ function listCommand(): Command {
     .action(async (options: ListOptions) => {
       const { limit, offset } = options;
       const page = await withRota(options, (client) =>
-        tell<TaskPage>(client, 'tasks', { ...selectionOf(options), limit, offset }),
+        request(client, 'tasks', { ...selectionOf(options), limit, offset }),
       );
       print(options, page, renderPage);
     });
 }
 
-function renderPage({ count, results }: TaskPage): string {
+function renderPage({ count, results }: Page<Task>): string {
   const rows = results.map(({ id, scheduler_id, status, organisation, data, created_at }) => {
     const { plugin, ooi } = subjectOf(data);
     return [id, scheduler_id, status, organisation, plugin, ageOf(created_at), ooi];
@@ -74,34 +67,17 @@ function renderPage({ count, results }: TaskPage): string {
   return `${table}\n\n${results.length} of ${count}`;
 }
 
-/** `rota tasks show --json`: the task, and what only operators see. */
-interface TaskDetails extends Task {
-  readonly reason: string | null;
-  readonly attempts: number;
-  readonly unbegun: number;
-  readonly lease: {
-    readonly id: string;
-    readonly worker: string | null;
-    readonly via: string;
-    readonly until: string;
-    readonly begun: boolean;
-  } | null;
-  readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
-}
-
 function showCommand(): Command {
   return remoteCommand('show', 'everything about one task', 'rota tasks show 0e191e18-bc77-405f-8887-80f510304021')
     .argument('<id>', 'of the task')
     .action(async (id: string, options: RemoteOptions) => {
-      const { results } = await withRota(options, (client) =>
-        tell<{ results: TaskDetails[] }>(client, 'task-details', { ids: [id] }),
-      );
+      const { results } = await withRota(options, (client) => request(client, 'task-details', { ids: [id] }));
       if (results.length === 0) throw new RotaError('NOT_FOUND', `there is no task ${id}`);
       print(options, results[0]!, renderDetails);
     });
 }
 
-function renderDetails(task: TaskDetails): string {
+function renderDetails(task: TaskView): string {
   const { plugin, ooi } = subjectOf(task.data);
   const { lease, queue } = task;
   const place = queue === null ? null : queue.held ? 'held by a pause' : `${queue.ahead} before it`;
@@ -124,7 +100,118 @@ function renderDetails(task: TaskDetails): string {
   ]);
 }
 
-function holderOf({ worker, via, until, begun }: NonNullable<TaskDetails['lease']>): string {
+function holderOf({ worker, via, until, begun }: NonNullable<TaskView['lease']>): string {
   const holder = `${worker ?? 'unnamed'} over ${via}`;
   return begun ? `${holder}, ends ${whenOf(until)}` : `${holder}, not begun, ends ${whenOf(until)}`;
+}
+
+interface ChangeOptions extends RemoteOptions, SelectionOptions {
+  readonly yes?: boolean;
+}
+
+/** The states of a selection without `--status`. Completed tasks are retried only by `--status completed`. */
+const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
+  cancel: ['queued', 'dispatched', 'running', 'pending'],
+  retry: ['failed'],
+  release: ['dispatched', 'running'],
+};
+
+function changeCommand(action: TaskAction, description: string, example: string): Command {
+  return withSelection(remoteCommand(action, description, example))
+    .argument('[ids...]', 'of tasks; without any, the options below say which')
+    .option('--yes', 'do not ask')
+    .action(async (ids: string[], options: ChangeOptions) => {
+      if ((ids.length === 0) === isEmpty(options)) {
+        throw new RotaError('INVALID_REQUEST', 'expected either ids or at least one of the options that select tasks');
+      }
+      const changed = await withRota(options, (client) =>
+        ids.length > 0 ? changeByIds(client, action, ids, options) : changeSelected(client, action, options),
+      );
+      print(options, changed, render(action));
+      if (changed.changed === 0 && changed.refused.length > 0) {
+        process.exitCode = errorCodes[codeOf(changed.refused[0])].exit;
+      }
+    });
+}
+
+async function changeByIds(
+  client: RotaClient,
+  action: TaskAction,
+  ids: readonly string[],
+  options: ChangeOptions,
+): Promise<ChangedTasks> {
+  if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
+  return request(client, 'change-tasks', { action, ids });
+}
+
+/** Batch after batch, until only refused tasks are left in the selection. */
+async function changeSelected(client: RotaClient, action: TaskAction, options: ChangeOptions): Promise<ChangedTasks> {
+  const statuses = options.status === undefined ? looksAt[action] : [options.status];
+  const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
+  let count = 0;
+  for (const selection of selections) {
+    count += (await request(client, 'tasks', { ...selection, limit: 0 })).count;
+  }
+  if (count === 0) return { changed: 0, refused: [] };
+  await confirm(`${action} ${count} ${count === 1 ? 'task' : 'tasks'}?`, options.yes === true);
+  let changed = 0;
+  const refused: ChangedTasks['refused'][number][] = [];
+  for (const selection of selections) {
+    let offset = 0;
+    while (true) {
+      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset });
+      if (batch.changed + batch.refused.length === 0) break;
+      changed += batch.changed;
+      refused.push(...batch.refused);
+      offset += batch.refused.length;
+    }
+  }
+  return { changed, refused };
+}
+
+const shown = 10;
+
+function render(action: TaskAction): (changed: ChangedTasks) => string {
+  return ({ changed, refused }) => {
+    const lines = [`${changed} ${changed === 1 ? 'task' : 'tasks'} ${pastOf[action]}`];
+    if (refused.length > 0) lines.push(`${refused.length} refused:`);
+    for (const { detail } of refused.slice(0, shown)) lines.push(line`  ${detail}`);
+    if (refused.length > shown) lines.push(`  … and ${refused.length - shown} more (--json shows all)`);
+    return lines.join('\n');
+  };
+}
+
+const pastOf: Readonly<Record<TaskAction, string>> = {
+  cancel: 'cancelled',
+  retry: 'queued again',
+  release: 'released',
+};
+
+/** Options that select tasks. */
+interface SelectionOptions {
+  readonly scheduler?: string;
+  readonly organisation?: string;
+  readonly boefje?: string;
+  readonly ooi?: string;
+  readonly status?: TaskStatus;
+  readonly olderThan?: number;
+}
+
+function withSelection(command: Command): Command {
+  return command
+    .option('--scheduler <id>', 'boefje, normalizer, report, …')
+    .option('--organisation <code>')
+    .option('--boefje <id>', 'or normalizer, or report recipe')
+    .option('--ooi <text>', 'a part of the reference of its OOI')
+    .addOption(new Option('--status <status>', taskStatuses.join(', ')).argParser(oneOf(taskStatuses)))
+    .addOption(new Option('--older-than <duration>', 'since it was made, such as 30m or 7d').argParser(duration));
+}
+
+/** The request's fields; JSON omits undefined ones. */
+function selectionOf({ scheduler, organisation, boefje, ooi, status, olderThan }: SelectionOptions) {
+  return { scheduler, organisation, plugin: boefje, ooi, status, older_than_seconds: olderThan };
+}
+
+function isEmpty(options: SelectionOptions): boolean {
+  return Object.values(selectionOf(options)).every((value) => value === undefined);
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { faultsOf, type Findings, reportOf } from '../../src/cli/demo/report.ts';
 
 const clean: Findings = {
-  audit: {
+  inspection: {
     tasks: { boefje: { queued: 10, dispatched: 10, completed: 9, failed: 1 } },
     seconds: 4,
     adrift: 0,
@@ -37,10 +37,10 @@ test('redeliveries and restarts are no faults', () => {
   expect(faultsOf(clean, true)).toEqual([]);
 });
 
-test('whatever is lost is counted and told, each in a sentence', () => {
-  const audit = { ...clean.audit, adrift: 2, missing: [missing], contradicted: ['task-1'] };
-  expect(reportOf({ ...clean, audit }).lost).toBe(4);
-  expect(faultsOf({ ...clean, audit }, true)).toEqual([
+test('each loss is counted and reported in a sentence', () => {
+  const inspection = { ...clean.inspection, adrift: 2, missing: [missing], contradicted: ['task-1'] };
+  expect(reportOf({ ...clean, inspection }).lost).toBe(4);
+  expect(faultsOf({ ...clean, inspection }, true)).toEqual([
     '2 accepted tasks are neither queued, leased nor finished.',
     '1 tasks that events asked for were never made, such as nmap on a in org-1.',
     '1 tasks are not in the state that workers were told, such as task-1.',

@@ -43,7 +43,7 @@ test('restarts of an actor are counted over every process that the supervisor wa
   });
 });
 
-test('a restart that nobody ordered counts, too', async () => {
+test('a restart that the demo did not order counts, too', async () => {
   const { supervisor, client } = fakeSupervisor();
   const restarts = new Restarts(client, supervisor);
   supervisor.actor = 2;

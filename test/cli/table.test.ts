@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { renderOverview } from '../../src/cli/status/render.ts';
-import type { Overview } from '../../src/cli/status/overview.ts';
-import { tableOf } from '../../src/cli/table.ts';
-import { clipped } from '../../src/cli/top.ts';
+import { type Overview, renderOverview } from '../../src/cli/overview.ts';
+import { clipped } from '../../src/cli/status.ts';
+import { moment, tableOf } from '../../src/cli/table.ts';
 
 const overview: Overview = {
   supervisors: [
@@ -48,6 +47,7 @@ const overview: Overview = {
       retrying: 12,
       dead: 3,
       error: null,
+      full: null,
     },
   ],
   unknown: [],
@@ -106,7 +106,7 @@ test('sentences are wrapped: their end may be what matters', () => {
   expect(text.replaceAll(/\s+/g, ' ')).toContain('is queued since yesterday');
 });
 
-test('ages stand under each other, whatever their units', () => {
+test('ages of all units stand under each other', () => {
   expect(tableOf(['OLDEST'], [['4m 48s'], ['9s'], ['-'], ['1d 0h']], 80).split('\n')).toEqual([
     'OLDEST',
     '4m 48s',
@@ -122,4 +122,12 @@ test('a frame that is taller than the terminal loses its end, not its beginning,
   expect(shown).toHaveLength(23);
   expect([shown[0], shown.at(-1)]).toEqual(['line 0', '… 18 more lines: a taller terminal, or rota status']);
   expect(clipped(frame, 50)).toBe(frame);
+});
+
+test.each([
+  ['2026-03-02T12:00:00.000000Z', '2026-03-02 12:00:00 UTC'],
+  ['2026-03-02T14:00:00.5+02:00', '2026-03-02 12:00:00 UTC'],
+  [null, '-'],
+])('a time for people says its zone: %s is %s', (given, shown) => {
+  expect(moment(given)).toBe(shown);
 });

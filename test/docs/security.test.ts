@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
-import { natsPermissionsCommand } from '../../src/cli/nats-permissions.ts';
+import { natsPermissionsCommand } from '../../src/cli/access.ts';
 import { jetstreamPermissions } from '../../src/events/jetstream-streams.ts';
 import { natsUsers } from '../../src/nats/roles.ts';
 

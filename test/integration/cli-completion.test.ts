@@ -30,7 +30,7 @@ const run = (shell: string, args: readonly string[], code: string) =>
     .split('\n')
     .filter(Boolean);
 
-/** What each shell offers after the words that were typed; `<files>` where it is told to offer files. */
+/** What each shell offers after the words that were typed; `<files>` where it offers files. */
 const asked: Readonly<Record<string, (script: string, typed: readonly string[]) => readonly string[]>> = {
   bash: (script, typed) => {
     const words = ['rota', ...typed].map((word) => `'${word}'`).join(' ');
@@ -86,7 +86,7 @@ describe.each(shells)('%s', (shell) => {
   });
 });
 
-test.each(['bash', 'zsh', 'fish'])('%s is told of every command and option', async (shell) => {
+test.each(['bash', 'zsh', 'fish'])('the script of %s has every command and option', async (shell) => {
   const text = await scriptFor(shell);
   for (const word of ['tasks', 'cancel', 'pause', 'older-than', 'organisation', 'raw-file'])
     expect(text).toContain(word);

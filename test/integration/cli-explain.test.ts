@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Explained } from '../../src/cli/explain.ts';
+import type { ExplanationView } from '../../src/protocol/operator.ts';
 import { boefjeRun, rawFileReceived } from '../../src/simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
 import { createWorld } from '../../src/simulator/world.ts';
@@ -41,7 +41,7 @@ afterAll(async () => {
   await kat.close();
 });
 
-const explain = (...args: string[]) => hand.json<Explained>(['explain', ...args]);
+const explain = (...args: string[]) => hand.json<ExplanationView>(['explain', ...args]);
 const explainPair = () => explain('--organisation', organisation, '--boefje', boefje, '--ooi', ooi);
 
 test('a queued task is refused as queued, with its place and the pause in its way', async () => {
@@ -89,7 +89,7 @@ test('a raw file is explained by the event about it: for all normalizers, for on
   const run = boefjeRun({ boefje, inputOoi: ooi, organisation, tookMs: 10 });
   const event = rawFileReceived(randomUUID(), run, [parser.consumes[0]!]);
   const explainFile = (file: object, ...more: string[]) =>
-    hand.json<Explained>(['explain', '--raw-file', '-', ...more], JSON.stringify(file));
+    hand.json<ExplanationView>(['explain', '--raw-file', '-', ...more], JSON.stringify(file));
   const whole = await explainFile(event);
   expect(whole).toMatchObject({ scheduler: 'normalizer', verdict: 'would-run', hash: null, task: null });
   expect(whole.steps.find(({ rule }) => rule === 'input')?.fact).toContain(parser.id);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Explained } from '../../src/cli/explain.ts';
+import type { ExplanationView } from '../../src/protocol/operator.ts';
 import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
 import type { SimulatedPlugin } from '../../src/simulator/plugins.ts';
 import { type RefusalReason, refusalReasons } from '../../src/tasks/refusal.ts';
@@ -113,7 +113,7 @@ const ways: Partial<Record<RefusalReason, () => Way | Promise<Way>>> = {
 };
 
 const explain = (asked: object, asker: House = house) =>
-  asker.client.ctl<Explained>('explain', asked).then(({ verdict, reason }) => ({ verdict, reason }));
+  asker.client.ctl<ExplanationView>('explain', asked).then(({ verdict, reason }) => ({ verdict, reason }));
 
 const ofNormalizers: readonly RefusalReason[] = [
   'normalizer-disabled',

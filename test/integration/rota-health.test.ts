@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
-import type { RunningRota } from '../../src/cli/run.ts';
+import type { RunningRota } from '../../src/cli/start.ts';
 import { readConfig } from '../../src/config.ts';
 import { startRota } from '../../src/main.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';

@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
-import { type LedgerCounts, type Percentiles, percentiles } from '../../simulator/measures.ts';
-import type { Audit, TaskCounts } from './books.ts';
+import type { LedgerCounts } from '../../simulator/measures.ts';
+import { type Percentiles, percentiles } from '../../simulator/measures.ts';
+import type { Inspection, TaskCounts } from './inspection.ts';
 import { actorNames } from './restarts.ts';
 
 /** The last line of `rota demo --json`; docs/demo.md defines each figure. */
@@ -16,7 +17,7 @@ export interface DemoReport {
 }
 
 export interface Findings {
-  readonly audit: Audit;
+  readonly inspection: Inspection;
   readonly ledger: LedgerCounts;
   readonly popWaits: readonly number[];
   readonly eventTimes: readonly number[];
@@ -25,34 +26,35 @@ export interface Findings {
 
 const none: TaskCounts = { queued: 0, dispatched: 0, completed: 0, failed: 0 };
 
-export function reportOf({ audit, ledger, popWaits, eventTimes, actors }: Findings): DemoReport {
-  const tasks = Object.fromEntries(actorNames.map((name) => [name, audit.tasks[name] ?? none]));
+export function reportOf({ inspection, ledger, popWaits, eventTimes, actors }: Findings): DemoReport {
+  const tasks = Object.fromEntries(actorNames.map((name) => [name, inspection.tasks[name] ?? none]));
   const finished = Object.values(tasks).reduce((sum, { completed, failed }) => sum + completed + failed, 0);
   return {
     tasks,
-    lost: audit.adrift + audit.missing.length + audit.contradicted.length,
+    lost: inspection.adrift + inspection.missing.length + inspection.contradicted.length,
     handed_out_twice: ledger.handedOutTwice,
     redelivered: ledger.redelivered,
     pop_wait_ms: percentiles(popWaits),
     event_to_worker_ms: percentiles(eventTimes),
-    tasks_per_second: audit.seconds === 0 ? 0 : Math.round((finished / audit.seconds) * 10) / 10,
+    tasks_per_second: inspection.seconds === 0 ? 0 : Math.round((finished / inspection.seconds) * 10) / 10,
     actors,
   };
 }
 
-/** A sentence for each thing that must not be; none is a good run. */
+/** A sentence for each fault; a good run has none. */
 export function faultsOf(findings: Findings, drained: boolean): readonly string[] {
-  const { audit, ledger } = findings;
+  const { inspection, ledger } = findings;
   const faults: string[] = [];
   if (!drained) faults.push('The queue did not drain: nothing moved for too long.');
-  if (audit.adrift > 0) faults.push(`${audit.adrift} accepted tasks are neither queued, leased nor finished.`);
-  const [missing] = audit.missing;
+  if (inspection.adrift > 0)
+    faults.push(`${inspection.adrift} accepted tasks are neither queued, leased nor finished.`);
+  const [missing] = inspection.missing;
   if (missing !== undefined) {
-    faults.push(`${audit.missing.length} tasks that events asked for were never made, such as ${missing.about}.`);
+    faults.push(`${inspection.missing.length} tasks that events asked for were never made, such as ${missing.about}.`);
   }
-  const [contradicted] = audit.contradicted;
+  const [contradicted] = inspection.contradicted;
   if (contradicted !== undefined) {
-    const count = audit.contradicted.length;
+    const count = inspection.contradicted.length;
     faults.push(`${count} tasks are not in the state that workers were told, such as ${contradicted}.`);
   }
   if (ledger.handedOutTwice > 0) faults.push(`${ledger.handedOutTwice} tasks were handed out under two live leases.`);
@@ -60,7 +62,6 @@ export function faultsOf(findings: Findings, drained: boolean): readonly string[
   return faults;
 }
 
-/** The report for people. */
 export function tablesOf(report: DemoReport): string {
   const tasks = table(['tasks', 'queued', 'dispatched', 'completed', 'failed', 'restarts of the actor']);
   for (const [name, { queued, dispatched, completed, failed }] of Object.entries(report.tasks)) {

@@ -14,27 +14,39 @@ import { jobs, Workforce, type WorkKind } from '../../simulator/workforce.ts';
 import { EventTimes, Ledger } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
 import { type Arrival, arrive, createWorld, depart, type World } from '../../simulator/world.ts';
-import { drills } from './drills.ts';
-import type { DemoOptions } from './options.ts';
-import type { Progress } from './progress.ts';
+import type { Progress } from '../terminal.ts';
 import type { Findings } from './report.ts';
-import { Restarts } from './restarts.ts';
-import { type DemoParts, leaseMs, setStage, type Stage } from './stage.ts';
-import { untilDrained } from './drain.ts';
+import { type DrillOptions, drills, Restarts } from './restarts.ts';
+import { type DemoParts, type Installation, leaseMs, startInstallation } from './installation.ts';
 
-/** Bounds how long a worker hangs on a supervisor that was killed under its pop. */
+/** Bounds how long a worker waits for a supervisor that was killed during its pop. */
 const popWaitMs = 1_000;
 
-/** Plays a whole KAT, from the first event to the last finished task, and looks into the books. */
+/** The size of the simulated KAT, its workers, and the faults. */
+export interface RunOptions extends DrillOptions {
+  readonly organisations: number;
+  /** Per organisation. */
+  readonly objects: number;
+  /** Enabled per organisation. */
+  readonly boefjes: number;
+  readonly workers: number;
+  readonly seed: number;
+  /** Share of tasks whose worker reports a failure. */
+  readonly fail: number;
+  /** Share of units whose worker dies while it holds them. */
+  readonly killWorkers: number;
+}
+
+/** Runs a whole KAT, from the first event to the last finished task, and inspects the database. */
 export async function runDemo(
-  options: DemoOptions,
+  options: RunOptions,
   parts: DemoParts,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<{ readonly findings: Findings; readonly drained: boolean; readonly log: string }> {
   await using stack = new AsyncDisposableStack();
   const world = createWorld(options);
-  // Objects that were there before the first event would be scanned as soon as the boefje actor looks for new boefjes.
+  // All objects leave first: the boefje actor would scan them, without an event, as soon as it looks for new boefjes.
   const arrivals = seeded(options.seed).shuffle(depart(world));
   const ledger = new Ledger();
   const times = new EventTimes();
@@ -43,7 +55,7 @@ export async function runDemo(
   let published = 0;
   let workforce: Workforce | null = null;
 
-  /** Notes what each event must lead to before the broker has it, so that none can be forgotten. */
+  /** Notes the tasks that an event must cause before it is published, so that none is missed. */
   const noting = (jetstream: EventPublisher): EventPublisher => ({
     publish: async (stream, body) => {
       const { key, kind, tasks } = readEvent(world, stream, body);
@@ -55,8 +67,8 @@ export async function runDemo(
   });
 
   progress.note('Starting Postgres, nats-server, a simulated KAT and the supervisor …');
-  const stage = await setStage(world, parts, noting, stack);
-  const { client, kat, supervisor, books, publisher } = stage;
+  const installation = await startInstallation(world, parts, noting, stack);
+  const { client, kat, supervisor, inspector, publisher } = installation;
   signal.throwIfAborted();
   workforce = new Workforce({
     client,
@@ -82,7 +94,7 @@ export async function runDemo(
   staff.start();
   const began = performance.now();
   const show = async () => {
-    const { queued, leased } = await books.unfinished();
+    const { queued, leased } = await inspector.unfinished();
     const { handedOut, completed, failed, redelivered } = ledger.counts();
     const clock = `${Math.round((performance.now() - began) / 1_000)} s`.padStart(5);
     progress.show(
@@ -93,21 +105,21 @@ export async function runDemo(
     return { queued, leased, finished: completed + failed };
   };
 
-  const play = async () => {
+  const publishAndDrain = async () => {
     progress.note(`Publishing events over ${options.seconds} s to ${options.workers} workers that wait.`);
-    for (const report of await askForReports(stage, world)) expected.set(report.hash, report);
+    for (const report of await askForReports(installation, world)) expected.set(report.hash, report);
     await Promise.all([
       publishAll(arrivals, options.seconds, publisher, signal, show),
       drills(options, restarts, progress, signal),
     ]);
-    return untilDrained({ show, missing: () => books.missing(expected), idle: () => staff.working === 0, signal });
+    return untilDrained({ show, missing: () => inspector.missing(expected), idle: () => staff.working === 0, signal });
   };
-  const drained = await Promise.race([play(), supervisor.broken, rejection(signal)]);
+  const drained = await Promise.race([publishAndDrain(), supervisor.broken, rejection(signal)]);
   await staff.stop();
   await restarts.look();
   await supervisor.stop();
   const findings = {
-    audit: await books.audit(expected, ledger),
+    inspection: await inspector.inspect(expected, ledger),
     ledger: ledger.counts(),
     popWaits: staff.popWaits,
     eventTimes: times.milliseconds(),
@@ -126,14 +138,14 @@ function readEvent(world: World, stream: string, body: unknown): { key: string; 
   return { key: `${event.client_id} ${event.primary_key}`, kind: 'boefje', tasks: expectedOfMutation(world, event) };
 }
 
-/** The event that a task came from, named as `readEvent` names it. */
+/** The key of the event that caused a task, as `readEvent` makes it. */
 function keyOfTask(data: Readonly<Record<string, unknown>>): string {
   const raw = data['raw_data'] as { id: string } | undefined;
   return raw?.id ?? `${String(data['organization'])} ${String(data['input_ooi'])}`;
 }
 
-/** As people do it: every other report has a schedule that is due now (REST), the rest are pushed by hand (NATS). */
-async function askForReports({ client, supervisor }: Stage, world: World): Promise<readonly Expected[]> {
+/** Half of the reports get a schedule that is due now (REST), the others are pushed (NATS). */
+async function askForReports({ client, supervisor }: Installation, world: World): Promise<readonly Expected[]> {
   const asked: Expected[] = [];
   for (const { id: organisation, recipes } of world.organisations.values()) {
     for (const [at, recipe] of recipes.entries()) {
@@ -148,12 +160,12 @@ async function askForReports({ client, supervisor }: Stage, world: World): Promi
       asked.push(expectedOfReport(organisation, recipe));
     }
   }
-  // Due schedules are looked at once a minute; an operator may ask for it now.
+  // Due schedules are claimed once a minute; an operator's command does it now.
   await client.ctl('reschedule', { actor: 'report' }, { by: 'demo' });
   return asked;
 }
 
-/** Objects arrive in random order, evenly over the time; each is announced in every organisation that has it. */
+/** Objects arrive in random order at even intervals; each organisation that has one publishes an event. */
 async function publishAll(
   arrivals: readonly Arrival[],
   seconds: number,
@@ -185,4 +197,38 @@ function rejection(signal: AbortSignal): Promise<never> {
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
+}
+
+/**
+ * Longer than every delay of the system: an event that a killed actor had in hand is redelivered after 30 s, its third
+ * attempt follows a minute later, and due schedules are claimed once a minute.
+ */
+const stillMs = 120_000;
+const lookEveryMs = 250;
+
+/**
+ * Waits until every expected task exists and all tasks are finished.
+ *
+ * @returns false if nothing has moved for two minutes.
+ */
+async function untilDrained(run: {
+  show(): Promise<{ queued: number; leased: number; finished: number }>;
+  missing(): Promise<readonly unknown[]>;
+  idle(): boolean;
+  signal: AbortSignal;
+}): Promise<boolean> {
+  let moved = performance.now();
+  let last = '';
+  for (;;) {
+    const { queued, leased, finished } = await run.show();
+    if (queued === 0 && leased === 0 && run.idle() && (await run.missing()).length === 0) {
+      // Between the two queries a raw file may have become a task.
+      const again = await run.show();
+      if (again.queued === 0 && again.leased === 0 && again.finished === finished) return true;
+    }
+    const now = `${queued} ${leased} ${finished}`;
+    if (now !== last) [moved, last] = [performance.now(), now];
+    if (performance.now() - moved > stillMs) return false;
+    await delay(lookEveryMs, undefined, { signal: run.signal });
+  }
 }

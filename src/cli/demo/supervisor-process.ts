@@ -5,27 +5,27 @@ import { freePort, startServer, stopServer } from '../../embedded/process.ts';
 import { RotaError } from '../../errors.ts';
 
 const ourLauncher = fileURLToPath(new URL('../../launch.sh', import.meta.url));
-/** Threads, migrations and connections take one or two seconds; on a machine that is busy, many more. */
+/** Threads, migrations and connections take one or two seconds, many more on a busy machine. */
 const startWithinMs = 60_000;
 
 /** The real supervisor, `rota start`, as a child process. */
 export interface SupervisorProcess {
   readonly api: string;
-  /** Of the process that runs now. */
+  /** The current process's. */
   readonly pid: number;
-  /** Times it was started after the first. */
+  /** Starts after the first one. */
   readonly restarts: number;
-  /** SIGKILL, then a new process on the same addresses; resolves when that one serves. */
+  /** Sends SIGKILL and starts a new process on the same addresses; resolves when it serves. */
   restart(): Promise<void>;
-  /** SIGTERM: it drains. */
+  /** Sends SIGTERM, which drains. */
   stop(): Promise<void>;
-  /** Rejects, with its last output, if it ends without having been told to. */
+  /** Rejects with the last output if the process ends by itself. */
   readonly broken: Promise<never>;
-  /** The last of what it logged. */
+  /** The last lines of its log. */
   output(): string;
 }
 
-/** @param launcher `rota` of another checkout, where it is not this one's. */
+/** @param launcher `rota` of another checkout; this one's by default. */
 export async function startSupervisorProcess(
   settings: Readonly<Record<string, string>>,
   launcher: string = ourLauncher,
@@ -91,7 +91,7 @@ async function serving(api: string): Promise<void> {
   }
 }
 
-/** The demo's supervisor must not see the settings of a real one that this shell has. */
+/** The environment without settings of a real supervisor that this shell may have. */
 function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !(name in environment.shape) && !name.startsWith('SCHEDULER_')),

@@ -1,7 +1,29 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { isRole, isTokenName, newToken, roles } from '../api-tokens.ts';
 import { RotaError } from '../errors.ts';
-import { write } from './terminal.ts';
 import { natsUsers, type NatsUser, type RolesOptions, type WorkerUser } from '../nats/roles.ts';
+import { print } from './remote.ts';
+import { write } from './terminal.ts';
+
+/** `rota token new`: prints the token once and stores it nowhere; a supervisor gets its hash. */
+export function tokenCommand(): Command {
+  const token = new Command('token').description('tokens of the REST API');
+  token
+    .command('new')
+    .description('make one: prints the token, and the line for SCHEDULER_API_TOKENS_FILE that lets it in')
+    .argument('<name>', 'who carries it, as the audit log says it')
+    .argument('<role>', roles.join(', '))
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  rota token new boefje-runner work')
+    .action((name: string, role: string, options: { json?: boolean }) => {
+      if (!isTokenName(name))
+        throw new RotaError('INVALID_REQUEST', 'name: expected up to 64 letters, digits, `.`, `_` and `-`');
+      if (!isRole(role)) throw new RotaError('INVALID_REQUEST', `role: expected one of ${roles.join(', ')}`);
+      const made = newToken(name, role);
+      print(options, made, (it) => `token  ${it.token}\nline   ${it.line}`);
+    });
+  return token;
+}
 
 interface PermissionOptions {
   readonly prefix: string;
@@ -9,7 +31,7 @@ interface PermissionOptions {
   readonly publisher?: boolean;
 }
 
-/** What each role may publish to JetStream, by prefix; src/cli.ts hands it in. */
+/** What each role may publish to JetStream, by prefix; src/cli.ts passes it in. */
 export type JetstreamOf = (prefix: string) => RolesOptions['jetstream'];
 
 const everyScheduler: WorkerUser = { name: 'worker', schedulers: null };
@@ -35,7 +57,7 @@ export function natsPermissionsCommand(jetstreamOf: JetstreamOf): Command {
     .action((options: PermissionOptions) => {
       const { prefix, worker: workers = [everyScheduler], publisher: withPublisher = false } = options;
       const users = natsUsers({ prefix, workers, withPublisher, jetstream: jetstreamOf(prefix) });
-      refuseTwins(users);
+      refuseDuplicates(users);
       write(configOf(users));
     });
 }
@@ -56,8 +78,8 @@ function addWorker(text: string, before: readonly WorkerUser[] = []): readonly W
   return [...before, { name, schedulers }];
 }
 
-/** Two with one name, or one variable for their passwords, would be one user. */
-function refuseTwins(users: readonly NatsUser[]): void {
+/** Two users with one name, or with one variable for their passwords, would be one user. */
+function refuseDuplicates(users: readonly NatsUser[]): void {
   const seen = new Set<string>();
   for (const { name } of users) {
     const variable = passwordOf(name);
@@ -71,7 +93,7 @@ function passwordOf(name: string): string {
   return `ROTA_${name.toUpperCase().replaceAll('-', '_')}_PASSWORD`;
 }
 
-/** Whose requests Rota answers. */
+/** The users whose requests Rota answers. */
 function requesters(users: readonly NatsUser[]): readonly NatsUser[] {
   return users.filter(({ role }) => role === 'worker' || role === 'operator');
 }

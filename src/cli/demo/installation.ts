@@ -9,10 +9,10 @@ import type { EventStream } from '../../protocol/scheduler.ts';
 import type { EventPublisher } from '../../simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../simulator/kat.ts';
 import type { World } from '../../simulator/world.ts';
-import { Books } from './books.ts';
+import { Inspector } from './inspection.ts';
 import { startSupervisorProcess, type SupervisorProcess } from './supervisor-process.ts';
 
-/** What the demo needs of the edges; src/cli.ts hands it in. */
+/** What the demo needs of the edges; src/cli.ts passes it in. */
 export interface DemoParts {
   connectRota(access: { servers: string; timeoutMs?: number }): Promise<RotaClient>;
   createJetstreamPublisher(
@@ -21,35 +21,32 @@ export interface DemoParts {
   ): { publish(stream: EventStream, body: string): Promise<void> };
 }
 
-/** Everything a run plays on. */
-export interface Stage {
+/** Everything that a run needs: the clients, the simulated KAT, the supervisor and its database. */
+export interface Installation {
   readonly client: RotaClient;
   readonly kat: SimulatedKat;
   readonly supervisor: SupervisorProcess;
-  readonly books: Books;
+  readonly inspector: Inspector;
 }
 
-export const prefix = 'rota';
-/** Short, so that the work of a dead worker comes back while one watches. */
+const prefix = 'rota';
+/** Short, so that the tasks of a dead worker return during the run. */
 export const leaseMs = 5_000;
-/**
- * A supervisor that was killed leaves requests without an answer. Real workers give it 10 s; the demo asks again sooner,
- * since its leases are short, too.
- */
+/** A killed supervisor leaves requests unanswered. Real workers wait 10 s; the demo's leases are short, so it waits less. */
 const answerWithinMs = 2_000;
 
 /**
- * Postgres and nats-server in a temporary folder, the simulated KAT, and the real supervisor on them. What was started is
- * handed to `stack`, which ends it in reverse.
+ * Starts Postgres and nats-server in a temporary folder, the simulated KAT, and the real supervisor on them. `stack` stops them
+ * in reverse.
  *
- * @param publisher what Bytes announces raw files with, around the one that JetStream gives.
+ * @param publisher wraps the JetStream publisher by which Bytes announces raw files.
  */
-export async function setStage(
+export async function startInstallation(
   world: World,
   parts: DemoParts,
   publisher: (jetstream: EventPublisher) => EventPublisher,
   stack: AsyncDisposableStack,
-): Promise<Stage & { readonly publisher: EventPublisher }> {
+): Promise<Installation & { readonly publisher: EventPublisher }> {
   const directory = await mkdtemp(join(tmpdir(), 'rota-demo-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   const postgres = await startPostgres({ directory });
@@ -77,7 +74,7 @@ export async function setStage(
     SCHEDULER_LEASE_SECONDS: String(leaseMs / 1_000),
   });
   stack.defer(() => supervisor.stop());
-  const books = await Books.open(postgres.url);
-  stack.defer(() => books.close());
-  return { client, kat, supervisor, books, publisher: announcing };
+  const inspector = await Inspector.open(postgres.url);
+  stack.defer(() => inspector.close());
+  return { client, kat, supervisor, inspector, publisher: announcing };
 }

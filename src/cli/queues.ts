@@ -1,18 +1,16 @@
 import type { Command } from 'commander';
-import { confirm } from './confirm.ts';
-import { moment } from './format.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { tableOf } from './table.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { moment, tableOf } from './table.ts';
+import { confirm, write } from './terminal.ts';
 
 interface PauseOptions extends RemoteOptions {
   readonly organisation?: string;
   readonly boefje?: string;
 }
 
-/** `rota pauses`. */
 export function pausesCommand(): Command {
   return remoteCommand('pauses', 'what is paused', 'rota pauses').action(async (options: RemoteOptions) => {
-    const pauses = await withRota(options, (client) => tell<{ results: Pause[] }>(client, 'pauses'));
+    const pauses = await withRota(options, (client) => request(client, 'pauses'));
     print(options, pauses, ({ results }) =>
       tableOf(
         ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE'],
@@ -28,29 +26,30 @@ export function pausesCommand(): Command {
   });
 }
 
-interface Pause {
-  readonly scheduler: string;
-  readonly organisation: string | null;
-  readonly boefje: string | null;
-  readonly paused_by: string | null;
-  readonly since: string;
-}
-
-/** `rota pause`: nothing of what is named is handed out until it is resumed; pushes go on. */
+/** `rota pause`: holds what it names until `rota resume`; pushes go on. */
 export function pauseCommand(): Command {
   return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme').action(
-    async (scheduler: string, options: PauseOptions) => {
-      const held = await repeat(scheduler, options, 'pause', ({ held }) => held);
+    async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
+      const held = await withRota(options, async (client) => {
+        // The supervisors finish a pause by themselves: the command repeats its request only to count.
+        let count = 0;
+        while (true) {
+          const { held, complete } = await request(client, 'pause', { scheduler, organisation, boefje });
+          count += held;
+          if (complete) return count;
+        }
+      });
       print(options, { held }, () => `paused; ${held} queued ${held === 1 ? 'task is' : 'tasks are'} held`);
     },
   );
 }
 
-/** `rota resume`. */
 export function resumeCommand(): Command {
   return keyed('resume', 'hand out again what was paused', 'rota resume boefje --organisation acme').action(
-    async (scheduler: string, options: PauseOptions) => {
-      const released = await repeat(scheduler, options, 'resume', ({ released }) => released);
+    async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
+      const { released } = await withRota(options, (client) =>
+        request(client, 'resume', { scheduler, organisation, boefje }),
+      );
       print(
         options,
         { released },
@@ -67,52 +66,43 @@ function keyed(name: string, description: string, example: string): Command {
     .option('--boefje <id>', 'only of this boefje (or normalizer, or report recipe)');
 }
 
-interface Moved {
-  readonly held: number;
-  readonly released: number;
-  readonly complete: boolean;
-}
-
-/** The supervisors go on by themselves with what one request could not finish: a pause asks on, to count. */
-async function repeat(
-  scheduler: string,
-  { organisation, boefje, ...options }: PauseOptions,
-  command: 'pause' | 'resume',
-  countOf: (moved: Moved) => number,
-): Promise<number> {
-  return withRota(options, async (client) => {
-    let count = 0;
-    while (true) {
-      const moved = await tell<Moved>(client, command, { scheduler, organisation, boefje });
-      count += countOf(moved);
-      if (moved.complete || command === 'resume') return count;
-    }
-  });
-}
-
 interface PurgeOptions extends RemoteOptions {
   readonly yes?: boolean;
 }
 
-/** `rota purge`. */
 export function purgeCommand(): Command {
   return remoteCommand('purge', 'take an organisation out of queue, schedules and pauses', 'rota purge acme --yes')
     .argument('<organisation>')
     .option('--yes', 'do not ask')
     .action(async (organisation: string, options: PurgeOptions) => {
       const purged = await withRota(options, async (client) => {
-        const count = async (command: string, filter: object) =>
-          (await tell<{ count: number }>(client, command, { organisation, ...filter, limit: 0 })).count;
-        const tasks = await count('tasks', { status: 'queued' });
-        const schedules = await count('schedules', {});
-        const question = `cancel ${tasks} queued tasks and delete ${schedules} schedules of ${organisation}?`;
+        const tasks = await request(client, 'tasks', { organisation, status: 'queued', limit: 0 });
+        const schedules = await request(client, 'schedules', { organisation, limit: 0 });
+        const question = `cancel ${tasks.count} queued tasks and delete ${schedules.count} schedules of ${organisation}?`;
         await confirm(question, options.yes === true);
-        return tell<{ tasks: number; schedules: number; pauses: number }>(client, 'purge', { organisation });
+        return request(client, 'purge', { organisation });
       });
       print(
         options,
         purged,
         (it) => `${it.tasks} tasks cancelled, ${it.schedules} schedules and ${it.pauses} pauses removed`,
       );
+    });
+}
+
+/** `rota rerank`: in batches through the ranking pool; pushes and pops go on. */
+export function rerankCommand(): Command {
+  return remoteCommand('rerank', 'rank everything queued anew, as its ranker would now', 'rota rerank boefje')
+    .argument('<scheduler>')
+    .action(async (scheduler: string, options: RemoteOptions) => {
+      const { looked, moved } = await withRota(options, async (client) => {
+        let answer = await request(client, 'rerank', { scheduler });
+        while (!answer.complete) {
+          write(`${answer.looked} so far\n`, 'err');
+          answer = await request(client, 'rerank', { scheduler, run: answer.run }, answer.instance);
+        }
+        return answer;
+      });
+      print(options, { looked, moved }, () => `${looked} queued tasks ranked, ${moved} of them moved`);
     });
 }

@@ -1,31 +1,35 @@
 import { Command } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
+import type { LogLevel } from '../protocol/operator.ts';
 import { oneOf } from './arguments.ts';
-import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
-import { overviewOf } from './status/overview.ts';
-import { actorTable } from './status/render.ts';
-import { terminalWidth } from './terminal.ts';
+import { actorTable, overviewOf } from './overview.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { confirm, terminalWidth } from './terminal.ts';
 
 interface ActorOptions extends RemoteOptions {
   readonly instance?: string;
 }
 
-const levels = ['debug', 'info', 'warn', 'error'] as const;
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** `rota actors …`: each supervisor has actors of its own, so they act on all of them unless one is named. */
+/** `rota actors …`: every supervisor has its own actors, so a command acts on all supervisors unless `--instance` names one. */
 export function actorsCommand(): Command {
   return new Command('actors')
     .description('list actors, restart them, set their log level, take a heap snapshot')
     .addHelpText('after', '\nExample:\n  rota actors restart boefje')
     .addCommand(listCommand())
     .addCommand(
-      acting('restart', 'drain an actor and start it anew, with its code as it is now', 'rota actors restart boefje')
+      actorCommand(
+        'restart',
+        'drain an actor and start it anew, with its code as it is now',
+        'rota actors restart boefje',
+      )
         .argument('<actor>')
         .action((actor: string, options: ActorOptions) => act(options, 'restart-actor', { actor }, 'restarted')),
     )
     .addCommand(
-      acting('log-level', 'how much an actor logs, until it is restarted', 'rota actors log-level boefje debug')
+      actorCommand('log-level', 'how much an actor logs, until it is restarted', 'rota actors log-level boefje debug')
         .argument('<actor>')
         .argument('<level>', levels.join(', '), oneOf(levels))
         .action((actor: string, level: string, options: ActorOptions) =>
@@ -33,7 +37,7 @@ export function actorsCommand(): Command {
         ),
     )
     .addCommand(
-      acting(
+      actorCommand(
         'heap',
         "write a heap snapshot into the temporary folder of the supervisor's machine; the actor stands still meanwhile",
         'rota actors heap boefje --instance 1f0c9a3e --timeout 60',
@@ -43,7 +47,7 @@ export function actorsCommand(): Command {
     );
 }
 
-function acting(name: string, description: string, example: string): Command {
+function actorCommand(name: string, description: string, example: string): Command {
   return remoteCommand(name, description, example).option('--instance <id>', 'of one supervisor only');
 }
 
@@ -57,24 +61,20 @@ function listCommand(): Command {
   );
 }
 
-/** What one supervisor answers; `file` of a heap snapshot. */
-interface Acted {
-  readonly instance: string;
-  readonly file?: string;
-}
-
-async function act(options: ActorOptions, command: string, body: object, past: string): Promise<void> {
+async function act(
+  options: ActorOptions,
+  command: 'restart-actor' | 'log-level' | 'heap',
+  body: object,
+  past: string,
+): Promise<void> {
   const results = await withRota(options, async (client) => {
     const instances = await instancesOf(client, options);
     return Promise.all(
-      instances.map(async (instance): Promise<Acted> => ({
-        instance,
-        ...(await tell<object>(client, command, body, instance)),
-      })),
+      instances.map(async (instance) => ({ instance, ...(await request(client, command, body, instance)) })),
     );
   });
   print(options, { results }, (it) =>
-    it.results.map(({ instance, file }) => `${instance}: ${past}${file === undefined ? '' : ` to ${file}`}`).join('\n'),
+    it.results.map((of) => `${of.instance}: ${past}${'file' in of ? ` to ${of.file}` : ''}`).join('\n'),
   );
 }
 
@@ -83,4 +83,28 @@ async function instancesOf(client: RotaClient, options: ActorOptions): Promise<r
   const instances = await client.instances();
   if (instances.length === 0) throw new RotaError('SERVICE_UNAVAILABLE', `no supervisor answers on ${options.prefix}`);
   return instances;
+}
+
+interface DrainOptions extends RemoteOptions {
+  readonly yes?: boolean;
+}
+
+/** `rota drain`: has the effect of SIGTERM. */
+export function drainCommand(): Command {
+  return remoteCommand('drain', 'let a supervisor finish what it has in hand, and end', 'rota drain 1f0c9a3e --yes')
+    .argument('[instance]', 'of rota status; needed where there are several')
+    .option('--yes', 'do not ask')
+    .action(async (instance: string | undefined, options: DrainOptions) => {
+      const answer = await withRota(options, async (client) => {
+        const instances = await client.instances();
+        const chosen = instance ?? (instances.length === 1 ? instances[0] : undefined);
+        if (chosen === undefined || !instances.includes(chosen)) {
+          const there = instances.join(', ') || 'none';
+          throw new RotaError(instance === undefined ? 'INVALID_REQUEST' : 'NOT_FOUND', `name a supervisor: ${there}`);
+        }
+        await confirm(`drain supervisor ${chosen}?`, options.yes === true);
+        return request(client, 'drain', {}, chosen);
+      });
+      print(options, answer, ({ draining }) => `supervisor ${draining} drains and ends`);
+    });
 }

@@ -9,35 +9,35 @@ export interface TaskCounts {
   readonly failed: number;
 }
 
-export interface Audit {
+export interface Inspection {
   readonly tasks: Readonly<Record<string, TaskCounts>>;
   /** Seconds from the first task's creation to the last one's end. */
   readonly seconds: number;
-  /** Accepted by the database, but neither queued, leased nor finished. */
+  /** Tasks in the database that are neither queued, leased nor finished. */
   readonly adrift: number;
-  /** What events and people asked for and the database has no task of. */
+  /** Tasks that events and people asked for, and that the database lacks. */
   readonly missing: readonly Expected[];
-  /** Tasks that workers held or ended, of which the database says otherwise. */
+  /** Tasks whose state in the database contradicts what a worker was answered. */
   readonly contradicted: readonly string[];
 }
 
-/** The demo's own look into the database: it asks no part of the supervisor how it did. */
-export class Books {
+/** Reads the database directly: the demo does not trust the supervisor's own account. */
+export class Inspector {
   readonly #client: Client;
 
   private constructor(client: Client) {
     this.#client = client;
   }
 
-  static async open(url: string): Promise<Books> {
+  static async open(url: string): Promise<Inspector> {
     const client = new Client({ connectionString: url });
-    // A database that goes away shows in the next query.
+    // A lost connection shows in the next query.
     client.on('error', () => {});
     await client.connect();
-    return new Books(client);
+    return new Inspector(client);
   }
 
-  /** Both tables are narrow and hold only what is unfinished, so this is cheap at any size. */
+  /** Cheap at any size: both tables are narrow and hold only unfinished tasks. */
   async unfinished(): Promise<{ queued: number; leased: number }> {
     const { rows } = await this.#client.query<{ queued: string; leased: string }>(
       'SELECT (SELECT count(*) FROM queue) AS queued, (SELECT count(*) FROM leases) AS leased',
@@ -53,7 +53,7 @@ export class Books {
     return rows.map(({ hash }) => expected.get(hash)!);
   }
 
-  async audit(expected: ReadonlyMap<string, Expected>, ledger: Ledger): Promise<Audit> {
+  async inspect(expected: ReadonlyMap<string, Expected>, ledger: Ledger): Promise<Inspection> {
     const { rows: counts } = await this.#client.query<{ scheduler_id: string } & Record<keyof TaskCounts, number>>(`
       SELECT scheduler_id, count(*)::int AS queued, (count(*) FILTER (WHERE attempts > 0))::int AS dispatched,
              (count(*) FILTER (WHERE status = 'COMPLETED'))::int AS completed,

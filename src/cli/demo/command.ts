@@ -1,12 +1,11 @@
-import { Command } from 'commander';
-import { checkOptions, type DemoOptions, share, whole } from './demo/options.ts';
-import { createProgress } from './demo/progress.ts';
-import { faultsOf, reportOf, tablesOf } from './demo/report.ts';
-import { runDemo } from './demo/run.ts';
-import type { DemoParts } from './demo/stage.ts';
-import { write, writeJson } from './terminal.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { RotaError } from '../../errors.ts';
+import { createProgress, write, writeJson } from '../terminal.ts';
+import { faultsOf, reportOf, tablesOf } from './report.ts';
+import { runDemo, type RunOptions } from './run.ts';
+import type { DemoParts } from './installation.ts';
 
-/** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md says what it shows. */
+/** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md explains its output. */
 export function demoCommand(parts: DemoParts): Command {
   return new Command('demo')
     .description('run the real supervisor on a simulated KAT, and check that nothing is lost')
@@ -30,7 +29,7 @@ export function demoCommand(parts: DemoParts): Command {
       const progress = createProgress(options.json === true ? 'err' : 'out');
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();
-      // A second signal changes nothing: children that this process leaves behind would run on.
+      // A second signal changes nothing: exiting at once would leave child processes behind.
       process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
       try {
         const { findings, drained, log } = await runDemo(options, parts, progress, interrupted.signal);
@@ -50,4 +49,31 @@ export function demoCommand(parts: DemoParts): Command {
         process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', stop);
       }
     });
+}
+
+interface DemoOptions extends RunOptions {
+  readonly json?: boolean;
+}
+
+function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`expected a whole number, ${least} or more`);
+  };
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('expected a share between 0 and 1');
+}
+
+/** @throws RotaError INVALID_REQUEST for a world with too many addresses. */
+function checkOptions(options: DemoOptions): void {
+  const addresses = options.organisations * options.objects * 2;
+  if (addresses >= 2 ** 24) {
+    const message = `--organisations × --objects: expected at most ${2 ** 23}, as their addresses lie in 10.0.0.0/8`;
+    throw new RotaError('INVALID_REQUEST', message);
+  }
 }

@@ -1,0 +1,187 @@
+import { codeOf } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import type { RotaClient } from '../nats/client.ts';
+import type { ActorView, SchedulerView, SourceView, SupervisorView } from '../protocol/operator.ts';
+import { age, ageOf, megabytes, tableOf } from './table.ts';
+import { line } from './terminal.ts';
+
+/** `rota status --json`. */
+export interface Overview {
+  readonly supervisors: readonly Omit<SupervisorView, 'schedulers' | 'sources' | 'unknown'>[];
+  /** Over all supervisors: figures of the database are the same for each, waiters and rates are sums. */
+  readonly schedulers: readonly SchedulerView[];
+  /** The broker's figures are the same for every supervisor: these come from one that reaches it. */
+  readonly sources: readonly SourceView[];
+  /** Supervisors that answered a ping, but not `status` in time. */
+  readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
+  /** Parts of a supervisor's answer that it could not find out. */
+  readonly unknown: readonly { readonly instance: string; readonly part: string; readonly why: string }[];
+}
+
+/** Asks each supervisor. @throws the first one's refusal if none answers. */
+export async function overviewOf(client: RotaClient, instances: readonly string[]): Promise<Overview> {
+  const asked = instances.length === 0 ? [undefined] : instances;
+  const answers = await Promise.allSettled(
+    asked.map((instance) => client.ctl<SupervisorView>('status', {}, instance === undefined ? {} : { instance })),
+  );
+  const statuses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const refusals = answers.flatMap((answer, at) =>
+    answer.status === 'rejected' ? [{ instance: asked[at] ?? 'any', error: answer.reason as unknown }] : [],
+  );
+  if (statuses.length === 0) throw refusals[0]!.error;
+  return {
+    supervisors: statuses.map(({ instance, version, started_at, pid, rss_bytes, actors }) => ({
+      instance,
+      version,
+      started_at,
+      pid,
+      rss_bytes,
+      actors,
+    })),
+    schedulers: schedulersOf(statuses),
+    sources: sourcesOf(statuses),
+    unanswered: refusals.map(({ instance, error }) => ({
+      instance,
+      why: `${codeOf(error)}: ${failureOf(error).message}`,
+    })),
+    unknown: statuses.flatMap(({ instance, unknown }) => unknown.map((it) => ({ instance, ...it }))),
+  };
+}
+
+function schedulersOf(statuses: readonly SupervisorView[]): readonly SchedulerView[] {
+  const all = Map.groupBy(
+    statuses.flatMap(({ schedulers }) => schedulers),
+    ({ id }) => id,
+  );
+  return [...all.values()].map((same) => {
+    const sum = (key: 'waiters' | 'in_per_second' | 'out_per_second') =>
+      same.reduce((total, scheduler) => total + scheduler[key], 0);
+    return {
+      // A supervisor that reaches the database has the figures of all.
+      ...(same.find(({ queued }) => queued !== null) ?? same[0]!),
+      waiters: sum('waiters'),
+      in_per_second: sum('in_per_second'),
+      out_per_second: sum('out_per_second'),
+    };
+  });
+}
+
+function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
+  const all = Map.groupBy(
+    statuses.flatMap(({ sources }) => sources),
+    ({ source }) => source,
+  );
+  return [...all.values()].map((same) => same.find(({ error }) => error === null) ?? same[0]!);
+}
+
+/** The overview as tables, without the empty ones. `width`: the terminal's columns, null for a pipe. */
+export function renderOverview(overview: Overview, width: number | null): string {
+  const actors = overview.supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, actor })));
+  const sections = [
+    ...overview.unanswered.map(({ instance, why }) => line`supervisor ${instance} does not answer: ${why}`),
+    ...overview.unknown.map(
+      ({ instance, part, why }) => line`supervisor ${instance} cannot tell about the ${part}: ${why}`,
+    ),
+    tableOf(
+      ['SUPERVISOR', 'VERSION', 'UP', 'PID', 'MEMORY'],
+      overview.supervisors.map((it) => [
+        it.instance,
+        it.version,
+        ageOf(it.started_at),
+        it.pid,
+        megabytes(it.rss_bytes),
+      ]),
+      width,
+    ),
+    tableOf(
+      ['QUEUE', 'QUEUED', 'HELD', 'OLDEST', 'LEASED', 'WAITERS', 'IN/S', 'OUT/S', 'SCHEDULES LATE'],
+      overview.schedulers.map((it) => [
+        it.id,
+        it.queued,
+        it.held,
+        age(it.oldest_seconds),
+        it.leased,
+        it.waiters,
+        it.in_per_second.toFixed(1),
+        it.out_per_second.toFixed(1),
+        age(it.schedule_lag_seconds),
+      ]),
+      width,
+    ),
+    actorTable(
+      actors.map(({ instance, actor }) => ({ instance, ...actor })),
+      width,
+    ),
+    ...section(
+      ['SOURCE', 'WAITING', 'RETRYING', 'DEAD', 'ERROR'],
+      overview.sources.map((it) => [it.source, it.waiting, it.retrying, it.dead, it.error]),
+      width,
+    ),
+    ...section(
+      ['EVENTS', 'ON', 'UP', 'IN HAND', 'DONE', 'RETRIED', 'GIVEN UP', 'ERROR'],
+      actors.flatMap(({ instance, actor }) =>
+        (actor.thread?.streams ?? []).map((it) => [
+          it.stream,
+          instance,
+          it.connected ? 'yes' : 'no',
+          it.in_hand,
+          it.done,
+          it.retried,
+          it.dead_lettered,
+          it.last_error,
+        ]),
+      ),
+      width,
+    ),
+    ...section(
+      ['SERVICE', 'OF', 'ON', 'CIRCUIT', 'IN FLIGHT', 'ERROR'],
+      actors.flatMap(({ instance, actor }) =>
+        (actor.thread?.services ?? []).map((it) => [
+          it.service,
+          actor.name,
+          instance,
+          it.circuit,
+          it.in_flight,
+          it.last_error,
+        ]),
+      ),
+      width,
+    ),
+  ];
+  return sections.join('\n\n');
+}
+
+function section(head: readonly string[], rows: Parameters<typeof tableOf>[1], width: number | null): string[] {
+  return rows.length === 0 ? [] : [tableOf(head, rows, width)];
+}
+
+export function actorTable(
+  actors: readonly (ActorView & { readonly instance: string })[],
+  width: number | null,
+): string {
+  const head = ['ACTOR', 'ON', 'STATE', 'RESTARTS', 'MAILBOX', 'OLDEST', 'HEAP', 'LOG', 'FAILURE'];
+  return tableOf(head, actors.map(actorRow), width);
+}
+
+function actorRow({
+  instance,
+  name,
+  phase,
+  restarts,
+  retry_at,
+  last_failure,
+  thread,
+}: ActorView & { readonly instance: string }) {
+  const state = retry_at === null ? phase : `${phase}, again ${age((Date.parse(retry_at) - Date.now()) / 1_000)}`;
+  return [
+    name,
+    instance,
+    state,
+    restarts,
+    thread?.mailbox.depth ?? null,
+    thread === null ? null : age(thread.mailbox.oldest_ms / 1_000),
+    thread === null ? null : megabytes(thread.heap_bytes),
+    thread?.log_level ?? null,
+    last_failure?.message ?? null,
+  ];
+}
