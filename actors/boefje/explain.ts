@@ -1,7 +1,6 @@
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import { type Failure, failureOf } from '../../src/mailbox/failure.ts';
+import { attempt, type Failure, failureOf } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
 import type { DueSchedule, LatestTask, Recurrence } from '../../src/protocol/requests.ts';

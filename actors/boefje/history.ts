@@ -1,5 +1,4 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Failure } from '../../src/mailbox/failure.ts';
+import { attempt, type Failure } from '../../src/mailbox/failure.ts';
 import type { BoefjeRun } from '../../src/kat/kat.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';

@@ -1,6 +1,5 @@
-import { attemptEach } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import type { Failure, Result } from '../../src/mailbox/failure.ts';
+import { attemptEach, type Failure, type Result } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { LookForNewBoefjes } from '../../src/protocol/commands.ts';
 import type { SeenBoefjes } from '../../src/protocol/requests.ts';

@@ -1,5 +1,4 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Failure } from '../../src/mailbox/failure.ts';
+import { attempt, type Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { inParallel } from './parallel.ts';

@@ -1,5 +1,4 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Result } from '../../src/mailbox/failure.ts';
+import { attempt, type Result } from '../../src/mailbox/failure.ts';
 import type { Katalogus, Organisation, Plugin, PluginList } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { inParallel } from './parallel.ts';

@@ -1,6 +1,5 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import { failureOf } from '../../src/mailbox/failure.ts';
+import { attempt, failureOf } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';

@@ -1,6 +1,5 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import type { Failure } from '../../src/mailbox/failure.ts';
+import { attempt, type Failure } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';

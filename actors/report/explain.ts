@@ -1,6 +1,5 @@
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import { attempt } from '../../src/mailbox/attempt.ts';
-import { failureOf } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
+import { attempt, failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';

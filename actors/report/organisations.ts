@@ -1,4 +1,4 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
+import { attempt } from '../../src/mailbox/failure.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 
 /**

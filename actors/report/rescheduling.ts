@@ -1,4 +1,4 @@
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';

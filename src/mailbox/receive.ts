@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { FromActor, ToActor } from './envelope.ts';
+import type { FromActor, ToActor } from './message.ts';
 import { type Failure, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
 import type { Letter } from './lane.ts';
 import type { Mailbox } from './mailbox.ts';

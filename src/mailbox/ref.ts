@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Message } from './delivery.ts';
-import type { FromActor, ToActor } from './envelope.ts';
+import type { Message, FromActor, ToActor } from './message.ts';
 import { type Failure, FailureError, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
 import { currentTrace } from './trace.ts';
 
