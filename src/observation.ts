@@ -4,7 +4,7 @@ import type { Sql } from './queue/postgres.ts';
 import { createDatabaseProbe } from './queue/probe.ts';
 import type { ScheduleStore } from './queue/schedules.ts';
 import type { Backlog } from './events/backlog.ts';
-import { healthOfServices } from './kat/health.ts';
+import { healthOfServices } from './kat/http.ts';
 import type { EventStream } from './protocol/scheduler.ts';
 import type { Ranking } from './ranking/ranking.ts';
 import type { Supervision } from './supervisor/supervision.ts';

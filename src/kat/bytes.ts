@@ -3,7 +3,7 @@ import { RotaError } from '../errors.ts';
 import { parseTimestamp } from '../tasks/timestamp.ts';
 import type { BoefjeRun, Bytes } from './kat.ts';
 import type { Answer, JsonRequest, ServiceClient } from './request.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from './resilience.ts';
 
 const login = z.object({ access_token: z.string().min(1) });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { BoefjeConfig, Katalogus, Organisation, Plugin, PluginList } from './kat.ts';
 import type { ServiceClient } from './request.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from './resilience.ts';
 
 /** Katalogus filters in Python over all plug-ins, so that one call costs the same whatever it asks: ask for all, keep it. */
 const keptMs = 30_000;

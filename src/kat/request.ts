@@ -2,8 +2,7 @@ import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { inSpan, type Span } from '../telemetry/spans.ts';
-import { type Circuit, type CircuitState, createCircuit } from './circuit.ts';
-import { createSlots } from './slots.ts';
+import { type Circuit, type CircuitState, createCircuit, createSlots } from './resilience.ts';
 import {
   afterMs,
   basicAuthorization,
@@ -13,7 +12,7 @@ import {
   transportReason,
   urlOf,
   type WireRequest,
-} from './wire.ts';
+} from './http.ts';
 
 export interface ServiceSettings {
   /** Base URL; a path in it is kept, a user and password in it become basic authentication. */

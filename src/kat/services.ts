@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RotaError } from '../errors.ts';
-import type { Declined } from './apart.ts';
+import { type Declined, createOctopoes } from './octopoes.ts';
 import { createBytes } from './bytes.ts';
-import type { CircuitState } from './circuit.ts';
+import type { CircuitState } from './resilience.ts';
 import type { Bytes, Katalogus, KatServices, Octopoes } from './kat.ts';
 import { createKatalogus, type SkippedPlugin } from './katalogus.ts';
-import { createOctopoes } from './octopoes.ts';
 import { createServiceClient, type ServiceSettings, type ServiceStatus, type Time } from './request.ts';
 
 export interface KatSettings {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createSingleFlight } from '../../src/kat/single-flight.ts';
+import { createSingleFlight } from '../../src/kat/resilience.ts';
 
 function flightOf() {
   let now = 0;

@@ -1,4 +1,4 @@
-import type { RotaError } from '../errors.ts';
+import { RotaError } from '../errors.ts';
 import { withoutTrailingSlashes } from '../trailing-slashes.ts';
 
 /** One JSON request as it goes over the wire. */
@@ -90,6 +90,33 @@ export function isOwnNotFound(text: string): boolean {
   try {
     const body = JSON.parse(text) as { detail?: unknown } | null;
     return typeof body === 'object' && body !== null && body.detail !== 'Not Found';
+  } catch {
+    return false;
+  }
+}
+
+const healthWithinMs = 2_000;
+const healthRequest = { path: ['health'] };
+
+/** Whether each service that has a URL says at its /health that it is healthy, and within two seconds. Never rejects. */
+export async function healthOfServices(
+  services: Readonly<Record<string, string | undefined>>,
+): Promise<Readonly<Record<string, boolean>>> {
+  const asked = Object.entries(services).flatMap(([name, url]) => (url === undefined ? [] : [[name, url] as const]));
+  return Object.fromEntries(await Promise.all(asked.map(async ([name, url]) => [name, await isHealthy(url)] as const)));
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    const base = new URL(url);
+    const basic = basicAuthorization(base);
+    const unreachable = () => new RotaError('SERVICE_REJECTED', 'no such path');
+    const answer = await fetch(urlOf(base, healthRequest, unreachable), {
+      ...requestInit(healthRequest, basic, null),
+      signal: AbortSignal.timeout(healthWithinMs),
+    });
+    const body = (await answer.json()) as { healthy?: unknown };
+    return answer.ok && body.healthy === true;
   } catch {
     return false;
   }
