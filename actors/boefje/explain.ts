@@ -7,7 +7,7 @@ import type { DueSchedule, LatestTask, Recurrence } from '../../src/protocol/req
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { cronFault } from '../../src/tasks/cron.ts';
 import { type BoefjeData, boefjeData } from '../../src/tasks/data.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
+import { boefjeHash } from '../../src/tasks/identity.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { type Candidate, candidateOf, graceMsOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';

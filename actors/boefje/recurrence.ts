@@ -2,7 +2,7 @@ import type { Plugin } from '../../src/kat/kat.ts';
 import type { DueSchedule, Recurrence } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { isCron, nextRun } from '../../src/tasks/cron.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
+import { boefjeHash } from '../../src/tasks/identity.ts';
 
 /**
  * When a boefje runs on an OOI again, lessons §0.7: the boefje's cron, else its interval, else the schedule's own cron,

@@ -5,7 +5,7 @@ import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, Revocation, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
-import { clockOfDue } from '../../src/tasks/due.ts';
+import { clockOfDue } from '../../src/tasks/cron.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';

@@ -5,7 +5,7 @@ import type { Explanation, ExplanationStep } from '../../src/protocol/explanatio
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
-import { normalizerHash } from '../../src/tasks/hash.ts';
+import { normalizerHash } from '../../src/tasks/identity.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { consumersOf, deschedule, type RawFileFacts, rawFileRules } from './permission.ts';
 

@@ -4,7 +4,7 @@ import type { Plugin } from '../../src/kat/kat.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { boefjeHash, normalizerHash } from '../../src/tasks/hash.ts';
+import { boefjeHash, normalizerHash } from '../../src/tasks/identity.ts';
 import { consumersOf, deschedule, refusalOf } from './permission.ts';
 import { unfinishedReason } from '../../src/tasks/refusal.ts';
 

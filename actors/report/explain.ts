@@ -5,7 +5,7 @@ import type { Explanation, ExplanationStep } from '../../src/protocol/explanatio
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { cronFault } from '../../src/tasks/cron.ts';
 import { reportData } from '../../src/tasks/data.ts';
-import { reportHash } from '../../src/tasks/hash.ts';
+import { reportHash } from '../../src/tasks/identity.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { deadlineOf, isUnreadable } from './rescheduling.ts';
 

@@ -2,10 +2,9 @@ import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
+import { cronFault, isCron, nextRun, clockOfDue } from '../../src/tasks/cron.ts';
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
-import { clockOfDue } from '../../src/tasks/due.ts';
-import { reportHash } from '../../src/tasks/hash.ts';
+import { reportHash } from '../../src/tasks/identity.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { goneAmong } from './organisations.ts';
 

@@ -1,7 +1,7 @@
 import type { Bench, Suite } from '../harness/bench.ts';
 import { startKatOn, until } from '../harness/kat.ts';
 import { plainWorld } from '../harness/world.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
+import { boefjeHash } from '../../src/tasks/identity.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
 import type { Sql } from '../../src/queue/postgres.ts';
 import type { World } from '../../src/simulator/world.ts';

@@ -5,8 +5,7 @@ import type { QueueInspection } from '../queue/inspection.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
-import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
-import type { Task } from '../tasks/task.ts';
+import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
 import { type Audit, command, type OperatorCommand } from './operator-command.ts';
 
 export interface TaskDesk {

@@ -4,7 +4,7 @@ import type { RawFileReceived, ScanProfileMutated, StreamEvent } from '../protoc
 import type { EventStream } from '../protocol/scheduler.ts';
 import { rawData } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
-import { parseTimestamp } from '../tasks/timestamp.ts';
+import { parseTimestamp } from '../tasks/lax.ts';
 
 /** Octopoes' and Bytes' messages as RabbitMQ and JetStream carry them, byte for byte the same; kat-contract §4. */
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { parseTimestamp } from '../tasks/timestamp.ts';
+import { parseTimestamp } from '../tasks/lax.ts';
 import type { BoefjeRun, Bytes } from './kat.ts';
 import type { Answer, JsonRequest, ServiceClient } from './request.ts';
 import { createSingleFlight } from './resilience.ts';

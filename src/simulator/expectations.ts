@@ -1,4 +1,4 @@
-import { boefjeHash, normalizerHash, reportHash } from '../tasks/hash.ts';
+import { boefjeHash, normalizerHash, reportHash } from '../tasks/identity.ts';
 import type { RawFileReceivedBody, ScanProfileMutationBody } from './events.ts';
 import type { World } from './world.ts';
 

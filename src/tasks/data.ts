@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { lengths, shortText } from './lengths.ts';
-import { fromUnix, parseTimestamp, toDataForm } from './timestamp.ts';
-import { parseUuid } from './uuid.ts';
-import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
+import { type BoundedText, lengths, shortText } from './lengths.ts';
+import { fromUnix, parseTimestamp, parseUuid, toDataForm } from './lax.ts';
+import { boefjeHash, murmur128, normalizerHash, reportHash } from './identity.ts';
 
 /**
  * What a task is about, by task type: the zod shapes that edges validate with, the hash, and the columns that the queue
@@ -108,8 +107,6 @@ export interface TaskType<D = Record<string, unknown>> {
   /** What stands in indexes and answers: its field, the text, and how many bytes it may have. */
   texts(data: D): readonly BoundedText[];
 }
-
-type BoundedText = readonly [field: string, text: string | null, most: number];
 
 export interface QueueColumns {
   readonly plugin: string | null;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import type { TaskData } from './task.ts';
 
 /**
  * How long a name may be, in bytes of UTF-8: the same at every edge (REST, NATS, events). Names stand in indexes, answers
@@ -31,4 +33,36 @@ export function shortText(bytes: number): z.ZodString {
   return z
     .string()
     .refine((text) => !isLongerThan(text, bytes), { message: tooLong(bytes), params: { tooLong: true } });
+}
+
+/** A text of a task's data that is bounded: its field, the text, and how many bytes it may have. */
+export type BoundedText = readonly [field: string, text: string | null, most: number];
+
+/** What of a type of task (data.ts) bounds its data, for all that stores data: pushes, schedules, patches of both. */
+interface BoundedType {
+  readonly schema: z.ZodType<Record<string, unknown>>;
+  texts(data: Record<string, unknown>): readonly BoundedText[];
+}
+
+/** Of data as a patch brings it: what is wrong with it but its lengths is said elsewhere. @throws RotaError INVALID_REQUEST */
+export function checkDataLengths(type: BoundedType, given: TaskData): void {
+  const parsed = type.schema.safeParse(given);
+  if (parsed.success) checkTexts(type, parsed.data);
+  else refuseLongText(parsed.error);
+}
+
+/** @throws RotaError INVALID_REQUEST */
+export function checkTexts(type: Pick<BoundedType, 'texts'>, data: TaskData): void {
+  for (const [field, text, most] of type.texts(data)) checkLength(`data.${field}`, text, most);
+}
+
+/** @throws RotaError INVALID_REQUEST where one of the faults is a length */
+export function refuseLongText(error: z.ZodError): void {
+  const long = error.issues.find((issue) => issue.code === 'custom' && issue.params?.['tooLong'] === true);
+  if (long !== undefined) throw new RotaError('INVALID_REQUEST', `data.${long.path.join('.')}: ${long.message}`);
+}
+
+/** @throws RotaError INVALID_REQUEST */
+export function checkLength(field: string, text: string | null, most: number): void {
+  if (text !== null && isLongerThan(text, most)) throw new RotaError('INVALID_REQUEST', `${field}: ${tooLong(most)}`);
 }

@@ -1,4 +1,4 @@
-import type { TaskStatus } from './status.ts';
+import type { TaskStatus } from './task.ts';
 
 /**
  * Every reason for which a scheduler declines to make a task: counted, logged at debug, and what `rota explain` answers

@@ -1,6 +1,6 @@
 import { channel, subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from 'node:diagnostics_channel';
 import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
-import type { TaskStatus } from '../tasks/status.ts';
+import type { TaskStatus } from '../tasks/task.ts';
 import type { EndedSpan } from './spans.ts';
 
 /**

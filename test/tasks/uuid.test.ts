@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseUuid, timeOrderedUuid } from '../../src/tasks/uuid.ts';
+import { parseUuid } from '../../src/tasks/lax.ts';
+import { timeOrderedUuid } from '../../src/tasks/identity.ts';
 
 const moments = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 

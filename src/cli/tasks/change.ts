@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { errorCodes, RotaError, codeOf } from '../../errors.ts';
 import type { RotaClient } from '../../nats/client.ts';
-import type { TaskStatus } from '../../tasks/status.ts';
+import type { TaskStatus } from '../../tasks/task.ts';
 import { confirm } from '../confirm.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from '../remote.ts';
 import { line } from '../terminal.ts';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type TaskStatus, taskStatuses } from '../../tasks/status.ts';
+import { type TaskStatus, taskStatuses } from '../../tasks/task.ts';
 import { duration, oneOf } from '../arguments.ts';
 
 /** Options that name tasks by what they are about. */
