@@ -6,7 +6,7 @@ import type { ScheduleStore } from './queue/schedules.ts';
 import type { Backlog } from './events/backlog.ts';
 import { healthOfServices } from './kat/http.ts';
 import type { EventStream } from './protocol/scheduler.ts';
-import type { Ranking } from './ranking/ranking.ts';
+import type { Ranking } from './ranking/pool.ts';
 import type { Supervision } from './supervisor/supervision.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
 import type { Logger } from './telemetry/log.ts';

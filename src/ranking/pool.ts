@@ -4,8 +4,32 @@ import { codeOf, RotaError } from '../errors.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
 import { emit } from '../telemetry/events.ts';
 import { join, split } from './batch.ts';
-import type { Ranking, RankerTraits } from './ranking.ts';
-import { type DescribeOutcome, rankWith, type RankOutcome } from './thread.ts';
+import { type DescribeOutcome, type RankerTraits, rankWith, type RankOutcome } from './thread.ts';
+
+/** Ranks by a ranker's name. What the queue uses. */
+export interface Ranking {
+  /**
+   * @throws RotaError RANK_FAILED with `fields.reason` `threw`, `nonsense` or `hung`: this batch alone has failed;
+   *   MAILBOX_FULL where too many batches wait; BAD_CONFIG for a ranker there is not.
+   */
+  rank(ranker: string, batch: RankBatch): Promise<Ranks>;
+  /** @throws RotaError BAD_CONFIG: no such ranker (the message names those there are), or its file is not one. */
+  describe(ranker: string): Promise<RankerTraits>;
+  status(): RankingStatus;
+  /** Bytes of heap in use by each thread that there is now. */
+  heaps(): Promise<readonly number[]>;
+  /** Batches in flight fail; no thread is left. */
+  close(): Promise<void>;
+}
+
+export interface RankingStatus {
+  readonly threads: number;
+  readonly waiting: number;
+  /** Of the pool's threads since they started: 0 to 1. */
+  readonly utilisation: number;
+  readonly ranked: number;
+  readonly failed: number;
+}
 
 export interface RankingOptions {
   /** Folder of `<name>.ts`; ends with a slash. */

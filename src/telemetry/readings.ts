@@ -3,7 +3,7 @@ import type { LaneStatus } from '../mailbox/lane.ts';
 import type { StreamBacklog } from '../events/backlog.ts';
 import type { StreamStatus } from '../events/source.ts';
 import type { QueuedOrganisation, StatusCounts } from '../queue/counts.ts';
-import type { RankingStatus } from '../ranking/ranking.ts';
+import type { RankingStatus } from '../ranking/pool.ts';
 import type { ActorStatus } from '../supervisor/supervision.ts';
 import type { LoopDelay } from './loop-delay.ts';
 
