@@ -151,9 +151,16 @@ export function createSingleFlight<T>(options: {
   };
 
   const keep = (key: string, value: T) => {
+    if (options.ttlMs === 0) return;
     const now = options.now();
-    for (const [other, entry] of kept) if (entry.until <= now) kept.delete(other);
-    if (options.ttlMs > 0) kept.set(key, { value, until: now + options.ttlMs });
+    // All are kept equally long, so the map is in the order in which they expire: only what is dropped is looked at, and one
+    // more. A key that is set again would keep its old place, so it is deleted first.
+    kept.delete(key);
+    for (const [other, entry] of kept) {
+      if (entry.until > now) break;
+      kept.delete(other);
+    }
+    kept.set(key, { value, until: now + options.ttlMs });
   };
 
   const follow = (key: string, load: () => Promise<T>, running: Promise<T>): Promise<T> => {
