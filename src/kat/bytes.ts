@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { parseTimestamp } from '../tasks/lax.ts';
+import { parseTimestamp, toEpochMs } from '../tasks/lax.ts';
 import type { BoefjeRun, Bytes } from './kat.ts';
 import type { Answer, JsonRequest, ServiceClient } from './request.ts';
 import { createSingleFlight } from './resilience.ts';
@@ -98,5 +98,5 @@ export function createBytes(
 /** A time without a zone is UTC, as everywhere in KAT. What is no time is not known. */
 function epochMs(text: string): number | null {
   const parsed = parseTimestamp(text);
-  return parsed === null ? null : parsed.seconds * 1_000 + Math.floor(parsed.micros / 1_000);
+  return parsed === null ? null : toEpochMs(parsed);
 }

@@ -7,6 +7,7 @@ import type { Bytes, Katalogus, KatServices, Octopoes } from './kat.ts';
 import { createKatalogus, type SkippedPlugin } from './katalogus.ts';
 import { createServiceClient, type ServiceSettings, type ServiceStatus, type Time } from './request.ts';
 
+/** Null where a service is not configured: its calls fail with SERVICE_UNAVAILABLE. */
 export interface KatSettings {
   readonly katalogus: ServiceSettings | null;
   readonly octopoes: ServiceSettings | null;

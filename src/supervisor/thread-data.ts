@@ -2,6 +2,7 @@ import type { NatsAuth } from '../config.ts';
 import type { TlsMaterial } from '../tls-files.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';
+import type { KatSettings } from '../kat/services.ts';
 import type { SchedulerSettings } from '../protocol/scheduler.ts';
 
 /** What a scheduler's thread gets: a slice of the configuration, and never the rest or the environment; and the time. */
@@ -16,22 +17,6 @@ export interface ThreadSettings {
   readonly traces: boolean;
   /** Memory of a SharedClock: the database's time, which the main thread keeps right. */
   readonly clock: SharedArrayBuffer;
-}
-
-export interface KatSettings {
-  /** Null where the service is not configured: calls then fail with SERVICE_UNAVAILABLE. */
-  readonly katalogus: ServiceSettings | null;
-  readonly octopoes: ServiceSettings | null;
-  readonly bytes: ServiceSettings | null;
-  readonly bytesUser: string | null;
-  readonly bytesPassword: string | null;
-}
-
-export interface ServiceSettings {
-  readonly url: string;
-  readonly timeoutMs: number;
-  /** Requests in flight at most. */
-  readonly connections: number;
 }
 
 export interface EventSettings {

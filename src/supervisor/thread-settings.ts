@@ -1,6 +1,7 @@
 import { brokerTlsOf, type Config, supervisorNatsAuth } from '../config.ts';
+import type { ServiceSettings } from '../kat/request.ts';
 import { readTlsFiles } from '../tls-files.ts';
-import type { EventSettings, ServiceSettings, ThreadSettings } from './thread-data.ts';
+import type { EventSettings, ThreadSettings } from './thread-data.ts';
 
 /**
  * Cuts the slice of the configuration that scheduler threads get. `natsUrl`: the NATS in use, embedded or not. `clock`: memory

@@ -91,6 +91,11 @@ export function fromUnix(value: number): Timestamp | null {
   return { seconds: whole, micros: Math.round((seconds - whole) * 1e6) % 1e6, offset: 0 };
 }
 
+/** Epoch milliseconds. */
+export function toEpochMs({ seconds, micros }: Timestamp): number {
+  return seconds * 1_000 + Math.floor(micros / 1_000);
+}
+
 /** `YYYY-MM-DDTHH:MM:SS.ffffffZ`: what Postgres takes and, being of one length and zone, what compares as text. */
 export function toUtc(timestamp: Timestamp): string {
   return `${wallClock(timestamp.seconds)}.${String(timestamp.micros).padStart(6, '0')}Z`;
