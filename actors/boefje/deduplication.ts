@@ -3,9 +3,8 @@ import type { Ooi } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { aboutOf, type Candidate, candidateOf, type Run } from './candidate.ts';
 import { historiesOf } from './history.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel, pluginsOf } from './services.ts';
 import { isRunOn, refusalOf } from './permission.ts';
-import { pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 
 /** Requests in flight to Katalogus and Octopoes: within each client's 10 connections. */

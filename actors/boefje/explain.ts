@@ -13,7 +13,7 @@ import { type Candidate, candidateOf, graceMsOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { type Judgement, judgeRun, judgeTask } from './history.ts';
 import { boefjeRules, isRunOn, ooiRules, type PermissionRule, runsOnAny, runsOnEventsOnly } from './permission.ts';
-import { pluginsOf } from './plugins.ts';
+import { pluginsOf } from './services.ts';
 import { isByRecurrence, iso, recurrenceOf, unscheduled } from './recurrence.ts';
 
 /** Answers what this scheduler would decide now, and why. Never ends the actor: it only reads, and whoever asks hears of failures. */

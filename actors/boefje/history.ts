@@ -3,7 +3,7 @@ import type { BoefjeRun } from '../../src/kat/kat.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type Candidate, graceMsOf } from './candidate.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel } from './services.ts';
 
 /** What the past says about running now, and the latest task that says so; null where there was none. */
 export type History = Judgement & { readonly latest: string | null };

@@ -6,9 +6,8 @@ import type { NewSchedule, Revocation } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { type Candidate, candidateOf, newScheduleOf } from './candidate.ts';
-import { ooisOf } from './oois.ts';
+import { ooisOf, boefjesByType, pluginsOf } from './services.ts';
 import { isRunOn, refusalOf, runsOnAny, runsOnEventsOnly } from './permission.ts';
-import { boefjesByType, pluginsOf } from './plugins.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { type Revocations, withdrawn } from './revocation.ts';
 

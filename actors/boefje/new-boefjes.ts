@@ -7,9 +7,9 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { boefjesByType, pluginsOf } from './plugins.ts';
+import { boefjesByType, pluginsOf } from './services.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
-import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './recurrence-changes.ts';
+import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './correction.ts';
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
 
 /** What a look found, for whoever asked for it. */

@@ -9,12 +9,10 @@ import { clockOfDue } from '../../src/tasks/cron.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
-import { ooisOf } from './oois.ts';
+import { ooisOf, pluginsOf, type Plugins } from './services.ts';
 import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { pluginsOf, type Plugins } from './plugins.ts';
-import { iso, isByRecurrence, recurrenceOf } from './recurrence.ts';
+import { iso, isByRecurrence, recurrenceOf, settlementOf } from './recurrence.ts';
 import { confirmLosses, isLoss, isUncleared, type Revocations, revokedHash, type Watch } from './revocation.ts';
-import { settlementOf } from './settlement.ts';
 
 /** Octopoes answers up to this many references in one request. */
 const claimSize = 1000;

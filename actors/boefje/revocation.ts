@@ -5,7 +5,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
 import { ooiRules } from './permission.ts';
-import { boefjesByType, pluginsOf, type Plugins } from './plugins.ts';
+import { boefjesByType, pluginsOf, type Plugins } from './services.ts';
 
 /**
  * Permissions that end while the lanes of one actor decide. A batch asks Octopoes, Katalogus and Bytes, which takes seconds,

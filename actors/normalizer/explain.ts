@@ -7,7 +7,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
 import { normalizerHash } from '../../src/tasks/identity.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
-import { consumersOf, deschedule, type RawFileFacts, rawFileRules } from './permission.ts';
+import { consumersOf, deschedule, type RawFileFacts, rawFileRules } from './raw-files.ts';
 
 /** Answers which normalizers would parse a raw file now, and why: the rules of raw-files.ts in their order. Only reads. */
 export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { attempt } from '../../src/mailbox/failure.ts';
 import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
@@ -6,7 +7,6 @@ import { cronFault, isCron, nextRun, clockOfDue } from '../../src/tasks/cron.ts'
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
 import { reportHash } from '../../src/tasks/identity.ts';
 import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
-import { goneAmong } from './organisations.ts';
 
 const claimSize = 1000;
 
@@ -136,4 +136,19 @@ function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {
 
 function aboutOf({ organisation, id }: DueSchedule): Record<string, string> {
   return { organisation, schedule: id };
+}
+
+/**
+ * Those of the organisations that Katalogus does not know. A report needs nothing of Katalogus, so an outage of it holds up
+ * none: an organisation that it cannot be asked about is taken to be there.
+ */
+async function goneAmong({ kat }: Setup, organisations: readonly string[]): Promise<ReadonlySet<string>> {
+  const asked = [...new Set(organisations)];
+  const answers = await Promise.all(asked.map((organisation) => attempt(kat.katalogus.knows(organisation))));
+  return new Set(
+    asked.filter((_organisation, at) => {
+      const answer = answers[at]!;
+      return answer.ok && !answer.value;
+    }),
+  );
 }
