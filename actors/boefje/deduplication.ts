@@ -4,7 +4,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { aboutOf, type Candidate, candidateOf, type Run } from './candidate.ts';
 import { historiesOf } from './history.ts';
 import { inParallel, pluginsOf } from './services.ts';
-import { isRunOn, refusalOf } from './permission.ts';
+import { isRunOn, pluginIn, refusalOf } from './permission.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 
 /** Requests in flight to Katalogus and Octopoes: within each client's 10 connections. */
@@ -157,9 +157,9 @@ async function admittedSiblings(setup: Setup, groups: readonly Group[]): Promise
     const answer = plugins.get(organisation)!;
     if (!answer.ok) continue;
     const about = { organisation, boefje: head.candidate.plugin.id, ooi: ooi.primaryKey };
-    const plugin = answer.value?.get(head.candidate.plugin.id);
-    if (plugin === undefined) {
-      setup.refuse(answer.value === null ? 'organisation-gone' : 'boefje-gone', about);
+    const plugin = pluginIn(answer.value, head.candidate.plugin.id, organisation, null);
+    if (typeof plugin === 'string') {
+      setup.refuse(plugin, about);
       continue;
     }
     const refusal = refusalOf(plugin, ooi) ?? (isRunOn(plugin) ? 'no-run-on' : null);

@@ -7,7 +7,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { type Candidate, candidateOf, newScheduleOf } from './candidate.ts';
 import { ooisOf, boefjesByType, pluginsOf } from './services.ts';
-import { isRunOn, refusalOf, runsOnAny, runsOnEventsOnly } from './permission.ts';
+import { decideOperations, refusalOf, runsOnEventsOnly } from './permission.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { type Revocations, withdrawn } from './revocation.ts';
 
@@ -168,8 +168,8 @@ async function permittedPairs(
       if (boefjes === null) setup.refuse('organisation-gone', about);
       else if (objectType === null || scanLevel === null) setup.refuse('no-scan-profile', about);
       else {
+        const ooi = { primaryKey: change.primaryKey, objectType, scanLevel };
         for (const plugin of boefjes.get(objectType) ?? []) {
-          const ooi = { primaryKey: change.primaryKey, objectType, scanLevel };
           const refusal = refusalOf(plugin, ooi);
           if (refusal !== null) {
             setup.refuse(refusal, { ...about, boefje: plugin.id });
@@ -186,9 +186,10 @@ async function permittedPairs(
             byRecurrence: false,
             trace: change.trace,
           });
-          if (!isRunOn(plugin) || runsOnAny(plugin, change.operations)) pairs.push({ change, candidate });
+          const onOthers = decideOperations(plugin, change.operations, null);
+          if (onOthers === null) pairs.push({ change, candidate });
           else {
-            setup.refuse('no-run-on', { ...about, boefje: plugin.id });
+            setup.refuse(onOthers, { ...about, boefje: plugin.id });
             if (typeof recurrence === 'object')
               waiting.push({ change, schedule: newScheduleOf(candidate, recurrence) });
           }

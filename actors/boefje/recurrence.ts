@@ -1,9 +1,10 @@
 import type { Plugin } from '../../src/kat/kat.ts';
+import type { Explain } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { isCron, nextRun } from '../../src/tasks/cron.ts';
+import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
 import { boefjeHash } from '../../src/tasks/identity.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import type { Recorder, RefusalReason } from '../../src/tasks/refusal.ts';
 import type { DisabledReason } from '../../src/tasks/task.ts';
 
 /**
@@ -64,6 +65,19 @@ function offsetMsOf({ id: boefjeId, interval }: Plugin, inputOoi: string | null,
 export function isByRecurrence(plugin: Plugin, schedule: Known): boolean {
   if (cronOf(plugin) !== null) return true;
   return intervalMsOf(plugin) === null ? ownCronOf(schedule) !== null : schedule.byInterval === true;
+}
+
+/** Why a schedule does not run its boefje: by a cron that cannot be read. An event runs it all the same. */
+export function decideRecurrence(
+  { schedule, inherited, disabled }: Recurrence,
+  trigger: Explain['trigger'],
+  record: Recorder | null,
+): RefusalReason | null {
+  if (disabled === undefined) return null;
+  const reason = trigger === 'schedule' ? disabled : null;
+  const whose = inherited === true ? "the boefje's cron" : "the schedule's cron";
+  record?.('recurrence', reason, `${whose}, ${schedule}, cannot run: ${cronFault(schedule!)}`);
+  return reason;
 }
 
 /** Milliseconds; null where the boefje has no interval (0 is none, as in mula). */

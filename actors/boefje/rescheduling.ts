@@ -1,18 +1,17 @@
 import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
-import type { Ooi, Plugin } from '../../src/kat/kat.ts';
+import type { Plugin } from '../../src/kat/kat.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, Revocation, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
 import { clockOfDue } from '../../src/tasks/cron.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { ooisOf, pluginsOf, type Plugins } from './services.ts';
-import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { iso, isByRecurrence, recurrenceOf, settlementOf } from './recurrence.ts';
-import { confirmLosses, isLoss, isUncleared, type Revocations, revokedHash, type Watch } from './revocation.ts';
+import { decideBoefje, decideOoi, isUncleared, pluginIn } from './permission.ts';
+import { decideRecurrence, iso, isByRecurrence, recurrenceOf, settlementOf } from './recurrence.ts';
+import { confirmLosses, isLoss, type Revocations, revokedHash, type Watch } from './revocation.ts';
 
 /** Octopoes answers up to this many references in one request. */
 const claimSize = 1000;
@@ -164,7 +163,8 @@ async function runnablesOf(
       continue;
     }
     const { parsed, plugin, reason } = boefjeOf(schedule, answer.value);
-    if (plugin !== undefined && reason === null) runnables.push({ schedule, plugin, ooi: parsed?.input_ooi || null });
+    if (typeof plugin !== 'string' && reason === null)
+      runnables.push({ schedule, plugin, ooi: parsed?.input_ooi || null });
     else {
       setup.refuse(reason ?? 'boefje-gone', {
         organisation,
@@ -179,15 +179,9 @@ async function runnablesOf(
 
 function boefjeOf(schedule: DueSchedule, plugins: Plugins) {
   const parsed = boefjeData.safeParse(schedule.data).data;
-  const plugin = parsed && plugins?.get(parsed.boefje.id);
-  return { parsed, plugin, reason: reasonWithoutOoi(plugins, plugin) };
-}
-
-/** What can be told without asking Octopoes. */
-function reasonWithoutOoi(plugins: Plugins, plugin: Plugin | undefined): RefusalReason | null {
-  if (plugins === null) return 'organisation-gone';
-  if (plugin === undefined) return 'boefje-gone';
-  return refusalOf(plugin, null) ?? (runsOnEventsOnly(plugin) ? 'no-run-on' : null);
+  const plugin = pluginIn(plugins, parsed?.boefje.id, schedule.organisation, null);
+  const reason = typeof plugin === 'string' ? plugin : decideBoefje(plugin, 'schedule', null);
+  return { parsed, plugin, reason };
 }
 
 interface DueCandidate {
@@ -213,7 +207,9 @@ async function candidatesOf(
     const recurrence = { ...recurrenceOf(plugin, known, setup), version };
     const existing = reference === null ? null : oois.get(organisation);
     if (existing === undefined) continue;
-    const reason = recurrence.disabled ?? (existing === null ? null : reasonOfOoi(plugin, existing.get(reference!)));
+    const reason =
+      decideRecurrence(recurrence, 'schedule', null) ??
+      (existing === null ? null : decideOoi(plugin, reference!, existing, null));
     if (reason !== null) {
       setup.refuse(reason, { organisation, boefje: plugin.id, ooi: reference });
       settlements.push(settlementOf(schedule, reason, recurrence));
@@ -230,10 +226,6 @@ async function candidatesOf(
   }
   await watch.revocations.revoke(setup, ended);
   return candidates;
-}
-
-function reasonOfOoi(plugin: Plugin, ooi: Ooi | undefined): RefusalReason | null {
-  return ooi === undefined ? 'ooi-gone' : refusalOf(plugin, ooi);
 }
 
 /** A person may have disabled a schedule while services were asked: it stays as they left it. */

@@ -4,7 +4,7 @@ import type { Revocation, RevokedBoefjes } from '../../src/protocol/requests.ts'
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
-import { ooiRules } from './permission.ts';
+import { lacksClearance } from './permission.ts';
 import { boefjesByType, pluginsOf, type Plugins } from './services.ts';
 
 /**
@@ -104,11 +104,6 @@ export function isLoss(reason: RefusalReason | null): boolean {
   return reason === 'boefje-disabled' || reason === 'boefje-gone' || reason === 'not-a-boefje';
 }
 
-/** Whether a refusal is for want of clearance: what is queued for the pair must not run then. */
-export function isUncleared(reason: RefusalReason): boolean {
-  return reason === 'scan-level-too-low' || reason === 'no-scan-profile';
-}
-
 /** What a mutation says of an OOI; null where it is gone. */
 interface Clearance {
   readonly primaryKey: string;
@@ -127,12 +122,10 @@ export function withdrawn(
     // Without a type nothing tells which boefjes consume it.
     const consumers = ooi.objectType === null ? [...boefjes.values()].flat() : (boefjes.get(ooi.objectType) ?? []);
     return consumers
-      .filter((plugin) => clearanceRules.some((rule) => rule.refuses(plugin, about)))
+      .filter((plugin) => lacksClearance(plugin, about))
       .map((plugin) => revokedHash(organisation, plugin, primaryKey));
   });
 }
-
-const clearanceRules = ooiRules.filter(({ reason }) => isUncleared(reason));
 
 export function revokedHash(organisation: string, plugin: Plugin, ooi: string): Revocation {
   const { hash } = candidateOf({ organisation, plugin, ooi, recurrence: 'none', byRecurrence: false, trace: null });

@@ -5,7 +5,7 @@ import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeHash, normalizerHash } from '../../src/tasks/identity.ts';
-import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
+import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 
 type RawFile = Delivery<RawFileReceived>;
 
@@ -15,7 +15,7 @@ export async function handleRawFiles(setup: Setup, batch: readonly RawFile[]): P
   await deleteSchedules(setup, declining);
   const parsable = batch.filter((delivery) => {
     if (mimeTypesOf(delivery).includes(deschedule)) return false;
-    const reason = refusalOf({ mimeTypes: mimeTypesOf(delivery), size: delivery.message.size });
+    const reason = decideRawFile({ mimeTypes: mimeTypesOf(delivery), size: delivery.message.size }, null);
     if (reason !== null) setup.refuse(reason, aboutOf(delivery));
     return reason === null;
   });
@@ -143,7 +143,7 @@ interface RawFileRule {
   readonly fact: (rawFile: RawFileFacts) => string;
 }
 
-export const rawFileRules: readonly RawFileRule[] = [
+const rawFileRules: readonly RawFileRule[] = [
   {
     rule: 'mime types',
     reason: 'no-mime-type',
@@ -165,8 +165,15 @@ export const rawFileRules: readonly RawFileRule[] = [
 ];
 
 /** Why nothing parses a raw file, whatever the normalizers; null where they decide. */
-export function refusalOf(rawFile: RawFileFacts): RefusalReason | null {
-  return rawFileRules.find((rule) => rule.refuses(rawFile))?.reason ?? null;
+export function decideRawFile(rawFile: RawFileFacts, record: Recorder | null): RefusalReason | null {
+  let refusal: RefusalReason | null = null;
+  for (const { rule, reason, refuses, fact } of rawFileRules) {
+    const refused = refuses(rawFile);
+    record?.(rule, refused ? reason : null, fact(rawFile));
+    if (refused) refusal ??= reason;
+    if (refusal !== null && record === null) return refusal;
+  }
+  return refusal;
 }
 
 /** A boefje says with this mime type that it need not run on this OOI again (#5007). */

@@ -6,7 +6,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { cronFault, isCron, nextRun, clockOfDue } from '../../src/tasks/cron.ts';
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
 import { reportHash } from '../../src/tasks/identity.ts';
-import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
+import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 
 const claimSize = 1000;
 
@@ -57,7 +57,7 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     if (data === undefined) {
       setup.log.error({ schedule: schedule.id }, 'schedule names no report, it is taken off the clock');
       settlements.push({ id: schedule.id, version: schedule.version, deadlineAt: null });
-    } else if (isUnreadable(schedule)) {
+    } else if (decideCron(schedule, null) !== null) {
       setup.refuse('cron-unreadable', aboutOf(schedule));
       const about = { ...aboutOf(schedule), cron: schedule.schedule, why: cronFault(schedule.schedule!) };
       setup.log.warn(about, 'cron of a report cannot run, its schedule is disabled');
@@ -119,8 +119,11 @@ function settlementOf({ schedule, deadlineAt }: Pick<DueReport, 'schedule' | 'de
   return { id: schedule.id, version: schedule.version, deadlineAt };
 }
 
-export function isUnreadable({ schedule: cron }: DueSchedule): boolean {
-  return cron !== null && cron.trim() !== '' && !isCron(cron);
+/** Why a schedule does not run its report: by a cron that cannot be read. */
+export function decideCron({ schedule: cron }: DueSchedule, record: Recorder | null): RefusalReason | null {
+  if (cron === null || cron.trim() === '' || isCron(cron)) return null;
+  record?.('recurrence', 'cron-unreadable', `its cron, ${cron}, cannot run: ${cronFault(cron)}`);
+  return 'cron-unreadable';
 }
 
 /** Null where it has no cron, or one that cannot be read. */
