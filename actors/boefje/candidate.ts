@@ -73,6 +73,7 @@ export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: 
       deduplication_key: deduplicationKey,
       dispatches: [],
     },
+    checked: true,
     recurrence,
     trace,
     ...(lastRunAt === null ? {} : { lastRunAt }),

@@ -123,6 +123,7 @@ function taskOf({ delivery: { message, trace }, normalizer }: Run): NewTask {
       normalizer: { id: normalizer.id, name: normalizer.name, version: normalizer.version },
       raw_data: message.rawData,
     },
+    checked: true,
     recurrence: 'none',
     occurredAt: message.createdAt,
     trace,

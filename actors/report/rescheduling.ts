@@ -134,7 +134,7 @@ export function deadlineOf(setup: Setup, { schedule: cron }: DueSchedule): strin
 
 function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {
   const recurrence = { schedule: schedule.schedule, deadlineAt, version: schedule.version };
-  return { organisation: schedule.organisation, data, recurrence, trace: null };
+  return { organisation: schedule.organisation, data, checked: true, recurrence, trace: null };
 }
 
 function aboutOf({ organisation, id }: DueSchedule): Record<string, string> {

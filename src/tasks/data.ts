@@ -125,8 +125,10 @@ const boefjeType: TaskType<BoefjeData> = {
     image: data.boefje.oci_image,
     deduplicationKey: data.deduplication_key,
   }),
-  texts: ({ boefje: { id, oci_image }, ...data }) => [
+  texts: ({ boefje: { id, name, version, oci_image }, ...data }) => [
     ['boefje.id', id, lengths.name],
+    ['boefje.name', name, lengths.name],
+    ['boefje.version', version, lengths.name],
     ['boefje.oci_image', oci_image, lengths.name],
     ['input_ooi', data.input_ooi, lengths.ooi],
     ['organization', data.organization, lengths.organisation],
@@ -146,8 +148,10 @@ const normalizerType: TaskType<NormalizerData> = {
       organisation: data.raw_data.boefje_meta.organization,
     }),
   columns: (data) => ({ plugin: data.normalizer.id, image: null, deduplicationKey: null }),
-  texts: ({ normalizer: { id }, raw_data: { boefje_meta: meta } }) => [
+  texts: ({ normalizer: { id, name, version }, raw_data: { boefje_meta: meta } }) => [
     ['normalizer.id', id, lengths.name],
+    ['normalizer.name', name, lengths.name],
+    ['normalizer.version', version, lengths.name],
     ['raw_data.boefje_meta.boefje.id', meta.boefje.id, lengths.name],
     ['raw_data.boefje_meta.input_ooi', meta.input_ooi, lengths.ooi],
     ['raw_data.boefje_meta.organization', meta.organization, lengths.organisation],

@@ -47,6 +47,7 @@ describe('a due report', () => {
       {
         organisation: 'aa',
         data: { organisation_id: 'aa', report_recipe_id: 'r' },
+        checked: true,
         recurrence: { schedule: '0 6 * * *', deadlineAt: tomorrowAtSix, version: 'v1' },
         trace: null,
       },
