@@ -20,8 +20,8 @@ import { createLog } from '../src/telemetry/log.ts';
 import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
 
 /**
- * Entry of every scheduler thread: builds the ports around one behavior and receives until told to stop. The only module
- * of actors/ that does I/O.
+ * Entry of every scheduler thread: builds the ports around one behavior and receives until it is stopped. The only
+ * module of actors/ that does I/O.
  */
 const data = threadDataOf(workerData, isMainThread);
 const log = createLog({ ...data.log, traces: data.traces, of: data.actor, bindings: { scheduler: data.actor } });

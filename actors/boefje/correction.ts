@@ -153,8 +153,8 @@ function followingOf(setup: Setup, plugin: Plugin, schedule: DueSchedule): Sched
 }
 
 /**
- * Names the boefjes whose cron cannot be read, each once for each cron: every organisation has the same and is looked at
- * every minute. `told` is kept from look to look.
+ * Warns of boefjes whose cron cannot be read, once for each cron: all organisations have the same boefjes, and each is looked at
+ * every minute. `told` lasts from look to look.
  */
 export function warnOfCrons(setup: Setup, organisation: string, boefjes: readonly Plugin[], told: Set<string>): void {
   for (const boefje of boefjes) {

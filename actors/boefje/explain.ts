@@ -4,9 +4,8 @@ import type { Explain } from '../../src/protocol/commands.ts';
 import type { Explanation, ExplanationStep } from '../../src/protocol/explanation.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type BoefjeData, boefjeData } from '../../src/tasks/data.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
 import type { Recorder } from '../../src/tasks/refusal.ts';
-import { type Candidate, candidateOf } from './candidate.ts';
+import { type Candidate, candidateOf, hashOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { decideTask, type History, historiesOf } from './history.ts';
 import { decideBoefje, decideOoi, decideOperations, pluginIn, runsOnEventsOnly, skipOoi } from './permission.ts';
@@ -65,7 +64,7 @@ async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Pr
     if (recurrence !== null) decideRecurrence(recurrence, trigger, record);
   }
   if (plugin === null || recurrence === null) {
-    // What can be told without the boefje: whether its latest task goes on.
+    // Without the boefje only its latest task can be decided on.
     if (!answer.ok) await explainTask(setup, organisation, data, record);
     return { steps, nextRunAt: null };
   }
@@ -78,7 +77,7 @@ async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Pr
 }
 
 async function explainTask(setup: Setup, organisation: string, data: BoefjeData, record: Recorder): Promise<void> {
-  const hash = boefjeHash({ boefjeId: data.boefje.id, inputOoi: data.input_ooi, organisation });
+  const hash = hashOf({ organisation, plugin: data.boefje, ooi: data.input_ooi });
   const [task] = await setup.supervisor('latest-tasks', { hashes: [hash] });
   decideTask(task, 0, setup.now(), record);
 }

@@ -47,7 +47,7 @@ export async function historiesOf(
   const ask = async (group: readonly Candidate[]): Promise<void> => {
     const runs = await attempt(setup.kat.bytes.lastRuns(runsOf(group)));
     if (!runs.ok && runs.failure.code === 'SERVICE_REJECTED' && group.length > 1) {
-      // Which of them Bytes cannot answer is not told: that one fails alone.
+      // Bytes does not say about which of them: asked one by one, only that one fails.
       for (const candidate of group) await ask([candidate]);
       return;
     }

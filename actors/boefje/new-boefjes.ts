@@ -12,7 +12,7 @@ import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './correction.ts';
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
 
-/** What a look found, for whoever asked for it. */
+/** What a look found: the answer to its message. */
 export interface LookReport {
   readonly organisations: number;
   readonly newBoefjes: number;
@@ -66,7 +66,7 @@ async function look(
   asked: readonly string[] | undefined,
   memory: Memory,
 ): Promise<LookReport> {
-  // Whoever asks has just enabled something, in an organisation that may be new: a cached answer would not show it.
+  // A look is asked for when a boefje was just enabled, perhaps in a new organisation: a cached answer would not show it.
   const known = await setup.kat.katalogus.organisations({ fresh: true });
   const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
   const seen = new Map(records.map((record) => [record.organisation, record]));

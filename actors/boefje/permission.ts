@@ -117,7 +117,7 @@ export function pluginIn(
   return plugin;
 }
 
-/** Why a boefje does not run, as far as that can be told without its OOI. */
+/** Why a boefje does not run, by the rules that need no OOI. */
 export function decideBoefje(
   plugin: Plugin | null,
   trigger: Explain['trigger'],

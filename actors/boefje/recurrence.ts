@@ -139,7 +139,7 @@ const disabling: Partial<Record<RefusalReason, DisabledReason>> = {
 
 /**
  * How a due schedule moves on after a refusal: disabled with its reason; to the end of the grace period, since a full
- * new one would let the pair rest twice; else to its next deadline, or nowhere where none can be told (null). A cron that
+ * new one would let the pair rest twice; else to its next deadline, or nowhere without a recurrence (null). A cron that
  * cannot be read stays in the schedule that it disables, for people to see. `until`: epoch milliseconds.
  */
 export function settlementOf(

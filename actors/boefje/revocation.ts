@@ -3,14 +3,14 @@ import type { Plugin, PluginList } from '../../src/kat/kat.ts';
 import type { Revocation, RevokedBoefjes } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
-import { type Candidate, candidateOf } from './candidate.ts';
+import { type Candidate, hashOf } from './candidate.ts';
 import { lacksClearance } from './permission.ts';
 import { boefjesByType, pluginsOf, type Plugins } from './services.ts';
 
 /**
  * Permissions that end while the lanes of one actor decide. A batch asks Octopoes, Katalogus and Bytes, which takes seconds,
  * and then pushes: what another lane learned meanwhile must not be overrun. So a batch is watched from before it asks until
- * it has pushed, and whoever ends a permission first says so to all watches, then waits for the pushes under way, then
+ * it has pushed. A lane that ends a permission first says so to all watches, then waits for the pushes under way, then
  * revokes. Actors of other supervisors hear nothing of it: docs/queue-semantics.md.
  */
 export class Revocations {
@@ -52,7 +52,7 @@ export class Revocations {
     await Promise.allSettled(this.#pushes);
   }
 
-  /** Asked for without a pause after `Watch.refusalOf`: whoever revokes waits for it. */
+  /** Call it without a pause after `Watch.refusalOf`: a revocation waits for the push. */
   async pushing<T>(push: Promise<T>): Promise<T> {
     this.#pushes.add(push);
     try {
@@ -128,8 +128,7 @@ export function withdrawn(
 }
 
 export function revokedHash(organisation: string, plugin: Plugin, ooi: string): Revocation {
-  const { hash } = candidateOf({ organisation, plugin, ooi, recurrence: 'none', byRecurrence: false, trace: null });
-  return { hash, reason: 'scan-level-too-low' };
+  return { hash: hashOf({ organisation, plugin, ooi }), reason: 'scan-level-too-low' };
 }
 
 /**
@@ -180,7 +179,7 @@ export async function confirmLosses(
   return answers;
 }
 
-/** Null where nothing can be told: KAT ships a hundred plug-ins, so a list of none says nothing about any. */
+/** Null for an empty list: KAT ships a hundred plug-ins, so a list of none says nothing about any. */
 function allowedIn(organisation: string, plugins: PluginList): RevokedBoefjes | null {
   if (plugins.size === 0) return null;
   const boefjes = [...plugins.values()].filter(({ type }) => type === 'boefje');

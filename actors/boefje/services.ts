@@ -52,7 +52,7 @@ export function boefjesByType(plugins: Iterable<Plugin>): ReadonlyMap<string, re
 /** Requests of a batch in flight to Octopoes, one per organisation: those of two batches within its client's 10 connections. */
 const octopoesWidth = 5;
 
-/** The OOIs that exist, in one request per organisation; one that is out is absent, and stands in `out` with why. */
+/** The OOIs that exist, in one request per organisation. An organisation whose request fails is absent, and its failure is in `out`. */
 export async function ooisOf(
   setup: Setup,
   asked: readonly { readonly organisation: string; readonly ooi: string | null }[],
@@ -72,7 +72,7 @@ export async function ooisOf(
   return oois;
 }
 
-/** Runs `work` over all items, at most `width` at a time; answers stand in the items' order. The first error rejects. */
+/** Runs `work` over all items, at most `width` at a time; answers are in the order of the items. The first error rejects. */
 export async function inParallel<T, R>(
   items: readonly T[],
   width: number,

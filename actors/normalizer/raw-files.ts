@@ -165,7 +165,7 @@ const rawFileRules: readonly RawFileRule[] = [
   },
 ];
 
-/** Why nothing parses a raw file, whatever the normalizers; null where they decide. */
+/** Why no normalizer parses a raw file; null where the normalizers decide. */
 export function decideRawFile(rawFile: RawFileFacts, record: Recorder | null): RefusalReason | null {
   let refusal: RefusalReason | null = null;
   for (const { rule, reason, refuses, fact } of rawFileRules) {

@@ -43,7 +43,7 @@ export function createBytes(
       return token;
     });
 
-  /** An outage until somebody puts it right, not what is wrong with an event: its attempts must not be used up on it. */
+  /** An outage until an operator corrects the variables, and no fault of an event: it must not use up the event's attempts. */
   const lockedOut = () =>
     new RotaError('SERVICE_UNAVAILABLE', `${client.service} refused to log in BYTES_USERNAME with BYTES_PASSWORD`, {
       fields: { service: client.service },

@@ -50,7 +50,7 @@ export function basicAuthorization(url: URL): string | null {
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
-/** A per cent sign that encodes nothing stands for itself, as a URL parser takes it: passwords are not always encoded. */
+/** A per cent sign that encodes nothing stays as it is, as in a URL parser: passwords are not always encoded. */
 function decoded(text: string): string {
   return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
     try {

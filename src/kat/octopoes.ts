@@ -31,7 +31,7 @@ const unreadable = [400, 422];
 interface Clocks {
   /** Steadily growing. */
   now(): number;
-  /** The database's: at a time that is behind, an object which an event has just told of is not there yet. */
+  /** The database's: at an earlier time Octopoes does not have the object of a new event yet. */
   today(): number;
 }
 
@@ -39,7 +39,7 @@ interface Clocks {
  * kat-contract §6. `valid_time` is required everywhere and must name its time zone: ISO with `Z`.
  *
  * Octopoes answers a set as a whole: one organisation without a node, one type or OOI that it has no model for, and it
- * declines all. Those are found and left out; a set of which it takes nothing is rejected as it stands.
+ * declines all. Those are found and left out; a set of which it accepts nothing is rejected as a whole.
  */
 export function createOctopoes(
   client: ServiceClient,
@@ -111,7 +111,7 @@ export function createOctopoes(
   };
 }
 
-/** A 404 about an organisation's own path is about the organisation, whatever was asked for: it has nothing. */
+/** A 404 about an organisation's own path is about the organisation and not about the request: it has nothing. */
 function orNothing<T>(nothing: T): (answer: Answer<T>) => Answer<T> {
   return (answer) => (answer.ok || answer.status !== 404 ? answer : { ok: true, value: nothing });
 }
@@ -156,7 +156,7 @@ interface Part<T> {
 interface Apart {
   /**
    * Asks for all members at once. Where the service declines the set, asks for its halves, until each that it declines
-   * stands alone: that one is told once, and left out for five minutes. A 404 is about the member; any other status may be
+   * is alone: that one is reported once, and left out for five minutes. A 404 is about the member; any other status may be
    * about the request, and is believed only where other members were accepted. Null where none was, or where too much was
    * declined to tell it apart.
    */
@@ -171,11 +171,11 @@ interface Apart {
 const leftOutMs = 5 * 60_000;
 /** The oldest goes first. */
 const mostRemembered = 10_000;
-/** For one set: fifty members that all stand alone take 99, five among a thousand about as many. */
+/** For one set: fifty members that are all declined take 99, five among a thousand about as many. */
 const mostRequests = 100;
 
 function createApart(now: () => number, tell: (declined: Declined) => void): Apart {
-  // An entry outlives its five minutes: what is declined again is searched for anew, but not told anew.
+  // An entry outlives its five minutes: what is declined again is searched for anew, but not reported anew.
   const declinedAt = new Map<string, number>();
   const keyOf = ({ kind, organisation, member }: Omit<Declined, 'status'>) =>
     JSON.stringify([kind, organisation, member]);

@@ -32,7 +32,7 @@ export interface CircuitOptions {
   readonly onChange?: (state: CircuitState) => void;
 }
 
-/** A circuit breaker without timers: time passes only when somebody asks. */
+/** A circuit breaker without timers: it looks at the clock only when a call asks for admission. */
 export function createCircuit(options: CircuitOptions): Circuit {
   let state: CircuitState = 'closed';
   let failures = 0;
@@ -85,7 +85,7 @@ export function createCircuit(options: CircuitOptions): Circuit {
   };
 }
 
-/** At most `count` holders at once; who waits is served in order of arrival. */
+/** A bulkhead: at most `count` holders at once; others wait in order of arrival. */
 export interface Slots {
   run<T>(work: () => Promise<T>): Promise<T>;
   inUse(): number;
@@ -100,7 +100,7 @@ export function createSlots(count: number): Slots {
       inUse += 1;
       return;
     }
-    // A slot that is given back goes straight to the first in line, so that nobody can slip in between.
+    // A slot that is given back goes straight to the first in line, so that no newcomer can take it.
     await new Promise<void>((resolve) => waiting.push(resolve));
   };
   const giveBack = () => {

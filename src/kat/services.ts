@@ -23,7 +23,7 @@ export type KatClients = KatServices & {
   close(): Promise<void>;
 };
 
-/** What the services are like that is no answer to anybody. */
+/** What the clients notice of their services beside the answers. */
 export interface KatListener {
   readonly circuitChanged?: (service: string, state: CircuitState) => void;
   /** Once for each thing that is wrong with a plug-in. */

@@ -17,11 +17,11 @@ export type MailboxCode =
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 
-/** In UTF-16 units. A message may quote what it is about; it is kept as an actor's last failure, and stands in answers and logs. */
+/** In UTF-16 units. A message may quote its subject; it is kept as an actor's last failure, and is part of answers and logs. */
 const longestMessage = 2_000;
 
 /**
- * Reads whatever was thrown as a failure: its own `code`, `retryable` and `fields` where it has them, else `BROKEN`. The
+ * Reads a thrown value of any kind as a failure: its own `code`, `retryable` and `fields` where it has them, else `BROKEN`. The
  * message is cut at 2 000 characters.
  */
 export function failureOf(thrown: unknown): Failure {
@@ -45,7 +45,7 @@ function cut(message: string): string {
   return message.length <= longestMessage ? message : `${message.slice(0, longestMessage).toWellFormed()}…`;
 }
 
-/** The error that stands for a failure on this side of a thread boundary: same code, same `retryable`. */
+/** A failure of another thread as an error in this one: same code, same `retryable`. */
 export class FailureError extends Error {
   override readonly name = 'FailureError';
   readonly code: string;
@@ -81,7 +81,7 @@ export async function attempt<T>(work: Promise<T>): Promise<Result<T>> {
   }
 }
 
-/** The same for a source of many: it ends with the failure. Errors of whoever consumes it are not its own. */
+/** The same for a source of many values: it ends with the failure. It does not catch errors of its consumer. */
 export async function* attemptEach<T>(source: AsyncIterable<T>): AsyncGenerator<Result<T>, void> {
   try {
     for await (const value of source) yield { ok: true, value };

@@ -143,7 +143,7 @@ export class Lane {
     }
   }
 
-  /** The next batch. Its places go to whoever waited longest. */
+  /** The next batch. Its places go to the letters that waited longest. */
   #take(): InHand[] {
     const now = performance.now();
     const next = () => {

@@ -13,7 +13,7 @@ export interface Delivery<M extends Message = Message, R = unknown> {
   readonly message: M;
   /** W3C traceparent of the sender, or '' where there is none: AsyncLocalStorage does not cross threads. */
   readonly trace: string;
-  /** It was handed over before and not settled well, or may have been: something newer may have been handled since. */
+  /** It was handed over before, or may have been, and not settled well: something newer may have been handled since. */
   readonly again?: boolean;
   done(value?: R): void;
   fail(failure: Failure): void;

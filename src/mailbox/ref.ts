@@ -10,7 +10,7 @@ export type Outcome<T> =
   | { readonly outcome: 'terminated' };
 
 export interface RefOptions {
-  /** Messages of one lane on the port that nobody has accepted yet. */
+  /** Messages of one lane on the port that the mailbox has not accepted yet. */
   readonly window?: number;
   /** Messages of one lane that wait here for a credit. */
   readonly maxWaiting?: number;

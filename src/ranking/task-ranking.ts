@@ -9,7 +9,7 @@ export interface TaskRankingOptions {
   /** Name of each scheduler's ranker. */
   readonly rankers: ReadonlyMap<string, string>;
   readonly gracePeriodSeconds: number;
-  /** The database's time, in epoch milliseconds: tasks that several supervisors rank stand in one line. */
+  /** The database's time, in epoch milliseconds: tasks that several supervisors rank are in one order. */
   readonly now: () => number;
 }
 

@@ -55,7 +55,7 @@ const boefjeMeta = z.object({
 export const rawData = z.object({
   id: uuid,
   boefje_meta: boefjeMeta,
-  // Counted first: zod checks every item, and told of 300 000 that were wrong. KAT gives a raw file some five.
+  // Counted first: zod checks every item, and reported 300 000 that were wrong. KAT gives a raw file some five.
   mime_types: z
     .array(z.unknown())
     .max(1_000)
@@ -104,7 +104,7 @@ export interface TaskType<D = Record<string, unknown>> {
   hash(data: D): string;
   /** What filters of runners and groups need, stored beside the pop order. */
   columns(data: D): QueueColumns;
-  /** What stands in indexes and answers: its field, the text, and how many bytes it may have. */
+  /** What goes into indexes and answers: its field, the text, and how many bytes it may have. */
   texts(data: D): readonly BoundedText[];
 }
 
@@ -199,7 +199,7 @@ export function taskTypeOf(type: string): TaskType {
 
 /** What a runner puts into a task before it runs it, and Bytes hands on in `boefje_meta`: API keys. kat-contract §2. */
 const secretsOfParts: ReadonlySet<string> = new Set(['runnable_hash', 'settings']);
-/** Where those stand: in the data itself and in these, one in the other. Elsewhere, `settings` are an OOI's: a Config has some. */
+/** Where those are: in the data itself and in these, one in the other. Elsewhere, `settings` are an OOI's: a Config has some. */
 const parts: ReadonlySet<string> = new Set(['raw_data', 'boefje_meta', 'boefje']);
 
 /**

@@ -3,10 +3,10 @@ import { RotaError } from '../errors.ts';
 import type { TaskData } from './task.ts';
 
 /**
- * How long a name may be, in bytes of UTF-8: the same at every edge (REST, NATS, events). Names stand in indexes, answers
+ * How long a name may be, in bytes of UTF-8: the same at every edge (REST, NATS, events). Names are part of indexes, answers
  * and log lines; one organisation of 1 MB made each later answer to `rota status` larger than NATS carries.
  *
- * The rows of Postgres' indexes decide: at most 2 704 bytes, header included. Organisation and OOI stand in one
+ * The rows of Postgres' indexes decide: at most 2 704 bytes, header included. Organisation and OOI are in one
  * (`tasks_ooi`), and so do scheduler, organisation and plug-in (`pauses_key`): 2 560 bytes of text each, at most.
  */
 export const lengths = {
@@ -23,7 +23,7 @@ export function isLongerThan(text: string, bytes: number): boolean {
   return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);
 }
 
-/** The fault that an edge tells of a text that is too long; never the text itself. */
+/** The fault of a text that is too long, as edges report it; never the text itself. */
 export function tooLong(bytes: number): string {
   return `at most ${bytes} bytes`;
 }
@@ -44,7 +44,7 @@ interface BoundedType {
   texts(data: Record<string, unknown>): readonly BoundedText[];
 }
 
-/** Of data as a patch brings it: what is wrong with it but its lengths is said elsewhere. @throws RotaError INVALID_REQUEST */
+/** Of data as a patch brings it: other faults of it are reported elsewhere. @throws RotaError INVALID_REQUEST */
 export function checkDataLengths(type: BoundedType, given: TaskData): void {
   const parsed = type.schema.safeParse(given);
   if (parsed.success) checkTexts(type, parsed.data);

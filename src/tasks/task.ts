@@ -34,7 +34,7 @@ export function mayFollow(from: TaskStatus, to: TaskStatus): boolean {
   return transitions[from].has(to);
 }
 
-/** A task as it stands on the wire: REST and NATS, kat-contract §1. Timestamps are `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
+/** A task as it is on the wire of REST and NATS, kat-contract §1. Timestamps are `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
 export interface Task {
   readonly id: string;
   readonly scheduler_id: string;
