@@ -142,7 +142,7 @@ function followingOf(setup: Setup, plugin: Plugin, schedule: DueSchedule): Sched
   const { id, version, enabled, deadlineAt } = schedule;
   if (runsOnEventsOnly(plugin)) return enabled ? { id, version, disabled: 'run-on-only' } : null;
   const ooi = boefjeData.safeParse(schedule.data).data?.input_ooi || null;
-  // What was disabled lacks a deadline that means anything: it counts from now.
+  // The deadline of a disabled schedule means nothing: its period counts from now.
   const recurrence = recurrenceOf(plugin, { ...schedule, deadlineAt: enabled ? deadlineAt : null, ooi }, setup);
   if (recurrence.disabled !== undefined) {
     setup.refuse(recurrence.disabled, { organisation: schedule.organisation, boefje: plugin.id, ooi });

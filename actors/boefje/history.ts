@@ -86,9 +86,8 @@ export function decideTask(
 }
 
 /**
- * A cancelled task never ran to an end, so
- * it neither blocks nor counts for the grace period (lessons §0.1): the run before it does, and Bytes knows that one. A
- * failed one counts, as in mula, or a boefje that always fails would run without a pause.
+ * A cancelled task never ran to an end, so it neither blocks nor counts for the grace period (lessons §0.1): the run before it
+ * does, and Bytes knows that one. A failed one counts, as in mula, or a boefje that always fails would run without a pause.
  */
 function judgeTask(task: LatestTask, graceMs: number, now: number): Judgement | null {
   switch (task.status) {

@@ -85,7 +85,7 @@ export async function handleMutations(
 
 /**
  * What the batch comes to. An event that comes again, after an outage or a death, may be older than what was handled since:
- * for its OOI Octopoes tells what is so now. Of one that Octopoes does not have the event tells.
+ * so Octopoes is asked for its OOI as it is now. The event decides where Octopoes does not have the OOI.
  */
 async function asTheyAre(
   setup: Setup,
@@ -202,8 +202,8 @@ async function permittedPairs(
 
 /**
  * An OOI on which something may run: schedules that went with its clearance, or with itself, come back (lessons §1). One
- * that still lacks the clearance is found out, and disabled again, when it falls due. A pair that this operation does not
- * run gets a schedule, if it has none: no later event need come.
+ * that still lacks the clearance is disabled again when it falls due. A pair that this operation does not run gets a schedule,
+ * if it has none: there may be no later event.
  */
 async function schedule(setup: Setup, pairs: readonly Pair[], waiting: readonly Waiting[]): Promise<void> {
   const byOrganisation = Map.groupBy([...pairs, ...waiting], ({ change }) => change.organisation);

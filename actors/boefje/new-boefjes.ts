@@ -12,7 +12,7 @@ import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './correction.ts';
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
 
-/** What a look found: the answer to its message. */
+/** What a look found. */
 export interface LookReport {
   readonly organisations: number;
   readonly newBoefjes: number;
@@ -189,7 +189,7 @@ async function queueNew(
     const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
     await setup.supervisor('enable-schedules', { organisation, boefje: id, reasons });
   }
-  // Those that run on operations only have nothing to do with what is there already.
+  // A boefje that runs on operations only does not run on OOIs that are there already.
   const boefjes = boefjesByType(found.filter((boefje) => !runsOnEventsOnly(boefje)));
   if (boefjes.size === 0) return { ok: true, value: { queued: 0, rejected: [] } };
   const least = Math.min(...[...boefjes.values()].flat().map((boefje) => boefje.scanLevel));

@@ -160,7 +160,7 @@ export function refusalOf(plugin: Plugin, ooi: Ooi): RefusalReason | null {
 
 const clearanceRules = ooiRules.filter(({ reason }) => isUncleared(reason));
 
-/** Whether a boefje needs more clearance than an OOI has, of which neither need have the type that it consumes. */
+/** Whether a boefje needs more clearance than an OOI has, whether or not it consumes the OOI's type. */
 export function lacksClearance(plugin: Plugin, ooi: Ooi): boolean {
   return clearanceRules.some((rule) => rule.refuses(plugin, ooi));
 }

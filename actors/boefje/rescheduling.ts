@@ -19,15 +19,14 @@ const claimSize = 1000;
 /** Batches in a row that come to nothing after which a service, not an organisation, is taken to be out. */
 const patience = 3;
 
-/** When a pair that a service rejects is asked about again: not every minute, and before others miss it. */
+/** When a pair that a service rejects is asked about again: not every minute, and before users miss it. */
 const afterRejectionMs = 3_600_000;
 
 /**
- * Queues what is due, oldest deadline first, until nothing is. Each schedule that is examined moves on or is disabled
- * with its reason, refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays
- * unsettled and comes back when its claim ends; an organisation that is out is passed over for the rest of the tick,
- * however much of it is due. From the second batch on two go side by side: Octopoes answers about one while the other is
- * queued, and 100 000 take three quarters of the time.
+ * Queues what is due, oldest deadline first, until nothing is. Each examined schedule moves on or is disabled with its reason,
+ * refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays unsettled and comes back
+ * when its claim ends; the tick skips the rest of an organisation that is out. From the second batch on two run side by side:
+ * Octopoes answers about one while the other is queued, and 100 000 take three quarters of the time.
  */
 export async function reschedule(
   setup: Setup,
@@ -47,7 +46,7 @@ export async function reschedule(
   for (const delivery of batch) delivery.done(report);
 }
 
-/** What batches that go side by side know of each other. */
+/** What batches that run side by side share. */
 interface Tick {
   readonly revocations: Revocations;
   readonly examined: Set<string>;

@@ -9,7 +9,7 @@ import { boefjesByType, pluginsOf, type Plugins } from './services.ts';
 
 /**
  * Permissions that end while the lanes of one actor decide. A batch asks Octopoes, Katalogus and Bytes, which takes seconds,
- * and then pushes: what another lane learned meanwhile must not be overrun. So a batch is watched from before it asks until
+ * and then pushes: it must not push what another lane found to be forbidden meanwhile. So a batch is watched from before it asks until
  * it has pushed. A lane that ends a permission first says so to all watches, then waits for the pushes under way, then
  * revokes. Actors of other supervisors hear nothing of it: docs/queue-semantics.md.
  */
@@ -132,9 +132,9 @@ export function revokedHash(organisation: string, plugin: Plugin, ooi: string): 
 }
 
 /**
- * A look found other boefjes enabled than before: what is queued for those that are not is revoked. `before`: as the last look
- * of any supervisor saved them, undefined where there was none. What this actor saw is compared too, since another one may
- * have found the loss first, while this one still pushed by a list that was half a minute old.
+ * Revokes what is queued for boefjes that are no longer enabled. `before`: the boefjes that the last look of any supervisor
+ * saved, undefined where there was none. What this actor saw is compared too: another actor may have found the loss first,
+ * while this one still pushed by a list that was half a minute old.
  */
 export async function revokeLost(
   setup: Setup,
@@ -157,9 +157,9 @@ export async function revokeLost(
 }
 
 /**
- * By a kept answer of Katalogus these schedules' boefjes are off or gone. Their organisations are asked for anew, since what takes something away is
- * decided on what is so now, and what is queued for what is indeed off or gone is revoked. An organisation that is gone
- * loses nothing: that is for `rota purge`.
+ * By a cached answer of Katalogus the boefjes of these schedules are disabled or gone. Asks for their organisations anew, since
+ * a permission is ended only by the state of now, and revokes what is queued for boefjes that are indeed disabled or gone. An
+ * organisation that is gone loses nothing: that is for `rota purge`.
  */
 export async function confirmLosses(
   setup: Setup,

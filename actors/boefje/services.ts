@@ -52,7 +52,10 @@ export function boefjesByType(plugins: Iterable<Plugin>): ReadonlyMap<string, re
 /** Requests of a batch in flight to Octopoes, one per organisation: those of two batches within its client's 10 connections. */
 const octopoesWidth = 5;
 
-/** The OOIs that exist, in one request per organisation. An organisation whose request fails is absent, and its failure is in `out`. */
+/**
+ * The OOIs that exist, in one request per organisation. An organisation whose request fails is absent, and its failure is in
+ * `out`.
+ */
 export async function ooisOf(
   setup: Setup,
   asked: readonly { readonly organisation: string; readonly ooi: string | null }[],

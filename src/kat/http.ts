@@ -12,7 +12,7 @@ export interface WireRequest {
   readonly bearer?: string;
 }
 
-/** The longest that a Retry-After may make us wait before the caller hears that the service is busy. */
+/** The longest Retry-After that is waited for; after that the caller gets the failure. */
 const longestRetryAfterMs = 5_000;
 
 export function urlOf(base: URL, request: WireRequest, refused: (segment: string) => RotaError): URL {
@@ -83,8 +83,8 @@ export function detailOf(text: string): string {
 
 /**
  * Whether a 404 is about what was asked for. Octopoes and Katalogus say what they did not find, as `detail`, `value` or
- * `message`; FastAPI's bare `Not Found`, and what is not JSON, come from a router or proxy that never reached them. Taken
- * for an answer, one misrouted ingress would have every OOI and organisation gone.
+ * `message`; FastAPI's bare `Not Found`, and what is not JSON, come from a router or proxy that never reached them. If it
+ * counted as an answer, one misrouted ingress would make every OOI and organisation look gone.
  */
 export function isOwnNotFound(text: string): boolean {
   try {
@@ -98,7 +98,7 @@ export function isOwnNotFound(text: string): boolean {
 const healthWithinMs = 2_000;
 const healthRequest = { path: ['health'] };
 
-/** Whether each service that has a URL says at its /health that it is healthy, and within two seconds. Never rejects. */
+/** Whether each service that has a URL reports at its /health, within two seconds, that it is healthy. Never rejects. */
 export async function healthOfServices(
   services: Readonly<Record<string, string | undefined>>,
 ): Promise<Readonly<Record<string, boolean>>> {

@@ -24,7 +24,7 @@ const page = z.object({ items: z.array(ooi) });
 type Page = z.infer<typeof page>;
 const byKey = z.record(z.string(), ooi.nullable());
 
-/** It cannot read one of what it was asked for together: a type that it has no model for, in a query or in its database. */
+/** Octopoes has no model for one of the types that it was asked for, or that it has stored. */
 const unreadable = [400, 422];
 
 /** Epoch milliseconds. */

@@ -64,6 +64,7 @@ const absent: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** Short: the caller tries again later anyway, with its event still in hand. */
 const retryDelaysMs = [250, 1_000];
+
 export function createServiceClient(
   service: string,
   settings: ServiceSettings,

@@ -38,8 +38,8 @@ export function realTime(today: () => number): Time {
 }
 
 /**
- * Katalogus, Octopoes and Bytes over HTTP. Each has its own connections and its own circuit, so that an outage of one
- * slows only what needs it. A service that is not set rejects every call with SERVICE_UNAVAILABLE and its variable's name.
+ * Katalogus, Octopoes and Bytes over HTTP. Each has its own connections and its own circuit, so that an outage of one slows
+ * only its own callers. A service that is not set rejects every call with SERVICE_UNAVAILABLE and its variable's name.
  */
 export function createKatServices(settings: KatSettings, time: Time, listener: KatListener = {}): KatClients {
   const clientOf = (service: string, of: ServiceSettings) =>

@@ -2,7 +2,7 @@ import type { Delivery, Message } from './message.ts';
 import { type Failure, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
 import { inTrace } from './trace.ts';
 
-/** A message on its way through a mailbox, with what its sender hears: `accepted` at most once, then `settled` once. */
+/** A message on its way through a mailbox, with the callbacks of its sender: `accepted` at most once, then `settled` once. */
 export interface Letter {
   readonly message: Message;
   readonly trace: string;

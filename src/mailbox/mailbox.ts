@@ -9,9 +9,9 @@ export type Handlers<M extends Message> = {
 };
 
 export interface MailboxOptions extends Partial<LaneLimits> {
-  /** Hears the error that no handler caught, after the mailbox has closed. */
+  /** Called with the error that no handler caught, after the mailbox has closed. */
   readonly crashed: (error: unknown) => void;
-  /** Hears of batches that failed with a retryable error. */
+  /** Called for batches that failed with a retryable error. */
   readonly batchFailed?: (kind: string, failure: Failure, size: number) => void;
 }
 
@@ -51,7 +51,7 @@ export class Mailbox<M extends Message = Message> {
     );
   }
 
-  /** Never throws: what becomes of the letter it hears itself. */
+  /** Never throws: the letter's own callbacks get the outcome. */
   post(letter: Letter): void {
     const lane = this.#lanes.get(letter.message.kind);
     if (this.#refusal !== null) letter.settled({ ok: false, failure: this.#refusal });

@@ -4,7 +4,7 @@ import { type Failure, type Result, failureOf, mailboxFailure, succeeded } from 
 import type { Letter } from './lane.ts';
 import type { Mailbox } from './mailbox.ts';
 
-/** What a receiver does about signals; pings it answers itself. */
+/** What drain and stop do; `receive` answers pings itself. */
 export interface Signals {
   /** Stops what feeds the mailbox and empties it; resolves with how many messages were left. */
   drain(withinMs: number): Promise<number>;

@@ -80,7 +80,7 @@ export function join(parts: readonly Ranks[]): Ranks {
   return { ranks };
 }
 
-/** Why an answer is not one, or null. Rankers are other people's code: nothing of theirs reaches SQL unseen. */
+/** What is wrong with a ranker's answer, or null. Rankers are foreign code: what they answer is checked before SQL gets it. */
 export function faultOf(batch: RankBatch, answer: unknown): string | null {
   const { ranks, tags } = (answer ?? {}) as Partial<Ranks>;
   if (!(ranks instanceof Float64Array)) return 'ranks: expected a Float64Array';

@@ -3,8 +3,8 @@ import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
 import { faultOf } from './batch.ts';
 
 /**
- * The entry of a pool thread. Outcomes are data: a thrown error would lose its code on the way. Rankers are imported
- * here and not in the main thread, unless one vouches for itself with `inlineBelow`.
+ * The entry of a pool thread. Outcomes are data: a thrown error would lose its code on the way. Rankers are imported here and
+ * not in the main thread, unless one declares with `inlineBelow` that it is quick.
  */
 export type RankOutcome =
   | { readonly ok: true; readonly ranks: Ranks }
