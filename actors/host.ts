@@ -4,8 +4,7 @@ import { Refusals } from '../src/supervisor/refusals.ts';
 import { serveControl } from '../src/supervisor/thread-control.ts';
 import { createEventSource } from '../src/events/broker-choice.ts';
 import { createKatServices, realTime } from '../src/kat/services.ts';
-import { startClock } from '../src/mailbox/clock.ts';
-import { Mailbox } from '../src/mailbox/mailbox.ts';
+import { startClock, Mailbox } from '../src/mailbox/mailbox.ts';
 import { receive } from '../src/mailbox/receive.ts';
 import { ActorRef, valueOf } from '../src/mailbox/ref.ts';
 import { connectNats } from '../src/nats/connect.ts';
@@ -20,8 +19,8 @@ import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
 import { handlersInSpans } from '../src/telemetry/scheduler-spans.ts';
 
 /**
- * Entry of every scheduler thread: builds the ports around one behavior and receives until told to stop. The only module
- * of actors/ that does I/O.
+ * Entry of every scheduler thread: builds the ports around one behavior and receives until it is stopped. The only
+ * module of actors/ that does I/O.
  */
 const data = threadDataOf(workerData, isMainThread);
 const log = createLog({ ...data.log, traces: data.traces, of: data.actor, bindings: { scheduler: data.actor } });

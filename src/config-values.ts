@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decimalOf, flagOf, integerOf } from './lax.ts';
+import { decimalOf, flagOf, integerOf } from './tasks/lax.ts';
 
 /**
  * Kinds of values that a variable may have. Each tells what it allows: in the message that refuses a value, and in

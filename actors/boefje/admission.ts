@@ -7,7 +7,7 @@ import { withSiblings } from './deduplication.ts';
 import { historiesOf } from './history.ts';
 import type { Watch } from './revocation.ts';
 
-/** What became of a candidate. */
+/** The outcome of a candidate. */
 export type Verdict =
   | { readonly verdict: 'queued' }
   /** `until`: epoch milliseconds at which the grace period ends. */
@@ -19,7 +19,8 @@ export type Verdict =
  * From permitted candidates to queued tasks, all of a batch at once: their latest tasks, Bytes where those do not tell,
  * siblings of other organisations, one push. One verdict per candidate, in order.
  *
- * `watch`: began before the candidates' permissions were asked for; what ended since is not pushed. `before`: what must have happened before anything is pushed, and needs not wait for their histories nor they for it.
+ * `watch` began before the candidates' permissions were asked for: what ended since is not pushed. `before` must have happened
+ * before anything is pushed; it goes on beside the look at histories.
  */
 export async function admit(
   setup: Setup,

@@ -1,13 +1,13 @@
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { NewSchedule, NewTask, Recurrence } from '../../src/protocol/requests.ts';
 import type { SchedulerSettings } from '../../src/protocol/scheduler.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
+import { boefjeHash } from '../../src/tasks/identity.ts';
 import { intervalMsOf } from './recurrence.ts';
 
 /** A boefje that may run on an OOI (null: on none) of an organisation, before its history is known. */
 export interface Candidate {
   readonly organisation: string;
-  /** As it stands in this organisation. */
+  /** As it is in this organisation. */
   readonly plugin: Plugin;
   readonly ooi: string | null;
   readonly recurrence: Recurrence | 'none' | 'default';
@@ -20,8 +20,16 @@ export interface Candidate {
 }
 
 export function candidateOf(fields: Omit<Candidate, 'hash'>): Candidate {
-  const { organisation, plugin, ooi } = fields;
-  return { ...fields, hash: boefjeHash({ boefjeId: plugin.id, inputOoi: ooi, organisation }) };
+  return { ...fields, hash: hashOf(fields) };
+}
+
+/** Of the task of a boefje on an OOI in an organisation. */
+export function hashOf(pair: {
+  readonly organisation: string;
+  readonly plugin: { readonly id: string };
+  readonly ooi: string | null;
+}): string {
+  return boefjeHash({ boefjeId: pair.plugin.id, inputOoi: pair.ooi, organisation: pair.organisation });
 }
 
 export function aboutOf({ organisation, plugin, ooi }: Candidate): Record<string, string | null> {
@@ -52,7 +60,7 @@ export function newScheduleOf(candidate: Candidate, recurrence: Recurrence): New
   return { organisation, hash, data: dataOf(candidate), recurrence };
 }
 
-/** What task and schedule have of a pair alike. */
+/** What the task and the schedule of a pair have in common. */
 function dataOf({ plugin, organisation, ooi }: Candidate) {
   return {
     boefje: { id: plugin.id, name: plugin.name, version: plugin.version, oci_image: plugin.ociImage },
@@ -73,6 +81,7 @@ export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: 
       deduplication_key: deduplicationKey,
       dispatches: [],
     },
+    checked: true,
     recurrence,
     trace,
     ...(lastRunAt === null ? {} : { lastRunAt }),

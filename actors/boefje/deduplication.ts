@@ -1,12 +1,10 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Failure } from '../../src/mailbox/failure.ts';
+import { attempt, type Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { aboutOf, type Candidate, candidateOf, type Run } from './candidate.ts';
+import { aboutOf, type Candidate, candidateOf, hashOf, type Run } from './candidate.ts';
 import { historiesOf } from './history.ts';
-import { inParallel } from './parallel.ts';
-import { isRunOn, refusalOf } from './permission.ts';
-import { pluginsOf } from './plugins.ts';
+import { inParallel, pluginsOf } from './services.ts';
+import { isRunOn, pluginIn, refusalOf } from './permission.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 
 /** Requests in flight to Katalogus and Octopoes: within each client's 10 connections. */
@@ -14,10 +12,10 @@ const width = 8;
 
 /**
  * Cross-organisation deduplication: organisations that configured a boefje identically and have the same OOI share one
- * scan. Answers the runs with their group's key, each head (whose id is the key) followed by siblings that were not
- * asked for. A sibling passes the checks of its own organisation: plug-in, clearance, history (lessons §1).
+ * scan. Returns the runs with the key of their group. Each head, whose id is the key, is followed by siblings that no event or
+ * schedule asked for. A sibling passes the checks of its own organisation: plug-in, clearance, history (lessons §1).
  *
- * It saves scans, so it never stops one: where Katalogus or Octopoes cannot say who shares, a run goes alone.
+ * Deduplication saves scans and never stops one: where Katalogus or Octopoes does not answer, a run goes alone.
  */
 export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<readonly Run[]> {
   const outages: Outages = new Map();
@@ -42,7 +40,7 @@ export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<
   return output;
 }
 
-/** Why it could not be told, by sentence: many organisations fail for one reason. */
+/** Failures of Katalogus and Octopoes by their message: many organisations fail for one reason. */
 type Outages = Map<string, Failure>;
 
 /** Runs that may be shared, with the organisations that configured their boefje identically. */
@@ -86,7 +84,7 @@ async function sharersOf(
   return sharers;
 }
 
-/** The OOI in each organisation that has it: one request per OOI, whatever the number of boefjes. */
+/** The OOI in each organisation that has it: one request per OOI for all its boefjes. */
 async function ownersOf(
   setup: Setup,
   sharers: ReadonlyMap<Run, readonly string[]>,
@@ -135,7 +133,7 @@ function groupsOf(
     const invited: Invitation[] = [];
     for (const organisation of sharers.get(head) ?? []) {
       const ooi = owners.get(head.candidate.ooi!)?.get(organisation);
-      const hash = candidateOf({ ...head.candidate, organisation }).hash;
+      const hash = hashOf({ ...head.candidate, organisation });
       if (ooi === undefined || taken.has(hash)) continue;
       taken.add(hash);
       const member = byHash.get(hash);
@@ -159,9 +157,9 @@ async function admittedSiblings(setup: Setup, groups: readonly Group[]): Promise
     const answer = plugins.get(organisation)!;
     if (!answer.ok) continue;
     const about = { organisation, boefje: head.candidate.plugin.id, ooi: ooi.primaryKey };
-    const plugin = answer.value?.get(head.candidate.plugin.id);
-    if (plugin === undefined) {
-      setup.refuse(answer.value === null ? 'organisation-gone' : 'boefje-gone', about);
+    const plugin = pluginIn(answer.value, head.candidate.plugin.id, organisation, null);
+    if (typeof plugin === 'string') {
+      setup.refuse(plugin, about);
       continue;
     }
     const refusal = refusalOf(plugin, ooi) ?? (isRunOn(plugin) ? 'no-run-on' : null);

@@ -1,22 +1,17 @@
-import type { Ooi, Plugin } from '../../src/kat/kat.ts';
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import { type Failure, failureOf } from '../../src/mailbox/failure.ts';
+import { attempt, failureOf } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
-import type { DueSchedule, LatestTask, Recurrence } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { cronFault } from '../../src/tasks/cron.ts';
 import { type BoefjeData, boefjeData } from '../../src/tasks/data.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
-import { type Candidate, candidateOf, graceMsOf } from './candidate.ts';
+import type { Recorder } from '../../src/tasks/refusal.ts';
+import { type Candidate, candidateOf, hashOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
-import { type Judgement, judgeRun, judgeTask } from './history.ts';
-import { boefjeRules, isRunOn, ooiRules, type PermissionRule, runsOnAny, runsOnEventsOnly } from './permission.ts';
-import { pluginsOf } from './plugins.ts';
-import { isByRecurrence, iso, recurrenceOf, unscheduled } from './recurrence.ts';
+import { decideTask, type History, historiesOf } from './history.ts';
+import { decideBoefje, decideOoi, decideOperations, pluginIn, runsOnEventsOnly, skipOoi } from './permission.ts';
+import { decideRecurrence, isByRecurrence, recurrenceOf, unscheduled } from './recurrence.ts';
+import { pluginsOf } from './services.ts';
 
-/** Answers what this scheduler would decide now, and why. Never ends the actor: it only reads, and whoever asks hears of failures. */
+/** Answers what this scheduler would decide now, and why. It only reads, and a failure is the answer: it never ends the actor. */
 export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
   // A dry run is not counted.
   const dry: Setup = { ...setup, refuse: () => {} };
@@ -30,180 +25,65 @@ export async function explain(setup: Setup, batch: readonly Delivery<Explain>[])
   }
 }
 
-/** The rules of mutations.ts (an event) or rescheduling.ts (a schedule), in their order. */
+/** An event about an OOI that is there already is an update. */
+const nextEvent: ReadonlySet<'update'> = new Set(['update']);
+
+/** The decisions that mutations.ts (an event) or rescheduling.ts (a schedule) make, in their order, with a recorder. */
 async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Promise<Explanation> {
   const { organisation, schedule, trigger } = asked;
-  const known = { ...unscheduled(data.input_ooi || null), ...schedule };
-  const plugin = await pluginStep(setup, organisation, data.boefje.id);
-  const ooi = await ooiStep(setup, organisation, data.input_ooi || null);
-  const runOn = plugin.found === null ? [] : [runOnStep(plugin.found, trigger)];
-  const permission = [
-    ...rulesOf(boefjeRules, plugin.found && [plugin.found]),
-    ...(trigger === 'schedule' ? runOn : []),
-    ooi.step,
-    ...(data.input_ooi ? rulesOf(ooiRules, plugin.found && ooi.found && [plugin.found, ooi.found]) : []),
-    ...(trigger === 'event' ? runOn : []),
-  ];
-  const scheduleSteps = trigger === 'event' || schedule === null ? [] : [scheduleStep(schedule)];
-  const before = [...scheduleSteps, plugin.step, ...permission];
-  if (plugin.found === null) {
-    const known = plugin.step.outcome === 'unanswered' ? [await unfinishedStep(setup, organisation, data)] : [];
-    return { steps: [...before, ...known], nextRunAt: null };
+  const ooi = data.input_ooi || null;
+  const steps: ExplanationStep[] = [];
+  const record: Recorder = (rule, reason, fact, open) =>
+    void steps.push({ rule, outcome: open ?? (reason === null ? 'passes' : 'refuses'), reason, fact });
+
+  if (trigger === 'schedule' && schedule !== null) {
+    const why = schedule.disabledReason == null ? 'disabled' : `disabled: ${schedule.disabledReason}`;
+    record('schedule', schedule.enabled ? null : 'schedule-disabled', schedule.enabled ? 'enabled' : why);
   }
-
-  const recurrence = recurrenceOf(plugin.found, known, setup);
-  const candidate = candidateOf({
-    organisation,
-    plugin: plugin.found,
-    ooi: data.input_ooi || null,
-    recurrence,
-    byRecurrence: trigger === 'schedule' && isByRecurrence(plugin.found, known),
-    trace: null,
-  });
-  if (recurrence.disabled !== undefined) before.push(cronStep(recurrence, trigger));
-  const { steps, history } = await historySteps(setup, candidate);
-  const allPass = [...before, ...steps].every(({ outcome }) => outcome === 'passes');
-  const shared = allPass ? [await sharingStep(setup, candidate, history)] : [];
-  return {
-    steps: [...before, ...steps, ...shared],
-    nextRunAt: runsOnEventsOnly(plugin.found) ? null : recurrence.deadlineAt,
-  };
-}
-
-function scheduleStep({ enabled, disabledReason }: DueSchedule): ExplanationStep {
-  if (enabled) return step('schedule', null, 'enabled');
-  return step('schedule', 'schedule-disabled', disabledReason == null ? 'disabled' : `disabled: ${disabledReason}`);
-}
-
-/** An event runs it; its schedule does not. */
-function cronStep({ schedule, inherited, disabled }: Recurrence, trigger: Explain['trigger']): ExplanationStep {
-  const whose = inherited === true ? "the boefje's cron" : "the schedule's cron";
-  const fact = `${whose}, ${schedule}, cannot run: ${cronFault(schedule!)}`;
-  return step('recurrence', trigger === 'schedule' ? disabled! : null, fact);
-}
-
-interface Found<T> {
-  readonly step: ExplanationStep;
-  readonly found: T | null;
-}
-
-async function pluginStep(setup: Setup, organisation: string, id: string): Promise<Found<Plugin>> {
   const answer = (await pluginsOf(setup, [organisation], { fresh: true })).get(organisation)!;
-  const rule = 'boefje';
-  if (!answer.ok) return { step: unanswered(rule, answer.failure), found: null };
-  if (answer.value === null) {
-    return {
-      step: step(rule, 'organisation-gone', `Katalogus does not know organisation ${organisation}`),
-      found: null,
-    };
+  if (!answer.ok) record('boefje', null, answer.failure.message, 'unanswered');
+  const found = answer.ok ? pluginIn(answer.value, data.boefje.id, organisation, record) : null;
+  const plugin = typeof found === 'string' ? null : found;
+  decideBoefje(plugin, trigger, record);
+
+  const known = { ...unscheduled(ooi), ...schedule };
+  const recurrence = plugin === null ? null : recurrenceOf(plugin, known, setup);
+  if (trigger === 'schedule' && recurrence !== null) decideRecurrence(recurrence, trigger, record);
+  if (ooi === null) record('ooi', null, 'it runs without an OOI');
+  else {
+    const oois = await attempt(setup.kat.octopoes.objectsByReference(organisation, [ooi]));
+    if (oois.ok) decideOoi(plugin, ooi, oois.value, record);
+    else {
+      record('ooi', null, oois.failure.message, 'unanswered');
+      skipOoi(record);
+    }
   }
-  const plugin = answer.value.get(id);
-  if (plugin !== undefined)
-    return { step: step(rule, null, `Katalogus knows ${id} in ${organisation}`), found: plugin };
-  return { step: step(rule, 'boefje-gone', `Katalogus does not know ${id} in ${organisation}`), found: null };
-}
-
-async function ooiStep(setup: Setup, organisation: string, reference: string | null): Promise<Found<Ooi>> {
-  const rule = 'ooi';
-  if (reference === null) return { step: step(rule, null, 'it runs without an OOI'), found: null };
-  const answer = await attempt(setup.kat.octopoes.objectsByReference(organisation, [reference]));
-  if (!answer.ok) return { step: unanswered(rule, answer.failure), found: null };
-  const ooi = answer.value.get(reference);
-  if (ooi === undefined) return { step: step(rule, 'ooi-gone', `Octopoes does not know ${reference}`), found: null };
-  return { step: step(rule, null, `Octopoes knows ${reference}`), found: ooi };
-}
-
-/** `about` is null where an earlier step found nothing. */
-function rulesOf<About extends readonly unknown[]>(
-  rules: readonly PermissionRule<About>[],
-  about: About | null,
-): readonly ExplanationStep[] {
-  return rules.map(({ rule, reason, refuses, fact }) =>
-    about === null ? skipped(rule) : step(rule, refuses(...about) ? reason : null, fact(...about)),
-  );
-}
-
-/** An event about an OOI that is there already is an update. */
-function runOnStep(plugin: Plugin, trigger: Explain['trigger']): ExplanationStep {
-  const rule = 'run on';
-  if (!isRunOn(plugin)) return step(rule, null, 'it runs by time, not on operations');
-  const fact = `it runs on ${plugin.runOn!.join(' and ')} of an OOI`;
-  if (trigger === 'schedule') {
-    return runsOnEventsOnly(plugin)
-      ? step(rule, 'no-run-on', `${fact}, not by schedule`)
-      : step(rule, null, `${fact}, and by time`);
+  if (trigger === 'event') {
+    decideOperations(plugin, nextEvent, record);
+    if (recurrence !== null) decideRecurrence(recurrence, trigger, record);
   }
-  return step(
-    rule,
-    runsOnAny(plugin, new Set(['update'])) ? null : 'no-run-on',
-    `${fact}; the next event is an update`,
-  );
-}
-
-/** Our own table first; Bytes is asked where that does not tell, as in history.ts. */
-async function historySteps(
-  setup: Setup,
-  candidate: Candidate,
-): Promise<{ readonly steps: readonly ExplanationStep[]; readonly history: Judgement }> {
-  const [task] = await setup.supervisor('latest-tasks', { hashes: [candidate.hash] });
-  const graceMs = graceMsOf(candidate, setup.settings);
-  const decided = task === undefined ? null : judgeTask(task, graceMs, setup.now());
-  if (decided !== null) {
-    return {
-      steps: [historyStep('latest task', decided, factOf(task)), skipped('last run', 'the latest task tells')],
-      history: decided,
-    };
+  if (plugin === null || recurrence === null) {
+    // Without the boefje only its latest task can be decided on.
+    if (!answer.ok) await explainTask(setup, organisation, data, record);
+    return { steps, nextRunAt: null };
   }
-  const { organisation, plugin, ooi } = candidate;
-  const run = await attempt(setup.kat.bytes.lastRun({ organisation, boefje: plugin.id, inputOoi: ooi }));
-  const history: Judgement = run.ok
-    ? judgeRun(run.value, graceMs, setup.now())
-    : { state: 'unanswered', failure: run.failure };
-  const known =
-    run.ok && run.value !== null ? (run.value.endedAt === null ? 'goes on' : `ended ${iso(run.value.endedAt)}`) : null;
-  const fact = known === null ? 'Bytes knows of no run' : `the last run that Bytes knows ${known}`;
-  return { steps: [step('latest task', null, factOf(task)), historyStep('last run', history, fact)], history };
+
+  const byRecurrence = trigger === 'schedule' && isByRecurrence(plugin, known);
+  const candidate = candidateOf({ organisation, plugin, ooi, recurrence, byRecurrence, trace: null });
+  const [history] = await historiesOf(setup, [candidate], record);
+  if (steps.every(({ outcome }) => outcome === 'passes')) await explainSharing(setup, candidate, history!, record);
+  return { steps, nextRunAt: runsOnEventsOnly(plugin) ? null : recurrence.deadlineAt };
 }
 
-/** What can be told without the boefje: whether its latest task goes on. */
-async function unfinishedStep(setup: Setup, organisation: string, data: BoefjeData): Promise<ExplanationStep> {
-  const hash = boefjeHash({ boefjeId: data.boefje.id, inputOoi: data.input_ooi, organisation });
+async function explainTask(setup: Setup, organisation: string, data: BoefjeData, record: Recorder): Promise<void> {
+  const hash = hashOf({ organisation, plugin: data.boefje, ooi: data.input_ooi });
   const [task] = await setup.supervisor('latest-tasks', { hashes: [hash] });
-  const history = task === undefined ? null : judgeTask(task, 0, setup.now());
-  return historyStep('latest task', history ?? { state: 'free', lastRunAt: null }, factOf(task));
+  decideTask(task, 0, setup.now(), record);
 }
 
-function factOf(task: LatestTask | undefined): string {
-  if (task === undefined) return 'there is no task yet';
-  return `task ${task.id} is ${task.status} since ${iso(task.modifiedAt)}`;
-}
-
-function historyStep(rule: string, history: Judgement, fact: string): ExplanationStep {
-  if (history.state === 'unanswered') return unanswered(rule, history.failure);
-  if (history.state === 'free') return step(rule, null, fact);
-  const until = history.reason === 'grace-period' ? `; the grace period ends ${iso(history.until)}` : '';
-  return step(rule, history.reason, `${fact}${until}`);
-}
-
-async function sharingStep(setup: Setup, candidate: Candidate, history: Judgement): Promise<ExplanationStep> {
+async function explainSharing(setup: Setup, candidate: Candidate, history: History, record: Recorder): Promise<void> {
   const lastRunAt = history.state === 'free' ? history.lastRunAt : null;
   const runs = await withSiblings(setup, [{ candidate, lastRunAt, follows: null, deduplicationKey: null }]);
   const others = runs.map((run) => run.candidate.organisation).filter((it) => it !== candidate.organisation);
-  return step(
-    'shared scan',
-    null,
-    others.length === 0 ? 'no other organisation shares it' : `with ${others.join(', ')}`,
-  );
-}
-
-function step(rule: string, reason: RefusalReason | null, fact: string): ExplanationStep {
-  return { rule, outcome: reason === null ? 'passes' : 'refuses', reason, fact };
-}
-
-function unanswered(rule: string, { message }: Failure): ExplanationStep {
-  return { rule, outcome: 'unanswered', reason: null, fact: message };
-}
-
-function skipped(rule: string, fact = 'nothing to ask about'): ExplanationStep {
-  return { rule, outcome: 'skipped', reason: null, fact };
+  record('shared scan', null, others.length === 0 ? 'no other organisation shares it' : `with ${others.join(', ')}`);
 }

@@ -1,10 +1,11 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Failure } from '../../src/mailbox/failure.ts';
+import { attempt, type Failure } from '../../src/mailbox/failure.ts';
 import type { BoefjeRun } from '../../src/kat/kat.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
+import type { Recorder } from '../../src/tasks/refusal.ts';
 import { type Candidate, graceMsOf } from './candidate.ts';
-import { inParallel } from './parallel.ts';
+import { iso } from './recurrence.ts';
+import { inParallel } from './services.ts';
 
 /** What the past says about running now, and the latest task that says so; null where there was none. */
 export type History = Judgement & { readonly latest: string | null };
@@ -23,7 +24,11 @@ const bytesWidth = 8;
  * The history of each candidate: one request for the latest tasks of all, then Bytes for those alone of which our own
  * table cannot tell when they last ran.
  */
-export async function historiesOf(setup: Setup, candidates: readonly Candidate[]): Promise<History[]> {
+export async function historiesOf(
+  setup: Setup,
+  candidates: readonly Candidate[],
+  record: Recorder | null = null,
+): Promise<History[]> {
   if (candidates.length === 0) return [];
   const hashes = candidates.map((candidate) => candidate.hash);
   const latest = new Map(
@@ -32,23 +37,26 @@ export async function historiesOf(setup: Setup, candidates: readonly Candidate[]
   const now = setup.now();
   const judgements = new Map<Candidate, Judgement>();
   const undecided = candidates.filter((candidate) => {
-    const task = latest.get(candidate.hash);
-    const decided = task === undefined ? null : judgeTask(task, graceMsOf(candidate, setup.settings), now);
-    if (decided !== null) judgements.set(candidate, decided);
-    return decided === null;
+    const decided = decideTask(latest.get(candidate.hash), graceMsOf(candidate, setup.settings), now, record);
+    if (decided === null) return true;
+    record?.('last run', null, 'the latest task tells', 'skipped');
+    judgements.set(candidate, decided);
+    return false;
   });
   const byOoi = Map.groupBy(undecided, ({ organisation, ooi }) => JSON.stringify([organisation, ooi]));
   const ask = async (group: readonly Candidate[]): Promise<void> => {
     const runs = await attempt(setup.kat.bytes.lastRuns(runsOf(group)));
     if (!runs.ok && runs.failure.code === 'SERVICE_REJECTED' && group.length > 1) {
-      // Which of them Bytes cannot answer is not told: that one fails alone.
+      // Bytes does not say about which of them: asked one by one, only that one fails.
       for (const candidate of group) await ask([candidate]);
       return;
     }
     for (const candidate of group) {
+      const run = runs.ok ? (runs.value.get(candidate.plugin.id) ?? null) : null;
       const judgement: Judgement = runs.ok
-        ? judgeRun(runs.value.get(candidate.plugin.id) ?? null, graceMsOf(candidate, setup.settings), now)
+        ? judgeRun(run, graceMsOf(candidate, setup.settings), now)
         : { state: 'unanswered', failure: runs.failure };
+      if (record !== null) recordJudgement(record, 'last run', judgement, factOfRun(run));
       judgements.set(candidate, judgement);
     }
   };
@@ -65,12 +73,23 @@ function runsOf(group: readonly Candidate[]) {
   return { organisation, inputOoi, boefjes: [...new Set(group.map(({ plugin }) => plugin.id))] };
 }
 
+/** What our own table says; null where it leaves open when the boefje last ran. */
+export function decideTask(
+  task: LatestTask | undefined,
+  graceMs: number,
+  now: number,
+  record: Recorder | null,
+): Judgement | null {
+  const judgement = task === undefined ? null : judgeTask(task, graceMs, now);
+  if (record !== null) recordJudgement(record, 'latest task', judgement, factOfTask(task));
+  return judgement;
+}
+
 /**
- * What our own table says; null where it leaves open when the boefje last ran. A cancelled task never ran to an end, so
- * it neither blocks nor counts for the grace period (lessons §0.1): the run before it does, and Bytes knows that one. A
- * failed one counts, as in mula, or a boefje that always fails would run without a pause.
+ * A cancelled task never ran to an end, so it neither blocks nor counts for the grace period (lessons §0.1): the run before it
+ * does, and Bytes knows that one. A failed one counts, as in mula, or a boefje that always fails would run without a pause.
  */
-export function judgeTask(task: LatestTask, graceMs: number, now: number): Judgement | null {
+function judgeTask(task: LatestTask, graceMs: number, now: number): Judgement | null {
   switch (task.status) {
     case 'queued':
       return { state: 'refused', reason: 'already-queued' };
@@ -89,7 +108,7 @@ export function judgeTask(task: LatestTask, graceMs: number, now: number): Judge
 }
 
 /** What Bytes says: it knows of runs that our table does not (restored, or removed by retention). */
-export function judgeRun(run: BoefjeRun | null, graceMs: number, now: number): Judgement {
+function judgeRun(run: BoefjeRun | null, graceMs: number, now: number): Judgement {
   if (run === null) return { state: 'free', lastRunAt: null };
   if (run.endedAt === null) return { state: 'refused', reason: 'still-running' };
   return sinceRun(run.endedAt, graceMs, now);
@@ -98,4 +117,23 @@ export function judgeRun(run: BoefjeRun | null, graceMs: number, now: number): J
 function sinceRun(endedAt: number, graceMs: number, now: number): Judgement {
   const until = endedAt + graceMs;
   return until > now ? { state: 'refused', reason: 'grace-period', until } : { state: 'free', lastRunAt: endedAt };
+}
+
+function recordJudgement(record: Recorder, rule: string, judgement: Judgement | null, fact: string): void {
+  if (judgement === null || judgement.state === 'free') record(rule, null, fact);
+  else if (judgement.state === 'unanswered') record(rule, null, judgement.failure.message, 'unanswered');
+  else {
+    const until = judgement.reason === 'grace-period' ? `; the grace period ends ${iso(judgement.until)}` : '';
+    record(rule, judgement.reason, `${fact}${until}`);
+  }
+}
+
+function factOfTask(task: LatestTask | undefined): string {
+  if (task === undefined) return 'there is no task yet';
+  return `task ${task.id} is ${task.status} since ${iso(task.modifiedAt)}`;
+}
+
+function factOfRun(run: BoefjeRun | null): string {
+  if (run === null) return 'Bytes knows of no run';
+  return `the last run that Bytes knows ${run.endedAt === null ? 'goes on' : `ended ${iso(run.endedAt)}`}`;
 }

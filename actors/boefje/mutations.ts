@@ -1,4 +1,4 @@
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type { Ooi } from '../../src/kat/kat.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
@@ -6,9 +6,8 @@ import type { NewSchedule, Revocation } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { type Candidate, candidateOf, newScheduleOf } from './candidate.ts';
-import { ooisOf } from './oois.ts';
-import { isRunOn, refusalOf, runsOnAny, runsOnEventsOnly } from './permission.ts';
-import { boefjesByType, pluginsOf } from './plugins.ts';
+import { ooisOf, boefjesByType, pluginsOf } from './services.ts';
+import { decideOperations, refusalOf, runsOnEventsOnly } from './permission.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { type Revocations, withdrawn } from './revocation.ts';
 
@@ -86,7 +85,7 @@ export async function handleMutations(
 
 /**
  * What the batch comes to. An event that comes again, after an outage or a death, may be older than what was handled since:
- * for its OOI Octopoes tells what is so now. Of one that Octopoes does not have the event tells.
+ * so Octopoes is asked for its OOI as it is now. The event decides where Octopoes does not have the OOI.
  */
 async function asTheyAre(
   setup: Setup,
@@ -169,8 +168,8 @@ async function permittedPairs(
       if (boefjes === null) setup.refuse('organisation-gone', about);
       else if (objectType === null || scanLevel === null) setup.refuse('no-scan-profile', about);
       else {
+        const ooi = { primaryKey: change.primaryKey, objectType, scanLevel };
         for (const plugin of boefjes.get(objectType) ?? []) {
-          const ooi = { primaryKey: change.primaryKey, objectType, scanLevel };
           const refusal = refusalOf(plugin, ooi);
           if (refusal !== null) {
             setup.refuse(refusal, { ...about, boefje: plugin.id });
@@ -187,9 +186,10 @@ async function permittedPairs(
             byRecurrence: false,
             trace: change.trace,
           });
-          if (!isRunOn(plugin) || runsOnAny(plugin, change.operations)) pairs.push({ change, candidate });
+          const onOthers = decideOperations(plugin, change.operations, null);
+          if (onOthers === null) pairs.push({ change, candidate });
           else {
-            setup.refuse('no-run-on', { ...about, boefje: plugin.id });
+            setup.refuse(onOthers, { ...about, boefje: plugin.id });
             if (typeof recurrence === 'object')
               waiting.push({ change, schedule: newScheduleOf(candidate, recurrence) });
           }
@@ -202,8 +202,8 @@ async function permittedPairs(
 
 /**
  * An OOI on which something may run: schedules that went with its clearance, or with itself, come back (lessons §1). One
- * that still lacks the clearance is found out, and disabled again, when it falls due. A pair that this operation does not
- * run gets a schedule, if it has none: no later event need come.
+ * that still lacks the clearance is disabled again when it falls due. A pair that this operation does not run gets a schedule,
+ * if it has none: there may be no later event.
  */
 async function schedule(setup: Setup, pairs: readonly Pair[], waiting: readonly Waiting[]): Promise<void> {
   const permitted = new Set([...pairs, ...waiting].map(({ change }) => change));

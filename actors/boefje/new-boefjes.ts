@@ -1,6 +1,5 @@
-import { attemptEach } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import type { Failure, Result } from '../../src/mailbox/failure.ts';
+import { attemptEach, type Failure, type Result } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { LookForNewBoefjes } from '../../src/protocol/commands.ts';
 import type { SeenBoefjes } from '../../src/protocol/requests.ts';
@@ -8,12 +7,12 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { boefjesByType, pluginsOf } from './plugins.ts';
+import { boefjesByType, pluginsOf } from './services.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
-import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './recurrence-changes.ts';
+import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './correction.ts';
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
 
-/** What a look found, for whoever asked for it. */
+/** What a look found. */
 export interface LookReport {
   readonly organisations: number;
   readonly newBoefjes: number;
@@ -67,7 +66,7 @@ async function look(
   asked: readonly string[] | undefined,
   memory: Memory,
 ): Promise<LookReport> {
-  // Whoever asks has just enabled something, in an organisation that may be new: a cached answer would not show it.
+  // A look is asked for when a boefje was just enabled, perhaps in a new organisation: a cached answer would not show it.
   const known = await setup.kat.katalogus.organisations({ fresh: true });
   const records = await setup.supervisor('seen-boefjes', asked === undefined ? {} : { organisations: asked });
   const seen = new Map(records.map((record) => [record.organisation, record]));
@@ -190,7 +189,7 @@ async function queueNew(
     const reasons = ['boefje-disabled', 'boefje-gone', 'organisation-gone', 'unknown'] as const;
     await setup.supervisor('enable-schedules', { organisation, boefjes: found.map(({ id }) => id), reasons });
   }
-  // Those that run on operations only have nothing to do with what is there already.
+  // A boefje that runs on operations only does not run on OOIs that are there already.
   const boefjes = boefjesByType(found.filter((boefje) => !runsOnEventsOnly(boefje)));
   if (boefjes.size === 0) return { ok: true, value: { queued: 0, rejected: [] } };
   const least = Math.min(...[...boefjes.values()].flat().map((boefje) => boefje.scanLevel));

@@ -1,8 +1,11 @@
 import type { Plugin } from '../../src/kat/kat.ts';
-import type { DueSchedule, Recurrence } from '../../src/protocol/requests.ts';
+import type { Explain } from '../../src/protocol/commands.ts';
+import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { isCron, nextRun } from '../../src/tasks/cron.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
+import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
+import { boefjeHash } from '../../src/tasks/identity.ts';
+import type { Recorder, RefusalReason } from '../../src/tasks/refusal.ts';
+import type { DisabledReason } from '../../src/tasks/task.ts';
 
 /**
  * When a boefje runs on an OOI again, lessons §0.7: the boefje's cron, else its interval, else the schedule's own cron,
@@ -64,6 +67,19 @@ export function isByRecurrence(plugin: Plugin, schedule: Known): boolean {
   return intervalMsOf(plugin) === null ? ownCronOf(schedule) !== null : schedule.byInterval === true;
 }
 
+/** Why a schedule does not run its boefje: by a cron that cannot be read. An event runs it all the same. */
+export function decideRecurrence(
+  { schedule, inherited, disabled }: Recurrence,
+  trigger: Explain['trigger'],
+  record: Recorder | null,
+): RefusalReason | null {
+  if (disabled === undefined) return null;
+  const reason = trigger === 'schedule' ? disabled : null;
+  const whose = inherited === true ? "the boefje's cron" : "the schedule's cron";
+  record?.('recurrence', reason, `${whose}, ${schedule}, cannot run: ${cronFault(schedule!)}`);
+  return reason;
+}
+
 /** Milliseconds; null where the boefje has no interval (0 is none, as in mula). */
 export function intervalMsOf({ interval }: Plugin): number | null {
   return interval !== null && interval > 0 ? interval * 60_000 : null;
@@ -105,4 +121,43 @@ function byCron(cron: string, inherited: boolean, clock: Clock): Recurrence {
 
 export function iso(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
+}
+
+/**
+ * Where a refusal will not pass by waiting the schedule is disabled, and comes back when its reason goes. A plug-in that
+ * is no boefje is a boefje that is gone: schedules have no reason of its own for it.
+ */
+const disabling: Partial<Record<RefusalReason, DisabledReason>> = {
+  'organisation-gone': 'organisation-gone',
+  'boefje-gone': 'boefje-gone',
+  'not-a-boefje': 'boefje-gone',
+  'boefje-disabled': 'boefje-disabled',
+  'ooi-gone': 'ooi-gone',
+  'scan-level-too-low': 'scan-level-too-low',
+  'no-run-on': 'run-on-only',
+};
+
+/**
+ * How a due schedule moves on after a refusal: disabled with its reason; to the end of the grace period, since a full
+ * new one would let the pair rest twice; else to its next deadline, or nowhere without a recurrence (null). A cron that
+ * cannot be read stays in the schedule that it disables, for people to see. `until`: epoch milliseconds.
+ */
+export function settlementOf(
+  { id, version }: Pick<DueSchedule, 'id' | 'version'>,
+  reason: RefusalReason,
+  recurrence: Recurrence | null,
+  until?: number,
+): ScheduleSettlement {
+  if (recurrence?.disabled !== undefined) return { id, version, ...unreadable(recurrence) };
+  const disabled = disabling[reason];
+  if (disabled !== undefined) return { id, version, disabled };
+  if (reason === 'grace-period' && until !== undefined) {
+    return { id, version, ...recurrence, deadlineAt: iso(until), byInterval: false };
+  }
+  return { id, version, ...recurrence };
+}
+
+/** The deadline stays: mula, should it come back, reads some crons that Rota refuses. */
+export function unreadable({ schedule, inherited = false, disabled }: Recurrence): Partial<ScheduleSettlement> {
+  return { schedule, inherited, disabled: disabled! };
 }

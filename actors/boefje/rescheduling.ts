@@ -1,20 +1,17 @@
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
-import type { Ooi, Plugin } from '../../src/kat/kat.ts';
+import type { Plugin } from '../../src/kat/kat.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, Revocation, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
-import { clockOfDue } from '../../src/tasks/due.ts';
-import type { RefusalReason } from '../../src/tasks/refusal.ts';
+import { clockOfDue } from '../../src/tasks/cron.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
-import { ooisOf } from './oois.ts';
-import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { pluginsOf, type Plugins } from './plugins.ts';
-import { iso, isByRecurrence, recurrenceOf } from './recurrence.ts';
-import { confirmLosses, isLoss, isUncleared, type Revocations, revokedHash, type Watch } from './revocation.ts';
-import { settlementOf } from './settlement.ts';
+import { ooisOf, pluginsOf, type Plugins } from './services.ts';
+import { decideBoefje, decideOoi, isUncleared, pluginIn } from './permission.ts';
+import { decideRecurrence, iso, isByRecurrence, recurrenceOf, settlementOf } from './recurrence.ts';
+import { confirmLosses, isLoss, type Revocations, revokedHash, type Watch } from './revocation.ts';
 
 /** Octopoes answers up to this many references in one request. */
 const claimSize = 1000;
@@ -22,15 +19,14 @@ const claimSize = 1000;
 /** Batches in a row that come to nothing after which a service, not an organisation, is taken to be out. */
 const patience = 3;
 
-/** When a pair that a service rejects is asked about again: not every minute, and before others miss it. */
+/** When a pair that a service rejects is asked about again: not every minute, and before users miss it. */
 const afterRejectionMs = 3_600_000;
 
 /**
- * Queues what is due, oldest deadline first, until nothing is. Each schedule that is examined moves on or is disabled
- * with its reason, refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays
- * unsettled and comes back when its claim ends; an organisation that is out is passed over for the rest of the tick,
- * however much of it is due. From the second batch on two go side by side: Octopoes answers about one while the other is
- * queued, and 100 000 take three quarters of the time.
+ * Queues what is due, oldest deadline first, until nothing is. Each examined schedule moves on or is disabled with its reason,
+ * refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays unsettled and comes back
+ * when its claim ends; the tick skips the rest of an organisation that is out. From the second batch on two run side by side:
+ * Octopoes answers about one while the other is queued, and 100 000 take three quarters of the time.
  */
 export async function reschedule(
   setup: Setup,
@@ -50,7 +46,7 @@ export async function reschedule(
   for (const delivery of batch) delivery.done(report);
 }
 
-/** What batches that go side by side know of each other. */
+/** What batches that run side by side share. */
 interface Tick {
   readonly revocations: Revocations;
   readonly examined: Set<string>;
@@ -166,7 +162,8 @@ async function runnablesOf(
       continue;
     }
     const { parsed, plugin, reason } = boefjeOf(schedule, answer.value);
-    if (plugin !== undefined && reason === null) runnables.push({ schedule, plugin, ooi: parsed?.input_ooi || null });
+    if (typeof plugin !== 'string' && reason === null)
+      runnables.push({ schedule, plugin, ooi: parsed?.input_ooi || null });
     else {
       setup.refuse(reason ?? 'boefje-gone', {
         organisation,
@@ -181,15 +178,9 @@ async function runnablesOf(
 
 function boefjeOf(schedule: DueSchedule, plugins: Plugins) {
   const parsed = boefjeData.safeParse(schedule.data).data;
-  const plugin = parsed && plugins?.get(parsed.boefje.id);
-  return { parsed, plugin, reason: reasonWithoutOoi(plugins, plugin) };
-}
-
-/** What can be told without asking Octopoes. */
-function reasonWithoutOoi(plugins: Plugins, plugin: Plugin | undefined): RefusalReason | null {
-  if (plugins === null) return 'organisation-gone';
-  if (plugin === undefined) return 'boefje-gone';
-  return refusalOf(plugin, null) ?? (runsOnEventsOnly(plugin) ? 'no-run-on' : null);
+  const plugin = pluginIn(plugins, parsed?.boefje.id, schedule.organisation, null);
+  const reason = typeof plugin === 'string' ? plugin : decideBoefje(plugin, 'schedule', null);
+  return { parsed, plugin, reason };
 }
 
 interface DueCandidate {
@@ -215,7 +206,9 @@ async function candidatesOf(
     const recurrence = { ...recurrenceOf(plugin, known, setup), version };
     const existing = reference === null ? null : oois.get(organisation);
     if (existing === undefined) continue;
-    const reason = recurrence.disabled ?? (existing === null ? null : reasonOfOoi(plugin, existing.get(reference!)));
+    const reason =
+      decideRecurrence(recurrence, 'schedule', null) ??
+      (existing === null ? null : decideOoi(plugin, reference!, existing, null));
     if (reason !== null) {
       setup.refuse(reason, { organisation, boefje: plugin.id, ooi: reference });
       settlements.push(settlementOf(schedule, reason, recurrence));
@@ -232,10 +225,6 @@ async function candidatesOf(
   }
   await watch.revocations.revoke(setup, ended);
   return candidates;
-}
-
-function reasonOfOoi(plugin: Plugin, ooi: Ooi | undefined): RefusalReason | null {
-  return ooi === undefined ? 'ooi-gone' : refusalOf(plugin, ooi);
 }
 
 /** A person may have disabled a schedule while services were asked: it stays as they left it. */

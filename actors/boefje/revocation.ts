@@ -3,14 +3,14 @@ import type { Plugin, PluginList } from '../../src/kat/kat.ts';
 import type { Revocation, RevokedBoefjes } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
-import { type Candidate, candidateOf } from './candidate.ts';
-import { ooiRules } from './permission.ts';
-import { boefjesByType, pluginsOf, type Plugins } from './plugins.ts';
+import { type Candidate, hashOf } from './candidate.ts';
+import { lacksClearance } from './permission.ts';
+import { boefjesByType, pluginsOf, type Plugins } from './services.ts';
 
 /**
  * Permissions that end while the lanes of one actor decide. A batch asks Octopoes, Katalogus and Bytes, which takes seconds,
- * and then pushes: what another lane learned meanwhile must not be overrun. So a batch is watched from before it asks until
- * it has pushed, and whoever ends a permission first says so to all watches, then waits for the pushes under way, then
+ * and then pushes: it must not push what another lane found to be forbidden meanwhile. So a batch is watched from before it asks until
+ * it has pushed. A lane that ends a permission first says so to all watches, then waits for the pushes under way, then
  * revokes. Actors of other supervisors hear nothing of it: docs/queue-semantics.md.
  */
 export class Revocations {
@@ -52,7 +52,7 @@ export class Revocations {
     await Promise.allSettled(this.#pushes);
   }
 
-  /** Asked for without a pause after `Watch.refusalOf`: whoever revokes waits for it. */
+  /** Call it without a pause after `Watch.refusalOf`: a revocation waits for the push. */
   async pushing<T>(push: Promise<T>): Promise<T> {
     this.#pushes.add(push);
     try {
@@ -104,11 +104,6 @@ export function isLoss(reason: RefusalReason | null): boolean {
   return reason === 'boefje-disabled' || reason === 'boefje-gone' || reason === 'not-a-boefje';
 }
 
-/** Whether a refusal is for want of clearance: what is queued for the pair must not run then. */
-export function isUncleared(reason: RefusalReason): boolean {
-  return reason === 'scan-level-too-low' || reason === 'no-scan-profile';
-}
-
 /** What a mutation says of an OOI; null where it is gone. */
 interface Clearance {
   readonly primaryKey: string;
@@ -127,22 +122,19 @@ export function withdrawn(
     // Without a type nothing tells which boefjes consume it.
     const consumers = ooi.objectType === null ? [...boefjes.values()].flat() : (boefjes.get(ooi.objectType) ?? []);
     return consumers
-      .filter((plugin) => clearanceRules.some((rule) => rule.refuses(plugin, about)))
+      .filter((plugin) => lacksClearance(plugin, about))
       .map((plugin) => revokedHash(organisation, plugin, primaryKey));
   });
 }
 
-const clearanceRules = ooiRules.filter(({ reason }) => isUncleared(reason));
-
 export function revokedHash(organisation: string, plugin: Plugin, ooi: string): Revocation {
-  const { hash } = candidateOf({ organisation, plugin, ooi, recurrence: 'none', byRecurrence: false, trace: null });
-  return { hash, reason: 'scan-level-too-low' };
+  return { hash: hashOf({ organisation, plugin, ooi }), reason: 'scan-level-too-low' };
 }
 
 /**
- * A look found other boefjes enabled than before: what is queued for those that are not is revoked. `before`: as the last look
- * of any supervisor saved them, undefined where there was none. What this actor saw is compared too, since another one may
- * have found the loss first, while this one still pushed by a list that was half a minute old.
+ * Revokes what is queued for boefjes that are no longer enabled. `before`: the boefjes that the last look of any supervisor
+ * saved, undefined where there was none. What this actor saw is compared too: another actor may have found the loss first,
+ * while this one still pushed by a list that was half a minute old.
  */
 export async function revokeLost(
   setup: Setup,
@@ -165,9 +157,9 @@ export async function revokeLost(
 }
 
 /**
- * By a kept answer of Katalogus these schedules' boefjes are off or gone. Their organisations are asked for anew, since what takes something away is
- * decided on what is so now, and what is queued for what is indeed off or gone is revoked. An organisation that is gone
- * loses nothing: that is for `rota purge`.
+ * By a cached answer of Katalogus the boefjes of these schedules are disabled or gone. Asks for their organisations anew, since
+ * a permission is ended only by the state of now, and revokes what is queued for boefjes that are indeed disabled or gone. An
+ * organisation that is gone loses nothing: that is for `rota purge`.
  */
 export async function confirmLosses(
   setup: Setup,
@@ -187,7 +179,7 @@ export async function confirmLosses(
   return answers;
 }
 
-/** Null where nothing can be told: KAT ships a hundred plug-ins, so a list of none says nothing about any. */
+/** Null for an empty list: KAT ships a hundred plug-ins, so a list of none says nothing about any. */
 function allowedIn(organisation: string, plugins: PluginList): RevokedBoefjes | null {
   if (plugins.size === 0) return null;
   const boefjes = [...plugins.values()].filter(({ type }) => type === 'boefje');

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';

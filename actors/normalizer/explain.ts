@@ -1,13 +1,13 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import { attempt } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import { failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
-import { normalizerHash } from '../../src/tasks/hash.ts';
-import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
-import { consumersOf, deschedule, type RawFileFacts, rawFileRules } from './permission.ts';
+import { normalizerHash } from '../../src/tasks/identity.ts';
+import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
+import { consumersOf, deschedule, type RawFileFacts, decideRawFile } from './raw-files.ts';
 
 /** Answers which normalizers would parse a raw file now, and why: the rules of raw-files.ts in their order. Only reads. */
 export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
@@ -23,12 +23,14 @@ export async function explain(setup: Setup, batch: readonly Delivery<Explain>[])
 
 async function explanationOf(setup: Setup, organisation: string, asked: RawFileQuestion): Promise<Explanation> {
   const rawFile = { mimeTypes: asked.raw_data.mime_types.map(({ value }) => value), size: asked.size ?? null };
-  const own = rawFileRules.map(({ rule, reason, refuses, fact }) =>
-    step(rule, refuses(rawFile) ? reason : null, fact(rawFile)),
-  );
-  const steps = [...(rawFile.mimeTypes.includes(deschedule) ? [descheduled] : []), ...own];
-  if (steps.some(({ outcome }) => outcome === 'refuses')) return { steps, nextRunAt: null };
-  return { steps: [...steps, ...(await consumerSteps(setup, organisation, asked, rawFile))], nextRunAt: null };
+  const steps: ExplanationStep[] = rawFile.mimeTypes.includes(deschedule) ? [descheduled] : [];
+  const record: Recorder = (rule, reason, fact, open) =>
+    void steps.push({ rule, outcome: open ?? (reason === null ? 'passes' : 'refuses'), reason, fact });
+  decideRawFile(rawFile, record);
+  if (!steps.some(({ outcome }) => outcome === 'refuses')) {
+    await explainConsumers(setup, organisation, asked, rawFile, record);
+  }
+  return { steps, nextRunAt: null };
 }
 
 /** Not a reason of the list: it is what the boefje asked for, and is not counted as a refusal. */
@@ -39,17 +41,18 @@ const descheduled: ExplanationStep = {
   fact: `${deschedule}: its boefje's schedule is deleted, and nothing parses it`,
 };
 
-async function consumerSteps(
+async function explainConsumers(
   setup: Setup,
   organisation: string,
   asked: RawFileQuestion,
   { mimeTypes }: RawFileFacts,
-): Promise<readonly ExplanationStep[]> {
+  record: Recorder,
+): Promise<void> {
   const answer = await attempt(setup.kat.katalogus.plugins(organisation, { fresh: true }));
-  if (!answer.ok) return [{ rule: 'organisation', outcome: 'unanswered', reason: null, fact: answer.failure.message }];
+  if (!answer.ok) return record('organisation', null, answer.failure.message, 'unanswered');
   if (answer.value === null)
-    return [step('organisation', 'organisation-gone', `Katalogus does not know organisation ${organisation}`)];
-  const known = step('organisation', null, `Katalogus knows organisation ${organisation}`);
+    return record('organisation', 'organisation-gone', `Katalogus does not know organisation ${organisation}`);
+  record('organisation', null, `Katalogus knows organisation ${organisation}`);
 
   const { normalizer, raw_data: rawData } = asked;
   const consumers = consumersOf(answer.value, mimeTypes).filter(
@@ -57,9 +60,9 @@ async function consumerSteps(
   );
   if (consumers.length === 0) {
     const who = normalizer === undefined ? 'no normalizer' : `no normalizer ${normalizer.id}`;
-    return [known, step('input', 'not-consumed', `${who} consumes ${mimeTypes.join(' or ')} in ${organisation}`)];
+    return record('input', 'not-consumed', `${who} consumes ${mimeTypes.join(' or ')} in ${organisation}`);
   }
-  const input = step('input', null, `consumed by ${consumers.map(({ id }) => id).join(', ')}`);
+  record('input', null, `consumed by ${consumers.map(({ id }) => id).join(', ')}`);
 
   const { id: boefjeMetaId, organization } = rawData.boefje_meta;
   const hashes = consumers.map(({ id }) =>
@@ -72,7 +75,7 @@ async function consumerSteps(
       ? { fact: `${plugin.id}: ${factOf(task)}`, reason: unfinishedReason(task?.status) }
       : { fact: `${plugin.id}: disabled in this organisation`, reason: 'normalizer-disabled' };
   });
-  return [known, input, ...together(judged)];
+  together(judged, record);
 }
 
 interface Judged {
@@ -81,14 +84,12 @@ interface Judged {
 }
 
 /** One task for each normalizer that may: it is refused where none of them may, for the first one's reason. */
-function together(judged: readonly Judged[]): readonly ExplanationStep[] {
+function together(judged: readonly Judged[], record: Recorder): void {
   const enabled = judged.filter(({ reason }) => reason !== 'normalizer-disabled');
-  if (enabled.length === 0) return [step('enabled', 'normalizer-disabled', factsOf(judged))];
+  if (enabled.length === 0) return record('enabled', 'normalizer-disabled', factsOf(judged));
   const free = enabled.some(({ reason }) => reason === null);
-  return [
-    step('enabled', null, `${enabled.length} of ${judged.length}`),
-    step('latest task', free ? null : enabled[0]!.reason, factsOf(judged)),
-  ];
+  record('enabled', null, `${enabled.length} of ${judged.length}`);
+  record('latest task', free ? null : enabled[0]!.reason, factsOf(judged));
 }
 
 function factsOf(judged: readonly Judged[]): string {
@@ -98,8 +99,4 @@ function factsOf(judged: readonly Judged[]): string {
 function factOf(task: LatestTask | undefined): string {
   if (task === undefined) return 'there is no task yet';
   return `task ${task.id} is ${task.status} since ${new Date(task.modifiedAt).toISOString()}`;
-}
-
-function step(rule: string, reason: RefusalReason | null, fact: string): ExplanationStep {
-  return { rule, outcome: reason === null ? 'passes' : 'refuses', reason, fact };
 }

@@ -1,13 +1,11 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import type { Failure } from '../../src/mailbox/failure.ts';
+import { attempt, type Failure } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { boefjeHash, normalizerHash } from '../../src/tasks/hash.ts';
-import { consumersOf, deschedule, refusalOf } from './permission.ts';
-import { unfinishedReason } from '../../src/tasks/refusal.ts';
+import { boefjeHash, normalizerHash } from '../../src/tasks/identity.ts';
+import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 
 type RawFile = Delivery<RawFileReceived>;
 
@@ -17,7 +15,7 @@ export async function handleRawFiles(setup: Setup, batch: readonly RawFile[]): P
   await deleteSchedules(setup, declining);
   const parsable = batch.filter((delivery) => {
     if (mimeTypesOf(delivery).includes(deschedule)) return false;
-    const reason = refusalOf({ mimeTypes: mimeTypesOf(delivery), size: delivery.message.size });
+    const reason = decideRawFile({ mimeTypes: mimeTypesOf(delivery), size: delivery.message.size }, null);
     if (reason !== null) setup.refuse(reason, aboutOf(delivery));
     return reason === null;
   });
@@ -125,8 +123,67 @@ function taskOf({ delivery: { message, trace }, normalizer }: Run): NewTask {
       normalizer: { id: normalizer.id, name: normalizer.name, version: normalizer.version },
       raw_data: message.rawData,
     },
+    checked: true,
     recurrence: 'none',
     occurredAt: message.createdAt,
     trace,
   };
+}
+
+/** What Bytes tells of a raw file; `size` null where it does not tell. */
+export interface RawFileFacts {
+  readonly mimeTypes: readonly string[];
+  readonly size: number | null;
+}
+
+/** One thing that must hold of a raw file; `fact` is what it decides by, for `rota explain`. */
+interface RawFileRule {
+  readonly rule: string;
+  readonly reason: RefusalReason;
+  readonly refuses: (rawFile: RawFileFacts) => boolean;
+  readonly fact: (rawFile: RawFileFacts) => string;
+}
+
+const rawFileRules: readonly RawFileRule[] = [
+  {
+    rule: 'mime types',
+    reason: 'no-mime-type',
+    refuses: ({ mimeTypes }) => mimeTypes.length === 0,
+    fact: ({ mimeTypes }) => mimeTypes.join(', ') || 'it has none',
+  },
+  {
+    rule: 'boefje run',
+    reason: 'error-mime-type',
+    refuses: ({ mimeTypes }) => mimeTypes.some((mimeType) => mimeType.startsWith('error/')),
+    fact: ({ mimeTypes }) => mimeTypes.find((mimeType) => mimeType.startsWith('error/')) ?? 'it did not fail',
+  },
+  {
+    rule: 'content',
+    reason: 'empty-raw-file',
+    refuses: ({ size }) => size === 0,
+    fact: ({ size }) => (size === null ? 'nothing tells its size' : `${size} bytes`),
+  },
+];
+
+/** Why no normalizer parses a raw file; null where the normalizers decide. */
+export function decideRawFile(rawFile: RawFileFacts, record: Recorder | null): RefusalReason | null {
+  let refusal: RefusalReason | null = null;
+  for (const { rule, reason, refuses, fact } of rawFileRules) {
+    const refused = refuses(rawFile);
+    record?.(rule, refused ? reason : null, fact(rawFile));
+    if (refused) refusal ??= reason;
+    if (refusal !== null && record === null) return refusal;
+  }
+  return refusal;
+}
+
+/** A boefje says with this mime type that it need not run on this OOI again (#5007). */
+export const deschedule = 'openkat/deschedule';
+
+/** Normalizers of an organisation that consume one of the mime types, disabled ones too. */
+export function consumersOf(plugins: ReadonlyMap<string, Plugin>, mimeTypes: readonly string[]): readonly Plugin[] {
+  const wanted = new Set(mimeTypes);
+  return [...plugins.values()].filter(
+    (plugin) => plugin.type === 'normalizer' && plugin.consumes.some((mimeType) => wanted.has(mimeType)),
+  );
 }

@@ -1,13 +1,12 @@
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import { attempt } from '../../src/mailbox/failure.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
+import { cronFault, isCron, nextRun, clockOfDue } from '../../src/tasks/cron.ts';
 import { reportData, type ReportData } from '../../src/tasks/data.ts';
-import { clockOfDue } from '../../src/tasks/due.ts';
-import { reportHash } from '../../src/tasks/hash.ts';
-import { type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
-import { goneAmong } from './organisations.ts';
+import { reportHash } from '../../src/tasks/identity.ts';
+import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 
 const claimSize = 1000;
 
@@ -58,7 +57,7 @@ async function examine(setup: Setup, due: readonly DueSchedule[]): Promise<Round
     if (data === undefined) {
       setup.log.error({ schedule: schedule.id }, 'schedule names no report, it is taken off the clock');
       settlements.push({ id: schedule.id, version: schedule.version, deadlineAt: null });
-    } else if (isUnreadable(schedule)) {
+    } else if (decideCron(schedule, null) !== null) {
       setup.refuse('cron-unreadable', aboutOf(schedule));
       const about = { ...aboutOf(schedule), cron: schedule.schedule, why: cronFault(schedule.schedule!) };
       setup.log.warn(about, 'cron of a report cannot run, its schedule is disabled');
@@ -120,8 +119,11 @@ function settlementOf({ schedule, deadlineAt }: Pick<DueReport, 'schedule' | 'de
   return { id: schedule.id, version: schedule.version, deadlineAt };
 }
 
-export function isUnreadable({ schedule: cron }: DueSchedule): boolean {
-  return cron !== null && cron.trim() !== '' && !isCron(cron);
+/** Why a schedule does not run its report: by a cron that cannot be read. */
+export function decideCron({ schedule: cron }: DueSchedule, record: Recorder | null): RefusalReason | null {
+  if (cron === null || cron.trim() === '' || isCron(cron)) return null;
+  record?.('recurrence', 'cron-unreadable', `its cron, ${cron}, cannot run: ${cronFault(cron)}`);
+  return 'cron-unreadable';
 }
 
 /** Null where it has no cron, or one that cannot be read. */
@@ -132,9 +134,24 @@ export function deadlineOf(setup: Setup, { schedule: cron }: DueSchedule): strin
 
 function taskOf({ schedule, data, deadlineAt }: DueReport): NewTask {
   const recurrence = { schedule: schedule.schedule, deadlineAt, version: schedule.version };
-  return { organisation: schedule.organisation, data, recurrence, trace: null };
+  return { organisation: schedule.organisation, data, checked: true, recurrence, trace: null };
 }
 
 function aboutOf({ organisation, id }: DueSchedule): Record<string, string> {
   return { organisation, schedule: id };
+}
+
+/**
+ * Those of the organisations that Katalogus does not know. A report needs nothing of Katalogus, so an outage of it holds up
+ * none: an organisation that it cannot be asked about is taken to be there.
+ */
+async function goneAmong({ kat }: Setup, organisations: readonly string[]): Promise<ReadonlySet<string>> {
+  const asked = [...new Set(organisations)];
+  const answers = await Promise.all(asked.map((organisation) => attempt(kat.katalogus.knows(organisation))));
+  return new Set(
+    asked.filter((_organisation, at) => {
+      const answer = answers[at]!;
+      return answer.ok && !answer.value;
+    }),
+  );
 }

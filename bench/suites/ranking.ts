@@ -1,4 +1,5 @@
-import { batchOf, type RankFeatures } from '../../src/ranking/batch.ts';
+import type { RankedTask } from '../../src/queue/rank.ts';
+import { batchOf } from '../../src/ranking/batch.ts';
 import { createRanking } from '../../src/ranking/pool.ts';
 import type { RankerModule } from '../../src/protocol/ranking.ts';
 import { type Bench, type Case, type Suite, nameOf } from '../harness/bench.ts';
@@ -17,7 +18,7 @@ export const ranking: Suite = {
       }));
       try {
         for (const size of [1_000, 10_000, 100_000, 1_000_000]) {
-          const batch = batchOf(tasks(size), { now: 1_760_000_000, gracePeriod: 86_400 });
+          const batch = batchOf(tasks(size), { now: 1_760_000_000_000, gracePeriodSeconds: 86_400, fairness: null });
           await bench.measure('ranking', [
             timed(bench, `${name}-${nameOf(size)}-inline`, () => inline.default(batch)),
             ...pools.map(({ threads, pool }) =>
@@ -33,10 +34,11 @@ export const ranking: Suite = {
   },
 };
 
-function tasks(count: number): RankFeatures[] {
+function tasks(count: number): RankedTask[] {
   return Array.from({ length: count }, (_, at) => ({
-    createdAt: 1_750_000_000 + at,
-    lastRunAt: at % 3 === 0 ? undefined : 1_740_000_000 + at,
+    createdAt: (1_750_000_000 + at) * 1_000,
+    lastRunAt: at % 3 === 0 ? null : (1_740_000_000 + at) * 1_000,
+    occurredAt: null,
     manual: at % 1_000 === 0,
     organisation: `org-${at % 300}`,
   }));

@@ -83,12 +83,13 @@ export async function rankOnce(threads: number): Promise<number> {
   try {
     const batch = batchOf(
       Array.from({ length: count }, (_, at) => ({
-        createdAt: 1_750_000_000 + at,
-        lastRunAt: 1_740_000_000 + at,
+        createdAt: (1_750_000_000 + at) * 1_000,
+        lastRunAt: (1_740_000_000 + at) * 1_000,
+        occurredAt: null,
         manual: false,
         organisation: `org-${at % 300}`,
       })),
-      { now: 1_760_000_000, gracePeriod: 86_400 },
+      { now: 1_760_000_000_000, gracePeriodSeconds: 86_400, fairness: null },
     );
     // The threads start at the first.
     await pool.rank('recency', batch);

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
 import type { ChangedTasks, Page, TaskAction, TaskView } from '../protocol/operator.ts';
-import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
+import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
 import type { Task } from '../tasks/task.ts';
 import { duration, oneOf, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';

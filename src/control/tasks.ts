@@ -6,7 +6,7 @@ import type { QueueInspection } from '../queue/inspection.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
-import { type TaskStatus, taskStatuses } from '../tasks/status.ts';
+import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
 import type { Task } from '../tasks/task.ts';
 import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
 

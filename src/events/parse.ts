@@ -4,7 +4,7 @@ import type { RawFileReceived, ScanProfileMutated, StreamEvent } from '../protoc
 import type { EventStream } from '../protocol/scheduler.ts';
 import { rawData } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
-import { parseTimestamp } from '../tasks/timestamp.ts';
+import { parseTimestamp, toEpochMs } from '../tasks/lax.ts';
 
 /** Messages of Octopoes and Bytes, byte for byte the same on RabbitMQ and JetStream; kat-contract §4. */
 
@@ -33,7 +33,7 @@ const scanProfileMutation = z
 const timestamp = z.string().transform((text, context) => {
   const parsed = parseTimestamp(text);
   if (parsed === null) context.addIssue({ code: 'custom', message: 'a timestamp' });
-  return parsed === null ? 0 : parsed.seconds * 1_000 + Math.floor(parsed.micros / 1_000);
+  return parsed === null ? 0 : toEpochMs(parsed);
 });
 
 /** Only what `rawData` names is kept: `environment` and `runnable_hash`, which may hold secrets, are dropped. */

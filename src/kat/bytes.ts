@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { parseTimestamp } from '../tasks/timestamp.ts';
+import { parseTimestamp, toEpochMs } from '../tasks/lax.ts';
 import type { BoefjeRun, Bytes } from './kat.ts';
 import type { Answer, JsonRequest, ServiceClient } from './request.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from './resilience.ts';
 
 const login = z.object({ access_token: z.string().min(1) });
 
@@ -43,7 +43,7 @@ export function createBytes(
       return token;
     });
 
-  /** An outage until somebody puts it right, not what is wrong with an event: its attempts must not be used up on it. */
+  /** An outage until an operator corrects the variables, and no fault of an event: it must not use up the event's attempts. */
   const lockedOut = () =>
     new RotaError('SERVICE_UNAVAILABLE', `${client.service} refused to log in BYTES_USERNAME with BYTES_PASSWORD`, {
       fields: { service: client.service },
@@ -98,5 +98,5 @@ export function createBytes(
 /** A time without a zone is UTC, as everywhere in KAT. What is no time is not known. */
 function epochMs(text: string): number | null {
   const parsed = parseTimestamp(text);
-  return parsed === null ? null : parsed.seconds * 1_000 + Math.floor(parsed.micros / 1_000);
+  return parsed === null ? null : toEpochMs(parsed);
 }

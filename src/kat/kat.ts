@@ -60,7 +60,7 @@ export interface BoefjeRun {
 }
 
 export interface Katalogus {
-  /** All organisations; cached for 30 s. `fresh` asks anew whatever the cache holds. */
+  /** All organisations; cached for 30 s. `fresh` asks anew and not the cache. */
   organisations(options?: { fresh?: boolean }): Promise<ReadonlyMap<string, Organisation>>;
   /** Whether there is this organisation. One that the cached list does not have is asked for anew before it is said to be gone. */
   knows(organisation: string, options?: { fresh?: boolean }): Promise<boolean>;

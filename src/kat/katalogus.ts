@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { BoefjeConfig, Katalogus, Organisation, Plugin, PluginList } from './kat.ts';
 import type { ServiceClient } from './request.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createSingleFlight } from './resilience.ts';
 
-/** Katalogus filters in Python over all plug-ins, so that one call costs the same whatever it asks: ask for all, keep it. */
+/** Katalogus filters in Python over all plug-ins, so that each call costs the same: ask for all, and keep the answer. */
 const keptMs = 30_000;
 
 /** A name or a flag that does not fit must not make an organisation, or all of them, be taken for gone. */
@@ -65,7 +65,7 @@ type Fault = Omit<SkippedPlugin, 'organisation'>;
 type Misfit = Fault & { readonly id: string | null };
 
 /**
- * Each plug-in by itself: anybody may add one, and one that does not fit must not take its organisation's others along. A
+ * Each plug-in by itself: any user may add one, and one that does not fit must not take its organisation's others along. A
  * list of which nothing fits is rejected: to take it for empty would be to disable every schedule.
  */
 const plugins = z.array(z.unknown()).transform((list, context) => {
@@ -156,7 +156,7 @@ export function createKatalogus(
   const configLists = createSingleFlight<readonly BoefjeConfig[]>({ ttlMs: keptMs, now });
   const pluginLists = createSingleFlight<PluginList | null>({ ttlMs: keptMs, now });
   const share = sharing();
-  // Every organisation has the same plug-ins and is asked every minute: what is wrong with one is told once.
+  // Every organisation has the same plug-ins and is asked every minute: a fault of one is reported once.
   const told = new Set<string>();
   const tell = (organisation: string, fault: Fault) => {
     const key = JSON.stringify(fault);

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { createApart, type Declined, type Part } from './apart.ts';
 import type { Octopoes, Ooi } from './kat.ts';
 import type { Answer, ServiceClient } from './request.ts';
 
@@ -25,14 +24,14 @@ const page = z.object({ items: z.array(ooi) });
 type Page = z.infer<typeof page>;
 const byKey = z.record(z.string(), ooi.nullable());
 
-/** It cannot read one of what it was asked for together: a type that it has no model for, in a query or in its database. */
+/** Octopoes has no model for one of the types that it was asked for, or that it has stored. */
 const unreadable = [400, 422];
 
 /** Epoch milliseconds. */
 interface Clocks {
   /** Steadily growing. */
   now(): number;
-  /** The database's: at a time that is behind, an object which an event has just told of is not there yet. */
+  /** The database's: at an earlier time Octopoes does not have the object of a new event yet. */
   today(): number;
 }
 
@@ -40,7 +39,7 @@ interface Clocks {
  * kat-contract §6. `valid_time` is required everywhere and must name its time zone: ISO with `Z`.
  *
  * Octopoes answers a set as a whole: one organisation without a node, one type or OOI that it has no model for, and it
- * declines all. Those are found and left out; a set of which it takes nothing is rejected as it stands.
+ * declines all. Those are found and left out; a set of which it accepts nothing is rejected as a whole.
  */
 export function createOctopoes(
   client: ServiceClient,
@@ -112,7 +111,7 @@ export function createOctopoes(
   };
 }
 
-/** A 404 about an organisation's own path is about the organisation, whatever was asked for: it has nothing. */
+/** A 404 about an organisation's own path is about the organisation and not about the request: it has nothing. */
 function orNothing<T>(nothing: T): (answer: Answer<T>) => Answer<T> {
   return (answer) => (answer.ok || answer.status !== 404 ? answer : { ok: true, value: nothing });
 }
@@ -136,4 +135,83 @@ async function inChunks(
     for (const [key, value] of Object.entries(part.value)) if (value !== null) found.set(key, value);
   }
   return found;
+}
+
+/** A member of a set that a service declines by itself, and which made it decline the whole set. */
+export interface Declined {
+  readonly kind: 'organisation' | 'type' | 'ooi';
+  readonly member: string;
+  /** Organisation that was asked about it; null where the member is one. */
+  readonly organisation: string | null;
+  /** HTTP. */
+  readonly status: number;
+}
+
+/** Members that were accepted together, and the answer to them. */
+interface Part<T> {
+  readonly members: readonly string[];
+  readonly value: T;
+}
+
+interface Apart {
+  /**
+   * Asks for all members at once. Where the service declines the set, asks for its halves, until each that it declines
+   * is alone: that one is reported once, and left out for five minutes. A 404 is about the member; any other status may be
+   * about the request, and is believed only where other members were accepted. Null where none was, or where too much was
+   * declined to tell it apart.
+   */
+  ask<T>(
+    about: Pick<Declined, 'kind' | 'organisation'>,
+    members: readonly string[],
+    answerTo: (members: readonly string[]) => Promise<Answer<T>>,
+  ): Promise<readonly Part<T>[] | null>;
+}
+
+/** A batch asks about the same organisations for each of its thousand OOIs: the search for an unknown one is made once. */
+const leftOutMs = 5 * 60_000;
+/** The oldest goes first. */
+const mostRemembered = 10_000;
+/** For one set: fifty members that are all declined take 99, five among a thousand about as many. */
+const mostRequests = 100;
+
+function createApart(now: () => number, tell: (declined: Declined) => void): Apart {
+  // An entry outlives its five minutes: what is declined again is searched for anew, but not reported anew.
+  const declinedAt = new Map<string, number>();
+  const keyOf = ({ kind, organisation, member }: Omit<Declined, 'status'>) =>
+    JSON.stringify([kind, organisation, member]);
+  const remember = (declined: Declined) => {
+    const key = keyOf(declined);
+    if (!declinedAt.delete(key)) tell(declined);
+    declinedAt.set(key, now());
+    if (declinedAt.size > mostRemembered) declinedAt.delete(declinedAt.keys().next().value!);
+  };
+
+  return {
+    ask: async <T>(
+      about: Pick<Declined, 'kind' | 'organisation'>,
+      members: readonly string[],
+      answerTo: (members: readonly string[]) => Promise<Answer<T>>,
+    ) => {
+      const search = { requests: 0, parts: [] as Part<T>[], declined: [] as Declined[] };
+      const look = async (some: readonly string[]): Promise<void> => {
+        search.requests += 1;
+        if (search.requests > mostRequests) return;
+        const answer = await answerTo(some);
+        const [member, ...others] = some;
+        if (answer.ok) search.parts.push({ members: some, value: answer.value });
+        else if (others.length === 0) search.declined.push({ ...about, member: member!, status: answer.status });
+        else {
+          const middle = Math.ceil(some.length / 2);
+          await Promise.all([look(some.slice(0, middle)), look(some.slice(middle))]);
+        }
+      };
+      const since = now() - leftOutMs;
+      const asked = members.filter((member) => (declinedAt.get(keyOf({ ...about, member })) ?? -Infinity) <= since);
+      if (asked.length > 0) await look(asked);
+      const { requests, parts, declined } = search;
+      for (const one of declined) if (one.status === 404 || parts.length > 0) remember(one);
+      for (const member of parts.flatMap((part) => part.members)) declinedAt.delete(keyOf({ ...about, member }));
+      return parts.length === 0 || requests > mostRequests ? null : parts;
+    },
+  };
 }

@@ -2,8 +2,7 @@ import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { partAnswered, partFailed } from '../telemetry/events.ts';
 import { inSpan, type Span } from '../telemetry/spans.ts';
-import { type Circuit, type CircuitState, createCircuit } from './circuit.ts';
-import { createSlots } from './slots.ts';
+import { type Circuit, type CircuitState, createCircuit, createSlots } from './resilience.ts';
 import {
   afterMs,
   basicAuthorization,
@@ -13,7 +12,7 @@ import {
   transportReason,
   urlOf,
   type WireRequest,
-} from './wire.ts';
+} from './http.ts';
 
 export interface ServiceSettings {
   /** Base URL; a path in it is kept, a user and password in it become basic authentication. */
@@ -58,13 +57,14 @@ export interface ServiceStatus {
 }
 
 /**
- * What stands before a service says these of the whole of it. A 500 is about what was asked: a few organisations with a
- * broken node must not close Octopoes to all others.
+ * A proxy's 502–504 means the whole service is down. A 500 is about the request: a few organisations with a broken node must
+ * not close Octopoes to all others.
  */
 const absent: ReadonlySet<number> = new Set([502, 503, 504]);
 
-/** Short: whoever asked tries again later anyway, with its event still in hand. */
+/** Short: the caller tries again later anyway, with its event still in hand. */
 const retryDelaysMs = [250, 1_000];
+
 export function createServiceClient(
   service: string,
   settings: ServiceSettings,
@@ -76,7 +76,7 @@ export function createServiceClient(
   const slots = createSlots(settings.connections);
   const closing = new AbortController();
   // Five in a row is more than one lost connection or one restart of a replica. 2 s to 4 s between probes: one request, and
-  // whatever waits goes on within 5 s of the service's return.
+  // all that waits goes on within 5 s of the service's return.
   const circuit: Circuit = createCircuit({
     failures: 5,
     pauseMs: 2_000,

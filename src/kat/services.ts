@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RotaError } from '../errors.ts';
-import type { Declined } from './apart.ts';
+import { type Declined, createOctopoes } from './octopoes.ts';
 import { createBytes } from './bytes.ts';
-import type { CircuitState } from './circuit.ts';
+import type { CircuitState } from './resilience.ts';
 import type { Bytes, Katalogus, KatServices, Octopoes } from './kat.ts';
 import { createKatalogus, type SkippedPlugin } from './katalogus.ts';
-import { createOctopoes } from './octopoes.ts';
 import { createServiceClient, type ServiceSettings, type ServiceStatus, type Time } from './request.ts';
 
+/** Null where a service is not configured: its calls fail with SERVICE_UNAVAILABLE. */
 export interface KatSettings {
   readonly katalogus: ServiceSettings | null;
   readonly octopoes: ServiceSettings | null;
@@ -23,7 +23,7 @@ export type KatClients = KatServices & {
   close(): Promise<void>;
 };
 
-/** What the services are like that is no answer to anybody. */
+/** What the clients notice of their services beside the answers. */
 export interface KatListener {
   readonly circuitChanged?: (service: string, state: CircuitState) => void;
   /** Once for each thing that is wrong with a plug-in. */
@@ -38,8 +38,8 @@ export function realTime(today: () => number): Time {
 }
 
 /**
- * Katalogus, Octopoes and Bytes over HTTP. Each has its own connections and its own circuit, so that an outage of one
- * slows only what needs it. A service that is not set rejects every call with SERVICE_UNAVAILABLE and its variable's name.
+ * Katalogus, Octopoes and Bytes over HTTP. Each has its own connections and its own circuit, so that an outage of one slows
+ * only its own callers. A service that is not set rejects every call with SERVICE_UNAVAILABLE and its variable's name.
  */
 export function createKatServices(settings: KatSettings, time: Time, listener: KatListener = {}): KatClients {
   const clientOf = (service: string, of: ServiceSettings) =>

@@ -17,11 +17,11 @@ export type MailboxCode =
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 
-/** In UTF-16 units. A message may quote what it is about; it is kept as an actor's last failure, and stands in answers and logs. */
+/** In UTF-16 units. A message may quote its subject; it is kept as an actor's last failure, and is part of answers and logs. */
 const longestMessage = 2_000;
 
 /**
- * Reads whatever was thrown as a failure: its own `code`, `retryable` and `fields` where it has them, else `BROKEN`. The
+ * Reads a thrown value of any kind as a failure: its own `code`, `retryable` and `fields` where it has them, else `BROKEN`. The
  * message is cut at 2 000 characters.
  */
 export function failureOf(thrown: unknown): Failure {
@@ -45,7 +45,7 @@ function cut(message: string): string {
   return message.length <= longestMessage ? message : `${message.slice(0, longestMessage).toWellFormed()}…`;
 }
 
-/** The error that stands for a failure on this side of a thread boundary: same code, same `retryable`. */
+/** A failure of another thread as an error in this one: same code, same `retryable`. */
 export class FailureError extends Error {
   override readonly name = 'FailureError';
   readonly code: string;
@@ -68,3 +68,30 @@ export function mailboxFailure(code: MailboxCode, message: string): Failure {
 }
 
 export const succeeded: Result<undefined> = { ok: true, value: undefined };
+
+/**
+ * Waits for work that may fail for now: a retryable failure comes back as data, so that what depends on it can wait
+ * while the rest of a batch goes on. Any other error is a bug and stays thrown.
+ */
+export async function attempt<T>(work: Promise<T>): Promise<Result<T>> {
+  try {
+    return { ok: true, value: await work };
+  } catch (error) {
+    return { ok: false, failure: retryableOf(error) };
+  }
+}
+
+/** The same for a source of many values: it ends with the failure. It does not catch errors of its consumer. */
+export async function* attemptEach<T>(source: AsyncIterable<T>): AsyncGenerator<Result<T>, void> {
+  try {
+    for await (const value of source) yield { ok: true, value };
+  } catch (error) {
+    yield { ok: false, failure: retryableOf(error) };
+  }
+}
+
+function retryableOf(error: unknown): Failure {
+  const failure = failureOf(error);
+  if (!failure.retryable) throw error;
+  return failure;
+}

@@ -1,9 +1,8 @@
-import type { Delivery, Message } from './delivery.ts';
+import type { Delivery, Message } from './message.ts';
 import { type Failure, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
-import { Fifo } from './fifo.ts';
 import { inTrace } from './trace.ts';
 
-/** A message on its way through a mailbox, with what its sender hears: `accepted` at most once, then `settled` once. */
+/** A message on its way through a mailbox, with the callbacks of its sender: `accepted` at most once, then `settled` once. */
 export interface Letter {
   readonly message: Message;
   readonly trace: string;
@@ -144,7 +143,7 @@ export class Lane {
     }
   }
 
-  /** The next batch. Its places go to whoever waited longest. */
+  /** The next batch. Its places go to the letters that waited longest. */
   #take(): InHand[] {
     const now = performance.now();
     const next = () => {
@@ -200,5 +199,43 @@ class InHand implements Delivery {
     this.#settled = true;
     this.#count(result);
     this.#letter.settled(result);
+  }
+}
+
+/** A queue whose `shift` costs the same at any length: Array#shift moves everything that is left. */
+export class Fifo<T> {
+  #items: (T | undefined)[] = [];
+  #head = 0;
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#head];
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#head];
+    if (this.#head === this.#items.length) return undefined;
+    this.#items[this.#head++] = undefined;
+    // Halved at most once per half: amortised, one move per item.
+    if (this.#head > 32 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** Empties the queue. */
+  clear(): T[] {
+    const items = this.#items.slice(this.#head) as T[];
+    this.#items = [];
+    this.#head = 0;
+    return items;
   }
 }

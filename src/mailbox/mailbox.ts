@@ -1,4 +1,4 @@
-import type { Delivery, Message } from './delivery.ts';
+import type { Delivery, Message } from './message.ts';
 import { type Failure, type Result, mailboxFailure, succeeded } from './failure.ts';
 import { type Handler, Lane, type LaneLimits, type LaneStatus, type Letter } from './lane.ts';
 import { currentTrace } from './trace.ts';
@@ -9,9 +9,9 @@ export type Handlers<M extends Message> = {
 };
 
 export interface MailboxOptions extends Partial<LaneLimits> {
-  /** Hears the error that no handler caught, after the mailbox has closed. */
+  /** Called with the error that no handler caught, after the mailbox has closed. */
   readonly crashed: (error: unknown) => void;
-  /** Hears of batches that failed with a retryable error. */
+  /** Called for batches that failed with a retryable error. */
   readonly batchFailed?: (kind: string, failure: Failure, size: number) => void;
 }
 
@@ -51,7 +51,7 @@ export class Mailbox<M extends Message = Message> {
     );
   }
 
-  /** Never throws: what becomes of the letter it hears itself. */
+  /** Never throws: the letter's own callbacks get the outcome. */
   post(letter: Letter): void {
     const lane = this.#lanes.get(letter.message.kind);
     if (this.#refusal !== null) letter.settled({ ok: false, failure: this.#refusal });
@@ -130,4 +130,23 @@ export class Mailbox<M extends Message = Message> {
 
 function unknownMessage(message: Message): Failure {
   return mailboxFailure('UNKNOWN_MESSAGE', `no handler for messages of kind '${message.kind}'`);
+}
+
+/**
+ * Posts `message` now, and again `everyMs` after the last one was settled: ticks never pile up behind a slow handler.
+ *
+ * @returns what stops it.
+ */
+export function startClock<M extends Message>(mailbox: Mailbox<M>, message: M, everyMs: number): () => void {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const tick = async () => {
+    await mailbox.ask(message);
+    if (!stopped) timer = setTimeout(() => void tick(), everyMs);
+  };
+  void tick();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
 }

@@ -1,10 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { FromActor, ToActor } from './envelope.ts';
+import type { FromActor, ToActor } from './message.ts';
 import { type Failure, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
 import type { Letter } from './lane.ts';
 import type { Mailbox } from './mailbox.ts';
 
-/** What a receiver does about signals; pings it answers itself. */
+/** What drain and stop do; `receive` answers pings itself. */
 export interface Signals {
   /** Stops what feeds the mailbox and empties it; resolves with how many messages were left. */
   drain(withinMs: number): Promise<number>;

@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Message } from './delivery.ts';
-import type { FromActor, ToActor } from './envelope.ts';
+import type { Message, FromActor, ToActor } from './message.ts';
 import { type Failure, FailureError, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
 import { currentTrace } from './trace.ts';
 
@@ -11,7 +10,7 @@ export type Outcome<T> =
   | { readonly outcome: 'terminated' };
 
 export interface RefOptions {
-  /** Messages of one lane on the port that nobody has accepted yet. */
+  /** Messages of one lane on the port that the mailbox has not accepted yet. */
   readonly window?: number;
   /** Messages of one lane that wait here for a credit. */
   readonly maxWaiting?: number;

@@ -2,9 +2,8 @@ import { headers, NatsError, RequestStrategy, type Msg, type MsgHdrs, type NatsC
 import { RotaError, type ErrorCode } from '../errors.ts';
 import { currentTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
-import type { TaskStatus } from '../tasks/status.ts';
-import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
-import { timeOrderedUuid } from '../tasks/uuid.ts';
+import type { TaskStatus, LeasedTask, Task, TaskData } from '../tasks/task.ts';
+import { timeOrderedUuid } from '../tasks/identity.ts';
 import { chunksOf } from './chunks.ts';
 import { connectNats, type NatsAccess } from './connect.ts';
 import { watchLink } from './link.ts';

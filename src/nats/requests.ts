@@ -5,7 +5,7 @@ import { filterOperators } from '../queue/filter.ts';
 import { excessOf } from '../queue/filter-budget.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';
-import { taskStatuses } from '../tasks/status.ts';
+import { taskStatuses } from '../tasks/task.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { Fifo } from '../mailbox/fifo.ts';
+import { Fifo } from '../mailbox/lane.ts';
 
 /** Requests that begin in one turn of the event loop: three milliseconds of work. */
 export const perTurn = 128;

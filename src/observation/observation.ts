@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { healthOfServices } from '../kat/health.ts';
+import { healthOfServices } from '../kat/http.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { createDatabaseProbe } from '../queue/probe.ts';
 import type { Logger } from '../telemetry/log.ts';

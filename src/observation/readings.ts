@@ -11,7 +11,7 @@ import {
 } from '../queue/counts.ts';
 import type { Sql } from '../queue/postgres.ts';
 import type { ScheduleStore } from '../queue/schedules.ts';
-import type { Ranking, RankingStatus } from '../ranking/ranking.ts';
+import type { Ranking, RankingStatus } from '../ranking/pool.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';
 

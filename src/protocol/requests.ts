@@ -1,6 +1,5 @@
 import type { Failure } from '../mailbox/failure.ts';
-import type { DisabledReason, TaskData } from '../tasks/task.ts';
-import type { TaskStatus } from '../tasks/status.ts';
+import type { DisabledReason, TaskData, TaskStatus } from '../tasks/task.ts';
 import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Delivery, Message } from '../mailbox/delivery.ts';
+import type { Delivery, Message } from '../mailbox/message.ts';
 import type { KatServices } from '../kat/kat.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import type { eventStreams } from '../tasks/task.ts';

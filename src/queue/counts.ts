@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { taskStatuses, type TaskStatus } from '../tasks/status.ts';
+import { taskStatuses, type TaskStatus } from '../tasks/task.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 
 /** Any number will do, as long as every version of Rota uses the same one. */

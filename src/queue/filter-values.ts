@@ -1,4 +1,4 @@
-import { taskStatuses, type TaskStatus } from '../tasks/status.ts';
+import { taskStatuses, type TaskStatus } from '../tasks/task.ts';
 import type { ColumnKind } from './filter-columns.ts';
 
 /** The type that a bound value is cast to. Values travel as text, so that no driver has to guess a type. */

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../tasks/status.ts';
+import type { TaskStatus } from '../tasks/task.ts';
 import { addRange, Conditions } from './conditions.ts';
 import type { Filter, FilterRequest } from './filter.ts';
 import { compileFilter } from './filter-sql.ts';

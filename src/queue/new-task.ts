@@ -2,10 +2,9 @@ import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { NewTask } from '../protocol/requests.ts';
 import { type TaskType, taskTypeOf, withoutSecrets } from '../tasks/data.ts';
-import { checkLength, checkTexts, refuseLongText } from '../tasks/data-lengths.ts';
-import { lengths } from '../tasks/lengths.ts';
+import { checkLength, checkTexts, refuseLongText, lengths } from '../tasks/lengths.ts';
 import type { TaskData } from '../tasks/task.ts';
-import { timeOrderedUuid } from '../tasks/uuid.ts';
+import { timeOrderedUuid } from '../tasks/identity.ts';
 
 /** One item of push.sql, named as its columns are. */
 export interface QueueItem extends Partial<ScheduleColumns> {

@@ -1,5 +1,5 @@
 import type { PushOutcome } from '../protocol/requests.ts';
-import type { TaskStatus } from '../tasks/status.ts';
+import type { TaskStatus } from '../tasks/task.ts';
 import { type QueueItem, priorityOf } from './new-task.ts';
 import { type Sql, query, statement, transact } from './postgres.ts';
 

@@ -1,5 +1,5 @@
 import type { PushOutcome, NewTask } from '../protocol/requests.ts';
-import type { TaskStatus } from '../tasks/status.ts';
+import type { TaskStatus } from '../tasks/task.ts';
 import type { Failure } from '../mailbox/failure.ts';
 import type { Requester } from './coalesce.ts';
 import type { FilterRequest } from './filter.ts';

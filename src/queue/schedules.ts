@@ -6,7 +6,7 @@ import type {
   SupervisorRequests,
 } from '../protocol/requests.ts';
 import type { DisabledReason, TaskData } from '../tasks/task.ts';
-import { timeOrderedUuid } from '../tasks/uuid.ts';
+import { timeOrderedUuid } from '../tasks/identity.ts';
 import { tellCancelled } from './cancelled.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 import { revokeTasks } from './revocations.ts';

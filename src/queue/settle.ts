@@ -1,7 +1,7 @@
 import { RotaError, type ErrorCode } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import { withoutSecrets } from '../tasks/data.ts';
-import type { TaskStatus } from '../tasks/status.ts';
+import type { TaskStatus } from '../tasks/task.ts';
 import { emit, type TaskRef, type TracedTask } from '../telemetry/events.ts';
 import { Coalescer, type Requester } from './coalesce.ts';
 import { type Executor, type Sql, query, statement, transact, transaction } from './postgres.ts';

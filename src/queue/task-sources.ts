@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../tasks/status.ts';
+import type { TaskStatus } from '../tasks/task.ts';
 
 /**
  * Where tasks of a status stand. No index on `tasks` may name the status (it would end HOT updates), so a list by status

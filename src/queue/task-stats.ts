@@ -1,4 +1,4 @@
-import { taskStatuses, type TaskStatus } from '../tasks/status.ts';
+import { taskStatuses, type TaskStatus } from '../tasks/task.ts';
 import { query, type Sql, statement, transact } from './postgres.ts';
 
 export interface StatsQuery {

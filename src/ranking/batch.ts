@@ -1,27 +1,20 @@
 import type { RankBatch, Ranks } from '../protocol/ranking.ts';
+import type { Fairness, RankedTask } from '../queue/rank.ts';
 
-/** What a ranker may know of one task; seconds are epoch seconds. */
-export interface RankFeatures {
-  readonly createdAt: number;
-  readonly lastRunAt?: number | undefined;
-  readonly occurredAt?: number | undefined;
-  readonly manual: boolean;
-  readonly organisation: string;
-}
-
+/** What is true for all tasks of a batch. */
 export interface RankContext {
+  /** Epoch milliseconds. */
   readonly now: number;
-  readonly gracePeriod: number;
-  readonly virtualTime?: number;
-  /** By organisation; absent: no tag yet, weight 1. */
-  readonly fairness?: ReadonlyMap<string, { readonly tag: number; readonly weight: number }>;
+  readonly gracePeriodSeconds: number;
+  /** Null: no organisation has a tag, and each weighs 1. */
+  readonly fairness: Fairness | null;
 }
 
 /**
- * Columns over shared memory: handing them to a thread copies nothing, and neither does splitting them (a million tasks
- * are 29 MB of columns).
+ * Tasks as columns, in the seconds of the protocol, over shared memory: handing them to a thread copies nothing, and neither
+ * does splitting them (a million tasks are 29 MB of columns).
  */
-export function batchOf(tasks: readonly RankFeatures[], context: RankContext): RankBatch {
+export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds, fairness }: RankContext): RankBatch {
   const count = tasks.length;
   const createdAt = doubles(count);
   const lastRunAt = doubles(count);
@@ -30,9 +23,9 @@ export function batchOf(tasks: readonly RankFeatures[], context: RankContext): R
   const organisation = new Uint32Array(new SharedArrayBuffer(count * Uint32Array.BYTES_PER_ELEMENT));
   const places = new Map<string, number>();
   for (const [at, task] of tasks.entries()) {
-    createdAt[at] = task.createdAt;
-    lastRunAt[at] = task.lastRunAt ?? Number.NaN;
-    occurredAt[at] = task.occurredAt ?? Number.NaN;
+    createdAt[at] = (task.createdAt ?? now) / 1_000;
+    lastRunAt[at] = (task.lastRunAt ?? Number.NaN) / 1_000;
+    occurredAt[at] = (task.occurredAt ?? Number.NaN) / 1_000;
     manual[at] = task.manual ? 1 : 0;
     const place = places.get(task.organisation) ?? places.size;
     places.set(task.organisation, place);
@@ -40,9 +33,9 @@ export function batchOf(tasks: readonly RankFeatures[], context: RankContext): R
   }
   const organisations = [...places.keys()];
   return {
-    now: context.now,
-    gracePeriod: context.gracePeriod,
-    virtualTime: context.virtualTime ?? 0,
+    now: now / 1_000,
+    gracePeriod: gracePeriodSeconds,
+    virtualTime: fairness?.virtualTime ?? 0,
     count,
     createdAt,
     lastRunAt,
@@ -50,8 +43,8 @@ export function batchOf(tasks: readonly RankFeatures[], context: RankContext): R
     manual,
     organisation,
     organisations,
-    tags: Float64Array.from(organisations, (name) => context.fairness?.get(name)?.tag ?? 0),
-    weights: Float64Array.from(organisations, (name) => context.fairness?.get(name)?.weight ?? 1),
+    tags: Float64Array.from(organisations, (name) => fairness?.tags.get(name) ?? 0),
+    weights: Float64Array.from(organisations, (name) => fairness?.weights.get(name) ?? 1),
   };
 }
 
@@ -87,7 +80,7 @@ export function join(parts: readonly Ranks[]): Ranks {
   return { ranks };
 }
 
-/** Why an answer is not one, or null. Rankers are other people's code: nothing of theirs reaches SQL unseen. */
+/** What is wrong with a ranker's answer, or null. Rankers are foreign code: what they answer is checked before SQL gets it. */
 export function faultOf(batch: RankBatch, answer: unknown): string | null {
   const { ranks, tags } = (answer ?? {}) as Partial<Ranks>;
   if (!(ranks instanceof Float64Array)) return 'ranks: expected a Float64Array';

@@ -4,8 +4,32 @@ import { codeOf, RotaError } from '../errors.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
 import { emit } from '../telemetry/events.ts';
 import { join, split } from './batch.ts';
-import type { Ranking, RankerTraits } from './ranking.ts';
-import { type DescribeOutcome, rankWith, type RankOutcome } from './thread.ts';
+import { type DescribeOutcome, type RankerTraits, rankWith, type RankOutcome } from './thread.ts';
+
+/** Ranks by a ranker's name. What the queue uses. */
+export interface Ranking {
+  /**
+   * @throws RotaError RANK_FAILED with `fields.reason` `threw`, `nonsense` or `hung`: this batch alone has failed;
+   *   MAILBOX_FULL where too many batches wait; BAD_CONFIG for a ranker there is not.
+   */
+  rank(ranker: string, batch: RankBatch): Promise<Ranks>;
+  /** @throws RotaError BAD_CONFIG: no such ranker (the message names those there are), or its file is not one. */
+  describe(ranker: string): Promise<RankerTraits>;
+  status(): RankingStatus;
+  /** Bytes of heap in use by each thread that there is now. */
+  heaps(): Promise<readonly number[]>;
+  /** Batches in flight fail; no thread is left. */
+  close(): Promise<void>;
+}
+
+export interface RankingStatus {
+  readonly threads: number;
+  readonly waiting: number;
+  /** Of the pool's threads since they started: 0 to 1. */
+  readonly utilisation: number;
+  readonly ranked: number;
+  readonly failed: number;
+}
 
 export interface RankingOptions {
   /** Folder of `<name>.ts`; ends with a slash. */
@@ -34,9 +58,9 @@ export interface RankingOptions {
  * 100 000: there inline is as quick as a thread, and holds up the main thread's pops for 1–2 ms; a million would for 30.
  */
 const partSize = 5_000;
-/** Threads end when idle for so long: a hundred times what one takes to start, so that bursts find them warm. */
+/** How long an idle thread lives: a hundred times what one takes to start, so that bursts find them warm. */
 const idleTimeoutMs = 10_000;
-/** V8 would take 48 for each thread as it thinks fit; ranks are typed arrays, which lie outside. */
+/** V8's default is 48 MB for each thread; ranks are typed arrays, which are outside of the heap. */
 const youngMb = 12;
 
 export function createRanking(options: RankingOptions): Ranking {
@@ -131,7 +155,7 @@ export function createRanking(options: RankingOptions): Ranking {
     return { name, url, traits: outcome.traits, inline: vouches ? ((await import(url)) as RankerModule) : null };
   }
 
-  /** The deadline counts from when a thread takes the batch, as nearly as can be told from those in front of it. */
+  /** The deadline counts from when a thread takes the batch, as estimated by the batches in front of it. */
   async function run<T>(name: string, task: unknown, entry: 'rank' | 'describe'): Promise<T> {
     if (pool.queueSize >= maxQueue) {
       throw new RotaError('MAILBOX_FULL', `${maxQueue} batches wait for the ranking pool already`);

@@ -1,15 +1,22 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
 import { faultOf } from './batch.ts';
-import type { RankerTraits } from './ranking.ts';
 
 /**
- * The entry of a pool thread. Outcomes are data: a thrown error would lose its code on the way. Rankers are imported
- * here and not in the main thread, unless one vouches for itself with `inlineBelow`.
+ * The entry of a pool thread. Outcomes are data: a thrown error would lose its code on the way. Rankers are imported here and
+ * not in the main thread, unless one declares with `inlineBelow` that it is quick.
  */
 export type RankOutcome =
   | { readonly ok: true; readonly ranks: Ranks }
   | { readonly ok: false; readonly reason: 'threw' | 'nonsense'; readonly message: string };
+
+/** What a ranker's file says of itself; src/protocol/ranking.ts. */
+export interface RankerTraits {
+  readonly stateful: boolean;
+  readonly explicitPriorities: 'manual-only' | null;
+  /** 0 where the ranker does not vouch for itself. */
+  readonly inlineBelow: number;
+}
 
 export type DescribeOutcome =
   | { readonly ok: true; readonly traits: RankerTraits }

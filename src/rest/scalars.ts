@@ -1,5 +1,4 @@
-import { decimalOf, flagOf, integerOf } from '../lax.ts';
-import { fromUnix, parseTimestamp, toUtc } from '../tasks/timestamp.ts';
+import { decimalOf, flagOf, integerOf, fromUnix, parseTimestamp, toUtc } from '../tasks/lax.ts';
 import { budgets } from './budgets.ts';
 import { fault, read, type Reader } from './fault.ts';
 import { uuidFault } from './uuid-fault.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ScheduleListQuery, Schedules } from '../queue/schedule-records.ts';
 import { taskTypeOf } from '../tasks/data.ts';
-import { checkDataLengths } from '../tasks/data-lengths.ts';
+import { checkDataLengths } from '../tasks/lengths.ts';
 import type { App } from './app.ts';
 import { badRequest, conflict, notFound, validationError } from './errors.ts';
 import { checkGroups } from './filter-request.ts';

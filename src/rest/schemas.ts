@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { taskStatuses } from '../tasks/status.ts';
+import { taskStatuses } from '../tasks/task.ts';
 import { lengths } from '../tasks/lengths.ts';
 import {
   boundedField,

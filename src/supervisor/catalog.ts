@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
-import type { Message } from '../mailbox/delivery.ts';
+import type { Message } from '../mailbox/message.ts';
 import type { RankerModule } from '../protocol/ranking.ts';
 import type { SchedulerDefinition } from '../protocol/scheduler.ts';
 import { eventStreams } from '../tasks/task.ts';

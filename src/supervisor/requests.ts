@@ -1,4 +1,4 @@
-import type { Delivery } from '../mailbox/delivery.ts';
+import type { Delivery } from '../mailbox/message.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Handlers } from '../mailbox/mailbox.ts';
 import type { MethodOf, SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';

@@ -1,4 +1,4 @@
-/** A field of a cron expression, in croniter's order: the seconds stand sixth, the year seventh. */
+/** A field of a cron expression, in croniter's order: the seconds are sixth, the year seventh. */
 interface Field {
   readonly name: string;
   readonly min: number;
@@ -24,7 +24,7 @@ const fields = [minute, hour, day, month, weekday, second, year];
 export interface Allowed {
   /** Ascending; every value of the field where `any`. */
   readonly values: readonly number[];
-  /** Whether `*` or `?` stands in it. */
+  /** Whether it has `*` or `?`. */
   readonly any: boolean;
   /** `L` as day of month: the month's last. */
   readonly last: boolean;

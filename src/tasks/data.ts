@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { lengths, shortText } from './lengths.ts';
-import { fromUnix, parseTimestamp, toDataForm } from './timestamp.ts';
-import { parseUuid } from './uuid.ts';
-import { boefjeHash, murmur128, normalizerHash, reportHash } from './hash.ts';
+import { type BoundedText, lengths, shortText } from './lengths.ts';
+import { fromUnix, parseTimestamp, parseUuid, toDataForm } from './lax.ts';
+import { boefjeHash, murmur128, normalizerHash, reportHash } from './identity.ts';
 
 /**
  * What a task is about, by task type: the zod shapes that edges validate with, the hash, and the columns that the queue
@@ -56,7 +55,7 @@ const boefjeMeta = z.object({
 export const rawData = z.object({
   id: uuid,
   boefje_meta: boefjeMeta,
-  // Counted first: zod checks every item, and told of 300 000 that were wrong. KAT gives a raw file some five.
+  // Counted first: zod checks every item, and reported 300 000 that were wrong. KAT gives a raw file some five.
   mime_types: z
     .array(z.unknown())
     .max(1_000)
@@ -105,11 +104,9 @@ export interface TaskType<D = Record<string, unknown>> {
   hash(data: D): string;
   /** What filters of runners and groups need, stored beside the pop order. */
   columns(data: D): QueueColumns;
-  /** What stands in indexes and answers: its field, the text, and how many bytes it may have. */
+  /** What goes into indexes and answers: its field, the text, and how many bytes it may have. */
   texts(data: D): readonly BoundedText[];
 }
-
-type BoundedText = readonly [field: string, text: string | null, most: number];
 
 export interface QueueColumns {
   readonly plugin: string | null;
@@ -128,8 +125,10 @@ const boefjeType: TaskType<BoefjeData> = {
     image: data.boefje.oci_image,
     deduplicationKey: data.deduplication_key,
   }),
-  texts: ({ boefje: { id, oci_image }, ...data }) => [
+  texts: ({ boefje: { id, name, version, oci_image }, ...data }) => [
     ['boefje.id', id, lengths.name],
+    ['boefje.name', name, lengths.name],
+    ['boefje.version', version, lengths.name],
     ['boefje.oci_image', oci_image, lengths.name],
     ['input_ooi', data.input_ooi, lengths.ooi],
     ['organization', data.organization, lengths.organisation],
@@ -149,8 +148,10 @@ const normalizerType: TaskType<NormalizerData> = {
       organisation: data.raw_data.boefje_meta.organization,
     }),
   columns: (data) => ({ plugin: data.normalizer.id, image: null, deduplicationKey: null }),
-  texts: ({ normalizer: { id }, raw_data: { boefje_meta: meta } }) => [
+  texts: ({ normalizer: { id, name, version }, raw_data: { boefje_meta: meta } }) => [
     ['normalizer.id', id, lengths.name],
+    ['normalizer.name', name, lengths.name],
+    ['normalizer.version', version, lengths.name],
     ['raw_data.boefje_meta.boefje.id', meta.boefje.id, lengths.name],
     ['raw_data.boefje_meta.input_ooi', meta.input_ooi, lengths.ooi],
     ['raw_data.boefje_meta.organization', meta.organization, lengths.organisation],
@@ -198,7 +199,7 @@ export function taskTypeOf(type: string): TaskType {
 
 /** What a runner puts into a task before it runs it, and Bytes hands on in `boefje_meta`: API keys. kat-contract §2. */
 const secretsOfParts: ReadonlySet<string> = new Set(['runnable_hash', 'settings']);
-/** Where those stand: in the data itself and in these, one in the other. Elsewhere, `settings` are an OOI's: a Config has some. */
+/** Where those are: in the data itself and in these, one in the other. Elsewhere, `settings` are an OOI's: a Config has some. */
 const parts: ReadonlySet<string> = new Set(['raw_data', 'boefje_meta', 'boefje']);
 
 /**

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import type { TaskData } from './task.ts';
 
 /**
- * How long a name may be, in bytes of UTF-8: the same at every edge (REST, NATS, events). Names stand in indexes, answers
+ * How long a name may be, in bytes of UTF-8: the same at every edge (REST, NATS, events). Names are part of indexes, answers
  * and log lines; one organisation of 1 MB made each later answer to `rota status` larger than NATS carries.
  *
- * The rows of Postgres' indexes decide: at most 2 704 bytes, header included. Organisation and OOI stand in one
+ * The rows of Postgres' indexes decide: at most 2 704 bytes, header included. Organisation and OOI are in one
  * (`tasks_ooi`), and so do scheduler, organisation and plug-in (`pauses_key`): 2 560 bytes of text each, at most.
  */
 export const lengths = {
@@ -21,7 +23,7 @@ export function isLongerThan(text: string, bytes: number): boolean {
   return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);
 }
 
-/** The fault that an edge tells of a text that is too long; never the text itself. */
+/** The fault of a text that is too long, as edges report it; never the text itself. */
 export function tooLong(bytes: number): string {
   return `at most ${bytes} bytes`;
 }
@@ -31,4 +33,36 @@ export function shortText(bytes: number): z.ZodString {
   return z
     .string()
     .refine((text) => !isLongerThan(text, bytes), { message: tooLong(bytes), params: { tooLong: true } });
+}
+
+/** A text of a task's data that is bounded: its field, the text, and how many bytes it may have. */
+export type BoundedText = readonly [field: string, text: string | null, most: number];
+
+/** What of a type of task (data.ts) bounds its data, for all that stores data: pushes, schedules, patches of both. */
+interface BoundedType {
+  readonly schema: z.ZodType<Record<string, unknown>>;
+  texts(data: Record<string, unknown>): readonly BoundedText[];
+}
+
+/** Of data as a patch brings it: other faults of it are reported elsewhere. @throws RotaError INVALID_REQUEST */
+export function checkDataLengths(type: BoundedType, given: TaskData): void {
+  const parsed = type.schema.safeParse(given);
+  if (parsed.success) checkTexts(type, parsed.data);
+  else refuseLongText(parsed.error);
+}
+
+/** @throws RotaError INVALID_REQUEST */
+export function checkTexts(type: Pick<BoundedType, 'texts'>, data: TaskData): void {
+  for (const [field, text, most] of type.texts(data)) checkLength(`data.${field}`, text, most);
+}
+
+/** @throws RotaError INVALID_REQUEST where one of the faults is a length */
+export function refuseLongText(error: z.ZodError): void {
+  const long = error.issues.find((issue) => issue.code === 'custom' && issue.params?.['tooLong'] === true);
+  if (long !== undefined) throw new RotaError('INVALID_REQUEST', `data.${long.path.join('.')}: ${long.message}`);
+}
+
+/** @throws RotaError INVALID_REQUEST */
+export function checkLength(field: string, text: string | null, most: number): void {
+  if (text !== null && isLongerThan(text, most)) throw new RotaError('INVALID_REQUEST', `${field}: ${tooLong(most)}`);
 }

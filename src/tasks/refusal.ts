@@ -1,4 +1,4 @@
-import type { TaskStatus } from './status.ts';
+import type { TaskStatus } from './task.ts';
 
 /**
  * Every reason for which a scheduler declines to make a task: counted, logged at debug, and what `rota explain` answers
@@ -45,3 +45,15 @@ export function unfinishedReason(latest: TaskStatus | undefined): 'already-queue
       return null;
   }
 }
+
+/**
+ * Hears each rule that a decision applies, with the fact that it goes by: `rota explain` is a decision with a recorder. Without
+ * one (null) a decision ends at its first refusal, and no fact is put into words. `reason` is null where the rule passes;
+ * `open` says that it was not decided: a service did not answer, or there was nothing to ask about.
+ */
+export type Recorder = (
+  rule: string,
+  reason: RefusalReason | null,
+  fact: string,
+  open?: 'unanswered' | 'skipped',
+) => void;

@@ -1,6 +1,6 @@
 import { channel, subscribe as subscribeChannel, unsubscribe as unsubscribeChannel } from 'node:diagnostics_channel';
 import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
-import type { TaskStatus } from '../tasks/status.ts';
+import type { TaskStatus } from '../tasks/task.ts';
 
 /**
  * Every event that Rota emits about itself. The log, the metrics and the NATS task events subscribe to them, tests await them.

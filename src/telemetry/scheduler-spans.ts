@@ -1,4 +1,4 @@
-import type { Delivery, Message } from '../mailbox/delivery.ts';
+import type { Delivery, Message } from '../mailbox/message.ts';
 import { type Failure, failureOf } from '../mailbox/failure.ts';
 import { inTrace } from '../mailbox/trace.ts';
 import type { Behavior } from '../protocol/scheduler.ts';

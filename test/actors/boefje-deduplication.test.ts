@@ -3,7 +3,7 @@ import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
 import { boefjeData } from '../../src/tasks/data.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
+import { boefjeHash } from '../../src/tasks/identity.ts';
 import { deliver } from '../support/deliveries.ts';
 import { boefje, hostname, outageOf } from '../support/kat-ports.ts';
 import { hour, noon, Ports } from '../support/ports.ts';

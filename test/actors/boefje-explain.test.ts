@@ -3,9 +3,9 @@ import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { Explanation } from '../../src/protocol/commands.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
-import { boefjeHash } from '../../src/tasks/hash.ts';
+import { boefjeHash } from '../../src/tasks/identity.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
-import type { TaskStatus } from '../../src/tasks/status.ts';
+import type { TaskStatus } from '../../src/tasks/task.ts';
 import { deliver } from '../support/deliveries.ts';
 import { boefje, hostname, outageOf } from '../support/kat-ports.ts';
 import { hour, noon, Ports } from '../support/ports.ts';
@@ -113,6 +113,10 @@ const bySchedule: Record<string, [RefusalReason | null, Situation]> = {
   ],
   'a cron of the boefje that cannot be read': ['cron-unreadable', { plugins: [boefje('dns', { cron: 'R 2 * * *' })] }],
   'a cron of the schedule that cannot be read': ['cron-unreadable', { schedule: { schedule: 'R 2 * * *' } }],
+  'a cron that cannot be read, for an OOI that is gone': [
+    'cron-unreadable',
+    { plugins: [boefje('dns', { cron: 'R 2 * * *' })], objects: [] },
+  ],
   'an interval that this deadline was set by': [
     null,
     { plugins: [boefje('dns', { interval: 120 })], ranAt: 1.9, schedule: { byInterval: true } },
@@ -171,6 +175,27 @@ test.each([
   const { steps } = await explain(it, 'event');
   expect(steps.filter(({ outcome }) => outcome === 'unanswered')).toEqual([
     { rule, outcome: 'unanswered', reason: null, fact: `${name} does not answer` },
+  ]);
+});
+
+test('a due schedule is explained in the order in which the actor decides', async () => {
+  const { steps } = await explain(
+    portsIn({ plugins: [boefje('dns', { cron: 'R 2 * * *' })], ooi: hostname('a', 0) }),
+    'schedule',
+  );
+  expect(steps.map(({ rule, outcome }) => `${rule} ${outcome}`)).toEqual([
+    'schedule passes',
+    'boefje passes',
+    'plug-in passes',
+    'enabled passes',
+    'run on passes',
+    'recurrence refuses',
+    'ooi passes',
+    'input passes',
+    'scan profile passes',
+    'clearance refuses',
+    'latest task passes',
+    'last run passes',
   ]);
 });
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import reportScheduler from '../../actors/report/behavior.ts';
 import type { Explanation } from '../../src/protocol/commands.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
-import { reportHash } from '../../src/tasks/hash.ts';
-import type { TaskStatus } from '../../src/tasks/status.ts';
+import { reportHash } from '../../src/tasks/identity.ts';
+import type { TaskStatus } from '../../src/tasks/task.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
 import { outageOf } from '../support/kat-ports.ts';
 import { hour, noon, Ports } from '../support/ports.ts';
@@ -47,6 +47,7 @@ describe('a due report', () => {
       {
         organisation: 'aa',
         data: { organisation_id: 'aa', report_recipe_id: 'r' },
+        checked: true,
         recurrence: { schedule: '0 6 * * *', deadlineAt: tomorrowAtSix, version: 'v1' },
         trace: null,
       },

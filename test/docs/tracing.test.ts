@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { handlerSpanName, pushSpanName } from '../../src/telemetry/scheduler-spans.ts';
-import { taskStatuses } from '../../src/tasks/status.ts';
+import { taskStatuses } from '../../src/tasks/task.ts';
 import { readSources } from '../support/imports.ts';
 
 const root = new URL('../../', import.meta.url);

@@ -4,7 +4,7 @@ import { migrate } from '../../src/queue/migrations.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import { createSchedules } from '../../src/queue/schedule-records.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
-import { taskStatuses } from '../../src/tasks/status.ts';
+import { taskStatuses } from '../../src/tasks/task.ts';
 import { serve } from '../rest/double.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import {

@@ -5,7 +5,7 @@ import { connect } from '../../src/queue/postgres.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
 import { readTaskStats } from '../../src/queue/task-stats.ts';
 import { giveBackToMula } from '../../src/queue/way-back.ts';
-import { taskStatuses } from '../../src/tasks/status.ts';
+import { taskStatuses } from '../../src/tasks/task.ts';
 import { createDatabase } from '../support/database.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { mulaDatabase, mulaSchedule, mulaTask } from '../support/mula-database.ts';

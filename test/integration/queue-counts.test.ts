@@ -11,7 +11,7 @@ import {
 import { statement } from '../../src/queue/postgres.ts';
 import { rerank } from '../../src/queue/rerank.ts';
 import { readTaskStats } from '../../src/queue/task-stats.ts';
-import { taskStatuses, type TaskStatus } from '../../src/tasks/status.ts';
+import { taskStatuses, type TaskStatus } from '../../src/tasks/task.ts';
 import { boefjeTask, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
 
 type Step =

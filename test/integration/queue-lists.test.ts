@@ -3,8 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTaskLists, type TaskListQuery, type TaskLists } from '../../src/queue/lists.ts';
 import type { ListBounds } from '../../src/queue/page.ts';
 import { type Sql, statement } from '../../src/queue/postgres.ts';
-import { taskStatuses, type TaskStatus } from '../../src/tasks/status.ts';
-import type { Task } from '../../src/tasks/task.ts';
+import { taskStatuses, type TaskStatus, type Task } from '../../src/tasks/task.ts';
 import { createStore } from '../support/schema.ts';
 
 let sql: Sql;

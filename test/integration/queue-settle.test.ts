@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
-import { mayFollow, taskStatuses } from '../../src/tasks/status.ts';
+import { mayFollow, taskStatuses } from '../../src/tasks/task.ts';
 import { taskTypeOf } from '../../src/tasks/data.ts';
 import { byNats, byRest, claimOne, code, taskOf } from '../support/patches.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchOf } from '../../src/ranking/batch.ts';
-import { createRanking } from '../../src/ranking/pool.ts';
-import type { Ranking } from '../../src/ranking/ranking.ts';
+import { createRanking, type Ranking } from '../../src/ranking/pool.ts';
 
 /** Rankers as a newcomer might write them, good and bad. */
 const rankers = {
@@ -45,8 +44,14 @@ afterAll(async () => {
 
 const batch = (count: number) =>
   batchOf(
-    Array.from({ length: count }, (_, at) => ({ createdAt: at + 0.5, manual: false, organisation: 'aa' })),
-    { now: 0, gracePeriod: 0 },
+    Array.from({ length: count }, (_, at) => ({
+      createdAt: (at + 0.5) * 1_000,
+      lastRunAt: null,
+      occurredAt: null,
+      manual: false,
+      organisation: 'aa',
+    })),
+    { now: 0, gracePeriodSeconds: 0, fairness: null },
   );
 
 test('a batch is ranked in order, whether or not it is split over threads', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type CircuitState, createCircuit } from '../../src/kat/circuit.ts';
+import { type CircuitState, createCircuit } from '../../src/kat/resilience.ts';
 
 function circuitOf() {
   let now = 0;

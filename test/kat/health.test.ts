@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { healthOfServices } from '../../src/kat/health.ts';
+import { healthOfServices } from '../../src/kat/http.ts';
 import { createServiceClient } from '../../src/kat/request.ts';
 import { z } from 'zod';
 import { fakeTime, startDouble } from './http-double.ts';

@@ -1,6 +1,6 @@
 import { afterEach } from 'vitest';
 import { createKatServices, type KatClients } from '../../src/kat/services.ts';
-import type { Declined } from '../../src/kat/apart.ts';
+import type { Declined } from '../../src/kat/octopoes.ts';
 import type { SkippedPlugin } from '../../src/kat/katalogus.ts';
 import { fakeTime, type Received, type Reply, startDouble } from './http-double.ts';
 

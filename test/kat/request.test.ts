@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { CircuitState } from '../../src/kat/circuit.ts';
+import type { CircuitState } from '../../src/kat/resilience.ts';
 import { createServiceClient, type ServiceSettings } from '../../src/kat/request.ts';
 import { fakeTime, type Reply, startDouble } from './http-double.ts';
 

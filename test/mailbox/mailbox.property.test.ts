@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
 import { Mailbox } from '../../src/mailbox/mailbox.ts';
 

@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
-import { startClock } from '../../src/mailbox/clock.ts';
-import { Mailbox, type MailboxOptions } from '../../src/mailbox/mailbox.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
+import { startClock, Mailbox, type MailboxOptions } from '../../src/mailbox/mailbox.ts';
 import { currentTrace } from '../../src/mailbox/trace.ts';
 
 interface Work {

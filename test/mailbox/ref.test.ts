@@ -1,7 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import type { Delivery } from '../../src/mailbox/delivery.ts';
+import type { Delivery } from '../../src/mailbox/message.ts';
 import { Mailbox } from '../../src/mailbox/mailbox.ts';
 import { receive } from '../../src/mailbox/receive.ts';
 import { ActorRef, type RefOptions, valueOf } from '../../src/mailbox/ref.ts';

@@ -4,26 +4,32 @@ import createdAt from '../../actors/rankers/created-at.ts';
 import fairShare from '../../actors/rankers/fair-share.ts';
 import rawFileAge from '../../actors/rankers/raw-file-age.ts';
 import recency from '../../actors/rankers/recency.ts';
-import { batchOf, faultOf, type RankContext, type RankFeatures } from '../../src/ranking/batch.ts';
+import type { Fairness, RankedTask } from '../../src/queue/rank.ts';
+import { batchOf, faultOf, type RankContext } from '../../src/ranking/batch.ts';
 
 const day = 86_400;
 const now = 1_750_000_000;
-const context: RankContext = { now, gracePeriod: day };
+const context: RankContext = { now: now * 1_000, gracePeriodSeconds: day, fairness: null };
+/** Epoch seconds, as rankers have them. */
 const seconds = fc.double({ min: 1_000_000_000, max: 2 * now, noNaN: true });
+const milliseconds = seconds.map((moment) => moment * 1_000);
 const feature = fc.record({
-  createdAt: seconds,
-  lastRunAt: fc.option(seconds, { nil: undefined }),
-  occurredAt: fc.option(seconds, { nil: undefined }),
+  createdAt: milliseconds,
+  lastRunAt: fc.option(milliseconds),
+  occurredAt: fc.option(milliseconds),
   manual: fc.boolean(),
   organisation: fc.constantFrom('aa', 'bb', 'cc'),
 });
-const task = (organisation: string, more: Partial<RankFeatures> = {}): RankFeatures => ({
-  createdAt: now,
+const task = (organisation: string, more: Partial<RankedTask> = {}): RankedTask => ({
+  createdAt: now * 1_000,
+  lastRunAt: null,
+  occurredAt: null,
   manual: false,
   organisation,
   ...more,
 });
-const recencyOf = (lastRunAt?: number) => recency(batchOf([task('aa', { lastRunAt })], context)).ranks[0]!;
+const recencyOf = (lastRunAt?: number) =>
+  recency(batchOf([task('aa', { lastRunAt: lastRunAt === undefined ? null : lastRunAt * 1_000 })], context)).ranks[0]!;
 
 test.each([
   ['created-at', createdAt],
@@ -61,7 +67,10 @@ test('recency: what never ran goes first, then what ran longest ago, within 3 to
 });
 
 test('raw-file-age: the oldest raw file goes first, however late its task was made', () => {
-  const batch = batchOf([task('aa', { occurredAt: now - 10 }), task('aa', { occurredAt: now - 500.5 })], context);
+  const batch = batchOf(
+    [task('aa', { occurredAt: (now - 10) * 1_000 }), task('aa', { occurredAt: (now - 500.5) * 1_000 })],
+    context,
+  );
   expect([...rawFileAge(batch).ranks]).toEqual([now - 10, now - 501]);
   expect(rawFileAge(batchOf([task('aa')], context)).ranks[0]).toBe(now);
 });
@@ -71,17 +80,21 @@ function served(queue: readonly { organisation: string; rank: number }[]): strin
   return queue.toSorted((a, b) => a.rank - b.rank).map((entry) => entry.organisation);
 }
 
-function fairly(organisations: readonly string[], fairness: RankContext['fairness'] = new Map(), virtualTime = 0) {
+const unweighted = new Map<string, number>();
+
+function fairly(
+  organisations: readonly string[],
+  tags: Fairness['tags'] = new Map(),
+  { virtualTime = 0, weights = unweighted }: Partial<Fairness> = {},
+) {
   const batch = batchOf(
     organisations.map((organisation) => task(organisation)),
-    { ...context, fairness, virtualTime },
+    { ...context, fairness: { tags, weights, virtualTime } },
   );
-  const { ranks, tags } = fairShare(batch);
-  const moved = new Map(fairness);
-  for (const [at, name] of batch.organisations.entries()) {
-    moved.set(name, { tag: tags![at]!, weight: fairness.get(name)?.weight ?? 1 });
-  }
-  return { queue: organisations.map((organisation, at) => ({ organisation, rank: ranks[at]! })), fairness: moved };
+  const answer = fairShare(batch);
+  const moved = new Map(tags);
+  for (const [at, name] of batch.organisations.entries()) moved.set(name, answer.tags![at]!);
+  return { queue: organisations.map((organisation, at) => ({ organisation, rank: answer.ranks[at]! })), tags: moved };
 }
 
 test('fair-share: whatever bursts others push, a single task waits for one task of each organisation at most', () => {
@@ -89,8 +102,8 @@ test('fair-share: whatever bursts others push, a single task waits for one task 
     fc.property(fc.array(fc.integer({ min: 1, max: 200 }), { maxLength: 6 }), fc.nat(500), (bursts, alreadyServed) => {
       const burst = fairly(bursts.flatMap((size, at) => Array<string>(size).fill(`busy-${at}`)));
       const waiting = burst.queue.toSorted((a, b) => a.rank - b.rank).slice(alreadyServed);
-      const head = waiting[0]?.rank ?? Math.max(0, ...[...burst.fairness.values()].map((entry) => entry.tag));
-      const single = fairly(['quiet'], burst.fairness, head);
+      const head = waiting[0]?.rank ?? Math.max(0, ...burst.tags.values());
+      const single = fairly(['quiet'], burst.tags, { virtualTime: head });
       const before = served([...waiting, ...single.queue]).indexOf('quiet');
       expect(before).toBeLessThanOrEqual(bursts.length);
     }),
@@ -102,7 +115,7 @@ test('fair-share: a newcomer’s burst does not overtake what others have waitin
     fc.property(fc.integer({ min: 1, max: 100 }), fc.nat(99), (size, alreadyServed) => {
       const old = fairly(Array<string>(100).fill('old'));
       const waiting = old.queue.slice(alreadyServed);
-      const burst = fairly(Array<string>(size).fill('new'), old.fairness, waiting[0]!.rank);
+      const burst = fairly(Array<string>(size).fill('new'), old.tags, { virtualTime: waiting[0]!.rank });
       const count = { old: 0, new: 0 } as Record<string, number>;
       for (const name of served([...waiting, ...burst.queue])) {
         count[name]! += 1;
@@ -116,9 +129,9 @@ test('fair-share: a newcomer’s burst does not overtake what others have waitin
 test('fair-share: while both have work, an organisation of weight w is served w times as often', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 10 }), (weight) => {
-      const fairness = new Map([['heavy', { tag: 0, weight }]]);
+      const weights = new Map([['heavy', weight]]);
       const burst = [...Array<string>(weight * 20).fill('heavy'), ...Array<string>(20).fill('light')];
-      const order = served(fairly(burst, fairness).queue);
+      const order = served(fairly(burst, new Map(), { weights }).queue);
       const count = { heavy: 0, light: 0 } as Record<string, number>;
       for (const name of order) {
         count[name]! += 1;
@@ -135,9 +148,9 @@ test('fair-share: two pushes with the stored tags between them rank as one push 
     fc.property(names, names, (first, second) => {
       const one = fairly([...first, ...second]);
       const begun = fairly(first);
-      const ended = fairly(second, begun.fairness);
+      const ended = fairly(second, begun.tags);
       expect([...begun.queue, ...ended.queue]).toEqual(one.queue);
-      expect(ended.fairness).toEqual(one.fairness);
+      expect(ended.tags).toEqual(one.tags);
     }),
   );
 });

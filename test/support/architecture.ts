@@ -95,7 +95,6 @@ const readsWallClock: ReadonlyMap<string, string> = new Map([
   ['src/queue/diagnosis.ts', 'it compares both clocks'],
   ['src/queue/rank.ts', 'for who configures no ranker: tests and benchmarks'],
   ['src/tasks/cron.ts', 'whether a cron ever runs, not when'],
-  ['src/tasks/uuid.ts', 'nothing is decided by the order of ids'],
 ]);
 const wallClock = /\bDate\.now\b|\bnew Date\(\)/;
 

@@ -1,4 +1,4 @@
-import type { Delivery, Message } from '../../src/mailbox/delivery.ts';
+import type { Delivery, Message } from '../../src/mailbox/message.ts';
 import { type Failure, failureOf } from '../../src/mailbox/failure.ts';
 
 export interface Settled<M extends Message> extends Delivery<M> {

@@ -3,8 +3,7 @@ import { RotaError } from '../../src/errors.ts';
 import { failureOf } from '../../src/mailbox/failure.ts';
 import type { ClaimedTask, PopRequest, TaskPatch, TaskQueue } from '../../src/queue/queue.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
-import { isFinished } from '../../src/tasks/status.ts';
-import type { Task, TaskData } from '../../src/tasks/task.ts';
+import { isFinished, type Task, type TaskData } from '../../src/tasks/task.ts';
 
 type Row = { -readonly [K in keyof Task]: Task[K] } & {
   lease: string | null;

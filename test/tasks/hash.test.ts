@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { taskTypeOf } from '../../src/tasks/data.ts';
-import { murmur128 } from '../../src/tasks/hash.ts';
+import { murmur128 } from '../../src/tasks/identity.ts';
 
 type Vector = Record<string, string | null> & { kind: string };
 

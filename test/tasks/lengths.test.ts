@@ -84,7 +84,7 @@ const boefjeTask = {
   organisation: 'aa',
   data: {
     id: null,
-    boefje: { id: 'dns', oci_image: null },
+    boefje: { id: 'dns', name: null, version: null, oci_image: null },
     input_ooi: 'a',
     organization: 'aa',
     deduplication_key: null,
@@ -94,6 +94,8 @@ const boefjeTask = {
 test.for([
   ['organisation', ['organisation'], lengths.organisation],
   ['data.boefje.id', ['data', 'boefje', 'id'], lengths.name],
+  ['data.boefje.name', ['data', 'boefje', 'name'], lengths.name],
+  ['data.boefje.version', ['data', 'boefje', 'version'], lengths.name],
   ['data.boefje.oci_image', ['data', 'boefje', 'oci_image'], lengths.name],
   ['data.input_ooi', ['data', 'input_ooi'], lengths.ooi],
   ['data.organization', ['data', 'organization'], lengths.organisation],

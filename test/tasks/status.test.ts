@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { finishedStatuses, isFinished, mayFollow, taskStatuses } from '../../src/tasks/status.ts';
+import { finishedStatuses, isFinished, mayFollow, taskStatuses } from '../../src/tasks/task.ts';
 
 describe('lessons 1: a finished task may only be retried', () => {
   test.each(finishedStatuses)('from %s only queued, and the same again', (from) => {

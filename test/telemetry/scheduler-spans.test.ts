@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Delivery, Message } from '../../src/mailbox/delivery.ts';
+import type { Delivery, Message } from '../../src/mailbox/message.ts';
 import { Mailbox } from '../../src/mailbox/mailbox.ts';
 import { contextOf, currentTrace, newTrace } from '../../src/mailbox/trace.ts';
 import { handlersInSpans } from '../../src/telemetry/scheduler-spans.ts';

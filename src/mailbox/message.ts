@@ -1,5 +1,23 @@
-import type { Message } from './delivery.ts';
 import type { Failure, Result } from './failure.ts';
+
+/** Every message is plain data with a `kind`: commands in the imperative, events in the past tense. */
+export interface Message {
+  readonly kind: string;
+}
+
+/**
+ * One message as a behavior receives it. Settle it at most once, with `done` or `fail`; what a handler leaves unsettled
+ * when it returns counts as done without a value, and what it leaves unsettled when it throws fails with that error.
+ */
+export interface Delivery<M extends Message = Message, R = unknown> {
+  readonly message: M;
+  /** W3C traceparent of the sender, or '' where there is none: AsyncLocalStorage does not cross threads. */
+  readonly trace: string;
+  /** It was handed over before, or may have been, and not settled well: something newer may have been handled since. */
+  readonly again?: boolean;
+  done(value?: R): void;
+  fail(failure: Failure): void;
+}
 
 /**
  * What crosses a mailbox port, one union per direction. `id` is the sender's and unique per port; `lane` is the

@@ -1,4 +1,8 @@
-import murmurhash from 'murmurhash3js-revisited';
+import { randomUUIDv7 } from 'node:crypto';
+// @ts-expect-error -- it comes without types
+import untyped from 'murmurhash3js-revisited';
+
+const murmurhash: { readonly x64: { hash128(bytes: Uint8Array): string } } = untyped;
 
 /**
  * mula's task hash: MurmurHash3 x64 128-bit, seed 0, hex of the little-endian bytes (`mmh3.hash_bytes`); kat-contract
@@ -31,4 +35,18 @@ export function normalizerHash(task: { normalizerId: string; boefjeMetaId: strin
 
 export function reportHash(task: { recipeId: string; organisation: string }): string {
   return murmur128(`${task.recipeId}-${task.organisation}`);
+}
+
+/**
+ * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at their
+ * right edge and not all over (one random page less per row and index to write into the log after each checkpoint). By this
+ * machine's clock, however wrong: nothing is decided by the order of ids.
+ */
+export function timeOrderedUuid(): string {
+  return randomUUIDv7();
+}
+
+declare module 'node:crypto' {
+  /** The pinned Node has it, @types/node 24 does not yet. 0.26 µs, where one made of a random UUID took 1 µs. */
+  function randomUUIDv7(): string;
 }

@@ -1,14 +1,12 @@
-import { attempt } from '../../src/mailbox/attempt.ts';
-import type { Result } from '../../src/mailbox/failure.ts';
-import type { Katalogus, Organisation, Plugin, PluginList } from '../../src/kat/kat.ts';
+import type { Katalogus, Ooi, Organisation, Plugin, PluginList } from '../../src/kat/kat.ts';
+import { attempt, type Failure, type Result } from '../../src/mailbox/failure.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { inParallel } from './parallel.ts';
 
 /** An organisation's plug-ins by id; null where Katalogus does not know the organisation. */
 export type Plugins = PluginList | null;
 
 /** Below the clients' 10 connections, so that one lane never takes them all. */
-const width = 8;
+const katalogusWidth = 8;
 
 /**
  * Asks Katalogus once per organisation; an outage is the answer of that organisation alone. `known`: the organisations,
@@ -22,7 +20,7 @@ export async function pluginsOf(
   const asked = [...new Set(organisations)];
   // One question for all that are not known, and not one for each: a thousand made-up names must not hold up the rest.
   const known = await attempt(Promise.resolve(options.known ?? knownOf(kat.katalogus, asked, options.fresh ?? false)));
-  const answers = await inParallel(asked, width, (organisation) =>
+  const answers = await inParallel(asked, katalogusWidth, (organisation) =>
     attempt(kat.katalogus.plugins(organisation, known.ok ? { ...options, known: known.value } : options)),
   );
   return new Map(asked.map((organisation, at) => [organisation, answers[at]!]));
@@ -49,4 +47,48 @@ export function boefjesByType(plugins: Iterable<Plugin>): ReadonlyMap<string, re
     }
   }
   return byType;
+}
+
+/** Requests of a batch in flight to Octopoes, one per organisation: those of two batches within its client's 10 connections. */
+const octopoesWidth = 5;
+
+/**
+ * The OOIs that exist, in one request per organisation. An organisation whose request fails is absent, and its failure is in
+ * `out`.
+ */
+export async function ooisOf(
+  setup: Setup,
+  asked: readonly { readonly organisation: string; readonly ooi: string | null }[],
+  out: Map<string, Failure>,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, Ooi>>> {
+  const oois = new Map<string, ReadonlyMap<string, Ooi>>();
+  const byOrganisation = Map.groupBy(
+    asked.filter(({ ooi }) => ooi !== null),
+    ({ organisation }) => organisation,
+  );
+  await inParallel([...byOrganisation], octopoesWidth, async ([organisation, those]) => {
+    const references = [...new Set(those.map(({ ooi }) => ooi!))];
+    const answer = await attempt(setup.kat.octopoes.objectsByReference(organisation, references));
+    if (answer.ok) oois.set(organisation, answer.value);
+    else out.set(organisation, answer.failure);
+  });
+  return oois;
+}
+
+/** Runs `work` over all items, at most `width` at a time; answers are in the order of the items. The first error rejects. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const answers = Array.from<R>({ length: items.length });
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length) {
+      const at = next++;
+      answers[at] = await work(items[at]!);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+  return answers;
 }

@@ -1,4 +1,4 @@
-import type { RotaError } from '../errors.ts';
+import { RotaError } from '../errors.ts';
 import { withoutTrailingSlashes } from '../trailing-slashes.ts';
 
 /** One JSON request as it goes over the wire. */
@@ -12,7 +12,7 @@ export interface WireRequest {
   readonly bearer?: string;
 }
 
-/** The longest that a Retry-After may make us wait before the caller hears that the service is busy. */
+/** The longest Retry-After that is waited for; after that the caller gets the failure. */
 const longestRetryAfterMs = 5_000;
 
 export function urlOf(base: URL, request: WireRequest, refused: (segment: string) => RotaError): URL {
@@ -50,7 +50,7 @@ export function basicAuthorization(url: URL): string | null {
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
-/** A per cent sign that encodes nothing stands for itself, as a URL parser takes it: passwords are not always encoded. */
+/** A per cent sign that encodes nothing stays as it is, as in a URL parser: passwords are not always encoded. */
 function decoded(text: string): string {
   return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
     try {
@@ -83,13 +83,40 @@ export function detailOf(text: string): string {
 
 /**
  * Whether a 404 is about what was asked for. Octopoes and Katalogus say what they did not find, as `detail`, `value` or
- * `message`; FastAPI's bare `Not Found`, and what is not JSON, come from a router or proxy that never reached them. Taken
- * for an answer, one misrouted ingress would have every OOI and organisation gone.
+ * `message`; FastAPI's bare `Not Found`, and what is not JSON, come from a router or proxy that never reached them. If it
+ * counted as an answer, one misrouted ingress would make every OOI and organisation look gone.
  */
 export function isOwnNotFound(text: string): boolean {
   try {
     const body = JSON.parse(text) as { detail?: unknown } | null;
     return typeof body === 'object' && body !== null && body.detail !== 'Not Found';
+  } catch {
+    return false;
+  }
+}
+
+const healthWithinMs = 2_000;
+const healthRequest = { path: ['health'] };
+
+/** Whether each service that has a URL reports at its /health, within two seconds, that it is healthy. Never rejects. */
+export async function healthOfServices(
+  services: Readonly<Record<string, string | undefined>>,
+): Promise<Readonly<Record<string, boolean>>> {
+  const asked = Object.entries(services).flatMap(([name, url]) => (url === undefined ? [] : [[name, url] as const]));
+  return Object.fromEntries(await Promise.all(asked.map(async ([name, url]) => [name, await isHealthy(url)] as const)));
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    const base = new URL(url);
+    const basic = basicAuthorization(base);
+    const unreachable = () => new RotaError('SERVICE_REJECTED', 'no such path');
+    const answer = await fetch(urlOf(base, healthRequest, unreachable), {
+      ...requestInit(healthRequest, basic, null),
+      signal: AbortSignal.timeout(healthWithinMs),
+    });
+    const body = (await answer.json()) as { healthy?: unknown };
+    return answer.ok && body.healthy === true;
   } catch {
     return false;
   }

@@ -1,4 +1,52 @@
 /**
+ * What pydantic makes of a text in its lax mode, in which mula reads its environment, query strings and bodies: flags,
+ * numbers, UUIDs and timestamps. Null where pydantic refuses the text.
+ */
+
+const yes = new Set(['1', 'on', 't', 'true', 'y', 'yes']);
+const no = new Set(['0', 'off', 'f', 'false', 'n', 'no']);
+
+export function flagOf(text: string): boolean | null {
+  const word = text.toLowerCase();
+  return yes.has(word) ? true : no.has(word) ? false : null;
+}
+
+/** Underscores between digits, and a fraction of zeros. */
+const wholeNumber = /^[+-]?\d+(?:_\d+)*(?:\.0*)?$/;
+
+/** Beyond 2^53 it is rounded, as numbers are here. */
+export function integerOf(text: string): number | null {
+  const trimmed = text.trim();
+  return wholeNumber.test(trimmed) ? Math.trunc(Number(trimmed.replaceAll('_', ''))) : null;
+}
+
+/** JavaScript alone reads `0x10`, and a text of spaces as 0. */
+const inAnotherBase = /^[+-]?0[xob]/i;
+
+export function decimalOf(text: string): number | null {
+  const trimmed = text.trim().replaceAll(/(?<=\d)_(?=\d)/g, '');
+  const value = trimmed === '' || inAnotherBase.test(trimmed) ? Number.NaN : Number(trimmed);
+  return Number.isNaN(value) ? null : value;
+}
+
+/**
+ * Reads a UUID as mula's pydantic does: with or without dashes, any case, `urn:uuid:` or braces around it.
+ *
+ * @returns the canonical form (lower case, dashes), or null where it is none.
+ */
+export function parseUuid(text: string): string | null {
+  if (canonical.test(text)) return text;
+  const bare = text.replace(/^urn:uuid:/i, '').replace(/^\{(.*)\}$/, '$1');
+  const match =
+    /^([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i.exec(bare) ??
+    /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i.exec(bare);
+  return match === null ? null : match.slice(1).join('-').toLowerCase();
+}
+
+/** As nearly every one comes. */
+const canonical = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
  * Timestamps as mula's models read them (pydantic, lax): ISO 8601 with `T`, `t`, `_` or a space, seconds and zone
  * optional, a date alone (midnight), or Unix seconds. Microseconds are kept, which Date would drop.
  */
@@ -41,6 +89,11 @@ export function fromUnix(value: number): Timestamp | null {
   const whole = Math.floor(seconds);
   if (Number.isNaN(new Date(whole * 1000).getTime()) || Math.abs(whole) > 253_402_300_799) return null;
   return { seconds: whole, micros: Math.round((seconds - whole) * 1e6) % 1e6, offset: 0 };
+}
+
+/** Epoch milliseconds. */
+export function toEpochMs({ seconds, micros }: Timestamp): number {
+  return seconds * 1_000 + Math.floor(micros / 1_000);
 }
 
 /** `YYYY-MM-DDTHH:MM:SS.ffffffZ`: what Postgres takes and, being of one length and zone, what compares as text. */

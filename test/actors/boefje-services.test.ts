@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pluginsOf } from '../../actors/boefje/plugins.ts';
+import { pluginsOf } from '../../actors/boefje/services.ts';
 import { kat, katalogusWith } from '../kat/kat-double.ts';
 
 /** With Katalogus' real client: it is the one that asks for the organisations where nobody tells it which there are. */
