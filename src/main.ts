@@ -2,16 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunningRota, StartOptions } from './cli/run.ts';
-import { sentenceOf } from './config-names.ts';
-import { type Config, startWithinSeconds, supervisorNatsAuth } from './config.ts';
+import { sentenceOf } from './config/unread-variables.ts';
+import { type Config, startWithinSeconds, supervisorNatsAuth } from './config/config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { createBacklog, createDeadLetters } from './events/create.ts';
-import { answers } from './nats/link.ts';
-import { connectNats } from './nats/connect.ts';
+import { answers, connectNats } from './nats/connect.ts';
 import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
-import { publishTaskEvents } from './nats/task-events.ts';
-import { createWake } from './nats/wake.ts';
+import { publishTaskEvents, createWake } from './nats/notifications.ts';
 import { createObservation, startTraces } from './observation.ts';
 import { createOperations } from './operations.ts';
 import { startDatabaseClock } from './queue/database-clock.ts';
@@ -35,7 +33,7 @@ import { threadSettings } from './supervisor/thread-settings.ts';
 import { emit } from './telemetry/events.ts';
 import { createLog } from './telemetry/log.ts';
 import { logEvents } from './telemetry/logging.ts';
-import { Unwinding } from './unwinding.ts';
+import { Shutdown } from './deadline.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -57,16 +55,16 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   const began = performance.now();
   const log = createLog({ format: config.SCHEDULER_LOGGING_FORMAT, debug: config.DEBUG });
   const instance = randomBytes(4).toString('hex');
-  const undo = new Unwinding();
+  const shutdown = new Shutdown();
   const unwind = async () => {
-    const left = await undo.run();
+    const left = await shutdown.run();
     if (left.length > 0) log.warn({ left }, 'not ended in order');
   };
   const endLog = logEvents(log);
   for (const variable of config.unread) log.warn({ reason: sentenceOf(variable) }, 'environment variable is not read');
   try {
     const access = readRestAccess(config);
-    undo.push('traces', await startTraces({ config, version, instance, log }));
+    shutdown.add('traces', await startTraces({ config, version, instance, log }));
     const actors = options.actors ?? actorsDirectory;
     const catalog = await readCatalog(actors, { only: config.SCHEDULER_ACTORS });
     const schedulers = catalog.actors.map(({ name, definition }) => ({
@@ -80,7 +78,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
 
     const data = resolve(options.data ?? '.rota/data');
     const embedded = await startEmbedded(config, { data, natsPort: options.natsPort, log });
-    undo.push('embedded services', (withinMs) => embedded.stop(withinMs));
+    shutdown.add('embedded services', (withinMs) => embedded.stop(withinMs));
     const { databaseUrl, natsUrl } = embedded;
 
     const gracePeriodSeconds = config.SCHEDULER_PQ_GRACE_PERIOD;
@@ -89,10 +87,10 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       await migrate(databaseUrl, { gracePeriodSeconds, report });
     } else await requireMigrated(databaseUrl);
     const pools = connectPools(databaseUrl, config.SCHEDULER_DB_CONNECTION_POOL_SIZE);
-    undo.push('database', (withinMs) => pools.end(seconds(withinMs)));
+    shutdown.add('database', (withinMs) => pools.end(seconds(withinMs)));
     const { sql } = pools;
     const clock = await startDatabaseClock(sql);
-    undo.push('clock', () => clock.stop());
+    shutdown.add('clock', () => clock.stop());
     const now = () => clock.now();
 
     const connection = await connectNats({
@@ -104,7 +102,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
         signal: options.signal,
       },
     });
-    undo.push('nats', () => connection.drain());
+    shutdown.add('nats', () => connection.drain());
     const prefix = config.SCHEDULER_NATS_PREFIX;
 
     const ranking = createRanking({
@@ -112,7 +110,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       threads: config.SCHEDULER_RANKING_THREADS,
       deadlineMs: rankDeadlineMs,
     });
-    undo.push('ranking', () => ranking.close());
+    shutdown.add('ranking', () => ranking.close());
 
     const taskRanking = await createTaskRanking({ ranking, rankers, gracePeriodSeconds, now });
     const queue = createTaskQueue({
@@ -136,9 +134,9 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       onDefaultSchedules: (scheduler, command) => void supervisor.send(scheduler, command),
       onError: (error) => log.error({ err: error }, 'queue'),
     });
-    undo.push('queue', (withinMs) => queue.drain(share(withinMs)));
+    shutdown.add('queue', (withinMs) => queue.drain(share(withinMs)));
     const tracedQueue = new TracedQueue(queue, typeOf);
-    undo.push('task events', publishTaskEvents({ connection, prefix, now }));
+    shutdown.add('task events', publishTaskEvents({ connection, prefix, now }));
 
     const retention = new Retention({
       sql,
@@ -146,7 +144,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       gracePeriodSeconds,
       onError: (error) => log.error({ err: error }, 'retention'),
     });
-    undo.push('retention', () => retention.stop());
+    shutdown.add('retention', () => retention.stop());
 
     const scheduleStore = createScheduleStore(sql);
     const lists = createTaskLists(sql, pools.pages);
@@ -176,7 +174,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       stop: options.stop ?? null,
       log,
     });
-    undo.push('operations', () => operations.stop());
+    shutdown.add('operations', () => operations.stop());
     for (const command of operations.commands)
       ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
     const nats = await serveNats({
@@ -197,7 +195,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       },
       log,
     });
-    undo.push('nats service', (withinMs) => nats.drain(share(withinMs)));
+    shutdown.add('nats service', (withinMs) => nats.drain(share(withinMs)));
 
     const observation = createObservation({
       version,
@@ -213,7 +211,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       streams: settings.events === null ? [] : catalog.actors.flatMap(({ definition }) => definition.streams),
       schedulerIds,
     });
-    undo.push('observation', () => observation.stop());
+    shutdown.add('observation', () => observation.stop());
     const rest = await createRestServer({
       queue: tracedQueue,
       lists,
@@ -230,14 +228,14 @@ export async function startRota(config: Config, options: StartOptions): Promise<
       leaseMs: startWithinSeconds(config) * 1_000,
       access,
     });
-    undo.push('rest', () => rest.close());
+    shutdown.add('rest', () => rest.close());
     const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
 
     queue.start();
     operations.start();
     retention.start();
     supervisor.start();
-    undo.push('actors', (withinMs) => supervisor.drain(share(withinMs)));
+    shutdown.add('actors', (withinMs) => supervisor.drain(share(withinMs)));
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });
 
     return {

@@ -1,4 +1,4 @@
-import { type Config, startWithinSeconds } from './config.ts';
+import { type Config, startWithinSeconds } from './config/config.ts';
 import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } from './queue/counts.ts';
 import type { Sql } from './queue/postgres.ts';
 import { createDatabaseProbe } from './queue/probe.ts';

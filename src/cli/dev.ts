@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { devData } from './remote.ts';
 import { runUntilSignal, type StartRota } from './run.ts';
 import { write, writeJson } from './terminal.ts';

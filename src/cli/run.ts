@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { errorCodes } from '../errors.ts';
 import { guardProcess } from './process-guard.ts';
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { runUntilSignal, type StartRota } from './run.ts';
 
 export function startCommand(start: StartRota): Command {

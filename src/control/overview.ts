@@ -1,6 +1,6 @@
 import type { Backlog } from '../events/backlog.ts';
 import { within } from '../deadline.ts';
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { QueueInspection } from '../queue/inspection.ts';

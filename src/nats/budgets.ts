@@ -1,3 +1,7 @@
+import type { ServiceMsg } from 'nats';
+import { InFlight } from '../admission.ts';
+import { RotaError } from '../errors.ts';
+
 /**
  * What one message, one client and all of them together may cost the supervisor over NATS. docs/workers.md, "Budgets", has
  * the same table; a test holds it.
@@ -65,4 +69,50 @@ export interface ClientBudgets {
   readonly filters: number;
   /** Heartbeats in flight; and as many of `other`. Operators' commands have half of their kind. */
   readonly requests: number;
+}
+
+/** @returns what is in flight of an endpoint's kind, by the endpoint's name */
+export function inFlightByKind(clients: ClientBudgets): (endpoint: string) => InFlight {
+  const of = (kind: keyof typeof kindBudgets, most: number, what: string, variable?: string) => {
+    const all = kindBudgets[kind];
+    const refusal = { code: 'TOO_MANY_REQUESTS', what, ...(variable === undefined ? {} : { variable }) } as const;
+    return new InFlight({ all, ofClient: { most, mostBytes: all.mostBytes / 2 }, refusal });
+  };
+  const kinds = {
+    pop: of('pop', clients.pops, 'pops', 'NATS_CLIENT_POPS'),
+    heartbeat: of('heartbeat', clients.requests, 'heartbeats', 'NATS_CLIENT_REQUESTS'),
+    ctl: of('ctl', kindBudgets.ctl.most / 2, 'commands'),
+    other: of('other', clients.requests, 'requests', 'NATS_CLIENT_REQUESTS'),
+  };
+  return (endpoint) => {
+    if (endpoint === 'pop') return kinds.pop;
+    if (endpoint === 'task-heartbeat') return kinds.heartbeat;
+    return endpoint.startsWith('ctl') ? kinds.ctl : kinds.other;
+  };
+}
+
+/**
+ * Bytes of the whole message, headers too: so much of it is kept until it is answered.
+ *
+ * @throws RotaError INVALID_REQUEST where it is larger than any request of its endpoint
+ */
+export function sizeWithinBudget(message: ServiceMsg, endpoint: string): number {
+  const body = message.data.length;
+  const bytes = sizeOf(message);
+  if (bytes - body > requestBytes.headers) {
+    throw new RotaError('INVALID_REQUEST', `headers: at most ${requestBytes.headers} bytes, with the subjects`);
+  }
+  const most = mostBodyOf(endpoint);
+  if (body > most) throw new RotaError('INVALID_REQUEST', `body: at most ${most} bytes; this one has ${body}`);
+  return bytes;
+}
+
+function mostBodyOf(endpoint: string): number {
+  const name = endpoint.startsWith('ctl') ? 'ctl' : endpoint;
+  return (requestBytes.body as Readonly<Record<string, number>>)[name] ?? Number.POSITIVE_INFINITY;
+}
+
+/** The library's message knows it, which its types do not tell; the length of `headers` is known only once they are parsed. */
+function sizeOf(message: ServiceMsg): number {
+  return (message as unknown as { readonly msg: { size(): number } }).msg.size();
 }

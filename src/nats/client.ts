@@ -1,15 +1,11 @@
-import { headers, NatsError, RequestStrategy, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
+import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
 import { RotaError, type ErrorCode } from '../errors.ts';
-import { currentTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';
-import { chunksOf } from './chunks.ts';
-import { connectNats, type NatsAccess } from './connect.ts';
-import { watchLink } from './link.ts';
-import { requestError, serviceError } from './request-errors.ts';
-import { traceHeader } from './request-spans.ts';
+import { connectNats, type NatsAccess, watchLink } from './connect.ts';
+import { chunksOf, repeating, requestError, sentHeaders, serviceError } from './client-requests.ts';
 
 export interface PopOptions {
   /** Units: a deduplicated group counts once. 1 where absent. Fewer may come: what fits into one message. */
@@ -82,12 +78,6 @@ export interface ClientAccess extends NatsAccess {
 
 /** Beside the longest statement of a busy queue (p99 well below a second) this leaves room for a reconnection. */
 const defaultTimeoutMs = 10_000;
-/**
- * What may be repeated (docs/workers.md) is asked again after so long, beside the first time: a server may send requests over
- * a dead link for 15 s, and another supervisor answers at once. No more often: a database that is slow must not be asked more.
- */
-const repeatAfterMs = [2_000, 5_000] as const;
-
 export async function connectRota(access: ClientAccess): Promise<RotaClient> {
   return rotaClient(await connectNats({ name: 'rota client', ...access }), access);
 }
@@ -206,32 +196,6 @@ export function rotaClient(
       if (!connection.isClosed()) await connection.close();
     },
   };
-}
-
-/** The first answer to any of them. What fails otherwise than by silence fails at the first. */
-function repeating(send: (timeout: number) => Promise<Msg>, timeout: number): Promise<Msg> {
-  const { promise, resolve, reject } = Promise.withResolvers<Msg>();
-  const again = (turn: number, waited: number) => {
-    const after = repeatAfterMs[turn];
-    if (after === undefined || after >= timeout) return undefined;
-    return setTimeout(() => {
-      timer = again(turn + 1, after);
-      send(timeout - after).then(resolve, () => {});
-    }, after - waited);
-  };
-  let timer = again(0, 0);
-  send(timeout).then(resolve, reject);
-  return promise.finally(() => clearTimeout(timer));
-}
-
-/** None where there is nothing to say: a server parses what it is sent. */
-function sentHeaders(by: string | undefined): { headers?: MsgHdrs } {
-  const trace = currentTrace();
-  if (by === undefined && trace === '') return {};
-  const sent = headers();
-  if (by !== undefined) sent.set('Rota-By', by);
-  if (trace !== '') sent.set(traceHeader, trace);
-  return { headers: sent };
 }
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {

@@ -3,7 +3,7 @@ import type { Log } from '../protocol/scheduler.ts';
 import { filterKey } from '../queue/filter.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
-import { FiltersInUse } from '../filters-in-use.ts';
+import { FiltersInUse } from '../admission.ts';
 import { bytesOf, leasedText, resultsText } from './replies.ts';
 import { check, popBody } from './requests.ts';
 
@@ -44,7 +44,10 @@ export function createPopDesk(options: {
   log: Log;
 }): PopDesk {
   const { queue, log } = options;
-  const filtersInUse = new FiltersInUse(options.mostFilters);
+  const filtersInUse = new FiltersInUse(options.mostFilters, {
+    code: 'TOO_MANY_REQUESTS',
+    bound: 'NATS_CLIENT_FILTERS',
+  });
   const largestUnit = new Map<string, number>();
   /** Of schedulers whose tasks did not fit a moment ago: units of the next claim, twice as many each time all fit. */
   const careful = new Map<string, number>();

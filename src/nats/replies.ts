@@ -1,7 +1,11 @@
-import { headers, type MsgHdrs } from 'nats';
-import { codeOf, errorCodes, type ErrorCode } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
+import { randomUUID } from 'node:crypto';
+import { headers, type MsgHdrs, type NatsConnection, type ServiceMsg } from 'nats';
+import { codeOf, errorCodes, type ErrorCode, RotaError } from '../errors.ts';
+import { inTrace } from '../mailbox/trace.ts';
+import { excerpt } from '../printable.ts';
+import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
+import { type SpanAttributes, startSpan } from '../telemetry/spans.ts';
 import { errorBudget } from './budgets.ts';
 
 /** Replies as JSON text. A task's own text is spliced in: parsing it only to write it again would double a pop's CPU. */
@@ -88,4 +92,77 @@ export function errorHeaders(body: ErrorBody): MsgHdrs {
 
 export function bytesOf(text: string): number {
   return Buffer.byteLength(text);
+}
+
+const nothing = resultsText([]);
+
+/**
+ * Answers a request as a span of the requester's trace ('' where it has none). A pop that hands out nothing leaves no span:
+ * workers wait all day.
+ */
+export async function answerInSpan(
+  name: string,
+  trace: string,
+  attributes: SpanAttributes,
+  answer: () => Promise<string>,
+): Promise<string> {
+  const span = startSpan(name, { kind: 'server', parent: trace, attributes });
+  if (span === null) return answer();
+  try {
+    const text = await inTrace(span.trace, answer);
+    if (text !== nothing) span.end();
+    return text;
+  } catch (error) {
+    span.fail(error);
+    span.end();
+    throw error;
+  }
+}
+
+/**
+ * Sends answers. Never throws, also where the library or the answer fails: its callers are callbacks of the connection and timers,
+ * and what it lets through would end the process.
+ */
+export class Answers {
+  /** Answers that were errors, by code. */
+  readonly errors: Record<string, number> = {};
+  readonly #connection: NatsConnection;
+  readonly #maxPayload: () => number;
+  readonly #log: Log;
+
+  constructor(options: { connection: NatsConnection; maxPayload: () => number; log: Log }) {
+    this.#connection = options.connection;
+    this.#maxPayload = options.maxPayload;
+    this.#log = options.log;
+  }
+
+  answer(message: ServiceMsg, bytes: Uint8Array): void {
+    const most = this.#maxPayload();
+    if (bytes.length <= most) return this.#send(message, bytes);
+    const said = `the answer has ${bytes.length} bytes; NATS takes ${most} (max_payload): ask for less of it at once`;
+    this.refuse(message, new RotaError('SERVICE_REJECTED', said));
+  }
+
+  refuse(message: ServiceMsg, error: unknown): void {
+    const code = codeOf(error);
+    this.errors[code] = (this.errors[code] ?? 0) + 1;
+    if (code !== 'BROKEN') return this.#sendError(message, errorOf(error));
+    const id = randomUUID();
+    this.#log.error({ subject: message.subject, err: error, id }, 'request failed');
+    this.#sendError(message, errorBody('BROKEN', `internal error ${id}`));
+  }
+
+  #sendError(message: ServiceMsg, body: ErrorBody): void {
+    this.#send(message, JSON.stringify(body), errorHeaders(body));
+  }
+
+  #send(message: ServiceMsg, data: Uint8Array | string, headers?: MsgHdrs): void {
+    if (this.#connection.isClosed()) return;
+    try {
+      message.respond(data, headers === undefined ? {} : { headers });
+    } catch (error) {
+      // The connection closes at this very moment, or a server with a smaller max_payload is the one we came back to.
+      this.#log.warn({ subject: message.subject, err: error }, 'answer not sent');
+    }
+  }
 }

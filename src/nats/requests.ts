@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 import { filterOperators } from '../queue/filter.ts';
 import { excessOf } from '../queue/filter-budget.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
@@ -12,6 +12,11 @@ import { errorBudget, requestBudget } from './budgets.ts';
  * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key is told,
  * not ignored.
  */
+
+/** Header with the sender's W3C trace context. */
+export const traceHeader = 'traceparent';
+/** Header with the operator's name, for the audit log. */
+export const operatorHeader = 'Rota-By';
 
 const int4 = { min: -2_147_483_648, max: 2_147_483_647 };
 

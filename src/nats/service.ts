@@ -1,22 +1,19 @@
 import type { Msg, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
-import { answerWithinMs, popMarginMs, unanswered } from '../in-flight.ts';
+import { excerpt } from '../printable.ts';
+import { answerWithinMs, popMarginMs, unanswered } from '../admission.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
-import { Answers } from './answers.ts';
-import { type ClientBudgets, requestBudget } from './budgets.ts';
+import { Answers, answerInSpan } from './replies.ts';
+import { type ClientBudgets, requestBudget, inFlightByKind, sizeWithinBudget } from './budgets.ts';
 import type { CtlCommands } from './ctl.ts';
-import { inFlightByKind } from './fair-use.ts';
 import { answeringInboxesOnly, clientOf } from './inbox.ts';
-import { watchLink } from './link.ts';
-import { sizeWithinBudget } from './request-size.ts';
+import { watchLink } from './connect.ts';
 import { emit } from '../telemetry/events.ts';
 import { partAnswered, partFailed } from '../telemetry/outages.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
-import { answerInSpan, traceHeader } from './request-spans.ts';
-import { parseJson } from './requests.ts';
+import { operatorHeader, parseJson, traceHeader } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 
 export interface NatsServiceOptions {
@@ -192,7 +189,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     const { message, wait } = pending;
     try {
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-      const by = message.headers?.get('Rota-By') || null;
+      const by = message.headers?.get(operatorHeader) || null;
       const trace = message.headers?.get(traceHeader) ?? '';
       const body = parseJson(message.string());
       if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../in-flight.ts';
+import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../admission.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';
 import { clientOf } from './security.ts';

@@ -1,4 +1,4 @@
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 
 /**
  * What one request, one client and all of them may cost over REST (docs/security.md). What filters may cost is said in

@@ -1,7 +1,7 @@
 import { type Filter, filterOperators, type FilterRequest } from '../queue/filter.ts';
 import { excessOf } from '../queue/filter-budget.ts';
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 import { below, fault, type Fault, mostFaults, read, type Reader, type Reading } from './fault.ts';
 import { field } from './fields.ts';
 import { decimal, dictionary, flag, integer, isObject, text, timestamp } from './scalars.ts';

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { withoutTrailingSlashes } from '../trailing-slashes.ts';
 import { budgets } from './budgets.ts';
 import { Answer } from './errors.ts';
+
+/** With the lookbehind it looks at each run of slashes once; without, 16 000 slashes took 0.4 s. */
+const trailingSlashes = /(?<!\/)\/+$/;
 
 /**
  * What mula's framework answers where no route matches: 405 where the path is known, 307 to the path without its
@@ -33,7 +35,7 @@ export function installRouting(app: FastifyInstance): void {
     const { path, query } = split(request.raw.url ?? '/');
     const methods = methodsOf(path);
     if (methods !== undefined) return notAllowed(reply, methods);
-    const withoutSlash = withoutTrailingSlashes(path);
+    const withoutSlash = path.replace(trailingSlashes, '');
     if (withoutSlash !== '' && withoutSlash !== path && methodsOf(withoutSlash) !== undefined) {
       return reply
         .code(307)

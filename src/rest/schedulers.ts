@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FiltersInUse } from '../filters-in-use.ts';
+import { FiltersInUse } from '../admission.ts';
 import type { FilterRequest } from '../queue/filter.ts';
 import type { SchedulerActivity } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';

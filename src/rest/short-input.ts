@@ -1,4 +1,4 @@
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 
 /**
  * Foreign values in an error answer: whole while they are short, else their first 200 characters, so that no answer is more than

@@ -1,4 +1,4 @@
-import type { NatsAuth } from '../config.ts';
+import type { NatsAuth } from '../config/config.ts';
 import type { TlsMaterial } from '../tls-files.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { RotaError } from '../errors.ts';

@@ -1,4 +1,4 @@
-import { brokerTlsOf, type Config, supervisorNatsAuth } from '../config.ts';
+import { brokerTlsOf, type Config, supervisorNatsAuth } from '../config/config.ts';
 import { readTlsFiles } from '../tls-files.ts';
 import type { EventSettings, ServiceSettings, ThreadSettings } from './thread-data.ts';
 

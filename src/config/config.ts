@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type UnreadVariable, unreadVariables } from './config-names.ts';
-import { tokenForm } from './api-tokens.ts';
+import { type UnreadVariable, unreadVariables } from './unread-variables.ts';
+import { tokenForm } from '../api-tokens.ts';
 import {
   bare,
   choice,
@@ -14,17 +14,15 @@ import {
   text,
   textOf,
   url,
-} from './config-values.ts';
-import { RotaError } from './errors.ts';
-import {
   readBrokerUrl,
   readDatabaseUrl,
   readEndpoint,
   readHttpUrl,
   readHttpUrls,
   readNatsServers,
-} from './service-urls.ts';
-import type { TlsFiles } from './tls-files.ts';
+} from './values.ts';
+import { RotaError } from '../errors.ts';
+import type { TlsFiles } from '../tls-files.ts';
 
 /**
  * The environment, read once into one frozen Config. mula's variables keep their names and defaults (kat

@@ -1,4 +1,5 @@
 import { type ErrorCode, RotaError } from './errors.ts';
+import { distinctFilters } from './queue/filter-budget.ts';
 
 /** Beyond that a client hears that nothing answers, instead of waiting with us: its own patience ends sooner or later. */
 export const answerWithinMs = 12_000;
@@ -84,4 +85,63 @@ export function unanswered(): RotaError {
     'DATABASE_UNAVAILABLE',
     `no answer within ${answerWithinMs / 1_000} s; it may have been done, and may be asked again`,
   );
+}
+
+/** How an edge refuses a client that has its share of the filters. */
+interface Refusal {
+  readonly code: ErrorCode;
+  /** What sets the bound. */
+  readonly bound: string;
+}
+
+/** The distinct filters that pops wait with, of each client of an edge. Pops without one are not counted. */
+export class FiltersInUse {
+  /** How many pops of a client have each filter. */
+  readonly #clients = new Map<string, Map<string, number>>();
+  /** How many clients have each filter: those that share one share its claims. */
+  readonly #all = new Map<string, number>();
+  readonly #most: number;
+  readonly #refusal: Refusal;
+
+  /** @param refusal of a client that has `most` already */
+  constructor(most: number, refusal: Refusal) {
+    this.#most = most;
+    this.#refusal = refusal;
+  }
+
+  /** @returns ends it. @throws RotaError of the edge's code */
+  enter(client: string, filter: string): () => void {
+    const own = this.#clients.get(client) ?? new Map<string, number>();
+    if (!own.has(filter)) {
+      this.#admit(own.size, filter);
+      adjust(this.#all, filter, 1);
+    }
+    adjust(own, filter, 1);
+    this.#clients.set(client, own);
+    return () => {
+      if (adjust(own, filter, -1) > 0) return;
+      adjust(this.#all, filter, -1);
+      if (own.size === 0) this.#clients.delete(client);
+    };
+  }
+
+  /** A greedy client takes at most a fifth of what is left, so that twenty of them leave something for the next. */
+  #admit(own: number, filter: string): void {
+    const left = distinctFilters - this.#all.size;
+    if (own >= this.#most) {
+      const named = `${own} distinct filters in use (${this.#refusal.bound})`;
+      throw new RotaError(this.#refusal.code, `this client has ${named} already`);
+    }
+    if (!this.#all.has(filter) && own >= left / 4) {
+      const named = `${own} distinct filters in use, and only ${left} of all clients' are left`;
+      throw new RotaError(this.#refusal.code, `this client has ${named}: try again`);
+    }
+  }
+}
+
+function adjust(counts: Map<string, number>, key: string, more: number): number {
+  const count = (counts.get(key) ?? 0) + more;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+  return count;
 }
