@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../admission.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';
-import { clientOf } from './security.ts';
+import { clientOf } from './roles.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

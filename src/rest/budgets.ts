@@ -19,6 +19,8 @@ export const budgets = {
   echoCharacters: 200,
   /** Of a whole sentence: mula's longest has a cron that does not parse in it twice. */
   detailCharacters: 2_500,
+  /** Faults of one request that an answer lists, and at which readers of lists stop: 90 kB of faulty conditions made an answer of 9.8 MB. */
+  faults: 20,
   /** Bodies of requests that are not answered, from before they are read: parsed they are five times as large. */
   inFlight: 10_000,
   inFlightBytes: 16 * 1024 * 1024,

@@ -3,8 +3,7 @@ import type { z } from 'zod';
 import { budgets, cut } from './budgets.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import { mostFaults } from './fault.ts';
-import { shortInput, shortStep } from './short-input.ts';
+import { excerpt } from '../printable.ts';
 
 /**
  * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with what kind of error it is, and
@@ -84,11 +83,11 @@ interface Issue {
 export function detailsOf(error: z.core.$ZodError, location: Location, root: unknown): ValidationDetail[] {
   const details: ValidationDetail[] = [];
   const unknownKeys: ValidationDetail[] = [];
-  for (const issue of error.issues.slice(0, mostFaults)) {
+  for (const issue of error.issues.slice(0, budgets.faults)) {
     const path = issue.path as (string | number)[];
     if (issue.code === 'unrecognized_keys') {
       const parent = at(root, path) as Record<string, unknown>;
-      for (const key of issue.keys.slice(0, mostFaults)) {
+      for (const key of issue.keys.slice(0, budgets.faults)) {
         const loc = [location, ...path, key].map(shortStep);
         unknownKeys.push({
           type: 'extra_forbidden',
@@ -105,7 +104,7 @@ export function detailsOf(error: z.core.$ZodError, location: Location, root: unk
     const detail = { type: found.type, loc: [location, ...path].map(shortStep), msg: found.msg, input: input ?? null };
     details.push(found.ctx === undefined ? detail : { ...detail, ctx: found.ctx });
   }
-  return [...details, ...unknownKeys].slice(0, mostFaults);
+  return [...details, ...unknownKeys].slice(0, budgets.faults);
 }
 
 function issueOf(issue: z.core.$ZodIssue, path: readonly unknown[]): Issue {
@@ -123,4 +122,76 @@ function at(root: unknown, path: readonly (string | number)[]): unknown {
   let value = root;
   for (const step of path) value = (value as Record<string | number, unknown> | null | undefined)?.[step];
   return value;
+}
+
+/**
+ * Foreign values in an error answer: whole while they are short, else their first 200 characters, so that no answer is more than
+ * a few times its request. The longest that mula's recorded answers echo has 271.
+ */
+
+const wholeUpTo = 300;
+/** And the ellipsis. */
+const shortened = 201;
+
+/** The value as it came, or the beginning of its JSON as a string. Looks at no more of it than it tells. */
+export function shortInput(value: unknown): unknown {
+  const text = new Beginning(wholeUpTo);
+  text.value(value);
+  if (!text.full) return value;
+  return excerpt(typeof value === 'string' ? value : text.written, shortened);
+}
+
+/** A step of a `loc`: a key may be as long as the body. */
+function shortStep(step: string | number): string | number {
+  return typeof step === 'string' ? excerpt(step, shortened) : step;
+}
+
+/** JSON, as far as there is room for it. */
+class Beginning {
+  written = '';
+  readonly #room: number;
+
+  constructor(room: number) {
+    this.#room = room;
+  }
+
+  get full(): boolean {
+    return this.written.length > this.#room;
+  }
+
+  value(value: unknown): void {
+    if (this.full) return;
+    if (typeof value !== 'object' || value === null) this.#scalar(value);
+    else if (Array.isArray(value)) this.#list(value);
+    else this.#object(value as Record<string, unknown>);
+  }
+
+  #scalar(value: unknown): void {
+    this.written +=
+      (typeof value === 'string' ? JSON.stringify(value.slice(0, this.#room + 1)) : JSON.stringify(value)) ?? 'null';
+  }
+
+  #list(values: readonly unknown[]): void {
+    this.written += '[';
+    for (const [index, value] of values.entries()) {
+      if (this.full) return;
+      if (index > 0) this.written += ',';
+      this.value(value);
+    }
+    this.written += ']';
+  }
+
+  #object(values: Readonly<Record<string, unknown>>): void {
+    this.written += '{';
+    let first = true;
+    for (const key in values) {
+      if (this.full) return;
+      if (!first) this.written += ',';
+      first = false;
+      this.#scalar(key);
+      this.written += ':';
+      this.value(values[key]);
+    }
+    this.written += '}';
+  }
 }

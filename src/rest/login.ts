@@ -53,7 +53,7 @@ export function loginRoutes(app: App, tokens: readonly ApiToken[], now: () => Da
   app.get('/login', { schema: { hide: true } }, (_request, reply) => page(reply, 200, ''));
 
   app.post('/login', { schema: { hide: true } }, (request, reply) => {
-    // Of another type than JSON a body is a text (src/rest/request.ts).
+    // A body of another type than JSON is a text (src/rest/request.ts).
     const given = typeof request.body === 'string' ? new URLSearchParams(request.body).get('token') : null;
     const holder = holderOf(tokens, given?.trim() ?? '');
     if (holder === null) return page(reply, 401, 'That is no token of this scheduler.');

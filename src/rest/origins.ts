@@ -1,8 +1,8 @@
-import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import type { RestAccess } from './access.ts';
+import { isLoopback, type RestAccess } from './access.ts';
 import type { App } from './app.ts';
 import { Answer } from './errors.ts';
+import { isJsonType } from './request.ts';
 
 /**
  * What a browser may be made to do by a foreign page. It says where a write comes from (`Origin`, `Sec-Fetch-Site`)
@@ -26,7 +26,6 @@ declare module 'fastify' {
 /** A host of a URL, and no more: neither a user nor a path. */
 const wellFormedHost = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
-const jsonType = /^application\/(?:json|[^\s;/]+\+json)$/;
 
 /**
  * Refuses what only a foreign page makes a browser send. What has no `Origin` comes from no browser's page.
@@ -81,11 +80,6 @@ function createOrigins({ publicUrls, listens }: RestAccess): Origins {
   };
 }
 
-/** As FastAPI: without its parameters, and `application/…+json` too. */
-export function isJsonType(contentType: string): boolean {
-  return jsonType.test(contentType.split(';', 1)[0]!.trim().toLowerCase());
-}
-
 function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
@@ -99,8 +93,4 @@ function nameOf(host: string): string {
 /** The address of ours that it came to; of an IPv4 client of a socket for both kinds without what IPv6 puts in front. */
 function addressOf({ raw: { socket } }: FastifyRequest): string | undefined {
   return socket.localAddress?.replace(/^::ffff:/, '').toLowerCase();
-}
-
-export function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }

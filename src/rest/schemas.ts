@@ -12,9 +12,10 @@ import {
   stringField,
   timestampField,
   uuidField,
+  decimal,
+  integer,
 } from './fields.ts';
-import { filterBody, nullableFilterBody } from './filter-request.ts';
-import { decimal, integer } from './scalars.ts';
+import { filterBody, nullableFilterBody } from './filters.ts';
 
 /** Every request and answer of the API, once: these validate, type the handlers and make /openapi.json. */
 

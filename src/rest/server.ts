@@ -5,24 +5,21 @@ import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { spansAreFollowed } from '../telemetry/spans.ts';
-import type { RestAccess } from './access.ts';
-import type { App } from './app.ts';
+import { type RestAccess, tellWhoMayAsk } from './access.ts';
+import type { App, HealthSource, MetricsSource, Schedulers } from './app.ts';
 import { installBounds } from './bounds.ts';
 import { budgets, cut } from './budgets.ts';
 import { sendError } from './errors.ts';
-import { healthRoutes } from './health.ts';
-import { metricsRoutes } from './metrics.ts';
+import { healthRoutes, metricsRoutes, installSpans } from './monitoring.ts';
 import { installPageHeaders, loginRoutes } from './login.ts';
 import { installDocs, installOpenApi } from './openapi.ts';
 import { installOrigins } from './origins.ts';
-import type { Health, MetricsSource, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
-import { installSpans } from './request-spans.ts';
 import { installRouting } from './routing.ts';
 import { schedulerRoutes } from './schedulers.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { longestWaitSeconds } from './schemas.ts';
-import { type Audit, doerOf, installSecurity, tellWhoMayAsk } from './security.ts';
+import { type AuditLog, doerOf, installSecurity } from './roles.ts';
 import { taskRoutes } from './tasks.ts';
 
 export interface RestOptions {
@@ -30,7 +27,7 @@ export interface RestOptions {
   readonly lists: TaskLists;
   readonly schedules: Schedules;
   readonly schedulers: Schedulers;
-  readonly health: Health;
+  readonly health: HealthSource;
   readonly metrics: MetricsSource;
   readonly log: Logger;
   readonly access: RestAccess;
@@ -115,9 +112,9 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     await installDocs(pages);
     if (tokens.length > 0) loginRoutes(pages, tokens, rest.now);
   });
-  const audit: Audit = (request, what, about) =>
+  const audit: AuditLog = (request, what, about) =>
     log.info({ audit: what, ...about, ...doerOf(request), count: 1 }, 'audit');
-  schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs }, closing });
+  schedulerRoutes(app, { queue, schedulers, leaseMs: rest.leaseMs, closing });
   taskRoutes(app, queue, lists, audit);
   scheduleRoutes(app, { store: schedules, schedulers, now: rest.now, audit });
   healthRoutes(app, health);

@@ -2,9 +2,23 @@ import { type Filter, filterOperators, type FilterRequest } from '../queue/filte
 import { excessOf } from '../queue/filter-budget.ts';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../printable.ts';
-import { below, fault, type Fault, mostFaults, read, type Reader, type Reading } from './fault.ts';
-import { field } from './fields.ts';
-import { decimal, dictionary, flag, integer, isObject, text, timestamp } from './scalars.ts';
+import {
+  below,
+  fault,
+  type Fault,
+  read,
+  type Reader,
+  type Reading,
+  field,
+  decimal,
+  dictionary,
+  flag,
+  integer,
+  isObject,
+  text,
+  timestamp,
+} from './fields.ts';
+import { budgets } from './budgets.ts';
 
 /**
  * mula's FilterRequest as a body (kat-contract §1). Its unions say of every arm why it does not fit, and put the arm's
@@ -113,7 +127,7 @@ function listOf<T>(reader: Reader<T>): Reader<T[]> {
       const reading = reader(member);
       if (reading.ok) members.push(reading.value);
       else faults.push(...below(reading.faults, [index], member));
-      if (faults.length >= mostFaults) break;
+      if (faults.length >= budgets.faults) break;
     }
     return faults.length === 0 ? read(members) : nested(faults);
   };
