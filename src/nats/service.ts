@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
+import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../printable.ts';
 import { answerWithinMs, popMarginMs, unanswered } from '../admission.ts';
@@ -152,9 +153,8 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       await service.stop();
       if (connection.isClosed()) reachable.resolve();
       endWaits();
-      const settled = Promise.allSettled(inFlight.keys());
-      await Promise.race([settled, elapsed(withinMs)]);
-      if (!connection.isClosed()) await Promise.race([connection.flush(), elapsed(withinMs)]);
+      await within(Promise.allSettled(inFlight.keys()), withinMs).catch(() => {});
+      if (!connection.isClosed()) await within(connection.flush(), withinMs).catch(() => {});
     },
     status: () => ({ connected: link.up, inFlight: inFlight.size, answered, errors: { ...answers.errors } }),
   };
@@ -246,8 +246,4 @@ function waitMsOf(body: unknown): number {
   return typeof waitMs === 'number' && waitMs > 0
     ? Math.min(waitMs, requestBudget.waitMs)
     : answerWithinMs - popMarginMs;
-}
-
-function elapsed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

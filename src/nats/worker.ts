@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { within } from '../deadline.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
-import { inTrace } from '../mailbox/trace.ts';
+import { currentTrace, inTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
-import type { RotaClient } from './client.ts';
+import type { RotaClient, StatusPatch } from './client.ts';
 import { createHolding, type Holding } from './holding.ts';
 
 export interface WorkerOptions {
@@ -42,6 +44,7 @@ export function runWorker(options: WorkerOptions): Worker {
   const { client, scheduler, concurrency } = options;
   const leaseMs = options.leaseMs ?? 60_000;
   const holding: Holding = createHolding({ client, leaseMs, onError: (error) => options.onError?.(error, null) });
+  const report = createReporter(client);
   const backlog: LeasedTask[] = [];
   const stopping = new AbortController();
   const handling = new Set<Promise<void>>();
@@ -54,7 +57,7 @@ export function runWorker(options: WorkerOptions): Worker {
       wakeFetcher();
       await fetching;
       await giveBack(backlog.splice(0));
-      if (finishMs > 0) await within(finishMs, Promise.allSettled(handling));
+      if (finishMs > 0) await within(Promise.allSettled(handling), finishMs).catch(() => {});
       await giveBack(holding.abortAll(new RotaError('DRAINING', 'worker stops')));
       holding.close();
     },
@@ -83,7 +86,7 @@ export function runWorker(options: WorkerOptions): Worker {
         if (!stopping.signal.aborted) startWaiting();
       } catch (error) {
         options.onError?.(error, null);
-        await interruptible(pauseMs * (0.5 + Math.random()), stopping.signal);
+        await pauseOf(pauseMs * (0.5 + Math.random()), stopping.signal);
         pauseMs = Math.min(pauseMs * 2, pause.longestMs);
       }
     }
@@ -123,14 +126,14 @@ export function runWorker(options: WorkerOptions): Worker {
   async function settle(task: LeasedTask, status: 'running' | 'completed' | 'failed', signal: AbortSignal) {
     for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, pause.longestMs)) {
       try {
-        await client.patch({ id: task.id, lease_id: task.lease_id, status });
+        await report({ id: task.id, lease_id: task.lease_id, status });
         return true;
       } catch (error) {
         if (errorCodes[codeOf(error)].family !== 'busy') {
           options.onError?.(error, task);
           return false;
         }
-        await interruptible(pauseMs, signal);
+        await pauseOf(pauseMs, signal);
       }
     }
     return false;
@@ -149,21 +152,50 @@ function inTraceOf<T>(task: LeasedTask, work: (task: LeasedTask) => T): T {
   return task.traceparent === undefined ? work(task) : inTrace(task.traceparent, () => work(task));
 }
 
-function interruptible(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
+/** A patch to send, and who waits for its result. */
+interface Report {
+  readonly patch: StatusPatch;
+  resolve(): void;
+  reject(error: unknown): void;
 }
 
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
+/**
+ * Settles in sets: what becomes ready in one turn of the event loop goes in one request, or in one for each trace of the tasks.
+ * Always as a set, whose answer has no tasks: Postgres would read them for nothing.
+ */
+function createReporter(client: Pick<RotaClient, 'patch'>): (patch: StatusPatch) => Promise<void> {
+  const ready = new Map<string, Report[]>();
+  return (patch) => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const trace = currentTrace();
+    const set = ready.get(trace);
+    if (set !== undefined) set.push({ patch, resolve, reject });
+    else {
+      const begun = [{ patch, resolve, reject }];
+      ready.set(trace, begun);
+      // Runs in the trace of the set, since a patch of that trace schedules it.
+      setImmediate(() => {
+        ready.delete(trace);
+        void send(begun);
+      });
+    }
+    return promise;
+  };
+
+  async function send(set: readonly Report[]): Promise<void> {
+    try {
+      const results = await client.patch(set.map(({ patch }) => patch));
+      for (const [at, { resolve, reject }] of set.entries()) {
+        const result = results[at]!;
+        if ('error' in result) reject(new RotaError(result.error.code, result.error.detail));
+        else resolve();
+      }
+    } catch (error) {
+      for (const { reject } of set) reject(error);
+    }
+  }
+}
+
+function pauseOf(ms: number, signal: AbortSignal): Promise<void> {
+  return delay(ms, undefined, { signal }).catch(() => {});
 }
