@@ -1,5 +1,4 @@
-import { effectiveConfig } from './config/report.ts';
-import type { Config } from './config/config.ts';
+import { effectiveConfig, type Config } from './config/config.ts';
 import { operatorCommands } from './control/commands.ts';
 import type { OperatorCommand } from './control/operator-command.ts';
 import { Rates } from './control/rates.ts';

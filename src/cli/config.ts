@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { effectiveConfig, type EffectiveValue } from '../config/report.ts';
-import { readConfig } from '../config/config.ts';
+import { effectiveConfig, type EffectiveValue, readConfig } from '../config/config.ts';
 import { print, remoteCommand, type RemoteOptions, tell, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 

@@ -1,4 +1,4 @@
-import type { EffectiveValue } from '../config/report.ts';
+import type { EffectiveValue } from '../config/config.ts';
 import { RotaError } from '../errors.ts';
 import { type Audit, command, nothing, type OperatorCommand } from './operator-command.ts';
 

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { filterRequest } from '../filter-schema.ts';
 import { excerpt } from '../printable.ts';
-import { filterOperators } from '../queue/filter.ts';
-import { excessOf } from '../queue/filter-budget.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';
@@ -27,32 +26,6 @@ const uuid = z.uuid();
 function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) {
   return z.array(z.unknown()).min(least).max(most).pipe(z.array(item));
 }
-
-const filter = z.strictObject({
-  column: z.string().min(1),
-  field: z.string().nullish(),
-  operator: z.enum(filterOperators),
-  value: z.unknown(),
-});
-/** The budget first: a union tells what is wrong with every arm of every condition. */
-const withinBudget = z.unknown().transform((filters, context): unknown => {
-  const excess = excessOf(filters);
-  if (excess === null) return filters;
-  context.addIssue({ code: 'custom', message: excess.message, path: [...excess.path] });
-  return z.NEVER;
-});
-const filterRequest = z.strictObject({
-  filters: withinBudget.pipe(
-    z.union([
-      z.array(filter),
-      z.strictObject({
-        and: z.array(filter).optional(),
-        or: z.array(filter).optional(),
-        not: z.array(filter).optional(),
-      }),
-    ]),
-  ),
-});
 
 export const popBody = z.strictObject({
   limit: z.int().min(1).max(requestBudget.set).default(1),
