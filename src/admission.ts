@@ -1,9 +1,9 @@
 import { type ErrorCode, RotaError } from './errors.ts';
 import { distinctFilters } from './queue/filter-budget.ts';
 
-/** Beyond that a client hears that nothing answers, instead of waiting with us: its own patience ends sooner or later. */
+/** A request that takes longer is refused: clients have timeouts of their own. */
 export const answerWithinMs = 12_000;
-/** The answer to a pop that waits comes so long after its wait at most. */
+/** A pop is answered at most this long after its wait. */
 export const popMarginMs = 2_000;
 
 export interface Bounds {
@@ -14,7 +14,7 @@ export interface Bounds {
 export interface InFlightOptions {
   readonly all: Bounds;
   readonly ofClient: Bounds;
-  /** What a client hears that has its part: the code of the edge, what is counted, and the variable that bounds it. */
+  /** For a client that has its share: the edge's code, what is counted, and the variable that bounds it. */
   readonly refusal: { readonly code: ErrorCode; readonly what: string; readonly variable?: string };
 }
 
@@ -24,9 +24,9 @@ interface Load {
 }
 
 /**
- * What an edge has taken in of one kind and not answered yet: of all clients and of each. In front of the queue's own lines:
- * requests that wait for a database that hangs are parsed bodies in memory, 5 kB each, and 1 300 pushes a second for a
- * minute were 450 MB. A client is remembered for as long as it has something in flight; one Map is looked up per request.
+ * Admission control of an edge: the requests of one kind in flight, of all clients and of each. It stands in front of the queue:
+ * requests that wait for a hanging database are parsed bodies in memory, 5 kB each, and 1 300 pushes a second for a minute took
+ * 450 MB. A client is remembered while it has requests in flight; each request costs one look-up in a Map.
  */
 export class InFlight {
   readonly #options: InFlightOptions;
@@ -38,8 +38,8 @@ export class InFlight {
   }
 
   /**
-   * @param bytes of the request's body. A single one is taken whatever its size: the edge bounds that.
-   * @returns ends it, once. @throws RotaError the edge's code (this client's part), MAILBOX_FULL (everybody's)
+   * @param bytes of the request's body. A single request is admitted at any size: the edge bounds that.
+   * @returns the release, to be called once. @throws RotaError the edge's code (this client's share), MAILBOX_FULL (all clients')
    */
   enter(client: string, bytes: number): () => void {
     const { all, ofClient } = this.#options;
@@ -79,7 +79,7 @@ function add(load: Load, requests: number, bytes: number): void {
   load.bytes += bytes;
 }
 
-/** What became of a request that the answer does not tell: it may be repeated. */
+/** The refusal of a late request: whether it was done is unknown, and it may be repeated. */
 export function unanswered(): RotaError {
   return new RotaError(
     'DATABASE_UNAVAILABLE',
@@ -94,22 +94,22 @@ interface Refusal {
   readonly bound: string;
 }
 
-/** The distinct filters that pops wait with, of each client of an edge. Pops without one are not counted. */
+/** The distinct filters of the waiting pops of each client of an edge. Pops without a filter are not counted. */
 export class FiltersInUse {
   /** How many pops of a client have each filter. */
   readonly #clients = new Map<string, Map<string, number>>();
-  /** How many clients have each filter: those that share one share its claims. */
+  /** How many clients have each filter: clients that share a filter share its claims. */
   readonly #all = new Map<string, number>();
   readonly #most: number;
   readonly #refusal: Refusal;
 
-  /** @param refusal of a client that has `most` already */
+  /** @param refusal for a client that has `most` already */
   constructor(most: number, refusal: Refusal) {
     this.#most = most;
     this.#refusal = refusal;
   }
 
-  /** @returns ends it. @throws RotaError of the edge's code */
+  /** @returns the release. @throws RotaError of the edge's code */
   enter(client: string, filter: string): () => void {
     const own = this.#clients.get(client) ?? new Map<string, number>();
     if (!own.has(filter)) {

@@ -33,7 +33,9 @@ const withinBudget = z.unknown().transform((filters, context): unknown => {
 
 export const filterRequest = z.strictObject({ filters: withinBudget.pipe(filtersOf(z.strictObject)) });
 
-/** As JSON Schema. REST ignores unknown keys. */
-export const { $schema: _version, ...filterDescription } = z.toJSONSchema(z.object({ filters: filtersOf(z.object) }), {
+const { $schema: _version, ...description } = z.toJSONSchema(z.object({ filters: filtersOf(z.object) }), {
   io: 'input',
 });
+
+/** As JSON Schema. REST ignores unknown keys. */
+export const filterDescription = description;

@@ -26,9 +26,9 @@ import { withoutSecrets } from '../queue/dsn.ts';
 import type { TlsFiles } from '../tls-files.ts';
 
 /**
- * The environment, read once into one frozen Config. mula's variables keep their names and defaults (kat
- * contract); ours stand beside them. Nothing else in Rota reads process.env. A wrong variable stops the start with its
- * name, its value (secrets redacted) and what was expected: exit 78.
+ * The environment, read once into one frozen Config, and its report. mula's variables keep their names and defaults (kat contract).
+ * Nothing else in Rota reads process.env. A wrong variable stops the start with its name, its value (secrets redacted) and what
+ * was expected: exit 78.
  */
 
 const databaseUrl = () =>
@@ -172,7 +172,7 @@ export type Config = Readonly<
 >;
 
 /** Variables whose values are never shown whole. URLs may carry a password, those of the KAT services too. */
-export const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
+const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
 const rankerName = /^SCHEDULER_([A-Z0-9_]+)_RANKER$/;
 
 /** @throws RotaError BAD_CONFIG that names every wrong variable. */
@@ -181,7 +181,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const picked: Record<string, string> = {};
   const others: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    // As where it is not set: compose files hand variables on that have no value.
+    // Empty counts as not set: compose files pass variables on that have no value.
     if (value === undefined || bare(value) === '') continue;
     (name in environment.shape ? picked : others)[name] = value;
     const ranker = rankerName.exec(name);
@@ -218,7 +218,7 @@ export function startWithinSeconds(
   return within === 0 ? longest : Math.min(within, longest);
 }
 
-/** Who we are to NATS. Secrets in it never reach logs or errors. */
+/** Our credentials for NATS. Secrets in it never reach logs or errors. */
 export interface NatsAuth {
   readonly user?: string | undefined;
   readonly password?: string | undefined;
@@ -246,7 +246,7 @@ export function brokerTlsOf(config: Config): TlsFiles {
   return { ca: config.QUEUE_TLS_CA, cert: config.QUEUE_TLS_CERT, key: config.QUEUE_TLS_KEY };
 }
 
-/** Of a supervisor: an embedded NATS has its password in its URL, and what the environment says is of another one. */
+/** Of a supervisor: an embedded NATS has its password in its URL, and the environment's credentials are for another server. */
 export function supervisorNatsAuth(config: Config): NatsAuth {
   return config.NATS_URL === undefined ? { inboxPrefix: config.NATS_INBOX_PREFIX } : natsAuthOf(config);
 }
@@ -266,7 +266,7 @@ const olderNames: Readonly<Record<string, string>> = {
   QUEUE_URI: 'SCHEDULER_RABBITMQ_DSN',
 };
 
-/** Every variable in use, in the order of config.ts, and where its value comes from. */
+/** Every variable in use, in the order above, and where its value comes from. */
 export function effectiveConfig(config: Config, env: Readonly<Record<string, string | undefined>>): EffectiveValue[] {
   const read: Readonly<Record<string, unknown>> = readConfig(env);
   const values: Readonly<Record<string, unknown>> = config;

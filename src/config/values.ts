@@ -3,7 +3,7 @@ import { decimalOf, flagOf, integerOf } from '../lax.ts';
 import { partsOf } from '../queue/dsn.ts';
 
 /**
- * Kinds of values that a variable may have. Each tells what it allows: in the message that refuses a value, and in
+ * The kinds of values that a variable may have. Each says what it allows: in the message that refuses a value, and in
  * docs/configuration.md (`allowedIn`).
  */
 
@@ -33,10 +33,10 @@ export const url = (allowed: string, form: (text: string) => string | null) => o
 export const matching = (allowed: string, pattern: RegExp) =>
   read(allowed, (text) => (pattern.test(text) ? text : null));
 
-/** As it stands: quotes and spaces may belong to a password. */
+/** Unchanged: quotes and spaces may belong to a password. */
 export const text = () => optional(telling(z.string(), 'any text'));
 
-/** As it stands too, but not any: what a header cannot carry would never be answered anything but 401. */
+/** Unchanged too, but of one form: a token that no header can carry would always be answered 401. */
 export const textOf = (allowed: string, form: RegExp) =>
   optional(
     telling(
@@ -45,7 +45,7 @@ export const textOf = (allowed: string, form: RegExp) =>
     ),
   );
 
-/** What a variable may be set to; null where its schema does not tell. */
+/** What a variable may be set to; null where its schema does not say it. */
 export function allowedIn(schema: z.ZodType): string | null {
   const allowed = schema.meta()?.['allowed'];
   return typeof allowed === 'string' ? allowed : null;
@@ -69,7 +69,7 @@ function read<T>(allowed: string, reader: (text: string) => T | null) {
   return telling(schema, allowed);
 }
 
-/** zod keeps what is told of a schema for that schema alone, not for what is made of it. */
+/** zod keeps the metadata of a schema for that schema alone, not for schemas made from it. */
 function telling<Schema extends z.ZodType>(schema: Schema, allowed: string | null): Schema {
   return allowed === null ? schema : schema.meta({ allowed });
 }
@@ -90,14 +90,14 @@ function between(reader: (text: string) => number | null, least: number, most: n
 }
 
 /**
- * The URLs of services as KAT's env files have them, brought to the one form in which the rest of Rota reads them; null for
- * what is no such URL.
+ * The URLs of services as KAT's env files have them, in the one form that the rest of Rota reads; null for a text that is no such
+ * URL.
  */
 
 /** SQLAlchemy names its driver in the scheme: `postgresql+psycopg2://`. */
 const sqlalchemy = /^postgres(?:ql)?\+[a-z0-9_-]+(?=:\/\/)/i;
 
-/** What its parameters say is looked at where the first connection is made (src/queue/dsn.ts), with a sentence for each. */
+/** Its parameters are checked at the first connection (src/queue/dsn.ts), with a sentence for each. */
 export function readDatabaseUrl(text: string): string | null {
   const url = text.replace(sqlalchemy, 'postgresql');
   return partsOf(url) === null ? null : url;
@@ -139,7 +139,7 @@ function withScheme(text: string, scheme: string): string {
 }
 
 function readUrl(text: string, protocols: readonly string[]): string | null {
-  // A percent sign that encodes nothing stands for itself in Python; here it would end the decoding of a password.
+  // Python leaves a percent sign that encodes nothing; here it would break the decoding of a password.
   const escaped = text.replaceAll(/%(?![0-9a-f]{2})/gi, '%25');
   if (!escaped.includes('://') || !URL.canParse(escaped)) return null;
   const url = new URL(escaped);

@@ -6,12 +6,12 @@ import { operatorHeader, traceHeader } from './requests.ts';
 /** The requests of a client: their headers, their repetition, sets in parts, and what a failure means. */
 
 /**
- * What may be repeated (docs/workers.md) is asked again after so long, beside the first time: a server may send requests over
- * a dead link for 15 s, and another supervisor answers at once. No more often: a database that is slow must not be asked more.
+ * When requests that may be repeated (docs/workers.md) are sent again, beside the first: a server may send requests over a dead
+ * link for 15 s, while another supervisor answers at once. Not more often: that would load a slow database.
  */
 const repeatAfterMs = [2_000, 5_000] as const;
 
-/** The first answer to any of them. What fails otherwise than by silence fails at the first. */
+/** Resolves with the first answer to any of them. An error other than silence rejects at once. */
 export function repeating(send: (timeout: number) => Promise<Msg>, timeout: number): Promise<Msg> {
   const { promise, resolve, reject } = Promise.withResolvers<Msg>();
   const again = (turn: number, waited: number) => {
@@ -27,7 +27,7 @@ export function repeating(send: (timeout: number) => Promise<Msg>, timeout: numb
   return promise.finally(() => clearTimeout(timer));
 }
 
-/** None where there is nothing to say: a server parses what it is sent. */
+/** None where there is nothing to send: the server would parse them. */
 export function sentHeaders(by: string | undefined): { headers?: MsgHdrs } {
   const trace = currentTrace();
   if (by === undefined && trace === '') return {};
@@ -37,7 +37,7 @@ export function sentHeaders(by: string | undefined): { headers?: MsgHdrs } {
   return { headers: sent };
 }
 
-/** Requests of a set carry at most this many items and characters, so that the answer fits into one message, too. */
+/** Each request of a set has at most this many items and characters, so that its answer fits into one message, too. */
 const chunk = { items: 500, characters: 262_144 };
 
 /** The items of a set, in as many requests as they need. */
@@ -57,7 +57,7 @@ export function* chunksOf(items: readonly unknown[]): Generator<unknown[]> {
   if (part.length > 0) yield part;
 }
 
-/** The answer's own code; of another service's answer, the first code of ours with that status. */
+/** The code of the answer; for another service's answer, our first code with that status. */
 export function serviceError(reply: Msg): RotaError {
   const status = Number(reply.headers!.get('Nats-Service-Error-Code'));
   const header = reply.headers!.get('Nats-Service-Error');
@@ -65,7 +65,7 @@ export function serviceError(reply: Msg): RotaError {
   try {
     body = reply.json();
   } catch {
-    // Without a body the headers say it all.
+    // Without a body the headers have it.
   }
   const named = body?.error?.code;
   const known = Object.keys(errorCodes) as ErrorCode[];
@@ -73,7 +73,7 @@ export function serviceError(reply: Msg): RotaError {
   return new RotaError(code ?? 'BROKEN', body?.error?.detail ?? header, { fields: { status } });
 }
 
-/** What a request without an answer failed with. */
+/** The error of a request without an answer. */
 export function requestError(error: unknown, subject: string): RotaError {
   const code = error instanceof NatsError ? error.code : '';
   if (code === '503') {

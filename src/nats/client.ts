@@ -51,7 +51,7 @@ export interface RotaClient {
   pop(scheduler: string, options?: PopOptions): Promise<LeasedTask[]>;
   push(scheduler: string, task: TaskPush): Promise<Task>;
   push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
-  /** Of what this lease holds, or ended last. Operators: `ctl('task-details', {ids})`. */
+  /** A task that this lease holds, or held when it ended. Operators: `ctl('task-details', {ids})`. */
   get(lease: Lease): Promise<Task | null>;
   patch(patch: StatusPatch): Promise<Task>;
   patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
@@ -72,11 +72,11 @@ export interface CtlOptions {
 export interface ClientAccess extends NatsAccess {
   /** `rota` where absent. */
   readonly prefix?: string;
-  /** How long an answer may take, beside what a pop itself waits. */
+  /** How long an answer may take, in addition to a pop's own wait. */
   readonly timeoutMs?: number;
 }
 
-/** Beside the longest statement of a busy queue (p99 well below a second) this leaves room for a reconnection. */
+/** Statements of a busy queue take well below a second (p99): this leaves time for a reconnection. */
 const defaultTimeoutMs = 10_000;
 export async function connectRota(access: ClientAccess): Promise<RotaClient> {
   return rotaClient(await connectNats({ name: 'rota client', ...access }), access);
@@ -128,7 +128,7 @@ export function rotaClient(
   function push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
   function push(scheduler: string, pushed: TaskPush | readonly TaskPush[]): Promise<Task | ItemResult[]> {
     const subject = `push.${scheduler}`;
-    // With an id, a push whose answer was lost can be made again: it is answered with the task that the first one made.
+    // With an id, a push whose answer was lost can be repeated: it is answered with the task that the first one made.
     const named = (task: TaskPush): TaskPush => ({ id: timeOrderedUuid(), ...task });
     const extra = { repeats: true };
     return isList(pushed)
@@ -139,7 +139,7 @@ export function rotaClient(
   function patch(patch: StatusPatch): Promise<Task>;
   function patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
   function patch(patched: StatusPatch | readonly StatusPatch[]): Promise<Task | ItemResult[]> {
-    // Its lease keeps a repeated patch from changing a task that another holder has by then.
+    // The lease keeps a repeated patch from changing a task that has another holder by then.
     const extra = { repeats: true };
     return isList(patched)
       ? askInChunks('task.patch', 'patches', patched, extra)
@@ -187,7 +187,7 @@ export function rotaClient(
           found.push(supervisor.metadata?.['instance'] ?? supervisor.id);
         }
       } catch (error) {
-        // 503: nobody listens, so there is none.
+        // 503: no supervisor listens.
         if (!(error instanceof NatsError && error.code === '503')) throw requestError(error, `ping of ${prefix}`);
       }
       return found.sort();

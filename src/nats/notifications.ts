@@ -3,7 +3,7 @@ import type { Wake } from '../queue/wake.ts';
 import { on, type TaskRef } from '../telemetry/events.ts';
 
 /**
- * Wake on `<prefix>.wake.<scheduler>`. At most once: a lost message costs a waiter the few seconds to the safety-net poll.
+ * Wakes on `<prefix>.wake.<scheduler>`. At most once: a lost message costs a waiter the few seconds to the safety-net poll.
  */
 export function createWake(options: { connection: NatsConnection; prefix: string; instance: string }): Wake {
   const { connection, prefix, instance } = options;
@@ -26,7 +26,7 @@ export function createWake(options: { connection: NatsConnection; prefix: string
   };
 }
 
-/** Null for what no supervisor sent. */
+/** Null for a message that is not of a supervisor. */
 function parse(text: string): { instance: string; count: number } | null {
   try {
     const { instance, count } = JSON.parse(text) as { instance?: unknown; count?: unknown };
@@ -51,12 +51,12 @@ export interface TaskEvent {
   readonly tasks: readonly TaskRef[];
 }
 
-/** A message at once would be a write to NATS beside each claim, push and patch; those who listen are no workers. */
+/** Without it each claim, push and patch would write to NATS at once. Workers do not depend on these messages. */
 const gatherMs = 5;
 
 /**
- * Publishes what happens to tasks, one message per set: for dashboards and for whoever waits on a task. At most once;
- * the record is in the database. A server drops what nobody listens to, so this costs a publish per set.
+ * Publishes what happens to tasks, one message per set, for dashboards and for clients that wait on a task. At most once; the
+ * record is in the database. A server drops messages without subscribers, so this costs one publish per set.
  *
  * @returns what ends it.
  */
@@ -79,7 +79,7 @@ export function publishTaskEvents(options: {
     for (const event of gathered) send(event);
     gathered = [];
   };
-  // Never throws: a subscriber's error would be nobody's, and end the process. What alone is too large is left out.
+  // Never throws: an error of an event listener would end the process. A single task that is too large is left out.
   const send = (event: TaskEvent) => {
     if (connection.isClosed() || connection.isDraining()) return;
     const body = JSON.stringify(event);

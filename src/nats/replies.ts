@@ -29,11 +29,11 @@ export function resultsText(items: readonly string[]): string {
 /** One item of a set's answer: whole, and with less where all of them would exceed max_payload. */
 export interface SetItem {
   readonly text: string;
-  /** With this many characters of what is wrong, and of a task its id and status. */
+  /** Of an error this many characters; of a task its id and status. */
   brief(characters: number): string;
 }
 
-/** What stays of an error of a set where 1 000 long ones would not fit into one message; the last has the code alone. */
+/** Characters of each error, tried in turn, where the 1 000 errors of a set would not fit into one message; at 0 only the code stays. */
 const briefly = [200, 60, 0] as const;
 
 /**
@@ -70,19 +70,19 @@ export function taskText(text: string, maxPayload: number): string {
   return JSON.stringify({ id, status });
 }
 
-/** The one place where errors of all kinds get their text: none is longer than its budget. */
+/** Bounds the text of every error by its budget. */
 export function errorBody(code: ErrorCode, detail: string): ErrorBody {
   return { error: { code, status: errorCodes[code].status, detail: excerpt(detail, errorBudget.characters) } };
 }
 
-/** What a caller may read of whatever was thrown: a bug's message stays in our log. */
+/** The error that a caller sees of anything thrown: a bug's message stays in our log. */
 export function errorOf(thrown: unknown): ErrorBody {
   const code = codeOf(thrown);
   return errorBody(code, code === 'BROKEN' ? 'internal error' : String((thrown as { message?: unknown }).message));
 }
 
 /** The two headers of a NATS micro service; the status code is the one REST would answer with. */
-export function errorHeaders(body: ErrorBody): MsgHdrs {
+function errorHeaders(body: ErrorBody): MsgHdrs {
   const made = headers();
   made.set('Nats-Service-Error-Code', String(body.error.status));
   // A header is one line of printable ASCII; the whole text is in the body.
@@ -120,8 +120,8 @@ export async function answerInSpan(
 }
 
 /**
- * Sends answers. Never throws, also where the library or the answer fails: its callers are callbacks of the connection and timers,
- * and what it lets through would end the process.
+ * Sends answers. Never throws, even where the library or the answer fails: its callers are callbacks of the connection and of
+ * timers, where an error would end the process.
  */
 export class Answers {
   /** Answers that were errors, by code. */
@@ -161,7 +161,7 @@ export class Answers {
     try {
       message.respond(data, headers === undefined ? {} : { headers });
     } catch (error) {
-      // The connection closes at this very moment, or a server with a smaller max_payload is the one we came back to.
+      // The connection is closing, or we reconnected to a server with a smaller max_payload.
       this.#log.warn({ subject: message.subject, err: error }, 'answer not sent');
     }
   }

@@ -8,8 +8,8 @@ import { taskStatuses } from '../tasks/status.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
 
 /**
- * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key is told,
- * not ignored.
+ * The headers and bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
+ * is refused, not ignored.
  */
 
 /** Header with the sender's W3C trace context. */
@@ -30,7 +30,7 @@ function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) 
 export const popBody = z.strictObject({
   limit: z.int().min(1).max(requestBudget.set).default(1),
   filters: filterRequest.nullish(),
-  // Longer ones are answered after that minute: no reason to refuse a pop.
+  // A longer wait is cut to that minute: no reason to refuse a pop.
   wait_ms: z
     .int()
     .min(0)
@@ -50,7 +50,7 @@ export const taskBody = z.strictObject({
 
 export const pushSetBody = z.strictObject({ tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }) });
 
-/** Without its lease nothing is done: settle.ts says so per task. */
+/** Required, but checked per task in settle.ts, so that one task without it does not refuse the whole set. */
 const leaseId = uuid.nullish();
 
 export const getBody = z.strictObject({ id: uuid, lease_id: leaseId });

@@ -39,7 +39,7 @@ export interface NatsServiceOptions {
 }
 
 export interface NatsService {
-  /** Accepts no more requests, ends waits with an empty answer, answers what is in flight (bounded by `withinMs`). */
+  /** Accepts no more requests, ends waits with an empty answer, answers requests in flight (bounded by `withinMs`). */
   drain(withinMs: number): Promise<void>;
   status(): NatsServiceStatus;
 }
@@ -70,11 +70,11 @@ interface Request {
   readonly signal: AbortSignal;
 }
 
-/** A request that has been taken in. */
+/** A request that was admitted. */
 interface Pending {
   readonly message: ServiceMsg;
   readonly wait: AbortController;
-  /** performance.now() at which its requester hears that nothing answers. */
+  /** performance.now() at which it is refused as late. */
   until: number;
   answered: boolean;
 }
@@ -100,7 +100,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   const answers = new Answers({ connection, maxPayload, log });
   const inFlight = new Map<Promise<void>, Pending>();
   const kindOf = inFlightByKind(options.clients);
-  // One for all that is pending: a timer for each request would be a hundredth of a pop.
+  // One for all pending requests: a timer for each would cost a hundredth of a pop.
   const look = setInterval(refuseLate, lookEveryMs).unref();
   let answered = 0;
   let draining = false;
@@ -142,7 +142,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   endpoint(root, 'ctl', 'ctl.*', ctl);
   endpoint(root, `ctl-${options.instance}`, `ctl.${options.instance}.*`, ctl);
   const link = watchLink(connection, { down: holdReplies, up: sendReplies });
-  // Without this a request that comes right after would find no responders: the subscriptions may still be on their way.
+  // Without this an immediate request might find no responders: the subscriptions may still be on their way.
   await connection.flush();
   log.info({ prefix, instance: options.instance }, 'nats service started');
 
@@ -160,7 +160,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   };
 
   function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
-    // Its task would have a lease without a holder.
+    // The task of a pop without a reply subject would have a lease without a holder.
     if (name === 'pop' && message.reply === '') return drop(message);
     answered += 1;
     const client = clientOf(message.reply ?? '', replyPrefixes);
@@ -193,7 +193,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       const trace = message.headers?.get(traceHeader) ?? '';
       const body = parseJson(message.string());
       if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;
-      // Encoded here, once: the length is needed anyway, and the library's own encoder takes twice as long.
+      // Encoded once, here: the length is needed anyway, and the library's encoder takes twice as long.
       const bytes = Buffer.from(await handle({ target, client, body, by, trace, signal: wait.signal }));
       if (pending.answered) return;
       pending.answered = true;
@@ -207,7 +207,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     }
   }
 
-  /** What is claimed for a pop after this goes back to the queue: its signal is aborted. */
+  /** Tasks that are claimed for a pop after this go back to the queue: its signal is aborted. */
   function refuseLate(): void {
     const now = performance.now();
     for (const pending of inFlight.values()) {
@@ -227,7 +227,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     for (const { wait } of inFlight.values()) wait.abort();
   }
 
-  /** While NATS is away nobody can be told of a claim: end the waits, so that tasks are not claimed into the void. */
+  /** While NATS is away no answer arrives: ends the waits, so that no tasks are claimed for requesters that cannot get them. */
   function holdReplies(): void {
     reachable = Promise.withResolvers();
     endWaits();
@@ -240,7 +240,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   }
 }
 
-/** How long a pop may wait; what is wrong with the body is said by the one who reads all of it. */
+/** How long a pop may wait; the validation of the whole body reports its faults. */
 function waitMsOf(body: unknown): number {
   const { wait_ms: waitMs } = (body ?? {}) as { wait_ms?: unknown };
   return typeof waitMs === 'number' && waitMs > 0

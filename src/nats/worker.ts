@@ -10,7 +10,7 @@ import { createHolding, type Holding } from './holding.ts';
 export interface WorkerOptions {
   readonly client: Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
   readonly scheduler: string;
-  /** Tasks handled at once. A deduplicated group may bring more: they wait here, their leases kept. */
+  /** Tasks handled at once. A deduplicated group may bring more: they wait here, and their leases are renewed. */
   readonly concurrency: number;
   readonly filters?: FilterRequest;
   /** 60 s where absent. Renewed at every third of it. */
@@ -21,22 +21,22 @@ export interface WorkerOptions {
   readonly name?: string;
   /**
    * Does the work. Resolves: completed. Rejects: failed. `signal` aborts when the lease is lost or the worker stops;
-   * what becomes of the call then is ignored, since somebody else will do the task. Runs in the task's trace, where it has
-   * one, as do the patches before and after it.
+   * the result of the call is ignored then, since another worker will do the task. Runs in the task's trace, where it has one,
+   * as do the patches before and after it.
    */
   handle(task: LeasedTask, signal: AbortSignal): Promise<unknown>;
-  /** Told of whatever went wrong and was survived: a handler's error, an outage. */
+  /** Gets every error that the worker survived: a handler's, an outage. */
   onError?(error: unknown, task: LeasedTask | null): void;
 }
 
 export interface Worker {
-  /** Pops no more; waits up to `finishMs` (0 where absent) for handlers, then gives back what is in hand. */
+  /** Pops no more; waits up to `finishMs` (0 where absent) for handlers, then gives back the tasks in hand. */
   stop(options?: { finishMs?: number }): Promise<void>;
   /** Tasks in hand. */
   inHand(): number;
 }
 
-/** First and longest pause after a pop that failed: an outage must not make every worker hammer the server. */
+/** First and longest pause after a failed pop: in an outage the workers must not hammer the server. */
 const pause = { firstMs: 100, longestMs: 5_000 };
 
 /** Pops with long polls and handles tasks until stopped (docs/workers.md). Survives outages; never rejects. */
@@ -122,7 +122,7 @@ export function runWorker(options: WorkerOptions): Worker {
     return options.handle(task, signal);
   }
 
-  /** Tries again while the fault is the service's and the lease still ours. @returns whether it was taken. */
+  /** Tries again while the service is busy and the lease is still ours. @returns whether the patch was accepted. */
   async function settle(task: LeasedTask, status: 'running' | 'completed' | 'failed', signal: AbortSignal) {
     for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, pause.longestMs)) {
       try {
@@ -139,7 +139,7 @@ export function runWorker(options: WorkerOptions): Worker {
     return false;
   }
 
-  /** What cannot be given back now comes back when its lease expires. */
+  /** Tasks that cannot be given back now come back when their leases expire. */
   async function giveBack(tasks: readonly LeasedTask[]): Promise<void> {
     if (tasks.length === 0) return;
     for (const task of tasks) holding.drop(task);

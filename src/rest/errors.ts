@@ -6,8 +6,8 @@ import type { Failure } from '../mailbox/failure.ts';
 import { excerpt } from '../printable.ts';
 
 /**
- * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with what kind of error it is, and
- * FastAPI's list for a request that does not validate.
+ * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with the kind of the error, and FastAPI's list for
+ * a request that does not validate.
  */
 
 export type Location = 'path' | 'query' | 'body';
@@ -20,7 +20,7 @@ export interface ValidationDetail {
   readonly ctx?: Readonly<Record<string, unknown>>;
 }
 
-/** An answer that is decided: thrown by a route, sent by the error handler. */
+/** An error answer: a route throws it, the error handler sends it. */
 export class Answer extends Error {
   readonly status: number;
   readonly detail: string | readonly ValidationDetail[];
@@ -29,7 +29,7 @@ export class Answer extends Error {
   constructor(status: number, detail: Answer['detail'], headers: Readonly<Record<string, string>> = {}) {
     super(typeof detail === 'string' ? detail : 'invalid request');
     this.status = status;
-    // Sentences repeat what was asked, or what the database says of it.
+    // Sentences repeat parts of the request, or the database's message.
     this.detail = typeof detail === 'string' ? cut(detail, budgets.detailCharacters) : detail;
     this.headers = headers;
   }
@@ -42,7 +42,7 @@ export const notFound = (what: string) => new Answer(404, `Resource not found: $
 export const conflict = (why: string) => new Answer(409, `Conflict error occurred: ${why}`, { 'retry-after': '60' });
 export const tooManyRequests = () => new Answer(429, 'Too many requests');
 
-/** A failure that came back as data (an outcome of the queue). */
+/** The answer for a failure that the queue returned as data. */
 export function answerOf(failure: Failure): Answer {
   return fromError(new RotaError(codeOf(failure), failure.message));
 }
@@ -61,7 +61,7 @@ function fromError(error: unknown): Answer {
   return new Answer(entry.status, entry.status < 500 ? message : 'Internal Server Error');
 }
 
-/** Fastify's own refusals carry `statusCode`: a body too large, a URL that does not decode. */
+/** Fastify's own refusals have a `statusCode`: a body too large, a URL that does not decode. */
 export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (error: unknown) => void): FastifyReply {
   const statusCode = (error as { statusCode?: unknown }).statusCode;
   const answer =
@@ -79,7 +79,7 @@ interface Issue {
   readonly input?: unknown;
 }
 
-/** Zod's issues as FastAPI's list; unknown keys come last, as there. The first twenty are told, each input and key in short. */
+/** Zod's issues as FastAPI's list: unknown keys last, as there. At most twenty, with each input and key shortened. */
 export function detailsOf(error: z.core.$ZodError, location: Location, root: unknown): ValidationDetail[] {
   const details: ValidationDetail[] = [];
   const unknownKeys: ValidationDetail[] = [];
@@ -125,15 +125,15 @@ function at(root: unknown, path: readonly (string | number)[]): unknown {
 }
 
 /**
- * Foreign values in an error answer: whole while they are short, else their first 200 characters, so that no answer is more than
- * a few times its request. The longest that mula's recorded answers echo has 271.
+ * The echo of input in an error answer: a short value whole, of a longer one the first 200 characters, so that an answer is at most
+ * a few times as large as its request. The longest echo of mula's recorded answers has 271 characters.
  */
 
 const wholeUpTo = 300;
-/** And the ellipsis. */
+/** With the ellipsis. */
 const shortened = 201;
 
-/** The value as it came, or the beginning of its JSON as a string. Looks at no more of it than it tells. */
+/** The value as it came, or the beginning of its JSON as a string. Reads no more of it than it returns. */
 export function shortInput(value: unknown): unknown {
   const text = new Beginning(wholeUpTo);
   text.value(value);
@@ -141,12 +141,12 @@ export function shortInput(value: unknown): unknown {
   return excerpt(typeof value === 'string' ? value : text.written, shortened);
 }
 
-/** A step of a `loc`: a key may be as long as the body. */
+/** A step of a `loc`, shortened: a key may be as long as the body. */
 function shortStep(step: string | number): string | number {
   return typeof step === 'string' ? excerpt(step, shortened) : step;
 }
 
-/** JSON, as far as there is room for it. */
+/** Writes JSON as far as there is room for it. */
 class Beginning {
   written = '';
   readonly #room: number;

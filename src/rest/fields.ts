@@ -5,8 +5,8 @@ import { fromUnix, parseTimestamp, toUtc } from '../tasks/timestamp.ts';
 import { budgets } from './budgets.ts';
 
 /**
- * One thing wrong with a request, in the words of pydantic and FastAPI: `type` and `loc` are what clients match on.
- * Readers turn an unknown value into what it means, or say what is wrong with it and where below it.
+ * One fault of a request, as pydantic and FastAPI report it: clients match on `type` and `loc`. A reader turns an unknown value
+ * into a typed one, or returns its faults and where below the value they are.
  */
 export interface Fault {
   readonly type: string;
@@ -14,7 +14,7 @@ export interface Fault {
   readonly ctx?: Readonly<Record<string, unknown>>;
   /** Below the value that was read; empty or absent for the value itself. */
   readonly path?: readonly (string | number)[];
-  /** For a path that does not lead through the value itself (the arm of a union). */
+  /** Where `path` is no path of the value: it names the arm of a union. */
   readonly input?: unknown;
 }
 
@@ -41,12 +41,12 @@ export function below(faults: readonly Fault[], step: readonly (string | number)
   }));
 }
 
-/** What pydantic makes of scalars in its lax mode: query strings and JSON alike (kat-contract §1). */
+/** Scalars as pydantic's lax mode reads them, from query strings and from JSON (kat-contract §1). */
 
 export const text: Reader<string> = (value) =>
   typeof value === 'string' ? read(value) : fault('string_type', 'Input should be a valid string');
 
-/** Beyond 2^53 a number is clamped: nothing that takes one here could use more. */
+/** Clamped to ±2^53: no field needs more. */
 export const integer: Reader<number> = (value) => {
   if (typeof value === 'boolean') return read(value ? 1 : 0);
   if (typeof value === 'number') {
@@ -156,7 +156,7 @@ export function field<T>(reader: Reader<T>, description: Record<string, unknown>
 
 const absent: Reading<never> = { ok: false, faults: [{ type: 'missing', msg: 'Field required' }] };
 
-/** Ids, names, crons: a text that is stored, compared and shown is no larger than such a thing can be. */
+/** Ids, names, crons: stored, compared and shown. */
 export const stringField = () => shortTextField(budgets.textCharacters);
 export const integerField = () => field(integer, { type: 'integer' });
 export const flagField = () => field(flag, { type: 'boolean' });

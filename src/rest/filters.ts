@@ -22,14 +22,14 @@ import {
 import { budgets } from './budgets.ts';
 
 /**
- * mula's FilterRequest as a body (kat-contract §1). Its unions say of every arm why it does not fit, and put the arm's
- * name into `loc`, as pydantic does. Unknown keys are ignored. What a column or operator means is the queue's to say.
+ * mula's FilterRequest as a body (kat-contract §1), read by the members and groups of src/filter-schema.ts. A union reports the
+ * faults of every arm, with the arm's name in `loc`, as pydantic does. Unknown keys are ignored.
  */
 
 const notAModel = (): Reading<never> =>
   fault('model_attributes_type', 'Input should be a valid dictionary or object to extract fields from');
 
-/** `FilterRequest | null`. Groups other than and, or, not are let through to `toFilterRequest`. */
+/** `FilterRequest | null`. Groups other than and, or, not pass here: `checkGroups` refuses them with 400. */
 const readRequest: Reader<FilterRequest | null> = (value) => {
   if (value === null) return read(null);
   if (!isObject(value)) return notAModel();
@@ -148,7 +148,7 @@ function nested(faults: readonly Fault[]): Reading<never> {
 export const filterBody = () => field(readRequest, filterDescription);
 export const nullableFilterBody = () => field(readRequest, { ...filterDescription, type: ['object', 'null'] });
 
-/** @throws RotaError INVALID_FILTER for a group that there is not. */
+/** @throws RotaError INVALID_FILTER for an unknown group. */
 export function checkGroups(request: FilterRequest | null | undefined): FilterRequest | null {
   if (request === null || request === undefined) return null;
   if (Array.isArray(request.filters)) return request;

@@ -6,7 +6,7 @@ import type { App, HealthSource, MetricsSource } from './app.ts';
 import { sendJson } from './replies.ts';
 import { healthAnswer, healthQuery, invalidAnswer, readyAnswer } from './schemas.ts';
 
-/** `/`, `/health` (mula's: always 200, and says whether it is healthy) and `/ready` (503 while it cannot serve). */
+/** `/`, `/health` (as mula's: always 200, with `healthy` in the body) and `/ready` (503 while Rota cannot serve). */
 export function healthRoutes(app: App, health: HealthSource): void {
   app.get('/', { schema: { summary: 'Nothing', response: { 200: z.null() } } }, async (_request, reply) =>
     sendJson(reply, 'null'),
@@ -69,13 +69,13 @@ export function metricsRoutes(app: App, source: MetricsSource): void {
   );
 }
 
-/** Asked by machines every few seconds, and of no interest to anybody. */
+/** Machines poll these every few seconds: their spans would only be noise. */
 const unfollowed: ReadonlySet<string> = new Set(['/health', '/metrics']);
 const nothing = '{"results":[]}';
 
 /**
- * Every request as a span of the requester's trace, named as FastAPI's instrumentation names it. A pop that hands out
- * nothing leaves no span: runners poll all day.
+ * A span for every request in the requester's trace, named as FastAPI's instrumentation names it. A pop that hands out nothing
+ * leaves no span: runners poll all day.
  */
 export function installSpans(app: App): void {
   const spans = new WeakMap<FastifyRequest, Span>();
@@ -90,7 +90,7 @@ export function installSpans(app: App): void {
     }
     done();
   });
-  // Not before: reading the body would lose the context.
+  // Not earlier: reading the body would lose the context.
   app.addHook('preHandler', (request, _reply, done) => {
     const span = spans.get(request);
     if (span === undefined) done();

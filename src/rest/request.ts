@@ -6,14 +6,14 @@ import { repeatedParameters } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What is wrong with the request; only a route with `attachValidation` gets to see any. */
+    /** The faults of the request; only a route with `attachValidation` sees any. */
     faults: readonly ValidationDetail[];
   }
 }
 
 /**
- * Reads and validates requests as FastAPI does: a body whose content type is absent or JSON is JSON, any other is a
- * text that no model accepts; path, query and body are all validated, and every fault is in one 422.
+ * Reads and validates requests as FastAPI does: a body is JSON where its content type is absent or JSON, and otherwise a text that
+ * no model accepts. Path, query and body are all validated, and one 422 has every fault.
  */
 export function installValidation(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -28,17 +28,17 @@ export function installValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(() => (value) => ({ value }));
   app.setSerializerCompiler(() => JSON.stringify);
   app.decorateRequest('faults');
-  // Hooks that call back: a promise for each of three at every request is what a pop can do without.
+  // Hooks with callbacks: three promises for each request would slow a pop.
   app.addHook('preValidation', validate);
 }
 
-/** Of a repeated parameter the last value counts, but for those that are lists. */
+/** The last value of a repeated parameter counts; those in `repeatedParameters` are lists. */
 export function parseQuery(query: string): Record<string, string | string[]> {
   const parsed: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
   const parameters = new URLSearchParams(query);
   for (const [name, value] of parameters) {
     if (!repeatedParameters.has(name)) parsed[name] = value;
-    // Once for all of them: asked at each, it is the square of their number.
+    // Once for each name: at each value it would take the square of their number.
     else parsed[name] ??= parameters.getAll(name);
   }
   return parsed;
@@ -88,7 +88,7 @@ function validate(request: FastifyRequest, _reply: FastifyReply, done: (error?: 
   done(faults.length > 0 && !request.routeOptions.attachValidation ? invalid(faults) : undefined);
 }
 
-/** An absent body and `null` are the same to FastAPI: missing where a body is required. */
+/** FastAPI treats `null` as an absent body: missing where a body is required. */
 function readBodyPart(
   part: unknown,
   value: unknown,

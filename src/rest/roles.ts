@@ -5,9 +5,9 @@ import { Answer } from './errors.ts';
 import { hasLoggedIn, toLogin } from './login.ts';
 
 /**
- * Which role a route needs, once for all routes: one that is not here is not served (test/rest/roles.test.ts). `open` asks
- * for no token: probes of orchestrators carry none, and the log-in is how a browser gets to carry one. What a document is may
- * be seen with the cookie of the log-in too, which opens nothing else.
+ * The role that each route needs; a route that is not here stops the start (test/rest/roles.test.ts). `open` needs no token:
+ * probes of orchestrators have none, and a browser logs in before it has one. A `document` may also be read with the cookie of
+ * the log-in, which opens nothing else.
  */
 type Access = Role | 'open' | 'document';
 
@@ -42,7 +42,7 @@ export const accessOf: Readonly<Record<string, Access>> = {
 
   'POST /schedulers/:scheduler_id/pop': 'work',
   'POST /schedulers/:scheduler_id/push': 'work',
-  // What runners report of a task that is handed out; the rest of a patch is an operator's (src/rest/tasks.ts).
+  // The reports of runners; other patches need the role `operate` (src/rest/tasks.ts).
   'PATCH /tasks/:task_id': 'work',
 
   'POST /schedules': 'operate',
@@ -52,17 +52,17 @@ export const accessOf: Readonly<Record<string, Access>> = {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose token it carries; null where it carries none. */
+    /** The holder of its token; null without one. */
     holder: ApiToken | null;
   }
 }
 
-/** Whose request it is, for what each client may hold of what is shared, and for the audit log. */
+/** The client of a request, for its share of what is bounded. */
 export function clientOf(request: FastifyRequest): string {
   return request.holder === null ? request.ip : `token ${request.holder.name}`;
 }
 
-/** Who did something to what, for the log. */
+/** Writes who did what to which task or schedule. */
 export type AuditLog = (
   request: FastifyRequest,
   what: 'cancel' | 'queue' | 'change' | 'create-schedule' | 'change-schedule' | 'delete-schedule',
@@ -73,14 +73,14 @@ export function doerOf(request: FastifyRequest): { readonly from: string; readon
   return { from: request.ip, ...(request.holder === null ? {} : { by: request.holder.name }) };
 }
 
-/** Whether the holder of the token may do what needs `role`; everybody, where no token is configured. */
+/** Whether the holder of the token has at least `role`; always, where no token is configured. */
 export function may(request: FastifyRequest, role: Role): boolean {
   return request.holder === null || roles.indexOf(request.holder.role) >= roles.indexOf(role);
 }
 
 /**
- * Asks for `Authorization: Bearer <token>` of the role that the route needs, where tokens are configured. Before the body is
- * read: a wrong token costs its digest (2 µs). A route that src/rest/roles.ts does not have stops the start.
+ * Where tokens are configured: requires `Authorization: Bearer <token>` with the role of the route. It checks before the body is
+ * read: a wrong token costs one digest (2 µs).
  */
 export function installSecurity(app: App, tokens: readonly ApiToken[], now: () => Date): void {
   app.decorateRequest('holder', null);
@@ -107,7 +107,7 @@ export function installSecurity(app: App, tokens: readonly ApiToken[], now: () =
   });
 }
 
-/** @param what is asked, as the message says it. */
+/** @param what the request wants, as the message says it */
 export function forbidden({ holder }: FastifyRequest, what: string, needed: Role): Answer {
   return new Answer(
     403,
@@ -117,7 +117,7 @@ export function forbidden({ holder }: FastifyRequest, what: string, needed: Role
 
 const scheme = 'bearer ';
 
-/** Empty where there is none. By hand: an expression that allows any number of spaces takes the square of them. */
+/** Empty where there is none. Without a regular expression: one that allows any number of spaces takes quadratic time. */
 function bearerOf(header: string | undefined): string {
   if (header === undefined || header.slice(0, scheme.length).toLowerCase() !== scheme) return '';
   return header.slice(scheme.length).trim();

@@ -24,10 +24,10 @@ import {
   tasksAnswer,
 } from './schemas.ts';
 
-export interface SchedulerRoutes {
+interface SchedulerRoutes {
   readonly queue: TaskQueue;
   readonly schedulers: Schedulers;
-  /** Unmodified runners know no leases: they begin within this, and then have the grace period. */
+  /** The time in which an unmodified runner, which knows no leases, must begin; then it has the grace period. */
   readonly leaseMs: number;
   /** Aborted when the server closes: parked pops are answered with nothing. */
   readonly closing: AbortSignal;
@@ -36,7 +36,7 @@ export interface SchedulerRoutes {
 /** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
 export function schedulerRoutes(app: App, { queue, schedulers, leaseMs, closing }: SchedulerRoutes): void {
   const filtersInUse = new FiltersInUse(budgets.filtersOfClient, {
-    // Not 429, which is a full queue to mula's clients.
+    // Not 429: mula's clients take it as a full queue.
     code: 'MAILBOX_FULL',
     bound: 'one client of REST',
   });
@@ -82,13 +82,13 @@ export function schedulerRoutes(app: App, { queue, schedulers, leaseMs, closing 
       const filters = checkGroups(request.body);
       const { limit, wait } = request.query;
       const gone = disconnection(reply);
-      // One that does not wait has its answer in milliseconds, whoever closes meanwhile.
+      // A pop that does not wait is answered in milliseconds: closing does not abort it.
       const signal = wait === undefined ? gone : AbortSignal.any([gone, closing]);
       const holder = clientOf(request);
       const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, holder, signal }, leaseMs);
       const claim = () => queue.pop(entry.id, asked);
       const claimed = asked.limit === 0 ? [] : await withFilters(holder, filters, claim);
-      // A client that left before the answer, or heard that there is none, would hold these tasks until they should have begun.
+      // The client disconnected, or was refused as late: it would hold these tasks until their time to begin is over.
       if (reply.sent) await queue.giveBack(claimed);
       else whenAborted(gone, () => queue.giveBack(claimed));
       return sendJson(reply, `{"results":[${claimed.map(({ task }) => task).join(',')}]}`);
@@ -129,13 +129,13 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-/** mula hands out the whole queue without a limit; a thousand tasks are what one answer can hold. */
+/** Without a limit mula hands out the whole queue; one answer can hold a thousand tasks. */
 const defaultLimit = 1_000;
 const mostUnits = 10_000;
 
 /**
- * Runners treat the answer of a boefje pop as one piece of work: one unit, whatever the limit (lessons 0.5). Other
- * schedulers hand out up to `limit`; 0 and less is none.
+ * Runners treat the answer to a boefje pop as one piece of work: it has one unit at any limit (lessons 0.5). Other schedulers
+ * hand out up to `limit`; 0 and less is none.
  */
 function popRequest(scheduler: SchedulerEntry, asked: Asked, leaseMs: number): PopRequest {
   const limit = Math.min(Math.max(asked.limit ?? defaultLimit, 0), mostUnits);
@@ -155,8 +155,8 @@ const malformed = () => badRequest('malformed item');
 const notQueued = () => conflict('queue is not allowed to push items');
 
 /**
- * `POST /schedulers/{id}/push`: a new task, or the whole Task that a runner gives back (docs/queue-semantics.md). Only its
- * extra keys tell the latter, which mula refuses: so the body's faults are looked at here.
+ * `POST /schedulers/{id}/push`: a new task, or the whole Task that a runner gives back (docs/queue-semantics.md). Its extra keys,
+ * which mula refuses, distinguish a Task: so this route looks at the faults of the body itself.
  */
 function pushRoute(app: App, queue: TaskQueue, find: (id: string) => SchedulerEntry): void {
   app.post(
@@ -233,7 +233,7 @@ async function release(
 
 const isReleaseKey: ReadonlySet<unknown> = new Set(releaseKeys);
 
-/** The task's id where the body is a whole Task: nothing is wrong with it but the keys that a push does not have. */
+/** The task's id where the body is a whole Task: its only faults are the keys that a push does not have. */
 function releasedId(faults: readonly ValidationDetail[], body: unknown): string | null {
   const whole = faults.every(
     ({ type, loc }) => type === 'extra_forbidden' && loc.length === 2 && isReleaseKey.has(loc[1]),

@@ -23,10 +23,10 @@ import {
 } from './schemas.ts';
 
 const defaultLimit = 10;
-/** mula's 10 cut two pages of Rocky short, which send no limit (lessons §1). */
+/** Two pages of Rocky send no limit, and mula's 10 cut them short (lessons §1). */
 const defaultSearchLimit = 1_000;
 
-export interface ScheduleRoutes {
+interface ScheduleRoutes {
   readonly store: Schedules;
   readonly schedulers: Schedulers;
   readonly now: () => Date;
@@ -99,7 +99,7 @@ export function scheduleRoutes(app: App, { store, schedulers, now, audit }: Sche
       }
       if (patch.data !== undefined) {
         const { scheduler_id } = JSON.parse(await get(store, id)) as { scheduler_id: string };
-        // Of a scheduler that is gone nothing is known of what its data holds.
+        // Of a removed scheduler the type of its data is unknown.
         const scheduler = schedulers.find(scheduler_id);
         if (scheduler !== undefined) checkDataLengths(taskTypeOf(scheduler.type), patch.data);
       }
@@ -205,7 +205,7 @@ function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: Schedule
 
 /**
  * A new cron moves the deadline, unless the patch sets that itself (lessons §1); a cron taken away leaves it.
- * @returns null where a value is none that a schedule can have.
+ * @returns null for a value that no schedule can have.
  */
 function schedulePatchOf(body: z.output<typeof schedulePatch>, now: Date): SchedulePatch | null {
   const { hash, data, enabled, schedule, deadline_at: given } = body;
@@ -215,7 +215,7 @@ function schedulePatchOf(body: z.output<typeof schedulePatch>, now: Date): Sched
   return defined({ hash, data, enabled, schedule, deadlineAt: moved }) as SchedulePatch;
 }
 
-/** mula's REST knows no seventh field, a year: its recorded answer is 400. `rota schedules set-cron` takes one. */
+/** mula's REST refuses a seventh field, a year, with 400. `rota schedules set-cron` takes one. */
 function isRestCron(cron: string, now: Date): boolean {
   return isCron(cron, now) && cron.trim().split(/\s+/).length < 7;
 }

@@ -31,7 +31,7 @@ export interface RestOptions {
   readonly metrics: MetricsSource;
   readonly log: Logger;
   readonly access: RestAccess;
-  /** Lease of a pop, the grace period: unmodified runners know no leases. */
+  /** Lease of a pop: unmodified runners know no leases. */
   readonly leaseMs: number;
   /** The database's time: crons are counted from it. */
   readonly now: () => Date;
@@ -40,11 +40,11 @@ export interface RestOptions {
 export interface RestServer {
   /** @returns the URL that it listens on. @throws RotaError BAD_CONFIG where it cannot */
   listen(address: { host: string; port: number }): Promise<string>;
-  /** Answers what is under way, waiting pops with nothing, then ends. */
+  /** Answers the requests in flight, waiting pops with nothing, then ends. */
   close(): Promise<void>;
 }
 
-/** Without a byte either way; longer than a pop may wait. */
+/** Without traffic in either direction; longer than a pop may wait. */
 const idleTimeoutMs = (longestWaitSeconds + 35) * 1_000;
 
 /** mula's REST API (kat-contract §1) over the queue. */
@@ -80,7 +80,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     return503OnClosing: false,
     routerOptions: { maxParamLength: budgets.textCharacters, querystringParser: parseQuery },
     exposeHeadRoutes: false,
-    // Of the router, before any hook: its own answers quote the whole path.
+    // Faults of the router, before any hook: its own answers would quote the whole path.
     frameworkErrors: (error, _request, reply) => void sendError(error, reply, () => undefined),
   }) as App;
   // GET /tasks reads a body, as mula's does.
@@ -98,7 +98,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     if (typeof type === 'string' && type.startsWith('application/json')) reply.headers(headersOfJson);
     done(null, payload);
   });
-  // Four hooks at each request are a tenth of what a pop costs here.
+  // Its four hooks cost a tenth of a pop.
   if (spansAreFollowed()) installSpans(app);
   installOrigins(app, access);
   installSecurity(app, tokens, rest.now);
@@ -122,7 +122,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   return app;
 }
 
-/** As mula says it: JSON has no charset parameter. And no browser takes it for a page, keeps it, or shows it in a frame. */
+/** As mula: JSON without a charset parameter. No browser takes it for a page, caches it, or shows it in a frame. */
 const headersOfJson = {
   'content-type': 'application/json',
   'x-content-type-options': 'nosniff',

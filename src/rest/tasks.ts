@@ -133,8 +133,8 @@ const reports: ReadonlySet<unknown> = new Set(['running', 'completed', 'failed',
 const handedOut: ReadonlySet<unknown> = new Set(['dispatched', 'running']);
 
 /**
- * With the role `work` a runner says how what was popped goes. What a task is, whether it is cancelled, and what becomes of one
- * that was not popped, or that is over, is an operator's to say. One read more, for holders of that role only.
+ * With the role `work` a runner may report on a task that was popped. To change or cancel a task, or to queue one that was not
+ * popped or is finished, takes the role `operate`. It costs one read more, for holders of the role `work` only.
  */
 async function checkReport(
   request: FastifyRequest,
@@ -153,7 +153,7 @@ async function checkReport(
 }
 
 const changeable = ['status', 'priority', 'organisation', 'data'] as const;
-/** What a task is: a patch may repeat it (clients send whole tasks back) but not change it. */
+/** A patch may repeat these (clients send whole tasks back) but not change them. */
 const fixed = ['id', 'scheduler_id', 'schedule_id', 'type', 'hash'] as const;
 
 async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof taskPatch>): Promise<TaskPatch> {
