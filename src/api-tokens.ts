@@ -2,11 +2,11 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { RotaError } from './errors.ts';
 
-/** Each may do what those before it may. What a route needs is said in src/rest/roles.ts. */
+/** Each includes those before it. src/rest/roles.ts has the role of each route. */
 export const roles = ['read', 'work', 'operate'] as const;
 export type Role = (typeof roles)[number];
 
-/** Who may ask REST what. The token itself is known to its holder alone. */
+/** A token of REST, without its text: only its holder knows that. */
 export interface ApiToken {
   readonly name: string;
   readonly role: Role;
@@ -14,9 +14,9 @@ export interface ApiToken {
   readonly digest: Buffer;
 }
 
-/** A token is looked for among all, in constant time each: 100 of them are 20 µs. */
+/** Each request compares with all tokens, in constant time each: 100 take 20 µs. */
 const mostTokens = 100;
-/** A header is up to 16 kB; what is longer than any token is not hashed. */
+/** A header is up to 16 kB; a longer text is not hashed. */
 const longestToken = 512;
 
 /** SHA-256 without salt: for guessing, 256 random bits are enough. */

@@ -17,3 +17,39 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
   else signal?.addEventListener('abort', giveUp, { once: true });
   return Promise.race([work, aborted.promise]).finally(() => signal?.removeEventListener('abort', giveUp));
 }
+
+/** For all steps together: an orchestrator kills after 30 s, and operators wait less. */
+const shutdownWithinMs = 9_000;
+/** Reserved for each later step, so that a step that hangs does not take the time of the others. */
+const leastStepMs = 250;
+
+/** A step that failed or did not end in time, and why. */
+export interface UnfinishedStep {
+  readonly step: string;
+  readonly why: string;
+}
+
+/** The steps that end a process, or undo a start that failed: in the reverse order of the start. */
+export class Shutdown {
+  readonly #steps: { readonly name: string; readonly undo: (withinMs: number) => unknown }[] = [];
+
+  /** @param undo should end within the milliseconds that it gets; the process does not wait for it any longer. */
+  add(name: string, undo: (withinMs: number) => unknown): void {
+    this.#steps.push({ name, undo });
+  }
+
+  /** Never rejects: a step that fails, or waits for a lost database, must not leave the rest running. */
+  async run(): Promise<readonly UnfinishedStep[]> {
+    const deadline = performance.now() + shutdownWithinMs;
+    const left: UnfinishedStep[] = [];
+    const steps = this.#steps.splice(0).reverse();
+    for (const [at, { name, undo }] of steps.entries()) {
+      const reserved = (steps.length - at - 1) * leastStepMs;
+      const withinMs = Math.max(deadline - performance.now() - reserved, leastStepMs);
+      await within(Promise.try(undo, withinMs), withinMs).catch((error: unknown) =>
+        left.push({ step: name, why: error instanceof Error ? error.message : String(error) }),
+      );
+    }
+    return left;
+  }
+}

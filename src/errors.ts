@@ -1,11 +1,11 @@
 /**
- * Every error code of Rota, once: what the caller does next, the HTTP status (also the NATS service error code) and
+ * Every error code of Rota: what the caller does next, the HTTP status (also the NATS service error code) and
  * the exit code of a command that ends with it. Decide on `code`, never on `instanceof`: errors cross threads as data.
  *
  * Families by what the caller does next:
  * - refused: the caller's fault, never retried as it is;
  * - busy:    try again later, with back-off;
- * - lost:    drop the work, somebody else has it;
+ * - lost:    drop the work, another holder has it;
  * - failed:  counts an attempt;
  * - set-up:  a person must change something: a start ends, what runs already waits;
  * - broken:  a bug: stop.
@@ -68,22 +68,22 @@ export class RotaError extends Error {
   }
 }
 
-/** The code of whatever was thrown; `BROKEN` where it has none of ours. */
+/** The code of anything thrown; `BROKEN` where it has none of ours. */
 export function codeOf(error: unknown): ErrorCode {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'BROKEN';
 }
 
 /**
- * Whether a failure may be the fault of the very item that was in hand: only then does it count as an attempt. A service
- * that refuses or is away, an actor that ended and a schema that is not there fail whatever comes.
+ * Whether the item in hand may have caused the failure: only then does it count as an attempt. A service that refuses or is away,
+ * an actor that ended and a missing schema fail for every item.
  */
 export function isOfItem(error: unknown): boolean {
   const { family } = errorCodes[codeOf(error)];
   return family === 'refused' || family === 'failed' || family === 'broken';
 }
 
-/** What Rota stands on is away, or refuses: told once for all that it fails (src/observation/logging.ts), not line by line. */
+/** A service that Rota depends on is away, or refuses: an outage is logged once, not for each failure. */
 export function isOutage(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'DATABASE_UNAVAILABLE' || code === 'SERVICE_UNAVAILABLE';

@@ -1,6 +1,6 @@
 /**
- * What is written for people may hold text of strangers: OOIs come from the hosts that are scanned. In a terminal a control
- * character clears the screen, sets the title or types for the operator; others end a line or turn what follows around.
+ * Foreign text made fit for terminals, logs and errors: OOIs come from the hosts that are scanned. In a terminal a control
+ * character clears the screen, sets the title or types for the operator; others end a line or reverse the text that follows.
  * Everything that writes to a terminal or a log goes through here: src/cli/terminal.ts and src/telemetry/log.ts.
  */
 
@@ -25,4 +25,12 @@ function escaped(character: string): string {
     { length: character.length },
     (_, at) => String.raw`\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
   ).join('');
+}
+
+/** Characters of a foreign text that errors and overviews show: a field's name, a host, the beginning of a fault. */
+const mostShown = 200;
+
+/** Shortens a foreign text for errors and overviews: one of 1 MB would not fit into the message that quotes it. */
+export function excerpt(text: string, most = mostShown): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 }

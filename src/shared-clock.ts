@@ -1,10 +1,9 @@
 import { RotaError } from './errors.ts';
 
 /**
- * The database's time, as each thread of this process reads it: a clock that all of them share and that no step of the
- * wall clock moves, and how far the database is ahead of it. Reading asks no service and takes less than a microsecond. The
- * main thread keeps it right (src/queue/database-clock.ts), through memory that they share, so that an actor has it from
- * its first moment on.
+ * The database's time, for each thread of this process: a monotonic clock that all of them share, which no step of the wall clock
+ * moves, and how far the database is ahead of it. Reading it asks no service and takes less than a microsecond. The main thread
+ * keeps it right (src/queue/database-clock.ts) in shared memory, so that an actor has it from its start.
  */
 export class SharedClock {
   /** To be handed to a thread. */
@@ -20,7 +19,7 @@ export class SharedClock {
 
   /**
    * @returns the database's time, in whole epoch milliseconds.
-   * @throws RotaError DATABASE_UNAVAILABLE before it was first heard: a guess would be a deadline at any time.
+   * @throws RotaError DATABASE_UNAVAILABLE before the first reading: a guess would set wrong deadlines.
    */
   now(): number {
     const aheadUs = Atomics.load(this.#aheadUs, 0);
@@ -29,13 +28,13 @@ export class SharedClock {
     return Math.floor(this.#monotonic() + Number(aheadUs) / 1_000);
   }
 
-  /** So many milliseconds is the database's time ahead of the monotonic one. */
+  /** @param aheadMs how far the database's time is ahead of the monotonic clock */
   set(aheadMs: number): void {
     Atomics.store(this.#aheadUs, 0, BigInt(Math.round(aheadMs * 1_000)));
   }
 }
 
-/** Milliseconds since some moment, the same one in all threads of this process: performance.now() begins anew in each. */
+/** Milliseconds since one origin for all threads of this process: each thread has its own origin of performance.now(). */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

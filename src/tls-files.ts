@@ -3,29 +3,29 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { RotaError } from './errors.ts';
 
-/** Paths of PEM files: who may have signed the server's certificate, and a certificate of our own with its key. */
+/** Paths of PEM files: the authorities of the server's certificate, and our own certificate with its key. */
 export interface TlsFiles {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
 }
 
-/** What they hold; a thread is handed this, not the paths. */
+/** The contents of the files, which threads get instead of the paths. */
 export interface TlsMaterial {
   readonly ca?: Uint8Array;
   readonly cert?: Uint8Array;
   readonly key?: Uint8Array;
 }
 
-/** Naming a file asks for TLS, with any URL. */
+/** A named file requires TLS, with any URL. */
 export function namesTlsFile(files: TlsFiles | undefined): boolean {
   return Object.values(files ?? {}).some((path) => path !== undefined);
 }
 
 /**
- * What the files hold. Read and tried at start: a wrong path would otherwise show as a connection that never comes up.
+ * Reads the files and tries them at the start: a wrong path would otherwise show as a connection that never comes up.
  *
- * @param variables how those of the paths begin: `NATS_TLS`
+ * @param variables the prefix of the paths' variables: `NATS_TLS`
  * @throws RotaError BAD_CONFIG that names the variable
  */
 export function readTlsFiles(files: TlsFiles, variables: string): TlsMaterial {
@@ -54,7 +54,7 @@ export function isOfTls(error: unknown): boolean {
 
 const ofTls = /CERT|ERR_TLS|ERR_SSL|EPROTO|UNABLE_TO|HOSTNAME|CRL|SELF_SIGNED|INVALID_CA|INVALID_PURPOSE/;
 
-/** Not the text of the error: it may quote what is in the file. */
+/** Without the text of the error: it may quote the file. */
 function tryOut(name: 'ca' | 'cert' | 'key', { ca, cert, key }: TlsMaterial, variables: string): void {
   const file = { ca, cert, key }[name];
   if (file === undefined) return;

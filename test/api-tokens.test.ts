@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { holderOf, newToken, readTokens } from '../src/api-tokens.ts';
-import { effectiveConfig } from '../src/config-report.ts';
-import { readConfig } from '../src/config.ts';
+import { effectiveConfig, readConfig } from '../src/config/config.ts';
 
 function fileOf(text: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'rota-tokens-'));

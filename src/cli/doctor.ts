@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { unreadFindings } from '../control/doctor.ts';
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';

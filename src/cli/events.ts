@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { TaskEvent } from '../nats/task-events.ts';
+import type { TaskEvent } from '../nats/notifications.ts';
 import { wholeNumber } from './arguments.ts';
 import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { line, write, writeJson } from './terminal.ts';

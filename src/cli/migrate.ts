@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { RotaError } from '../errors.ts';
 import { type MigrationPlan, planMigration } from '../queue/migration-plan.ts';
 import { migrate } from '../queue/migrations.ts';

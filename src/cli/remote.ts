@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { natsAuthOf, readConfig } from '../config.ts';
+import { natsAuthOf, readConfig } from '../config/config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
 import type { OperatorAnswers } from '../protocol/operator.ts';
-import { readNatsServers } from '../service-urls.ts';
+import { readNatsServers } from '../config/values.ts';
 import { write, writeJson } from './terminal.ts';
 
 /** A day. A timer of 2^31 ms or more would fire at once. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Config, readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config/config.ts';
 import { errorCodes } from '../errors.ts';
 import { emit, isHeard } from '../telemetry/events.ts';
 import { devData } from './remote.ts';

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { sentenceOf, type UnreadVariable } from '../config-names.ts';
+import { sentenceOf, type UnreadVariable } from '../config/unread-variables.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';

@@ -1,5 +1,5 @@
-import { effectiveConfig } from '../config-report.ts';
-import type { Config } from '../config.ts';
+import { effectiveConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/diagnosis.ts';
@@ -39,7 +39,7 @@ export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand
 }
 
 /** The parts of a supervisor that operators act on, as main.ts has built them. */
-interface OperationsParts {
+export interface OperationsParts {
   readonly instance: string;
   readonly version: string;
   readonly config: Config;
@@ -62,7 +62,7 @@ interface OperationsParts {
   readonly log: Logger;
 }
 
-interface Operations {
+export interface Operations {
   readonly commands: readonly OperatorCommand[];
   /** Starts the keeper of pauses; commands work without it. */
   start(): void;

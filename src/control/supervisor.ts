@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { EffectiveValue } from '../config-report.ts';
+import type { EffectiveValue } from '../config/config.ts';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import type { Backlog } from '../events/backlog.ts';
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 import { FailureError, failureOf } from '../mailbox/failure.ts';
 import { type Outcome, valueOf } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { RotaError } from '../errors.ts';
 import type { Embedded } from './process.ts';
 import { startNats } from './nats.ts';

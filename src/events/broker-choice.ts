@@ -1,5 +1,5 @@
 import type { NatsConnection } from 'nats';
-import type { NatsAuth } from '../config.ts';
+import type { NatsAuth } from '../config/config.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import type { TlsMaterial } from '../tls-files.ts';
 import { type Backlog, createJetstreamBacklog, createRabbitmqBacklog } from './backlog.ts';

@@ -1,5 +1,5 @@
 import { Events, type NatsConnection } from 'nats';
-import type { NatsAuth } from '../config.ts';
+import type { NatsAuth } from '../config/config.ts';
 import { within } from '../deadline.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';

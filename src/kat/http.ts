@@ -1,5 +1,4 @@
 import { RotaError } from '../errors.ts';
-import { withoutTrailingSlashes } from '../trailing-slashes.ts';
 
 /** One JSON request as it goes over the wire. */
 export interface WireRequest {
@@ -15,13 +14,16 @@ export interface WireRequest {
 /** The longest Retry-After that is waited for; after that the caller gets the failure. */
 const longestRetryAfterMs = 5_000;
 
+/** With the lookbehind it looks at each run of slashes once; without, 16 000 slashes took 0.4 s. */
+const trailingSlashes = /(?<!\/)\/+$/;
+
 export function urlOf(base: URL, request: WireRequest, refused: (segment: string) => RotaError): URL {
   for (const segment of request.path) {
     // Encoding does not help these: URL parsers read `%2e%2e` as a step up too.
     if (segment === '' || segment === '.' || segment === '..') throw refused(segment);
   }
   const url = new URL(base);
-  url.pathname = `${withoutTrailingSlashes(base.pathname)}/${request.path.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
+  url.pathname = `${base.pathname.replace(trailingSlashes, '')}/${request.path.map((segment) => encodeURIComponent(segment.toWellFormed())).join('/')}`;
   for (const [name, value] of Object.entries(request.query ?? {})) {
     for (const one of typeof value === 'string' ? [value] : value) url.searchParams.append(name, one);
   }

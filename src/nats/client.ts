@@ -1,14 +1,11 @@
-import { headers, NatsError, RequestStrategy, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
+import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
 import { RotaError, type ErrorCode } from '../errors.ts';
-import { currentTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
-import type { TaskStatus, LeasedTask, Task, TaskData } from '../tasks/task.ts';
+import type { TaskStatus } from '../tasks/task.ts';
+import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/identity.ts';
-import { chunksOf } from './chunks.ts';
-import { connectNats, type NatsAccess } from './connect.ts';
-import { watchLink } from './link.ts';
-import { requestError, serviceError } from './request-errors.ts';
-import { traceHeader } from './request-spans.ts';
+import { connectNats, type NatsAccess, watchLink } from './connect.ts';
+import { chunksOf, repeating, requestError, sentHeaders, serviceError } from './client-requests.ts';
 
 export interface PopOptions {
   /** Units: a deduplicated group counts once. 1 where absent. Fewer may come: what fits into one message. */
@@ -54,7 +51,7 @@ export interface RotaClient {
   pop(scheduler: string, options?: PopOptions): Promise<LeasedTask[]>;
   push(scheduler: string, task: TaskPush): Promise<Task>;
   push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
-  /** Of what this lease holds, or ended last. Operators: `ctl('task-details', {ids})`. */
+  /** A task that this lease holds, or held when it ended. Operators: `ctl('task-details', {ids})`. */
   get(lease: Lease): Promise<Task | null>;
   patch(patch: StatusPatch): Promise<Task>;
   patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
@@ -75,18 +72,12 @@ export interface CtlOptions {
 export interface ClientAccess extends NatsAccess {
   /** `rota` where absent. */
   readonly prefix?: string;
-  /** How long an answer may take, beside what a pop itself waits. */
+  /** How long an answer may take, in addition to a pop's own wait. */
   readonly timeoutMs?: number;
 }
 
-/** Beside the longest statement of a busy queue (p99 well below a second) this leaves room for a reconnection. */
+/** Statements of a busy queue take well below a second (p99): this leaves time for a reconnection. */
 const defaultTimeoutMs = 10_000;
-/**
- * What may be repeated (docs/workers.md) is asked again after so long, beside the first time: a server may send requests over
- * a dead link for 15 s, and another supervisor answers at once. No more often: a database that is slow must not be asked more.
- */
-const repeatAfterMs = [2_000, 5_000] as const;
-
 export async function connectRota(access: ClientAccess): Promise<RotaClient> {
   return rotaClient(await connectNats({ name: 'rota client', ...access }), access);
 }
@@ -137,7 +128,7 @@ export function rotaClient(
   function push(scheduler: string, tasks: readonly TaskPush[]): Promise<ItemResult[]>;
   function push(scheduler: string, pushed: TaskPush | readonly TaskPush[]): Promise<Task | ItemResult[]> {
     const subject = `push.${scheduler}`;
-    // With an id, a push whose answer was lost can be made again: it is answered with the task that the first one made.
+    // With an id, a push whose answer was lost can be repeated: it is answered with the task that the first one made.
     const named = (task: TaskPush): TaskPush => ({ id: timeOrderedUuid(), ...task });
     const extra = { repeats: true };
     return isList(pushed)
@@ -148,7 +139,7 @@ export function rotaClient(
   function patch(patch: StatusPatch): Promise<Task>;
   function patch(patches: readonly StatusPatch[]): Promise<ItemResult[]>;
   function patch(patched: StatusPatch | readonly StatusPatch[]): Promise<Task | ItemResult[]> {
-    // Its lease keeps a repeated patch from changing a task that another holder has by then.
+    // The lease keeps a repeated patch from changing a task that has another holder by then.
     const extra = { repeats: true };
     return isList(patched)
       ? askInChunks('task.patch', 'patches', patched, extra)
@@ -196,7 +187,7 @@ export function rotaClient(
           found.push(supervisor.metadata?.['instance'] ?? supervisor.id);
         }
       } catch (error) {
-        // 503: nobody listens, so there is none.
+        // 503: no supervisor listens.
         if (!(error instanceof NatsError && error.code === '503')) throw requestError(error, `ping of ${prefix}`);
       }
       return found.sort();
@@ -205,32 +196,6 @@ export function rotaClient(
       if (!connection.isClosed()) await connection.close();
     },
   };
-}
-
-/** The first answer to any of them. What fails otherwise than by silence fails at the first. */
-function repeating(send: (timeout: number) => Promise<Msg>, timeout: number): Promise<Msg> {
-  const { promise, resolve, reject } = Promise.withResolvers<Msg>();
-  const again = (turn: number, waited: number) => {
-    const after = repeatAfterMs[turn];
-    if (after === undefined || after >= timeout) return undefined;
-    return setTimeout(() => {
-      timer = again(turn + 1, after);
-      send(timeout - after).then(resolve, () => {});
-    }, after - waited);
-  };
-  let timer = again(0, 0);
-  send(timeout).then(resolve, reject);
-  return promise.finally(() => clearTimeout(timer));
-}
-
-/** None where there is nothing to say: a server parses what it is sent. */
-function sentHeaders(by: string | undefined): { headers?: MsgHdrs } {
-  const trace = currentTrace();
-  if (by === undefined && trace === '') return {};
-  const sent = headers();
-  if (by !== undefined) sent.set('Rota-By', by);
-  if (trace !== '') sent.set(traceHeader, trace);
-  return { headers: sent };
 }
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {

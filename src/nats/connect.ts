@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnection } from 'nats';
-import type { NatsAuth } from '../config.ts';
-import { unlessAborted } from '../deadline.ts';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { connect, credsAuthenticator, type ConnectionOptions, ErrorCode, Events, type NatsConnection } from 'nats';
+import type { NatsAuth } from '../config/config.ts';
+import { unlessAborted, within } from '../deadline.ts';
 import { codeOf, RotaError } from '../errors.ts';
-import { requiredTls, tlsFault } from './tls.ts';
+import { isOfTls, namesTlsFile, readTlsFiles, type TlsFiles } from '../tls-files.ts';
 
 /** Who connects to NATS, and where. Secrets in it never reach logs or errors. */
 export interface NatsAccess {
@@ -18,7 +19,7 @@ export interface NatsAccess {
 }
 
 export interface Patience {
-  /** Why there is no connection yet: after the first try, and from then on every five seconds. */
+  /** Gets the reason why there is no connection yet: after the first try, and then every five seconds. */
   told(reason: string): void;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;
@@ -29,7 +30,7 @@ const tryAgainMs = 500;
 const tellEveryMs = 5_000;
 
 /**
- * Connects, and from then on reconnects for ever: an outage of NATS, or a password that is being rotated, ends nothing.
+ * Connects, and reconnects for ever: neither an outage of NATS nor the rotation of a password ends the connection.
  *
  * @throws RotaError SERVICE_UNAVAILABLE (no server there, or one that is not the one), UNAUTHORIZED (it refuses us),
  * BAD_CONFIG (credentials file, certificates, TLS is required and not offered).
@@ -44,7 +45,7 @@ export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    // A link that is dead without an end is given up after two pings without an answer. The library's own 2 min made that six.
+    // A half-open link is given up after two pings without an answer. With the library's own interval of 2 min that took six.
     pingInterval: pingEveryMs,
     maxPingOut: 2,
     // Two refusals in a row would end the connection for good otherwise.
@@ -64,7 +65,7 @@ export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
   return access.patience === undefined ? attempt() : patiently(attempt, access.patience);
 }
 
-/** @throws RotaError DRAINING once the signal is aborted, and at once whatever is no matter of waiting. */
+/** @throws RotaError DRAINING once the signal is aborted, and at once any error that waiting cannot solve */
 async function patiently(attempt: () => Promise<NatsConnection>, { told, signal }: Patience): Promise<NatsConnection> {
   let toldAt = Number.NEGATIVE_INFINITY;
   for (;;) {
@@ -99,7 +100,7 @@ function faultOf(error: unknown, hosts: string): RotaError {
   });
 }
 
-/** The library ignores a user in the URL, so it is taken out here; the address that is left is fit for logs. */
+/** The library ignores a user in the URL, so it is taken out here; the remaining address may be logged. */
 function parseServer(server: string): { address: string; user?: string; password?: string } {
   const text = server.includes('://') ? server : `nats://${server}`;
   if (!URL.canParse(text)) throw new RotaError('BAD_CONFIG', 'NATS server: expected a URL such as nats://host:4222');
@@ -129,4 +130,82 @@ async function credentials(auth: NatsAuth): Promise<Partial<ConnectionOptions>> 
   // A URL such as nats://token@host carries a token, as everywhere else in NATS.
   if (auth.password === undefined || auth.password === '') return { token: auth.user };
   return { user: auth.user, pass: auth.password };
+}
+
+/**
+ * TLS where a server is `tls:` or a file is named. The library ignores the scheme: without its option `tls` it sends user and
+ * password in clear to any server that offers no TLS. With it, it reads the server's INFO before it sends anything, at each
+ * connection. All servers of a list have one requirement: an attacker would else shut down all but the weakest.
+ *
+ * @throws RotaError BAD_CONFIG
+ */
+function requiredTls(servers: readonly string[], files: TlsFiles | undefined): Pick<ConnectionOptions, 'tls'> {
+  if (!servers.some((server) => server.startsWith('tls:')) && !namesTlsFile(files)) return {};
+  const { ca, cert, key } = files ?? {};
+  readTlsFiles({ ca, cert, key }, 'NATS_TLS');
+  const hosts = servers.map((server) => new URL(server).hostname.replace(/^\[(.*)\]$/, '$1'));
+  const options = {
+    // Paths: the library reads them at each connection, so that a renewed certificate counts.
+    ...(ca === undefined ? {} : { caFile: ca }),
+    ...(cert === undefined ? {} : { certFile: cert }),
+    ...(key === undefined ? {} : { keyFile: key }),
+    // For a server that it was given by address the library asks for the name `localhost`.
+    checkServerIdentity: (_asked: string, certificate: PeerCertificate) => identityFault(hosts, certificate),
+  };
+  return { tls: options };
+}
+
+/** A certificate must name one of the configured servers. */
+function identityFault(hosts: readonly string[], certificate: PeerCertificate): Error | undefined {
+  const faults = hosts.map((host) => checkServerIdentity(host, certificate));
+  return faults.includes(undefined) ? undefined : faults[0];
+}
+
+/** Null for an error that is not of TLS. */
+function tlsFault(hosts: string, code: string, cause: unknown): RotaError | null {
+  if (code === (ErrorCode.ServerOptionNotAvailable as string)) {
+    const advice = 'turn TLS on there, or leave tls: and NATS_TLS_CA, NATS_TLS_CERT and NATS_TLS_KEY out';
+    const text = `NATS at ${hosts} offers no TLS, which is required here, and got nothing from us: ${advice}`;
+    return new RotaError('BAD_CONFIG', text, { cause });
+  }
+  if (!isOfTls(cause)) return null;
+  const reason = (cause as Error).message;
+  const text = `no trusted TLS with NATS at ${hosts} (${reason}): correct NATS_URL or NATS_TLS_CA, or its certificate`;
+  return new RotaError('SERVICE_UNAVAILABLE', text, { cause });
+}
+
+/** Whether the connection is up. The library drops messages that are published while it is down, so publishers must check. */
+export interface Link {
+  readonly up: boolean;
+}
+
+export function watchLink(connection: NatsConnection, on: { down?: () => void; up?: () => void } = {}): Link {
+  const link = { up: true };
+  void follow();
+  return link;
+
+  /** Ends with the connection. */
+  async function follow(): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === Events.Disconnect && link.up) {
+        link.up = false;
+        on.down?.();
+      } else if (status.type === Events.Reconnect && !link.up) {
+        link.up = true;
+        on.up?.();
+      }
+    }
+  }
+}
+
+/** A round trip takes a millisecond; other supervisors take one as silent after three seconds. */
+const answerWithinMs = 1_000;
+
+/** Whether the NATS server answers now: a half-open connection looks open at our end. */
+export async function answers(connection: NatsConnection): Promise<boolean> {
+  if (connection.isClosed() || connection.isDraining()) return false;
+  return within(connection.flush(), answerWithinMs).then(
+    () => true,
+    () => false,
+  );
 }

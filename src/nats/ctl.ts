@@ -1,22 +1,22 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 import { check } from './requests.ts';
 
 /**
  * Operators' commands, answered on `<prefix>.ctl.<command>` by any supervisor, and on `<prefix>.ctl.<instance>.<command>`
- * by that one. Whoever may publish there runs the place: docs/security.md.
+ * by that one. A NATS user that may publish there is an operator: docs/security.md.
  */
 export interface CtlCommands {
-  /** Takes effect at once; a second handler of one name is a bug. `run` answers what is printed, as plain data. */
+  /** Takes effect at once; a second handler of one name is a bug. `run` returns plain data. */
   register<T>(command: string, body: z.ZodType<T>, run: (body: T, caller: CtlCaller) => unknown): void;
-  /** @throws RotaError NOT_FOUND that names the commands there are. */
+  /** @throws RotaError NOT_FOUND that lists the commands */
   run(command: string, body: unknown, caller: CtlCaller): Promise<unknown>;
 }
 
 /** For the audit log. */
 export interface CtlCaller {
-  /** Who it says it is (header `Rota-By`): NATS tells a service no more than that it was allowed to publish. */
+  /** The name it claims (header `Rota-By`): NATS shows a service only that the caller was allowed to publish. */
   readonly by: string | null;
 }
 

@@ -4,11 +4,11 @@ import type { LeasedTask } from '../tasks/task.ts';
 import type { RotaClient } from './client.ts';
 
 /**
- * The leases a worker holds: renews all of them in one heartbeat at every third of their length, or of the first minute, which
- * is all that a lease has until its holder speaks; and aborts the signal
- * of a task whose lease the service calls lost. Silence takes nothing away: what no heartbeat could renew while Rota, its
- * database or NATS was away is spared (docs/queue-semantics.md, "Gaps"), and where only this worker was cut off, the lease
- * tells its report from that of whoever has the task by then.
+ * The leases that a worker holds. It renews all of them in one heartbeat at every third of their length, or of the first minute
+ * (all that a lease has until its holder's first word), and aborts the signal of a task whose lease the service calls lost.
+ * Silence loses no lease: those that could not be renewed while Rota, its database or NATS was away are spared
+ * (docs/queue-semantics.md, "Gaps"). Where only this worker was cut off, the lease in its report shows that it is not the holder
+ * any more.
  */
 export interface Holding {
   readonly size: number;
@@ -26,19 +26,19 @@ interface Held {
   readonly control: AbortController;
 }
 
-/** A twelfth of a lease, and no more than this, after a heartbeat that failed: after an outage the turn must not come too late. */
+/** After a failed heartbeat the next comes in a twelfth of a lease, and in no more than this: in time after an outage. */
 const longestPauseMs = 1_000;
 
 export function createHolding(options: {
   client: Pick<RotaClient, 'heartbeat'>;
   leaseMs: number;
-  /** Told of the first heartbeat that fails, and of no further one until one was answered. */
+  /** Gets the error of the first failed heartbeat, and no other until one was answered. */
   onError: (error: unknown) => void;
 }): Holding {
   const { client, leaseMs } = options;
   /** By lease: a task that was lost may come back to the same worker under another one. */
   const held = new Map<string, Held>();
-  // Whatever became of the heartbeat before: one whose answer never comes holds up no other.
+  // Independent of the heartbeat before: one whose answer never comes delays no other.
   const beat = setInterval(() => void renew(), Math.min(leaseMs, firstLeaseMs) / 3);
   let repeat: NodeJS.Timeout | undefined;
   let failing = false;
@@ -85,7 +85,7 @@ export function createHolding(options: {
     }
   }
 
-  /** At once where nothing was heard at all: that took long enough, and another supervisor may be there to ask. */
+  /** At once after a timeout: that took long enough, and another supervisor may answer. */
   function renewAgain(atOnce: boolean): void {
     if (closed) return;
     clearTimeout(repeat);

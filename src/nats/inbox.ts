@@ -9,8 +9,8 @@ import type { Msg, NatsConnection, SubscriptionOptions } from 'nats';
 const commonPrefix = '_INBOX';
 
 /**
- * Whether answers may go there: below one of the prefixes as it is written, and with `_INBOX` below any `_INBOX_<name>`. Subjects
- * with wildcards are none that a client subscribes to for itself.
+ * Whether answers may go there: below one of the prefixes as it is written, and with `_INBOX` below any `_INBOX_<name>`. No
+ * client's own inbox has wildcards.
  */
 export function isInbox(reply: string, prefixes: readonly string[]): boolean {
   if (reply.includes('*') || reply.includes('>')) return false;
@@ -26,11 +26,11 @@ function isNamed(reply: string): boolean {
 }
 
 /**
- * Who asked, by its inbox: `_INBOX_<name>` is what a NATS user with an inbox prefix of its own may subscribe to, whichever of
- * its connections it is; of any other prefix each connection has one token below it. '' where no answer is wanted.
+ * The client of a request, by its inbox: `_INBOX_<name>` for all connections of a NATS user with its own inbox prefix; below any
+ * other prefix each connection has one token. '' where no answer is wanted.
  *
- * NATS does not check the reply subject of a request, so a name may be invented, or be another's. NATS_REPLY_PREFIXES with the
- * users' own inboxes, and not `_INBOX`, ends the former.
+ * NATS does not check the reply subject of a request, so a name may be invented, or be another client's. NATS_REPLY_PREFIXES with
+ * the users' own inboxes, and without `_INBOX`, prevents invented names.
  */
 export function clientOf(reply: string, prefixes: readonly string[]): string {
   const shared = isNamed(reply) ? undefined : prefixes.find((prefix) => reply.startsWith(`${prefix}.`));
@@ -39,10 +39,10 @@ export function clientOf(reply: string, prefixes: readonly string[]): string {
 }
 
 /**
- * The connection, but that what is subscribed over it never sees a request whose answer would go elsewhere: the micro-service
- * library answers `$SRV.PING`, `INFO` and `STATS` by itself, to any reply subject.
+ * The connection, with subscriptions that drop each request whose answer would not go to an inbox: the micro-service library
+ * itself answers `$SRV.PING`, `INFO` and `STATS`, to any reply subject.
  *
- * @param dropped gets each of them; a message that wants no answer passes.
+ * @param dropped gets each dropped request; a message that wants no answer passes.
  */
 export function answeringInboxesOnly(
   connection: NatsConnection,
@@ -58,7 +58,7 @@ export function answeringInboxesOnly(
         else dropped(message);
       },
     });
-  // `_services` is the library's own: one that was made of the connection before would subscribe past this.
+  // `_services` is the library's cache: one made from the connection before would bypass this.
   return Object.create(connection, {
     subscribe: { value: subscribe },
     _services: { value: undefined, writable: true },

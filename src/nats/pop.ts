@@ -3,15 +3,15 @@ import type { Log } from '../protocol/scheduler.ts';
 import { filterKey } from '../queue/filter.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
-import { FiltersInUse } from '../filters-in-use.ts';
+import { FiltersInUse } from '../admission.ts';
 import { bytesOf, leasedText, resultsText } from './replies.ts';
 import { check, popBody } from './requests.ts';
 
 /**
  * Pops. A reply must fit into the server's max_payload, and how large tasks are is only known once they are claimed. So
  * two things together: no claim is made for more units than the largest unit seen of that scheduler would let fit, and
- * whatever does not fit after all goes back to the queue with its lease. A requester sees fewer results than its limit
- * and pops again.
+ * tasks that do not fit after all go back to the queue with their leases. A requester sees fewer results than its limit and pops
+ * again.
  */
 export interface PopDesk {
   /** @returns the reply as JSON text. `signal` ends a wait: the answer is then empty, and nothing is claimed. */
@@ -20,18 +20,18 @@ export interface PopDesk {
 
 export interface AskedPop {
   readonly body: unknown;
-  /** Whose filters and leases they count to. */
+  /** The client to which its filters and leases are counted. */
   readonly client: string;
   readonly signal: AbortSignal;
 }
 
-/** What a unit is taken for while none was seen: the largest of KAT's tasks (a normalizer's with arguments) are 2–4 kB. */
+/** The assumed size of a unit before one was seen: the largest tasks of KAT (a normalizer's with arguments) are 2–4 kB. */
 const presumedUnitBytes = 4_096;
 /** `{"results":[` and `]}`, and the headers that a server counts into the payload. */
 const envelopeBytes = 1_024;
-/** After tasks that fit into no answer: others like them may follow, and each is written as JSON before its size is known. */
+/** Units of the next claim after tasks that fit into no answer: more may follow, and each is written as JSON to know its size. */
 const unitsAfterUnfit = 4;
-/** Tasks that fit into no answer are passed over for so long; after that the pop is answered, and the next one goes on. */
+/** How long one pop skips tasks that fit into no answer; then it is answered, and the next pop goes on. */
 const passOverMs = 1_000;
 
 export function createPopDesk(options: {
@@ -44,7 +44,10 @@ export function createPopDesk(options: {
   log: Log;
 }): PopDesk {
   const { queue, log } = options;
-  const filtersInUse = new FiltersInUse(options.mostFilters);
+  const filtersInUse = new FiltersInUse(options.mostFilters, {
+    code: 'TOO_MANY_REQUESTS',
+    bound: 'NATS_CLIENT_FILTERS',
+  });
   const largestUnit = new Map<string, number>();
   /** Of schedulers whose tasks did not fit a moment ago: units of the next claim, twice as many each time all fit. */
   const careful = new Map<string, number>();
@@ -86,7 +89,7 @@ export function createPopDesk(options: {
         });
       const packed = pack(claimed, room);
       learn(scheduler, packed, unitBytes);
-      // Not awaited: the database may hang by now, and what fits is claimed and must reach its worker.
+      // Not awaited: the database may hang by now, and the tasks that fit are claimed and must reach their worker.
       if (packed.left.length > 0) void giveBack(scheduler, packed.left);
       if (packed.unfit.length > 0) void fail(scheduler, packed.unfit);
       const passesOn = packed.texts.length === 0 && packed.unfit.length > 0 && !signal.aborted;
@@ -105,7 +108,7 @@ export function createPopDesk(options: {
     else if (known !== undefined && packed.texts.length > 0) careful.set(scheduler, known * 2);
   }
 
-  /** Those that cannot go back now (the database is away) come back when their leases expire. */
+  /** Tasks that cannot go back now (the database is away) come back when their leases expire. */
   async function giveBack(scheduler: string, left: readonly ClaimedTask[]): Promise<void> {
     log.info({ scheduler, tasks: left.length }, 'tasks given back: reply would exceed max_payload');
     await queue.giveBack(left);
@@ -132,7 +135,7 @@ interface Packed {
  * Whole units in order while they fit. A first unit that does not fit as a whole (a deduplicated group of hundreds of
  * organisations) is handed out in part rather than never.
  */
-export function pack(claimed: readonly ClaimedTask[], room: number): Packed {
+function pack(claimed: readonly ClaimedTask[], room: number): Packed {
   const packed = { texts: [] as string[], left: [] as ClaimedTask[], unfit: [] as ClaimedTask[], largestUnit: 0 };
   let used = 0;
   let full = false;

@@ -13,7 +13,7 @@ export interface SchedulerRef {
   readonly type: string;
 }
 
-/** A push whose answer was lost is made again: mula's 409 for an id that is known is REST's alone. */
+/** A client repeats a push whose answer was lost: only REST answers a known id with 409, as mula does. */
 const answers = { answersTasks: true, answersRepeats: true } as const;
 
 /** One task, or `{tasks: […]}` with a result per task. @returns the reply as JSON text. */
@@ -83,7 +83,7 @@ function textOf(outcome: Extract<PushOutcome, { outcome: 'queued' }>): string {
   return outcome.task;
 }
 
-/** What a pusher reads of a refusal; the other reasons are an actor's, and never come from a push. */
+/** The error of a refusal; the other reasons are an actor's, and never come from a push. */
 function refusalCode(reason: RefusalReason): ErrorCode {
   if (reason === 'queue-full') return 'QUEUE_FULL';
   if (reason === 'rank-failed') return 'RANK_FAILED';

@@ -1,7 +1,12 @@
-import { headers, type MsgHdrs } from 'nats';
-import { codeOf, errorCodes, type ErrorCode } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
+import { randomUUID } from 'node:crypto';
+import { headers, type MsgHdrs, type NatsConnection, type ServiceMsg } from 'nats';
+import { codeOf, errorCodes, type ErrorCode, RotaError } from '../errors.ts';
+import { inTrace } from '../mailbox/trace.ts';
+import { excerpt } from '../printable.ts';
+import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
+import type { SpanAttributes } from '../telemetry/events.ts';
+import { startSpan } from '../telemetry/spans.ts';
 import { errorBudget } from './budgets.ts';
 
 /** Replies as JSON text. A task's own text is spliced in: parsing it only to write it again would double a pop's CPU. */
@@ -25,11 +30,11 @@ export function resultsText(items: readonly string[]): string {
 /** One item of a set's answer: whole, and with less where all of them would exceed max_payload. */
 export interface SetItem {
   readonly text: string;
-  /** With this many characters of what is wrong, and of a task its id and status. */
+  /** Of an error this many characters; of a task its id and status. */
   brief(characters: number): string;
 }
 
-/** What stays of an error of a set where 1 000 long ones would not fit into one message; the last has the code alone. */
+/** Characters of each error, tried in turn, where the 1 000 errors of a set would not fit into one message; at 0 only the code stays. */
 const briefly = [200, 60, 0] as const;
 
 /**
@@ -66,19 +71,19 @@ export function taskText(text: string, maxPayload: number): string {
   return JSON.stringify({ id, status });
 }
 
-/** The one place where errors of all kinds get their text: none is longer than its budget. */
+/** Bounds the text of every error by its budget. */
 export function errorBody(code: ErrorCode, detail: string): ErrorBody {
   return { error: { code, status: errorCodes[code].status, detail: excerpt(detail, errorBudget.characters) } };
 }
 
-/** What a caller may read of whatever was thrown: a bug's message stays in our log. */
+/** The error that a caller sees of anything thrown: a bug's message stays in our log. */
 export function errorOf(thrown: unknown): ErrorBody {
   const code = codeOf(thrown);
   return errorBody(code, code === 'BROKEN' ? 'internal error' : String((thrown as { message?: unknown }).message));
 }
 
 /** The two headers of a NATS micro service; the status code is the one REST would answer with. */
-export function errorHeaders(body: ErrorBody): MsgHdrs {
+function errorHeaders(body: ErrorBody): MsgHdrs {
   const made = headers();
   made.set('Nats-Service-Error-Code', String(body.error.status));
   // A header is one line of printable ASCII; the whole text is in the body.
@@ -88,4 +93,77 @@ export function errorHeaders(body: ErrorBody): MsgHdrs {
 
 export function bytesOf(text: string): number {
   return Buffer.byteLength(text);
+}
+
+const nothing = resultsText([]);
+
+/**
+ * Answers a request as a span of the requester's trace ('' where it has none). A pop that hands out nothing leaves no span:
+ * workers wait all day.
+ */
+export async function answerInSpan(
+  name: string,
+  trace: string,
+  attributes: SpanAttributes,
+  answer: () => Promise<string>,
+): Promise<string> {
+  const span = startSpan(name, { kind: 'server', parent: trace, attributes });
+  if (span === null) return answer();
+  try {
+    const text = await inTrace(span.trace, answer);
+    if (text !== nothing) span.end();
+    return text;
+  } catch (error) {
+    span.fail(error);
+    span.end();
+    throw error;
+  }
+}
+
+/**
+ * Sends answers. Never throws, even where the library or the answer fails: its callers are callbacks of the connection and of
+ * timers, where an error would end the process.
+ */
+export class Answers {
+  /** Answers that were errors, by code. */
+  readonly errors: Record<string, number> = {};
+  readonly #connection: NatsConnection;
+  readonly #maxPayload: () => number;
+  readonly #log: Log;
+
+  constructor(options: { connection: NatsConnection; maxPayload: () => number; log: Log }) {
+    this.#connection = options.connection;
+    this.#maxPayload = options.maxPayload;
+    this.#log = options.log;
+  }
+
+  answer(message: ServiceMsg, bytes: Uint8Array): void {
+    const most = this.#maxPayload();
+    if (bytes.length <= most) return this.#send(message, bytes);
+    const said = `the answer has ${bytes.length} bytes; NATS takes ${most} (max_payload): ask for less of it at once`;
+    this.refuse(message, new RotaError('SERVICE_REJECTED', said));
+  }
+
+  refuse(message: ServiceMsg, error: unknown): void {
+    const code = codeOf(error);
+    this.errors[code] = (this.errors[code] ?? 0) + 1;
+    if (code !== 'BROKEN') return this.#sendError(message, errorOf(error));
+    const id = randomUUID();
+    this.#log.error({ subject: message.subject, err: error, id }, 'request failed');
+    this.#sendError(message, errorBody('BROKEN', `internal error ${id}`));
+  }
+
+  #sendError(message: ServiceMsg, body: ErrorBody): void {
+    this.#send(message, JSON.stringify(body), errorHeaders(body));
+  }
+
+  #send(message: ServiceMsg, data: Uint8Array | string, headers?: MsgHdrs): void {
+    if (this.#connection.isClosed()) return;
+    try {
+      message.respond(data, headers === undefined ? {} : { headers });
+    } catch (error) {
+      // The connection is closing, or we reconnected to a server with a smaller max_payload.
+      this.#log.warn({ subject: message.subject, err: error }, 'answer not sent');
+    }
+  }
 }

@@ -1,17 +1,21 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
-import { filterOperators } from '../queue/filter.ts';
-import { excessOf } from '../queue/filter-budget.ts';
+import { filterRequest } from '../filter-schema.ts';
+import { excerpt } from '../printable.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/task.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
 
 /**
- * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key is told,
- * not ignored.
+ * The headers and bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
+ * is refused, not ignored.
  */
+
+/** Header with the sender's W3C trace context. */
+export const traceHeader = 'traceparent';
+/** Header with the operator's name, for the audit log. */
+export const operatorHeader = 'Rota-By';
 
 const int4 = { min: -2_147_483_648, max: 2_147_483_647 };
 
@@ -23,36 +27,10 @@ function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) 
   return z.array(z.unknown()).min(least).max(most).pipe(z.array(item));
 }
 
-const filter = z.strictObject({
-  column: z.string().min(1),
-  field: z.string().nullish(),
-  operator: z.enum(filterOperators),
-  value: z.unknown(),
-});
-/** The budget first: a union tells what is wrong with every arm of every condition. */
-const withinBudget = z.unknown().transform((filters, context): unknown => {
-  const excess = excessOf(filters);
-  if (excess === null) return filters;
-  context.addIssue({ code: 'custom', message: excess.message, path: [...excess.path] });
-  return z.NEVER;
-});
-const filterRequest = z.strictObject({
-  filters: withinBudget.pipe(
-    z.union([
-      z.array(filter),
-      z.strictObject({
-        and: z.array(filter).optional(),
-        or: z.array(filter).optional(),
-        not: z.array(filter).optional(),
-      }),
-    ]),
-  ),
-});
-
 export const popBody = z.strictObject({
   limit: z.int().min(1).max(requestBudget.set).default(1),
   filters: filterRequest.nullish(),
-  // Longer ones are answered after that minute: no reason to refuse a pop.
+  // A longer wait is cut to that minute: no reason to refuse a pop.
   wait_ms: z
     .int()
     .min(0)
@@ -72,7 +50,7 @@ export const taskBody = z.strictObject({
 
 export const pushSetBody = z.strictObject({ tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }) });
 
-/** Without its lease nothing is done: settle.ts says so per task. */
+/** Required, but checked per task in settle.ts, so that one task without it does not refuse the whole set. */
 const leaseId = uuid.nullish();
 
 export const getBody = z.strictObject({ id: uuid, lease_id: leaseId });

@@ -1,6 +1,6 @@
 /**
- * Who may use which subjects of NATS: the one table that `rota nats-permissions`, docs/nats-permissions.conf and docs/security.md
- * are made from. NATS checks it; what a worker may do to a task, its lease decides (settle.ts).
+ * Which NATS users may use which subjects: `rota nats-permissions`, docs/nats-permissions.conf and docs/security.md are made from
+ * this table. NATS enforces it; the lease decides what a worker may do to a task (settle.ts).
  */
 export interface NatsUser {
   /** Also its inbox: `_INBOX_<name>`. */
@@ -34,8 +34,8 @@ const discovery = (prefix: string) =>
   ['PING', 'INFO', 'STATS'].flatMap((verb) => ['', `.${prefix}`, `.${prefix}.*`].map((to) => `$SRV.${verb}${to}`));
 
 /**
- * With the common `_INBOX.>` one worker could read what another was handed, and with it the lease: so each has its own, and
- * connects with it (NATS_INBOX_PREFIX).
+ * With the common `_INBOX.>` one worker could read another's tasks and leases: so each has an inbox of its own, and connects with
+ * it (NATS_INBOX_PREFIX).
  */
 const inboxOf = (name: string) => `_INBOX_${name}.>`;
 
@@ -48,7 +48,7 @@ export function natsUsers({ prefix, workers, withPublisher, jetstream }: RolesOp
       role: 'worker',
       purpose: `Takes tasks${schedulers === null ? '' : ` of ${schedulers.join(', ')}`}, and reports on those whose lease it holds. Cannot make tasks, and cannot operate.`,
       publish: [...(schedulers ?? ['*']).map((id) => subject(`pop.${id}`)), ...ofTasks],
-      // What it holds and has not begun may not run any more.
+      // A task that it holds and has not begun may be revoked.
       subscribe: [inboxOf(name), ...(schedulers ?? ['*']).map((id) => subject(`event.${id}.revoked`))],
     })),
     {

@@ -1,23 +1,21 @@
 import type { Msg, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
+import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
-import { answerWithinMs, popMarginMs, unanswered } from '../in-flight.ts';
+import { excerpt } from '../printable.ts';
+import { answerWithinMs, popMarginMs, unanswered } from '../admission.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
-import { Answers } from './answers.ts';
-import { type ClientBudgets, requestBudget } from './budgets.ts';
+import { Answers, answerInSpan } from './replies.ts';
+import { type ClientBudgets, requestBudget, inFlightByKind, sizeWithinBudget } from './budgets.ts';
 import type { CtlCommands } from './ctl.ts';
-import { inFlightByKind } from './fair-use.ts';
 import { answeringInboxesOnly, clientOf } from './inbox.ts';
-import { watchLink } from './link.ts';
-import { sizeWithinBudget } from './request-size.ts';
+import { watchLink } from './connect.ts';
 import { emit, partAnswered, partFailed } from '../telemetry/events.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
-import { answerInSpan, traceHeader } from './request-spans.ts';
-import { Turns } from './turns.ts';
-import { parseJson } from './requests.ts';
+import { operatorHeader, parseJson, traceHeader } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
+import { Turns } from './turns.ts';
 
 export interface NatsServiceOptions {
   readonly connection: NatsConnection;
@@ -41,7 +39,7 @@ export interface NatsServiceOptions {
 }
 
 export interface NatsService {
-  /** Accepts no more requests, ends waits with an empty answer, answers what is in flight (bounded by `withinMs`). */
+  /** Accepts no more requests, ends waits with an empty answer, answers requests in flight (bounded by `withinMs`). */
   drain(withinMs: number): Promise<void>;
   status(): NatsServiceStatus;
 }
@@ -72,7 +70,7 @@ interface Request {
   readonly signal: AbortSignal;
 }
 
-/** A request that has been taken in. */
+/** A request that was admitted. */
 interface Pending {
   readonly message: ServiceMsg;
   readonly name: string;
@@ -81,7 +79,7 @@ interface Pending {
   /** Gives back its place among what is in flight. */
   readonly leave: () => void;
   readonly wait: AbortController;
-  /** performance.now() at which its requester hears that nothing answers. */
+  /** performance.now() at which it is refused as late. */
   until: number;
   answered: boolean;
 }
@@ -110,7 +108,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   /** Of a drain that waits. */
   let whenIdle: (() => void) | null = null;
   const kindOf = inFlightByKind(options.clients);
-  // One for all that is pending: a timer for each request would be a hundredth of a pop.
+  // One for all pending requests: a timer for each would cost a hundredth of a pop.
   const look = setInterval(refuseLate, lookEveryMs).unref();
   let answered = 0;
   let draining = false;
@@ -152,7 +150,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   endpoint(root, 'ctl', 'ctl.*', ctl);
   endpoint(root, `ctl-${options.instance}`, `ctl.${options.instance}.*`, ctl);
   const link = watchLink(connection, { down: holdReplies, up: sendReplies });
-  // Without this a request that comes right after would find no responders: the subscriptions may still be on their way.
+  // Without this an immediate request might find no responders: the subscriptions may still be on their way.
   await connection.flush();
   log.info({ prefix, instance: options.instance }, 'nats service started');
 
@@ -164,14 +162,14 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       if (connection.isClosed()) reachable.resolve();
       endWaits();
       const idle = new Promise<void>((resolve) => (inFlight.size === 0 ? resolve() : (whenIdle = resolve)));
-      await Promise.race([idle, elapsed(withinMs)]);
-      if (!connection.isClosed()) await Promise.race([connection.flush(), elapsed(withinMs)]);
+      await within(idle, withinMs).catch(() => {});
+      if (!connection.isClosed()) await within(connection.flush(), withinMs).catch(() => {});
     },
     status: () => ({ connected: link.up, inFlight: inFlight.size, answered, errors: { ...answers.errors } }),
   };
 
   function start(message: ServiceMsg, name: string, handle: (request: Request) => Promise<string>): void {
-    // Its task would have a lease without a holder.
+    // The task of a pop without a reply subject would have a lease without a holder.
     if (name === 'pop' && message.reply === '') return drop(message);
     answered += 1;
     const client = clientOf(message.reply ?? '', replyPrefixes);
@@ -194,11 +192,11 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     try {
       if (pending.answered) return;
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-      const by = message.headers?.get('Rota-By') || null;
+      const by = message.headers?.get(operatorHeader) || null;
       const trace = message.headers?.get(traceHeader) ?? '';
       const body = parseJson(message.string());
       if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;
-      // Encoded here, once: the length is needed anyway, and the library's own encoder takes twice as long.
+      // Encoded once, here: the length is needed anyway, and the library's encoder takes twice as long.
       const bytes = Buffer.from(await handle({ target, client, body, by, trace, signal: wait.signal }));
       if (pending.answered) return;
       pending.answered = true;
@@ -216,7 +214,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     }
   }
 
-  /** What is claimed for a pop after this goes back to the queue: its signal is aborted. */
+  /** Tasks that are claimed for a pop after this go back to the queue: its signal is aborted. */
   function refuseLate(): void {
     const now = performance.now();
     for (const pending of inFlight) {
@@ -236,7 +234,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     for (const { wait } of inFlight) wait.abort();
   }
 
-  /** While NATS is away nobody can be told of a claim: end the waits, so that tasks are not claimed into the void. */
+  /** While NATS is away no answer arrives: ends the waits, so that no tasks are claimed for requesters that cannot get them. */
   function holdReplies(): void {
     reachable = Promise.withResolvers();
     endWaits();
@@ -249,14 +247,10 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   }
 }
 
-/** How long a pop may wait; what is wrong with the body is said by the one who reads all of it. */
+/** How long a pop may wait; the validation of the whole body reports its faults. */
 function waitMsOf(body: unknown): number {
   const { wait_ms: waitMs } = (body ?? {}) as { wait_ms?: unknown };
   return typeof waitMs === 'number' && waitMs > 0
     ? Math.min(waitMs, requestBudget.waitMs)
     : answerWithinMs - popMarginMs;
-}
-
-function elapsed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -5,8 +5,8 @@ import { errorBody, errorItem, setText, type SetItem, taskItem, taskText } from 
 import { check, getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
 
 /**
- * `task.get`, `task.patch` and `task.heartbeat`, of what a worker holds. Each answers JSON text. Whoever may publish there is a
- * worker, so that nothing is done without the lease of the task; operators have `ctl.task-details` and `ctl.change-tasks`.
+ * `task.get`, `task.patch` and `task.heartbeat`, for tasks that a worker holds. Each answers JSON text. Their callers are workers,
+ * so each requires the lease of the task; operators have `ctl.task-details` and `ctl.change-tasks`.
  */
 
 export async function getTask(queue: TaskQueue, body: unknown, maxPayload: number): Promise<string> {
@@ -17,8 +17,8 @@ export async function getTask(queue: TaskQueue, body: unknown, maxPayload: numbe
 }
 
 /**
- * One patch answers the task, or fails; `{patches: […]}` answers `{id, status}` or an error per patch: whoever settles a set
- * had the tasks, and reading them again would be a third of the work.
+ * One patch answers the task, or fails; `{patches: […]}` answers `{id, status}` or an error per patch: a client that settles a set
+ * has the tasks, and reading them again would be a third of the work.
  */
 export async function patchTasks(queue: TaskQueue, body: unknown, maxPayload: number): Promise<string> {
   if (!(typeof body === 'object' && body !== null && 'patches' in body)) {
@@ -38,7 +38,7 @@ export async function patchTasks(queue: TaskQueue, body: unknown, maxPayload: nu
   return setText(results, maxPayload);
 }
 
-/** One that names no length keeps what its lease has, or what its pop asked for. */
+/** Without `lease_ms` each lease keeps its length, or gets the one its pop asked for. */
 export async function heartbeat(queue: TaskQueue, body: unknown, longestLeaseMs: number): Promise<string> {
   const { leases, lease_ms } = check(heartbeatBody, body);
   const refs = leases.map((lease) => ({ id: lease.id, leaseId: lease.lease_id }));

@@ -1,14 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { within } from '../deadline.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
-import { inTrace } from '../mailbox/trace.ts';
+import { currentTrace, inTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
-import type { RotaClient } from './client.ts';
+import type { RotaClient, StatusPatch } from './client.ts';
 import { createHolding, type Holding } from './holding.ts';
 
 export interface WorkerOptions {
   readonly client: Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
   readonly scheduler: string;
-  /** Tasks handled at once. A deduplicated group may bring more: they wait here, their leases kept. */
+  /** Tasks handled at once. A deduplicated group may bring more: they wait here, and their leases are renewed. */
   readonly concurrency: number;
   readonly filters?: FilterRequest;
   /** 60 s where absent. Renewed at every third of it. */
@@ -19,22 +21,22 @@ export interface WorkerOptions {
   readonly name?: string;
   /**
    * Does the work. Resolves: completed. Rejects: failed. `signal` aborts when the lease is lost or the worker stops;
-   * what becomes of the call then is ignored, since somebody else will do the task. Runs in the task's trace, where it has
-   * one, as do the patches before and after it.
+   * the result of the call is ignored then, since another worker will do the task. Runs in the task's trace, where it has one,
+   * as do the patches before and after it.
    */
   handle(task: LeasedTask, signal: AbortSignal): Promise<unknown>;
-  /** Told of whatever went wrong and was survived: a handler's error, an outage. */
+  /** Gets every error that the worker survived: a handler's, an outage. */
   onError?(error: unknown, task: LeasedTask | null): void;
 }
 
 export interface Worker {
-  /** Pops no more; waits up to `finishMs` (0 where absent) for handlers, then gives back what is in hand. */
+  /** Pops no more; waits up to `finishMs` (0 where absent) for handlers, then gives back the tasks in hand. */
   stop(options?: { finishMs?: number }): Promise<void>;
   /** Tasks in hand. */
   inHand(): number;
 }
 
-/** First and longest pause after a pop that failed: an outage must not make every worker hammer the server. */
+/** First and longest pause after a failed pop: in an outage the workers must not hammer the server. */
 const pause = { firstMs: 100, longestMs: 5_000 };
 
 /** Pops with long polls and handles tasks until stopped (docs/workers.md). Survives outages; never rejects. */
@@ -42,6 +44,7 @@ export function runWorker(options: WorkerOptions): Worker {
   const { client, scheduler, concurrency } = options;
   const leaseMs = options.leaseMs ?? 60_000;
   const holding: Holding = createHolding({ client, leaseMs, onError: (error) => options.onError?.(error, null) });
+  const report = createReporter(client);
   const backlog: LeasedTask[] = [];
   const stopping = new AbortController();
   const handling = new Set<Promise<void>>();
@@ -54,7 +57,7 @@ export function runWorker(options: WorkerOptions): Worker {
       wakeFetcher();
       await fetching;
       await giveBack(backlog.splice(0));
-      if (finishMs > 0) await within(finishMs, Promise.allSettled(handling));
+      if (finishMs > 0) await within(Promise.allSettled(handling), finishMs).catch(() => {});
       await giveBack(holding.abortAll(new RotaError('DRAINING', 'worker stops')));
       holding.close();
     },
@@ -83,7 +86,7 @@ export function runWorker(options: WorkerOptions): Worker {
         if (!stopping.signal.aborted) startWaiting();
       } catch (error) {
         options.onError?.(error, null);
-        await interruptible(pauseMs * (0.5 + Math.random()), stopping.signal);
+        await pauseOf(pauseMs * (0.5 + Math.random()), stopping.signal);
         pauseMs = Math.min(pauseMs * 2, pause.longestMs);
       }
     }
@@ -119,24 +122,24 @@ export function runWorker(options: WorkerOptions): Worker {
     return options.handle(task, signal);
   }
 
-  /** Tries again while the fault is the service's and the lease still ours. @returns whether it was taken. */
+  /** Tries again while the service is busy and the lease is still ours. @returns whether the patch was accepted. */
   async function settle(task: LeasedTask, status: 'running' | 'completed' | 'failed', signal: AbortSignal) {
     for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, pause.longestMs)) {
       try {
-        await client.patch({ id: task.id, lease_id: task.lease_id, status });
+        await report({ id: task.id, lease_id: task.lease_id, status });
         return true;
       } catch (error) {
         if (errorCodes[codeOf(error)].family !== 'busy') {
           options.onError?.(error, task);
           return false;
         }
-        await interruptible(pauseMs, signal);
+        await pauseOf(pauseMs, signal);
       }
     }
     return false;
   }
 
-  /** What cannot be given back now comes back when its lease expires. */
+  /** Tasks that cannot be given back now come back when their leases expire. */
   async function giveBack(tasks: readonly LeasedTask[]): Promise<void> {
     if (tasks.length === 0) return;
     for (const task of tasks) holding.drop(task);
@@ -149,21 +152,50 @@ function inTraceOf<T>(task: LeasedTask, work: (task: LeasedTask) => T): T {
   return task.traceparent === undefined ? work(task) : inTrace(task.traceparent, () => work(task));
 }
 
-function interruptible(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
+/** A patch to send, and who waits for its result. */
+interface Report {
+  readonly patch: StatusPatch;
+  resolve(): void;
+  reject(error: unknown): void;
 }
 
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
+/**
+ * Settles in sets: what becomes ready in one turn of the event loop goes in one request, or in one for each trace of the tasks.
+ * Always as a set, whose answer has no tasks: Postgres would read them for nothing.
+ */
+function createReporter(client: Pick<RotaClient, 'patch'>): (patch: StatusPatch) => Promise<void> {
+  const ready = new Map<string, Report[]>();
+  return (patch) => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const trace = currentTrace();
+    const set = ready.get(trace);
+    if (set !== undefined) set.push({ patch, resolve, reject });
+    else {
+      const begun = [{ patch, resolve, reject }];
+      ready.set(trace, begun);
+      // Runs in the trace of the set, since a patch of that trace schedules it.
+      setImmediate(() => {
+        ready.delete(trace);
+        void send(begun);
+      });
+    }
+    return promise;
+  };
+
+  async function send(set: readonly Report[]): Promise<void> {
+    try {
+      const results = await client.patch(set.map(({ patch }) => patch));
+      for (const [at, { resolve, reject }] of set.entries()) {
+        const result = results[at]!;
+        if ('error' in result) reject(new RotaError(result.error.code, result.error.detail));
+        else resolve();
+      }
+    } catch (error) {
+      for (const { reject } of set) reject(error);
+    }
+  }
+}
+
+function pauseOf(ms: number, signal: AbortSignal): Promise<void> {
+  return delay(ms, undefined, { signal }).catch(() => {});
 }

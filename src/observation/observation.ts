@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { healthOfServices } from '../kat/http.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { createDatabaseProbe } from '../queue/probe.ts';

@@ -1,4 +1,4 @@
-import { type Config, startWithinSeconds } from '../config.ts';
+import { type Config, startWithinSeconds } from '../config/config.ts';
 import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import {

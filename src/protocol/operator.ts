@@ -1,4 +1,4 @@
-import type { EffectiveValue } from '../config-report.ts';
+import type { EffectiveValue } from '../config/config.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import type { DisabledReason, Schedule, Task } from '../tasks/task.ts';
 import type { ExplanationStep } from './commands.ts';

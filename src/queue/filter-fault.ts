@@ -1,5 +1,5 @@
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 import type { Filter } from './filter.ts';
 
 /** A refused filter, which names its column, field and operator; never its value, which may be long or private. */

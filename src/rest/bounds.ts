@@ -1,32 +1,32 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../in-flight.ts';
+import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../admission.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';
-import { clientOf } from './security.ts';
+import { clientOf } from './roles.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Its part of what is in flight; null for what is not counted. */
+    /** Its share of what is in flight; null for a route that is not bounded. */
     held: Held | null;
   }
 }
 
-/** Given back once all that holds it is over: the answer that leaves, and the work for it. */
+/** Released once both are over: the answer has left, and the handler is done. */
 interface Held {
   holders: number;
   readonly leave: () => void;
 }
 
-/** Cheap, and asked by what restarts us where they are refused. */
+/** Cheap routes; a refusal would make an orchestrator restart us. */
 const unbounded: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
 
 /**
- * Every request is answered: within 12 s, a pop 2 s after the end of its wait, also while the database hangs. And what waits is
- * bounded in number and bytes, for one client (its token, or its address) at `clientShare` of what there is for all: requests
- * before their bodies are read, answers until they have left.
+ * Admission control and time limits. Every request is answered within 12 s, a pop 2 s after its wait, even while the database
+ * hangs. Requests are bounded in number and bytes before their bodies are read, and answers until they have left; one client
+ * (its token, or its address) gets at most `clientShare` of each bound.
  *
- * After the hooks that say who asks.
+ * Install it after the hooks that identify the client.
  */
 export function installBounds(
   app: App,
@@ -42,7 +42,7 @@ export function installBounds(
     if (readsNoBody(route.method, route.url)) route.bodyLimit = budgets.smallBodyBytes;
     if (unbounded.has(route.url)) return;
     const handle = route.handler;
-    // Around each handler and not as hooks, which are a fortieth of what a pop costs each.
+    // A wrapper around each handler: each hook would cost a fortieth of a pop.
     route.handler = function bounded(this: typeof app, request: FastifyRequest, reply: FastifyReply) {
       const timer = setTimeout(
         () => {
@@ -71,7 +71,7 @@ export function installBounds(
       request.held = held;
       whenGone(reply, () => letGo(held));
     } catch (full) {
-      // As Fastify does for a body that is too large: what is left unread would keep a server that closes for a minute.
+      // As Fastify does for a body that is too large: an unread body would delay the server's close by a minute.
       if (bytesOf(request) > 0) reply.header('connection', 'close');
       return done(full as Error);
     }
@@ -79,7 +79,7 @@ export function installBounds(
   });
   app.addHook('onSend', (request, reply, payload, done) => {
     const bytes = typeof payload === 'string' || Buffer.isBuffer(payload) ? Buffer.byteLength(payload) : 0;
-    // What is shorter fits beside its socket in the kernel, and Node reads no more requests of a socket that is full.
+    // A shorter answer fits into the kernel's buffer of the socket, and Node reads no more requests from a full socket.
     if (bytes < countedAnswerBytes) return done(null, payload);
     try {
       const leave = answers.enter(clientOf(request), bytes);
@@ -99,7 +99,7 @@ export function installBounds(
 
 const countedAnswerBytes = 4_096;
 
-/** A list of tasks takes its filters as the body of a GET, as in mula; a log-in is one short field. */
+/** A GET of tasks has its filters in the body, as in mula; a log-in is one short field. */
 function readsNoBody(method: string | string[], url: string): boolean {
   return url === '/login' || (url !== '/tasks' && [method].flat().every((one) => one === 'GET' || one === 'DELETE'));
 }
@@ -109,10 +109,10 @@ function letGo(held: Held): void {
   if (held.holders === 0) held.leave();
 }
 
-/** Once for each socket, which may have a thousand requests in its pipeline. */
+/** One listener for each socket, which may have a thousand pipelined requests. */
 const ofSockets = new WeakMap<Socket, Set<() => void>>();
 
-/** Once the answer has left, or cannot any more: Node does not close the answers that wait in a pipeline behind another. */
+/** Acts once the answer has left, or its socket is closed: Node does not close the answers that wait behind another in a pipeline. */
 function whenGone(
   {
     raw,
@@ -138,7 +138,7 @@ function whenGone(
   raw.once('close', once);
 }
 
-/** A client's own bound is 503, too: 429 is a full queue to mula's clients, which then stop to push. */
+/** A client that exceeds its own bound gets 503, too: mula's clients take 429 as a full queue, and stop pushing. */
 export function shares(all: Bounds, share: number, what: string, mostOfClient = Infinity): InFlight {
   const ofClient = {
     most: Math.min(Math.ceil(all.most * share), mostOfClient),
@@ -151,7 +151,7 @@ export function shares(all: Bounds, share: number, what: string, mostOfClient = 
   });
 }
 
-/** Connections, too: a client that opens them and asks nothing holds descriptors that others need. */
+/** Bounds connections, too: a client that opens them and sends nothing holds descriptors that others need. */
 function boundConnections(app: App, clientShare: number): void {
   const { server } = app;
   const most = Math.ceil(budgets.connections * clientShare);
@@ -170,13 +170,13 @@ function boundConnections(app: App, clientShare: number): void {
   });
 }
 
-/** A body that comes in chunks tells no length: such clients are few, and are charged with what it may have. */
+/** A chunked body has no length header: it is charged with the route's limit. Such clients are few. */
 function bytesOf({ headers, routeOptions }: FastifyRequest): number {
   if (headers['transfer-encoding'] !== undefined) return routeOptions.bodyLimit ?? budgets.bodyBytes;
   return Number(headers['content-length'] ?? 0) || 0;
 }
 
-/** `wait` of a pop, in seconds; its answer may come 2 s later. */
+/** Time beyond the usual limit: the `wait` of a pop is in seconds, and its answer may come 2 s later. */
 function waitMsOf({ query }: FastifyRequest): number {
   const { wait } = (query ?? {}) as { wait?: unknown };
   return typeof wait === 'number' && wait > 0 ? wait * 1_000 + popMarginMs - answerWithinMs : 0;

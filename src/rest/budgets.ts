@@ -1,42 +1,44 @@
-import { excerpt } from '../excerpt.ts';
+import { excerpt } from '../printable.ts';
 
 /**
- * What one request, one client and all of them may cost over REST (docs/security.md). What filters may cost is said in
- * src/queue, since NATS has the same.
+ * What one request, one client and all clients may cost over REST (docs/security.md). The budget of filters is in src/queue,
+ * since NATS has the same.
  */
 export const budgets = {
   /** A push of a raw file's metadata is some kilobytes; a whole Task given back carries the OOI too. */
   bodyBytes: 2 * 1024 * 1024,
-  /** Of a route that reads none, or a log-in: what a client sends all the same is read, and no more than that. */
+  /** Of a route that needs no body, and of a log-in: a body that comes all the same is read up to this. */
   smallBodyBytes: 4_096,
   /** Request line and headers; Node answers 431. Room for the statistics of 500 organisations. */
   headerBytes: 16 * 1024,
-  /** Without the query. The longest of ours has a scheduler's id in it. */
+  /** Without the query. The longest path of ours has a scheduler's id in it. */
   pathCharacters: 2_000,
   /** Ids, names, crons. Of organisations and OOIs: src/tasks/lengths.ts. */
   textCharacters: 1_024,
-  /** Of a path in a line of the log. */
+  /** Of a path in a log line. */
   echoCharacters: 200,
-  /** Of a whole sentence: mula's longest has a cron that does not parse in it twice. */
+  /** Of a whole sentence: mula's longest repeats a cron that does not parse. */
   detailCharacters: 2_500,
-  /** Of all faults together. */
+  /** Faults that one answer lists; readers of lists stop there, too: 90 kB of faulty conditions made an answer of 9.8 MB. */
+  faults: 20,
+  /** Of all faults that one answer lists. */
   detailsBytes: 7_000,
-  /** Bodies of requests that are not answered, from before they are read: parsed they are five times as large. */
+  /** Unanswered requests, counted before their bodies are read: parsed they are five times as large. */
   inFlight: 10_000,
   inFlightBytes: 16 * 1024 * 1024,
-  /** Above what the queue parks of three schedulers: pops that wait take no place from pushes. */
+  /** More than the queue parks of three schedulers. Pops have a bound of their own, so that they take no place from pushes. */
   pops: 40_000,
-  /** Of one client, at any share: a queue parks 10 000, and others wait there too. */
+  /** Of one client, at any share: a queue parks 10 000 pops of all clients. */
   popsOfClient: 2_000,
-  /** Of each client's pops: each is a claim of its own whenever something is queued. */
+  /** Distinct filters of one client's pops: each makes a claim of its own whenever a task is queued. */
   filtersOfClient: 100,
-  /** Answers that their clients have not read yet: eight of the longest. */
+  /** Answers that their clients have not read yet: room for eight of the longest. */
   answerBytes: 64 * 1024 * 1024,
-  /** For an answer to leave: its connection is closed then. */
+  /** After this an answer that has not left is given up, and its connection closed. */
   answerLeavesMs: 30_000,
-  /** One pop that waits is one connection; an idle one is 20 kB. */
+  /** A pop that waits has one connection; an idle connection takes 20 kB. */
   connections: 50_000,
-  /** For a request to arrive whole: a client that trickles holds its connection and, of its share, the body's length. */
+  /** For a request to arrive whole: a slow sender holds its connection, and the body's length of its share. */
   requestTimeoutMs: 30_000,
 } as const;
 

@@ -3,12 +3,11 @@ import type { z } from 'zod';
 import { budgets, cut } from './budgets.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import { mostFaults } from './fault.ts';
-import { shortInput, shortStep } from './short-input.ts';
+import { excerpt } from '../printable.ts';
 
 /**
- * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with what kind of error it is, and
- * FastAPI's list for a request that does not validate.
+ * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with the kind of the error, and FastAPI's list for
+ * a request that does not validate.
  */
 
 export type Location = 'path' | 'query' | 'body';
@@ -21,7 +20,7 @@ export interface ValidationDetail {
   readonly ctx?: Readonly<Record<string, unknown>>;
 }
 
-/** An answer that is decided: thrown by a route, sent by the error handler. */
+/** An error answer: a route throws it, the error handler sends it. */
 export class Answer extends Error {
   readonly status: number;
   readonly detail: string | readonly ValidationDetail[];
@@ -30,7 +29,7 @@ export class Answer extends Error {
   constructor(status: number, detail: Answer['detail'], headers: Readonly<Record<string, string>> = {}) {
     super(typeof detail === 'string' ? detail : 'invalid request');
     this.status = status;
-    // Sentences repeat what was asked, or what the database says of it.
+    // Sentences repeat parts of the request, or the database's message.
     this.detail = typeof detail === 'string' ? cut(detail, budgets.detailCharacters) : fitting(detail);
     this.headers = headers;
   }
@@ -52,7 +51,7 @@ export const notFound = (what: string) => new Answer(404, `Resource not found: $
 export const conflict = (why: string) => new Answer(409, `Conflict error occurred: ${why}`, { 'retry-after': '60' });
 export const tooManyRequests = () => new Answer(429, 'Too many requests');
 
-/** A failure that came back as data (an outcome of the queue). */
+/** The answer for a failure that the queue returned as data. */
 export function answerOf(failure: Failure): Answer {
   return fromError(new RotaError(codeOf(failure), failure.message));
 }
@@ -71,7 +70,7 @@ function fromError(error: unknown): Answer {
   return new Answer(entry.status, entry.status < 500 ? message : 'Internal Server Error');
 }
 
-/** Fastify's own refusals carry `statusCode`: a body too large, a URL that does not decode. */
+/** Fastify's own refusals have a `statusCode`: a body too large, a URL that does not decode. */
 export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (error: unknown) => void): FastifyReply {
   const statusCode = (error as { statusCode?: unknown }).statusCode;
   const answer =
@@ -89,15 +88,15 @@ interface Issue {
   readonly input?: unknown;
 }
 
-/** Zod's issues as FastAPI's list; unknown keys come last, as there. The first twenty are told, each input and key in short. */
+/** Zod's issues as FastAPI's list: unknown keys last, as there. At most twenty, with each input and key shortened. */
 export function detailsOf(error: z.core.$ZodError, location: Location, root: unknown): ValidationDetail[] {
   const details: ValidationDetail[] = [];
   const unknownKeys: ValidationDetail[] = [];
-  for (const issue of error.issues.slice(0, mostFaults)) {
+  for (const issue of error.issues.slice(0, budgets.faults)) {
     const path = issue.path as (string | number)[];
     if (issue.code === 'unrecognized_keys') {
       const parent = at(root, path) as Record<string, unknown>;
-      for (const key of issue.keys.slice(0, mostFaults)) {
+      for (const key of issue.keys.slice(0, budgets.faults)) {
         const loc = [location, ...path, key].map(shortStep);
         unknownKeys.push({
           type: 'extra_forbidden',
@@ -114,7 +113,7 @@ export function detailsOf(error: z.core.$ZodError, location: Location, root: unk
     const detail = { type: found.type, loc: [location, ...path].map(shortStep), msg: found.msg, input: input ?? null };
     details.push(found.ctx === undefined ? detail : { ...detail, ctx: found.ctx });
   }
-  return [...details, ...unknownKeys].slice(0, mostFaults);
+  return [...details, ...unknownKeys].slice(0, budgets.faults);
 }
 
 function issueOf(issue: z.core.$ZodIssue, path: readonly unknown[]): Issue {
@@ -132,4 +131,76 @@ function at(root: unknown, path: readonly (string | number)[]): unknown {
   let value = root;
   for (const step of path) value = (value as Record<string | number, unknown> | null | undefined)?.[step];
   return value;
+}
+
+/**
+ * The echo of input in an error answer: a short value whole, of a longer one the first 200 characters, so that an answer is at most
+ * a few times as large as its request. The longest echo of mula's recorded answers has 271 characters.
+ */
+
+const wholeUpTo = 300;
+/** With the ellipsis. */
+const shortened = 201;
+
+/** The value as it came, or the beginning of its JSON as a string. Reads no more of it than it returns. */
+export function shortInput(value: unknown): unknown {
+  const text = new Beginning(wholeUpTo);
+  text.value(value);
+  if (!text.full) return value;
+  return excerpt(typeof value === 'string' ? value : text.written, shortened);
+}
+
+/** A step of a `loc`, shortened: a key may be as long as the body. */
+function shortStep(step: string | number): string | number {
+  return typeof step === 'string' ? excerpt(step, shortened) : step;
+}
+
+/** Writes JSON as far as there is room for it. */
+class Beginning {
+  written = '';
+  readonly #room: number;
+
+  constructor(room: number) {
+    this.#room = room;
+  }
+
+  get full(): boolean {
+    return this.written.length > this.#room;
+  }
+
+  value(value: unknown): void {
+    if (this.full) return;
+    if (typeof value !== 'object' || value === null) this.#scalar(value);
+    else if (Array.isArray(value)) this.#list(value);
+    else this.#object(value as Record<string, unknown>);
+  }
+
+  #scalar(value: unknown): void {
+    this.written +=
+      (typeof value === 'string' ? JSON.stringify(value.slice(0, this.#room + 1)) : JSON.stringify(value)) ?? 'null';
+  }
+
+  #list(values: readonly unknown[]): void {
+    this.written += '[';
+    for (const [index, value] of values.entries()) {
+      if (this.full) return;
+      if (index > 0) this.written += ',';
+      this.value(value);
+    }
+    this.written += ']';
+  }
+
+  #object(values: Readonly<Record<string, unknown>>): void {
+    this.written += '{';
+    let first = true;
+    for (const key in values) {
+      if (this.full) return;
+      if (!first) this.written += ',';
+      first = false;
+      this.#scalar(key);
+      this.written += ':';
+      this.value(values[key]);
+    }
+    this.written += '}';
+  }
 }

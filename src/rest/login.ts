@@ -6,14 +6,14 @@ import { type ApiToken, holderOf } from '../api-tokens.ts';
 import type { App } from './app.ts';
 
 /**
- * How a browser gets to see /docs where tokens are configured: a form, and a cookie that scripts cannot read and that no other
- * site's request carries. It opens documents and nothing else: a page that tricks a browser has nothing to do with it.
+ * The log-in by which a browser sees /docs where tokens are configured: a form, and a cookie that scripts cannot read and that
+ * requests of other sites do not carry. It opens documents alone, so that a page that tricks a browser gains nothing.
  */
 
 const cookieName = 'rota_docs';
 const lastsSeconds = 12 * 60 * 60;
 
-/** Signed with what the token is known by: it ends with the token, and every supervisor takes it. It opens what is public. */
+/** Signed with the token's digest: it ends with the token, and every supervisor accepts it. */
 function cookieOf(holder: ApiToken, now: Date, secure: boolean): string {
   const ends = Math.floor(now.getTime() / 1_000) + lastsSeconds;
   const value = `${holder.name}/${ends}/${signature(holder, ends)}`;
@@ -28,7 +28,7 @@ function cookieOf(holder: ApiToken, now: Date, secure: boolean): string {
   });
 }
 
-/** Whether it carries the cookie of a token that there still is. */
+/** Whether the request has a valid cookie of a token that still exists. */
 export function hasLoggedIn(request: FastifyRequest, tokens: readonly ApiToken[], now: Date): boolean {
   const [name, ends, given, ...more] = (parseCookie(request.headers.cookie ?? '')[cookieName] ?? '').split('/', 4);
   const holder = tokens.find((token) => token.name === name);
@@ -53,7 +53,7 @@ export function loginRoutes(app: App, tokens: readonly ApiToken[], now: () => Da
   app.get('/login', { schema: { hide: true } }, (_request, reply) => page(reply, 200, ''));
 
   app.post('/login', { schema: { hide: true } }, (request, reply) => {
-    // Of another type than JSON a body is a text (src/rest/request.ts).
+    // A body of another type than JSON is a text (src/rest/request.ts).
     const given = typeof request.body === 'string' ? new URLSearchParams(request.body).get('token') : null;
     const holder = holderOf(tokens, given?.trim() ?? '');
     if (holder === null) return page(reply, 401, 'That is no token of this scheduler.');
@@ -78,7 +78,7 @@ const form = (says: string) => `<!doctype html>
 </html>
 `;
 
-/** The headers of pages: scripts and styles of our own only, in no frame of others. Of a document of JSON: no page at all. */
+/** The headers of pages: our own scripts and styles only, in no foreign frame. */
 export async function installPageHeaders(pages: App, https: boolean): Promise<void> {
   await pages.register(helmet, {
     contentSecurityPolicy: {
@@ -97,7 +97,7 @@ export async function installPageHeaders(pages: App, https: boolean): Promise<vo
       },
     },
     xFrameOptions: { action: 'deny' },
-    // Without TLS it means nothing, and behind a proxy it is the proxy's to say.
+    // Without TLS it means nothing, and behind a proxy the proxy sets it.
     strictTransportSecurity: https,
   });
 }

@@ -7,7 +7,7 @@ import { accessOf } from './roles.ts';
 /**
  * `/openapi.json`, made from the schemas that validate. Register it before the routes.
  *
- * @param secured with what each route asks for, where tokens are configured
+ * @param secured whether tokens are configured: the document then has the role of each operation
  */
 export async function installOpenApi(app: App, version: string, secured: boolean): Promise<void> {
   const bearer = { type: 'http', scheme: 'bearer', description: '`rota token new` makes one' } as const;
@@ -26,7 +26,7 @@ export async function installOpenApi(app: App, version: string, secured: boolean
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
 }
 
-/** `/docs`: the document to read and to try. */
+/** `/docs`: Swagger's page of the document. */
 export async function installDocs(pages: App): Promise<void> {
   await pages.register(swaggerUi, { routePrefix: '/docs' });
 }
@@ -61,7 +61,7 @@ function tidy(document: OpenApi): OpenApi {
   return document;
 }
 
-/** A client that is made of the document knows which operations need a token, and people which role. */
+/** Generated clients learn which operations need a token, and people which role. */
 function withRoles(document: OpenApi): OpenApi {
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(operations)) {

@@ -1,18 +1,18 @@
-import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import type { RestAccess } from './access.ts';
+import { isLoopback, type RestAccess } from './access.ts';
 import type { App } from './app.ts';
 import { Answer } from './errors.ts';
+import { isJsonType } from './request.ts';
 
 /**
- * What a browser may be made to do by a foreign page. It says where a write comes from (`Origin`, `Sec-Fetch-Site`)
- * and under which name it reached us (`Host`); clients of KAT send the latter alone.
+ * Protects against what a foreign page makes a browser do. A browser says where a write comes from (`Origin`, `Sec-Fetch-Site`)
+ * and by which name it reached us (`Host`); clients of KAT send `Host` alone.
  */
 
-export interface Origins {
+interface Origins {
   /**
    * Scheme and host for links, as the client named them, where that is a name of ours: a configured one, loopback, or the
-   * address that it reached us at. Null for any other: a link is a path then, so that no client is sent elsewhere.
+   * address that it reached. Null for any other: links are paths then, so that no client is sent elsewhere.
    */
   of(request: FastifyRequest): string | null;
 }
@@ -23,14 +23,11 @@ declare module 'fastify' {
   }
 }
 
-/** A host of a URL, and no more: neither a user nor a path. */
+/** The host of a URL alone: no user, no path. */
 const wellFormedHost = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
-const jsonType = /^application\/(?:json|[^\s;/]+\+json)$/;
 
-/**
- * Refuses what only a foreign page makes a browser send. What has no `Origin` comes from no browser's page.
- */
+/** Refuses writes that only a foreign page makes a browser send. A request without `Origin` comes from no page. */
 export function installOrigins(app: App, access: RestAccess): void {
   const origins = createOrigins(access);
   app.decorate('origins', origins);
@@ -49,7 +46,7 @@ export function installOrigins(app: App, access: RestAccess): void {
       return done(new Answer(403, 'Not allowed: a request of another site'));
     }
     const type = request.headers['content-type'];
-    // A body of another type is a text to the models, as in mula: 422. Without a body nothing else checks the type.
+    // The models refuse a body of another type with 422, as mula does. Without a body nothing else checks the type.
     if (type !== undefined && type !== '' && !isJsonType(type) && !hasBody(request)) {
       return done(new Answer(415, 'Unsupported media type: expected application/json'));
     }
@@ -58,9 +55,9 @@ export function installOrigins(app: App, access: RestAccess): void {
 }
 
 /**
- * Whether every name is known under which somebody asks without a token. A name of somebody else that is bound to our address
- * makes its pages ours, and a browser lets them read. Where nothing is configured and containers ask, their name for us is
- * anybody's guess; a token is nothing that a browser would add.
+ * Whether all names by which clients without a token reach us are known. A foreign name that is bound to our address (DNS
+ * rebinding) would let its pages read our answers. Where no URL is configured and containers ask, we cannot know their name for
+ * us. With tokens there is no such danger: a browser adds none.
  */
 function namesAreKnown({ tokens, publicUrls, listens }: RestAccess): boolean {
   return tokens.length === 0 && (isLoopback(listens) || publicUrls.length > 0);
@@ -81,11 +78,6 @@ function createOrigins({ publicUrls, listens }: RestAccess): Origins {
   };
 }
 
-/** As FastAPI: without its parameters, and `application/…+json` too. */
-export function isJsonType(contentType: string): boolean {
-  return jsonType.test(contentType.split(';', 1)[0]!.trim().toLowerCase());
-}
-
 function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
@@ -96,11 +88,7 @@ function nameOf(host: string): string {
   return colon === -1 ? host : host.slice(0, colon);
 }
 
-/** The address of ours that it came to; of an IPv4 client of a socket for both kinds without what IPv6 puts in front. */
+/** The local address of the connection; of an IPv4 client on a dual-stack socket without the IPv6 prefix. */
 function addressOf({ raw: { socket } }: FastifyRequest): string | undefined {
   return socket.localAddress?.replace(/^::ffff:/, '').toLowerCase();
-}
-
-export function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }

@@ -2,20 +2,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Answer, detailsOf, invalid, type Location, type ValidationDetail } from './errors.ts';
 import { jsonExcess, mostValues } from '../tasks/nesting.ts';
-import { jsonFault } from './json-fault.ts';
-import { isJsonType } from './origins.ts';
 import { repeatedParameters } from './schemas.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What is wrong with the request; only a route with `attachValidation` gets to see any. */
+    /** The faults of the request; only a route with `attachValidation` sees any. */
     faults: readonly ValidationDetail[];
   }
 }
 
 /**
- * Reads and validates requests as FastAPI does: a body whose content type is absent or JSON is JSON, any other is a
- * text that no model accepts; path, query and body are all validated, and every fault is in one 422.
+ * Reads and validates requests as FastAPI does: a body is JSON where its content type is absent or JSON, and otherwise a text that
+ * no model accepts. Path, query and body are all validated, and one 422 has every fault.
  */
 export function installValidation(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -30,17 +28,17 @@ export function installValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(() => (value) => ({ value }));
   app.setSerializerCompiler(() => JSON.stringify);
   app.decorateRequest('faults');
-  // Hooks that call back: a promise for each of three at every request is what a pop can do without.
+  // Hooks with callbacks: three promises for each request would slow a pop.
   app.addHook('preValidation', validate);
 }
 
-/** Of a repeated parameter the last value counts, but for those that are lists. */
+/** The last value of a repeated parameter counts; those in `repeatedParameters` are lists. */
 export function parseQuery(query: string): Record<string, string | string[]> {
   const parsed: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
   const parameters = new URLSearchParams(query);
   for (const [name, value] of parameters) {
     if (!repeatedParameters.has(name)) parsed[name] = value;
-    // Once for all of them: asked at each, it is the square of their number.
+    // Once for each name: at each value it would take the square of their number.
     else parsed[name] ??= parameters.getAll(name);
   }
   return parsed;
@@ -61,9 +59,10 @@ function readBody(body: Buffer, contentType: string | undefined): unknown {
   try {
     return JSON.parse(decoded);
   } catch {
-    const { position, error } = jsonFault(decoded);
-    const detail = { type: 'json_invalid', loc: ['body', position], msg: 'JSON decode error', input: {} };
-    throw invalid([{ ...detail, ctx: { error } }]);
+    const loc = ['body', faultPosition(decoded)];
+    throw invalid([
+      { type: 'json_invalid', loc, msg: 'JSON decode error', input: {}, ctx: { error: 'expected JSON' } },
+    ]);
   }
 }
 
@@ -91,7 +90,7 @@ function validate(request: FastifyRequest, _reply: FastifyReply, done: (error?: 
   done(faults.length > 0 && !request.routeOptions.attachValidation ? invalid(faults) : undefined);
 }
 
-/** An absent body and `null` are the same to FastAPI: missing where a body is required. */
+/** FastAPI treats `null` as an absent body: missing where a body is required. */
 function readBodyPart(
   part: unknown,
   value: unknown,
@@ -103,4 +102,105 @@ function readBodyPart(
   if (part.safeParse(undefined).success) return null;
   faults.push({ type: 'missing', loc: ['body'], msg: 'Field required', input: null });
   return value;
+}
+
+const jsonType = /^application\/(?:json|[^\s;/]+\+json)$/;
+
+/** As FastAPI: without its parameters, and `application/…+json` too. */
+export function isJsonType(contentType: string): boolean {
+  return jsonType.test(contentType.split(';', 1)[0]!.trim().toLowerCase());
+}
+
+/**
+ * Where a text that JSON.parse refused stops being JSON. FastAPI has the position in `loc`: in characters, not UTF-16 units, and as
+ * Python's decoder counts (of a string without an end its beginning, of a comma too many the comma).
+ */
+export function faultPosition(text: string): number {
+  const scanner = new JsonScanner(text);
+  scanner.value();
+  // Counted, not split: a list of the characters of 2 MB is 16 MB and more.
+  let count = 0;
+  for (let at = 0; at < scanner.at; at += text.codePointAt(at)! > 0xff_ff ? 2 : 1) count += 1;
+  return count;
+}
+
+const blank = /[ \t\n\r]*/y;
+const literal = /null|true|false|NaN|-?Infinity|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+/** Up to the next quote, backslash or control character. */
+// oxlint-disable-next-line no-control-regex
+const plain = /[^"\\\u0000-\u001f]*/y;
+const escape = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+
+/** Each method reads one part, and says whether it was whole; where it was not, `at` is the place of the fault. */
+class JsonScanner {
+  at = 0;
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** With the blanks around it. */
+  value(): boolean {
+    this.#take(blank);
+    const first = this.#text[this.at];
+    const whole =
+      first === '{' || first === '['
+        ? this.#members(first === '{')
+        : first === '"'
+          ? this.#string()
+          : this.#take(literal);
+    if (whole) this.#take(blank);
+    return whole;
+  }
+
+  #members(named: boolean): boolean {
+    const end = named ? '}' : ']';
+    this.at += 1;
+    this.#take(blank);
+    if (this.#skip(end)) return true;
+    for (;;) {
+      if ((named && !this.#name()) || !this.value()) return false;
+      if (this.#skip(end)) return true;
+      const comma = this.at;
+      if (!this.#skip(',')) return false;
+      this.#take(blank);
+      if (this.#text[this.at] === end) {
+        this.at = comma;
+        return false;
+      }
+    }
+  }
+
+  #name(): boolean {
+    if (this.#text[this.at] !== '"' || !this.#string()) return false;
+    this.#take(blank);
+    return this.#skip(':');
+  }
+
+  #string(): boolean {
+    const start = this.at;
+    this.at += 1;
+    do this.#take(plain);
+    while (this.#take(escape));
+    if (this.#skip('"')) return true;
+    const rest = this.#text.slice(this.at, this.at + 2);
+    if (rest === '' || rest === '\\') this.at = start;
+    else if (rest === String.raw`\u`) this.at += 1;
+    return false;
+  }
+
+  #skip(character: string): boolean {
+    if (this.#text[this.at] !== character) return false;
+    this.at += 1;
+    return true;
+  }
+
+  #take(pattern: RegExp): boolean {
+    pattern.lastIndex = this.at;
+    const match = pattern.exec(this.#text);
+    if (match === null) return false;
+    this.at += match[0].length;
+    return true;
+  }
 }

@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { withoutTrailingSlashes } from '../trailing-slashes.ts';
 import { budgets } from './budgets.ts';
 import { Answer } from './errors.ts';
 
+/** The lookbehind makes it linear: it reads each run of slashes once. Without it 16 000 slashes took 0.4 s. */
+const trailingSlashes = /(?<!\/)\/+$/;
+
 /**
- * What mula's framework answers where no route matches: 405 where the path is known, 307 to the path without its
- * trailing slash, else 404. Its `Allow` names the methods of the first route of that path only, and so does ours.
+ * The answers of mula's framework where no route matches: 405 for a known path, 307 to the path without its trailing slash, else
+ * 404. Its `Allow` names the methods of the first route of the path only, and so does ours.
  */
 export function installRouting(app: FastifyInstance): void {
   const known: { readonly segments: readonly string[]; readonly methods: string }[] = [];
@@ -18,7 +20,7 @@ export function installRouting(app: FastifyInstance): void {
     if (split(request.raw.url ?? '/').path.length > budgets.pathCharacters) {
       return done(new Answer(414, `URI Too Long: a path has at most ${budgets.pathCharacters} characters`));
     }
-    // Fastify lets a parameter be empty, so that `/schedulers/` would be the scheduler without a name.
+    // Fastify allows an empty parameter: `/schedulers/` would be the scheduler without a name.
     const params = request.params as Readonly<Record<string, unknown>>;
     for (const name in params) if (params[name] === '') return reply.callNotFound();
     done();
@@ -33,7 +35,7 @@ export function installRouting(app: FastifyInstance): void {
     const { path, query } = split(request.raw.url ?? '/');
     const methods = methodsOf(path);
     if (methods !== undefined) return notAllowed(reply, methods);
-    const withoutSlash = withoutTrailingSlashes(path);
+    const withoutSlash = path.replace(trailingSlashes, '');
     if (withoutSlash !== '' && withoutSlash !== path && methodsOf(withoutSlash) !== undefined) {
       return reply
         .code(307)

@@ -12,11 +12,12 @@ import {
   stringField,
   timestampField,
   uuidField,
+  decimal,
+  integer,
 } from './fields.ts';
-import { filterBody, nullableFilterBody } from './filter-request.ts';
-import { decimal, integer } from './scalars.ts';
+import { filterBody, nullableFilterBody } from './filters.ts';
 
-/** Every request and answer of the API, once: these validate, type the handlers and make /openapi.json. */
+/** Every request and answer of the API: these validate, type the handlers and make /openapi.json. */
 
 const int4 = { least: -2_147_483_648, most: 2_147_483_647 };
 const organisationField = () => bytesField(lengths.organisation);
@@ -28,7 +29,7 @@ const listBounds = {
   max_pages: integerField().optional(),
 };
 
-export const taskStatus = () => choiceField(taskStatuses);
+const taskStatus = () => choiceField(taskStatuses);
 
 // Requests
 
@@ -49,7 +50,7 @@ export const popQuery = z.object({
 export const optionalFilters = nullableFilterBody().optional();
 export const requiredFilters = filterBody();
 
-/** The keys of a Task that a push has no use for: their presence makes it a release. */
+/** The keys of a Task that a push does not have: with any of them the push is a release. */
 export const releaseKeys = ['status', 'type', 'hash', 'created_at', 'modified_at', 'schedule_id'] as const;
 
 export const taskPush = z.strictObject({
@@ -125,7 +126,7 @@ export const schedulePatch = z.object({
   deadline_at: timestampField().nullish(),
 });
 
-// Answers: they describe; what is sent is JSON text from Postgres.
+// Answers, for the description only: what is sent is JSON text from Postgres.
 
 const moment = z.string().meta({ format: 'date-time' });
 const anyObject = z.record(z.string(), z.unknown());

@@ -1,29 +1,25 @@
 import fastify from 'fastify';
 import { RotaError } from '../errors.ts';
-import type { Health } from '../observation/health.ts';
 import type { TaskLists } from '../queue/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedule-records.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { spansAreFollowed } from '../telemetry/spans.ts';
-import type { RestAccess } from './access.ts';
-import type { App } from './app.ts';
+import { type RestAccess, tellWhoMayAsk } from './access.ts';
+import type { App, HealthSource, MetricsSource, Schedulers } from './app.ts';
 import { installBounds } from './bounds.ts';
 import { budgets, cut } from './budgets.ts';
 import { sendError } from './errors.ts';
-import { healthRoutes } from './health.ts';
-import { metricsRoutes } from './metrics.ts';
+import { healthRoutes, metricsRoutes, installSpans } from './monitoring.ts';
 import { installPageHeaders, loginRoutes } from './login.ts';
 import { installDocs, installOpenApi } from './openapi.ts';
 import { installOrigins } from './origins.ts';
-import type { MetricsSource, Schedulers } from './ports.ts';
 import { installValidation, parseQuery } from './request.ts';
-import { installSpans } from './request-spans.ts';
 import { installRouting } from './routing.ts';
 import { schedulerRoutes } from './schedulers.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { longestWaitSeconds } from './schemas.ts';
-import { type Audit, doerOf, installSecurity, tellWhoMayAsk } from './security.ts';
+import { type AuditLog, doerOf, installSecurity } from './roles.ts';
 import { taskRoutes } from './tasks.ts';
 
 export interface RestOptions {
@@ -31,11 +27,11 @@ export interface RestOptions {
   readonly lists: TaskLists;
   readonly schedules: Schedules;
   readonly schedulers: Schedulers;
-  readonly health: Health;
+  readonly health: HealthSource;
   readonly metrics: MetricsSource;
   readonly log: Logger;
   readonly access: RestAccess;
-  /** Lease of a pop, the grace period: unmodified runners know no leases. */
+  /** Lease of a pop: unmodified runners know no leases. */
   readonly leaseMs: number;
   /** The database's time: crons are counted from it. */
   readonly now: () => Date;
@@ -44,11 +40,11 @@ export interface RestOptions {
 export interface RestServer {
   /** @returns the URL that it listens on. @throws RotaError BAD_CONFIG where it cannot */
   listen(address: { host: string; port: number }): Promise<string>;
-  /** Answers what is under way, waiting pops with nothing, then ends. */
+  /** Answers the requests in flight, waiting pops with nothing, then ends. */
   close(): Promise<void>;
 }
 
-/** Without a byte either way; longer than a pop may wait. */
+/** Without traffic in either direction; longer than a pop may wait. */
 const idleTimeoutMs = (longestWaitSeconds + 35) * 1_000;
 
 /** mula's REST API (kat-contract §1) over the queue. */
@@ -84,7 +80,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     return503OnClosing: false,
     routerOptions: { maxParamLength: budgets.textCharacters, querystringParser: parseQuery },
     exposeHeadRoutes: false,
-    // Of the router, before any hook: its own answers quote the whole path.
+    // Faults of the router, before any hook: its own answers would quote the whole path.
     frameworkErrors: (error, _request, reply) => void sendError(error, reply, () => undefined),
   }) as App;
   // GET /tasks reads a body, as mula's does.
@@ -102,7 +98,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     if (typeof type === 'string' && type.startsWith('application/json')) reply.headers(headersOfJson);
     done(null, payload);
   });
-  // Four hooks at each request are a tenth of what a pop costs here.
+  // Its four hooks cost a tenth of a pop.
   if (spansAreFollowed()) installSpans(app);
   installOrigins(app, access);
   installSecurity(app, tokens, rest.now);
@@ -116,9 +112,9 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     await installDocs(pages);
     if (tokens.length > 0) loginRoutes(pages, tokens, rest.now);
   });
-  const audit: Audit = (request, what, about) =>
+  const audit: AuditLog = (request, what, about) =>
     log.info({ audit: what, ...about, ...doerOf(request), count: 1 }, 'audit');
-  schedulerRoutes(app, { queue, schedulers, pop: { leaseMs: rest.leaseMs }, closing });
+  schedulerRoutes(app, { queue, schedulers, leaseMs: rest.leaseMs, closing });
   taskRoutes(app, queue, lists, audit);
   scheduleRoutes(app, { store: schedules, schedulers, now: rest.now, audit });
   healthRoutes(app, health);
@@ -126,7 +122,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   return app;
 }
 
-/** As mula says it: JSON has no charset parameter. And no browser takes it for a page, keeps it, or shows it in a frame. */
+/** As mula: JSON without a charset parameter. No browser takes it for a page, caches it, or shows it in a frame. */
 const headersOfJson = {
   'content-type': 'application/json',
   'x-content-type-options': 'nosniff',

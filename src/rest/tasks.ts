@@ -6,11 +6,10 @@ import { taskTypeOf } from '../tasks/data.ts';
 import { checkDataLengths } from '../tasks/lengths.ts';
 import { isFinished, type TaskStatus } from '../tasks/task.ts';
 import type { App } from './app.ts';
-import { type Audit, forbidden, may } from './security.ts';
+import { type AuditLog, forbidden, may } from './roles.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
-import { checkGroups } from './filter-request.ts';
-import { requesterOf } from './departure.ts';
-import { boundsOf, sendJson, sendPage } from './pagination.ts';
+import { checkGroups } from './filters.ts';
+import { requesterOf, boundsOf, sendJson, sendPage } from './replies.ts';
 import {
   errorAnswer,
   invalidAnswer,
@@ -23,13 +22,12 @@ import {
   taskPath,
   tasksQuery,
 } from './schemas.ts';
-import { present } from './present.ts';
-import { isObject } from './scalars.ts';
+import { defined, isObject } from './fields.ts';
 
 const defaultLimit = 10;
 
 /** `/tasks`: lists, statistics, and the reports of runners. */
-export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: Audit): void {
+export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: AuditLog): void {
   app.route({
     method: ['POST', 'GET'],
     url: '/tasks',
@@ -63,7 +61,7 @@ export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: 
     async (request, reply) => {
       const { scheduler_id: schedulerId, organisation_id: one, organisation_ids: several = [] } = request.query;
       const organisations = one === undefined ? several : [...several, one];
-      const asked = { ...present({ schedulerId }), ...(organisations.length === 0 ? {} : { organisations }) };
+      const asked = { ...defined({ schedulerId }), ...(organisations.length === 0 ? {} : { organisations }) };
       return sendJson(reply, await lists.stats(asked));
     },
   );
@@ -118,7 +116,7 @@ function listQuery(query: z.output<typeof tasksQuery>, filters: TaskListQuery['f
   return {
     ...boundsOf(query, defaultLimit),
     filters,
-    ...present({
+    ...defined({
       schedulerId: query.scheduler_id,
       organisation: query.organisation,
       taskType: query.task_type,
@@ -135,8 +133,8 @@ const reports: ReadonlySet<unknown> = new Set(['running', 'completed', 'failed',
 const handedOut: ReadonlySet<unknown> = new Set(['dispatched', 'running']);
 
 /**
- * With the role `work` a runner says how what was popped goes. What a task is, whether it is cancelled, and what becomes of one
- * that was not popped, or that is over, is an operator's to say. One read more, for holders of that role only.
+ * With the role `work` a runner may report on a task that was popped. To change or cancel a task, or to queue one that was not
+ * popped or is finished, takes the role `operate`. It costs one read more, for holders of the role `work` only.
  */
 async function checkReport(
   request: FastifyRequest,
@@ -155,7 +153,7 @@ async function checkReport(
 }
 
 const changeable = ['status', 'priority', 'organisation', 'data'] as const;
-/** What a task is: a patch may repeat it (clients send whole tasks back) but not change it. */
+/** A patch may repeat these (clients send whole tasks back) but not change them. */
 const fixed = ['id', 'scheduler_id', 'schedule_id', 'type', 'hash'] as const;
 
 async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof taskPatch>): Promise<TaskPatch> {
@@ -171,5 +169,5 @@ async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof tas
   const nothing = changeable.find((key) => body[key] === null);
   if (nothing !== undefined) throw badRequest(`${nothing} must not be null`);
   const { status, priority, organisation, data } = body;
-  return { id, via: 'rest', leaseId: null, ...present({ status, priority, organisation, data }) } as TaskPatch;
+  return { id, via: 'rest', leaseId: null, ...defined({ status, priority, organisation, data }) } as TaskPatch;
 }

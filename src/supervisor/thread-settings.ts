@@ -1,4 +1,4 @@
-import { brokerTlsOf, type Config, supervisorNatsAuth } from '../config.ts';
+import { brokerTlsOf, type Config, supervisorNatsAuth } from '../config/config.ts';
 import type { EventSettings } from '../events/broker-choice.ts';
 import type { ServiceSettings } from '../kat/request.ts';
 import { readTlsFiles } from '../tls-files.ts';

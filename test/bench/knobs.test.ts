@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { knobs } from '../../bench/tuning/knobs.ts';
 import { embeddedSettings } from '../../src/embedded/postgres.ts';
-import { environment, readConfig } from '../../src/config.ts';
+import { environment, readConfig } from '../../src/config/config.ts';
 
 const all = knobs({ cores: 8, memory_gib: 32 });
 

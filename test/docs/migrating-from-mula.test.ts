@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { compose } from '../support/compose.ts';
 import { furtherDifferences, intendedDifferences } from '../fixtures/intended-differences.ts';
 

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Overview } from '../../src/cli/overview.ts';
-import type { EffectiveValue } from '../../src/config-report.ts';
+import type { EffectiveValue } from '../../src/config/config.ts';
 import type { Finding } from '../../src/protocol/operator.ts';
 import { connect } from '../../src/queue/postgres.ts';
 import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';

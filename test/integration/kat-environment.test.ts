@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
-import type { EffectiveValue } from '../../src/config-report.ts';
+import type { EffectiveValue } from '../../src/config/config.ts';
 import { runCli } from '../support/cli.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { katEnvironment } from '../support/kat-env.ts';

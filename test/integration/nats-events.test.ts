@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { NatsConnection } from 'nats';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { connectNats } from '../../src/nats/connect.ts';
-import { publishTaskEvents, type TaskEvent } from '../../src/nats/task-events.ts';
-import { createWake } from '../../src/nats/wake.ts';
+import { publishTaskEvents, type TaskEvent, createWake } from '../../src/nats/notifications.ts';
 import { emit } from '../../src/telemetry/events.ts';
 
 let one: NatsConnection;

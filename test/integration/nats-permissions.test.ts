@@ -11,7 +11,7 @@ import { createJetstreamPublisher } from '../../src/events/jetstream-message.ts'
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import { natsUsers } from '../../src/nats/roles.ts';
-import { createWake } from '../../src/nats/wake.ts';
+import { createWake } from '../../src/nats/notifications.ts';
 import { scanProfileMutation } from '../../src/simulator/events.ts';
 import { emit, next } from '../../src/telemetry/events.ts';
 import { runCli } from '../support/cli.ts';

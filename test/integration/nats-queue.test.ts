@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { connectNats } from '../../src/nats/connect.ts';
-import { createWake } from '../../src/nats/wake.ts';
+import { createWake } from '../../src/nats/notifications.ts';
 import { runWorker } from '../../src/nats/worker.ts';
 import { migrate } from '../../src/queue/migrations.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';

@@ -42,7 +42,9 @@ test('a worker completes what its handler finishes, fails what it throws on, and
     running -= 1;
     if (task.data['input_ooi'] === 'host-7') throw new Error('no route');
   });
-  await vi.waitFor(() => expect(statuses().filter((status) => status === 'completed')).toHaveLength(19));
+  await vi.waitFor(() => expect(statuses().filter((status) => status === 'completed')).toHaveLength(19), {
+    timeout: 10_000,
+  });
   await vi.waitFor(() => expect(statuses()[7]).toBe('failed'));
   expect(most).toBe(4);
 });

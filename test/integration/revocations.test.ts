@@ -1,6 +1,6 @@
 import { connect } from 'nats';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
-import type { TaskEvent } from '../../src/nats/task-events.ts';
+import type { TaskEvent } from '../../src/nats/notifications.ts';
 import type { SimulatedPlugin } from '../../src/simulator/plugins.ts';
 import type { Schedule, Task } from '../../src/tasks/task.ts';
 import { next, on } from '../../src/telemetry/events.ts';

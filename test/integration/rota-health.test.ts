@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import type { RunningRota } from '../../src/cli/start.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { startRota } from '../../src/main.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { next } from '../../src/telemetry/events.ts';

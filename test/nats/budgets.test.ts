@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { errorBudget, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
-import { readConfig } from '../../src/config.ts';
+import { errorBudget, inFlightByKind, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { distinctFilters, filterBudget } from '../../src/queue/filter-budget.ts';
 import { deepestNesting, mostValues } from '../../src/tasks/nesting.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
@@ -49,5 +49,13 @@ test('the page of workers has every budget as it is', () => {
   const { mostBytes } = kindBudgets.other;
   expect(found(/^bytes of a client/)[0]).toBe(
     `${megabytes(mostBytes / 2)} of each kind; ${megabytes(mostBytes)} of all clients; commands ${megabytes(kindBudgets.ctl.mostBytes / 2)}; ${megabytes(kindBudgets.ctl.mostBytes)}`,
+  );
+});
+
+test('operator commands have a bound of their own, that no variable moves', () => {
+  const ctl = inFlightByKind({ pops: 1, filters: 1, requests: 1 })('ctl-one');
+  for (let at = 0; at < 500; at += 1) ctl.enter('operator', 10);
+  expect(() => ctl.enter('operator', 10)).toThrow(
+    /^this client has 500 commands of 5000 bytes in flight already: try again$/,
   );
 });

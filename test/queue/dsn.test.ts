@@ -1,7 +1,6 @@
 import { assert, boolean, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { effectiveConfig } from '../../src/config-report.ts';
-import { readConfig } from '../../src/config.ts';
+import { effectiveConfig, readConfig } from '../../src/config/config.ts';
 import { readDsn, serversText, withoutSecrets } from '../../src/queue/dsn.ts';
 
 const wrong = (url: string) => {

@@ -10,7 +10,7 @@ import type {
 import type { NewTask, PushOutcome } from '../../src/protocol/requests.ts';
 import type { Schedules } from '../../src/queue/schedule-records.ts';
 import type { RestAccess } from '../../src/rest/access.ts';
-import type { Schedulers } from '../../src/rest/ports.ts';
+import type { Schedulers } from '../../src/rest/app.ts';
 import { createRestServer, type RestOptions, type RestServer } from '../../src/rest/server.ts';
 import { quietLog } from '../support/quiet-log.ts';
 

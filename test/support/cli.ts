@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import type { RunningRota } from '../../src/cli/start.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { startRota } from '../../src/main.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { next } from '../../src/telemetry/events.ts';

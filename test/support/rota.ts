@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Connection } from 'rabbitmq-client';
 import { inject } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { startRota } from '../../src/main.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type UnreadVariable, unreadVariables } from './config-names.ts';
-import { tokenForm } from './api-tokens.ts';
+import { type UnreadVariable, unreadVariables } from './unread-variables.ts';
+import { tokenForm } from '../api-tokens.ts';
 import {
   bare,
   choice,
@@ -14,22 +14,21 @@ import {
   text,
   textOf,
   url,
-} from './config-values.ts';
-import { RotaError } from './errors.ts';
-import {
   readBrokerUrl,
   readDatabaseUrl,
   readEndpoint,
   readHttpUrl,
   readHttpUrls,
   readNatsServers,
-} from './service-urls.ts';
-import type { TlsFiles } from './tls-files.ts';
+} from './values.ts';
+import { RotaError } from '../errors.ts';
+import { withoutSecrets } from '../queue/dsn.ts';
+import type { TlsFiles } from '../tls-files.ts';
 
 /**
- * The environment, read once into one frozen Config. mula's variables keep their names and defaults (kat
- * contract); ours stand beside them. Nothing else in Rota reads process.env. A wrong variable stops the start with its
- * name, its value (secrets redacted) and what was expected: exit 78.
+ * The environment, read once into one frozen Config, and its report. mula's variables keep their names and defaults (kat contract).
+ * Nothing else in Rota reads process.env. A wrong variable stops the start with its name, its value (secrets redacted) and what
+ * was expected: exit 78.
  */
 
 const databaseUrl = () =>
@@ -173,7 +172,7 @@ export type Config = Readonly<
 >;
 
 /** Variables whose values are never shown whole. URLs may carry a password, those of the KAT services too. */
-export const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
+const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
 const rankerName = /^SCHEDULER_([A-Z0-9_]+)_RANKER$/;
 
 /** @throws RotaError BAD_CONFIG that names every wrong variable. */
@@ -182,7 +181,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const picked: Record<string, string> = {};
   const others: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    // As where it is not set: compose files hand variables on that have no value.
+    // Empty counts as not set: compose files pass variables on that have no value.
     if (value === undefined || bare(value) === '') continue;
     (name in environment.shape ? picked : others)[name] = value;
     const ranker = rankerName.exec(name);
@@ -219,7 +218,7 @@ export function startWithinSeconds(
   return within === 0 ? longest : Math.min(within, longest);
 }
 
-/** Who we are to NATS. Secrets in it never reach logs or errors. */
+/** Our credentials for NATS. Secrets in it never reach logs or errors. */
 export interface NatsAuth {
   readonly user?: string | undefined;
   readonly password?: string | undefined;
@@ -247,7 +246,67 @@ export function brokerTlsOf(config: Config): TlsFiles {
   return { ca: config.QUEUE_TLS_CA, cert: config.QUEUE_TLS_CERT, key: config.QUEUE_TLS_KEY };
 }
 
-/** Of a supervisor: an embedded NATS has its password in its URL, and what the environment says is of another one. */
+/** Of a supervisor: an embedded NATS has its password in its URL, and the environment's credentials are for another server. */
 export function supervisorNatsAuth(config: Config): NatsAuth {
   return config.NATS_URL === undefined ? { inboxPrefix: config.NATS_INBOX_PREFIX } : natsAuthOf(config);
+}
+
+/** One variable as a process uses it. */
+export interface EffectiveValue {
+  readonly name: string;
+  /** Null where it is not set and has no default. Secrets are redacted; of a URL its user and password. */
+  readonly value: string | null;
+  /** The command is `rota dev`, which sets some itself. */
+  readonly from: 'environment' | 'older name' | 'default' | 'command';
+  readonly description: string;
+}
+
+const olderNames: Readonly<Record<string, string>> = {
+  SCHEDULER_DB_URI: 'SCHEDULER_DB_DSN',
+  QUEUE_URI: 'SCHEDULER_RABBITMQ_DSN',
+};
+
+/** Every variable in use, in the order above, and where its value comes from. */
+export function effectiveConfig(config: Config, env: Readonly<Record<string, string | undefined>>): EffectiveValue[] {
+  const read: Readonly<Record<string, unknown>> = readConfig(env);
+  const values: Readonly<Record<string, unknown>> = config;
+  const isSet = (name: string | undefined) => name !== undefined && (env[name] ?? '') !== '';
+  const sourceOf = (name: string): EffectiveValue['from'] => {
+    if (values[name] !== read[name]) return 'command';
+    if (isSet(name)) return 'environment';
+    return isSet(olderNames[name]) ? 'older name' : 'default';
+  };
+  const variables = Object.entries(environment.shape)
+    .filter(([name]) => !Object.values(olderNames).includes(name))
+    .map(([name, schema]): EffectiveValue => ({
+      name,
+      value: shown(name, values[name]),
+      from: sourceOf(name),
+      description: schema.description ?? '',
+    }));
+  const rankers = Object.entries(config.rankers).map(([scheduler, ranker]): EffectiveValue => ({
+    name: `SCHEDULER_${scheduler.toUpperCase().replaceAll('-', '_')}_RANKER`,
+    value: ranker,
+    from: 'environment',
+    description: 'ranker of actors/rankers',
+  }));
+  return [...variables, ...rankers];
+}
+
+function shown(name: string, value: unknown): string | null {
+  if (value === undefined) return null;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  // Several hosts, folders of sockets: not what URL reads.
+  if (name === 'SCHEDULER_DB_URI') return withoutSecrets(text) ?? '<redacted>';
+  // A password may happen to look like a URL: the name says what it is.
+  const urls = /_(?:URL|URI|API|ENDPOINT)$/.test(name) ? text.split(',') : [];
+  if (urls.length === 0 || !urls.every((url) => URL.canParse(url))) return secretNames.test(name) ? '<redacted>' : text;
+  return urls.map(withoutUser).join(',');
+}
+
+function withoutUser(text: string): string {
+  const url = new URL(text);
+  if (url.username !== '') url.username = 'redacted';
+  if (url.password !== '') url.password = 'redacted';
+  return url.href;
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { shortInput } from '../../src/rest/short-input.ts';
+import { shortInput } from '../../src/rest/errors.ts';
 import { serve, type Served } from './double.ts';
 
 let served: Served;

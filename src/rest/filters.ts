@@ -1,20 +1,35 @@
 import { type Filter, filterOperators, type FilterRequest } from '../queue/filter.ts';
 import { excessOf } from '../queue/filter-budget.ts';
 import { RotaError } from '../errors.ts';
-import { excerpt } from '../excerpt.ts';
-import { below, fault, type Fault, mostFaults, read, type Reader, type Reading } from './fault.ts';
-import { field } from './fields.ts';
-import { decimal, dictionary, flag, integer, isObject, text, timestamp } from './scalars.ts';
+import { filterDescription, filterGroups, type filterMembers } from '../filter-schema.ts';
+import { excerpt } from '../printable.ts';
+import {
+  below,
+  fault,
+  type Fault,
+  read,
+  type Reader,
+  type Reading,
+  field,
+  decimal,
+  dictionary,
+  flag,
+  integer,
+  isObject,
+  text,
+  timestamp,
+} from './fields.ts';
+import { budgets } from './budgets.ts';
 
 /**
- * mula's FilterRequest as a body (kat-contract §1). Its unions say of every arm why it does not fit, and put the arm's
- * name into `loc`, as pydantic does. Unknown keys are ignored. What a column or operator means is the queue's to say.
+ * mula's FilterRequest as a body (kat-contract §1), read by the members and groups of src/filter-schema.ts. A union reports the
+ * faults of every arm, with the arm's name in `loc`, as pydantic does. Unknown keys are ignored.
  */
 
 const notAModel = (): Reading<never> =>
   fault('model_attributes_type', 'Input should be a valid dictionary or object to extract fields from');
 
-/** `FilterRequest | null`. Groups other than and, or, not are let through to `toFilterRequest`. */
+/** `FilterRequest | null`. Groups other than and, or, not pass here: `checkGroups` refuses them with 400. */
 const readRequest: Reader<FilterRequest | null> = (value) => {
   if (value === null) return read(null);
   if (!isObject(value)) return notAModel();
@@ -59,17 +74,13 @@ const readFilter: Reader<Filter> = (value) => {
     return fault('model_type', 'Input should be a valid dictionary or instance of Filter', { class_name: 'Filter' });
   }
   const faults: Fault[] = [];
-  const member = (key: string, reader: Reader<unknown>) => {
-    if (!(key in value)) faults.push(...missing(key, value));
-    else {
-      const reading = reader(value[key]);
-      if (!reading.ok) faults.push(...below(reading.faults, [key], value[key]));
-    }
-  };
-  member('column', text);
-  if (value['field'] !== undefined && value['field'] !== null) member('field', text);
-  member('operator', readOperator);
-  member('value', readValue);
+  for (const [key, reader] of Object.entries(memberReaders)) {
+    const member = value[key];
+    if (key in value) {
+      const reading = reader(member);
+      if (!reading.ok) faults.push(...below(reading.faults, [key], member));
+    } else if (key !== 'field') faults.push(...missing(key, value));
+  }
   return faults.length === 0 ? read(value as unknown as Filter) : nested(faults);
 };
 
@@ -104,6 +115,13 @@ const readValue: Reader<unknown> = (value) => {
   return nested(faults);
 };
 
+const memberReaders: Readonly<Record<keyof typeof filterMembers, Reader<unknown>>> = {
+  column: text,
+  field: (value) => (value === null ? read(value) : text(value)),
+  operator: readOperator,
+  value: readValue,
+};
+
 function listOf<T>(reader: Reader<T>): Reader<T[]> {
   return (value) => {
     if (!Array.isArray(value)) return fault('list_type', 'Input should be a valid list');
@@ -113,7 +131,7 @@ function listOf<T>(reader: Reader<T>): Reader<T[]> {
       const reading = reader(member);
       if (reading.ok) members.push(reading.value);
       else faults.push(...below(reading.faults, [index], member));
-      if (faults.length >= mostFaults) break;
+      if (faults.length >= budgets.faults) break;
     }
     return faults.length === 0 ? read(members) : nested(faults);
   };
@@ -127,38 +145,17 @@ function nested(faults: readonly Fault[]): Reading<never> {
   return { ok: false, faults };
 }
 
-const filterDescription = {
-  type: 'object',
-  required: ['column', 'operator', 'value'],
-  properties: {
-    column: { type: 'string', description: 'a column, or a relationship (`schedule` of tasks, `tasks` of schedules)' },
-    field: { type: ['string', 'null'], description: 'path into JSON, steps joined by `__`, or a related column' },
-    operator: { type: 'string', enum: [...filterOperators] },
-    value: { description: 'a scalar, null, or a list of one kind' },
-  },
-};
-const filterList = { type: 'array', items: filterDescription };
-const description = {
-  type: 'object',
-  required: ['filters'],
-  properties: {
-    filters: {
-      anyOf: [filterList, { type: 'object', properties: { and: filterList, or: filterList, not: filterList } }],
-    },
-  },
-};
+export const filterBody = () => field(readRequest, filterDescription);
+export const nullableFilterBody = () => field(readRequest, { ...filterDescription, type: ['object', 'null'] });
 
-export const filterBody = () => field(readRequest, description);
-export const nullableFilterBody = () => field(readRequest, { ...description, type: ['object', 'null'] });
-
-const groupNames = new Set(['and', 'or', 'not']);
-
-/** @throws RotaError INVALID_FILTER for a group that there is not. */
+/** @throws RotaError INVALID_FILTER for an unknown group. */
 export function checkGroups(request: FilterRequest | null | undefined): FilterRequest | null {
   if (request === null || request === undefined) return null;
   if (Array.isArray(request.filters)) return request;
-  const unknown = Object.keys(request.filters).find((name) => !groupNames.has(name));
+  const unknown = Object.keys(request.filters).find((name) => !(filterGroups as readonly string[]).includes(name));
   if (unknown === undefined) return request;
   const name = excerpt(unknown, 100);
-  throw new RotaError('INVALID_FILTER', `no such group: ${name} (expected and, or, not)`, { fields: { group: name } });
+  throw new RotaError('INVALID_FILTER', `no such group: ${name} (expected ${filterGroups.join(', ')})`, {
+    fields: { group: name },
+  });
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { environment, readConfig, startWithinSeconds } from '../src/config.ts';
-import { katEnvironment } from './support/kat-env.ts';
+import { environment, readConfig, startWithinSeconds } from '../../src/config/config.ts';
+import { katEnvironment } from '../support/kat-env.ts';
 
 test('the defaults are those of mula', () => {
   expect(readConfig({})).toMatchObject({

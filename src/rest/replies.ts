@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ListBounds, Page } from '../queue/page.ts';
 import { split } from './routing.ts';
 
-/** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON, and two pages. */
+/** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON. */
 const longestPage = 10_000;
 const defaultPages = 6;
 const mostPages = 20;
@@ -26,8 +26,8 @@ export function boundsOf(query: ListQuery, defaultLimit: number): Omit<ListBound
 }
 
 /**
- * `{count, next, previous, results[, is_partial_count]}`; `next` is there for an empty last page too, as clients know it. It
- * begins where this page ends, which is earlier than asked for where the page is full.
+ * `{count, next, previous, results[, is_partial_count]}`. As in mula, `next` is also there for an empty last page. It begins where
+ * this page ends, which is earlier than asked for where the page reached its size limit.
  */
 export function sendPage(
   request: FastifyRequest,
@@ -57,10 +57,30 @@ function pageUrl(request: FastifyRequest, offset: number, limit: number): string
   parameters.delete('offset');
   parameters.append('limit', String(limit));
   parameters.append('offset', String(offset));
-  // Python's quoting keeps `~` and escapes `*`; URLSearchParams has it the other way round.
+  // Python's quoting keeps `~` and escapes `*`; URLSearchParams does the opposite.
   return `${request.server.origins.of(request) ?? ''}${path}?${parameters.toString().replaceAll('%7E', '~').replaceAll('*', '%2A')}`;
 }
 
 function between(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);
+}
+
+/** Aborted when the client disconnects before its whole answer has left. */
+export function disconnection(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+/** The queue skips requests that it has not begun and whose client is gone. */
+export function requesterOf(reply: FastifyReply): { isGone(): boolean } {
+  return { isGone: () => reply.raw.destroyed };
+}
+
+/** Acts now where the signal is aborted already, else when it is. */
+export function whenAborted(signal: AbortSignal, act: () => Promise<void>): void {
+  if (signal.aborted) void act();
+  else signal.addEventListener('abort', () => void act(), { once: true });
 }

@@ -1,29 +1,29 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Unwinding } from '../src/unwinding.ts';
+import { Shutdown } from '../src/deadline.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 test('undoes in the reverse order, and says what was left and why', async () => {
   const undone: string[] = [];
-  const undo = new Unwinding();
-  for (const name of ['first', 'second', 'third']) undo.push(name, () => undone.push(name));
-  undo.push('fails', () => Promise.reject(new Error('no database')));
-  expect(await undo.run()).toEqual([{ step: 'fails', why: 'no database' }]);
+  const shutdown = new Shutdown();
+  for (const name of ['first', 'second', 'third']) shutdown.add(name, () => undone.push(name));
+  shutdown.add('fails', () => Promise.reject(new Error('no database')));
+  expect(await shutdown.run()).toEqual([{ step: 'fails', why: 'no database' }]);
   expect(undone).toEqual(['third', 'second', 'first']);
 });
 
 test('ends within 10 s whatever hangs, and each step has its turn', async () => {
   const told: number[] = [];
-  const undo = new Unwinding();
+  const shutdown = new Shutdown();
   for (let at = 0; at < 13; at += 1) {
-    undo.push(`step ${at}`, (withinMs) => {
+    shutdown.add(`step ${at}`, (withinMs) => {
       told.push(withinMs);
       return new Promise(() => {});
     });
   }
   const began = performance.now();
-  const left = undo.run();
+  const left = shutdown.run();
   await vi.advanceTimersByTimeAsync(10_000);
   expect((await left).map(({ step }) => step)).toHaveLength(13);
   expect(told.every((ms) => ms >= 250)).toBe(true);

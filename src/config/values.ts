@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { decimalOf, flagOf, integerOf } from './tasks/lax.ts';
+import { partsOf } from '../queue/dsn.ts';
+import { decimalOf, flagOf, integerOf } from '../tasks/lax.ts';
 
 /**
- * Kinds of values that a variable may have. Each tells what it allows: in the message that refuses a value, and in
+ * The kinds of values that a variable may have. Each says what it allows: in the message that refuses a value, and in
  * docs/configuration.md (`allowedIn`).
  */
 
@@ -32,10 +33,10 @@ export const url = (allowed: string, form: (text: string) => string | null) => o
 export const matching = (allowed: string, pattern: RegExp) =>
   read(allowed, (text) => (pattern.test(text) ? text : null));
 
-/** As it stands: quotes and spaces may belong to a password. */
+/** Unchanged: quotes and spaces may belong to a password. */
 export const text = () => optional(telling(z.string(), 'any text'));
 
-/** As it stands too, but not any: what a header cannot carry would never be answered anything but 401. */
+/** Unchanged too, but of one form: a token that no header can carry would always be answered 401. */
 export const textOf = (allowed: string, form: RegExp) =>
   optional(
     telling(
@@ -44,7 +45,7 @@ export const textOf = (allowed: string, form: RegExp) =>
     ),
   );
 
-/** What a variable may be set to; null where its schema does not tell. */
+/** What a variable may be set to; null where its schema does not say it. */
 export function allowedIn(schema: z.ZodType): string | null {
   const allowed = schema.meta()?.['allowed'];
   return typeof allowed === 'string' ? allowed : null;
@@ -68,7 +69,7 @@ function read<T>(allowed: string, reader: (text: string) => T | null) {
   return telling(schema, allowed);
 }
 
-/** zod keeps what is told of a schema for that schema alone, not for what is made of it. */
+/** zod keeps the metadata of a schema for that schema alone, not for schemas made from it. */
 function telling<Schema extends z.ZodType>(schema: Schema, allowed: string | null): Schema {
   return allowed === null ? schema : schema.meta({ allowed });
 }
@@ -86,4 +87,70 @@ function between(reader: (text: string) => number | null, least: number, most: n
     const value = reader(given);
     return value !== null && value >= least && value <= most ? value : null;
   };
+}
+
+/**
+ * The URLs of services as KAT's env files have them, in the one form that the rest of Rota reads; null for a text that is no such
+ * URL.
+ */
+
+/** SQLAlchemy names its driver in the scheme: `postgresql+psycopg2://`. */
+const sqlalchemy = /^postgres(?:ql)?\+[a-z0-9_-]+(?=:\/\/)/i;
+
+/** Its parameters are checked at the first connection (src/queue/dsn.ts), with a sentence for each. */
+export function readDatabaseUrl(text: string): string | null {
+  const url = text.replace(sqlalchemy, 'postgresql');
+  return partsOf(url) === null ? null : url;
+}
+
+/** pika, which mula uses, logs in as guest where the URL names no user. */
+export function readBrokerUrl(text: string): string | null {
+  const read = readUrl(text, ['amqp:', 'amqps:']);
+  if (read === null) return null;
+  const { username, password } = new URL(read);
+  return username === '' && password === '' ? read.replace('://', '://guest:guest@') : read;
+}
+
+/** One or more, comma-separated. Not `wss:`: the library would speak plain NATS there, with the password in clear. */
+export function readNatsServers(text: string): string | null {
+  const servers = text.split(',').map((server) => {
+    const trimmed = server.trim();
+    return trimmed === '' ? null : readUrl(withScheme(trimmed, 'nats'), ['nats:', 'tls:']);
+  });
+  return servers.includes(null) ? null : servers.join(',');
+}
+
+export function readHttpUrl(text: string): string | null {
+  return readUrl(text, ['http:', 'https:']);
+}
+
+export function readHttpUrls(text: string): string | null {
+  const urls = text.split(',').map((url) => readHttpUrl(url.trim()));
+  return urls.includes(null) ? null : urls.join(',');
+}
+
+/** OpenTelemetry's own clients take `host:port` too. */
+export function readEndpoint(text: string): string | null {
+  return readHttpUrl(withScheme(text, 'http'));
+}
+
+function withScheme(text: string, scheme: string): string {
+  return text.includes('://') ? text : `${scheme}://${text}`;
+}
+
+function readUrl(text: string, protocols: readonly string[]): string | null {
+  // Python leaves a percent sign that encodes nothing; here it would break the decoding of a password.
+  const escaped = text.replaceAll(/%(?![0-9a-f]{2})/gi, '%25');
+  if (!escaped.includes('://') || !URL.canParse(escaped)) return null;
+  const url = new URL(escaped);
+  return protocols.includes(url.protocol) && isDecodable(url) ? escaped : null;
+}
+
+function isDecodable({ username, password, pathname }: URL): boolean {
+  try {
+    decodeURIComponent(username + password + pathname);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { codeOf } from '../src/errors.ts';
-import { InFlight } from '../src/in-flight.ts';
+import { FiltersInUse, InFlight } from '../src/admission.ts';
 
 const refusal = { code: 'TOO_MANY_REQUESTS', what: 'things', variable: 'THINGS' } as const;
 const all = { most: 8, mostBytes: 100 };
@@ -46,4 +46,43 @@ test('a client that is refused hears what it has, and what bounds it', () => {
   for (let n = 0; n < 4; n += 1) inFlight.enter('a', 10);
   const said = /^this client has 4 things of 40 bytes in flight already \(THINGS\): try again$/;
   expect(() => inFlight.enter('a', 1)).toThrow(said);
+});
+
+const refusalOf = (work: () => unknown) => {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    return codeOf(error);
+  }
+};
+
+test('a client’s pops share the filters they have in common', () => {
+  const filters = new FiltersInUse(2, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
+  const leave = filters.enter('a', 'one');
+  filters.enter('a', 'one');
+  filters.enter('a', 'two');
+  expect(refusalOf(() => filters.enter('a', 'three'))).toBe('TOO_MANY_REQUESTS');
+  leave();
+  expect(refusalOf(() => filters.enter('a', 'three'))).toBe('TOO_MANY_REQUESTS');
+});
+
+test('a fleet with one filter waits, however many clients it is', () => {
+  const filters = new FiltersInUse(100, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
+  for (let at = 0; at < 2_000; at += 1) filters.enter(`client ${at}`, 'images');
+  expect(refusalOf(() => filters.enter('another', 'own'))).toBeNull();
+});
+
+test('clients that take all the filters they may leave some to those that come later, and give theirs back', () => {
+  const filters = new FiltersInUse(100, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
+  const leaves: (() => void)[] = [];
+  const taken = Array.from({ length: 10 }, (_, client) => {
+    for (let at = 0; ; at += 1) {
+      if (refusalOf(() => leaves.push(filters.enter(`greedy ${client}`, `${client} ${at}`))) !== null) return at;
+    }
+  });
+  expect(taken[0]).toBe(100);
+  expect(Math.min(...taken)).toBeGreaterThan(10);
+  for (const leave of leaves) leave();
+  for (let at = 0; at < 100; at += 1) expect(refusalOf(() => filters.enter('next', `own ${at}`))).toBeNull();
 });

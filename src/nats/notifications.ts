@@ -1,5 +1,40 @@
 import type { NatsConnection } from 'nats';
+import type { Wake } from '../queue/wake.ts';
 import { on, type TaskRef } from '../telemetry/events.ts';
+
+/**
+ * Wakes on `<prefix>.wake.<scheduler>`. At most once: a lost message costs a waiter the few seconds to the safety-net poll.
+ */
+export function createWake(options: { connection: NatsConnection; prefix: string; instance: string }): Wake {
+  const { connection, prefix, instance } = options;
+  return {
+    publish(scheduler, count) {
+      if (connection.isClosed() || connection.isDraining()) return;
+      connection.publish(`${prefix}.wake.${scheduler}`, JSON.stringify({ instance, count }));
+    },
+    subscribe(handler) {
+      const subscription = connection.subscribe(`${prefix}.wake.*`, {
+        callback: (error, message) => {
+          if (error !== null) return;
+          const woken = parse(message.string());
+          if (woken === null || woken.instance === instance) return;
+          handler(message.subject.slice(message.subject.lastIndexOf('.') + 1), woken.count);
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
+  };
+}
+
+/** Null for a message that is not of a supervisor. */
+function parse(text: string): { instance: string; count: number } | null {
+  try {
+    const { instance, count } = JSON.parse(text) as { instance?: unknown; count?: unknown };
+    return typeof instance === 'string' && Number.isSafeInteger(count) ? { instance, count: count as number } : null;
+  } catch {
+    return null;
+  }
+}
 
 /**
  * What is published on `<prefix>.event.<scheduler>.<event>`; `event` is the status that the tasks now have, or `revoked`:
@@ -16,12 +51,12 @@ export interface TaskEvent {
   readonly tasks: readonly TaskRef[];
 }
 
-/** A message at once would be a write to NATS beside each claim, push and patch; those who listen are no workers. */
+/** Without it each claim, push and patch would write to NATS at once. Workers do not depend on these messages. */
 const gatherMs = 5;
 
 /**
- * Publishes what happens to tasks, one message per set: for dashboards and for whoever waits on a task. At most once;
- * the record is in the database. A server drops what nobody listens to, so this costs a publish per set.
+ * Publishes what happens to tasks, one message per set, for dashboards and for clients that wait on a task. At most once; the
+ * record is in the database. A server drops messages without subscribers, so this costs one publish per set.
  *
  * @returns what ends it.
  */
@@ -44,7 +79,7 @@ export function publishTaskEvents(options: {
     for (const event of gathered) send(event);
     gathered = [];
   };
-  // Never throws: a subscriber's error would be nobody's, and end the process. What alone is too large is left out.
+  // Never throws: an error of an event listener would end the process. A single task that is too large is left out.
   const send = (event: TaskEvent) => {
     if (connection.isClosed() || connection.isDraining()) return;
     const body = JSON.stringify(event);

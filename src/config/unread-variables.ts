@@ -1,11 +1,11 @@
-/** Set, and read by nobody: most likely a variable of ours that is misspelt. */
+/** A variable that is set but not read: most likely one of ours, misspelt. */
 export interface UnreadVariable {
   readonly name: string;
   /** The variable that was probably meant; null where none is like it. */
   readonly meant: string | null;
 }
 
-/** Names of KAT that begin as Rota's do, and mean nothing to it: mula's settings through all of KAT 1.x, its database's, its address. */
+/** Names of KAT with Rota's prefixes that Rota does not use: mula's settings in all of KAT 1.x, its database's, its address. */
 const ofKat: ReadonlySet<string> = new Set([
   'SCHEDULER_API',
   'SCHEDULER_DB',
@@ -33,20 +33,20 @@ const ofKat: ReadonlySet<string> = new Set([
   'SCHEDULER_PQ_MAX_RANDOM_OBJECTS',
 ]);
 
-/** Kubernetes tells each container of the services beside it: of one called `scheduler` or `nats` in names like ours. */
+/** Kubernetes sets variables for each service; those of one called `scheduler` or `nats` look like ours. */
 const ofKubernetes = /^(?:SCHEDULER|NATS)_[A-Z0-9_]+$/;
 const ofAService = /_(?:SERVICE_(?:HOST|PORT)|PORT_\d+_(?:TCP|UDP))(?:_|$)/;
 const serviceAddress = /^(?:tcp|udp|sctp):\/\//;
 
-/** Of names that begin as Rota's do. Others must be one letter away from a long name: an environment is full of them. */
+/** For names with Rota's prefixes. Others must be one letter away from a long name: an environment has many names. */
 const mostEdits = 2;
 const leastLength = 8;
 
-/** A scheduler of one's own may have any name; one that is nearly a shipped one's is most likely that one. */
+/** A custom scheduler may have any name; one that nearly matches a shipped one is most likely misspelt. */
 const ranker = /^SCHEDULER_[A-Z0-9_]+_RANKER$/;
 const rankersShipped = ['BOEFJE', 'NORMALIZER', 'REPORT'].map((scheduler) => `SCHEDULER_${scheduler}_RANKER`);
 
-/** What in `others`, which Rota does not read, looks like one of the names that it reads. */
+/** The names in `others`, which Rota does not read, that look like one it reads. */
 export function unreadVariables(
   others: Readonly<Record<string, string>>,
   known: readonly string[],
@@ -75,9 +75,9 @@ export function sentenceOf({ name, meant }: UnreadVariable): string {
   return `${name} is not read${meant === null ? ': Rota and mula have no such variable' : `: ${meant} was probably meant`}`;
 }
 
-/** Letters to add, drop, change or swap with their neighbour to make one of the other. */
+/** The edit distance: letters to add, drop, change or swap with their neighbour. */
 function edits(from: string, to: string): number {
-  // A row says it already, and most names are far apart.
+  // Saves the work: most names are far apart.
   if (Math.abs(from.length - to.length) > mostEdits) return Number.POSITIVE_INFINITY;
   let [beforeLast, last] = [[] as number[], Array.from({ length: to.length + 1 }, (_, at) => at)];
   for (let row = 1; row <= from.length; row += 1) {

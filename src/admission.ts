@@ -1,0 +1,147 @@
+import { type ErrorCode, RotaError } from './errors.ts';
+import { distinctFilters } from './queue/filter-budget.ts';
+
+/** A request that takes longer is refused: clients have timeouts of their own. */
+export const answerWithinMs = 12_000;
+/** A pop is answered at most this long after its wait. */
+export const popMarginMs = 2_000;
+
+export interface Bounds {
+  readonly most: number;
+  readonly mostBytes: number;
+}
+
+export interface InFlightOptions {
+  readonly all: Bounds;
+  readonly ofClient: Bounds;
+  /** For a client that has its share: the edge's code, what is counted, and the variable that bounds it. */
+  readonly refusal: { readonly code: ErrorCode; readonly what: string; readonly variable?: string };
+}
+
+interface Load {
+  requests: number;
+  bytes: number;
+}
+
+/**
+ * Admission control of an edge: the requests of one kind in flight, of all clients and of each. It stands in front of the queue:
+ * requests that wait for a hanging database are parsed bodies in memory, 5 kB each, and 1 300 pushes a second for a minute took
+ * 450 MB. A client is remembered while it has requests in flight; each request costs one look-up in a Map.
+ */
+export class InFlight {
+  readonly #options: InFlightOptions;
+  readonly #all: Load = { requests: 0, bytes: 0 };
+  readonly #clients = new Map<string, Load>();
+
+  constructor(options: InFlightOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param bytes of the request's body. A single request is admitted at any size: the edge bounds that.
+   * @returns the release, to be called once. @throws RotaError the edge's code (this client's share), MAILBOX_FULL (all clients')
+   */
+  enter(client: string, bytes: number): () => void {
+    const { all, ofClient } = this.#options;
+    const known = this.#clients.get(client);
+    if (known !== undefined && exceeds(known, bytes, ofClient)) throw this.#refused(known);
+    if (exceeds(this.#all, bytes, all)) {
+      const { requests, bytes: waiting } = this.#all;
+      throw new RotaError('MAILBOX_FULL', `${requests} requests of ${waiting} bytes wait already: try again`);
+    }
+    const own = known ?? { requests: 0, bytes: 0 };
+    if (known === undefined) this.#clients.set(client, own);
+    add(own, 1, bytes);
+    add(this.#all, 1, bytes);
+    return () => {
+      add(own, -1, -bytes);
+      add(this.#all, -1, -bytes);
+      if (own.requests === 0) this.#clients.delete(client);
+    };
+  }
+
+  #refused({ requests, bytes }: Load): RotaError {
+    const { code, what, variable } = this.#options.refusal;
+    const by = variable === undefined ? '' : ` (${variable})`;
+    return new RotaError(
+      code,
+      `this client has ${requests} ${what} of ${bytes} bytes in flight already${by}: try again`,
+    );
+  }
+}
+
+function exceeds({ requests, bytes }: Load, more: number, { most, mostBytes }: Bounds): boolean {
+  return requests >= most || (requests > 0 && bytes + more > mostBytes);
+}
+
+function add(load: Load, requests: number, bytes: number): void {
+  load.requests += requests;
+  load.bytes += bytes;
+}
+
+/** The refusal of a late request: whether it was done is unknown, and it may be repeated. */
+export function unanswered(): RotaError {
+  return new RotaError(
+    'DATABASE_UNAVAILABLE',
+    `no answer within ${answerWithinMs / 1_000} s; it may have been done, and may be asked again`,
+  );
+}
+
+/** How an edge refuses a client that has its share of the filters. */
+interface Refusal {
+  readonly code: ErrorCode;
+  /** What sets the bound. */
+  readonly bound: string;
+}
+
+/** The distinct filters of the waiting pops of each client of an edge. Pops without a filter are not counted. */
+export class FiltersInUse {
+  /** How many pops of a client have each filter. */
+  readonly #clients = new Map<string, Map<string, number>>();
+  /** How many clients have each filter: clients that share a filter share its claims. */
+  readonly #all = new Map<string, number>();
+  readonly #most: number;
+  readonly #refusal: Refusal;
+
+  /** @param refusal for a client that has `most` already */
+  constructor(most: number, refusal: Refusal) {
+    this.#most = most;
+    this.#refusal = refusal;
+  }
+
+  /** @returns the release. @throws RotaError of the edge's code */
+  enter(client: string, filter: string): () => void {
+    const own = this.#clients.get(client) ?? new Map<string, number>();
+    if (!own.has(filter)) {
+      this.#admit(own.size, filter);
+      adjust(this.#all, filter, 1);
+    }
+    adjust(own, filter, 1);
+    this.#clients.set(client, own);
+    return () => {
+      if (adjust(own, filter, -1) > 0) return;
+      adjust(this.#all, filter, -1);
+      if (own.size === 0) this.#clients.delete(client);
+    };
+  }
+
+  /** A greedy client takes at most a fifth of what is left, so that twenty of them leave something for the next. */
+  #admit(own: number, filter: string): void {
+    const left = distinctFilters - this.#all.size;
+    if (own >= this.#most) {
+      const named = `${own} distinct filters in use (${this.#refusal.bound})`;
+      throw new RotaError(this.#refusal.code, `this client has ${named} already`);
+    }
+    if (!this.#all.has(filter) && own >= left / 4) {
+      const named = `${own} distinct filters in use, and only ${left} of all clients' are left`;
+      throw new RotaError(this.#refusal.code, `this client has ${named}: try again`);
+    }
+  }
+}
+
+function adjust(counts: Map<string, number>, key: string, more: number): number {
+  const count = (counts.get(key) ?? 0) + more;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+  return count;
+}
