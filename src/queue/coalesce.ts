@@ -44,7 +44,7 @@ interface Submission<Item, Outcome> {
  *
  * While the database hangs, what waits is refused after 10 s, and what was abandoned is not sent: a database that is back
  * would otherwise commit the work of minutes for requesters that left. How much may wait is bounded at the edges
- * (src/in-flight.ts).
+ * (src/admission.ts).
  */
 export class Coalescer<Item, Outcome> {
   readonly #options: CoalescerOptions<Item, Outcome>;
