@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { startPostgres } from '../src/embedded/postgres.ts';
-import { migrate } from '../src/queue/migrations.ts';
+import { migrate } from '../src/queue/schema/migrations.ts';
 
 /**
  * Adopts a database of mula while somebody reads and writes its tasks, and says how long one of these had to wait.

@@ -1,5 +1,5 @@
 import { type Config, environment, readConfig, secretNames } from './config.ts';
-import { withoutSecrets } from './queue/dsn.ts';
+import { withoutSecrets } from './postgres/dsn.ts';
 
 /** One variable as a process uses it. */
 export interface EffectiveValue {

@@ -1,8 +1,8 @@
 import { type Config, startWithinSeconds } from './config.ts';
-import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } from './queue/counts.ts';
-import type { Sql } from './queue/postgres.ts';
-import { createDatabaseProbe } from './queue/probe.ts';
-import type { ScheduleStore } from './queue/schedules.ts';
+import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } from './queue/maintenance/counts.ts';
+import type { Sql } from './postgres/pool.ts';
+import { createDatabaseProbe } from './queue/schema/probe.ts';
+import type { ScheduleStore } from './queue/schedules/schedule-store.ts';
 import type { Backlog } from './events/backlog.ts';
 import { healthOfServices } from './kat/health.ts';
 import type { EventStream } from './protocol/scheduler.ts';

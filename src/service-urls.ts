@@ -1,4 +1,4 @@
-import { partsOf } from './queue/dsn.ts';
+import { partsOf } from './postgres/dsn.ts';
 
 /**
  * The URLs of services as KAT's env files have them, brought to the one form in which the rest of Rota reads them; null for

@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { queueUpTo } from './seed.ts';
 
 /** Keeps a queue at its depth between samples. Counting ten million rows takes a second: it counts what is taken. */

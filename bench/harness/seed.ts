@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 /** What a seeded KAT looks like: 300 organisations, the 46 boefjes that ship, in 14 images. */
 export const organisations = 300;

@@ -1,5 +1,5 @@
-import { claimStatement } from '../../src/queue/claim.ts';
-import { connect } from '../../src/queue/postgres.ts';
+import { claimStatement } from '../../src/queue/pop/claim.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import type { Bench, Case } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { queueUpTo } from '../harness/seed.ts';

@@ -1,7 +1,7 @@
-import { migrate } from '../../src/queue/migrations.ts';
-import { queueItem } from '../../src/queue/new-task.ts';
-import { connect } from '../../src/queue/postgres.ts';
-import { pushStatement } from '../../src/queue/push-statement.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { queueItem } from '../../src/queue/push/push-statement.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { pushStatement } from '../../src/queue/push/statement-text.ts';
 import type { Bench, Case } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { pushedTask } from '../harness/tasks.ts';

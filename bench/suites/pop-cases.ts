@@ -1,5 +1,5 @@
 import { connectNats } from '../../src/nats/connect.ts';
-import type { FilterRequest } from '../../src/queue/filter.ts';
+import type { FilterRequest } from '../../src/queue/filter/filter.ts';
 import { Backlog } from '../harness/backlog.ts';
 import { type Bench, type Case, warmUp } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';

@@ -3,7 +3,7 @@ import { startKatOn, until } from '../harness/kat.ts';
 import { plainWorld } from '../harness/world.ts';
 import { boefjeHash } from '../../src/tasks/hash.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import type { World } from '../../src/simulator/world.ts';
 
 /** Of every answer of Katalogus, Octopoes and Bytes. */

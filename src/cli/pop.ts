@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { FilterRequest } from '../queue/filter.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import { json, wholeNumber } from './arguments.ts';
 import { whenOf } from './format.ts';

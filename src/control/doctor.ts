@@ -4,7 +4,7 @@ import { sentenceOf, type UnreadVariable } from '../config-names.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
-import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
+import type { DatabaseDiagnosis, UnreadableCron } from '../queue/schema/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { command, nothing, type OperatorCommand } from './operator-command.ts';
 

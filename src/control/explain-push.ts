@@ -1,6 +1,6 @@
 import type { ExplanationStep } from '../protocol/explanation.ts';
-import type { QueueInspection } from '../queue/inspection.ts';
-import type { TaskRanking } from '../queue/rank.ts';
+import type { QueueInspection } from '../queue/lists/inspection.ts';
+import type { TaskRanking } from '../queue/push/rank.ts';
 
 export interface PushForecast {
   readonly inspection: Pick<QueueInspection, 'overview'>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
+import type { QueueInspection, ScheduleDetails } from '../queue/lists/inspection.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import type { TaskData } from '../tasks/task.ts';

@@ -1,9 +1,9 @@
 import type { Outcome } from '../mailbox/ref.ts';
 import type { Explanation, ExplanationStep } from '../protocol/explanation.ts';
-import type { Pauses } from '../queue/pauses.ts';
-import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/inspection.ts';
-import type { Schedules } from '../queue/schedule-records.ts';
-import type { ScheduleStore } from '../queue/schedules.ts';
+import type { Pauses } from '../queue/maintenance/pauses.ts';
+import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/lists/inspection.ts';
+import type { Schedules } from '../queue/schedules/schedule-crud.ts';
+import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { type PushForecast, pushSteps } from './explain-push.ts';

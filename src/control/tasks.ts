@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import type { QueueInspection } from '../queue/inspection.ts';
-import type { TaskLists } from '../queue/lists.ts';
+import type { QueueInspection } from '../queue/lists/inspection.ts';
+import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { type TaskStatus, taskStatuses } from '../tasks/status.ts';

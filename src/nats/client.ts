@@ -1,7 +1,7 @@
 import { headers, NatsError, RequestStrategy, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import { currentTrace } from '../mailbox/trace.ts';
-import type { FilterRequest } from '../queue/filter.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { LeasedTask, Task, TaskData } from '../tasks/task.ts';
 import { timeOrderedUuid } from '../tasks/uuid.ts';

@@ -1,6 +1,6 @@
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import { inTrace } from '../mailbox/trace.ts';
-import type { FilterRequest } from '../queue/filter.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import type { RotaClient } from './client.ts';
 import { createHolding, type Holding } from './holding.ts';

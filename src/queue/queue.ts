@@ -1,8 +1,8 @@
 import type { PushOutcome, NewTask } from '../protocol/requests.ts';
 import type { TaskStatus } from '../tasks/status.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import type { Requester } from './coalesce.ts';
-import type { FilterRequest } from './filter.ts';
+import type { Requester } from './batching.ts';
+import type { FilterRequest } from './filter/filter.ts';
 
 /** What a lease over NATS begins with at most: an answer that was lost is back within a minute. */
 export const firstLeaseMs = 60_000;

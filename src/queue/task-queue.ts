@@ -4,14 +4,14 @@ import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
-import { claim, claimStatement, type ClaimPools, type RawRow, searchMs } from './claim.ts';
-import { Coalescer, type Requester } from './coalesce.ts';
-import { Corrections } from './corrections.ts';
-import { Floor } from './floor.ts';
-import { HeldLeases } from './held-leases.ts';
-import { Renewals } from './leases.ts';
-import { type Sql, connect, query, statement, transact } from './postgres.ts';
-import { Push } from './push.ts';
+import { claim, claimStatement, type ClaimPools, type RawRow, searchMs } from './pop/claim.ts';
+import { Coalescer, type Requester } from './batching.ts';
+import { Corrections } from './push/corrections.ts';
+import { Floor } from './pop/low-water-mark.ts';
+import { HeldLeases } from './pop/held-leases.ts';
+import { Renewals } from './settle/leases.ts';
+import { type Sql, connect, query, statement, transact } from '../postgres/pool.ts';
+import { Push } from './push/push.ts';
 import {
   type PatchAnswers,
   type ClaimedTask,
@@ -23,11 +23,11 @@ import {
   type TaskQueue,
   firstLeaseMs,
 } from './queue.ts';
-import { type TaskRanking, rankByArrival } from './rank.ts';
-import { fit, type Fitted } from './room.ts';
-import { leaseLost, Settle } from './settle.ts';
-import { Sweeper } from './sweeper.ts';
-import { Waiters } from './waiters.ts';
+import { type TaskRanking, rankByArrival } from './push/rank.ts';
+import { fit, type Fitted } from './pop/room.ts';
+import { leaseLost, Settle } from './settle/settle.ts';
+import { Sweeper } from './settle/sweeper.ts';
+import { Waiters } from './pop/waiters.ts';
 import { type Wake, noWake } from './wake.ts';
 
 export interface TaskQueueOptions {
@@ -201,7 +201,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     const [row] = await transact(() =>
       query<{ scheduler: string; status: string; via: string | null; lease_id: string | null; task: string }>(
         this.#sql,
-        statement('release'),
+        statement('settle/release'),
         [id],
       ),
     );
@@ -296,7 +296,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   async #countHeld(holder: string): Promise<number> {
-    const [row] = await query<{ held: number }>(this.#sql, statement('count-held'), [holder]);
+    const [row] = await query<{ held: number }>(this.#sql, statement('pop/count-held'), [holder]);
     return row!.held;
   }
 
@@ -306,7 +306,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async #read(wanted: readonly Read[]): Promise<readonly Result<string | null>[]> {
     const ids = wanted.map(({ id }) => id);
-    const rows = await transact(() => query<ReadRow>(this.#sql, statement('read'), [ids]));
+    const rows = await transact(() => query<ReadRow>(this.#sql, statement('lists/read'), [ids]));
     const found = new Map(rows.map((row) => [row.id, row]));
     return wanted.map(({ id, leaseId }) => {
       const row = found.get(id);

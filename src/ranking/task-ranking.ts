@@ -1,5 +1,5 @@
 import { failureOf } from '../mailbox/failure.ts';
-import type { Fairness, RankAnswer, RankedTask, RankPolicy, TaskRanking } from '../queue/rank.ts';
+import type { Fairness, RankAnswer, RankedTask, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
 import { batchOf } from './batch.ts';
 import type { Ranking, RankerTraits } from './ranking.ts';
 

@@ -1,4 +1,4 @@
-import type { FilterRequest } from '../queue/filter.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { PopRequest } from '../queue/queue.ts';
 import type { SchedulerEntry } from './ports.ts';
 

@@ -1,4 +1,4 @@
-import type { SchedulerActivity } from '../queue/lists.ts';
+import type { SchedulerActivity } from '../queue/lists/lists.ts';
 
 /** What the REST API asks of the rest of Rota, beside the queue, its lists and the schedules (src/queue). */
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Requester } from '../queue/coalesce.ts';
+import type { Requester } from '../queue/batching.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { answerOf, badRequest, conflict, invalid, tooManyRequests, type ValidationDetail } from './errors.ts';

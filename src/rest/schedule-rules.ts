@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { isCron, nextRun } from '../tasks/cron.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import { checkDataLengths } from '../tasks/data-lengths.ts';
-import type { NewSchedule, SchedulePatch } from '../queue/schedule-records.ts';
+import type { NewSchedule, SchedulePatch } from '../queue/schedules/schedule-crud.ts';
 import { badRequest, validationError } from './errors.ts';
 import type { Schedulers } from './ports.ts';
 import { present } from './present.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FiltersInUse } from '../filters-in-use.ts';
-import type { FilterRequest } from '../queue/filter.ts';
-import type { SchedulerActivity } from '../queue/lists.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
+import type { SchedulerActivity } from '../queue/lists/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ScheduleListQuery, Schedules } from '../queue/schedule-records.ts';
+import type { ScheduleListQuery, Schedules } from '../queue/schedules/schedule-crud.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import { checkDataLengths } from '../tasks/data-lengths.ts';
 import type { App } from './app.ts';

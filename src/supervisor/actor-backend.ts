@@ -1,5 +1,5 @@
 import type { TaskQueue } from '../queue/queue.ts';
-import type { ScheduleStore } from '../queue/schedules.ts';
+import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { ActorBackend } from './requests.ts';
 
 /** Answers the actors from the queue and the schedule store: the only two that know SQL. */

@@ -2,7 +2,7 @@ import type { ServiceStatus } from '../kat/request.ts';
 import type { LaneStatus } from '../mailbox/lane.ts';
 import type { StreamBacklog } from '../events/backlog.ts';
 import type { StreamStatus } from '../events/source.ts';
-import type { QueuedOrganisation, StatusCounts } from '../queue/counts.ts';
+import type { QueuedOrganisation, StatusCounts } from '../queue/maintenance/counts.ts';
 import type { RankingStatus } from '../ranking/ranking.ts';
 import type { ActorStatus } from '../supervisor/supervision.ts';
 import type { LoopDelay } from './loop-delay.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findingsOf, natsFinding, sourceFindings } from '../../src/control/doctor.ts';
-import type { DatabaseDiagnosis } from '../../src/queue/diagnosis.ts';
+import type { DatabaseDiagnosis } from '../../src/queue/schema/diagnosis.ts';
 
 const sound: DatabaseDiagnosis = {
   version: '18.4',

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Overview } from '../../src/cli/status/overview.ts';
 import type { EffectiveValue } from '../../src/config-report.ts';
 import type { Finding } from '../../src/control/doctor.ts';
-import { connect } from '../../src/queue/postgres.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';
 import { schedule } from '../support/schedule-rows.ts';
 import { boefjeTask } from '../support/wire.ts';

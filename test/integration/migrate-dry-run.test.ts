@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { migrate, migrationNames } from '../../src/queue/migrations.ts';
+import { migrate, migrationNames } from '../../src/queue/schema/migrations.ts';
 import { runCli } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';
 import { mulaDatabase, mulaTask } from '../support/mula-database.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Floor } from '../../src/queue/floor.ts';
+import { Floor } from '../../src/queue/pop/low-water-mark.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
 /** Where claims begin, or null before the floor was ever raised. */

@@ -1,0 +1,139 @@
+import type { TaskStatus } from '../../tasks/status.ts';
+import { addRange, Conditions } from './conditions.ts';
+import type { Filter, FilterRequest } from '../filter/filter.ts';
+import { compileFilter } from '../filter/compile.ts';
+import { type ListBounds, type Page, type PagePools, readPage } from './page.ts';
+import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { taskSource } from './task-sources.ts';
+import { readTaskStats, type StatsQuery } from '../maintenance/task-stats.ts';
+
+export interface TaskListQuery extends ListBounds {
+  readonly schedulerId?: string;
+  readonly organisation?: string;
+  readonly taskType?: string;
+  readonly status?: TaskStatus;
+  /** ISO timestamps, inclusive. */
+  readonly minCreatedAt?: string;
+  readonly maxCreatedAt?: string;
+  /** A part of the OOI's reference, whatever its case. */
+  readonly inputOoi?: string;
+  /** Id of the boefje or normalizer, or the report recipe. */
+  readonly pluginId?: string;
+}
+
+export interface SchedulerActivity {
+  readonly queued: number;
+  /** When a task was last queued or handed out, `YYYY-MM-DDTHH:MM:SS.ffffffZ`; null where never. */
+  readonly lastActivity: string | null;
+}
+
+/** What people look at: lists, statistics, queue sizes. Reads only; rows are JSON text (kat-contract §1). */
+export interface TaskLists {
+  /** Newest first. @throws RotaError INVALID_FILTER */
+  tasks(request: TaskListQuery): Promise<Page>;
+  /** `{hour: {status: n, …, total}}` by hour of the last change, of the last 24 hours, newest hour first, as JSON text. */
+  stats(request: StatsQuery): Promise<string>;
+  activity(schedulers: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
+}
+
+/** @param pages for lists, which may be slow; everything else goes over the other pool. */
+export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, search: sql }): TaskLists {
+  return {
+    tasks: (request) => listTasks(pages, request),
+    stats: (request) => readTaskStats(sql, request),
+    async activity(schedulers) {
+      const rows = await transact(() =>
+        query<SchedulerActivity & { scheduler: string }>(sql, statement('lists/scheduler-activity'), [schedulers]),
+      );
+      return new Map(rows.map(({ scheduler, queued, lastActivity }) => [scheduler, { queued, lastActivity }]));
+    },
+  };
+}
+
+async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Page> {
+  const source = taskSource(request.status);
+  const conditions = new Conditions();
+  if (source.status !== null) conditions.add(source.status);
+  conditions.addEqual(source.scheduler, request.schedulerId);
+  conditions.addEqual(source.organisation, request.organisation);
+  addRange(conditions, source.createdAt, request.minCreatedAt, request.maxCreatedAt);
+  const { organisations, rest } = splitOrganisations(request.filters);
+  for (const organisation of organisations) conditions.addEqual(source.organisation, organisation);
+  const searches = request.inputOoi !== undefined || request.pluginId !== undefined || rest !== null;
+  const readsTask = addTaskConditions(conditions, request, rest, searches);
+  return readPage(
+    searches ? pages.search : pages.plain,
+    {
+      from: readsTask ? source.from + source.join : source.from,
+      id: source.id,
+      createdAt: source.createdAt,
+      table: 'tasks',
+      json: 'rota_task_json',
+    },
+    conditions,
+    request,
+  );
+}
+
+/** Rocky names the organisation in a filter: on the source's own column it is counted from an index alone. */
+function splitOrganisations(request: FilterRequest | null): {
+  organisations: readonly string[];
+  rest: FilterRequest | null;
+} {
+  if (request === null) return { organisations: [], rest: null };
+  const groups = 'length' in request.filters ? { and: request.filters } : request.filters;
+  const organisations: string[] = [];
+  const and = (groups.and ?? []).filter((filter) => {
+    if (!isOrganisation(filter)) return true;
+    organisations.push(filter.value as string);
+    return false;
+  });
+  const empty = and.length + (groups.or?.length ?? 0) + (groups.not?.length ?? 0) === 0;
+  return { organisations, rest: empty ? null : { filters: { ...groups, and } } };
+}
+
+function isOrganisation({ column, field, operator, value }: Filter): boolean {
+  const plain = field === undefined || field === null || field === '' || field === 'organisation';
+  const storable = typeof value === 'string' && !value.includes('\0');
+  return column === 'organisation' && plain && (operator === '==' || operator === 'eq') && storable;
+}
+
+/** Conditions on alias t. @returns whether there are any. */
+function addTaskConditions(
+  conditions: Conditions,
+  request: TaskListQuery,
+  filters: FilterRequest | null,
+  searches: boolean,
+): boolean {
+  const { schedulerId, taskType: type, inputOoi, pluginId } = request;
+  // A scheduler named after its type has tasks of that type only. Asking anyway would read every task for a count;
+  // where a task's data is read the type is asked as a literal, since the partial index on OOIs needs it.
+  const implied = type === schedulerId && !searches;
+  if (type !== undefined && !implied) {
+    conditions.add(ooiOf.has(type) ? `t.type = '${type}'` : `t.type = ${conditions.bind(type)}`);
+  }
+  if (inputOoi !== undefined) {
+    const pattern = `%${inputOoi.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+    conditions.add(`${expression(ooiOf, type)} ILIKE ${conditions.bind(pattern)}`);
+  }
+  if (pluginId !== undefined) conditions.add(`${expression(pluginOf, type)} = ${conditions.bind(pluginId)}`);
+  if (filters !== null) {
+    conditions.append(compileFilter(filters, { target: 'tasks', firstParameter: conditions.nextParameter }));
+  }
+  return searches || (type !== undefined && !implied);
+}
+
+const ooiOf: ReadonlyMap<string, string> = new Map([
+  ['boefje', `(t.data ->> 'input_ooi')`],
+  ['normalizer', `(t.data #>> '{raw_data,boefje_meta,input_ooi}')`],
+]);
+
+const pluginOf: ReadonlyMap<string, string> = new Map([
+  ['boefje', `(t.data -> 'boefje' ->> 'id')`],
+  ['normalizer', `(t.data -> 'normalizer' ->> 'id')`],
+  ['report', `(t.data ->> 'report_recipe_id')`],
+]);
+
+function expression(byType: ReadonlyMap<string, string>, type: string | undefined): string {
+  return byType.get(type ?? '') ?? `coalesce(${[...byType.values()].join(', ')})`;
+}

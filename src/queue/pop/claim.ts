@@ -1,0 +1,174 @@
+import { RotaError } from '../../errors.ts';
+import { emit } from '../../telemetry/events.ts';
+import type { FilterRequest } from '../filter/filter.ts';
+import { filterFault } from '../filter/filter-fault.ts';
+import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
+import { type Sql, query, statement, transact } from '../../postgres/pool.ts';
+import { sqlState } from '../../postgres/sql-states.ts';
+
+/** What one waiter asks of a claim. */
+export interface Want {
+  readonly units: number;
+  readonly worker: string | null;
+  /** PopRequest. */
+  readonly holder: string | null;
+  readonly via: 'nats' | 'rest';
+  /** Over NATS it begins with `firstLeaseMs` at most, and has this once its holder has spoken. */
+  readonly leaseMs: number;
+}
+
+export interface ClaimRow {
+  /** 1, 2, … in pop order. */
+  readonly unit: number;
+  readonly id: string;
+  readonly organisation: string;
+  readonly attempts: number;
+  readonly lease_id: string;
+  readonly lease_until: string;
+  readonly task: string;
+  /** Seconds since the task was made, at its first claim: a later one tells how long a worker had it before. */
+  readonly waited: number | null;
+  readonly traceparent: string | null;
+}
+
+/** A claimed row; the task is null where it is large: it is read apart, as far as there is room. */
+export type RawRow = Omit<ClaimRow, 'task'> & { readonly task: string | null };
+
+/**
+ * How a claim finds its tasks: in pop order as they are, along an index of the queue, or by looking into each until one matches.
+ * The last may take as long as it likes to: it has connections, a bound and a place in line of its own.
+ */
+export type Way = 'open' | 'indexed' | 'search';
+
+export interface ClaimStatement {
+  readonly way: Way;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Pools of connections: `search` ends statements after `searchMs`. */
+export interface ClaimPools {
+  readonly sql: Sql;
+  readonly search: Sql;
+}
+
+/** So long at most a search keeps one of the two connections that all searches have. */
+export const searchMs = 2_000;
+
+/**
+ * Claims for several waiters in one statement: unit n belongs to the waiter whose slots cover n. Rows come in pop order.
+ * @throws RotaError INVALID_FILTER, FILTER_TOO_SLOW, DATABASE_UNAVAILABLE
+ */
+export async function claim(
+  { sql, search }: ClaimPools,
+  { scheduler, firstLeaseMs }: { scheduler: string; firstLeaseMs: number },
+  wants: readonly Want[],
+  { way, text, values }: ClaimStatement,
+): Promise<readonly RawRow[]> {
+  const parameters = claimParameters(scheduler, wants, firstLeaseMs, values);
+  const started = performance.now();
+  const run = () => query<RawRow>(way === 'search' ? search : sql, text, parameters, { prepare: isPrepared(text) });
+  const rows = await transact(way === 'open' ? run : () => run().catch((error: unknown) => throwFault(error, way)));
+  emit({
+    name: 'claim.completed',
+    scheduler,
+    waiters: wants.length,
+    rows: rows.length,
+    ms: performance.now() - started,
+    waited: rows.flatMap(({ waited }) => waited ?? []),
+  });
+  return rows;
+}
+
+/** As claim.sql counts them. */
+export function claimParameters(
+  scheduler: string,
+  wants: readonly Want[],
+  firstLeaseMs: number,
+  filterValues: readonly unknown[],
+): readonly unknown[] {
+  const slots = wants.flatMap((want) => Array.from({ length: want.units }, () => want));
+  return [
+    scheduler,
+    slots.length,
+    slots.map(({ worker }) => worker),
+    slots.map(({ via }) => via),
+    slots.map(({ leaseMs }) => leaseMs),
+    slots.map(({ holder }) => holder),
+    firstLeaseMs,
+    ...filterValues,
+  ];
+}
+
+function throwFault(error: unknown, way: Way): never {
+  if (way === 'search' && sqlState(error) === queryCanceled) throw tooSlow();
+  throw filterFault(error);
+}
+
+/** Also without asking the database again: a filter that was too slow a moment ago is so now. */
+export function tooSlow(): RotaError {
+  return new RotaError(
+    'FILTER_TOO_SLOW',
+    `no task was found within ${searchMs / 1_000} s: narrow the filter, by boefje__oci_image or organisation, or ask less often`,
+  );
+}
+
+const queryCanceled = '57014';
+
+/**
+ * A prepared text stays on both sides of every connection for good, and clients decide how many shapes of filters there
+ * are: the first hundred are prepared, which is more than a fleet of runners has.
+ */
+function isPrepared(text: string): boolean {
+  if (prepared.size < mostPrepared) prepared.add(text);
+  return prepared.has(text);
+}
+
+const mostPrepared = 100;
+const prepared = new Set<string>();
+
+/** claim.sql for one shape of filter. @throws RotaError INVALID_FILTER */
+export function claimStatement(filters: FilterRequest | null, taskType: string): ClaimStatement {
+  if (filters === null) return { way: 'open', text: claimText(statement('pop/claim-heads'), 'true'), values: [] };
+  const filter: CompiledFilter = compileFilter(filters, {
+    target: 'queue',
+    firstParameter: firstFilterValue,
+    taskType,
+  });
+  const firstValue = firstFilterValue + filter.values.length;
+  const ordered = filter.merge === undefined ? inPopOrder(filter.text) : merged(filter.merge, firstValue);
+  const heads = statement('pop/claim-heads-filtered').replace('{ordered}', () => ordered);
+  return {
+    way: filter.indexed ? 'indexed' : 'search',
+    text: claimText(heads, filter.text),
+    values: [...filter.values, ...(filter.merge?.values ?? [])],
+  };
+}
+
+function claimText(heads: string, filter: string): string {
+  return statement('pop/claim')
+    .replace('{heads}', () => heads)
+    .replaceAll('{filter}', () => filter);
+}
+
+const firstFilterValue = 8;
+
+/** As in claim-heads.sql: nothing that may be popped stands before the floor. */
+const aboveFloor = `(q.rank, q.created_at) >= (
+    coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
+    coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))`;
+
+function inPopOrder(condition: string): string {
+  return `(SELECT q.ctid AS spot, q.rank, q.created_at, q.id FROM queue q
+    WHERE q.scheduler = $1 AND NOT q.held AND ${aboveFloor} AND ${condition}
+    ORDER BY q.rank, q.created_at, q.id)`;
+}
+
+/**
+ * One scan in pop order for each value, merged as far as the claim reads: an index on the column cannot give the rows of
+ * two values in pop order, and sorting all of them would read the queue at every pop.
+ */
+function merged({ column, values }: NonNullable<CompiledFilter['merge']>, firstParameter: number): string {
+  const scans = values.map((_value, index) => inPopOrder(`q.${column} = $${firstParameter + index}`));
+  return `${scans.join(' UNION ALL ')} ORDER BY rank, created_at, id`;
+}

@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RotaError } from '../../errors.ts';
+import { type ClaimStatement, tooSlow, type Way } from './claim.ts';
+import { distinctFilters } from '../filter/filter-budget.ts';
+import { Flights } from '../flights.ts';
+import { type Line, nextBatch, unitsOf, type Waiter } from './pop-line.ts';
+
+/**
+ * Claims at once of one scheduler, by the way in which they find their tasks. Each way has its own: however long those with
+ * filters take, a pop without one has its flight.
+ */
+export function flightsOf(way: Way, most: number): number {
+  if (way === 'open') return most;
+  return way === 'indexed' ? Math.max(1, most - 1) : 1;
+}
+
+/** A claim of that many milliseconds is dear: its filter then rests, and so does the lane of searches. */
+const dearMs = 50;
+/** So many times as long as the claim took a filter rests before it is asked again: it has a sixth of its lane at most. */
+const restsPerClaim = 5;
+const longestRestMs = 5_000;
+/** Filters that are remembered as dear, longest known first to go. */
+const mostRests = 1_000;
+/** A claim of so many units that fits needs no bound. */
+const mostRoom = 1_000;
+
+export interface LaneOptions {
+  readonly way: Way;
+  readonly most: number;
+  readonly claimUnits: number;
+  readonly start: (lane: Lane) => void;
+}
+
+/** The lines of one way, and which of them may claim next. */
+export class Lane {
+  readonly lines = new Map<string, Line>();
+  readonly flights: Flights;
+  readonly #options: LaneOptions;
+  /** Of filters that were dear: when they may be asked again, and whether they found their end in time. */
+  readonly #rests = new Map<string, { readonly until: number; readonly tooSlow: boolean }>();
+  /** Units of a claim that had room for its tasks; no bound while all had. */
+  room = Number.POSITIVE_INFINITY;
+  readonly #ending = new AbortController();
+  #looks = 0;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.flights = new Flights({ most: options.most, start: () => options.start(this) });
+  }
+
+  /**
+   * Of the line whose oldest waiting pop is the oldest of all: nobody is overtaken because others share a filter. But lines
+   * that look again because of a wake (each push wakes them all) leave half of the flights to pops that have not looked yet.
+   */
+  next(): { line: Line; batch: readonly Waiter[] } | null {
+    const now = performance.now();
+    const looksAdmitted = this.#options.way === 'open' || this.#looks < Math.ceil(this.#options.most / 2);
+    let oldest = Number.POSITIVE_INFINITY;
+    let next: { line: Line; batch: readonly Waiter[] } | null = null;
+    for (const line of this.lines.values()) {
+      const batch = nextBatch(line, Math.min(this.#options.claimUnits, this.room));
+      if (
+        batch.length === 0 ||
+        (!looksAdmitted && looksAgain(batch)) ||
+        (this.#rests.size > 0 && this.#restOf(line, now) > 0)
+      )
+        continue;
+      if (!this.flights.admits(unitsOf(batch), line.inFlight)) continue;
+      const since = batch[0]!.deadline - batch[0]!.request.waitMs;
+      if (since >= oldest) continue;
+      oldest = since;
+      next = { line, batch };
+    }
+    return next;
+  }
+
+  /** @throws RotaError FILTER_TOO_SLOW for a filter that was so a moment ago */
+  admit(key: string): void {
+    const rest = this.#rests.get(key);
+    if (rest?.tooSlow === true && rest.until > performance.now()) throw tooSlow();
+  }
+
+  /** A line for a filter that no pop waits with. @throws RotaError MAILBOX_FULL */
+  open(key: string, statement: ClaimStatement): Line {
+    if (this.lines.size >= distinctFilters) {
+      throw new RotaError('MAILBOX_FULL', `pops with ${distinctFilters} different filters wait already`);
+    }
+    const line: Line = { key, statement, waiters: [], wakes: 0, inFlight: 0 };
+    this.lines.set(key, line);
+    return line;
+  }
+
+  /** Runs a claim of the line. A search that was dear keeps its flight as long again: all of them together have half a core. */
+  fly(line: Line, batch: readonly Waiter[], claim: () => Promise<'served' | 'too slow'>): void {
+    const looks = looksAgain(batch) ? 1 : 0;
+    line.inFlight += 1;
+    this.#looks += looks;
+    const started = performance.now();
+    const flown = claim().then((end) => {
+      line.inFlight -= 1;
+      this.#looks -= looks;
+      this.forget(line);
+      const ms = performance.now() - started;
+      if (this.#options.way === 'open' || (ms < dearMs && end === 'served')) return undefined;
+      this.#rest(line, ms, end === 'too slow');
+      return this.#options.way === 'search' ? this.#pause(Math.min(ms, longestRestMs)) : undefined;
+    });
+    this.flights.add(flown);
+  }
+
+  /** Tasks so large that some went back: the next claims ask for as many as had room, and each after that for twice as many. */
+  learn(units: number, full: boolean): void {
+    if (full) this.room = Math.max(1, units);
+    else if (this.room < mostRoom) this.room *= 2;
+    else this.room = Number.POSITIVE_INFINITY;
+  }
+
+  /** No claim waits for its turn any more. Resolves when those in flight have ended. */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await this.flights.landed();
+  }
+
+  forget(line: Line): void {
+    if (line.waiters.length === 0 && line.inFlight === 0) this.lines.delete(line.key);
+  }
+
+  #rest(line: Line, ms: number, slow: boolean): void {
+    const restMs = Math.min(ms * restsPerClaim, longestRestMs);
+    this.#rests.delete(line.key);
+    if (this.#rests.size >= mostRests) this.#rests.delete(this.#rests.keys().next().value!);
+    const rest = { until: performance.now() + restMs, tooSlow: slow };
+    this.#rests.set(line.key, rest);
+    setTimeout(() => {
+      if (this.#rests.get(line.key) === rest) this.#rests.delete(line.key);
+      this.flights.schedule();
+    }, restMs + 1).unref();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#ending.signal }).catch(() => {});
+  }
+
+  #restOf({ key }: Line, now: number): number {
+    const rest = this.#rests.get(key);
+    return rest === undefined ? 0 : rest.until - now;
+  }
+}
+
+function looksAgain(batch: readonly Waiter[]): boolean {
+  return batch.every(({ looked }) => looked);
+}

@@ -1,0 +1,48 @@
+import type { CorrectSchedules, PushedSchedule } from '../../protocol/commands.ts';
+
+/** A push of its own would be a message to another thread and three statements each; nobody waits for the outcome. */
+const gatherMs = 50;
+/** More than one message should carry. */
+const most = 1_000;
+
+/** Gathers the schedules that pushes made with the default recurrence, so that the actor corrects them in sets. */
+export class Corrections {
+  readonly #tell: (scheduler: string, command: CorrectSchedules) => void;
+  readonly #gathered = new Map<string, Map<string, PushedSchedule>>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(tell: (scheduler: string, command: CorrectSchedules) => void) {
+    this.#tell = tell;
+  }
+
+  add(scheduler: string, pushed: readonly PushedSchedule[]): void {
+    const gathered = this.#gathered.get(scheduler) ?? new Map<string, PushedSchedule>();
+    for (const schedule of pushed) gathered.set(schedule.id, schedule);
+    this.#gathered.set(scheduler, gathered);
+    if (gathered.size >= most) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), gatherMs).unref();
+  }
+
+  flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    for (const [scheduler, gathered] of this.#gathered) {
+      const command = { kind: 'correct-schedules', ids: [...gathered.keys()], pushed: [...gathered.values()] } as const;
+      this.#tell(scheduler, command);
+    }
+    this.#gathered.clear();
+  }
+}
+
+/** Of a push, the schedules that it made or moved with the default recurrence: push.sql, `corrects`. */
+export function assumedOf(
+  rows: readonly { n: number; schedule_id: string | null; corrects: boolean; inherited: boolean }[],
+  batch: readonly { row: { organisation: string; plugin: string | null } }[],
+): readonly PushedSchedule[] {
+  return rows
+    .filter(({ corrects }) => corrects)
+    .map(({ n, schedule_id, inherited }) => {
+      const { organisation, plugin } = batch[n]!.row;
+      return { id: schedule_id!, organisation, plugin, inherited };
+    });
+}

@@ -1,0 +1,95 @@
+import type { Client } from 'pg';
+import { taskTypeOf } from '../../tasks/data.ts';
+import { recountWhereEmpty } from '../maintenance/counts.ts';
+import { statement } from '../../postgres/pool.ts';
+import { changeSchema } from './schema-lock.ts';
+
+export interface ReconcileOptions {
+  readonly gracePeriodSeconds: number;
+  readonly report: (step: string) => void;
+}
+
+/** How far back the clocks of a mula and of a supervisor that was killed may be apart. */
+const margin = '10 minutes';
+const perBatch = 5_000;
+
+/**
+ * Makes queue, leases and the rest true to `tasks`, whoever changed those in between: mula before adoption, mula on a way
+ * back, a person. Adoption is the first time it runs. Cheap at any later start: it looks up by id what is queued or
+ * leased, and reads of `tasks` only what was created since a supervisor was last at work; finished tasks are not scanned.
+ * They are where mula has been, which its own index tells (sql/back-to-mula.sql): it may have retried any of them.
+ */
+export async function reconcile(client: Client, options: ReconcileOptions): Promise<void> {
+  const { rows } = await client.query<{ since: string }>(
+    `SELECT coalesce(max(at) - interval '${margin}', '-infinity')::text AS since
+     FROM rota_alive WHERE to_regclass('ix_tasks_status_queued') IS NULL`,
+  );
+  const { since } = rows[0]!;
+  const everything = since === '-infinity';
+  await resumeCounting(client);
+  const strays = await removeStrays(client);
+  await addHashes(client, [since]);
+  const queued = await count(client, 'schema/reconcile-enqueue', [since]);
+  const duplicates = await count(client, 'schema/reconcile-duplicates', [since]);
+  const leased = await count(client, 'schema/reconcile-leases', [since, strays, options.gracePeriodSeconds]);
+  if (everything) await count(client, 'schema/reconcile-recovered');
+  await count(client, 'schema/reconcile-outcomes', [since, strays]);
+  if (everything) {
+    await count(client, 'schema/reconcile-seen');
+    await count(client, 'schema/reconcile-disabled');
+  }
+  await recountWhereEmpty(client);
+  if (queued + duplicates + leased + strays.length > 0) {
+    options.report(
+      `reconciled: ${queued} tasks queued, ${duplicates} duplicates cancelled, ${leased} leased, ${strays.length} changed by others`,
+    );
+  }
+  await count(client, 'settle/alive');
+  // Last: as long as it is there, an interrupted run is done again. It would end HOT for every claim.
+  await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_hash');
+  await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_status_queued');
+}
+
+/** The way back to mula disables the triggers that count, and empties the counts. */
+async function resumeCounting(client: Client): Promise<void> {
+  const { rows } = await client.query<{ tgname: string }>(
+    "SELECT tgname FROM pg_trigger WHERE tgrelid = 'tasks'::regclass AND tgname LIKE 'rota\\_count\\_%' AND tgenabled = 'D'",
+  );
+  if (rows.length === 0) return;
+  const enable = rows.map(({ tgname }) => `ENABLE TRIGGER ${tgname}`).join(', ');
+  await changeSchema(client, () => client.query(`ALTER TABLE tasks ${enable}`));
+}
+
+async function removeStrays(client: Client): Promise<readonly string[]> {
+  // By id: a hash join would read every finished task to find out about those that are queued.
+  await client.query('SET enable_hashjoin = off; SET enable_mergejoin = off');
+  try {
+    const { rows } = await client.query<{ id: string }>(statement('schema/reconcile-strays'));
+    return rows.map((row) => row.id);
+  } finally {
+    await client.query('RESET enable_hashjoin; RESET enable_mergejoin');
+  }
+}
+
+async function addHashes(client: Client, range: readonly unknown[]): Promise<void> {
+  while (true) {
+    const { rows } = await client.query<{ id: string; type: string; data: Record<string, unknown> }>(
+      statement('schema/reconcile-unhashed'),
+      [...range, perBatch],
+    );
+    if (rows.length === 0) return;
+    const hashes = rows.map(({ id, type, data }) => hashOf(type, data) ?? id.replaceAll('-', ''));
+    await client.query(statement('schema/reconcile-hash'), [rows.map((row) => row.id), hashes]);
+  }
+}
+
+/** Null for data that is not what its type says: such a task still has a place of its own on the queue. */
+function hashOf(type: string, data: Record<string, unknown>): string | null {
+  const parsed = taskTypeOf(type).schema.safeParse(data);
+  return parsed.success ? taskTypeOf(type).hash(parsed.data) : null;
+}
+
+async function count(client: Client, name: string, values: readonly unknown[] = []): Promise<number> {
+  const { rowCount } = await client.query(statement(name), [...values]);
+  return rowCount ?? 0;
+}

@@ -1,0 +1,97 @@
+import type { Revocation, RevokedBoefjes, SupervisorRequests } from '../../protocol/requests.ts';
+import type { RevocationReason } from '../../tasks/refusal.ts';
+import { emit, type TaskRef } from '../../telemetry/events.ts';
+import { tellCancelled } from './cancelled.ts';
+import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+
+type Revoked = SupervisorRequests['revoke-tasks']['reply'];
+
+/** Tasks that one statement cancels: no claim and no push waits long behind it. */
+const perStatement = 1_000;
+/** Hashes that one statement looks for: index look-ups that lock nothing. */
+const perLook = 10_000;
+/** Tasks of boefjes that one request cancels, in some seconds: well within the minute that an actor waits for an answer. */
+const perRequest = 20_000;
+
+/**
+ * Ends what a permission was withdrawn for: cancels it where it is queued, tells of it where it is handed out and has not
+ * begun, and leaves it alone where it runs. Looks first and cancels then, since as a rule nothing is there.
+ */
+export async function revokeTasks(sql: Sql, scheduler: string, revocations: readonly Revocation[]): Promise<Revoked> {
+  const revoking = new Revoking(sql, scheduler);
+  const hashes = new Map(revocations.flatMap((it) => ('hash' in it ? [[it.hash, it.reason] as const] : [])));
+  for (const [reason, those] of Map.groupBy(hashes.keys(), (hash) => hashes.get(hash)!)) {
+    await revoking.hashes(those, reason);
+  }
+  let more = false;
+  for (const boefjes of revocations) if ('enabled' in boefjes) more = (await revoking.boefjes(boefjes)) || more;
+  return { cancelled: revoking.cancelled, told: revoking.told, more };
+}
+
+class Revoking {
+  cancelled = 0;
+  told = 0;
+  readonly #sql: Sql;
+  readonly #scheduler: string;
+
+  constructor(sql: Sql, scheduler: string) {
+    this.#sql = sql;
+    this.#scheduler = scheduler;
+  }
+
+  async hashes(hashes: readonly string[], reason: RevocationReason): Promise<void> {
+    for (const some of slices(hashes, perLook)) {
+      const queued = await this.#run<{ hash: string }>('settle/revocable-of-hashes', [some]);
+      await this.#cancel(
+        queued.map(({ hash }) => hash),
+        reason,
+      );
+      // After it: what was claimed meanwhile is among these.
+      this.#tell(await this.#run<TaskRef>('settle/revoked-of-hashes', [some]), reason);
+    }
+  }
+
+  /** @returns whether there may be more than one request cancels. */
+  async boefjes({ organisation, enabled, disabled }: RevokedBoefjes): Promise<boolean> {
+    const off = new Set(disabled);
+    const reasonOf = ({ plugin }: { plugin: string }) => (off.has(plugin) ? 'boefje-disabled' : 'boefje-gone');
+    const values = [organisation, enabled];
+    const queued = await this.#run<{ hash: string; plugin: string }>('settle/revocable-of-boefjes', [
+      ...values,
+      perRequest,
+    ]);
+    for (const [reason, those] of Map.groupBy(queued, reasonOf)) {
+      await this.#cancel(
+        those.map(({ hash }) => hash),
+        reason,
+      );
+    }
+    if (queued.length === perRequest) return true;
+    const dispatched = await this.#run<TaskRef & { plugin: string }>('settle/revoked-of-boefjes', values);
+    for (const [reason, those] of Map.groupBy(dispatched, reasonOf)) this.#tell(those, reason);
+    return false;
+  }
+
+  async #cancel(hashes: readonly string[], reason: RevocationReason): Promise<void> {
+    for (const some of slices(hashes, perStatement)) {
+      const [row] = await this.#run<{ cancelled: string }>('settle/revoke-queued', [some, reason]);
+      this.cancelled += tellCancelled(this.#scheduler, reason, row!.cancelled);
+    }
+  }
+
+  #tell(dispatched: readonly TaskRef[], reason: RevocationReason): void {
+    this.told += dispatched.length;
+    for (const some of slices(dispatched, perStatement)) {
+      const tasks = some.map(({ id, organisation }) => ({ id, organisation }));
+      emit({ name: 'tasks.revoked', scheduler: this.#scheduler, reason, tasks });
+    }
+  }
+
+  #run<Row extends object>(name: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    return transact(() => query<Row>(this.#sql, statement(name), [this.#scheduler, ...values]));
+  }
+}
+
+function slices<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, at) => all.slice(at * size, (at + 1) * size));
+}
