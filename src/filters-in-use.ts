@@ -1,5 +1,5 @@
 import { type ErrorCode, RotaError } from './errors.ts';
-import { distinctFilters } from './queue/filter/filter-budget.ts';
+import { distinctFilters } from './queue/filter/filter.ts';
 
 /** How an edge says that a client has its part of the filters. */
 interface Refusal {

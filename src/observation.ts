@@ -1,7 +1,7 @@
 import { type Config, startWithinSeconds } from './config.ts';
 import { readHeadWaits, readQueuedOrganisations, readTaskTotals, readUnbegun } from './queue/maintenance/counts.ts';
 import type { Sql } from './postgres/pool.ts';
-import { createDatabaseProbe } from './queue/schema/probe.ts';
+import { createDatabaseProbe } from './queue/schema/diagnosis.ts';
 import type { ScheduleStore } from './queue/schedules/schedule-store.ts';
 import type { Backlog } from './events/backlog.ts';
 import { healthOfServices } from './kat/health.ts';

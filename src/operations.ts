@@ -10,7 +10,7 @@ import { createQueueInspection } from './queue/lists/inspection.ts';
 import type { TaskLists } from './queue/lists/lists.ts';
 import { Pauses } from './queue/maintenance/pauses.ts';
 import type { Sql } from './postgres/pool.ts';
-import { purgeOrganisation } from './queue/settle/purge.ts';
+import { purgeOrganisation } from './queue/settle/cancellation.ts';
 import type { TaskRanking } from './queue/push/rank.ts';
 import { rerank } from './queue/maintenance/rerank.ts';
 import type { Schedules } from './queue/schedules/schedule-crud.ts';

@@ -1,7 +1,6 @@
 import { migrate } from '../../src/queue/schema/migrations.ts';
-import { queueItem } from '../../src/queue/push/push-statement.ts';
+import { pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
 import { connect } from '../../src/postgres/pool.ts';
-import { pushStatement } from '../../src/queue/push/statement-text.ts';
 import type { Bench, Case } from '../harness/bench.ts';
 import type { CaseSet } from '../harness/case-set.ts';
 import { pushedTask } from '../harness/tasks.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
-import type { Purged } from '../queue/settle/purge.ts';
+import type { Purged } from '../queue/settle/cancellation.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { type Audit, command, nothing, type OperatorCommand } from './operator-command.ts';
 

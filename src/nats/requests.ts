@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
-import { filterOperators } from '../queue/filter/filter.ts';
-import { excessOf } from '../queue/filter/filter-budget.ts';
+import { excessOf, filterOperators } from '../queue/filter/filter.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { deepestNesting, nestsTooDeep } from '../tasks/nesting.ts';
 import { taskStatuses } from '../tasks/status.ts';

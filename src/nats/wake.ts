@@ -1,5 +1,5 @@
 import type { NatsConnection } from 'nats';
-import type { Wake } from '../queue/wake.ts';
+import type { Wake } from '../queue/queue.ts';
 
 /**
  * Wake on `<prefix>.wake.<scheduler>`. At most once: a lost message costs a waiter the few seconds to the safety-net poll.

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { type ConnectionOptions, connect as connectTls, getCACertificates } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, getCACertificates } from 'node:tls';
 import { certificate, type Dsn, type Server } from './dsn.ts';
 
 /** Milliseconds of quiet after which the kernel asks the other end, each second; ten misses end the connection. */

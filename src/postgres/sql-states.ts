@@ -1,4 +1,4 @@
-import { type ErrorCode, RotaError, codeOf, errorCodes } from '../errors.ts';
+import { codeOf, type ErrorCode, errorCodes, RotaError } from '../errors.ts';
 
 /** `configuration`: stays as it is until a person changes something (exit 78). `temporary`: trying again may help (exit 75). */
 export type AtStart = 'configuration' | 'temporary';

@@ -1,6 +1,6 @@
-import type { PushOutcome, NewTask } from '../protocol/requests.ts';
-import type { TaskStatus } from '../tasks/status.ts';
 import type { Failure } from '../mailbox/failure.ts';
+import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import type { TaskStatus } from '../tasks/status.ts';
 import type { Requester } from './batching.ts';
 import type { FilterRequest } from './filter/filter.ts';
 
@@ -117,3 +117,41 @@ export type ReleaseOutcome =
   /** Finished, or claimed over NATS: 409. */
   | { readonly outcome: 'conflict' }
   | { readonly outcome: 'unknown' };
+
+/**
+ * How much of the queue's work goes into one statement, and how many statements run at once. `make bench ARGS="--tune"`
+ * finds them for a machine: docs/tuning.md.
+ */
+export interface Bounds {
+  /** Claims of one scheduler. More than four rescan each other's locked rows. */
+  readonly claimsInFlight: number;
+  /** Units of one claim: its rows travel through one statement. */
+  readonly claimUnits: number;
+  /** Sets of pushes of one scheduler, and sets of patches. */
+  readonly writesInFlight: number;
+  /** Tasks of one push statement. */
+  readonly pushTasks: number;
+}
+
+/** Chosen on two cores shared with Postgres and the clients; docs/tuning.md has what others bought. */
+export const defaultBounds: Bounds = { claimsInFlight: 4, claimUnits: 1_000, writesInFlight: 4, pushTasks: 1_000 };
+
+/**
+ * Bytes of a claim's tasks or of a page's rows, but for the one that goes beyond: a page of 290 tasks of 1.9 MB was 1.8 GB of
+ * this process, since text is kept three times on its way. A thousand tasks of KAT are 2 MB.
+ */
+export const roomBytes = 8 * 1_024 * 1_024;
+
+/**
+ * How supervisors tell each other that there is something to claim. Best effort: what is lost is found by the look that
+ * parked pops take every few seconds.
+ */
+export interface Wake {
+  /** `count` tasks were queued and nobody here waits for them. */
+  publish(scheduler: string, count: number): void;
+  /** What the others published, never our own. @returns what ends it. */
+  subscribe(handler: (scheduler: string, count: number) => void): () => void;
+}
+
+/** One supervisor on its own. */
+export const noWake: Wake = { publish: () => {}, subscribe: () => () => {} };

@@ -1,34 +1,34 @@
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
+import { connect, query, type Sql, statement, transact } from '../postgres/pool.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
-import { type Bounds, defaultBounds } from './bounds.ts';
-import { claim, claimStatement, type ClaimPools, type RawRow, searchMs } from './pop/claim.ts';
 import { Coalescer, type Requester } from './batching.ts';
-import { Corrections } from './push/corrections.ts';
-import { Floor } from './pop/low-water-mark.ts';
+import { claim, type ClaimPools, claimStatement, fit, type Fitted, type RawRow, searchMs } from './pop/claim.ts';
 import { HeldLeases } from './pop/held-leases.ts';
-import { Renewals } from './settle/leases.ts';
-import { type Sql, connect, query, statement, transact } from '../postgres/pool.ts';
+import { Floor } from './pop/low-water-mark.ts';
+import { Waiters } from './pop/waiters.ts';
+import { Corrections } from './push/corrections.ts';
 import { Push } from './push/push.ts';
+import { rankByArrival, type TaskRanking } from './push/rank.ts';
 import {
-  type PatchAnswers,
+  type Bounds,
   type ClaimedTask,
+  defaultBounds,
+  firstLeaseMs,
   type LeaseRef,
+  noWake,
+  type PatchAnswers,
   type PatchOutcome,
   type PopRequest,
   type ReleaseOutcome,
   type TaskPatch,
   type TaskQueue,
-  firstLeaseMs,
+  type Wake,
 } from './queue.ts';
-import { type TaskRanking, rankByArrival } from './push/rank.ts';
-import { fit, type Fitted } from './pop/room.ts';
+import { Renewals, Sweeper } from './settle/leases.ts';
 import { leaseLost, Settle } from './settle/settle.ts';
-import { Sweeper } from './settle/sweeper.ts';
-import { Waiters } from './pop/waiters.ts';
-import { type Wake, noWake } from './wake.ts';
 
 export interface TaskQueueOptions {
   readonly databaseUrl: string;

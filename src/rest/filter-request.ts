@@ -1,5 +1,4 @@
-import { type Filter, filterOperators, type FilterRequest } from '../queue/filter/filter.ts';
-import { excessOf } from '../queue/filter/filter-budget.ts';
+import { excessOf, type Filter, filterOperators, type FilterRequest } from '../queue/filter/filter.ts';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
 import { below, fault, type Fault, mostFaults, read, type Reader, type Reading } from './fault.ts';

@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { migrate } from '../../src/queue/schema/migrations.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
-import { giveBackToMula } from '../../src/queue/schema/way-back.ts';
+import { giveBackToMula } from '../../src/queue/schema/adoption.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, ooiOf, popRequest } from '../support/queue.ts';
 

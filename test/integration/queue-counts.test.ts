@@ -4,13 +4,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import {
   readHeadWaits,
   readQueuedOrganisations,
+  readTaskStats,
   readTaskTotals,
   readUnbegun,
   recountWhereEmpty,
 } from '../../src/queue/maintenance/counts.ts';
 import { statement } from '../../src/postgres/pool.ts';
 import { rerank } from '../../src/queue/maintenance/rerank.ts';
-import { readTaskStats } from '../../src/queue/maintenance/task-stats.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/status.ts';
 import { boefjeTask, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Retention } from '../../src/queue/maintenance/retention.ts';
 import { connect } from '../../src/postgres/pool.ts';
 import { createScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
-import { readTaskStats } from '../../src/queue/maintenance/task-stats.ts';
+import { readTaskStats } from '../../src/queue/maintenance/counts.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
 const day = 86_400;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { errorBudget, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config.ts';
-import { distinctFilters, filterBudget } from '../../src/queue/filter/filter-budget.ts';
+import { distinctFilters, filterBudget } from '../../src/queue/filter/filter.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
 
 const page = readFileSync(new URL('../../docs/workers.md', import.meta.url), 'utf8');

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { excessOf, filterBudget } from '../../src/queue/filter/filter-budget.ts';
+import { excessOf, filterBudget } from '../../src/queue/filter/filter.ts';
 import { compileFilter } from '../../src/queue/filter/compile.ts';
 
 const condition = { column: 'organisation', operator: '==', value: 'aa' } as const;

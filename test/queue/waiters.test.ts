@@ -1,8 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { defaultBounds } from '../../src/queue/bounds.ts';
+import { defaultBounds, type PopRequest } from '../../src/queue/queue.ts';
 import { type ClaimRow, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
-import type { PopRequest } from '../../src/queue/queue.ts';
 import { HeldLeases } from '../../src/queue/pop/held-leases.ts';
 import { Waiters } from '../../src/queue/pop/waiters.ts';
 

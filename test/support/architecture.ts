@@ -62,8 +62,7 @@ const importRules: Readonly<Record<string, ImportRule>> = {
     folder(from) !== 'cli' &&
     !typeOnly &&
     (['supervisor', 'ranking', 'kat', 'simulator', 'embedded', 'postgres'].includes(folder(target) ?? '') ||
-      (folder(target) === 'queue' &&
-        !['src/queue/queue.ts', 'src/queue/filter/filter.ts', 'src/queue/filter/filter-budget.ts'].includes(target))),
+      (folder(target) === 'queue' && !['src/queue/queue.ts', 'src/queue/filter/filter.ts'].includes(target))),
 
   'OpenTelemetry is loaded by one module, where traces are exported': ({ from, target }) =>
     !isTest(from) && target.startsWith('@opentelemetry/') && from !== 'src/telemetry/otlp.ts',
@@ -104,10 +103,8 @@ const stateMachines: ReadonlySet<string> = new Set([
   'src/events/intake.ts',
   'src/main.ts',
   'src/nats/service.ts',
-  'src/postgres/pool.ts',
   'src/queue/push/push.ts',
   'src/queue/settle/settle.ts',
-  'src/queue/settle/sweeper.ts',
   'src/queue/task-queue.ts',
   'src/queue/pop/waiters.ts',
 ]);

@@ -1,8 +1,7 @@
 import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
-import { queueItem } from '../../src/queue/push/push-statement.ts';
+import { pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
 import { statement } from '../../src/postgres/pool.ts';
-import { pushStatement } from '../../src/queue/push/statement-text.ts';
 import { boefjeTask } from './queue.ts';
 
 /** A supervisor. */

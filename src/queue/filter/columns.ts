@@ -1,5 +1,4 @@
-import type { Filter } from './filter.ts';
-import { invalidFilter } from './filter-fault.ts';
+import { type Filter, invalidFilter } from './filter.ts';
 
 /** What a filter narrows down: rows of `queue q` (pops), `tasks t` or `schedules s` (lists). */
 export type FilterTarget = 'queue' | 'tasks' | 'schedules';

@@ -1,7 +1,12 @@
-import { type Filter, type FilterRequest, filterOperators, groupsOf } from './filter.ts';
-import { requireWithinBudget } from './filter-budget.ts';
-import { resolveColumn, type FilterTarget, type ServedColumn } from './columns.ts';
-import { invalidFilter } from './filter-fault.ts';
+import { type FilterTarget, resolveColumn, type ServedColumn } from './columns.ts';
+import {
+  type Filter,
+  filterOperators,
+  type FilterRequest,
+  groupsOf,
+  invalidFilter,
+  requireWithinBudget,
+} from './filter.ts';
 import { compare } from './operators.ts';
 
 export interface CompileOptions {

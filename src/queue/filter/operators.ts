@@ -1,6 +1,5 @@
-import type { Filter, FilterOperator } from './filter.ts';
 import type { Bind, ColumnKind, Operand } from './columns.ts';
-import { invalidFilter } from './filter-fault.ts';
+import { type Filter, type FilterOperator, invalidFilter } from './filter.ts';
 import { casts, expectations, jsonIn, textOf } from './values.ts';
 
 /** The comparison as SQL with every value bound. @throws RotaError INVALID_FILTER where value and column do not fit. */

@@ -1,4 +1,4 @@
-import { taskStatuses, type TaskStatus } from '../../tasks/status.ts';
+import { type TaskStatus, taskStatuses } from '../../tasks/status.ts';
 import type { ColumnKind } from './columns.ts';
 
 /** The type that a bound value is cast to. Values travel as text, so that no driver has to guess a type. */

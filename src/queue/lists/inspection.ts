@@ -1,5 +1,5 @@
-import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
 
 export interface SchedulerOverview {
   readonly scheduler: string;

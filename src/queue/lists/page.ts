@@ -1,10 +1,54 @@
 import { codeOf, RotaError } from '../../errors.ts';
-import type { Conditions } from './conditions.ts';
-import type { FilterRequest } from '../filter/filter.ts';
-import { filterFault } from '../filter/filter-fault.ts';
-import { query, type Sql } from '../../postgres/pool.ts';
-import { roomBytes } from '../pop/room.ts';
+import { pageMs, query, type Sql } from '../../postgres/pool.ts';
 import { databaseError, sqlState } from '../../postgres/sql-states.ts';
+import { filterFault, type FilterRequest } from '../filter/filter.ts';
+import { roomBytes } from '../queue.ts';
+
+/** The conditions of one statement that is put together at run time: every value becomes a parameter. */
+export class Conditions {
+  readonly values: unknown[] = [];
+  readonly #texts: string[] = [];
+
+  /** The placeholder of a value. */
+  bind(value: unknown): string {
+    return `$${this.values.push(value)}`;
+  }
+
+  add(text: string): void {
+    this.#texts.push(text);
+  }
+
+  /** Adds `column = value`, unless the value is absent. */
+  addEqual(column: string, value: string | boolean | undefined): void {
+    if (value !== undefined) this.add(`${column} = ${this.bind(value)}`);
+  }
+
+  /** Takes on an expression whose first placeholder is number `nextParameter`. */
+  append(expression: { readonly text: string; readonly values: readonly unknown[] }): void {
+    this.#texts.push(expression.text);
+    this.values.push(...expression.values);
+  }
+
+  get nextParameter(): number {
+    return this.values.length + 1;
+  }
+
+  /** ` WHERE …`, or nothing. */
+  where(): string {
+    return this.#texts.length === 0 ? '' : ` WHERE ${this.#texts.join(' AND ')}`;
+  }
+}
+
+/** Adds `column >= min` and `column <= max`, both inclusive as in mula. ISO timestamps. */
+export function addRange(
+  conditions: Conditions,
+  column: string,
+  min: string | undefined,
+  max: string | undefined,
+): void {
+  if (min !== undefined) conditions.add(`${column} >= ${conditions.bind(min)}::text::timestamptz`);
+  if (max !== undefined) conditions.add(`${column} <= ${conditions.bind(max)}::text::timestamptz`);
+}
 
 /** Which part of a list, and how far to count. */
 export interface ListBounds {
@@ -35,16 +79,6 @@ export interface PageSource {
   /** The table that ids belong to, and the function that writes its rows. */
   readonly table: 'tasks' | 'schedules';
   readonly json: 'rota_task_json' | 'rota_schedule_json';
-}
-
-/** Milliseconds of a page at the server; so long it waits for a connection, too, and is given up then. */
-export const pageMs = 5_000;
-
-/** Connections for lists: only lists wait for a slow list, and only searches for a slow search. */
-export interface PagePools {
-  readonly plain: Sql;
-  /** For lists that may look into every row: a filter, a part of an OOI. */
-  readonly search: Sql;
 }
 
 /**

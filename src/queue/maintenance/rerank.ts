@@ -1,7 +1,6 @@
-import { saveTags } from '../push/fairness.ts';
-import { priorityOf } from '../push/push-statement.ts';
 import { patientConnection, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
-import { notRanked, type TaskRanking } from '../push/rank.ts';
+import { priorityOf } from '../push/push-statement.ts';
+import { notRanked, saveTags, type TaskRanking } from '../push/rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;

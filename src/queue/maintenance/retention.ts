@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { emit } from '../../telemetry/events.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { emit } from '../../telemetry/events.ts';
 
 export interface RetentionOptions {
   readonly sql: Sql;

@@ -1,10 +1,10 @@
 import { RotaError } from '../../errors.ts';
-import { emit } from '../../telemetry/events.ts';
-import type { FilterRequest } from '../filter/filter.ts';
-import { filterFault } from '../filter/filter-fault.ts';
-import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
-import { type Sql, query, statement, transact } from '../../postgres/pool.ts';
+import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { sqlState } from '../../postgres/sql-states.ts';
+import { emit } from '../../telemetry/events.ts';
+import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
+import { filterFault, type FilterRequest } from '../filter/filter.ts';
+import { roomBytes } from '../queue.ts';
 
 /** What one waiter asks of a claim. */
 export interface Want {
@@ -171,4 +171,36 @@ function inPopOrder(condition: string): string {
 function merged({ column, values }: NonNullable<CompiledFilter['merge']>, firstParameter: number): string {
   const scans = values.map((_value, index) => inPopOrder(`q.${column} = $${firstParameter + index}`));
   return `${scans.join(' UNION ALL ')} ORDER BY rank, created_at, id`;
+}
+
+export interface Fitted {
+  readonly kept: readonly ClaimRow[];
+  /** Beyond the room, in pop order: they go back to the queue. */
+  readonly left: readonly RawRow[];
+}
+
+/** As many of the rows, in pop order, as there is room for; the first at any size. @throws RotaError */
+export async function fit(sql: Sql, rows: readonly RawRow[]): Promise<Fitted> {
+  const large = rows.filter(({ task }) => task === null).map(({ id }) => id);
+  const read = large.length === 0 ? none : await readWithin(sql, large, roomBytes);
+  const kept: ClaimRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const task = row.task ?? read.get(row.id);
+    if (task === undefined) break;
+    const more = Buffer.byteLength(task);
+    if (kept.length > 0 && bytes + more > roomBytes) break;
+    bytes += more;
+    kept.push({ ...row, task });
+  }
+  return { kept, left: rows.slice(kept.length) };
+}
+
+const none: ReadonlyMap<string, string> = new Map();
+
+async function readWithin(sql: Sql, ids: readonly string[], bytes: number): Promise<ReadonlyMap<string, string>> {
+  const rows = await transact(() =>
+    query<{ id: string; task: string }>(sql, statement('pop/read-within'), [ids, bytes]),
+  );
+  return new Map(rows.map(({ id, task }) => [id, task]));
 }

@@ -1,9 +1,34 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RotaError } from '../../errors.ts';
+import { Flights } from '../batching.ts';
+import { distinctFilters } from '../filter/filter.ts';
+import type { ClaimedTask, PopRequest } from '../queue.ts';
 import { type ClaimStatement, tooSlow, type Way } from './claim.ts';
-import { distinctFilters } from '../filter/filter-budget.ts';
-import { Flights } from '../flights.ts';
-import { type Line, nextBatch, unitsOf, type Waiter } from './pop-line.ts';
+
+/** One pop, from its arrival to its answer. */
+export interface Waiter {
+  readonly request: PopRequest;
+  /** performance.now() at which it stops waiting. */
+  deadline: number;
+  readonly answer: (tasks: readonly ClaimedTask[]) => void;
+  readonly refuse: (error: unknown) => void;
+  /** It has parked: if it waits, it does so because of a wake. */
+  looked: boolean;
+  state: 'waiting' | 'claiming' | 'parked' | 'answered';
+  /** Ends its timer and its listener: called when it is answered, since its requester may outlive that. */
+  unwatch: () => void;
+}
+
+/** Pops with the identical filter: only they can share a claim. */
+export interface Line {
+  readonly key: string;
+  readonly statement: ClaimStatement;
+  /** Oldest first; whoever is not answered yet, in whatever state. */
+  readonly waiters: Waiter[];
+  /** Counts wakes: a claim whose snapshot is older than the last one may have missed what was queued. */
+  wakes: number;
+  inFlight: number;
+}
 
 /**
  * Claims at once of one scheduler, by the way in which they find their tasks. Each way has its own: however long those with
@@ -149,4 +174,21 @@ export class Lane {
 
 function looksAgain(batch: readonly Waiter[]): boolean {
   return batch.every(({ looked }) => looked);
+}
+
+/** Those who wait, oldest first, as far as one claim of `maxUnits` reaches; the first in any case. */
+function nextBatch(line: Line, maxUnits: number): readonly Waiter[] {
+  const batch: Waiter[] = [];
+  let units = 0;
+  for (const waiter of line.waiters) {
+    if (waiter.state !== 'waiting') continue;
+    units += waiter.request.limit;
+    if (batch.length > 0 && units > maxUnits) break;
+    batch.push(waiter);
+  }
+  return batch;
+}
+
+export function unitsOf(batch: readonly Waiter[]): number {
+  return batch.reduce((sum, { request }) => sum + request.limit, 0);
 }

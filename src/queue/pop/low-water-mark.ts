@@ -1,4 +1,4 @@
-import { type Sql, query, statement, transaction } from '../../postgres/pool.ts';
+import { query, type Sql, statement, transaction } from '../../postgres/pool.ts';
 
 /** Entries of popped rows that a claim may walk past before the floor follows: a fifth of a millisecond's worth. */
 const raiseAfterRows = 2_000;

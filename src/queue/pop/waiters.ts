@@ -1,25 +1,13 @@
 import { codeOf, RotaError } from '../../errors.ts';
 import { emit } from '../../telemetry/events.ts';
-import type { Bounds } from '../bounds.ts';
-import type { ClaimRow, ClaimStatement, Want, Way } from './claim.ts';
 import { filterKey, type FilterRequest } from '../filter/filter.ts';
+import type { Bounds, ClaimedTask, PopRequest } from '../queue.ts';
+import type { ClaimRow, ClaimStatement, Fitted, Want, Way } from './claim.ts';
 import { type HeldLeases, holdsTooMany } from './held-leases.ts';
-import { flightsOf, Lane } from './lane.ts';
-import {
-  type Line,
-  type Share,
-  type Waiter,
-  claimedTasks,
-  isGone,
-  patienceMs,
-  sharesOf,
-  tellDispatched,
-  unanswered,
-  unitsOf,
-  wantOf,
-} from './pop-line.ts';
-import type { ClaimedTask, PopRequest } from '../queue.ts';
-import type { Fitted } from './room.ts';
+import { flightsOf, Lane, type Line, unitsOf, type Waiter } from './lane.ts';
+
+/** How long past its deadline a requester waits for its answer: as long as our own client. */
+const patienceMs = 10_000;
 
 export interface WaitersOptions {
   readonly scheduler: string;
@@ -258,4 +246,61 @@ export class Waiters {
     if (state === 'parked') this.#parked += 1;
     waiter.state = state;
   }
+}
+
+/** @param most units of the claim: a single pop may ask for more */
+function wantOf({ request }: Waiter, most: number): Want {
+  const { limit, worker, holder = null, via, leaseMs } = request;
+  return { units: Math.min(limit, most), worker, holder, via, leaseMs };
+}
+
+/** What one waiter gets of a claim. */
+interface Share {
+  readonly waiter: Waiter;
+  readonly share: readonly ClaimRow[];
+}
+
+/** Who gets which rows: units go out in pop order, the oldest waiter first, as the claim's slots were laid out. */
+function sharesOf(batch: readonly Waiter[], rows: readonly ClaimRow[]): readonly Share[] {
+  let from = 0;
+  let units = 0;
+  return batch.map((waiter) => {
+    units += waiter.request.limit;
+    let to = from;
+    while (to < rows.length && rows[to]!.unit <= units) to += 1;
+    const share = rows.slice(from, to);
+    from = to;
+    return { waiter, share };
+  });
+}
+
+/** A waiter's rows as its answer: units count from 1. */
+function claimedTasks(share: readonly ClaimRow[]): readonly ClaimedTask[] {
+  const before = (share[0]?.unit ?? 1) - 1;
+  return share.map((row) => ({
+    id: row.id,
+    unit: row.unit - before,
+    task: row.task,
+    leaseId: row.lease_id,
+    leaseUntil: row.lease_until,
+    attempts: row.attempts,
+    trace: row.traceparent,
+  }));
+}
+
+/** One event per claim and way, never one per pop: each becomes a message of its own on NATS. */
+function tellDispatched(scheduler: string, shares: readonly Share[]): void {
+  for (const [via, dealt] of Map.groupBy(shares, ({ waiter }) => waiter.request.via)) {
+    const tasks = dealt.flatMap(({ share }) => share.map(({ id, organisation }) => ({ id, organisation })));
+    emit({ name: 'tasks.dispatched', scheduler, tasks, via });
+  }
+}
+
+/** What is claimed for a requester that gave up would be nobody's until its lease ends. */
+function isGone({ request, deadline }: Waiter): boolean {
+  return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
+}
+
+function unanswered(): RotaError {
+  return new RotaError('DATABASE_UNAVAILABLE', `no claim began within ${patienceMs} ms: try again`);
 }

@@ -33,16 +33,3 @@ export class Corrections {
     this.#gathered.clear();
   }
 }
-
-/** Of a push, the schedules that it made or moved with the default recurrence: push.sql, `corrects`. */
-export function assumedOf(
-  rows: readonly { n: number; schedule_id: string | null; corrects: boolean; inherited: boolean }[],
-  batch: readonly { row: { organisation: string; plugin: string | null } }[],
-): readonly PushedSchedule[] {
-  return rows
-    .filter(({ corrects }) => corrects)
-    .map(({ n, schedule_id, inherited }) => {
-      const { organisation, plugin } = batch[n]!.row;
-      return { id: schedule_id!, organisation, plugin, inherited };
-    });
-}

@@ -1,19 +1,15 @@
-import { RotaError, codeOf } from '../../errors.ts';
+import { codeOf, RotaError } from '../../errors.ts';
 import { failureOf } from '../../mailbox/failure.ts';
+import { type Executor, query, type Sql, transact, transaction } from '../../postgres/pool.ts';
 import type { PushedSchedule } from '../../protocol/commands.ts';
 import type { NewTask, PushOutcome } from '../../protocol/requests.ts';
+import type { RefusalReason } from '../../tasks/refusal.ts';
 import { emit } from '../../telemetry/events.ts';
 import { Coalescer, type Requester } from '../batching.ts';
-import { assumedOf } from './corrections.ts';
-import { readFairness, saveTags } from './fairness.ts';
-import { overtakenOf } from './overtaken.ts';
-import { type NewTaskOptions, type QueueItem, queueItem } from './push-statement.ts';
-import { type Executor, type Sql, query, transact, transaction } from '../../postgres/pool.ts';
-import { withRepeats } from './duplicates.ts';
-import { pushStatement } from './statement-text.ts';
 import type { PushAnswers } from '../queue.ts';
-import { notRanked, type RankedTask, type TaskRanking } from './rank.ts';
-import { tellRefused } from './refused.ts';
+import { overtakenOf, withRepeats } from './duplicates.ts';
+import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
+import { notRanked, type RankedTask, readFairness, saveTags, type TaskRanking } from './rank.ts';
 
 export interface PushOptions {
   readonly sql: Sql;
@@ -237,4 +233,31 @@ function isDecided({ follows }: Item): boolean {
 function merge(batch: readonly Item[], ranked: readonly Item[], ranks: ArrayLike<number>): number[] {
   const given = new Map(ranked.map((item, index) => [item, ranks[index]!]));
   return batch.map((item) => item.priority ?? given.get(item) ?? 0);
+}
+
+/** Of a push, the schedules that it made or moved with the default recurrence: push.sql, `corrects`. */
+function assumedOf(rows: readonly Row[], batch: readonly Item[]): readonly PushedSchedule[] {
+  return rows
+    .filter(({ corrects }) => corrects)
+    .map(({ n, schedule_id, inherited }) => {
+      const { organisation, plugin } = batch[n]!.row;
+      return { id: schedule_id!, organisation, plugin, inherited };
+    });
+}
+
+/** Tells which tasks of a push the queue declined, by reason. */
+function tellRefused(
+  scheduler: string,
+  items: readonly { readonly row: Pick<QueueItem, 'organisation' | 'hash'> }[],
+  outcomes: readonly PushOutcome[],
+): void {
+  const refused = new Map<RefusalReason, { organisation: string; hash: string }[]>();
+  for (const [n, outcome] of outcomes.entries()) {
+    if (outcome.outcome !== 'refused') continue;
+    const { organisation, hash } = items[n]!.row;
+    const tasks = refused.get(outcome.reason) ?? [];
+    tasks.push({ organisation, hash });
+    refused.set(outcome.reason, tasks);
+  }
+  for (const [reason, tasks] of refused) emit({ name: 'tasks.refused', scheduler, reason, count: tasks.length, tasks });
 }

@@ -1,9 +1,8 @@
+import { type PagePools, query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { withoutSecrets } from '../../tasks/data.ts';
 import type { TaskData } from '../../tasks/task.ts';
-import { addRange, Conditions } from '../lists/conditions.ts';
 import { compileFilter } from '../filter/compile.ts';
-import { type ListBounds, type Page, type PagePools, readPage } from '../lists/page.ts';
-import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { addRange, Conditions, type ListBounds, type Page, readPage } from '../lists/page.ts';
 
 export interface ScheduleListQuery extends ListBounds {
   readonly schedulerId?: string;

@@ -1,9 +1,8 @@
+import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } from '../../protocol/requests.ts';
 import type { DisabledReason, TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/uuid.ts';
-import { tellCancelled } from '../settle/cancelled.ts';
-import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import { revokeTasks } from '../settle/cancellation.ts';
+import { revokeTasks, tellCancelled } from '../settle/cancellation.ts';
 
 type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 

@@ -1,11 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { Client } from 'pg';
 import { RotaError } from '../../errors.ts';
+import { inSession, setUpFault } from '../../postgres/session.ts';
+import { databaseError } from '../../postgres/sql-states.ts';
 import { reconcile } from './adoption.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
-import { inSession } from '../../postgres/session.ts';
-import { setUpFault } from '../../postgres/session-fault.ts';
-import { databaseError } from '../../postgres/sql-states.ts';
 
 export interface MigrateOptions {
   /** Adopted tasks that are under way get a lease of so long: mula's grace period. */
@@ -14,7 +13,7 @@ export interface MigrateOptions {
   readonly report?: (step: string) => void;
 }
 
-export interface Migration {
+interface Migration {
   readonly number: number;
   readonly name: string;
   readonly sql: string;
@@ -47,14 +46,14 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
 }
 
 /** Numbers of the migrations that the database has; none where it has never been ours. */
-export async function applied(client: Client): Promise<ReadonlySet<number>> {
+async function applied(client: Client): Promise<ReadonlySet<number>> {
   if (!(await exists(client, 'rota_migrations'))) return new Set();
   const { rows } = await client.query<{ number: number }>('SELECT number FROM rota_migrations');
   return new Set(rows.map((row) => row.number));
 }
 
 /** All that this version knows, in order. */
-export async function migrations(): Promise<readonly Migration[]> {
+async function migrations(): Promise<readonly Migration[]> {
   const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).sort();
   return Promise.all(
     files.map(async (file) => ({
@@ -71,7 +70,7 @@ export async function migrationNames(): Promise<readonly string[]> {
 }
 
 /** @throws RotaError SCHEMA_UNKNOWN for a database that is neither empty, nor mula's at 0010, nor of this version or older */
-export async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
+async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
   const newest = Math.max(0, ...done);
   const newestKnown = Math.max(...known.map(({ number }) => number));
   if (newest > newestKnown) {
@@ -95,7 +94,7 @@ export async function recognise(client: Client, done: ReadonlySet<number>, known
   }
 }
 
-export async function exists(client: Client, relation: string): Promise<boolean> {
+async function exists(client: Client, relation: string): Promise<boolean> {
   const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [relation]);
   return rows[0]?.there === true;
 }
@@ -131,4 +130,88 @@ function stopped(client: Client, { name }: Migration, error: unknown): never {
 
 async function record(client: Client, { number, name }: Migration): Promise<void> {
   await client.query('INSERT INTO rota_migrations (number, name) VALUES ($1, $2)', [number, name]);
+}
+
+/** What `migrate` would do now. */
+export interface MigrationPlan {
+  /** mula's that was never adopted, one of ours, or one without a table. */
+  readonly database: 'empty' | 'mula' | 'rota';
+  /** Names of migrations that would be applied, in order. */
+  readonly pending: readonly string[];
+  /** What else would happen, a sentence each. */
+  readonly steps: readonly string[];
+}
+
+/**
+ * Reads only, and waits for nobody who migrates at this moment.
+ * @throws RotaError SCHEMA_UNKNOWN where `migrate` would refuse; what `inSession` throws
+ */
+export async function planMigration(databaseUrl: string): Promise<MigrationPlan> {
+  return reading(databaseUrl, async (client, known) => {
+    const { ours, pending } = await pendingIn(client, known);
+    if (!ours && !(await exists(client, 'tasks'))) return { database: 'empty', pending, steps: [] };
+    const steps = [...(await interrupted(client)), ...(await takenOver(client, ours))];
+    return { database: ours ? 'rota' : 'mula', pending, steps };
+  });
+}
+
+/**
+ * For a start that does not migrate itself.
+ * @throws RotaError SCHEMA_UNKNOWN that names the migrations which are not applied: none of them, or not all
+ */
+export async function requireMigrated(databaseUrl: string): Promise<void> {
+  const { pending } = await reading(databaseUrl, pendingIn);
+  if (pending.length === 0) return;
+  const left = pending.length === 1 ? pending[0] : `${pending[0]} to ${pending.at(-1)}`;
+  throw new RotaError('SCHEMA_UNKNOWN', `the database is not migrated (${left} left): run rota migrate`, {
+    fields: { pending },
+  });
+}
+
+async function pendingIn(
+  client: Client,
+  known: readonly Migration[],
+): Promise<{ readonly ours: boolean; readonly pending: readonly string[] }> {
+  const done = await applied(client);
+  await recognise(client, done, known);
+  return { ours: done.size > 0, pending: known.filter(({ number }) => !done.has(number)).map(({ name }) => name) };
+}
+
+function reading<T>(
+  databaseUrl: string,
+  work: (client: Client, known: readonly Migration[]) => Promise<T>,
+): Promise<T> {
+  return inSession(databaseUrl, async (client) => {
+    await client.query('BEGIN READ ONLY');
+    return work(client, await migrations());
+  });
+}
+
+/** An index that a killed `migrate` left half-built: its migration is not recorded, and builds it anew. */
+async function interrupted(client: Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND NOT i.indisvalid ORDER BY 1`,
+  );
+  if (rows.length === 0) return [];
+  return [`an earlier run was interrupted: ${rows.map(({ name }) => name).join(', ')} would be built anew`];
+}
+
+/** mula's own index of what is queued is there exactly where mula was, or is, at work (reconcile.ts). */
+async function takenOver(client: Client, ours: boolean): Promise<readonly string[]> {
+  if (!(await exists(client, 'ix_tasks_status_queued'))) return [];
+  const { rows } = await client.query<{ queued: string; under_way: string; tasks: string; schedules: string }>(
+    `SELECT count(*) FILTER (WHERE status = 'QUEUED') AS queued,
+       count(*) FILTER (WHERE status IN ('DISPATCHED', 'RUNNING')) AS under_way, count(*) AS tasks,
+       (SELECT count(*) FROM schedules) AS schedules
+     FROM tasks`,
+  );
+  const { queued, under_way: underWay, tasks, schedules } = rows[0]!;
+  const kept = `${tasks} tasks and ${schedules} schedules stay where they are`;
+  return [
+    ours
+      ? `what mula did since it was given the database back would be taken over; ${kept}`
+      : `would be adopted; ${kept}`,
+    `${queued} tasks would be queued, and ${underWay} that are under way get one grace period`,
+  ];
 }

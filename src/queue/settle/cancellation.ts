@@ -1,12 +1,12 @@
+import { currentTrace } from '../../mailbox/trace.ts';
+import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { Revocation, RevokedBoefjes, SupervisorRequests } from '../../protocol/requests.ts';
 import type { RevocationReason } from '../../tasks/refusal.ts';
 import { emit, type TaskRef } from '../../telemetry/events.ts';
-import { tellCancelled } from './cancelled.ts';
-import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 
 type Revoked = SupervisorRequests['revoke-tasks']['reply'];
 
-/** Tasks that one statement cancels: no claim and no push waits long behind it. */
+/** Tasks or schedules of one statement: no claim and no push waits long behind it. */
 const perStatement = 1_000;
 /** Hashes that one statement looks for: index look-ups that lock nothing. */
 const perLook = 10_000;
@@ -94,4 +94,69 @@ class Revoking {
 
 function slices<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, at) => all.slice(at * size, (at + 1) * size));
+}
+
+interface CancelledTask {
+  readonly id: string;
+  readonly organisation: string;
+  readonly traceparent: string | null;
+}
+
+/**
+ * Tells of tasks that a statement cancelled: forget-oois.sql, revoke-queued.sql and purge-queue.sql answer them as a JSON array.
+ *
+ * @returns how many.
+ */
+export function tellCancelled(scheduler: string, reason: string, json: string): number {
+  const cancelled = JSON.parse(json) as readonly CancelledTask[];
+  if (cancelled.length === 0) return 0;
+  const by = currentTrace();
+  emit({
+    name: 'tasks.changed',
+    scheduler,
+    status: 'cancelled',
+    reason,
+    tasks: cancelled.map(({ id, organisation }) => ({ id, organisation })),
+    traced: cancelled.flatMap(({ id, organisation, traceparent: trace }) =>
+      trace === null ? [] : [{ id, organisation, trace, by }],
+    ),
+  });
+  return cancelled.length;
+}
+
+export interface Purged {
+  /** Queued tasks that were cancelled with reason `purged`. */
+  readonly tasks: number;
+  readonly schedules: number;
+  readonly pauses: number;
+}
+
+/**
+ * Takes an organisation that is gone out of queue, schedules and pauses. What a worker holds is left to its end, and
+ * finished tasks stay as history. Safe to repeat.
+ */
+export async function purgeOrganisation(
+  sql: Sql,
+  schedulers: readonly string[],
+  organisation: string,
+): Promise<Purged> {
+  // Schedules first: one that falls due meanwhile would queue again.
+  let schedules = 0;
+  while (true) {
+    const deleted = await transact(() => query(sql, statement('settle/purge-schedules'), [organisation, perStatement]));
+    schedules += deleted.length;
+    if (deleted.length === 0) break;
+  }
+  let tasks = 0;
+  for (const scheduler of schedulers) {
+    while (true) {
+      const values = [scheduler, organisation, perStatement];
+      const [row] = await transact(() => query<{ cancelled: string }>(sql, statement('settle/purge-queue'), values));
+      const cancelled = tellCancelled(scheduler, 'purged', row!.cancelled);
+      if (cancelled === 0) break;
+      tasks += cancelled;
+    }
+  }
+  const [rest] = await transact(() => query<{ pauses: number }>(sql, statement('settle/purge-rest'), [organisation]));
+  return { tasks, schedules, pauses: rest!.pauses };
 }

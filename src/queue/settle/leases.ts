@@ -1,6 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { within } from '../../deadline.ts';
+import { query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { emit } from '../../telemetry/events.ts';
 import { Coalescer } from '../batching.ts';
-import { type Sql, query, statement, transact } from '../../postgres/pool.ts';
+import { foldCounts } from '../maintenance/counts.ts';
 import type { LeaseRef } from '../queue.ts';
+import { type Change, settle, type Settled } from './settle.ts';
 
 /** A lease that its holder renews, for so long from now on; null keeps its length. */
 interface Renewal extends LeaseRef {
@@ -51,5 +57,136 @@ export class Renewals {
     );
     const held = new Set(rows.map((row) => `${row.task_id} ${row.lease_id}`));
     return batch.map(({ id, leaseId }) => held.has(`${id} ${leaseId}`));
+  }
+}
+
+export interface SweeperOptions {
+  readonly sql: Sql;
+  /** Claims of one task before an expired lease fails it. */
+  readonly maxAttempts: number;
+  readonly gracePeriodSeconds: number;
+  /** Whether the heartbeats of workers reach this supervisor at this moment. */
+  readonly heartbeatsArrive: () => Promise<boolean>;
+  /** What a sweep changed: events and wakes. */
+  onChanged(settled: Settled): void;
+  /** Told each second whether all supervisors of the moment lengthen a lease when its task begins. */
+  onPresent(all: { readonly lengthen: boolean }): void;
+  onError(error: unknown): void;
+}
+
+const everyMs = 1_000;
+const perSweep = 500;
+const aliveEveryMs = 60_000;
+/** A supervisor that cannot say that it ends counts as killed: a gap of 20 s for the others. */
+const leaveWithinMs = 1_000;
+/** So often a task whose holder never spoke goes back as if it had not been claimed: an answer that was lost, or a
+ * runner whose Octopoes is away, says nothing about the task. After that the task itself may be what no worker can begin. */
+const freeOfCharge = 2;
+
+/** A row of sweep-look.sql. */
+interface Expired {
+  readonly id: string;
+  readonly lease_id: string;
+  readonly unbegun: boolean;
+  readonly unclaimed: boolean;
+  readonly exhausted: boolean;
+}
+
+function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expired): Change {
+  if (exhausted) return { id, leaseId, status: 'failed', reason: 'lease-expired', superseded: true };
+  return { id, leaseId, status: 'queued', superseded: true, unbegun, unclaimed };
+}
+
+/**
+ * Once a second: tasks whose lease has expired go back to the queue, or fail where they were claimed too often, or give
+ * way to a twin that is queued. Several supervisors sweep the same table and skip what another one has locked. Each first
+ * says that heartbeats reach it, so that all of them spare what could not be renewed: docs/queue-semantics.md, "Gaps".
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  readonly #instance = randomUUID();
+  readonly #stop = new AbortController();
+  #running: Promise<void> | null = null;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    if (this.#running === null) return;
+    await this.#running;
+    const left = transact(() => query(this.#options.sql, statement('settle/leave'), [this.#instance]));
+    await within(left, leaveWithinMs).catch(() => {});
+  }
+
+  /** @returns how many expired leases it ended */
+  async sweep(): Promise<number> {
+    const { sql, maxAttempts, gracePeriodSeconds } = this.#options;
+    const swept = await transact(() =>
+      transaction(sql, async (sweeping) => {
+        const locked = await query<{ id: string }>(sweeping, statement('settle/sweep-lock'), [
+          perSweep,
+          this.#instance,
+        ]);
+        if (locked.length === 0) return null;
+        const expired = await query<Expired>(sweeping, statement('settle/sweep-look'), [
+          locked.map((row) => row.id),
+          maxAttempts,
+          freeOfCharge,
+        ]);
+        return settle(sweeping, expired.map(changeOf), gracePeriodSeconds);
+      }),
+    );
+    if (swept === null || swept.changes.length === 0) return 0;
+    const count = (status: string) => swept.rows.filter((row) => row.code === null && row.status === status).length;
+    emit({
+      name: 'leases.expired',
+      requeued: count('QUEUED'),
+      failed: count('FAILED'),
+      superseded: count('CANCELLED'),
+    });
+    this.#options.onChanged(swept);
+    return swept.changes.length;
+  }
+
+  /** What changed since the last time, into the counts that /tasks/stats reads. */
+  async foldCounts(): Promise<void> {
+    await foldCounts(this.#options.sql);
+  }
+
+  /** Says in the database that heartbeats reach this supervisor, where they do. */
+  async #isPresent(): Promise<boolean> {
+    if (!(await this.#options.heartbeatsArrive())) return false;
+    const [all] = await transact(() =>
+      query<{ lengthen: boolean }>(this.#options.sql, statement('settle/present'), [this.#instance]),
+    );
+    this.#options.onPresent(all!);
+    return true;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    let alive = 0;
+    while (!signal.aborted) {
+      try {
+        if (alive === 0 || performance.now() - alive > aliveEveryMs) {
+          await transact(() => query(this.#options.sql, statement('settle/alive'), []));
+          await transact(() => query(this.#options.sql, statement('maintenance/forget-counts'), []));
+          await transact(() => query(this.#options.sql, statement('settle/forget-gaps'), []));
+          alive = performance.now();
+        }
+        // A full sweep leaves more behind: a burst of expiries does not wait for its second.
+        while (!signal.aborted && (await this.#isPresent()) && (await this.sweep()) === perSweep);
+        await this.foldCounts();
+      } catch (error) {
+        this.#options.onError(error);
+      }
+      await delay(everyMs, null, { signal }).catch(() => {});
+    }
   }
 }

@@ -1,10 +1,10 @@
-import { RotaError, type ErrorCode } from '../../errors.ts';
+import { type ErrorCode, RotaError } from '../../errors.ts';
 import { failureOf } from '../../mailbox/failure.ts';
+import { type Executor, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { withoutSecrets } from '../../tasks/data.ts';
 import type { TaskStatus } from '../../tasks/status.ts';
 import { emit, type TaskRef, type TracedTask } from '../../telemetry/events.ts';
 import { Coalescer, type Requester } from '../batching.ts';
-import { type Executor, type Sql, query, statement, transact, transaction } from '../../postgres/pool.ts';
 import type { LeaseRef, PatchOutcome, TaskPatch } from '../queue.ts';
 
 export interface SettleOptions {
