@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { every } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 
 /** What a pause is about: all of a scheduler, or what has this organisation, this plug-in, or both. */
@@ -49,7 +49,8 @@ export class Pauses {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    const { onError } = this.#options;
+    this.#running ??= every(everyMs, this.#stop.signal, () => this.keep(), onError);
   }
 
   async stop(): Promise<void> {
@@ -104,14 +105,6 @@ export class Pauses {
   async #read(forKeeper: boolean): Promise<readonly (Pause & { readonly ended: boolean })[]> {
     const rows = await transact(() => query<PauseRow>(this.#options.sql, statement('maintenance/pauses'), [forKeeper]));
     return rows.map(({ paused_by, ...row }) => ({ ...row, pausedBy: paused_by }));
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.keep().catch((error: unknown) => this.#options.onError(error));
-      await delay(everyMs, null, { signal }).catch(() => {});
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { every } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { emit } from '../../telemetry/events.ts';
 
@@ -38,7 +39,8 @@ export class Retention {
   }
 
   start(): void {
-    if (this.#options.days > 0) this.#running ??= this.#run();
+    const { days, onError } = this.#options;
+    if (days > 0) this.#running ??= every(everyMs, this.#stop.signal, () => this.walk(), onError);
   }
 
   async stop(): Promise<void> {
@@ -82,13 +84,6 @@ export class Retention {
   async #stretch<Row extends object>(name: string, values: readonly unknown[]): Promise<Row> {
     const [row] = await transact(() => query<Row>(this.#options.sql, statement(name), values));
     return row!;
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      await this.walk().catch((error: unknown) => this.#options.onError(error));
-      await delay(everyMs, undefined, { signal: this.#stop.signal }).catch(() => {});
-    }
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { within } from '../../deadline.ts';
+import { every, within } from '../../deadline.ts';
 import { query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { emit } from '../../telemetry/events.ts';
 import { Coalescer } from '../batching.ts';
@@ -106,6 +105,8 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #instance = randomUUID();
   readonly #stop = new AbortController();
+  /** performance.now() of the last minute's round. */
+  #aliveAt: number | null = null;
   #running: Promise<void> | null = null;
 
   constructor(options: SweeperOptions) {
@@ -113,7 +114,8 @@ export class Sweeper {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    const { onError } = this.#options;
+    this.#running ??= every(everyMs, this.#stop.signal, () => this.#round(), onError);
   }
 
   async stop(): Promise<void> {
@@ -169,24 +171,16 @@ export class Sweeper {
     return true;
   }
 
-  async #run(): Promise<void> {
+  async #round(): Promise<void> {
     const { signal } = this.#stop;
-    let alive = 0;
-    while (!signal.aborted) {
-      try {
-        if (alive === 0 || performance.now() - alive > aliveEveryMs) {
-          await transact(() => query(this.#options.sql, statement('settle/alive'), []));
-          await transact(() => query(this.#options.sql, statement('maintenance/forget-counts'), []));
-          await transact(() => query(this.#options.sql, statement('settle/forget-gaps'), []));
-          alive = performance.now();
-        }
-        // A full sweep leaves more behind: a burst of expiries does not wait for its second.
-        while (!signal.aborted && (await this.#isPresent()) && (await this.sweep()) === perSweep);
-        await this.foldCounts();
-      } catch (error) {
-        this.#options.onError(error);
-      }
-      await delay(everyMs, null, { signal }).catch(() => {});
+    if (this.#aliveAt === null || performance.now() - this.#aliveAt > aliveEveryMs) {
+      await transact(() => query(this.#options.sql, statement('settle/alive'), []));
+      await transact(() => query(this.#options.sql, statement('maintenance/forget-counts'), []));
+      await transact(() => query(this.#options.sql, statement('settle/forget-gaps'), []));
+      this.#aliveAt = performance.now();
     }
+    // A full sweep leaves more behind: a burst of expiries does not wait for the next second.
+    while (!signal.aborted && (await this.#isPresent()) && (await this.sweep()) === perSweep);
+    await this.foldCounts();
   }
 }
