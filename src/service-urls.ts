@@ -8,7 +8,7 @@ import { partsOf } from './postgres/dsn.ts';
 /** SQLAlchemy names its driver in the scheme: `postgresql+psycopg2://`. */
 const sqlalchemy = /^postgres(?:ql)?\+[a-z0-9_-]+(?=:\/\/)/i;
 
-/** What its parameters say is looked at where the first connection is made (src/queue/dsn.ts), with a sentence for each. */
+/** What its parameters say is looked at where the first connection is made (src/postgres/dsn.ts), with a sentence for each. */
 export function readDatabaseUrl(text: string): string | null {
   const url = text.replace(sqlalchemy, 'postgresql');
   return partsOf(url) === null ? null : url;

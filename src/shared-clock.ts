@@ -3,7 +3,7 @@ import { RotaError } from './errors.ts';
 /**
  * The database's time, as each thread of this process reads it: a clock that all of them share and that no step of the
  * wall clock moves, and how far the database is ahead of it. Reading asks no service and takes less than a microsecond. The
- * main thread keeps it right (src/queue/database-clock.ts), through memory that they share, so that an actor has it from
+ * main thread keeps it right (src/postgres/database-clock.ts), through memory that they share, so that an actor has it from
  * its first moment on.
  */
 export class SharedClock {

@@ -117,7 +117,7 @@ const hooks = registerHooks({
     if (due.length === 0) return loaded;
     let source = Buffer.from(loaded.source as Uint8Array).toString();
     for (const { fault, mended } of due) {
-      if (!source.includes(fault)) throw new Error(`postgres/src/${file}: no longer what src/queue/driver.ts mends`);
+      if (!source.includes(fault)) throw new Error(`postgres/src/${file}: no longer what src/postgres/driver.ts mends`);
       source = source.replace(fault, () => mended);
     }
     return { ...loaded, source };

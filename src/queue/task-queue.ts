@@ -7,7 +7,7 @@ import type { PushOutcome } from '../protocol/requests.ts';
 import { Coalescer, type Requester } from './batching.ts';
 import { claim, type ClaimPools, claimStatement, fit, type Fitted, type RawRow, searchMs } from './pop/claim.ts';
 import { HeldLeases } from './pop/held-leases.ts';
-import { Floor } from './pop/low-water-mark.ts';
+import { LowWaterMark } from './pop/low-water-mark.ts';
 import { Waiters } from './pop/waiters.ts';
 import { Corrections } from './push/corrections.ts';
 import { Push } from './push/push.ts';
@@ -95,6 +95,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #held: HeldLeases;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
+  readonly #lowWaterMarks: LowWaterMark[] = [];
   #unsubscribe: (() => void) | null = null;
   /** What a lease over NATS begins with at most. */
   #firstLeaseMs = firstLeaseMs;
@@ -159,7 +160,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async #idle(): Promise<void> {
     await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
-    await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
+    await Promise.all([...this.#pushes.values(), ...this.#lowWaterMarks].map((busy) => busy.idle()));
     this.#corrections.flush();
     await Promise.all([this.#settle.idle(), this.#reads.idle(), this.#renewals.idle()]);
   }
@@ -267,13 +268,14 @@ class PostgresTaskQueue implements RunningTaskQueue {
   #waitersOf(scheduler: string): Waiters {
     const known = this.#waiters.get(scheduler);
     if (known !== undefined) return known;
-    const floor = new Floor(this.#sql, scheduler);
+    const mark = new LowWaterMark(this.#sql, scheduler, (error) => this.#options.onError?.(error));
+    this.#lowWaterMarks.push(mark);
     const waiters = new Waiters({
       scheduler,
       statementOf: (filters) => claimStatement(filters, this.#typeOf(scheduler)),
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
-        floor.claimed(rows.length);
+        mark.claimed(rows.length);
         return this.#fit(rows);
       },
       giveBack: (rows) => void this.giveBack(rows.map(leaseOf)),

@@ -103,7 +103,7 @@ export const cases: readonly Case[] = [
   claiming('of two images', 1, equal('data', 'boefje__oci_image', 'rare', 'rarer')),
   claiming('of a plug-in', 1, equal('data', 'boefje__id', 'rare')),
   claiming('of an image that nothing has', 1, equal('data', 'boefje__oci_image', 'none')),
-  of('pop/raise-floor', () => ['boefje'], { rows: 1 }),
+  of('pop/raise-low-water-mark', () => ['boefje'], { rows: 1 }),
   pushing('without schedules', { recurrence: { kind: 'none' } }, 0),
   pushing('with schedules', {}, 0),
   pushing('into a queue that is full', { recurrence: { kind: 'none' } }, named),

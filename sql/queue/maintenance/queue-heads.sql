@@ -1,4 +1,4 @@
--- The task that is popped next in each scheduler. Read from the floor on: see claim-heads.sql.
+-- The task that is popped next in each scheduler. Read from the low-water mark on: see claim-heads.sql.
 -- returns scheduler, waited (seconds since it was made; 0 where nothing may be popped), in the order of $1
 -- $1 schedulers
 SELECT wanted.scheduler, coalesce(greatest(extract(epoch FROM now() - (

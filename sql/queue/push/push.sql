@@ -23,7 +23,7 @@ WITH items AS MATERIALIZED (
     n, id, own_id, organisation, hash, priority, rank, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds, line)
 ),
--- What is held, and what stands from the floor on (claim-heads.sql).
+-- What is held, and what stands from the low-water mark on (claim-heads.sql).
 room AS MATERIALIZED (
   SELECT CASE WHEN $5::integer > 0
     THEN $5::integer - (SELECT count(*) FROM (

@@ -3,7 +3,7 @@ import { RotaError } from '../../errors.ts';
 import { excerpt } from '../../excerpt.ts';
 import { nestsTooDeep } from '../../tasks/nesting.ts';
 
-/** mula's filter language as it stands on the wire, kat-contract §1. Compiled to SQL by filter-sql.ts. */
+/** mula's filter language as it stands on the wire, kat-contract §1. Compiled to SQL by compile.ts. */
 export interface Filter {
   readonly column: string;
   readonly field?: string | null | undefined;

@@ -153,14 +153,14 @@ function claimText(heads: string, filter: string): string {
 
 const firstFilterValue = 8;
 
-/** As in claim-heads.sql: nothing that may be popped stands before the floor. */
-const aboveFloor = `(q.rank, q.created_at) >= (
+/** As in claim-heads.sql: no row below the low-water mark may be popped. */
+const aboveLowWaterMark = `(q.rank, q.created_at) >= (
     coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
     coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))`;
 
 function inPopOrder(condition: string): string {
   return `(SELECT q.ctid AS spot, q.rank, q.created_at, q.id FROM queue q
-    WHERE q.scheduler = $1 AND NOT q.held AND ${aboveFloor} AND ${condition}
+    WHERE q.scheduler = $1 AND NOT q.held AND ${aboveLowWaterMark} AND ${condition}
     ORDER BY q.rank, q.created_at, q.id)`;
 }
 

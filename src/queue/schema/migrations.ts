@@ -197,7 +197,7 @@ async function interrupted(client: Client): Promise<readonly string[]> {
   return [`an earlier run was interrupted: ${rows.map(({ name }) => name).join(', ')} would be built anew`];
 }
 
-/** mula's own index of what is queued is there exactly where mula was, or is, at work (reconcile.ts). */
+/** mula's own index of what is queued is there exactly where mula was, or is, at work (adoption.ts). */
 async function takenOver(client: Client, ours: boolean): Promise<readonly string[]> {
   if (!(await exists(client, 'ix_tasks_status_queued'))) return [];
   const { rows } = await client.query<{ queued: string; under_way: string; tasks: string; schedules: string }>(

@@ -1,4 +1,4 @@
--- Moves the floor of a scheduler up to its first row that may be popped; of an empty queue to the end of all ranks, from
+-- Moves the low-water mark of a scheduler up to its first row that may be popped; of an empty queue to the end of all ranks, from
 -- where the next push takes it down. Run with the exclusive advisory lock (7682119, scheduler) held, in a statement of its
 -- own: its snapshot must be younger than the lock.
 -- $1 scheduler
