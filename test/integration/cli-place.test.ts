@@ -65,11 +65,11 @@ test('the doctor finds a sound place sound, and a half-applied migration not', a
     expect.arrayContaining(['configuration', 'nats', 'versions', 'database', 'schema', 'clock', 'indexes', 'disk']),
   );
   const sql = connect(hand.databaseUrl, { max: 1 });
-  await sql`DELETE FROM rota_migrations WHERE name = '0009_pauses'`;
+  await sql`DELETE FROM rota_migrations WHERE name = '0004_indexes'`;
   await sql.end();
   expect(await examine()).toMatchObject({
     code: 1,
-    problems: [{ about: 'schema', finding: 'not applied: 0009_pauses', advice: 'run rota migrate' }],
+    problems: [{ about: 'schema', finding: 'not applied: 0004_indexes', advice: 'run rota migrate' }],
   });
 });
 

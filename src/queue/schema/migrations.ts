@@ -7,9 +7,9 @@ import { reconcile } from './adoption.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
 
 export interface MigrateOptions {
-  /** Adopted tasks that are under way get a lease of so long: mula's grace period. */
+  /** The lease of adopted tasks that are under way: mula's grace period. */
   readonly gracePeriodSeconds?: number;
-  /** A sentence for each step taken. */
+  /** Called with a sentence for each step taken. */
   readonly report?: (step: string) => void;
 }
 
@@ -21,6 +21,8 @@ interface Migration {
 
 const directory = new URL('../../../sql/migrations/', import.meta.url);
 const adoptedRevision = '0010';
+/** The newest of the 22 migrations of before the first release, which made the same schema. */
+const lastBeforeRelease = { number: 23, name: '0023_holders' } as const;
 
 /**
  * Brings a database up to date: an empty one, one of mula's at alembic revision 0010, or one of ours. Safe to run by
@@ -33,9 +35,14 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     await lockSchema(client);
     await client.query(`CREATE TABLE IF NOT EXISTS rota_migrations (
       number integer PRIMARY KEY, name varchar NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`);
-    const done = await applied(client);
+    let done = await applied(client);
     const known = await migrations();
     await recognise(client, done, known);
+    if (isBeforeRelease(done, known)) {
+      await renumber(client, known);
+      report(`renumbered ${lastBeforeRelease.name} as ${known.at(-1)!.name}`);
+      done = await applied(client);
+    }
     for (const migration of known.filter(({ number }) => !done.has(number))) {
       if (migration.number === 1 && (await exists(client, 'tasks'))) await record(client, migration);
       else await apply(client, migration).catch((error: unknown) => stopped(client, migration, error));
@@ -45,11 +52,25 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   });
 }
 
-/** Numbers of the migrations that the database has; none where it has never been ours. */
-async function applied(client: Client): Promise<ReadonlySet<number>> {
-  if (!(await exists(client, 'rota_migrations'))) return new Set();
-  const { rows } = await client.query<{ number: number }>('SELECT number FROM rota_migrations');
-  return new Set(rows.map((row) => row.number));
+/** Names of the applied migrations by number; none where the database was never ours. */
+async function applied(client: Client): Promise<Applied> {
+  if (!(await exists(client, 'rota_migrations'))) return new Map();
+  const { rows } = await client.query<{ number: number; name: string }>('SELECT number, name FROM rota_migrations');
+  return new Map(rows.map(({ number, name }) => [number, name]));
+}
+
+type Applied = ReadonlyMap<number, string>;
+
+/** One of its numbers has another name here. */
+function isBeforeRelease(done: Applied, known: readonly Migration[]): boolean {
+  return known.some(({ number, name }) => (done.get(number) ?? name) !== name);
+}
+
+async function renumber(client: Client, known: readonly Migration[]): Promise<void> {
+  await changeSchema(client, async () => {
+    await client.query('DELETE FROM rota_migrations');
+    for (const migration of known) await record(client, migration);
+  });
 }
 
 /** All that this version knows, in order. */
@@ -64,14 +85,21 @@ async function migrations(): Promise<readonly Migration[]> {
   );
 }
 
-/** Of every migration that this version knows, in order. */
 export async function migrationNames(): Promise<readonly string[]> {
   return (await migrations()).map(({ name }) => name);
 }
 
 /** @throws RotaError SCHEMA_UNKNOWN for a database that is neither empty, nor mula's at 0010, nor of this version or older */
-async function recognise(client: Client, done: ReadonlySet<number>, known: readonly Migration[]): Promise<void> {
-  const newest = Math.max(0, ...done);
+async function recognise(client: Client, done: Applied, known: readonly Migration[]): Promise<void> {
+  const newest = Math.max(0, ...done.keys());
+  if (isBeforeRelease(done, known)) {
+    if (newest === lastBeforeRelease.number && done.get(newest) === lastBeforeRelease.name) return;
+    throw new RotaError(
+      'SCHEMA_UNKNOWN',
+      `the database was migrated to ${done.get(newest)} by a Rota of before its first release; this one takes over ` +
+        `${lastBeforeRelease.name} only: let the last of those migrate it first`,
+    );
+  }
   const newestKnown = Math.max(...known.map(({ number }) => number));
   if (newest > newestKnown) {
     throw new RotaError(
@@ -111,10 +139,7 @@ async function apply(client: Client, migration: Migration): Promise<void> {
   });
 }
 
-/**
- * What a migration did in a transaction is undone with it, what it did outside of one is done anew the next time: either way
- * the database is as before it, and the next run begins with it.
- */
+/** A migration in a transaction is undone with it, one outside is done anew: the next run begins with it either way. */
 function stopped(client: Client, { name }: Migration, error: unknown): never {
   const fault = setUpFault(error, client) ?? databaseError(error);
   const { code, message } = fault;
@@ -143,14 +168,18 @@ export interface MigrationPlan {
 }
 
 /**
- * Reads only, and waits for nobody who migrates at this moment.
+ * Reads only, and does not wait for a migration that runs.
  * @throws RotaError SCHEMA_UNKNOWN where `migrate` would refuse; what `inSession` throws
  */
 export async function planMigration(databaseUrl: string): Promise<MigrationPlan> {
   return reading(databaseUrl, async (client, known) => {
-    const { ours, pending } = await pendingIn(client, known);
+    const { ours, renumbers, pending } = await pendingIn(client, known);
     if (!ours && !(await exists(client, 'tasks'))) return { database: 'empty', pending, steps: [] };
     const steps = [...(await interrupted(client)), ...(await takenOver(client, ours))];
+    if (renumbers) {
+      const step = `${lastBeforeRelease.name} would be renumbered as ${known.at(-1)!.name}; nothing else`;
+      return { database: 'rota', pending: [], steps: [step, ...steps] };
+    }
     return { database: ours ? 'rota' : 'mula', pending, steps };
   });
 }
@@ -171,10 +200,12 @@ export async function requireMigrated(databaseUrl: string): Promise<void> {
 async function pendingIn(
   client: Client,
   known: readonly Migration[],
-): Promise<{ readonly ours: boolean; readonly pending: readonly string[] }> {
+): Promise<{ readonly ours: boolean; readonly renumbers: boolean; readonly pending: readonly string[] }> {
   const done = await applied(client);
   await recognise(client, done, known);
-  return { ours: done.size > 0, pending: known.filter(({ number }) => !done.has(number)).map(({ name }) => name) };
+  const renumbers = isBeforeRelease(done, known);
+  const pending = known.filter(({ number }) => renumbers || !done.has(number)).map(({ name }) => name);
+  return { ours: done.size > 0, renumbers, pending };
 }
 
 function reading<T>(
@@ -197,7 +228,7 @@ async function interrupted(client: Client): Promise<readonly string[]> {
   return [`an earlier run was interrupted: ${rows.map(({ name }) => name).join(', ')} would be built anew`];
 }
 
-/** mula's own index of what is queued is there exactly where mula was, or is, at work (adoption.ts). */
+/** mula's own index of queued tasks exists exactly where mula was, or is, at work (adoption.ts). */
 async function takenOver(client: Client, ours: boolean): Promise<readonly string[]> {
   if (!(await exists(client, 'ix_tasks_status_queued'))) return [];
   const { rows } = await client.query<{ queued: string; under_way: string; tasks: string; schedules: string }>(
