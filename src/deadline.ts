@@ -20,8 +20,8 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
 }
 
 /**
- * Runs `work` now and then again `ms` after each end of it, until `signal` is aborted. `onError` gets what
- * a run rejects with; the next run follows all the same.
+ * Runs `work` now and then again `ms` after each end of it, until `signal` is aborted. A rejection goes to
+ * `onError`, and the next run follows.
  */
 export async function every(
   ms: number,

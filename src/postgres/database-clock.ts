@@ -2,19 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs, SharedClock } from '../shared-clock.ts';
 import { query, type Sql, transact } from './pool.ts';
 
-/** A database that another one has taken the place of (failover) is followed within this time. */
+/** After a failover we follow the new server's clock within this time. */
 const everyMs = 10_000;
-/** Clocks drift apart by 0.5 ms a second at most while NTP corrects them. What an answer says is surer than that for long. */
+/** Clocks drift apart by at most 0.5 ms a second while NTP corrects them; this is twice that. */
 const driftPerMs = 0.001;
 
 /**
- * Knows the database's time without asking for it each time: it is what deadlines, crons and grace periods live by, as
- * leases do, and not by the clocks of the supervisors.
+ * Knows the database's time without asking for it each time. Deadlines, crons, grace periods and leases go by the database's
+ * clock, not by the supervisors' clocks.
  *
- * The database's clock was read somewhere between question and answer: half the round trip is subtracted, and is what the
- * answer may be wrong by. An answer counts where it is surer than what is known, which grows less sure with time: so of
- * those of late the quickest counts, and a slow one changes nothing. One that contradicts what is known (the database's
- * clock was set, or is another one's, or this machine slept) counts with any round trip.
+ * The database read its clock somewhere between question and answer: half the round trip is subtracted, and is the answer's
+ * possible error. An answer replaces what is known where its error is smaller; the known error grows with time. So the
+ * quickest of the recent answers counts, and a slow one changes nothing. An answer that contradicts what is known (the
+ * database's clock was set, or is another server's, or this machine slept) counts at any round trip.
  */
 export class DatabaseClock {
   readonly shared: SharedClock;
@@ -35,15 +35,15 @@ export class DatabaseClock {
     return this.shared.now();
   }
 
-  /** Resolves when the time is known; it is kept right from then on. @throws RotaError DATABASE_UNAVAILABLE */
+  /** Resolves when the time is known, and keeps it right from then on. @throws RotaError DATABASE_UNAVAILABLE */
   async start(): Promise<void> {
-    // The first may open a connection: the second is the quicker one.
+    // The first look may open a connection; the second one is quicker.
     await this.look();
     await this.look();
     void this.#keepRight();
   }
 
-  /** Waits for no answer: a database that hangs gives none. */
+  /** Does not wait for an answer in flight: a database that hangs gives none. */
   stop(): void {
     this.#stop.abort();
   }
@@ -65,12 +65,12 @@ export class DatabaseClock {
   async #keepRight(): Promise<void> {
     const { signal } = this.#stop;
     const rest = () => delay(everyMs, null, { signal, ref: false }).catch(() => {});
-    // While the database is away the clock goes on as it was; that it is away others tell.
+    // While the database is away the clock runs on; the statements of others report the outage.
     for (await rest(); !signal.aborted; await rest()) await this.look().catch(() => {});
   }
 }
 
-/** @throws RotaError DATABASE_UNAVAILABLE where the database does not tell its time. */
+/** @throws RotaError DATABASE_UNAVAILABLE where the database does not answer */
 export async function startDatabaseClock(sql: Sql): Promise<DatabaseClock> {
   const text = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now';
   const clock = new DatabaseClock(async () => (await transact(() => query<{ now: number }>(sql, text, [])))[0]!.now);

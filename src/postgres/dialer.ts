@@ -12,21 +12,21 @@ interface Way {
 }
 
 /**
- * Milliseconds. A request is answered within 12 s, with or without Postgres: a statement has no reader after that, and what
- * works in the background does so in batches that last milliseconds. The server ends one after 15 s and says so; where nothing
- * is heard for 5 s more, link or server is gone, and its place is free again within 25 s. With 30 s, half of a minute's silence
- * would have been a slow list.
+ * A request is answered within 12 s, with or without Postgres, so a statement's answer has no reader after that; background
+ * work runs in batches that last milliseconds. The server ends a statement after 15 s and says so. Where we hear nothing for
+ * 5 s more, link or server is gone; the connection is replaced within 25 s. With 30 s, half of a minute's silence would have
+ * been a slow list.
  */
 export const defaultStatementMs = 15_000;
 const marginMs = 5_000;
 
-/** Milliseconds. Of several servers another one may be the primary by now; of one its way changes with its configuration. */
+/** How long a choice holds: of several servers another one may be the primary by now; one server changes by its configuration. */
 const chosenForMs = { several: 1_000, one: 60_000 } as const;
 
 /**
  * Makes the connections of one URL, for either driver: to the first of its servers that is what the URL asks for, encrypted or
- * not as `sslmode` says, watched for silence. The drivers are given what is ready for their startup message and know nothing
- * of hosts and TLS: what they make of a URL differs, and neither reads it as libpq does.
+ * not as `sslmode` says, watched for silence. The drivers get a socket that is ready for their startup message, and know nothing
+ * of hosts and TLS: they read URLs differently from each other, and neither reads them as libpq does.
  */
 export class Dialer {
   readonly #dsn: Dsn;
@@ -34,7 +34,7 @@ export class Dialer {
   #chosen: { readonly way: Way; readonly until: number } | null = null;
   #choosing: Promise<Way> | null = null;
 
-  /** @param statementMs the server's own bound on a statement; null where it has none, and a silent server is asked again */
+  /** @param statementMs the server's own bound on a statement; null where it has none: a silent server is then asked again */
   constructor(dsn: Dsn, statementMs: number | null) {
     this.#dsn = dsn;
     this.#patience = {
@@ -57,7 +57,7 @@ export class Dialer {
   }
 
   /**
-   * The same for postgres.js, which loses a place of its pool for good where no socket comes: then one that fails at once.
+   * The same for postgres.js, which loses a connection of its pool for good where no socket comes: it gets one that fails at once.
    */
   async dialOrFail(): Promise<Socket> {
     try {
@@ -115,14 +115,14 @@ export class Dialer {
     );
   }
 
-  /** @throws what the first way failed at, unless that was the rule against it (pg_hba.conf) */
+  /** @throws the first failure, unless the server's rules (pg_hba.conf) refused that way */
   async #ask(server: Server, wanted: Target): Promise<Way> {
     const failures: unknown[] = [];
     for (const tls of waysOf(this.#dsn, server)) {
       const way = { server, tls };
       try {
         const link = await this.#open(way);
-        // Without TLS at the server there is one way left, and one server: the driver's login says the rest.
+        // The server has no TLS: one way is left, and one server. The driver's login finds out the rest.
         if (
           !tls &&
           failures.some((error) => codeOf(error) === noTls) &&
@@ -144,7 +144,7 @@ export class Dialer {
   }
 }
 
-/** No answer at all: none with the other encryption either. */
+/** No answer at all: the other way of encryption gets none either. */
 const isAway = /^(?:ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)$/;
 
 interface State {
@@ -195,7 +195,7 @@ async function stateAt(link: Socket, dsn: Dsn): Promise<State> {
 
 /** A client of node-postgres on a connection that is made. */
 export function clientOn(link: Socket, dsn: Dsn, role: string): Client {
-  // The driver makes connections in its constructor's socket: this one is made already.
+  // The driver calls connect on the socket that it is given: this one is connected already.
   link.connect = () => {
     setImmediate(() => link.emit('connect'));
     return link;
@@ -211,7 +211,7 @@ export function clientOn(link: Socket, dsn: Dsn, role: string): Client {
     application_name: applicationName(role, dsn),
     ...(dsn.options === null ? {} : { options: dsn.options }),
   });
-  // A connection that is lost is told by the statement that waits on it.
+  // The statement that waits on a lost connection reports it.
   client.on('error', () => {});
   return client;
 }

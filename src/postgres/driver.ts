@@ -5,12 +5,12 @@ import { registerHooks } from 'node:module';
  * #1168, #1208) and a seventh that a read-only server does, and that nothing around it can prevent:
  *
  * - What was about to be written when a connection closed stays in its buffer, and so does the mark that a write is due:
- *   nothing is ever written on that connection again, and whoever gets it fails after the connect timeout, for good.
+ *   nothing is ever written on that connection again, and each statement that gets it fails after the connect timeout, for good.
  * - What a connection knew of the answer it was reading outlives it: the first answer after that is given out behind empty
  *   places (a push without an outcome), or an old error in its stead.
  * - A transaction whose connection is gone goes on with it. Its next query, the rollback at least, ends the process with a
- *   TypeError out of a timer; or runs in somebody else's transaction, once the connection is made anew.
- * - The query for array types, with which each connection begins, has nobody to take its failure: an unhandled rejection.
+ *   TypeError out of a timer; or runs in another transaction, once the connection is made anew.
+ * - The query for array types, with which each connection begins, has no handler of its failure: an unhandled rejection.
  * - A pool that was ended while a connection was being made keeps that connection, and with it the process; a statement that
  *   was cancelled then takes its connection out of the pool for good.
  * - Between the error of an idle connection and its close it counts as open: a statement that is given to it then is never

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect as connectTls, type ConnectionOptions, getCACertificates } from 'node:tls';
 import { certificate, type Dsn, type Server } from './dsn.ts';
 
-/** Milliseconds of quiet after which the kernel asks the other end, each second; ten misses end the connection. */
+/** After so much quiet the kernel asks the other end each second; ten misses end the connection. */
 const keepAliveAfterMs = 10_000;
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
@@ -12,7 +12,7 @@ const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 export const noTls = 'ERR_TLS_NOT_OFFERED';
 
 /**
- * A connection to a server, encrypted where told to, on which a driver may begin with its startup message.
+ * A connection to a server, encrypted if `tls`, on which a driver may begin with its startup message.
  * @throws Error of Node with its code, or with `noTls`; RotaError BAD_CONFIG where a certificate cannot be read
  */
 export async function openLink(dsn: Dsn, { host, port }: Server, tls: boolean): Promise<Socket> {
@@ -44,7 +44,7 @@ async function encrypted(socket: Socket, dsn: Dsn, host: string): Promise<Socket
     });
   })) as [Buffer];
   socket.off('close', close);
-  // More than the one byte was not sent by the server, but put in between.
+  // The server sends one byte: more was injected on the way.
   if (answer.length !== 1 || answer[0] !== 0x53) {
     throw Object.assign(new Error('The server does not support SSL connections'), { code: noTls });
   }
@@ -54,7 +54,7 @@ async function encrypted(socket: Socket, dsn: Dsn, host: string): Promise<Socket
   return secured;
 }
 
-/** As libpq: where there is a root certificate the chain is verified, whatever the mode; the name for verify-full alone. */
+/** As libpq: where there is a root certificate the chain is verified in every mode; the name for verify-full alone. */
 function tlsOptions({ sslMode, certificates }: Dsn, host: string): ConnectionOptions {
   const { root, own, key, passphrase } = certificates;
   const rootRead = root === null || root === 'system' ? null : readRoot(root, sslMode.startsWith('verify'));

@@ -17,17 +17,17 @@ export interface ConnectOptions {
   /** Connections at most. */
   readonly max: number;
   /**
-   * Plans by key, for statements that know which rows they want: the queue's own. Statistics lie there: after a quiet
-   * hour the queue counts as empty, and the plan for an empty table sorts the next hundred thousand rows at every claim.
+   * Plans by key, for the queue's own statements, which know their rows. Statistics mislead there: after a quiet hour they
+   * call the queue empty, and the plan for an empty table sorts the next hundred thousand rows at every claim.
    */
   readonly byKey?: boolean;
   /** Milliseconds after which the server ends a statement. */
   readonly statementMs?: number;
-  /** A statement takes one core of the server, however much it reads: what people search for leaves the others to the queue. */
+  /** One core of the server for each statement, however much it reads: people's searches leave the others to the queue. */
   readonly serial?: boolean;
 }
 
-/** Settings of a session. */
+/** Settings of a session for `byKey`. */
 export const planByKey = {
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
@@ -38,14 +38,14 @@ export const planByKey = {
 } as const;
 
 /**
- * Lists, schedules and what operators do: planned for the tables as they are now, since a generic plan that was made while they
- * were empty is kept until the next ANALYZE.
+ * Lists, schedules and operators' commands are planned for the tables as they are now: a generic plan that was made for empty
+ * tables is kept until the next ANALYZE.
  */
 const planAnew = { plan_cache_mode: 'force_custom_plan' } as const;
 const serial = { max_parallel_workers_per_gather: 0 } as const;
 
 /**
- * Milliseconds. A supervisor that is frozen in the middle of a push would hold up those of all others: its transactions last
+ * A supervisor that is frozen in the middle of a push would hold up the pushes of all others. Transactions last a few
  * milliseconds otherwise.
  */
 const idleInTransactionMs = 10_000;
@@ -63,7 +63,7 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
     ...(options.serial ? serial : {}),
   };
   const driverOptions = {
-    // For its messages: it makes no connection itself.
+    // For the driver's messages: it makes no connection itself.
     host: serversText(dsn),
     port: dsn.servers[0].port,
     socket: () => dialer.dialOrFail(),
@@ -73,7 +73,7 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
     database: dsn.database,
     max: options.max,
     connect_timeout: dsn.connectWithinMs / 1_000,
-    // The driver's own grows to 20 s: so long would a database that is back be asked by nobody.
+    // The driver's own grows to 20 s: we would ignore a recovered database for that long.
     backoff: (failures: number) => Math.min(3 ** failures / 100, 1) * (0.5 + Math.random() / 2),
     onnotice: () => {},
     connection: {
@@ -92,12 +92,12 @@ export function connect(databaseUrl: string, options: ConnectOptions): Sql {
 
 const urls = new WeakMap<Sql, string>();
 
-/** One connection of its own to the database of `sql`, for statements that may take so many milliseconds. `end` it. */
+/** A separate connection to the database of `sql`, for statements that may take `statementMs`. The caller ends it. */
 export function patientConnection(sql: Sql, statementMs: number): Sql {
   return connect(urls.get(sql)!, { max: 1, statementMs });
 }
 
-/** Milliseconds of a page at the server; so long it waits for a connection, too, and is given up then. */
+/** Milliseconds of a page at the server, and as long again for a connection; then it is given up. */
 export const pageMs = 5_000;
 
 /** Connections for lists: only lists wait for a slow list, and only searches for a slow search. */
@@ -107,17 +107,17 @@ export interface PagePools {
   readonly search: Sql;
 }
 
-/** The connections of one supervisor, apart from each other by how long who uses them may take. */
+/** The connections of one supervisor, in pools by how long their statements may take. */
 export interface Pools {
-  /** Of the queue itself, which opens them. */
+  /** The queue's share; it opens them itself. */
   readonly queueConnections: number;
-  /** Schedules, and what operators do. */
+  /** For schedules and operators' commands. */
   readonly sql: Sql;
   readonly pages: PagePools;
   end(withinSeconds: number): Promise<void>;
 }
 
-/** @param connections 4 at least: half are the queue's; of the others lists have a half, two for searches and two for the rest at most */
+/** @param connections at least 4. The queue has half; lists have half of the others, at most two for searches and two for the rest */
 export function connectPools(databaseUrl: string, connections: number): Pools {
   const queueConnections = Math.max(2, Math.floor(connections / 2));
   const listConnections = Math.min(4, Math.floor((connections - queueConnections) / 2));
@@ -153,9 +153,9 @@ export interface StatementOptions {
 }
 
 /**
- * Runs one statement, prepared unless told otherwise. JSON goes in as text (`$1::text::json`) and comes out as text: nothing
- * parses it here. What is given up before a connection was free for it is not run any more.
- * @throws RotaError DATABASE_UNAVAILABLE in time, whatever hangs
+ * Runs one statement, prepared by default. JSON goes in as text (`$1::text::json`) and comes out as text; nothing parses it
+ * here. A statement that is given up before it got a connection does not run later.
+ * @throws RotaError DATABASE_UNAVAILABLE after `withinMs`, also where the server hangs
  */
 export async function query<Row extends object>(
   sql: Executor,
@@ -167,15 +167,15 @@ export async function query<Row extends object>(
   try {
     return await within(asked, withinMs, 'DATABASE_UNAVAILABLE');
   } catch (error) {
-    // The driver's word for a statement that is not on its way. One of a transaction ends with its connection.
+    // A null state is the driver's word for a statement not yet sent. One of a transaction ends with its connection.
     if (error instanceof RotaError && 'begin' in sql && (asked as { state?: unknown }).state === null) asked.cancel();
     throw error;
   }
 }
 
 /**
- * Runs `work` in one transaction. Given up before it could begin, it does not begin later; then each statement has its own
- * bound, and what a silent connection owes ends with that connection (silence.ts).
+ * Runs `work` in one transaction. A transaction that is given up before it began does not begin later; once begun, each
+ * statement has its own bound, and a silent connection is ended with its statements (silence.ts).
  * @throws RotaError DATABASE_UNAVAILABLE where no connection was free in time; what `work` throws
  */
 export async function transaction<T>(
@@ -199,9 +199,8 @@ export async function transaction<T>(
 }
 
 /**
- * Runs `operation`, and again where Postgres undid it for the sake of another transaction: deadlock, serialization
- * failure, lock timeout. Nothing was committed then. A lost connection is not retried, nor is what gets no answer: nobody
- * knows whether the statement was committed.
+ * Runs `operation`, and retries it after a deadlock, a serialization failure or a lock timeout: nothing was committed then.
+ * A lost connection or a missing answer is not retried: the statement may have been committed.
  * @throws RotaError
  */
 export async function transact<T>(operation: () => Promise<T>): Promise<T> {
@@ -211,14 +210,14 @@ export async function transact<T>(operation: () => Promise<T>): Promise<T> {
       partAnswered('database');
       return answer;
     } catch (error) {
-      if (attempt === maxAttempts || !undone.has(sqlState(error))) throw told(databaseError(error));
+      if (attempt === maxAttempts || !undone.has(sqlState(error))) throw reported(databaseError(error));
       await delay(Math.random() * 20 * 2 ** attempt);
     }
   }
 }
 
-/** With the server's own words, which are for logs. */
-function told(error: RotaError): RotaError {
+/** Reports an outage, with the server's own words, which are for logs only. */
+function reported(error: RotaError): RotaError {
   const { cause } = error;
   const words = cause instanceof Error ? ` (${cause.message})` : '';
   if (error.code === 'DATABASE_UNAVAILABLE') partFailed('database', `${error.message}${words}`);
@@ -226,6 +225,6 @@ function told(error: RotaError): RotaError {
 }
 
 const maxAttempts = 5;
-/** As long as a silent connection is waited for (dialer.ts): who waits longer waits for nothing. */
+/** A silent connection is ended after as long (dialer.ts): waiting longer is of no use. */
 const answerWithinMs = 20_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** Milliseconds without a byte after which a socket is given up. */
+/** How long a socket may be silent before it is given up. */
 export interface Patience {
   /** Until the login is over. */
   readonly loginMs: number;
@@ -15,15 +15,15 @@ export interface Patience {
 const tickMs = 1_000;
 const watched = new Set<Watch>();
 let ticking: NodeJS.Timeout | null = null;
-/** Counted, not read off a clock: a process that was frozen has not listened, and blames nobody for the time. */
+/** Counted, not read off a clock: a process that was frozen has not listened, and must not take that time for silence. */
 let tick = 0;
 
 /**
- * Ends a socket to Postgres on which an answer is owed and nothing is heard. A link that goes silent (a firewall that forgot
- * it, a host that is gone, a proxy or server that hangs) sends neither FIN nor RST: what waits on it would wait for good,
- * and its place in the pool be lost. TCP's own probes see only what the kernel at the other end does not answer.
+ * Ends a socket to Postgres that owes an answer and is silent. A link that goes silent (a firewall that forgot it, a host that
+ * is gone, a proxy or server that hangs) sends neither FIN nor RST: its statement would wait for good, and the pool would lose
+ * a connection. TCP's own probes notice only a kernel that does not answer.
  *
- * With it go the sockets of its pool that have not been heard since either, idle ones above all: a pool hands those out first,
+ * It also ends the sockets of the same pool that have not been heard since, above all idle ones: a pool hands those out first,
  * and each would cost its statement another 20 s. An idle one that was sound is made anew when it is needed.
  *
  * Answers owed are counted in the protocol: each Sync and each simple query is answered by one ReadyForQuery. One hop a

@@ -33,8 +33,8 @@ const notNow = (when: RegExp, says: string, advice: string, atStart: AtStart = '
 });
 
 /**
- * The first row that fits. What is not known to be the fault of the request, or ours, is "not now": a task that waits too
- * long is late, one that is refused is lost.
+ * The first row that fits counts. An error that is not known to be the request's fault, or ours, is "not now": a task that waits
+ * too long is late, a refused one is lost.
  */
 const rows: readonly Row[] = [
   // The request's. A hash or an id that is there already.
@@ -46,7 +46,7 @@ const rows: readonly Row[] = [
   // Ours: a statement that no server would take. 42501 is none of them, it is about who asks.
   refused(/^42(?!501)...$/, 'BROKEN'),
 
-  // A role whose grants change, or are being restored: a person puts that right, and nothing that was asked was wrong.
+  // A role whose grants change, or are being restored: a person puts that right; the request was not wrong.
   notNow(
     /^42501$/,
     'refuses a privilege to its user',
@@ -57,7 +57,7 @@ const rows: readonly Row[] = [
   notNow(/^25006$/, 'is read-only', 'name the primary server in SCHEDULER_DB_URI'),
   // While it is dropped and restored under its name.
   notNow(/^3D000$/, 'does not exist', 'create it, or correct the name in SCHEDULER_DB_URI', 'configuration'),
-  // A password that is rotated: new connections fail, those that are there go on.
+  // A password that is rotated: new connections fail, existing ones go on.
   notNow(/^28P01$|^SASL/, 'refuses the login', 'correct user and password in SCHEDULER_DB_URI', 'configuration'),
   notNow(
     /^28...$/,
@@ -119,7 +119,7 @@ const rows: readonly Row[] = [
   notNow(/^/, 'cannot do it now', `look at the server's log, or ${address}`),
 ];
 
-/** What our own code does wrong with the driver, or with Node: no server has said so, and none will take it later. */
+/** Misuse of the driver or of Node by our own code: no server reported it, and trying again does not help. */
 const misuse =
   /^(?:UNDEFINED_VALUE|NOT_TAGGED_CALL|UNSAFE_TRANSACTION|COPY_IN_PROGRESS|MAX_PARAMETERS_EXCEEDED|ERR_(?!SOCKET|STREAM|TLS|SSL|OSSL).*)$/;
 
@@ -150,7 +150,7 @@ export function databaseError(error: unknown): RotaError {
   return new RotaError(row.code, sentenceOf(row, state) ?? message, { cause: error, fields });
 }
 
-/** The state of a database that was asked about itself, in the same words. */
+/** In the same words, for a database that was found not writable without an error. */
 export function notWritable(state: '25006' | '42501', detail: string): RotaError {
   const row = rows.find(({ when }) => when.test(state))!;
   return new RotaError(row.code, `the database ${row.says} (${detail}): ${row.advice}`, {
@@ -158,7 +158,7 @@ export function notWritable(state: '25006' | '42501', detail: string): RotaError
   });
 }
 
-/** Not the server's own words: they name users and hosts, and a client of the REST API reads the sentence. */
+/** Without the server's own words, which name users and hosts: clients of the REST API read the sentence. */
 function sentenceOf({ code, says, advice }: Row, state: string): string | null {
   if (says === undefined) return null;
   if (code !== 'DATABASE_UNAVAILABLE') return `the database ${says}`;

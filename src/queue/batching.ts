@@ -3,14 +3,14 @@ import { codeOf, RotaError } from '../errors.ts';
 export interface FlightsOptions {
   /** Statements at once, at most. */
   readonly most: number;
-  /** Looks whether there is a statement to start: at the end of a turn of the event loop, once however often that was asked for. */
+  /** Starts a statement if there is one to start. Called at the end of a turn of the event loop, once for any number of requests. */
   readonly start: () => void;
 }
 
 /**
- * Natural batching: what is asked for while a statement runs goes into the next one. Alone a statement starts at once; the
- * second beside others carries at least 4 items, the third 16, the fourth 64: a statement costs Postgres a commit and as
- * much as six rows, however little is in it (docs/design-choices.md has what that bought).
+ * Natural batching: requests that arrive while a statement runs share the next one. A statement starts at once if none runs;
+ * the second beside others carries at least 4 items, the third 16, the fourth 64: a statement costs Postgres a commit and as
+ * much as six rows, however little is in it (docs/design-choices.md has the measurements).
  */
 export class Flights {
   readonly #options: FlightsOptions;
@@ -38,8 +38,8 @@ export class Flights {
   }
 
   /**
-   * Whether a statement with so many items is worth starting beside so many others. Where not, it is looked at again when
-   * one of them ends, and after some milliseconds at the latest: nobody waits behind one that hangs.
+   * Whether a statement with so many items is worth starting beside so many others. If not, it is looked at again when one
+   * of them ends, and after 5 ms at the latest, so that nothing waits behind a statement that hangs.
    */
   admits(items: number, beside: number): boolean {
     if (this.#impatient || beside === 0 || items >= 4 ** beside) return true;
@@ -79,23 +79,23 @@ export interface CoalescerOptions<Item, Outcome> {
   readonly maxBatch: number;
   /** One outcome per item, in order. */
   run(batch: readonly Item[]): Promise<readonly Outcome[]>;
-  /** The outcome of an item that failed alone with an error of its own making; null where the error is not the item's. */
+  /** The outcome of an item that failed alone by its own fault; null where the error is not the item's. */
   outcomeOf(item: Item, error: unknown): Outcome | null;
   /** Items with the same key never share a batch, and keep their order. */
   readonly keyOf?: (item: Item) => string;
 }
 
-/** Of the requester that waits for a submission. */
+/** The requester that waits for a submission. */
 export interface Requester {
-  /** Milliseconds after which what has not been sent is refused: it waits no longer than its requester does. */
+  /** Milliseconds after which an item that has not been sent is refused: it waits no longer than its requester does. */
   readonly withinMs?: number;
-  /** It went away: what has not been sent is not sent. */
+  /** True once it went away: an item that has not been sent then is never sent. */
   readonly isGone?: () => boolean;
 }
 
 /** Below the 12 s within which every request is answered (docs/runtime-semantics.md). */
 const patienceMs = 10_000;
-/** One timer for all that wait looks so often: a timer for each would cost a push on an idle database a twentieth. */
+/** One timer for all waiting items: a timer for each would cost a push on an idle database a twentieth. */
 const lookEveryMs = 500;
 
 interface Submission<Item, Outcome> {
@@ -108,14 +108,13 @@ interface Submission<Item, Outcome> {
 }
 
 /**
- * Natural batching: what is asked for while a statement runs goes into the next one, with no timer. A single request on
- * an idle system waits for one turn of the event loop and no longer.
+ * Batches the submissions of many requesters into statements, with no timer: on an idle system one waits for one turn of the
+ * event loop and no longer.
  *
- * One item that Postgres cannot store fails alone: the batch is halved until it stands by itself.
+ * An item that Postgres cannot store fails alone: its batch is halved until only the item is left.
  *
- * While the database hangs, what waits is refused after 10 s, and what was abandoned is not sent: a database that is back
- * would otherwise commit the work of minutes for requesters that left. How much may wait is bounded at the edges
- * (src/in-flight.ts).
+ * While the database hangs, waiting items are refused after 10 s, and abandoned ones are not sent: otherwise a recovered
+ * database would commit the work of minutes for requesters that left. The edges bound how much may wait (src/in-flight.ts).
  */
 export class Coalescer<Item, Outcome> {
   readonly #options: CoalescerOptions<Item, Outcome>;
@@ -152,7 +151,7 @@ export class Coalescer<Item, Outcome> {
     }
   }
 
-  /** What has waited too long, and what nobody waits for any more, is never sent. */
+  /** Drops items that waited too long, and items whose requester left. */
   #refuseLate(): void {
     const now = performance.now();
     const over = new Set(
@@ -221,7 +220,7 @@ export class Coalescer<Item, Outcome> {
   }
 }
 
-/** Errors that one item of a batch may have brought about; any other concerns them all. */
+/** Errors that one item of a batch may cause; any other concerns the whole batch. */
 const ofOneItem: ReadonlySet<string> = new Set(['BAD_REQUEST', 'INVALID_REQUEST', 'CONFLICT', 'RANK_FAILED']);
 
 function late(): RotaError {

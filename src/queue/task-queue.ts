@@ -32,9 +32,9 @@ import { leaseLost, Settle } from './settle/settle.ts';
 
 export interface TaskQueueOptions {
   readonly databaseUrl: string;
-  /** Connections of the queue, all told. */
+  /** Connections of the queue in all. */
   readonly connections?: number;
-  /** Task type of a scheduler; its id where not told. */
+  /** Task type of a scheduler; its id where absent. */
   readonly typeOf?: (scheduler: string) => string;
   readonly ranking?: TaskRanking;
   readonly gracePeriodSeconds?: number;
@@ -52,7 +52,7 @@ export interface TaskQueueOptions {
   readonly heartbeatsArrive?: () => Promise<boolean>;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
   readonly onDefaultSchedules?: (scheduler: string, command: CorrectSchedules) => void;
-  /** What goes wrong in the background: the sweeper, a task that could not be given back. */
+  /** Failures in the background: of the sweeper, of a low-water mark, of a task that could not be given back. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -61,7 +61,7 @@ export interface RunningTaskQueue extends TaskQueue {
   start(): void;
   /** Parked pops are answered with nothing, statements in flight are committed; connections are closed, in time or not. */
   drain(withinMs?: number): Promise<void>;
-  /** Tasks were queued by somebody else's statement (a schedule, an operator, a pause that ended): parked pops look. */
+  /** Tasks were queued by another statement (a schedule, an operator, a pause that ended): parked pops look. */
   wake(scheduler: string, count: number): void;
   /** Ends expired leases now, as the sweeper does each second. @returns how many */
   sweep(): Promise<number>;
@@ -71,9 +71,9 @@ export interface RunningTaskQueue extends TaskQueue {
   parked(): ReadonlyMap<string, number>;
 }
 
-/** How often parked pops look although nothing woke them: a wake that was lost costs so much. */
+/** How often parked pops look although nothing woke them: the delay that a lost wake costs. */
 const lookEveryMs = 5_000;
-/** For pops that search, of all schedulers: each keeps a core of the database busy. Made when the first such pop comes. */
+/** For searching pops of all schedulers: each keeps a core of the database busy. Opened at the first such pop. */
 const searchConnections = 2;
 
 /** The queue on Postgres. Any number of them may share a database: docs/queue-semantics.md. */
@@ -97,7 +97,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #waiters = new Map<string, Waiters>();
   readonly #lowWaterMarks: LowWaterMark[] = [];
   #unsubscribe: (() => void) | null = null;
-  /** What a lease over NATS begins with at most. */
+  /** The longest length that a lease over NATS begins with. */
   #firstLeaseMs = firstLeaseMs;
   #looks: NodeJS.Timeout | null = null;
 
@@ -183,7 +183,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async #readOne({ id, leaseId }: Read, requester: Requester | undefined): Promise<string | null> {
     const [read] = await this.#reads.submit([{ id: id.toLowerCase(), leaseId }], requester);
-    // Not null: whoever asks would take an outage for a task that is gone.
+    // Not null: the caller would take an outage for a task that is gone.
     if (!read!.ok) throw new FailureError(read!.failure);
     return read!.value;
   }
@@ -210,7 +210,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     if (row.status === 'QUEUED') return { outcome: 'released', task: row.task };
     const underWay = row.status === 'DISPATCHED' || row.status === 'RUNNING';
     if (!underWay || row.via === 'nats') return { outcome: 'conflict' };
-    // Named, so that a task which somebody else has claimed meanwhile is not taken away from him.
+    // With the lease, so that a task which another worker has claimed meanwhile stays with that worker.
     const [outcome] = await this.#settle.submit([
       { id: id.toLowerCase(), leaseId: row.lease_id, status: 'queued', superseded: true, answered: true },
     ]);
@@ -237,7 +237,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return new Map([...this.#waiters].map(([scheduler, waiters]) => [scheduler, waiters.parked]));
   }
 
-  /** Those who wait here are served first; what they leave is for those who wait elsewhere. */
+  /** Pops that wait here are served first; what they leave is for pops that wait at other supervisors. */
   #queued(scheduler: string, count: number): void {
     const left = this.#waiters.get(scheduler)?.wake(count) ?? count;
     if (left > 0) this.#wake.publish(scheduler, left);
@@ -287,7 +287,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return waiters;
   }
 
-  /** What there is no room for goes back before others look; all of it where it cannot be read. */
+  /** Tasks beyond the room go back before other pops look; all go back where they cannot be read. */
   async #fit(rows: readonly RawRow[]): Promise<Fitted> {
     const fitted = await fit(this.#sql, rows).catch((error: unknown) => {
       void this.giveBack(rows.map(leaseOf));

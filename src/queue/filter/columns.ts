@@ -50,7 +50,7 @@ const scheduleColumns = new Map<string, ColumnKind | 'json'>([
   ['modified_at', 'timestamp'],
 ]);
 
-/** Columns of tasks that the narrow queue row has too; whatever is queued has status queued. */
+/** Columns of tasks that the narrow queue row has too; every queued task has status queued. */
 const queueColumns = new Map<string, Operand & { kind: ColumnKind }>([
   ['id', { kind: 'uuid', sql: 'q.id' }],
   ['scheduler_id', { kind: 'text', sql: 'q.scheduler' }],

@@ -3,7 +3,7 @@ import { RotaError } from '../../errors.ts';
 import { excerpt } from '../../excerpt.ts';
 import { nestsTooDeep } from '../../tasks/nesting.ts';
 
-/** mula's filter language as it stands on the wire, kat-contract §1. Compiled to SQL by compile.ts. */
+/** mula's filter language on the wire, kat-contract §1. Compiled to SQL by compile.ts. */
 export interface Filter {
   readonly column: string;
   readonly field?: string | null | undefined;
@@ -76,9 +76,9 @@ export function filterKey(request: FilterRequest): string {
 const longestKey = 200;
 
 /**
- * What one filter may cost before it is read any further. Checked on the value as it came, by both edges and by each caller that compiles
- * a filter, in one pass that stops at the first bound: 90 kB of conditions were a 9.8 MB answer, and 20 000 of them kept a
- * backend of Postgres planning for 12 minutes, deaf to every cancel.
+ * The bounds of one filter. Both edges and each compilation check them on the value as it came, in one pass that stops at the
+ * first bound: 90 kB of conditions gave a 9.8 MB answer, and 20 000 of them kept a backend of Postgres planning for 12 minutes,
+ * deaf to every cancel.
  */
 export const filterBudget = {
   /** And, or and not together. A runner of KAT sends two. */
@@ -94,16 +94,16 @@ export const filterBudget = {
   textLength: 10_000,
 } as const;
 
-/** Filters that pops of one scheduler wait with, of each way to find tasks: a push looks for its tasks with each of them. */
+/** Different filters of the waiting pops of one scheduler, for each way to find tasks: a push makes each of them look. */
 export const distinctFilters = 500;
 
-/** Where a filter is beyond its budget, from `filters` on, and what was expected. */
+/** Where a filter exceeds its budget, as a path from `filters` on, and what was expected. */
 export interface Excess {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** The first bound that the value of `filters` (of any type) breaks; null where it keeps all, also where it is no filter. */
+/** The first bound that the value of `filters` (of any type) exceeds; null where it exceeds none, or is no filter. */
 export function excessOf(filters: unknown): Excess | null {
   const left = { conditions: filterBudget.conditions, values: filterBudget.values };
   if (Array.isArray(filters)) return excessOfGroup(filters, [], left);
@@ -127,7 +127,7 @@ export function requireWithinBudget(filters: unknown): void {
   throw new RotaError('INVALID_FILTER', `${field}: ${excess.message}`, { fields: { field } });
 }
 
-/** There are three; a few that are misspelt are told by their names. */
+/** There are three; a few misspelt ones are left for validation to name. */
 const mostGroups = 10;
 
 interface Left {
@@ -207,11 +207,10 @@ function short(name: unknown): string {
 }
 
 /**
- * What a filter's value can be blamed for once its statement runs, by class: 22 is a value that cannot be read (a jsonpath, a
- * regular expression in one, a number), 54 one that is too much (a text too long to search, a stack), 0A a feature of jsonpath
- * that Postgres has not, and 42 a jsonpath that does not parse or names a variable; but for a table, column, function or
- * privilege that is not there. What is wrong with the statement's own text has a position in
- * it, and is ours; values are bound, and have none.
+ * SQLSTATEs that a filter's value can cause, by class: 22 for a value that cannot be read (a jsonpath, a regular expression in
+ * one, a number), 54 for one that is too large (a text too long to search, a stack), 0A for a feature of jsonpath that Postgres
+ * lacks, and 42 for a jsonpath that does not parse or names a variable; not for a missing table, column, function or privilege.
+ * A fault of the statement's own text has a position, and is ours; values are bound, and have none.
  */
 const ofValue = /^(?:22...|54...|0A...|42(?!501|P01|703|883)...)$/;
 
@@ -223,6 +222,9 @@ export function filterFault(error: unknown): unknown {
   const { code, message, position } = (error ?? {}) as { code?: unknown; message?: unknown; position?: unknown };
   if (error instanceof RotaError || typeof code !== 'string' || !ofValue.test(code)) return error;
   if (position !== undefined) return error;
-  const told = excerpt(String(message));
-  return new RotaError('INVALID_FILTER', `Invalid filter value: ${told}`, { cause: error, fields: { sqlState: code } });
+  const words = excerpt(String(message));
+  return new RotaError('INVALID_FILTER', `Invalid filter value: ${words}`, {
+    cause: error,
+    fields: { sqlState: code },
+  });
 }

@@ -14,7 +14,7 @@ export interface SchedulerOverview {
 
 export interface TaskDetails {
   readonly task: Task;
-  /** Why it ended as it did (`superseded`, `lease-expired`, …). */
+  /** Why it ended (`superseded`, `lease-expired`, …). */
   readonly reason: string | null;
   /** Claims so far that count. */
   readonly attempts: number;
@@ -25,10 +25,10 @@ export interface TaskDetails {
     readonly worker: string | null;
     readonly via: 'nats' | 'rest';
     readonly until: string;
-    /** Whether its holder has said anything of it. */
+    /** Whether its holder has said anything about it. */
     readonly begun: boolean;
   } | null;
-  /** Null where it is not queued. `ahead`: queued tasks that go before it; null where a pause holds it. */
+  /** Null where the task is not queued. `ahead`: queued tasks that go before it; null where a pause holds it. */
   readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
 }
 
@@ -39,7 +39,7 @@ export interface ScheduleDetails {
   readonly inherited: boolean;
 }
 
-/** What operators see of the queue that no worker needs. Reads only. */
+/** The queue as operators see it. Reads only. */
 export interface QueueInspection {
   overview(schedulers: readonly string[]): Promise<readonly SchedulerOverview[]>;
   /** Of the schedules that exist. */

@@ -13,7 +13,7 @@ export interface TaskListQuery extends ListBounds {
   /** ISO timestamps, inclusive. */
   readonly minCreatedAt?: string;
   readonly maxCreatedAt?: string;
-  /** A part of the OOI's reference, whatever its case. */
+  /** A part of the OOI's reference, in any case. */
   readonly inputOoi?: string;
   /** Id of the boefje or normalizer, or the report recipe. */
   readonly pluginId?: string;
@@ -25,7 +25,7 @@ export interface SchedulerActivity {
   readonly lastActivity: string | null;
 }
 
-/** What people look at: lists, statistics, queue sizes. Reads only; rows are JSON text (kat-contract §1). */
+/** Lists, statistics and queue sizes for people. Reads only; rows are JSON text (kat-contract §1). */
 export interface TaskLists {
   /** Newest first. @throws RotaError INVALID_FILTER */
   tasks(request: TaskListQuery): Promise<Page>;
@@ -34,7 +34,7 @@ export interface TaskLists {
   activity(schedulers: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
 }
 
-/** @param pages for lists, which may be slow; everything else goes over the other pool. */
+/** @param pages for lists, which may be slow; everything else uses the other pool */
 export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, search: sql }): TaskLists {
   return {
     tasks: (request) => listTasks(pages, request),
@@ -73,7 +73,7 @@ async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Page
   );
 }
 
-/** Rocky names the organisation in a filter: on the source's own column it is counted from an index alone. */
+/** Rocky names the organisation in a filter: as a condition on the source's own column it is counted from an index alone. */
 function splitOrganisations(request: FilterRequest | null): {
   organisations: readonly string[];
   rest: FilterRequest | null;
@@ -137,8 +137,8 @@ function expression(byType: ReadonlyMap<string, string>, type: string | undefine
 }
 
 /**
- * Where tasks of a status stand. No index on `tasks` may name the status (it would end HOT updates), so a list by status
- * starts from the narrow table that holds exactly those tasks, where there is one.
+ * Where the tasks of a status are listed from. No index on `tasks` may name the status (it would end HOT updates), so a list by
+ * status starts from the narrow table of exactly those tasks, where there is one.
  */
 interface TaskSource {
   readonly from: string;

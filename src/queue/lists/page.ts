@@ -23,7 +23,7 @@ export class Conditions {
     if (value !== undefined) this.add(`${column} = ${this.bind(value)}`);
   }
 
-  /** Takes on an expression whose first placeholder is number `nextParameter`. */
+  /** Adds an expression whose first placeholder is number `nextParameter`. */
   append(expression: { readonly text: string; readonly values: readonly unknown[] }): void {
     this.#texts.push(expression.text);
     this.values.push(...expression.values);
@@ -66,7 +66,7 @@ export interface Page {
   readonly partial: boolean;
   /** A JSON array as text, newest first. */
   readonly results: string;
-  /** The page was full after so many rows, and the next one begins there; null where all that was asked for had room. */
+  /** The page was full after so many rows, and the next one begins there; null where all had room. */
   readonly cutAt: number | null;
 }
 
@@ -82,9 +82,9 @@ export interface PageSource {
 }
 
 /**
- * One page and the count in one statement. Rows of one moment are in the order of their ids, so that pages neither
- * repeat nor lose one. Only ids are sorted; the page's rows are fetched and written one by one afterwards, until it is full:
- * what is left out is never read. Planned anew each time: one text serves an organisation of ten tasks and one of ten million.
+ * One page and the count in one statement. Rows of one moment are in the order of their ids, so that pages neither repeat nor
+ * lose one. Only ids are sorted; the page's rows are then fetched one by one until the page is full: the rest is never read.
+ * Planned anew each time: one text serves an organisation of ten tasks and one of ten million.
  * @throws RotaError INVALID_FILTER where a filter's value is to blame, LIST_TOO_SLOW
  */
 export async function readPage(

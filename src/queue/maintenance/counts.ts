@@ -7,7 +7,7 @@ const foldLockKey = 7_682_119;
 
 export type StatusCounts = Readonly<Record<TaskStatus, number>>;
 
-/** Tasks by status of each of `schedulers`, whatever their age; a second old at most. From the roll-up. */
+/** Tasks of any age by status, of each of `schedulers`. From the roll-up, a second old at most. */
 export async function readTaskTotals(
   sql: Sql,
   schedulers: readonly string[],
@@ -48,7 +48,7 @@ export async function readHeadWaits(sql: Sql, schedulers: readonly string[]): Pr
   return new Map(rows.map(({ scheduler, waited }) => [scheduler, waited]));
 }
 
-/** A runner keeps some popped tasks in a queue of its own: what waits there for a quarter of the time that it has is worth a look. */
+/** A runner keeps some popped tasks in a queue of its own: those that wait there for a quarter of their time are worth a look. */
 const lateShare = 1 / 4;
 
 /** Tasks of each scheduler that were popped over REST and not begun, for a quarter of the time in which they should. */
@@ -67,14 +67,14 @@ export async function readUnbegun(
   return new Map(rows.map(({ scheduler, unbegun }) => [scheduler, unbegun]));
 }
 
-/** What changed since the last time goes into the counts by hour, by status and by organisation. */
+/** Folds the changes since the last time into the counts by hour, by status and by organisation. */
 export async function foldCounts(sql: Sql): Promise<void> {
   await transact(() => query(sql, statement('maintenance/fold-counts'), [foldLockKey]));
 }
 
 /**
- * Counts all tasks anew where there are no counts: at adoption, and after the way back to mula. Nobody who reads or
- * writes tasks waits for it; only folding does.
+ * Counts all tasks anew where there are no counts: at adoption, and after the way back to mula. Readers and writers of tasks do
+ * not wait for it; only folding does.
  */
 export async function recountWhereEmpty(client: Client): Promise<void> {
   await client.query('BEGIN');

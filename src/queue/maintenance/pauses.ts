@@ -1,7 +1,7 @@
 import { every } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 
-/** What a pause is about: all of a scheduler, or what has this organisation, this plug-in, or both. */
+/** What a pause holds: all tasks of a scheduler, or those of an organisation, of a plug-in, or of both. */
 export interface PauseKey {
   readonly scheduler: string;
   readonly organisation: string | null;
@@ -15,7 +15,7 @@ export interface Pause extends PauseKey {
   readonly since: string;
 }
 
-/** `complete`: every row is where it belongs; else the keepers of all supervisors go on with it. */
+/** `complete`: every row is moved; otherwise the keepers of all supervisors go on. */
 export interface Moved {
   readonly moved: number;
   readonly complete: boolean;
@@ -23,21 +23,21 @@ export interface Moved {
 
 export interface PausesOptions {
   readonly sql: Sql;
-  /** So many tasks of a scheduler may be popped again. */
+  /** Called when so many tasks of a scheduler may be popped again. */
   onResumed(scheduler: string, count: number): void;
   onError(error: unknown): void;
 }
 
 /** Rows of one statement: some 10 ms during which claims step over them. */
 const perBatch = 1_000;
-/** How long whoever pauses or resumes waits for rows to be moved; the keeper leaves them to him for so long (pauses.sql). */
+/** How long a request moves rows itself before it is answered; the keeper leaves them to it meanwhile (pauses.sql). */
 const answerWithinMs = 5_000;
 const everyMs = 2_000;
 
 /**
- * Pauses, kept in the database and so the same for every supervisor. A paused task never costs a claim anything: its queue
- * row leaves the claim's index range (`held`), in batches; pushes insert held rows by themselves. What a push that began
- * before the pause leaves behind is moved by the keeper's next round.
+ * Pauses are kept in the database, so they are the same for every supervisor. A paused task costs a claim nothing: its queue row
+ * leaves the claim's index range (`held`), in batches, and pushes insert held rows by themselves. The keeper's next round
+ * moves the rows of a push that began before the pause.
  */
 export class Pauses {
   readonly #options: PausesOptions;
@@ -73,7 +73,7 @@ export class Pauses {
     return ended ? this.#move(key, false, performance.now() + answerWithinMs) : null;
   }
 
-  /** Moves what is not where the pauses want it, and forgets those that ended long enough ago. */
+  /** Moves rows that are not where the pauses want them, and forgets pauses that ended long enough ago. */
   async keep(): Promise<void> {
     for (const pause of await this.#read(true)) {
       await this.#move(pause, !pause.ended, Number.POSITIVE_INFINITY);

@@ -81,7 +81,7 @@ export async function rerank(
         );
         // Looked at and ranked while the last batch is written.
         const following = look().then(async (rows) => ({ rows, wanted: rows.length > 0 ? await ranked(rows) : [] }));
-        // Awaited when the batch is: one that is moved is reported, whatever became of the next one.
+        // Awaited below: a batch that is moved is reported even if the next one fails.
         following.catch(() => {});
         const [row] = await moving;
         report(batch.length, row!.moved);

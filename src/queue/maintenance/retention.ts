@@ -11,7 +11,7 @@ export interface RetentionOptions {
   onError(error: unknown): void;
 }
 
-/** How a statement went through one stretch of a table; `after` tells the next one where to begin. */
+/** The result of one stretch of a table; the next stretch begins behind `after`. */
 interface Stretch {
   readonly looked: number;
   readonly removed: number;
@@ -21,7 +21,7 @@ interface Stretch {
 /** Rows of one statement: some 20 ms, between which pops and pushes go on. */
 const perStretch = 1_000;
 const pauseMs = 100;
-/** From the end of one walk to the next: what is a day too old may be an hour older. */
+/** From the end of one walk to the next: retention counts in days, so an hour more does not matter. */
 const everyMs = 3_600_000;
 const firstId = '00000000-0000-0000-0000-000000000000';
 

@@ -26,17 +26,17 @@ export interface ClaimRow {
   readonly lease_id: string;
   readonly lease_until: string;
   readonly task: string;
-  /** Seconds since the task was made, at its first claim: a later one tells how long a worker had it before. */
+  /** Seconds since the task was made, at its first claim only: a later value would include a worker's time. */
   readonly waited: number | null;
   readonly traceparent: string | null;
 }
 
-/** A claimed row; the task is null where it is large: it is read apart, as far as there is room. */
+/** A claimed row. A large task is null here: it is read separately, as far as there is room. */
 export type RawRow = Omit<ClaimRow, 'task'> & { readonly task: string | null };
 
 /**
- * How a claim finds its tasks: in pop order as they are, along an index of the queue, or by looking into each until one matches.
- * The last may take as long as it likes to: it has connections, a bound and a place in line of its own.
+ * How a claim finds its tasks: in pop order without a filter, along an index of the queue, or by looking into each task until
+ * one matches. A search may take long: it has its own connections, bound and lane.
  */
 export type Way = 'open' | 'indexed' | 'search';
 
@@ -52,7 +52,7 @@ export interface ClaimPools {
   readonly search: Sql;
 }
 
-/** So long at most a search keeps one of the two connections that all searches have. */
+/** The longest time that a search may keep one of the two connections of all searches. */
 export const searchMs = 2_000;
 
 /**
@@ -105,7 +105,7 @@ function throwFault(error: unknown, way: Way): never {
   throw filterFault(error);
 }
 
-/** Also without asking the database again: a filter that was too slow a moment ago is so now. */
+/** Also thrown without asking the database, for a filter that was too slow a moment ago. */
 export function tooSlow(): RotaError {
   return new RotaError(
     'FILTER_TOO_SLOW',
@@ -116,8 +116,8 @@ export function tooSlow(): RotaError {
 const queryCanceled = '57014';
 
 /**
- * A prepared text stays on both sides of every connection for good, and clients decide how many shapes of filters there
- * are: the first hundred are prepared, which is more than a fleet of runners has.
+ * A prepared text stays on both sides of every connection for good, and clients decide how many shapes of filters there are:
+ * only the first hundred are prepared, which is more than a fleet of runners has.
  */
 function isPrepared(text: string): boolean {
   if (prepared.size < mostPrepared) prepared.add(text);
@@ -175,11 +175,11 @@ function merged({ column, values }: NonNullable<CompiledFilter['merge']>, firstP
 
 export interface Fitted {
   readonly kept: readonly ClaimRow[];
-  /** Beyond the room, in pop order: they go back to the queue. */
+  /** Rows beyond the room, in pop order: they go back to the queue. */
   readonly left: readonly RawRow[];
 }
 
-/** As many of the rows, in pop order, as there is room for; the first at any size. @throws RotaError */
+/** The rows, in pop order, that there is room for; the first at any size. @throws RotaError */
 export async function fit(sql: Sql, rows: readonly RawRow[]): Promise<Fitted> {
   const large = rows.filter(({ task }) => task === null).map(({ id }) => id);
   const read = large.length === 0 ? none : await readWithin(sql, large, roomBytes);

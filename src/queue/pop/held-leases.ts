@@ -2,14 +2,14 @@ import { RotaError } from '../../errors.ts';
 import type { PopRequest } from '../queue.ts';
 
 export interface HeldLeasesOptions {
-  /** Leases of one client; what its claims in flight ask for counts, too. */
+  /** Leases of one client, with those that its claims in flight ask for. */
   readonly most: number;
   /** How many leases it has now, by the database. */
   readonly count: (holder: string) => Promise<number>;
 }
 
 interface Held {
-  /** At most so many: the last count, and what was handed out since. */
+  /** An upper bound: the last count, and what was handed out since. */
   leases: number;
   /** Units of claims in flight. */
   claiming: number;
@@ -21,13 +21,13 @@ interface Held {
 
 /** A client that takes 100 000 tasks a second is counted four times in it; one that takes 100, once in four minutes. */
 const countEveryMs = 250;
-/** Clients that are remembered, first known first to go. */
+/** Clients that are remembered; the oldest entry goes first. */
 const mostClients = 10_000;
 
 /**
- * The leases of each client. Without a bound one that pops sets of 1 000 and never speaks has the whole queue in a minute, and fails
- * it in five. Only what was handed out here is known here, so a client has as many again from each other supervisor between
- * two counts. Nothing is asked of the database before a client may have half of what it is allowed.
+ * Bounds the leases of each client. Without a bound, a client that pops sets of 1 000 and never speaks has the whole queue in a
+ * minute, and fails it in five. A supervisor knows only what it handed out itself, so between two counts a client may get as many
+ * again from each other supervisor. The database is not asked before a client may have half of what it is allowed.
  */
 export class HeldLeases {
   readonly #options: HeldLeasesOptions;

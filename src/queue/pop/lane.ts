@@ -12,7 +12,7 @@ export interface Waiter {
   deadline: number;
   readonly answer: (tasks: readonly ClaimedTask[]) => void;
   readonly refuse: (error: unknown) => void;
-  /** It has parked: if it waits, it does so because of a wake. */
+  /** It has parked before: if it waits again, a wake is the reason. */
   looked: boolean;
   state: 'waiting' | 'claiming' | 'parked' | 'answered';
   /** Ends its timer and its listener: called when it is answered, since its requester may outlive that. */
@@ -23,28 +23,28 @@ export interface Waiter {
 export interface Line {
   readonly key: string;
   readonly statement: ClaimStatement;
-  /** Oldest first; whoever is not answered yet, in whatever state. */
+  /** Oldest first: all that are not answered yet, in any state. */
   readonly waiters: Waiter[];
-  /** Counts wakes: a claim whose snapshot is older than the last one may have missed what was queued. */
+  /** Counts wakes: a claim whose snapshot is older than the last wake may have missed what was queued. */
   wakes: number;
   inFlight: number;
 }
 
 /**
- * Claims at once of one scheduler, by the way in which they find their tasks. Each way has its own: however long those with
- * filters take, a pop without one has its flight.
+ * Claims at once of one scheduler, for each way of finding tasks. Claims with filters may take long: those without one never
+ * wait for them.
  */
 export function flightsOf(way: Way, most: number): number {
   if (way === 'open') return most;
   return way === 'indexed' ? Math.max(1, most - 1) : 1;
 }
 
-/** A claim of that many milliseconds is dear: its filter then rests, and so does the lane of searches. */
+/** A claim that takes so long is dear: its filter then rests, and so does the lane of searches. */
 const dearMs = 50;
-/** So many times as long as the claim took a filter rests before it is asked again: it has a sixth of its lane at most. */
+/** A dear filter rests for five times as long as its claim took: it gets a sixth of its lane at most. */
 const restsPerClaim = 5;
 const longestRestMs = 5_000;
-/** Filters that are remembered as dear, longest known first to go. */
+/** Filters that are remembered as dear; the oldest entry goes first. */
 const mostRests = 1_000;
 /** A claim of so many units that fits needs no bound. */
 const mostRoom = 1_000;
@@ -61,9 +61,9 @@ export class Lane {
   readonly lines = new Map<string, Line>();
   readonly flights: Flights;
   readonly #options: LaneOptions;
-  /** Of filters that were dear: when they may be asked again, and whether they found their end in time. */
+  /** Of each dear filter: when it may claim again, and whether its claim was ended for being too slow. */
   readonly #rests = new Map<string, { readonly until: number; readonly tooSlow: boolean }>();
-  /** Units of a claim that had room for its tasks; no bound while all had. */
+  /** The most units of a claim; no bound while the tasks of all claims had room. */
   room = Number.POSITIVE_INFINITY;
   readonly #ending = new AbortController();
   #looks = 0;
@@ -74,8 +74,8 @@ export class Lane {
   }
 
   /**
-   * Of the line whose oldest waiting pop is the oldest of all: nobody is overtaken because others share a filter. But lines
-   * that look again because of a wake (each push wakes them all) leave half of the flights to pops that have not looked yet.
+   * The batch of the line with the oldest waiting pop: no pop is overtaken because others share a filter. But lines that look
+   * again because of a wake (each push wakes them all) leave half of the claims to pops that have not looked yet.
    */
   next(): { line: Line; batch: readonly Waiter[] } | null {
     const now = performance.now();
@@ -115,7 +115,7 @@ export class Lane {
     return line;
   }
 
-  /** Runs a claim of the line. A search that was dear keeps its flight as long again: all of them together have half a core. */
+  /** Runs a claim of the line. A dear search keeps its slot for as long again: all searches together get half a core. */
   fly(line: Line, batch: readonly Waiter[], claim: () => Promise<'served' | 'too slow'>): void {
     const looks = looksAgain(batch) ? 1 : 0;
     line.inFlight += 1;
@@ -133,14 +133,14 @@ export class Lane {
     this.flights.add(flown);
   }
 
-  /** Tasks so large that some went back: the next claims ask for as many as had room, and each after that for twice as many. */
+  /** Some tasks were so large that others went back: the next claim asks for as many as had room, each later one for twice as many. */
   learn(units: number, full: boolean): void {
     if (full) this.room = Math.max(1, units);
     else if (this.room < mostRoom) this.room *= 2;
     else this.room = Number.POSITIVE_INFINITY;
   }
 
-  /** No claim waits for its turn any more. Resolves when those in flight have ended. */
+  /** Ends the waits between searches. Resolves when the claims in flight have ended. */
   async end(): Promise<void> {
     this.#ending.abort();
     await this.flights.landed();
@@ -176,7 +176,7 @@ function looksAgain(batch: readonly Waiter[]): boolean {
   return batch.every(({ looked }) => looked);
 }
 
-/** Those who wait, oldest first, as far as one claim of `maxUnits` reaches; the first in any case. */
+/** The waiting pops, oldest first, as far as one claim of `maxUnits` reaches; the first in any case. */
 function nextBatch(line: Line, maxUnits: number): readonly Waiter[] {
   const batch: Waiter[] = [];
   let units = 0;

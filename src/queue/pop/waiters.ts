@@ -6,7 +6,7 @@ import type { ClaimRow, ClaimStatement, Fitted, Want, Way } from './claim.ts';
 import { type HeldLeases, holdsTooMany } from './held-leases.ts';
 import { flightsOf, Lane, type Line, unitsOf, type Waiter } from './lane.ts';
 
-/** How long past its deadline a requester waits for its answer: as long as our own client. */
+/** How long past its deadline a requester waits for its answer; our own client waits as long. */
 const patienceMs = 10_000;
 
 export interface WaitersOptions {
@@ -65,9 +65,9 @@ export class Waiters {
   }
 
   /**
-   * So many tasks were queued: parked pops look again, oldest first, as many as can be fed. Which filter lets them
-   * through is the database's to say, so each line of identical filters is woken for the whole count.
-   * @returns how many of them nobody here is sure to take
+   * So many tasks were queued: parked pops look again, oldest first, as many as the tasks suffice for. Only the database knows
+   * which filters they match, so each line of identical filters is woken for the whole count.
+   * @returns how many of them no pop here is sure to take
    */
   wake(count: number): number {
     let left = count;
@@ -123,9 +123,9 @@ export class Waiters {
       if (waiter.state !== 'claiming') this.#answer(line, waiter, []);
     };
     const expire = () => {
-      // It never got its turn: the claims before it hang, and so would all that come after it.
+      // It never got its turn: the claims before it hang, and later ones would hang as well.
       if (waiter.state === 'waiting' && waitMs === 0) this.#refuse(line, waiter, unanswered());
-      // A timer may be early: without this it would park, and nothing would end its wait.
+      // A timer may fire early: without this the waiter would park, and nothing would end its wait.
       else if (waiter.state === 'claiming' && waitMs > 0) waiter.deadline = performance.now();
       else leave();
     };
@@ -148,7 +148,7 @@ export class Waiters {
     }
   }
 
-  /** Whether it takes part in a claim; one whose client has no room for more leases is answered with that. */
+  /** Whether it takes part in a claim; it is refused where its client may hold no more leases. */
   #admit(line: Line, waiter: Waiter): boolean {
     const { held } = this.#options;
     const admitted = held.admit(waiter.request);
@@ -169,7 +169,7 @@ export class Waiters {
     } catch (error) {
       for (const { request } of batch) this.#options.held.handedOut(request, 0);
       const slow = codeOf(error) === 'FILTER_TOO_SLOW';
-      // The others in this line would get the same answer, after as long again.
+      // The other waiters of this line would get the same answer, after as long again.
       const others = slow ? line.waiters.filter(({ state }) => state === 'waiting') : [];
       for (const waiter of [...batch, ...others]) this.#refuse(line, waiter, error);
       return slow ? 'too slow' : 'served';
@@ -183,7 +183,7 @@ export class Waiters {
     return 'served';
   }
 
-  /** @returns who got nothing */
+  /** @returns the waiters that got nothing */
   #deal(line: Line, batch: readonly Waiter[], rows: readonly ClaimRow[]): readonly Waiter[] {
     const unfed: Waiter[] = [];
     const dealt: Share[] = [];
@@ -199,13 +199,13 @@ export class Waiters {
         this.#answer(line, waiter, claimedTasks(share));
       }
     }
-    tellDispatched(this.#options.scheduler, dealt);
+    emitDispatched(this.#options.scheduler, dealt);
     return unfed;
   }
 
   /**
-   * A pop that got nothing parks, or is answered. It looks again at once where groups took its place, and where something
-   * was queued while it looked: a wake that finds nobody parked must not be lost.
+   * A pop that got nothing parks, or is answered. It looks again at once where groups took its units, and where something was
+   * queued while it looked: a wake that finds no parked pop must not be lost.
    */
   #again(line: Line, waiter: Waiter, more: boolean, woken: boolean): void {
     const gone = this.#stopped || waiter.request.signal?.aborted === true;
@@ -260,7 +260,7 @@ interface Share {
   readonly share: readonly ClaimRow[];
 }
 
-/** Who gets which rows: units go out in pop order, the oldest waiter first, as the claim's slots were laid out. */
+/** Deals rows to waiters: units in pop order, the oldest waiter first, as the claim's slots were laid out. */
 function sharesOf(batch: readonly Waiter[], rows: readonly ClaimRow[]): readonly Share[] {
   let from = 0;
   let units = 0;
@@ -289,14 +289,14 @@ function claimedTasks(share: readonly ClaimRow[]): readonly ClaimedTask[] {
 }
 
 /** One event per claim and way, never one per pop: each becomes a message of its own on NATS. */
-function tellDispatched(scheduler: string, shares: readonly Share[]): void {
+function emitDispatched(scheduler: string, shares: readonly Share[]): void {
   for (const [via, dealt] of Map.groupBy(shares, ({ waiter }) => waiter.request.via)) {
     const tasks = dealt.flatMap(({ share }) => share.map(({ id, organisation }) => ({ id, organisation })));
     emit({ name: 'tasks.dispatched', scheduler, tasks, via });
   }
 }
 
-/** What is claimed for a requester that gave up would be nobody's until its lease ends. */
+/** A task claimed for a requester that gave up would wait until its lease ends. */
 function isGone({ request, deadline }: Waiter): boolean {
   return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
 }

@@ -1,18 +1,18 @@
 import type { CorrectSchedules, PushedSchedule } from '../../protocol/commands.ts';
 
-/** A push of its own would be a message to another thread and three statements each; nobody waits for the outcome. */
+/** One command for each push would be a message to another thread and three statements. No caller waits for the outcome. */
 const gatherMs = 50;
-/** More than one message should carry. */
+/** The most that one message should carry. */
 const most = 1_000;
 
 /** Gathers the schedules that pushes made with the default recurrence, so that the actor corrects them in sets. */
 export class Corrections {
-  readonly #tell: (scheduler: string, command: CorrectSchedules) => void;
+  readonly #send: (scheduler: string, command: CorrectSchedules) => void;
   readonly #gathered = new Map<string, Map<string, PushedSchedule>>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(tell: (scheduler: string, command: CorrectSchedules) => void) {
-    this.#tell = tell;
+  constructor(send: (scheduler: string, command: CorrectSchedules) => void) {
+    this.#send = send;
   }
 
   add(scheduler: string, pushed: readonly PushedSchedule[]): void {
@@ -28,7 +28,7 @@ export class Corrections {
     this.#timer = null;
     for (const [scheduler, gathered] of this.#gathered) {
       const command = { kind: 'correct-schedules', ids: [...gathered.keys()], pushed: [...gathered.values()] } as const;
-      this.#tell(scheduler, command);
+      this.#send(scheduler, command);
     }
     this.#gathered.clear();
   }

@@ -16,8 +16,8 @@ interface Known {
 }
 
 /**
- * The same outcomes, but that a push which was made before, with an id of the pusher's and the same content, is answered with
- * the task that it made. Only what was refused is looked for: a push that comes for the first time pays nothing.
+ * The same outcomes, except for a repeated push, with the pusher's own id and the same content: it is answered with the task that
+ * the first one made. Only refused pushes are looked up: a push that comes for the first time pays nothing.
  */
 export async function withRepeats(
   sql: Sql,
@@ -51,7 +51,7 @@ export async function withRepeats(
   });
 }
 
-/** Its id is taken, or what it made stood in its own way: the queue is full with it, or its hash is queued. */
+/** Its id is taken, or its own task is the reason for the refusal: the queue is full, or its hash is queued. */
 function mayBeThere(outcome: PushOutcome): boolean {
   return outcome.outcome === 'refused' || (outcome.outcome === 'failed' && outcome.failure.code === 'CONFLICT');
 }
@@ -59,15 +59,15 @@ function mayBeThere(outcome: PushOutcome): boolean {
 /** What a push says of the task that the decision was based on: NewTask.follows. */
 interface Decided {
   readonly hash: string;
-  /** Undefined: nobody decided, a person asked. */
+  /** Undefined where a person asked and no actor decided. */
   readonly follows: string | null | undefined;
 }
 
 /**
  * The items whose hash has a newer task than the one that they follow. Two actors that see the same mutation, of two
- * supervisors or on two lanes of one, both find that nothing stands in its way; the task of the first may be handed out
- * before the second pushes its own, which the queue would then take. One after the other under a lock, the second one
- * sees what the first did.
+ * supervisors or on two lanes of one, both decide to push; the task of the first may be handed out before the second pushes
+ * its own, and the queue would then accept that one too. Under the lock they go one after the other, and the second sees the task
+ * of the first.
  */
 export async function overtakenOf<Item extends Decided>(
   transaction: Executor,
@@ -76,7 +76,7 @@ export async function overtakenOf<Item extends Decided>(
 ): Promise<ReadonlySet<Item>> {
   const decided = items.filter(({ follows }) => follows !== undefined);
   const hashes = [...new Set(decided.map(({ hash }) => hash))];
-  // The look is on its way before the lock is granted, and takes its snapshot after.
+  // The look is sent before the lock is granted, and takes its snapshot afterwards: saves a round trip.
   const [, rows] = await Promise.all([
     query(transaction, statement('push/push-lock'), [scheduler]),
     query<{ hash: string; id: string }>(transaction, statement('push/latest-tasks'), [scheduler, hashes]),

@@ -27,7 +27,7 @@ export interface QueueItem extends Partial<ScheduleColumns> {
 interface ScheduleColumns {
   /** `assumed`: a default that the actor has yet to put right. */
   readonly recurrence: 'given' | 'default' | 'assumed';
-  /** Where there is no schedule with this hash yet. */
+  /** Used where there is no schedule with this hash yet. */
   readonly new_schedule_id: string;
   readonly schedule?: string | null;
   /** `schedule` is the boefje's cron. */
@@ -37,7 +37,7 @@ interface ScheduleColumns {
   readonly by_interval?: boolean | undefined;
   /** Why it is disabled from the beginning. */
   readonly disabled?: string | undefined;
-  /** Of the schedule that it was decided on; null where none asked for it. */
+  /** Of the schedule that the decision was based on; null where no schedule caused it. */
   readonly version?: string | null;
   /** Until the default deadline; absent for none. */
   readonly delay_seconds?: number;
@@ -54,7 +54,7 @@ const int4 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 
 /**
  * @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4 and for
- * texts that are too long (src/tasks/lengths.ts), whoever pushes: plug-ins and OOIs come from other services, too.
+ * texts that are too long (src/tasks/lengths.ts), for actors too: plug-ins and OOIs come from other services.
  */
 export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const type = taskTypeOf(options.type);

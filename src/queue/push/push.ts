@@ -33,7 +33,7 @@ interface Item {
   readonly features: RankedTask;
   readonly hash: string;
   readonly follows: string | null | undefined;
-  /** Whoever pushes it wants to see it. */
+  /** The answer carries the task. */
   readonly answered: boolean;
 }
 
@@ -53,7 +53,7 @@ type Refused = Map<Item, 'already-queued' | 'queue-full'>;
 export class Push {
   readonly #options: PushOptions;
   readonly #asked: Coalescer<Item, PushOutcome>;
-  /** One at a time, since they wait for each other anyway: waiting statements must not take the connections of pops. */
+  /** One statement at a time: they wait for each other's lock anyway, and must not occupy the connections of pops meanwhile. */
   readonly #decided: Coalescer<Item, PushOutcome>;
 
   constructor(options: PushOptions) {
@@ -100,7 +100,7 @@ export class Push {
     const line = items.some(isDecided) ? this.#decided : this.#asked;
     const given = await line.submit(items, asked);
     const outcomes = answersRepeats ? await withRepeats(sql, scheduler, items, given) : given;
-    tellRefused(scheduler, items, outcomes);
+    emitRefused(scheduler, items, outcomes);
     return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
   }
 
@@ -177,9 +177,9 @@ export class Push {
   }
 
   /**
-   * In the push's transaction, with the tags locked, so that several supervisors agree on them. What is queued already or has
-   * no room is added to `refused`: it must not move the tag of its organisation, and has no rank, should it be popped
-   * before the push looks for itself.
+   * In the push's transaction, with the tags locked, so that several supervisors agree on them. Items that are queued already or
+   * have no room are added to `refused`: they must not move the tag of their organisation. They have no rank either, which the
+   * statement would need if the queued task were popped before it looks for itself.
    */
   async #rankFairly(transaction: Executor, batch: readonly Item[], refused: Refused): Promise<number[]> {
     const { scheduler, ranking, maxSize } = this.#options;
@@ -245,8 +245,8 @@ function assumedOf(rows: readonly Row[], batch: readonly Item[]): readonly Pushe
     });
 }
 
-/** Tells which tasks of a push the queue declined, by reason. */
-function tellRefused(
+/** The events of the tasks that the queue declined, by reason. */
+function emitRefused(
   scheduler: string,
   items: readonly { readonly row: Pick<QueueItem, 'organisation' | 'hash'> }[],
   outcomes: readonly PushOutcome[],

@@ -3,8 +3,8 @@ import type { Failure } from '../../mailbox/failure.ts';
 import { type Executor, query, statement } from '../../postgres/pool.ts';
 
 /**
- * What the queue asks of whoever ranks (the pool of src/ranking): the pop order of tasks that bring no priority of their
- * own. Lower goes first.
+ * What the queue asks of a ranker (the pool of src/ranking): the pop order of tasks without a priority of their own. Lower
+ * goes first.
  */
 export interface TaskRanking {
   policyOf(scheduler: string): RankPolicy;
@@ -53,7 +53,7 @@ export function notRanked(failure: Failure): RotaError {
   return new RotaError(isOfItem(failure) ? 'RANK_FAILED' : codeOf(failure), failure.message);
 }
 
-/** mula's order of boefje tasks: first come, first served, in epoch seconds. For whoever configures no ranker. */
+/** mula's order of boefje tasks: first come, first served, in epoch seconds. Used where no ranker is configured. */
 export const rankByArrival: TaskRanking = {
   policyOf: () => ({ stateful: false, manualOnly: false }),
   rank: async (_scheduler, tasks) => ({
@@ -85,7 +85,7 @@ export async function readFairness(
 ): Promise<{ fairness: Fairness; queued: ReadonlySet<string>; places: number }> {
   const organisations = [...new Set(tasks.map((task) => task.organisation))].sort();
   const hashes = tasks.map((task) => task.hash);
-  // The look is on its way before the tags are locked, and takes its snapshot after: one way to Postgres less.
+  // The look is sent before the tags are locked, and takes its snapshot afterwards: saves a round trip.
   const [states, [look]] = await Promise.all([
     query<State>(transaction, statement('push/fairness-lock'), [scheduler, organisations]),
     query<Look>(transaction, statement('push/fairness-look'), [scheduler, hashes, maxSize]),

@@ -29,14 +29,14 @@ export interface NewSchedule {
 export interface SchedulePatch {
   readonly hash?: string;
   readonly data?: TaskData;
-  /** A person's word: false stays until a person says true. */
+  /** Set by a person: false stays until a person sets true. */
   readonly enabled?: boolean;
   readonly schedule?: string | null;
-  /** ISO timestamp; `now`: the moment of the change, by the database's clock to the last microsecond, so that it is due. */
+  /** ISO timestamp. `now`: the moment of the change by the database's clock, to the microsecond, so that it is due. */
   readonly deadlineAt?: string | null;
 }
 
-/** Schedules as people see and change them; rows are JSON text (kat-contract §1). Who decides deadlines is the edge. */
+/** Schedules as people see and change them; rows are JSON text (kat-contract §1). The edge decides deadlines. */
 export interface Schedules {
   /** Newest first. @throws RotaError INVALID_FILTER */
   list(request: ScheduleListQuery): Promise<Page>;
@@ -49,7 +49,7 @@ export interface Schedules {
   delete(id: string): Promise<boolean>;
 }
 
-/** @param pages for lists, which may be slow; everything else goes over the other pool. */
+/** @param pages for lists, which may be slow; everything else uses the other pool */
 export function createSchedules(sql: Sql, pages: PagePools = { plain: sql, search: sql }): Schedules {
   const one = async (name: string, values: readonly unknown[]) => {
     const rows = await transact(() => query<{ schedule: string }>(sql, statement(name), values));
@@ -96,7 +96,7 @@ async function listSchedules(pages: PagePools, request: ScheduleListQuery): Prom
   return readPage(pool, { ...source, table: 'schedules', json: 'rota_schedule_json' }, conditions, request);
 }
 
-/** Only the keys that are there: the statement leaves the other columns alone. */
+/** Only the given keys: the statement leaves the other columns alone. */
 function columnsOf({ deadlineAt, data, ...rest }: SchedulePatch): Record<string, unknown> {
   const kept = data === undefined ? {} : { data: withoutSecrets(data) };
   return { ...rest, ...kept, ...(deadlineAt === undefined ? {} : { deadline_at: deadlineAt }) };

@@ -2,7 +2,7 @@ import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { DueSchedule, LatestTask, ScheduleSettlement, SupervisorRequests } from '../../protocol/requests.ts';
 import type { DisabledReason, TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/uuid.ts';
-import { revokeTasks, tellCancelled } from '../settle/cancellation.ts';
+import { revokeTasks, emitCancelled } from '../settle/cancellation.ts';
 
 type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
@@ -10,7 +10,7 @@ type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : S;
 
-/** The database side of what scheduler actors ask (src/protocol/requests.ts), but for pushes. One statement per request, but for revocations. */
+/** The database side of what scheduler actors ask (src/protocol/requests.ts), except pushes. One statement a request, except revocations. */
 export type ScheduleStore = {
   readonly [K in StoreKind as CamelCase<K>]: (
     scheduler: string,
@@ -75,7 +75,7 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
         organisations,
         references,
       ]);
-      return { cancelled: tellCancelled(scheduler, 'ooi-gone', row!.cancelled), disabled: row!.disabled };
+      return { cancelled: emitCancelled(scheduler, 'ooi-gone', row!.cancelled), disabled: row!.disabled };
     },
 
     async revokeTasks(scheduler, { revocations }) {
@@ -153,7 +153,7 @@ function dueSchedule({ data, deadline_ms, by_interval, disabled_reason, ...rest 
   };
 }
 
-/** An UPDATE that joins one row to several takes any of them: the last settlement of a schedule counts. */
+/** An UPDATE that joins one row to several takes any of them: only the last settlement of a schedule is sent. */
 function lastOfEach(settlements: readonly ScheduleSettlement[]): object[] {
   const rows = settlements.map((settlement) => ({
     id: settlement.id,

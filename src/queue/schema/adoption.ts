@@ -13,15 +13,15 @@ export interface ReconcileOptions {
   readonly report: (step: string) => void;
 }
 
-/** How far back the clocks of a mula and of a supervisor that was killed may be apart. */
+/** How far apart the clocks of mula and of a supervisor that was killed may be. */
 const margin = '10 minutes';
 const perBatch = 5_000;
 
 /**
- * Makes queue, leases and the rest true to `tasks`, whoever changed those in between: mula before adoption, mula on a way
- * back, a person. Adoption is the first time it runs. Cheap at any later start: it looks up by id what is queued or
- * leased, and reads of `tasks` only what was created since a supervisor was last at work; finished tasks are not scanned.
- * They are where mula has been, which its own index tells (sql/back-to-mula.sql): it may have retried any of them.
+ * Makes queue, leases and the other tables agree with `tasks`, which mula (before adoption, or on a way back) or a person may
+ * have changed. The first run is the adoption. A later start is cheap: it looks up queued and leased tasks by id, and reads of
+ * `tasks` only what was created since a supervisor last worked; it does not scan finished tasks. Where mula has been, which
+ * its own index shows (sql/back-to-mula.sql), it does: mula may have retried any of them.
  */
 export async function reconcile(client: Client, options: ReconcileOptions): Promise<void> {
   const { rows } = await client.query<{ since: string }>(
@@ -49,7 +49,7 @@ export async function reconcile(client: Client, options: ReconcileOptions): Prom
     );
   }
   await count(client, 'settle/alive');
-  // Last: as long as it is there, an interrupted run is done again. It would end HOT for every claim.
+  // Last: while it exists, an interrupted run is done again. It would end HOT for every claim.
   await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_hash');
   await client.query('DROP INDEX CONCURRENTLY IF EXISTS ix_tasks_status_queued');
 }
@@ -65,7 +65,7 @@ async function resumeCounting(client: Client): Promise<void> {
 }
 
 async function removeStrays(client: Client): Promise<readonly string[]> {
-  // By id: a hash join would read every finished task to find out about those that are queued.
+  // By id: a hash join would read every finished task to look at the queued ones.
   await client.query('SET enable_hashjoin = off; SET enable_mergejoin = off');
   try {
     const { rows } = await client.query<{ id: string }>(statement('schema/reconcile-strays'));
@@ -87,7 +87,7 @@ async function addHashes(client: Client, range: readonly unknown[]): Promise<voi
   }
 }
 
-/** Null for data that is not what its type says: such a task still has a place of its own on the queue. */
+/** Null for data that does not fit its type: such a task is queued under a hash of its own. */
 function hashOf(type: string, data: Record<string, unknown>): string | null {
   const parsed = taskTypeOf(type).schema.safeParse(data);
   return parsed.success ? taskTypeOf(type).hash(parsed.data) : null;
@@ -117,11 +117,11 @@ export async function giveBackToMula(databaseUrl: string): Promise<void> {
     await untilNobodyWorks(client);
     await runEach(client, await readFile(statements, 'utf8'));
   };
-  // An older Rota took databases of any encoding: they can be given back.
+  // An older Rota took databases of any encoding: those can be given back.
   await inSession(databaseUrl, giveBack, { anyEncoding: true });
 }
 
-/** A process that has just ended leaves its sessions for a moment. */
+/** The sessions of a process that has just ended stay for a moment. */
 async function untilNobodyWorks(client: Client): Promise<void> {
   for (let look = 1; ; look += 1) {
     const { rowCount } = await client.query(

@@ -3,7 +3,7 @@ import { connect, query, type Sql, statement, transact } from '../../postgres/po
 import { notWritable } from '../../postgres/sql-states.ts';
 import { migrationNames } from './migrations.ts';
 
-/** How the database is. */
+/** What `rota doctor` reports of the database. */
 export interface DatabaseDiagnosis {
   readonly version: string;
   /** The database's clock minus this process's, give or take half the round trip. */
@@ -11,9 +11,9 @@ export interface DatabaseDiagnosis {
   readonly roundTripMs: number;
   readonly sizeBytes: number;
   readonly invalidIndexes: readonly string[];
-  /** Indexes of `tasks` that name what changes with every status: they end HOT updates. */
+  /** Indexes of `tasks` on columns that change with every status: they end HOT updates. */
   readonly coldIndexes: readonly string[];
-  /** Null where nobody has a transaction open. */
+  /** Null where no transaction is open. */
   readonly oldestTransactionSeconds: number | null;
   readonly deadQueueRows: number;
   readonly connections: number;
@@ -36,12 +36,12 @@ export interface UnreadableCron {
 
 /** @throws RotaError where the database is away, or cannot be written */
 export async function diagnoseDatabase(sql: Sql): Promise<DatabaseDiagnosis> {
-  // Also opens the connection, where there is none: only what follows tells the round trip. Which tables are missing it tells
-  // by their migrations.
+  // Also opens the connection where there is none, so that the next statement measures the round trip. Missing tables are
+  // reported by their migrations.
   await requireWritable(sql).catch((error: unknown) => {
     if (codeOf(error) !== 'SCHEMA_UNKNOWN') throw error;
   });
-  // This machine's wall clock, which logs and traces go by: nothing else does.
+  // This machine's wall clock, which only logs and traces go by.
   const [asked, began] = [Date.now(), performance.now()];
   const [row] = await transact(() => query<DiagnosisRow>(sql, statement('schema/diagnosis'), []));
   const roundTripMs = Math.round(performance.now() - began);
@@ -86,9 +86,9 @@ export interface DatabaseProbe {
 }
 
 /**
- * Over a connection of its own, kept: a slow search, or a pool whose places are all taken, says nothing about the database,
- * and a server without a place for one more connection still serves those that we have. One question at a time, shared by
- * all who ask meanwhile, so that a database that hangs does not gather them.
+ * Over a separate connection that is kept: a slow search or a busy pool says nothing about the database, and a server that
+ * takes no more connections still serves those that we have. One question at a time, shared by all callers meanwhile, so that
+ * questions do not pile up at a database that hangs.
  */
 export function createDatabaseProbe(databaseUrl: string): DatabaseProbe {
   const sql = connect(databaseUrl, { max: 1 });
@@ -104,8 +104,8 @@ export function createDatabaseProbe(databaseUrl: string): DatabaseProbe {
 export async function requireWritable(sql: Sql): Promise<void> {
   const [state, written] = await Promise.allSettled([
     transact(() => query<ProbeRow>(sql, statement('schema/probe'), [])),
-    // Postgres asks for the right to write, and whether it may at all, before it sees that there is nothing to do. A refusal
-    // also ends the connection (driver.ts), so that the next question has a session that began later.
+    // Postgres checks the privilege, and whether it may write at all, before it finds nothing to delete. A refusal also ends
+    // the connection (driver.ts), so that the next question has a session that began later.
     transact(() => query(sql, 'DELETE FROM rota_alive WHERE false', [])),
   ]);
   if (state.status === 'rejected') throw state.reason;

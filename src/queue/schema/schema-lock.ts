@@ -5,9 +5,8 @@ import type { Client } from 'pg';
 const lockKey = 7_682_118;
 
 /**
- * Whoever changes the schema does so alone; held until the connection ends. Tried again and again rather than waited for:
- * a session that waits inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY of the one that has the lock
- * would wait for that snapshot.
+ * Makes this process the only one that changes the schema, until the connection ends. It polls for the lock: a session that
+ * waits inside a statement holds a snapshot, and CREATE INDEX CONCURRENTLY of the lock's holder would wait for that snapshot.
  */
 export async function lockSchema(client: Client): Promise<void> {
   while (true) {
@@ -18,10 +17,10 @@ export async function lockSchema(client: Client): Promise<void> {
 }
 
 /**
- * Runs `steps`, which may lock mula's tables against everybody, in one transaction. Whoever waits for such a lock makes all
- * who come later wait behind it: so it is given up after a moment and tried again, for as long as it takes. A vacuum would
- * hold it off for minutes, and makes way only for whoever waits a second (deadlock_timeout): it is sent away first, by a
- * lock that keeps off vacuums and nobody else. Measured by bench/adoption.ts.
+ * Runs `steps`, which may lock mula's tables exclusively, in one transaction. A statement that waits for such a lock makes
+ * all later ones wait behind it: so the wait ends after 100 ms and is tried again, for as long as it takes. A vacuum would
+ * hold the lock for minutes, and gives way only to a wait of a second (deadlock_timeout): so it is first sent away by a lock
+ * that conflicts with vacuums and with no reads or writes. Measured by bench/adoption.ts.
  */
 export async function changeSchema(client: Client, steps: () => Promise<unknown>): Promise<void> {
   while (true) {

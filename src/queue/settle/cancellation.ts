@@ -14,8 +14,8 @@ const perLook = 10_000;
 const perRequest = 20_000;
 
 /**
- * Ends what a permission was withdrawn for: cancels it where it is queued, tells of it where it is handed out and has not
- * begun, and leaves it alone where it runs. Looks first and cancels then, since as a rule nothing is there.
+ * Ends tasks whose permission was withdrawn: cancels those that are queued, emits an event for those that are handed out and have
+ * not begun, and leaves running ones alone. Looks before it cancels, since usually there are none.
  */
 export async function revokeTasks(sql: Sql, scheduler: string, revocations: readonly Revocation[]): Promise<Revoked> {
   const revoking = new Revoking(sql, scheduler);
@@ -46,12 +46,12 @@ class Revoking {
         queued.map(({ hash }) => hash),
         reason,
       );
-      // After it: what was claimed meanwhile is among these.
-      this.#tell(await this.#run<TaskRef>('settle/revoked-of-hashes', [some]), reason);
+      // Afterwards, so that tasks claimed meanwhile are among these.
+      this.#emitRevoked(await this.#run<TaskRef>('settle/revoked-of-hashes', [some]), reason);
     }
   }
 
-  /** @returns whether there may be more than one request cancels. */
+  /** @returns whether more tasks may be left than one request cancels. */
   async boefjes({ organisation, enabled, disabled }: RevokedBoefjes): Promise<boolean> {
     const off = new Set(disabled);
     const reasonOf = ({ plugin }: { plugin: string }) => (off.has(plugin) ? 'boefje-disabled' : 'boefje-gone');
@@ -68,18 +68,18 @@ class Revoking {
     }
     if (queued.length === perRequest) return true;
     const dispatched = await this.#run<TaskRef & { plugin: string }>('settle/revoked-of-boefjes', values);
-    for (const [reason, those] of Map.groupBy(dispatched, reasonOf)) this.#tell(those, reason);
+    for (const [reason, those] of Map.groupBy(dispatched, reasonOf)) this.#emitRevoked(those, reason);
     return false;
   }
 
   async #cancel(hashes: readonly string[], reason: RevocationReason): Promise<void> {
     for (const some of slices(hashes, perStatement)) {
       const [row] = await this.#run<{ cancelled: string }>('settle/revoke-queued', [some, reason]);
-      this.cancelled += tellCancelled(this.#scheduler, reason, row!.cancelled);
+      this.cancelled += emitCancelled(this.#scheduler, reason, row!.cancelled);
     }
   }
 
-  #tell(dispatched: readonly TaskRef[], reason: RevocationReason): void {
+  #emitRevoked(dispatched: readonly TaskRef[], reason: RevocationReason): void {
     this.told += dispatched.length;
     for (const some of slices(dispatched, perStatement)) {
       const tasks = some.map(({ id, organisation }) => ({ id, organisation }));
@@ -103,11 +103,11 @@ interface CancelledTask {
 }
 
 /**
- * Tells of tasks that a statement cancelled: forget-oois.sql, revoke-queued.sql and purge-queue.sql answer them as a JSON array.
- *
- * @returns how many.
+ * The event of tasks that a statement cancelled: forget-oois.sql, revoke-queued.sql and purge-queue.sql answer them as a JSON
+ * array.
+ * @returns how many
  */
-export function tellCancelled(scheduler: string, reason: string, json: string): number {
+export function emitCancelled(scheduler: string, reason: string, json: string): number {
   const cancelled = JSON.parse(json) as readonly CancelledTask[];
   if (cancelled.length === 0) return 0;
   const by = currentTrace();
@@ -132,8 +132,8 @@ export interface Purged {
 }
 
 /**
- * Takes an organisation that is gone out of queue, schedules and pauses. What a worker holds is left to its end, and
- * finished tasks stay as history. Safe to repeat.
+ * Removes a deleted organisation from queue, schedules and pauses. Tasks that a worker holds run to their end, and finished
+ * tasks stay as history. Safe to repeat.
  */
 export async function purgeOrganisation(
   sql: Sql,
@@ -152,7 +152,7 @@ export async function purgeOrganisation(
     while (true) {
       const values = [scheduler, organisation, perStatement];
       const [row] = await transact(() => query<{ cancelled: string }>(sql, statement('settle/purge-queue'), values));
-      const cancelled = tellCancelled(scheduler, 'purged', row!.cancelled);
+      const cancelled = emitCancelled(scheduler, 'purged', row!.cancelled);
       if (cancelled === 0) break;
       tasks += cancelled;
     }

@@ -7,12 +7,12 @@ import { foldCounts } from '../maintenance/counts.ts';
 import type { LeaseRef } from '../queue.ts';
 import { type Change, settle, type Settled } from './settle.ts';
 
-/** A lease that its holder renews, for so long from now on; null keeps its length. */
+/** A lease that its holder renews for `leaseMs` from now on; null keeps its length. */
 interface Renewal extends LeaseRef {
   readonly leaseMs: number | null;
 }
 
-/** Heartbeats, in sets: those that arrive while a statement runs share the next one. The database's clock decides. */
+/** Renews leases in sets: heartbeats that arrive while a statement runs share the next one. The database's clock decides. */
 export class Renewals {
   readonly #sql: Sql;
   readonly #coalescer: Coalescer<Renewal, boolean>;
@@ -68,7 +68,7 @@ export interface SweeperOptions {
   readonly heartbeatsArrive: () => Promise<boolean>;
   /** What a sweep changed: events and wakes. */
   onChanged(settled: Settled): void;
-  /** Told each second whether all supervisors of the moment lengthen a lease when its task begins. */
+  /** Called each second with whether all present supervisors lengthen a lease when its task begins. */
   onPresent(all: { readonly lengthen: boolean }): void;
   onError(error: unknown): void;
 }
@@ -76,10 +76,12 @@ export interface SweeperOptions {
 const everyMs = 1_000;
 const perSweep = 500;
 const aliveEveryMs = 60_000;
-/** A supervisor that cannot say that it ends counts as killed: a gap of 20 s for the others. */
+/** A supervisor that ends without saying so counts as killed: a gap of 20 s for the others. */
 const leaveWithinMs = 1_000;
-/** So often a task whose holder never spoke goes back as if it had not been claimed: an answer that was lost, or a
- * runner whose Octopoes is away, says nothing about the task. After that the task itself may be what no worker can begin. */
+/**
+ * How often a task whose holder never spoke goes back as if it had not been claimed: a lost answer, or a runner whose Octopoes
+ * is away, says nothing about the task. After that the task itself may be one that no worker can begin.
+ */
 const freeOfCharge = 2;
 
 /** A row of sweep-look.sql. */
@@ -97,9 +99,9 @@ function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expi
 }
 
 /**
- * Once a second: tasks whose lease has expired go back to the queue, or fail where they were claimed too often, or give
- * way to a twin that is queued. Several supervisors sweep the same table and skip what another one has locked. Each first
- * says that heartbeats reach it, so that all of them spare what could not be renewed: docs/queue-semantics.md, "Gaps".
+ * Expires leases, once a second: a task whose lease has expired goes back to the queue, or fails if it was claimed too often, or
+ * gives way to a queued twin. Several supervisors sweep the same table and skip what another one has locked. Each first
+ * records that heartbeats reach it, so that all of them spare leases that could not be renewed: docs/queue-semantics.md, "Gaps".
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -156,12 +158,12 @@ export class Sweeper {
     return swept.changes.length;
   }
 
-  /** What changed since the last time, into the counts that /tasks/stats reads. */
+  /** Folds the changes since the last time into the counts that /tasks/stats reads. */
   async foldCounts(): Promise<void> {
     await foldCounts(this.#options.sql);
   }
 
-  /** Says in the database that heartbeats reach this supervisor, where they do. */
+  /** Records in the database that heartbeats reach this supervisor, if they do. */
   async #isPresent(): Promise<boolean> {
     if (!(await this.#options.heartbeatsArrive())) return false;
     const [all] = await transact(() =>

@@ -9,7 +9,7 @@ import type { LeaseRef, PatchOutcome, TaskPatch } from '../queue.ts';
 
 export interface SettleOptions {
   readonly sql: Sql;
-  /** Lease of whoever names none. */
+  /** The lease of a holder that names none. */
   readonly gracePeriodSeconds: number;
   /** Sets of changes. */
   readonly maxInFlight: number;
@@ -22,11 +22,11 @@ export interface Change extends Omit<TaskPatch, 'via' | 'reason'> {
   readonly reason?: string;
   /** Where a twin is queued: cancelled as superseded instead of refused. */
   readonly superseded?: boolean;
-  /** The claim that it ends counts as no attempt: it reached nobody, or nobody began. */
+  /** The claim that it ends counts as no attempt: it reached no worker, or no worker began. */
   readonly unclaimed?: boolean;
   /** The holder of the claim that it ends never spoke: docs/queue-semantics.md, "The first lease". */
   readonly unbegun?: boolean;
-  /** Whoever makes it wants to see the task. */
+  /** The answer carries the task. */
   readonly answered?: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface SettledTask {
   readonly was: string;
   readonly status: string;
   readonly reason: string | null;
-  /** Null where nobody asked for it. */
+  /** Null where no answer carries it. */
   readonly task: string | null;
   readonly traceparent: string | null;
 }
@@ -71,7 +71,7 @@ export class Settle {
     return this.#coalescer.submit(changes, requester);
   }
 
-  /** Where a twin was queued meanwhile they give way to it. */
+  /** A task whose twin was queued meanwhile gives way to it. */
   async giveBack(claimed: readonly LeaseRef[]): Promise<void> {
     const back = { status: 'queued', superseded: true, unclaimed: true } as const;
     await this.submit(claimed.map(({ id, leaseId }) => ({ id: id.toLowerCase(), leaseId, ...back })));
@@ -86,8 +86,8 @@ export class Settle {
     const rows = await transact(() => settleHeld(this.#options.sql, batch));
     const done = this.#outcomes({ changes: batch, rows });
     const outcomes = new Map(rows.map(({ n }, at) => [n, done[at]!]));
-    // What is not as its worker believes: settle.sql decides about it, and says why. What is done stays done, whatever becomes
-    // of the others.
+    // The state of the others is not what their workers believe: settle.sql decides and says why. What is done stays done, even
+    // if that fails.
     const left = [...batch.keys()].filter((n) => !outcomes.has(n));
     const others = left.map((n) => batch[n]!);
     if (others.length > 0) {
@@ -115,7 +115,7 @@ export class Settle {
     );
   }
 
-  /** Tells what a set of changes did: events, and wakes for what was queued. */
+  /** The events of a set of changes, and wakes for what was queued. */
   report({ changes, rows }: Settled): void {
     const groups = new Map<string, { row: SettledTask; tasks: TaskRef[]; traced: TracedTask[] }>();
     for (const row of rows) {
@@ -138,7 +138,7 @@ export class Settle {
 
 const whileHeld: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['running', 'completed', 'failed']);
 
-/** What a worker says of its own task, and nothing else. */
+/** A worker's report of its own task, and nothing else. */
 function isHeld(change: Change): boolean {
   const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun } = change;
   const others = [priority, organisation, data, reason, superseded, unclaimed, unbegun];
@@ -156,8 +156,8 @@ async function settleHeld(sql: Executor, changes: readonly Change[]): Promise<re
 }
 
 /**
- * A set of changes in the caller's transaction, each task once; where one begins that was claimed over REST with others, with
- * those. They are looked for only then: the third round trip is of groups.
+ * A set of changes in the caller's transaction, each task once. A task that begins and was claimed over REST with others begins
+ * with them. Those are looked up only then: only groups need the third round trip.
  */
 export async function settle(
   transaction: Executor,
@@ -189,7 +189,7 @@ export async function settle(
 
 interface Applied {
   readonly rows: readonly SettledTask[];
-  /** The claim over REST that each of those which become running came with, where that was of a group. */
+  /** By id of a task that becomes running: the claim over REST that it came with, where that was of a group. */
   readonly units: ReadonlyMap<string, string>;
 }
 
@@ -218,7 +218,7 @@ async function apply(transaction: Executor, changes: readonly Change[], gracePer
     }),
   );
   const begin = changes.filter(({ status }) => status === 'running').map(({ id }) => id);
-  // Both are on their way before the first is answered.
+  // Both are sent before the first is answered.
   const [locked, rows] = await Promise.all([
     begin.length === 0
       ? query<Led>(transaction, statement('settle/settle-lock'), [ids])
