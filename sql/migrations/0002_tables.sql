@@ -36,7 +36,7 @@ CREATE INDEX queue_organisation ON queue (scheduler, organisation, held, rank, c
 
 -- The low-water mark of each scheduler's queue: no row below it may be popped. Claims start there instead of at the left edge of
 -- the index, where the entries of what was popped lie until a vacuum takes them away: a minute's worth of pops by default, and
--- all since the beginning of an old snapshot (a backup, a forgotten transaction). docs/queue-semantics.md, "Claim".
+-- all since the beginning of an old snapshot (a backup, a forgotten transaction). docs/queue-semantics.md, "low-water mark".
 CREATE TABLE queue_floors (
   scheduler  varchar PRIMARY KEY,
   rank       bigint NOT NULL,
@@ -97,7 +97,7 @@ CREATE TABLE fairness (
 );
 
 -- What operators paused: all of a scheduler, or what has this organisation, this plug-in, or both. A paused row of the
--- queue is `held`: off the claim's path, so that a claim never looks at it. Whoever inserts a queue row asks here.
+-- queue is `held`: off the claim's path, so that a claim never looks at it. Each statement that inserts a queue row asks here.
 CREATE TABLE pauses (
   id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   scheduler    varchar NOT NULL,
@@ -135,7 +135,7 @@ CREATE TABLE gaps (
 );
 
 -- Tasks per hour of their last change and status: what /tasks/stats answers with, where no index on `tasks` may help.
--- A trigger sees every change, whoever makes it. It writes one row a statement, however many tasks that changed: rows of
+-- A trigger sees every change, mula's and a person's too. It writes one row a statement, however many tasks that changed: rows of
 -- deltas by organisation cost a fifth of a claim, arrays a twentieth. The sweeper folds them into task_counts.
 CREATE TABLE task_changes (
   schedulers    varchar[] NOT NULL,
@@ -155,8 +155,8 @@ CREATE TABLE task_counts (
 );
 CREATE INDEX task_counts_hour ON task_counts (hour);
 
--- Tasks by status, whatever their age: what mula counts from the whole table for each scrape of its metrics (#3826).
--- Kept by whoever folds task_changes; filled by the next start, which finds it empty (recount.sql).
+-- Tasks of any age by status: what mula counts from the whole table for each scrape of its metrics (#3826).
+-- Kept by the fold of task_changes; filled by the next start, which finds it empty (recount.sql).
 CREATE TABLE task_totals (
   scheduler varchar NOT NULL,
   status    taskstatus NOT NULL,
@@ -165,7 +165,7 @@ CREATE TABLE task_totals (
 ) WITH (fillfactor = 50);
 
 -- What is queued by organisation: metrics ask for it at each scrape, and counting a queue of ten million takes seconds.
--- Kept by whoever folds task_changes; filled by the next start, which finds it empty (recount-queued.sql).
+-- Kept by the fold of task_changes; filled by the next start, which finds it empty (recount-queued.sql).
 CREATE TABLE queued_organisations (
   scheduler    varchar NOT NULL,
   organisation varchar NOT NULL,

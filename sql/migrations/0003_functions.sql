@@ -1,4 +1,4 @@
--- What more than one statement needs, once; and the triggers that see every change, whoever makes it.
+-- What more than one statement needs, once; and the triggers that see every change, mula's and a person's too.
 
 -- The task as it stands on the wire: the eleven keys of kat-contract §1, timestamps in UTC with microseconds.
 CREATE FUNCTION rota_timestamp(moment timestamptz) RETURNS text
@@ -128,8 +128,8 @@ CREATE TRIGGER rota_count_updated AFTER UPDATE ON tasks REFERENCING OLD TABLE AS
 CREATE TRIGGER rota_count_deleted AFTER DELETE ON tasks REFERENCING OLD TABLE AS before
   FOR EACH STATEMENT EXECUTE FUNCTION rota_count_tasks();
 
--- A row that arrives below the low-water mark takes it down in the same transaction, whatever put it there: a push, a task
--- that goes back, the end of a pause, a person with SQL. Raising (raise-low-water-mark.sql) holds the lock alone, so that nothing
+-- A row that arrives below the low-water mark takes it down in the same transaction: of a push, a task that
+-- goes back, the end of a pause, a person with SQL. Raising (raise-low-water-mark.sql) holds the lock alone, so that nothing
 -- arrives unseen meanwhile: what waits here then looks with a snapshot of its own.
 CREATE FUNCTION rota_lower_floor() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -49,7 +49,7 @@ test('lessons 0.9: whoever names tasks reads those and no others, before there a
   }
 });
 
-test('a hash is queued once, whichever order of the columns a supervisor names: that of before migration 0020 too', async () => {
+test('a hash is queued once, whichever order of the columns a supervisor names: that of older ones too', async () => {
   const { sql } = await queueUnderTest();
   const insert = (columns: string) =>
     sql.unsafe(`INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation)

@@ -1,2 +1,2 @@
--- Removes the counts that nobody asks for any more.
+-- Removes counts that are too old for any answer.
 DELETE FROM task_counts WHERE hour < now() - interval '30 hours'

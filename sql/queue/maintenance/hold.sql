@@ -1,7 +1,7 @@
 -- Moves some queue rows of one pause's key: out of the claim's path, or back where no other pause holds them.
 -- returns moved
 -- $1 scheduler, $2 whether to hold, $3 rows at most, $4… the key's values. {key} is a condition on alias q, one for which
--- there is an index that begins with it. Rows that somebody else changes at this moment are for the next round.
+-- there is an index that begins with it. Rows that are being changed at this moment are left to the next round.
 WITH chosen AS MATERIALIZED (
   SELECT q.hash FROM queue q
   WHERE q.scheduler = $1 AND q.held = NOT $2::boolean AND {key}

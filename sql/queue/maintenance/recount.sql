@@ -1,4 +1,4 @@
--- All tasks, into empty counts: at adoption, and when mula has been back, whose changes nobody counted. What is in
+-- All tasks, into empty counts: at adoption, and after mula has been back, whose changes were not counted. What is in
 -- task_changes is folded later, so it is taken off here: one snapshot shows both. The lock of fold-counts.sql is held.
 WITH counted AS MATERIALIZED (
   SELECT t.scheduler_id AS scheduler, t.organisation, t.status, count(*) AS count,

@@ -1,8 +1,8 @@
--- Moves queued tasks to new ranks. What somebody claims or changes at this moment is left alone: nobody waits, either way.
--- So is what a person has put first since the look.
+-- Moves queued tasks to new ranks. Tasks that are being claimed or changed at this moment are left alone: neither side waits.
+-- So are tasks that a person has put first since the look.
 -- returns moved
 -- $1 scheduler, $2 a JSON array of {id, hash, rank, priority}
--- A priority is not counted (migration 0015).
+-- Counts do not depend on the priority: see rota_count_tasks.
 WITH stay AS MATERIALIZED (SELECT set_config('rota.counts_stay', 'on', true)),
 wanted AS MATERIALIZED (
   SELECT * FROM json_to_recordset($2::text::json) AS w (id uuid, hash text, rank bigint, priority integer)

@@ -1,7 +1,7 @@
--- Removes schedules that Rota itself disabled longer ago than the retention time, and that no task is left of: what brings
--- one back (an OOI that is created, a boefje that is enabled, a clearance that is raised) queues a task, and its push makes
--- the schedule anew. So nothing goes that a person set: neither what somebody disabled, or may have (`unknown`, adopted), for
--- that push would make it anew enabled, nor a cron of the schedule's own.
+-- Removes schedules that Rota itself disabled longer ago than the retention time, and that have no task left. An OOI that is
+-- created, a boefje that is enabled or a clearance that is raised queues a task, and its push makes the schedule anew. What a
+-- person set stays: a schedule that a person disabled, or may have (`unknown`, adopted), since that push would make it anew
+-- enabled; and a cron of the schedule's own.
 -- returns looked (disabled schedules of the stretch), removed, and where the next stretch begins: scheduler, organisation,
 -- id; null at the end
 -- $1 days to keep, $2 scheduler, $3 organisation and $4 id to begin after, $5 schedules to look at

@@ -1,6 +1,6 @@
 -- Removes finished tasks that are older than the retention time, from one stretch of `tasks` in the order of their age.
 -- The latest task of a hash stays as long as the grace period asks for it: without it a boefje would run again too early.
--- What /tasks/stats still tells of stays as well, to the beginning of its oldest hour (task-stats.sql).
+-- Tasks that /tasks/stats still counts stay as well, to the beginning of its oldest hour (task-stats.sql).
 -- returns looked (tasks of the stretch), removed, and where the next stretch begins: created_at (text), id; null at the end
 -- $1 days to keep, $2 grace period in seconds, $3 created_at and $4 id to begin after, $5 tasks to look at
 WITH kept AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- Tasks that were claimed over REST so long ago and not patched since.
+-- Tasks that were claimed over REST some time ago and not patched since.
 -- returns scheduler, unbegun, in the order of $1
 -- $1 schedulers, $2 seconds since the claim, $3 seconds for which such a claim lasts
 -- By the index on `until`: tasks that run over REST end a grace period later, and are not looked at.

@@ -1,10 +1,10 @@
--- The first rows of a scheduler's queue that match and nobody else holds, locked; a part of claim.sql.
+-- The first rows of a scheduler's queue that match and that no other transaction holds, locked; a part of claim.sql.
 -- returns hash, rank, created_at, id, deduplication_key
--- $1 scheduler, $2 rows at most; {ordered} reads places of the queue (spot, and rank, created_at, id) in pop order, as far as
--- somebody reads it; {filter} as in claim.sql
--- Rows are tried one by one: what an index of its own gives in pop order cannot be locked where scans are merged, and a
--- group's key must not be locked for a row that does not match. By place: to a planner for whom the table is small, five indexes
--- cost as much as the primary key, and read the whole queue for each row.
+-- $1 scheduler, $2 rows at most; {ordered} reads row places (spot, and rank, created_at, id) in pop order, as far as they
+-- are needed; {filter} as in claim.sql
+-- Rows are tried one by one: rows of merged index scans cannot be locked in the scan, and a group's key must not be locked for a
+-- row that does not match. By place: while the planner takes the table for small, five indexes cost as much as the primary key,
+-- and read the whole queue for each row.
 SELECT h.*
 FROM ({ordered}) AS o, LATERAL (
   SELECT q.hash, q.rank, q.created_at, q.id, q.deduplication_key

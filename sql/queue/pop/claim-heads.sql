@@ -1,4 +1,4 @@
--- The first rows of a scheduler's queue that nobody else holds, locked; a part of claim.sql.
+-- The first rows of a scheduler's queue that no other transaction holds, locked; a part of claim.sql.
 -- returns hash, rank, created_at, id, deduplication_key
 -- $1 scheduler, $2 rows at most
 -- No row below the low-water mark may be popped.

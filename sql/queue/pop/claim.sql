@@ -2,12 +2,12 @@
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text; null where it is
 -- large: read-within.sql reads it, as far as there is room), waited (seconds
 -- since it was made; null but for its first claim), traceparent, in pop order
--- $1 scheduler, $2 units at most, and for each unit $3 who gets it, $4 over what, $5 for how many milliseconds, $6 of which client; $7
+-- $1 scheduler, $2 units at most, and for each unit $3 the worker, $4 nats or rest, $5 its milliseconds, $6 the client; $7
 -- milliseconds for which a lease over NATS begins at most; $8… the filter's values. {filter} is a condition on alias q; {heads} is
 -- claim-heads.sql or claim-heads-filtered.sql.
 --
--- Heads are looked for in pop order until there are enough: nothing behind them is locked. A group's rows are locked by
--- whoever holds its key, and by nobody else: two supervisors never split one.
+-- Heads are looked for in pop order until there are enough: nothing behind them is locked. Only the holder of a group's key
+-- locks the group's rows: two supervisors never split one.
 WITH heads AS MATERIALIZED (
   {heads}
 ),
@@ -28,7 +28,7 @@ chosen AS MATERIALIZED (
   SELECT u.unit, m.hash, m.rank, m.created_at, m.id, u.claim
   FROM units u, LATERAL (
     SELECT q.hash, q.rank, q.created_at, q.id
-    -- OFFSET 0: the group is found by its key, whatever else the filter has an index for.
+    -- OFFSET 0: the group is found by its key, and by no index that suits the filter.
     FROM (
       SELECT * FROM queue
       WHERE queue.deduplication_key = u.deduplication_key AND queue.scheduler IS NOT DISTINCT FROM $1
@@ -56,7 +56,7 @@ dealt AS MATERIALIZED (
 leased AS (
   INSERT INTO leases (task_id, lease_id, scheduler, worker, holder, via, until, asked_ms, unit)
   SELECT id, lease_id, $1, worker, holder, via, until, asked_ms, CASE WHEN via = 'rest' THEN claim END FROM dealt
-  -- Whatever lease was there belonged to a life before this one.
+  -- A lease that is there already is of an earlier claim.
   ON CONFLICT (task_id) DO UPDATE
     SET lease_id = EXCLUDED.lease_id, worker = EXCLUDED.worker, holder = EXCLUDED.holder, via = EXCLUDED.via, until = EXCLUDED.until,
         claimed_at = now(), renewed_at = now(), unit = EXCLUDED.unit, begun = false, asked_ms = EXCLUDED.asked_ms

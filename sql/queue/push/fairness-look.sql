@@ -1,5 +1,5 @@
 -- Virtual time: the first rank of the queue that a ranker gave (manual scans have 1), of an empty queue the highest tag,
--- so that nobody is ahead when the next burst comes; 2 where nothing was ever ranked. And which hashes are queued, and for
+-- so that no organisation is ahead when the next burst comes; 2 where nothing was ever ranked. And which hashes are queued, and for
 -- how many more there is room, as push.sql counts it.
 -- returns virtual_time, queued (hashes), places (null: no bound)
 -- $1 scheduler, $2 hashes, $3 most rows in the queue (0: no bound)

@@ -2,7 +2,7 @@
 -- returns id, hash, corrects, inherited
 --
 -- A disabled schedule is left alone: no row returns, and the task gets no schedule. Its own cron is a person's: an
--- interval overrules it and leaves it in place. One that somebody changed since the actor read it keeps what they set, and
+-- interval overrules it and leaves it in place. One that was changed since the actor read it keeps the change, and
 -- is the task's: claimed_until carries which version that was, as a claim that has ended, for only what is proposed for
 -- insertion can be compared with the row as it is by then.
 given AS (

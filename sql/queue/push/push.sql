@@ -39,7 +39,7 @@ room AS MATERIALIZED (
   END AS places
 ),
 admitted AS MATERIALIZED (
-  -- What is there already takes no place.
+  -- A task that is queued already takes no place.
   SELECT i.*,
     i.priority = 1 OR room.places IS NULL
       OR count(*) FILTER (WHERE i.priority <> 1 AND NOT i.taken) OVER (ORDER BY i.n) <= room.places AS fits

@@ -1,4 +1,4 @@
--- Schedules by id, whatever their deadline.
+-- Schedules by id, with any deadline.
 -- returns as claim-due-schedules.sql
 -- $1 scheduler, $2 ids
 SELECT id, rota_timestamp(modified_at) AS version, organisation, coalesce(hash, '') AS hash, data::text AS data, enabled,

@@ -1,4 +1,4 @@
--- Changes what a person names. Disabling is remembered as theirs, whatever disabled the schedule before; a new deadline
+-- Changes what a person names. Disabling is recorded as the person's, over an earlier reason; a new deadline
 -- or enabling ends a claim, so that "run now" is now. Secrets that a task may carry are gone from its data: withoutSecrets.
 -- returns schedule (JSON text); no row where there is none
 -- $1 id, $2 a JSON object of the columns to change: hash, data, enabled, schedule, deadline_at ('now', as Postgres reads it, is this

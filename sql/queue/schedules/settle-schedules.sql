@@ -1,10 +1,10 @@
--- Moves schedules on and ends their claims; one that somebody has changed since it was read is left as it is. The claim of one that stays due is kept: it comes back when the claim ends,
--- not at once and for ever. Whatever disabled a schedule first keeps its reason, and nothing disables one whose claim was
--- ended meanwhile: its OOI has changed since it was examined, and it comes back at once. A boefje that was found gone or
--- disabled is no longer one that was seen enabled: were it back before the next look, that look would not know that it
--- was away, and never enable its schedules again.
--- What a recurrence decides (it runs on operations only, its cron cannot be read) holds whatever became of the OOI, so it
--- disables what nobody has claimed, and enables it again.
+-- Moves schedules on and ends their claims; one that was changed since it was read is left as it is. One that stays due keeps its
+-- claim: it comes back when the claim ends, not at once and for ever. The first reason for which a schedule was disabled stays.
+-- One whose claim was ended meanwhile is not disabled: its OOI has changed since it was examined, and it comes back at once. A
+-- boefje that was found gone or disabled no longer counts as seen enabled: if it were back before the next look, that look would
+-- not know that it was away, and never enable its schedules again.
+-- What a recurrence decides (it runs on operations only, its cron cannot be read) does not depend on the OOI, so it disables and
+-- enables schedules without a claim too.
 -- $1 scheduler, $2 a JSON array of {id, version, sets_deadline, deadline_at, by_interval, sets_schedule, schedule, inherited,
 -- disabled, enables}
 WITH settled AS (

@@ -1,5 +1,5 @@
--- Tasks that mula handed out are under way: whoever works on them has one grace period from now. They count as begun: mula
--- does not tell when it handed them out.
+-- Tasks that mula handed out are under way: their workers have one grace period from now. They count as begun: mula
+-- does not record when it handed them out.
 -- $1 created from then on, $2 or one of these ids, $3 seconds
 INSERT INTO leases (task_id, lease_id, scheduler, via, until, begun)
 SELECT t.id, gen_random_uuid(), t.scheduler_id, 'rest', now() + $3::float8 * interval '1 second', true

@@ -1,6 +1,6 @@
 -- This supervisor can record heartbeats at this moment. Since it last said so it could not, where that is too long ago: a gap.
 -- At its start, since any supervisor said so.
--- returns lengthen: whether all that are there lengthen a lease when its task begins (migration 0022)
+-- returns lengthen: whether all present supervisors lengthen a lease when its task begins
 -- $1 this supervisor
 WITH last AS MATERIALIZED (
   SELECT coalesce(

@@ -1,4 +1,4 @@
--- How a task stands, for whoever gives it back.
+-- The state of a task that is to be given back.
 -- returns scheduler, status, via (of its lease, null where it has none), lease_id, task (JSON text)
 -- $1 task id
 SELECT t.scheduler_id AS scheduler, t.status, l.via, l.lease_id, rota_task_json(t) AS task

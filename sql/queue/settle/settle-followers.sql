@@ -1,6 +1,6 @@
--- Who follows a task that became running: the rest of the group that it was claimed with over REST, where it still stands as
--- that claim left it; or, after that claim had ended unbegun, where it went back to the queue together. Whoever was claimed
--- anew, put back, finished or begun since is left alone.
+-- The tasks that follow one that became running: the rest of the group that it was claimed with over REST, if they are still as
+-- that claim left them, or, after that claim had ended unbegun, went back to the queue together. Those that were claimed anew,
+-- put back, finished or begun since are left alone.
 -- returns id, leader
 -- $1 those that became running, $2 the claim that each came with (settle-lock-leaders.sql; as it is now
 -- that it is locked, where it is claimed)

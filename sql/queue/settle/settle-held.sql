@@ -1,11 +1,11 @@
--- Begins or ends what its worker holds: patches to running, completed or failed that name the lease, each task once. What begins
+-- Begins or ends tasks that their workers hold: patches to running, completed or failed that name the lease, each task once. What begins
 -- has its lease for as long as its claim asked, from now on.
 -- returns n (from 0), scheduler, organisation, was, status, task (JSON text where it is asked for), traceparent: one row for each that is done
 -- $1 task ids, $2 their leases, $3 what they become, $4 whether to answer the tasks
 -- One statement without a lock before it, which costs half of what settle.sql does (docs/design-choices.md): a task that
 -- changed after this snapshot stands elsewhere, and was written by another transaction, by the time that it is updated. It is
--- left out, as is whatever else is not as its worker believes; settle.sql then says why. Nobody gives a lease to somebody
--- else without changing the task, so the lease need not be locked.
+-- left out, as is any other task whose state is not what its worker believes; settle.sql then says why. A lease never changes
+-- hands without a change of the task, so the lease need not be locked.
 WITH patches AS MATERIALIZED (
   SELECT n - 1 AS n, id, lease_id, status
   FROM unnest($1::uuid[], $2::uuid[], $3::taskstatus[]) WITH ORDINALITY AS p (id, lease_id, status, n)
@@ -15,7 +15,7 @@ named AS MATERIALIZED (
   SELECT ctid AS place, xmin AS version, id, status AS was FROM tasks
   WHERE id = ANY ($1::uuid[]) AND status IN ('DISPATCHED', 'RUNNING')
 ),
--- Full joins, since those are hashed whatever is estimated: a set of 200 that is compared with itself takes three times as long.
+-- Full joins, since those are hashed at any estimate: a set of 200 that is compared with itself takes three times as long.
 held AS MATERIALIZED (
   SELECT p.n, l.task_id AS id, l.lease_id, l.asked_ms, p.status FROM patches p FULL JOIN leased l ON l.task_id = p.id AND l.lease_id = p.lease_id
 ),
@@ -33,7 +33,7 @@ changed AS (
     CASE WHEN $4::boolean THEN rota_task_json(t) END AS task, t.traceparent
 ),
 ended AS (DELETE FROM leases WHERE task_id = ANY (ARRAY(SELECT id FROM changed WHERE status <> 'RUNNING'))),
--- A lease that has its length already is not written: its task tells that it has begun.
+-- A lease that has its length already is not written: the task's status shows that it has begun.
 lengthened AS (
   UPDATE leases SET until = now() + asked_ms * interval '1 millisecond', renewed_at = now(), asked_ms = NULL
   WHERE task_id = ANY (ARRAY(SELECT id FROM changed WHERE status = 'RUNNING' AND asked_ms IS NOT NULL))

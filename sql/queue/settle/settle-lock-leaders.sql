@@ -18,7 +18,7 @@ leaders AS MATERIALIZED (
   UNION ALL
   SELECT id, unit FROM queued WHERE id = ANY ($2::uuid[]) AND unit IS NOT NULL
 ),
--- Of a claim that ended unbegun the others are queued too: those are locked by settle-followers.sql, which waits for nobody.
+-- Of a claim that ended unbegun the others are queued too: those are locked by settle-followers.sql, which does not wait.
 followers AS MATERIALIZED (
   SELECT task_id FROM leases WHERE unit = ANY (ARRAY(SELECT unit FROM leaders)) AND unit IS NOT NULL
 ),
@@ -32,5 +32,5 @@ held AS MATERIALIZED (
     AND (SELECT count(*) FROM locked) >= 0
   ORDER BY task_id FOR UPDATE
 )
--- The count comes first, and asks for the locks whether or not anybody leads.
+-- The count comes first: it takes the locks even where no task leads a group.
 SELECT h.held, l.id, l.unit FROM (SELECT count(*)::integer AS held FROM held) AS h LEFT JOIN leaders l ON true

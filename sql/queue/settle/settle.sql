@@ -22,7 +22,7 @@ found AS MATERIALIZED (
   LEFT JOIN named t ON t.id = p.id
   LEFT JOIN leased l ON l.task_id = p.id
 ),
--- Fencing: whoever names a lease must hold it; on a task claimed over NATS a patch without its lease may only cancel.
+-- Fencing: a patch that names a lease must name the one that is held; on a task claimed over NATS a patch without its lease may only cancel.
 judged AS MATERIALIZED (
   SELECT f.*, look.repeated,
     CASE
@@ -80,7 +80,7 @@ ended AS (
   DELETE FROM leases
   WHERE task_id = ANY (ARRAY(SELECT id FROM done WHERE becomes NOT IN ('DISPATCHED', 'RUNNING')))
 ),
--- Whoever knows no leases renews with each patch, and gets one with the patch that starts the work.
+-- A holder that knows no leases renews with each patch, and gets one with the patch that starts the work.
 renewed AS (
   INSERT INTO leases (task_id, lease_id, scheduler, via, until, begun)
   SELECT d.id, gen_random_uuid(), d.scheduler, 'rest', now() + $2::float8 * interval '1 second', true
@@ -110,7 +110,7 @@ changed AS (
   UPDATE tasks t
   SET status = d.becomes, priority = d.priority, organisation = d.organisation, data = d.data,
       hash = coalesce(t.hash, d.hash), modified_at = now(),
-      -- A retry starts again; a claim that reached nobody was none.
+      -- A retry starts again; a claim that reached no worker does not count.
       attempts = CASE
         WHEN d.becomes = 'QUEUED' AND d.was IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN 0
         WHEN d.unclaimed THEN greatest(t.attempts - 1, 0)

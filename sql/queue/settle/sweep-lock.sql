@@ -1,5 +1,5 @@
--- Tasks whose lease has expired, locked in the order of the queue (tasks, then leases); what somebody is settling at
--- this moment is left alone, and so is what a gap spares still (migration 0019).
+-- Tasks whose lease has expired, locked in the order of the queue (tasks, then leases); those that are being settled
+-- at this moment are left alone, and so are those that a gap still spares (known_gaps).
 -- returns id; none while this supervisor is in a gap itself
 -- $1 tasks at most, $2 this supervisor
 WITH known AS MATERIALIZED (SELECT instance, began_at, ended_at FROM known_gaps)

@@ -13,7 +13,7 @@ const lockNotAvailable = '55P03';
 
 /**
  * Keeps the low-water mark of one scheduler's queue (table queue_floors) close behind its claims;
- * docs/queue-semantics.md, "Claim".
+ * docs/queue-semantics.md, "low-water mark".
  */
 export class LowWaterMark {
   readonly #sql: Sql;
