@@ -89,7 +89,7 @@ async function recorded(client: Client): Promise<readonly string[]> {
 
 const ours = `relnamespace = 'public'::regnamespace`;
 
-/** All that Postgres knows of a schema, without oids: their order is the order in which things were made. */
+/** All that Postgres knows of a schema; indexes of a table in the order of their making, which may decide between equal plans. */
 const catalogs = {
   relations: `SELECT relname, relkind, reloptions, relpersistence, relreplident, relrowsecurity, relhastriggers
     FROM pg_class WHERE ${ours} ORDER BY relname`,
@@ -102,7 +102,7 @@ const catalogs = {
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2`,
   indexes: `SELECT relname, pg_get_indexdef(indexrelid) AS definition, indisunique, indisprimary, indisvalid, indisready, indisclustered,
       indisreplident
-    FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE ${ours} ORDER BY relname`,
+    FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE ${ours} ORDER BY indrelid::regclass::text, indexrelid`,
   functions: `SELECT pg_get_functiondef(oid) AS definition, proacl::text FROM pg_proc
     WHERE pronamespace = 'public'::regnamespace ORDER BY proname`,
   triggers: `SELECT pg_get_triggerdef(t.oid) AS definition, tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
