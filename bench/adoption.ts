@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { startPostgres } from '../src/embedded/postgres.ts';
-import { migrate } from '../src/queue/migrations.ts';
+import { migrate } from '../src/queue/schema/migrations.ts';
 
 /**
  * Adopts a database of mula while three clients read and write its tasks, and reports their longest wait.

@@ -1,5 +1,5 @@
 import { type ErrorCode, RotaError } from './errors.ts';
-import { distinctFilters } from './queue/filter-budget.ts';
+import { distinctFilters } from './queue/filter/filter.ts';
 
 /** A request that takes longer is refused: clients have timeouts of their own. */
 export const answerWithinMs = 12_000;

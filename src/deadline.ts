@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, RotaError } from './errors.ts';
 
 /** Rejects where `work` takes longer; it is left to itself then. */
@@ -16,6 +17,22 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
   if (signal?.aborted === true) giveUp();
   else signal?.addEventListener('abort', giveUp, { once: true });
   return Promise.race([work, aborted.promise]).finally(() => signal?.removeEventListener('abort', giveUp));
+}
+
+/**
+ * Runs `work` now and then again `ms` after each end of it, until `signal` is aborted. A rejection goes to
+ * `onError`, and the next run follows.
+ */
+export async function every(
+  ms: number,
+  signal: AbortSignal,
+  work: () => Promise<unknown>,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    await work().catch(onError);
+    await delay(ms, undefined, { signal }).catch(() => {});
+  }
 }
 
 /** For all steps together: an orchestrator kills after 30 s, and operators wait less. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { filterOperators } from './queue/filter.ts';
-import { excessOf } from './queue/filter-budget.ts';
+import { filterOperators } from './queue/filter/filter.ts';
+import { excessOf } from './queue/filter/filter.ts';
 
 /**
  * The filter language as requests carry it, once: NATS validates with `filterRequest`, the readers of REST follow `filterMembers`

@@ -3,7 +3,7 @@ import { RotaError } from './errors.ts';
 /**
  * The database's time, for each thread of this process: a monotonic clock that all of them share, which no step of the wall clock
  * moves, and how far the database is ahead of it. Reading it asks no service and takes less than a microsecond. The main thread
- * keeps it right (src/queue/database-clock.ts) in shared memory, so that an actor has it from its start.
+ * keeps it right (src/postgres/database-clock.ts) in shared memory, so that an actor has it from its start.
  */
 export class SharedClock {
   /** To be handed to a thread. */

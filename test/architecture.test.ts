@@ -122,7 +122,7 @@ test.for<[string, Record<string, string>, string]>([
   [
     'a statement without a bound',
     { 'src/queue/a.ts': 'await sql.begin(work);' },
-    'src/queue/a.ts: statements go through src/queue/postgres.ts, where each has a bound',
+    'src/queue/a.ts: statements go through src/postgres/pool.ts, where each has a bound',
   ],
   [
     'a command that writes by itself',

@@ -1,7 +1,7 @@
 import { createJetstreamPublisher, type JetstreamPublisher } from '../../src/events/jetstream-message.ts';
 import { type RotaClient, rotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
 import { makeObject, type SimulatedObject } from '../../src/simulator/world.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';

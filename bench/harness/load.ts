@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import type { Sample } from './bench.ts';
 import { queueUpTo } from './seeds.ts';
 

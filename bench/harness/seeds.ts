@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Client } from 'pg';
-import { recountWhereEmpty } from '../../src/queue/counts.ts';
-import { migrate } from '../../src/queue/migrations.ts';
-import { connect, type Sql } from '../../src/queue/postgres.ts';
+import { recountWhereEmpty } from '../../src/queue/maintenance/counts.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 
 /** What a database server does for the seeds. */
 export interface Databases {

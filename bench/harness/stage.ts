@@ -5,8 +5,8 @@ import { Client } from 'pg';
 import { startSupervisorProcess, type SupervisorProcess } from '../../src/cli/demo/supervisor-process.ts';
 import { startNats } from '../../src/embedded/nats.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
-import { migrate } from '../../src/queue/migrations.ts';
-import { connect, type Sql } from '../../src/queue/postgres.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { type Filling, Seeds } from './seeds.ts';
 
 /** Embedded Postgres with durable commits, and nats-server: what `rota dev` starts, and nothing faster. */

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { planByKey } from '../../src/queue/postgres.ts';
+import { planByKey } from '../../src/postgres/pool.ts';
 
 const run = promisify(execFile);
 /** Debian and Ubuntu keep what is not for everybody here, by version. */

@@ -1,8 +1,8 @@
-import { claimStatement } from '../../src/queue/claim.ts';
-import { migrate } from '../../src/queue/migrations.ts';
-import { queueItem } from '../../src/queue/new-task.ts';
-import { connect } from '../../src/queue/postgres.ts';
-import { pushStatement } from '../../src/queue/push-statement.ts';
+import { claimStatement } from '../../src/queue/pop/claim.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { queueItem } from '../../src/queue/push/push-statement.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { pushStatement } from '../../src/queue/push/push-statement.ts';
 import type { Bench, Case, CaseSet } from '../harness/bench.ts';
 import { queueUpTo } from '../harness/seeds.ts';
 import { pushedTask } from '../harness/tasks.ts';

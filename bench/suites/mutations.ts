@@ -1,5 +1,5 @@
 import { scanProfileMutation } from '../../src/simulator/events.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { type Bench, type Suite, type Size, sizesOf } from '../harness/bench.ts';
 import { startKatOn, until, untilLooked, hostname, plainWorld } from '../harness/kat.ts';
 

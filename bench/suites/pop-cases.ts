@@ -1,6 +1,6 @@
 import { connectNats } from '../../src/nats/connect.ts';
-import type { FilterRequest } from '../../src/queue/filter.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { FilterRequest } from '../../src/queue/filter/filter.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { type Bench, type Case, warmUp, type CaseSet, nameOf } from '../harness/bench.ts';
 import { bodyOf, type LeanClient, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
 import { Backlog, attempt, closedLoop } from '../harness/load.ts';

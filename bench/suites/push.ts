@@ -1,5 +1,5 @@
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { type Bench, type Case, type Suite, warmUp, type CaseSet, type Size, sizesOf } from '../harness/bench.ts';
 import { bodyOf, type LeanClient, leanClient, textOf } from '../harness/lean-client.ts';
 import { closedLoop } from '../harness/load.ts';

@@ -1,4 +1,4 @@
-import type { RankedTask } from '../../src/queue/rank.ts';
+import type { RankedTask } from '../../src/queue/push/rank.ts';
 import { batchOf } from '../../src/ranking/batch.ts';
 import { createRanking } from '../../src/ranking/pool.ts';
 import type { RankerModule } from '../../src/protocol/ranking.ts';

@@ -1,5 +1,5 @@
 -- outside a transaction
--- Built beside running reads and writes. None names status, priority or modified_at, not even in a predicate: that alone
+-- Of mula's tables, built beside running reads and writes. None names status, priority or modified_at, not even in a predicate: that alone
 -- would end HOT for every change of status (baseline §2).
 
 -- The latest task of a hash. Replaces mula's index on the hash alone.
@@ -31,3 +31,6 @@ DROP INDEX CONCURRENTLY IF EXISTS schedules_due;
 CREATE INDEX CONCURRENTLY schedules_due ON schedules (scheduler_id, deadline_at) WHERE enabled AND deadline_at IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS schedules_created;
 CREATE INDEX CONCURRENTLY schedules_created ON schedules (scheduler_id, created_at DESC);
+-- Disabled schedules, of which there are few: a boefje that is enabled again looks for its own.
+DROP INDEX CONCURRENTLY IF EXISTS schedules_disabled;
+CREATE INDEX CONCURRENTLY schedules_disabled ON schedules (scheduler_id, organisation) WHERE NOT enabled;

@@ -1,9 +1,8 @@
 import { Command } from 'commander';
 import { readConfig } from '../config/config.ts';
 import { RotaError } from '../errors.ts';
-import { type MigrationPlan, planMigration } from '../queue/migration-plan.ts';
-import { migrate } from '../queue/migrations.ts';
-import { giveBackToMula } from '../queue/way-back.ts';
+import { migrate, type MigrationPlan, planMigration } from '../queue/schema/migrations.ts';
+import { giveBackToMula } from '../queue/schema/adoption.ts';
 import { print } from './remote.ts';
 import { write } from './terminal.ts';
 

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { errorCodes, RotaError } from '../errors.ts';
 import type { ItemResult, TaskPush } from '../nats/client.ts';
-import type { FilterRequest } from '../queue/filter.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import { json, parseJson, readInput, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';

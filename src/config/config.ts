@@ -22,7 +22,7 @@ import {
   readNatsServers,
 } from './values.ts';
 import { RotaError } from '../errors.ts';
-import { withoutSecrets } from '../queue/dsn.ts';
+import { withoutSecrets } from '../postgres/dsn.ts';
 import type { TlsFiles } from '../tls-files.ts';
 
 /**

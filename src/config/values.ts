@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { partsOf } from '../queue/dsn.ts';
+import { partsOf } from '../postgres/dsn.ts';
 import { decimalOf, flagOf, integerOf } from '../tasks/lax.ts';
 
 /**

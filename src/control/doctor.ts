@@ -5,7 +5,7 @@ import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Finding } from '../protocol/operator.ts';
-import type { DatabaseDiagnosis, UnreadableCron } from '../queue/diagnosis.ts';
+import type { DatabaseDiagnosis, UnreadableCron } from '../queue/schema/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { command, nothing, type OperatorCommand } from './operator-command.ts';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { ListedSchedule } from '../protocol/operator.ts';
-import type { Filter } from '../queue/filter.ts';
-import type { QueueInspection, ScheduleDetails } from '../queue/inspection.ts';
-import type { SchedulePatch, Schedules } from '../queue/schedule-records.ts';
+import type { Filter } from '../queue/filter/filter.ts';
+import type { QueueInspection, ScheduleDetails } from '../queue/lists/inspection.ts';
+import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';

@@ -1,5 +1,5 @@
 import type { NatsConnection } from 'nats';
-import type { Wake } from '../queue/wake.ts';
+import type { Wake } from '../queue/queue.ts';
 import { on, type TaskRef } from '../telemetry/events.ts';
 
 /**

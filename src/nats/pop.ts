@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Log } from '../protocol/scheduler.ts';
-import { filterKey } from '../queue/filter.ts';
+import { filterKey } from '../queue/filter/filter.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
 import { FiltersInUse } from '../admission.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { within } from '../deadline.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import { currentTrace, inTrace } from '../mailbox/trace.ts';
-import type { FilterRequest } from '../queue/filter.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import type { RotaClient, StatusPatch } from './client.ts';
 import { createHolding, type Holding } from './holding.ts';

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { healthOfServices } from '../kat/http.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
-import { createDatabaseProbe } from '../queue/probe.ts';
+import { createDatabaseProbe } from '../queue/schema/diagnosis.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { watchLoopDelay } from '../telemetry/loop-delay.ts';
 import { createHealth, type Health } from './health.ts';

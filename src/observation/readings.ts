@@ -8,9 +8,9 @@ import {
   readTaskTotals,
   readUnbegun,
   type StatusCounts,
-} from '../queue/counts.ts';
-import type { Sql } from '../queue/postgres.ts';
-import type { ScheduleStore } from '../queue/schedules.ts';
+} from '../queue/maintenance/counts.ts';
+import type { Sql } from '../postgres/pool.ts';
+import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Ranking, RankingStatus } from '../ranking/pool.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';

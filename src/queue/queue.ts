@@ -1,8 +1,8 @@
-import type { PushOutcome, NewTask } from '../protocol/requests.ts';
-import type { TaskStatus } from '../tasks/task.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import type { Requester } from './coalesce.ts';
-import type { FilterRequest } from './filter.ts';
+import type { NewTask, PushOutcome } from '../protocol/requests.ts';
+import type { TaskStatus } from '../tasks/task.ts';
+import type { Requester } from './batching.ts';
+import type { FilterRequest } from './filter/filter.ts';
 
 /** What a lease over NATS begins with at most: an answer that was lost is back within a minute. */
 export const firstLeaseMs = 60_000;
@@ -41,8 +41,8 @@ export interface TaskQueue {
   release(scheduler: string, id: string): Promise<ReleaseOutcome>;
 
   /**
-   * Nobody got these: back to the queue as if they had not been claimed, so that the claim counts as no attempt. Never
-   * rejects: what cannot go back now does so when its lease ends.
+   * For tasks that reached no worker: they go back to the queue, and the claim counts as no attempt. Never rejects: a task
+   * that cannot go back now does so when its lease ends.
    */
   giveBack(claimed: readonly LeaseRef[]): Promise<void>;
 }
@@ -68,9 +68,9 @@ export interface PopRequest {
   readonly leaseMs: number;
   readonly via: 'nats' | 'rest';
   readonly worker: string | null;
-  /** The client whose leases these are (held-leases.ts): its NATS inbox, its REST token or address; counted to none where absent. */
+  /** The client whose leases these are (held-leases.ts): its NATS inbox, its REST token or address. Absent: not counted. */
   readonly holder?: string;
-  /** Aborted when the requester is gone: a waiter that is aborted never claims. */
+  /** Aborted when the requester is gone: an aborted waiter never claims. */
   readonly signal?: AbortSignal;
 }
 
@@ -83,7 +83,7 @@ export interface ClaimedTask {
   readonly leaseId: string;
   readonly leaseUntil: string;
   readonly attempts: number;
-  /** Traceparent for whoever does it; null where tracing was off when it was pushed. */
+  /** Traceparent for the worker; null where tracing was off at the push. */
   readonly trace: string | null;
 }
 
@@ -100,7 +100,7 @@ export interface TaskPatch {
   readonly priority?: number;
   readonly organisation?: string;
   readonly data?: Readonly<Record<string, unknown>>;
-  /** An edge's own, for people: never what a caller says. */
+  /** Set by an edge, for people; never by a caller. */
   readonly reason?: 'larger-than-max-payload';
   /** Traceparent of the request that asks for it. */
   readonly by?: string;
@@ -117,3 +117,41 @@ export type ReleaseOutcome =
   /** Finished, or claimed over NATS: 409. */
   | { readonly outcome: 'conflict' }
   | { readonly outcome: 'unknown' };
+
+/**
+ * How much of the queue's work goes into one statement, and how many statements run at once. `make bench ARGS="--tune"`
+ * finds them for a machine: docs/tuning.md.
+ */
+export interface Bounds {
+  /** Claims of one scheduler. More than four rescan each other's locked rows. */
+  readonly claimsInFlight: number;
+  /** Units of one claim: its rows travel through one statement. */
+  readonly claimUnits: number;
+  /** Sets of pushes of one scheduler, and sets of patches. */
+  readonly writesInFlight: number;
+  /** Tasks of one push statement. */
+  readonly pushTasks: number;
+}
+
+/** Chosen on two cores shared with Postgres and the clients; docs/tuning.md has what others bought. */
+export const defaultBounds: Bounds = { claimsInFlight: 4, claimUnits: 1_000, writesInFlight: 4, pushTasks: 1_000 };
+
+/**
+ * Bytes of a claim's tasks or of a page's rows, which the last row may exceed. A page of 290 tasks of 1.9 MB took 1.8 GB of
+ * this process, since the text exists three times on its way. A thousand tasks of KAT are 2 MB.
+ */
+export const roomBytes = 8 * 1_024 * 1_024;
+
+/**
+ * How supervisors notify each other of tasks to claim. Best effort: parked pops look every few seconds, so a lost wake is made
+ * good.
+ */
+export interface Wake {
+  /** `count` tasks were queued, and no pop here waits for them. */
+  publish(scheduler: string, count: number): void;
+  /** What the others published, never our own. @returns what ends it. */
+  subscribe(handler: (scheduler: string, count: number) => void): () => void;
+}
+
+/** One supervisor on its own. */
+export const noWake: Wake = { publish: () => {}, subscribe: () => () => {} };

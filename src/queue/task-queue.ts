@@ -1,40 +1,40 @@
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
+import { connect, query, type Sql, statement, transact } from '../postgres/pool.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
-import { type Bounds, defaultBounds } from './bounds.ts';
-import { claim, claimStatement, type ClaimPools, type RawRow, searchMs } from './claim.ts';
-import { Coalescer, type Requester } from './coalesce.ts';
-import { Corrections } from './corrections.ts';
-import { Floor } from './floor.ts';
-import { HeldLeases } from './held-leases.ts';
-import { Renewals } from './leases.ts';
-import { type Sql, connect, query, statement, transact } from './postgres.ts';
-import { Push } from './push.ts';
+import { Coalescer, type Requester } from './batching.ts';
+import { claim, type ClaimPools, claimStatement, fit, type Fitted, type RawRow, searchMs } from './pop/claim.ts';
+import { HeldLeases } from './pop/held-leases.ts';
+import { LowWaterMark } from './pop/low-water-mark.ts';
+import { Waiters } from './pop/waiters.ts';
+import { Corrections } from './push/corrections.ts';
+import { Push } from './push/push.ts';
+import { rankByArrival, type TaskRanking } from './push/rank.ts';
 import {
-  type PatchAnswers,
+  type Bounds,
   type ClaimedTask,
+  defaultBounds,
+  firstLeaseMs,
   type LeaseRef,
+  noWake,
+  type PatchAnswers,
   type PatchOutcome,
   type PopRequest,
   type ReleaseOutcome,
   type TaskPatch,
   type TaskQueue,
-  firstLeaseMs,
+  type Wake,
 } from './queue.ts';
-import { type TaskRanking, rankByArrival } from './rank.ts';
-import { fit, type Fitted } from './room.ts';
-import { leaseLost, Settle } from './settle.ts';
-import { Sweeper } from './sweeper.ts';
-import { Waiters } from './waiters.ts';
-import { type Wake, noWake } from './wake.ts';
+import { Renewals, Sweeper } from './settle/leases.ts';
+import { leaseLost, Settle } from './settle/settle.ts';
 
 export interface TaskQueueOptions {
   readonly databaseUrl: string;
-  /** Connections of the queue, all told. */
+  /** Connections of the queue in all. */
   readonly connections?: number;
-  /** Task type of a scheduler; its id where not told. */
+  /** Task type of a scheduler; its id where absent. */
   readonly typeOf?: (scheduler: string) => string;
   readonly ranking?: TaskRanking;
   readonly gracePeriodSeconds?: number;
@@ -52,7 +52,7 @@ export interface TaskQueueOptions {
   readonly heartbeatsArrive?: () => Promise<boolean>;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
   readonly onDefaultSchedules?: (scheduler: string, command: CorrectSchedules) => void;
-  /** What goes wrong in the background: the sweeper, a task that could not be given back. */
+  /** Failures in the background: of the sweeper, of a low-water mark, of a task that could not be given back. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -61,7 +61,7 @@ export interface RunningTaskQueue extends TaskQueue {
   start(): void;
   /** Parked pops are answered with nothing, statements in flight are committed; connections are closed, in time or not. */
   drain(withinMs?: number): Promise<void>;
-  /** Tasks were queued by somebody else's statement (a schedule, an operator, a pause that ended): parked pops look. */
+  /** Tasks were queued by another statement (a schedule, an operator, a pause that ended): parked pops look. */
   wake(scheduler: string, count: number): void;
   /** Ends expired leases now, as the sweeper does each second. @returns how many */
   sweep(): Promise<number>;
@@ -71,9 +71,9 @@ export interface RunningTaskQueue extends TaskQueue {
   parked(): ReadonlyMap<string, number>;
 }
 
-/** How often parked pops look although nothing woke them: a wake that was lost costs so much. */
+/** How often parked pops look although nothing woke them: the delay that a lost wake costs. */
 const lookEveryMs = 5_000;
-/** For pops that search, of all schedulers: each keeps a core of the database busy. Made when the first such pop comes. */
+/** For searching pops of all schedulers: each keeps a core of the database busy. Opened at the first such pop. */
 const searchConnections = 2;
 
 /** The queue on Postgres. Any number of them may share a database: docs/queue-semantics.md. */
@@ -95,8 +95,9 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #held: HeldLeases;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
+  readonly #lowWaterMarks: LowWaterMark[] = [];
   #unsubscribe: (() => void) | null = null;
-  /** What a lease over NATS begins with at most. */
+  /** The longest length that a lease over NATS begins with. */
   #firstLeaseMs = firstLeaseMs;
   #looks: NodeJS.Timeout | null = null;
 
@@ -159,7 +160,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async #idle(): Promise<void> {
     await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
-    await Promise.all([...this.#pushes.values()].map((push) => push.idle()));
+    await Promise.all([...this.#pushes.values(), ...this.#lowWaterMarks].map((busy) => busy.idle()));
     this.#corrections.flush();
     await Promise.all([this.#settle.idle(), this.#reads.idle(), this.#renewals.idle()]);
   }
@@ -182,7 +183,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async #readOne({ id, leaseId }: Read, requester: Requester | undefined): Promise<string | null> {
     const [read] = await this.#reads.submit([{ id: id.toLowerCase(), leaseId }], requester);
-    // Not null: whoever asks would take an outage for a task that is gone.
+    // Not null: the caller would take an outage for a task that is gone.
     if (!read!.ok) throw new FailureError(read!.failure);
     return read!.value;
   }
@@ -201,7 +202,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     const [row] = await transact(() =>
       query<{ scheduler: string; status: string; via: string | null; lease_id: string | null; task: string }>(
         this.#sql,
-        statement('release'),
+        statement('settle/release'),
         [id],
       ),
     );
@@ -209,7 +210,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     if (row.status === 'QUEUED') return { outcome: 'released', task: row.task };
     const underWay = row.status === 'DISPATCHED' || row.status === 'RUNNING';
     if (!underWay || row.via === 'nats') return { outcome: 'conflict' };
-    // Named, so that a task which somebody else has claimed meanwhile is not taken away from him.
+    // With the lease, so that a task which another worker has claimed meanwhile stays with that worker.
     const [outcome] = await this.#settle.submit([
       { id: id.toLowerCase(), leaseId: row.lease_id, status: 'queued', superseded: true, answered: true },
     ]);
@@ -236,7 +237,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return new Map([...this.#waiters].map(([scheduler, waiters]) => [scheduler, waiters.parked]));
   }
 
-  /** Those who wait here are served first; what they leave is for those who wait elsewhere. */
+  /** Pops that wait here are served first; what they leave is for pops that wait at other supervisors. */
   #queued(scheduler: string, count: number): void {
     const left = this.#waiters.get(scheduler)?.wake(count) ?? count;
     if (left > 0) this.#wake.publish(scheduler, left);
@@ -267,13 +268,14 @@ class PostgresTaskQueue implements RunningTaskQueue {
   #waitersOf(scheduler: string): Waiters {
     const known = this.#waiters.get(scheduler);
     if (known !== undefined) return known;
-    const floor = new Floor(this.#sql, scheduler);
+    const mark = new LowWaterMark(this.#sql, scheduler, (error) => this.#options.onError?.(error));
+    this.#lowWaterMarks.push(mark);
     const waiters = new Waiters({
       scheduler,
       statementOf: (filters) => claimStatement(filters, this.#typeOf(scheduler)),
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
-        floor.claimed(rows.length);
+        mark.claimed(rows.length);
         return this.#fit(rows);
       },
       giveBack: (rows) => void this.giveBack(rows.map(leaseOf)),
@@ -285,7 +287,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return waiters;
   }
 
-  /** What there is no room for goes back before others look; all of it where it cannot be read. */
+  /** Tasks beyond the room go back before other pops look; all go back where they cannot be read. */
   async #fit(rows: readonly RawRow[]): Promise<Fitted> {
     const fitted = await fit(this.#sql, rows).catch((error: unknown) => {
       void this.giveBack(rows.map(leaseOf));
@@ -296,7 +298,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   async #countHeld(holder: string): Promise<number> {
-    const [row] = await query<{ held: number }>(this.#sql, statement('count-held'), [holder]);
+    const [row] = await query<{ held: number }>(this.#sql, statement('pop/count-held'), [holder]);
     return row!.held;
   }
 
@@ -306,7 +308,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async #read(wanted: readonly Read[]): Promise<readonly Result<string | null>[]> {
     const ids = wanted.map(({ id }) => id);
-    const rows = await transact(() => query<ReadRow>(this.#sql, statement('read'), [ids]));
+    const rows = await transact(() => query<ReadRow>(this.#sql, statement('lists/read'), [ids]));
     const found = new Map(rows.map((row) => [row.id, row]));
     return wanted.map(({ id, leaseId }) => {
       const row = found.get(id);

@@ -1,5 +1,5 @@
 import type { RankBatch, Ranks } from '../protocol/ranking.ts';
-import type { Fairness, RankedTask } from '../queue/rank.ts';
+import type { Fairness, RankedTask } from '../queue/push/rank.ts';
 
 /** What is true for all tasks of a batch. */
 export interface RankContext {

@@ -1,5 +1,5 @@
 import { failureOf } from '../mailbox/failure.ts';
-import type { RankAnswer, RankPolicy, TaskRanking } from '../queue/rank.ts';
+import type { RankAnswer, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
 import { batchOf } from './batch.ts';
 import type { Ranking } from './pool.ts';
 import type { RankerTraits } from './thread.ts';

@@ -6,7 +6,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { SchedulerActivity } from '../queue/lists.ts';
+import type { SchedulerActivity } from '../queue/lists/lists.ts';
 import type { Health } from '../observation/health.ts';
 
 /** Fastify with handlers typed by the zod schemas of their routes. */

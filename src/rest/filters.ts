@@ -1,5 +1,4 @@
-import { type Filter, filterOperators, type FilterRequest } from '../queue/filter.ts';
-import { excessOf } from '../queue/filter-budget.ts';
+import { excessOf, type Filter, filterOperators, type FilterRequest } from '../queue/filter/filter.ts';
 import { RotaError } from '../errors.ts';
 import { filterDescription, filterGroups, type filterMembers } from '../filter-schema.ts';
 import { excerpt } from '../printable.ts';

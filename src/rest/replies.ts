@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ListBounds, Page } from '../queue/page.ts';
+import type { ListBounds, Page } from '../queue/lists/page.ts';
 import { split } from './routing.ts';
 
 /** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { FiltersInUse } from '../admission.ts';
-import type { Requester } from '../queue/coalesce.ts';
-import type { FilterRequest } from '../queue/filter.ts';
-import type { SchedulerActivity } from '../queue/lists.ts';
+import type { Requester } from '../queue/batching.ts';
+import type { FilterRequest } from '../queue/filter/filter.ts';
+import type { SchedulerActivity } from '../queue/lists/lists.ts';
 import type { PopRequest, TaskQueue } from '../queue/queue.ts';
 import type { App, SchedulerEntry, Schedulers } from './app.ts';
 import { budgets } from './budgets.ts';

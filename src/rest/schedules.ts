@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { NewSchedule, ScheduleListQuery, SchedulePatch, Schedules } from '../queue/schedule-records.ts';
+import type { NewSchedule, ScheduleListQuery, SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
 import { isCron, nextRun } from '../tasks/cron.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import { checkDataLengths } from '../tasks/lengths.ts';

@@ -1,8 +1,8 @@
 import fastify from 'fastify';
 import { RotaError } from '../errors.ts';
-import type { TaskLists } from '../queue/lists.ts';
+import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
-import type { Schedules } from '../queue/schedule-records.ts';
+import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { spansAreFollowed } from '../telemetry/spans.ts';
 import { type RestAccess, tellWhoMayAsk } from './access.ts';

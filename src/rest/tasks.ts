@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { TaskListQuery, TaskLists } from '../queue/lists.ts';
+import type { TaskListQuery, TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import { checkDataLengths } from '../tasks/lengths.ts';

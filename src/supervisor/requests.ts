@@ -3,7 +3,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { Handlers } from '../mailbox/mailbox.ts';
 import type { MethodOf, SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
-import type { ScheduleStore } from '../queue/schedules.ts';
+import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import { inSpan } from '../telemetry/spans.ts';
 

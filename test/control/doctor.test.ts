@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findingsOf, natsFinding, sourceFindings } from '../../src/control/doctor.ts';
-import type { DatabaseDiagnosis } from '../../src/queue/diagnosis.ts';
+import type { DatabaseDiagnosis } from '../../src/queue/schema/diagnosis.ts';
 
 const sound: DatabaseDiagnosis = {
   version: '18.4',
@@ -23,7 +23,7 @@ test('a sound database gives no reason to do anything', () => {
 });
 
 test.each<[string, Partial<DatabaseDiagnosis>, string]>([
-  ['a migration that is missing', { missingMigrations: ['0009_pauses'] }, 'run rota migrate'],
+  ['a migration that is missing', { missingMigrations: ['0004_indexes'] }, 'run rota migrate'],
   ['a migration of a newer version', { unknownMigrations: ['0099_x'] }, 'a newer Rota migrated it: use that version'],
   ['clocks that are apart', { clockSkewMs: -20_000 }, 'let both use NTP'],
   ['an index whose building broke off', { invalidIndexes: ['tasks_hash'] }, 'REINDEX INDEX CONCURRENTLY each of them'],

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { filterOperators } from '../../src/queue/filter.ts';
+import { filterOperators } from '../../src/queue/filter/filter.ts';
 import { jsonpaths } from './jsonpaths.ts';
 import { hostileString, hostileValue, many } from './hostile.ts';
 

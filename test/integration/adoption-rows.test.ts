@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { createTaskLists } from '../../src/queue/lists.ts';
-import { migrate } from '../../src/queue/migrations.ts';
-import { connect } from '../../src/queue/postgres.ts';
-import { createSchedules } from '../../src/queue/schedule-records.ts';
+import { createTaskLists } from '../../src/queue/lists/lists.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { createSchedules } from '../../src/queue/schedules/schedule-crud.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
 import { taskStatuses } from '../../src/tasks/task.ts';
 import { serve } from '../rest/double.ts';

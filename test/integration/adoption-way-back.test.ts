@@ -1,10 +1,10 @@
 import type { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { migrate } from '../../src/queue/migrations.ts';
-import { connect } from '../../src/queue/postgres.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
-import { readTaskStats } from '../../src/queue/task-stats.ts';
-import { giveBackToMula } from '../../src/queue/way-back.ts';
+import { readTaskStats } from '../../src/queue/maintenance/counts.ts';
+import { giveBackToMula } from '../../src/queue/schema/adoption.ts';
 import { taskStatuses } from '../../src/tasks/task.ts';
 import { createDatabase } from '../support/database.ts';
 import { expectInvariants } from '../support/invariants.ts';

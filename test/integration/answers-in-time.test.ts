@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { connect } from '../../src/queue/postgres.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
 
 /** Every request is answered within 12 s, a pop 2 s after its wait, while the database takes everything and answers nothing. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Filter, FilterRequest } from '../../src/queue/filter.ts';
-import { createTaskLists } from '../../src/queue/lists.ts';
-import { migrate } from '../../src/queue/migrations.ts';
-import { connectPools, type Pools } from '../../src/queue/pools.ts';
+import type { Filter, FilterRequest } from '../../src/queue/filter/filter.ts';
+import { createTaskLists } from '../../src/queue/lists/lists.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { connectPools, type Pools } from '../../src/postgres/pool.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, popRequest } from '../support/queue.ts';

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Overview } from '../../src/cli/overview.ts';
 import type { EffectiveValue } from '../../src/config/config.ts';
 import type { Finding } from '../../src/protocol/operator.ts';
-import { connect } from '../../src/queue/postgres.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';
 import { schedule } from '../support/schedule-rows.ts';
 import { boefjeTask } from '../support/wire.ts';
@@ -65,11 +65,11 @@ test('the doctor finds a sound place sound, and a half-applied migration not', a
     expect.arrayContaining(['configuration', 'nats', 'versions', 'database', 'schema', 'clock', 'indexes', 'disk']),
   );
   const sql = connect(hand.databaseUrl, { max: 1 });
-  await sql`DELETE FROM rota_migrations WHERE name = '0009_pauses'`;
+  await sql`DELETE FROM rota_migrations WHERE name = '0004_indexes'`;
   await sql.end();
   expect(await examine()).toMatchObject({
     code: 1,
-    problems: [{ about: 'schema', finding: 'not applied: 0009_pauses', advice: 'run rota migrate' }],
+    problems: [{ about: 'schema', finding: 'not applied: 0004_indexes', advice: 'run rota migrate' }],
   });
 });
 

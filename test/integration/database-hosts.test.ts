@@ -5,8 +5,8 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts';
 import { freePort } from '../../src/embedded/process.ts';
-import { connect, query } from '../../src/queue/postgres.ts';
-import { inSession } from '../../src/queue/session.ts';
+import { connect, query } from '../../src/postgres/pool.ts';
+import { inSession } from '../../src/postgres/session.ts';
 import { runCli } from '../support/cli.ts';
 
 /** A primary, and a copy of it that is a standby: it follows nobody, and can be promoted. */

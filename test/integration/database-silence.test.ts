@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, inject, test, type TestContext } from 'vitest';
-import { migrate } from '../../src/queue/migrations.ts';
-import { connect, query, type Sql, transact, transaction } from '../../src/queue/postgres.ts';
-import { inSession } from '../../src/queue/session.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { connect, query, type Sql, transact, transaction } from '../../src/postgres/pool.ts';
+import { inSession } from '../../src/postgres/session.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
 import { createDatabase } from '../support/database.ts';
 import { startProxy } from '../support/proxy.ts';

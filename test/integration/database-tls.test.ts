@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts';
-import { connect, query } from '../../src/queue/postgres.ts';
-import { inSession } from '../../src/queue/session.ts';
+import { connect, query } from '../../src/postgres/pool.ts';
+import { inSession } from '../../src/postgres/session.ts';
 import { type Authority, createAuthority } from '../support/certificates.ts';
 
 /** A Postgres with a certificate for `localhost`, and roles that may come with TLS only, without only, or with a certificate. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { migrate } from '../../src/queue/migrations.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
 import type { PopRequest } from '../../src/queue/queue.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { createDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { migrate, migrationNames } from '../../src/queue/migrations.ts';
+import { migrate, migrationNames } from '../../src/queue/schema/migrations.ts';
 import { runCli } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';
 import { mulaDatabase, mulaTask } from '../support/mula-database.ts';
@@ -71,18 +71,18 @@ test('a migration that was interrupted is told by a dry run and by a start, and 
   const { url, client } = await emptyDatabase();
   await migrate(url);
   // As a process that is killed while it builds the index leaves it.
-  await client.query("DELETE FROM rota_migrations WHERE name = '0007_schedule_indexes'");
+  await client.query("DELETE FROM rota_migrations WHERE name = '0004_indexes'");
   await client.query("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'schedules_disabled'::regclass");
   expect(await plan(url)).toEqual({
     code: 1,
     database: 'rota',
-    pending: ['0007_schedule_indexes'],
+    pending: ['0004_indexes'],
     steps: ['an earlier run was interrupted: schedules_disabled would be built anew'],
   });
   const started = await runCli(['start'], {
     env: { SCHEDULER_DB_URI: url, NATS_URL: 'nats://127.0.0.1:1', DATABASE_MIGRATION: 'false', NODE_ENV: 'production' },
   });
-  expect(started.stderr).toContain('the database is not migrated (0007_schedule_indexes left): run rota migrate');
+  expect(started.stderr).toContain('the database is not migrated (0004_indexes left): run rota migrate');
   expect(started.code).toBe(78);
   expect((await rota(url, 'migrate')).code).toBe(0);
   expect(await plan(url)).toMatchObject({ code: 0, pending: [], steps: [] });
@@ -92,9 +92,9 @@ test('a migration that cannot be applied is named, with what is in its way; noth
   const { url, client } = await emptyDatabase();
   await client.query('CREATE TABLE pauses (somebody_elses integer)');
   const { code, stderr } = await rota(url, 'migrate');
-  expect(stderr).toContain('migration 0009_pauses stopped (relation "pauses" already exists)');
+  expect(stderr).toContain('migration 0002_tables stopped (relation "pauses" already exists)');
   expect(code).toBe(78);
-  expect((await plan(url)).pending[0]).toBe('0009_pauses');
+  expect((await plan(url)).pending[0]).toBe('0002_tables');
   await client.query('DROP TABLE pauses');
   expect((await rota(url, 'migrate')).code).toBe(0);
 });

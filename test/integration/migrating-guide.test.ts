@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
 import { freePort } from '../../src/embedded/process.ts';
-import { runEach } from '../../src/queue/schema-lock.ts';
+import { runEach } from '../../src/queue/schema/schema-lock.ts';
 import { buildImage, type Image, type ImageProcess } from '../support/image.ts';
 import { Mula, mulaSchedule, mulaTask } from '../support/mula-database.ts';
 import { type House, openHouse } from '../support/rota.ts';

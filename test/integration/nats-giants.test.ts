@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { type RotaClient, connectRota } from '../../src/nats/client.ts';
-import { connect } from '../../src/queue/postgres.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { parse, popRequest, queueUnderTest } from '../support/queue.ts';
 import { startWire } from '../support/wire.ts';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { migrate } from '../../src/queue/migrations.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } 
 import { connectNats } from '../../src/nats/connect.ts';
 import { createWake } from '../../src/nats/notifications.ts';
 import { runWorker } from '../../src/nats/worker.ts';
-import { migrate } from '../../src/queue/migrations.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { createRanking, type Ranking } from '../../src/ranking/pool.ts';
 import { createTaskRanking } from '../../src/ranking/task-ranking.ts';

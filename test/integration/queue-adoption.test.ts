@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Client } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { migrate } from '../../src/queue/migrations.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
 import { createTaskQueue } from '../../src/queue/task-queue.ts';
-import { giveBackToMula } from '../../src/queue/way-back.ts';
+import { giveBackToMula } from '../../src/queue/schema/adoption.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, ooiOf, popRequest } from '../support/queue.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { FilterRequest } from '../../src/queue/filter.ts';
-import { claim, claimParameters, claimStatement, type Want } from '../../src/queue/claim.ts';
-import { connect } from '../../src/queue/postgres.ts';
+import type { FilterRequest } from '../../src/queue/filter/filter.ts';
+import { claim, claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { boefjeTask, ooiOf, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 
 const images = (...value: string[]): FilterRequest => ({

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { claim, claimStatement } from '../../src/queue/claim.ts';
-import { Floor } from '../../src/queue/floor.ts';
-import { type Sql, connect, query, statement } from '../../src/queue/postgres.ts';
+import { claim, claimStatement } from '../../src/queue/pop/claim.ts';
+import { LowWaterMark } from '../../src/queue/pop/low-water-mark.ts';
+import { type Sql, connect, query, statement } from '../../src/postgres/pool.ts';
 import { blocksOf, unattendedDatabase } from '../support/blocks.ts';
 import { type Case, type Task, type Tasks, cases, named } from '../support/queue-statements.ts';
 
@@ -39,7 +39,7 @@ async function fill(sql: Sql, from = 1, to = depth): Promise<void> {
     INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
     SELECT 'boefje', n + 10, at, id, hash, organisation, plugin, image, deduplication_key FROM made`;
   // What was written is counted, as by the sweeper each second.
-  await sql.unsafe(statement('fold-counts'), [1]);
+  await sql.unsafe(statement('maintenance/fold-counts'), [1]);
 }
 
 /** Claims from the beginning of the queue, and finds what the statements name. */
@@ -163,13 +163,13 @@ test('under an old snapshot', async () => {
   const wants = [{ units: 500, worker: 'w', holder: '_INBOX.w', via: 'nats' as const, leaseMs: 60_000 }];
   for (let round = 0; round < 10; round += 1) {
     const claimed = await claim({ sql, search: sql }, boefjes, wants, claimStatement(null, 'boefje'));
-    await query(sql, statement('settle-held'), [
+    await query(sql, statement('settle/settle-held'), [
       claimed.map(({ id }) => id),
       claimed.map((row) => row.lease_id),
       claimed.map(() => 'COMPLETED'),
       false,
     ]);
   }
-  await new Floor(sql, 'boefje').raise();
+  await new LowWaterMark(sql, 'boefje', () => {}).raise();
   await expectFewBlocks(connectionOf, await begin(sql));
 });

@@ -4,13 +4,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import {
   readHeadWaits,
   readQueuedOrganisations,
+  readTaskStats,
   readTaskTotals,
   readUnbegun,
   recountWhereEmpty,
-} from '../../src/queue/counts.ts';
-import { statement } from '../../src/queue/postgres.ts';
-import { rerank } from '../../src/queue/rerank.ts';
-import { readTaskStats } from '../../src/queue/task-stats.ts';
+} from '../../src/queue/maintenance/counts.ts';
+import { statement } from '../../src/postgres/pool.ts';
+import { rerank } from '../../src/queue/maintenance/rerank.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/task.ts';
 import { boefjeTask, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
 
@@ -206,7 +206,7 @@ test('the head of a queue is found without reading the queue, and is not one tha
     SELECT 'boefje', 100 + n, now(), gen_random_uuid(), n::text, 'aa' FROM generate_series(1, 5000) AS n`;
   await sql`ANALYZE queue`;
   const rows = await sql.unsafe<{ 'QUERY PLAN': string }[]>(
-    `EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ${statement('queue-heads').replace('$1', `ARRAY['boefje']`)}`,
+    `EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ${statement('maintenance/queue-heads').replace('$1', `ARRAY['boefje']`)}`,
   );
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
   expect(plan).toMatch(/Index (?:Only )?Scan using queue_pkey on queue q .*rows=1\b/);
@@ -234,7 +234,7 @@ test('what was popped over REST and is not begun is counted by a range of the le
       ['boefje', 2],
     ]),
   );
-  const text = statement('unbegun')
+  const text = statement('maintenance/unbegun')
     .replaceAll('$1', "ARRAY['boefje']")
     .replaceAll('$2', '900')
     .replaceAll('$3', '3600');

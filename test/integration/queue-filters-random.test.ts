@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Filter, filterOperators } from '../../src/queue/filter.ts';
-import type { FilterTarget } from '../../src/queue/filter-columns.ts';
-import { filterFault } from '../../src/queue/filter-fault.ts';
+import { type Filter, filterFault, filterOperators } from '../../src/queue/filter/filter.ts';
+import type { FilterTarget } from '../../src/queue/filter/columns.ts';
 import { ids, matching, storeFilterRows } from '../support/filter-rows.ts';
 import { createStore, type Store } from '../support/schema.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Filter, filterOperators, type FilterRequest } from '../../src/queue/filter.ts';
-import type { FilterTarget } from '../../src/queue/filter-columns.ts';
+import { type Filter, filterOperators, type FilterRequest } from '../../src/queue/filter/filter.ts';
+import type { FilterTarget } from '../../src/queue/filter/columns.ts';
 import { daily, ids, matching as matchingIn, storeFilterRows, unused } from '../support/filter-rows.ts';
 import { createStore, type Store } from '../support/schema.ts';
 

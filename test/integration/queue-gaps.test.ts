@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { byNats, claimOne, code } from '../support/patches.ts';
 import { startProxy } from '../support/proxy.ts';

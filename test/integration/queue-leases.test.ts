@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connect } from '../../src/queue/postgres.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
 import { byNats, byRest, claimOne, code } from '../support/patches.ts';
 import { boefjeTask, parse, popRequest, queueUnderTest } from '../support/queue.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTaskLists, type TaskListQuery, type TaskLists } from '../../src/queue/lists.ts';
-import type { ListBounds } from '../../src/queue/page.ts';
-import { type Sql, statement } from '../../src/queue/postgres.ts';
+import { createTaskLists, type TaskListQuery, type TaskLists } from '../../src/queue/lists/lists.ts';
+import type { ListBounds } from '../../src/queue/lists/page.ts';
+import { type Sql, statement } from '../../src/postgres/pool.ts';
 import { taskStatuses, type TaskStatus, type Task } from '../../src/tasks/task.ts';
 import { createStore } from '../support/schema.ts';
 
@@ -170,7 +170,7 @@ describe('task lists', () => {
     expect(Object.values(some)).toEqual([{ ...none, completed: 1, total: 1 }]);
     expect(await lists.stats({ organisations: ['cc'] })).toBe('{}');
     const before = await lists.stats({});
-    await sql.unsafe(statement('fold-counts'), [1]);
+    await sql.unsafe(statement('maintenance/fold-counts'), [1]);
     expect(await sql`SELECT FROM task_changes`).toHaveLength(0);
     expect(await lists.stats({})).toBe(before);
   });

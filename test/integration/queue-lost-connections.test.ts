@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connect, query, type Sql } from '../../src/queue/postgres.ts';
+import { connect, query, type Sql } from '../../src/postgres/pool.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
 

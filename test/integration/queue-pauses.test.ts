@@ -1,5 +1,5 @@
 import { onTestFinished, expect, test } from 'vitest';
-import { type PauseKey, Pauses } from '../../src/queue/pauses.ts';
+import { type PauseKey, Pauses } from '../../src/queue/maintenance/pauses.ts';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
 import { boefjeTask, parse, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
 

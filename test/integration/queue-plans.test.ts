@@ -1,27 +1,27 @@
 import { expect, test } from 'vitest';
-import { connect, statement } from '../../src/queue/postgres.ts';
+import { connect, statement } from '../../src/postgres/pool.ts';
 import { queueUnderTest } from '../support/queue.ts';
 
 const id = `'6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11'`;
 
 /** Name, types and values of statements that know which tasks they want. */
 const statements: readonly (readonly [string, readonly string[], readonly string[]])[] = [
-  ['read', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
-  ['release', ['uuid'], [id]],
-  ['settle-lock', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
-  ['settle-lock-leaders', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
-  ['settle-followers', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
-  ['settle', ['text', 'float8', 'boolean'], [`'[{"n":0}]'`, '1', 'true']],
+  ['lists/read', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
+  ['settle/release', ['uuid'], [id]],
+  ['settle/settle-lock', ['uuid[]'], [`ARRAY[${id}]::uuid[]`]],
+  ['settle/settle-lock-leaders', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
+  ['settle/settle-followers', ['uuid[]', 'uuid[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`]],
+  ['settle/settle', ['text', 'float8', 'boolean'], [`'[{"n":0}]'`, '1', 'true']],
   [
-    'settle-held',
+    'settle/settle-held',
     ['uuid[]', 'uuid[]', 'taskstatus[]', 'boolean'],
     [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY['RUNNING']::taskstatus[]`, 'true'],
   ],
-  ['heartbeat', ['uuid[]', 'uuid[]', 'float8[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY[1]`]],
-  ['latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
-  ['rerank-look', ['text'], [`'boefje'`]],
-  ['revoke-queued', ['text', 'text[]', 'text'], [`'boefje'`, `ARRAY['a', 'b']`, `'scan-level-too-low'`]],
-  ['revoked-of-hashes', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
+  ['settle/heartbeat', ['uuid[]', 'uuid[]', 'float8[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY[1]`]],
+  ['push/latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
+  ['maintenance/rerank-look', ['text'], [`'boefje'`]],
+  ['settle/revoke-queued', ['text', 'text[]', 'text'], [`'boefje'`, `ARRAY['a', 'b']`, `'scan-level-too-low'`]],
+  ['settle/revoked-of-hashes', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],
 ];
 
 const keyed = /^(Index|Recheck|TID) Cond: \(+(id|task_id|hash|unit|\w+\.place)\b/;
@@ -49,7 +49,7 @@ test('lessons 0.9: whoever names tasks reads those and no others, before there a
   }
 });
 
-test('a hash is queued once, whichever order of the columns a supervisor names: that of before migration 0020 too', async () => {
+test('a hash is queued once, whichever order of the columns a supervisor names: that of older ones too', async () => {
   const { sql } = await queueUnderTest();
   const insert = (columns: string) =>
     sql.unsafe(`INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation)

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connect, query, type Sql, transact } from '../../src/queue/postgres.ts';
+import { connect, query, type Sql, transact } from '../../src/postgres/pool.ts';
 import { createDatabase } from '../support/database.ts';
 
 /** A pool with a table, and another way in to make the database read-only for sessions that begin from now on. */

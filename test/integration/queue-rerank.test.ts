@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { connect } from '../../src/queue/postgres.ts';
-import type { TaskRanking } from '../../src/queue/rank.ts';
-import { rerank } from '../../src/queue/rerank.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import type { TaskRanking } from '../../src/queue/push/rank.ts';
+import { rerank } from '../../src/queue/maintenance/rerank.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
 test('what a person puts first while the queue is ranked anew stays first', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { Retention } from '../../src/queue/retention.ts';
-import { connect } from '../../src/queue/postgres.ts';
-import { createScheduleStore } from '../../src/queue/schedules.ts';
-import { readTaskStats } from '../../src/queue/task-stats.ts';
+import { Retention } from '../../src/queue/maintenance/retention.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { createScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
+import { readTaskStats } from '../../src/queue/maintenance/counts.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
 const day = 86_400;

@@ -1,8 +1,8 @@
 import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Revocation } from '../../src/protocol/requests.ts';
-import { Pauses } from '../../src/queue/pauses.ts';
-import { createScheduleStore } from '../../src/queue/schedules.ts';
+import { Pauses } from '../../src/queue/maintenance/pauses.ts';
+import { createScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
 import { boefjeHash } from '../../src/tasks/identity.ts';
 import { on } from '../../src/telemetry/events.ts';
 import { expectInvariants } from '../support/invariants.ts';

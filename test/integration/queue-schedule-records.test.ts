@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ListBounds } from '../../src/queue/page.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
-import { createSchedules, type NewSchedule, type Schedules } from '../../src/queue/schedule-records.ts';
+import type { ListBounds } from '../../src/queue/lists/page.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { createSchedules, type NewSchedule, type Schedules } from '../../src/queue/schedules/schedule-crud.ts';
 import type { Schedule } from '../../src/tasks/task.ts';
 import { createStore } from '../support/schema.ts';
 

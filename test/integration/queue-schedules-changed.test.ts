@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
-import { connect } from '../../src/queue/postgres.ts';
-import { createSchedules } from '../../src/queue/schedule-records.ts';
-import { createScheduleStore } from '../../src/queue/schedules.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { createSchedules } from '../../src/queue/schedules/schedule-crud.ts';
+import { createScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
 import { boefjeTask, queueUnderTest } from '../support/queue.ts';
 import { scheduleRow } from '../support/schedule-rows.ts';
 

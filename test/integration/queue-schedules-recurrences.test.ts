@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Recurrence } from '../../src/protocol/requests.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
-import { createSchedules } from '../../src/queue/schedule-records.ts';
-import { createScheduleStore, type ScheduleStore } from '../../src/queue/schedules.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { createSchedules } from '../../src/queue/schedules/schedule-crud.ts';
+import { createScheduleStore, type ScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
 import * as rows from '../support/schedule-rows.ts';
 import { createStore } from '../support/schema.ts';
 

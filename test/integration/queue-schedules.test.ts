@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Sql } from '../../src/queue/postgres.ts';
-import { createScheduleStore, type ScheduleStore } from '../../src/queue/schedules.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import { createScheduleStore, type ScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
 import * as rows from '../support/schedule-rows.ts';
 import { createStore } from '../support/schema.ts';
 

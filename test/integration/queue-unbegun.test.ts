@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import type { RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { byNats, byRest, claimOne, code } from '../support/patches.ts';

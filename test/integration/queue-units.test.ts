@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createTaskLists } from '../../src/queue/lists.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import { createTaskLists } from '../../src/queue/lists/lists.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
 import type { RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { next } from '../../src/telemetry/events.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Wake } from '../../src/queue/wake.ts';
+import type { Wake } from '../../src/queue/queue.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect } from '../../src/queue/postgres.ts';
-import { requireWritable } from '../../src/queue/probe.ts';
+import { connect } from '../../src/postgres/pool.ts';
+import { requireWritable } from '../../src/queue/schema/diagnosis.ts';
 import { on, type RotaEvent } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';

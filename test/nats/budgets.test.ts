@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { errorBudget, inFlightByKind, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { distinctFilters, filterBudget } from '../../src/queue/filter-budget.ts';
+import { distinctFilters, filterBudget } from '../../src/queue/filter/filter.ts';
 import { deepestNesting, mostValues } from '../../src/tasks/nesting.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
 

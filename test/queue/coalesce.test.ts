@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Coalescer } from '../../src/queue/coalesce.ts';
+import { Coalescer } from '../../src/queue/batching.ts';
 
 /** Statements that end when they are told to. */
 function coalescerUnderTest(options: { maxInFlight?: number; maxBatch?: number } = {}) {

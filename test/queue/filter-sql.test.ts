@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Filter, filterKey, type FilterRequest } from '../../src/queue/filter.ts';
-import { compileFilter } from '../../src/queue/filter-sql.ts';
-import { filterFault } from '../../src/queue/filter-fault.ts';
+import { type Filter, filterFault, filterKey, type FilterRequest } from '../../src/queue/filter/filter.ts';
+import { compileFilter } from '../../src/queue/filter/compile.ts';
 
 const onTasks = (...filters: Filter[]) => compileFilter({ filters }, { target: 'tasks', firstParameter: 1 });
 const onQueue = (filters: FilterRequest['filters'], taskType: string = 'boefje') =>

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { Flights } from '../../src/queue/flights.ts';
+import { Flights } from '../../src/queue/batching.ts';
 
 /** Statements that end when they are told to, over a queue of items that wait. */
 function flightsUnderTest(most: number) {

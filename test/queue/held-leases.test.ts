@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { HeldLeases } from '../../src/queue/held-leases.ts';
+import { HeldLeases } from '../../src/queue/pop/held-leases.ts';
 import type { PopRequest } from '../../src/queue/queue.ts';
 
 const pop = (holder: string, limit: number): PopRequest => ({

@@ -4,7 +4,7 @@ import createdAt from '../../actors/rankers/created-at.ts';
 import fairShare from '../../actors/rankers/fair-share.ts';
 import rawFileAge from '../../actors/rankers/raw-file-age.ts';
 import recency from '../../actors/rankers/recency.ts';
-import type { Fairness, RankedTask } from '../../src/queue/rank.ts';
+import type { Fairness, RankedTask } from '../../src/queue/push/rank.ts';
 import { batchOf, faultOf, type RankContext } from '../../src/ranking/batch.ts';
 
 const day = 86_400;

@@ -1,4 +1,4 @@
-import type { TaskLists } from '../../src/queue/lists.ts';
+import type { TaskLists } from '../../src/queue/lists/lists.ts';
 import type {
   ClaimedTask,
   LeaseRef,
@@ -8,7 +8,7 @@ import type {
   TaskQueue,
 } from '../../src/queue/queue.ts';
 import type { NewTask, PushOutcome } from '../../src/protocol/requests.ts';
-import type { Schedules } from '../../src/queue/schedule-records.ts';
+import type { Schedules } from '../../src/queue/schedules/schedule-crud.ts';
 import type { RestAccess } from '../../src/rest/access.ts';
 import type { Schedulers } from '../../src/rest/app.ts';
 import { createRestServer, type RestOptions, type RestServer } from '../../src/rest/server.ts';

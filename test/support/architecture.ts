@@ -61,9 +61,8 @@ const importRules: Readonly<Record<string, ImportRule>> = {
     isEdge(from) &&
     folder(from) !== 'cli' &&
     !typeOnly &&
-    (['supervisor', 'ranking', 'kat', 'simulator', 'embedded'].includes(folder(target) ?? '') ||
-      (folder(target) === 'queue' &&
-        !['src/queue/queue.ts', 'src/queue/filter.ts', 'src/queue/filter-budget.ts'].includes(target))),
+    (['supervisor', 'ranking', 'kat', 'simulator', 'embedded', 'postgres'].includes(folder(target) ?? '') ||
+      (folder(target) === 'queue' && !['src/queue/queue.ts', 'src/queue/filter/filter.ts'].includes(target))),
 
   'telemetry is what happens: it imports nothing upward, and nothing of observation, which listens': ({
     from,
@@ -92,8 +91,8 @@ function isEdge(path: string): boolean {
  * cli), to stand for another machine's (simulator), and where it is said here why.
  */
 const readsWallClock: ReadonlyMap<string, string> = new Map([
-  ['src/queue/diagnosis.ts', 'it compares both clocks'],
-  ['src/queue/rank.ts', 'for who configures no ranker: tests and benchmarks'],
+  ['src/queue/schema/diagnosis.ts', 'it compares both clocks'],
+  ['src/queue/push/rank.ts', 'for who configures no ranker: tests and benchmarks'],
   ['src/tasks/cron.ts', 'whether a cron ever runs, not when'],
 ]);
 const wallClock = /\bDate\.now\b|\bnew Date\(\)/;
@@ -113,12 +112,10 @@ const stateMachines: ReadonlySet<string> = new Set([
   'src/main.ts',
   'src/nats/service.ts',
   'src/observation/metrics-of-readings.ts',
-  'src/queue/postgres.ts',
-  'src/queue/push.ts',
-  'src/queue/settle.ts',
-  'src/queue/sweeper.ts',
+  'src/queue/push/push.ts',
+  'src/queue/settle/settle.ts',
   'src/queue/task-queue.ts',
-  'src/queue/waiters.ts',
+  'src/queue/pop/waiters.ts',
 ]);
 const mostLinesOf = (path: string) => (stateMachines.has(path) || path.startsWith('test/') ? 350 : mostLines);
 
@@ -133,7 +130,7 @@ export function violations(sources: readonly Source[]): readonly string[] {
     ...cycles(imports).map((cycle) => `${cycle.join(' → ')}: no import cycles`),
     ...modules
       .filter(asksUnbounded)
-      .map(({ path }) => `${path}: statements go through src/queue/postgres.ts, where each has a bound`),
+      .map(({ path }) => `${path}: statements go through src/postgres/pool.ts, where each has a bound`),
     ...modules.filter(isBarrel).map(({ path }) => `${path}: there are no barrels`),
     ...modules
       .filter(({ path, text }) => text.trimEnd().split('\n').length > mostLinesOf(path))
@@ -156,9 +153,7 @@ function decides(path: string): boolean {
 
 /** The driver's own ways to the database wait for ever: for a connection, for `begin`, for an answer. */
 function asksUnbounded({ path, text }: Source): boolean {
-  return (
-    path.startsWith('src/') && path !== 'src/queue/postgres.ts' && /\.(?:unsafe|begin|reserve)\(|\bsql`/.test(text)
-  );
+  return path.startsWith('src/') && path !== 'src/postgres/pool.ts' && /\.(?:unsafe|begin|reserve)\(|\bsql`/.test(text);
 }
 
 /** Nothing but re-exports. */

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import { migrate } from '../../src/queue/migrations.ts';
-import { type Executor, type Sql, connect, query } from '../../src/queue/postgres.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { type Executor, type Sql, connect, query } from '../../src/postgres/pool.ts';
 import { createDatabase } from './database.ts';
 
 /** Blocks by relation, most first. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { FilterRequest } from '../../src/queue/filter.ts';
-import type { FilterTarget } from '../../src/queue/filter-columns.ts';
-import { compileFilter } from '../../src/queue/filter-sql.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { FilterRequest } from '../../src/queue/filter/filter.ts';
+import type { FilterTarget } from '../../src/queue/filter/columns.ts';
+import { compileFilter } from '../../src/queue/filter/compile.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 
 /** Four tasks and two schedules whose data has every JSON type, also the wrong one under the same key. */
 export const ids = { dns: randomUUID(), nmap: randomUUID(), parse: randomUUID(), report: randomUUID() };

@@ -1,8 +1,7 @@
-import { claimParameters, claimStatement, type Want } from '../../src/queue/claim.ts';
-import type { FilterRequest } from '../../src/queue/filter.ts';
-import { queueItem } from '../../src/queue/new-task.ts';
-import { statement } from '../../src/queue/postgres.ts';
-import { pushStatement } from '../../src/queue/push-statement.ts';
+import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
+import type { FilterRequest } from '../../src/queue/filter/filter.ts';
+import { pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
+import { statement } from '../../src/postgres/pool.ts';
 import { boefjeTask } from './queue.ts';
 
 /** A supervisor. */
@@ -104,57 +103,61 @@ export const cases: readonly Case[] = [
   claiming('of two images', 1, equal('data', 'boefje__oci_image', 'rare', 'rarer')),
   claiming('of a plug-in', 1, equal('data', 'boefje__id', 'rare')),
   claiming('of an image that nothing has', 1, equal('data', 'boefje__oci_image', 'none')),
-  of('raise-floor', () => ['boefje'], { rows: 1 }),
+  of('pop/raise-low-water-mark', () => ['boefje'], { rows: 1 }),
   pushing('without schedules', { recurrence: { kind: 'none' } }, 0),
   pushing('with schedules', {}, 0),
   pushing('into a queue that is full', { recurrence: { kind: 'none' } }, named),
-  of('latest-tasks', ({ queued }) => ['boefje', hashes(queued)]),
-  of('latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
-  of('fairness-look', ({ queued }) => ['boefje', hashes(queued), named]),
-  of('task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
-  of('read', ({ queued }) => [ids(queued)]),
-  of('release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
-  of('settle-lock', ({ queued }) => [ids(queued)], { about: ' what is queued' }),
-  of('settle-lock-leaders', ({ leased }) => [ids(leased), ids(leased)], { about: ' what is leased' }),
-  of('settle', ({ queued }) => [patched(queued, { status: 'CANCELLED' }), 60, true], { about: ' cancelled' }),
-  of('settle', ({ queued }) => [patched(queued, { priority: 7 }), 60, true], { about: ' with a priority' }),
-  of('settle', ({ leased }) => [patched(leased, { status: 'QUEUED', superseded: true }), 60, true], {
+  of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)]),
+  of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
+  of('push/fairness-look', ({ queued }) => ['boefje', hashes(queued), named]),
+  of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
+  of('lists/read', ({ queued }) => [ids(queued)]),
+  of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
+  of('settle/settle-lock', ({ queued }) => [ids(queued)], { about: ' what is queued' }),
+  of('settle/settle-lock-leaders', ({ leased }) => [ids(leased), ids(leased)], { about: ' what is leased' }),
+  of('settle/settle', ({ queued }) => [patched(queued, { status: 'CANCELLED' }), 60, true], { about: ' cancelled' }),
+  of('settle/settle', ({ queued }) => [patched(queued, { priority: 7 }), 60, true], { about: ' with a priority' }),
+  of('settle/settle', ({ leased }) => [patched(leased, { status: 'QUEUED', superseded: true }), 60, true], {
     about: ' put back',
   }),
-  of('settle', ({ leased }) => [patched(leased, { status: 'FAILED' }), 60, true], { about: ' failed' }),
-  of('settle-followers', ({ group, unit }) => [[group.id], [unit]], { rows: 1 }),
-  of('settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true]),
-  of('settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'RUNNING'), false], {
+  of('settle/settle', ({ leased }) => [patched(leased, { status: 'FAILED' }), 60, true], { about: ' failed' }),
+  of('settle/settle-followers', ({ group, unit }) => [[group.id], [unit]], { rows: 1 }),
+  of('settle/settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true]),
+  of('settle/settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'RUNNING'), false], {
     about: ' begun',
   }),
-  of('heartbeat', ({ leased }) => [ids(leased), leases(leased), [60_000]]),
-  of('present', () => [here], { rows: 1 }),
-  of('sweep-lock', () => [named, here]),
-  of('sweep-look', ({ leased }) => [ids(leased), 3, 2]),
-  of('fold-counts', () => [1], { rows: 51 }),
-  of('hold', () => ['boefje', true, named, 'rare'], {
+  of('settle/heartbeat', ({ leased }) => [ids(leased), leases(leased), [60_000]]),
+  of('settle/present', () => [here], { rows: 1 }),
+  of('settle/sweep-lock', () => [named, here]),
+  of('settle/sweep-look', ({ leased }) => [ids(leased), 3, 2]),
+  of('maintenance/fold-counts', () => [1], { rows: 51 }),
+  of('maintenance/hold', () => ['boefje', true, named, 'rare'], {
     ...lists,
     about: ' of an organisation',
     key: 'q.organisation = $4',
   }),
-  of('hold', () => ['boefje', true, named, 'rare'], { ...lists, about: ' of a plug-in', key: 'q.plugin = $4' }),
-  of('hold', () => ['boefje', true, named], { ...lists, about: ' of all', key: 'true' }),
-  of('purge-queue', () => ['boefje', 'rare', named], lists),
+  of('maintenance/hold', () => ['boefje', true, named, 'rare'], {
+    ...lists,
+    about: ' of a plug-in',
+    key: 'q.plugin = $4',
+  }),
+  of('maintenance/hold', () => ['boefje', true, named], { ...lists, about: ' of all', key: 'true' }),
+  of('settle/purge-queue', () => ['boefje', 'rare', named], lists),
   of(
-    'forget-oois',
+    'schedules/forget-oois',
     ({ queued }) => ['boefje', queued.map(({ organisation }) => organisation), queued.map(({ ooi }) => ooi)],
     lists,
   ),
-  of('retire', () => [1, 60, '-infinity', '00000000-0000-0000-0000-000000000000', named], lists),
+  of('maintenance/retire', () => [1, 60, '-infinity', '00000000-0000-0000-0000-000000000000', named], lists),
   of(
-    'rerank',
+    'maintenance/rerank',
     ({ queued }) => ['boefje', JSON.stringify(queued.map(({ id, hash }) => ({ id, hash, rank: 5, priority: 5 })))],
     lists,
   ),
-  of('claim-due-schedules', () => ['boefje', named, []], lists),
-  of('enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], ['rare']], lists),
+  of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
+  of('schedules/enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], ['rare']], lists),
   of(
-    'enable-schedules-of-oois',
+    'schedules/enable-schedules-of-oois',
     ({ queued }) => [
       'boefje',
       ['boefje-gone'],
@@ -163,9 +166,9 @@ export const cases: readonly Case[] = [
     ],
     lists,
   ),
-  of('schedules-of-boefje', () => ['boefje', 'rare', 'rare', null, named], lists),
-  of('revoke-queued', ({ queued }) => ['boefje', hashes(queued), 'boefje-disabled']),
-  of('revocable-of-hashes', ({ queued }) => ['boefje', hashes(queued)]),
-  of('delete-schedules', ({ queued }) => [hashes(queued)], lists),
-  of('unbegun', () => [['boefje'], 600, 60], { rows: 1 }),
+  of('schedules/schedules-of-boefje', () => ['boefje', 'rare', 'rare', null, named], lists),
+  of('settle/revoke-queued', ({ queued }) => ['boefje', hashes(queued), 'boefje-disabled']),
+  of('settle/revocable-of-hashes', ({ queued }) => ['boefje', hashes(queued)]),
+  of('schedules/delete-schedules', ({ queued }) => [hashes(queued)], lists),
+  of('maintenance/unbegun', () => [['boefje'], 600, 60], { rows: 1 }),
 ];

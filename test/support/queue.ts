@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import type { NewTask } from '../../src/protocol/requests.ts';
-import { migrate } from '../../src/queue/migrations.ts';
-import { type Sql, connect } from '../../src/queue/postgres.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { type Sql, connect } from '../../src/postgres/pool.ts';
 import type { ClaimedTask, PopRequest } from '../../src/queue/queue.ts';
 import { type RunningTaskQueue, type TaskQueueOptions, createTaskQueue } from '../../src/queue/task-queue.ts';
 import type { Task } from '../../src/tasks/task.ts';

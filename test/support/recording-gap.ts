@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Sql } from '../../src/queue/postgres.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
 import type { RecordedLine } from './replay.ts';
 
 interface ScheduleRow {

@@ -1,7 +1,7 @@
-import { createTaskLists } from '../../src/queue/lists.ts';
-import { migrate } from '../../src/queue/migrations.ts';
-import { connect, type Sql } from '../../src/queue/postgres.ts';
-import { createSchedules } from '../../src/queue/schedule-records.ts';
+import { createTaskLists } from '../../src/queue/lists/lists.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { createSchedules } from '../../src/queue/schedules/schedule-crud.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import type { RestOptions } from '../../src/rest/server.ts';
 import { serve, threeSchedulers } from '../rest/double.ts';

@@ -5,7 +5,7 @@ import { readConfig } from '../../src/config/config.ts';
 import { startRota } from '../../src/main.ts';
 import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import type { EventStream } from '../../src/protocol/scheduler.ts';
-import { connect, type Sql } from '../../src/queue/postgres.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
 import type { SimulatedObject, World } from '../../src/simulator/world.ts';

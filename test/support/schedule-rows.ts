@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ScheduleSettlement } from '../../src/protocol/requests.ts';
-import type { Sql } from '../../src/queue/postgres.ts';
-import type { ScheduleStore } from '../../src/queue/schedules.ts';
+import type { Sql } from '../../src/postgres/pool.ts';
+import type { ScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
 
 export interface ScheduleFields {
   readonly ooi?: string;

@@ -1,5 +1,5 @@
-import { connect, type Sql } from '../../src/queue/postgres.ts';
-import { migrate } from '../../src/queue/migrations.ts';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { migrate } from '../../src/queue/schema/migrations.ts';
 import { createDatabase } from './database.ts';
 
 export interface Store {

@@ -1,2 +1,0 @@
--- Removes the counts that nobody asks for any more.
-DELETE FROM task_counts WHERE hour < now() - interval '30 hours'

@@ -1,0 +1,228 @@
+import { codeOf, RotaError } from '../errors.ts';
+
+export interface FlightsOptions {
+  /** Statements at once, at most. */
+  readonly most: number;
+  /** Starts a statement if there is one to start. Called at the end of a turn of the event loop, once for any number of requests. */
+  readonly start: () => void;
+}
+
+/**
+ * Natural batching: requests that arrive while a statement runs share the next one. A statement starts at once if none runs;
+ * the second beside others carries at least 4 items, the third 16, the fourth 64: a statement costs Postgres a commit and as
+ * much as six rows, however little is in it (docs/design-choices.md has the measurements).
+ */
+export class Flights {
+  readonly #options: FlightsOptions;
+  readonly #running = new Set<Promise<void>>();
+  #scheduled = false;
+  #impatience: NodeJS.Timeout | null = null;
+  #impatient = false;
+
+  constructor(options: FlightsOptions) {
+    this.#options = options;
+  }
+
+  get full(): boolean {
+    return this.#running.size >= this.#options.most;
+  }
+
+  /** Something waits. */
+  schedule(): void {
+    if (this.#scheduled || this.full) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#options.start();
+    });
+  }
+
+  /**
+   * Whether a statement with so many items is worth starting beside so many others. If not, it is looked at again when one
+   * of them ends, and after 5 ms at the latest, so that nothing waits behind a statement that hangs.
+   */
+  admits(items: number, beside: number): boolean {
+    if (this.#impatient || beside === 0 || items >= 4 ** beside) return true;
+    if (this.#impatience === null) this.#impatience = setTimeout(() => this.#startAnyway(), longestHoldMs);
+    return false;
+  }
+
+  add(statement: Promise<void>): void {
+    const running = statement.finally(() => {
+      this.#running.delete(running);
+      this.schedule();
+    });
+    this.#running.add(running);
+    this.schedule();
+  }
+
+  /** Resolves when all that run now have ended. */
+  async landed(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  #startAnyway(): void {
+    this.#impatience = null;
+    this.#impatient = true;
+    this.#options.start();
+    this.#impatient = false;
+  }
+}
+
+/** Longer than a claim of hundreds takes under full load. */
+const longestHoldMs = 5;
+
+export interface CoalescerOptions<Item, Outcome> {
+  /** Statements in flight. More than four rescan each other's locked rows (docs/design-choices.md). */
+  readonly maxInFlight: number;
+  /** Items of one statement. */
+  readonly maxBatch: number;
+  /** One outcome per item, in order. */
+  run(batch: readonly Item[]): Promise<readonly Outcome[]>;
+  /** The outcome of an item that failed alone by its own fault; null where the error is not the item's. */
+  outcomeOf(item: Item, error: unknown): Outcome | null;
+  /** Items with the same key never share a batch, and keep their order. */
+  readonly keyOf?: (item: Item) => string;
+}
+
+/** The requester that waits for a submission. */
+export interface Requester {
+  /** Milliseconds after which an item that has not been sent is refused: it waits no longer than its requester does. */
+  readonly withinMs?: number;
+  /** True once it went away: an item that has not been sent then is never sent. */
+  readonly isGone?: () => boolean;
+}
+
+/** Below the 12 s within which every request is answered (docs/runtime-semantics.md). */
+const patienceMs = 10_000;
+/** One timer for all waiting items: a timer for each would cost a push on an idle database a twentieth. */
+const lookEveryMs = 500;
+
+interface Submission<Item, Outcome> {
+  readonly item: Item;
+  /** performance.now() after which it is refused unless it was sent. */
+  readonly until: number;
+  readonly requester: Requester | undefined;
+  resolve(outcome: Outcome): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Batches the submissions of many requesters into statements, with no timer: on an idle system one waits for one turn of the
+ * event loop and no longer.
+ *
+ * An item that Postgres cannot store fails alone: its batch is halved until only the item is left.
+ *
+ * While the database hangs, waiting items are refused after 10 s, and abandoned ones are not sent: otherwise a recovered
+ * database would commit the work of minutes for requesters that left. The edges bound how much may wait (src/admission.ts).
+ */
+export class Coalescer<Item, Outcome> {
+  readonly #options: CoalescerOptions<Item, Outcome>;
+  #waiting: Submission<Item, Outcome>[] = [];
+  readonly #busyKeys = new Set<string>();
+  readonly #flights: Flights;
+  #inFlight = 0;
+  #look: NodeJS.Timeout | null = null;
+
+  constructor(options: CoalescerOptions<Item, Outcome>) {
+    this.#options = options;
+    this.#flights = new Flights({ most: options.maxInFlight, start: () => this.#start() });
+  }
+
+  /** One outcome per item, in order. Rejects where the database as a whole failed. */
+  submit(items: readonly Item[], requester?: Requester): Promise<Outcome[]> {
+    const until = performance.now() + (requester?.withinMs ?? patienceMs);
+    const outcomes = items.map(
+      (item) =>
+        new Promise<Outcome>((resolve, reject) => {
+          this.#waiting.push({ item, until, requester, resolve, reject });
+        }),
+    );
+    this.#flights.schedule();
+    if (this.#look === null) this.#look = setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
+    return Promise.all(outcomes);
+  }
+
+  /** Resolves when nothing waits and nothing is in flight. */
+  async idle(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#inFlight > 0) {
+      await this.#flights.landed();
+      if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Drops items that waited too long, and items whose requester left. */
+  #refuseLate(): void {
+    const now = performance.now();
+    const over = new Set(
+      this.#waiting.filter(({ until, requester }) => until <= now || requester?.isGone?.() === true),
+    );
+    if (over.size > 0) this.#waiting = this.#waiting.filter((submission) => !over.has(submission));
+    for (const submission of over) submission.reject(late());
+    this.#look = this.#waiting.length === 0 ? null : setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
+  }
+
+  #start(): void {
+    if (this.#flights.full || this.#waiting.length === 0) return;
+    if (!this.#flights.admits(this.#waiting.length, this.#inFlight)) return;
+    const batch = this.#take();
+    if (batch.length === 0) return;
+    this.#inFlight += 1;
+    this.#flights.add(
+      this.#settle(batch).finally(() => {
+        this.#inFlight -= 1;
+        for (const { item } of batch) this.#release(item);
+      }),
+    );
+  }
+
+  #take(): Submission<Item, Outcome>[] {
+    const { maxBatch } = this.#options;
+    if (this.#options.keyOf === undefined) return this.#waiting.splice(0, maxBatch);
+    const batch: Submission<Item, Outcome>[] = [];
+    const later: Submission<Item, Outcome>[] = [];
+    const passed = new Set<string>();
+    for (const submission of this.#waiting) {
+      const key = this.#options.keyOf(submission.item);
+      if (batch.length < maxBatch && !this.#busyKeys.has(key) && !passed.has(key)) {
+        this.#busyKeys.add(key);
+        batch.push(submission);
+      } else {
+        passed.add(key);
+        later.push(submission);
+      }
+    }
+    this.#waiting = later;
+    return batch;
+  }
+
+  #release(item: Item): void {
+    if (this.#options.keyOf !== undefined) this.#busyKeys.delete(this.#options.keyOf(item));
+  }
+
+  async #settle(batch: readonly Submission<Item, Outcome>[]): Promise<void> {
+    try {
+      const outcomes = await this.#options.run(batch.map(({ item }) => item));
+      batch.forEach((submission, index) => submission.resolve(outcomes[index] as Outcome));
+    } catch (error) {
+      if (batch.length > 1 && ofOneItem.has(codeOf(error))) {
+        const middle = batch.length >> 1;
+        await this.#settle(batch.slice(0, middle));
+        await this.#settle(batch.slice(middle));
+        return;
+      }
+      for (const submission of batch) {
+        const outcome = ofOneItem.has(codeOf(error)) ? this.#options.outcomeOf(submission.item, error) : null;
+        if (outcome === null) submission.reject(error);
+        else submission.resolve(outcome);
+      }
+    }
+  }
+}
+
+/** Errors that one item of a batch may cause; any other concerns the whole batch. */
+const ofOneItem: ReadonlySet<string> = new Set(['BAD_REQUEST', 'INVALID_REQUEST', 'CONFLICT', 'RANK_FAILED']);
+
+function late(): RotaError {
+  return new RotaError('DATABASE_UNAVAILABLE', 'the database did not take it in time, and it was not sent: try again');
+}

@@ -1,0 +1,211 @@
+import { type PagePools, query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import type { TaskStatus } from '../../tasks/task.ts';
+import { compileFilter } from '../filter/compile.ts';
+import type { Filter, FilterRequest } from '../filter/filter.ts';
+import { readTaskStats, type StatsQuery } from '../maintenance/counts.ts';
+import { addRange, Conditions, type ListBounds, type Page, readPage } from './page.ts';
+
+export interface TaskListQuery extends ListBounds {
+  readonly schedulerId?: string;
+  readonly organisation?: string;
+  readonly taskType?: string;
+  readonly status?: TaskStatus;
+  /** ISO timestamps, inclusive. */
+  readonly minCreatedAt?: string;
+  readonly maxCreatedAt?: string;
+  /** A part of the OOI's reference, in any case. */
+  readonly inputOoi?: string;
+  /** Id of the boefje or normalizer, or the report recipe. */
+  readonly pluginId?: string;
+}
+
+export interface SchedulerActivity {
+  readonly queued: number;
+  /** When a task was last queued or handed out, `YYYY-MM-DDTHH:MM:SS.ffffffZ`; null where never. */
+  readonly lastActivity: string | null;
+}
+
+/** Lists, statistics and queue sizes for people. Reads only; rows are JSON text (kat-contract §1). */
+export interface TaskLists {
+  /** Newest first. @throws RotaError INVALID_FILTER */
+  tasks(request: TaskListQuery): Promise<Page>;
+  /** `{hour: {status: n, …, total}}` by hour of the last change, of the last 24 hours, newest hour first, as JSON text. */
+  stats(request: StatsQuery): Promise<string>;
+  activity(schedulers: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
+}
+
+/** @param pages for lists, which may be slow; everything else uses the other pool */
+export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, search: sql }): TaskLists {
+  return {
+    tasks: (request) => listTasks(pages, request),
+    stats: (request) => readTaskStats(sql, request),
+    async activity(schedulers) {
+      const rows = await transact(() =>
+        query<SchedulerActivity & { scheduler: string }>(sql, statement('lists/scheduler-activity'), [schedulers]),
+      );
+      return new Map(rows.map(({ scheduler, queued, lastActivity }) => [scheduler, { queued, lastActivity }]));
+    },
+  };
+}
+
+async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Page> {
+  const source = taskSource(request.status);
+  const conditions = new Conditions();
+  if (source.status !== null) conditions.add(source.status);
+  conditions.addEqual(source.scheduler, request.schedulerId);
+  conditions.addEqual(source.organisation, request.organisation);
+  addRange(conditions, source.createdAt, request.minCreatedAt, request.maxCreatedAt);
+  const { organisations, rest } = splitOrganisations(request.filters);
+  for (const organisation of organisations) conditions.addEqual(source.organisation, organisation);
+  const searches = request.inputOoi !== undefined || request.pluginId !== undefined || rest !== null;
+  const readsTask = addTaskConditions(conditions, request, rest, searches);
+  return readPage(
+    searches ? pages.search : pages.plain,
+    {
+      from: readsTask ? source.from + source.join : source.from,
+      id: source.id,
+      createdAt: source.createdAt,
+      table: 'tasks',
+      json: 'rota_task_json',
+    },
+    conditions,
+    request,
+  );
+}
+
+/** Rocky names the organisation in a filter: as a condition on the source's own column it is counted from an index alone. */
+function splitOrganisations(request: FilterRequest | null): {
+  organisations: readonly string[];
+  rest: FilterRequest | null;
+} {
+  if (request === null) return { organisations: [], rest: null };
+  const groups = 'length' in request.filters ? { and: request.filters } : request.filters;
+  const organisations: string[] = [];
+  const and = (groups.and ?? []).filter((filter) => {
+    if (!isOrganisation(filter)) return true;
+    organisations.push(filter.value as string);
+    return false;
+  });
+  const empty = and.length + (groups.or?.length ?? 0) + (groups.not?.length ?? 0) === 0;
+  return { organisations, rest: empty ? null : { filters: { ...groups, and } } };
+}
+
+function isOrganisation({ column, field, operator, value }: Filter): boolean {
+  const plain = field === undefined || field === null || field === '' || field === 'organisation';
+  const storable = typeof value === 'string' && !value.includes('\0');
+  return column === 'organisation' && plain && (operator === '==' || operator === 'eq') && storable;
+}
+
+/** Conditions on alias t. @returns whether there are any. */
+function addTaskConditions(
+  conditions: Conditions,
+  request: TaskListQuery,
+  filters: FilterRequest | null,
+  searches: boolean,
+): boolean {
+  const { schedulerId, taskType: type, inputOoi, pluginId } = request;
+  // A scheduler named after its type has tasks of that type only. Asking anyway would read every task for a count;
+  // where a task's data is read the type is asked as a literal, since the partial index on OOIs needs it.
+  const implied = type === schedulerId && !searches;
+  if (type !== undefined && !implied) {
+    conditions.add(ooiOf.has(type) ? `t.type = '${type}'` : `t.type = ${conditions.bind(type)}`);
+  }
+  if (inputOoi !== undefined) {
+    const pattern = `%${inputOoi.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+    conditions.add(`${expression(ooiOf, type)} ILIKE ${conditions.bind(pattern)}`);
+  }
+  if (pluginId !== undefined) conditions.add(`${expression(pluginOf, type)} = ${conditions.bind(pluginId)}`);
+  if (filters !== null) {
+    conditions.append(compileFilter(filters, { target: 'tasks', firstParameter: conditions.nextParameter }));
+  }
+  return searches || (type !== undefined && !implied);
+}
+
+const ooiOf: ReadonlyMap<string, string> = new Map([
+  ['boefje', `(t.data ->> 'input_ooi')`],
+  ['normalizer', `(t.data #>> '{raw_data,boefje_meta,input_ooi}')`],
+]);
+
+const pluginOf: ReadonlyMap<string, string> = new Map([
+  ['boefje', `(t.data -> 'boefje' ->> 'id')`],
+  ['normalizer', `(t.data -> 'normalizer' ->> 'id')`],
+  ['report', `(t.data ->> 'report_recipe_id')`],
+]);
+
+function expression(byType: ReadonlyMap<string, string>, type: string | undefined): string {
+  return byType.get(type ?? '') ?? `coalesce(${[...byType.values()].join(', ')})`;
+}
+
+/**
+ * Where the tasks of a status are listed from. No index on `tasks` may name the status (it would end HOT updates), so a list by
+ * status starts from the narrow table of exactly those tasks, where there is one.
+ */
+interface TaskSource {
+  readonly from: string;
+  /** Appended to `from` for conditions on alias t; empty where t is in it already. */
+  readonly join: string;
+  readonly id: string;
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly createdAt: string;
+  /** What is still to be asked of a row, as SQL. */
+  readonly status: string | null;
+}
+
+function taskSource(status: TaskStatus | undefined): TaskSource {
+  switch (status) {
+    case 'queued':
+      return {
+        from: 'queue q',
+        join: ' JOIN tasks t ON t.id = q.id',
+        id: 'q.id',
+        scheduler: 'q.scheduler',
+        organisation: 'q.organisation',
+        createdAt: 'q.created_at',
+        status: null,
+      };
+    case 'dispatched':
+    case 'running':
+      return {
+        ...allTasks,
+        from: 'leases l JOIN tasks t ON t.id = l.task_id',
+        scheduler: 'l.scheduler',
+        status: labels[status],
+      };
+    case 'failed':
+    case 'cancelled':
+      return {
+        from: 'rare_outcomes r',
+        join: ' JOIN tasks t ON t.id = r.task_id',
+        id: 'r.task_id',
+        scheduler: 'r.scheduler',
+        organisation: 'r.organisation',
+        createdAt: 'r.created_at',
+        status: labels[status],
+      };
+    case 'pending':
+    case 'completed':
+      return { ...allTasks, status: labels[status] };
+    case undefined:
+      return allTasks;
+  }
+}
+
+const allTasks: TaskSource = {
+  from: 'tasks t',
+  join: '',
+  id: 't.id',
+  scheduler: 't.scheduler_id',
+  organisation: 't.organisation',
+  createdAt: 't.created_at',
+  status: null,
+};
+
+const labels = {
+  dispatched: `t.status = 'DISPATCHED'`,
+  running: `t.status = 'RUNNING'`,
+  failed: `r.status = 'FAILED'`,
+  cancelled: `r.status = 'CANCELLED'`,
+  pending: `t.status = 'PENDING'`,
+  completed: `t.status = 'COMPLETED'`,
+} as const;

@@ -1,0 +1,140 @@
+import { codeOf, RotaError } from '../../errors.ts';
+import { pageMs, query, type Sql } from '../../postgres/pool.ts';
+import { databaseError, sqlState } from '../../postgres/sql-states.ts';
+import { filterFault, type FilterRequest } from '../filter/filter.ts';
+import { roomBytes } from '../queue.ts';
+
+/** The conditions of one statement that is put together at run time: every value becomes a parameter. */
+export class Conditions {
+  readonly values: unknown[] = [];
+  readonly #texts: string[] = [];
+
+  /** The placeholder of a value. */
+  bind(value: unknown): string {
+    return `$${this.values.push(value)}`;
+  }
+
+  add(text: string): void {
+    this.#texts.push(text);
+  }
+
+  /** Adds `column = value`, unless the value is absent. */
+  addEqual(column: string, value: string | boolean | undefined): void {
+    if (value !== undefined) this.add(`${column} = ${this.bind(value)}`);
+  }
+
+  /** Adds an expression whose first placeholder is number `nextParameter`. */
+  append(expression: { readonly text: string; readonly values: readonly unknown[] }): void {
+    this.#texts.push(expression.text);
+    this.values.push(...expression.values);
+  }
+
+  get nextParameter(): number {
+    return this.values.length + 1;
+  }
+
+  /** ` WHERE …`, or nothing. */
+  where(): string {
+    return this.#texts.length === 0 ? '' : ` WHERE ${this.#texts.join(' AND ')}`;
+  }
+}
+
+/** Adds `column >= min` and `column <= max`, both inclusive as in mula. ISO timestamps. */
+export function addRange(
+  conditions: Conditions,
+  column: string,
+  min: string | undefined,
+  max: string | undefined,
+): void {
+  if (min !== undefined) conditions.add(`${column} >= ${conditions.bind(min)}::text::timestamptz`);
+  if (max !== undefined) conditions.add(`${column} <= ${conditions.bind(max)}::text::timestamptz`);
+}
+
+/** Which part of a list, and how far to count. */
+export interface ListBounds {
+  readonly offset: number;
+  /** 0 counts only. */
+  readonly limit: number;
+  readonly filters: FilterRequest | null;
+  /** Counts no further than offset + so many pages + 1 (`allow_partial_count`); null counts exactly. */
+  readonly countPages: number | null;
+}
+
+export interface Page {
+  readonly count: number;
+  /** The count stopped at its bound: there are at least so many. */
+  readonly partial: boolean;
+  /** A JSON array as text, newest first. */
+  readonly results: string;
+  /** The page was full after so many rows, and the next one begins there; null where all had room. */
+  readonly cutAt: number | null;
+}
+
+export interface PageSource {
+  /** FROM clause, without the keyword. */
+  readonly from: string;
+  /** Expressions of the row's id and created_at: the order of the list. */
+  readonly id: string;
+  readonly createdAt: string;
+  /** The table that ids belong to, and the function that writes its rows. */
+  readonly table: 'tasks' | 'schedules';
+  readonly json: 'rota_task_json' | 'rota_schedule_json';
+}
+
+/**
+ * One page and the count in one statement. Rows of one moment are in the order of their ids, so that pages neither repeat nor
+ * lose one. Only ids are sorted; the page's rows are then fetched one by one until the page is full: the rest is never read.
+ * Planned anew each time: one text serves an organisation of ten tasks and one of ten million.
+ * @throws RotaError INVALID_FILTER where a filter's value is to blame, LIST_TOO_SLOW
+ */
+export async function readPage(
+  sql: Sql,
+  source: PageSource,
+  conditions: Conditions,
+  { offset, limit, countPages }: ListBounds,
+): Promise<Page> {
+  const selected = `FROM ${source.from}${conditions.where()}`;
+  const bound = countPages === null ? Number.POSITIVE_INFINITY : offset + countPages * limit;
+  const counted = countPages === null ? selected : `${selected} LIMIT ${conditions.bind(bound + 1)}`;
+  const window = `LIMIT ${conditions.bind(limit)} OFFSET ${conditions.bind(offset)}`;
+  const text = `
+    WITH RECURSIVE page AS MATERIALIZED (
+      SELECT ${source.id} AS id, ${source.createdAt} AS created_at ${selected}
+      ORDER BY ${source.createdAt} DESC, ${source.id} DESC ${window}
+    ),
+    ids AS MATERIALIZED (SELECT array_agg(id ORDER BY created_at DESC, id DESC) AS list FROM page),
+    entries (at, bytes, json) AS (
+      SELECT 0, 0::bigint, NULL::text
+      UNION ALL
+      SELECT entries.at + 1, entries.bytes + coalesce(octet_length(entry.json), 0), entry.json
+      FROM entries LEFT JOIN LATERAL (
+        SELECT ${source.json}(stored) AS json FROM ${source.table} AS stored WHERE stored.id = (SELECT list FROM ids)[entries.at + 1] OFFSET 0
+      ) AS entry ON true
+      WHERE entries.bytes < ${roomBytes} AND entries.at < (SELECT coalesce(cardinality(list), 0) FROM ids)
+    )
+    SELECT
+      (SELECT count(*)::float8 FROM (SELECT 1 ${counted}) AS matching) AS count,
+      nullif(max(at), (SELECT coalesce(cardinality(list), 0) FROM ids)) AS "cutAt",
+      concat('[', string_agg(json, ',' ORDER BY at), ']') AS results
+    FROM entries`;
+  try {
+    const [row] = await query<{ count: number; cutAt: number | null; results: string }>(sql, text, conditions.values, {
+      prepare: false,
+      withinMs: 2 * pageMs,
+    });
+    return { count: row!.count, partial: row!.count > bound, results: row!.results, cutAt: row!.cutAt };
+  } catch (error) {
+    if (sqlState(error) === queryCanceled || codeOf(error) === 'DATABASE_UNAVAILABLE') throw tooSlow(error);
+    throw databaseError(filterFault(error));
+  }
+}
+
+function tooSlow(cause: unknown): RotaError {
+  return new RotaError(
+    'LIST_TOO_SLOW',
+    `the list was not there within ${pageMs / 1_000} s: narrow it by scheduler_id, organisation, status or created_at, or ask later`,
+    { cause },
+  );
+}
+
+const queryCanceled = '57014';

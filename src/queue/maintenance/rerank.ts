@@ -1,0 +1,100 @@
+import { patientConnection, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { priorityOf } from '../push/push-statement.ts';
+import { notRanked, saveTags, type TaskRanking } from '../push/rank.ts';
+
+/** Tasks ranked and moved at once. */
+const perBatch = 1_000;
+/** A rerank of a million, its look and its moves, takes one to two minutes. */
+const lookWithinMs = 900_000;
+
+interface QueuedRow {
+  readonly id: string;
+  readonly hash: string;
+  readonly organisation: string;
+  readonly created_ms: number;
+  readonly last_run_ms: number | null;
+}
+
+/**
+ * Ranks everything queued in a scheduler anew, oldest first, in batches through the ranking pool, while pushes and pops go
+ * on. A fair ranker begins with no tags: each organisation's tasks are dealt out again from the first.
+ *
+ * @param report after each batch: tasks looked at, and those that moved.
+ * @throws RotaError RANK_FAILED, DATABASE_UNAVAILABLE: what was moved until then stays moved.
+ */
+export async function rerank(
+  sql: Sql,
+  ranking: TaskRanking,
+  scheduler: string,
+  report: (looked: number, moved: number) => void,
+): Promise<void> {
+  const { stateful } = ranking.policyOf(scheduler);
+  const weights = await query<{ organisation: string; weight: number }>(sql, statement('push/fairness-weights'), [
+    scheduler,
+  ]);
+  const fairness = {
+    tags: new Map<string, number>(),
+    weights: new Map(weights.map(({ organisation, weight }) => [organisation, weight])),
+    virtualTime: firstTag,
+  };
+  const ranked = async (batch: readonly QueuedRow[]) => {
+    const answer = await ranking.rank(
+      scheduler,
+      batch.map(({ organisation, created_ms, last_run_ms }) => ({
+        organisation,
+        createdAt: created_ms,
+        lastRunAt: last_run_ms,
+        // A raw file's task is made within milliseconds of its event.
+        occurredAt: created_ms,
+        manual: false,
+      })),
+      stateful ? fairness : null,
+    );
+    if ('failure' in answer) throw notRanked(answer.failure);
+    for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
+    return batch.map(({ id, hash }, at) => {
+      const rank = answer.ranks[at]!;
+      return { id, hash, rank, priority: priorityOf(rank) };
+    });
+  };
+  // Of millions it takes longer than any other statement may.
+  const patient = patientConnection(sql, lookWithinMs);
+  const bounded = { prepare: false, withinMs: lookWithinMs };
+  await transaction(patient, async (looking) => {
+    await query(
+      looking,
+      `DECLARE looked CURSOR WITH HOLD FOR ${statement('maintenance/rerank-look')}`,
+      [scheduler],
+      bounded,
+    );
+    // The rows are kept, the snapshot goes: open until the last batch is moved it would keep every version alive that
+    // moves and claims leave behind. The driver's own commit then finds nothing to do. Not a reserved connection: only of
+    // transactions does the driver survive a lost one (driver.ts).
+    await query(looking, 'COMMIT', [], bounded);
+    const look = () => query<QueuedRow>(looking, `FETCH ${perBatch} FROM looked`, [], bounded);
+    try {
+      let batch = await look();
+      let wanted = batch.length > 0 ? await ranked(batch) : [];
+      while (batch.length > 0) {
+        const moving = transact(() =>
+          query<{ moved: number }>(sql, statement('maintenance/rerank'), [scheduler, JSON.stringify(wanted)]),
+        );
+        // Looked at and ranked while the last batch is written.
+        const following = look().then(async (rows) => ({ rows, wanted: rows.length > 0 ? await ranked(rows) : [] }));
+        // Awaited below: a batch that is moved is reported even if the next one fails.
+        following.catch(() => {});
+        const [row] = await moving;
+        report(batch.length, row!.moved);
+        const next = await following;
+        batch = next.rows;
+        wanted = next.wanted;
+      }
+    } finally {
+      await query(looking, 'CLOSE looked', [], bounded).catch(() => {});
+    }
+  }).finally(() => patient.end({ timeout: 1 }));
+  if (stateful) await saveTags(sql, scheduler, fairness.tags);
+}
+
+/** 1 is a person's. */
+const firstTag = 2;

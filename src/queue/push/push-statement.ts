@@ -1,0 +1,175 @@
+import type { z } from 'zod';
+import { RotaError } from '../../errors.ts';
+import { statement } from '../../postgres/pool.ts';
+import type { NewTask } from '../../protocol/requests.ts';
+import { checkLength, checkTexts, refuseLongText } from '../../tasks/lengths.ts';
+import { type TaskType, taskTypeOf, withoutSecrets } from '../../tasks/data.ts';
+import { lengths } from '../../tasks/lengths.ts';
+import type { TaskData } from '../../tasks/task.ts';
+import { timeOrderedUuid } from '../../tasks/identity.ts';
+
+/** One item of push.sql, named as its columns are. */
+export interface QueueItem extends Partial<ScheduleColumns> {
+  readonly id: string;
+  /** The pusher chose the id: it may be taken. */
+  readonly own_id: boolean;
+  readonly organisation: string;
+  readonly hash: string;
+  readonly data: unknown;
+  readonly plugin: string | null;
+  readonly image: string | null;
+  readonly deduplication_key: string | null;
+  /** Undefined, and so NULL, while tracing is off. */
+  readonly traceparent: string | undefined;
+}
+
+/** Of the schedule; nothing where the task has none. */
+interface ScheduleColumns {
+  /** `assumed`: a default that the actor has yet to put right. */
+  readonly recurrence: 'given' | 'default' | 'assumed';
+  /** Used where there is no schedule with this hash yet. */
+  readonly new_schedule_id: string;
+  readonly schedule?: string | null;
+  /** `schedule` is the boefje's cron. */
+  readonly inherited?: boolean;
+  readonly deadline_at?: string | null;
+  /** The boefje's interval set `deadline_at`. */
+  readonly by_interval?: boolean | undefined;
+  /** Why it is disabled from the beginning. */
+  readonly disabled?: string | undefined;
+  /** Of the schedule that the decision was based on; null where no schedule caused it. */
+  readonly version?: string | null;
+  /** Until the default deadline; absent for none. */
+  readonly delay_seconds?: number;
+}
+
+export interface NewTaskOptions {
+  readonly type: string;
+  /** Seconds; see SCHEDULER_PQ_GRACE_PERIOD and SCHEDULER_PQ_JITTER. */
+  readonly gracePeriodSeconds: number;
+  readonly jitterSeconds: number;
+}
+
+const int4 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
+
+/**
+ * @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4 and for
+ * texts that are too long (src/tasks/lengths.ts), for actors too: plug-ins and OOIs come from other services.
+ */
+export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
+  const type = taskTypeOf(options.type);
+  const data = task.checked === true ? task.data : read(type, task.data);
+  checkPriority(task.priority);
+  checkLength('organisation', task.organisation, lengths.organisation);
+  checkTexts(type, data);
+  const identity = identify(task.id, type.carriesId ? (data['id'] as string | null | undefined) : undefined, type);
+  const columns = type.columns(data);
+  return {
+    ...identity,
+    organisation: task.organisation,
+    hash: type.hash(data),
+    // As in mula: data is stored as it was given, unless it gets an id and is completed with its defaults then.
+    data: withoutSecrets(type.carriesId && !identity.own_id ? { ...data, id: identity.id } : task.data),
+    plugin: columns.plugin,
+    image: columns.image,
+    deduplication_key: columns.deduplicationKey,
+    ...scheduleOf(task, options),
+    traceparent: task.trace || undefined,
+  };
+}
+
+function read(type: TaskType, given: TaskData): TaskData {
+  const parsed = type.schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  refuseLongText(parsed.error);
+  throw new RotaError('BAD_REQUEST', `malformed item: ${describe(parsed.error)}`);
+}
+
+/** Where data carries the id both must be equal; a push in which they differ gets a fresh one for both (kat-contract §1). */
+function identify(
+  id: string | undefined,
+  dataId: string | null | undefined,
+  type: { carriesId: boolean },
+): { id: string; own_id: boolean } {
+  const agreed = type.carriesId && id !== dataId ? undefined : id;
+  return agreed === undefined ? { id: timeOrderedUuid(), own_id: false } : { id: agreed, own_id: true };
+}
+
+function checkPriority(priority: number | undefined): void {
+  if (priority === undefined) return;
+  if (Number.isInteger(priority) && priority >= int4.least && priority <= int4.most) return;
+  throw new RotaError('INVALID_REQUEST', `priority: expected a whole number of 32 bits, got ${priority}`);
+}
+
+function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | undefined {
+  if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return undefined;
+  const new_schedule_id = timeOrderedUuid();
+  if (typeof task.recurrence === 'object') {
+    const {
+      schedule,
+      deadlineAt: deadline_at,
+      inherited = false,
+      byInterval,
+      disabled,
+      version = null,
+    } = task.recurrence;
+    const decided = { schedule, inherited, deadline_at, by_interval: byInterval, disabled, version };
+    return { recurrence: 'given', new_schedule_id, ...decided };
+  }
+  const recurrence = task.recurrence ?? 'assumed';
+  // The grace period is the boefje's alone: a report without a cron runs once.
+  if (options.type !== 'boefje') return { recurrence, new_schedule_id };
+  const delay_seconds = options.gracePeriodSeconds + Math.random() * options.jitterSeconds;
+  return { recurrence, new_schedule_id, delay_seconds };
+}
+
+/** A rank as mula's int4 priority shows it. */
+export function priorityOf(rank: number): number {
+  return Math.max(int4.least, Math.min(int4.most, rank));
+}
+
+function describe(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.') || 'data'}: ${issue.message}`).join('; ');
+}
+
+export interface PushSettings {
+  readonly scheduler: string;
+  readonly type: string;
+  readonly maxSize: number;
+  readonly answersTasks: boolean;
+}
+
+/** An item, where it stands in the set, and its rank. */
+export interface RankedItem {
+  readonly row: QueueItem;
+  readonly n: number;
+  readonly rank: number;
+}
+
+/** push.sql for these items. Their data are lines, since JSON has no raw line break. */
+export function pushStatement(
+  items: readonly RankedItem[],
+  { scheduler, type, maxSize, answersTasks }: PushSettings,
+): { text: string; values: readonly unknown[] } {
+  const columns = items.map(({ row, n, rank }) => ({ ...row, data: undefined, n, rank, priority: priorityOf(rank) }));
+  const data = items.map(({ row }) => JSON.stringify(row.data)).join('\n');
+  return {
+    text: textOf(items.some(({ row }) => row.recurrence !== undefined)),
+    values: [scheduler, type, JSON.stringify(columns), data, maxSize, answersTasks],
+  };
+}
+
+function textOf(withSchedules: boolean): string {
+  const known = texts.get(withSchedules);
+  if (known !== undefined) return known;
+  const schedules = withSchedules ? statement('push/push-schedules').trimEnd() : noSchedules;
+  const text = statement('push/push').replace('{schedules}', () => schedules);
+  texts.set(withSchedules, text);
+  return text;
+}
+
+const texts = new Map<boolean, string>();
+
+const noSchedules = `scheduled AS MATERIALIZED (
+  SELECT NULL::uuid AS id, NULL::text AS hash, false AS corrects, false AS inherited WHERE false
+),`;

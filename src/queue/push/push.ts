@@ -1,0 +1,263 @@
+import { codeOf, RotaError } from '../../errors.ts';
+import { failureOf } from '../../mailbox/failure.ts';
+import { type Executor, query, type Sql, transact, transaction } from '../../postgres/pool.ts';
+import type { PushedSchedule } from '../../protocol/commands.ts';
+import type { NewTask, PushOutcome } from '../../protocol/requests.ts';
+import type { RefusalReason } from '../../tasks/refusal.ts';
+import { emit } from '../../telemetry/events.ts';
+import { Coalescer, type Requester } from '../batching.ts';
+import type { PushAnswers } from '../queue.ts';
+import { overtakenOf, withRepeats } from './duplicates.ts';
+import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
+import { notRanked, type RankedTask, readFairness, saveTags, type TaskRanking } from './rank.ts';
+
+export interface PushOptions {
+  readonly sql: Sql;
+  readonly scheduler: string;
+  readonly newTask: NewTaskOptions;
+  readonly ranking: TaskRanking;
+  /** Queued tasks of the scheduler; 0 is unlimited. Full refuses all but priority 1. */
+  readonly maxSize: number;
+  /** Statements at once, and tasks of each at most. */
+  readonly maxInFlight: number;
+  readonly maxBatch: number;
+  /** So many tasks were queued. */
+  onQueued(count: number): void;
+  /** Pushes that named no recurrence made or moved these schedules with the default one. */
+  onDefaultSchedules(pushed: readonly PushedSchedule[]): void;
+}
+
+interface Item {
+  readonly row: QueueItem;
+  readonly priority: number | undefined;
+  readonly features: RankedTask;
+  readonly hash: string;
+  readonly follows: string | null | undefined;
+  /** The answer carries the task. */
+  readonly answered: boolean;
+}
+
+interface Row {
+  readonly n: number;
+  readonly outcome: 'queued' | 'already-queued' | 'queue-full' | 'id-taken';
+  readonly schedule_id: string | null;
+  readonly corrects: boolean;
+  readonly inherited: boolean;
+  readonly task: string | null;
+}
+
+/** Why an item is refused before the statement looks for itself. */
+type Refused = Map<Item, 'already-queued' | 'queue-full'>;
+
+/** Pushes into the queue of one scheduler; docs/queue-semantics.md, "Push". */
+export class Push {
+  readonly #options: PushOptions;
+  readonly #asked: Coalescer<Item, PushOutcome>;
+  /** One statement at a time: they wait for each other's lock anyway, and must not occupy the connections of pops meanwhile. */
+  readonly #decided: Coalescer<Item, PushOutcome>;
+
+  constructor(options: PushOptions) {
+    this.#options = options;
+    const coalescer = (maxInFlight: number) =>
+      new Coalescer<Item, PushOutcome>({
+        maxInFlight,
+        maxBatch: options.maxBatch,
+        run: (batch) => this.#commit(batch),
+        outcomeOf: (_item, error) =>
+          codeOf(error) === 'RANK_FAILED'
+            ? { outcome: 'refused', reason: 'rank-failed', detail: failureOf(error).message }
+            : { outcome: 'failed', failure: failureOf(error) },
+      });
+    this.#asked = coalescer(options.maxInFlight);
+    this.#decided = coalescer(1);
+  }
+
+  /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
+  async push(tasks: readonly NewTask[], asked: PushAnswers & Requester): Promise<readonly PushOutcome[]> {
+    const outcomes: PushOutcome[] = [];
+    const { maxBatch } = this.#options;
+    for (let from = 0; from < tasks.length; from += maxBatch) {
+      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), asked)));
+    }
+    return outcomes;
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all([this.#asked.idle(), this.#decided.idle()]);
+  }
+
+  async #pushSome(tasks: readonly NewTask[], asked: PushAnswers & Requester): Promise<PushOutcome[]> {
+    const { answersTasks: answered = false, answersRepeats = false } = asked;
+    const { sql, scheduler } = this.#options;
+    const items: Item[] = [];
+    const answers = tasks.map((task): PushOutcome | number => {
+      try {
+        return items.push({ ...this.#prepare(task), answered }) - 1;
+      } catch (error) {
+        return { outcome: 'failed', failure: failureOf(error) };
+      }
+    });
+    const line = items.some(isDecided) ? this.#decided : this.#asked;
+    const given = await line.submit(items, asked);
+    const outcomes = answersRepeats ? await withRepeats(sql, scheduler, items, given) : given;
+    emitRefused(scheduler, items, outcomes);
+    return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
+  }
+
+  #prepare(task: NewTask): Omit<Item, 'answered'> {
+    const policy = this.#options.ranking.policyOf(this.#options.scheduler);
+    const row = queueItem(task, this.#options.newTask);
+    const manual = task.priority === 1;
+    return {
+      row,
+      hash: row.hash,
+      follows: task.follows,
+      priority: policy.manualOnly && !manual ? undefined : task.priority,
+      features: {
+        organisation: task.organisation,
+        lastRunAt: task.lastRunAt ?? null,
+        occurredAt: task.occurredAt ?? null,
+        manual,
+      },
+    };
+  }
+
+  async #commit(batch: readonly Item[]): Promise<readonly PushOutcome[]> {
+    const { sql, scheduler, ranking } = this.#options;
+    const stateful = ranking.policyOf(scheduler).stateful && batch.some((item) => item.priority === undefined);
+    const decided = batch.some(isDecided);
+    const rows = await transact(async () => {
+      const ranks = stateful ? null : await this.#rank(batch);
+      if (ranks !== null && !decided) return this.#insert(sql, batch, ranks, new Map());
+      return transaction(sql, async (pushing) => {
+        const refused: Refused = new Map();
+        if (decided) {
+          for (const item of await overtakenOf(pushing, scheduler, batch)) refused.set(item, 'already-queued');
+        }
+        return this.#insert(pushing, batch, ranks ?? (await this.#rankFairly(pushing, batch, refused)), refused);
+      });
+    });
+    return this.#report(batch, rows);
+  }
+
+  async #insert(
+    sql: Executor,
+    batch: readonly Item[],
+    ranks: readonly number[],
+    refused: Refused,
+  ): Promise<readonly Row[]> {
+    const items = batch.map(({ row }, n) => ({ row, n, rank: ranks[n]! })).filter(({ n }) => !refused.has(batch[n]!));
+    const { text, values } = pushStatement(items, {
+      scheduler: this.#options.scheduler,
+      type: this.#options.newTask.type,
+      maxSize: this.#options.maxSize,
+      answersTasks: batch.some(({ answered }) => answered),
+    });
+    const rows = await query<Row>(sql, text, values);
+    if (refused.size === 0) return rows;
+    const others = batch.flatMap((item, n): Row[] => {
+      const outcome = refused.get(item);
+      return outcome === undefined
+        ? []
+        : [{ n, outcome, schedule_id: null, corrects: false, inherited: false, task: null }];
+    });
+    return [...rows, ...others].toSorted((a, b) => a.n - b.n);
+  }
+
+  async #rank(batch: readonly Item[]): Promise<number[]> {
+    const unranked = batch.filter((item) => item.priority === undefined);
+    if (unranked.length === 0) return batch.map((item) => item.priority!);
+    const answer = await this.#options.ranking.rank(
+      this.#options.scheduler,
+      unranked.map((item) => item.features),
+      null,
+    );
+    if ('failure' in answer) throw notRanked(answer.failure);
+    return merge(batch, unranked, answer.ranks);
+  }
+
+  /**
+   * In the push's transaction, with the tags locked, so that several supervisors agree on them. Items that are queued already or
+   * have no room are added to `refused`: they must not move the tag of their organisation. They have no rank either, which the
+   * statement would need if the queued task were popped before it looks for itself.
+   */
+  async #rankFairly(transaction: Executor, batch: readonly Item[], refused: Refused): Promise<number[]> {
+    const { scheduler, ranking, maxSize } = this.#options;
+    const rows = batch.map(({ row }) => row);
+    const { fairness, queued, places } = await readFairness(transaction, scheduler, rows, maxSize);
+    const unranked: Item[] = [];
+    for (const item of batch) {
+      if (item.priority !== undefined || refused.has(item)) continue;
+      if (queued.has(item.row.hash)) refused.set(item, 'already-queued');
+      else if (unranked.length >= places) refused.set(item, 'queue-full');
+      else unranked.push(item);
+    }
+    if (unranked.length === 0) return merge(batch, [], []);
+    const answer = await ranking.rank(
+      scheduler,
+      unranked.map((item) => item.features),
+      fairness,
+    );
+    if ('failure' in answer) throw notRanked(answer.failure);
+    await saveTags(transaction, scheduler, answer.tags ?? new Map());
+    return merge(batch, unranked, answer.ranks);
+  }
+
+  #report(batch: readonly Item[], rows: readonly Row[]): readonly PushOutcome[] {
+    const { scheduler } = this.#options;
+    const queued = rows.filter((row) => row.outcome === 'queued').map((row) => batch[row.n]!.row);
+    if (queued.length > 0) {
+      emit({ name: 'tasks.queued', scheduler, tasks: queued.map(({ id, organisation }) => ({ id, organisation })) });
+      this.#options.onQueued(queued.length);
+    }
+    const corrected = assumedOf(rows, batch);
+    if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
+    return rows.map((row): PushOutcome => {
+      const { row: item, answered } = batch[row.n]!;
+      const id = item.id;
+      if (row.outcome === 'queued') {
+        const task = answered && row.task !== null ? { task: row.task } : {};
+        return { outcome: 'queued', id, scheduleId: row.schedule_id, ...task };
+      }
+      if (row.outcome !== 'id-taken') return { outcome: 'refused', reason: row.outcome };
+      return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${id} exists already`)) };
+    });
+  }
+}
+
+function isDecided({ follows }: Item): boolean {
+  return follows !== undefined;
+}
+
+/** Ranks of the whole batch: a task's own priority, else the ranker's answer; what has neither is refused. */
+function merge(batch: readonly Item[], ranked: readonly Item[], ranks: ArrayLike<number>): number[] {
+  const given = new Map(ranked.map((item, index) => [item, ranks[index]!]));
+  return batch.map((item) => item.priority ?? given.get(item) ?? 0);
+}
+
+/** Of a push, the schedules that it made or moved with the default recurrence: push.sql, `corrects`. */
+function assumedOf(rows: readonly Row[], batch: readonly Item[]): readonly PushedSchedule[] {
+  return rows
+    .filter(({ corrects }) => corrects)
+    .map(({ n, schedule_id, inherited }) => {
+      const { organisation, plugin } = batch[n]!.row;
+      return { id: schedule_id!, organisation, plugin, inherited };
+    });
+}
+
+/** The events of the tasks that the queue declined, by reason. */
+function emitRefused(
+  scheduler: string,
+  items: readonly { readonly row: Pick<QueueItem, 'organisation' | 'hash'> }[],
+  outcomes: readonly PushOutcome[],
+): void {
+  const refused = new Map<RefusalReason, { organisation: string; hash: string }[]>();
+  for (const [n, outcome] of outcomes.entries()) {
+    if (outcome.outcome !== 'refused') continue;
+    const { organisation, hash } = items[n]!.row;
+    const tasks = refused.get(outcome.reason) ?? [];
+    tasks.push({ organisation, hash });
+    refused.set(outcome.reason, tasks);
+  }
+  for (const [reason, tasks] of refused) emit({ name: 'tasks.refused', scheduler, reason, count: tasks.length, tasks });
+}
