@@ -1,5 +1,4 @@
 import { type ErrorCode, RotaError } from './errors.ts';
-import { distinctFilters } from './queue/filter/filter.ts';
 
 /** A request that takes longer is refused: clients have timeouts of their own. */
 export const answerWithinMs = 12_000;
@@ -87,6 +86,12 @@ export function unanswered(): RotaError {
   );
 }
 
+/** Distinct filters: of one client, and of all together. */
+interface FilterBounds {
+  readonly most: number;
+  readonly all: number;
+}
+
 /** How an edge refuses a client that has its share of the filters. */
 interface Refusal {
   readonly code: ErrorCode;
@@ -100,12 +105,12 @@ export class FiltersInUse {
   readonly #clients = new Map<string, Map<string, number>>();
   /** How many clients have each filter: clients that share a filter share its claims. */
   readonly #all = new Map<string, number>();
-  readonly #most: number;
+  readonly #bounds: FilterBounds;
   readonly #refusal: Refusal;
 
   /** @param refusal for a client that has `most` already */
-  constructor(most: number, refusal: Refusal) {
-    this.#most = most;
+  constructor(bounds: FilterBounds, refusal: Refusal) {
+    this.#bounds = bounds;
     this.#refusal = refusal;
   }
 
@@ -127,8 +132,8 @@ export class FiltersInUse {
 
   /** A greedy client takes at most a fifth of what is left, so that twenty of them leave something for the next. */
   #admit(own: number, filter: string): void {
-    const left = distinctFilters - this.#all.size;
-    if (own >= this.#most) {
+    const left = this.#bounds.all - this.#all.size;
+    if (own >= this.#bounds.most) {
       const named = `${own} distinct filters in use (${this.#refusal.bound})`;
       throw new RotaError(this.#refusal.code, `this client has ${named} already`);
     }

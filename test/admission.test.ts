@@ -58,7 +58,7 @@ const refusalOf = (work: () => unknown) => {
 };
 
 test('a client’s pops share the filters they have in common', () => {
-  const filters = new FiltersInUse(2, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
+  const filters = new FiltersInUse({ most: 2, all: 500 }, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
   const leave = filters.enter('a', 'one');
   filters.enter('a', 'one');
   filters.enter('a', 'two');
@@ -68,13 +68,13 @@ test('a client’s pops share the filters they have in common', () => {
 });
 
 test('a fleet with one filter waits, however many clients it is', () => {
-  const filters = new FiltersInUse(100, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
+  const filters = new FiltersInUse({ most: 100, all: 500 }, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
   for (let at = 0; at < 2_000; at += 1) filters.enter(`client ${at}`, 'images');
   expect(refusalOf(() => filters.enter('another', 'own'))).toBeNull();
 });
 
 test('clients that take all the filters they may leave some to those that come later, and give theirs back', () => {
-  const filters = new FiltersInUse(100, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
+  const filters = new FiltersInUse({ most: 100, all: 500 }, { code: 'TOO_MANY_REQUESTS', bound: 'FILTERS' });
   const leaves: (() => void)[] = [];
   const taken = Array.from({ length: 10 }, (_, client) => {
     for (let at = 0; ; at += 1) {

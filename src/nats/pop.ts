@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Log } from '../protocol/scheduler.ts';
-import { filterKey } from '../queue/filter/filter.ts';
+import { distinctFilters, filterKey } from '../queue/filter/filter.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
 import { FiltersInUse } from '../admission.ts';
@@ -44,10 +44,10 @@ export function createPopDesk(options: {
   log: Log;
 }): PopDesk {
   const { queue, log } = options;
-  const filtersInUse = new FiltersInUse(options.mostFilters, {
-    code: 'TOO_MANY_REQUESTS',
-    bound: 'NATS_CLIENT_FILTERS',
-  });
+  const filtersInUse = new FiltersInUse(
+    { most: options.mostFilters, all: distinctFilters },
+    { code: 'TOO_MANY_REQUESTS', bound: 'NATS_CLIENT_FILTERS' },
+  );
   const largestUnit = new Map<string, number>();
   /** Of schedulers whose tasks did not fit a moment ago: units of the next claim, twice as many each time all fit. */
   const careful = new Map<string, number>();

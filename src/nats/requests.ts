@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { filterRequest } from '../filter-schema.ts';
+import { filterRequest } from '../queue/filter/schema.ts';
 import { excerpt } from '../printable.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';

@@ -1,6 +1,6 @@
 import { excessOf, type Filter, filterOperators, type FilterRequest } from '../queue/filter/filter.ts';
 import { RotaError } from '../errors.ts';
-import { filterDescription, filterGroups, type filterMembers } from '../filter-schema.ts';
+import { filterDescription, filterGroups, type filterMembers } from '../queue/filter/schema.ts';
 import { excerpt } from '../printable.ts';
 import {
   below,
@@ -21,7 +21,7 @@ import {
 import { budgets } from './budgets.ts';
 
 /**
- * mula's FilterRequest as a body (kat-contract §1), read by the members and groups of src/filter-schema.ts. A union reports the
+ * mula's FilterRequest as a body (kat-contract §1), read by the members and groups of src/queue/filter/schema.ts. A union reports the
  * faults of every arm, with the arm's name in `loc`, as pydantic does. Unknown keys are ignored.
  */
 

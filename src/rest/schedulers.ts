@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FiltersInUse } from '../admission.ts';
 import type { Requester } from '../queue/batching.ts';
-import type { FilterRequest } from '../queue/filter/filter.ts';
+import { distinctFilters, type FilterRequest } from '../queue/filter/filter.ts';
 import type { SchedulerActivity } from '../queue/lists/lists.ts';
 import type { PopRequest, TaskQueue } from '../queue/queue.ts';
 import type { App, SchedulerEntry, Schedulers } from './app.ts';
@@ -35,11 +35,11 @@ interface SchedulerRoutes {
 
 /** `/schedulers`: what there is, and the pops and pushes of runners and Rocky. */
 export function schedulerRoutes(app: App, { queue, schedulers, leaseMs, closing }: SchedulerRoutes): void {
-  const filtersInUse = new FiltersInUse(budgets.filtersOfClient, {
+  const filtersInUse = new FiltersInUse(
+    { most: budgets.filtersOfClient, all: distinctFilters },
     // Not 429: mula's clients take it as a full queue.
-    code: 'MAILBOX_FULL',
-    bound: 'one client of REST',
-  });
+    { code: 'MAILBOX_FULL', bound: 'one client of REST' },
+  );
   app.get(
     '/schedulers',
     { schema: { summary: 'All schedulers', response: { 200: z.array(schedulerAnswer) } } },

@@ -62,7 +62,8 @@ const importRules: Readonly<Record<string, ImportRule>> = {
     folder(from) !== 'cli' &&
     !typeOnly &&
     (['supervisor', 'ranking', 'kat', 'simulator', 'embedded', 'postgres'].includes(folder(target) ?? '') ||
-      (folder(target) === 'queue' && !['src/queue/queue.ts', 'src/queue/filter/filter.ts'].includes(target))),
+      (folder(target) === 'queue' &&
+        !['src/queue/queue.ts', 'src/queue/filter/filter.ts', 'src/queue/filter/schema.ts'].includes(target))),
 
   'telemetry is what happens: it imports nothing upward, and nothing of observation, which listens': ({
     from,

@@ -6,10 +6,10 @@ import { importsOf, readSources, type Import, type Source } from './imports.ts';
  * and only ever tightened, `goal` is where it is to go.
  */
 export const targets = {
-  files: { now: 350, goal: 225, what: 'files in src, at most' },
-  medianLines: { now: 71, goal: 90, what: 'median of their lines, at least' },
-  inCircles: { now: 2, goal: 0, what: 'files in a circle of imports, types included, at most' },
-  arrowsUp: { now: 8, goal: 2, what: 'pairs of layers of which the lower one imports the upper one, at most' },
+  files: { now: 223, goal: 225, what: 'files in src, at most' },
+  medianLines: { now: 110, goal: 90, what: 'median of their lines, at least' },
+  inCircles: { now: 0, goal: 0, what: 'files in a circle of imports, types included, at most' },
+  arrowsUp: { now: 2, goal: 2, what: 'pairs of layers of which the lower one imports the upper one, at most' },
   mutation: { now: 64, goal: 45, what: 'files from a mutation to its queued task, at most' },
   pop: { now: 19, goal: 14, what: 'files of a pop behind its edge, at most' },
   settle: { now: 13, goal: 12, what: 'files of a settlement behind its edge, at most' },
@@ -28,8 +28,9 @@ const layers = [
   'mailbox',
   'tasks',
   'protocol',
-  'config',
   'telemetry',
+  'postgres',
+  'config',
   'kat',
   'events',
   'queue',

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { filterOperators } from './queue/filter/filter.ts';
-import { excessOf } from './queue/filter/filter.ts';
+import { excessOf, filterOperators } from './filter.ts';
 
 /**
  * The filter language as requests carry it, once: NATS validates with `filterRequest`, the readers of REST follow `filterMembers`
