@@ -82,6 +82,7 @@ export function taskOf({ candidate, lastRunAt, follows, id, deduplicationKey }: 
       dispatches: [],
     },
     checked: true,
+    hash: candidate.hash,
     recurrence,
     trace,
     ...(lastRunAt === null ? {} : { lastRunAt }),

@@ -116,7 +116,7 @@ function retryable(code: string, message: string): Failure {
   return { code, message, retryable: true };
 }
 
-function taskOf({ delivery: { message, trace }, normalizer }: Run): NewTask {
+function taskOf({ delivery: { message, trace }, normalizer, hash }: Run): NewTask {
   return {
     organisation: message.organisation,
     data: {
@@ -124,6 +124,7 @@ function taskOf({ delivery: { message, trace }, normalizer }: Run): NewTask {
       raw_data: message.rawData,
     },
     checked: true,
+    hash,
     recurrence: 'none',
     occurredAt: message.createdAt,
     trace,

@@ -84,6 +84,8 @@ export interface NewTask {
   readonly data: TaskData;
   /** `data` is the output of its type's schema: it is not validated again. */
   readonly checked?: true;
+  /** That of `data`, where the one who made it has it already. */
+  readonly hash?: string;
   /** Where absent, the scheduler's ranker decides. */
   readonly priority?: number;
   /**

@@ -1,4 +1,4 @@
-import { deepStrictEqual } from 'node:assert';
+import { deepStrictEqual, equal } from 'node:assert';
 import type { BoefjeConfig, BoefjeRun } from '../../src/kat/kat.ts';
 import type { Failure } from '../../src/mailbox/failure.ts';
 import type {
@@ -197,6 +197,7 @@ export class Ports {
     const hash = taskTypeOf(this.type).hash(task.data);
     // It says that it need not be read again.
     if (task.checked === true) deepStrictEqual(taskTypeOf(this.type).schema.parse(task.data), task.data);
+    if (task.hash !== undefined) equal(task.hash, taskTypeOf(this.type).hash(task.data));
     const failure = this.failPush(task);
     if (failure !== null) return { outcome: 'failed', failure };
     const reason = this.refusePush(task) ?? (this.#queued.has(hash) ? 'already-queued' : null);

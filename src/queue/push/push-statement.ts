@@ -67,7 +67,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   return {
     ...identity,
     organisation: task.organisation,
-    hash: type.hash(data),
+    hash: task.hash ?? type.hash(data),
     // As in mula: data is stored as it was given, unless it gets an id and is completed with its defaults then.
     data: withoutSecrets(type.carriesId && !identity.own_id ? { ...data, id: identity.id } : task.data),
     plugin: columns.plugin,
