@@ -59,7 +59,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     CASE type WHEN 'boefje' THEN data ->> 'deduplication_key' END
 $$;
 
--- src/tasks/status.ts in SQL, where a statement decides about a set: a test compares the two.
+-- src/tasks/task.ts in SQL, where a statement decides about a set: a test compares the two.
 CREATE FUNCTION rota_may_follow(was taskstatus, becomes taskstatus) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT was NOT IN ('COMPLETED', 'FAILED', 'CANCELLED') OR becomes = was OR becomes = 'QUEUED'

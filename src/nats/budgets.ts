@@ -10,7 +10,7 @@ import { RotaError } from '../errors.ts';
 const kilobyte = 1_024;
 
 /**
- * Of one request; of filters: queue/filter-budget.ts, of names: tasks/lengths.ts. A request that exceeds one is refused with 422
+ * Of one request; of filters: queue/filter/filter.ts, of names: tasks/lengths.ts. A request that exceeds one is refused with 422
  * and the field's name, before the rest of it is read.
  */
 export const requestBudget = {
@@ -32,7 +32,7 @@ export const requestBytes = {
   headers: 4 * kilobyte,
   /** By endpoint. */
   body: {
-    // A filter's 10 000 values (queue/filter-budget.ts), images of 70 characters.
+    // A filter's 10 000 values (queue/filter/filter.ts), images of 70 characters.
     pop: 768 * kilobyte,
     'task-get': kilobyte,
     // 1 000 of them, 100 to 150 bytes each as JSON, more where it is indented.
@@ -67,7 +67,7 @@ export interface ClientBudgets {
   readonly pops: number;
   /**
    * Distinct filters of its pops: each makes a claim of its own whenever a task is queued. Filters that no other client waits with
-   * may be at most a quarter of those left (`distinctFilters` of queue/filter-budget.ts), so that some are left for the next client.
+   * may be at most a quarter of those left (`distinctFilters` of queue/filter/filter.ts), so that some are left for the next client.
    */
   readonly filters: number;
   /** Heartbeats in flight, and as many of `other`. One client may have half of the operators' commands. */

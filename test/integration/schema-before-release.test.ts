@@ -18,11 +18,11 @@ test('the schema is the one that the 22 migrations of before the first release m
 
   await expect(requireMigrated(old.url)).rejects.toMatchObject({
     code: 'SCHEMA_UNKNOWN',
-    message: 'the database is not migrated (0001_mula to 0004_indexes left): run rota migrate',
+    message: 'the database is not migrated (0024_first_release left): run rota migrate',
   });
-  const renumbering = '0023_holders would be renumbered as 0004_indexes; nothing else';
+  const renumbering = '0023_holders would be renumbered as 0004_indexes, which changes no table';
   const plan = await planMigration(old.url);
-  expect(plan).toMatchObject({ database: 'rota', pending: [] });
+  expect(plan).toMatchObject({ database: 'rota', pending: ['0024_first_release'] });
   expect(plan.steps[0]).toBe(renumbering);
 
   const steps: string[] = [];
@@ -47,7 +47,7 @@ test('an older database of before the first release is refused with a sentence',
     code: 'SCHEMA_UNKNOWN',
     message:
       'the database was migrated to 0021_frozen_supervisors by a Rota of before its first release; this one takes over ' +
-      '0023_holders only: let the last of those migrate it first',
+      '0023_holders only: let the last of those migrate it first (CHANGELOG.md, Upgrading)',
   };
   await expect(migrate(url)).rejects.toMatchObject(refusal);
   await expect(planMigration(url)).rejects.toMatchObject(refusal);

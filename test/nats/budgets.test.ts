@@ -26,7 +26,7 @@ test('the page of workers has every budget as it is', () => {
   expect(found(/^depth of a filter/)[0]).toBe(`${depth}; ${nameLength}; ${textLength}`);
   expect(found(/^an organisation/)[0]).toBe(`${lengths.organisation}; ${lengths.ooi}; ${lengths.name} bytes`);
   expect(found(/^`worker`/)).toEqual([`${requestBudget.worker} characters`, '']);
-  expect(found(/^`wait_ms`/)[0]).toMatch(new RegExp(`^${requestBudget.waitMs} `));
+  expect(found(/^`wait_ms`/)[0]).toMatch(new RegExp(`^${requestBudget.waitMs};`));
   expect(found(/^`lease_ms`/)).toEqual([`${requestBudget.leaseMs}`, '']);
   expect(found(/^an error/)[0]).toBe(
     `${errorBudget.faults} faults of 200 characters each, ${errorBudget.characters} in all`,

@@ -23,6 +23,8 @@ const directory = new URL('../../../sql/migrations/', import.meta.url);
 const adoptedRevision = '0010';
 /** The newest of the 22 migrations of before the first release, which made the same schema. */
 const lastBeforeRelease = { number: 23, name: '0023_holders' } as const;
+/** The last of those that make it now. What comes after is applied to a database of before, too. */
+const sameSchema = { number: 4, name: '0004_indexes' } as const;
 
 /**
  * Brings a database up to date: an empty one, one of mula's at alembic revision 0010, or one of ours. Safe to run by
@@ -40,7 +42,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     await recognise(client, done, known);
     if (isBeforeRelease(done, known)) {
       await renumber(client, known);
-      report(`renumbered ${lastBeforeRelease.name} as ${known.at(-1)!.name}`);
+      report(`renumbered ${lastBeforeRelease.name} as ${sameSchema.name}`);
       done = await applied(client);
     }
     for (const migration of known.filter(({ number }) => !done.has(number))) {
@@ -69,7 +71,7 @@ function isBeforeRelease(done: Applied, known: readonly Migration[]): boolean {
 async function renumber(client: Client, known: readonly Migration[]): Promise<void> {
   await changeSchema(client, async () => {
     await client.query('DELETE FROM rota_migrations');
-    for (const migration of known) await record(client, migration);
+    for (const migration of known.filter(({ number }) => number <= sameSchema.number)) await record(client, migration);
   });
 }
 
@@ -97,7 +99,7 @@ async function recognise(client: Client, done: Applied, known: readonly Migratio
     throw new RotaError(
       'SCHEMA_UNKNOWN',
       `the database was migrated to ${done.get(newest)} by a Rota of before its first release; this one takes over ` +
-        `${lastBeforeRelease.name} only: let the last of those migrate it first`,
+        `${lastBeforeRelease.name} only: let the last of those migrate it first (CHANGELOG.md, Upgrading)`,
     );
   }
   const newestKnown = Math.max(...known.map(({ number }) => number));
@@ -177,8 +179,8 @@ export async function planMigration(databaseUrl: string): Promise<MigrationPlan>
     if (!ours && !(await exists(client, 'tasks'))) return { database: 'empty', pending, steps: [] };
     const steps = [...(await interrupted(client)), ...(await takenOver(client, ours))];
     if (renumbers) {
-      const step = `${lastBeforeRelease.name} would be renumbered as ${known.at(-1)!.name}; nothing else`;
-      return { database: 'rota', pending: [], steps: [step, ...steps] };
+      const step = `${lastBeforeRelease.name} would be renumbered as ${sameSchema.name}, which changes no table`;
+      return { database: 'rota', pending, steps: [step, ...steps] };
     }
     return { database: ours ? 'rota' : 'mula', pending, steps };
   });
@@ -204,7 +206,8 @@ async function pendingIn(
   const done = await applied(client);
   await recognise(client, done, known);
   const renumbers = isBeforeRelease(done, known);
-  const pending = known.filter(({ number }) => renumbers || !done.has(number)).map(({ name }) => name);
+  const isApplied = ({ number }: Migration) => (renumbers ? number <= sameSchema.number : done.has(number));
+  const pending = known.filter((migration) => !isApplied(migration)).map(({ name }) => name);
   return { ours: done.size > 0, renumbers, pending };
 }
 
