@@ -130,7 +130,7 @@ export class FiltersInUse {
     };
   }
 
-  /** A greedy client takes at most a fifth of what is left, so that twenty of them leave something for the next. */
+  /** A client takes at most a quarter of what is then left, so that twenty greedy ones leave something for the next. */
   #admit(own: number, filter: string): void {
     const left = this.#bounds.all - this.#all.size;
     if (own >= this.#bounds.most) {

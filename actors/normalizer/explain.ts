@@ -1,6 +1,5 @@
-import { attempt } from '../../src/mailbox/failure.ts';
+import { attempt, failureOf } from '../../src/mailbox/failure.ts';
 import type { Delivery } from '../../src/mailbox/message.ts';
-import { failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';

@@ -1,6 +1,5 @@
 import type { Delivery } from '../../src/mailbox/message.ts';
-import { attempt } from '../../src/mailbox/failure.ts';
-import { failureOf } from '../../src/mailbox/failure.ts';
+import { attempt, failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { reportData } from '../../src/tasks/data.ts';

@@ -3,9 +3,8 @@ import { type RotaClient, rotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
-import { makeObject, type SimulatedObject } from '../../src/simulator/world.ts';
+import { makeObject, type SimulatedObject, createWorld, type World } from '../../src/simulator/world.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
-import { createWorld, type World } from '../../src/simulator/world.ts';
 import type { Bench } from './bench.ts';
 import { type RotaOnStage, type RotaOptions, startRotaOn } from './stage.ts';
 

@@ -1,8 +1,7 @@
 import { claimStatement } from '../../src/queue/pop/claim.ts';
 import { migrate } from '../../src/queue/schema/migrations.ts';
-import { queueItem } from '../../src/queue/push/push-statement.ts';
+import { queueItem, pushStatement } from '../../src/queue/push/push-statement.ts';
 import { connect } from '../../src/postgres/pool.ts';
-import { pushStatement } from '../../src/queue/push/push-statement.ts';
 import type { Bench, Case, CaseSet } from '../harness/bench.ts';
 import { queueUpTo } from '../harness/seeds.ts';
 import { pushedTask } from '../harness/tasks.ts';

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { effectiveConfig } from '../config/config.ts';
-import { readConfig } from '../config/config.ts';
+import { effectiveConfig, readConfig } from '../config/config.ts';
 import type { OperatorAnswers } from '../protocol/operator.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';

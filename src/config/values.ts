@@ -97,7 +97,7 @@ function between(reader: (text: string) => number | null, least: number, most: n
 /** SQLAlchemy names its driver in the scheme: `postgresql+psycopg2://`. */
 const sqlalchemy = /^postgres(?:ql)?\+[a-z0-9_-]+(?=:\/\/)/i;
 
-/** Its parameters are checked at the first connection (src/queue/dsn.ts), with a sentence for each. */
+/** Its parameters are checked at the first connection (src/postgres/dsn.ts), with a sentence for each. */
 export function readDatabaseUrl(text: string): string | null {
   const url = text.replace(sqlalchemy, 'postgresql');
   return partsOf(url) === null ? null : url;

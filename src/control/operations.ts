@@ -1,5 +1,4 @@
-import { effectiveConfig } from '../config/config.ts';
-import type { Config } from '../config/config.ts';
+import { effectiveConfig, type Config } from '../config/config.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';

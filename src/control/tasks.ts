@@ -6,8 +6,7 @@ import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
-import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
-import type { Task } from '../tasks/task.ts';
+import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
 import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
 
 export interface TaskPorts {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';
 import type { RawFileReceived, ScanProfileMutated, StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { rawData } from '../tasks/data.ts';
@@ -86,6 +87,14 @@ function json(stream: EventStream, body: Uint8Array): unknown {
   let parsed: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    throw malformed('not JSON');
+  }
+  // Deeper ones end the thread, or a whole batch of pushes with them, wherever they are walked through or sent on.
+  const excess = jsonExcess(text);
+  if (excess === 'depth') throw malformed(`nests deeper than ${deepestNesting} levels`);
+  if (excess === 'values') throw malformed(`more than ${mostValues} values`);
+  try {
     parsed = JSON.parse(text);
   } catch {
     throw malformed('not JSON');

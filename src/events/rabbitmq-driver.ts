@@ -16,7 +16,7 @@ interface Mend {
 
 /**
  * The driver rabbitmq-client 5.0.8 with two faults mended that no code around it can prevent. They are mended at load, as in
- * src/queue/driver.ts: a version whose text differs stops the start.
+ * src/postgres/driver.ts: a version whose text differs stops the start.
  */
 const mends: ReadonlyMap<string, Mend> = new Map([
   [

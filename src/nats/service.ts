@@ -1,4 +1,4 @@
-import type { Msg, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
+import type { Msg, MsgHdrs, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../printable.ts';
@@ -192,8 +192,9 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     try {
       if (pending.answered) return;
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-      const by = message.headers?.get(operatorHeader) || null;
-      const trace = message.headers?.get(traceHeader) ?? '';
+      const headers = headersOf(message);
+      const by = headers?.get(operatorHeader) || null;
+      const trace = headers?.get(traceHeader) ?? '';
       const body = parseJson(message.string());
       if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;
       // Encoded once, here: the length is needed anyway, and the library's encoder takes twice as long.
@@ -244,6 +245,15 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   function sendReplies(): void {
     setTimeout(reachable.resolve, resubscribeMs).unref();
     partAnswered('nats');
+  }
+}
+
+/** They are read when they are asked for, and names that are none throw. */
+function headersOf(message: ServiceMsg): MsgHdrs | undefined {
+  try {
+    return message.headers;
+  } catch {
+    throw new RotaError('INVALID_REQUEST', 'headers: expected `name: value` lines');
   }
 }
 

@@ -56,7 +56,13 @@ export function installBounds(
         clearTimeout(timer);
         if (held !== null) letGo(held);
       };
-      const work: unknown = handle.call(this, request, reply);
+      let work: unknown;
+      try {
+        work = handle.call(this, request, reply);
+      } catch (error) {
+        over();
+        throw error;
+      }
       if (work instanceof Promise) work.then(over, over);
       else over();
       return work;
@@ -122,6 +128,8 @@ function whenGone(
   }: FastifyReply,
   act: () => void,
 ): void {
+  // Each says so once: a later listener would never be called.
+  if (socket.destroyed || raw.destroyed) return act();
   let waiting = ofSockets.get(socket);
   if (waiting === undefined) {
     const all = new Set<() => void>();

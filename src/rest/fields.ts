@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { decimalOf, flagOf, integerOf } from '../tasks/lax.ts';
+import { decimalOf, flagOf, integerOf, fromUnix, parseTimestamp, toUtc } from '../tasks/lax.ts';
 import { isLongerThan, tooLong } from '../tasks/lengths.ts';
-import { fromUnix, parseTimestamp, toUtc } from '../tasks/lax.ts';
 import { budgets } from './budgets.ts';
 
 /**

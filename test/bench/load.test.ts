@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { closedLoop } from '../../bench/harness/load.ts';
-import { Meter } from '../../bench/harness/load.ts';
+import { closedLoop, Meter } from '../../bench/harness/load.ts';
 
 const unhurried = { warmUpMs: 0, measureMs: 600_000 };
 

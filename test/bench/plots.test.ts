@@ -1,10 +1,16 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Result } from '../../bench/harness/report.ts';
-import { barChart } from '../../bench/plots/charts.ts';
+import {
+  barChart,
+  apart,
+  lineChart,
+  decadeScale,
+  linearScale,
+  shortNumber,
+  steppedScale,
+} from '../../bench/plots/charts.ts';
 import { plots } from '../../bench/plots/figures.ts';
-import { apart, lineChart } from '../../bench/plots/charts.ts';
-import { decadeScale, linearScale, shortNumber, steppedScale } from '../../bench/plots/charts.ts';
 
 function result(name: string, median: number, p50_ms: number | null = null, p99_ms: number | null = null): Result {
   return { name, unit: 'tasks/s', median, min: median, max: median, p50_ms, p99_ms, load_cpu: null, ratios: {} };

@@ -118,3 +118,13 @@ test.for(['\0', '\ud800'])('a string that Postgres cannot store (%j) is malforme
   const message = { ...rawFile, raw_data: { ...rawFile.raw_data, boefje_meta } };
   expect(() => parse('raw_file_received', message)).toThrow(/malformed/);
 });
+
+test('bodies that nest deep, or have very many values, are refused before they are parsed', () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  for (const levels of [501, 5_000, 100_000]) {
+    const text = `{"raw_data":{"boefje_meta":{"arguments":${'['.repeat(levels)}${']'.repeat(levels)}}}}`;
+    expect(() => parseEvent('raw_file_received', bytes(text))).toThrow(/nests deeper than 500 levels/);
+  }
+  const many = `{"a":[${'0,'.repeat(100_001)}0]}`;
+  expect(() => parseEvent('scan_profile_mutations', bytes(many))).toThrow(/more than 100000 values/);
+});

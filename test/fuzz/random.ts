@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Edge, EdgeName } from './edge.ts';
-import { edgeNames } from './edge.ts';
+import { type Edge, type EdgeName, edgeNames } from './edge.ts';
 import { eventsEdge } from './events-edge.ts';
 import { type Failure, playLanes, type Tally } from './lanes.ts';
 import { natsEdge } from './nats-edge.ts';

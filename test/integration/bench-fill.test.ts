@@ -1,7 +1,6 @@
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { fill } from '../../bench/harness/seeds.ts';
-import { queueUpTo } from '../../bench/harness/seeds.ts';
+import { fill, queueUpTo } from '../../bench/harness/seeds.ts';
 import { connect } from '../../src/postgres/pool.ts';
 import { createDatabase } from '../support/database.ts';
 import { expectInvariants } from '../support/invariants.ts';

@@ -1,10 +1,13 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { perTurn, Turns } from '../../src/nats/turns.ts';
+
+afterEach(() => void vi.restoreAllMocks());
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 test('few begin at once; of a flood another client’s request is among the first of the next turn', async () => {
+  vi.spyOn(performance, 'now').mockReturnValue(0);
   const begun: string[] = [];
   const turns = new Turns<string>((item) => begun.push(item));
   turns.add('a', 'first');
@@ -17,6 +20,22 @@ test('few begin at once; of a flood another client’s request is among the firs
   while (begun.length < 1_002) await turn();
   turns.add('a', 'last');
   expect(begun.at(-1)).toBe('last');
+});
+
+test('dear requests end a turn early; one begins in each', async () => {
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const begun: string[] = [];
+  const turns = new Turns<string>((item) => {
+    begun.push(item);
+    now += 2;
+  });
+  for (let n = 0; n < 10; n += 1) turns.add('dear', `${n}`);
+  expect(begun).toEqual(['0', '1']);
+  await turn();
+  expect(begun.length).toBeLessThan(5);
+  while (begun.length < 10) await turn();
+  expect(begun.at(-1)).toBe('9');
 });
 
 test('whatever comes, all of it begins once, each client’s in its order', async () => {

@@ -1,7 +1,6 @@
 import { assert, boolean, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { effectiveConfig } from '../../src/config/config.ts';
-import { readConfig } from '../../src/config/config.ts';
+import { effectiveConfig, readConfig } from '../../src/config/config.ts';
 import { readDsn, serversText, withoutSecrets } from '../../src/postgres/dsn.ts';
 
 const wrong = (url: string) => {

@@ -130,6 +130,34 @@ test('what waits in a pipeline whose connection ends gives its place back, once 
   expect(await Promise.all(five)).toEqual([200, 200, 200, 200, 200]);
 });
 
+test('an answer whose client has left takes no room', async () => {
+  await served.server.close();
+  let lists: PromiseWithResolvers<void> | null = Promise.withResolvers<void>();
+  let asked = 0;
+  const results = JSON.stringify('x'.repeat(8 * 1024 * 1024));
+  const tasks = async () => {
+    asked += 1;
+    await lists?.promise;
+    return { count: 1, partial: false, cutAt: null, results };
+  };
+  served = await serve({ lists: { ...emptyLists, tasks }, access: { ...openAccess, clientShare: 1 } });
+  const { port, hostname } = new URL(served.url);
+  for (let round = 1; round <= 9; round += 1) {
+    lists = Promise.withResolvers<void>();
+    const socket = connect(Number(port), hostname);
+    socket.write('GET /tasks HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+    await expect.poll(() => asked).toBe(round);
+    socket.resetAndDestroy();
+    // The server has seen its end by then: it answers on another connection.
+    await setTimeout(20);
+    expect(await statusOf('/health')).toBe(200);
+    lists.resolve();
+    await setTimeout(20);
+  }
+  lists = null;
+  expect(await statusOf('/tasks')).toBe(200);
+});
+
 test('answers that nobody reads are bounded by their bytes', async () => {
   await served.server.close();
   const results = JSON.stringify('x'.repeat(8 * 1024 * 1024));

@@ -1,6 +1,5 @@
 import Table from 'cli-table3';
-import type { LedgerCounts } from '../../simulator/measures.ts';
-import { type Percentiles, percentiles } from '../../simulator/measures.ts';
+import { type LedgerCounts, type Percentiles, percentiles } from '../../simulator/measures.ts';
 import type { Inspection, TaskCounts } from './inspection.ts';
 import { actorNames } from './restarts.ts';
 

@@ -69,7 +69,7 @@ export async function rerank(
     );
     // The rows are kept, the snapshot goes: open until the last batch is moved it would keep every version alive that
     // moves and claims leave behind. The driver's own commit then finds nothing to do. Not a reserved connection: only of
-    // transactions does the driver survive a lost one (driver.ts).
+    // transactions does the driver survive a lost one (src/postgres/driver.ts).
     await query(looking, 'COMMIT', [], bounded);
     const look = () => query<QueuedRow>(looking, `FETCH ${perBatch} FROM looked`, [], bounded);
     try {

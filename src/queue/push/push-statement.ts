@@ -2,9 +2,8 @@ import type { z } from 'zod';
 import { RotaError } from '../../errors.ts';
 import { statement } from '../../postgres/pool.ts';
 import type { NewTask } from '../../protocol/requests.ts';
-import { checkLength, checkTexts, refuseLongText } from '../../tasks/lengths.ts';
+import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/lengths.ts';
 import { type TaskType, taskTypeOf, withoutSecrets } from '../../tasks/data.ts';
-import { lengths } from '../../tasks/lengths.ts';
 import type { TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/identity.ts';
 

@@ -105,7 +105,7 @@ export async function requireWritable(sql: Sql): Promise<void> {
   const [state, written] = await Promise.allSettled([
     transact(() => query<ProbeRow>(sql, statement('schema/probe'), [])),
     // Postgres checks the privilege, and whether it may write at all, before it finds nothing to delete. A refusal also ends
-    // the connection (driver.ts), so that the next question has a session that began later.
+    // the connection (src/postgres/driver.ts), so that the next question has a session that began later.
     transact(() => query(sql, 'DELETE FROM rota_alive WHERE false', [])),
   ]);
   if (state.status === 'rejected') throw state.reason;

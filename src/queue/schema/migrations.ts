@@ -21,9 +21,8 @@ interface Migration {
 
 const directory = new URL('../../../sql/migrations/', import.meta.url);
 const adoptedRevision = '0010';
-/** The newest of the 22 migrations of before the first release, which made the same schema. */
+/** The newest of the 22 migrations of before the first release; and the one that makes the same schema now: what follows is applied to both. */
 const lastBeforeRelease = { number: 23, name: '0023_holders' } as const;
-/** The last of those that make it now. What comes after is applied to a database of before, too. */
 const sameSchema = { number: 4, name: '0004_indexes' } as const;
 
 /**
