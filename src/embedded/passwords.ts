@@ -25,9 +25,12 @@ async function readPassword(folder: string): Promise<string | null> {
   );
 }
 
-/** Of 32 bytes, in characters that neither a URL nor SQL nor a configuration file quotes. */
+/**
+ * Of 32 bytes, in characters that neither a URL nor SQL nor a configuration file quotes. A letter comes first: NATS's library for
+ * JavaScript takes `user:8` in a URL for a port.
+ */
 function newPassword(): string {
-  return randomBytes(32).toString('base64url');
+  return `p${randomBytes(32).toString('base64url')}`;
 }
 
 /** Every account on the machine reaches loopback, and a superuser of Postgres may run programs: no access without a password. */

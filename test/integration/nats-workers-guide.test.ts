@@ -22,6 +22,9 @@ beforeAll(async () => {
   // Inside the checkout, so that the TypeScript worker finds the nats package.
   await mkdir(join(root, '.rota'), { recursive: true });
   directory = await mkdtemp(join(root, '.rota', 'workers-guide-'));
+  // One that begins with a digit, which the library would take for a port.
+  await mkdir(join(directory, 'nats'), { mode: 0o700 });
+  await writeFile(join(directory, 'nats', 'rota.password'), '8aB', { mode: 0o600 });
   server = await startNats({ directory });
 });
 beforeEach(async () => {
