@@ -55,7 +55,7 @@ async function startDev(data: string): Promise<RunningDev> {
     expect(ready).toMatchObject({
       ready: true,
       api: `http://127.0.0.1:${apiPort}`,
-      nats: expect.stringMatching(`^nats://rota:[\\w-]{43}@127\\.0\\.0\\.1:${natsPort}$`),
+      nats: expect.stringMatching(`^nats://rota:p[\\w-]{43}@127\\.0\\.0\\.1:${natsPort}$`),
     });
     return { ...ready, stop };
   }
