@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -10,16 +11,26 @@ import { RotaError } from '../errors.ts';
 
 const run = promisify(execFile);
 
-/** A free loopback port. Another process may take it before it is used: callers retry or fail with the port's number. */
+/**
+ * A port of loopback that nothing listens on, below those that systems give to outgoing connections (32768 on Linux): one of these
+ * may be in use again by the time that its server starts.
+ */
 export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = randomInt(10_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+  throw new RotaError('BAD_CONFIG', 'no free port among a hundred of 10000 to 32000 on 127.0.0.1');
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  const listens = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
   });
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  if (listens) await new Promise((resolve) => server.close(resolve));
+  return listens;
 }
 
 /** A child server that this process started, and ends by its process id. */
