@@ -103,6 +103,8 @@ export async function startRotaOn(
       SCHEDULER_DB_URI: databaseUrl,
       NATS_URL: stage.natsUrl,
       SCHEDULER_NATS_PREFIX: name,
+      // One connection stands for a fleet here, and takes more than one worker holds.
+      SCHEDULER_CLIENT_LEASES: '1000000',
       // Done above; at each start it would look up every queued task.
       ...(checkout === undefined ? { DATABASE_MIGRATION: 'false' } : {}),
       ...settings,

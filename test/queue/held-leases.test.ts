@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { HeldLeases } from '../../src/queue/pop/held-leases.ts';
 import type { PopRequest } from '../../src/queue/queue.ts';
+
+afterEach(() => void vi.restoreAllMocks());
 
 const pop = (holder: string, limit: number): PopRequest => ({
   limit,
@@ -37,10 +39,10 @@ test('a client that settles what it has is counted, and goes on', async () => {
   const count = vi.fn<(holder: string) => Promise<number>>(async () => 0);
   const held = new HeldLeases({ most: 20, count });
   for (let n = 0; n < 100; n += 1) {
+    vi.spyOn(performance, 'now').mockReturnValue(n * 1_000);
     const claim = pop('a', 5);
     expect(held.admit(claim)).toBe(true);
     held.handedOut(claim, 5);
-    vi.spyOn(performance, 'now').mockReturnValue(n * 1_000);
     await Promise.resolve();
   }
   expect(count).toHaveBeenCalledWith('a');
@@ -68,6 +70,24 @@ test('nothing is counted of a client with less than half, and one client does no
   expect(count).toHaveBeenCalledOnce();
   expect(held.admit(pop('a', 1))).toBe(false);
   expect(held.admit(pop('b', 20))).toBe(true);
+});
+
+test('a count that took long is not followed by another for twenty times as long', async () => {
+  const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+  const counts: (() => void)[] = [];
+  const held = new HeldLeases({ most: 20, count: () => new Promise((resolve) => counts.push(() => resolve(15))) });
+  const claim = () => held.admit(pop('a', 1)) && held.handedOut(pop('a', 1), 1);
+  held.admit(pop('a', 15));
+  held.handedOut(pop('a', 15), 15);
+  now.mockReturnValue(100);
+  counts[0]!();
+  await Promise.resolve();
+  now.mockReturnValue(2_099);
+  claim();
+  expect(counts).toHaveLength(1);
+  now.mockReturnValue(2_101);
+  claim();
+  expect(counts).toHaveLength(2);
 });
 
 test('a claim that is larger than all it may hold is taken by a client that has none', () => {

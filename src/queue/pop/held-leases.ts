@@ -16,11 +16,13 @@ interface Held {
   /** Handed out since the count in flight was asked for; null while none is. */
   sinceCount: number | null;
   /** performance.now() */
-  countedAt: number;
+  countAgainAt: number;
 }
 
 /** A client that takes 100 000 tasks a second is counted four times in it; one that takes 100, once in four minutes. */
 const countEveryMs = 250;
+/** A count reads all leases: for so many times as long as it took, no other follows. */
+const restsPerCount = 20;
 /** Clients that are remembered; the oldest entry goes first. */
 const mostClients = 10_000;
 
@@ -65,22 +67,26 @@ export class HeldLeases {
 
   #count(holder: string, known: Held): void {
     const now = performance.now();
-    if (known.sinceCount !== null || now < known.countedAt + countEveryMs) return;
+    if (known.sinceCount !== null || now < known.countAgainAt) return;
     known.sinceCount = 0;
-    known.countedAt = now;
+    const rest = () => {
+      const ended = performance.now();
+      known.sinceCount = null;
+      known.countAgainAt = ended + Math.max(countEveryMs, (ended - now) * restsPerCount);
+    };
     this.#options.count(holder).then(
       (count) => {
         known.leases = count + known.sinceCount!;
-        known.sinceCount = null;
+        rest();
       },
-      // The database is away: nothing is claimed either, and the next claim counts.
-      () => (known.sinceCount = null),
+      // The database is away: nothing is claimed either, and a later claim counts.
+      rest,
     );
   }
 
   #remember(holder: string): Held {
     if (this.#clients.size >= mostClients) this.#forgetOne();
-    const known: Held = { leases: 0, claiming: 0, sinceCount: null, countedAt: Number.NEGATIVE_INFINITY };
+    const known: Held = { leases: 0, claiming: 0, sinceCount: null, countAgainAt: Number.NEGATIVE_INFINITY };
     this.#clients.set(holder, known);
     return known;
   }
