@@ -32,7 +32,7 @@ export async function withRepeats(
             n,
             id: row.id,
             organisation: row.organisation,
-            data: row.data,
+            data: JSON.parse(row.data) as unknown,
             ...(priority === undefined ? {} : { priority: priorityOf(priority) }),
           },
         ]

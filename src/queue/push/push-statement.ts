@@ -3,7 +3,7 @@ import { RotaError } from '../../errors.ts';
 import { statement } from '../../postgres/pool.ts';
 import type { NewTask } from '../../protocol/requests.ts';
 import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/lengths.ts';
-import { type TaskType, taskTypeOf, withoutSecrets } from '../../tasks/data.ts';
+import { storedJson, type TaskType, taskTypeOf } from '../../tasks/data.ts';
 import type { TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/identity.ts';
 
@@ -14,7 +14,8 @@ export interface QueueItem extends Partial<ScheduleColumns> {
   readonly own_id: boolean;
   readonly organisation: string;
   readonly hash: string;
-  readonly data: unknown;
+  /** JSON, without secrets. Written here, where what cannot be written fails its own item alone. */
+  readonly data: string;
   readonly plugin: string | null;
   readonly image: string | null;
   readonly deduplication_key: string | null;
@@ -68,7 +69,7 @@ export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
     organisation: task.organisation,
     hash: task.hash ?? type.hash(data),
     // As in mula: data is stored as it was given, unless it gets an id and is completed with its defaults then.
-    data: withoutSecrets(type.carriesId && !identity.own_id ? { ...data, id: identity.id } : task.data),
+    data: storedJson(type.carriesId && !identity.own_id ? { ...data, id: identity.id } : task.data),
     plugin: columns.plugin,
     image: columns.image,
     deduplication_key: columns.deduplicationKey,
@@ -151,7 +152,7 @@ export function pushStatement(
   { scheduler, type, maxSize, answersTasks }: PushSettings,
 ): { text: string; values: readonly unknown[] } {
   const columns = items.map(({ row, n, rank }) => ({ ...row, data: undefined, n, rank, priority: priorityOf(rank) }));
-  const data = items.map(({ row }) => JSON.stringify(row.data)).join('\n');
+  const data = items.map(({ row }) => row.data).join('\n');
   return {
     text: textOf(items.some(({ row }) => row.recurrence !== undefined)),
     values: [scheduler, type, JSON.stringify(columns), data, maxSize, answersTasks],

@@ -1,5 +1,5 @@
 import { type PagePools, query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import { withoutSecrets } from '../../tasks/data.ts';
+import { storedJson, withoutSecrets } from '../../tasks/data.ts';
 import type { TaskData } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
 import { addRange, Conditions, type ListBounds, type Page, readPage } from '../lists/page.ts';
@@ -62,14 +62,7 @@ export function createSchedules(sql: Sql, pages: PagePools = { plain: sql, searc
     get: (id) => one('schedules/schedule-get', [id]),
 
     create: ({ schedulerId, organisation, hash, data, schedule, deadlineAt }) =>
-      one('schedules/schedule-create', [
-        schedulerId,
-        organisation,
-        hash,
-        JSON.stringify(withoutSecrets(data)),
-        schedule,
-        deadlineAt,
-      ]),
+      one('schedules/schedule-create', [schedulerId, organisation, hash, storedJson(data), schedule, deadlineAt]),
 
     patch: (id, patch) => one('schedules/schedule-patch', [id, JSON.stringify(columnsOf(patch))]),
 
