@@ -14,21 +14,29 @@ beforeAll(async () => {
 });
 afterAll(() => house.stop());
 
-/** Another session holds the tables: statements hang. @returns what lets them go */
+const tables = ['queue', 'tasks', 'leases', 'schedules'];
+
+/** Other sessions hold the tables, each one of them, so that no session waits while it holds: statements hang. @returns what lets them go */
 async function hang(): Promise<() => Promise<void>> {
-  const holder = connect(house.databaseUrl, { max: 1, statementMs: 60_000 });
-  const locked = Promise.withResolvers<null>();
+  const holder = connect(house.databaseUrl, { max: tables.length, statementMs: 60_000 });
   const over = Promise.withResolvers<null>();
-  const held = holder.begin(async (session) => {
-    await session.unsafe('SET LOCAL idle_in_transaction_session_timeout = 0');
-    await session.unsafe('LOCK TABLE queue, tasks, leases, schedules IN ACCESS EXCLUSIVE MODE');
-    locked.resolve(null);
-    await over.promise;
+  const holds: Promise<unknown>[] = [];
+  const locks = tables.map((table) => {
+    const locked = Promise.withResolvers<null>();
+    const held = holder.begin(async (session) => {
+      await session.unsafe('SET LOCAL idle_in_transaction_session_timeout = 0');
+      await session.unsafe(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+      locked.resolve(null);
+      await over.promise;
+    });
+    held.catch(locked.reject);
+    holds.push(held);
+    return locked.promise;
   });
-  await locked.promise;
+  await Promise.all(locks);
   const end = async () => {
     over.resolve(null);
-    await held;
+    await Promise.all(holds);
     await holder.end();
   };
   onTestFinished(() => end().catch(() => {}));
