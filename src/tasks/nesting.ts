@@ -9,6 +9,8 @@ export const mostValues = 100_000;
 
 /** What is too much about a text, JSON or not, before it is parsed; null where nothing is. */
 export function jsonExcess(text: string, deepest = deepestNesting): 'depth' | 'values' | null {
+  // Too short for either: most requests.
+  if (text.length <= deepest) return null;
   let depth = 0;
   let values = 1;
   for (let at = 0; at < text.length; at += 1) {

@@ -28,7 +28,7 @@ test('dear requests end a turn early; one begins in each', async () => {
   const begun: string[] = [];
   const turns = new Turns<string>((item) => {
     begun.push(item);
-    now += 2;
+    now += 6;
   });
   for (let n = 0; n < 10; n += 1) turns.add('dear', `${n}`);
   expect(begun).toEqual(['0', '1']);

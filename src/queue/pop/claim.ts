@@ -129,7 +129,7 @@ const prepared = new Set<string>();
 
 /** claim.sql for one shape of filter. @throws RotaError INVALID_FILTER */
 export function claimStatement(filters: FilterRequest | null, taskType: string): ClaimStatement {
-  if (filters === null) return { way: 'open', text: claimText(statement('pop/claim-heads'), 'true'), values: [] };
+  if (filters === null) return openClaim();
   const filter: CompiledFilter = compileFilter(filters, {
     target: 'queue',
     firstParameter: firstFilterValue,
@@ -144,6 +144,13 @@ export function claimStatement(filters: FilterRequest | null, taskType: string):
     values: [...filter.values, ...(filter.merge?.values ?? [])],
   };
 }
+
+/** Made once: a lone pop would take a tenth of its CPU time to put the same text together, and to hash it. */
+function openClaim(): ClaimStatement {
+  return (open ??= { way: 'open', text: claimText(statement('pop/claim-heads'), 'true'), values: [] });
+}
+
+let open: ClaimStatement | null = null;
 
 function claimText(heads: string, filter: string): string {
   return statement('pop/claim')
