@@ -5,6 +5,7 @@ import { excerpt } from '../printable.ts';
 import { answerWithinMs, popMarginMs, unanswered } from '../admission.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
+import { Slab } from '../slab.ts';
 import { Answers, answerInSpan } from './replies.ts';
 import { type ClientBudgets, requestBudget, inFlightByKind, sizeWithinBudget } from './budgets.ts';
 import type { CtlCommands } from './ctl.ts';
@@ -82,6 +83,8 @@ interface Pending {
   /** performance.now() at which it is refused as late. */
   until: number;
   answered: boolean;
+  /** Among what is in flight. */
+  key: number;
 }
 
 const lookEveryMs = 500;
@@ -103,7 +106,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     log,
   });
   const answers = new Answers({ connection, maxPayload, log });
-  const inFlight = new Set<Pending>();
+  const inFlight = new Slab<Pending>();
   const turns = new Turns<Pending>((pending) => void answer(pending));
   /** Of a drain that waits. */
   let whenIdle: (() => void) | null = null;
@@ -182,8 +185,8 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     const wait = new AbortController();
     if (draining) wait.abort();
     const until = performance.now() + answerWithinMs;
-    const pending = { message, name, client, handle, leave, wait, until, answered: false };
-    inFlight.add(pending);
+    const pending = { message, name, client, handle, leave, wait, until, answered: false, key: -1 };
+    pending.key = inFlight.add(pending);
     turns.add(client, pending);
   }
 
@@ -209,7 +212,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       await reachable.promise;
       if (!late) answers.refuse(message, error);
     } finally {
-      inFlight.delete(pending);
+      inFlight.remove(pending.key, pending);
       pending.leave();
       if (inFlight.size === 0) whenIdle?.();
     }

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../admission.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';
+import { Slab } from '../slab.ts';
 import { clientOf } from './roles.ts';
 
 declare module 'fastify' {
@@ -116,7 +117,7 @@ function letGo(held: Held): void {
 }
 
 /** One listener for each socket, which may have a thousand pipelined requests. */
-const ofSockets = new WeakMap<Socket, Set<() => void>>();
+const ofSockets = new WeakMap<Socket, Slab<() => void>>();
 
 /** Acts once the answer has left, or its socket is closed: Node does not close the answers that wait behind another in a pipeline. */
 function whenGone(
@@ -132,7 +133,7 @@ function whenGone(
   if (socket.destroyed || raw.destroyed) return act();
   let waiting = ofSockets.get(socket);
   if (waiting === undefined) {
-    const all = new Set<() => void>();
+    const all = new Slab<() => void>();
     ofSockets.set(socket, (waiting = all));
     socket.once('close', () => {
       for (const one of all) one();
@@ -140,9 +141,9 @@ function whenGone(
   }
   const known = waiting;
   const once = () => {
-    if (known.delete(once)) act();
+    if (known.remove(key, once)) act();
   };
-  known.add(once);
+  const key = known.add(once);
   raw.once('close', once);
 }
 

@@ -35,9 +35,9 @@ export function held(runs: readonly RandomRun[]): boolean {
 }
 
 export function rowTableOf(findings: readonly RowFinding[]): string {
-  const head = ['row', 'verdict', 'seconds', 'quiet p99', 'p99', 'times', 'memory MiB'];
+  const head = ['row', 'verdict', 'seconds', 'quiet p99', 'p99', 'times', 'stall', 'memory MiB'];
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
-  for (const { row, faults, seconds, quiet, during, memory } of findings) {
+  for (const { row, faults, seconds, quiet, during, stallMs, memory } of findings) {
     const times = quiet.p99 === 0 ? '' : (during.p99 / quiet.p99).toFixed(1);
     const [before, most, after] = [memory.before, memory.most, memory.after].map((it) => it.toFixed(0));
     const verdict = faults.length === 0 ? 'held' : 'broke';
@@ -48,6 +48,7 @@ export function rowTableOf(findings: readonly RowFinding[]): string {
       ms(quiet.p99),
       ms(during.p99),
       times,
+      ms(stallMs),
       `${before} → ${most} → ${after}`,
     ]);
   }

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { NatsError, type NatsConnection } from 'nats';
 import { connectNats } from '../../../src/nats/connect.ts';
+import { type RotaClient, connectRota } from '../../../src/nats/client.ts';
 import { answerWithinMs, judged } from '../edge.ts';
-import type { Stage } from '../stage.ts';
 
 export interface Answer {
   /** 0 where there was none. */
@@ -14,27 +14,42 @@ export interface Answer {
   readonly fault: string | undefined;
 }
 
+/** Where a hostile client finds the supervisor and what is around it. */
+export interface Target {
+  readonly api: string;
+  readonly natsUrl: string;
+  readonly amqpUrl: string;
+  readonly databaseUrl: string;
+  readonly prefix: string;
+  readonly organisation: string;
+}
+
 const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
 
 /** A hostile client, with what it needs: its own connection, requests whose answers are judged. */
 export class Actor {
-  readonly stage: Stage;
+  readonly target: Target;
   readonly nats: NatsConnection;
+  /** Beside its own connection: what a worker or an actor of KAT would do. */
+  readonly client: RotaClient;
 
-  private constructor(stage: Stage, nats: NatsConnection) {
-    this.stage = stage;
+  private constructor(target: Target, nats: NatsConnection, client: RotaClient) {
+    this.target = target;
     this.nats = nats;
+    this.client = client;
   }
 
-  static async connect(stage: Stage): Promise<Actor> {
-    return new Actor(stage, await connectNats({ servers: stage.natsUrl, name: 'fuzz-row' }));
+  static async connect(target: Target): Promise<Actor> {
+    const { natsUrl, prefix } = target;
+    const nats = await connectNats({ servers: natsUrl, name: 'fuzz-row' });
+    return new Actor(target, nats, await connectRota({ servers: natsUrl, prefix }));
   }
 
   async ask(subject: string, body: unknown, waitMs = 0): Promise<Answer> {
     const began = performance.now();
     const payload = typeof body === 'string' ? body : JSON.stringify(body);
     try {
-      const reply = await this.nats.request(`${this.stage.prefix}.${subject}`, payload, {
+      const reply = await this.nats.request(`${this.target.prefix}.${subject}`, payload, {
         timeout: answerWithinMs + waitMs,
       });
       const status = Number(reply.headers?.get('Nats-Service-Error-Code') || 200);
@@ -51,7 +66,7 @@ export class Actor {
     const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
     const at = `${method} ${path.slice(0, 40)}: `;
     try {
-      const response = await fetch(this.stage.supervisor.api + path, {
+      const response = await fetch(this.target.api + path, {
         method,
         ...(text === undefined ? {} : { body: text, headers: { 'content-type': 'application/json', ...headers } }),
         signal: AbortSignal.timeout(60_000),
@@ -72,7 +87,7 @@ export class Actor {
 
   /** The command line, as an operator types it. */
   async rota(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<string> {
-    const { natsUrl, prefix } = this.stage;
+    const { natsUrl, prefix } = this.target;
     const env = { PATH: process.env['PATH'], NATS_URL: natsUrl, SCHEDULER_NATS_PREFIX: prefix, ...environment };
     return new Promise((resolve) => {
       execFile(process.execPath, [cli, ...args], { env, timeout: 30_000 }, (_error, stdout, stderr) =>
@@ -86,7 +101,7 @@ export class Actor {
     let [asked, failed] = [0, 0];
     const timer = setInterval(() => {
       asked += 1;
-      void this.stage.supervisor.isReady().then((ready) => (failed += ready ? 0 : 1));
+      void this.#isReady().then((ready) => (failed += ready ? 0 : 1));
     }, 250);
     return () => {
       clearInterval(timer);
@@ -94,8 +109,15 @@ export class Actor {
     };
   }
 
+  async #isReady(): Promise<boolean> {
+    return fetch(`${this.target.api}/ready`, { signal: AbortSignal.timeout(3_000) }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  }
+
   async close(): Promise<void> {
-    await this.nats.close();
+    await Promise.all([this.nats.close(), this.client.close()]);
   }
 }
 

@@ -7,9 +7,9 @@ import type { Row } from './row.ts';
 const ilike = (value: string) => ({ column: 'data', field: 'input_ooi', operator: 'ilike', value });
 const ilikes = (count: number) => Array.from({ length: count }, (_, at) => ilike(`%${at}x${at}y%z%`));
 
-async function activeFor({ stage }: Actor, seconds: number): Promise<string | undefined> {
+async function activeFor({ target }: Actor, seconds: number): Promise<string | undefined> {
   const [found] = await query<{ count: number; longest: number }>(
-    stage.databaseUrl,
+    target.databaseUrl,
     `SELECT count(*)::int AS count, extract(epoch FROM max(clock_timestamp() - query_start))::int AS longest FROM pg_stat_activity
       WHERE state = 'active' AND pid <> pg_backend_pid() AND backend_type = 'client backend'
         AND clock_timestamp() - query_start > make_interval(secs => $1)`,
@@ -71,19 +71,19 @@ export const filterRows: readonly Row[] = [
     about: '5 000 waiting pops with a filter each from one connection, while others push',
     once: true,
     async play(actor) {
-      const { stage } = actor;
+      const { client } = actor;
       const polls = Array.from({ length: 5_000 }, (_, at) =>
         actor.ask('pop.boefje', { wait_ms: 6_000, filters: { filters: [ilike(`%nobody-${at}%`)] } }, 6_000),
       );
       const until = performance.now() + 6_000;
-      const { organisation } = stage;
+      const { organisation } = actor.target;
       for (let at = 0; performance.now() < until; at += 1) {
         const data = {
           boefje: { id: 'nmap' },
           input_ooi: `Hostname|internet|pushed-${at}.nl`,
           organization: organisation,
         };
-        await stage.client.push('boefje', { organisation, data }).catch(() => {});
+        await client.push('boefje', { organisation, data }).catch(() => {});
         await delay(50);
       }
       const answers = await Promise.all(polls);

@@ -1,9 +1,25 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { type Pops, Probe } from '../probe.ts';
 import { openStage, type Stage } from '../stage.ts';
 import { faultsInLog, restingMemory } from '../watch.ts';
-import { Actor } from './actor.ts';
+import type { Target } from './actor.ts';
 import type { Row } from './row.ts';
+
+/** What the thread of a hostile client is started with. */
+export interface Hostile {
+  readonly name: string;
+  readonly target: Target;
+  /** For how long it plays, unless once is enough. */
+  readonly leastMs: number;
+}
+
+/** What it answers. */
+export interface Played {
+  readonly faults: readonly string[];
+  readonly seconds: number;
+}
 
 export interface RowFinding {
   readonly row: string;
@@ -11,6 +27,8 @@ export interface RowFinding {
   readonly seconds: number;
   readonly quiet: Pops;
   readonly during: Pops;
+  /** Milliseconds that the supervisor's event loop was late, at most: the rest of a pop's time is the machine's. */
+  readonly stallMs: number;
   /** Resident MiB: before, the most meanwhile, at rest afterwards. */
   readonly memory: { readonly before: number; readonly most: number; readonly after: number };
 }
@@ -23,9 +41,9 @@ const rowBounds = { popRatio: 3, memoryRatio: 1.5 } as const;
 const leastPopBoundMs = 25;
 /** Tasks in the queue, so that a filter that looks at all of them has something to do. */
 const queued = 40_000;
-const quietMs = 6_000;
-/** 300 pops: three of them are beyond the p99. */
-const shortestMs = 6_000;
+const quietMs = 10_000;
+/** 500 pops: five of them are beyond the p99. A row that is over sooner is looked at for as long: what it left behind counts. */
+const shortestMs = 10_000;
 
 /** Plays rows one after the other. A row that may spoil its stage gets one of its own; so does who comes after a crash, or after memory that does not come back. */
 export async function playRows(
@@ -81,27 +99,25 @@ async function openPlace(): Promise<Place> {
 
 async function playRow(row: Row, { stage, probe }: Place): Promise<RowFinding> {
   const { supervisor } = stage;
-  const actor = await Actor.connect(stage);
   await delay(1_000);
   supervisor.readLog();
   await probe.take();
   await delay(quietMs);
   const quiet = await probe.take();
+  await longestStallMs(supervisor.api);
   const before = supervisor.memory();
   let most = before;
   const sampling = setInterval(() => (most = Math.max(most, supervisor.memory())), 50);
   const began = performance.now();
-  const found: (string | undefined)[] = [];
-  do found.push(...(await row.play(actor).catch((error: unknown) => [`the row itself failed: ${String(error)}`])));
-  while (row.once !== true && !supervisor.ended() && performance.now() - began < shortestMs);
-  const seconds = (performance.now() - began) / 1_000;
+  const played = await play(row, stage);
+  await delay(Math.max(0, shortestMs - (performance.now() - began)));
   const during = await probe.take();
+  const stallMs = supervisor.ended() ? 0 : await longestStallMs(supervisor.api);
   clearInterval(sampling);
   const after = await restingMemory(supervisor, before * rowBounds.memoryRatio, 30_000);
-  await actor.close();
   const mostMs = Math.max(leastPopBoundMs, quiet.p99 * rowBounds.popRatio);
   const faults = [
-    ...tallied(found),
+    ...tallied(played.faults),
     ...(supervisor.ended() ? ['the supervisor ended'] : []),
     ...faultsInLog(supervisor),
     ...(during.p99 > mostMs
@@ -116,12 +132,27 @@ async function playRow(row: Row, { stage, probe }: Place): Promise<RowFinding> {
       ? [`memory ${before.toFixed(0)} → ${most.toFixed(0)} MiB meanwhile`]
       : []),
   ];
-  return { row: row.name, faults, seconds, quiet, during, memory: { before, most, after } };
+  return { row: row.name, faults, seconds: played.seconds, quiet, during, stallMs, memory: { before, most, after } };
+}
+
+async function play({ name }: Row, stage: Stage): Promise<Played> {
+  const { natsUrl, amqpUrl, databaseUrl, prefix, organisation } = stage;
+  const target = { api: stage.supervisor.api, natsUrl, amqpUrl, databaseUrl, prefix, organisation };
+  const workerData: Hostile = { name, target, leastMs: shortestMs };
+  const thread = new Worker(new URL('hostile-thread.ts', import.meta.url), { workerData });
+  const [played] = (await once(thread, 'message')) as [Played];
+  await thread.terminate();
+  return played;
+}
+
+/** Since the last time that it was asked: the metric begins anew with each scrape. */
+async function longestStallMs(api: string): Promise<number> {
+  const text = await (await fetch(`${api}/metrics`)).text();
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1] ?? 0) * 1_000;
 }
 
 /** Each fault once, with how often it was found. */
-function tallied(found: readonly (string | undefined)[]): readonly string[] {
-  const faults = found.filter((fault) => fault !== undefined);
+function tallied(faults: readonly string[]): readonly string[] {
   return [...Map.groupBy(faults, (fault) => fault)].map(([fault, { length }]) =>
     length === 1 ? fault : `${fault} (${length} times)`,
   );

@@ -10,11 +10,11 @@ import type { Row } from './row.ts';
 /** Fits into a message of 1 MiB; an answer that repeats it does not. */
 const big = 'k'.repeat(1_048_300);
 
-async function pushed({ stage }: Actor, data: Readonly<Record<string, unknown>> = {}): Promise<string> {
+async function pushed({ client, target }: Actor, data: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const ooi = `Hostname|internet|${randomUUID()}.nl`;
-  const { organisation } = stage;
+  const { organisation } = target;
   const whole = { boefje: { id: 'dns' }, input_ooi: ooi, organization: organisation, ...data };
-  return (await stage.client.push('boefje', { organisation, data: whole })).id;
+  return (await client.push('boefje', { organisation, data: whole })).id;
 }
 
 /** Requests that are wrong in one way each. */
@@ -63,8 +63,8 @@ export const requestRows: readonly Row[] = [
   {
     name: 'reply-subjects',
     about: 'requests whose reply subject is not an inbox',
-    async play({ stage, nats }) {
-      const { natsUrl, prefix } = stage;
+    async play({ target, nats }) {
+      const { natsUrl, prefix } = target;
       const listener = await connectNats({ servers: natsUrl, name: 'fuzz-listener' });
       const heard = new Set<string>();
       const subjects = [
@@ -107,7 +107,7 @@ export const requestRows: readonly Row[] = [
     async play(actor) {
       const boefje = { id: 'dns', environment: { KEY: secret } };
       const id = await pushed(actor, { boefje, environment: { KEY: secret } });
-      const { organisation, databaseUrl } = actor.stage;
+      const { organisation, databaseUrl } = actor.target;
       const data = { boefje, organization: organisation, input_ooi: `Hostname|internet|${randomUUID()}.nl` };
       const patched = await actor.rest('PATCH', `/tasks/${id}`, { data: { ...data, environment: secret } });
       const schedule = { scheduler_id: 'boefje', organisation, data, schedule: '0 0 * * *' };
@@ -191,8 +191,8 @@ export const requestRows: readonly Row[] = [
     about: '500 connections of HTTP and of NATS that never end their first line',
     once: true,
     async play(actor) {
-      const { stage } = actor;
-      const [api, nats] = [new URL(stage.supervisor.api), new URL(stage.natsUrl)];
+      const { target } = actor;
+      const [api, nats] = [new URL(target.api), new URL(target.natsUrl)];
       const sockets = Array.from({ length: 500 }, (_, at) => {
         const to = at % 2 === 0 ? api : nats;
         const socket = connect(Number(to.port), to.hostname, () => socket.write('POST /tasks HTT'));

@@ -25,7 +25,8 @@ function largeTask(organisation: string) {
     { ...boefje, arguments: { ...boefje.arguments, pad: 'x'.repeat(large) } },
     ['boefje/nmap'],
   );
-  return { organisation, data: { normalizer: { id: 'kat_nmap' }, raw_data } };
+  // REST needs a priority, as mula does.
+  return { organisation, priority: 1, data: { normalizer: { id: 'kat_nmap' }, raw_data } };
 }
 
 /** `count` finished tasks of 1.9 MB: one is pushed, and copied in the database. */
@@ -34,7 +35,7 @@ async function largeTasks(actor: Actor, organisation: string, count: number): Pr
   if (pushed.status !== 201) throw new Error(`a push of 1.9 MB: ${pushed.status} ${pushed.text.slice(0, 200)}`);
   const { id } = JSON.parse(pushed.text) as { id: string };
   await query(
-    actor.stage.databaseUrl,
+    actor.target.databaseUrl,
     `INSERT INTO tasks SELECT (json_populate_record(t, json_build_object('id', gen_random_uuid(), 'status', 'COMPLETED'))).*
        FROM tasks t, generate_series(1, $2::int) WHERE t.id = $1`,
     [id, count],
@@ -84,7 +85,7 @@ export const sizeRows: readonly Row[] = [
     about: 'events whose organisation has 1 MB, over AMQP; what operators ask afterwards',
     once: true,
     async play(actor) {
-      const connection = new Connection(actor.stage.amqpUrl);
+      const connection = new Connection(actor.target.amqpUrl);
       const publisher = connection.createPublisher({ confirm: true });
       const value = { object_type: 'Hostname', scan_profile: { level: 2 } };
       for (const long of ['o'.repeat(1_000_000), '\u001B[2J'.repeat(200_000)]) {
@@ -98,7 +99,7 @@ export const sizeRows: readonly Row[] = [
           { routingKey: 'scan_profile_mutations', durable: true },
           Buffer.from(JSON.stringify(event)),
         );
-        const ooi = { ...event, client_id: actor.stage.organisation, primary_key: `Hostname|internet|${long}` };
+        const ooi = { ...event, client_id: actor.target.organisation, primary_key: `Hostname|internet|${long}` };
         await publisher.send({ routingKey: 'scan_profile_mutations', durable: true }, Buffer.from(JSON.stringify(ooi)));
       }
       await publisher.close();
@@ -122,7 +123,8 @@ export const sizeRows: readonly Row[] = [
     once: true,
     spoils: true,
     async play(actor) {
-      const { natsUrl, prefix, client } = actor.stage;
+      const { client } = actor;
+      const { natsUrl, prefix } = actor.target;
       const gone = await connectNats({ servers: natsUrl, name: 'fuzz-gone' });
       const body = JSON.stringify({ wait_ms: 600_000, lease_ms: 86_400_000, worker: 'gone' });
       for (let at = 0; at < 11_000; at += 1) gone.publish(`${prefix}.pop.report`, body, { reply: `_INBOX.gone.${at}` });
