@@ -137,7 +137,7 @@ export interface Bounds {
 export const defaultBounds: Bounds = { claimsInFlight: 4, claimUnits: 1_000, writesInFlight: 4, pushTasks: 1_000 };
 
 /**
- * Bytes of a claim's tasks or of a page's rows, which the last row may exceed. A page of 290 tasks of 1.9 MB took 1.8 GB of
+ * Bytes of a claim's tasks or of a page's rows, which only a row that is alone exceeds. A page of 290 tasks of 1.9 MB took 1.8 GB of
  * this process, since the text exists three times on its way. A thousand tasks of KAT are 2 MB.
  */
 export const roomBytes = 8 * 1_024 * 1_024;

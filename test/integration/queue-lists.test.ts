@@ -150,6 +150,23 @@ describe('task lists', () => {
     });
   });
 
+  test('a page has 8 MB at most, or one row, and says where the next one begins', async () => {
+    const large = (megabytes: number) => ({ pad: 'x'.repeat(megabytes * 1_000_000) });
+    for (const [day, megabytes] of [3, 3, 3, 9, 3].entries())
+      await task({ data: large(megabytes), createdAt: `2025-05-0${day + 1}` });
+    // Newest first: 3, then 9 alone, then 3 + 3, then 3.
+    const pages: number[] = [];
+    for (let offset = 0; offset < 5;) {
+      const { results, cutAt } = await lists.tasks({ ...bounds, offset, limit: 5 });
+      const rows = (JSON.parse(results) as unknown[]).length;
+      if (rows > 1) expect(Buffer.byteLength(results)).toBeLessThan(8 * 1_024 * 1_024 + 10);
+      pages.push(rows);
+      expect(cutAt).toBe(offset + rows < 5 ? rows : null);
+      offset += rows;
+    }
+    expect(pages).toEqual([1, 1, 2, 1]);
+  });
+
   test('statistics count the last 24 hours by hour and status, of some organisations or all', async () => {
     await task({ status: 'queued' });
     await task({ status: 'completed' });

@@ -116,7 +116,7 @@ export async function readPage(
       (SELECT count(*)::float8 FROM (SELECT 1 ${counted}) AS matching) AS count,
       nullif(max(at), (SELECT coalesce(cardinality(list), 0) FROM ids)) AS "cutAt",
       concat('[', string_agg(json, ',' ORDER BY at), ']') AS results
-    FROM entries`;
+    FROM entries WHERE at <= 1 OR bytes <= ${roomBytes}`;
   try {
     const [row] = await query<{ count: number; cutAt: number | null; results: string }>(sql, text, conditions.values, {
       prepare: false,
