@@ -13,7 +13,7 @@ interface ConfigOptions extends RemoteOptions {
 export function configCommand(): Command {
   return remoteCommand('config', 'the configuration in use, and where each value comes from', 'rota config --local')
     .option('--instance <id>', 'of this supervisor; any answers where absent')
-    .option('--local', "of this shell's environment, with nobody asked")
+    .option('--local', "of this shell's environment; asks no supervisor")
     .option('--all', 'defaults, too')
     .action(async (options: ConfigOptions) => {
       const answer = options.local === true ? local() : await remote(options);

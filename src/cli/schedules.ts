@@ -22,7 +22,7 @@ export function schedulesCommand(): Command {
     .addCommand(
       oneSchedule(
         'disable',
-        'disable a schedule until somebody enables it',
+        'disable a schedule until an operator enables it',
         `rota schedules disable ${example}`,
         'enable-schedule',
         { enabled: false },

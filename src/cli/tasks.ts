@@ -91,7 +91,7 @@ function renderDetails(task: TaskView): string {
     ['created', `${moment(task.created_at)} (${ageOf(task.created_at)} ago)`],
     ['changed', `${moment(task.modified_at)} (${ageOf(task.modified_at)} ago)`],
     ['attempts', task.attempts],
-    ['not begun', task.unbegun === 0 ? null : `${task.unbegun} times: whoever took it said nothing more`],
+    ['not begun', task.unbegun === 0 ? null : `${task.unbegun} times: the worker that took it was not heard again`],
     ['in the queue', place],
     ['held by', lease === null ? null : holderOf(lease)],
     ['schedule', task.schedule_id],

@@ -96,7 +96,7 @@ export async function ask(question: string): Promise<string | null> {
 export async function confirm(question: string, yes: boolean): Promise<void> {
   if (yes) return;
   const answer = await ask(`${question} [y/N] `);
-  if (answer === null) throw new RotaError('INVALID_REQUEST', `${question} Say --yes, since nobody can be asked`);
+  if (answer === null) throw new RotaError('INVALID_REQUEST', `${question} Add --yes: there is no terminal to ask on`);
   if (!/^y(es)?$/i.test(answer.trim())) throw new RotaError('INVALID_REQUEST', 'nothing was changed');
 }
 

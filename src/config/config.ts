@@ -137,7 +137,7 @@ export const environment = z.object({
     'tasks that one client (NATS inbox, REST token or address) may hold at a time',
   ),
   SCHEDULER_MAX_LEASE_SECONDS: seconds(3_600, { least: 60, most: 86_400 }).describe(
-    'lease over NATS at most; whoever asks for more gets this',
+    'lease over NATS at most; a longer request is cut to this',
   ),
   SCHEDULER_START_WITHIN_SECONDS: seconds(3_600, { least: 0 }).describe(
     'a task popped over REST and not patched for so long is queued again; 0 is the grace period, which it never exceeds',

@@ -226,7 +226,7 @@ async function waysOf(
     )
     .map(({ organisation, plugin, pausedBy, since }) => {
       const paused = [scheduler, organisation ?? 'every organisation', plugin ?? 'every boefje'].join(', ');
-      return { what: 'pause', fact: `${paused}: paused since ${since} by ${pausedBy ?? 'somebody'}` };
+      return { what: 'pause', fact: `${paused}: paused since ${since} by ${pausedBy ?? 'an unknown operator'}` };
     });
   const { queue = null, lease = null } = task ?? {};
   if (queue !== null && !queue.held && queue.ahead! > 0)

@@ -77,11 +77,11 @@ export function serviceError(reply: Msg): RotaError {
 export function requestError(error: unknown, subject: string): RotaError {
   const code = error instanceof NatsError ? error.code : '';
   if (code === '503') {
-    const detail = `nobody answers on ${subject}: is a supervisor running there, with this prefix?`;
+    const detail = `no answer on ${subject}, since nothing listens there: is a supervisor running there, with this prefix?`;
     return new RotaError('SERVICE_UNAVAILABLE', detail, { cause: error });
   }
   if (code === 'TIMEOUT') {
-    const detail = `no answer in time on ${subject}: whoever serves it is slow or stuck`;
+    const detail = `no answer in time on ${subject}: the supervisor is slow or stuck`;
     return new RotaError('ASK_TIMEOUT', detail, { cause: error });
   }
   if (code === 'PERMISSIONS_VIOLATION') {

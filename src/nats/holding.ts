@@ -95,6 +95,6 @@ export function createHolding(options: {
 
   function lose(entry: Held): void {
     held.delete(entry.task.lease_id);
-    entry.control.abort(new RotaError('LEASE_LOST', 'the lease is lost: somebody else has the task'));
+    entry.control.abort(new RotaError('LEASE_LOST', 'the lease is lost: another worker may have the task'));
   }
 }

@@ -27,7 +27,7 @@ export interface TaskQueue {
 
   /**
    * The same for the holder of its lease over NATS, or the last holder that ended it.
-   * @throws FailureError LEASE_LOST for anybody else
+   * @throws FailureError LEASE_LOST for any other lease
    */
   getHeld(lease: LeaseRef, requester?: Requester): Promise<string | null>;
 

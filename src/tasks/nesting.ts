@@ -1,6 +1,6 @@
 /**
  * Lists and objects within each other in a text that is to be parsed as JSON. KAT's tasks have some ten; at several thousand
- * whoever walks through the value (us, the driver, Postgres) runs out of stack, and a whole batch with it. FastAPI stops
+ * a walk through the value (ours, the driver’s, Postgres’s) runs out of stack, and fails a whole batch. FastAPI stops
  * near a thousand.
  */
 export const deepestNesting = 500;

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
+import { errorCodes } from '../../src/errors.ts';
 
 const documents = new URL('../../docs/', import.meta.url);
 const pages = ['../README.md', ...readdirSync(documents).filter((name) => name.endsWith('.md'))];
@@ -94,4 +95,11 @@ test('every command that talks to a running Rota takes the same options', () => 
     if (options.includes('--nats'))
       expect(options).toEqual(expect.arrayContaining(['--prefix', '--timeout', '--json']));
   }
+});
+
+test('every exit code of an error has a row in the table', () => {
+  const text = readFileSync(new URL('operations.md', documents), 'utf8');
+  const rows = [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code));
+  const codes = new Set(Object.values(errorCodes).map(({ exit }) => exit));
+  expect([...codes].filter((code) => !rows.includes(code))).toEqual([]);
 });

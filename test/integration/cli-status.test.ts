@@ -49,7 +49,12 @@ test.for<[string, string[], number, string]>([
     75,
     'no NATS server answers at nats://127.0.0.1:1',
   ],
-  ['a prefix without a supervisor', ['status', '--prefix', 'nobody'], 75, 'nobody answers on nobody.ctl.status'],
+  [
+    'a prefix without a supervisor',
+    ['status', '--prefix', 'nobody'],
+    75,
+    'no answer on nobody.ctl.status, since nothing listens there',
+  ],
   ['an option there is not', ['tasks', 'list', '--colour'], 64, "unknown option '--colour'"],
   ['a task there is not', ['tasks', 'show', '0e191e18-bc77-405f-8887-80f510304021'], 66, 'there is no task'],
   ['an id that is none', ['tasks', 'show', 'x'], 64, 'ids.0'],
@@ -85,6 +90,6 @@ test('a supervisor that does not answer in time is told apart from one that is n
     env: { NATS_URL: inject('natsUrl') },
   });
   subscription.unsubscribe();
-  expect(stderr).toContain('no answer in time on slow.ctl.status: whoever serves it is slow or stuck');
+  expect(stderr).toContain('no answer in time on slow.ctl.status: the supervisor is slow or stuck');
   expect(code).toBe(75);
 });

@@ -128,8 +128,8 @@ test('a token with spaces and signs works', async () => {
 });
 
 test.each([
-  ['127.0.0.1', [], 'info', /open to whoever is on this machine/],
-  ['0.0.0.0', [], 'warning', /open to whoever reaches this address: .*SCHEDULER_API_TOKENS_FILE/],
+  ['127.0.0.1', [], 'info', /open to any client that is on this machine/],
+  ['0.0.0.0', [], 'warning', /open to any client that reaches this address: .*SCHEDULER_API_TOKENS_FILE/],
   ['0.0.0.0', tokens, 'info', /REST asks for a token/],
 ] as const)('at the start it says what is open to whom: %s with %j', async (listens, configured, level, says) => {
   const { log, lines } = logToLines({ format: 'json', debug: true });

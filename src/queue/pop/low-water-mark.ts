@@ -1,3 +1,4 @@
+import { RotaError } from '../../errors.ts';
 import { query, type Sql, statement, transaction } from '../../postgres/pool.ts';
 import { databaseError, sqlState } from '../../postgres/sql-states.ts';
 
@@ -49,7 +50,11 @@ export class LowWaterMark {
         await query(raising, statement('pop/raise-low-water-mark'), [this.#scheduler]);
       });
     } catch (error) {
-      if (sqlState(error) !== lockNotAvailable) this.#onError(databaseError(error));
+      if (sqlState(error) === lockNotAvailable) return;
+      const { code, message } = databaseError(error);
+      this.#onError(
+        new RotaError(code, `low-water mark of ${this.#scheduler} not raised: ${message}`, { cause: error }),
+      );
     }
   }
 
