@@ -1,9 +1,9 @@
 /**
  * What is in flight, by a key that `add` gives out. For a set to and from which every request is added and removed.
  *
- * A Set costs a quarter of a pop's CPU time there. Its table is made anew every few dozen removals; the old one keeps its items and
- * points to the next. Once one such table is in V8's old generation, every later one, and so every request of the last seconds,
- * survives the young generation and is copied twice (lives: 0.72 of the CPU time, pops 1.2 times the rate).
+ * A Set's table is made anew every few dozen removals; the old one keeps its items and points to the next. Once one such table is in
+ * V8's old generation, every later one, and so every request of the last seconds, survives the young generation and is copied twice
+ * (docs/design-choices.md: a fifth of the rate of pops).
  */
 export class Slab<Item extends object> {
   readonly #items: (Item | null)[] = [];

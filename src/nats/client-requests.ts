@@ -81,7 +81,7 @@ export function requestError(error: unknown, subject: string): RotaError {
     return new RotaError('SERVICE_UNAVAILABLE', detail, { cause: error });
   }
   if (code === 'TIMEOUT') {
-    const detail = `no answer in time on ${subject}: the supervisor is slow or stuck`;
+    const detail = `no answer in time on ${subject}: the supervisor is slow or stuck, or cut off from NATS`;
     return new RotaError('ASK_TIMEOUT', detail, { cause: error });
   }
   if (code === 'PERMISSIONS_VIOLATION') {

@@ -4,10 +4,10 @@ import { Fifo } from '../mailbox/lane.ts';
 export const perTurn = 128;
 /**
  * Milliseconds of a turn: where requests are dear, fewer begin in it. A body of 768 kB or 800 headers take milliseconds each. At 3 ms
- * the pushes that 64 workers send at once were parted, and shared fewer statements: 40 % more commits a task.
+ * the pushes that 64 workers send at once were parted, and needed 40 % more statements a task.
  */
 const turnMs = 10;
-/** With this one a turn asks to be ended: of lone requests one in eight pays for the pass of the event loop, a tenth of a lone pop. */
+/** With this one a turn asks to be ended: of lone requests one in eight pays for a pass of the event loop, a tenth of a lone pop. */
 const asksForEnd = 8;
 
 /**
@@ -18,7 +18,7 @@ const asksForEnd = 8;
 export class Turns<Item> {
   readonly #begin: (item: Item) => void;
   readonly #clients = new Map<string, Fifo<Item>>();
-  /** Of this turn. */
+  /** Since the last turn ended: lone requests end none until there are eight of them. */
   #begun = 0;
   #ms = 0;
   #ending = false;
@@ -44,7 +44,7 @@ export class Turns<Item> {
     this.#begun += 1;
     this.#begin(item);
     this.#ms += performance.now() - started;
-    if (this.#begun >= asksForEnd) this.#askForEnd();
+    if (this.#begun >= asksForEnd || this.#usedUp) this.#askForEnd();
   }
 
   #askForEnd(): void {

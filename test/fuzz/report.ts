@@ -48,7 +48,7 @@ export function rowTableOf(findings: readonly RowFinding[]): string {
       ms(quiet.p99),
       ms(during.p99),
       times,
-      ms(stallMs),
+      stallMs === null ? '' : ms(stallMs),
       `${before} → ${most} → ${after}`,
     ]);
   }

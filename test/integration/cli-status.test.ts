@@ -90,6 +90,8 @@ test('a supervisor that does not answer in time is told apart from one that is n
     env: { NATS_URL: inject('natsUrl') },
   });
   subscription.unsubscribe();
-  expect(stderr).toContain('no answer in time on slow.ctl.status: the supervisor is slow or stuck');
+  expect(stderr).toContain(
+    'no answer in time on slow.ctl.status: the supervisor is slow or stuck, or cut off from NATS',
+  );
   expect(code).toBe(75);
 });

@@ -51,9 +51,12 @@ export class LowWaterMark {
       });
     } catch (error) {
       if (sqlState(error) === lockNotAvailable) return;
-      const { code, message } = databaseError(error);
+      const { code, message, fields } = databaseError(error);
       this.#onError(
-        new RotaError(code, `low-water mark of ${this.#scheduler} not raised: ${message}`, { cause: error }),
+        new RotaError(code, `low-water mark of ${this.#scheduler} not raised: ${message}`, {
+          cause: error,
+          fields: { ...fields },
+        }),
       );
     }
   }

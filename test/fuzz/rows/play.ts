@@ -28,7 +28,7 @@ export interface RowFinding {
   readonly quiet: Pops;
   readonly during: Pops;
   /** Milliseconds that the supervisor's event loop was late, at most: the rest of a pop's time is the machine's. */
-  readonly stallMs: number;
+  readonly stallMs: number | null;
   /** Resident MiB: before, the most meanwhile, at rest afterwards. */
   readonly memory: { readonly before: number; readonly most: number; readonly after: number };
 }
@@ -107,18 +107,19 @@ async function playRow(row: Row, { stage, probe }: Place): Promise<RowFinding> {
   await longestStallMs(supervisor.api);
   const before = supervisor.memory();
   let most = before;
-  const sampling = setInterval(() => (most = Math.max(most, supervisor.memory())), 50);
+  const sampling = setInterval(() => (most = Math.max(most, supervisor.memory())), 50).unref();
   const began = performance.now();
   const played = await play(row, stage);
   await delay(Math.max(0, shortestMs - (performance.now() - began)));
   const during = await probe.take();
-  const stallMs = supervisor.ended() ? 0 : await longestStallMs(supervisor.api);
+  const stallMs = await longestStallMs(supervisor.api);
   clearInterval(sampling);
   const after = await restingMemory(supervisor, before * rowBounds.memoryRatio, 30_000);
   const mostMs = Math.max(leastPopBoundMs, quiet.p99 * rowBounds.popRatio);
   const faults = [
     ...tallied(played.faults),
     ...(supervisor.ended() ? ['the supervisor ended'] : []),
+    ...(stallMs === null ? ['/metrics was not answered'] : []),
     ...faultsInLog(supervisor),
     ...(during.p99 > mostMs
       ? [`pops of another client: p99 ${during.p99.toFixed(0)} ms, at most ${mostMs.toFixed(0)}`]
@@ -139,16 +140,38 @@ async function play({ name }: Row, stage: Stage): Promise<Played> {
   const { natsUrl, amqpUrl, databaseUrl, prefix, organisation } = stage;
   const target = { api: stage.supervisor.api, natsUrl, amqpUrl, databaseUrl, prefix, organisation };
   const workerData: Hostile = { name, target, leastMs: shortestMs };
+  const began = performance.now();
   const thread = new Worker(new URL('hostile-thread.ts', import.meta.url), { workerData });
-  const [played] = (await once(thread, 'message')) as [Played];
-  await thread.terminate();
-  return played;
+  // 'message' comes first where it played to its end; 'error' makes `once` reject.
+  const ended = once(thread, 'exit').then(([code]) => [failed(`exit code ${code}`)]);
+  ended.catch(() => {});
+  const failed = (why: string): Played => ({
+    faults: [`the row itself ended: ${why}`],
+    seconds: (performance.now() - began) / 1_000,
+  });
+  try {
+    const [played] = (await Promise.race([once(thread, 'message'), ended])) as [Played];
+    return played;
+  } catch (error) {
+    return failed(String(error));
+  } finally {
+    await thread.terminate();
+  }
 }
 
-/** Since the last time that it was asked: the metric begins anew with each scrape. */
-async function longestStallMs(api: string): Promise<number> {
-  const text = await (await fetch(`${api}/metrics`)).text();
-  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1] ?? 0) * 1_000;
+/** Between two samples, which are 10 ms apart where nothing stalls. */
+const lagResolutionMs = 10;
+
+/** Since the last time that it was asked: the metric begins anew with each scrape. Null where there was no answer. */
+async function longestStallMs(api: string): Promise<number | null> {
+  try {
+    const response = await fetch(`${api}/metrics`, { signal: AbortSignal.timeout(15_000) });
+    const text = await response.text();
+    const ms = Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1] ?? 0) * 1_000;
+    return Math.max(0, ms - lagResolutionMs);
+  } catch {
+    return null;
+  }
 }
 
 /** Each fault once, with how often it was found. */

@@ -4,7 +4,7 @@ import type { Actor } from './actor.ts';
 export interface Row {
   readonly name: string;
   readonly about: string;
-  /** Played until others had time to notice, three seconds, unless it says that once is enough. */
+  /** Played until others had time to notice, ten seconds, unless it says that once is enough. */
   readonly once?: true;
   /** What it may leave behind on a Rota that does not withstand it spoils what comes after. */
   readonly spoils?: true;
