@@ -3,7 +3,7 @@
  *
  * A Set's table is made anew every few dozen removals; the old one keeps its items and points to the next. Once one such table is in
  * V8's old generation, every later one, and so every request of the last seconds, survives the young generation and is copied twice
- * (docs/design-choices.md: a fifth of the rate of pops).
+ * (docs/design-choices.md: a twentieth of a pop's CPU time).
  */
 export class Slab<Item extends object> {
   readonly #items: (Item | null)[] = [];

@@ -7,7 +7,7 @@ export const perTurn = 128;
  * the pushes that 64 workers send at once were parted, and needed 40 % more statements a task.
  */
 const turnMs = 10;
-/** With this one a turn asks to be ended: of lone requests one in eight pays for a pass of the event loop, a tenth of a lone pop. */
+/** With this one a turn asks to be ended: of lone requests one in eight pays for a pass of the event loop. */
 const asksForEnd = 8;
 
 /**

@@ -145,7 +145,7 @@ export function claimStatement(filters: FilterRequest | null, taskType: string):
   };
 }
 
-/** Made once: a lone pop would take a tenth of its CPU time to put the same text together, and to hash it. */
+/** Made once: 5 kB that each lone pop would put together, and the driver hash, anew. */
 function openClaim(): ClaimStatement {
   return (open ??= { way: 'open', text: claimText(statement('pop/claim-heads'), 'true'), values: [] });
 }
