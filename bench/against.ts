@@ -49,8 +49,8 @@ type Pair = Readonly<Record<Name, Figure>>;
  * Two supervisors, one of each checkout, on databases of their own in one Postgres, sampled in turn: A B, B A, A B, and so on. A
  * drift of the machine falls on both, and neither is always the first.
  *
- * In two sittings: the supervisor that is started first takes 1.1 to 1.35 times the CPU time of the second, of one and the same commit, for as
- * long as it runs. Each is the first once; what is answered is the geometric mean of the sittings, in which that cancels out.
+ * In two sittings: the supervisor that is started first takes 1.1 to 1.35 times the CPU time of the second, of one and the same
+ * commit. Each is the first once; the answer is the geometric mean of the sittings, in which that cancels out.
  */
 export async function against({ folder, quick, say, stack }: AgainstOptions): Promise<readonly Ratio[]> {
   const pace = paces[quick ? 'quick' : 'full'];
