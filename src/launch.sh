@@ -12,6 +12,8 @@ node="$root/node_modules/.bin/node"
 # malloc would keep an arena for each of fifteen threads: 20 MB of resident memory. V8 would let the main thread's heap of 40 MB
 # grow to 120 before it collects: at twice what lives, the same load peaked at 327 MB and not at 388 to 403. By half each time
 # it was 309, and 100 000 due schedules took 35 s instead of 26 to 30.
+# V8 has one thread that helps to collect garbage, where it would take four: on two cores those stood in the way of the main thread,
+# and pops beside tasks of 1.9 MB had a p99 of 36 ms and not of 22. The rates of the bench are the same.
 # (Young generations of 8 MB in the main thread would save another 30, and cost a tenth of its pops.)
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
-exec "$node" --heap-growing-percent=100 "$root/src/cli.ts" "$@"
+exec "$node" --heap-growing-percent=100 --v8-pool-size=1 "$root/src/cli.ts" "$@"
