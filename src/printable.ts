@@ -34,3 +34,19 @@ const mostShown = 200;
 export function excerpt(text: string, most = mostShown): string {
   return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 }
+
+/** As above, by the bytes of its JSON: there a control character has six. */
+export function excerptInJson(text: string, mostBytes: number): string {
+  if (text.length <= mostBytes && jsonBytes(text) <= mostBytes) return text;
+  const room = mostBytes - Buffer.byteLength('…');
+  let shown = text.slice(0, room).toWellFormed();
+  for (let bytes = jsonBytes(shown); bytes > room; bytes = jsonBytes(shown)) {
+    shown = shown.slice(0, Math.floor((shown.length * room) / bytes)).toWellFormed();
+  }
+  return `${shown}…`;
+}
+
+/** Without its quotes. */
+function jsonBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - 2;
+}

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fieldsOf, tableOf } from '../src/cli/table.ts';
 import { RotaError } from '../src/errors.ts';
+import { excerptInJson } from '../src/printable.ts';
 import { logToLines } from './support/lines.ts';
 
 /** What moves a cursor, clears a screen, sets a title, ends a line, or turns the order of what follows. */
@@ -70,4 +71,19 @@ test.for(['text', 'json'] as const)('a line of the %s log has 8 kB at most, and 
   expect(parsed[0]).toMatchObject({ event: 'declined', level: 'warning', cut: { organisation_id: 1_000_000 } });
   expect(parsed[3]!['exception']).toMatch(/^RotaError: x{100}/);
   for (const line of parsed) expect(Object.keys(line['cut'] as object).length).toBeGreaterThan(0);
+});
+
+test('an excerpt has the bytes that it may have as JSON, and as much of the text as they hold', () => {
+  fc.assert(
+    fc.property(foreign, fc.integer({ min: 10, max: 200 }), (part, most) => {
+      const text = part.repeat(20);
+      const cut = excerptInJson(text, most);
+      const bytes = Buffer.byteLength(JSON.stringify(cut)) - 2;
+      expect(bytes).toBeLessThanOrEqual(most);
+      if (cut === text) return;
+      // A pair that is cut in half is replaced.
+      expect(text.toWellFormed().startsWith(cut.slice(0, -1).replace(/\uFFFD$/, ''))).toBe(true);
+      expect(bytes).toBeGreaterThan(most / 2 - 10);
+    }),
+  );
 });

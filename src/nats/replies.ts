@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { headers, type MsgHdrs, type NatsConnection, type ServiceMsg } from 'nats';
 import { codeOf, errorCodes, type ErrorCode, RotaError } from '../errors.ts';
 import { inTrace } from '../mailbox/trace.ts';
-import { excerpt } from '../printable.ts';
+import { excerptInJson } from '../printable.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
 import type { SpanAttributes } from '../telemetry/events.ts';
@@ -73,7 +73,7 @@ export function taskText(text: string, maxPayload: number): string {
 
 /** Bounds the text of every error by its budget. */
 export function errorBody(code: ErrorCode, detail: string): ErrorBody {
-  return { error: { code, status: errorCodes[code].status, detail: excerpt(detail, errorBudget.characters) } };
+  return { error: { code, status: errorCodes[code].status, detail: excerptInJson(detail, errorBudget.bytes) } };
 }
 
 /** The error that a caller sees of anything thrown: a bug's message stays in our log. */

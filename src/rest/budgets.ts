@@ -1,5 +1,3 @@
-import { excerpt } from '../printable.ts';
-
 /**
  * What one request, one client and all clients may cost over REST (docs/security.md). The budget of filters is in src/queue,
  * since NATS has the same.
@@ -15,10 +13,8 @@ export const budgets = {
   pathCharacters: 2_000,
   /** Ids, names, crons. Of organisations and OOIs: src/tasks/lengths.ts. */
   textCharacters: 1_024,
-  /** Of a path in a log line. */
-  echoCharacters: 200,
   /** Of a whole sentence: mula's longest repeats a cron that does not parse. */
-  detailCharacters: 2_500,
+  detailBytes: 2_500,
   /** Faults that one answer lists; readers of lists stop there, too: 90 kB of faulty conditions made an answer of 9.8 MB. */
   faults: 20,
   /** Of all faults that one answer lists. */
@@ -41,7 +37,3 @@ export const budgets = {
   /** For a request to arrive whole: a slow sender holds its connection, and the body's length of its share. */
   requestTimeoutMs: 30_000,
 } as const;
-
-export function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${excerpt(text, most)} (${text.length} characters)`;
-}

@@ -1,9 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
-import { budgets, cut } from './budgets.ts';
+import { budgets } from './budgets.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import { excerpt } from '../printable.ts';
+import { excerpt, excerptInJson } from '../printable.ts';
 
 /**
  * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with the kind of the error, and FastAPI's list for
@@ -30,7 +30,7 @@ export class Answer extends Error {
     super(typeof detail === 'string' ? detail : 'invalid request');
     this.status = status;
     // Sentences repeat parts of the request, or the database's message.
-    this.detail = typeof detail === 'string' ? cut(detail, budgets.detailCharacters) : fitting(detail);
+    this.detail = typeof detail === 'string' ? excerptInJson(detail, budgets.detailBytes) : fitting(detail);
     this.headers = headers;
   }
 }
@@ -70,12 +70,12 @@ function fromError(error: unknown): Answer {
   return new Answer(entry.status, entry.status < 500 ? message : 'Internal Server Error');
 }
 
-/** Fastify's own refusals have a `statusCode`: a body too large, a URL that does not decode. */
+/** Fastify's own refusals have a `statusCode`: a body too large, a URL that does not decode. They quote the whole URL. */
 export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (error: unknown) => void): FastifyReply {
   const statusCode = (error as { statusCode?: unknown }).statusCode;
   const answer =
     typeof statusCode === 'number' && statusCode < 500
-      ? new Answer(statusCode, (error as Error).message)
+      ? new Answer(statusCode, excerpt((error as Error).message))
       : fromError(error);
   if (answer.status === 500) logUnexpected(error);
   return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });

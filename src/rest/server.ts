@@ -5,10 +5,11 @@ import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { spansAreFollowed } from '../telemetry/spans.ts';
+import { excerpt } from '../printable.ts';
 import { type RestAccess, tellWhoMayAsk } from './access.ts';
 import type { App, HealthSource, MetricsSource, Schedulers } from './app.ts';
 import { installBounds } from './bounds.ts';
-import { budgets, cut } from './budgets.ts';
+import { budgets } from './budgets.ts';
 import { sendError } from './errors.ts';
 import { healthRoutes, metricsRoutes, installSpans } from './monitoring.ts';
 import { installPageHeaders, loginRoutes } from './login.ts';
@@ -87,10 +88,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.setErrorHandler((error, request, reply) =>
     sendError(error, reply, (unexpected) =>
-      log.error(
-        { err: unexpected, method: request.method, path: cut(request.url, budgets.echoCharacters) },
-        'request failed',
-      ),
+      log.error({ err: unexpected, method: request.method, path: excerpt(request.url) }, 'request failed'),
     ),
   );
   app.addHook('onSend', (_request, reply, payload, done) => {

@@ -29,7 +29,7 @@ test('the page of workers has every budget as it is', () => {
   expect(found(/^`wait_ms`/)[0]).toMatch(new RegExp(`^${requestBudget.waitMs};`));
   expect(found(/^`lease_ms`/)).toEqual([`${requestBudget.leaseMs}`, '']);
   expect(found(/^an error/)[0]).toBe(
-    `${errorBudget.faults} faults of 200 characters each, ${errorBudget.characters} in all`,
+    `${errorBudget.faults} faults of 200 characters each, ${errorBudget.bytes} bytes in all`,
   );
   expect(found(/^values of a request/)[0]).toBe(`${mostValues}, ${deepestNesting}`);
   const kilobytes = (bytes: number) => `${bytes / 1_024} kB`;
