@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { knobs } from '../../bench/tuning/knobs.ts';
 import { embeddedSettings } from '../../src/embedded/postgres.ts';
-import { environment, readConfig } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { environment } from '../../src/config/variables.ts';
 
 const all = knobs({ cores: 8, memory_gib: 32 });
 

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { environment, readConfig, startWithinSeconds } from '../../src/config/config.ts';
+import { readConfig, startWithinSeconds } from '../../src/config/config.ts';
+import { environment } from '../../src/config/variables.ts';
 import { katEnvironment } from '../support/kat-env.ts';
 
 test('the defaults are those of mula', () => {

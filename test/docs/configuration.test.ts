@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
 import { allowedIn } from '../../src/config/values.ts';
-import { environment } from '../../src/config/config.ts';
+import { environment } from '../../src/config/variables.ts';
 
 /** `make utest file=test/docs/configuration.test.ts` shows a difference; `vitest run -u` writes the page anew. */
 test('docs/configuration.md lists every variable with its default and what it allows', async () => {
@@ -21,7 +21,7 @@ function page(): string {
 
 Rota reads its environment once, at start. A wrong variable stops the start with its name, its value (secrets redacted)
 and what was expected, exit code 78. mula's variables keep their names and defaults. This page is generated from
-\`src/config/config.ts\`; a test keeps it true.
+\`src/config/variables.ts\`; a test keeps it true.
 
 Without \`SCHEDULER_DB_URI\` or \`NATS_URL\`, and unless \`NODE_ENV=production\`, embedded ones start and a warning says so.
 Without \`KATALOGUS_API\`, \`OCTOPOES_API\`, \`BYTES_API\` or \`QUEUE_URI\` the actors idle; pushes, pops and schedules work.

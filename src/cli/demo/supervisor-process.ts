@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
-import { environment } from '../../config/config.ts';
+import { environment } from '../../config/variables.ts';
 import { freePort, startServer, stopServer } from '../../embedded/process.ts';
 import { RotaError } from '../../errors.ts';
 
