@@ -112,7 +112,7 @@ describe('a scan profile mutation', () => {
     expect(it.pairs).toHaveLength(1);
   });
 
-  test('Bytes is asked only where our own table knows of no run', async () => {
+  test('Bytes is asked only where our own table has no run', async () => {
     const it = ports(boefje('dns'), boefje('nmap'));
     it.latest = [latestTask('completed', noon - 48 * hour)];
     await send(it, mutated());

@@ -161,7 +161,7 @@ describe('a tick', () => {
     expect([it.pushed.length, it.times('push-tasks')]).toEqual([1500, 2]);
   });
 
-  test('ends after the batch in hand when the actor is told to stop', async () => {
+  test('ends after the current batch when the actor must stop', async () => {
     const it = ports(...Array.from({ length: 1500 }, (_, at) => schedule(`${at}`)));
     it.outage = (name) => {
       if (name === 'push-tasks') it.stopping.abort();

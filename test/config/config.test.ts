@@ -56,9 +56,12 @@ test.each([
   [{ SCHEDULER_START_WITHIN_SECONDS: '0' }, 86_400],
   [{ SCHEDULER_START_WITHIN_SECONDS: '90000' }, 86_400],
   [{ SCHEDULER_PQ_GRACE_PERIOD: '600' }, 600],
-])('a runner over REST begins within an hour, or as it is told, or within the grace period: %o', (env, seconds) => {
-  expect(startWithinSeconds(readConfig(env))).toBe(seconds);
-});
+])(
+  'a runner over REST begins within an hour, or within the configured time, or within the grace period: %o',
+  (env, seconds) => {
+    expect(startWithinSeconds(readConfig(env))).toBe(seconds);
+  },
+);
 
 const wrongOf = (env: Record<string, string>): string => {
   try {

@@ -59,8 +59,8 @@ Rota does anyway (\`gssencmode=prefer\`, \`client_encoding=utf8\`, \`keepalives=
     postgresql:///scheduler?host=/var/run/postgresql&user=scheduler
 
 Several hosts are tried in their order, at each new connection; after a failover connections come to the new primary. Behind
-pgbouncer the mode must be \`session\`, and \`server_login_retry\` should be \`1\`: by its default of 15 s pgbouncer refuses everybody
-for so long after Postgres was away; \`transaction\` and \`statement\` are recognised at start and
+pgbouncer the mode must be \`session\`, and \`server_login_retry\` should be \`1\`: by its default of 15 s pgbouncer refuses every
+client for that long after Postgres was away; \`transaction\` and \`statement\` are recognised at start and
 refused, exit code 78.
 `;
 }

@@ -114,7 +114,7 @@ test('a drain lets the event in hand be settled and acknowledged, and leaves the
   await successor.drain(10_000);
 });
 
-test('what an event source tells in its thread is told in the main thread', async () => {
+test('what an event source emits in its thread is emitted in the main thread', async () => {
   const supervisor = await supervise('listener', { settings });
   const connected = next('source.connected');
   supervisor.start();

@@ -88,7 +88,7 @@ test('pops that search in vain are ended within seconds, and hold up neither oth
   expect(p99(others)).toBeLessThan(Math.max(250, 3 * p99(quiet)));
 });
 
-test('a filter that was too slow is told so at once when it is asked again', async () => {
+test('a filter that was too slow is refused at once when it is sent again', async () => {
   const filters = dear();
   expect(await taken(queue.pop('boefje', popRequest({ filters })))).toMatchObject({ end: 'FILTER_TOO_SLOW' });
   const again = await taken(queue.pop('boefje', popRequest({ filters, waitMs: 60_000 })));

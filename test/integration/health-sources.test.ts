@@ -12,7 +12,7 @@ interface Health {
 
 let house: House;
 let rota: TestRota;
-/** Somebody else who has the queue for himself. */
+/** Another client, with an exclusive consumer on the queue. */
 let other: Connection;
 
 beforeAll(async () => {

@@ -47,7 +47,7 @@ test('lessons 0.2: an expired lease puts the task back, fences its holder off, a
     filters: { filters: [{ column: 'organisation', operator: 'eq' as const, value: organisation }] },
   };
   const requeued = next('leases.expired');
-  // Begun: a claim that nobody began counts as no attempt, twice.
+  // Begun: a claim that no runner began counts as no attempt, twice.
   const begun = async () => {
     const [task] = await house.client.pop('boefje', briefly);
     await house.client.patch({ id: task!.id, lease_id: task!.lease_id, status: 'running' });

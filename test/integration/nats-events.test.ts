@@ -72,7 +72,7 @@ test('an event about a set too large for one message comes in several, no task m
   end();
 });
 
-test('an organisation whose name no message holds ends no supervisor: the other tasks of its set are told of', async () => {
+test('an organisation whose name fits no message ends no supervisor: the other tasks of its set are published', async () => {
   const end = publishTaskEvents({ connection: one, prefix, now: Date.now });
   const subscription = two.subscribe(`${prefix}.event.giant.queued`, { max: 1 });
   await two.flush();

@@ -95,7 +95,7 @@ test('a holder that begins in a set with others, which is settled the general wa
   expect((await queue.patch(patches)).map(code)).toEqual(['done', 'done']);
   expect((await left(sql)).least).toBeGreaterThan(590);
   await pass(sql, 300);
-  // Only the first word lengthens: whoever says `running` for ever is no heartbeat.
+  // Only the first `running` lengthens: repeating it is no heartbeat.
   await queue.patch([byNats(task!, 'running')]);
   await queue.patch([byNats(task!, 'running'), byRest(other!.id, { status: 'cancelled' })]);
   expect((await left(sql)).most).toBeLessThan(300);

@@ -39,7 +39,7 @@ describe('push', () => {
     expect(await queue.push('boefje', [twin])).toMatchObject([{ outcome: 'queued' }]);
   });
 
-  test('refuses what was decided before somebody else queued the same, even when that is handed out already', async () => {
+  test('refuses what was decided before another session queued the same, even when that is handed out already', async () => {
     const { queue, another } = await queueUnderTest();
     const decided = [boefjeTask('ooi', { follows: null }), boefjeTask('other', { follows: null })];
     await queue.push('boefje', [decided[0]!]);

@@ -55,7 +55,7 @@ describe('what the actor decided on an older version of a schedule', () => {
     expect(await sql`SELECT schedule_id FROM tasks WHERE status = 'QUEUED'`).toMatchObject([{ schedule_id: id }]);
   });
 
-  test('moves one that nobody changed on, once, and ends its claim', async () => {
+  test('moves an unchanged one on, once, and ends its claim', async () => {
     const { queue, due, task, settle, row } = await dueUnderTest();
     await queue.push('boefje', [runOf(task, due)]);
     const moved = await row();

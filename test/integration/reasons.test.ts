@@ -22,7 +22,7 @@ const host = hostname('example.nl');
 const organisationWith = (...plugins: readonly SimulatedPlugin[]) =>
   addOrganisation(house.world, { plugins, objects: [host] }).id;
 
-/** A situation in which a scheduler declines: what is asked of `rota explain`, and what makes the scheduler decide. */
+/** A situation in which a scheduler declines: the request to `rota explain`, and what makes the scheduler decide. */
 interface Way {
   readonly asked: object;
   readonly act: () => Promise<unknown>;
@@ -66,7 +66,7 @@ async function running(): Promise<{ organisation: string; id: string; lease_id: 
 
 /** The shortest way to each reason that lies in what KAT says and does. */
 const ways: Partial<Record<RefusalReason, () => Way | Promise<Way>>> = {
-  'organisation-gone': () => onMutation('nobody'),
+  'organisation-gone': () => onMutation('absent'),
   'boefje-gone': () => onDeadline(organisationWith()),
   'boefje-disabled': () => onMutation(organisationWith(boefje('dns', { enabled: false }))),
   'not-a-boefje': () => onDeadline(organisationWith(normalizer('dns'))),

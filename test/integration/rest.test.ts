@@ -194,7 +194,7 @@ describe('a pop that waits', () => {
     await parked;
     client.destroy();
     await expect.poll(() => rest.queue.parked().get('boefje') ?? 0).toBe(0);
-    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('not-for-who-left'));
+    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('not-for-the-client-that-left'));
     expect((await pop()).body.results).toMatchObject([{ id: pushed.id }]);
   });
 });

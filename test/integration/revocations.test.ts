@@ -118,7 +118,7 @@ test('lessons 1: a lowered clearance whose revocation cannot be decided comes ag
   expect(await cancelled).toMatchObject({ reason: 'scan-level-too-low', tasks: [{ organisation: id }] });
 });
 
-test('lessons 1: a boefje that is disabled, or gone: what is queued is cancelled by a look; who holds one is told', async () => {
+test('lessons 1: a boefje that is disabled, or gone: what is queued is cancelled by a look; a holder is notified', async () => {
   const organisation = organisationWith(boefje('dns'), boefje('off'), boefje('gone'));
   const { id, plugins } = organisation;
   const queued = queuedIn(id, 6);
@@ -181,7 +181,7 @@ test('an outage of Katalogus revokes nothing', async () => {
   house.kat.resetCounters();
   await house.client.ctl('look', { organisations: [id] });
   await expect.poll(() => Object.keys(house.kat.counters().katalogus)).toContain('GET /v1/organisations');
-  // On again before anybody could see that it was off.
+  // On again before an actor could see that it was off.
   plugins.get('dns')!.enabled = true;
   house.kat.outage('katalogus', 'none');
   await look(id);

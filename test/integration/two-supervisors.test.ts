@@ -77,7 +77,7 @@ test('lessons 0.10: two supervisors that look at the same moment queue what is d
   expect((await queued).toSorted()).toEqual((await popAll(id)).toSorted());
 });
 
-test('lessons 0.10: a task that one supervisor queues is handed to who waits at the other', async () => {
+test('lessons 0.10: a task that one supervisor queues goes to a pop that waits at the other', async () => {
   const parked = next('waiter.parked');
   const popped = two.ask<{ results: Task[] }>('POST', '/schedulers/boefje/pop?wait=20', only('waiting'));
   await parked;

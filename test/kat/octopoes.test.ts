@@ -98,7 +98,7 @@ describe('Octopoes', () => {
     time.advance(5 * 60_000);
     expect((await services.octopoes.objectClients('Hostname|internet|c', organisations)).size).toBe(47);
     expect(received.length).toBeGreaterThan(before + 2);
-    expect(declined, 'each is told once').toHaveLength(3);
+    expect(declined, 'each is reported once').toHaveLength(3);
   });
 
   test('an organisation that has a node again is asked about after five minutes, and told when it loses it', async () => {

@@ -150,7 +150,7 @@ describe('a request to a service of KAT', () => {
     expect(await clientOf(double.settings()).ask()).toMatchObject({ ok: true });
   });
 
-  test('to a port where nobody listens is an outage that names the reason', async () => {
+  test('to a port without a listener is an outage that names the reason', async () => {
     const free = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => free.once('listening', resolve));
     const { port } = free.address() as { port: number };

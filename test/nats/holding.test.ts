@@ -44,7 +44,7 @@ test('one of an hour is renewed every 20 s: its first minute is all that it has 
   expect(asked).toEqual([3_600_000, 3_600_000, 3_600_000]);
 });
 
-test('a heartbeat that nobody answered in time is repeated at once', async () => {
+test('a heartbeat without an answer in time is repeated at once', async () => {
   answer = () => ((answer = async () => renewed), failing('ASK_TIMEOUT')());
   await vi.advanceTimersByTimeAsync(2_001);
   expect(sentAt).toHaveLength(2);

@@ -12,7 +12,7 @@ let end: () => void;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
-  // One client has all of it here: its share is told in budgets.test.ts.
+  // One client may take all of it here: budgets.test.ts covers its share.
   served = await serve({ access: { ...openAccess, clientShare: 1 } });
   const hanging = Promise.withResolvers<never>();
   hanging.promise.catch(() => {});
@@ -158,7 +158,7 @@ test('an answer whose client has left takes no room', async () => {
   expect(await statusOf('/tasks')).toBe(200);
 });
 
-test('answers that nobody reads are bounded by their bytes', async () => {
+test('answers that no client reads are bounded by their bytes', async () => {
   await served.server.close();
   const results = JSON.stringify('x'.repeat(8 * 1024 * 1024));
   const tasks = () => Promise.resolve({ count: 1, partial: false, cutAt: null, results });

@@ -30,7 +30,7 @@ function ask(method: string, path: string, headers: Record<string, string> = {},
 const pop = '/schedulers/boefje/pop';
 const json = { 'content-type': 'application/json' };
 
-describe('a write that a page of somebody else makes a browser send', () => {
+describe('a write that a page of another origin makes a browser send', () => {
   test.each<[string, Record<string, string>, string, number]>([
     ['a form', { origin: 'http://evil.example', 'content-type': 'text/plain' }, '{}', 403],
     ['one without a body', { origin: 'http://evil.example' }, '', 403],

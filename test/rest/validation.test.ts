@@ -63,7 +63,7 @@ describe('a request that does not validate is a 422 in the words of FastAPI', ()
     ['{"ü": "😀", }', 9],
     ['{} {}', 3],
     ['nul', 0],
-  ])('JSON that does not parse is told where: %s', async (text, position) => {
+  ])('JSON that does not parse is refused with the position: %s', async (text, position) => {
     const { detail } = await ask('/schedules', post(text));
     expect(detail).toEqual([
       {

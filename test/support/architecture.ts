@@ -93,7 +93,7 @@ function isEdge(path: string): boolean {
  */
 const readsWallClock: ReadonlyMap<string, string> = new Map([
   ['src/queue/schema/diagnosis.ts', 'it compares both clocks'],
-  ['src/queue/push/rank.ts', 'for who configures no ranker: tests and benchmarks'],
+  ['src/queue/push/rank.ts', 'where no ranker is configured: tests and benchmarks'],
   ['src/tasks/cron.ts', 'whether a cron ever runs, not when'],
 ]);
 const wallClock = /\bDate\.now\b|\bnew Date\(\)/;

@@ -72,7 +72,7 @@ const scheduleColumns = [
   'modified_at',
 ] as const;
 
-/** What mula asks of its database: its ORM names every column, never `*`. */
+/** mula's query: its ORM names every column, never `*`. */
 export class Mula {
   readonly #client: Client;
 

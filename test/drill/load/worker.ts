@@ -24,7 +24,7 @@ interface Task {
 
 const waitMs = 2_000;
 const pauseMs = 500;
-/** What may be repeated is repeated after so long, as docs/workers.md says: a request that got lost is a delay. */
+/** Requests that may be repeated are repeated after this time, as docs/workers.md says: a lost request is a delay. */
 const repeatAfterMs = 3_000;
 
 /** A worker over NATS by docs/workers.md alone: pops, keeps its leases, reports, repeats what went unanswered. */

@@ -46,7 +46,7 @@ const quietMs = 10_000;
 /** 500 pops: five of them are beyond the p99. A row that is over sooner is looked at for as long: what it left behind counts. */
 const shortestMs = 10_000;
 
-/** Plays rows one after the other. A row that may spoil its stage gets one of its own; so does who comes after a crash, or after memory that does not come back. */
+/** Plays rows one after the other. A row that may spoil its stage gets one of its own; so does the row after a crash, or after memory that does not come back. */
 export async function playRows(
   rows: readonly Row[],
   told: (finding: RowFinding) => void,
