@@ -66,7 +66,7 @@ export interface Filling {
   readonly finished: number;
 }
 
-/** The deepest queue that is measured, and the largest table that Rocky's pages are asked of: filled once for both. */
+/** The deepest queue that is measured, and the largest table that Rocky's pages read: filled once for both. */
 export const tenMillion: Filling = { queued: 10_000_000, finished: 1_000_000 };
 
 /** Statements at once: more only wait for each other to lengthen the tables. */

@@ -61,7 +61,7 @@ export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> 
     const use = best === null ? null : knob.tries[best]!;
     const unclear = compared.flat().some(({ verdict }) => verdict === 'unclear');
     if (use !== null) say(`  use ${textOf(use)}`);
-    else if (unclear) say('  nothing can be told: keep the default, or try again when the machine is quiet');
+    else if (unclear) say('  no result: keep the default, or try again when the machine is quiet');
     else say('  no difference for the better: keep the default');
     const tried = compared.map((one, at) => ({ settings: knob.tries[at]!, compared: one }));
     tuning.push({ knob: knob.name, where: knob.where, standard: knob.standard, tried, use });
