@@ -39,7 +39,7 @@ export function flightsOf(way: Way, most: number): number {
   return way === 'indexed' ? Math.max(1, most - 1) : 1;
 }
 
-/** A claim that takes so long is dear: its filter then rests, and so does the lane of searches. */
+/** A claim that takes this long is expensive: its filter then rests, and so does the lane of searches. */
 const dearMs = 50;
 /** A dear filter rests for five times as long as its claim took: it gets a sixth of its lane at most. */
 const restsPerClaim = 5;
