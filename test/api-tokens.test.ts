@@ -58,7 +58,7 @@ test.each([
   expect(message).not.toContain(hash);
 });
 
-test('a file that there is not stops the start', () => {
+test('a missing file stops the start', () => {
   expect(() => readTokens({ SCHEDULER_API_TOKENS_FILE: '/nowhere' })).toThrow(/\/nowhere cannot be read \(ENOENT\)/);
 });
 

@@ -85,7 +85,7 @@ describe('a scan profile mutation', () => {
     expect(it.pairs).toEqual([`dns aa ${ooi}`]);
   });
 
-  test('a cancelled task does not hide the run before it: Bytes tells when that was', async () => {
+  test('a cancelled task does not hide the run before it: Bytes says when that was', async () => {
     const it = ports();
     it.latest = [latestTask('cancelled', noon - hour)];
     it.runs = [{ organisation: 'aa', boefje: 'dns', inputOoi: ooi, run: { endedAt: noon - 2 * hour } }];

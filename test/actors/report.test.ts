@@ -145,7 +145,7 @@ describe('a due report', () => {
     expect(it.warnings).toHaveLength(1);
   });
 
-  test('whose cron cannot be read is disabled for that and told: it makes no report at another time', async () => {
+  test('whose cron cannot be read is disabled for that and reported: it makes no report at another time', async () => {
     const it = ports(schedule('r', { schedule: 'R 6 * * *' }));
     await tick(it);
     expect([it.pushed, it.reasons]).toEqual([[], ['cron-unreadable']]);

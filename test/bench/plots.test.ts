@@ -65,7 +65,7 @@ test('a label cannot break out of the drawing', () => {
   expect(svg).toContain('&lt;/svg&gt;');
 });
 
-test('twice the value stands twice as high', () => {
+test('twice the value is twice as high', () => {
   const series = [
     {
       label: 'a',

@@ -174,7 +174,7 @@ const numbers = Object.entries(environment.shape)
   .filter(([, schema]) => typeof schema.safeParse(undefined).data === 'number')
   .map(([name]) => name);
 
-test.each(numbers)('%s has a least and a greatest value, and its message tells both', (name) => {
+test.each(numbers)('%s has a least and a greatest value, and its message names both', (name) => {
   const outOfRange = fc.oneof(
     fc.constantFrom('-1', 'NaN', 'Infinity', '-Infinity', 'inf', '1e309', '0x10', '1,5', '10 s', '9007199254740993'),
     fc.bigInt({ min: 2n ** 31n }).map(String),

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { allowedIn } from '../../src/config/values.ts';
 import { environment } from '../../src/config/config.ts';
 
-/** `make utest file=test/docs/configuration.test.ts` shows a difference; `vitest run -u` writes the page anew. */
+/** `make utest file=test/docs/configuration.test.ts` shows a difference; `vitest run -u` rewrites the page. */
 test('docs/configuration.md lists every variable with its default and what it allows', async () => {
   await expect(page()).toMatchFileSnapshot('../../docs/configuration.md');
 });

@@ -55,15 +55,10 @@ test.for<[string, string[], number, string]>([
     75,
     'no answer on absent.ctl.status, since nothing listens there',
   ],
-  ['an option there is not', ['tasks', 'list', '--colour'], 64, "unknown option '--colour'"],
-  ['a task there is not', ['tasks', 'show', '0e191e18-bc77-405f-8887-80f510304021'], 66, 'there is no task'],
+  ['an unknown option', ['tasks', 'list', '--colour'], 64, "unknown option '--colour'"],
+  ['an unknown task', ['tasks', 'show', '0e191e18-bc77-405f-8887-80f510304021'], 66, 'there is no task'],
   ['an id that is none', ['tasks', 'show', 'x'], 64, 'ids.0'],
-  [
-    'an actor there is not',
-    ['actors', 'restart', 'absent'],
-    66,
-    "no actor 'absent': there is boefje, normalizer, report",
-  ],
+  ['an unknown actor', ['actors', 'restart', 'absent'], 66, "no actor 'absent': there is boefje, normalizer, report"],
 ])('%s is reported in a sentence, with its exit code', async ([, args, exit, sentence]) => {
   const { code, stderr } = await hand.run(args);
   expect(stderr).toContain(sentence);

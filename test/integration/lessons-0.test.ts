@@ -9,7 +9,7 @@ import { schedule, task } from '../support/schedule-rows.ts';
 import { queuedIn } from '../support/told.ts';
 import { taskOf } from '../support/wire.ts';
 
-/** One test a row of docs/differences-from-mula.md, "The ten that hurt most"; rows that are proved elsewhere stand there. */
+/** One test a row of docs/differences-from-mula.md, "The ten that hurt most"; the tests of other rows are elsewhere. */
 let house: House;
 let rota: TestRota;
 
@@ -165,7 +165,7 @@ test('lessons 0.8: a restart floods nothing: only what was enabled meanwhile is 
   const queued = queuedIn(organisation.id);
   const before = await own.start();
   const ids = await queued;
-  // Of what was cancelled nothing but memory tells that it is not new.
+  // Only memory shows that what was cancelled is not new.
   await own.client.ctl('change-tasks', { action: 'cancel', ids });
   await before.drain();
   organisation.plugins.set('tls', boefje('tls'));

@@ -78,7 +78,7 @@ test('a refusal by the queue is counted by its reason', async () => {
   expect(await refused()).toEqual([1]);
 });
 
-test('an event that was given up is counted, and stands among what waits in the broker', async () => {
+test('an event that was given up is counted, and is among what waits in the broker', async () => {
   const dead = next('event.dead-lettered');
   await house.publish('raw_file_received', 'not an event');
   await dead;

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all([one.close(), two.close()]));
 
-test('a wake reaches the other supervisors, never the one that sent it, whatever else stands on the subject', async () => {
+test('a wake reaches the other supervisors, never the one that sent it, whatever else comes on the subject', async () => {
   const here = createWake({ connection: one, prefix, instance: 'one' });
   const there = createWake({ connection: two, prefix, instance: 'two' });
   const own: string[] = [];

@@ -159,7 +159,7 @@ test('two supervisors, workers, an operator and KAT’s services live on it', { 
   expect(await violations()).toEqual([]);
 });
 
-test('a worker hears whose permission ended, an operator every event, and supervisors wake each other', async () => {
+test('a worker gets events of ended permissions, an operator every event, and supervisors wake each other', async () => {
   const heard = (client: RotaClient, subject: string) => {
     const first = Promise.withResolvers<string>();
     client.connection.subscribe(subject, { max: 1, callback: (_error, message) => first.resolve(message.subject) });
@@ -231,7 +231,7 @@ test('no user may do what the table does not say: every subject of every user, a
     await expect.poll(() => [...refused].sort(), { message: user.name }).toEqual(wanted.sort());
     await connection.close();
   }
-  // The log that the tests before look at does tell.
+  // The log that the tests before read does show them.
   expect((await violations()).length).toBeGreaterThan(100);
 });
 
@@ -254,7 +254,7 @@ test('a wrong password is refused at once, and does not show in the error', asyn
   expect(String(refused)).not.toContain('hunter2');
 });
 
-test('user and password may stand in the URL', async () => {
+test('user and password may be in the URL', async () => {
   const connection = await connectNats({ servers: server.url.replace('nats://', 'nats://one:one@') });
   expect(connection.isClosed()).toBe(false);
   await connection.close();

@@ -137,7 +137,7 @@ test('a client reads the code of an error: a lost lease is LEASE_LOST, not just 
   await expect(patch).rejects.toMatchObject({ code: 'LEASE_LOST' });
 });
 
-test('an unforeseen error tells its number to the caller and its text to the log alone', async () => {
+test('the caller gets the number of an unforeseen error, and only the log its text', async () => {
   queue.getHeld = () => Promise.reject(new Error('password=hunter2'));
   await expect(client.get({ id: randomUUID(), lease_id: randomUUID() })).rejects.toMatchObject({
     code: 'BROKEN',

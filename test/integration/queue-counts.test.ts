@@ -147,7 +147,7 @@ test('statistics never drift from the tasks, whatever changes them', { timeout: 
   );
 });
 
-test('counting anew while tasks change loses and doubles nothing', async () => {
+test('counting again while tasks change loses and doubles nothing', async () => {
   const under = await queueUnderTest();
   const { queue, sql, url } = under;
   const client = new Client({ connectionString: url });

@@ -130,7 +130,7 @@ test('two supervisors whose database was away: a worker that lives keeps its tas
   expect((await queue.patch([byNats(living, 'completed')])).map(code)).toEqual(['done']);
 }, 60_000);
 
-test('a supervisor that no heartbeat reaches takes nothing, tells the others, and spares what ran out meanwhile', async () => {
+test('a supervisor that no heartbeat reaches takes nothing, informs the others, and spares what ran out meanwhile', async () => {
   const { queue, sql, another } = await queueUnderTest();
   const task = await claimOne(queue);
   let reached = true;

@@ -209,7 +209,7 @@ describe('schedules on push', () => {
     expect(await push({ recurrence: interval })).toEqual({ ...interval, schedule: '1 2 * * *' });
   });
 
-  test('tells which schedules a person moved with the default recurrence, so that the actor can correct them', async () => {
+  test('reports which schedules a person moved with the default recurrence, so that the actor can correct them', async () => {
     const told: (readonly PushedSchedule[] | undefined)[] = [];
     const { queue, sql } = await queueUnderTest({
       onDefaultSchedules: (_scheduler, command) => told.push(command.pushed),

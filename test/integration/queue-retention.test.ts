@@ -77,7 +77,7 @@ test('a walk goes on past a stretch of tasks that stay', async () => {
   expect(await left()).toHaveLength(1_500);
 });
 
-test('statistics tell the same after old tasks are gone, of the oldest hour too', async () => {
+test('statistics are the same after old tasks are gone, of the oldest hour too', async () => {
   const { retention, finished, queue, sql } = await retentionUnderTest({ days: 1 });
   await finished('a', 'completed', 3);
   await finished('b', 'completed', 0);

@@ -123,7 +123,7 @@ test('a boefje with tens of thousands of queued tasks goes in sets of a thousand
   expect(await ended(under)).toHaveLength(25_000);
 });
 
-test('beside claims and pushes each task is cancelled, told of, or handed out and known to be, once', async () => {
+test('beside claims and pushes each task is cancelled, reported, or handed out and known to be, once', async () => {
   const under = await queueUnderTest();
   const oois = Array.from({ length: 2_000 }, (_, at) => `ooi-${at}`);
   await pushed(under, ...oois.map((ooi) => boefjeTask(ooi)));

@@ -144,7 +144,7 @@ describe('due schedules', () => {
     expect((await row(id)).enabled).toBe(true);
   });
 
-  test('tell how late the oldest is', async () => {
+  test('report how late the oldest is', async () => {
     expect(await store.scheduleLag('boefje')).toBe(0);
     await schedule({ due: 10 });
     expect(await store.scheduleLag('boefje')).toBe(0);

@@ -49,7 +49,7 @@ describe.each(['rest', 'nats'] as const)('a claim over %s that no worker began',
     expect(await status(queue, id)).toBe('failed');
   });
 
-  test('is counted anew after a retry', async () => {
+  test('is counted from zero after a retry', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
     let held = await claimOne(queue, via);
     const { id } = held;
@@ -64,7 +64,7 @@ describe.each(['rest', 'nats'] as const)('a claim over %s that no worker began',
     expect(await status(queue, id)).toBe('queued');
   });
 
-  test('does not tell again how long the task has waited since it was made', async () => {
+  test('does not report again how long the task has waited since it was made', async () => {
     const { queue, sql } = await queueUnderTest();
     const first = next('claim.completed');
     await claimOne(queue, via);

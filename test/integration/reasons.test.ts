@@ -126,7 +126,7 @@ const ofTheSetUp: readonly RefusalReason[] = ['queue-full', 'rank-failed'];
 
 describe('reasons to decline a task', () => {
   test.each(refusalReasons.filter((reason) => !ofTheSetUp.includes(reason)))(
-    'reason %s: explained, told once, and no task is made',
+    'reason %s: explained, reported once, and no task is made',
     async (reason) => {
       const { asked, act } = await ways[reason]!();
       expect(await explain(asked)).toEqual({ verdict: 'refused', reason });
@@ -173,7 +173,7 @@ describe('reasons to decline a task', () => {
     await house.client.pop('boefje');
   });
 
-  test('reason queue-full: the event waits in hand, and its task is queued once there is room', async () => {
+  test('reason queue-full: the event waits unacknowledged, and its task is queued once there is room', async () => {
     const full = await openHouse();
     onTestFinished(() => full.stop());
     await full.start({ environment: { SCHEDULER_PQ_MAXSIZE: '1' } });

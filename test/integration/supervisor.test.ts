@@ -109,7 +109,7 @@ test('a drain stops clocks, empties the mailbox, and waits for the push that is 
   expect(supervisor.status()).toMatchObject([{ phase: 'stopped', restarts: 0, lastFailure: null }]);
 });
 
-test('a drain tells a handler that has much left to do, and need not wait for all of it', async () => {
+test('a drain signals a handler that has much left to do, and need not wait for all of it', async () => {
   const looking = Promise.withResolvers<void>();
   const backend = backendOf({ 'seen-boefjes': async () => (looking.resolve(), []) });
   const supervisor = await supervise('slow', { backend });
@@ -132,7 +132,7 @@ test('a drain ends in time whatever the actors do, and a restart is not due any 
   expect(timers.pending()).toBe(0);
 });
 
-test("an operator's restart drains the actor and starts it anew, and counts as no failure", async () => {
+test("an operator's restart drains the actor and starts it again, and counts as no failure", async () => {
   const supervisor = await supervise('steady');
   await started(supervisor, 'steady');
   const stopped = next('actor.stopped');
@@ -190,7 +190,7 @@ test('an actor that does not exist is not found, and the error names those that 
   });
 });
 
-test('declined tasks are counted in their thread and told in sets', async () => {
+test('declined tasks are counted in their thread and reported in sets', async () => {
   const supervisor = await supervise('unruly');
   await started(supervisor, 'unruly');
   const refused = ['grace-period', 'ooi-gone'].map((reason) =>

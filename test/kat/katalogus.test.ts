@@ -64,7 +64,7 @@ describe('Katalogus', () => {
     expect(cc!.get('dns-records')).toMatchObject({ enabled: false });
   });
 
-  test('is asked once for an organisation by callers that come together, and anew on demand', async () => {
+  test('is asked once for an organisation by callers that come together, and again on demand', async () => {
     const answer = katalogusWith(
       () => ['aa'],
       () => [boefje],

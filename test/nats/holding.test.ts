@@ -57,7 +57,7 @@ test('one whose answer never comes holds up no other', async () => {
 });
 
 test.each(['SERVICE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] as const)(
-  'in an outage (%s) of ten leases the task is kept, asked for at least twice a second, and told of once',
+  'in an outage (%s) of ten leases the task is kept, asked for at least twice a second, and reported once',
   async (code) => {
     answer = failing(code);
     await vi.advanceTimersByTimeAsync(10 * leaseMs);

@@ -29,7 +29,7 @@ test.each([
   '$JS.ACK.x',
 ])('no answer goes to %j', (reply) => expect(isInbox(reply, prefixes)).toBe(false));
 
-test('whatever begins otherwise is no inbox, whatever stands in it', () => {
+test('whatever begins otherwise is no inbox, whatever it contains', () => {
   fc.assert(
     fc.property(fc.array(token, { minLength: 1, maxLength: 6 }), (tokens) => {
       fc.pre(!/^_INBOX(?:_.|$)/.test(tokens[0]!));

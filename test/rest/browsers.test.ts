@@ -121,7 +121,7 @@ describe('Host', () => {
     },
   );
 
-  test('a configured URL tells the scheme too, which a proxy in front ends', async () => {
+  test('a configured URL gives the scheme too, where a proxy in front ends TLS', async () => {
     served = await serve({ lists, access: { ...openAccess, publicUrls: ['https://kat.example'] } });
     expect(await nextFor('kat.example')).toBe('https://kat.example/tasks?limit=5&offset=5');
   });

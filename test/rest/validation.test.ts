@@ -129,7 +129,7 @@ describe('filters', () => {
     expect(faultsOf(answer)).toContainEqual(['list_type', ...list]);
   });
 
-  test('a group that there is not is a 400 that names it', async () => {
+  test('an unknown group is a 400 that names it', async () => {
     expect(await ask('/tasks', post({ filters: { xor: [] } }))).toEqual({
       status: 400,
       detail: 'Invalid filter(s): no such group: xor (expected and, or, not)',

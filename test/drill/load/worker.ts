@@ -10,7 +10,7 @@ export interface WorkerOptions {
   readonly answers: Answers;
   readonly ledger: Ledger;
   readonly leaseMs: number;
-  /** Tasks in hand at most. */
+  /** Tasks that it holds at most. */
   readonly slots: number;
   /** How long the next task takes. */
   workMs(): number;
@@ -57,7 +57,7 @@ export class Worker {
     await this.kill();
   }
 
-  /** It is gone at once, with all that it had in hand. */
+  /** It is gone at once, with all that it held. */
   async kill(): Promise<void> {
     this.#popping = false;
     this.#gone.abort();
