@@ -6,7 +6,7 @@ import { connect, type Sql } from '../../src/postgres/pool.ts';
 
 /** What a database server does for the seeds. */
 export interface Databases {
-  /** An empty database of that name, made anew where it exists. @returns its URL */
+  /** An empty database of that name, recreated where it exists. @returns its URL */
   create(name: string): Promise<string>;
   /** The same with the content of another one, which must have no connections. */
   copy(name: string, from: string): Promise<string>;

@@ -84,7 +84,7 @@ async function confirm(
     say('\nNothing that was tried is better for certain: keep the defaults.');
     return [];
   }
-  // In a cluster of its own, as what it is held against, or in the shared one both.
+  // In a cluster of its own, as what it is compared with, or both in the shared one.
   const standard = setupOf(tuning.map((turned) => ({ ...turned, use: turned.use && turned.standard })));
   const [compared] = await against(candidates, standard, [setup], ['pop', 'push', 'lives', 'sets'], pace);
   say(`\nAll of them against the defaults: ${compared!.map(sentence).join(', ')}`);
