@@ -145,7 +145,7 @@ test('the caller gets the number of an unforeseen error, and only the log its te
   });
 });
 
-/** A task of so many bytes. */
+/** A task of `bytes` bytes. */
 const large = (ooi: string, bytes: number) => {
   const task = boefjeTask('aa', ooi);
   return { ...task, data: { ...task.data, dispatches: ['x'.repeat(bytes)] } };

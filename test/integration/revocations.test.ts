@@ -32,7 +32,7 @@ function organisationWith(...plugins: readonly SimulatedPlugin[]) {
   return addOrganisation(house.world, { plugins, objects: [first, second] });
 }
 
-/** Resolves when so many tasks of the organisation have been queued from now on. */
+/** Resolves when that number of tasks of the organisation have been queued from now on. */
 function queuedIn(organisation: string, count: number): Promise<void> {
   let left = count;
   return new Promise((resolve) => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => house.stop());
 
-/** Resolves when so many tasks of an organisation were queued since, in however many sets. */
+/** Resolves when that number of tasks of an organisation were queued since, in any number of sets. */
 function queuedIn(organisation: string, count: number): Promise<string[]> {
   const ids: string[] = [];
   return new Promise((resolve) => {
