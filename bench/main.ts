@@ -48,7 +48,7 @@ async function run(bench: Bench, suite: Suite): Promise<void> {
     await suite.run(bench);
   } catch (error) {
     await ending;
-    // The others have half an hour of measuring in them: they go on, and the exit code tells.
+    // The others have half an hour of measuring in them: they go on, and the exit code reports it.
     process.exitCode = 1;
     say(`  FAILED ${error instanceof Error ? error.stack : String(error)}`);
   }

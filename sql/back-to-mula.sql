@@ -5,7 +5,7 @@
 UPDATE schedules SET enabled = true, disabled_reason = NULL, modified_at = now()
 WHERE NOT enabled AND disabled_reason IN ('run-on-only', 'cron-unreadable');
 
--- Nobody folds what these write while mula works. The next start of Rota enables them again and counts anew.
+-- No supervisor folds what these write while mula works. The next start of Rota enables them again and counts anew.
 ALTER TABLE tasks DISABLE TRIGGER rota_count_inserted;
 ALTER TABLE tasks DISABLE TRIGGER rota_count_updated;
 ALTER TABLE tasks DISABLE TRIGGER rota_count_deleted;

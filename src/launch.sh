@@ -1,5 +1,5 @@
 #!/bin/sh
-# The `rota` command: runs src/cli.ts on the pinned Node, whatever the system's is, and installs first where nobody has.
+# The `rota` command: runs src/cli.ts on the pinned Node, whatever the system's is, and installs first where that was not done.
 # exec keeps the process id, so that a signal to this process reaches Rota.
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd) || exit 70
 if [ ! -d "$root/node_modules" ]; then

@@ -41,7 +41,7 @@ test('no client has more than its part, nor all more than there is, and all of i
   );
 });
 
-test('a client that is refused hears what it has, and what bounds it', () => {
+test('a refusal says what the client has, and what bounds it', () => {
   const inFlight = new InFlight({ all, ofClient, refusal });
   for (let n = 0; n < 4; n += 1) inFlight.enter('a', 10);
   const said = /^this client has 4 things of 40 bytes in flight already \(THINGS\): try again$/;

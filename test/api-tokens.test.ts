@@ -43,7 +43,7 @@ test.each([
   ['a word too many', `${rocky.line} x`, /line 1/],
   ['a hash that is cut', `# x\nrocky read ${hash.slice(0, -1)}`, /line 2/],
   ['a name twice', `${rocky.line}\n${rocky.line}`, /two tokens of the REST API are named rocky/],
-  ['nobody, which would be everybody', '# nobody yet\n', /has no token in it: REST would be open/],
+  ['no token, which would leave REST open', '# none yet\n', /has no token in it: REST would be open/],
   ['too many', Array.from({ length: 101 }, (_, n) => newToken(`n${n}`, 'read').line).join('\n'), /at most 100/],
 ])('a file with %s stops the start, and is not shown', (_what, text, says) => {
   const file = fileOf(text);
@@ -58,7 +58,7 @@ test.each([
   expect(message).not.toContain(hash);
 });
 
-test('a file that there is not stops the start', () => {
+test('a missing file stops the start', () => {
   expect(() => readTokens({ SCHEDULER_API_TOKENS_FILE: '/nowhere' })).toThrow(/\/nowhere cannot be read \(ENOENT\)/);
 });
 

@@ -90,7 +90,7 @@ test.for<[string, Record<string, string>, string]>([
     'src/queue/a.ts → @opentelemetry/api: OpenTelemetry is loaded by one module, where traces are exported',
   ],
   [
-    'a telemetry that knows who listens, a type even',
+    'a telemetry that knows its subscribers, a type even',
     { 'src/telemetry/a.ts': "import type { Readings } from '../observation/readings.ts';" },
     'src/telemetry/a.ts → src/observation/readings.ts: telemetry is what happens: it imports nothing upward, and nothing of observation, which listens',
   ],

@@ -43,7 +43,7 @@ const permissive = [
 /** Of tools that are run and not shipped: MPL is about changes to its own files. */
 const ofTools = [...permissive, 'MPL-2.0', 'Python-2.0'];
 
-/** Programs that `npm ci` would run: each is a stranger with the rights of whoever types it. */
+/** Programs that `npm ci` would run: each is foreign code with the rights of the user that runs it. */
 const scripts: ReadonlyMap<string, string> = new Map([
   ['node', 'puts the pinned Node in place'],
   ['protobufjs', 'prints a warning about versions; not run'],

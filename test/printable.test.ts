@@ -19,7 +19,7 @@ const foreign = fc
   .array(fc.oneof(fc.constantFrom(...harmful), fc.string({ unit: 'binary', maxLength: 5 })))
   .map((parts) => parts.join(''));
 
-test('whatever stands in a cell of a table or in a field: it stays in its row, and moves nothing', () => {
+test('whatever is in a cell of a table or in a field: it stays in its row, and moves nothing', () => {
   fc.assert(
     fc.property(foreign, fc.option(fc.integer({ min: 20, max: 100 })), (text, width) => {
       const rows = [

@@ -67,7 +67,7 @@ export async function historiesOf(
   }));
 }
 
-/** What is asked of Bytes about the boefjes of one OOI. */
+/** The request to Bytes about the boefjes of one OOI. */
 function runsOf(group: readonly Candidate[]) {
   const { organisation, ooi: inputOoi } = group[0]!;
   return { organisation, inputOoi, boefjes: [...new Set(group.map(({ plugin }) => plugin.id))] };
@@ -107,7 +107,7 @@ function judgeTask(task: LatestTask, graceMs: number, now: number): Judgement | 
   }
 }
 
-/** What Bytes says: it knows of runs that our table does not (restored, or removed by retention). */
+/** What Bytes says: it has runs that our table does not (restored, or removed by retention). */
 function judgeRun(run: BoefjeRun | null, graceMs: number, now: number): Judgement {
   if (run === null) return { state: 'free', lastRunAt: null };
   if (run.endedAt === null) return { state: 'refused', reason: 'still-running' };

@@ -150,7 +150,7 @@ interface Rejected {
   readonly failure: Failure;
 }
 
-/** Whether the next look asks about rejected pairs again: what a service rejects for ever must not be asked for ever. */
+/** Whether the next look asks about rejected pairs again: what a service always rejects must not be asked forever. */
 function comesAgain(
   setup: Setup,
   organisation: string,

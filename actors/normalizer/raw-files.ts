@@ -131,7 +131,7 @@ function taskOf({ delivery: { message, trace }, normalizer, hash }: Run): NewTas
   };
 }
 
-/** What Bytes tells of a raw file; `size` null where it does not tell. */
+/** What Bytes says about a raw file; `size` null where it does not say. */
 export interface RawFileFacts {
   readonly mimeTypes: readonly string[];
   readonly size: number | null;

@@ -25,7 +25,7 @@ async function explanationOf(setup: Setup, { organisation, data, schedule }: Exp
   const record: Recorder = (rule, reason, fact) =>
     void steps.push({ rule, outcome: reason === null ? 'passes' : 'refuses', reason, fact });
 
-  if (schedule === null) record('schedule', null, 'it has none: a report runs when somebody asks for it');
+  if (schedule === null) record('schedule', null, 'it has none: a report runs on request');
   else {
     record('schedule', schedule.enabled ? null : 'schedule-disabled', schedule.enabled ? 'enabled' : 'disabled');
     decideCron(schedule, record);

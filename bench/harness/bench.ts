@@ -59,7 +59,7 @@ export class Bench {
 
   /**
    * Of a case at that depth. A queue of 10 000 is half empty after a fraction of a second: more samples instead of longer
-   * ones. Three are enough where nothing but depths are compared; at 100 000 all are held against each other.
+   * ones. Three are enough where nothing but depths are compared; at 100 000 all are compared with each other.
    */
   repetitionsAt(depth: number): number {
     if (this.quick || depth <= 0) return this.repetitions;
@@ -164,7 +164,7 @@ export interface Size {
   readonly suffix: string;
 }
 
-/** Names without an ending stand for the full run's one size; `--quick` has two, and tells them apart. */
+/** Names without an ending are those of the full run's one size; `--quick` has two, and distinguishes them. */
 export function sizesOf(quick: boolean, full: number): readonly Size[] {
   if (!quick) return [{ tasks: full, suffix: '' }];
   return [10_000, 100_000].map((tasks) => ({ tasks, suffix: `-${nameOf(tasks)}` }));

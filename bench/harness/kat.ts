@@ -80,7 +80,7 @@ export async function untilLooked({ rota, kat }: KatOnStage): Promise<void> {
 }
 
 /**
- * A KAT in which every boefje may run on every object, so that the figures can be told from its size: host names of
+ * A KAT in which every boefje may run on every object, so that its size predicts the figures: host names of
  * level 4, and boefjes that take host names, without settings, cron, interval or run_on.
  */
 export function plainWorld(of: { organisations: number; boefjes: number; objects: number }): World {

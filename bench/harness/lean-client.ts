@@ -28,7 +28,7 @@ export function leanClient(connection: NatsConnection): LeanClient {
 
 /** @throws where the service answered with an error, or no service listens. */
 export function textOf(message: Msg): string {
-  if (message.headers?.code === 503) throw new Error(`nobody answers on this subject`);
+  if (message.headers?.code === 503) throw new Error('no service listens on this subject');
   const code = message.headers?.get('Nats-Service-Error-Code');
   if (code) throw new Error(`${code} ${message.headers?.get('Nats-Service-Error')}`);
   return message.string();

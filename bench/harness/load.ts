@@ -31,7 +31,7 @@ export function closedLoop(load: Load): Promise<Sample> {
       due = true;
       if (enough()) state = 'over';
     }, load.warmUpMs + load.measureMs);
-    /** An answer for each requester: of requests that take longer than a sample a rate could not be told. */
+    /** An answer for each requester: requests that take longer than a sample would have no rate. */
     const enough = () => latencies.length >= load.inFlight;
     let ended = 0;
     let spent = cpu;
@@ -95,7 +95,7 @@ export interface MeterOptions {
   readonly most: number;
 }
 
-/** The rate of something that runs by itself and tells of each thing done. */
+/** The rate of something that runs by itself and reports each thing done. */
 export class Meter {
   /** Per second, once it has been measured; 0 where nothing was done. */
   readonly rate: Promise<number>;

@@ -11,11 +11,11 @@ export interface BenchOptions {
   readonly plots?: string;
   /** Looks for the settings of this machine instead. */
   readonly tune: boolean;
-  /** Folder of another checkout that this one is held against, instead. */
+  /** Folder of another checkout to compare this one with, instead. */
   readonly against?: string;
 }
 
-/** @param suites name → what it answers, for `--help` and for the complaint about a name there is not. */
+/** @param suites name → what it answers, for `--help` and for the error about an unknown name. */
 export function readOptions(argv: readonly string[], suites: ReadonlyMap<string, string>): BenchOptions {
   const names = (text: string): string[] => {
     const wanted = text.split(',').map((name) => name.trim());

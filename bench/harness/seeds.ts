@@ -6,7 +6,7 @@ import { connect, type Sql } from '../../src/postgres/pool.ts';
 
 /** What a database server does for the seeds. */
 export interface Databases {
-  /** An empty database of that name, made anew where it exists. @returns its URL */
+  /** An empty database of that name, recreated where it exists. @returns its URL */
   create(name: string): Promise<string>;
   /** The same with the content of another one, which must have no connections. */
   copy(name: string, from: string): Promise<string>;
@@ -66,7 +66,7 @@ export interface Filling {
   readonly finished: number;
 }
 
-/** The deepest queue that is measured, and the largest table that Rocky's pages are asked of: filled once for both. */
+/** The deepest queue that is measured, and the largest table that Rocky's pages read: filled once for both. */
 export const tenMillion: Filling = { queued: 10_000_000, finished: 1_000_000 };
 
 /** Statements at once: more only wait for each other to lengthen the tables. */

@@ -13,7 +13,7 @@ import { type Filling, Seeds } from './seeds.ts';
 export interface Stage {
   readonly natsUrl: string;
   readonly seeds: Seeds;
-  /** An empty database of that name, made anew where it exists. @returns its URL */
+  /** An empty database of that name, recreated where it exists. @returns its URL */
   database(name: string): Promise<string>;
   /** Drops a database that is no longer used: its vacuums would fall into other suites' samples. */
   drop(databaseUrl: string): Promise<void>;
@@ -103,7 +103,7 @@ export async function startRotaOn(
       SCHEDULER_DB_URI: databaseUrl,
       NATS_URL: stage.natsUrl,
       SCHEDULER_NATS_PREFIX: name,
-      // One connection stands for a fleet here, and takes more than one worker holds.
+      // One connection represents a fleet here, and takes more than one worker holds.
       SCHEDULER_CLIENT_LEASES: '1000000',
       // Done above; at each start it would look up every queued task.
       ...(checkout === undefined ? { DATABASE_MIGRATION: 'false' } : {}),

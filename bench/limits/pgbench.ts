@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { planByKey } from '../../src/postgres/pool.ts';
 
 const run = promisify(execFile);
-/** Debian and Ubuntu keep what is not for everybody here, by version. */
+/** Debian and Ubuntu keep programs that are not on the PATH here, by version. */
 const debian = '/usr/lib/postgresql';
 
 /** pgbench is in no npm package: where none is installed its cases are left out. */

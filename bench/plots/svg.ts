@@ -3,7 +3,7 @@
  * reader's dark mode in one file, nor draws the same bytes after an upgrade, which the tests compare.
  */
 
-/** Colours by the reader's scheme, each pair told apart without red and green (after Okabe and Ito). Rota's is the first. */
+/** Colours by the reader's scheme, each pair distinct without red and green (after Okabe and Ito). Rota's is the first. */
 const light = ['#0063a6', '#2f8fd0', '#c2560c', '#e0932f', '#00785c', '#4fa98d', '#8a5aa8', '#6b7280'];
 const dark = ['#58a6ff', '#9ecbff', '#f0883e', '#f2b872', '#3fb98f', '#8ed6bd', '#c79be0', '#9aa4b2'];
 
@@ -37,7 +37,7 @@ export interface Element {
   readonly svg: string;
 }
 
-/** @param description what is seen, for those who do not see it. */
+/** @param description what the drawing shows, for readers who cannot see it. */
 export function drawing(
   size: { readonly width: number; readonly height: number },
   { title, description }: { readonly title: string; readonly description: string },

@@ -49,7 +49,7 @@ async function livesAt(bench: Bench, { tasks, suffix }: Size): Promise<CaseSet> 
     cases: [1, 16, 64, 256].map((inFlight) => ({
       name: `${inFlight}-workers${suffix}`,
       unit: 'tasks/s',
-      // Few workers tell the least: how long four requests take.
+      // Few workers measure only how long four requests take.
       ...(bench.quick && inFlight < 64 ? { repetitions: 1 } : {}),
       sample: () => closedLoop({ inFlight, warmUpMs, measureMs, send }),
     })),

@@ -90,7 +90,7 @@ function report(bench: Bench, name: string, depth: number, marks: readonly numbe
   );
   bench.record(`${name}-first-tenth`, 'tasks/s', [{ value: rates[0]! }]);
   bench.record(`${name}-last-tenth`, 'tasks/s', [{ value: rates.at(-1)! }]);
-  // A tenth of 10 000 is over before a rate can be told.
+  // A tenth of 10 000 is over before a rate can be measured.
   if (depth < 100_000) return;
   bench.want(`${name}-last-tenth`, { against: 'first tenth', of: `${name}-first-tenth`, atLeast });
 }

@@ -26,7 +26,7 @@ async function measure(bench: Bench, { tasks: depth, suffix }: Size): Promise<vo
     startRotaOn(stage, `pause_without${depth}`, { filling }),
     startRotaOn(stage, `pause_within${depth}`, {
       filling,
-      // A person's and those just behind: before everybody else's.
+      // A person's and those just behind: before all others.
       seed: (sql) => addQueued(sql, { rows: depth, rank: 1, organisation: paused.organisation }),
     }),
   ]);

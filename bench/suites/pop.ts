@@ -5,7 +5,7 @@ import { graphileWorker } from '../peers/graphile-worker.ts';
 import { pgBoss } from '../peers/pg-boss.ts';
 import { coldPops, popCases } from './pop-cases.ts';
 
-/** What peers and limits are held against. */
+/** The case that peers and limits are compared with. */
 const held = 100_000;
 
 export const pop: Suite = {

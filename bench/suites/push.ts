@@ -100,7 +100,7 @@ function pushCase(bench: Bench, to: PushedTo, name: string, inFlight: number, pu
   return {
     name,
     unit: 'tasks/s',
-    // One at a time tells the least: how long a push takes.
+    // One at a time measures only how long a push takes.
     ...(bench.quick && inFlight === 1 ? { repetitions: 1 } : {}),
     prepare: () => queue.restore(),
     sample: () =>

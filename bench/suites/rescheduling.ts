@@ -56,7 +56,7 @@ async function measure(bench: Bench, { name, schedules, due }: Due): Promise<voi
   }
 }
 
-/** A schedule for each object, not due yet, and its task of two days ago; the boefje is not new to anybody. */
+/** A schedule for each object, not due yet, and its task of two days ago; the boefje is new to no organisation. */
 async function addSchedules(sql: Sql, world: World): Promise<void> {
   const boefje = boefjes(1)[0]!;
   for (const organisation of world.organisations.values()) {

@@ -18,7 +18,7 @@ export interface Comparison {
 /** A smaller gain is not worth a setting. */
 const leastGain = 0.03;
 
-/** Beyond it nothing can be told: something else keeps the machine busy. */
+/** Beyond it there is no result: something else keeps the machine busy. */
 const mostNoise = 0.2;
 
 /** A difference counts where it is larger than the noise, and where all rounds but one in five show it. */

@@ -61,7 +61,7 @@ export async function tune({ quick, say, stack }: TuneOptions): Promise<Tuning> 
     const use = best === null ? null : knob.tries[best]!;
     const unclear = compared.flat().some(({ verdict }) => verdict === 'unclear');
     if (use !== null) say(`  use ${textOf(use)}`);
-    else if (unclear) say('  nothing can be told: keep the default, or try again when the machine is quiet');
+    else if (unclear) say('  no result: keep the default, or try again when the machine is quiet');
     else say('  no difference for the better: keep the default');
     const tried = compared.map((one, at) => ({ settings: knob.tries[at]!, compared: one }));
     tuning.push({ knob: knob.name, where: knob.where, standard: knob.standard, tried, use });
@@ -84,7 +84,7 @@ async function confirm(
     say('\nNothing that was tried is better for certain: keep the defaults.');
     return [];
   }
-  // In a cluster of its own, as what it is held against, or in the shared one both.
+  // In a cluster of its own, as what it is compared with, or both in the shared one.
   const standard = setupOf(tuning.map((turned) => ({ ...turned, use: turned.use && turned.standard })));
   const [compared] = await against(candidates, standard, [setup], ['pop', 'push', 'lives', 'sets'], pace);
   say(`\nAll of them against the defaults: ${compared!.map(sentence).join(', ')}`);

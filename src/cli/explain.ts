@@ -64,7 +64,7 @@ function render(explained: ExplanationView): string {
   const sentence = {
     'would-run': `It would be queued ${when}.`,
     refused: line`It would not be queued ${when}: ${reason ?? steps.find(({ outcome }) => outcome === 'refuses')?.fact}.`,
-    unknown: `Nobody can tell now whether it would be queued ${when}; it would be tried again.`,
+    unknown: `It is unknown now whether it would be queued ${when}; it would be tried again.`,
   }[verdict];
   const next =
     schedule === null

@@ -8,7 +8,7 @@ export interface OperatorCommand {
   readonly run: (body: never, caller: Caller) => unknown;
 }
 
-/** `by`: who the caller says it is (header `Rota-By`), for the audit log. */
+/** `by`: the caller's name as it gives it (header `Rota-By`), for the audit log. */
 interface Caller {
   readonly by: string | null;
 }

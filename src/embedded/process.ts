@@ -96,7 +96,7 @@ export async function untilReady(
 /**
  * Ends a server whose parent was killed: it listens on an unknown port, or on the one we want.
  *
- * @throws RotaError CONFLICT where the parent is alive: two that share a folder would end each other's servers for ever.
+ * @throws RotaError CONFLICT where the parent is alive: two that share a folder would end each other's servers forever.
  */
 export async function endOrphan(pidFile: string, name: string): Promise<void> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);

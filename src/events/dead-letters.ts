@@ -138,7 +138,7 @@ function storedLetter(stream: EventStream, message: StoredMsg): DeadLetter {
 }
 
 /**
- * Dead letters of the AMQP source: what stands in `<queue>.dead`, named by a digest, since RabbitMQ gives no names.
+ * Dead letters of the AMQP source: what is in `<queue>.dead`, named by a digest, since RabbitMQ gives no names.
  * Reading takes messages out without acknowledging them; closing the channel puts them back in their order.
  */
 export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {

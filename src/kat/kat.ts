@@ -1,5 +1,5 @@
 /**
- * What schedulers ask of Katalogus, Octopoes and Bytes (kat-contract §5–§7). Every call rejects with an error that has
+ * The requests of schedulers to Katalogus, Octopoes and Bytes (kat-contract §5–§7). Every call rejects with an error that has
  * `code` SERVICE_UNAVAILABLE (down, time-out, 5xx, no such route, circuit open: retryable) or SERVICE_REJECTED (it
  * answered, but not as its contract says). "Not found" is an answer: null or an empty list, never an error.
  */
@@ -90,7 +90,7 @@ export interface Octopoes {
 }
 
 export interface Bytes {
-  /** When the boefje last ran on the OOI there; null where Bytes knows of no run. */
+  /** When the boefje last ran on the OOI there; null where Bytes has no run. */
   lastRun(query: { organisation: string; boefje: string; inputOoi: string | null }): Promise<BoefjeRun | null>;
   /** The same for several boefjes on one OOI, as a rule by one request; one entry per boefje. */
   lastRuns(query: {

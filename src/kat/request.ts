@@ -140,7 +140,7 @@ export function createServiceClient(
     }
     if (status === 404 && !isOwnNotFound(text)) {
       permit.succeeded();
-      const message = `answered ${name} as if it had no such route: is the URL, or what stands before it, right?`;
+      const message = `answered ${name} as if it had no such route: check its URL, and any proxy in front of it`;
       return { outage: unavailable(message, url.pathname), afterMs: null };
     }
     if (absent.has(status)) permit.failed();

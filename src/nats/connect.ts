@@ -7,7 +7,7 @@ import { unlessAborted, within } from '../deadline.ts';
 import { codeOf, RotaError } from '../errors.ts';
 import { isOfTls, namesTlsFile, readTlsFiles, type TlsFiles } from '../tls-files.ts';
 
-/** Who connects to NATS, and where. Secrets in it never reach logs or errors. */
+/** The user that connects to NATS, and where. Secrets in it never reach logs or errors. */
 export interface NatsAccess {
   /** `nats://host:port`, or `tls:`; user and password may stand in the URL. Several are tried in turn. */
   readonly servers: string | readonly string[];

@@ -3,8 +3,8 @@ import { Fifo } from '../mailbox/lane.ts';
 /** Requests that begin in one turn of the event loop. */
 export const perTurn = 128;
 /**
- * Milliseconds of a turn: where requests are dear, fewer begin in it. A body of 768 kB or 800 headers take milliseconds each. At 3 ms
- * the pushes that 64 workers send at once were parted, and needed 40 % more statements a task.
+ * Milliseconds of a turn: where requests are expensive, fewer begin in it. A body of 768 kB or 800 headers take milliseconds each.
+ * At 3 ms the pushes that 64 workers send at once were parted, and needed 40 % more statements a task.
  */
 const turnMs = 10;
 /** With this one a turn asks to be ended: of lone requests one in eight pays for a pass of the event loop. */

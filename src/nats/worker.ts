@@ -152,7 +152,7 @@ function inTraceOf<T>(task: LeasedTask, work: (task: LeasedTask) => T): T {
   return task.traceparent === undefined ? work(task) : inTrace(task.traceparent, () => work(task));
 }
 
-/** A patch to send, and who waits for its result. */
+/** A patch to send, and the callers that wait for its result. */
 interface Report {
   readonly patch: StatusPatch;
   resolve(): void;

@@ -43,7 +43,7 @@ const rows: readonly Row[] = [
   refused(/^(?:21|22|23|54)...$/, 'BAD_REQUEST'),
   // Ours, or the schema's: another version's tables, a restore that has not made them yet, a schema that the role may not use.
   refused(/^(?:42P01|42703|42883|3F000)$/, 'SCHEMA_UNKNOWN'),
-  // Ours: a statement that no server would take. 42501 is none of them, it is about who asks.
+  // Ours: a statement that no server would take. 42501 is none of them, it is about the user.
   refused(/^42(?!501)...$/, 'BROKEN'),
 
   // A role whose grants change, or are being restored: a person puts that right; the request was not wrong.

@@ -3,7 +3,7 @@ import type { DisabledReason, TaskData, TaskStatus } from '../tasks/task.ts';
 import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
 
 /**
- * What a scheduler actor asks of the supervisor: it knows no SQL. Every request is about the actor's own scheduler; the
+ * The requests of a scheduler actor to the supervisor: it knows no SQL. Every request is about the actor's own scheduler; the
  * supervisor adds which one that is. Requests take sets: never one per task.
  */
 export interface SupervisorRequests {
@@ -84,7 +84,7 @@ export interface NewTask {
   readonly data: TaskData;
   /** `data` is the output of its type's schema: it is not validated again. */
   readonly checked?: true;
-  /** That of `data`, where the one who made it has it already. */
+  /** That of `data`, where the caller has it already. */
   readonly hash?: string;
   /** Where absent, the scheduler's ranker decides. */
   readonly priority?: number;

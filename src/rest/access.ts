@@ -3,9 +3,9 @@ import { type ApiToken, readTokens, type TokenSettings } from '../api-tokens.ts'
 import type { Logger } from '../telemetry/log.ts';
 import { readTlsFiles } from '../tls-files.ts';
 
-/** Who may reach REST and how. */
+/** Which clients may reach REST, and how. */
 export interface RestAccess {
-  /** Who may ask; everyone, where none is configured. */
+  /** The tokens with access; every client has access where none is configured. */
   readonly tokens: readonly ApiToken[];
   readonly tls: Tls | null;
   /** URLs under which clients reach REST, beside its own address: browsers may write from them, and links use them. */
@@ -47,7 +47,7 @@ function readTls(certPath: string | undefined, keyPath: string | undefined): Tls
   return cert === undefined || key === undefined ? null : { cert: Buffer.from(cert), key: Buffer.from(key) };
 }
 
-/** At the start: says in the log what is open to whom, and what to do about it. */
+/** At the start: logs which clients have access, and what to do about it. */
 export function tellWhoMayAsk(log: Logger, tokens: readonly ApiToken[], host: string, url: string): void {
   const { protocol, port } = new URL(url);
   const address = `${protocol}//${host}:${port}`;

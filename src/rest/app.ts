@@ -18,7 +18,7 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** What the REST API asks of the rest of Rota, beside the queue, its lists and the schedules (src/queue). */
+/** What the REST API needs from the rest of Rota, beside the queue, its lists and the schedules (src/queue). */
 
 export interface Schedulers {
   /** In the order in which `/schedulers` shows them. */

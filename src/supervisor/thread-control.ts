@@ -10,7 +10,7 @@ import type { Outcome } from '../mailbox/ref.ts';
 import type { LogLevel } from '../protocol/operator.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
-/** What an operator may ask of a running scheduler thread. Lives in that thread; called through comlink. */
+/** An operator's requests to a running scheduler thread. Lives in that thread; called through comlink. */
 interface ThreadControl {
   status(): ThreadStatus;
   setLogLevel(level: LogLevel): void;

@@ -74,7 +74,7 @@ export const normalizerData = z.object({
   raw_data: rawData,
 });
 
-/** A raw file that is asked about, as Bytes tells of it; a normalizer task has the same parts, and no size. */
+/** A raw file that is asked about, as Bytes describes it; a normalizer task has the same parts, and no size. */
 export const rawFileQuestion = z.object({
   /** All that consume it where absent. */
   normalizer: z.object({ id: name.min(1) }).optional(),

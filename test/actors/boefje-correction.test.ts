@@ -45,7 +45,7 @@ test("what a person pushed gets the boefje's cron or interval", async () => {
   ]);
 });
 
-test('without either the default of the push stands', async () => {
+test('without either the default of the push stays', async () => {
   expect(await correct(boefje('dns'))).toEqual([]);
   expect(await correct(boefje('dns'), pushed({ schedule: '0 5 * * *' }))).toEqual([]);
 });

@@ -152,7 +152,7 @@ describe('cross-organisation deduplication', () => {
     expect(it.pairs).toEqual([`dns aa ${ooi}`]);
   });
 
-  test('lessons 0.8: where nobody can say who shares, tasks go alone', async () => {
+  test('lessons 0.8: where no service can say which organisations share, tasks go alone', async () => {
     for (const service of ['organisations', 'boefjeConfigs', 'objectClients']) {
       const it = ports();
       it.outage = (name) => {
@@ -164,7 +164,7 @@ describe('cross-organisation deduplication', () => {
     }
   });
 
-  test('an installation with one organisation asks nobody', async () => {
+  test('an installation with one organisation asks no service', async () => {
     const it = ports();
     it.organisations = { aa: it.organisations['aa']! };
     await mutate(it, 'aa');

@@ -199,7 +199,7 @@ test('a due schedule is explained in the order in which the actor decides', asyn
   ]);
 });
 
-test('steps stand in the order in which the actor decides, each with its fact', async () => {
+test('steps are in the order in which the actor decides, each with its fact', async () => {
   const { steps, nextRunAt } = await explain(portsIn({ status: 'completed' }), 'event');
   expect(steps.map(({ rule, outcome, fact }) => [rule, outcome, fact])).toEqual([
     ['boefje', 'passes', 'Katalogus knows dns in aa'],

@@ -85,7 +85,7 @@ describe('a scan profile mutation', () => {
     expect(it.pairs).toEqual([`dns aa ${ooi}`]);
   });
 
-  test('a cancelled task does not hide the run before it: Bytes tells when that was', async () => {
+  test('a cancelled task does not hide the run before it: Bytes says when that was', async () => {
     const it = ports();
     it.latest = [latestTask('cancelled', noon - hour)];
     it.runs = [{ organisation: 'aa', boefje: 'dns', inputOoi: ooi, run: { endedAt: noon - 2 * hour } }];
@@ -112,7 +112,7 @@ describe('a scan profile mutation', () => {
     expect(it.pairs).toHaveLength(1);
   });
 
-  test('Bytes is asked only where our own table knows of no run', async () => {
+  test('Bytes is asked only where our own table has no run', async () => {
     const it = ports(boefje('dns'), boefje('nmap'));
     it.latest = [latestTask('completed', noon - 48 * hour)];
     await send(it, mutated());

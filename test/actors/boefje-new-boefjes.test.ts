@@ -103,7 +103,7 @@ describe('a look for new boefjes', () => {
     expect(it.seen.map(({ organisation }) => organisation)).toEqual(['cc', 'aa', 'bb']);
   });
 
-  test('ends after the page in hand when the actor is told to stop, and leaves the rest to the next look', async () => {
+  test('ends after the current page when the actor must stop, and leaves the rest to the next look', async () => {
     const it = ports(boefje('dns'));
     it.organisations['bb'] = { plugins: [boefje('dns')], objects: [a] };
     it.pageSize = 1;
@@ -159,7 +159,7 @@ describe('a look for new boefjes', () => {
     expect(it.times('objects')).toBe(3);
   });
 
-  test('a task that the queue takes for malformed does not repeat the look for ever', async () => {
+  test('a task that the queue takes for malformed does not repeat the look forever', async () => {
     const it = ports(boefje('dns'));
     it.failPush = () => ({ code: 'BAD_REQUEST', message: 'malformed item', retryable: false });
     await actor(it)();

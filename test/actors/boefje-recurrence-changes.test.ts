@@ -161,7 +161,7 @@ describe('a cron that cannot be read', () => {
     expect(it.warnings.map(({ fields }) => fields)).toMatchObject([{ boefje: 'dns', cron: 'R 2 * * *' }]);
   });
 
-  test('is followed once it is mended: at its next time, not at once', async () => {
+  test('is followed once it is corrected: at its next time, not at once', async () => {
     const it = ports(unreadable, {}, schedule(tomorrow));
     await look(it);
     it.organisations['aa'] = { plugins: [boefje('dns', { cron: '0 2 * * *' })] };

@@ -151,7 +151,7 @@ describe('an interval keeps its period', () => {
     expect(Math.max(...offsets)).toBeGreaterThan(4 * hour);
   });
 
-  test('its own deadline knows no grace period; a person who says when, or an enabling, does', () => {
+  test('its own deadline ignores the grace period; a deadline of a person, or an enabling, does not', () => {
     expect(isByRecurrence(hourly, { ...none, deadlineAt: noon, byInterval: true })).toBe(true);
     expect(isByRecurrence(hourly, { ...none, deadlineAt: noon })).toBe(false);
     expect(isByRecurrence(hourly, { ...owned('0 5 * * *'), deadlineAt: noon })).toBe(false);

@@ -94,7 +94,7 @@ describe('a tick', () => {
     expect(it.asked.filter(({ name, request }) => name === 'plugins' && request === 'bb')).toHaveLength(1);
   });
 
-  test('ends after the batch in hand when the actor is told to stop', async () => {
+  test('ends after the current batch when the actor must stop', async () => {
     const objects = Array.from({ length: 2500 }, (_, at) => hostname(`${at}.example`));
     const it = ports([boefje('dns')], ...objects.map(({ primaryKey }) => schedule({ ooi: primaryKey })));
     it.organisations['aa'] = { plugins: [boefje('dns')], objects };

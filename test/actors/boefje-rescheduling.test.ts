@@ -127,7 +127,7 @@ describe('a due schedule', () => {
     }
   });
 
-  test("whose cron cannot be read is disabled and told, the boefje's and the schedule's own", async () => {
+  test("whose cron cannot be read is disabled and reported, the boefje's and the schedule's own", async () => {
     const cases = [
       ports([boefje('dns', { cron: 'R 2 * * *' })]),
       ports([boefje('dns')], schedule({ schedule: 'R 2 * * *' })),

@@ -60,7 +60,7 @@ describe('a mutation', () => {
     expect(it.times('revoke-tasks')).toBe(0);
   });
 
-  test('among many is revoked with all of them by one request, and by the last level that they tell of an OOI', async () => {
+  test('among many is revoked with all of them by one request, and by the last level that they give an OOI', async () => {
     const it = ports([boefje('nmap', { scanLevel: 2 })]);
     const oois = Array.from({ length: 50 }, (_, at) => hostname(`${at}.example`).primaryKey);
     const [first, ...others] = oois as [string, ...string[]];

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { pluginsOf } from '../../actors/boefje/services.ts';
 import { kat, katalogusWith } from '../kat/kat-double.ts';
 
-/** With Katalogus' real client: it is the one that asks for the organisations where nobody tells it which there are. */
-test('a thousand organisations that nobody knows cost two questions for the organisations, and none for their plug-ins', async () => {
+/** With Katalogus' real client, which asks for the list of organisations where it is given none. */
+test('a thousand unknown organisations cost two requests for the organisations, and none for their plug-ins', async () => {
   const answer = katalogusWith(
     () => ['aa'],
     () => [],

@@ -145,7 +145,7 @@ describe('a due report', () => {
     expect(it.warnings).toHaveLength(1);
   });
 
-  test('whose cron cannot be read is disabled for that and told: it makes no report at another time', async () => {
+  test('whose cron cannot be read is disabled for that and reported: it makes no report at another time', async () => {
     const it = ports(schedule('r', { schedule: 'R 6 * * *' }));
     await tick(it);
     expect([it.pushed, it.reasons]).toEqual([[], ['cron-unreadable']]);
@@ -161,7 +161,7 @@ describe('a tick', () => {
     expect([it.pushed.length, it.times('push-tasks')]).toEqual([1500, 2]);
   });
 
-  test('ends after the batch in hand when the actor is told to stop', async () => {
+  test('ends after the current batch when the actor must stop', async () => {
     const it = ports(...Array.from({ length: 1500 }, (_, at) => schedule(`${at}`)));
     it.outage = (name) => {
       if (name === 'push-tasks') it.stopping.abort();

@@ -68,7 +68,7 @@ test('a full run has one size, and names that say nothing of it', () => {
   expect(sizesOf(false, 100_000)).toEqual([{ tasks: 100_000, suffix: '' }]);
 });
 
-test('a quick run has two, told apart by the end of their names', () => {
+test('a quick run has two, with different ends of their names', () => {
   expect(sizesOf(true, 0)).toEqual([
     { tasks: 10_000, suffix: '-10k' },
     { tasks: 100_000, suffix: '-100k' },

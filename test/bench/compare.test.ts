@@ -21,7 +21,7 @@ test('a difference that the defaults show against themselves is none', () => {
   expect(compared.verdict).toBe('same');
 });
 
-test('on a machine that is too busy nothing can be told, and nothing is used', () => {
+test('on a machine that is too busy there is no result, and nothing is used', () => {
   const compared = compare(rounds([100, 300, 150], [100, 300, 60], [100, 300, 170]));
   expect(compared.verdict).toBe('unclear');
   expect(isWorthwhile([{ gain: 0.1, noise: 0.03, verdict: 'better' }, compared])).toBe(false);

@@ -14,7 +14,7 @@ test('no setting is tried that would lose commits in a crash', () => {
   }
 });
 
-test('the defaults that others are held against are the defaults', () => {
+test('the defaults that others are compared with are the defaults', () => {
   const config = readConfig({}) as unknown as Readonly<Record<string, unknown>>;
   const ours = all.filter(({ where }) => where === 'rota').flatMap(({ standard }) => Object.entries(standard));
   expect(ours.length).toBeGreaterThan(0);

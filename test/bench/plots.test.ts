@@ -49,7 +49,7 @@ test('a quick run draws what it has at 100 000 in the place of a full one', () =
   expect(plots(quick).get('pushes-against-peers.svg')).toBe(plots(run).get('pushes-against-peers.svg'));
 });
 
-test('every drawing is well-formed, names its axes and units, and has a description for who cannot see it', () => {
+test('every drawing is well-formed, names its axes and units, and has a description for readers who cannot see it', () => {
   for (const svg of plots(run).values()) {
     expect(unbalanced(svg)).toEqual([]);
     expect(svg).toMatch(/<desc>[^<]{20,}<\/desc>/);
@@ -65,7 +65,7 @@ test('a label cannot break out of the drawing', () => {
   expect(svg).toContain('&lt;/svg&gt;');
 });
 
-test('twice the value stands twice as high', () => {
+test('twice the value is twice as high', () => {
   const series = [
     {
       label: 'a',

@@ -97,7 +97,7 @@ function resultsOf(medians: Readonly<Record<string, number>>): Results {
   return results;
 }
 
-test('a result has its ratio to what it is held against, and meets a bar from that on', () => {
+test('a result has its ratio to what it is compared with, and meets a bar from that on', () => {
   const results = resultsOf({ 'pop/rota': 300, 'pop/peer': 100 });
   results.want('pop/rota', { against: 'peer', of: 'pop/peer', atLeast: 3 });
   results.want('pop/rota', { against: 'recorded', of: 200, atLeast: 2 });

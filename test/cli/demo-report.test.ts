@@ -47,7 +47,7 @@ test('each loss is counted and reported in a sentence', () => {
   ]);
 });
 
-test('tasks under two leases, tasks after their end, and a queue that stands still are faults', () => {
+test('tasks under two leases, tasks after their end, and a queue that makes no progress are faults', () => {
   const ledger = { ...clean.ledger, handedOutTwice: 1, afterEnd: 1 };
   expect(faultsOf({ ...clean, ledger }, false)).toHaveLength(3);
 });

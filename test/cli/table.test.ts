@@ -68,7 +68,7 @@ test('into a pipe nothing is cut', () => {
   expect(renderOverview(overview, null)).not.toContain('…');
 });
 
-test('figures stand under each other, words begin under each other', () => {
+test('figures are aligned at their ends, words at their beginnings', () => {
   expect(
     tableOf(
       ['NAME', 'COUNT'],
@@ -84,7 +84,7 @@ test('figures stand under each other, words begin under each other', () => {
 
 const [task, lease] = ['01a20e15-55c8-7ec2-8beb-892106b65559', '9b7d48bb-42ef-407b-8592-7c9e803dcd23'];
 
-test('an id is never cut: where there is no room it stands on a line of its own, and the next command can take it', () => {
+test('an id is never cut: where there is no room it is on a line of its own, and the next command can take it', () => {
   const head = ['TASK', 'PLUGIN', 'LEASE', 'OOI'];
   const rows = [[task, 'dns-records', lease, 'Hostname|internet|a-rather-long-name.example']];
   expect(tableOf(head, rows, 80).split('\n')).toEqual([
@@ -106,7 +106,7 @@ test('sentences are wrapped: their end may be what matters', () => {
   expect(text.replaceAll(/\s+/g, ' ')).toContain('is queued since yesterday');
 });
 
-test('ages of all units stand under each other', () => {
+test('ages of all units are aligned', () => {
   expect(tableOf(['OLDEST'], [['4m 48s'], ['9s'], ['-'], ['1d 0h']], 80).split('\n')).toEqual([
     'OLDEST',
     '4m 48s',

@@ -57,9 +57,12 @@ test.each([
   [{ SCHEDULER_START_WITHIN_SECONDS: '0' }, 86_400],
   [{ SCHEDULER_START_WITHIN_SECONDS: '90000' }, 86_400],
   [{ SCHEDULER_PQ_GRACE_PERIOD: '600' }, 600],
-])('a runner over REST begins within an hour, or as it is told, or within the grace period: %o', (env, seconds) => {
-  expect(startWithinSeconds(readConfig(env))).toBe(seconds);
-});
+])(
+  'a runner over REST begins within an hour, or within the configured time, or within the grace period: %o',
+  (env, seconds) => {
+    expect(startWithinSeconds(readConfig(env))).toBe(seconds);
+  },
+);
 
 const wrongOf = (env: Record<string, string>): string => {
   try {
@@ -172,7 +175,7 @@ const numbers = Object.entries(environment.shape)
   .filter(([, schema]) => typeof schema.safeParse(undefined).data === 'number')
   .map(([name]) => name);
 
-test.each(numbers)('%s has a least and a greatest value, and its message tells both', (name) => {
+test.each(numbers)('%s has a least and a greatest value, and its message names both', (name) => {
   const outOfRange = fc.oneof(
     fc.constantFrom('-1', 'NaN', 'Infinity', '-Infinity', 'inf', '1e309', '0x10', '1,5', '10 s', '9007199254740993'),
     fc.bigInt({ min: 2n ** 31n }).map(String),

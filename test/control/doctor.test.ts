@@ -33,7 +33,7 @@ test.each<[string, Partial<DatabaseDiagnosis>, string]>([
     'DROP INDEX CONCURRENTLY: claims and patches pay for it several times',
   ],
   [
-    'a transaction that somebody forgot',
+    'a transaction that was left open',
     { oldestTransactionSeconds: 7_200 },
     'end it (pg_stat_activity, xact_start): vacuum cannot clean behind it',
   ],

@@ -19,7 +19,7 @@ test.each([
   expect((JSON.parse(JSON.stringify(answer)) as { results: object[] }).results[0]).toEqual(letter);
 });
 
-/** A scheduler that takes until `end` to be ranked anew; `begun` counts the runs. */
+/** A scheduler that takes until `end` to be ranked again; `begun` counts the runs. */
 function rerankUnderTest() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
@@ -57,7 +57,7 @@ test('a rerank that its client left to itself is not the answer to the next requ
   expect(audited).toMatchObject([{ command: 'rerank', by: 'me', tasks: 7, moved: 3 }, { tasks: 0 }]);
 });
 
-test('a client that asks on by the id of its run hears its end, also where another run began since', async () => {
+test('a client that asks by the id of its run learns its end, also where another run began since', async () => {
   const { ask, runs } = rerankUnderTest();
   const first = ask();
   await vi.advanceTimersByTimeAsync(5_000);

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { allowedIn } from '../../src/config/values.ts';
 import { environment } from '../../src/config/variables.ts';
 
-/** `make utest file=test/docs/configuration.test.ts` shows a difference; `vitest run -u` writes the page anew. */
+/** `make utest file=test/docs/configuration.test.ts` shows a difference; `vitest run -u` rewrites the page. */
 test('docs/configuration.md lists every variable with its default and what it allows', async () => {
   await expect(page()).toMatchFileSnapshot('../../docs/configuration.md');
 });
@@ -59,8 +59,8 @@ Rota does anyway (\`gssencmode=prefer\`, \`client_encoding=utf8\`, \`keepalives=
     postgresql:///scheduler?host=/var/run/postgresql&user=scheduler
 
 Several hosts are tried in their order, at each new connection; after a failover connections come to the new primary. Behind
-pgbouncer the mode must be \`session\`, and \`server_login_retry\` should be \`1\`: by its default of 15 s pgbouncer refuses everybody
-for so long after Postgres was away; \`transaction\` and \`statement\` are recognised at start and
+pgbouncer the mode must be \`session\`, and \`server_login_retry\` should be \`1\`: by its default of 15 s pgbouncer refuses every
+client for that long after Postgres was away; \`transaction\` and \`statement\` are recognised at start and
 refused, exit code 78.
 `;
 }

@@ -39,7 +39,7 @@ test('compose.yaml starts Rota as `scheduler` beside Postgres, NATS and RabbitMQ
     NATS_PASSWORD: 'two',
     QUEUE_URI: 'amqp://scheduler:three@rabbitmq:5672/',
   });
-  // Nobody but this host reaches the API, which has no authentication by default.
+  // Only this host reaches the API, which has no authentication by default.
   expect(ports).toEqual(['127.0.0.1:8004:8000']);
   // The others are published nowhere.
   for (const name of ['postgres', 'nats', 'rabbitmq']) expect(compose.services[name]!.ports, name).toBeUndefined();

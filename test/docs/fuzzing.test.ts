@@ -63,7 +63,7 @@ test('what is shown of an input is short, and says how long it was', () => {
   expect(shortened(`a${'x'.repeat(1_000)}b\u001B`)).toBe('a«x × 1000»b\\u001b');
 });
 
-test('nobody runs beside who is alone', async () => {
+test('no input runs beside one that runs alone', async () => {
   const turn = new Alone();
   let beside = 0;
   const seen: number[] = [];

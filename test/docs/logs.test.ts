@@ -4,7 +4,7 @@ import { logNames } from '../../src/telemetry/log-line.ts';
 import { logEvents } from '../../src/observation/logging.ts';
 import { logToLines } from '../support/lines.ts';
 
-/** `make utest file=test/docs/logs.test.ts` shows a difference; `vitest run -u` writes the page anew. */
+/** `make utest file=test/docs/logs.test.ts` shows a difference; `vitest run -u` rewrites the page. */
 test('docs/logs.md shows every line that an event leads to, as it is written', async () => {
   await expect(page()).toMatchFileSnapshot('../../docs/logs.md');
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { metricTable } from '../../src/observation/metrics.ts';
 
-/** `make utest file=test/docs/metrics.test.ts` shows a difference; `vitest run -u` writes the page anew. */
+/** `make utest file=test/docs/metrics.test.ts` shows a difference; `vitest run -u` rewrites the page. */
 test('docs/metrics.md lists every metric with its labels and what feeds it', async () => {
   await expect(page()).toMatchFileSnapshot('../../docs/metrics.md');
 });
@@ -72,7 +72,7 @@ metric has a label that grows with KAT.
 ## Dashboard and alerts
 
 [deploy/grafana-dashboard.json](deploy/grafana-dashboard.json) is a Grafana dashboard of these, generated from the same table:
-its panels stand in \`test/support/dashboard-panels.ts\`. Import it and choose the Prometheus.
+its panels are in \`test/support/dashboard-panels.ts\`. Import it and choose the Prometheus.
 [deploy/prometheus-alerts.yaml](deploy/prometheus-alerts.yaml) are rules for Prometheus (\`rule_files\`), each with a link to
 what to do: [operations.md](operations.md#when-an-alert-fires). They take Rota's \`job\` to be \`rota\`:
 

@@ -88,7 +88,7 @@ test.each(targets.map((target) => [target.title, target.expr, target.legendForma
   },
 );
 
-/** `make utest file=test/docs/monitoring.test.ts` shows a difference; `vitest run -u` writes the dashboard anew. */
+/** `make utest file=test/docs/monitoring.test.ts` shows a difference; `vitest run -u` rewrites the dashboard. */
 test('docs/deploy/grafana-dashboard.json is what test/support/dashboard.ts makes of the table of metrics', async () => {
   const written = `${JSON.stringify(dashboard(), null, 2)}\n`;
   await expect(written).toMatchFileSnapshot('../../docs/deploy/grafana-dashboard.json');

@@ -26,7 +26,7 @@ function leaves(command: Command): readonly Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }
 
-/** `rota …` as a page shows it, in code spans and after a prompt; `a|b` stands for several. */
+/** `rota …` as a page shows it, in code spans and after a prompt; `a|b` means several. */
 function shownOn(page: string): readonly (readonly string[])[] {
   const text = readFileSync(new URL(page, documents), 'utf8');
   const found = [...text.matchAll(/`(?:npx )?rota ([a-z][^`]*)`|\$ (?:npx )?rota ([a-z].*)$/gm)];

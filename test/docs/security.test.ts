@@ -35,7 +35,7 @@ test('docs/security.md has the table of roles', async () => {
   await expect(whole).toMatchFileSnapshot(page.pathname);
 });
 
-/** A row for each subject, a column for each role. In a fence: the formatter would pad a table anew. */
+/** A row for each subject, a column for each role. In a fence: the formatter would pad a table. */
 function table(): string {
   const worker = { name: 'worker', schedulers: null };
   const jetstream = jetstreamPermissions('rota');

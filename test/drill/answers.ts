@@ -35,7 +35,7 @@ export class Answers {
   /**
    * Waits for an answer until its bound has passed. `send` must end within the milliseconds that it is given.
    *
-   * @param what `gone`: that the one who asks has died by then, and reads no answer.
+   * @param what `gone`: aborted once the client has died, which then reads no answer.
    */
   async record(
     what: Pick<Asked, 'kind' | 'via' | 'to'> & { readonly waitMs?: number; readonly gone?: AbortSignal | undefined },

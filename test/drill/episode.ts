@@ -14,7 +14,7 @@ const settleMs = 35_000;
 /**
  * Runs one fault under load, lets everything settle, and holds what was seen against what is promised.
  *
- * @returns `settled`: nothing is left behind that would speak against the next fault.
+ * @returns `settled`: nothing is left behind that would disturb the next fault.
  */
 export async function runEpisode(scene: Scene, fault: Fault): Promise<{ finding: Finding; settled: boolean }> {
   const started = performance.now();

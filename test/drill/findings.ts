@@ -130,7 +130,7 @@ export function breachesOf(evidence: Evidence, figures: Figures): readonly Breac
 }
 
 function logBreaches(log: readonly LogLine[]): readonly Breach[] {
-  const guarantee = 'logs tell of an outage once';
+  const guarantee = 'logs report an outage once';
   const traces = log.filter((line) => /\n\s+at /.test(line.exception ?? '') || /^\s+at /.test(line.event));
   const breaches: Breach[] = [];
   if (traces.length > 0) {

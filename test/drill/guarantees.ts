@@ -11,7 +11,7 @@ export const guarantees = [
   'a refusing service costs no event, attempt or actor',
   'schedules run once per deadline',
   'the end comes within 10 s and leaves nothing behind',
-  'logs tell of an outage once',
+  'logs report an outage once',
   'what cannot work is refused at the start',
 ] as const;
 

@@ -7,7 +7,7 @@ export interface HandOut {
   /** When the pop was sent, and when its answer came: the claim was made in between. */
   readonly sentAt: number;
   readonly receivedAt: number;
-  /** Its end as the answer told it. */
+  /** Its end as the answer gave it. */
   readonly leaseUntil: number | null;
 }
 

@@ -100,7 +100,7 @@ export class DrillPostgres {
    * A standby of this one that streams from it, without pg_basebackup, which the embedded binaries lack: a backup by
    * Postgres' own functions and a copy of its files.
    *
-   * @param port a free one, unless told otherwise.
+   * @param port a free one by default.
    */
   async standby(directory: string, port?: number): Promise<DrillPostgres> {
     const standby = new DrillPostgres(directory, port ?? (await freePort()));

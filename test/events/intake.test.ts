@@ -89,7 +89,7 @@ describe('what becomes of an event', () => {
     );
   });
 
-  test('is handed over as one that comes again when it was held in an outage, failed, or was in hand at a death', async () => {
+  test('is handed over as one that comes again when it was held in an outage, failed, or its thread died', async () => {
     const again: boolean[] = [];
     const script = [failure('SERVICE_UNAVAILABLE'), done, done, done];
     const intake = intakeOf(async (_event, delivery) => {
@@ -133,7 +133,7 @@ describe('what becomes of an event', () => {
     expect(other.fate).toEqual([{ to: 'alone', attempts: 1 }]);
   });
 
-  test('a broker that cannot store keeps it in hand until it can', async () => {
+  test('a broker that cannot store keeps it unacknowledged until it can', async () => {
     let refusals = 3;
     const { received, fate } = delivery();
     const intake = intakeOf(async () => done);

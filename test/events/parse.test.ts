@@ -97,7 +97,7 @@ describe('a raw file', () => {
     expect(parse('raw_file_received', naive)).toMatchObject({ createdAt: Date.parse('2025-05-27T09:00:16.400Z') });
   });
 
-  test('tells its size where Bytes does', () => {
+  test('has its size where Bytes gives it', () => {
     const empty = { ...rawFile, raw_data: { ...rawFile.raw_data, size: 0 } };
     expect(parse('raw_file_received', empty)).toMatchObject({ size: 0 });
   });
@@ -112,7 +112,7 @@ test('bytes that are no UTF-8 or no JSON are refused', () => {
   expect(() => parseEvent('scan_profile_mutations', Buffer.from('{'))).toThrow(/not JSON/);
 });
 
-test.for(['\0', '\ud800'])('a string that Postgres cannot store (%j) is malformed, wherever it stands', (text) => {
+test.for(['\0', '\ud800'])('a string that Postgres cannot store (%j) is malformed, wherever it is', (text) => {
   expect(() => parse('scan_profile_mutations', { ...mutation, primary_key: `Hostname|${text}` })).toThrow(/malformed/);
   const boefje_meta = { ...rawFile.raw_data.boefje_meta, arguments: { input: { [text]: 1 } } };
   const message = { ...rawFile, raw_data: { ...rawFile.raw_data, boefje_meta } };

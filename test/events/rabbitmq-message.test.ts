@@ -8,7 +8,7 @@ const headersOf = (headers: Record<string, unknown>) =>
 test('an event goes on with those of its headers that the driver can write again', () => {
   const plain = { trace: 'abc', urgent: true, count: 3, ratio: 0.5 };
   const hostile = {
-    // NaN and these go as 64-bit integers, and throw: the event would stay in hand for ever.
+    // NaN and these go as 64-bit integers, and throw: the event would stay unacknowledged forever.
     nothing: Number.NaN,
     below: Number.NEGATIVE_INFINITY,
     vast: -1e300,

@@ -7,7 +7,7 @@ function linkUnderTest() {
   return { link: new SourceLink('rabbitmq', (event) => told.push(event)), told };
 }
 
-test('a lost connection is told of each stream that came over it, by its name', () => {
+test('a lost connection is reported for each of its streams, by name', () => {
   const { link, told } = linkUnderTest();
   link.carry('raw_file_received');
   link.carry('scan_profile_mutations');
@@ -18,7 +18,7 @@ test('a lost connection is told of each stream that came over it, by its name', 
   ]);
 });
 
-test('a stream that joins a connection that is up already is told of, too; before there is one nothing is', () => {
+test('a stream that joins a connection that is up is reported, too; without a connection nothing is', () => {
   const { link, told } = linkUnderTest();
   link.carry('raw_file_received');
   expect(told).toEqual([]);

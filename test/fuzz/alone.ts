@@ -1,4 +1,4 @@
-/** Many at once, or one alone: an input that failed among others is tried again with nobody beside it. */
+/** Many at once, or one alone: an input that failed among others is tried again by itself. */
 export class Alone {
   #running = 0;
   #alone: Promise<void> = Promise.resolve();

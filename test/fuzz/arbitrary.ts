@@ -23,7 +23,7 @@ interface JsonSchema {
 }
 
 export interface World {
-  /** Strings that mean something, by the name of the property they stand in. */
+  /** Strings that mean something, by the name of their property. */
   readonly vocabulary: Readonly<Record<string, readonly string[]>>;
   /** Ids of tasks and schedules that there are. */
   readonly ids: readonly string[];

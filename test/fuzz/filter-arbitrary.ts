@@ -3,7 +3,7 @@ import { filterOperators } from '../../src/queue/filter/filter.ts';
 import { jsonpaths } from './jsonpaths.ts';
 import { hostileString, hostileValue, many } from './hostile.ts';
 
-/** The filter language with what has hurt its like: patterns, paths, casts, members of another kind. */
+/** The filter language with what did harm in similar languages: patterns, paths, casts, members of another kind. */
 
 const words = (text: string) => text.split(' ');
 

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
  * finds, and a run of 100 000 stays a matter of minutes.
  */
 
-/** Planted where secrets stand: in an `environment`. It must be in no log and no table. */
+/** Planted where secrets are: in an `environment`. It must be in no log and no table. */
 export const secret = 'fuzz-secret-5d0c';
 
 const sizes = fc.oneof(

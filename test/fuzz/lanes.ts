@@ -35,10 +35,10 @@ export interface Part {
   readonly lanes: number;
 }
 
-/** A failing input is shrunk for so long at most: one that is not answered takes 14 s a step. */
+/** The longest that a failing input is shrunk: one that is not answered takes 14 s a step. */
 const shrinkMs = 60_000;
 
-/** Plays every part at once, each in lanes of its own seed; goes on after a failure, and tells of each kind once. */
+/** Plays every part at once, each in lanes of its own seed; goes on after a failure, and reports each kind once. */
 export async function playLanes(
   parts: readonly Part[],
   options: { readonly seed: number; readonly supervisor: Supervisor; told(failure: Failure): void },
@@ -68,7 +68,7 @@ export async function playLanes(
       const property = fc.asyncProperty(edge.inputs, async (input) => {
         if (shrinking !== null) {
           if (!first) return;
-          // What takes too long to shrink is told as it is.
+          // What takes too long to shrink is reported as it is.
           if (performance.now() > shrinkUntil) return;
           const again = await once(edge, input, true);
           if (kindOf(edge, again.fault) === shrinking) throw new Error(again.fault);

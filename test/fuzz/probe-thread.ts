@@ -10,7 +10,7 @@ import type { ProbeAsk, ProbeOptions, Taken } from './probe.ts';
 const everyMs = 20;
 /** Pops in flight at most: a supervisor that is silent for long is not buried under them. */
 const most = 200;
-/** A pop that has not waited so long says nothing yet. */
+/** Milliseconds. A pop that has waited for less is not counted as late. */
 const late = 250;
 
 const { natsUrl, prefix, scheduler } = workerData as ProbeOptions;

@@ -209,7 +209,7 @@ function exchange(agent: Agent, address: Address, input: RestInput): Promise<Out
     failed('unanswered');
     sent.destroy();
   });
-  // Whoever sends a body that is too large may find the connection closed while it still writes: it was refused.
+  // A client that sends a body that is too large may find the connection closed while it still writes: it was refused.
   sent.once('error', (error: NodeJS.ErrnoException) => {
     // A kept connection may be ended by the server just as a request is written on it: clients ask again (RFC 9112, 9.3.1).
     if (sent.reusedSocket && error.code === 'ECONNRESET') return resolve(exchange(agent, address, input));

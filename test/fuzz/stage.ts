@@ -14,7 +14,7 @@ import type { World } from './arbitrary.ts';
 
 export type Broker = 'amqp' | 'jetstream';
 
-/** A supervisor as a process, on real services that nothing stands before: what is slow here is Rota or its services. */
+/** A supervisor as a process, on real services without a proxy: what is slow here is Rota or its services. */
 export interface Stage {
   readonly supervisor: Supervisor;
   readonly natsUrl: string;
@@ -33,7 +33,7 @@ const tasksAtFirst = 200;
 const opened = new Set<AsyncDisposableStack>();
 let ended: Promise<unknown> | null = null;
 
-/** Ends what every stage has started, for whoever is about to exit: servers and folders would be left behind. */
+/** Ends what every stage has started. Call it before an exit, which would leave servers and folders behind. */
 export async function endStages(): Promise<void> {
   await (ended ??= Promise.allSettled([...opened].map((stack) => stack.disposeAsync())));
 }

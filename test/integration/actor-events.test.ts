@@ -83,7 +83,7 @@ test('an event whose actor dies over it is handled by the next thread', async ()
   await supervisor.drain(10_000);
 });
 
-test('a drain lets the event in hand be settled and acknowledged, and leaves the others in the queue', async () => {
+test('a drain lets the current event be settled and acknowledged, and leaves the others in the queue', async () => {
   const asking = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<[]>();
   const first = await publishRawFile();
@@ -114,7 +114,7 @@ test('a drain lets the event in hand be settled and acknowledged, and leaves the
   await successor.drain(10_000);
 });
 
-test('what an event source tells in its thread is told in the main thread', async () => {
+test('what an event source emits in its thread is emitted in the main thread', async () => {
   const supervisor = await supervise('listener', { settings });
   const connected = next('source.connected');
   supervisor.start();

@@ -57,7 +57,7 @@ test('mula works on the database as before: its indexes are there, and each of i
   await mula.deleteSchedule(schedule.id);
   const { rows } = await client.query('SELECT schedule_id FROM tasks WHERE id = $1', [pushed.id]);
   expect(rows).toEqual([{ schedule_id: null }]);
-  // Nobody would ever fold it.
+  // No supervisor would ever fold it.
   expect((await client.query('SELECT FROM task_changes')).rowCount).toBe(0);
 });
 

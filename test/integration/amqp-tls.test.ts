@@ -57,7 +57,7 @@ function settings(amqpUrl: string, tls: object): EventSettings {
   return { kind: 'amqp', amqpUrl, amqpTls, natsServers: null, natsAuth: {}, prefix: 'rota', ...limits };
 }
 
-/** The first that is told of the connection. */
+/** The first event about the connection. */
 async function outcomeOf(wanted: EventSettings): Promise<{ event: RotaEvent; stop(): Promise<void> }> {
   const told = Promise.withResolvers<RotaEvent>();
   const tell = (event: RotaEvent) => {
@@ -81,7 +81,7 @@ test('events, backlog and dead letters come over TLS, with an authority and a ce
   await Promise.all([backlog.close(), letters.close(), stop()]);
 });
 
-test('a broker whose certificate nobody vouches for is refused, and the reason is told', async () => {
+test('a broker whose certificate no known authority signed is refused, and the error gives the reason', async () => {
   const { event, stop } = await outcomeOf(settings(url('amqps', frontPort()), {}));
   expect(event).toMatchObject({ name: 'source.lost', message: expect.stringMatching(/certificate.*QUEUE_TLS_CA/) });
   await stop();

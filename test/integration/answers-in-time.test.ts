@@ -98,7 +98,7 @@ test('over NATS and REST, whatever is asked', async () => {
   await end();
 });
 
-test('who fills its share of one kind takes no place from heartbeats, pops or commands', async () => {
+test('a client that fills its share of one kind takes no place from heartbeats, pops or commands', async () => {
   const end = await hang();
   const ask = async (target: string, body: object, padded = 0) => {
     const subject = `${house.environment['SCHEDULER_NATS_PREFIX']!}.${target}`;

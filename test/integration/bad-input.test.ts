@@ -63,7 +63,7 @@ test('a raw file without its boefje is dead-lettered, and the next one is parsed
     message: expect.stringContaining('raw_data.boefje_meta'),
   });
   const refused = next('tasks.refused');
-  await house.receiveRawFile('nobody', host, { mimeTypes: ['boefje/dns'] });
+  await house.receiveRawFile('absent', host, { mimeTypes: ['boefje/dns'] });
   expect(await refused).toMatchObject({ reason: 'organisation-gone' });
 });
 
@@ -75,7 +75,7 @@ test('a hundred poison messages do not wedge the consumer', async () => {
   expect(await queued).toHaveLength(1);
 });
 
-test('an unknown scheduler is told which it is, over REST and NATS, and takes no task', async () => {
+test('an unknown scheduler is named in the refusal, over REST and NATS, and takes no task', async () => {
   for (const [method, path, body] of [
     ['GET', '/schedulers/nope', undefined],
     ['POST', '/schedulers/nope/push', task],

@@ -18,7 +18,7 @@ test('a bench ends with one line of JSON that names the machine and each figure'
   }
 });
 
-test('a suite that there is not is told at once, with those there are', async () => {
+test('an unknown suite is reported at once, with the list of suites', async () => {
   const failed = run(process.execPath, [entry, '--only', 'pops']).catch((error: unknown) => error);
   expect(await failed).toMatchObject({ stderr: expect.stringContaining('no suite pops; there are: mailbox') });
 });

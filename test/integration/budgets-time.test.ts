@@ -38,7 +38,7 @@ afterAll(() => end());
 
 /** Distinct from call to call, and true of nothing. */
 let made = 0;
-function dear(): FilterRequest {
+function expensive(): FilterRequest {
   made += 1;
   const filters = Array.from({ length: 100 }, (_, at): Filter => ({
     column: 'data',
@@ -73,10 +73,12 @@ test('pops that search in vain are ended within seconds, and hold up neither oth
   };
   const quiet: number[] = [];
   while (quiet.length < 200) await popBoth(quiet);
-  const dearOnes = Array.from({ length: 5 }, () => taken(queue.pop('boefje', popRequest({ filters: dear() }))));
+  const expensiveOnes = Array.from({ length: 5 }, () =>
+    taken(queue.pop('boefje', popRequest({ filters: expensive() }))),
+  );
   const others: number[] = [];
   let searching = true;
-  const all = Promise.all(dearOnes).finally(() => (searching = false));
+  const all = Promise.all(expensiveOnes).finally(() => (searching = false));
   while (searching && others.length < 400) await popBoth(others);
   const ended = await all;
   expect(ended.map(({ end: how }) => how)).toEqual(
@@ -88,8 +90,8 @@ test('pops that search in vain are ended within seconds, and hold up neither oth
   expect(p99(others)).toBeLessThan(Math.max(250, 3 * p99(quiet)));
 });
 
-test('a filter that was too slow is told so at once when it is asked again', async () => {
-  const filters = dear();
+test('a filter that was too slow is refused at once when it is sent again', async () => {
+  const filters = expensive();
   expect(await taken(queue.pop('boefje', popRequest({ filters })))).toMatchObject({ end: 'FILTER_TOO_SLOW' });
   const again = await taken(queue.pop('boefje', popRequest({ filters, waitMs: 60_000 })));
   expect(again.end).toBe('FILTER_TOO_SLOW');
@@ -99,13 +101,15 @@ test('a filter that was too slow is told so at once when it is asked again', asy
 test('lists that search in vain are given up within their bound, and plain lists are there meanwhile', async () => {
   const lists = createTaskLists(pools.sql, pools.pages);
   const bounds = { offset: 0, limit: 10, countPages: null };
-  const dearOnes = Promise.all(Array.from({ length: 14 }, () => taken(lists.tasks({ ...bounds, filters: dear() }))));
+  const expensiveOnes = Promise.all(
+    Array.from({ length: 14 }, () => taken(lists.tasks({ ...bounds, filters: expensive() }))),
+  );
   for (let at = 0; at < 10; at += 1) {
     expect(await taken(lists.tasks({ ...bounds, filters: null, organisation: 'aa', countPages: 1 }))).toMatchObject({
       end: 'answered',
     });
   }
-  for (const { end: how, ms } of await dearOnes) {
+  for (const { end: how, ms } of await expensiveOnes) {
     expect(how).toBe('LIST_TOO_SLOW');
     expect(ms).toBeLessThan(12_000);
   }

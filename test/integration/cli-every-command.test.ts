@@ -179,7 +179,7 @@ test.each<Form>(['json', 'table'])(
     const ended = once(following, 'exit');
     let pushes = 0;
     while (following.exitCode === null) {
-      // It says that it listens in one form only: whoever comes too early is told of the next one.
+      // It says that it listens in one form only: an event that comes too early is missed, and the next one is shown.
       await client.push('boefje', boefjeTask(organisation, `Hostname|internet|${(pushes += 1)}`));
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 500))]);
     }

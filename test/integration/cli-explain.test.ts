@@ -72,8 +72,8 @@ test('a finished task is refused for the grace period, by task and by its schedu
   });
 });
 
-test('a boefje and an OOI that nobody knows are told one by one', async () => {
-  expect(await explain('--organisation', organisation, '--boefje', 'nobody', '--ooi', ooi)).toMatchObject({
+test('an unknown boefje and an unknown OOI are reported one by one', async () => {
+  expect(await explain('--organisation', organisation, '--boefje', 'absent', '--ooi', ooi)).toMatchObject({
     reason: 'boefje-gone',
   });
   expect(
@@ -94,7 +94,7 @@ test('a raw file is explained by the event about it: for all normalizers, for on
   expect(whole).toMatchObject({ scheduler: 'normalizer', verdict: 'would-run', hash: null, task: null });
   expect(whole.steps.find(({ rule }) => rule === 'input')?.fact).toContain(parser.id);
   expect(await explainFile(event, '--normalizer', parser.id)).toMatchObject({ hash: expect.any(String) });
-  expect(await explainFile({ id: '1', body: event }, '--normalizer', 'nobody')).toMatchObject({
+  expect(await explainFile({ id: '1', body: event }, '--normalizer', 'absent')).toMatchObject({
     reason: 'not-consumed',
   });
 
@@ -113,7 +113,7 @@ test('while Octopoes is down its step says so, and the rest is answered', async 
 });
 
 test('people read it as a table and two sentences', async () => {
-  const { stdout, code } = await hand.run(['explain', '--organisation', organisation, '--boefje', 'nobody']);
+  const { stdout, code } = await hand.run(['explain', '--organisation', organisation, '--boefje', 'absent']);
   expect(code).toBe(0);
   expect(stdout).toContain('It would not be queued on an event about it: boefje-gone.');
   expect(stdout).toContain('It has no schedule.');

@@ -4,7 +4,7 @@ import { runCli, type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 // Some thirty processes: half a second each on an idle machine.
 vi.setConfig({ testTimeout: 240_000 });
 
-/** OOIs come from the hosts that are scanned, organisations and plug-ins from whoever may push: terminals are not theirs. */
+/** OOIs come from scanned hosts, organisations and plug-ins from any client that may push: none may control a terminal. */
 
 /** Clears the screen, sets the window's title, ends the line, turns around what follows. */
 const evil = '\u001b[2J\u001b]0;owned\u0007\r\n\u009b31m\u202egnp.\u2028';

@@ -45,7 +45,7 @@ test('a heap snapshot is written where it says', async () => {
   await rm(file);
 });
 
-test('the configuration tells where each value comes from, and no secret', async () => {
+test('the configuration says where each value comes from, and shows no secret', async () => {
   const { values } = await hand.json<{ values: EffectiveValue[] }>(['config', '--all']);
   const of = (name: string) => values.find((value) => value.name === name);
   expect(of('SCHEDULER_PQ_GRACE_PERIOD')).toMatchObject({ value: '86400', from: 'default' });

@@ -51,20 +51,15 @@ test.for<[string, string[], number, string]>([
   ],
   [
     'a prefix without a supervisor',
-    ['status', '--prefix', 'nobody'],
+    ['status', '--prefix', 'absent'],
     75,
-    'no answer on nobody.ctl.status, since nothing listens there',
+    'no answer on absent.ctl.status, since nothing listens there',
   ],
-  ['an option there is not', ['tasks', 'list', '--colour'], 64, "unknown option '--colour'"],
-  ['a task there is not', ['tasks', 'show', '0e191e18-bc77-405f-8887-80f510304021'], 66, 'there is no task'],
+  ['an unknown option', ['tasks', 'list', '--colour'], 64, "unknown option '--colour'"],
+  ['an unknown task', ['tasks', 'show', '0e191e18-bc77-405f-8887-80f510304021'], 66, 'there is no task'],
   ['an id that is none', ['tasks', 'show', 'x'], 64, 'ids.0'],
-  [
-    'an actor there is not',
-    ['actors', 'restart', 'nobody'],
-    66,
-    "no actor 'nobody': there is boefje, normalizer, report",
-  ],
-])('%s is told in a sentence, with its exit code', async ([, args, exit, sentence]) => {
+  ['an unknown actor', ['actors', 'restart', 'absent'], 66, "no actor 'absent': there is boefje, normalizer, report"],
+])('%s is reported in a sentence, with its exit code', async ([, args, exit, sentence]) => {
   const { code, stderr } = await hand.run(args);
   expect(stderr).toContain(sentence);
   expect(code).toBe(exit);
@@ -84,7 +79,7 @@ test('of two supervisors one that is stuck is named, and the other one is shown'
   expect(unanswered).toMatchObject([{ instance: 'stuck', why: expect.stringContaining('no answer in time') }]);
 });
 
-test('a supervisor that does not answer in time is told apart from one that is not there', async () => {
+test('a supervisor that does not answer in time is distinguished from one that is not there', async () => {
   const subscription = hand.client.connection.subscribe('slow.ctl.status', { callback: () => {} });
   const { code, stderr } = await runCli(['status', '--prefix', 'slow', '--timeout', '0.2'], {
     env: { NATS_URL: inject('natsUrl') },

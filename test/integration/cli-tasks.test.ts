@@ -21,7 +21,7 @@ interface Page<T> {
 
 const list = async (...args: string[]) => hand.json<Page<Task>>(['tasks', 'list', ...args]);
 
-test('tasks of a file are queued, each told apart from those that are refused', async () => {
+test('tasks of a file are queued, and those that are refused are marked', async () => {
   const lines = [boefjeTask('file', 'Hostname|internet|a'), { organisation: 'file', data: {} }];
   const file = lines.map((line) => JSON.stringify({ scheduler_id: 'boefje', ...line })).join('\n');
   const { code, stdout } = await hand.run(['push', '-', '--json'], file);
@@ -31,7 +31,7 @@ test('tasks of a file are queued, each told apart from those that are refused', 
   expect(code).toBe(64);
 });
 
-test('a task that a worker by hand has claimed is shown with its holder, and released to the queue', async () => {
+test('a task that a manual pop has claimed is shown with its holder, and released to the queue', async () => {
   await hand.client.push('boefje', boefjeTask('held', 'Hostname|internet|a'));
   const filter = JSON.stringify({ filters: [{ column: 'organisation', operator: '==', value: 'held' }] });
   const { results } = await hand.json<{ results: LeasedTask[] }>(['pop', 'boefje', '--filter', filter]);

@@ -40,7 +40,7 @@ test('a call to a thread that died settles as terminated', async () => {
   expect(await supervisor.inspect('unruly')).toEqual({ outcome: 'terminated' });
 });
 
-test('a call that nobody answers ends at its deadline', async () => {
+test('a call without an answer ends at its deadline', async () => {
   const { port1, port2 } = new MessageChannel();
   const client = new ControlClient(port1);
   expect(await client.status(1)).toEqual({ outcome: 'timeout' });

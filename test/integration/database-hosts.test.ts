@@ -9,7 +9,7 @@ import { connect, query } from '../../src/postgres/pool.ts';
 import { inSession } from '../../src/postgres/session.ts';
 import { runCli } from '../support/cli.ts';
 
-/** A primary, and a copy of it that is a standby: it follows nobody, and can be promoted. */
+/** A primary, and a copy of it that is a standby: it follows no server, and can be promoted. */
 let directory: string;
 let primary: EmbeddedPostgres;
 let standby: EmbeddedPostgres;

@@ -131,7 +131,7 @@ test.concurrent('what waits for a connection ends in time, is not run later, and
   expect(await query(watcher, 'SELECT by FROM made', [])).toEqual([]);
 });
 
-test.concurrent('a server that takes connections and says nothing keeps nobody waiting', async (context) => {
+test.concurrent('a server that accepts connections and says nothing keeps no client waiting', async (context) => {
   const { url, proxy } = await behindProxy(context);
   proxy.silenceAll();
   const sql = pool(context, url, 2);

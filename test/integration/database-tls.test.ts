@@ -115,7 +115,7 @@ test.for<[string, () => string, string | RegExp]>([
   expect(await outcomes(url())).toEqual([matched, matched]);
 });
 
-test('a certificate that is refused tells what to look at, and nothing of the password', async () => {
+test('the error about a refused certificate says what to look at, and nothing of the password', async () => {
   const url = at(`sslmode=verify-full&sslrootcert=${theirs.root}`, { user: 'anyone:hunter2' });
   const [, said] = await outcomes(url);
   expect(said).toMatch(/^Postgres at localhost:\d+, database "rota", user "anyone": .*certificate.*; .*sslmode/);

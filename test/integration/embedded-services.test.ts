@@ -15,7 +15,7 @@ import { runCli } from '../support/cli.ts';
 // Whole processes: seconds each on an idle machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-/** Whoever has an account on the machine may connect to its loopback: only the owner of the data folder may come in. */
+/** Any account on the machine may connect to its loopback: only the owner of the data folder may log in. */
 
 async function folder(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'rota-embedded-'));
@@ -45,7 +45,7 @@ async function open(path: string): Promise<readonly string[]> {
   return (mode & 0o077) === 0 ? [] : [path];
 }
 
-test('Postgres takes nobody without the password, which stands in files of the owner alone', async () => {
+test('Postgres refuses a client without the password, which is only in files of the owner', async () => {
   const directory = await folder();
   const port = await freePort();
   const postgres = await startPostgres({ directory, port });
@@ -65,7 +65,7 @@ test('Postgres takes nobody without the password, which stands in files of the o
   expect(await asked(again.url)).toBe('answers');
 });
 
-test('a data folder of before, which trusts everybody, is closed when it is started next, and keeps its data', async () => {
+test('an older data folder, which trusts every client, requires a password from its next start on, and keeps its data', async () => {
   const directory = await folder();
   const first = await startPostgres({ directory });
   const client = new Client({ connectionString: first.url });
@@ -86,7 +86,7 @@ test('a data folder of before, which trusts everybody, is closed when it is star
   await reader.end();
 });
 
-test('nats-server takes nobody without the password, which no command line and no readable file shows', async () => {
+test('nats-server refuses a client without the password, which no command line and no readable file shows', async () => {
   const directory = await folder();
   const nats = await startNats({ directory });
   onTestFinished(() => nats.stop());
@@ -110,8 +110,8 @@ test('in another shell the commands find the NATS of `rota dev` by its file, and
   const nats = await startNats({ directory: data });
   onTestFinished(() => nats.stop());
   const found = await runCli(['status', '--timeout', '2'], { cwd: directory });
-  // It came in: nobody answers there.
-  expect(found.stderr).toMatch(/no supervisor|nobody|answer/);
+  // It logged in, and no supervisor answers there.
+  expect(found.stderr).toMatch(/no supervisor|answer/);
   expect(found.stderr).not.toMatch(/refuses these credentials/);
   const help = await runCli(['status', '--help'], { cwd: directory });
   expect(help.stdout + help.stderr + found.stdout + found.stderr).not.toContain(new URL(nats.url).password);
@@ -119,13 +119,13 @@ test('in another shell the commands find the NATS of `rota dev` by its file, and
 
 test('a file of `rota dev` that cannot be read ends no command: it is another account’s, and NATS at its usual port is asked', async () => {
   const directory = await folder();
-  // Root may read every file; nobody may read a folder as one.
+  // Root may read every file; no user can read a folder as one.
   await mkdir(join(directory, '.rota/dev/nats.url'), { recursive: true });
   const help = await runCli(['status', '--help'], { cwd: directory });
   expect(help).toMatchObject({ code: 0, stderr: '' });
 });
 
-test('compose.yaml’s NATS takes the user of its environment, and nobody else', async () => {
+test('compose.yaml’s NATS accepts the user of its environment, and no other', async () => {
   const config = fileURLToPath(new URL('../../docs/deploy/nats-compose.conf', import.meta.url));
   vi.stubEnv('NATS_USER', 'scheduler');
   vi.stubEnv('NATS_PASSWORD', 'r0123456789abcdef');

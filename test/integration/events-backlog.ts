@@ -32,9 +32,9 @@ export function backlogIsTold(start: () => Promise<Broker>): void {
         full: null,
       }),
     );
-    const nobodyConsumes = { stream: 'raw_file_received', waiting: null, retrying: 0, dead: 0, error: null };
-    expect((await look(backlog)).rawFiles).toMatchObject(nobodyConsumes);
-    expect((await look(backlog)).rawFiles).toMatchObject(nobodyConsumes);
+    const notConsumed = { stream: 'raw_file_received', waiting: null, retrying: 0, dead: 0, error: null };
+    expect((await look(backlog)).rawFiles).toMatchObject(notConsumed);
+    expect((await look(backlog)).rawFiles).toMatchObject(notConsumed);
     await backlog.close();
   });
 

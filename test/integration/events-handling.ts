@@ -33,7 +33,7 @@ export function eventsAreHandled(start: () => Promise<Broker>): void {
       expect(await on.broker.waiting(stream)).toBe(0);
     });
 
-    test('comes back when its thread dies with it in hand', async () => {
+    test('comes back when its thread dies while handling it', async () => {
       const first = await on.run(never);
       await on.broker.publish(stream, mutation('a'));
       await until(() => expect(first.calls).toHaveLength(1));

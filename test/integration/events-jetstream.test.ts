@@ -123,7 +123,7 @@ describe('the stream of dead letters', () => {
     return { broker, manager, source, failed, answered, name };
   };
 
-  test('that is full is told by its name, by doctor too; the event stays in hand and is given up when there is room', async () => {
+  test('that is full is reported by name, by doctor too; the event stays in flight and is given up when there is room', async () => {
     const { broker, manager, source, failed, answered, name } = await started({ reconnectMs: [10, 50] });
     const { config } = await manager.streams.info(name);
     await manager.streams.update(name, { ...config, max_msgs: 1, discard: DiscardPolicy.New });
@@ -142,7 +142,7 @@ describe('the stream of dead letters', () => {
     expect(answered).toContain(`stream ${name}`);
   });
 
-  test('that is gone is told by its name, and made again', async () => {
+  test('that is gone is reported by name, and made again', async () => {
     const { broker, manager, source, failed, name } = await started({ reconnectMs: [10, 50] });
     await manager.streams.delete(name);
     // Not by our publisher, which makes the streams.
@@ -153,7 +153,7 @@ describe('the stream of dead letters', () => {
   });
 });
 
-test('an event that is held longer than JetStream waits for reports stays with who holds it', async () => {
+test('an event that is held longer than JetStream waits for reports stays with its holder', async () => {
   const broker = await startBroker();
   const timing = { holdMs: [20, 20], ackWaitMs: 300 } as const;
   const options = { maxAttempts: 3, prefetch: 10, timing, tell: () => {} };

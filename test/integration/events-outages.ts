@@ -7,14 +7,14 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
   const on = stage(start);
 
   describe('an outage', () => {
-    test('holds an event in hand and counts no attempt, however long it lasts', async () => {
+    test('holds an event and counts no attempt, however long it lasts', async () => {
       const { calls, status } = await on.run((_name, call) => (call < 30 ? outage : done), { maxAttempts: 1 });
       await on.broker.publish(stream, mutation('a'));
       await until(() => expect(status()).toMatchObject({ done: 1, retried: 0, deadLettered: 0 }));
       expect(calls.every((call) => !call.alone)).toBe(true);
     });
 
-    test('is back-pressure: no more than the prefetch is in hand', async () => {
+    test('is back-pressure: no more than the prefetch is in flight', async () => {
       let down = true;
       const { calls, status } = await on.run(() => (down ? outage : done), { prefetch: 3 });
       for (let at = 0; at < 12; at += 1) await on.broker.publish(stream, mutation(`e${at}`));
@@ -50,7 +50,7 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
   });
 
   describe('a lost connection', () => {
-    test('lessons 1: a lost connection comes back by itself, and what was in hand is no attempt', async () => {
+    test('lessons 1: a lost connection comes back by itself, and what was in flight is no attempt', async () => {
       const verdict = Promise.withResolvers<Result<unknown>>();
       const { source, calls, told, status } = await on.run((name) => (name === 'held' ? verdict.promise : done), {
         maxAttempts: 1,
@@ -82,7 +82,7 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
     });
   });
 
-  test('stopping waits for what is in hand, and takes no more', async () => {
+  test('stopping waits for what is in flight, and takes no more', async () => {
     const verdict = Promise.withResolvers<Result<unknown>>();
     const { source, calls, status } = await on.run(() => verdict.promise);
     await on.broker.publish(stream, mutation('a'));

@@ -64,7 +64,7 @@ export interface Call {
 /** Decides about an event by its name and how often it has come. */
 export type Decide = (name: string, call: number) => Result<unknown> | Promise<Result<unknown>>;
 
-/** A source under way: its handler's calls in order, and what it told. */
+/** A source under way: its handler's calls in order, and its events. */
 export interface Running {
   readonly source: EventSource;
   readonly calls: readonly Call[];

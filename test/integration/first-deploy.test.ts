@@ -106,7 +106,7 @@ test.each<[string, (url: URL) => void, RegExp]>([
     /: getaddrinfo .*; correct the host in/,
   ],
 ])(
-  'RabbitMQ with %s is told with the place, its reason and what to do, and tried again',
+  'RabbitMQ with %s is reported with the place, its reason and what to do, and tried again',
   async (_what, wrong, says) => {
     const url = new URL(inject('amqpUrl'));
     url.password = 'hunter2';

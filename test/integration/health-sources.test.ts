@@ -12,7 +12,7 @@ interface Health {
 
 let house: House;
 let rota: TestRota;
-/** Somebody else who has the queue for himself. */
+/** Another client, with an exclusive consumer on the queue. */
 let other: Connection;
 
 beforeAll(async () => {
@@ -44,7 +44,7 @@ test('lessons 1: health names the source that does not consume although RabbitMQ
   await expect.poll(() => health()).toMatchObject({ healthy: true, additional: null, results: [] });
 });
 
-test('health asks KAT’s services only when told to, as in mula, and none of them makes Rota unhealthy', async () => {
+test('health asks KAT’s services only on request, as in mula, and none of them makes Rota unhealthy', async () => {
   await expect.poll(() => health()).toMatchObject({ healthy: true, externals: {} });
   expect((await health('?externals=true')).externals).toEqual({ katalogus: true, octopoes: true, bytes: true });
   house.kat.outage('octopoes', 'error');

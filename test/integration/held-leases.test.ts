@@ -23,7 +23,7 @@ const pop = (holder: string, limit: number, via: 'nats' | 'rest' = 'nats') => {
   return queue.pop('boefje', request);
 };
 
-test('a client that takes tasks and never speaks leaves the rest to others, and goes on once it has settled some', async () => {
+test('a client that takes tasks and never reports leaves the rest to others, and goes on once it has settled some', async () => {
   await queue.push(
     'boefje',
     Array.from({ length: 100 }, (_, at) => boefjeTask(`ooi-${at}`)),
@@ -34,6 +34,6 @@ test('a client that takes tasks and never speaks leaves the rest to others, and 
   await expect(pop('silent', 1, 'rest')).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
   expect(await pop('another', 10)).toHaveLength(10);
   await queue.patch(held.slice(0, 10).map(({ id, leaseId }) => ({ id, leaseId, via: 'nats', status: 'completed' })));
-  // Counted anew a quarter of a second after the last count.
+  // Counted again a quarter of a second after the last count.
   await expect.poll(() => pop('silent', 5).catch(() => []), { timeout: 10_000 }).toHaveLength(5);
 });

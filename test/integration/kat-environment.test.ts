@@ -67,7 +67,7 @@ function start(env: Record<string, string>) {
 }
 
 test.each(['True', 'False'])(
-  'Rota starts with KAT’s own environment and DEBUG=%s, warns of nothing, tells no secret',
+  'Rota starts with KAT’s own environment and DEBUG=%s, warns of nothing, shows no secret',
   async (debug) => {
     const env = environment({ DEBUG: debug });
     const rota = start(env);

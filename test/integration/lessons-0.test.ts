@@ -9,7 +9,7 @@ import { schedule, task } from '../support/schedule-rows.ts';
 import { queuedIn } from '../support/told.ts';
 import { taskOf } from '../support/wire.ts';
 
-/** One test a row of docs/differences-from-mula.md, "The ten that hurt most"; rows that are proved elsewhere stand there. */
+/** One test a row of docs/differences-from-mula.md, "The ten that hurt most"; the tests of other rows are elsewhere. */
 let house: House;
 let rota: TestRota;
 
@@ -47,7 +47,7 @@ test('lessons 0.2: an expired lease puts the task back, fences its holder off, a
     filters: { filters: [{ column: 'organisation', operator: 'eq' as const, value: organisation }] },
   };
   const requeued = next('leases.expired');
-  // Begun: a claim that nobody began counts as no attempt, twice.
+  // Begun: a claim that no runner began counts as no attempt, twice.
   const begun = async () => {
     const [task] = await house.client.pop('boefje', briefly);
     await house.client.patch({ id: task!.id, lease_id: task!.lease_id, status: 'running' });
@@ -165,7 +165,7 @@ test('lessons 0.8: a restart floods nothing: only what was enabled meanwhile is 
   const queued = queuedIn(organisation.id);
   const before = await own.start();
   const ids = await queued;
-  // Of what was cancelled nothing but memory tells that it is not new.
+  // Only memory shows that what was cancelled is not new.
   await own.client.ctl('change-tasks', { action: 'cancel', ids });
   await before.drain();
   organisation.plugins.set('tls', boefje('tls'));

@@ -60,8 +60,8 @@ test('lessons 1: a search without a limit shows all 150 schedules of a page of R
   expect(await list('/schedules/search', { filters })).toMatchObject({ count: 150, results: { length: 150 } });
 });
 
-test('lessons 1: partial counts stop where they were told to; a limit of 0 counts exactly', async () => {
-  // One more than two pages: that there are more is all that is told.
+test('lessons 1: partial counts stop at the limit of the request; a limit of 0 counts exactly', async () => {
+  // One more than two pages: the count says only that there are more.
   const partial = await list('/tasks?limit=5&allow_partial_count=true&max_pages=2');
   expect(partial).toMatchObject({ count: 11, is_partial_count: true });
   expect(partial.results).toHaveLength(5);

@@ -84,7 +84,7 @@ test('lessons 1: openkat/deschedule deletes the schedule of its boefje, OOI and 
   expect(await house.client.pop('normalizer')).toEqual([]);
 });
 
-test('lessons 1: an empty raw file triggers no normalizer where Bytes tells its size', async () => {
+test('lessons 1: an empty raw file triggers no normalizer where Bytes gives its size', async () => {
   const { id: organisation } = addOrganisation(house.world, {
     plugins: [normalizer('parse', { consumes: ['boefje/dns'] })],
   });

@@ -74,7 +74,7 @@ test('lessons 1: a deduplicated sibling passes the checks of its own organisatio
   addOrganisation(house.world, { plugins: [shared], objects: [host], deduplicate: true, nodeless: true });
   const run = boefjeRun({ boefje: 'dns', inputOoi: host.reference, organisation: ranAlready, tookMs: 10 });
   house.kat.bytes.runs.set(run.id, run);
-  // The other organisations came after Katalogus was asked who there are: somebody looks, which asks anew.
+  // The other organisations came after the actor read the list from Katalogus: a look reads it again.
   const looked = next('tasks.queued');
   await house.client.ctl('look', { organisations: [asking] });
   const { tasks } = await looked;
@@ -84,7 +84,7 @@ test('lessons 1: a deduplicated sibling passes the checks of its own organisatio
   for (const { id } of unit) await rota.ask('PATCH', `/tasks/${id}`, { status: 'completed' });
 });
 
-test('lessons 1: the recency ranker counts whole days: who ran five days and a minute ago goes before yesterday’s', async () => {
+test('lessons 1: the recency ranker counts whole days: an organisation that ran five days and a minute ago goes before yesterday’s', async () => {
   const { id: organisation } = addOrganisation(house.world, { plugins: [boefje('dns')] });
   const [longAgo, yesterday] = [hostname('long-ago.nl'), hostname('yesterday.nl')];
   for (const [{ reference: inputOoi }, ago] of [

@@ -78,7 +78,7 @@ test('a refusal by the queue is counted by its reason', async () => {
   expect(await refused()).toEqual([1]);
 });
 
-test('an event that was given up is counted, and stands among what waits in the broker', async () => {
+test('an event that was given up is counted, and is among what waits in the broker', async () => {
   const dead = next('event.dead-lettered');
   await house.publish('raw_file_received', 'not an event');
   await dead;
@@ -99,7 +99,7 @@ test('a pop that waits is a waiter, until it is answered', async () => {
   await shows('rota_waiters', { scheduler: 'report' }).toBe(0);
 });
 
-test('a service of KAT that fails over and over is an open circuit of whoever asks it', async () => {
+test('a service of KAT that fails over and over is an open circuit of each actor that asks it', async () => {
   await shows('rota_circuit_state', { actor: 'boefje', service: 'katalogus', state: 'closed' }).toBe(1);
   house.kat.outage('katalogus', 'reset');
   const opened = next('circuit.changed', ({ service, state }) => service === 'katalogus' && state === 'open');

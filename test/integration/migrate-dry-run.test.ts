@@ -67,7 +67,7 @@ test('a dry run refuses what a migration would refuse, with the same exit code',
   expect((await rota('postgres://127.0.0.1:1/none', 'migrate', '--dry-run')).code).toBe(75);
 });
 
-test('a migration that was interrupted is told by a dry run and by a start, and finished by the next run', async () => {
+test('an interrupted migration is reported by a dry run and by a start, and finished by the next run', async () => {
   const { url, client } = await emptyDatabase();
   await migrate(url);
   // As a process that is killed while it builds the index leaves it.
@@ -90,7 +90,7 @@ test('a migration that was interrupted is told by a dry run and by a start, and 
 
 test('a migration that cannot be applied is named, with what is in its way; nothing of it stays', async () => {
   const { url, client } = await emptyDatabase();
-  await client.query('CREATE TABLE pauses (somebody_elses integer)');
+  await client.query('CREATE TABLE pauses (of_another_program integer)');
   const { code, stderr } = await rota(url, 'migrate');
   expect(stderr).toContain('migration 0002_tables stopped (relation "pauses" already exists)');
   expect(code).toBe(78);

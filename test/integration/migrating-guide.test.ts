@@ -16,7 +16,7 @@ const guide = read('docs/migrating-from-mula.md');
 
 interface Step {
   readonly command: string;
-  /** As the page shows it; `…` stands for anything. */
+  /** As the page shows it; `…` matches anything. */
   readonly output: string;
 }
 

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all([one.close(), two.close()]));
 
-test('a wake reaches the other supervisors, never the one that sent it, whatever else stands on the subject', async () => {
+test('a wake reaches the other supervisors, never the one that sent it, whatever else comes on the subject', async () => {
   const here = createWake({ connection: one, prefix, instance: 'one' });
   const there = createWake({ connection: two, prefix, instance: 'two' });
   const own: string[] = [];
@@ -72,7 +72,7 @@ test('an event about a set too large for one message comes in several, no task m
   end();
 });
 
-test('an organisation whose name no message holds ends no supervisor: the other tasks of its set are told of', async () => {
+test('an organisation whose name fits no message ends no supervisor: the other tasks of its set are published', async () => {
   const end = publishTaskEvents({ connection: one, prefix, now: Date.now });
   const subscription = two.subscribe(`${prefix}.event.giant.queued`, { max: 1 });
   await two.flush();

@@ -4,7 +4,7 @@ import { byNats, byRest, code } from '../support/patches.ts';
 import { type QueueUnderTest, boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
 import { startWire } from '../support/wire.ts';
 
-/** A lease over NATS is short until its holder speaks; docs/queue-semantics.md, "The first lease". */
+/** A lease over NATS is short until its holder reports; docs/queue-semantics.md, "The first lease". */
 
 const dayMs = 86_400_000;
 
@@ -56,7 +56,7 @@ test.each([
   ['heartbeat that names a length has that', { lease_ms: 600_000 }, 600],
   ['heartbeat that names none has what its pop asked for', {}, 1_800],
   ['heartbeat that asks for more than the longest has the longest', { lease_ms: dayMs }, 3_600],
-] as const)('a lease whose holder speaks by a %s, and so have all of its answer', async (_what, asked, seconds) => {
+] as const)('a lease whose holder reports by a %s, and so have all of its answer', async (_what, asked, seconds) => {
   const { queue, sql, client } = await service();
   await push(queue, 3);
   const tasks = await client.pop('boefje', { limit: 3, lease_ms: 1_800_000 });
@@ -95,7 +95,7 @@ test('a holder that begins in a set with others, which is settled the general wa
   expect((await queue.patch(patches)).map(code)).toEqual(['done', 'done']);
   expect((await left(sql)).least).toBeGreaterThan(590);
   await pass(sql, 300);
-  // Only the first word lengthens: whoever says `running` for ever is no heartbeat.
+  // Only the first `running` lengthens: repeating it is no heartbeat.
   await queue.patch([byNats(task!, 'running')]);
   await queue.patch([byNats(task!, 'running'), byRest(other!.id, { status: 'cancelled' })]);
   expect((await left(sql)).most).toBeLessThan(300);

@@ -163,7 +163,7 @@ test.each([
   spy?.unsubscribe();
 });
 
-test('a pop that nobody can be answered claims nothing', async () => {
+test('a pop without a reply subject claims nothing', async () => {
   await wire.client.push('boefje', boefjeTask('aa', 'x'));
   const dropped = next('request.dropped');
   hostile.publish(`${wire.prefix}.pop.boefje`, '{}');

@@ -97,7 +97,7 @@ test('a client whose connection is closed says so', async () => {
   await expect(wire.client.pop('boefje')).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
 });
 
-test('a link that is dead without an end (no FIN, no RST) is given up within 16 s, and made anew', async () => {
+test('a link that is dead without an end (no FIN, no RST) is given up within 16 s, and replaced', async () => {
   const proxy = await startProxy({ port });
   const servers = Object.assign(new URL(server.url), { port: String(proxy.port) }).href;
   const connection = await connectNats({ servers });

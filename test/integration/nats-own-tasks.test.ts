@@ -30,7 +30,7 @@ async function ask(subject: string, body: object) {
   return reply.json<{ error?: { status: number; detail: string }; results?: { error?: { status: number } }[] }>();
 }
 
-/** A task of somebody else's in each state that one may be in. */
+/** A task of another user in each state that one may be in. */
 const states: Readonly<Record<string, () => Promise<string>>> = {
   queued: async () => (await wire.client.push('boefje', boefjeTask('aa', randomUUID()))).id,
   dispatched: async () => (await popped()).id,

@@ -159,7 +159,7 @@ test('two supervisors, workers, an operator and KAT’s services live on it', { 
   expect(await violations()).toEqual([]);
 });
 
-test('a worker hears whose permission ended, an operator every event, and supervisors wake each other', async () => {
+test('a worker gets events of ended permissions, an operator every event, and supervisors wake each other', async () => {
   const heard = (client: RotaClient, subject: string) => {
     const first = Promise.withResolvers<string>();
     client.connection.subscribe(subject, { max: 1, callback: (_error, message) => first.resolve(message.subject) });
@@ -187,12 +187,12 @@ test('a worker hears whose permission ended, an operator every event, and superv
   await Promise.all(supervisors.map((connection) => connection.close()));
 });
 
-test('nobody may do what the table does not say: every subject of every user, and those of nobody', async () => {
+test('no user may do what the table does not say: every subject of every user, and those of no user', async () => {
   const { prefix } = house;
   const jetstream = jetstreamPermissions(prefix);
   const users = natsUsers({ prefix, workers, withPublisher: true, jetstream });
   expect(users.map(({ name }) => name).sort()).toEqual(['one', 'operator', 'publisher', 'supervisor', 'two']);
-  const nobodys = [
+  const ofNoUser = [
     '_INBOX.x',
     '_INBOX_other.x',
     '$SYS.REQ.SERVER.PING',
@@ -215,10 +215,10 @@ test('nobody may do what the table does not say: every subject of every user, an
       for (const pattern of it.subscribe) asked.publish.add(concrete(pattern));
       for (const pattern of [...it.publish, ...it.subscribe]) asked.subscription.add(concrete(pattern));
     }
-    for (const subject of nobodys) for (const kind of Object.values(asked)) kind.add(subject);
+    for (const subject of ofNoUser) for (const kind of Object.values(asked)) kind.add(subject);
     for (const wide of ['>', '*', `${prefix}.>`, '$JS.>', '_INBOX_one.>', `${prefix}.event.>`])
       asked.subscription.add(wide);
-    // Bodies that nobody takes for anything.
+    // Bodies that no receiver acts on.
     for (const subject of asked.publish) connection.publish(subject, '{"not":"this"}');
     for (const subject of asked.subscription) connection.subscribe(subject, { callback: () => {} });
     await connection.flush();
@@ -231,7 +231,7 @@ test('nobody may do what the table does not say: every subject of every user, an
     await expect.poll(() => [...refused].sort(), { message: user.name }).toEqual(wanted.sort());
     await connection.close();
   }
-  // The log that the tests before look at does tell.
+  // The log that the tests before read does show them.
   expect((await violations()).length).toBeGreaterThan(100);
 });
 
@@ -254,7 +254,7 @@ test('a wrong password is refused at once, and does not show in the error', asyn
   expect(String(refused)).not.toContain('hunter2');
 });
 
-test('user and password may stand in the URL', async () => {
+test('user and password may be in the URL', async () => {
   const connection = await connectNats({ servers: server.url.replace('nats://', 'nats://one:one@') });
   expect(connection.isClosed()).toBe(false);
   await connection.close();

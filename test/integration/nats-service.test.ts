@@ -107,7 +107,7 @@ test.each([
   ['pop.boefje', { limit: 'many' }, 422, /limit: expected number/],
   ['pop.boefje', { limt: 3 }, 422, /limt/],
   ['pop.boefje', { filters: { filters: [{ column: 'x', operator: '~~', value: 1 }] } }, 422, /filters/],
-  ['pop.nobody', {}, 404, /no scheduler nobody; there are: boefje, report/],
+  ['pop.absent', {}, 404, /no scheduler absent; there are: boefje, report/],
   ['push.boefje', { organisation: 'aa' }, 422, /data: expected record/],
   ['push.boefje', { ...boefjeTask('aa', 'x'), priority: 2_147_483_648 }, 422, /priority/],
   ['push.boefje', { ...boefjeTask('aa', 'x'), scheduler_id: 'report' }, 422, /scheduler_id: expected boefje/],
@@ -125,7 +125,7 @@ test.each([
   expect(reply.json<{ error: { detail: string } }>().error.detail).toMatch(text);
 });
 
-test('a body that is not JSON is told so', async () => {
+test('a body that is not JSON is refused as such', async () => {
   const reply = await client.connection.request(`${prefix}.pop.boefje`, '{limit');
   expect(reply.headers?.get('Nats-Service-Error')).toBe('body: expected JSON');
 });
@@ -137,7 +137,7 @@ test('a client reads the code of an error: a lost lease is LEASE_LOST, not just 
   await expect(patch).rejects.toMatchObject({ code: 'LEASE_LOST' });
 });
 
-test('an unforeseen error tells its number to the caller and its text to the log alone', async () => {
+test('the caller gets the number of an unforeseen error, and only the log its text', async () => {
   queue.getHeld = () => Promise.reject(new Error('password=hunter2'));
   await expect(client.get({ id: randomUUID(), lease_id: randomUUID() })).rejects.toMatchObject({
     code: 'BROKEN',
@@ -145,7 +145,7 @@ test('an unforeseen error tells its number to the caller and its text to the log
   });
 });
 
-/** A task of so many bytes. */
+/** A task of `bytes` bytes. */
 const large = (ooi: string, bytes: number) => {
   const task = boefjeTask('aa', ooi);
   return { ...task, data: { ...task.data, dispatches: ['x'.repeat(bytes)] } };
@@ -163,7 +163,7 @@ test('a reply larger than max_payload hands out what fits; the rest stays queued
     expect(states).toHaveLength(seen.size);
   }
   // Once the size of a unit is known, no more is claimed than fits: only the first pop gave tasks back, and they were
-  // claimed once as far as anybody can see.
+  // claimed once as far as a client can see.
   expect([...queue.rows.values()].map((row) => row.attempts)).toEqual(Array.from({ length: 30 }, () => 1));
   expect(queue.givenBack).toBeLessThan(30);
 });
@@ -185,7 +185,7 @@ test('a task that can never fit into a message fails instead of blocking the hea
   expect([...queue.rows.values()][0]?.status).toBe('failed');
 });
 
-test('ctl commands reach any supervisor, or the one that is named, with who asks', async () => {
+test('ctl commands reach any supervisor, or the one that is named, with the name of the caller', async () => {
   expect(await client.ctl('echo', { say: 'hi' }, { by: 'ann' })).toEqual({ said: 'hi', by: 'ann' });
   expect(await client.ctl('echo', { say: 'hi' }, { instance: 'one' })).toEqual({ said: 'hi', by: null });
   await expect(client.ctl('echo', { say: 'hi' }, { instance: 'two' })).rejects.toMatchObject({

@@ -14,7 +14,7 @@ import { connectNats } from '../../src/nats/connect.ts';
 import { type Authority, createAuthority } from '../support/certificates.ts';
 import { plainNats, startListener } from '../support/listener.ts';
 
-/** A nats-server that takes nobody without TLS and a certificate of our authority. */
+/** A nats-server that accepts only clients with TLS and a certificate of our authority. */
 let directory: string;
 let ours: Authority;
 let others: Authority;
@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 async function startSecure(served: { certificate: string; key: string }, port = 0): Promise<Embedded> {
-  // Each with a directory of its own: startNats ends whoever it finds in one.
+  // Each with a directory of its own: startNats ends the server that it finds in one.
   const home = await mkdtemp(join(directory, 'server-'));
   const config = join(home, 'nats.conf');
   const files = `cert_file: "${served.certificate}", key_file: "${served.key}", ca_file: "${ours.root}"`;
@@ -69,7 +69,7 @@ test.for<[string, string, object]>([
   const files = Object.fromEntries(Object.entries(named).map(([name, file]) => [name, paths[file as string]]));
   const inUrl = `${scheme}://alice:hunter2@127.0.0.1:${listener.port}`;
   const refused = await connectNats({ servers: inUrl, auth: { tls: files } }).catch((error: unknown) => error);
-  // Of several the one that was tried last is told, and the library tries them in any order.
+  // The error is that of the last server that was tried, and the library tries them in any order.
   const lastOne = { code: 'SERVICE_UNAVAILABLE', message: expect.stringContaining('no NATS server answers') };
   const noTls = {
     code: 'BAD_CONFIG',
@@ -102,7 +102,7 @@ test('a server that has no TLS any more when a connection comes back gets nothin
 
 test.for<[string, () => object, RegExp]>([
   ['of another authority', () => ({ ...tls, ca: others.root }), /no trusted TLS.*correct NATS_URL or NATS_TLS_CA/],
-  ['of an authority that nobody named', () => ({}), /no trusted TLS/],
+  ['of an authority that no setting names', () => ({}), /no trusted TLS/],
 ])('a server with a certificate %s is refused, and got no password', async ([, files, says]) => {
   const refused = connectNats({ servers: secure, auth: { ...auth, tls: files() } });
   await expect(refused).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', message: expect.stringMatching(says) });
@@ -125,7 +125,7 @@ test.for<[string, () => object, RegExp]>([
   ['a certificate without its key', () => ({ cert: own.certificate }), /^NATS_TLS_KEY: /],
   ['a key without its certificate', () => ({ key: own.key }), /^NATS_TLS_CERT: /],
   ['a key of another', () => ({ ...tls, cert: ours.root }), /^NATS_TLS_KEY: expected the PEM key/],
-])('%s is told by the name of its variable before anything is tried', async ([, files, says]) => {
+])('%s is reported by the name of its variable before any connection', async ([, files, says]) => {
   await expect(connectNats({ servers: secure, auth: { ...auth, tls: files() } })).rejects.toMatchObject({
     code: 'BAD_CONFIG',
     message: expect.stringMatching(says),

@@ -77,7 +77,7 @@ test('a handler whose lease is lost is aborted, and its outcome is not reported'
   expect(statuses()).toEqual(['running']);
 });
 
-test('a stop gives back what is in hand: begun or not, it is queued again at once', async () => {
+test('a stop gives back the held tasks: begun or not, they are queued again at once', async () => {
   await client.push(
     'boefje',
     ['aa', 'bb'].map((org) => ({

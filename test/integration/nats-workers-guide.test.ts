@@ -85,7 +85,7 @@ async function letWork(command: string, file: string): Promise<{ output: string;
   }
 }
 
-test('the TypeScript worker of the guide runs as it stands', async () => {
+test('the TypeScript worker of the guide runs unchanged', async () => {
   const file = join(directory, 'worker.ts');
   await writeFile(file, await blockOf('ts'));
   const { output, code } = await letWork(process.execPath, file);
@@ -93,7 +93,7 @@ test('the TypeScript worker of the guide runs as it stands', async () => {
   expect(code).toBe(0);
 });
 
-test('the Python worker of the guide compiles, and runs as it stands where nats-py is installed', async (context) => {
+test('the Python worker of the guide compiles, and runs unchanged where nats-py is installed', async (context) => {
   const python = process.env['PYTHON'] ?? 'python3';
   const has = (...args: string[]) => run(python, args).then(Boolean, () => false);
   if (!(await has('--version'))) return context.annotate('no python3 here: not compiled');

@@ -53,7 +53,7 @@ async function pop(): Promise<Held> {
   return results[0]!;
 }
 
-/** The edge does the same for each request over NATS; of a task that was queued it only tells others. */
+/** The edge does the same for each request over NATS; of a queued task it only notifies others. */
 const behindTheEdge = (files: readonly string[]) => files.filter((path) => !path.startsWith('src/nats/'));
 
 function expectAtMost(way: 'mutation' | 'pop' | 'settle' | 'list' | 'explain', files: readonly string[]): void {

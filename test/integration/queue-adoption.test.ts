@@ -192,7 +192,7 @@ describe('reconciliation at a later start', () => {
   });
 });
 
-test('tasks are counted by hour and status, whoever changes them', async () => {
+test('tasks are counted by hour and status, whether Rota or mula changes them', async () => {
   const { url, client } = await mulaDatabase();
   await insertTask(client, { status: 'COMPLETED' });
   await migrate(url);

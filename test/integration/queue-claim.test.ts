@@ -11,7 +11,7 @@ const images = (...value: string[]): FilterRequest => ({
 const want: Want = { units: 1, worker: 'w', holder: '_INBOX.w', via: 'nats', leaseMs: 60_000 };
 
 describe('claim', () => {
-  test('hands out by priority, then age, as dispatched and leased to who asked', async () => {
+  test('hands out by priority, then age, as dispatched and leased to the caller', async () => {
     const { queue, sql } = await queueUnderTest();
     await queue.push('boefje', [boefjeTask('c', { priority: 3 }), boefjeTask('b', { priority: 2 })]);
     await queue.push('boefje', [boefjeTask('b2', { priority: 2 }), boefjeTask('manual', { priority: 1 })]);
@@ -38,7 +38,7 @@ describe('claim', () => {
     await queue.push('boefje', [boefjeTask('manual', { priority: 1 })]);
     const [next] = await queue.pop('boefje', popRequest());
     const earlier = (await Promise.all(load)).flat().map(ooiOf);
-    // Whoever popped before may have got it: in any case nobody after waits for it.
+    // An earlier pop may have got it: in any case no later pop waits for it.
     expect([...earlier, ooiOf(next!)]).toContain('manual');
     if (!earlier.includes('manual')) expect(ooiOf(next!)).toBe('manual');
   });
@@ -192,7 +192,7 @@ describe('groups', () => {
     await sql.begin(async (transaction) => {
       const claimed = await transaction.unsafe(text, claimParameters('boefje', [want], 60_000, values) as never[]);
       expect(claimed.length).toBe(1);
-      // Not committed yet: the group is in somebody's hands.
+      // Not committed yet: another session holds the group.
       expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['single']);
     });
     expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['other member']);

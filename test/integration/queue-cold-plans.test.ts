@@ -72,7 +72,7 @@ const nothing: Tasks = (() => {
 interface Connections {
   readonly sql: Sql;
   readonly url: string;
-  /** Connections as the product opens them, that have run each statement; lists plan it anew five times. */
+  /** Connections as the product opens them, that have run each statement; lists plan it again five times. */
   opened(): Promise<(one: Case) => Sql>;
 }
 

@@ -128,14 +128,14 @@ async function rolledUp({ sql }: QueueUnderTest): Promise<readonly unknown[]> {
 const present = (counts: Readonly<Record<string, number>> | undefined) =>
   Object.fromEntries(Object.entries(counts ?? {}).filter(([, n]) => n !== 0));
 
-test('statistics never drift from the tasks, whatever is done to them and by whom', { timeout: 120_000 }, async () => {
+test('statistics never drift from the tasks, whatever changes them', { timeout: 120_000 }, async () => {
   const under = await queueUnderTest();
   const { sql, queue } = under;
   const history = fc.array(step, { minLength: 5, maxLength: 40 });
   await fc.assert(
     fc.asyncProperty(history, async (steps) => {
       for (const action of steps) await take(under, action);
-      for (const asked of [null, 'aa', 'nobody']) {
+      for (const asked of [null, 'aa', 'absent']) {
         const stats = await readTaskStats(sql, asked === null ? {} : { organisations: [asked] });
         expect(JSON.parse(stats)).toEqual(await statsOf(under, asked));
       }
@@ -147,7 +147,7 @@ test('statistics never drift from the tasks, whatever is done to them and by who
   );
 });
 
-test('counting anew while tasks change loses and doubles nothing', async () => {
+test('counting again while tasks change loses and doubles nothing', async () => {
   const under = await queueUnderTest();
   const { queue, sql, url } = under;
   const client = new Client({ connectionString: url });

@@ -7,13 +7,13 @@ import { popRequest, queueUnderTest } from '../support/queue.ts';
 
 /** Leases outlive outages; docs/queue-semantics.md, "Gaps". Seconds are before now, by the database's clock. */
 
-/** A lease of `length` seconds whose end was so long ago. */
+/** A lease of `length` seconds that ended `ago` seconds ago. */
 const endLease = (sql: Sql, { length, ago }: { length: number; ago: number }) =>
   sql`UPDATE leases SET until = now() - ${ago}::float8 * interval '1 second',
     renewed_at = now() - ${ago + length}::float8 * interval '1 second'`;
 const gap = (sql: Sql, { began, ended }: { began: number; ended: number }) =>
   sql`INSERT INTO gaps SELECT now() - ${began}::float8 * interval '1 second', now() - ${ended}::float8 * interval '1 second'`;
-/** A supervisor that was heard so long ago; where it is `frozen`, its session of Postgres is there still. */
+/** A supervisor that was heard `heard` seconds ago; where it is `frozen`, its session of Postgres is there still. */
 const supervisor = (sql: Sql, other: { heard: number; gone?: boolean; frozen?: boolean }) =>
   sql`INSERT INTO supervisors SELECT gen_random_uuid(), now() - ${other.heard}::float8 * interval '1 second',
     ${other.gone ?? false}, CASE WHEN ${other.frozen ?? false} THEN pg_backend_pid() ELSE 0 END`;
@@ -130,7 +130,7 @@ test('two supervisors whose database was away: a worker that lives keeps its tas
   expect((await queue.patch([byNats(living, 'completed')])).map(code)).toEqual(['done']);
 }, 60_000);
 
-test('a supervisor that no heartbeat reaches takes nothing, tells the others, and spares what ran out meanwhile', async () => {
+test('a supervisor that no heartbeat reaches takes nothing, informs the others, and spares what ran out meanwhile', async () => {
   const { queue, sql, another } = await queueUnderTest();
   const task = await claimOne(queue);
   let reached = true;

@@ -5,7 +5,7 @@ import { byNats, byRest, claimOne, code } from '../support/patches.ts';
 import { boefjeTask, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 
 describe('fencing', () => {
-  test('whoever names a lease must hold it', async () => {
+  test('a client that names a lease must hold it', async () => {
     const { queue } = await queueUnderTest();
     const lost = await claimOne(queue);
     await queue.patch([byNats(lost, 'queued')]);
@@ -32,7 +32,7 @@ describe('fencing', () => {
     });
     await changing.promise;
     const patched = queue.patch([byNats(task, 'completed')]);
-    // It has seen its own lease, and stands behind the lock of the one who takes it away.
+    // It has seen its own lease, and waits for the lock of the session that takes it away.
     await expect.poll(waiting, { timeout: 10_000 }).toHaveLength(1);
     commit.resolve();
     await change;

@@ -30,7 +30,7 @@ describe('task lists', () => {
     readonly data?: object;
   }
 
-  /** Stores a task with everything that stands beside it in its status. */
+  /** Stores a task with the other rows that its status requires. */
   async function task(fields: TaskFields = {}): Promise<string> {
     const id = randomUUID();
     const { scheduler = 'boefje', organisation = 'aa', status = 'completed', createdAt = '2025-05-01' } = fields;
@@ -192,7 +192,7 @@ describe('task lists', () => {
     expect(await lists.stats({})).toBe(before);
   });
 
-  test('activity tells what is queued and when something last happened', async () => {
+  test('activity says what is queued and when something last happened', async () => {
     await task({ status: 'queued', createdAt: '2025-05-01T00:00:00.000001Z' });
     expect(await lists.activity(['boefje', 'report'])).toEqual(
       new Map([

@@ -45,7 +45,7 @@ describe('a lost connection', () => {
   });
 });
 
-test('no statement, and no transaction of a supervisor that is frozen, holds its locks for ever', async () => {
+test('no statement, and no transaction of a supervisor that is frozen, holds its locks forever', async () => {
   const { sql } = await connections();
   expect(await sql`SHOW statement_timeout`).toEqual([{ statement_timeout: '15s' }]);
   expect(await sql`SHOW idle_in_transaction_session_timeout`).toEqual([{ idle_in_transaction_session_timeout: '10s' }]);

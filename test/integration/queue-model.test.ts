@@ -12,7 +12,7 @@ interface Entry {
   readonly order: number;
   readonly group: string | null;
   attempts: number;
-  /** Claims over REST that nobody began. */
+  /** Claims over REST that no runner began. */
   unbegun: number;
   /** The claim over REST of its group that has it, or that it came back from unbegun. */
   unit: number | null;
@@ -24,7 +24,7 @@ interface Held {
   readonly via: Via;
   readonly leaseId: string | null;
   status: 'dispatched' | 'running';
-  /** Its holder has spoken since it was claimed. */
+  /** Its holder has sent a heartbeat or a patch since it was claimed. */
   begun: boolean;
   /** What its pop asked for. */
   readonly askedMs: number;
@@ -193,7 +193,7 @@ async function apply(model: Model, { queue, sql }: QueueUnderTest, action: Step)
       await sql`UPDATE leases SET until = now() - interval '1 second', renewed_at = now() - interval '1 hour'
         WHERE task_id = ${entry.id}`;
       if (action.outage) {
-        // Over for less than a minute, then for longer: so long it spares a lease of an hour.
+        // Expired for less than a minute, then for longer: a gap spares a lease of an hour for a minute.
         await sql`INSERT INTO gaps SELECT until - interval '1 second', now() FROM leases WHERE task_id = ${entry.id}`;
         expect(await queue.sweep()).toBe(0);
         await sql`UPDATE gaps SET began_at = began_at - interval '61 seconds', ended_at = ended_at - interval '61 seconds'`;

@@ -29,12 +29,12 @@ test('what is paused is not handed out, by any supervisor, and what is pushed me
   const under = await queueUnderTest();
   const pauses = pausesOf(under);
   await under.queue.push('boefje', [boefjeTask('a', { organisation: 'aa' }), boefjeTask('b', { organisation: 'bb' })]);
-  expect(await pauses.pause(key({ organisation: 'aa' }), 'somebody')).toEqual({ moved: 1, complete: true });
+  expect(await pauses.pause(key({ organisation: 'aa' }), 'an operator')).toEqual({ moved: 1, complete: true });
   await under
     .another()
     .push('boefje', [boefjeTask('c', { organisation: 'aa' }), boefjeTask('d', { organisation: 'bb' })]);
   expect(organisationsOf(await popAll(under))).toEqual(['bb', 'bb']);
-  expect(await pauses.list()).toMatchObject([{ organisation: 'aa', plugin: null, pausedBy: 'somebody' }]);
+  expect(await pauses.list()).toMatchObject([{ organisation: 'aa', plugin: null, pausedBy: 'an operator' }]);
 });
 
 test('a pop that waits is fed as soon as a pause ends', async () => {
@@ -85,7 +85,7 @@ test('rows that a push of before the pause, or of before its end, left behind ar
   // As if both statements had begun before.
   await under.sql`UPDATE queue SET held = NOT held`;
   await pauses.keep();
-  // For some seconds it leaves that to whoever paused or resumed, who counts what he moves.
+  // For some seconds it leaves that to the command that paused or resumed, which counts the rows it moves.
   expect(await under.sql`SELECT organisation FROM queue WHERE NOT held`).toEqual([{ organisation: 'aa' }]);
   await under.sql`UPDATE pauses SET since = since - interval '6 seconds', ended_at = ended_at - interval '6 seconds'`;
   await pauses.keep();

@@ -26,7 +26,7 @@ const statements: readonly (readonly [string, readonly string[], readonly string
 
 const keyed = /^(Index|Recheck|TID) Cond: \(+(id|task_id|hash|unit|\w+\.place)\b/;
 
-test('lessons 0.9: whoever names tasks reads those and no others, before there are statistics too', async () => {
+test('lessons 0.9: a statement that names tasks reads those and no others, before there are statistics too', async () => {
   const { sql, url } = await queueUnderTest();
   await sql`
     INSERT INTO tasks (id, scheduler_id, organisation, type, hash, data, status)

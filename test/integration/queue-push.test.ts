@@ -39,7 +39,7 @@ describe('push', () => {
     expect(await queue.push('boefje', [twin])).toMatchObject([{ outcome: 'queued' }]);
   });
 
-  test('refuses what was decided before somebody else queued the same, even when that is handed out already', async () => {
+  test('refuses what was decided before another session queued the same, even when that is handed out already', async () => {
     const { queue, another } = await queueUnderTest();
     const decided = [boefjeTask('ooi', { follows: null }), boefjeTask('other', { follows: null })];
     await queue.push('boefje', [decided[0]!]);
@@ -209,7 +209,7 @@ describe('schedules on push', () => {
     expect(await push({ recurrence: interval })).toEqual({ ...interval, schedule: '1 2 * * *' });
   });
 
-  test('tells which schedules a person moved with the default recurrence, so that the actor can correct them', async () => {
+  test('reports which schedules a person moved with the default recurrence, so that the actor can correct them', async () => {
     const told: (readonly PushedSchedule[] | undefined)[] = [];
     const { queue, sql } = await queueUnderTest({
       onDefaultSchedules: (_scheduler, command) => told.push(command.pushed),

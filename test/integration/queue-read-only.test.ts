@@ -43,7 +43,7 @@ describe('a session that cannot write', () => {
     expect([...(await backends(sql, 4))].filter((pid) => before.has(pid))).toEqual([]);
   });
 
-  test('ends after the transaction in hand, which fails with the reason and not with a lost connection', async () => {
+  test('ends after the current transaction, which fails with the reason and not with a lost connection', async () => {
     const { sql, readOnly } = await pool(2);
     await readOnly(true);
     const transaction = () =>

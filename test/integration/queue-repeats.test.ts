@@ -142,7 +142,7 @@ describe('a push that comes again with its id', () => {
     ]);
   });
 
-  test('is told from a twin: the same content with another id stays refused', async () => {
+  test('is distinguished from a twin: the same content with another id stays refused', async () => {
     const { queue } = await queueUnderTest();
     await queue.push('boefje', [pushed()]);
     expect(await queue.push('boefje', [pushed()], again)).toMatchObject([

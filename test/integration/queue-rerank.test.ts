@@ -4,7 +4,7 @@ import type { TaskRanking } from '../../src/queue/push/rank.ts';
 import { rerank } from '../../src/queue/maintenance/rerank.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
-test('what a person puts first while the queue is ranked anew stays first', async () => {
+test('what a person puts first while the queue is ranked again stays first', async () => {
   const { queue, sql } = await queueUnderTest();
   await queue.push('boefje', [boefjeTask('a', { priority: 5 }), boefjeTask('b', { priority: 6 })]);
   const [{ id }] = await sql<[{ id: string }]>`SELECT id FROM queue WHERE rank = 6`;

@@ -29,7 +29,7 @@ async function retentionUnderTest(options: { days: number; gracePeriodSeconds?: 
   return { ...under, retention, finished, left, errors };
 }
 
-test('lessons 0.9: finished tasks past the retention time are removed, and what tells of them', async () => {
+test('lessons 0.9: finished tasks past the retention time are removed, with the rows that belong to them', async () => {
   const { retention, finished, left, sql } = await retentionUnderTest({ days: 30 });
   await finished('a', 'completed', 31);
   await finished('b', 'failed', 40);
@@ -49,7 +49,7 @@ test('what is not finished stays, however old', async () => {
   expect(await left()).toHaveLength(2);
 });
 
-test('an old task that somebody changed lately stays', async () => {
+test('an old task that was changed lately stays', async () => {
   const { retention, finished, sql, left } = await retentionUnderTest({ days: 7 });
   const id = await finished('a', 'completed', 30);
   await sql`UPDATE tasks SET modified_at = now() WHERE id = ${id}`;
@@ -77,7 +77,7 @@ test('a walk goes on past a stretch of tasks that stay', async () => {
   expect(await left()).toHaveLength(1_500);
 });
 
-test('statistics tell the same after old tasks are gone, of the oldest hour too', async () => {
+test('statistics are the same after old tasks are gone, of the oldest hour too', async () => {
   const { retention, finished, queue, sql } = await retentionUnderTest({ days: 1 });
   await finished('a', 'completed', 3);
   await finished('b', 'completed', 0);
@@ -118,7 +118,7 @@ describe('schedules', () => {
     expect(await left()).toEqual([young]);
   });
 
-  test('that are at work, or that a person disabled or may have, or gave a cron, stay for ever', async () => {
+  test('that are at work, or that a person disabled or may have, or gave a cron, stay forever', async () => {
     const { retention, make, left } = await schedulesUnderTest();
     const stay = [
       await make('live', null, 400),

@@ -13,7 +13,7 @@ const hashOf = (ooi: string, { organisation = 'aa', boefje = 'dns-records' } = {
 const tooLow = (...hashes: readonly string[]): Revocation[] =>
   hashes.map((hash) => ({ hash, reason: 'scan-level-too-low' }));
 
-/** Everything that is told of tasks, from now to the end of the test: `cancelled boefje-gone 1`. */
+/** Every event about tasks, from now to the end of the test: `cancelled boefje-gone 1`. */
 function told(): string[] {
   const heard: string[] = [];
   const ends = [
@@ -70,7 +70,7 @@ test('of a shared scan the others go on', async () => {
   expect(popped.map((task) => parse(task).organisation)).toEqual(['bb']);
 });
 
-test('who holds one that has not begun is told of it; what runs is left to its worker, and both keep their task', async () => {
+test('the holder of one that has not begun is notified; what runs is left to its worker, and both keep their task', async () => {
   const under = await queueUnderTest();
   const [first, second] = await pushed(under, boefjeTask('a'), boefjeTask('b'));
   const [dispatched, running] = await under.queue.pop('boefje', popRequest({ limit: 2 }));
@@ -88,7 +88,7 @@ test('who holds one that has not begun is told of it; what runs is left to its w
   expect(await under.queue.patch([done])).toMatchObject([{ ok: true }]);
 });
 
-test('of an organisation only the boefjes that are enabled stay queued, and it is told which are gone', async () => {
+test('of an organisation only the boefjes that are enabled stay queued, and events name the boefjes that are gone', async () => {
   const under = await queueUnderTest();
   await pushed(
     under,
@@ -105,7 +105,7 @@ test('of an organisation only the boefjes that are enabled stay queued, and it i
   expect(await under.queue.pop('boefje', popRequest({ limit: 5 }))).toHaveLength(2);
 });
 
-test('a boefje with tens of thousands of queued tasks goes in sets of a thousand, and wakes nobody', async () => {
+test('a boefje with tens of thousands of queued tasks goes in sets of a thousand, and wakes no pop', async () => {
   const under = await queueUnderTest();
   await under.sql`
     WITH made AS (
@@ -123,7 +123,7 @@ test('a boefje with tens of thousands of queued tasks goes in sets of a thousand
   expect(await ended(under)).toHaveLength(25_000);
 });
 
-test('beside claims and pushes each task is cancelled, told of, or handed out and known to be, once', async () => {
+test('beside claims and pushes each task is cancelled, reported, or handed out and known to be, once', async () => {
   const under = await queueUnderTest();
   const oois = Array.from({ length: 2_000 }, (_, at) => `ooi-${at}`);
   await pushed(under, ...oois.map((ooi) => boefjeTask(ooi)));

@@ -36,7 +36,7 @@ describe('what the actor decided on an older version of a schedule', () => {
   test.for<[string, { enabled?: boolean; schedule?: string; deadlineAt?: string }]>([
     ['that a person disabled', { enabled: false }],
     ['that a person gave a cron', { schedule: '0 3 * * *', deadlineAt: '2030-01-01T03:00:00.000Z' }],
-    ['that a person told when to run', { deadlineAt: '2029-01-01T00:00:00.000Z' }],
+    ['that got a deadline from a person', { deadlineAt: '2029-01-01T00:00:00.000Z' }],
   ])('leaves one %s as that person left it', async ([, patch]) => {
     const { schedules, id, settle, row } = await dueUnderTest();
     await schedules.patch(id, patch);
@@ -55,7 +55,7 @@ describe('what the actor decided on an older version of a schedule', () => {
     expect(await sql`SELECT schedule_id FROM tasks WHERE status = 'QUEUED'`).toMatchObject([{ schedule_id: id }]);
   });
 
-  test('moves one that nobody changed on, once, and ends its claim', async () => {
+  test('moves an unchanged one on, once, and ends its claim', async () => {
     const { queue, due, task, settle, row } = await dueUnderTest();
     await queue.push('boefje', [runOf(task, due)]);
     const moved = await row();
@@ -82,7 +82,7 @@ describe('what the actor decided on an older version of a schedule', () => {
     });
     await changing.promise;
     const decided = [queue.push('boefje', [runOf(task, due)]), settle({ schedule: null, deadlineAt: tomorrow })];
-    // Both stand behind the lock of the person's change, with a snapshot from before it.
+    // Both wait for the lock of the person's change, with a snapshot from before it.
     await expect.poll(waitingForLocks, { timeout: 10_000 }).toBe(2);
     commit.resolve();
     await Promise.all([change, ...decided]);

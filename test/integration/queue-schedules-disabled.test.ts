@@ -66,7 +66,7 @@ describe('an OOI that is gone', () => {
 });
 
 describe('schedules come back', () => {
-  test('for the reason they went, and where nobody knows it; never against a person', async () => {
+  test('for the reason they went, and for an unknown reason; never against a person', async () => {
     const [gone, disabled, unknown, person, another] = [
       await schedule({ disabled: 'boefje-gone' }),
       await schedule({ disabled: 'boefje-disabled' }),

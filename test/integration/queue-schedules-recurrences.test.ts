@@ -36,7 +36,7 @@ describe('schedules', () => {
     expect(await byInterval()).toBe(false);
   });
 
-  test('are disabled for what their recurrence is though nobody claimed them, and enabled again for that alone', async () => {
+  test('are disabled for what their recurrence is though no actor claimed them, and enabled again for that alone', async () => {
     const [runOn, person, gone] = [await schedule(), await schedule({ disabled: 'person' }), await schedule()];
     await settle(
       { id: runOn, disabled: 'run-on-only' },

@@ -97,7 +97,7 @@ describe('due schedules', () => {
     expect(await claim()).toEqual([id]);
   });
 
-  test('that are settled without a new deadline stay claimed, so that nobody turns in circles', async () => {
+  test('that are settled without a new deadline stay claimed, so that no actor claims them in a loop', async () => {
     const id = await schedule();
     await claim();
     await settle({ id, schedule: '0 0 * * *' });
@@ -144,7 +144,7 @@ describe('due schedules', () => {
     expect((await row(id)).enabled).toBe(true);
   });
 
-  test('tell how late the oldest is', async () => {
+  test('report how late the oldest is', async () => {
     expect(await store.scheduleLag('boefje')).toBe(0);
     await schedule({ due: 10 });
     expect(await store.scheduleLag('boefje')).toBe(0);
@@ -160,7 +160,7 @@ describe('due schedules', () => {
   });
 });
 
-test('schedules are deleted by hash, whoever asks; their tasks stay', async () => {
+test('schedules are deleted by hash, for any caller; their tasks stay', async () => {
   const id = await schedule({ hash: 'mine' });
   const kept = await task('mine', 'COMPLETED');
   await sql`UPDATE tasks SET schedule_id = ${id}`;

@@ -6,7 +6,7 @@ import { byNats, byRest, claimOne, code } from '../support/patches.ts';
 import type { ClaimedTask, TaskPatch } from '../../src/queue/queue.ts';
 import { popRequest, queueUnderTest } from '../support/queue.ts';
 
-/** What was handed out, and its holder never spoke: the answer reached nobody, or a runner died with it in its local queue. */
+/** Tasks whose holder never reported: the answer was lost, or a runner died with the task in its local queue. */
 
 const lapse = async (queue: RunningTaskQueue, sql: Sql) => {
   await sql`UPDATE leases SET until = now() - interval '1 second'`;
@@ -16,11 +16,11 @@ const pop = async (queue: RunningTaskQueue, via: 'nats' | 'rest' = 'rest') =>
   (await queue.pop('boefje', popRequest({ via })))[0];
 const status = async (queue: RunningTaskQueue, id: string) =>
   (JSON.parse((await queue.get(id))!) as { status: string }).status;
-/** Of whoever has it. */
+/** A patch by the holder. */
 const byHolder = (via: 'nats' | 'rest', task: ClaimedTask, status: TaskPatch['status'] & string) =>
   via === 'nats' ? byNats(task, status) : byRest(task.id, { status });
 
-describe.each(['rest', 'nats'] as const)('a claim over %s that nobody began', (via) => {
+describe.each(['rest', 'nats'] as const)('a claim over %s that no worker began', (via) => {
   test('is no attempt the first two times; then it is one, so that what no runner can begin fails in the end', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 3 });
     const { id, attempts } = await claimOne(queue, via);
@@ -49,7 +49,7 @@ describe.each(['rest', 'nats'] as const)('a claim over %s that nobody began', (v
     expect(await status(queue, id)).toBe('failed');
   });
 
-  test('is counted anew after a retry', async () => {
+  test('is counted from zero after a retry', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
     let held = await claimOne(queue, via);
     const { id } = held;
@@ -64,7 +64,7 @@ describe.each(['rest', 'nats'] as const)('a claim over %s that nobody began', (v
     expect(await status(queue, id)).toBe('queued');
   });
 
-  test('does not tell again how long the task has waited since it was made', async () => {
+  test('does not report again how long the task has waited since it was made', async () => {
     const { queue, sql } = await queueUnderTest();
     const first = next('claim.completed');
     await claimOne(queue, via);
@@ -94,11 +94,7 @@ describe('an attempt is', () => {
       'rest',
       (queue, task) => patch(queue, byRest(task.id, { status: 'running' })),
     ],
-    [
-      'one whose task its runner has spoken of',
-      'rest',
-      (queue, task) => patch(queue, byRest(task.id, { priority: 3 })),
-    ],
+    ['one whose task its runner has patched', 'rest', (queue, task) => patch(queue, byRest(task.id, { priority: 3 }))],
     ['one over NATS whose task runs', 'nats', (queue, task) => patch(queue, byNats(task, 'running'))],
     ['one whose worker says that it has not begun', 'nats', (queue, task) => patch(queue, byNats(task, 'dispatched'))],
     ['one whose worker sends heartbeats', 'nats', (queue, task) => queue.heartbeat([task], null)],
@@ -121,14 +117,14 @@ describe('an attempt is', () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
     const { id } = await claimOne(queue, 'rest');
     await lapse(queue, sql);
-    // The queue has it again; a runner that was slow begins, and nobody else gets it.
+    // The queue has it again; a runner that was slow begins, and no other runner gets it.
     expect((await queue.patch([byRest(id, { status: 'running' })])).map(code)).toEqual(['done']);
     expect(await pop(queue)).toBeUndefined();
     expect((await queue.patch([byRest(id, { status: 'completed' })])).map(code)).toEqual(['done']);
     expect((await queue.patch([byRest(id, { status: 'running' })])).map(code)).toEqual(['CONFLICT']);
   });
 
-  test('the third that nobody began, whether the two before came over NATS or REST', async () => {
+  test('the third that no worker began, whether the two before came over NATS or REST', async () => {
     const { queue, sql } = await queueUnderTest({ maxAttempts: 2 });
     const first = await claimOne(queue, 'nats');
     await queue.patch([byNats(first, 'queued')]);

@@ -134,7 +134,7 @@ describe('a group that was claimed over REST', () => {
     ]);
   });
 
-  test('is told which of its members were asked for, and no more', async () => {
+  test('learns which of its members were asked for, and no more', async () => {
     const { queue } = await under();
     const [leader, sibling] = await claimGroup(queue, ['a', 'b']);
     const outcomes = await queue.patch([byRest(leader!.id, { status: 'running' })], { answersTasks: true });
@@ -144,7 +144,7 @@ describe('a group that was claimed over REST', () => {
   });
 });
 
-test('over NATS each task of a group is reported by itself, and nobody is taken along', async () => {
+test('over NATS each task of a group is reported by itself, without the others', async () => {
   const { queue, sql } = await under();
   const [leader] = await claimGroup(queue, ['a', 'b'], 'nats');
   const { id, leaseId } = leader!;
@@ -160,7 +160,7 @@ test('tasks that were claimed together without being a group begin one by one', 
   expect(await statuses(sql)).toEqual({ a: 'running', b: 'dispatched' });
 });
 
-describe('a group that nobody began', () => {
+describe('a group that no runner began', () => {
   test('goes back whole, and is handed out again as one', async () => {
     const { queue, sql } = await under();
     const group = await claimGroup(queue, ['a', 'b', 'c']);
@@ -176,7 +176,7 @@ describe('a group that nobody began', () => {
     expect(await statuses(sql)).toEqual({ a: 'running', b: 'running', c: 'running' });
   });
 
-  test('begins whole with a runner that comes late, so that nobody else gets the rest of it', async () => {
+  test('begins whole with a runner that reports late, so that no other runner gets the rest of it', async () => {
     const { queue, sql } = await under();
     const group = await claimGroup(queue, ['a', 'b', 'gave-way']);
     await queue.push('boefje', [boefjeTask('gave-way', { priority: 2, group: 'g' })]);
@@ -199,7 +199,7 @@ describe('a group that nobody began', () => {
     expect((await popGroup(queue)).map(ooiOf)).toEqual(['gave-way', 'joined-later']);
   });
 
-  test('that a runner gave back, or an operator, begins with nobody', async () => {
+  test('that a runner gave back, or an operator, begins with no late report', async () => {
     const { queue, sql } = await under();
     const [first, second] = await claimGroup(queue, ['a', 'b']);
     await queue.release('boefje', second!.id);
@@ -208,7 +208,7 @@ describe('a group that nobody began', () => {
     expect(await statuses(sql)).toEqual({ a: 'running', b: 'queued' });
   });
 
-  test('is left to whoever has it now', async () => {
+  test('is left to its present holder', async () => {
     const { queue, sql } = await under();
     const [late, sibling] = await claimGroup(queue, ['a', 'b']);
     await expire(sql, late!, sibling!);

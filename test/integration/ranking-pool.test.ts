@@ -98,7 +98,7 @@ test('a ranker that hangs is ended at its deadline; batches that waited behind i
   expect((await behind).ranks).toHaveLength(3);
 });
 
-test('a ranker tells what it is', async () => {
+test('a ranker says what it is', async () => {
   const plain = { stateful: false, explicitPriorities: null, inlineBelow: 0 };
   expect(await ranking.describe('good')).toEqual(plain);
   expect(await ranking.describe('where')).toEqual({ ...plain, inlineBelow: 10 });

@@ -17,7 +17,7 @@ let ends: (() => void)[];
 beforeAll(async () => {
   house = await openHouse();
   organisation = addOrganisation(house.world, { plugins: [boefje('dns')] }).id;
-  // The administrator's own session is exempt from what he sets for the database.
+  // The administrator's own session is exempt from the setting of the database.
   admin = new Client({ connectionString: house.databaseUrl, options: '-c default_transaction_read_only=off' });
   await admin.connect();
   rota = await house.start();
@@ -32,7 +32,7 @@ afterAll(async () => {
 const database = () => new URL(house.databaseUrl).pathname.slice(1);
 const setReadOnly = (on: boolean) =>
   admin.query(`ALTER DATABASE ${database()} SET default_transaction_read_only = ${on ? 'on' : 'off'}`);
-/** As a failover does: whoever connects again finds a server that cannot be written to. */
+/** As a failover does: a client that reconnects finds a server that cannot be written to. */
 const endSessions = () =>
   admin.query(`SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()`);
@@ -61,7 +61,7 @@ interface Status {
 const boefjeActor = async () =>
   (await house.client.ctl<Status>('status')).actors.find(({ name }) => name === 'boefje')!;
 
-test('a database that becomes read-only is an outage: requests are told so, nothing is given up, all goes on afterwards', async () => {
+test('a database that becomes read-only is an outage: requests are refused as such, nothing is given up, all goes on afterwards', async () => {
   expect((await push()).status).toBe(201);
   await expect.poll(ready).toMatchObject({ status: 200 });
   await setReadOnly(true);
@@ -91,7 +91,7 @@ test('a database that becomes read-only is an outage: requests are told so, noth
       ]),
     });
 
-  // Nobody ends the sessions that were opened meanwhile: they would stay read-only for as long as they are kept.
+  // No failover ends the sessions that were opened meanwhile: they would stay read-only for as long as they are kept.
   await setReadOnly(false);
   await expect.poll(ready, { timeout: 5_000 }).toMatchObject({ status: 200 });
   await expect.poll(push, { timeout: 5_000 }).toMatchObject({ status: 201 });

@@ -22,7 +22,7 @@ const host = hostname('example.nl');
 const organisationWith = (...plugins: readonly SimulatedPlugin[]) =>
   addOrganisation(house.world, { plugins, objects: [host] }).id;
 
-/** A situation in which a scheduler declines: what is asked of `rota explain`, and what makes the scheduler decide. */
+/** A situation in which a scheduler declines: the request to `rota explain`, and what makes the scheduler decide. */
 interface Way {
   readonly asked: object;
   readonly act: () => Promise<unknown>;
@@ -66,7 +66,7 @@ async function running(): Promise<{ organisation: string; id: string; lease_id: 
 
 /** The shortest way to each reason that lies in what KAT says and does. */
 const ways: Partial<Record<RefusalReason, () => Way | Promise<Way>>> = {
-  'organisation-gone': () => onMutation('nobody'),
+  'organisation-gone': () => onMutation('absent'),
   'boefje-gone': () => onDeadline(organisationWith()),
   'boefje-disabled': () => onMutation(organisationWith(boefje('dns', { enabled: false }))),
   'not-a-boefje': () => onDeadline(organisationWith(normalizer('dns'))),
@@ -126,7 +126,7 @@ const ofTheSetUp: readonly RefusalReason[] = ['queue-full', 'rank-failed'];
 
 describe('reasons to decline a task', () => {
   test.each(refusalReasons.filter((reason) => !ofTheSetUp.includes(reason)))(
-    'reason %s: explained, told once, and no task is made',
+    'reason %s: explained, reported once, and no task is made',
     async (reason) => {
       const { asked, act } = await ways[reason]!();
       expect(await explain(asked)).toEqual({ verdict: 'refused', reason });
@@ -173,7 +173,7 @@ describe('reasons to decline a task', () => {
     await house.client.pop('boefje');
   });
 
-  test('reason queue-full: the event waits in hand, and its task is queued once there is room', async () => {
+  test('reason queue-full: the event waits unacknowledged, and its task is queued once there is room', async () => {
     const full = await openHouse();
     onTestFinished(() => full.stop());
     await full.start({ environment: { SCHEDULER_PQ_MAXSIZE: '1' } });

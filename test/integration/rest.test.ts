@@ -194,7 +194,7 @@ describe('a pop that waits', () => {
     await parked;
     client.destroy();
     await expect.poll(() => rest.queue.parked().get('boefje') ?? 0).toBe(0);
-    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('not-for-who-left'));
+    const { body: pushed } = await ask('POST', '/schedulers/boefje/push', boefje('not-for-the-client-that-left'));
     expect((await pop()).body.results).toMatchObject([{ id: pushed.id }]);
   });
 });
@@ -251,7 +251,7 @@ test('a schedule is created once, found, moved by a new cron, disabled and delet
 });
 
 test.each([
-  ['a column that there is not', { column: 'nope', operator: 'eq', value: 1 }],
+  ['an unknown column', { column: 'nope', operator: 'eq', value: 1 }],
   ['an operator that does not fit the type', { column: 'created_at', operator: 'like', value: '%' }],
   ['a value of another type', { column: 'priority', operator: 'eq', value: 'high' }],
 ])('lessons 1: an invalid filter (on %s) is a 400 at once, for lists and pops', async (_what, filter) => {

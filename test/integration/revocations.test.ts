@@ -32,7 +32,7 @@ function organisationWith(...plugins: readonly SimulatedPlugin[]) {
   return addOrganisation(house.world, { plugins, objects: [first, second] });
 }
 
-/** Resolves when so many tasks of the organisation have been queued from now on. */
+/** Resolves when that number of tasks of the organisation have been queued from now on. */
 function queuedIn(organisation: string, count: number): Promise<void> {
   let left = count;
   return new Promise((resolve) => {
@@ -118,7 +118,7 @@ test('lessons 1: a lowered clearance whose revocation cannot be decided comes ag
   expect(await cancelled).toMatchObject({ reason: 'scan-level-too-low', tasks: [{ organisation: id }] });
 });
 
-test('lessons 1: a boefje that is disabled, or gone: what is queued is cancelled by a look; who holds one is told', async () => {
+test('lessons 1: a boefje that is disabled, or gone: what is queued is cancelled by a look; a holder is notified', async () => {
   const organisation = organisationWith(boefje('dns'), boefje('off'), boefje('gone'));
   const { id, plugins } = organisation;
   const queued = queuedIn(id, 6);
@@ -181,7 +181,7 @@ test('an outage of Katalogus revokes nothing', async () => {
   house.kat.resetCounters();
   await house.client.ctl('look', { organisations: [id] });
   await expect.poll(() => Object.keys(house.kat.counters().katalogus)).toContain('GET /v1/organisations');
-  // On again before anybody could see that it was off.
+  // On again before an actor could see that it was off.
   plugins.get('dns')!.enabled = true;
   house.kat.outage('katalogus', 'none');
   await look(id);

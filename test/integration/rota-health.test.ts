@@ -16,7 +16,7 @@ interface Health {
 
 let rota: RunningRota;
 let client: RotaClient;
-/** Between Rota and what it stands on, to take that away. */
+/** Between Rota and the services that it depends on, to take them away. */
 let links: Record<'database' | 'nats' | 'broker', Awaited<ReturnType<typeof startProxy>>>;
 let ends: (() => Promise<unknown>)[];
 
@@ -73,7 +73,7 @@ async function ready(): Promise<{ status: number; reasons: readonly string[] }> 
 }
 
 describe('health of a running Rota', () => {
-  test('it is healthy and ready while all that it stands on is there', async () => {
+  test('it is healthy and ready while all that it depends on is there', async () => {
     await untilHealthy();
     expect(await ready()).toEqual({ status: 200, reasons: [] });
   });

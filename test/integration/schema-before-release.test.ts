@@ -89,7 +89,7 @@ async function recorded(client: Client): Promise<readonly string[]> {
 
 const ours = `relnamespace = 'public'::regnamespace`;
 
-/** All that Postgres knows of a schema; indexes of a table in the order of their making, which may decide between equal plans. */
+/** All that Postgres records about a schema; indexes of a table in order of creation, which may decide between equal plans. */
 const catalogs = {
   relations: `SELECT relname, relkind, reloptions, relpersistence, relreplident, relrowsecurity, relhastriggers
     FROM pg_class WHERE ${ours} ORDER BY relname`,

@@ -22,7 +22,7 @@ function whenAsked() {
 
 test.for([
   ['throw', { code: 'RANK_FAILED', message: 'a bug' }],
-  ['reject', { code: 'BROKEN', message: 'nobody listens' }],
+  ['reject', { code: 'BROKEN', message: 'not caught' }],
   ['exit', { code: 'ACTOR_TERMINATED', message: 'the thread exited with code 7' }],
   ['hoard', { code: 'ERR_WORKER_OUT_OF_MEMORY' }],
   ['spin', { code: 'ASK_TIMEOUT', message: 'two pings unanswered for 2000 ms each' }],
@@ -43,7 +43,7 @@ test.for([
   ]);
 });
 
-test('a handler that waits for ever, or fails retryably, is no reason to restart its actor', async () => {
+test('a handler that waits forever, or fails retryably, is no reason to restart its actor', async () => {
   const supervisor = await supervise('unruly', { supervising: quick });
   await started(supervisor, 'unruly');
   const lane = () => expect.poll(() => supervisor.inspect('unruly'));
@@ -109,14 +109,14 @@ test('a drain stops clocks, empties the mailbox, and waits for the push that is 
   expect(supervisor.status()).toMatchObject([{ phase: 'stopped', restarts: 0, lastFailure: null }]);
 });
 
-test('a drain tells a handler that has much left to do, and need not wait for all of it', async () => {
+test('a drain signals a handler that has much left to do, and need not wait for all of it', async () => {
   const looking = Promise.withResolvers<void>();
   const backend = backendOf({ 'seen-boefjes': async () => (looking.resolve(), []) });
   const supervisor = await supervise('slow', { backend });
   await started(supervisor, 'slow');
   await supervisor.send('slow', { kind: 'look-for-new-boefjes' });
   await looking.promise;
-  // Untold the handler goes on for ever: the drain would take all of its time, which is longer than a test has.
+  // Without the signal the handler goes on forever: the drain would take all of its time, which is longer than a test has.
   await supervisor.drain(60_000);
   expect(supervisor.status()).toMatchObject([{ phase: 'stopped', lastFailure: null }]);
 });
@@ -132,7 +132,7 @@ test('a drain ends in time whatever the actors do, and a restart is not due any 
   expect(timers.pending()).toBe(0);
 });
 
-test("an operator's restart drains the actor and starts it anew, and counts as no failure", async () => {
+test("an operator's restart drains the actor and starts it again, and counts as no failure", async () => {
   const supervisor = await supervise('steady');
   await started(supervisor, 'steady');
   const stopped = next('actor.stopped');
@@ -184,13 +184,13 @@ test('a failing backend is the answer to the asking actor, never the end of the 
 
 test('an actor that does not exist is not found, and the error names those that do', async () => {
   const supervisor = await supervise('steady,slow');
-  await expect(supervisor.restart('nobody')).rejects.toMatchObject({
+  await expect(supervisor.restart('absent')).rejects.toMatchObject({
     code: 'NOT_FOUND',
-    message: "no actor 'nobody': there is slow, steady",
+    message: "no actor 'absent': there is slow, steady",
   });
 });
 
-test('declined tasks are counted in their thread and told in sets', async () => {
+test('declined tasks are counted in their thread and reported in sets', async () => {
   const supervisor = await supervise('unruly');
   await started(supervisor, 'unruly');
   const refused = ['grace-period', 'ooi-gone'].map((reason) =>
@@ -211,7 +211,7 @@ test('without KAT a call fails with SERVICE_UNAVAILABLE and the actor lives on',
   expect(await asked).toBe('SERVICE_UNAVAILABLE');
 });
 
-test('two who restart an actor get one new thread, not two, though the second asks as the old one ends', async () => {
+test('two restarts of an actor start one new thread, not two, though the second comes as the old one ends', async () => {
   const supervisor = await supervise('steady', { supervising: quick });
   await started(supervisor, 'steady');
   let ended = 0;

@@ -80,7 +80,7 @@ test('one trace goes from the event through thread, push, pop by another supervi
   expect(new Set(spans.map(({ service }) => service))).toEqual(new Set(['mula']));
 });
 
-test('a task that is cancelled because its OOI is gone says so in its own trace, linked to what was told of the OOI', async () => {
+test('a task that is cancelled because its OOI is gone says so in its own trace, linked to the event about the OOI', async () => {
   const rota = await start();
   const ooi = hostname('c.nl');
   const { id } = addOrganisation(house.world, { plugins: [boefje('dns')], objects: [ooi] });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => house.stop());
 
-/** Resolves when so many tasks of an organisation were queued since, in however many sets. */
+/** Resolves when that number of tasks of an organisation were queued since, in any number of sets. */
 function queuedIn(organisation: string, count: number): Promise<string[]> {
   const ids: string[] = [];
   return new Promise((resolve) => {
@@ -77,7 +77,7 @@ test('lessons 0.10: two supervisors that look at the same moment queue what is d
   expect((await queued).toSorted()).toEqual((await popAll(id)).toSorted());
 });
 
-test('lessons 0.10: a task that one supervisor queues is handed to who waits at the other', async () => {
+test('lessons 0.10: a task that one supervisor queues goes to a pop that waits at the other', async () => {
   const parked = next('waiter.parked');
   const popped = two.ask<{ results: Task[] }>('POST', '/schedulers/boefje/pop?wait=20', only('waiting'));
   await parked;

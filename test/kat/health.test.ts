@@ -16,7 +16,7 @@ const bases: readonly (readonly [string, string, string | undefined])[] = [
   ['HOST/katalogus?tenant=a', '/katalogus/health?tenant=a', undefined],
   ['rota:s3cret@HOST', '/health', basic('rota:s3cret')],
   ['rota:p%40ss%2Fw%C3%B6rd@HOST/katalogus', '/katalogus/health', basic('rota:p@ss/wörd')],
-  // As the URL parser of the clients takes it: what encodes nothing stands for itself.
+  // As the URL parser of the clients takes it: what encodes nothing stays as it is.
   ['rota:100%secret%ff@HOST/katalogus', '/katalogus/health', basic('rota:100%secret%ff')],
 ];
 

@@ -61,7 +61,7 @@ describe('plug-ins that do not fit', () => {
     }
   });
 
-  test('plug-ins without an id are told once each by what they are, wherever they stand in whatever list', async () => {
+  test('plug-ins without an id are reported once each by what they are, at any place in any list', async () => {
     const image = 'ghcr.io/minvws/openkat/nmap:latest';
     const nameless = [
       { ...boefje, id: '', name: 'Own scan', oci_image: image },
@@ -96,7 +96,7 @@ describe('plug-ins that do not fit', () => {
     expect(JSON.stringify(skipped)).not.toContain('s3cret');
   });
 
-  test('what was told about plug-ins is bounded: a catalogue that never stops changing fills no memory', async () => {
+  test('the record of reported plug-ins is bounded: a catalogue that keeps changing does not fill memory', async () => {
     let looks = 0;
     const broken = (at: number) => ({ ...boefje, id: `broken-${at}`, consumes: 7 });
     const answer = katalogusWith(
@@ -109,7 +109,7 @@ describe('plug-ins that do not fit', () => {
     );
     const { services, skipped } = await kat(answer);
     for (let look = 0; look < 3; look += 1) await services.katalogus.plugins('aa', { fresh: true });
-    // The one that is one too many makes room: what was told before it is told again.
+    // One plug-in too many empties the record: plug-ins that were reported before are reported again.
     expect(skipped.length).toBeGreaterThan(10_001);
     expect(skipped.filter(({ plugin }) => plugin === 'broken-10000')).toHaveLength(1);
   });

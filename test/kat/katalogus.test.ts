@@ -64,7 +64,7 @@ describe('Katalogus', () => {
     expect(cc!.get('dns-records')).toMatchObject({ enabled: false });
   });
 
-  test('is asked once for an organisation by callers that come together, and anew on demand', async () => {
+  test('is asked once for an organisation by callers that come together, and again on demand', async () => {
     const answer = katalogusWith(
       () => ['aa'],
       () => [boefje],
@@ -101,7 +101,7 @@ describe('Katalogus', () => {
     expect(await services.katalogus.knows('bb')).toBe(true);
   });
 
-  test('an organisation that was deleted is gone once the list is 30 s old, and at once for who asks anew', async () => {
+  test('an organisation that was deleted is gone once the list is 30 s old, and at once for a caller that wants a fresh list', async () => {
     let known = ['aa', 'bb'];
     const answer = katalogusWith(
       () => known,
@@ -127,7 +127,7 @@ describe('Katalogus', () => {
     expect(received.length).toBeLessThanOrEqual(3);
   });
 
-  test('who has just asked for the organisations is not made to ask again for each', async () => {
+  test('a caller that has just read the organisations does not read them again for each', async () => {
     const ids = Array.from({ length: 50 }, (_, at) => `org-${at}`);
     const answer = katalogusWith(
       () => ids,

@@ -98,10 +98,10 @@ describe('Octopoes', () => {
     time.advance(5 * 60_000);
     expect((await services.octopoes.objectClients('Hostname|internet|c', organisations)).size).toBe(47);
     expect(received.length).toBeGreaterThan(before + 2);
-    expect(declined, 'each is told once').toHaveLength(3);
+    expect(declined, 'each is reported once').toHaveLength(3);
   });
 
-  test('an organisation that has a node again is asked about after five minutes, and told when it loses it', async () => {
+  test('an organisation that has a node again is asked about after five minutes, and reported when it loses it', async () => {
     let answer = withNodesBut('gone1');
     const { services, time, declined } = await kat((request) => answer(request));
     const ask = () => services.octopoes.objectClients('Hostname|internet|a', ['gone1', 'org-1']);
@@ -157,9 +157,7 @@ describe('Octopoes', () => {
     const rejected = services.octopoes.objectsByReference('aa', references);
     await expect(rejected).rejects.toMatchObject({ code: 'SERVICE_REJECTED' });
     broken = false;
-    expect((await services.octopoes.objectsByReference('aa', references)).size, 'nothing was held against them').toBe(
-      999,
-    );
+    expect((await services.octopoes.objectsByReference('aa', references)).size, 'no failure was counted').toBe(999);
     expect(declined).toHaveLength(1);
   });
 });

@@ -35,7 +35,7 @@ test('a request takes the trace to the service of KAT, each try as a span of its
   });
 });
 
-test('a request takes no trace along where nobody follows it', async () => {
+test('a request carries no trace where there is no subscriber', async () => {
   const { double, client } = await katalogus(0);
   await client.ask({ path: ['health'], answer });
   expect(double.received[0]!.headers['traceparent']).toBeUndefined();

@@ -18,7 +18,7 @@ async function doubleOf(...args: Parameters<typeof startDouble>): Promise<Double
   return double;
 }
 
-/** Answers one reply after the other, the last one for ever. */
+/** Answers one reply after the other, the last one always. */
 async function scripted(...replies: Reply[]): Promise<Double> {
   let at = 0;
   return doubleOf(() => replies[Math.min(at++, replies.length - 1)]!);
@@ -150,7 +150,7 @@ describe('a request to a service of KAT', () => {
     expect(await clientOf(double.settings()).ask()).toMatchObject({ ok: true });
   });
 
-  test('to a port where nobody listens is an outage that names the reason', async () => {
+  test('to a port without a listener is an outage that names the reason', async () => {
     const free = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => free.once('listening', resolve));
     const { port } = free.address() as { port: number };
@@ -162,7 +162,7 @@ describe('a request to a service of KAT', () => {
     });
   });
 
-  test('encodes what stands in a path, and refuses what would leave it', async () => {
+  test('encodes what is in a path, and refuses what would leave it', async () => {
     const double = await scripted(healthy);
     const { ask } = clientOf(double.settings({ url: `${double.url}/katalogus/` }));
     await ask(['v1', 'organisations', 'a/b?c#d', 'plugins', 'e f%']);

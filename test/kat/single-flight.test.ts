@@ -31,7 +31,7 @@ describe('single flight', () => {
     expect(requests).toHaveLength(3);
   });
 
-  test('shares a failure among those who wait, and keeps none', async () => {
+  test('shares a failure among all waiting calls, and keeps none', async () => {
     const { flight, load, requests } = flightOf();
     const answers = Promise.allSettled([flight.get('a', load), flight.get('a', load)]);
     await turn();

@@ -46,7 +46,7 @@ function gated(options: Partial<MailboxOptions> = {}) {
   };
 }
 
-test('what waits while a batch is in hand becomes the next batch', async () => {
+test('what waits while a batch is handled becomes the next batch', async () => {
   const { mailbox, batches, entered, open } = gated();
   const first = mailbox.ask(work('a'));
   await entered();

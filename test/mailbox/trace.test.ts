@@ -4,7 +4,7 @@ import { contextOf, newTrace, partOf } from '../../src/mailbox/trace.ts';
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const spanId = '00f067aa0ba902b7';
 
-test('a traceparent tells trace, span and whether it is sampled', () => {
+test('a traceparent gives trace, span and whether it is sampled', () => {
   expect(contextOf(`00-${traceId}-${spanId}-01`)).toEqual({ traceId, spanId, sampled: true });
   expect(contextOf(`00-${traceId}-${spanId}-02`)).toEqual({ traceId, spanId, sampled: false });
 });

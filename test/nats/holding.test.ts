@@ -44,7 +44,7 @@ test('one of an hour is renewed every 20 s: its first minute is all that it has 
   expect(asked).toEqual([3_600_000, 3_600_000, 3_600_000]);
 });
 
-test('a heartbeat that nobody answered in time is repeated at once', async () => {
+test('a heartbeat without an answer in time is repeated at once', async () => {
   answer = () => ((answer = async () => renewed), failing('ASK_TIMEOUT')());
   await vi.advanceTimersByTimeAsync(2_001);
   expect(sentAt).toHaveLength(2);
@@ -57,7 +57,7 @@ test('one whose answer never comes holds up no other', async () => {
 });
 
 test.each(['SERVICE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] as const)(
-  'in an outage (%s) of ten leases the task is kept, asked for at least twice a second, and told of once',
+  'in an outage (%s) of ten leases the task is kept, asked for at least twice a second, and reported once',
   async (code) => {
     answer = failing(code);
     await vi.advanceTimersByTimeAsync(10 * leaseMs);

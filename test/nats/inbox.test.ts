@@ -29,7 +29,7 @@ test.each([
   '$JS.ACK.x',
 ])('no answer goes to %j', (reply) => expect(isInbox(reply, prefixes)).toBe(false));
 
-test('whatever begins otherwise is no inbox, whatever stands in it', () => {
+test('whatever begins otherwise is no inbox, whatever it contains', () => {
   fc.assert(
     fc.property(fc.array(token, { minLength: 1, maxLength: 6 }), (tokens) => {
       fc.pre(!/^_INBOX(?:_.|$)/.test(tokens[0]!));
@@ -38,7 +38,7 @@ test('whatever begins otherwise is no inbox, whatever stands in it', () => {
   );
 });
 
-test('other prefixes can be told, of several tokens too', () => {
+test('other prefixes can be configured, of several tokens too', () => {
   const told = ['workers.inbox', '_R_'];
   expect(['workers.inbox.x', '_R_.a.b'].map((reply) => isInbox(reply, told))).toEqual([true, true]);
   expect(['_INBOX.x', 'workers.x', 'workers.inbox'].map((reply) => isInbox(reply, told))).toEqual([
@@ -48,7 +48,7 @@ test('other prefixes can be told, of several tokens too', () => {
   ]);
 });
 
-test('where users are named, nobody else is answered, and each is one client', () => {
+test('where users are named, only they are answered, and each is one client', () => {
   const users = ['_INBOX_scan1', '_INBOX_operator'];
   const invented = ['_INBOX_scan1_a.x', '_INBOX_a1.x', '_INBOX.a1.x', '_INBOX_scan.x', '_INBOX_scan1x.y', '_INBOX_.x'];
   for (const reply of invented) expect(isInbox(reply, users), reply).toBe(false);

@@ -22,7 +22,7 @@ test('few begin at once; of a flood another client’s request is among the firs
   expect(begun.at(-1)).toBe('last');
 });
 
-test('dear requests end a turn early; one begins in each', async () => {
+test('expensive requests end a turn early; one begins in each', async () => {
   let now = 0;
   vi.spyOn(performance, 'now').mockImplementation(() => now);
   const begun: string[] = [];

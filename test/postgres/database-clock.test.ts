@@ -97,7 +97,7 @@ test("steps of this machine's wall clock change nothing, in any thread", async (
   }
 });
 
-test('before the database has told its time it tells none, and the start fails with why', async () => {
+test('before the database has given its time the clock gives none, and the start fails with the reason', async () => {
   const database = new FarDatabase();
   database.away = true;
   await expect(database.clock.start()).rejects.toThrow('away');

@@ -59,7 +59,7 @@ test.each<[string, RegExp]>([
   ['?port=0', /the port "0" is none/],
   ['?host=a,b,c&port=1,2', /2 ports are given for 3 hosts/],
   ['?user=%ff', /no UTF-8/],
-])('%s is refused by its name, and no password is told', (parameters, says) => {
+])('%s is refused by its name, and no password is shown', (parameters, says) => {
   const { message, code } = wrong(`postgresql://u:hunter2@h/d${parameters}`);
   expect(message).toMatch(says);
   expect(message).toMatch(/^SCHEDULER_DB_URI cannot be used .*: correct it$/);

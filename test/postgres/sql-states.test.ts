@@ -126,7 +126,7 @@ test.each(['Connection terminated unexpectedly', 'timeout expired', 'The server 
   },
 );
 
-describe('a bug is told from an outage', () => {
+describe('a bug is distinguished from an outage', () => {
   const bugs: readonly unknown[] = [
     new TypeError("Cannot read properties of undefined (reading 'n')"),
     Object.assign(new TypeError('The "string" argument must be of type string'), { code: 'ERR_INVALID_ARG_TYPE' }),

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Coalescer } from '../../src/queue/batching.ts';
 
-/** Statements that end when they are told to. */
+/** Statements that end when the test ends them. */
 function coalescerUnderTest(options: { maxInFlight?: number; maxBatch?: number } = {}) {
   const statements: { batch: readonly string[]; end: () => void }[] = [];
   const coalescer = new Coalescer<string, string>({

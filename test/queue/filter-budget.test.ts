@@ -51,7 +51,7 @@ test('what is just within the budget is let through, and one more of anything is
   }
 });
 
-test('what is beyond the budget is told by its place', () => {
+test('what is beyond the budget is named by its place', () => {
   const filters = { or: [condition, { ...condition, value: 'x'.repeat(10_001) }] };
   expect(excessOf(filters)).toEqual({ path: ['or', 1, 'value'], message: 'at most 10000 characters' });
   expect(() => compileFilter({ filters }, { target: 'tasks', firstParameter: 1 })).toThrowError(
@@ -59,7 +59,7 @@ test('what is beyond the budget is told by its place', () => {
   );
 });
 
-test('whatever stands in the place of a filter is looked at in time, and told in few words', () => {
+test('whatever is in the place of a filter is checked in time, and reported in few words', () => {
   const anything = fc.jsonValue({ maxDepth: 8 });
   fc.assert(
     fc.property(fc.oneof(anything, fc.array(anything), fc.dictionary(fc.string(), fc.array(anything))), (filters) => {

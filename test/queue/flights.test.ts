@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { Flights } from '../../src/queue/batching.ts';
 
-/** Statements that end when they are told to, over a queue of items that wait. */
+/** Statements that end when the test ends them, over a queue of items that wait. */
 function flightsUnderTest(most: number) {
   const started: { items: number; end: () => void }[] = [];
   const waiting = { items: 0 };

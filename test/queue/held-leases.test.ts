@@ -61,7 +61,7 @@ test('what is handed out while a count is under way is not forgotten', async () 
   expect(held.admit(pop('a', 5))).toBe(true);
 });
 
-test('nothing is counted of a client with less than half, and one client does not stand in the way of another', () => {
+test('nothing is counted of a client with less than half, and one client does not block another', () => {
   const count = vi.fn<(holder: string) => Promise<number>>(() => Promise.reject(new Error('the database is away')));
   const held = new HeldLeases({ most: 20, count });
   held.admit(pop('a', 10));

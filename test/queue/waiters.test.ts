@@ -52,7 +52,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a requester that leaves after its answer does not strand those who pop next', async () => {
+test('a requester that leaves after its answer does not strand the pops after it', async () => {
   const { waiters, nextClaim } = waitersUnderTest();
   const requester = new AbortController();
   const answered = waiters.pop(request({ signal: requester.signal }));

@@ -12,7 +12,7 @@ let end: () => void;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
-  // One client has all of it here: its share is told in budgets.test.ts.
+  // One client may take all of it here: budgets.test.ts covers its share.
   served = await serve({ access: { ...openAccess, clientShare: 1 } });
   const hanging = Promise.withResolvers<never>();
   hanging.promise.catch(() => {});
@@ -62,13 +62,13 @@ describe('bodies that wait are bounded by their bytes', () => {
 
   test.each([
     ['that come with their length', (text: string) => ({ body: text })],
-    ['that come in chunks, and tell none', (text: string) => ({ body: asStream(text), duplex: 'half' as const })],
+    ['that come in chunks, without a length', (text: string) => ({ body: asStream(text), duplex: 'half' as const })],
   ])('%s', async (_what, sent) => {
     const push = async () => {
       const init = { method: 'POST', headers: json, ...sent(body(1_900_000)) };
       return (await (await fetch(`${served.url}/schedulers/report/push`, init)).text()).includes('in flight already');
     };
-    // 16 MiB: the ninth has no room, and hears so at once.
+    // 16 MiB: the ninth has no room, and is refused at once.
     const refused = Array.from({ length: 9 }, push);
     await expect(Promise.any(refused.map(async (one) => (await one) || Promise.reject()))).resolves.toBe(true);
     expect(await pop()).toBe(200);
@@ -158,7 +158,7 @@ test('an answer whose client has left takes no room', async () => {
   expect(await statusOf('/tasks')).toBe(200);
 });
 
-test('answers that nobody reads are bounded by their bytes', async () => {
+test('answers that no client reads are bounded by their bytes', async () => {
   await served.server.close();
   const results = JSON.stringify('x'.repeat(8 * 1024 * 1024));
   const tasks = () => Promise.resolve({ count: 1, partial: false, cutAt: null, results });

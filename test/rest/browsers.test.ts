@@ -30,7 +30,7 @@ function ask(method: string, path: string, headers: Record<string, string> = {},
 const pop = '/schedulers/boefje/pop';
 const json = { 'content-type': 'application/json' };
 
-describe('a write that a page of somebody else makes a browser send', () => {
+describe('a write that a page of another origin makes a browser send', () => {
   test.each<[string, Record<string, string>, string, number]>([
     ['a form', { origin: 'http://evil.example', 'content-type': 'text/plain' }, '{}', 403],
     ['one without a body', { origin: 'http://evil.example' }, '', 403],
@@ -121,7 +121,7 @@ describe('Host', () => {
     },
   );
 
-  test('a configured URL tells the scheme too, which a proxy in front ends', async () => {
+  test('a configured URL gives the scheme too, where a proxy in front ends TLS', async () => {
     served = await serve({ lists, access: { ...openAccess, publicUrls: ['https://kat.example'] } });
     expect(await nextFor('kat.example')).toBe('https://kat.example/tasks?limit=5&offset=5');
   });

@@ -65,7 +65,7 @@ describe('a request', () => {
     ['GET', `/tasks?organisation=${'é'.repeat(lengths.organisation / 2 + 1)}`, undefined],
     ['GET', `/tasks/stats?organisation_ids=a&organisation_ids=${long}`, undefined],
     ['GET', `/schedules?schedule_hash=${long}`, undefined],
-  ])('%s %.20s with a text beyond a kilobyte is 422, and reaches nobody', async (method, path, body) => {
+  ])('%s %.20s with a text beyond a kilobyte is 422, and does not reach the queue', async (method, path, body) => {
     served = await serve();
     expect(await ask(method, path, body)).toMatchObject({ status: 422 });
     expect(served.queue.pushed).toEqual([]);
@@ -102,14 +102,14 @@ describe('a request', () => {
     expect(status).toBe(method === 'POST' ? 201 : 200);
   });
 
-  test('is told whole in a sentence of less than 2 500 characters', async () => {
+  test('is stated in full in a sentence of less than 2 500 characters', async () => {
     served = await serve();
     const schedule = `* * * * ${'9'.repeat(900)}`;
     const { text } = await ask('POST', '/schedules', { scheduler_id: 'report', organisation: 'a', data: {}, schedule });
     expect(text).toMatch(/value_error"}$/);
   });
 
-  test('of too deep a filter is told what it may have', async () => {
+  test('of too deep a filter states the limit', async () => {
     served = await serve();
     const filters = [{ column: 'data', operator: '@>', value: [[[[[[[[[[1]]]]]]]]]] }];
     expect((await ask('POST', '/tasks', { filters })).text).toContain('Input should have at most 5 levels of nesting');
@@ -166,7 +166,7 @@ describe('one client', () => {
     expect(await pop(100)).toMatchObject({ status: 200 });
   });
 
-  test('that fills its share of parked pops is told to come back, and others are served', async () => {
+  test('that fills its share of parked pops gets 503 with Retry-After, and others are served', async () => {
     const [one, other] = [newToken('one', 'work'), newToken('other', 'work')];
     const tokens = readTokens({ SCHEDULER_API_TOKENS: `${one.line},${other.line}` });
     served = await serve({ access: { ...openAccess, tokens, clientShare: 30 / budgets.pops } });

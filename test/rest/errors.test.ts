@@ -42,7 +42,7 @@ test.each<[string, string, string, unknown]>([
   ],
   ['a long text where a number is', 'POST', '/schedulers/boefje/push', { organisation: 'a', priority: long, data: {} }],
   ['a long list where an object is', 'POST', '/schedulers/boefje/push', { organisation: 'a', priority: 1, data: many }],
-])('%s: the 4xx is told in a few kB', async (_what, method, path, body) => {
+])('%s: the 4xx takes a few kB', async (_what, method, path, body) => {
   const answer = await fetch(`${served.url}${path}`, {
     method,
     body: JSON.stringify(body),

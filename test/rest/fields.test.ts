@@ -41,7 +41,7 @@ test.each([
   ['2025-05-27T09:00:15+02:00', '2025-05-27T07:00:15.000000Z'],
   ['1748336415', '2025-05-27T09:00:15.000000Z'],
   [1_748_336_415_500, '2025-05-27T09:00:15.500000Z'],
-])('%j is a moment, UTC where no zone is told', (given, expected) => {
+])('%j is a moment, UTC where no zone is given', (given, expected) => {
   expect(valueOf(timestamp(given))).toBe(expected);
 });
 

@@ -67,7 +67,7 @@ test('the table has no route that is not served', async () => {
   }
 });
 
-test('a path that there is not tells nothing to who has no token', async () => {
+test('an unknown path reveals nothing to a client without a token', async () => {
   served = await serve({ access: { ...openAccess, tokens } });
   expect(await statusOf('GET /nope', null)).toBe(401);
   expect(await statusOf('GET /nope', given.read.token)).toBe(404);
@@ -104,7 +104,7 @@ test('a runner reports on what is handed out, and changes nothing else of a task
   expect(await patch('work', 'cancelled', { status: 'completed' })).toBe(200);
 });
 
-test('who did it is in the audit log by name, and a token is in no line', async () => {
+test('the audit log names the caller, and no line contains a token', async () => {
   const { log, lines } = logToLines({ format: 'json', debug: true });
   served = await serve({ access: { ...openAccess, tokens }, log });
   served.queue.task = JSON.stringify({ id: taskId, status: 'running' });
@@ -131,7 +131,7 @@ test.each([
   ['127.0.0.1', [], 'info', /open to any client that is on this machine/],
   ['0.0.0.0', [], 'warning', /open to any client that reaches this address: .*SCHEDULER_API_TOKENS_FILE/],
   ['0.0.0.0', tokens, 'info', /REST asks for a token/],
-] as const)('at the start it says what is open to whom: %s with %j', async (listens, configured, level, says) => {
+] as const)('at the start it logs which clients have access: %s with %j', async (listens, configured, level, says) => {
   const { log, lines } = logToLines({ format: 'json', debug: true });
   served = await serve({ access: { ...openAccess, listens, tokens: configured }, log });
   const told = lines.filter((line) => line.includes('REST asks'));

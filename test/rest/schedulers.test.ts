@@ -126,7 +126,7 @@ describe('a push', () => {
     expect(served.queue.pushed).toEqual([]);
   });
 
-  test('of a whole Task that nobody knows is 422 for its extra keys, as in mula', async () => {
+  test('of a whole unknown Task is 422 for its extra keys, as in mula', async () => {
     const answer = await post('/schedulers/boefje/push', wholeTask);
     expect(answer.status).toBe(422);
     expect((answer.body as { detail: { loc: string[] }[] }).detail.map(({ loc }) => loc)).toEqual([

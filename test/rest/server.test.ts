@@ -8,7 +8,7 @@ let served: Served;
 afterEach(() => served.server.close());
 
 describe('a token', () => {
-  test('is asked for everywhere but at the probes', async () => {
+  test('is required everywhere but at the probes', async () => {
     served = await serve({ access: { ...openAccess, tokens: readTokens({ SCHEDULER_API_TOKEN: 'sesame' }) } });
     const statusOf = async (path: string, authorization?: string) =>
       (await fetch(served.url + path, authorization === undefined ? {} : { headers: { authorization } })).status;
@@ -23,7 +23,7 @@ describe('a token', () => {
 });
 
 describe('errors', () => {
-  test('of the queue that nobody expected are 500 without a word of what it was', async () => {
+  test('of the queue that are unexpected are 500 without any detail', async () => {
     served = await serve({ lists: { ...emptyLists, tasks: () => Promise.reject(new Error('password is hunter2')) } });
     const response = await fetch(`${served.url}/tasks`);
     expect([response.status, await response.json()]).toEqual([500, { detail: 'Internal Server Error' }]);

@@ -37,7 +37,7 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['no key', { SCHEDULER_API_TLS_CERT: certificate }, /SCHEDULER_API_TLS_KEY: expected a PEM file, since/],
   ['no certificate', { SCHEDULER_API_TLS_KEY: key }, /SCHEDULER_API_TLS_CERT: expected a PEM file, since/],
   [
-    'a file that there is not',
+    'a missing file',
     { SCHEDULER_API_TLS_CERT: '/nowhere', SCHEDULER_API_TLS_KEY: key },
     /SCHEDULER_API_TLS_CERT: expected a PEM file that can be read \(ENOENT\)/,
   ],

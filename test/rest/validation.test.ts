@@ -63,7 +63,7 @@ describe('a request that does not validate is a 422 in the words of FastAPI', ()
     ['{"ü": "😀", }', 9],
     ['{} {}', 3],
     ['nul', 0],
-  ])('JSON that does not parse is told where: %s', async (text, position) => {
+  ])('JSON that does not parse is refused with the position: %s', async (text, position) => {
     const { detail } = await ask('/schedules', post(text));
     expect(detail).toEqual([
       {
@@ -129,7 +129,7 @@ describe('filters', () => {
     expect(faultsOf(answer)).toContainEqual(['list_type', ...list]);
   });
 
-  test('a group that there is not is a 400 that names it', async () => {
+  test('an unknown group is a 400 that names it', async () => {
     expect(await ask('/tasks', post({ filters: { xor: [] } }))).toEqual({
       status: 400,
       detail: 'Invalid filter(s): no such group: xor (expected and, or, not)',

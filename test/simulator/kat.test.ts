@@ -159,7 +159,7 @@ describe('Octopoes', () => {
     expect(Object.keys(body)).toEqual([first, second]);
   });
 
-  test('the organisations that have an object; one that there is not, and it is 404 of all', async () => {
+  test('the organisations that have an object; one unknown object, and the answer is 404 for all', async () => {
     const shared = 'Hostname|internet|host-9.shared.example';
     const path = `/object-clients?reference=${shared}&clients=org-1&clients=org-2&valid_time=${now}`;
     const { body } = await get('octopoes', path);

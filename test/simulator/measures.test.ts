@@ -49,7 +49,7 @@ describe('what the ledger says of a task that is handed out again', () => {
     expect(ledger.counts().handedOutTwice).toBe(2);
   });
 
-  test('although its end was confirmed: told apart from both', () => {
+  test('although its end was confirmed: distinguished from both', () => {
     const ledger = new Ledger();
     ledger.handedOut(handOut('a', 0));
     ledger.settled('a', 'completed');
@@ -71,7 +71,7 @@ describe('what the ledger says of a task that is handed out again', () => {
   });
 });
 
-test('the first confirmed end of a lease stands', () => {
+test('the first confirmed end of a lease counts', () => {
   const ledger = new Ledger();
   ledger.handedOut(handOut('a', 0));
   ledger.settled('a', 'failed');

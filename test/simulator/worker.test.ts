@@ -96,7 +96,7 @@ test('a task whose lease is lost is dropped', async () => {
   expect(ledger.confirmed()).toEqual(new Map());
 });
 
-test('only pops that brought a task for the first time tell how long a pop waits', async () => {
+test('only pops that brought a task for the first time measure how long a pop waits', async () => {
   const { worker, waits } = setUp([[leased('a')], [leased('b', 2)], []]);
   await runSimulatedWorker(worker);
   expect(waits).toHaveLength(1);

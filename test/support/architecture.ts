@@ -93,12 +93,12 @@ function isEdge(path: string): boolean {
  */
 const readsWallClock: ReadonlyMap<string, string> = new Map([
   ['src/queue/schema/diagnosis.ts', 'it compares both clocks'],
-  ['src/queue/push/rank.ts', 'for who configures no ranker: tests and benchmarks'],
+  ['src/queue/push/rank.ts', 'where no ranker is configured: tests and benchmarks'],
   ['src/tasks/cron.ts', 'whether a cron ever runs, not when'],
 ]);
 const wallClock = /\bDate\.now\b|\bnew Date\(\)/;
 
-/** What strangers wrote may move a terminal: what is written is escaped in these. src/cli.ts only listens for their ends. */
+/** Foreign text may control a terminal: these escape what they write. src/cli.ts only listens for their ends. */
 const writers: ReadonlySet<string> = new Set(['src/cli/terminal.ts', 'src/telemetry/log.ts', 'src/cli.ts']);
 const writesByItself =
   /\bprocess\s*\.\s*(?:stdout|stderr|_rawDebug)\b|\bconsole\s*\.|\bfd: ?[12]\b|\bwriteSync\(|from 'log-update'/;
@@ -150,7 +150,7 @@ function decides(path: string): boolean {
   return !isTest(path) && !['cli', 'simulator', 'telemetry'].includes(folder(path) ?? '');
 }
 
-/** The driver's own ways to the database wait for ever: for a connection, for `begin`, for an answer. */
+/** The driver's own ways to the database wait forever: for a connection, for `begin`, for an answer. */
 function asksUnbounded({ path, text }: Source): boolean {
   return path.startsWith('src/') && path !== 'src/postgres/pool.ts' && /\.(?:unsafe|begin|reserve)\(|\bsql`/.test(text);
 }

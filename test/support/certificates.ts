@@ -12,7 +12,7 @@ export interface Authority {
   sign(name: string, altName?: string): Promise<{ readonly certificate: string; readonly key: string }>;
 }
 
-/** Made anew for a test, with OpenSSL. */
+/** Made for each test, with OpenSSL. */
 export async function createAuthority(directory: string, name: string): Promise<Authority> {
   const at = (file: string) => join(directory, `${name}-${file}`);
   const [root, rootKey] = [at('root.crt'), at('root.key')];

@@ -35,7 +35,7 @@ export async function buildImage(): Promise<Image> {
   const cache = join(directory, 'cache');
   await mkdir(cache);
   const folders = [directory, modules, dirname(process.execPath)];
-  const asNobody = process.getuid?.() === 0 && (await Promise.all(folders.map(everybodyMayEnter))).every(Boolean);
+  const asNobody = process.getuid?.() === 0 && (await Promise.all(folders.map(anyUserMayEnter))).every(Boolean);
   if (asNobody) await chown(cache, nobody, nobody);
   return {
     asNobody,
@@ -80,8 +80,8 @@ async function productionPackages(): Promise<readonly string[]> {
     .filter((name) => name !== undefined);
 }
 
-async function everybodyMayEnter(path: string): Promise<boolean> {
+async function anyUserMayEnter(path: string): Promise<boolean> {
   const { mode } = await stat(path);
   const parent = dirname(path);
-  return (mode & 0o001) !== 0 && (parent === path || (await everybodyMayEnter(parent)));
+  return (mode & 0o001) !== 0 && (parent === path || (await anyUserMayEnter(parent)));
 }

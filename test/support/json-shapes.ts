@@ -10,7 +10,7 @@ export const documentedKeys: ReadonlyMap<string, readonly string[]> = new Map(
   ]),
 );
 
-/** Without what stands in the objects and lists of an object's text, from the inside out. */
+/** Without the content of the objects and lists in an object's text, from the inside out. */
 function outermost(shape: string): string {
   const without = shape.replaceAll(/: *(\[[^[\]]*\]|\{[^{}]*\})/g, '');
   return without === shape ? shape : outermost(without);

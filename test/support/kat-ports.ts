@@ -9,7 +9,7 @@ export interface FakeOrganisation {
   readonly deduplicate?: boolean;
 }
 
-/** Katalogus, Octopoes and Bytes over what stands in `ports`; every call is noted there and may meet its outage. */
+/** Katalogus, Octopoes and Bytes over the content of `ports`; every call is noted there and may meet its outage. */
 export function katPorts(ports: Ports): KatServices {
   const call = (name: string, organisation: string | null, request: unknown) => {
     ports.asked.push({ name, request });
@@ -92,7 +92,7 @@ export function katPorts(ports: Ports): KatServices {
   };
 }
 
-/** An enabled boefje of level 1 that consumes host names, unless told otherwise. */
+/** An enabled boefje of level 1 that consumes host names, by default. */
 export function boefje(id: string, fields: Partial<Plugin> = {}): Plugin {
   return {
     id,

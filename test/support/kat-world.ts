@@ -11,7 +11,7 @@ import {
 const shipped = boefjes()[0]!;
 const shippedNormalizer = normalizers()[0]!;
 
-/** An enabled boefje of level 1 that consumes host names, unless told otherwise. */
+/** An enabled boefje of level 1 that consumes host names, by default. */
 export function boefje(id: string, fields: Partial<SimulatedBoefje> = {}): SimulatedBoefje {
   const wanted = { id, name: id, enabled: true, consumes: ['Hostname'], scan_level: 1, boefje_schema: null };
   return { ...shipped, ...wanted, produces: [`boefje/${id}`], deduplicate: false, ...fields };
@@ -21,7 +21,7 @@ export function normalizer(id: string, fields: Partial<SimulatedNormalizer> = {}
   return { ...shippedNormalizer, id, name: id, enabled: true, consumes: [`boefje/${id}`], ...fields };
 }
 
-/** A host name with clearance 2, unless told otherwise. */
+/** A host name with clearance 2 by default. */
 export function hostname(name: string, level: number | null = 2): SimulatedObject {
   const reference = `Hostname|internet|${name}`;
   const fields = { network: 'Network|internet', name, dns_zone: null, registered_domain: null };

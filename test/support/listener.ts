@@ -20,7 +20,7 @@ export async function startListener(
   return {
     port: (server.address() as { port: number }).port,
     heard: () => heard,
-    /** Somebody came, and has left. */
+    /** A client connected, and has disconnected. */
     contacted: contacted.promise,
     stop: () => new Promise((resolve) => void server.close(() => resolve())),
   };

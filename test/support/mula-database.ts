@@ -72,7 +72,7 @@ const scheduleColumns = [
   'modified_at',
 ] as const;
 
-/** What mula asks of its database: its ORM names every column, never `*`. */
+/** mula's query: its ORM names every column, never `*`. */
 export class Mula {
   readonly #client: Client;
 
@@ -156,7 +156,7 @@ export class Mula {
 const named = (table: string, columns: readonly string[]) =>
   columns.map((column) => `${table}.${column} AS ${table}_${column}`).join(', ');
 
-/** A task of mula's, a boefje's unless told otherwise. */
+/** A task of mula's, a boefje's by default. */
 export function mulaTask(task: Partial<MulaTask> = {}): MulaTask {
   const id = task.id ?? randomUUID();
   const organisation = task.organisation ?? 'aa';

@@ -2,7 +2,7 @@ import { Session } from 'node:inspector/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../../', import.meta.url).href;
-/** What stands in for KAT in this process, and what observes: neither is on the way of what it answers or hears of. */
+/** The doubles of KAT in this process, and the observers: neither is on the path of their answers or events. */
 const besideTheWay = /^src\/(?:simulator|telemetry|observation)\//;
 const runs = 12;
 const withCounts = { callCount: true, detailed: false };

@@ -90,7 +90,7 @@ export class Ports {
     return this.refused.map(({ reason }) => reason);
   }
 
-  /** What stands queued, as `boefje organisation ooi`. */
+  /** What is queued, as `boefje organisation ooi`. */
   get pairs(): string[] {
     return this.pushed.map(({ data }) => {
       const { boefje, organization, input_ooi: ooi } = boefjeData.parse(data);

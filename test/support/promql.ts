@@ -8,7 +8,7 @@ const operators = new Set(['and', 'or', 'unless', 'bool', 'offset', 'by', 'witho
 const grouping = /\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)/g;
 const selector = /([a-zA-Z_:][\w:]*)\s*(?:\{([^}]*)\})?/g;
 
-/** As much of the language as dashboards and rules here speak. */
+/** As much of the language as dashboards and rules here use. */
 export function namedIn(expression: string): Named {
   const bare = expression.replaceAll(/"[^"]*"/g, '""').replaceAll(/\[[^\]]*\]/g, '');
   const groupedBy = [...bare.matchAll(grouping)].flatMap(([, list]) => labelsOf(list!));

@@ -8,7 +8,7 @@ export async function startProxy(target: { readonly port: number; readonly down?
   /** Refuses from now on, and cuts what there is. */
   down(): void;
   up(): void;
-  /** What is connected now hears nothing any more, no end either: a firewall that forgot it. Those that come pass. */
+  /** Open connections receive nothing any more, no end either: a firewall that forgot them. New connections pass. */
   silence(): void;
   /** The same for those that come, until `up`. */
   silenceAll(): void;

@@ -35,7 +35,7 @@ export async function queueUnderTest(options: Partial<TaskQueueOptions> = {}): P
   return { queue: another(), sql, url: database.url, another };
 }
 
-/** A boefje task about an OOI, of organisation `aa` unless told otherwise. */
+/** A boefje task about an OOI, of organisation `aa` by default. */
 export function boefjeTask(
   ooi: string = randomUUID(),
   options: Partial<NewTask> & { boefje?: string; image?: string; group?: string } = {},

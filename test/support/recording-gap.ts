@@ -16,7 +16,7 @@ interface ScheduleRow {
 
 /**
  * The recording leaves lines out, and later ones show schedules that were made in them: makes those, and as many more as
- * the later counts tell of.
+ * the later counts imply.
  */
 export async function fillGap(
   sql: Sql,

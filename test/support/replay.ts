@@ -37,7 +37,7 @@ const wordedByRota: ReadonlySet<unknown> = new Set(['json_invalid', 'uuid_parsin
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z$/;
 
-/** Replays lines against a server, and knows which of its ids stands for which of the recording. */
+/** Replays lines against a server, and maps the ids of the recording to its own. */
 export class Replay {
   readonly #url: string;
   readonly #recordedUrl: string;

@@ -53,7 +53,7 @@ export interface RotaOptions {
 
 export interface RawFile {
   readonly mimeTypes: readonly string[];
-  /** Where Bytes tells it. */
+  /** Where Bytes gives it. */
   readonly size?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }

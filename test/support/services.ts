@@ -19,7 +19,7 @@ declare module 'vitest' {
   }
 }
 
-/** What it has of Rota, and no user: whoever knows the port comes in. */
+/** The settings that Rota needs, and no user: any client that knows the port can connect. */
 export const openNats = fileURLToPath(new URL('../../docs/deploy/nats-server.conf', import.meta.url));
 
 /** Starts the real services once for all integration tests. fsync is off here: tests ask what is stored, not whether power may fail. */

@@ -13,7 +13,7 @@ export function boefjeTask(organisation: string, ooi: string, boefje = 'dns-reco
   return { organisation, data: { boefje: { id: boefje }, input_ooi: ooi, organization: organisation } };
 }
 
-/** As an operator sees it, who needs no lease. */
+/** As an operator sees it, without a lease. */
 export async function taskOf(client: RotaClient, id: string): Promise<Task | null> {
   const { results } = await client.ctl<{ results: Task[] }>('task-details', { ids: [id] });
   return results[0] ?? null;

@@ -1,6 +1,6 @@
 /**
  * Preloaded (`node --import`) into a process and each of its threads, it makes their wall clock wrong by
- * WALL_CLOCK_AHEAD_MS: `Date` and `performance.timeOrigin`, which are all that tells JavaScript the time of day.
+ * WALL_CLOCK_AHEAD_MS: `Date` and `performance.timeOrigin`, which are JavaScript's only sources of the time of day.
  */
 const aheadMs = Number(process.env['WALL_CLOCK_AHEAD_MS']);
 const RightDate = Date;

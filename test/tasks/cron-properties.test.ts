@@ -146,7 +146,7 @@ test('no run lies between: neither within the next hours, by the second, nor wit
   );
 });
 
-test('runs follow one another as one asks from any moment between them', () => {
+test('the next run is the same from any moment before it', () => {
   fc.assert(
     fc.property(cron, instant, fc.double({ min: 0, max: 1, noNaN: true }), (expression, after, share) => {
       const text = textOf(expression);

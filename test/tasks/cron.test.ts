@@ -21,7 +21,7 @@ describe('cron expressions mean what they mean to mula, in UTC', () => {
     ['5-10/2 * * jan-mar mon-fri', '2027-01-01T00:05:00.000Z'],
     ['1,2,3 4 5 6 *', '2027-06-05T04:01:00.000Z'],
     ['0 0 13 * 5', '2026-11-27T00:00:00.000Z'],
-    // Six fields: seconds stand last. Seven: then the year.
+    // Six fields: seconds are last. Seven: then the year.
     ['*/10 * * * * 30', '2026-11-24T08:30:30.000Z'],
     ['0 0 * * 0 0 2030', '2030-01-06T00:00:00.000Z'],
   ])('%s', (expression, expected) => {

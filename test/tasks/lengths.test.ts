@@ -100,7 +100,7 @@ test.for([
   ['data.input_ooi', ['data', 'input_ooi'], lengths.ooi],
   ['data.organization', ['data', 'organization'], lengths.organisation],
   ['data.deduplication_key', ['data', 'deduplication_key'], lengths.name],
-] as const)('whoever pushes, actors too, %s has a bound', ([, path, most]) => {
+] as const)('in any push, of actors too, %s has a bound', ([, path, most]) => {
   const options = { type: 'boefje', gracePeriodSeconds: 1, jitterSeconds: 1 };
   for (const checked of [{}, { checked: true as const }]) {
     const item = (text: string) => queueItem({ ...(changed(boefjeTask, path, text) as NewTask), ...checked }, options);

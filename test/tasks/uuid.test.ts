@@ -23,7 +23,7 @@ test('what is made later sorts later, and no two are alike', async () => {
     const last = ids.toSorted().at(-1);
     if (last !== undefined) expect(first! > last).toBe(true);
     ids.push(...made);
-    // Two of one millisecond may stand either way.
+    // Two of one millisecond may be in either order.
     await sleep(2);
   }
   expect(new Set(ids).size).toBe(ids.length);

@@ -61,7 +61,7 @@ test('what fails for lack of something that is away is a line at debug only; oth
   ]);
 });
 
-test.each(['json', 'text'] as const)('a %s line never shows a secret, wherever it stands', (format) => {
+test.each(['json', 'text'] as const)('a %s line never shows a secret, wherever it is', (format) => {
   const { log, lines } = logToLines({ format, debug: true, bindings: { token: 'hunter2' } });
   log.info({ settings: { KEY: 'hunter2' }, boefje: { environment: 'hunter2' }, password: 'hunter2' }, 'fields');
   log.error({ err: new Error('cannot reach amqp://rota:hunter2@broker:5672/kat') }, 'postgres://rota:hunter2@db/rota');

@@ -20,7 +20,7 @@ function mailboxOf(handler: Handler) {
 
 const message = { kind: 'scan-profile-mutated' };
 
-test('each message of a batch has a span in its own trace; the others link to the first, in whose trace the work is done', async () => {
+test('each message of a batch has a span in its own trace; the others link to the first, and the work is in its trace', async () => {
   const spans = followSpans();
   const traces = [newTrace(), newTrace(), ''];
   const seen: { deliveries: readonly string[]; work: string }[] = [];

@@ -7,8 +7,8 @@ import { inSpan, placeOf, startSpan } from '../../src/telemetry/spans.ts';
 import { followSpans } from '../support/ended-spans.ts';
 
 test('without a subscriber no span begins, and work runs as it is', async () => {
-  expect(startSpan('nobody')).toBeNull();
-  await inSpan('nobody', {}, async (span) => {
+  expect(startSpan('unobserved')).toBeNull();
+  await inSpan('unobserved', {}, async (span) => {
     expect([span, currentTrace()]).toEqual([null, '']);
   });
 });

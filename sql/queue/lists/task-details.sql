@@ -1,5 +1,5 @@
 -- What operators see of tasks beyond the wire: reason, attempts, who holds them, where they stand in the queue.
--- returns task (JSON text), reason, attempts, unbegun (claims whose holder never spoke), lease_id, worker, via, lease_until,
+-- returns task (JSON text), reason, attempts, unbegun (claims whose holder never reported), lease_id, worker, via, lease_until,
 -- begun (null without a lease), held, ahead; a row for each that exists
 -- $1 ids
 SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,

@@ -88,7 +88,7 @@ renewed AS (
   WHERE d.becomes IN ('DISPATCHED', 'RUNNING') AND d.via IS DISTINCT FROM 'nats'
   ON CONFLICT (task_id) DO UPDATE SET until = EXCLUDED.until, renewed_at = now(), begun = true
 ),
--- Over NATS its holder has spoken: as in settle-held.sql.
+-- Over NATS its holder has reported: as in settle-held.sql.
 lengthened AS (
   UPDATE leases
   SET begun = true, asked_ms = NULL, renewed_at = CASE WHEN asked_ms IS NULL THEN renewed_at ELSE now() END,

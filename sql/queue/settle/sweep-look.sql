@@ -1,5 +1,5 @@
 -- Those of the locked tasks whose lease is still expired, and what becomes of them.
--- returns id, lease_id, unbegun (its holder never spoke), unclaimed (counts as no attempt: not begun, or it fell
+-- returns id, lease_id, unbegun (its holder never reported), unclaimed (counts as no attempt: not begun, or it fell
 -- into a gap), exhausted (claimed as often as may be)
 -- $1 task ids, $2 claims of a task at most, $3 how many claims that no worker began count as none
 SELECT t.id, l.lease_id, holder.unbegun, look.unclaimed, t.attempts >= $2 AND NOT look.unclaimed AS exhausted

@@ -12,7 +12,7 @@ export type Operand =
 
 export interface ResolvedColumn {
   readonly operand: Operand;
-  /** Puts the comparison where its columns are in scope: an EXISTS for what stands in another table. */
+  /** Puts the comparison where its columns are in scope: an EXISTS for what is in another table. */
   within(condition: string): string;
   /** The queue's own column that serves this filter from an index. */
   readonly served?: ServedColumn;

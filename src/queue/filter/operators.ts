@@ -163,7 +163,7 @@ function scalarKind(filter: Filter, value: unknown): 'text' | 'number' | 'boolea
   throw invalidFilter(filter, 'expected a string, a number, true, false, or a list of one of them');
 }
 
-/** The cast stands behind a CASE, so that it never meets a value it would fail on. */
+/** The cast is inside a CASE, so that it never meets a value it would fail on. */
 function view(operand: JsonOperand, kind: 'text' | 'number' | 'boolean'): string {
   if (kind === 'text') return operand.text;
   return `(CASE WHEN jsonb_typeof(${operand.json}) = '${kind}' THEN ${operand.text}::${casts[kind]} END)`;

@@ -18,7 +18,7 @@ export interface TaskDetails {
   readonly reason: string | null;
   /** Claims so far that count. */
   readonly attempts: number;
-  /** Claims whose holder never spoke, since the last retry. */
+  /** Claims whose holder never reported, since the last retry. */
   readonly unbegun: number;
   readonly lease: {
     readonly id: string;

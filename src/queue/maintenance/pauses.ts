@@ -23,7 +23,7 @@ export interface Moved {
 
 export interface PausesOptions {
   readonly sql: Sql;
-  /** Called when so many tasks of a scheduler may be popped again. */
+  /** Called with the number of tasks of a scheduler that may be popped again. */
   onResumed(scheduler: string, count: number): void;
   onError(error: unknown): void;
 }

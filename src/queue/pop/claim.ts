@@ -6,14 +6,14 @@ import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
 import { filterFault, type FilterRequest } from '../filter/filter.ts';
 import { roomBytes } from '../queue.ts';
 
-/** What one waiter asks of a claim. */
+/** What one waiter wants from a claim. */
 export interface Want {
   readonly units: number;
   readonly worker: string | null;
   /** PopRequest. */
   readonly holder: string | null;
   readonly via: 'nats' | 'rest';
-  /** Over NATS it begins with `firstLeaseMs` at most, and has this once its holder has spoken. */
+  /** Over NATS it begins with `firstLeaseMs` at most, and has this once its holder has reported. */
   readonly leaseMs: number;
 }
 

@@ -39,12 +39,12 @@ export function flightsOf(way: Way, most: number): number {
   return way === 'indexed' ? Math.max(1, most - 1) : 1;
 }
 
-/** A claim that takes so long is dear: its filter then rests, and so does the lane of searches. */
+/** A claim that takes this long is expensive: its filter then rests, and so does the lane of searches. */
 const dearMs = 50;
-/** A dear filter rests for five times as long as its claim took: it gets a sixth of its lane at most. */
+/** An expensive filter rests for five times as long as its claim took: it gets a sixth of its lane at most. */
 const restsPerClaim = 5;
 const longestRestMs = 5_000;
-/** Filters that are remembered as dear; the oldest entry goes first. */
+/** Filters that are remembered as expensive; the oldest entry goes first. */
 const mostRests = 1_000;
 /** A claim of so many units that fits needs no bound. */
 const mostRoom = 1_000;
@@ -61,7 +61,7 @@ export class Lane {
   readonly lines = new Map<string, Line>();
   readonly flights: Flights;
   readonly #options: LaneOptions;
-  /** Of each dear filter: when it may claim again, and whether its claim was ended for being too slow. */
+  /** Of each expensive filter: when it may claim again, and whether its claim was ended for being too slow. */
   readonly #rests = new Map<string, { readonly until: number; readonly tooSlow: boolean }>();
   /** The most units of a claim; no bound while the tasks of all claims had room. */
   room = Number.POSITIVE_INFINITY;
@@ -115,7 +115,7 @@ export class Lane {
     return line;
   }
 
-  /** Runs a claim of the line. A dear search keeps its slot for as long again: all searches together get half a core. */
+  /** Runs a claim of the line. An expensive search keeps its slot for as long again: all searches together get half a core. */
   fly(line: Line, batch: readonly Waiter[], claim: () => Promise<'served' | 'too slow'>): void {
     const looks = looksAgain(batch) ? 1 : 0;
     line.inFlight += 1;

@@ -3,7 +3,7 @@ import type { Failure } from '../../mailbox/failure.ts';
 import { type Executor, query, statement } from '../../postgres/pool.ts';
 
 /**
- * What the queue asks of a ranker (the pool of src/ranking): the pop order of tasks without a priority of their own. Lower
+ * What the queue needs from a ranker (the pool of src/ranking): the pop order of tasks without a priority of their own. Lower
  * goes first.
  */
 export interface TaskRanking {

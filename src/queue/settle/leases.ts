@@ -79,7 +79,7 @@ const aliveEveryMs = 60_000;
 /** A supervisor that ends without saying so counts as killed: a gap of 20 s for the others. */
 const leaveWithinMs = 1_000;
 /**
- * How often a task whose holder never spoke goes back as if it had not been claimed: a lost answer, or a runner whose Octopoes
+ * How often a task whose holder never reported goes back as if it had not been claimed: a lost answer, or a runner whose Octopoes
  * is away, says nothing about the task. After that the task itself may be one that no worker can begin.
  */
 const freeOfCharge = 2;

@@ -24,7 +24,7 @@ export interface Change extends Omit<TaskPatch, 'via' | 'reason'> {
   readonly superseded?: boolean;
   /** The claim that it ends counts as no attempt: it reached no worker, or no worker began. */
   readonly unclaimed?: boolean;
-  /** The holder of the claim that it ends never spoke: docs/queue-semantics.md, "The first lease". */
+  /** The holder of the claim that it ends never reported: docs/queue-semantics.md, "The first lease". */
   readonly unbegun?: boolean;
   /** The answer carries the task. */
   readonly answered?: boolean;

@@ -52,7 +52,7 @@ const hangs: readonly Hang[] = [
 function drain({ name, what, hang, mend }: Hang): Fault {
   return {
     name: `drain-without-${name}`,
-    about: `${what} falls silent, then one supervisor is told to end (SIGTERM)`,
+    about: `${what} falls silent, then one supervisor gets SIGTERM`,
     seconds: 45,
     unanswered: ['nats', 0, ...(name === 'postgres' ? ['rest' as const] : [])],
     async run({ scene, broke }) {

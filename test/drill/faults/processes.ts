@@ -30,7 +30,7 @@ export const processFaults: readonly Fault[] = [
   },
   {
     name: 'workers-killed',
-    about: 'every worker is killed with its tasks in hand; others come',
+    about: 'every worker is killed while it holds tasks; others come',
     seconds: 40,
     load: { workMs: () => 2_000 },
     async run({ load, over, watch }) {

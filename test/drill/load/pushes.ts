@@ -10,7 +10,7 @@ import { askNats, askRest } from '../wire.ts';
 const repeatAfterMs = 3_000;
 /** This connection has as much in flight as one client may, the flood's pushes above all: again, as after 503. */
 const busy = 429;
-/** Tasks for the runners that wait in the queue from the start: their pops then tell of the pop, not of the push. */
+/** Tasks for the runners that wait in the queue from the start: their pops then measure the pop, not the push. */
 const reserve = 300;
 
 export interface PushOptions {

@@ -10,7 +10,7 @@ export interface WorkerOptions {
   readonly answers: Answers;
   readonly ledger: Ledger;
   readonly leaseMs: number;
-  /** Tasks in hand at most. */
+  /** Tasks that it holds at most. */
   readonly slots: number;
   /** How long the next task takes. */
   workMs(): number;
@@ -24,7 +24,7 @@ interface Task {
 
 const waitMs = 2_000;
 const pauseMs = 500;
-/** What may be repeated is repeated after so long, as docs/workers.md says: a request that got lost is a delay. */
+/** Requests that may be repeated are repeated after this time, as docs/workers.md says: a lost request is a delay. */
 const repeatAfterMs = 3_000;
 
 /** A worker over NATS by docs/workers.md alone: pops, keeps its leases, reports, repeats what went unanswered. */
@@ -57,7 +57,7 @@ export class Worker {
     await this.kill();
   }
 
-  /** It is gone at once, with all that it had in hand. */
+  /** It is gone at once, with all that it held. */
   async kill(): Promise<void> {
     this.#popping = false;
     this.#gone.abort();

@@ -73,7 +73,7 @@ export const filterRows: readonly Row[] = [
     async play(actor) {
       const { client } = actor;
       const polls = Array.from({ length: 5_000 }, (_, at) =>
-        actor.ask('pop.boefje', { wait_ms: 6_000, filters: { filters: [ilike(`%nobody-${at}%`)] } }, 6_000),
+        actor.ask('pop.boefje', { wait_ms: 6_000, filters: { filters: [ilike(`%absent-${at}%`)] } }, 6_000),
       );
       const until = performance.now() + 6_000;
       const { organisation } = actor.target;

@@ -46,7 +46,10 @@ const quietMs = 10_000;
 /** 500 pops: five of them are beyond the p99. A row that is over sooner is looked at for as long: what it left behind counts. */
 const shortestMs = 10_000;
 
-/** Plays rows one after the other. A row that may spoil its stage gets one of its own; so does who comes after a crash, or after memory that does not come back. */
+/**
+ * Plays rows one after the other. A row that may spoil its stage gets one of its own; so does the row after a crash, or after
+ * memory that does not come back.
+ */
 export async function playRows(
   rows: readonly Row[],
   told: (finding: RowFinding) => void,
@@ -175,7 +178,7 @@ async function play({ name }: Row, stage: Stage): Promise<Played> {
 /** Between two samples, which are 10 ms apart where nothing stalls. */
 const lagResolutionMs = 10;
 
-/** Since the last time that it was asked: the metric begins anew with each scrape. Null where there was no answer. */
+/** Since the last scrape: the metric starts again with each one. Null where there was no answer. */
 async function longestStallMs(api: string): Promise<number | null> {
   try {
     const response = await fetch(`${api}/metrics`, { signal: AbortSignal.timeout(15_000) });

@@ -92,7 +92,7 @@ export const requestRows: readonly Row[] = [
     name: 'prototype-group',
     about: '`__proto__` among the groups of a filter',
     async play(actor) {
-      const filters = '{"filters":{"__proto__":[{"column":"organisation","operator":"==","value":"nobody"}]}}';
+      const filters = '{"filters":{"__proto__":[{"column":"organisation","operator":"==","value":"absent"}]}}';
       return [
         unlessRefused(await actor.rest('POST', '/tasks', filters), 'such a list'),
         unlessRefused(await actor.rest('POST', '/schedulers/report/pop', filters), 'such a pop'),

@@ -1,6 +1,6 @@
 import type { Actor } from './actor.ts';
 
-/** One crafted input that has hurt, as a scenario: it must be refused or bounded, and nobody else may notice. */
+/** One crafted input that once did harm, as a scenario: it must be refused or bounded, and no other client may notice. */
 export interface Row {
   readonly name: string;
   readonly about: string;

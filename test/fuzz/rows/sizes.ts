@@ -56,7 +56,7 @@ export const sizeRows: readonly Row[] = [
         Array.from({ length: 5 }, () => actor.rest('GET', `/tasks?organisation=${organisation}&limit=290`)),
       );
       return answers.map((answer) => {
-        // Busy is an answer too: five at once are more than anybody needs.
+        // Busy is an answer too: five at once are more than a client needs.
         const fault = answer.status === 503 ? answer.fault : unlessAnswered(answer);
         return fault ?? (answer.bytes > largestPage ? `a page of ${Math.round(answer.bytes / 1e6)} MB` : undefined);
       });
@@ -138,7 +138,7 @@ export const sizeRows: readonly Row[] = [
         Array.from({ length: 50 }, () => report(organisation)),
       );
       const wanted = new Set(pushed.flatMap((result) => ('id' in result ? [result.id] : [])));
-      // A minute's lease to nobody, for which the sweeper looks every few seconds.
+      // A task that reached no worker has a lease of a minute, and the sweeper looks every few seconds.
       const deadline = performance.now() + 100_000;
       while (wanted.size > 0 && performance.now() < deadline) {
         const tasks = await client.pop('report', { limit: 50, wait_ms: 1_000 }).catch(() => []);
@@ -151,7 +151,7 @@ export const sizeRows: readonly Row[] = [
       }
       return [
         unlessAnswered(first),
-        wanted.size > 0 ? `${wanted.size} of 50 tasks were leased to nobody for more than 100 s` : undefined,
+        wanted.size > 0 ? `${wanted.size} of 50 tasks stayed leased without a worker for more than 100 s` : undefined,
       ];
     },
   },
