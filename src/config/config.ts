@@ -12,7 +12,7 @@ import {
   seconds,
   share,
   text,
-  textOf,
+  formedText,
   url,
   readBrokerUrl,
   readDatabaseUrl,
@@ -22,7 +22,7 @@ import {
   readNatsServers,
 } from './values.ts';
 import { RotaError } from '../errors.ts';
-import { withoutSecrets } from '../postgres/dsn.ts';
+import { redactedDsn } from '../postgres/dsn.ts';
 import type { TlsFiles } from '../tls-files.ts';
 
 /**
@@ -106,7 +106,7 @@ export const environment = z.object({
     'REST address',
   ),
   SCHEDULER_API_PORT: count(8000, { most: 65_535 }).describe('REST port; 0 takes a free one'),
-  SCHEDULER_API_TOKEN: textOf('1 to 512 printable ASCII characters, no space at either end', tokenForm).describe(
+  SCHEDULER_API_TOKEN: formedText('1 to 512 printable ASCII characters, no space at either end', tokenForm).describe(
     'bearer token of the REST API that may do everything; open to all where there is no token',
   ),
   SCHEDULER_API_TOKENS: text().describe('tokens with a role each, comma-separated lines of `rota token new`'),
@@ -297,7 +297,7 @@ function shown(name: string, value: unknown): string | null {
   if (value === undefined) return null;
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   // Several hosts, folders of sockets: not what URL reads.
-  if (name === 'SCHEDULER_DB_URI') return withoutSecrets(text) ?? '<redacted>';
+  if (name === 'SCHEDULER_DB_URI') return redactedDsn(text) ?? '<redacted>';
   // A password may happen to look like a URL: the name says what it is.
   const urls = /_(?:URL|URI|API|ENDPOINT)$/.test(name) ? text.split(',') : [];
   if (urls.length === 0 || !urls.every((url) => URL.canParse(url))) return secretNames.test(name) ? '<redacted>' : text;

@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 
+/** Header of HTTP, NATS and AMQP with the W3C trace context of who sends. */
+export const traceHeader = 'traceparent';
+
 const traces = new AsyncLocalStorage<string>();
 
 /** W3C traceparent of what runs now, or '' outside of any trace. */

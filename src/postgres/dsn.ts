@@ -114,7 +114,7 @@ export function serversText({ servers }: Dsn): string {
 }
 
 /** As it may be shown: the user, and every password, redacted. */
-export function withoutSecrets(text: string): string | null {
+export function redactedDsn(text: string): string | null {
   const parts = partsOf(text);
   if (parts === null) return null;
   const { userInfo: info, authority, database, query } = parts;

@@ -34,6 +34,9 @@ export function mayFollow(from: TaskStatus, to: TaskStatus): boolean {
   return transitions[from].has(to);
 }
 
+/** Postgres' int4. */
+export const priorityRange = { least: -2_147_483_648, most: 2_147_483_647 } as const;
+
 /** A task as it is on the wire of REST and NATS, kat-contract §1. Timestamps are `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
 export interface Task {
   readonly id: string;

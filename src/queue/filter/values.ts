@@ -27,7 +27,7 @@ export const expectations: Readonly<Record<ColumnKind | 'json', string>> = {
  * literal, since mula binds it as one: `"5"` is a number to a column of numbers, `"t"` is true to one of booleans. A number is
  * no string, and neither is a boolean.
  */
-export function textOf(kind: ColumnKind | 'json', value: unknown): string | null {
+export function parameterText(kind: ColumnKind | 'json', value: unknown): string | null {
   switch (kind) {
     case 'text':
       return typeof value === 'string' && storable(value) ? value : null;

@@ -57,7 +57,7 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return rows.map(({ oldest_seconds, ...row }) => ({ ...row, oldestSeconds: oldest_seconds }));
     },
     async schedules(ids) {
-      const rows = await run<ScheduleRow>('lists/schedule-details', [ids]);
+      const rows = await run<ScheduleDetailsRow>('lists/schedule-details', [ids]);
       return rows.map(({ schedule, disabled_reason, inherited }) => ({
         schedule: JSON.parse(schedule) as Schedule,
         disabledReason: disabled_reason,
@@ -78,7 +78,7 @@ interface OverviewRow {
   readonly oldest_seconds: number | null;
 }
 
-interface ScheduleRow {
+interface ScheduleDetailsRow {
   readonly schedule: string;
   readonly disabled_reason: DisabledReason | null;
   readonly inherited: boolean;
