@@ -10,7 +10,7 @@ export interface AdmissionBounds {
   readonly mostBytes: number;
 }
 
-export interface InFlightOptions {
+interface InFlightOptions {
   readonly all: AdmissionBounds;
   readonly ofClient: AdmissionBounds;
   /** For a client that has its share: the edge's code, what is counted, and the variable that bounds it. */

@@ -12,7 +12,7 @@ import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { type Revocations, withdrawn } from './revocation.ts';
 
 /** What a batch of mutations comes to for one OOI. */
-export interface OoiChange {
+interface OoiChange {
   readonly organisation: string;
   readonly primaryKey: string;
   /** As the last mutation left it; null where that deleted it. */

@@ -96,7 +96,7 @@ export function cronOf({ cron }: Plugin): string | null {
 }
 
 /** The cron that is the schedule's and not its boefje's; null where it has none. */
-export function ownCronOf({ schedule, inherited }: Pick<KnownSchedule, 'schedule' | 'inherited'>): string | null {
+function ownCronOf({ schedule, inherited }: Pick<KnownSchedule, 'schedule' | 'inherited'>): string | null {
   return inherited === true || schedule === null || schedule.trim() === '' ? null : schedule;
 }
 

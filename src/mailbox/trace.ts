@@ -27,7 +27,7 @@ export function partOf(trace: string): string {
   return context === null ? newTrace() : `00-${context.traceId}-${newSpanId()}-${context.sampled ? '01' : '00'}`;
 }
 
-export interface TraceContext {
+interface TraceContext {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
   /** 16 hexadecimal digits. */

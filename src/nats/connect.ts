@@ -18,7 +18,7 @@ export interface NatsAccess {
   readonly retry?: ConnectRetry;
 }
 
-export interface ConnectRetry {
+interface ConnectRetry {
   /** Gets the reason why there is no connection yet: after the first try, and then every five seconds. */
   told(reason: string): void;
   /** Ends the waiting. */
@@ -178,7 +178,7 @@ function tlsFault(hosts: string, code: string, cause: unknown): RotaError | null
 }
 
 /** Whether the connection is up. The library drops messages that are published while it is down, so publishers must check. */
-export interface Link {
+interface Link {
   readonly up: boolean;
 }
 

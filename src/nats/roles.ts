@@ -12,7 +12,7 @@ export interface NatsUser {
   readonly subscribe: readonly string[];
 }
 
-export type NatsRole = 'worker' | 'operator' | 'supervisor' | 'publisher';
+type NatsRole = 'worker' | 'operator' | 'supervisor' | 'publisher';
 
 export interface WorkerUser {
   readonly name: string;

@@ -19,7 +19,7 @@ import { operatorHeader, parseBody } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 import { Turns } from './turns.ts';
 
-export interface NatsServiceOptions {
+interface NatsServiceOptions {
   readonly connection: NatsConnection;
   /** Subject prefix, service name and queue group: `rota`. */
   readonly prefix: string;
@@ -46,7 +46,7 @@ export interface NatsService {
   status(): NatsServiceStatus;
 }
 
-export interface NatsServiceStatus {
+interface NatsServiceStatus {
   readonly connected: boolean;
   readonly inFlight: number;
   readonly answered: number;

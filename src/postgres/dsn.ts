@@ -9,7 +9,7 @@ export interface Server {
   readonly port: number;
 }
 
-export type SslMode = (typeof sslModes)[number];
+type SslMode = (typeof sslModes)[number];
 export type Target = (typeof targets)[number];
 
 /** A URL of Postgres, read as libpq reads it, for both drivers. */

@@ -13,7 +13,7 @@ export type Sql = DriverSql;
 /** A pool, a reserved connection, or the connection of a transaction. */
 export type Executor = Pick<Sql, 'unsafe'>;
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** Connections at most. */
   readonly max: number;
   /**
@@ -146,7 +146,7 @@ export function statement(name: string): string {
 
 const statements = new Map<string, string>();
 
-export interface StatementOptions {
+interface StatementOptions {
   readonly prepare?: boolean;
   /** Milliseconds until it is given up, waiting for a connection included. */
   readonly withinMs?: number;

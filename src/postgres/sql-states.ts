@@ -1,7 +1,7 @@
 import { codeOf, type ErrorCode, errorCodes, RotaError } from '../errors.ts';
 
 /** `configuration`: stays as it is until a person changes something (exit 78). `temporary`: trying again may help (exit 75). */
-export type AtStart = 'configuration' | 'temporary';
+type AtStart = 'configuration' | 'temporary';
 
 /** What the caller must do about an error of the database, of its driver or of a socket to it. */
 export interface SqlStateRow {

@@ -1,6 +1,6 @@
 import { codeOf, RotaError } from '../errors.ts';
 
-export interface StatementsInFlightOptions {
+interface StatementsInFlightOptions {
   /** Statements at once, at most. */
   readonly most: number;
   /** Starts a statement if there is one to start. Called at the end of a turn of the event loop, once for any number of requests. */
@@ -72,7 +72,7 @@ export class StatementsInFlight {
 /** Longer than a claim of hundreds takes under full load. */
 const longestHoldMs = 5;
 
-export interface CoalescerOptions<Item, Outcome> {
+interface CoalescerOptions<Item, Outcome> {
   /** Statements in flight. More than four rescan each other's locked rows (docs/design-choices.md). */
   readonly maxInFlight: number;
   /** Items of one statement. */

@@ -31,7 +31,7 @@ export interface RankingStatus {
   readonly failed: number;
 }
 
-export interface RankingOptions {
+interface RankingOptions {
   /** Folder of `<name>.ts`; ends with a slash. */
   readonly rankersDirectory: URL;
   readonly threads: number;

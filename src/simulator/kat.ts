@@ -90,7 +90,7 @@ interface SimulatedService {
 }
 
 /** When an answer began and ended, by performance.now(): the share of the simulation in a measured time. */
-export type Answered = (began: number, ended: number) => void;
+type Answered = (began: number, ended: number) => void;
 
 /** One HTTP service on a free loopback port: counts its requests, and fails on command. */
 async function startService(routes: (app: FastifyInstance) => void, answered?: Answered): Promise<SimulatedService> {

@@ -97,7 +97,7 @@ export class Workforce {
 }
 
 /** Half are for boefjes, which take longest; most of the others for normalizers, since reports are few. */
-export function workersByKind(workers: number): Readonly<Record<WorkKind, number>> {
+function workersByKind(workers: number): Readonly<Record<WorkKind, number>> {
   if (workers < 3) throw new RangeError('a simulated KAT needs at least 3 workers: one for each scheduler');
   const boefje = Math.max(1, Math.floor(workers / 2));
   const report = Math.max(1, Math.floor(workers / 8));

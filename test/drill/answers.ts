@@ -1,9 +1,9 @@
 import { answerWithinMs, popMarginMs } from '../../src/admission.ts';
 
-export type Via = 'nats' | 'rest';
+type Via = 'nats' | 'rest';
 export type Kind = 'pop' | 'push' | 'patch' | 'heartbeat';
 /** `silent`: no answer within the bound; `cut`: the connection to the one that was asked ended, or there was none. */
-export type Outcome = 'ok' | 'refused' | 'silent' | 'cut';
+type Outcome = 'ok' | 'refused' | 'silent' | 'cut';
 
 export interface Answer {
   readonly outcome: Outcome;

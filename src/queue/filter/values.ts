@@ -88,7 +88,7 @@ const word = /^ *(?:now|today|yesterday|tomorrow|epoch|-?infinity) *$/i;
  * ISO 8601 in UTC with the microseconds kept, as Postgres has them and `Date` has not; without a zone it is UTC. Null for
  * what is no moment of the calendar.
  */
-export function instant(value: string): string | null {
+function instant(value: string): string | null {
   if (word.test(value)) return value.trim();
   const parts = timestamp.exec(value)?.groups;
   if (parts === undefined) return null;

@@ -1,7 +1,7 @@
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
 
-export interface SchedulerOverview {
+interface SchedulerOverview {
   readonly scheduler: string;
   /** Held ones included. */
   readonly queued: number;

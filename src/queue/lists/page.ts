@@ -70,7 +70,7 @@ export interface JsonPage {
   readonly cutAt: number | null;
 }
 
-export interface PageSource {
+interface PageSource {
   /** FROM clause, without the keyword. */
   readonly from: string;
   /** Expressions of the row's id and created_at: the order of the list. */

@@ -16,12 +16,12 @@ export interface Pause extends PauseKey {
 }
 
 /** `complete`: every row is moved; otherwise the keepers of all supervisors go on. */
-export interface Moved {
+interface Moved {
   readonly moved: number;
   readonly complete: boolean;
 }
 
-export interface PausesOptions {
+interface PausesOptions {
   readonly sql: Sql;
   /** Called when so many tasks of a scheduler may be popped again. */
   onResumed(scheduler: string, count: number): void;

@@ -49,7 +49,7 @@ const mostRests = 1_000;
 /** A claim of so many units that fits needs no bound. */
 const mostRoom = 1_000;
 
-export interface ClaimLaneOptions {
+interface ClaimLaneOptions {
   readonly way: Way;
   readonly most: number;
   readonly claimUnits: number;

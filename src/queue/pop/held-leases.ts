@@ -1,7 +1,7 @@
 import { RotaError } from '../../errors.ts';
 import type { PopRequest } from '../queue.ts';
 
-export interface HeldLeasesOptions {
+interface HeldLeasesOptions {
   /** Leases of one client, with those that its claims in flight ask for. */
   readonly most: number;
   /** How many leases it has now, by the database. */

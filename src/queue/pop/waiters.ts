@@ -9,7 +9,7 @@ import { claimsInFlightOf, ClaimLane, type Line, unitsOf, type Waiter } from './
 /** How long past its deadline a requester waits for its answer; our own client waits as long. */
 const requesterWaitsMs = 10_000;
 
-export interface WaitersOptions {
+interface WaitersOptions {
   readonly scheduler: string;
   /** @throws RotaError INVALID_FILTER */
   statementOf(filters: FilterRequest | null): ClaimStatement;

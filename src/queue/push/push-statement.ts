@@ -130,7 +130,7 @@ function describe(error: z.ZodError): string {
   return error.issues.map((issue) => `${issue.path.join('.') || 'data'}: ${issue.message}`).join('; ');
 }
 
-export interface PushSettings {
+interface PushSettings {
   readonly scheduler: string;
   readonly type: string;
   readonly maxSize: number;
@@ -138,7 +138,7 @@ export interface PushSettings {
 }
 
 /** An item, where it stands in the set, and its rank. */
-export interface RankedItem {
+interface RankedItem {
   readonly row: QueueItem;
   readonly n: number;
   readonly rank: number;

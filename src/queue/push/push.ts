@@ -11,7 +11,7 @@ import { overtakenOf, withRepeats } from './duplicates.ts';
 import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
 import { notRanked, type RankedTask, readFairness, saveTags, type TaskRanking } from './rank.ts';
 
-export interface PushOptions {
+interface PushOptions {
   readonly sql: Sql;
   readonly scheduler: string;
   readonly newTask: NewTaskOptions;

@@ -6,7 +6,7 @@ import { databaseError } from '../../postgres/sql-states.ts';
 import { reconcile } from './adoption.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
 
-export interface MigrateOptions {
+interface MigrateOptions {
   /** The lease of adopted tasks that are under way: mula's grace period. */
   readonly gracePeriodSeconds?: number;
   /** Called with a sentence for each step taken. */

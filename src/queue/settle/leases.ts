@@ -59,7 +59,7 @@ export class Renewals {
   }
 }
 
-export interface SweeperOptions {
+interface SweeperOptions {
   readonly sql: Sql;
   /** Claims of one task before an expired lease fails it. */
   readonly maxAttempts: number;

@@ -7,7 +7,7 @@ import { emit, type TaskRef, type TracedTask } from '../../telemetry/events.ts';
 import { Coalescer, type Requester } from '../batching.ts';
 import type { LeaseRef, PatchOutcome, TaskPatch } from '../queue.ts';
 
-export interface SettleOptions {
+interface SettleOptions {
   readonly sql: Sql;
   /** The lease of a holder that names none. */
   readonly gracePeriodSeconds: number;
@@ -31,7 +31,7 @@ export interface TaskChange extends Omit<TaskPatch, 'via' | 'reason'> {
 }
 
 /** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
-export interface SettledTask {
+interface SettledTask {
   readonly n: number;
   readonly code: 'NOT_FOUND' | 'LEASE_LOST' | 'CONFLICT' | null;
   readonly scheduler: string;

@@ -5,7 +5,7 @@ import { connectNats } from '../../../src/nats/connect.ts';
 import { type RotaClient, connectRota } from '../../../src/nats/client.ts';
 import { latestAnswerMs, judged } from '../edge.ts';
 
-export interface Answer {
+interface Answer {
   /** 0 where there was none. */
   readonly status: number;
   readonly bytes: number;
