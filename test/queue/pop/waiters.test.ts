@@ -1,9 +1,9 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { defaultQueueBounds, type PopRequest } from '../../src/queue/queue.ts';
-import { type ClaimRow, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
-import type { FilterRequest } from '../../src/queue/filter/filter.ts';
-import { HeldLeases } from '../../src/queue/pop/held-leases.ts';
-import { Waiters } from '../../src/queue/pop/waiters.ts';
+import { defaultQueueBounds, type PopRequest } from '../../../src/queue/queue.ts';
+import { type ClaimRow, claimStatement, type Want } from '../../../src/queue/pop/claim.ts';
+import type { FilterRequest } from '../../../src/queue/filter/filter.ts';
+import { HeldLeases } from '../../../src/queue/pop/held-leases.ts';
+import { Waiters } from '../../../src/queue/pop/waiters.ts';
 
 /** Waiters on a queue whose claims the test answers one by one. */
 function waitersUnderTest() {
