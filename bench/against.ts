@@ -7,7 +7,7 @@ import { setStage, type Stage, startRotaOn } from './harness/stage.ts';
 import type { Candidate } from './tuning/candidates.ts';
 import { type Pace, type WorkloadName, workloads } from './tuning/workloads.ts';
 
-export interface AgainstOptions {
+interface AgainstOptions {
   /** A checkout of another commit of Rota. */
   readonly folder: string;
   readonly quick: boolean;
@@ -17,7 +17,7 @@ export interface AgainstOptions {
 }
 
 /** This checkout divided by the other one, for one workload: the median of the pairs, and their quartiles, over both sittings. */
-export interface Ratio {
+interface Ratio {
   readonly workload: WorkloadName;
   /** More is better. */
   readonly rate: Spread;
@@ -151,7 +151,7 @@ function text([lower, middle, upper]: Spread): string {
 const msPerTick = 10;
 
 /** Milliseconds of CPU that a process and those of its children that have ended have taken, all threads of it. */
-export async function cpuMsOf(pid: number): Promise<number> {
+async function cpuMsOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The second field is the program's name, which may hold spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -159,7 +159,7 @@ export async function cpuMsOf(pid: number): Promise<number> {
 }
 
 /** The same of all backends that Postgres names in its process title as connected to that database. */
-export async function cpuMsOfBackends(database: string): Promise<number> {
+async function cpuMsOfBackends(database: string): Promise<number> {
   let total = 0;
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;

@@ -5,14 +5,14 @@ export const answerWithinMs = 12_000;
 /** A pop is answered at most this long after its wait. */
 export const popMarginMs = 2_000;
 
-export interface Bounds {
+export interface AdmissionBounds {
   readonly most: number;
   readonly mostBytes: number;
 }
 
-export interface InFlightOptions {
-  readonly all: Bounds;
-  readonly ofClient: Bounds;
+interface InFlightOptions {
+  readonly all: AdmissionBounds;
+  readonly ofClient: AdmissionBounds;
   /** For a client that has its share: the edge's code, what is counted, and the variable that bounds it. */
   readonly refusal: { readonly code: ErrorCode; readonly what: string; readonly variable?: string };
 }
@@ -69,7 +69,7 @@ export class InFlight {
   }
 }
 
-function exceeds({ requests, bytes }: Load, more: number, { most, mostBytes }: Bounds): boolean {
+function exceeds({ requests, bytes }: Load, more: number, { most, mostBytes }: AdmissionBounds): boolean {
   return requests >= most || (requests > 0 && bytes + more > mostBytes);
 }
 

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { RotaError } from './errors.ts';
 
 /** Each includes those before it. src/rest/roles.ts has the role of each route. */
-export const roles = ['read', 'work', 'operate'] as const;
-export type Role = (typeof roles)[number];
+export const tokenRoles = ['read', 'work', 'operate'] as const;
+export type TokenRole = (typeof tokenRoles)[number];
 
 /** A token of REST, without its text: only its holder knows that. */
 export interface ApiToken {
   readonly name: string;
-  readonly role: Role;
+  readonly role: TokenRole;
   /** SHA-256 of the token. */
   readonly digest: Buffer;
 }
@@ -20,7 +20,7 @@ const mostTokens = 100;
 const longestToken = 512;
 
 /** SHA-256 without salt: for guessing, 256 random bits are enough. */
-export function newToken(name: string, role: Role): { readonly token: string; readonly line: string } {
+export function newToken(name: string, role: TokenRole): { readonly token: string; readonly line: string } {
   const token = `rota_${randomBytes(32).toString('base64url')}`;
   return { token, line: `${name} ${role} sha256:${digestOf(token).toString('hex')}` };
 }
@@ -68,8 +68,8 @@ export function isTokenName(text: string): boolean {
   return wellFormedName.test(text);
 }
 
-export function isRole(text: string): text is Role {
-  return (roles as readonly string[]).includes(text);
+export function isRole(text: string): text is TokenRole {
+  return (tokenRoles as readonly string[]).includes(text);
 }
 
 function linesOf(text: string, where: string): ApiToken[] {
@@ -80,7 +80,7 @@ function linesOf(text: string, where: string): ApiToken[] {
     if (words.length !== 3 || !isTokenName(name) || !isRole(role) || !/^sha256:[0-9a-f]{64}$/i.test(hash)) {
       // The line is not shown: it may be a token in clear.
       throw badConfig(
-        `${where}, line ${at + 1}: expected a name, one of ${roles.join(', ')}, and sha256: with 64 hexadecimal digits ` +
+        `${where}, line ${at + 1}: expected a name, one of ${tokenRoles.join(', ')}, and sha256: with 64 hexadecimal digits ` +
           '(rota token new prints such a line)',
       );
     }

@@ -41,7 +41,7 @@ const shutdownWithinMs = 9_000;
 const leastStepMs = 250;
 
 /** A step that failed or did not end in time, and why. */
-export interface UnfinishedStep {
+interface UnfinishedStep {
   readonly step: string;
   readonly why: string;
 }

@@ -100,7 +100,7 @@ export async function startRota(config: Config, options: StartOptions): Promise<
   }
 }
 
-type Schedulers = Awaited<ReturnType<typeof readSchedulers>>;
+type ReadSchedulers = Awaited<ReturnType<typeof readSchedulers>>;
 type Database = Awaited<ReturnType<typeof startDatabase>>;
 type Queue = Awaited<ReturnType<typeof startQueue>>;
 
@@ -156,13 +156,17 @@ async function startDatabase({ config, options, log, shutdown }: Start) {
 }
 
 /** The queue, with NATS and the ranking pool that it needs, and the supervisor of the actors that push into it. */
-async function startQueue({ config, options, instance, log, shutdown }: Start, schedulers: Schedulers, on: Database) {
+async function startQueue(
+  { config, options, instance, log, shutdown }: Start,
+  schedulers: ReadSchedulers,
+  on: Database,
+) {
   const { databaseUrl, natsUrl, pools, sql, clock, now, scheduleStore } = on;
   const connection = await connectNats({
     servers: natsUrl,
     name: `rota supervisor ${instance}`,
     auth: supervisorNatsAuth(config),
-    patience: {
+    retry: {
       told: (reason) => log.warn({ variable: 'NATS_URL', reason }, 'NATS does not answer, waiting for it'),
       signal: options.signal,
     },
@@ -220,7 +224,7 @@ async function startQueue({ config, options, instance, log, shutdown }: Start, s
 /** Operators' commands, NATS, what others see of this supervisor, and REST, which listens once all that it shows is there. */
 async function startEdges(
   { config, options, instance, log, shutdown }: Start,
-  schedulers: Schedulers,
+  schedulers: ReadSchedulers,
   { databaseUrl, sql, now, lists, schedules, scheduleStore }: Database,
   { connection, prefix, ranking, taskRanking, queue, tracedQueue, settings, supervisor }: Queue,
   access: RestAccess,

@@ -8,7 +8,7 @@ import { historiesOf } from './history.ts';
 import type { Watch } from './revocation.ts';
 
 /** The outcome of a candidate. */
-export type Verdict =
+type Verdict =
   | { readonly verdict: 'queued' }
   /** `until`: epoch milliseconds at which the grace period ends. */
   | { readonly verdict: 'refused'; readonly reason: RefusalReason; readonly until?: number }

@@ -10,7 +10,7 @@ import { inParallel } from './services.ts';
 /** What the past says about running now, and the latest task that says so; null where there was none. */
 export type History = Judgement & { readonly latest: string | null };
 
-export type Judgement =
+type Judgement =
   | { readonly state: 'free'; readonly lastRunAt: number | null }
   | { readonly state: 'refused'; readonly reason: 'already-queued' | 'still-running' }
   /** `until`: epoch milliseconds. */

@@ -12,7 +12,7 @@ import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { type Revocations, withdrawn } from './revocation.ts';
 
 /** What a batch of mutations comes to for one OOI. */
-export interface Change {
+interface OoiChange {
   readonly organisation: string;
   readonly primaryKey: string;
   /** As the last mutation left it; null where that deleted it. */
@@ -24,8 +24,10 @@ export interface Change {
 }
 
 /** The last mutation of an OOI decides; a delete forgets the operations before it. */
-export function fold(deliveries: Iterable<Pick<Delivery<ScanProfileMutated>, 'message' | 'trace'>>): readonly Change[] {
-  const changes = new Map<string, Change>();
+export function fold(
+  deliveries: Iterable<Pick<Delivery<ScanProfileMutated>, 'message' | 'trace'>>,
+): readonly OoiChange[] {
+  const changes = new Map<string, OoiChange>();
   for (const { message, trace } of deliveries) {
     const { operation, organisation, primaryKey, objectType, scanLevel } = message;
     const key = keyOf({ organisation, primaryKey });
@@ -91,7 +93,7 @@ async function asTheyAre(
   setup: Setup,
   batch: readonly Delivery<ScanProfileMutated>[],
   failures: Map<string, Failure>,
-): Promise<readonly Change[]> {
+): Promise<readonly OoiChange[]> {
   const changes = fold(batch);
   const again = batch.flatMap(({ again, message }) => (again === true ? [message] : []));
   if (again.length === 0) return changes;
@@ -114,7 +116,7 @@ async function asTheyAre(
   });
 }
 
-async function forget(setup: Setup, revocations: Revocations, changes: readonly Change[]): Promise<void> {
+async function forget(setup: Setup, revocations: Revocations, changes: readonly OoiChange[]): Promise<void> {
   const gone = changes.filter((change) => change.ooi === null);
   if (gone.length === 0) return;
   await revocations.pushed();
@@ -123,7 +125,7 @@ async function forget(setup: Setup, revocations: Revocations, changes: readonly 
 }
 
 interface Pair {
-  readonly change: Change;
+  readonly change: OoiChange;
   readonly candidate: Candidate;
 }
 
@@ -137,13 +139,13 @@ interface Permitted {
 }
 
 interface Waiting {
-  readonly change: Change;
+  readonly change: OoiChange;
   readonly schedule: NewSchedule;
 }
 
 async function permittedPairs(
   setup: Setup,
-  changes: readonly Change[],
+  changes: readonly OoiChange[],
   failures: Map<string, Failure>,
 ): Promise<Permitted> {
   const byOrganisation = Map.groupBy(

@@ -13,7 +13,7 @@ import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './corre
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
 
 /** What a look found. */
-export interface LookReport {
+interface LookReport {
   readonly organisations: number;
   readonly newBoefjes: number;
   readonly queued: number;

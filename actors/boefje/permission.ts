@@ -61,9 +61,9 @@ const ooiRules: readonly Rule<Ooi>[] = [
   },
 ];
 
-type Operations = ReadonlySet<'create' | 'update'>;
+type MutationOperations = ReadonlySet<'create' | 'update'>;
 
-const operationRules: readonly Rule<Operations>[] = [
+const operationRules: readonly Rule<MutationOperations>[] = [
   {
     rule: 'run on',
     reason: 'no-run-on',
@@ -147,7 +147,7 @@ export function skipOoi(record: Recorder): void {
 /** Why an event does not run a boefje: it runs on other operations. */
 export function decideOperations(
   plugin: Plugin | null,
-  operations: Operations,
+  operations: MutationOperations,
   record: Recorder | null,
 ): RefusalReason | null {
   return decide(operationRules, plugin, operations, record);

@@ -14,7 +14,7 @@ import type { DisabledReason } from '../../src/tasks/task.ts';
  *
  * A cron that cannot be read disables the schedule: at any other time a night scan would run in the daytime.
  */
-export function recurrenceOf(plugin: Plugin, schedule: Known, setup: Clockwork): Recurrence {
+export function recurrenceOf(plugin: Plugin, schedule: KnownSchedule, setup: RecurrenceSetup): Recurrence {
   const own = ownCronOf(schedule);
   const fromPlugin = recurrenceOfPlugin(plugin, schedule, setup);
   if (fromPlugin !== null) return fromPlugin;
@@ -28,7 +28,7 @@ export function recurrenceOf(plugin: Plugin, schedule: Known, setup: Clockwork):
  * What the boefje itself asks for; null where it asks for nothing, and the default of the push holds. An interval
  * overrules the schedule's own cron and leaves it in place.
  */
-export function recurrenceOfPlugin(plugin: Plugin, schedule: Known, clock: IntervalClock): Recurrence | null {
+export function recurrenceOfPlugin(plugin: Plugin, schedule: KnownSchedule, clock: IntervalSetup): Recurrence | null {
   const cron = cronOf(plugin);
   if (cron !== null) return byCron(cron, true, clock);
   const interval = intervalMsOf(plugin);
@@ -42,7 +42,12 @@ export function recurrenceOfPlugin(plugin: Plugin, schedule: Known, clock: Inter
  * deadline that the interval did not set (a schedule that was enabled again, a person's "run now") lacks the pair's
  * offset, so it is added: what became due together comes back spread.
  */
-function nextByInterval(interval: number, offset: number, { deadlineAt, byInterval }: Known, now: number): number {
+function nextByInterval(
+  interval: number,
+  offset: number,
+  { deadlineAt, byInterval }: KnownSchedule,
+  now: number,
+): number {
   if (deadlineAt == null || deadlineAt > now) return now + interval + offset;
   const from = byInterval === true ? deadlineAt : deadlineAt + offset;
   return from + Math.max(1, Math.floor((now - from) / interval) + 1) * interval;
@@ -52,7 +57,7 @@ function nextByInterval(interval: number, offset: number, { deadlineAt, byInterv
  * Milliseconds, the same at each run: within a tenth of the interval and the jitter. By boefje and OOI and not by
  * organisation, so that organisations which share a scan fall due together.
  */
-function offsetMsOf({ id: boefjeId, interval }: Plugin, inputOoi: string | null, { settings }: IntervalClock): number {
+function offsetMsOf({ id: boefjeId, interval }: Plugin, inputOoi: string | null, { settings }: IntervalSetup): number {
   const most = Math.min((interval! * 60_000) / 10, settings.jitterSeconds * 1_000);
   const share = Number.parseInt(boefjeHash({ boefjeId, inputOoi, organisation: '' }).slice(0, 8), 16) / 0x1_0000_0000;
   return Math.floor(share * most);
@@ -62,7 +67,7 @@ function offsetMsOf({ id: boefjeId, interval }: Plugin, inputOoi: string | null,
  * Whether its cron or its interval decided that this schedule is due. Then the grace period has no say: a daily cron is
  * 24 h to the minute, and its run ends minutes after it. A deadline that the interval did not set is no such decision.
  */
-export function isByRecurrence(plugin: Plugin, schedule: Known): boolean {
+export function isByRecurrence(plugin: Plugin, schedule: KnownSchedule): boolean {
   if (cronOf(plugin) !== null) return true;
   return intervalMsOf(plugin) === null ? ownCronOf(schedule) !== null : schedule.byInterval === true;
 }
@@ -91,29 +96,29 @@ export function cronOf({ cron }: Plugin): string | null {
 }
 
 /** The cron that is the schedule's and not its boefje's; null where it has none. */
-export function ownCronOf({ schedule, inherited }: Pick<Known, 'schedule' | 'inherited'>): string | null {
+function ownCronOf({ schedule, inherited }: Pick<KnownSchedule, 'schedule' | 'inherited'>): string | null {
   return inherited === true || schedule === null || schedule.trim() === '' ? null : schedule;
 }
 
 /** What is known of a pair's schedule. */
-export type Known = Pick<DueSchedule, 'schedule' | 'inherited' | 'byInterval'> & {
+export type KnownSchedule = Pick<DueSchedule, 'schedule' | 'inherited' | 'byInterval'> & {
   readonly ooi: string | null;
   /** Epoch milliseconds; absent where there is no schedule yet. */
   readonly deadlineAt?: number | null;
 };
-type Clock = Pick<Setup, 'now'>;
-type IntervalClock = Pick<Setup, 'now' | 'settings'>;
-type Clockwork = Pick<Setup, 'now' | 'random' | 'settings'>;
+type CronSetup = Pick<Setup, 'now'>;
+type IntervalSetup = Pick<Setup, 'now' | 'settings'>;
+type RecurrenceSetup = Pick<Setup, 'now' | 'random' | 'settings'>;
 
 /** A pair that has no schedule yet. */
-export function unscheduled(ooi: string | null): Known {
+export function unscheduled(ooi: string | null): KnownSchedule {
   return { ooi, schedule: null };
 }
 
 /** The clock looks once a minute: a grace period of 0 means the next look, not this one again. */
 const leastDelayMs = 60_000;
 
-function byCron(cron: string, inherited: boolean, clock: Clock): Recurrence {
+function byCron(cron: string, inherited: boolean, clock: CronSetup): Recurrence {
   const now = new Date(clock.now());
   if (!isCron(cron, now)) return { schedule: cron, inherited, deadlineAt: null, disabled: 'cron-unreadable' };
   return { schedule: cron, inherited, deadlineAt: nextRun(cron, now).toISOString() };

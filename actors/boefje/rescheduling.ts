@@ -17,7 +17,7 @@ import { confirmLosses, isLoss, type Revocations, revokedHash, type Watch } from
 const claimSize = 1000;
 
 /** Batches in a row that come to nothing after which a service, not an organisation, is taken to be out. */
-const patience = 3;
+const mostSilentBatches = 3;
 
 /** When a pair that a service rejects is asked about again: not every minute, and before users miss it. */
 const afterRejectionMs = 3_600_000;
@@ -77,10 +77,10 @@ async function settleBatch(setup: Setup, tick: Tick): Promise<boolean> {
   tick.settled += settlements.length;
   tick.silent = settlements.length > 0 || out.size > outBefore ? 0 : tick.silent + 1;
   tick.full ||= full;
-  return tick.silent < patience && !tick.full && !setup.stopping.aborted;
+  return tick.silent < mostSilentBatches && !tick.full && !setup.stopping.aborted;
 }
 
-interface Examination {
+interface ExaminedBatch {
   /** One per schedule that could be decided; the organisations of others land in `out`. */
   readonly settlements: readonly ScheduleSettlement[];
   /** Further due schedules would find no room: the tick ends. */
@@ -92,7 +92,7 @@ async function examine(
   watch: Watch,
   due: readonly DueSchedule[],
   out: Map<string, Failure>,
-): Promise<Examination> {
+): Promise<ExaminedBatch> {
   const settlements: ScheduleSettlement[] = [];
   const runnables = await runnablesOf(setup, watch, due, settlements, out);
   const permitted = await candidatesOf(setup, watch, runnables, settlements, out);

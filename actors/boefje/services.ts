@@ -15,7 +15,7 @@ const katalogusWidth = 8;
 export async function pluginsOf(
   { kat }: Pick<Setup, 'kat'>,
   organisations: Iterable<string>,
-  options: { fresh?: boolean; known?: Known } = {},
+  options: { fresh?: boolean; known?: OrganisationsById } = {},
 ): Promise<ReadonlyMap<string, Result<Plugins>>> {
   const asked = [...new Set(organisations)];
   // One question for all that are not known, and not one for each: a thousand made-up names must not hold up the rest.
@@ -26,10 +26,10 @@ export async function pluginsOf(
   return new Map(asked.map((organisation, at) => [organisation, answers[at]!]));
 }
 
-type Known = ReadonlyMap<string, Organisation>;
+type OrganisationsById = ReadonlyMap<string, Organisation>;
 
 /** One that the cached list does not have may have been created a moment ago. */
-async function knownOf(katalogus: Katalogus, asked: readonly string[], fresh: boolean): Promise<Known> {
+async function knownOf(katalogus: Katalogus, asked: readonly string[], fresh: boolean): Promise<OrganisationsById> {
   if (asked.length === 0) return new Map();
   const known = await katalogus.organisations({ fresh });
   return fresh || asked.every((one) => known.has(one)) ? known : katalogus.organisations({ fresh: true });

@@ -41,13 +41,13 @@ async function deleteSchedules(setup: Setup, deliveries: readonly RawFile[]): Pr
 }
 
 /** A normalizer that consumes a raw file. */
-interface Run {
+interface NormalizerRun {
   readonly delivery: RawFile;
   readonly normalizer: Plugin;
   readonly hash: string;
 }
 
-async function runsOf(setup: Setup, deliveries: readonly RawFile[]): Promise<readonly Run[]> {
+async function runsOf(setup: Setup, deliveries: readonly RawFile[]): Promise<readonly NormalizerRun[]> {
   const byOrganisation = Map.groupBy(deliveries, (delivery) => delivery.message.organisation);
   const answers = await Promise.all(
     [...byOrganisation].map(async ([organisation, those]) => {
@@ -63,7 +63,11 @@ async function runsOf(setup: Setup, deliveries: readonly RawFile[]): Promise<rea
 }
 
 /** Each enabled normalizer once, however many of the raw file's mime types it consumes. */
-function enabledRunsOf(setup: Setup, delivery: RawFile, plugins: ReadonlyMap<string, Plugin> | null): readonly Run[] {
+function enabledRunsOf(
+  setup: Setup,
+  delivery: RawFile,
+  plugins: ReadonlyMap<string, Plugin> | null,
+): readonly NormalizerRun[] {
   if (plugins === null) {
     setup.refuse('organisation-gone', aboutOf(delivery));
     return [];
@@ -81,7 +85,7 @@ function enabledRunsOf(setup: Setup, delivery: RawFile, plugins: ReadonlyMap<str
   });
 }
 
-async function withoutUnfinished(setup: Setup, runs: readonly Run[]): Promise<readonly Run[]> {
+async function withoutUnfinished(setup: Setup, runs: readonly NormalizerRun[]): Promise<readonly NormalizerRun[]> {
   if (runs.length === 0) return runs;
   const tasks = await setup.supervisor('latest-tasks', { hashes: [...new Set(runs.map((run) => run.hash))] });
   const latest = new Map(tasks.map((task) => [task.hash, task]));
@@ -96,7 +100,7 @@ async function withoutUnfinished(setup: Setup, runs: readonly Run[]): Promise<re
   });
 }
 
-async function push(setup: Setup, runs: readonly Run[]): Promise<void> {
+async function push(setup: Setup, runs: readonly NormalizerRun[]): Promise<void> {
   if (runs.length === 0) return;
   const outcomes = await setup.supervisor('push-tasks', { tasks: runs.map(taskOf) });
   const failed = new Map<RawFile, Failure>();
@@ -116,7 +120,7 @@ function retryable(code: string, message: string): Failure {
   return { code, message, retryable: true };
 }
 
-function taskOf({ delivery: { message, trace }, normalizer, hash }: Run): NewTask {
+function taskOf({ delivery: { message, trace }, normalizer, hash }: NormalizerRun): NewTask {
   return {
     organisation: message.organisation,
     data: {

@@ -28,7 +28,7 @@ export interface Case {
   sample(): Promise<Sample>;
 }
 
-export interface BenchSettings {
+interface BenchSettings {
   readonly quick: boolean;
   /** Names of the suites that run. */
   readonly suites: readonly string[];

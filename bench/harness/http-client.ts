@@ -1,7 +1,7 @@
 import { type Socket, connect } from 'node:net';
 
 /** One REST answer: what of it a load generator looks at. */
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly status: number;
   readonly text: string;
 }

@@ -88,7 +88,7 @@ export function attempt(failed: (error: unknown) => void, work: () => unknown): 
   }
 }
 
-export interface MeterOptions {
+interface MeterOptions {
   readonly warmUpMs: number;
   readonly measureMs: number;
   /** Ends the measurement early. */

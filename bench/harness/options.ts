@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 
-export interface BenchOptions {
+interface BenchOptions {
   /** Names of suites; empty for all. */
   readonly only: readonly string[];
   readonly json: boolean;

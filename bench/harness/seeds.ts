@@ -5,7 +5,7 @@ import { migrate } from '../../src/queue/schema/migrations.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
 
 /** What a database server does for the seeds. */
-export interface Databases {
+interface Databases {
   /** An empty database of that name, recreated where it exists. @returns its URL */
   create(name: string): Promise<string>;
   /** The same with the content of another one, which must have no connections. */
@@ -139,11 +139,11 @@ async function settle(databaseUrl: string): Promise<void> {
 }
 
 /** What a seeded KAT looks like: 300 organisations, the 46 boefjes that ship, in 14 images. */
-export const organisations = 300;
+const organisations = 300;
 const boefjes = 46;
 const images = 14;
 /** Rows of one statement: the statistics' trigger keeps an array of them. */
-export const chunk = 20_000;
+const chunk = 20_000;
 
 /** Fills the boefje queue to `depth` with tasks that come last. Ranks are epoch seconds, a hundred tasks in each. */
 export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
@@ -157,7 +157,7 @@ export async function queueUpTo(sql: Sql, depth: number): Promise<void> {
   }
 }
 
-export interface QueuedTasks {
+interface QueuedTasks {
   readonly rows: number;
   /** Of the first hundred; the next hundred has the next one. */
   readonly rank: number;
@@ -192,7 +192,7 @@ export async function addQueued(sql: Sql, tasks: QueuedTasks): Promise<void> {
  * Tasks that are over, as most of a KAT's are: one in a hundred failed. Together with the other parts (`from` of `all`) the
  * last day's work.
  */
-export async function addFinished(sql: Sql, rows: number, from: number, all: number): Promise<void> {
+async function addFinished(sql: Sql, rows: number, from: number, all: number): Promise<void> {
   await unlogged(
     sql,
     (transaction) => transaction`

@@ -22,7 +22,7 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export interface StageOptions {
+interface StageOptions {
   /** Of Postgres, beside those of `rota dev`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly say?: (text: string) => void;

@@ -42,7 +42,7 @@ async function look(): Promise<string | null> {
   return null;
 }
 
-export interface PgbenchRun {
+interface PgbenchRun {
   readonly databaseUrl: string;
   /** One statement without parameters: prepared once per client, as the supervisor's are. */
   readonly script: string;

@@ -9,7 +9,7 @@ export interface Series {
   readonly points: readonly (readonly [number, number])[];
 }
 
-export interface LineChart {
+interface LineChart {
   readonly title: string;
   /** With its unit. */
   readonly x: { readonly label: string; readonly scale: (values: readonly number[]) => Scale };
@@ -82,7 +82,7 @@ export function apart(wanted: readonly number[], height: number, top: number, bo
   return placed;
 }
 
-export interface BarChart {
+interface BarChart {
   readonly title: string;
   /** With its unit. */
   readonly label: string;
@@ -129,7 +129,7 @@ export function barChart({ title, label, bars }: BarChart): string {
 }
 
 /** Where a value stands on an axis: 0 at its beginning, 1 at its end. */
-export interface Scale {
+interface Scale {
   place(value: number): number;
   readonly ticks: readonly number[];
 }

@@ -24,7 +24,7 @@ const style = [
 
 export const colourCount = light.length;
 
-export type Attributes = Readonly<Record<string, string | number>>;
+type Attributes = Readonly<Record<string, string | number>>;
 
 /** Escapes what it is given; `content` is text or elements made here. */
 export function element(name: string, attributes: Attributes, ...content: readonly (string | Element)[]): Element {

@@ -8,7 +8,7 @@ import { tenMillion } from '../harness/seeds.ts';
 import { startRotaOn } from '../harness/stage.ts';
 import { pushedTask } from '../harness/tasks.ts';
 
-export interface Pops {
+interface Pops {
   readonly name: string;
   readonly limit: number;
   readonly inFlight: number;
@@ -55,7 +55,7 @@ export async function popCases(bench: Bench, depth: number): Promise<CaseSet> {
 }
 
 /** A queue that is popped from, and brought back to its depth before each sample. */
-export interface Popped {
+interface Popped {
   readonly client: LeanClient;
   readonly prefix: string;
   readonly depth: number;

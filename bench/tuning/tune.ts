@@ -4,17 +4,17 @@ import { type Candidate, Candidates, type ServerSettings, type Settings } from '
 import { type Knob, knobs } from './knobs.ts';
 import { type Pace, type WorkloadName, workloads } from './workloads.ts';
 
-export interface TuneOptions {
+interface TuneOptions {
   readonly quick: boolean;
   readonly say: (text: string) => void;
   /** Ends the servers, should the tuning be interrupted. */
   readonly stack: AsyncDisposableStack;
 }
 
-export type Compared = Comparison & { readonly workload: WorkloadName };
+type Compared = Comparison & { readonly workload: WorkloadName };
 
 /** What one knob bought. */
-export interface Turned {
+interface Turned {
   readonly knob: string;
   readonly where: Knob['where'];
   readonly standard: Settings;
@@ -24,7 +24,7 @@ export interface Turned {
 }
 
 /** As `--json` prints it: docs/tuning.md. */
-export interface Tuning {
+interface Tuning {
   readonly tuning: readonly Turned[];
   /** All that is worthwhile at once against the defaults; empty where nothing is. */
   readonly combination: readonly Compared[];

@@ -78,7 +78,7 @@ const count = 1_000_000;
 const repetitions = 5;
 
 /** @returns tasks per second */
-export async function rankOnce(threads: number): Promise<number> {
+async function rankOnce(threads: number): Promise<number> {
   const pool = createRanking({ rankersDirectory, threads, deadlineMs: 60_000 });
   try {
     const batch = batchOf(

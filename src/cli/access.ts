@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { isRole, isTokenName, newToken, roles } from '../api-tokens.ts';
+import { isRole, isTokenName, newToken, tokenRoles } from '../api-tokens.ts';
 import { RotaError } from '../errors.ts';
 import { natsUsers, type NatsUser, type RolesOptions, type WorkerUser } from '../nats/roles.ts';
 import { print } from './remote.ts';
@@ -12,13 +12,13 @@ export function tokenCommand(): Command {
     .command('new')
     .description('make one: prints the token, and the line for SCHEDULER_API_TOKENS_FILE that lets it in')
     .argument('<name>', 'who carries it, as the audit log says it')
-    .argument('<role>', roles.join(', '))
+    .argument('<role>', tokenRoles.join(', '))
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  rota token new boefje-runner work')
     .action((name: string, role: string, options: { json?: boolean }) => {
       if (!isTokenName(name))
         throw new RotaError('INVALID_REQUEST', 'name: expected up to 64 letters, digits, `.`, `_` and `-`');
-      if (!isRole(role)) throw new RotaError('INVALID_REQUEST', `role: expected one of ${roles.join(', ')}`);
+      if (!isRole(role)) throw new RotaError('INVALID_REQUEST', `role: expected one of ${tokenRoles.join(', ')}`);
       const made = newToken(name, role);
       print(options, made, (it) => `token  ${it.token}\nline   ${it.line}`);
     });

@@ -30,7 +30,7 @@ export function duration(text: string): number {
 }
 
 export function json(text: string): unknown {
-  const value = parseJson(text);
+  const value = jsonOrUndefined(text);
   if (value === undefined) throw new InvalidArgumentError('expected JSON.');
   return value;
 }
@@ -44,7 +44,7 @@ export async function readInput(file: string): Promise<string> {
 }
 
 /** Undefined for text that is not JSON. */
-export function parseJson(content: string): unknown {
+export function jsonOrUndefined(content: string): unknown {
   try {
     return JSON.parse(content);
   } catch {

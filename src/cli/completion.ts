@@ -20,7 +20,7 @@ export function completionCommand(): Command {
 }
 
 /** A command, and the words that may follow it. */
-interface Entry {
+interface CommandEntry {
   readonly path: readonly string[];
   readonly description: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
@@ -35,9 +35,9 @@ interface Flag {
   readonly value: 'none' | 'word' | 'path';
 }
 
-function entriesOf(command: Command, path: readonly string[]): readonly Entry[] {
+function entriesOf(command: Command, path: readonly string[]): readonly CommandEntry[] {
   const children = command.commands;
-  const own: Entry = {
+  const own: CommandEntry = {
     path,
     description: command.description(),
     commands: children.map((child) => ({ name: child.name(), description: child.description() })),
@@ -53,16 +53,16 @@ function flagOf({ long, flags, description }: Option): Flag {
 }
 
 /** Options of any command whose value is a file or a folder. */
-function pathFlags(entries: readonly Entry[]): string {
+function pathFlags(entries: readonly CommandEntry[]): string {
   const flags = entries.flatMap(({ options }) => options.filter(({ value }) => value === 'path'));
   return [...new Set(flags.map(({ flag }) => flag))].join('|');
 }
 
 /** Commands that complete to files. */
-const filesFor = (entries: readonly Entry[]): readonly string[] =>
+const filesFor = (entries: readonly CommandEntry[]): readonly string[] =>
   entries.filter(({ takesFile }) => takesFile).map(({ path }) => `'${path.join(' ')}'`);
 
-const scripts: Readonly<Record<Shell, (entries: readonly Entry[]) => string>> = {
+const scripts: Readonly<Record<Shell, (entries: readonly CommandEntry[]) => string>> = {
   bash: (entries) => `_rota() {
   local path="" word current="\${COMP_WORDS[COMP_CWORD]}"
   # Nothing of ours: bash then offers files.
@@ -126,11 +126,11 @@ ${entries
 
 const fishValues = { none: '', word: ' -x', path: ' -r -F' } as const;
 
-function wordsOf({ commands, options }: Entry): readonly string[] {
+function wordsOf({ commands, options }: CommandEntry): readonly string[] {
   return [...commands.map(({ name }) => name), ...options.map(({ flag }) => flag)];
 }
 
-function describedOf({ commands, options }: Entry): readonly (readonly [string, string])[] {
+function describedOf({ commands, options }: CommandEntry): readonly (readonly [string, string])[] {
   return [
     ...commands.map(({ name, description }) => [name, description] as const),
     ...options.map(({ flag, description }) => [flag, description] as const),
@@ -141,7 +141,7 @@ function zshItem([word, description]: readonly [string, string]): string {
   return `'${word}:${quoted(description).replaceAll(':', '\\:')}'`;
 }
 
-function fishCondition(path: readonly string[], commands: Entry['commands']): string {
+function fishCondition(path: readonly string[], commands: CommandEntry['commands']): string {
   if (path.length === 0) return '__fish_use_subcommand';
   const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`);
   const none =

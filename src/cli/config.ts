@@ -28,14 +28,14 @@ export function configCommand(): Command {
 }
 
 /** `instance` is null for the configuration of this shell. */
-interface Answer extends Omit<OperatorAnswers['config'], 'instance'> {
+interface ConfigAnswer extends Omit<OperatorAnswers['config'], 'instance'> {
   readonly instance: string | null;
 }
 
-function local(): Answer {
+function local(): ConfigAnswer {
   return { instance: null, values: effectiveConfig(readConfig(process.env), process.env) };
 }
 
-function remote(options: ConfigOptions): Promise<Answer> {
+function remote(options: ConfigOptions): Promise<ConfigAnswer> {
   return withRota(options, (client) => request(client, 'config', {}, options.instance));
 }

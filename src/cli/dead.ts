@@ -51,7 +51,7 @@ function showCommand(): Command {
     });
 }
 
-interface SettleOptions extends RemoteOptions {
+interface SettleCommandOptions extends RemoteOptions {
   readonly stream?: string;
   readonly yes?: boolean;
 }
@@ -61,7 +61,7 @@ function settleCommand(action: 'requeue' | 'drop', description: string, example:
     .argument('[ids...]', 'without any, all of --stream')
     .addOption(new Option('--stream <stream>', eventStreams.join(', ')).argParser(oneOf(eventStreams)))
     .option('--yes', 'do not ask')
-    .action(async (ids: string[], { stream, yes, ...options }: SettleOptions) => {
+    .action(async (ids: string[], { stream, yes, ...options }: SettleCommandOptions) => {
       if (ids.length === 0 && stream === undefined) {
         throw new RotaError('INVALID_REQUEST', 'expected ids, or --stream for all of one');
       }

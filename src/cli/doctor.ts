@@ -10,7 +10,7 @@ import { tableOf } from './table.ts';
 import { terminalWidth } from './terminal.ts';
 
 /** `rota doctor --json`: `on` is the supervisor that found it, null for this shell. */
-interface Report {
+interface DoctorReport {
   readonly findings: readonly (Finding & { readonly on: string | null })[];
 }
 
@@ -22,12 +22,12 @@ export function doctorCommand(): Command {
     'rota doctor',
   ).action(async (options: RemoteOptions) => {
     const findings = [...configFindings(), ...(await remoteFindings(options))];
-    print(options, { findings } satisfies Report, render);
+    print(options, { findings } satisfies DoctorReport, render);
     if (findings.some(({ level }) => level === 'problem')) process.exitCode = 1;
   });
 }
 
-type Found = Report['findings'][number];
+type Found = DoctorReport['findings'][number];
 
 function here(finding: Finding): Found {
   return { on: null, ...finding };
@@ -91,7 +91,7 @@ function versionFinding(examined: readonly Examination[]): Found {
 
 const signs = { fine: 'ok', warning: 'WARN', problem: 'PROBLEM' } as const;
 
-function render({ findings }: Report): string {
+function render({ findings }: DoctorReport): string {
   return tableOf(
     ['', 'ABOUT', 'ON', 'FINDING', 'DO'],
     findings.map(({ level, about, on, finding, advice }) => [signs[level], about, on, finding, advice ?? '']),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { ExplanationView } from '../protocol/operator.ts';
-import { parseJson, readInput } from './arguments.ts';
+import { jsonOrUndefined, readInput } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { moment, tableOf, whenOf } from './table.ts';
 import { line, terminalWidth } from './terminal.ts';
@@ -50,7 +50,7 @@ async function questionOf(id: string | undefined, options: ExplainOptions): Prom
 
 /** The event; the file may also hold a dead letter whose body is the event. */
 async function eventIn(file: string): Promise<unknown> {
-  const found = parseJson(await readInput(file));
+  const found = jsonOrUndefined(await readInput(file));
   if (typeof found !== 'object' || found === null)
     throw new RotaError('INVALID_REQUEST', `${file}: expected the event about a raw file as JSON`);
   return 'body' in found ? found.body : found;

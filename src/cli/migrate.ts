@@ -6,7 +6,7 @@ import { giveBackToMula } from '../queue/schema/adoption.ts';
 import { print } from './remote.ts';
 import { write } from './terminal.ts';
 
-interface MigrateOptions {
+interface MigrateCommandOptions {
   readonly dryRun?: boolean;
   readonly backToMula?: boolean;
   readonly json?: boolean;
@@ -20,7 +20,7 @@ export function migrateCommand(): Command {
     .option('--back-to-mula', 'the other way: make it ready for mula, while Rota is stopped')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  SCHEDULER_DB_URI=postgres://… rota migrate --dry-run')
-    .action(async (options: MigrateOptions) => {
+    .action(async (options: MigrateCommandOptions) => {
       const config = readConfig(process.env);
       const url = config.SCHEDULER_DB_URI;
       if (url === undefined) throw new RotaError('BAD_CONFIG', 'SCHEDULER_DB_URI is not set');

@@ -3,11 +3,11 @@ import { errorCodes, RotaError } from '../errors.ts';
 import type { ItemResult, TaskPush } from '../nats/client.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
-import { json, parseJson, readInput, wholeNumber } from './arguments.ts';
+import { json, jsonOrUndefined, readInput, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { subjectOf, tableOf, whenOf } from './table.ts';
 
-interface PushOptions extends RemoteOptions {
+interface PushCommandOptions extends RemoteOptions {
   readonly scheduler?: string;
 }
 
@@ -20,7 +20,7 @@ export function pushCommand(): Command {
   return remoteCommand('push', 'queue tasks from a file', 'rota push --scheduler boefje tasks.json')
     .argument('<file>', 'a task as JSON, a list of tasks, or one a line; - reads stdin')
     .option('--scheduler <id>', 'of tasks that name none in scheduler_id')
-    .action(async (file: string, options: PushOptions) => {
+    .action(async (file: string, options: PushCommandOptions) => {
       const tasks = parseTasks(await readInput(file), file);
       const results = await withRota(options, async (client) => {
         const byScheduler = Map.groupBy(tasks, (task) => schedulerOf(task, options));
@@ -35,18 +35,18 @@ export function pushCommand(): Command {
 }
 
 function parseTasks(content: string, file: string): readonly PushedTask[] {
-  const whole = parseJson(content);
+  const whole = jsonOrUndefined(content);
   if (Array.isArray(whole)) return whole as PushedTask[];
   if (whole !== undefined) return [whole as PushedTask];
   const lines = content.split('\n').filter((line) => line.trim() !== '');
   return lines.map((line, at) => {
-    const task = parseJson(line);
+    const task = jsonOrUndefined(line);
     if (task === undefined) throw new RotaError('INVALID_REQUEST', `${file}, line ${at + 1}: expected a task as JSON`);
     return task as PushedTask;
   });
 }
 
-function schedulerOf(task: PushedTask, options: PushOptions): string {
+function schedulerOf(task: PushedTask, options: PushCommandOptions): string {
   const scheduler = task.scheduler_id ?? options.scheduler;
   if (scheduler !== undefined) return scheduler;
   throw new RotaError('INVALID_REQUEST', 'a task names no scheduler_id: say --scheduler');
@@ -61,7 +61,7 @@ function renderPushed({ results }: { results: readonly ItemResult[] }): string {
   );
 }
 
-interface PopOptions extends RemoteOptions {
+interface PopCommandOptions extends RemoteOptions {
   readonly limit: number;
   readonly wait: number;
   readonly lease?: number;
@@ -85,7 +85,7 @@ export function popCommand(): Command {
       ).argParser(wholeNumber(100)),
     )
     .addOption(new Option('--filter <json>', 'a FilterRequest').argParser(json))
-    .action(async (scheduler: string, options: PopOptions) => {
+    .action(async (scheduler: string, options: PopCommandOptions) => {
       const results = await withRota(options, (client) =>
         client.pop(scheduler, {
           limit: options.limit,

@@ -84,7 +84,7 @@ export function createProgress(to: Stream): Progress {
 }
 
 /** The answer of the person at the terminal; null without a terminal. */
-export async function ask(question: string): Promise<string | null> {
+async function ask(question: string): Promise<string | null> {
   if (!process.stdin.isTTY) return null;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(printable(question));

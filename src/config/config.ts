@@ -3,7 +3,7 @@ import { type UnreadVariable, unreadVariables } from './unread-variables.ts';
 import { bare } from './values.ts';
 import { environment } from './variables.ts';
 import { RotaError } from '../errors.ts';
-import { withoutSecrets } from '../postgres/dsn.ts';
+import { redactedDsn } from '../postgres/dsn.ts';
 import type { TlsFiles } from '../tls-files.ts';
 
 /**
@@ -148,7 +148,7 @@ function shown(name: string, value: unknown): string | null {
   if (value === undefined) return null;
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   // Several hosts, folders of sockets: not what URL reads.
-  if (name === 'SCHEDULER_DB_URI') return withoutSecrets(text) ?? '<redacted>';
+  if (name === 'SCHEDULER_DB_URI') return redactedDsn(text) ?? '<redacted>';
   // A password may happen to look like a URL: the name says what it is.
   const urls = /_(?:URL|URI|API|ENDPOINT)$/.test(name) ? text.split(',') : [];
   if (urls.length === 0 || !urls.every((url) => URL.canParse(url))) return secretNames.test(name) ? '<redacted>' : text;

@@ -37,7 +37,7 @@ export const matching = (allowed: string, pattern: RegExp) =>
 export const text = () => optional(telling(z.string(), 'any text'));
 
 /** Unchanged too, but of one form: a token that no header can carry would always be answered 401. */
-export const textOf = (allowed: string, form: RegExp) =>
+export const formedText = (allowed: string, form: RegExp) =>
   optional(
     telling(
       z.string().refine((given) => form.test(given), { error: allowed }),

@@ -10,7 +10,7 @@ import {
   seconds,
   share,
   text,
-  textOf,
+  formedText,
   url,
   readBrokerUrl,
   readDatabaseUrl,
@@ -100,7 +100,7 @@ export const environment = z.object({
     'REST address',
   ),
   SCHEDULER_API_PORT: count(8000, { most: 65_535 }).describe('REST port; 0 takes a free one'),
-  SCHEDULER_API_TOKEN: textOf('1 to 512 printable ASCII characters, no space at either end', tokenForm).describe(
+  SCHEDULER_API_TOKEN: formedText('1 to 512 printable ASCII characters, no space at either end', tokenForm).describe(
     'bearer token of the REST API that may do everything; open to all where there is no token',
   ),
   SCHEDULER_API_TOKENS: text().describe('tokens with a role each, comma-separated lines of `rota token new`'),

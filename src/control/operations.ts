@@ -38,7 +38,7 @@ export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand
 }
 
 /** The parts of a supervisor that operators act on, as main.ts has built them. */
-export interface OperationsParts {
+interface OperationsParts {
   readonly instance: string;
   readonly version: string;
   readonly config: Config;

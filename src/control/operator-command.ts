@@ -22,7 +22,7 @@ export function command<K extends OperatorCommandName, T>(
 }
 
 /** Writes who did what. */
-export type AuditLog = (command: string, by: string | null, fields: Readonly<Record<string, unknown>>) => void;
+export type CommandAudit = (command: string, by: string | null, fields: Readonly<Record<string, unknown>>) => void;
 
 /** The body of a command without one. */
 export const nothing = z.strictObject({}).nullish();

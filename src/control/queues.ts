@@ -9,7 +9,7 @@ import type { Purged } from '../queue/settle/cancellation.ts';
 import { withoutSecrets } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { eventStreams } from '../tasks/task.ts';
-import { type AuditLog, command, nothing, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, nothing, type OperatorCommand } from './operator-command.ts';
 
 export interface QueuePorts {
   readonly instance: string;
@@ -20,7 +20,7 @@ export interface QueuePorts {
   readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
   /** Null where no event source is configured. */
   readonly deadLetters: Pick<DeadLetters, 'list' | 'settle'> | null;
-  readonly audit: AuditLog;
+  readonly audit: CommandAudit;
 }
 
 /** Whole queues: pauses, an organisation's removal, a new ranking, and the broker's dead-letter queues. */
@@ -97,7 +97,7 @@ interface RerankRun {
 }
 
 /** Below the 10 s that a client waits. */
-const answerWithinMs = 5_000;
+const rerankWithinMs = 5_000;
 /** How long the end of a run is kept for the client that follows it. */
 const endKeptMs = 60_000;
 
@@ -142,7 +142,7 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts): 
       async ({ scheduler, run: id }, { by }) => {
         requireScheduler(schedulerIds, scheduler);
         const run = id === undefined ? (underWay(scheduler) ?? begin(scheduler, by)) : followed(id);
-        await within(run.finished, answerWithinMs).catch((error: unknown) => {
+        await within(run.finished, rerankWithinMs).catch((error: unknown) => {
           if (run.ended) throw error;
         });
         return { instance, run: run.id, looked: run.looked, moved: run.moved, complete: run.ended };

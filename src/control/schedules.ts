@@ -8,13 +8,13 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import type { Schedule } from '../tasks/task.ts';
-import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
 
 export interface SchedulePorts {
   readonly schedules: Schedules;
   readonly inspection: Pick<QueueInspection, 'schedules'>;
   readonly supervision: Pick<Supervision, 'send'>;
-  readonly audit: AuditLog;
+  readonly audit: CommandAudit;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
 }

@@ -14,7 +14,7 @@ import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { on } from '../telemetry/events.ts';
-import { type AuditLog, command, nothing, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, nothing, type OperatorCommand } from './operator-command.ts';
 
 export interface SupervisorPorts {
   readonly instance: string;
@@ -32,7 +32,7 @@ export interface SupervisorPorts {
   readonly effectiveConfig: () => readonly EffectiveValue[];
   /** Ends this supervisor as a signal would; null where its process runs more than it. */
   readonly stop: (() => void) | null;
-  readonly audit: AuditLog;
+  readonly audit: CommandAudit;
 }
 
 const oneActor = z.strictObject({ actor: shortText(lengths.name) });

@@ -7,13 +7,13 @@ import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
-import { type AuditLog, command, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
 
 export interface TaskPorts {
   readonly lists: TaskLists;
   readonly queue: Pick<TaskQueue, 'patch'>;
   readonly inspection: Pick<QueueInspection, 'details'>;
-  readonly audit: AuditLog;
+  readonly audit: CommandAudit;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
 }

@@ -6,7 +6,7 @@ import type { Failure } from '../mailbox/failure.ts';
  * kills its thread again and again costs the others in hand one attempt at most.
  */
 export interface Received {
-  readonly lane: Lane;
+  readonly lane: EventLane;
   readonly body: Uint8Array;
   /** Failed attempts, from the event's header: the brokers' own counts include outages and reconnects. */
   readonly attempts: number;
@@ -20,11 +20,11 @@ export interface Received {
   move(to: Destination): Promise<void>;
 }
 
-export type Lane = 'main' | 'alone';
+export type EventLane = 'main' | 'alone';
 
 export type Destination =
   /** The tail of a lane. */
-  | { readonly to: Lane; readonly attempts: number }
+  | { readonly to: EventLane; readonly attempts: number }
   /** The alone lane, but not before `delayMs` have passed. */
   | { readonly to: 'retry'; readonly attempts: number; readonly delayMs: number }
   | { readonly to: 'dead'; readonly attempts: number; readonly failure: Failure };
@@ -37,8 +37,6 @@ export const errorHeader = 'x-rota-error';
 export const deadAtHeader = 'x-rota-dead-at';
 /** Epoch milliseconds; JetStream only, where RabbitMQ has queues with a message TTL. */
 export const notBeforeHeader = 'x-rota-not-before';
-/** W3C trace context of the event's publisher. */
-export const traceHeader = 'traceparent';
 
 /** The error of a dead letter, short enough for any broker's header. */
 export function errorLine(failure: Failure): string {

@@ -4,7 +4,7 @@ import { type Failure, failureOf, type Result } from '../mailbox/failure.ts';
 import type { StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import type { Destination, Lane, Received } from './delivery.ts';
+import type { Destination, EventLane, Received } from './delivery.ts';
 import { parseEvent } from './parse.ts';
 import type { EventHandler } from './source.ts';
 import { backOff, pause, type Timing } from './timing.ts';
@@ -17,7 +17,7 @@ export interface Intake {
    * A connection was cut while the thread lives on. Up to `most` events that were in hand or on their way come back as
    * redelivered; they are not suspected of a thread's death.
    */
-  interrupted(lane: Lane, most: number): void;
+  interrupted(lane: EventLane, most: number): void;
   /** Gives back events that are held or still arrive. */
   close(): void;
   /** Waits until nothing is in hand. */
@@ -39,7 +39,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const { stream, handler, maxAttempts, timing, tell, note } = options;
   const closing = new AbortController();
   const inHand = new Set<Promise<void>>();
-  const excused: Record<Lane, number> = { main: 0, alone: 0 };
+  const excused: Record<EventLane, number> = { main: 0, alone: 0 };
   const counts = { done: 0, retried: 0, dead: 0 };
   const latencies = createLatencies(stream, tell);
 
@@ -53,7 +53,7 @@ export function createIntake(options: IntakeOptions): Intake {
     return outcome.ok ? 'done' : failed(received.attempts + 1, outcome.failure);
   };
 
-  const excuse = (lane: Lane): boolean => {
+  const excuse = (lane: EventLane): boolean => {
     if (excused[lane] === 0) return false;
     excused[lane] -= 1;
     return true;

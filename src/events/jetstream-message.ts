@@ -9,17 +9,10 @@ import {
   type NatsConnection,
   NatsError,
 } from 'nats';
+import { traceHeader } from '../mailbox/trace.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { partAnswered, partFailed } from '../telemetry/events.ts';
-import {
-  attemptsHeader,
-  deadAtHeader,
-  type Destination,
-  errorLine,
-  errorHeader,
-  notBeforeHeader,
-  traceHeader,
-} from './delivery.ts';
+import { attemptsHeader, deadAtHeader, type Destination, errorLine, errorHeader, notBeforeHeader } from './delivery.ts';
 import { ensureStreams, isNotFound, subjectsOf } from './jetstream-streams.ts';
 
 /** Reads the events of JetStream, and stores them where they go next. */

@@ -3,7 +3,7 @@ import type { NatsAuth } from '../config/config.ts';
 import { within } from '../deadline.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import type { Lane } from './delivery.ts';
+import type { EventLane } from './delivery.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createSubjectConsumer, type SubjectConsumer } from './jetstream-consumer.ts';
 import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
@@ -92,7 +92,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
     const intake = createIntake({ stream, handler, maxAttempts, timing, tell, note });
     const declared = () => tell({ name: 'source.declared', stream });
     const shared = { connection, prefix, timing, note, declared, signal: stopping.signal };
-    const lane = (lane: Lane, maxPending: number) =>
+    const lane = (lane: EventLane, maxPending: number) =>
       createSubjectConsumer({
         ...shared,
         consumer: lane === 'main' ? stream : `${stream}_alone`,

@@ -1,5 +1,6 @@
 import type { AsyncMessage, Channel, Connection, Envelope } from 'rabbitmq-client';
-import { attemptsHeader, deadAtHeader, type Destination, errorLine, errorHeader, traceHeader } from './delivery.ts';
+import { attemptsHeader, deadAtHeader, type Destination, errorLine, errorHeader } from './delivery.ts';
+import { traceHeader } from '../mailbox/trace.ts';
 import type { QueueDeclaration } from './rabbitmq-queues.ts';
 
 /** Reads the events of RabbitMQ, and stores them where they go next. */

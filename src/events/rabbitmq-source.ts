@@ -1,7 +1,7 @@
 import { within } from '../deadline.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import type { RotaEvent } from '../telemetry/events.ts';
-import type { Lane } from './delivery.ts';
+import type { EventLane } from './delivery.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createQueueConsumer, type QueueConsumer } from './rabbitmq-consumer.ts';
 import { type Broker, brokerFault, RabbitmqConnection } from './rabbitmq-driver.ts';
@@ -70,7 +70,7 @@ export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
     };
     link.carry(stream);
     const intake = createIntake({ stream, handler, maxAttempts, timing, tell, note });
-    const consumerOf = (lane: Lane, settled: () => void) => {
+    const consumerOf = (lane: EventLane, settled: () => void) => {
       const queue = lane === 'main' ? stream : aloneQueue(stream);
       const inHand = lane === 'main' ? prefetch : 1;
       return createQueueConsumer({

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { parseTimestamp, toEpochMs } from '../tasks/lax.ts';
 import type { BoefjeRun, Bytes } from './kat.ts';
-import type { Answer, JsonRequest, ServiceClient } from './request.ts';
+import type { ServiceAnswer, JsonRequest, ServiceClient } from './request.ts';
 import { createSingleFlight } from './resilience.ts';
 
 const login = z.object({ access_token: z.string().min(1) });
@@ -52,7 +52,7 @@ export function createBytes(
   const refused = (message: string, status: number) =>
     new RotaError('SERVICE_REJECTED', `${client.service} ${message}`, { fields: { service: client.service, status } });
 
-  const askWithToken = async <T>(request: JsonRequest<T>): Promise<Answer<T>> => {
+  const askWithToken = async <T>(request: JsonRequest<T>): Promise<ServiceAnswer<T>> => {
     const used = token ?? (await logIn());
     const answer = await client.ask({ ...request, bearer: used, declines: [401] });
     if (answer.ok) return answer;

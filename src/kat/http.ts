@@ -1,4 +1,5 @@
 import { RotaError } from '../errors.ts';
+import { traceHeader } from '../mailbox/trace.ts';
 
 /** One JSON request as it goes over the wire. */
 export interface WireRequest {
@@ -33,7 +34,7 @@ export function urlOf(base: URL, request: WireRequest, refused: (segment: string
 /** @param trace traceparent that the service is to go on with; null for none. */
 export function requestInit(request: WireRequest, basic: string | null, trace: string | null): RequestInit {
   const headers: Record<string, string> = { accept: 'application/json' };
-  if (trace !== null) headers['traceparent'] = trace;
+  if (trace !== null) headers[traceHeader] = trace;
   if (request.bearer !== undefined) headers['authorization'] = `Bearer ${request.bearer}`;
   else if (basic !== null) headers['authorization'] = basic;
   const method = request.method ?? 'GET';

@@ -60,9 +60,9 @@ export interface SkippedPlugin {
   readonly why: string;
 }
 
-type Fault = Omit<SkippedPlugin, 'organisation'>;
+type PluginFault = Omit<SkippedPlugin, 'organisation'>;
 /** With its whole id, which the warning may cut; null where it has none. */
-type Misfit = Fault & { readonly id: string | null };
+type Misfit = PluginFault & { readonly id: string | null };
 
 /**
  * Each plug-in by itself: any user may add one, and one that does not fit must not take its organisation's others along. A
@@ -158,7 +158,7 @@ export function createKatalogus(
   const share = sharing();
   // Every organisation has the same plug-ins and is asked every minute: a fault of one is reported once.
   const told = new Set<string>();
-  const tell = (organisation: string, fault: Fault) => {
+  const tell = (organisation: string, fault: PluginFault) => {
     const key = JSON.stringify(fault);
     if (told.has(key)) return;
     if (told.size >= mostTold) told.clear();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Octopoes, Ooi } from './kat.ts';
-import type { Answer, ServiceClient } from './request.ts';
+import type { ServiceAnswer, ServiceClient } from './request.ts';
 
 /** What one request carries at most: a page of objects, references in a body. */
 const pageSize = 1_000;
@@ -21,7 +21,7 @@ const ooi = z
   }));
 
 const page = z.object({ items: z.array(ooi) });
-type Page = z.infer<typeof page>;
+type OoiPage = z.infer<typeof page>;
 const byKey = z.record(z.string(), ooi.nullable());
 
 /** Octopoes has no model for one of the types that it was asked for, or that it has stored. */
@@ -55,7 +55,7 @@ export function createOctopoes(
       // One moment for all pages: the list that is paged through does not change under way.
       const moment = { scan_level: scanLevels.map(String), limit: String(pageSize), valid_time: validTime() };
       const pageOf = async (some: readonly string[], offset: number, declines: readonly number[] = []) =>
-        orNothing<Page>({ items: [] })(
+        orNothing<OoiPage>({ items: [] })(
           await client.ask({
             path: [organisation, 'objects'],
             query: { types: some, ...moment, offset: String(offset) },
@@ -67,7 +67,7 @@ export function createOctopoes(
         (await apart.ask({ kind: 'type', organisation }, types, (some) => pageOf(some, 0, unreadable))) ??
         accepted(types, await pageOf(types, 0));
       for (const { members, value } of firsts) {
-        let answer: Answer<Page> = { ok: true, value };
+        let answer: ServiceAnswer<OoiPage> = { ok: true, value };
         for (let offset = pageSize; answer.ok; offset += pageSize) {
           const { items } = answer.value;
           if (items.length > 0) yield items;
@@ -112,11 +112,11 @@ export function createOctopoes(
 }
 
 /** A 404 about an organisation's own path is about the organisation and not about the request: it has nothing. */
-function orNothing<T>(nothing: T): (answer: Answer<T>) => Answer<T> {
+function orNothing<T>(nothing: T): (answer: ServiceAnswer<T>) => ServiceAnswer<T> {
   return (answer) => (answer.ok || answer.status !== 404 ? answer : { ok: true, value: nothing });
 }
 
-function accepted<T>(members: readonly string[], answer: Answer<T>): readonly Part<T>[] {
+function accepted<T>(members: readonly string[], answer: ServiceAnswer<T>): readonly Part<T>[] {
   return answer.ok ? [{ members, value: answer.value }] : [];
 }
 
@@ -163,7 +163,7 @@ interface Apart {
   ask<T>(
     about: Pick<Declined, 'kind' | 'organisation'>,
     members: readonly string[],
-    answerTo: (members: readonly string[]) => Promise<Answer<T>>,
+    answerTo: (members: readonly string[]) => Promise<ServiceAnswer<T>>,
   ): Promise<readonly Part<T>[] | null>;
 }
 
@@ -190,7 +190,7 @@ function createApart(now: () => number, tell: (declined: Declined) => void): Apa
     ask: async <T>(
       about: Pick<Declined, 'kind' | 'organisation'>,
       members: readonly string[],
-      answerTo: (members: readonly string[]) => Promise<Answer<T>>,
+      answerTo: (members: readonly string[]) => Promise<ServiceAnswer<T>>,
     ) => {
       const search = { requests: 0, parts: [] as Part<T>[], declined: [] as Declined[] };
       const look = async (some: readonly string[]): Promise<void> => {

@@ -39,12 +39,14 @@ export interface JsonRequest<T> extends WireRequest {
 }
 
 /** The parsed answer, or the status with which the service declined. */
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly status: number };
+export type ServiceAnswer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly status: number };
 
 export interface ServiceClient {
   readonly service: string;
   /** Rejects with SERVICE_UNAVAILABLE for an outage, SERVICE_REJECTED for an answer that does not fit. */
-  ask<T>(request: JsonRequest<T>): Promise<Answer<T>>;
+  ask<T>(request: JsonRequest<T>): Promise<ServiceAnswer<T>>;
   status(): ServiceStatus;
   close(): void;
 }
@@ -101,7 +103,7 @@ export function createServiceClient(
   };
 
   /** A span of its own for each try: `GET katalogus`. The query may name OOIs, the path names organisations at most. */
-  const attemptInSpan = <T>(request: JsonRequest<T>, url: URL, name: string): Promise<Answer<T> | Outage> => {
+  const attemptInSpan = <T>(request: JsonRequest<T>, url: URL, name: string): Promise<ServiceAnswer<T> | FailedTry> => {
     const method = request.method ?? 'GET';
     const attributes = { 'http.request.method': method, 'url.path': url.pathname, 'server.address': url.host };
     return inSpan(`${method} ${service}`, { kind: 'client', attributes }, async (span) => {
@@ -116,7 +118,7 @@ export function createServiceClient(
     url: URL,
     name: string,
     span: Span | null,
-  ): Promise<Answer<T> | Outage> => {
+  ): Promise<ServiceAnswer<T> | FailedTry> => {
     if (closing.signal.aborted) throw unavailable('client is closed', url.pathname);
     const permit = circuit.admit();
     if (permit === null) throw notAsked(url.pathname);
@@ -197,7 +199,7 @@ export function createServiceClient(
   };
 }
 
-interface Outage {
+interface FailedTry {
   readonly outage: RotaError;
   readonly afterMs: number | null;
 }

@@ -10,7 +10,7 @@
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
 /** Leave to call once. Report how it went exactly once; reports of calls from before the circuit opened change nothing. */
-export interface Permit {
+interface Permit {
   succeeded(): void;
   failed(): void;
 }
@@ -21,7 +21,7 @@ export interface Circuit {
   state(): CircuitState;
 }
 
-export interface CircuitOptions {
+interface CircuitOptions {
   /** Consecutive failures that open it. */
   readonly failures: number;
   /** First pause before a probe; each failed probe doubles it up to `maxPauseMs`. */
@@ -86,7 +86,7 @@ export function createCircuit(options: CircuitOptions): Circuit {
 }
 
 /** A bulkhead: at most `count` holders at once; others wait in order of arrival. */
-export interface Slots {
+interface Slots {
   run<T>(work: () => Promise<T>): Promise<T>;
   inUse(): number;
 }
@@ -123,7 +123,7 @@ export function createSlots(count: number): Slots {
 }
 
 /** Answers by key: one request in flight per key, kept for a short while. Failures are never kept. */
-export interface SingleFlight<T> {
+interface SingleFlight<T> {
   /**
    * `fresh` answers with a request that began after this call: it may have to wait for the one in flight, and callers
    * that come meanwhile share it.

@@ -24,7 +24,7 @@ export type KatClients = KatServices & {
 };
 
 /** What the clients notice of their services beside the answers. */
-export interface KatListener {
+interface KatListener {
   readonly circuitChanged?: (service: string, state: CircuitState) => void;
   /** Once for each thing that is wrong with a plug-in. */
   readonly pluginSkipped?: (skipped: SkippedPlugin) => void;

@@ -7,13 +7,7 @@ export interface Failure {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-export type MailboxCode =
-  | 'MAILBOX_FULL'
-  | 'ASK_TIMEOUT'
-  | 'ACTOR_TERMINATED'
-  | 'UNKNOWN_MESSAGE'
-  | 'DRAINING'
-  | 'BROKEN';
+type MailboxCode = 'MAILBOX_FULL' | 'ASK_TIMEOUT' | 'ACTOR_TERMINATED' | 'UNKNOWN_MESSAGE' | 'DRAINING' | 'BROKEN';
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 

@@ -39,7 +39,7 @@ export interface LaneStatus {
 
 export type Handler = (batch: readonly Delivery[]) => Promise<void>;
 
-export interface LaneEvents {
+interface LaneEvents {
   /** A batch was settled: the lane may be idle now. */
   rested(): void;
   /** A retryable error failed what was unsettled in a batch. */

@@ -5,7 +5,7 @@ import type { Letter } from './lane.ts';
 import type { Mailbox } from './mailbox.ts';
 
 /** What drain and stop do; `receive` answers pings itself. */
-export interface Signals {
+interface Signals {
   /** Stops what feeds the mailbox and empties it; resolves with how many messages were left. */
   drain(withinMs: number): Promise<number>;
   stop(): void;

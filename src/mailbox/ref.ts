@@ -18,7 +18,7 @@ export interface RefOptions {
 
 type Sent = Exclude<ToActor, { kind: 'stop' }>;
 
-interface Pending {
+interface PendingAsk {
   readonly envelope: Sent;
   readonly settle: (outcome: Outcome<unknown>) => void;
 }
@@ -26,7 +26,7 @@ interface Pending {
 /** The sender's half of a lane: credits left, and what waits for one in the order it was sent. */
 interface Credit {
   free: number;
-  readonly waiting: Set<Pending>;
+  readonly waiting: Set<PendingAsk>;
 }
 
 /**
@@ -39,7 +39,7 @@ export class ActorRef<M extends Message = Message> {
   readonly #port: MessagePort;
   readonly #window: number;
   readonly #maxWaiting: number;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, PendingAsk>();
   readonly #credits = new Map<string, Credit>();
   #lastId = 0;
   #open = true;
@@ -98,7 +98,7 @@ export class ActorRef<M extends Message = Message> {
     return new Promise((resolve) => {
       const id = ++this.#lastId;
       let timer: NodeJS.Timeout | undefined;
-      const pending: Pending = {
+      const pending: PendingAsk = {
         envelope: build(id),
         settle: (outcome) => {
           clearTimeout(timer);
@@ -112,7 +112,7 @@ export class ActorRef<M extends Message = Message> {
     });
   }
 
-  #admit(pending: Pending): void {
+  #admit(pending: PendingAsk): void {
     const lane = laneOf(pending.envelope);
     if (lane === null) return this.#send(pending);
     const credit = this.#credit(lane);
@@ -123,7 +123,7 @@ export class ActorRef<M extends Message = Message> {
     else pending.settle(refused(mailboxFailure('MAILBOX_FULL', `too many '${lane}' wait for the actor already`)));
   }
 
-  #send(pending: Pending): void {
+  #send(pending: PendingAsk): void {
     try {
       this.#port.postMessage(pending.envelope);
     } catch (error) {
@@ -159,7 +159,7 @@ export class ActorRef<M extends Message = Message> {
     return credit;
   }
 
-  #forget(pending: Pending): void {
+  #forget(pending: PendingAsk): void {
     this.#pending.delete(pending.envelope.id);
     const lane = laneOf(pending.envelope);
     if (lane !== null) this.#credit(lane).waiting.delete(pending);

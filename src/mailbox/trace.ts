@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 
+/** Header of HTTP, NATS and AMQP with the W3C trace context of who sends. */
+export const traceHeader = 'traceparent';
+
 const traces = new AsyncLocalStorage<string>();
 
 /** W3C traceparent of what runs now, or '' outside of any trace. */
@@ -24,7 +27,7 @@ export function partOf(trace: string): string {
   return context === null ? newTrace() : `00-${context.traceId}-${newSpanId()}-${context.sampled ? '01' : '00'}`;
 }
 
-export interface TraceContext {
+interface TraceContext {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
   /** 16 hexadecimal digits. */

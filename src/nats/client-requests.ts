@@ -1,7 +1,7 @@
 import { headers, type Msg, type MsgHdrs, NatsError } from 'nats';
 import { type ErrorCode, errorCodes, RotaError } from '../errors.ts';
-import { currentTrace } from '../mailbox/trace.ts';
-import { operatorHeader, traceHeader } from './requests.ts';
+import { currentTrace, traceHeader } from '../mailbox/trace.ts';
+import { operatorHeader } from './requests.ts';
 
 /** The requests of a client: their headers, their repetition, sets in parts, and what a failure means. */
 

@@ -32,7 +32,7 @@ export interface StatusPatch {
   readonly lease_id: string;
 }
 
-export interface Lease {
+interface Lease {
   readonly id: string;
   readonly lease_id: string;
 }
@@ -62,13 +62,13 @@ export interface RotaClient {
   close(): Promise<void>;
 }
 
-export interface CtlOptions {
+interface CtlOptions {
   readonly instance?: string;
   readonly by?: string;
   readonly timeoutMs?: number;
 }
 
-export interface ClientAccess extends NatsAccess {
+interface ClientAccess extends NatsAccess {
   /** `rota` where absent. */
   readonly prefix?: string;
   /** How long an answer may take, in addition to a pop's own wait. */

@@ -15,10 +15,10 @@ export interface NatsAccess {
   readonly name?: string;
   readonly auth?: NatsAuth;
   /** For a supervisor: a server that is not up yet is waited for. A command fails at once. */
-  readonly patience?: Patience;
+  readonly retry?: ConnectRetry;
 }
 
-export interface Patience {
+interface ConnectRetry {
   /** Gets the reason why there is no connection yet: after the first try, and then every five seconds. */
   told(reason: string): void;
   /** Ends the waiting. */
@@ -62,11 +62,14 @@ export async function connectNats(access: NatsAccess): Promise<NatsConnection> {
   };
   const hosts = urls.map((url) => url.address).join(', ');
   const attempt = () => connect(options).catch((error: unknown) => Promise.reject(faultOf(error, hosts)));
-  return access.patience === undefined ? attempt() : patiently(attempt, access.patience);
+  return access.retry === undefined ? attempt() : withRetries(attempt, access.retry);
 }
 
 /** @throws RotaError DRAINING once the signal is aborted, and at once any error that waiting cannot solve */
-async function patiently(attempt: () => Promise<NatsConnection>, { told, signal }: Patience): Promise<NatsConnection> {
+async function withRetries(
+  attempt: () => Promise<NatsConnection>,
+  { told, signal }: ConnectRetry,
+): Promise<NatsConnection> {
   let toldAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
@@ -175,7 +178,7 @@ function tlsFault(hosts: string, code: string, cause: unknown): RotaError | null
 }
 
 /** Whether the connection is up. The library drops messages that are published while it is down, so publishers must check. */
-export interface Link {
+interface Link {
   readonly up: boolean;
 }
 
@@ -199,12 +202,12 @@ export function watchLink(connection: NatsConnection, on: { down?: () => void; u
 }
 
 /** A round trip takes a millisecond; other supervisors take one as silent after three seconds. */
-const answerWithinMs = 1_000;
+const roundTripWithinMs = 1_000;
 
 /** Whether the NATS server answers now: a half-open connection looks open at our end. */
 export async function answers(connection: NatsConnection): Promise<boolean> {
   if (connection.isClosed() || connection.isDraining()) return false;
-  return within(connection.flush(), answerWithinMs).then(
+  return within(connection.flush(), roundTripWithinMs).then(
     () => true,
     () => false,
   );

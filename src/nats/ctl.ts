@@ -15,7 +15,7 @@ export interface CtlCommands {
 }
 
 /** For the audit log. */
-export interface CtlCaller {
+interface CtlCaller {
   /** The name it claims (header `Rota-By`): NATS shows a service only that the caller was allowed to publish. */
   readonly by: string | null;
 }

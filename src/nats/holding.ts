@@ -21,7 +21,7 @@ export interface Holding {
   close(): void;
 }
 
-interface Held {
+interface HeldTask {
   readonly task: LeasedTask;
   readonly control: AbortController;
 }
@@ -37,7 +37,7 @@ export function createHolding(options: {
 }): Holding {
   const { client, leaseMs } = options;
   /** By lease: a task that was lost may come back to the same worker under another one. */
-  const held = new Map<string, Held>();
+  const held = new Map<string, HeldTask>();
   // Independent of the heartbeat before: one whose answer never comes delays no other.
   const beat = setInterval(() => void renew(), Math.min(leaseMs, firstLeaseMs) / 3);
   let repeat: NodeJS.Timeout | undefined;
@@ -93,7 +93,7 @@ export function createHolding(options: {
     repeat = setTimeout(() => void renew(), atOnce ? 0 : pauseMs);
   }
 
-  function lose(entry: Held): void {
+  function lose(entry: HeldTask): void {
     held.delete(entry.task.lease_id);
     entry.control.abort(new RotaError('LEASE_LOST', 'the lease is lost: another worker may have the task'));
   }

@@ -32,7 +32,7 @@ function isNamed(reply: string): boolean {
  * NATS does not check the reply subject of a request, so a name may be invented, or be another client's. NATS_REPLY_PREFIXES with
  * the users' own inboxes, and without `_INBOX`, prevents invented names.
  */
-export function clientOf(reply: string, prefixes: readonly string[]): string {
+export function clientOfReply(reply: string, prefixes: readonly string[]): string {
   const shared = isNamed(reply) ? undefined : prefixes.find((prefix) => reply.startsWith(`${prefix}.`));
   const end = reply.indexOf('.', shared === undefined ? 0 : shared.length + 1);
   return end === -1 ? reply : reply.slice(0, end);

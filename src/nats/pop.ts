@@ -13,12 +13,12 @@ import { check, popBody } from './requests.ts';
  * tasks that do not fit after all go back to the queue with their leases. A requester sees fewer results than its limit and pops
  * again.
  */
-export interface PopDesk {
+interface PopDesk {
   /** @returns the reply as JSON text. `signal` ends a wait: the answer is then empty, and nothing is claimed. */
   pop(scheduler: string, asked: AskedPop): Promise<string>;
 }
 
-export interface AskedPop {
+interface AskedPop {
   readonly body: unknown;
   /** The client to which its filters and leases are counted. */
   readonly client: string;

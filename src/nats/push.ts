@@ -28,7 +28,7 @@ export async function push(
     if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
     if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
     if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome));
-    return taskText(textOf(outcome), maxPayload);
+    return taskText(taskTextOf(outcome), maxPayload);
   }
   const { tasks } = check(pushSetBody, body);
   const results: SetItem[] = Array.from({ length: tasks.length });
@@ -73,12 +73,12 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
 }
 
 function resultOf(outcome: PushOutcome): SetItem {
-  if (outcome.outcome === 'queued') return taskItem(textOf(outcome), outcome.id, outcome.status ?? 'queued');
+  if (outcome.outcome === 'queued') return taskItem(taskTextOf(outcome), outcome.id, outcome.status ?? 'queued');
   if (outcome.outcome === 'failed') return errorItem(errorOf(outcome.failure));
   return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome)));
 }
 
-function textOf(outcome: Extract<PushOutcome, { outcome: 'queued' }>): string {
+function taskTextOf(outcome: Extract<PushOutcome, { outcome: 'queued' }>): string {
   if (outcome.task === undefined) throw new RotaError('BROKEN', 'the queue did not answer the task');
   return outcome.task;
 }

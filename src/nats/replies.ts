@@ -11,7 +11,7 @@ import { errorBudget } from './budgets.ts';
 
 /** Replies as JSON text. A task's own text is spliced in: parsing it only to write it again would double a pop's CPU. */
 
-export interface ErrorBody {
+interface ErrorBody {
   readonly error: { readonly code: ErrorCode; readonly status: number; readonly detail: string };
 }
 

@@ -4,7 +4,7 @@ import { filterRequest } from '../queue/filter/schema.ts';
 import { excerpt } from '../printable.ts';
 import { lengths, shortText } from '../tasks/lengths.ts';
 import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';
-import { taskStatuses } from '../tasks/task.ts';
+import { priorityRange, taskStatuses } from '../tasks/task.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
 
 /**
@@ -12,12 +12,8 @@ import { errorBudget, requestBudget } from './budgets.ts';
  * is refused, not ignored.
  */
 
-/** Header with the sender's W3C trace context. */
-export const traceHeader = 'traceparent';
 /** Header with the operator's name, for the audit log. */
 export const operatorHeader = 'Rota-By';
-
-const int4 = { min: -2_147_483_648, max: 2_147_483_647 };
 
 const leaseMs = z.int().min(100).max(requestBudget.leaseMs);
 const uuid = z.uuid();
@@ -44,7 +40,7 @@ export const taskBody = z.strictObject({
   id: uuid.optional(),
   scheduler_id: shortText(lengths.name).min(1).optional(),
   organisation: shortText(lengths.organisation).min(1),
-  priority: z.int().min(int4.min).max(int4.max).optional(),
+  priority: z.int().min(priorityRange.least).max(priorityRange.most).optional(),
   data: z.record(z.string(), z.unknown()),
 });
 
@@ -65,7 +61,7 @@ export const heartbeatBody = z.strictObject({
 });
 
 /** @throws RotaError INVALID_REQUEST (422). An empty body is an empty object. */
-export function parseJson(text: string): unknown {
+export function parseBody(text: string): unknown {
   if (text.trim() === '') return {};
   const excess = jsonExcess(text);
   if (excess !== null) {

@@ -5,14 +5,14 @@
 export interface NatsUser {
   /** Also its inbox: `_INBOX_<name>`. */
   readonly name: string;
-  readonly role: Role;
+  readonly role: NatsRole;
   /** What the role is for. */
   readonly purpose: string;
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
 }
 
-export type Role = 'worker' | 'operator' | 'supervisor' | 'publisher';
+type NatsRole = 'worker' | 'operator' | 'supervisor' | 'publisher';
 
 export interface WorkerUser {
   readonly name: string;

@@ -1,6 +1,7 @@
 import type { Msg, MsgHdrs, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
+import { traceHeader } from '../mailbox/trace.ts';
 import { excerpt } from '../printable.ts';
 import { answerWithinMs, popMarginMs, unanswered } from '../admission.ts';
 import type { Log } from '../protocol/scheduler.ts';
@@ -9,16 +10,16 @@ import { Slab } from '../slab.ts';
 import { Answers, answerInSpan } from './replies.ts';
 import { type ClientBudgets, requestBudget, inFlightByKind, sizeWithinBudget } from './budgets.ts';
 import type { CtlCommands } from './ctl.ts';
-import { answeringInboxesOnly, clientOf } from './inbox.ts';
+import { answeringInboxesOnly, clientOfReply } from './inbox.ts';
 import { watchLink } from './connect.ts';
 import { emit, partAnswered, partFailed } from '../telemetry/events.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
-import { operatorHeader, parseJson, traceHeader } from './requests.ts';
+import { operatorHeader, parseBody } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 import { Turns } from './turns.ts';
 
-export interface NatsServiceOptions {
+interface NatsServiceOptions {
   readonly connection: NatsConnection;
   /** Subject prefix, service name and queue group: `rota`. */
   readonly prefix: string;
@@ -45,7 +46,7 @@ export interface NatsService {
   status(): NatsServiceStatus;
 }
 
-export interface NatsServiceStatus {
+interface NatsServiceStatus {
   readonly connected: boolean;
   readonly inFlight: number;
   readonly answered: number;
@@ -72,7 +73,7 @@ interface Request {
 }
 
 /** A request that was admitted. */
-interface Pending {
+interface PendingRequest {
   readonly message: ServiceMsg;
   readonly name: string;
   readonly client: string;
@@ -106,8 +107,8 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     log,
   });
   const answers = new Answers({ connection, maxPayload, log });
-  const inFlight = new Slab<Pending>();
-  const turns = new Turns<Pending>((pending) => void answer(pending));
+  const inFlight = new Slab<PendingRequest>();
+  const turns = new Turns<PendingRequest>((pending) => void answer(pending));
   /** Of a drain that waits. */
   let whenIdle: (() => void) | null = null;
   const kindOf = inFlightByKind(options.clients);
@@ -175,7 +176,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     // The task of a pop without a reply subject would have a lease without a holder.
     if (name === 'pop' && message.reply === '') return drop(message);
     answered += 1;
-    const client = clientOf(message.reply ?? '', replyPrefixes);
+    const client = clientOfReply(message.reply ?? '', replyPrefixes);
     let leave: () => void;
     try {
       leave = kindOf(name).enter(client, sizeWithinBudget(message, name));
@@ -190,7 +191,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     turns.add(client, pending);
   }
 
-  async function answer(pending: Pending): Promise<void> {
+  async function answer(pending: PendingRequest): Promise<void> {
     const { message, name, client, handle, wait } = pending;
     try {
       if (pending.answered) return;
@@ -198,7 +199,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       const headers = headersOf(message);
       const by = headers?.get(operatorHeader) || null;
       const trace = headers?.get(traceHeader) ?? '';
-      const body = parseJson(message.string());
+      const body = parseBody(message.string());
       if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;
       // Encoded once, here: the length is needed anyway, and the library's encoder takes twice as long.
       const bytes = Buffer.from(await handle({ target, client, body, by, trace, signal: wait.signal }));

@@ -153,7 +153,7 @@ function inTraceOf<T>(task: LeasedTask, work: (task: LeasedTask) => T): T {
 }
 
 /** A patch to send, and the callers that wait for its result. */
-interface Report {
+interface PatchReport {
   readonly patch: StatusPatch;
   resolve(): void;
   reject(error: unknown): void;
@@ -164,7 +164,7 @@ interface Report {
  * Always as a set, whose answer has no tasks: Postgres would read them for nothing.
  */
 function createReporter(client: Pick<RotaClient, 'patch'>): (patch: StatusPatch) => Promise<void> {
-  const ready = new Map<string, Report[]>();
+  const ready = new Map<string, PatchReport[]>();
   return (patch) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const trace = currentTrace();
@@ -182,7 +182,7 @@ function createReporter(client: Pick<RotaClient, 'patch'>): (patch: StatusPatch)
     return promise;
   };
 
-  async function send(set: readonly Report[]): Promise<void> {
+  async function send(set: readonly PatchReport[]): Promise<void> {
     try {
       const results = await client.patch(set.map(({ patch }) => patch));
       for (const [at, { resolve, reject }] of set.entries()) {

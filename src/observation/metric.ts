@@ -29,7 +29,7 @@ export interface ScrapeMetric extends Description<string> {
   readonly samples: (reading: never) => readonly Sample[];
 }
 
-type Answer<Of extends keyof Readings> = Awaited<ReturnType<Readings[Of]>>;
+type ReadingAnswer<Of extends keyof Readings> = Awaited<ReturnType<Readings[Of]>>;
 
 interface ByEvent<Name extends EventName, Label extends string> extends Description<Label> {
   readonly on: Name;
@@ -38,7 +38,7 @@ interface ByEvent<Name extends EventName, Label extends string> extends Descript
 
 interface ByReading<Of extends keyof Readings, Label extends string> extends Description<Label> {
   readonly of: Of;
-  readonly samples: (reading: Answer<Of>) => readonly Sample<Label>[];
+  readonly samples: (reading: ReadingAnswer<Of>) => readonly Sample<Label>[];
 }
 
 /** `zeroes`: labels that start at 0 before the first event, so that `increase` sees it. */

@@ -56,7 +56,7 @@ export const settingsLabels = [
 type SettingsLabel = (typeof settingsLabels)[number];
 
 /** The status of an actor's thread, as the thread itself sees it. */
-export interface Inside extends ThreadStatus {
+interface Inside extends ThreadStatus {
   readonly actor: string;
 }
 

@@ -3,10 +3,10 @@ import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
 import { type Dsn, type Server, serversText, type Target } from './dsn.ts';
 import { noTls, openLink } from './link.ts';
-import { type Patience, watchSilence } from './silence.ts';
+import { type SilenceLimits, watchSilence } from './silence.ts';
 
 /** How a connection is to be made. */
-interface Way {
+interface DialAttempt {
   readonly server: Server;
   readonly tls: boolean;
 }
@@ -30,14 +30,14 @@ const chosenForMs = { several: 1_000, one: 60_000 } as const;
  */
 export class Dialer {
   readonly #dsn: Dsn;
-  readonly #patience: Pick<Patience, 'silenceMs' | 'ask'>;
-  #chosen: { readonly way: Way; readonly until: number } | null = null;
-  #choosing: Promise<Way> | null = null;
+  readonly #silence: Pick<SilenceLimits, 'silenceMs' | 'ask'>;
+  #chosen: { readonly attempt: DialAttempt; readonly until: number } | null = null;
+  #choosing: Promise<DialAttempt> | null = null;
 
   /** @param statementMs the server's own bound on a statement; null where it has none: a silent server is then asked again */
   constructor(dsn: Dsn, statementMs: number | null) {
     this.#dsn = dsn;
-    this.#patience = {
+    this.#silence = {
       silenceMs: (statementMs ?? defaultStatementMs) + marginMs,
       ask: statementMs === null ? () => this.#isThere() : null,
     };
@@ -45,7 +45,7 @@ export class Dialer {
 
   /** @throws the errors of `openLink`, of a login, and RotaError DATABASE_UNAVAILABLE where no server is what is asked for */
   async dial(): Promise<Socket> {
-    const kept = this.#chosen !== null && performance.now() < this.#chosen.until ? this.#chosen.way : null;
+    const kept = this.#chosen !== null && performance.now() < this.#chosen.until ? this.#chosen.attempt : null;
     if (kept !== null) {
       try {
         return await this.#open(kept);
@@ -69,9 +69,9 @@ export class Dialer {
     }
   }
 
-  async #open(way: Way): Promise<Socket> {
-    const link = await openLink(this.#dsn, way.server, way.tls);
-    watchSilence(link, { ...this.#patience, loginMs: this.#dsn.connectWithinMs, pool: this });
+  async #open(attempt: DialAttempt): Promise<Socket> {
+    const link = await openLink(this.#dsn, attempt.server, attempt.tls);
+    watchSilence(link, { ...this.#silence, loginMs: this.#dsn.connectWithinMs, pool: this });
     return link;
   }
 
@@ -81,17 +81,17 @@ export class Dialer {
     await stateAt(link, this.#dsn);
   }
 
-  async #choose(): Promise<Way> {
+  async #choose(): Promise<DialAttempt> {
     this.#choosing ??= this.#find().finally(() => {
       this.#choosing = null;
     });
-    const way = await this.#choosing;
+    const attempt = await this.#choosing;
     const ms = this.#dsn.servers.length > 1 ? chosenForMs.several : chosenForMs.one;
-    this.#chosen = { way, until: performance.now() + ms };
-    return way;
+    this.#chosen = { attempt, until: performance.now() + ms };
+    return attempt;
   }
 
-  async #find(): Promise<Way> {
+  async #find(): Promise<DialAttempt> {
     const { servers, target, sslMode } = this.#dsn;
     const single = servers.length === 1 && target === 'any';
     if (single && sslMode !== 'allow' && sslMode !== 'prefer') {
@@ -116,38 +116,38 @@ export class Dialer {
   }
 
   /** @throws the first failure, unless the server's rules (pg_hba.conf) refused that way */
-  async #ask(server: Server, wanted: Target): Promise<Way> {
+  async #ask(server: Server, wanted: Target): Promise<DialAttempt> {
     const failures: unknown[] = [];
     for (const tls of waysOf(this.#dsn, server)) {
-      const way = { server, tls };
+      const attempt = { server, tls };
       try {
-        const link = await this.#open(way);
+        const link = await this.#open(attempt);
         // The server has no TLS: one way is left, and one server. The driver's login finds out the rest.
         if (
           !tls &&
-          failures.some((error) => codeOf(error) === noTls) &&
+          failures.some((error) => driverCodeOf(error) === noTls) &&
           this.#dsn.servers.length === 1 &&
           wanted === 'any'
         ) {
           link.destroy();
-          return way;
+          return attempt;
         }
         const unfit = unfitFor(wanted, await stateAt(link, this.#dsn));
-        if (unfit === null) return way;
+        if (unfit === null) return attempt;
         throw new Error(unfit);
       } catch (error) {
         failures.push(error);
-        if (isAway.test(codeOf(error))) break;
+        if (isAway.test(driverCodeOf(error))) break;
       }
     }
-    throw failures.find((error) => !['28000', noTls].includes(codeOf(error))) ?? failures.at(-1);
+    throw failures.find((error) => !['28000', noTls].includes(driverCodeOf(error))) ?? failures.at(-1);
   }
 }
 
 /** No answer at all: the other way of encryption gets none either. */
 const isAway = /^(?:ETIMEDOUT|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)$/;
 
-interface State {
+interface ServerState {
   readonly recovery: boolean;
   readonly readOnly: boolean;
 }
@@ -159,7 +159,7 @@ const named = {
   'read-only': 'read-only',
 } as const;
 
-function unfitFor(target: Target, { recovery, readOnly }: State): string | null {
+function unfitFor(target: Target, { recovery, readOnly }: ServerState): string | null {
   const fits = {
     any: true,
     'prefer-standby': true,
@@ -180,7 +180,7 @@ function waysOf({ sslMode }: Dsn, { host }: Server): readonly boolean[] {
   return sslMode === 'prefer' ? [true, false] : [true];
 }
 
-async function stateAt(link: Socket, dsn: Dsn): Promise<State> {
+async function stateAt(link: Socket, dsn: Dsn): Promise<ServerState> {
   const client = clientOn(link, dsn, 'rota');
   try {
     await client.connect();
@@ -223,10 +223,10 @@ export function applicationName(role: string, { applicationName: name }: Dsn): s
 
 /** A wrong password or database is wrong at every server: libpq, too, tries no other. */
 function refusesAll(error: unknown): boolean {
-  return error instanceof RotaError || /^(?:28|3D|42501)/.test(codeOf(error));
+  return error instanceof RotaError || /^(?:28|3D|42501)/.test(driverCodeOf(error));
 }
 
-function codeOf(error: unknown): string {
+function driverCodeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
 }

@@ -9,7 +9,7 @@ export interface Server {
   readonly port: number;
 }
 
-export type SslMode = (typeof sslModes)[number];
+type SslMode = (typeof sslModes)[number];
 export type Target = (typeof targets)[number];
 
 /** A URL of Postgres, read as libpq reads it, for both drivers. */
@@ -114,7 +114,7 @@ export function serversText({ servers }: Dsn): string {
 }
 
 /** As it may be shown: the user, and every password, redacted. */
-export function withoutSecrets(text: string): string | null {
+export function redactedDsn(text: string): string | null {
   const parts = partsOf(text);
   if (parts === null) return null;
   const { userInfo: info, authority, database, query } = parts;

@@ -13,7 +13,7 @@ export type Sql = DriverSql;
 /** A pool, a reserved connection, or the connection of a transaction. */
 export type Executor = Pick<Sql, 'unsafe'>;
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** Connections at most. */
   readonly max: number;
   /**
@@ -146,7 +146,7 @@ export function statement(name: string): string {
 
 const statements = new Map<string, string>();
 
-export interface StatementOptions {
+interface StatementOptions {
   readonly prepare?: boolean;
   /** Milliseconds until it is given up, waiting for a connection included. */
   readonly withinMs?: number;
@@ -161,7 +161,7 @@ export async function query<Row extends object>(
   sql: Executor,
   text: string,
   values: readonly unknown[],
-  { prepare = true, withinMs = answerWithinMs }: StatementOptions = {},
+  { prepare = true, withinMs = statementWithinMs }: StatementOptions = {},
 ): Promise<readonly Row[]> {
   const asked = sql.unsafe<Row[]>(text, values as never[], { prepare });
   try {
@@ -181,7 +181,7 @@ export async function query<Row extends object>(
 export async function transaction<T>(
   sql: Sql,
   work: (transaction: TransactionSql) => Promise<T>,
-  { withinMs = answerWithinMs }: Pick<StatementOptions, 'withinMs'> = {},
+  { withinMs = statementWithinMs }: Pick<StatementOptions, 'withinMs'> = {},
 ): Promise<T> {
   const begun = Promise.withResolvers<null>();
   let late = false;
@@ -226,5 +226,5 @@ function reported(error: RotaError): RotaError {
 
 const maxAttempts = 5;
 /** A silent connection is ended after as long (dialer.ts): waiting longer is of no use. */
-const answerWithinMs = 20_000;
+const statementWithinMs = 20_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);

@@ -4,7 +4,7 @@ import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { clientOn, Dialer } from './dialer.ts';
 import { type Dsn, readDsn, serversText } from './dsn.ts';
-import { databaseError, type Row, rowOf, sqlState } from './sql-states.ts';
+import { databaseError, type SqlStateRow, rowOf, sqlState } from './sql-states.ts';
 
 /**
  * A separate connection for what is done once: migrations, plans, the way back. A fault in how the database was set up shows
@@ -105,9 +105,13 @@ function encodingFault(client: Endpoint, encoding: string): RotaError {
 const unknown = {
   advice: "look at the server's log, or correct SCHEDULER_DB_URI",
   atStart: 'temporary',
-} as const satisfies Partial<Row>;
+} as const satisfies Partial<SqlStateRow>;
 
-function faultOf({ advice, atStart }: Pick<Row, 'advice' | 'atStart'>, client: Endpoint, cause: unknown): RotaError {
+function faultOf(
+  { advice, atStart }: Pick<SqlStateRow, 'advice' | 'atStart'>,
+  client: Endpoint,
+  cause: unknown,
+): RotaError {
   const code = atStart === 'configuration' ? 'BAD_CONFIG' : 'DATABASE_UNAVAILABLE';
   const whatToDo = sqlState(cause) === '42501' ? grants(client.user ?? '') : advice;
   return new RotaError(code, `${endpointText(client)}: ${reasonOf(cause)}; ${whatToDo}`, { cause });

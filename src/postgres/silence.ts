@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 /** How long a socket may be silent before it is given up. */
-export interface Patience {
+export interface SilenceLimits {
   /** Until the login is over. */
   readonly loginMs: number;
   /** While an answer is owed. Longer than any statement may run: after that the server would have ended it, and said so. */
@@ -13,7 +13,7 @@ export interface Patience {
 }
 
 const tickMs = 1_000;
-const watched = new Set<Watch>();
+const watched = new Set<SocketWatch>();
 let ticking: NodeJS.Timeout | null = null;
 /** Counted, not read off a clock: a process that was frozen has not listened, and must not take that time for silence. */
 let tick = 0;
@@ -29,8 +29,8 @@ let tick = 0;
  * Answers owed are counted in the protocol: each Sync and each simple query is answered by one ReadyForQuery. One hop a
  * message and one timer a process: 60 ns of CPU a statement, 5 ns a row.
  */
-export function watchSilence(socket: Socket, patience: Patience): void {
-  const watch = new Watch(socket, patience);
+export function watchSilence(socket: Socket, limits: SilenceLimits): void {
+  const watch = new SocketWatch(socket, limits);
   watched.add(watch);
   ticking ??= setInterval(look, tickMs).unref();
   socket.once('close', () => {
@@ -50,9 +50,9 @@ const sync = 0x53;
 const simpleQuery = 0x51;
 const readyForQuery = 0x5a;
 
-class Watch {
+class SocketWatch {
   readonly #socket: Socket;
-  readonly #patience: Patience;
+  readonly #limits: SilenceLimits;
   /** The login's own is the first. */
   #owed = 1;
   #loggedIn = false;
@@ -63,9 +63,9 @@ class Watch {
   #rest = 0;
   #header: Buffer | null = null;
 
-  constructor(socket: Socket, patience: Patience) {
+  constructor(socket: Socket, limits: SilenceLimits) {
     this.#socket = socket;
-    this.#patience = patience;
+    this.#limits = limits;
     // Both drivers write whole messages, each as one buffer.
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     socket.write = (chunk: Buffer, ...rest: unknown[]) => {
@@ -82,17 +82,17 @@ class Watch {
 
   look(): void {
     if (this.#owed <= 0) return;
-    const ms = this.#loggedIn ? this.#patience.silenceMs : this.#patience.loginMs;
+    const ms = this.#loggedIn ? this.#limits.silenceMs : this.#limits.loginMs;
     if ((tick - this.#heardAt) * tickMs <= ms) return;
-    if (!this.#loggedIn || this.#patience.ask === null) return this.#endAll(ms);
+    if (!this.#loggedIn || this.#limits.ask === null) return this.#endAll(ms);
     this.#heardAt = tick;
-    this.#patience.ask().catch(() => this.#endAll(ms));
+    this.#limits.ask().catch(() => this.#endAll(ms));
   }
 
   #endAll(ms: number): void {
-    const { pool } = this.#patience;
+    const { pool } = this.#limits;
     for (const other of watched) {
-      if (other.#patience.pool === pool && other.#loggedIn && other.#heardAt <= this.#heardAt) other.#end(ms);
+      if (other.#limits.pool === pool && other.#loggedIn && other.#heardAt <= this.#heardAt) other.#end(ms);
     }
     this.#end(ms);
   }

@@ -1,10 +1,10 @@
 import { codeOf, type ErrorCode, errorCodes, RotaError } from '../errors.ts';
 
 /** `configuration`: stays as it is until a person changes something (exit 78). `temporary`: trying again may help (exit 75). */
-export type AtStart = 'configuration' | 'temporary';
+type AtStart = 'configuration' | 'temporary';
 
 /** What the caller must do about an error of the database, of its driver or of a socket to it. */
-export interface Row {
+export interface SqlStateRow {
   /** SQLSTATEs, codes of Node or of the drivers, or the beginning of a message that has no code. */
   readonly when: RegExp;
   readonly code: ErrorCode;
@@ -17,14 +17,14 @@ export interface Row {
 
 const address = 'correct SCHEDULER_DB_URI';
 
-const refused = (when: RegExp, code: ErrorCode, says?: string): Row => ({
+const refused = (when: RegExp, code: ErrorCode, says?: string): SqlStateRow => ({
   when,
   code,
   ...(says === undefined ? {} : { says }),
   advice: `look at the server's log, or ${address}`,
   atStart: 'configuration',
 });
-const notNow = (when: RegExp, says: string, advice: string, atStart: AtStart = 'temporary'): Row => ({
+const notNow = (when: RegExp, says: string, advice: string, atStart: AtStart = 'temporary'): SqlStateRow => ({
   when,
   code: 'DATABASE_UNAVAILABLE',
   says,
@@ -36,7 +36,7 @@ const notNow = (when: RegExp, says: string, advice: string, atStart: AtStart = '
  * The first row that fits counts. An error that is not known to be the request's fault, or ours, is "not now": a task that waits
  * too long is late, a refused one is lost.
  */
-const rows: readonly Row[] = [
+const rows: readonly SqlStateRow[] = [
   // The request's. A hash or an id that is there already.
   refused(/^23505$/, 'CONFLICT', 'has it already'),
   // 22: a value that Postgres cannot store, such as \u0000 in JSON; 23: a constraint; 21: one row twice in a set; 54: too big.
@@ -128,12 +128,15 @@ const wordsOfDriver =
   /^(?:timeout expired|Query read timeout|Connection terminated|Client (?:was closed|has encountered)|SASL|The server does not support SSL|There was an error establishing an SSL|Received unexpected)/;
 
 /** The row of an error, or null for a bug: an error without the code of a server, a driver or a socket. */
-export function rowOf(error: unknown): Row | null {
+export function rowOf(error: unknown): SqlStateRow | null {
   const key = keyOf(error);
   return key === null || misuse.test(key) ? null : rows.find(({ when }) => when.test(key))!;
 }
 
 /** The SQLSTATE or code of what was thrown; '' where it has none. */
+/** SQLSTATE of a statement that was ended, for taking too long above all. */
+export const queryCanceled = '57014';
+
 export function sqlState(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
@@ -159,7 +162,7 @@ export function notWritable(state: '25006' | '42501', detail: string): RotaError
 }
 
 /** Without the server's own words, which name users and hosts: clients of the REST API read the sentence. */
-function sentenceOf({ code, says, advice }: Row, state: string): string | null {
+function sentenceOf({ code, says, advice }: SqlStateRow, state: string): string | null {
   if (says === undefined) return null;
   if (code !== 'DATABASE_UNAVAILABLE') return `the database ${says}`;
   return `the database ${says}${state === '' ? '' : ` (${state})`}: try again later, or ${advice}`;

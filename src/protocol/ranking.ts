@@ -2,7 +2,7 @@
  * A ranker (actors/rankers/<name>.ts, default export) is a pure function over a batch: features in, ranks out, lower
  * goes first. No I/O and no clock but `now`. Columns, not objects: a batch crosses threads as typed arrays.
  */
-export type Ranker = (batch: RankBatch) => Ranks;
+type Ranker = (batch: RankBatch) => Ranks;
 
 export interface RankBatch {
   /** Epoch seconds. */

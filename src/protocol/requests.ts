@@ -191,7 +191,7 @@ export interface NewSchedule {
   readonly recurrence: Recurrence;
 }
 
-export interface OoiOf {
+interface OoiOf {
   readonly organisation: string;
   readonly ooi: string;
 }

@@ -24,7 +24,7 @@ export interface SchedulerDefinition<M extends Message = Message> {
 
 export type EventStream = (typeof eventStreams)[number];
 
-export interface Clock<M extends Message> {
+interface Clock<M extends Message> {
   readonly message: M;
   readonly everyMs: number;
 }

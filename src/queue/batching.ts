@@ -1,6 +1,6 @@
 import { codeOf, RotaError } from '../errors.ts';
 
-export interface FlightsOptions {
+interface StatementsInFlightOptions {
   /** Statements at once, at most. */
   readonly most: number;
   /** Starts a statement if there is one to start. Called at the end of a turn of the event loop, once for any number of requests. */
@@ -12,14 +12,14 @@ export interface FlightsOptions {
  * the second beside others carries at least 4 items, the third 16, the fourth 64: a statement costs Postgres a commit and as
  * much as six rows, however little is in it (docs/design-choices.md has the measurements).
  */
-export class Flights {
-  readonly #options: FlightsOptions;
+export class StatementsInFlight {
+  readonly #options: StatementsInFlightOptions;
   readonly #running = new Set<Promise<void>>();
   #scheduled = false;
-  #impatience: NodeJS.Timeout | null = null;
-  #impatient = false;
+  #holdTimer: NodeJS.Timeout | null = null;
+  #holdIsOver = false;
 
-  constructor(options: FlightsOptions) {
+  constructor(options: StatementsInFlightOptions) {
     this.#options = options;
   }
 
@@ -42,8 +42,8 @@ export class Flights {
    * of them ends, and after 5 ms at the latest, so that nothing waits behind a statement that hangs.
    */
   admits(items: number, beside: number): boolean {
-    if (this.#impatient || beside === 0 || items >= 4 ** beside) return true;
-    if (this.#impatience === null) this.#impatience = setTimeout(() => this.#startAnyway(), longestHoldMs);
+    if (this.#holdIsOver || beside === 0 || items >= 4 ** beside) return true;
+    if (this.#holdTimer === null) this.#holdTimer = setTimeout(() => this.#startAnyway(), longestHoldMs);
     return false;
   }
 
@@ -57,22 +57,22 @@ export class Flights {
   }
 
   /** Resolves when all that run now have ended. */
-  async landed(): Promise<void> {
+  async settled(): Promise<void> {
     await Promise.all(this.#running);
   }
 
   #startAnyway(): void {
-    this.#impatience = null;
-    this.#impatient = true;
+    this.#holdTimer = null;
+    this.#holdIsOver = true;
     this.#options.start();
-    this.#impatient = false;
+    this.#holdIsOver = false;
   }
 }
 
 /** Longer than a claim of hundreds takes under full load. */
 const longestHoldMs = 5;
 
-export interface CoalescerOptions<Item, Outcome> {
+interface CoalescerOptions<Item, Outcome> {
   /** Statements in flight. More than four rescan each other's locked rows (docs/design-choices.md). */
   readonly maxInFlight: number;
   /** Items of one statement. */
@@ -94,7 +94,7 @@ export interface Requester {
 }
 
 /** Below the 12 s within which every request is answered (docs/runtime-semantics.md). */
-const patienceMs = 10_000;
+const longestWaitMs = 10_000;
 /** One timer for all waiting items: a timer for each would cost a push on an idle database a twentieth. */
 const lookEveryMs = 500;
 
@@ -120,25 +120,25 @@ export class Coalescer<Item, Outcome> {
   readonly #options: CoalescerOptions<Item, Outcome>;
   #waiting: Submission<Item, Outcome>[] = [];
   readonly #busyKeys = new Set<string>();
-  readonly #flights: Flights;
+  readonly #statements: StatementsInFlight;
   #inFlight = 0;
   #look: NodeJS.Timeout | null = null;
 
   constructor(options: CoalescerOptions<Item, Outcome>) {
     this.#options = options;
-    this.#flights = new Flights({ most: options.maxInFlight, start: () => this.#start() });
+    this.#statements = new StatementsInFlight({ most: options.maxInFlight, start: () => this.#start() });
   }
 
   /** One outcome per item, in order. Rejects where the database as a whole failed. */
   submit(items: readonly Item[], requester?: Requester): Promise<Outcome[]> {
-    const until = performance.now() + (requester?.withinMs ?? patienceMs);
+    const until = performance.now() + (requester?.withinMs ?? longestWaitMs);
     const outcomes = items.map(
       (item) =>
         new Promise<Outcome>((resolve, reject) => {
           this.#waiting.push({ item, until, requester, resolve, reject });
         }),
     );
-    this.#flights.schedule();
+    this.#statements.schedule();
     if (this.#look === null) this.#look = setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
     return Promise.all(outcomes);
   }
@@ -146,7 +146,7 @@ export class Coalescer<Item, Outcome> {
   /** Resolves when nothing waits and nothing is in flight. */
   async idle(): Promise<void> {
     while (this.#waiting.length > 0 || this.#inFlight > 0) {
-      await this.#flights.landed();
+      await this.#statements.settled();
       if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -163,12 +163,12 @@ export class Coalescer<Item, Outcome> {
   }
 
   #start(): void {
-    if (this.#flights.full || this.#waiting.length === 0) return;
-    if (!this.#flights.admits(this.#waiting.length, this.#inFlight)) return;
+    if (this.#statements.full || this.#waiting.length === 0) return;
+    if (!this.#statements.admits(this.#waiting.length, this.#inFlight)) return;
     const batch = this.#take();
     if (batch.length === 0) return;
     this.#inFlight += 1;
-    this.#flights.add(
+    this.#statements.add(
       this.#settle(batch).finally(() => {
         this.#inFlight -= 1;
         for (const { item } of batch) this.#release(item);

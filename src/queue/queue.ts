@@ -122,7 +122,7 @@ export type ReleaseOutcome =
  * How much of the queue's work goes into one statement, and how many statements run at once. `make bench ARGS="--tune"`
  * finds them for a machine: docs/tuning.md.
  */
-export interface Bounds {
+export interface QueueBounds {
   /** Claims of one scheduler. More than four rescan each other's locked rows. */
   readonly claimsInFlight: number;
   /** Units of one claim: its rows travel through one statement. */
@@ -134,7 +134,12 @@ export interface Bounds {
 }
 
 /** Chosen on two cores shared with Postgres and the clients; docs/tuning.md has what others bought. */
-export const defaultBounds: Bounds = { claimsInFlight: 4, claimUnits: 1_000, writesInFlight: 4, pushTasks: 1_000 };
+export const defaultQueueBounds: QueueBounds = {
+  claimsInFlight: 4,
+  claimUnits: 1_000,
+  writesInFlight: 4,
+  pushTasks: 1_000,
+};
 
 /**
  * Bytes of a claim's tasks or of a page's rows, which only a row that is alone exceeds. A page of 290 tasks of 1.9 MB took 1.8 GB of

@@ -13,9 +13,9 @@ import { Corrections } from './push/corrections.ts';
 import { Push } from './push/push.ts';
 import { rankByArrival, type TaskRanking } from './push/rank.ts';
 import {
-  type Bounds,
+  type QueueBounds,
   type ClaimedTask,
-  defaultBounds,
+  defaultQueueBounds,
   firstLeaseMs,
   type LeaseRef,
   noWake,
@@ -46,7 +46,7 @@ export interface TaskQueueOptions {
   readonly maxParked?: number;
   /** Leases of one client; no bound where absent. */
   readonly leasesOfClient?: number;
-  readonly bounds?: Bounds;
+  readonly bounds?: QueueBounds;
   readonly wake?: Wake;
   /** Whether the heartbeats of workers reach this supervisor at this moment; they do where absent. */
   readonly heartbeatsArrive?: () => Promise<boolean>;
@@ -83,7 +83,7 @@ export function createTaskQueue(options: TaskQueueOptions): RunningTaskQueue {
 
 class PostgresTaskQueue implements RunningTaskQueue {
   readonly #options: TaskQueueOptions;
-  readonly #bounds: Bounds;
+  readonly #bounds: QueueBounds;
   readonly #sql: Sql;
   readonly #pools: ClaimPools;
   readonly #wake: Wake;
@@ -103,7 +103,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   constructor(options: TaskQueueOptions) {
     this.#options = options;
-    this.#bounds = options.bounds ?? defaultBounds;
+    this.#bounds = options.bounds ?? defaultQueueBounds;
     this.#sql = connect(options.databaseUrl, { max: options.connections ?? 12, byKey: true });
     this.#pools = {
       sql: this.#sql,

@@ -53,7 +53,7 @@ function doubles(count: number): Float64Array {
 }
 
 /** Parts of nearly equal length, in order, as views on the same columns. For rankers that keep no state. */
-export function split(batch: RankBatch, parts: number): RankBatch[] {
+export function splitBatch(batch: RankBatch, parts: number): RankBatch[] {
   return Array.from({ length: parts }, (_, part) => {
     const from = Math.floor((batch.count * part) / parts);
     const to = Math.floor((batch.count * (part + 1)) / parts);

@@ -3,7 +3,7 @@ import { Piscina } from 'piscina';
 import { codeOf, RotaError } from '../errors.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
 import { emit } from '../telemetry/events.ts';
-import { join, split } from './batch.ts';
+import { join, splitBatch } from './batch.ts';
 import { type DescribeOutcome, type RankerTraits, rankWith, type RankOutcome } from './thread.ts';
 
 /** Ranks by a ranker's name. What the queue uses. */
@@ -31,7 +31,7 @@ export interface RankingStatus {
   readonly failed: number;
 }
 
-export interface RankingOptions {
+interface RankingOptions {
   /** Folder of `<name>.ts`; ends with a slash. */
   readonly rankersDirectory: URL;
   readonly threads: number;
@@ -76,7 +76,7 @@ export function createRanking(options: RankingOptions): Ranking {
   });
   // A thread that dies at start (out of memory, say) also rejects its batch; nothing else is to be done about it.
   pool.on('error', () => {});
-  const rankers = new Map<string, Promise<Ranker>>();
+  const rankers = new Map<string, Promise<LoadedRanker>>();
   let inFlight = 0;
   let ranked = 0;
   let failed = 0;
@@ -119,21 +119,21 @@ export function createRanking(options: RankingOptions): Ranking {
     close: () => pool.destroy(),
   };
 
-  async function rankBy(ranker: Ranker, batch: RankBatch): Promise<Ranks> {
+  async function rankBy(ranker: LoadedRanker, batch: RankBatch): Promise<Ranks> {
     if (batch.count === 0) return { ranks: new Float64Array(), tags: Float64Array.from(batch.tags) };
     if (ranker.inline !== null && batch.count < ranker.traits.inlineBelow) {
       return ranksOf(ranker, rankWith(ranker.inline, batch));
     }
     const most = ranker.traits.stateful ? 1 : threads;
     const parts = Math.min(most, Math.ceil(batch.count / partSize));
-    const outcomes = split(batch, parts).map(async (part) =>
+    const outcomes = splitBatch(batch, parts).map(async (part) =>
       ranksOf(ranker, await run<RankOutcome>(ranker.name, { url: ranker.url, batch: part }, 'rank')),
     );
     return join(await Promise.all(outcomes));
   }
 
   /** A rejected look-up is forgotten: the file may be there the next time. */
-  function load(name: string): Promise<Ranker> {
+  function load(name: string): Promise<LoadedRanker> {
     const known = rankers.get(name);
     if (known) return known;
     const loading = find(name);
@@ -142,7 +142,7 @@ export function createRanking(options: RankingOptions): Ranking {
     return loading;
   }
 
-  async function find(name: string): Promise<Ranker> {
+  async function find(name: string): Promise<LoadedRanker> {
     const files = await readdir(rankersDirectory);
     const names = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -'.ts'.length));
     if (!names.includes(name)) {
@@ -175,7 +175,7 @@ export function createRanking(options: RankingOptions): Ranking {
   }
 }
 
-interface Ranker {
+interface LoadedRanker {
   readonly name: string;
   readonly url: string;
   readonly traits: RankerTraits;
@@ -183,7 +183,7 @@ interface Ranker {
   readonly inline: RankerModule | null;
 }
 
-function ranksOf(ranker: Ranker, outcome: RankOutcome): Ranks {
+function ranksOf(ranker: LoadedRanker, outcome: RankOutcome): Ranks {
   if (outcome.ok) return outcome.ranks;
   throw rankFailed(ranker.name, outcome.reason, outcome.message);
 }

@@ -4,7 +4,7 @@ import { batchOf } from './batch.ts';
 import type { Ranking } from './pool.ts';
 import type { RankerTraits } from './thread.ts';
 
-export interface TaskRankingOptions {
+interface TaskRankingOptions {
   readonly ranking: Ranking;
   /** Name of each scheduler's ranker. */
   readonly rankers: ReadonlyMap<string, string>;

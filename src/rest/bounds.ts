@@ -1,20 +1,20 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerWithinMs, type Bounds, InFlight, popMarginMs, unanswered } from '../admission.ts';
+import { answerWithinMs, type AdmissionBounds, InFlight, popMarginMs, unanswered } from '../admission.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';
 import { Slab } from '../slab.ts';
-import { clientOf } from './roles.ts';
+import { clientOfRequest } from './roles.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Its share of what is in flight; null for a route that is not bounded. */
-    held: Held | null;
+    held: HeldPlace | null;
   }
 }
 
 /** Released once both are over: the answer has left, and the handler is done. */
-interface Held {
+interface HeldPlace {
   holders: number;
   readonly leave: () => void;
 }
@@ -35,9 +35,9 @@ export function installBounds(
   late: (error: unknown, reply: FastifyReply) => void,
 ): void {
   const mostBytes = budgets.inFlightBytes;
-  const pops = shares({ most: budgets.pops, mostBytes }, clientShare, 'pops', budgets.popsOfClient);
-  const others = shares({ most: budgets.inFlight, mostBytes }, clientShare, 'requests');
-  const answers = shares({ most: budgets.connections, mostBytes: budgets.answerBytes }, clientShare, 'answers');
+  const pops = sharedInFlight({ most: budgets.pops, mostBytes }, clientShare, 'pops', budgets.popsOfClient);
+  const others = sharedInFlight({ most: budgets.inFlight, mostBytes }, clientShare, 'requests');
+  const answers = sharedInFlight({ most: budgets.connections, mostBytes: budgets.answerBytes }, clientShare, 'answers');
   app.decorateRequest('held', null);
   app.addHook('onRoute', (route) => {
     if (readsNoBody(route.method, route.url)) route.bodyLimit = budgets.smallBodyBytes;
@@ -74,7 +74,7 @@ export function installBounds(
     if (url !== undefined && unbounded.has(url)) return done();
     const kind = url?.endsWith('/pop') === true ? pops : others;
     try {
-      const held = { holders: 1, leave: kind.enter(clientOf(request), bytesOf(request)) };
+      const held = { holders: 1, leave: kind.enter(clientOfRequest(request), bytesOf(request)) };
       request.held = held;
       whenGone(reply, () => letGo(held));
     } catch (full) {
@@ -89,7 +89,7 @@ export function installBounds(
     // A shorter answer fits into the kernel's buffer of the socket, and Node reads no more requests from a full socket.
     if (bytes < countedAnswerBytes) return done(null, payload);
     try {
-      const leave = answers.enter(clientOf(request), bytes);
+      const leave = answers.enter(clientOfRequest(request), bytes);
       const { socket } = request.raw;
       const slow = setTimeout(() => socket.destroy(), budgets.answerLeavesMs);
       whenGone(reply, () => {
@@ -111,7 +111,7 @@ function readsNoBody(method: string | string[], url: string): boolean {
   return url === '/login' || (url !== '/tasks' && [method].flat().every((one) => one === 'GET' || one === 'DELETE'));
 }
 
-function letGo(held: Held): void {
+function letGo(held: HeldPlace): void {
   held.holders -= 1;
   if (held.holders === 0) held.leave();
 }
@@ -148,7 +148,7 @@ function whenGone(
 }
 
 /** A client that exceeds its own bound gets 503, too: mula's clients take 429 as a full queue, and stop pushing. */
-export function shares(all: Bounds, share: number, what: string, mostOfClient = Infinity): InFlight {
+export function sharedInFlight(all: AdmissionBounds, share: number, what: string, mostOfClient = Infinity): InFlight {
   const ofClient = {
     most: Math.min(Math.ceil(all.most * share), mostOfClient),
     mostBytes: Math.ceil(all.mostBytes * share),

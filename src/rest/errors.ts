@@ -21,12 +21,12 @@ export interface ValidationDetail {
 }
 
 /** An error answer: a route throws it, the error handler sends it. */
-export class Answer extends Error {
+export class HttpError extends Error {
   readonly status: number;
   readonly detail: string | readonly ValidationDetail[];
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, detail: Answer['detail'], headers: Readonly<Record<string, string>> = {}) {
+  constructor(status: number, detail: HttpError['detail'], headers: Readonly<Record<string, string>> = {}) {
     super(typeof detail === 'string' ? detail : 'invalid request');
     this.status = status;
     // Sentences repeat parts of the request, or the database's message.
@@ -44,30 +44,30 @@ function fitting(details: readonly ValidationDetail[]): readonly ValidationDetai
   return end === -1 ? details : details.slice(0, Math.max(1, end));
 }
 
-export const invalid = (details: readonly ValidationDetail[]) => new Answer(422, details);
-export const badRequest = (why: string) => new Answer(400, `Bad request error occurred: ${why}`);
-export const validationError = (why: string) => new Answer(400, `Validation error occurred: ${why}`);
-export const notFound = (what: string) => new Answer(404, `Resource not found: ${what}`);
-export const conflict = (why: string) => new Answer(409, `Conflict error occurred: ${why}`, { 'retry-after': '60' });
-export const tooManyRequests = () => new Answer(429, 'Too many requests');
+export const invalid = (details: readonly ValidationDetail[]) => new HttpError(422, details);
+export const badRequest = (why: string) => new HttpError(400, `Bad request error occurred: ${why}`);
+export const validationError = (why: string) => new HttpError(400, `Validation error occurred: ${why}`);
+export const notFound = (what: string) => new HttpError(404, `Resource not found: ${what}`);
+export const conflict = (why: string) => new HttpError(409, `Conflict error occurred: ${why}`, { 'retry-after': '60' });
+export const tooManyRequests = () => new HttpError(429, 'Too many requests');
 
 /** The answer for a failure that the queue returned as data. */
-export function answerOf(failure: Failure): Answer {
+export function answerOf(failure: Failure): HttpError {
   return fromError(new RotaError(codeOf(failure), failure.message));
 }
 
-function fromError(error: unknown): Answer {
-  if (error instanceof Answer) return error;
+function fromError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (code === 'INVALID_FILTER') return new Answer(400, `Invalid filter(s): ${message}`);
+  if (code === 'INVALID_FILTER') return new HttpError(400, `Invalid filter(s): ${message}`);
   const entry = errorCodes[code];
   if (entry.status === 400) return badRequest(message);
   if (entry.status === 404) return notFound(message);
   if (entry.status === 409) return conflict(message);
   if (entry.status === 429) return tooManyRequests();
-  if (entry.family === 'busy') return new Answer(503, `Service unavailable: ${message}`, { 'retry-after': '5' });
-  return new Answer(entry.status, entry.status < 500 ? message : 'Internal Server Error');
+  if (entry.family === 'busy') return new HttpError(503, `Service unavailable: ${message}`, { 'retry-after': '5' });
+  return new HttpError(entry.status, entry.status < 500 ? message : 'Internal Server Error');
 }
 
 /** Fastify's own refusals have a `statusCode`: a body too large, a URL that does not decode. They quote the whole URL. */
@@ -75,7 +75,7 @@ export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (e
   const statusCode = (error as { statusCode?: unknown }).statusCode;
   const answer =
     typeof statusCode === 'number' && statusCode < 500
-      ? new Answer(statusCode, excerpt((error as Error).message))
+      ? new HttpError(statusCode, excerpt((error as Error).message))
       : fromError(error);
   if (answer.status === 500) logUnexpected(error);
   return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { isLoopback, type RestAccess } from './access.ts';
 import type { App } from './app.ts';
-import { Answer } from './errors.ts';
+import { HttpError } from './errors.ts';
 import { isJsonType } from './request.ts';
 
 /**
@@ -35,20 +35,20 @@ export function installOrigins(app: App, access: RestAccess): void {
   const checksHost = namesAreKnown(access);
   app.addHook('onRequest', (request, _reply, done) => {
     if (checksHost && request.headers.host !== undefined && origins.of(request) === null) {
-      return done(new Answer(421, 'Misdirected request: this Host is none of SCHEDULER_API_PUBLIC_URL'));
+      return done(new HttpError(421, 'Misdirected request: this Host is none of SCHEDULER_API_PUBLIC_URL'));
     }
     if (safeMethods.has(request.method)) return done();
     const { origin, 'sec-fetch-site': site } = request.headers;
     if (origin !== undefined && !trusted.has(origin) && origin !== origins.of(request)) {
-      return done(new Answer(403, 'Not allowed: this Origin is none of SCHEDULER_API_PUBLIC_URL'));
+      return done(new HttpError(403, 'Not allowed: this Origin is none of SCHEDULER_API_PUBLIC_URL'));
     }
     if (origin === undefined && site !== undefined && site !== 'same-origin' && site !== 'none') {
-      return done(new Answer(403, 'Not allowed: a request of another site'));
+      return done(new HttpError(403, 'Not allowed: a request of another site'));
     }
     const type = request.headers['content-type'];
     // The models refuse a body of another type with 422, as mula does. Without a body nothing else checks the type.
     if (type !== undefined && type !== '' && !isJsonType(type) && !hasBody(request)) {
-      return done(new Answer(415, 'Unsupported media type: expected application/json'));
+      return done(new HttpError(415, 'Unsupported media type: expected application/json'));
     }
     done();
   });

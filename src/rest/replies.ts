@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ListBounds, Page } from '../queue/lists/page.ts';
-import { split } from './routing.ts';
+import type { ListBounds, JsonPage } from '../queue/lists/page.ts';
+import { splitUrl } from './routing.ts';
 
 /** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON. */
 const longestPage = 10_000;
@@ -32,7 +32,7 @@ export function boundsOf(query: ListQuery, defaultLimit: number): Omit<ListBound
 export function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,
-  page: Page,
+  page: JsonPage,
   { offset, limit }: Pick<ListBounds, 'offset' | 'limit'>,
   partialAsked: boolean,
 ): FastifyReply {
@@ -51,7 +51,7 @@ export function sendJson(reply: FastifyReply, text: string): FastifyReply {
 
 /** The request's own URL, with `limit` and `offset` replaced, in that order, at the end. */
 function pageUrl(request: FastifyRequest, offset: number, limit: number): string {
-  const { path, query } = split(request.raw.url ?? '/');
+  const { path, query } = splitUrl(request.raw.url ?? '/');
   const parameters = new URLSearchParams(query);
   parameters.delete('limit');
   parameters.delete('offset');

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { Answer, detailsOf, invalid, type Location, type ValidationDetail } from './errors.ts';
+import { HttpError, detailsOf, invalid, type Location, type ValidationDetail } from './errors.ts';
 import { jsonExcess, mostValues } from '../tasks/nesting.ts';
 import { repeatedParameters } from './schemas.ts';
 
@@ -50,12 +50,12 @@ function readBody(body: Buffer, contentType: string | undefined): unknown {
   try {
     decoded = utf8.decode(body);
   } catch {
-    throw new Answer(400, 'There was an error parsing the body');
+    throw new HttpError(400, 'There was an error parsing the body');
   }
   if (!isJson(contentType)) return decoded;
   const excess = jsonExcess(decoded);
-  if (excess === 'depth') throw new Answer(400, 'There was an error parsing the body');
-  if (excess === 'values') throw new Answer(413, `Request body has more than ${mostValues} values`);
+  if (excess === 'depth') throw new HttpError(400, 'There was an error parsing the body');
+  if (excess === 'values') throw new HttpError(413, `Request body has more than ${mostValues} values`);
   try {
     return JSON.parse(decoded);
   } catch {

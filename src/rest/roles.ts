@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import { type ApiToken, holderOf, type Role, roles } from '../api-tokens.ts';
+import { type ApiToken, holderOf, type TokenRole, tokenRoles } from '../api-tokens.ts';
 import type { App } from './app.ts';
-import { Answer } from './errors.ts';
+import { HttpError } from './errors.ts';
 import { hasLoggedIn, toLogin } from './login.ts';
 
 /**
@@ -9,7 +9,7 @@ import { hasLoggedIn, toLogin } from './login.ts';
  * probes of orchestrators have none, and a browser logs in before it has one. A `document` may also be read with the cookie of
  * the log-in, which opens nothing else.
  */
-type Access = Role | 'open' | 'document';
+type Access = TokenRole | 'open' | 'document';
 
 export const accessOf: Readonly<Record<string, Access>> = {
   'GET /health': 'open',
@@ -58,12 +58,12 @@ declare module 'fastify' {
 }
 
 /** The client of a request, for its share of what is bounded. */
-export function clientOf(request: FastifyRequest): string {
+export function clientOfRequest(request: FastifyRequest): string {
   return request.holder === null ? request.ip : `token ${request.holder.name}`;
 }
 
 /** Writes who did what to which task or schedule. */
-export type AuditLog = (
+export type RequestAudit = (
   request: FastifyRequest,
   what: 'cancel' | 'queue' | 'change' | 'create-schedule' | 'change-schedule' | 'delete-schedule',
   about: { readonly task: string } | { readonly schedule: string },
@@ -74,8 +74,8 @@ export function doerOf(request: FastifyRequest): { readonly from: string; readon
 }
 
 /** Whether the holder of the token has at least `role`; always, where no token is configured. */
-export function may(request: FastifyRequest, role: Role): boolean {
-  return request.holder === null || roles.indexOf(request.holder.role) >= roles.indexOf(role);
+export function may(request: FastifyRequest, role: TokenRole): boolean {
+  return request.holder === null || tokenRoles.indexOf(request.holder.role) >= tokenRoles.indexOf(role);
 }
 
 /**
@@ -100,7 +100,7 @@ export function installSecurity(app: App, tokens: readonly ApiToken[], now: () =
         if (hasLoggedIn(request, tokens, now())) return done();
         if (request.headers.accept?.includes('text/html') === true) return void toLogin(reply);
       }
-      return done(new Answer(401, 'Not authenticated', { 'www-authenticate': 'Bearer' }));
+      return done(new HttpError(401, 'Not authenticated', { 'www-authenticate': 'Bearer' }));
     }
     const needed = access === 'document' ? 'read' : access;
     done(may(request, needed) ? undefined : forbidden(request, `${request.method} ${url}`, needed));
@@ -108,8 +108,8 @@ export function installSecurity(app: App, tokens: readonly ApiToken[], now: () =
 }
 
 /** @param what the request wants, as the message says it */
-export function forbidden({ holder }: FastifyRequest, what: string, needed: Role): Answer {
-  return new Answer(
+export function forbidden({ holder }: FastifyRequest, what: string, needed: TokenRole): HttpError {
+  return new HttpError(
     403,
     `Not allowed: ${what} needs a token of the role ${needed}, and ${holder?.name} has ${holder?.role}`,
   );

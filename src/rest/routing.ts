@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { budgets } from './budgets.ts';
-import { Answer } from './errors.ts';
+import { HttpError } from './errors.ts';
 
 /** The lookbehind makes it linear: it reads each run of slashes once. Without it 16 000 slashes took 0.4 s. */
 const trailingSlashes = /(?<!\/)\/+$/;
@@ -17,8 +17,8 @@ export function installRouting(app: FastifyInstance): void {
   });
 
   app.addHook('onRequest', (request, reply, done) => {
-    if (split(request.raw.url ?? '/').path.length > budgets.pathCharacters) {
-      return done(new Answer(414, `URI Too Long: a path has at most ${budgets.pathCharacters} characters`));
+    if (splitUrl(request.raw.url ?? '/').path.length > budgets.pathCharacters) {
+      return done(new HttpError(414, `URI Too Long: a path has at most ${budgets.pathCharacters} characters`));
     }
     // Fastify allows an empty parameter: `/schedulers/` would be the scheduler without a name.
     const params = request.params as Readonly<Record<string, unknown>>;
@@ -32,7 +32,7 @@ export function installRouting(app: FastifyInstance): void {
   };
 
   app.setNotFoundHandler((request, reply) => {
-    const { path, query } = split(request.raw.url ?? '/');
+    const { path, query } = splitUrl(request.raw.url ?? '/');
     const methods = methodsOf(path);
     if (methods !== undefined) return notAllowed(reply, methods);
     const withoutSlash = path.replace(trailingSlashes, '');
@@ -57,7 +57,7 @@ function notAllowed(reply: FastifyReply, methods: string): FastifyReply {
   return reply.code(405).header('allow', methods).send({ detail: 'Method Not Allowed' });
 }
 
-export function split(url: string): { path: string; query: string } {
+export function splitUrl(url: string): { path: string; query: string } {
   const at = url.indexOf('?');
   return at === -1 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at) };
 }

@@ -10,7 +10,7 @@ import { answerOf, badRequest, conflict, invalid, notFound, tooManyRequests, typ
 import { isObject, uuid } from './fields.ts';
 import { checkGroups } from './filters.ts';
 import { disconnection, requesterOf, sendJson, whenAborted } from './replies.ts';
-import { clientOf } from './roles.ts';
+import { clientOfRequest } from './roles.ts';
 import {
   errorAnswer,
   invalidAnswer,
@@ -84,7 +84,7 @@ export function schedulerRoutes(app: App, { queue, schedulers, leaseMs, closing 
       const gone = disconnection(reply);
       // A pop that does not wait is answered in milliseconds: closing does not abort it.
       const signal = wait === undefined ? gone : AbortSignal.any([gone, closing]);
-      const holder = clientOf(request);
+      const holder = clientOfRequest(request);
       const asked = popRequest(entry, { limit, wait, filters, worker: request.ip, holder, signal }, leaseMs);
       const claim = () => queue.pop(entry.id, asked);
       const claimed = asked.limit === 0 ? [] : await withFilters(holder, filters, claim);

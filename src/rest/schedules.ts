@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import type { NewSchedule, ScheduleListQuery, SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
+import type {
+  ScheduleCreation,
+  ScheduleListQuery,
+  SchedulePatch,
+  Schedules,
+} from '../queue/schedules/schedule-crud.ts';
 import { isCron, nextRun } from '../tasks/cron.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import { checkDataLengths } from '../tasks/lengths.ts';
@@ -8,7 +13,7 @@ import { badRequest, conflict, notFound, validationError } from './errors.ts';
 import { checkGroups } from './filters.ts';
 import { boundsOf, sendJson, sendPage } from './replies.ts';
 import { defined } from './fields.ts';
-import type { AuditLog } from './roles.ts';
+import type { RequestAudit } from './roles.ts';
 import {
   errorAnswer,
   invalidAnswer,
@@ -30,7 +35,7 @@ interface ScheduleRoutes {
   readonly store: Schedules;
   readonly schedulers: Schedulers;
   readonly now: () => Date;
-  readonly audit: AuditLog;
+  readonly audit: RequestAudit;
 }
 
 /** `/schedules`: when tasks run again. */
@@ -175,10 +180,10 @@ function listQuery(query: z.output<typeof schedulesQuery>): ScheduleListQuery {
 }
 
 /**
- * @throws Answer 400 in mula's words and order: a time, a cron that runs, a scheduler, data of its task type.
+ * @throws HttpError 400 in mula's words and order: a time, a cron that runs, a scheduler, data of its task type.
  * @throws RotaError INVALID_REQUEST for a text of the data that is too long
  */
-function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: Schedulers, now: Date): NewSchedule {
+function newSchedule(body: z.output<typeof scheduleCreate>, schedulers: Schedulers, now: Date): ScheduleCreation {
   const cron = body.schedule ?? null;
   if ((cron === null || cron === '') && (body.deadline_at ?? null) === null) {
     throw badRequest('Either deadline_at or schedule must be provided');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { taskStatuses } from '../tasks/task.ts';
+import { priorityRange, taskStatuses } from '../tasks/task.ts';
 import { lengths } from '../tasks/lengths.ts';
 import {
   boundedField,
@@ -19,9 +19,8 @@ import { filterBody, nullableFilterBody } from './filters.ts';
 
 /** Every request and answer of the API: these validate, type the handlers and make /openapi.json. */
 
-const int4 = { least: -2_147_483_648, most: 2_147_483_647 };
 const organisationField = () => bytesField(lengths.organisation);
-const priority = () => boundedField(integer, int4.least, int4.most, 'integer');
+const priority = () => boundedField(integer, priorityRange.least, priorityRange.most, 'integer');
 const listBounds = {
   offset: integerField().optional(),
   limit: integerField().optional(),

@@ -20,7 +20,7 @@ import { installRouting } from './routing.ts';
 import { schedulerRoutes } from './schedulers.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { longestWaitSeconds } from './schemas.ts';
-import { type AuditLog, doerOf, installSecurity } from './roles.ts';
+import { type RequestAudit, doerOf, installSecurity } from './roles.ts';
 import { taskRoutes } from './tasks.ts';
 
 export interface RestOptions {
@@ -110,7 +110,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     await installDocs(pages);
     if (tokens.length > 0) loginRoutes(pages, tokens, rest.now);
   });
-  const audit: AuditLog = (request, what, about) =>
+  const audit: RequestAudit = (request, what, about) =>
     log.info({ audit: what, ...about, ...doerOf(request), count: 1 }, 'audit');
   schedulerRoutes(app, { queue, schedulers, leaseMs: rest.leaseMs, closing });
   taskRoutes(app, queue, lists, audit);

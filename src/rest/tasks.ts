@@ -6,7 +6,7 @@ import { taskTypeOf } from '../tasks/data.ts';
 import { checkDataLengths } from '../tasks/lengths.ts';
 import { isFinished, type TaskStatus } from '../tasks/task.ts';
 import type { App } from './app.ts';
-import { type AuditLog, forbidden, may } from './roles.ts';
+import { type RequestAudit, forbidden, may } from './roles.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
 import { checkGroups } from './filters.ts';
 import { requesterOf, boundsOf, sendJson, sendPage } from './replies.ts';
@@ -27,7 +27,7 @@ import { defined, isObject } from './fields.ts';
 const defaultLimit = 10;
 
 /** `/tasks`: lists, statistics, and the reports of runners. */
-export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: AuditLog): void {
+export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: RequestAudit): void {
   app.route({
     method: ['POST', 'GET'],
     url: '/tasks',

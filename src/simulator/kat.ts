@@ -18,7 +18,7 @@ export interface SimulatedKat {
   counters(): Readonly<Record<KatServiceName, Readonly<Record<string, number>>>>;
   resetCounters(): void;
   /** Takes a service down, or up again with `none`. */
-  outage(service: KatServiceName, mode: Outage): void;
+  outage(service: KatServiceName, mode: OutageMode): void;
   latency(service: KatServiceName, ms: number): void;
   /** Every Bytes token handed out so far stops working. */
   expireTokens(): void;
@@ -76,28 +76,28 @@ export async function startKat(world: World, options: KatOptions = {}): Promise<
  * How a service misbehaves: `error` answers 503, `hang` accepts and answers nothing until the outage ends, `reset`
  * closes the connection.
  */
-export type Outage = 'none' | 'error' | 'hang' | 'reset';
+export type OutageMode = 'none' | 'error' | 'hang' | 'reset';
 
 interface SimulatedService {
   readonly url: string;
   /** Requests per `METHOD route`, refused ones included: `GET /v1/organisations/:organisation/plugins` → 3. */
   counts(): Readonly<Record<string, number>>;
   resetCounts(): void;
-  outage(mode: Outage): void;
+  outage(mode: OutageMode): void;
   /** Milliseconds before every answer. */
   latency(ms: number): void;
   close(): Promise<void>;
 }
 
 /** When an answer began and ended, by performance.now(): the share of the simulation in a measured time. */
-export type Answered = (began: number, ended: number) => void;
+type Answered = (began: number, ended: number) => void;
 
 /** One HTTP service on a free loopback port: counts its requests, and fails on command. */
 async function startService(routes: (app: FastifyInstance) => void, answered?: Answered): Promise<SimulatedService> {
   // On close it drops its connections: a client that keeps one would delay the end of a test.
   const app = fastify({ forceCloseConnections: true, bodyLimit: 64 * 2 ** 20 });
   const counts = new Map<string, number>();
-  let mode: Outage = 'none';
+  let mode: OutageMode = 'none';
   let latencyMs = 0;
   let ended = Promise.withResolvers<void>();
 
@@ -124,7 +124,7 @@ async function startService(routes: (app: FastifyInstance) => void, answered?: A
   routes(app);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
 
-  const outage = (next: Outage) => {
+  const outage = (next: OutageMode) => {
     mode = next;
     ended.resolve();
     ended = Promise.withResolvers();

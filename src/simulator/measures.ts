@@ -10,7 +10,7 @@ export interface HandOut {
   readonly attempts: number;
 }
 
-interface Entry extends HandOut {
+interface LedgerEntry extends HandOut {
   /** Moved by heartbeats. */
   until: number;
   /** What the service confirmed; null while the task is in hand. */
@@ -35,14 +35,14 @@ export interface LedgerCounts {
  * that it can contradict them.
  */
 export class Ledger {
-  readonly #byTask = new Map<string, Entry[]>();
-  readonly #byLease = new Map<string, Entry>();
+  readonly #byTask = new Map<string, LedgerEntry[]>();
+  readonly #byLease = new Map<string, LedgerEntry>();
   #redelivered = 0;
   #twice = 0;
   #afterEnd = 0;
 
   handedOut(handOut: HandOut): void {
-    const entry: Entry = { ...handOut, until: handOut.leaseUntil, outcome: null };
+    const entry: LedgerEntry = { ...handOut, until: handOut.leaseUntil, outcome: null };
     const before = this.#byTask.get(handOut.task) ?? [];
     if (before.some(({ outcome }) => outcome === 'completed' || outcome === 'failed')) this.#afterEnd += 1;
     // A lease that the service declared lost is over before its time.

@@ -39,7 +39,7 @@ export class Workforce {
   }
 
   start(): void {
-    for (const [scheduler, count] of Object.entries(shares(this.#options.workers))) {
+    for (const [scheduler, count] of Object.entries(workersByKind(this.#options.workers))) {
       for (let number = 1; number <= count; number += 1) this.#posts.push(this.#fill(scheduler as WorkKind, number));
     }
   }
@@ -97,7 +97,7 @@ export class Workforce {
 }
 
 /** Half are for boefjes, which take longest; most of the others for normalizers, since reports are few. */
-export function shares(workers: number): Readonly<Record<WorkKind, number>> {
+function workersByKind(workers: number): Readonly<Record<WorkKind, number>> {
   if (workers < 3) throw new RangeError('a simulated KAT needs at least 3 workers: one for each scheduler');
   const boefje = Math.max(1, Math.floor(workers / 2));
   const report = Math.max(1, Math.floor(workers / 8));

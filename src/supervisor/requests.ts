@@ -3,7 +3,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { Handlers } from '../mailbox/mailbox.ts';
 import type { MethodOf, SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
-import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
+import type { ScheduleStore, StoreKind } from '../queue/schedules/schedule-store.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
 import { inSpan } from '../telemetry/spans.ts';
 
@@ -27,8 +27,6 @@ interface ThreadEventHappened {
 
 /** Everything that an actor sends to its supervisor. */
 export type ActorMessage = RequestMessage | ThreadEventHappened;
-
-type StoreKind = Exclude<SupervisorRequestKind, 'push-tasks'>;
 
 /** Listed, not derived from the store: an object may have more methods than the protocol. */
 const storeKinds: { readonly [K in StoreKind]: true } = {

@@ -32,7 +32,7 @@ export interface Allowed {
   readonly nth: readonly NthWeekday[];
 }
 
-export interface NthWeekday {
+interface NthWeekday {
   readonly weekday: number;
   /** 1 to 5, or the last of the month. */
   readonly nth: number | 'last';

@@ -133,7 +133,7 @@ interface CalendarDate {
 }
 
 /** Hour, minute, second. */
-type Clock = readonly [number, number, number];
+type TimeOfDay = readonly [number, number, number];
 
 /** The first date from `from` on, that one included. */
 function nextDate(times: CronTimes, from: CalendarDate): CalendarDate | null {
@@ -174,7 +174,7 @@ function isWeekday({ values, nth }: Allowed, { year, month, day }: CalendarDate)
 }
 
 /** The first time of a day from `from` on, that one included; null where the day has none left. */
-function clockFrom({ hours, minutes, seconds }: CronTimes, [hour, minute, second]: Clock): Clock | null {
+function clockFrom({ hours, minutes, seconds }: CronTimes, [hour, minute, second]: TimeOfDay): TimeOfDay | null {
   for (const h of hours.filter((value) => value >= hour)) {
     if (h > hour) return [h, minutes[0]!, seconds[0]!];
     for (const m of minutes.filter((value) => value >= minute)) {
@@ -194,7 +194,7 @@ function dateOf(instant: Date): CalendarDate {
   return { year: instant.getUTCFullYear(), month: instant.getUTCMonth() + 1, day: instant.getUTCDate() };
 }
 
-function at({ year, month, day }: CalendarDate, [hour, minute, second]: Clock): Date {
+function at({ year, month, day }: CalendarDate, [hour, minute, second]: TimeOfDay): Date {
   return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
 }
 

@@ -108,7 +108,7 @@ export interface TaskType<D = Record<string, unknown>> {
   texts(data: D): readonly BoundedText[];
 }
 
-export interface QueueColumns {
+interface QueueColumns {
   readonly plugin: string | null;
   readonly image: string | null;
   readonly deduplicationKey: string | null;

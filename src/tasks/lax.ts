@@ -50,7 +50,7 @@ const canonical = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
  * Timestamps as mula's models read them (pydantic, lax): ISO 8601 with `T`, `t`, `_` or a space, seconds and zone
  * optional, a date alone (midnight), or Unix seconds. Microseconds are kept, which Date would drop.
  */
-export interface Timestamp {
+interface Timestamp {
   /** Whole seconds since the epoch; a time without a zone is taken as UTC. */
   readonly seconds: number;
   readonly micros: number;

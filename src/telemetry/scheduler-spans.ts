@@ -1,10 +1,9 @@
+import type { Handler } from '../mailbox/lane.ts';
 import type { Delivery, Message } from '../mailbox/message.ts';
 import { type Failure, failureOf } from '../mailbox/failure.ts';
 import { inTrace } from '../mailbox/trace.ts';
 import type { Behavior } from '../protocol/scheduler.ts';
 import { type Span, startSpan } from './spans.ts';
-
-type Handler = (batch: readonly Delivery[]) => Promise<void>;
 
 /**
  * Wraps a scheduler's handlers: each message of a batch gets a span in its own trace. Work that a batch does together is in the

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as fc from 'fast-check';
-import { isByRecurrence, type Known, recurrenceOf, unscheduled } from '../../actors/boefje/recurrence.ts';
+import { isByRecurrence, type KnownSchedule, recurrenceOf, unscheduled } from '../../actors/boefje/recurrence.ts';
 import { boefje } from '../support/kat-ports.ts';
 import { noon, Ports } from '../support/ports.ts';
 
@@ -93,7 +93,7 @@ describe('lessons 0.7: when a boefje runs again', () => {
           const it = new Ports('boefje');
           Object.assign(it, { now, random, settings: { gracePeriodSeconds, jitterSeconds } });
           const deadline = due === null ? null : now + due;
-          const known: Known = { schedule: own, inherited, ooi: null, deadlineAt: deadline, byInterval };
+          const known: KnownSchedule = { schedule: own, inherited, ooi: null, deadlineAt: deadline, byInterval };
           const { deadlineAt } = recurrenceOf(boefje('dns', { cron, interval }), known, it.setup);
           expect(Date.parse(deadlineAt!)).toBeGreaterThan(now);
         },
@@ -105,7 +105,7 @@ describe('lessons 0.7: when a boefje runs again', () => {
 describe('an interval keeps its period', () => {
   const hourly = boefje('dns', { interval: 60 });
   const hour = 60 * minutes;
-  const next = (known: Partial<Known>, it = new Ports('boefje')) =>
+  const next = (known: Partial<KnownSchedule>, it = new Ports('boefje')) =>
     Date.parse(recurrenceOf(hourly, { ...none, ...known }, it.setup).deadlineAt!);
 
   test('it is due at deadline + interval, however late the look, the queue and the run were', () => {

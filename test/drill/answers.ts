@@ -1,7 +1,9 @@
-export type Via = 'nats' | 'rest';
+import { answerWithinMs, popMarginMs } from '../../src/admission.ts';
+
+type Via = 'nats' | 'rest';
 export type Kind = 'pop' | 'push' | 'patch' | 'heartbeat';
 /** `silent`: no answer within the bound; `cut`: the connection to the one that was asked ended, or there was none. */
-export type Outcome = 'ok' | 'refused' | 'silent' | 'cut';
+type Outcome = 'ok' | 'refused' | 'silent' | 'cut';
 
 export interface Answer {
   readonly outcome: Outcome;
@@ -22,9 +24,6 @@ export interface Asked {
   readonly answer: Answer;
 }
 
-/** What a request may take, and a pop that waits beyond its wait: docs/guarantees.md. */
-const answerWithinMs = 12_000;
-const afterWaitMs = 2_000;
 /** A machine that is busy reads an answer late: that is not the answer's fault. */
 const leniencyMs = 1_000;
 
@@ -43,7 +42,7 @@ export class Answers {
   ): Promise<Answer> {
     const { kind, via, to, waitMs = 0, gone } = what;
     const sentAt = Date.now();
-    const answer = await send((waitMs > 0 ? waitMs + afterWaitMs : answerWithinMs) + leniencyMs);
+    const answer = await send((waitMs > 0 ? waitMs + popMarginMs : answerWithinMs) + leniencyMs);
     if (gone?.aborted !== true) this.#asked.push({ kind, via, to, sentAt, endedAt: Date.now(), answer });
     return answer;
   }

@@ -17,7 +17,7 @@ export interface Finding {
   readonly seconds: number;
 }
 
-export interface Figures {
+interface Figures {
   readonly accepted: number;
   readonly completed: number;
   readonly events: number;

@@ -1,5 +1,5 @@
 /** One task handed to one holder, as the holder saw it. Times are epoch milliseconds of this machine, as Postgres' are. */
-export interface HandOut {
+interface HandOut {
   readonly task: string;
   /** Null over REST, where a runner holds its task until it reports. */
   readonly lease: string | null;

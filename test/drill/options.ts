@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Fault } from './fault.ts';
 
-export interface DrillOptions {
+interface DrillOptions {
   /** All where absent. */
   readonly only?: readonly string[];
   readonly json: boolean;

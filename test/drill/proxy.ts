@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-export type Direction = 'to-server' | 'to-client';
+type Direction = 'to-server' | 'to-client';
 
 /** A TCP proxy on loopback that breaks links as networks do: it cuts, hangs, drops one direction, and slows down. */
 export class Proxy {

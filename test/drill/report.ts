@@ -46,7 +46,7 @@ const begin = '<!-- The table is written by `make drill ARGS="--page docs/guaran
 const end = '<!-- End of the table. -->';
 
 /** Where a run took place: times of a machine that has no CPU to spare are not Rota's own. */
-export interface Machine {
+interface Machine {
   readonly cores: number;
   /** Processes that wanted a core, on average over the last 15 minutes. */
   readonly load: number;

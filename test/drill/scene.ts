@@ -36,7 +36,7 @@ export const plainScene: SceneOptions = {
 };
 
 /** Each supervisor reaches every service through a proxy of its own. */
-export interface Links {
+interface Links {
   readonly postgres: Proxy;
   readonly nats: Proxy;
   readonly rabbitmq: Proxy;

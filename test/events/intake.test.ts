@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EventHandler } from '../../src/events/source.ts';
-import { type Destination, errorLine, type Lane, type Received } from '../../src/events/delivery.ts';
+import { type Destination, errorLine, type EventLane, type Received } from '../../src/events/delivery.ts';
 import { createIntake } from '../../src/events/intake.ts';
 import type { Result } from '../../src/mailbox/failure.ts';
 
@@ -67,7 +67,7 @@ describe('what becomes of an event', () => {
     const outcomes = fc.array(fc.constantFrom('done', ...nameNothing, 'SERVICE_REJECTED', 'RANK_FAILED', 'BROKEN'));
     const scene = fc.record({
       outcomes,
-      lane: fc.constantFrom<Lane>('main', 'alone'),
+      lane: fc.constantFrom<EventLane>('main', 'alone'),
       attempts: fc.nat(4),
       maxAttempts: fc.integer({ min: 1, max: 4 }),
     });

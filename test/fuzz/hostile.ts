@@ -74,7 +74,7 @@ const hostileNumber = fc.oneof(
 );
 
 /** JSON text nests so deep: built as text, since JSON.stringify would end at ten thousand. */
-export const nested = fc
+const nested = fc
   .tuple(
     fc.constantFrom<readonly [string, string]>(['[', ']'], ['{"a":', '}'], ['{"filters":', '}'], ['{"and":[', ']}']),
     fc.constantFrom(6, 50, 101, 5_000, 100_000),
@@ -84,7 +84,7 @@ export const nested = fc
 const scalar = fc.oneof(hostileString, hostileNumber, fc.constantFrom(null, true, false));
 
 /** Copies of one element; together no more than a megabyte of JSON. */
-export function repeated<T>(element: T, times: number): T[] {
+function repeated<T>(element: T, times: number): T[] {
   const length = JSON.stringify(element)?.length ?? 4;
   return Array.from({ length: Math.max(1, Math.min(times, Math.floor(900_000 / (length + 1)))) }, () => element);
 }

@@ -24,12 +24,12 @@ export interface Tally {
   slowestMs: number;
 }
 
-export interface Played {
+interface Played {
   readonly tallies: readonly Tally[];
   readonly failures: readonly Failure[];
 }
 
-export interface Part {
+interface Part {
   readonly edge: Edge;
   readonly requests: number;
   readonly lanes: number;

@@ -13,7 +13,7 @@ import {
 } from '../../src/nats/requests.ts';
 import { operatorCommands, type OperatorPorts } from '../../src/control/operations.ts';
 import { arbitraryOf, type World } from './arbitrary.ts';
-import { answerWithinMs, type Edge, type EdgeName, judged, type Outcome, shortened } from './edge.ts';
+import { latestAnswerMs, type Edge, type EdgeName, judged, type Outcome, shortened } from './edge.ts';
 import { hostileBytes, hostileString, jsonBytes } from './hostile.ts';
 
 interface NatsInput {
@@ -163,7 +163,7 @@ async function ask(connection: NatsConnection, prefix: string, input: NatsInput)
   const began = performance.now();
   try {
     const reply = await connection.request(`${prefix}.${input.subject}`, input.payload, {
-      timeout: answerWithinMs,
+      timeout: latestAnswerMs,
       headers: headersOf(input.headers),
     });
     const ms = performance.now() - began;

@@ -23,7 +23,7 @@ export interface RandomRun {
   readonly seconds: number;
 }
 
-export const bounds = { popP99Ms: 250, memoryRatio: 1.3 } as const;
+const bounds = { popP99Ms: 250, memoryRatio: 1.3 } as const;
 
 /** Parts of a run, of a hundred, and how many requests of it are in flight. */
 const shares: Readonly<Record<EdgeName, { readonly share: number; readonly lanes: number }>> = {

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import * as fc from 'fast-check';
 import { arbitraryOf, type World } from './arbitrary.ts';
-import { answerWithinMs, type Edge, judged, type Outcome, shortened } from './edge.ts';
+import { latestAnswerMs, type Edge, judged, type Outcome, shortened } from './edge.ts';
 import { hostileBytes, hostileString, jsonBytes } from './hostile.ts';
 
 interface RestInput {
@@ -205,7 +205,7 @@ function exchange(agent: Agent, address: Address, input: RestInput): Promise<Out
       resolve(judged({ status, text, bytes, ms: performance.now() - began, detail: text }));
     });
   });
-  sent.setTimeout(answerWithinMs, () => {
+  sent.setTimeout(latestAnswerMs, () => {
     failed('unanswered');
     sent.destroy();
   });

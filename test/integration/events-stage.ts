@@ -56,16 +56,16 @@ export const never = () => new Promise<Result<unknown>>(() => {});
 export const until = (assertion: () => void | Promise<void>) =>
   vi.waitFor(assertion, { timeout: 20_000, interval: 10 });
 
-export interface Call {
+interface Call {
   readonly name: string;
   readonly alone: boolean;
 }
 
 /** Decides about an event by its name and how often it has come. */
-export type Decide = (name: string, call: number) => Result<unknown> | Promise<Result<unknown>>;
+type Decide = (name: string, call: number) => Result<unknown> | Promise<Result<unknown>>;
 
 /** A source under way: its handler's calls in order, and its events. */
-export interface Running {
+interface Running {
   readonly source: EventSource;
   readonly calls: readonly Call[];
   readonly told: readonly RotaEvent[];

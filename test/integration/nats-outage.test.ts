@@ -52,8 +52,8 @@ test('a supervisor waits for a NATS server that is not up yet; a command fails a
     message: `no NATS server answers at nats://127.0.0.1:${elsewhere} (connect ECONNREFUSED 127.0.0.1:${elsewhere}): is it up, and NATS_URL its address?`,
   });
   const told = Promise.withResolvers<string>();
-  const patience = { told: told.resolve };
-  const patient = connectNats({ servers: `nats://127.0.0.1:${elsewhere}`, patience });
+  const retry = { told: told.resolve };
+  const patient = connectNats({ servers: `nats://127.0.0.1:${elsewhere}`, retry });
   expect(await told.promise).toContain(`no NATS server answers at nats://127.0.0.1:${elsewhere}`);
   const late = await startNats({ directory: join(directory, 'late'), port: elsewhere, config: openNats });
   const connection = await patient;

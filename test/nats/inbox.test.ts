@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { createInbox } from 'nats';
 import { expect, test } from 'vitest';
-import { clientOf, isInbox } from '../../src/nats/inbox.ts';
+import { clientOfReply, isInbox } from '../../src/nats/inbox.ts';
 
 const prefixes = ['_INBOX'];
 const token = fc.stringMatching(/^[A-Za-z0-9_$-]{1,12}$/);
@@ -53,17 +53,17 @@ test('where users are named, only they are answered, and each is one client', ()
   const invented = ['_INBOX_scan1_a.x', '_INBOX_a1.x', '_INBOX.a1.x', '_INBOX_scan.x', '_INBOX_scan1x.y', '_INBOX_.x'];
   for (const reply of invented) expect(isInbox(reply, users), reply).toBe(false);
   expect(isInbox('_INBOX_scan1.abc.1', users)).toBe(true);
-  expect(['_INBOX_scan1.abc.1', '_INBOX_scan1.def'].map((reply) => clientOf(reply, users))).toEqual([
+  expect(['_INBOX_scan1.abc.1', '_INBOX_scan1.def'].map((reply) => clientOfReply(reply, users))).toEqual([
     '_INBOX_scan1',
     '_INBOX_scan1',
   ]);
 });
 
 test('a client is a user with its own prefix, or a connection', () => {
-  expect(clientOf('_INBOX_worker.abc.1', prefixes)).toBe('_INBOX_worker');
-  expect(clientOf('_INBOX_worker.def.2', prefixes)).toBe('_INBOX_worker');
-  expect(clientOf('_INBOX.abc.1', prefixes)).toBe('_INBOX.abc');
-  expect(clientOf('_INBOX.abc', prefixes)).toBe('_INBOX.abc');
-  expect(clientOf('workers.inbox.abc.1', ['workers.inbox'])).toBe('workers.inbox.abc');
-  expect(clientOf('', prefixes)).toBe('');
+  expect(clientOfReply('_INBOX_worker.abc.1', prefixes)).toBe('_INBOX_worker');
+  expect(clientOfReply('_INBOX_worker.def.2', prefixes)).toBe('_INBOX_worker');
+  expect(clientOfReply('_INBOX.abc.1', prefixes)).toBe('_INBOX.abc');
+  expect(clientOfReply('_INBOX.abc', prefixes)).toBe('_INBOX.abc');
+  expect(clientOfReply('workers.inbox.abc.1', ['workers.inbox'])).toBe('workers.inbox.abc');
+  expect(clientOfReply('', prefixes)).toBe('');
 });

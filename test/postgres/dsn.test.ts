@@ -1,7 +1,7 @@
 import { assert, boolean, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { effectiveConfig, readConfig } from '../../src/config/config.ts';
-import { readDsn, serversText, withoutSecrets } from '../../src/postgres/dsn.ts';
+import { readDsn, serversText, redactedDsn } from '../../src/postgres/dsn.ts';
 
 const wrong = (url: string) => {
   try {
@@ -77,7 +77,7 @@ test('whatever is encoded is read back, and no password is ever shown', () => {
         ? `postgresql://${encodeURIComponent(user)}@h1:1,h2:2/${encodeURIComponent(database)}?password=${encoded}`
         : `postgresql://${encodeURIComponent(user)}:${encoded}@h1:1,h2:2/${encodeURIComponent(database)}`;
       expect(readDsn(url)).toMatchObject({ user, password, database });
-      expect(withoutSecrets(url)).not.toContain('hunter2');
+      expect(redactedDsn(url)).not.toContain('hunter2');
       const env = { SCHEDULER_DB_URI: url };
       expect(JSON.stringify(effectiveConfig(readConfig(env), env))).not.toContain('hunter2');
     }),
@@ -96,6 +96,6 @@ test.each(['hunter2/x', 'hunter2?x', '1/hunter2', '1?x=hunter2'])(
     const url = `postgresql://user:${password}@host/kat`;
     const { message } = wrong(url);
     expect(message).toMatch(/with \/ \? @ and % in a user or password as %2F %3F %40 and %25/);
-    expect(`${message}${withoutSecrets(url)}`).not.toContain('hunter2');
+    expect(`${message}${redactedDsn(url)}`).not.toContain('hunter2');
   },
 );

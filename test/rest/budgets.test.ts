@@ -9,7 +9,7 @@ import { searchMs } from '../../src/queue/pop/claim.ts';
 import { filterBudget } from '../../src/queue/filter/filter.ts';
 import { pageMs } from '../../src/postgres/pool.ts';
 import { roomBytes } from '../../src/queue/queue.ts';
-import { shares } from '../../src/rest/bounds.ts';
+import { sharedInFlight } from '../../src/rest/bounds.ts';
 import { budgets } from '../../src/rest/budgets.ts';
 import { lengths } from '../../src/tasks/lengths.ts';
 import { deepestNesting, mostValues } from '../../src/tasks/nesting.ts';
@@ -145,7 +145,7 @@ describe('a request', () => {
 
 describe('one client', () => {
   test('has 2 000 pops at most, whatever its share', () => {
-    const pops = shares({ most: 10_000, mostBytes: 1_000 }, 1, 'pops', budgets.popsOfClient);
+    const pops = sharedInFlight({ most: 10_000, mostBytes: 1_000 }, 1, 'pops', budgets.popsOfClient);
     for (let n = 0; n < 2_000; n += 1) pops.enter('a', 0);
     expect(() => pops.enter('a', 0)).toThrow(/2000 pops .*SCHEDULER_API_CLIENT_SHARE/);
     pops.enter('b', 0);

@@ -15,7 +15,7 @@ import { createRestServer, type RestOptions, type RestServer } from '../../src/r
 import { quietLog } from '../support/quiet-log.ts';
 
 /** A queue that answers what the test says and remembers what it was asked. */
-export class QueueDouble implements TaskQueue {
+class QueueDouble implements TaskQueue {
   readonly pushed: NewTask[] = [];
   readonly pops: PopRequest[] = [];
   readonly released: string[] = [];

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { newToken, readTokens, type Role, roles } from '../../src/api-tokens.ts';
+import { newToken, readTokens, type TokenRole, tokenRoles } from '../../src/api-tokens.ts';
 import { accessOf } from '../../src/rest/roles.ts';
 import { logToLines } from '../support/lines.ts';
 import { openAccess, serve, type Served, taskId } from './double.ts';
@@ -8,11 +8,11 @@ let served: Served;
 
 afterEach(() => served.server.close());
 
-const given = Object.fromEntries(roles.map((role) => [role, newToken(`a-${role}`, role)])) as Record<
-  Role,
+const given = Object.fromEntries(tokenRoles.map((role) => [role, newToken(`a-${role}`, role)])) as Record<
+  TokenRole,
   ReturnType<typeof newToken>
 >;
-const tokens = readTokens({ SCHEDULER_API_TOKENS: roles.map((role) => given[role].line).join(',') });
+const tokens = readTokens({ SCHEDULER_API_TOKENS: tokenRoles.map((role) => given[role].line).join(',') });
 
 async function statusOf(operation: string, token: string | null, body?: unknown): Promise<number> {
   const [method, url] = operation.split(' ') as [string, string];
@@ -36,16 +36,16 @@ test('every route asks for its role, and takes every higher one', async () => {
   served = await serve({ access: { ...openAccess, tokens } });
   for (const [operation, access] of Object.entries(accessOf)) {
     if (operation.includes('*')) continue;
-    const needed: Role = access === 'open' || access === 'document' ? 'read' : access;
+    const needed: TokenRole = access === 'open' || access === 'document' ? 'read' : access;
     const [none, wrong] = [await statusOf(operation, null), await statusOf(operation, 'wrong')];
     // A form that nothing was written into is refused as a wrong token is.
     if (access === 'open' && operation !== 'POST /login')
       expect([operation, none, wrong]).toEqual([operation, 200, 200]);
     else expect([operation, none, wrong]).toEqual([operation, 401, 401]);
     if (access === 'open') continue;
-    for (const role of roles) {
+    for (const role of tokenRoles) {
       const status = await statusOf(operation, given[role].token);
-      const allowed = roles.indexOf(role) >= roles.indexOf(needed);
+      const allowed = tokenRoles.indexOf(role) >= tokenRoles.indexOf(needed);
       expect([operation, role, status === 403 || status === 401]).toEqual([operation, role, !allowed]);
     }
   }
@@ -77,7 +77,7 @@ test('an unknown path reveals nothing to a client without a token', async () => 
 
 test('a runner reports on what is handed out, and changes nothing else of a task', async () => {
   served = await serve({ access: { ...openAccess, tokens } });
-  const patch = async (role: Role, was: string, body: object) => {
+  const patch = async (role: TokenRole, was: string, body: object) => {
     served.queue.task = JSON.stringify({ id: taskId, status: was });
     return statusOf('PATCH /tasks/:task_id', given[role].token, body);
   };
@@ -113,7 +113,7 @@ test('the audit log names the caller, and no line contains a token', async () =>
   const audit = lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ audit: it }) => it);
   expect(audit).toMatchObject([{ audit: 'cancel', by: 'a-operate', task_id: taskId }]);
   const all = lines.join('\n');
-  for (const secret of [...roles.map((role) => given[role].token), 'a-wrong-one', 'sha256']) {
+  for (const secret of [...tokenRoles.map((role) => given[role].token), 'a-wrong-one', 'sha256']) {
     expect(all).not.toContain(secret);
   }
 });

@@ -5,7 +5,7 @@ import type { ActorBackend } from '../../src/supervisor/requests.ts';
 import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.ts';
 import type { ThreadSettings } from '../../src/supervisor/thread-data.ts';
 
-export const fixtureActors = new URL('../fixtures/actors/', import.meta.url);
+const fixtureActors = new URL('../fixtures/actors/', import.meta.url);
 
 /** A thread without KAT and without events. */
 export const quietSettings: ThreadSettings = {

@@ -4,7 +4,7 @@ import { type Executor, type Sql, connect, query } from '../../src/postgres/pool
 import { createDatabase } from './database.ts';
 
 /** Blocks by relation, most first. */
-export type Blocks = readonly (readonly [relation: string, blocks: number])[];
+type Blocks = readonly (readonly [relation: string, blocks: number])[];
 
 /** A database of the test's own in which nothing gathers statistics and nothing takes dead rows away. */
 export async function unattendedDatabase(): Promise<{ url: string; sql: Sql }> {
@@ -43,7 +43,7 @@ export async function blocksOf(sql: Sql, text: string, values: readonly unknown[
 }
 
 /** Runs something and rolls it back. */
-export async function undone(sql: Sql, run: (transaction: Executor) => Promise<void>): Promise<void> {
+async function undone(sql: Sql, run: (transaction: Executor) => Promise<void>): Promise<void> {
   const back = new Error('rolled back');
   await sql
     .begin(async (transaction) => {

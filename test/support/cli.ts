@@ -11,7 +11,7 @@ import { createDatabase } from './database.ts';
 
 const entry = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
-export interface Ended {
+interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;

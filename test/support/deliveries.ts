@@ -1,7 +1,7 @@
 import type { Delivery, Message } from '../../src/mailbox/message.ts';
 import { type Failure, failureOf } from '../../src/mailbox/failure.ts';
 
-export interface Settled<M extends Message> extends Delivery<M> {
+interface Settled<M extends Message> extends Delivery<M> {
   /** Undefined until settled. */
   readonly settled: { readonly value: unknown } | { readonly failure: Failure } | undefined;
 }

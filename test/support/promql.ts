@@ -1,5 +1,5 @@
 /** What an expression of Prometheus names: metrics with the labels that it selects by, and labels that it groups by. */
-export interface Named {
+interface Named {
   readonly metrics: readonly { readonly name: string; readonly labels: readonly string[] }[];
   readonly groupedBy: readonly string[];
 }

@@ -25,7 +25,7 @@ export function readRecording(): RecordedLine[] {
     .map((line) => JSON.parse(line) as RecordedLine);
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: unknown;

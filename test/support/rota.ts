@@ -44,14 +44,14 @@ export interface House {
   stop(): Promise<void>;
 }
 
-export interface RotaOptions {
+interface RotaOptions {
   /** On top of what the house says. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Folder of the schedulers, in place of `actors/`. */
   readonly actors?: URL;
 }
 
-export interface RawFile {
+interface RawFile {
   readonly mimeTypes: readonly string[];
   /** Where Bytes gives it. */
   readonly size?: number;
@@ -65,7 +65,7 @@ export interface TestRota {
   drain(): Promise<void>;
 }
 
-export interface DeadLetter {
+interface DeadLetter {
   readonly body: string;
   readonly headers: Readonly<Record<string, unknown>>;
 }

@@ -46,7 +46,7 @@ const layers = [
 ];
 const roots = /^src\/(?:main|cli)\.ts$/;
 
-export interface Measures {
+interface Measures {
   readonly files: number;
   readonly medianLines: number;
   /** Each group of files that reach each other. */

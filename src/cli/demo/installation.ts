@@ -33,7 +33,7 @@ const prefix = 'rota';
 /** Short, so that the tasks of a dead worker return during the run. */
 export const leaseMs = 5_000;
 /** A killed supervisor leaves requests unanswered. Real workers wait 10 s; the demo's leases are short, so it waits less. */
-const answerWithinMs = 2_000;
+const requestTimeoutMs = 2_000;
 
 /**
  * Starts Postgres and nats-server in a temporary folder, the simulated KAT, and the real supervisor on them. `stack` stops them
@@ -53,7 +53,7 @@ export async function startInstallation(
   stack.defer(() => postgres.stop());
   const nats = await startNats({ directory });
   stack.defer(() => nats.stop());
-  const client = await parts.connectRota({ servers: nats.url, timeoutMs: answerWithinMs });
+  const client = await parts.connectRota({ servers: nats.url, timeoutMs: requestTimeoutMs });
   stack.defer(() => client.close());
 
   const jetstream = parts.createJetstreamPublisher(client.connection, prefix);

@@ -10,7 +10,7 @@ export type Operand =
   | { readonly kind: ColumnKind; readonly sql: string }
   | { readonly kind: 'json'; readonly json: string; readonly text: string };
 
-export interface ResolvedColumn {
+interface ResolvedColumn {
   readonly operand: Operand;
   /** Puts the comparison where its columns are in scope: an EXISTS for what is in another table. */
   within(condition: string): string;

@@ -9,7 +9,7 @@ import {
 } from './filter.ts';
 import { compare } from './operators.ts';
 
-export interface CompileOptions {
+interface CompileOptions {
   /** Aliases that the text expects: `queue q`, `tasks t`, `schedules s`. */
   readonly target: FilterTarget;
   /** Number of the first placeholder. */

@@ -11,7 +11,7 @@ export interface Filter {
   readonly value?: unknown;
 }
 
-export interface FilterGroups {
+interface FilterGroups {
   readonly and?: readonly Filter[] | undefined;
   readonly or?: readonly Filter[] | undefined;
   readonly not?: readonly Filter[] | undefined;
@@ -98,7 +98,7 @@ export const filterBudget = {
 export const distinctFilters = 500;
 
 /** Where a filter exceeds its budget, as a path from `filters` on, and what was expected. */
-export interface Excess {
+interface Excess {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }

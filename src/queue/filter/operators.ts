@@ -1,6 +1,6 @@
 import type { Bind, ColumnKind, Operand } from './columns.ts';
 import { type Filter, type FilterOperator, invalidFilter } from './filter.ts';
-import { casts, expectations, jsonIn, textOf } from './values.ts';
+import { casts, expectations, jsonIn, parameterText } from './values.ts';
 
 /** The comparison as SQL with every value bound. @throws RotaError INVALID_FILTER where value and column do not fit. */
 export function compare(operand: Operand, filter: Filter, bind: Bind): string {
@@ -89,7 +89,7 @@ const textViews: Partial<Record<ColumnKind, (sql: string) => string>> = {
 };
 
 function bound(kind: ColumnKind, filter: Filter, bind: Bind): string {
-  const text = textOf(kind, filter.value);
+  const text = parameterText(kind, filter.value);
   if (text === null) throw invalidFilter(filter, `expected ${expectations[kind]}`);
   return cast(bind(text), kind);
 }
@@ -109,7 +109,7 @@ function member(
 ): string {
   if (!Array.isArray(values)) throw invalidFilter(filter, 'expected a list');
   const texts = values.map((value) => {
-    const text = textOf(kind, value);
+    const text = parameterText(kind, value);
     if (text === null) throw invalidFilter(filter, `expected a list in which each is ${expectations[kind]}`);
     return text;
   });
@@ -170,7 +170,7 @@ function view(operand: JsonOperand, kind: 'text' | 'number' | 'boolean'): string
 }
 
 function jsonb(value: unknown, filter: Filter, bind: Bind): string {
-  const text = textOf('json', value);
+  const text = parameterText('json', value);
   if (text === null) throw invalidFilter(filter, `expected ${expectations.json}`);
   return cast(bind(text), 'json');
 }

@@ -27,7 +27,7 @@ export const expectations: Readonly<Record<ColumnKind | 'json', string>> = {
  * literal, since mula binds it as one: `"5"` is a number to a column of numbers, `"t"` is true to one of booleans. A number is
  * no string, and neither is a boolean.
  */
-export function textOf(kind: ColumnKind | 'json', value: unknown): string | null {
+export function parameterText(kind: ColumnKind | 'json', value: unknown): string | null {
   switch (kind) {
     case 'text':
       return typeof value === 'string' && storable(value) ? value : null;
@@ -88,7 +88,7 @@ const word = /^ *(?:now|today|yesterday|tomorrow|epoch|-?infinity) *$/i;
  * ISO 8601 in UTC with the microseconds kept, as Postgres has them and `Date` has not; without a zone it is UTC. Null for
  * what is no moment of the calendar.
  */
-export function instant(value: string): string | null {
+function instant(value: string): string | null {
   if (word.test(value)) return value.trim();
   const parts = timestamp.exec(value)?.groups;
   if (parts === undefined) return null;

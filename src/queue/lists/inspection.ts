@@ -1,7 +1,7 @@
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
 
-export interface SchedulerOverview {
+interface SchedulerOverview {
   readonly scheduler: string;
   /** Held ones included. */
   readonly queued: number;
@@ -57,7 +57,7 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return rows.map(({ oldest_seconds, ...row }) => ({ ...row, oldestSeconds: oldest_seconds }));
     },
     async schedules(ids) {
-      const rows = await run<ScheduleRow>('lists/schedule-details', [ids]);
+      const rows = await run<ScheduleDetailsRow>('lists/schedule-details', [ids]);
       return rows.map(({ schedule, disabled_reason, inherited }) => ({
         schedule: JSON.parse(schedule) as Schedule,
         disabledReason: disabled_reason,
@@ -78,7 +78,7 @@ interface OverviewRow {
   readonly oldest_seconds: number | null;
 }
 
-interface ScheduleRow {
+interface ScheduleDetailsRow {
   readonly schedule: string;
   readonly disabled_reason: DisabledReason | null;
   readonly inherited: boolean;

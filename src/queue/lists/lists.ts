@@ -3,7 +3,7 @@ import type { TaskStatus } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
 import type { Filter, FilterRequest } from '../filter/filter.ts';
 import { readTaskStats, type StatsQuery } from '../maintenance/counts.ts';
-import { addRange, Conditions, type ListBounds, type Page, readPage } from './page.ts';
+import { addRange, Conditions, type ListBounds, type JsonPage, readPage } from './page.ts';
 
 export interface TaskListQuery extends ListBounds {
   readonly schedulerId?: string;
@@ -28,7 +28,7 @@ export interface SchedulerActivity {
 /** Lists, statistics and queue sizes for people. Reads only; rows are JSON text (kat-contract §1). */
 export interface TaskLists {
   /** Newest first. @throws RotaError INVALID_FILTER */
-  tasks(request: TaskListQuery): Promise<Page>;
+  tasks(request: TaskListQuery): Promise<JsonPage>;
   /** `{hour: {status: n, …, total}}` by hour of the last change, of the last 24 hours, newest hour first, as JSON text. */
   stats(request: StatsQuery): Promise<string>;
   activity(schedulers: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
@@ -48,7 +48,7 @@ export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, searc
   };
 }
 
-async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Page> {
+async function listTasks(pages: PagePools, request: TaskListQuery): Promise<JsonPage> {
   const source = taskSource(request.status);
   const conditions = new Conditions();
   if (source.status !== null) conditions.add(source.status);

@@ -1,6 +1,6 @@
 import { codeOf, RotaError } from '../../errors.ts';
 import { pageMs, query, type Sql } from '../../postgres/pool.ts';
-import { databaseError, sqlState } from '../../postgres/sql-states.ts';
+import { databaseError, queryCanceled, sqlState } from '../../postgres/sql-states.ts';
 import { filterFault, type FilterRequest } from '../filter/filter.ts';
 import { roomBytes } from '../queue.ts';
 
@@ -60,7 +60,7 @@ export interface ListBounds {
   readonly countPages: number | null;
 }
 
-export interface Page {
+export interface JsonPage {
   readonly count: number;
   /** The count stopped at its bound: there are at least so many. */
   readonly partial: boolean;
@@ -70,7 +70,7 @@ export interface Page {
   readonly cutAt: number | null;
 }
 
-export interface PageSource {
+interface PageSource {
   /** FROM clause, without the keyword. */
   readonly from: string;
   /** Expressions of the row's id and created_at: the order of the list. */
@@ -92,7 +92,7 @@ export async function readPage(
   source: PageSource,
   conditions: Conditions,
   { offset, limit, countPages }: ListBounds,
-): Promise<Page> {
+): Promise<JsonPage> {
   const selected = `FROM ${source.from}${conditions.where()}`;
   const bound = countPages === null ? Number.POSITIVE_INFINITY : offset + countPages * limit;
   const counted = countPages === null ? selected : `${selected} LIMIT ${conditions.bind(bound + 1)}`;
@@ -124,17 +124,15 @@ export async function readPage(
     });
     return { count: row!.count, partial: row!.count > bound, results: row!.results, cutAt: row!.cutAt };
   } catch (error) {
-    if (sqlState(error) === queryCanceled || codeOf(error) === 'DATABASE_UNAVAILABLE') throw tooSlow(error);
+    if (sqlState(error) === queryCanceled || codeOf(error) === 'DATABASE_UNAVAILABLE') throw listTooSlow(error);
     throw databaseError(filterFault(error));
   }
 }
 
-function tooSlow(cause: unknown): RotaError {
+function listTooSlow(cause: unknown): RotaError {
   return new RotaError(
     'LIST_TOO_SLOW',
     `the list was not there within ${pageMs / 1_000} s: narrow it by scheduler_id, organisation, status or created_at, or ask later`,
     { cause },
   );
 }
-
-const queryCanceled = '57014';

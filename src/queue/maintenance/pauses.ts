@@ -16,12 +16,12 @@ export interface Pause extends PauseKey {
 }
 
 /** `complete`: every row is moved; otherwise the keepers of all supervisors go on. */
-export interface Moved {
+interface Moved {
   readonly moved: number;
   readonly complete: boolean;
 }
 
-export interface PausesOptions {
+interface PausesOptions {
   readonly sql: Sql;
   /** Called with the number of tasks of a scheduler that may be popped again. */
   onResumed(scheduler: string, count: number): void;
@@ -31,7 +31,7 @@ export interface PausesOptions {
 /** Rows of one statement: some 10 ms during which claims step over them. */
 const perBatch = 1_000;
 /** How long a request moves rows itself before it is answered; the keeper leaves them to it meanwhile (pauses.sql). */
-const answerWithinMs = 5_000;
+const moveWithinMs = 5_000;
 const everyMs = 2_000;
 
 /**
@@ -64,13 +64,13 @@ export class Pauses {
 
   async pause(key: PauseKey, by: string | null): Promise<Moved> {
     await this.#one('maintenance/pause', [...valuesOf(key), by]);
-    return this.#move(key, true, performance.now() + answerWithinMs);
+    return this.#move(key, true, performance.now() + moveWithinMs);
   }
 
   /** Null where nothing of exactly this key is paused. */
   async resume(key: PauseKey): Promise<Moved | null> {
     const ended = await this.#one('maintenance/resume', valuesOf(key));
-    return ended ? this.#move(key, false, performance.now() + answerWithinMs) : null;
+    return ended ? this.#move(key, false, performance.now() + moveWithinMs) : null;
   }
 
   /** Moves rows that are not where the pauses want them, and forgets pauses that ended long enough ago. */

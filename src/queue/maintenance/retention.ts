@@ -3,7 +3,7 @@ import { every } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { emit } from '../../telemetry/events.ts';
 
-export interface RetentionOptions {
+interface RetentionOptions {
   readonly sql: Sql;
   /** 0 keeps everything. */
   readonly days: number;

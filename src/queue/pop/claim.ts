@@ -1,6 +1,6 @@
 import { RotaError } from '../../errors.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import { sqlState } from '../../postgres/sql-states.ts';
+import { queryCanceled, sqlState } from '../../postgres/sql-states.ts';
 import { emit } from '../../telemetry/events.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
 import { filterFault, type FilterRequest } from '../filter/filter.ts';
@@ -101,19 +101,17 @@ export function claimParameters(
 }
 
 function throwFault(error: unknown, way: Way): never {
-  if (way === 'search' && sqlState(error) === queryCanceled) throw tooSlow();
+  if (way === 'search' && sqlState(error) === queryCanceled) throw filterTooSlow();
   throw filterFault(error);
 }
 
 /** Also thrown without asking the database, for a filter that was too slow a moment ago. */
-export function tooSlow(): RotaError {
+export function filterTooSlow(): RotaError {
   return new RotaError(
     'FILTER_TOO_SLOW',
     `no task was found within ${searchMs / 1_000} s: narrow the filter, by boefje__oci_image or organisation, or ask less often`,
   );
 }
-
-const queryCanceled = '57014';
 
 /**
  * A prepared text stays on both sides of every connection for good, and clients decide how many shapes of filters there are:

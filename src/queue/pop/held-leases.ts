@@ -1,14 +1,14 @@
 import { RotaError } from '../../errors.ts';
 import type { PopRequest } from '../queue.ts';
 
-export interface HeldLeasesOptions {
+interface HeldLeasesOptions {
   /** Leases of one client, with those that its claims in flight ask for. */
   readonly most: number;
   /** How many leases it has now, by the database. */
   readonly count: (holder: string) => Promise<number>;
 }
 
-interface Held {
+interface HolderLeases {
   /** An upper bound: the last count, and what was handed out since. */
   leases: number;
   /** Units of claims in flight. */
@@ -33,7 +33,7 @@ const mostClients = 10_000;
  */
 export class HeldLeases {
   readonly #options: HeldLeasesOptions;
-  readonly #clients = new Map<string, Held>();
+  readonly #clients = new Map<string, HolderLeases>();
 
   constructor(options: HeldLeasesOptions) {
     this.#options = options;
@@ -65,7 +65,7 @@ export class HeldLeases {
     if (known.leases === 0 && known.claiming === 0) this.#clients.delete(holder!);
   }
 
-  #count(holder: string, known: Held): void {
+  #count(holder: string, known: HolderLeases): void {
     const now = performance.now();
     if (known.sinceCount !== null || now < known.countAgainAt) return;
     known.sinceCount = 0;
@@ -84,9 +84,9 @@ export class HeldLeases {
     );
   }
 
-  #remember(holder: string): Held {
+  #remember(holder: string): HolderLeases {
     if (this.#clients.size >= mostClients) this.#forgetOne();
-    const known: Held = { leases: 0, claiming: 0, sinceCount: null, countAgainAt: Number.NEGATIVE_INFINITY };
+    const known: HolderLeases = { leases: 0, claiming: 0, sinceCount: null, countAgainAt: Number.NEGATIVE_INFINITY };
     this.#clients.set(holder, known);
     return known;
   }

@@ -1,15 +1,15 @@
 import { codeOf, RotaError } from '../../errors.ts';
 import { emit } from '../../telemetry/events.ts';
 import { filterKey, type FilterRequest } from '../filter/filter.ts';
-import type { Bounds, ClaimedTask, PopRequest } from '../queue.ts';
+import type { QueueBounds, ClaimedTask, PopRequest } from '../queue.ts';
 import type { ClaimRow, ClaimStatement, Fitted, Want, Way } from './claim.ts';
 import { type HeldLeases, holdsTooMany } from './held-leases.ts';
-import { flightsOf, Lane, type Line, unitsOf, type Waiter } from './lane.ts';
+import { claimsInFlightOf, ClaimLane, type Line, unitsOf, type Waiter } from './claim-lane.ts';
 
 /** How long past its deadline a requester waits for its answer; our own client waits as long. */
-const patienceMs = 10_000;
+const requesterWaitsMs = 10_000;
 
-export interface WaitersOptions {
+interface WaitersOptions {
   readonly scheduler: string;
   /** @throws RotaError INVALID_FILTER */
   statementOf(filters: FilterRequest | null): ClaimStatement;
@@ -19,7 +19,7 @@ export interface WaitersOptions {
   /** Parked pops of this scheduler at most. */
   readonly maxParked: number;
   readonly held: HeldLeases;
-  readonly bounds: Bounds;
+  readonly bounds: QueueBounds;
 }
 
 /**
@@ -28,7 +28,7 @@ export interface WaitersOptions {
  */
 export class Waiters {
   readonly #options: WaitersOptions;
-  readonly #lanes: Readonly<Record<Way, Lane>>;
+  readonly #lanes: Readonly<Record<Way, ClaimLane>>;
   #parked = 0;
   #stopped = false;
 
@@ -36,7 +36,12 @@ export class Waiters {
     this.#options = options;
     const { claimsInFlight, claimUnits } = options.bounds;
     const lane = (way: Way) =>
-      new Lane({ way, most: flightsOf(way, claimsInFlight), claimUnits, start: (self) => this.#start(self) });
+      new ClaimLane({
+        way,
+        most: claimsInFlightOf(way, claimsInFlight),
+        claimUnits,
+        start: (self) => this.#start(self),
+      });
     this.#lanes = { open: lane('open'), indexed: lane('indexed'), search: lane('search') };
   }
 
@@ -60,7 +65,7 @@ export class Waiters {
       };
       line.waiters.push(waiter);
       this.#watch(waiter, line);
-      this.#laneOf(line).flights.schedule();
+      this.#laneOf(line).inFlight.schedule();
     });
   }
 
@@ -82,7 +87,7 @@ export class Waiters {
       }
       if (line.key === '') left = Math.max(0, units);
     }
-    for (const { flights } of Object.values(this.#lanes)) flights.schedule();
+    for (const { inFlight } of Object.values(this.#lanes)) inFlight.schedule();
     return left;
   }
 
@@ -108,7 +113,7 @@ export class Waiters {
     return this.#lanes[statement.way].open(key, statement);
   }
 
-  #laneOf(line: Line): Lane {
+  #laneOf(line: Line): ClaimLane {
     return this.#lanes[line.statement.way];
   }
 
@@ -124,12 +129,12 @@ export class Waiters {
     };
     const expire = () => {
       // It never got its turn: the claims before it hang, and later ones would hang as well.
-      if (waiter.state === 'waiting' && waitMs === 0) this.#refuse(line, waiter, unanswered());
+      if (waiter.state === 'waiting' && waitMs === 0) this.#refuse(line, waiter, noClaimBegan());
       // A timer may fire early: without this the waiter would park, and nothing would end its wait.
       else if (waiter.state === 'claiming' && waitMs > 0) waiter.deadline = performance.now();
       else leave();
     };
-    const timer = setTimeout(expire, waitMs === 0 ? patienceMs : waitMs);
+    const timer = setTimeout(expire, waitMs === 0 ? requesterWaitsMs : waitMs);
     signal?.addEventListener('abort', leave, { once: true });
     waiter.unwatch = () => {
       clearTimeout(timer);
@@ -137,14 +142,14 @@ export class Waiters {
     };
   }
 
-  #start(lane: Lane): void {
-    while (!lane.flights.full) {
+  #start(lane: ClaimLane): void {
+    while (!lane.inFlight.full) {
       const next = lane.next();
       if (next === null) return;
       const { line } = next;
       const batch = next.batch.filter((waiter) => this.#admit(line, waiter));
       if (batch.length === 0) continue;
-      lane.fly(line, batch, () => this.#serve(lane, line, batch));
+      lane.run(line, batch, () => this.#serve(lane, line, batch));
     }
   }
 
@@ -157,7 +162,7 @@ export class Waiters {
     return admitted;
   }
 
-  async #serve(lane: Lane, line: Line, batch: readonly Waiter[]): Promise<'served' | 'too slow'> {
+  async #serve(lane: ClaimLane, line: Line, batch: readonly Waiter[]): Promise<'served' | 'too slow'> {
     const wakes = line.wakes;
     const most = lane.room;
     let fitted: Fitted;
@@ -298,9 +303,9 @@ function emitDispatched(scheduler: string, shares: readonly Share[]): void {
 
 /** A task claimed for a requester that gave up would wait until its lease ends. */
 function isGone({ request, deadline }: Waiter): boolean {
-  return request.signal?.aborted === true || performance.now() > deadline + patienceMs;
+  return request.signal?.aborted === true || performance.now() > deadline + requesterWaitsMs;
 }
 
-function unanswered(): RotaError {
-  return new RotaError('DATABASE_UNAVAILABLE', `no claim began within ${patienceMs} ms: try again`);
+function noClaimBegan(): RotaError {
+  return new RotaError('DATABASE_UNAVAILABLE', `no claim began within ${requesterWaitsMs} ms: try again`);
 }

@@ -8,7 +8,7 @@ interface Pushed {
   readonly priority: number | undefined;
 }
 
-interface Known {
+interface EarlierTask {
   readonly n: number;
   readonly status: TaskStatus;
   readonly schedule_id: string | null;
@@ -40,7 +40,7 @@ export async function withRepeats(
   );
   if (refused.length === 0) return outcomes;
   const known = await transact(() =>
-    query<Known>(sql, statement('push/push-repeats'), [scheduler, JSON.stringify(refused)]),
+    query<EarlierTask>(sql, statement('push/push-repeats'), [scheduler, JSON.stringify(refused)]),
   );
   const repeats = new Map(known.map((row) => [row.n, row]));
   return outcomes.map((outcome, n): PushOutcome => {

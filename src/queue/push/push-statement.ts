@@ -4,7 +4,7 @@ import { statement } from '../../postgres/pool.ts';
 import type { NewTask } from '../../protocol/requests.ts';
 import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/lengths.ts';
 import { storedJson, type TaskType, taskTypeOf } from '../../tasks/data.ts';
-import type { TaskData } from '../../tasks/task.ts';
+import { priorityRange, type TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/identity.ts';
 
 /** One item of push.sql, named as its columns are. */
@@ -49,8 +49,6 @@ export interface NewTaskOptions {
   readonly gracePeriodSeconds: number;
   readonly jitterSeconds: number;
 }
-
-const int4 = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 
 /**
  * @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4 and for
@@ -97,7 +95,7 @@ function identify(
 
 function checkPriority(priority: number | undefined): void {
   if (priority === undefined) return;
-  if (Number.isInteger(priority) && priority >= int4.least && priority <= int4.most) return;
+  if (Number.isInteger(priority) && priority >= priorityRange.least && priority <= priorityRange.most) return;
   throw new RotaError('INVALID_REQUEST', `priority: expected a whole number of 32 bits, got ${priority}`);
 }
 
@@ -125,14 +123,14 @@ function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | u
 
 /** A rank as mula's int4 priority shows it. */
 export function priorityOf(rank: number): number {
-  return Math.max(int4.least, Math.min(int4.most, rank));
+  return Math.max(priorityRange.least, Math.min(priorityRange.most, rank));
 }
 
 function describe(error: z.ZodError): string {
   return error.issues.map((issue) => `${issue.path.join('.') || 'data'}: ${issue.message}`).join('; ');
 }
 
-export interface PushSettings {
+interface PushSettings {
   readonly scheduler: string;
   readonly type: string;
   readonly maxSize: number;
@@ -140,7 +138,7 @@ export interface PushSettings {
 }
 
 /** An item, where it stands in the set, and its rank. */
-export interface RankedItem {
+interface RankedItem {
   readonly row: QueueItem;
   readonly n: number;
   readonly rank: number;
@@ -154,12 +152,12 @@ export function pushStatement(
   const columns = items.map(({ row, n, rank }) => ({ ...row, data: undefined, n, rank, priority: priorityOf(rank) }));
   const data = items.map(({ row }) => row.data).join('\n');
   return {
-    text: textOf(items.some(({ row }) => row.recurrence !== undefined)),
+    text: statementText(items.some(({ row }) => row.recurrence !== undefined)),
     values: [scheduler, type, JSON.stringify(columns), data, maxSize, answersTasks],
   };
 }
 
-function textOf(withSchedules: boolean): string {
+function statementText(withSchedules: boolean): string {
   const known = texts.get(withSchedules);
   if (known !== undefined) return known;
   const schedules = withSchedules ? statement('push/push-schedules').trimEnd() : noSchedules;

@@ -11,7 +11,7 @@ import { overtakenOf, withRepeats } from './duplicates.ts';
 import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
 import { notRanked, type RankedTask, readFairness, saveTags, type TaskRanking } from './rank.ts';
 
-export interface PushOptions {
+interface PushOptions {
   readonly sql: Sql;
   readonly scheduler: string;
   readonly newTask: NewTaskOptions;
@@ -37,7 +37,7 @@ interface Item {
   readonly answered: boolean;
 }
 
-interface Row {
+interface PushRow {
   readonly n: number;
   readonly outcome: 'queued' | 'already-queued' | 'queue-full' | 'id-taken';
   readonly schedule_id: string | null;
@@ -145,7 +145,7 @@ export class Push {
     batch: readonly Item[],
     ranks: readonly number[],
     refused: Refused,
-  ): Promise<readonly Row[]> {
+  ): Promise<readonly PushRow[]> {
     const items = batch.map(({ row }, n) => ({ row, n, rank: ranks[n]! })).filter(({ n }) => !refused.has(batch[n]!));
     const { text, values } = pushStatement(items, {
       scheduler: this.#options.scheduler,
@@ -153,9 +153,9 @@ export class Push {
       maxSize: this.#options.maxSize,
       answersTasks: batch.some(({ answered }) => answered),
     });
-    const rows = await query<Row>(sql, text, values);
+    const rows = await query<PushRow>(sql, text, values);
     if (refused.size === 0) return rows;
-    const others = batch.flatMap((item, n): Row[] => {
+    const others = batch.flatMap((item, n): PushRow[] => {
       const outcome = refused.get(item);
       return outcome === undefined
         ? []
@@ -203,7 +203,7 @@ export class Push {
     return merge(batch, unranked, answer.ranks);
   }
 
-  #report(batch: readonly Item[], rows: readonly Row[]): readonly PushOutcome[] {
+  #report(batch: readonly Item[], rows: readonly PushRow[]): readonly PushOutcome[] {
     const { scheduler } = this.#options;
     const queued = rows.filter((row) => row.outcome === 'queued').map((row) => batch[row.n]!.row);
     if (queued.length > 0) {
@@ -236,7 +236,7 @@ function merge(batch: readonly Item[], ranked: readonly Item[], ranks: ArrayLike
 }
 
 /** Of a push, the schedules that it made or moved with the default recurrence: push.sql, `corrects`. */
-function assumedOf(rows: readonly Row[], batch: readonly Item[]): readonly PushedSchedule[] {
+function assumedOf(rows: readonly PushRow[], batch: readonly Item[]): readonly PushedSchedule[] {
   return rows
     .filter(({ corrects }) => corrects)
     .map(({ n, schedule_id, inherited }) => {

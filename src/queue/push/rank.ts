@@ -61,7 +61,7 @@ export const rankByArrival: TaskRanking = {
   }),
 };
 
-interface State {
+interface FairnessState {
   readonly organisation: string;
   readonly tag: string;
   readonly weight: number;
@@ -87,7 +87,7 @@ export async function readFairness(
   const hashes = tasks.map((task) => task.hash);
   // The look is sent before the tags are locked, and takes its snapshot afterwards: saves a round trip.
   const [states, [look]] = await Promise.all([
-    query<State>(transaction, statement('push/fairness-lock'), [scheduler, organisations]),
+    query<FairnessState>(transaction, statement('push/fairness-lock'), [scheduler, organisations]),
     query<Look>(transaction, statement('push/fairness-look'), [scheduler, hashes, maxSize]),
   ]);
   return {

@@ -2,7 +2,7 @@ import { type PagePools, query, type Sql, statement, transact } from '../../post
 import { storedJson, withoutSecrets } from '../../tasks/data.ts';
 import type { TaskData } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
-import { addRange, Conditions, type ListBounds, type Page, readPage } from '../lists/page.ts';
+import { addRange, Conditions, type ListBounds, type JsonPage, readPage } from '../lists/page.ts';
 
 export interface ScheduleListQuery extends ListBounds {
   readonly schedulerId?: string;
@@ -16,7 +16,7 @@ export interface ScheduleListQuery extends ListBounds {
   readonly maxCreatedAt?: string;
 }
 
-export interface NewSchedule {
+export interface ScheduleCreation {
   readonly schedulerId: string;
   readonly organisation: string;
   readonly hash: string;
@@ -39,10 +39,10 @@ export interface SchedulePatch {
 /** Schedules as people see and change them; rows are JSON text (kat-contract §1). The edge decides deadlines. */
 export interface Schedules {
   /** Newest first. @throws RotaError INVALID_FILTER */
-  list(request: ScheduleListQuery): Promise<Page>;
+  list(request: ScheduleListQuery): Promise<JsonPage>;
   get(id: string): Promise<string | null>;
   /** Null where a schedule with that hash exists. */
-  create(schedule: NewSchedule): Promise<string | null>;
+  create(schedule: ScheduleCreation): Promise<string | null>;
   /** Null where there is none. @throws RotaError CONFLICT where the new hash is taken. */
   patch(id: string, patch: SchedulePatch): Promise<string | null>;
   /** False where there was none. */
@@ -72,7 +72,7 @@ export function createSchedules(sql: Sql, pages: PagePools = { plain: sql, searc
   };
 }
 
-async function listSchedules(pages: PagePools, request: ScheduleListQuery): Promise<Page> {
+async function listSchedules(pages: PagePools, request: ScheduleListQuery): Promise<JsonPage> {
   const conditions = new Conditions();
   conditions.addEqual('s.scheduler_id', request.schedulerId);
   conditions.addEqual('s.organisation', request.organisation);

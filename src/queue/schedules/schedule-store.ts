@@ -10,7 +10,7 @@ import type { DisabledReason, TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/identity.ts';
 import { revokeTasks, emitCancelled } from '../settle/cancellation.ts';
 
-type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
+export type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
 /** The database side of what scheduler actors ask (src/protocol/requests.ts), except pushes. One statement a request, except revocations. */
 export type ScheduleStore = {

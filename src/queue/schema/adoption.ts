@@ -8,7 +8,7 @@ import { taskTypeOf } from '../../tasks/data.ts';
 import { recountWhereEmpty } from '../maintenance/counts.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
 
-export interface ReconcileOptions {
+interface ReconcileOptions {
   readonly gracePeriodSeconds: number;
   readonly report: (step: string) => void;
 }

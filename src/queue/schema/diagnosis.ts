@@ -79,7 +79,7 @@ interface DiagnosisRow {
 }
 
 /** Asks the database whether the queue can work in it. */
-export interface DatabaseProbe {
+interface DatabaseProbe {
   /** @throws RotaError that says why not: away, read-only, in recovery, or a table that refuses its user. */
   ask(): Promise<void>;
   end(): Promise<void>;

@@ -6,7 +6,7 @@ import { databaseError } from '../../postgres/sql-states.ts';
 import { reconcile } from './adoption.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
 
-export interface MigrateOptions {
+interface MigrateOptions {
   /** The lease of adopted tasks that are under way: mula's grace period. */
   readonly gracePeriodSeconds?: number;
   /** Called with a sentence for each step taken. */
@@ -54,16 +54,16 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
 }
 
 /** Names of the applied migrations by number; none where the database was never ours. */
-async function applied(client: Client): Promise<Applied> {
+async function applied(client: Client): Promise<AppliedMigrations> {
   if (!(await exists(client, 'rota_migrations'))) return new Map();
   const { rows } = await client.query<{ number: number; name: string }>('SELECT number, name FROM rota_migrations');
   return new Map(rows.map(({ number, name }) => [number, name]));
 }
 
-type Applied = ReadonlyMap<number, string>;
+type AppliedMigrations = ReadonlyMap<number, string>;
 
 /** One of its numbers has another name here. */
-function isBeforeRelease(done: Applied, known: readonly Migration[]): boolean {
+function isBeforeRelease(done: AppliedMigrations, known: readonly Migration[]): boolean {
   return known.some(({ number, name }) => (done.get(number) ?? name) !== name);
 }
 
@@ -91,7 +91,7 @@ export async function migrationNames(): Promise<readonly string[]> {
 }
 
 /** @throws RotaError SCHEMA_UNKNOWN for a database that is neither empty, nor mula's at 0010, nor of this version or older */
-async function recognise(client: Client, done: Applied, known: readonly Migration[]): Promise<void> {
+async function recognise(client: Client, done: AppliedMigrations, known: readonly Migration[]): Promise<void> {
   const newest = Math.max(0, ...done.keys());
   if (isBeforeRelease(done, known)) {
     if (newest === lastBeforeRelease.number && done.get(newest) === lastBeforeRelease.name) return;

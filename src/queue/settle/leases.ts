@@ -5,7 +5,7 @@ import { emit } from '../../telemetry/events.ts';
 import { Coalescer } from '../batching.ts';
 import { foldCounts } from '../maintenance/counts.ts';
 import type { LeaseRef } from '../queue.ts';
-import { type Change, settle, type Settled } from './settle.ts';
+import { type TaskChange, settle, type Settled } from './settle.ts';
 
 /** A lease that its holder renews for `leaseMs` from now on; null keeps its length. */
 interface Renewal extends LeaseRef {
@@ -59,7 +59,7 @@ export class Renewals {
   }
 }
 
-export interface SweeperOptions {
+interface SweeperOptions {
   readonly sql: Sql;
   /** Claims of one task before an expired lease fails it. */
   readonly maxAttempts: number;
@@ -93,7 +93,7 @@ interface Expired {
   readonly exhausted: boolean;
 }
 
-function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expired): Change {
+function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expired): TaskChange {
   if (exhausted) return { id, leaseId, status: 'failed', reason: 'lease-expired', superseded: true };
   return { id, leaseId, status: 'queued', superseded: true, unbegun, unclaimed };
 }

@@ -7,7 +7,7 @@ import { emit, type TaskRef, type TracedTask } from '../../telemetry/events.ts';
 import { Coalescer, type Requester } from '../batching.ts';
 import type { LeaseRef, PatchOutcome, TaskPatch } from '../queue.ts';
 
-export interface SettleOptions {
+interface SettleOptions {
   readonly sql: Sql;
   /** The lease of a holder that names none. */
   readonly gracePeriodSeconds: number;
@@ -18,7 +18,7 @@ export interface SettleOptions {
 }
 
 /** A patch, and what only the queue itself may say with one. */
-export interface Change extends Omit<TaskPatch, 'via' | 'reason'> {
+export interface TaskChange extends Omit<TaskPatch, 'via' | 'reason'> {
   readonly reason?: string;
   /** Where a twin is queued: cancelled as superseded instead of refused. */
   readonly superseded?: boolean;
@@ -31,7 +31,7 @@ export interface Change extends Omit<TaskPatch, 'via' | 'reason'> {
 }
 
 /** How one change went: settle.sql. `was` and `status` in Postgres' spelling. */
-export interface SettledTask {
+interface SettledTask {
   readonly n: number;
   readonly code: 'NOT_FOUND' | 'LEASE_LOST' | 'CONFLICT' | null;
   readonly scheduler: string;
@@ -46,18 +46,18 @@ export interface SettledTask {
 
 /** Changes that were made, and how each went; with those that followed, which come last. */
 export interface Settled {
-  readonly changes: readonly Change[];
+  readonly changes: readonly TaskChange[];
   readonly rows: readonly SettledTask[];
 }
 
 /** Changes of tasks, in sets; docs/queue-semantics.md, "Settle". */
 export class Settle {
   readonly #options: SettleOptions;
-  readonly #coalescer: Coalescer<Change, PatchOutcome>;
+  readonly #coalescer: Coalescer<TaskChange, PatchOutcome>;
 
   constructor(options: SettleOptions) {
     this.#options = options;
-    this.#coalescer = new Coalescer<Change, PatchOutcome>({
+    this.#coalescer = new Coalescer<TaskChange, PatchOutcome>({
       maxInFlight: options.maxInFlight,
       maxBatch: 500,
       keyOf: (change) => change.id,
@@ -67,7 +67,7 @@ export class Settle {
   }
 
   /** One outcome per change, in order; changes of one task are made one after the other. */
-  submit(changes: readonly Change[], requester?: Requester): Promise<readonly PatchOutcome[]> {
+  submit(changes: readonly TaskChange[], requester?: Requester): Promise<readonly PatchOutcome[]> {
     return this.#coalescer.submit(changes, requester);
   }
 
@@ -81,7 +81,7 @@ export class Settle {
     return this.#coalescer.idle();
   }
 
-  async #commit(batch: readonly Change[]): Promise<readonly PatchOutcome[]> {
+  async #commit(batch: readonly TaskChange[]): Promise<readonly PatchOutcome[]> {
     if (!batch.every(isHeld)) return this.#outcomes(await this.#settle(batch)).slice(0, batch.length);
     const rows = await transact(() => settleHeld(this.#options.sql, batch));
     const done = this.#outcomes({ changes: batch, rows });
@@ -100,7 +100,7 @@ export class Settle {
     return [...batch.keys()].map((n) => outcomes.get(n)!);
   }
 
-  #settle(batch: readonly Change[]): Promise<Settled> {
+  #settle(batch: readonly TaskChange[]): Promise<Settled> {
     const { sql, gracePeriodSeconds } = this.#options;
     return transact(() => transaction(sql, (settling) => settle(settling, batch, gracePeriodSeconds)));
   }
@@ -139,13 +139,13 @@ export class Settle {
 const whileHeld: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['running', 'completed', 'failed']);
 
 /** A worker's report of its own task, and nothing else. */
-function isHeld(change: Change): boolean {
+function isHeld(change: TaskChange): boolean {
   const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun } = change;
   const others = [priority, organisation, data, reason, superseded, unclaimed, unbegun];
   return leaseId !== null && whileHeld.has(status) && others.every((value) => value === undefined);
 }
 
-async function settleHeld(sql: Executor, changes: readonly Change[]): Promise<readonly SettledTask[]> {
+async function settleHeld(sql: Executor, changes: readonly TaskChange[]): Promise<readonly SettledTask[]> {
   const rows = await query<Omit<SettledTask, 'code' | 'reason'>>(sql, statement('settle/settle-held'), [
     changes.map(({ id }) => id),
     changes.map(({ leaseId }) => leaseId),
@@ -161,7 +161,7 @@ async function settleHeld(sql: Executor, changes: readonly Change[]): Promise<re
  */
 export async function settle(
   transaction: Executor,
-  changes: readonly Change[],
+  changes: readonly TaskChange[],
   gracePeriodSeconds: number,
 ): Promise<Settled> {
   const { rows, units } = await apply(transaction, changes, gracePeriodSeconds);
@@ -173,7 +173,7 @@ export async function settle(
     leaders.map(({ id }) => units.get(id)!),
   ]);
   const asked = new Map(leaders.map(({ id, by = '' }) => [id, by]));
-  const followers = found.map(({ id, leader }): Change => ({
+  const followers = found.map(({ id, leader }): TaskChange => ({
     id,
     leaseId: null,
     status: 'running',
@@ -187,7 +187,7 @@ export async function settle(
   };
 }
 
-interface Applied {
+interface AppliedChanges {
   readonly rows: readonly SettledTask[];
   /** By id of a task that becomes running: the claim over REST that it came with, where that was of a group. */
   readonly units: ReadonlyMap<string, string>;
@@ -200,7 +200,11 @@ interface Led {
 }
 
 /** The two statements of a set of changes. */
-async function apply(transaction: Executor, changes: readonly Change[], gracePeriodSeconds: number): Promise<Applied> {
+async function apply(
+  transaction: Executor,
+  changes: readonly TaskChange[],
+  gracePeriodSeconds: number,
+): Promise<AppliedChanges> {
   const ids = changes.map((change) => change.id);
   const items = changes.map(
     ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun }, n) => ({
@@ -236,7 +240,7 @@ export function leaseLost(id: string, leaseId: string): string {
   return `the lease ${leaseId} on task ${id} is lost: drop the work`;
 }
 
-function sentence(row: SettledTask, change: Change): string {
+function sentence(row: SettledTask, change: TaskChange): string {
   const code: ErrorCode = row.code!;
   if (code === 'NOT_FOUND') return `there is no task ${change.id}`;
   if (code === 'LEASE_LOST') {

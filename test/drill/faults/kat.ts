@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KatServiceName, Outage } from '../../../src/simulator/kat.ts';
+import type { KatServiceName, OutageMode } from '../../../src/simulator/kat.ts';
 import type { Fault } from '../fault.ts';
 
-const modes: readonly { readonly name: string; readonly mode: Outage; readonly does: string }[] = [
+const modes: readonly { readonly name: string; readonly mode: OutageMode; readonly does: string }[] = [
   { name: 'away', mode: 'reset', does: 'is away' },
   { name: 'hangs', mode: 'hang', does: 'accepts and answers nothing' },
   { name: 'refuses', mode: 'error', does: 'answers 503' },

@@ -13,7 +13,7 @@ const busy = 429;
 /** Tasks for the runners that wait in the queue from the start: their pops then measure the pop, not the push. */
 const reserve = 300;
 
-export interface PushOptions {
+interface PushOptions {
   readonly nats: NatsConnection;
   readonly supervisors: readonly Supervisor[];
   readonly answers: Answers;

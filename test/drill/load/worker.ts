@@ -4,7 +4,7 @@ import type { Answers } from '../answers.ts';
 import type { Ledger } from '../ledger.ts';
 import { askNats, connectNats } from '../wire.ts';
 
-export interface WorkerOptions {
+interface WorkerOptions {
   readonly servers: readonly string[];
   readonly name: string;
   readonly answers: Answers;

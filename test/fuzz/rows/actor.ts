@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { NatsError, type NatsConnection } from 'nats';
 import { connectNats } from '../../../src/nats/connect.ts';
 import { type RotaClient, connectRota } from '../../../src/nats/client.ts';
-import { answerWithinMs, judged } from '../edge.ts';
+import { latestAnswerMs, judged } from '../edge.ts';
 
-export interface Answer {
+interface Answer {
   /** 0 where there was none. */
   readonly status: number;
   readonly bytes: number;
@@ -50,7 +50,7 @@ export class Actor {
     const payload = typeof body === 'string' ? body : JSON.stringify(body);
     try {
       const reply = await this.nats.request(`${this.target.prefix}.${subject}`, payload, {
-        timeout: answerWithinMs + waitMs,
+        timeout: latestAnswerMs + waitMs,
       });
       const status = Number(reply.headers?.get('Nats-Service-Error-Code') || 200);
       const detail = reply.headers?.get('Nats-Service-Error') ?? '';
@@ -128,7 +128,7 @@ function answerOf(
   const { status, text, bytes, began, detail } = answer;
   const ms = performance.now() - began;
   const { fault } = judged({ status, text, bytes, ms, detail });
-  const late = ms > answerWithinMs ? `answered ${status} after ${Math.round(ms / 1_000)} s` : undefined;
+  const late = ms > latestAnswerMs ? `answered ${status} after ${Math.round(ms / 1_000)} s` : undefined;
   const found = fault ?? late;
   return { status, bytes, text, fault: found === undefined ? undefined : at + found };
 }

@@ -1,9 +1,9 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { defaultBounds, type PopRequest } from '../../src/queue/queue.ts';
-import { type ClaimRow, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
-import type { FilterRequest } from '../../src/queue/filter/filter.ts';
-import { HeldLeases } from '../../src/queue/pop/held-leases.ts';
-import { Waiters } from '../../src/queue/pop/waiters.ts';
+import { defaultQueueBounds, type PopRequest } from '../../../src/queue/queue.ts';
+import { type ClaimRow, claimStatement, type Want } from '../../../src/queue/pop/claim.ts';
+import type { FilterRequest } from '../../../src/queue/filter/filter.ts';
+import { HeldLeases } from '../../../src/queue/pop/held-leases.ts';
+import { Waiters } from '../../../src/queue/pop/waiters.ts';
 
 /** Waiters on a queue whose claims the test answers one by one. */
 function waitersUnderTest() {
@@ -24,7 +24,7 @@ function waitersUnderTest() {
     giveBack: (rows) => givenBack.push(...rows),
     maxParked: 10,
     held: new HeldLeases({ most: Number.POSITIVE_INFINITY, count: async () => 0 }),
-    bounds: defaultBounds,
+    bounds: defaultQueueBounds,
   });
   const nextClaim = async () =>
     claims.shift() ?? new Promise<(tasks: number) => void>((resolve) => listeners.push(resolve));
@@ -114,7 +114,7 @@ test('no more claims run at once than the bounds allow, and none asks for more u
     giveBack: () => {},
     maxParked: 10,
     held: new HeldLeases({ most: Number.POSITIVE_INFINITY, count: async () => 0 }),
-    bounds: { ...defaultBounds, claimsInFlight: 2, claimUnits: 5 },
+    bounds: { ...defaultQueueBounds, claimsInFlight: 2, claimUnits: 5 },
   });
   await Promise.all(Array.from({ length: 16 }, () => waiters.pop(request())));
   expect(most).toBe(2);

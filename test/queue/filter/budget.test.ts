@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { excessOf, filterBudget } from '../../src/queue/filter/filter.ts';
-import { compileFilter } from '../../src/queue/filter/compile.ts';
+import { excessOf, filterBudget } from '../../../src/queue/filter/filter.ts';
+import { compileFilter } from '../../../src/queue/filter/compile.ts';
 
 const condition = { column: 'organisation', operator: '==', value: 'aa' } as const;
 const of = <T>(count: number, item: T): T[] => Array.from({ length: count }, () => item);

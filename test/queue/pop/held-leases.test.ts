@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
-import { HeldLeases } from '../../src/queue/pop/held-leases.ts';
-import type { PopRequest } from '../../src/queue/queue.ts';
+import { HeldLeases } from '../../../src/queue/pop/held-leases.ts';
+import type { PopRequest } from '../../../src/queue/queue.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { fit, type RawRow } from '../../src/queue/pop/claim.ts';
-import { roomBytes } from '../../src/queue/queue.ts';
+import { fit, type RawRow } from '../../../src/queue/pop/claim.ts';
+import { roomBytes } from '../../../src/queue/queue.ts';
 
 test('room is counted in bytes, not in characters', async () => {
   const task = '€'.repeat(roomBytes / 8);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Filter, filterFault, filterKey, type FilterRequest } from '../../src/queue/filter/filter.ts';
-import { compileFilter } from '../../src/queue/filter/compile.ts';
+import { type Filter, filterFault, filterKey, type FilterRequest } from '../../../src/queue/filter/filter.ts';
+import { compileFilter } from '../../../src/queue/filter/compile.ts';
 
 const onTasks = (...filters: Filter[]) => compileFilter({ filters }, { target: 'tasks', firstParameter: 1 });
 const onQueue = (filters: FilterRequest['filters'], taskType: string = 'boefje') =>

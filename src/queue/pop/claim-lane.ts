@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RotaError } from '../../errors.ts';
-import { Flights } from '../batching.ts';
+import { StatementsInFlight } from '../batching.ts';
 import { distinctFilters } from '../filter/filter.ts';
 import type { ClaimedTask, PopRequest } from '../queue.ts';
-import { type ClaimStatement, tooSlow, type Way } from './claim.ts';
+import { type ClaimStatement, filterTooSlow, type Way } from './claim.ts';
 
 /** One pop, from its arrival to its answer. */
 export interface Waiter {
@@ -34,7 +34,7 @@ export interface Line {
  * Claims at once of one scheduler, for each way of finding tasks. Claims with filters may take long: those without one never
  * wait for them.
  */
-export function flightsOf(way: Way, most: number): number {
+export function claimsInFlightOf(way: Way, most: number): number {
   if (way === 'open') return most;
   return way === 'indexed' ? Math.max(1, most - 1) : 1;
 }
@@ -49,18 +49,18 @@ const mostRests = 1_000;
 /** A claim of so many units that fits needs no bound. */
 const mostRoom = 1_000;
 
-export interface LaneOptions {
+interface ClaimLaneOptions {
   readonly way: Way;
   readonly most: number;
   readonly claimUnits: number;
-  readonly start: (lane: Lane) => void;
+  readonly start: (lane: ClaimLane) => void;
 }
 
 /** The lines of one way, and which of them may claim next. */
-export class Lane {
+export class ClaimLane {
   readonly lines = new Map<string, Line>();
-  readonly flights: Flights;
-  readonly #options: LaneOptions;
+  readonly inFlight: StatementsInFlight;
+  readonly #options: ClaimLaneOptions;
   /** Of each expensive filter: when it may claim again, and whether its claim was ended for being too slow. */
   readonly #rests = new Map<string, { readonly until: number; readonly tooSlow: boolean }>();
   /** The most units of a claim; no bound while the tasks of all claims had room. */
@@ -68,9 +68,9 @@ export class Lane {
   readonly #ending = new AbortController();
   #looks = 0;
 
-  constructor(options: LaneOptions) {
+  constructor(options: ClaimLaneOptions) {
     this.#options = options;
-    this.flights = new Flights({ most: options.most, start: () => options.start(this) });
+    this.inFlight = new StatementsInFlight({ most: options.most, start: () => options.start(this) });
   }
 
   /**
@@ -90,7 +90,7 @@ export class Lane {
         (this.#rests.size > 0 && this.#restOf(line, now) > 0)
       )
         continue;
-      if (!this.flights.admits(unitsOf(batch), line.inFlight)) continue;
+      if (!this.inFlight.admits(unitsOf(batch), line.inFlight)) continue;
       const since = batch[0]!.deadline - batch[0]!.request.waitMs;
       if (since >= oldest) continue;
       oldest = since;
@@ -102,7 +102,7 @@ export class Lane {
   /** @throws RotaError FILTER_TOO_SLOW for a filter that was so a moment ago */
   admit(key: string): void {
     const rest = this.#rests.get(key);
-    if (rest?.tooSlow === true && rest.until > performance.now()) throw tooSlow();
+    if (rest?.tooSlow === true && rest.until > performance.now()) throw filterTooSlow();
   }
 
   /** A line for a filter that no pop waits with. @throws RotaError MAILBOX_FULL */
@@ -116,12 +116,12 @@ export class Lane {
   }
 
   /** Runs a claim of the line. An expensive search keeps its slot for as long again: all searches together get half a core. */
-  fly(line: Line, batch: readonly Waiter[], claim: () => Promise<'served' | 'too slow'>): void {
+  run(line: Line, batch: readonly Waiter[], claim: () => Promise<'served' | 'too slow'>): void {
     const looks = looksAgain(batch) ? 1 : 0;
     line.inFlight += 1;
     this.#looks += looks;
     const started = performance.now();
-    const flown = claim().then((end) => {
+    const ended = claim().then((end) => {
       line.inFlight -= 1;
       this.#looks -= looks;
       this.forget(line);
@@ -130,7 +130,7 @@ export class Lane {
       this.#rest(line, ms, end === 'too slow');
       return this.#options.way === 'search' ? this.#pause(Math.min(ms, longestRestMs)) : undefined;
     });
-    this.flights.add(flown);
+    this.inFlight.add(ended);
   }
 
   /** Some tasks were so large that others went back: the next claim asks for as many as had room, each later one for twice as many. */
@@ -143,7 +143,7 @@ export class Lane {
   /** Ends the waits between searches. Resolves when the claims in flight have ended. */
   async end(): Promise<void> {
     this.#ending.abort();
-    await this.flights.landed();
+    await this.inFlight.settled();
   }
 
   forget(line: Line): void {
@@ -158,7 +158,7 @@ export class Lane {
     this.#rests.set(line.key, rest);
     setTimeout(() => {
       if (this.#rests.get(line.key) === rest) this.#rests.delete(line.key);
-      this.flights.schedule();
+      this.inFlight.schedule();
     }, restMs + 1).unref();
   }
 

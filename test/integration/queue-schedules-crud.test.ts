@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ListBounds } from '../../src/queue/lists/page.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
-import { createSchedules, type NewSchedule, type Schedules } from '../../src/queue/schedules/schedule-crud.ts';
+import { createSchedules, type ScheduleCreation, type Schedules } from '../../src/queue/schedules/schedule-crud.ts';
 import type { Schedule } from '../../src/tasks/task.ts';
 import { createStore } from '../support/schema.ts';
 
@@ -22,7 +22,7 @@ const jsonOf = <T>(text: string | null): T => JSON.parse(text!) as T;
 describe('schedules that people see', () => {
   beforeEach(() => sql`TRUNCATE schedules, tasks CASCADE`);
 
-  const monthly: NewSchedule = {
+  const monthly: ScheduleCreation = {
     schedulerId: 'report',
     organisation: 'aa',
     hash: 'h1',
@@ -31,7 +31,7 @@ describe('schedules that people see', () => {
     deadlineAt: '2035-01-31T00:00:00.000Z',
   };
 
-  const created = async (fields: Partial<NewSchedule> = {}) =>
+  const created = async (fields: Partial<ScheduleCreation> = {}) =>
     jsonOf<Schedule>(await schedules.create({ ...monthly, ...fields }));
 
   test('are created enabled, and shown as mula does', async () => {
