@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { RotaError } from './errors.ts';
 
-/** Each includes those before it. src/rest/roles.ts has the role of each route. */
+/** Each includes those before it. src/rest/access.ts has the role of each route. */
 export const tokenRoles = ['read', 'work', 'operate'] as const;
 export type TokenRole = (typeof tokenRoles)[number];
 

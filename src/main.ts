@@ -21,8 +21,7 @@ import { createSchedules } from './queue/schedules/schedule-crud.ts';
 import { createScheduleStore } from './queue/schedules/schedule-store.ts';
 import { createTaskQueue } from './queue/task-queue.ts';
 import { TracedQueue } from './queue/traced-queue.ts';
-import { createRanking } from './ranking/pool.ts';
-import { createTaskRanking } from './ranking/task-ranking.ts';
+import { createRanking, createTaskRanking } from './ranking/pool.ts';
 import { readRestAccess, type RestAccess } from './rest/access.ts';
 import { createRestServer } from './rest/server.ts';
 import { actorsDirectory, rankersOf, readCatalog } from './supervisor/catalog.ts';
@@ -148,7 +147,7 @@ async function startDatabase({ config, options, log, shutdown }: Start) {
     pools,
     sql,
     clock,
-    now: () => clock.now(),
+    now: () => clock.shared.now(),
     lists: createTaskLists(sql, pools.pages),
     schedules: createSchedules(sql, pools.pages),
     scheduleStore: createScheduleStore(sql),

@@ -1,8 +1,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { Mailbox } from '../../src/mailbox/mailbox.ts';
-import { receive } from '../../src/mailbox/receive.ts';
+import { Mailbox, receive } from '../../src/mailbox/mailbox.ts';
 
 export interface Echo {
   readonly kind: 'echo';

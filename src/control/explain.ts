@@ -11,7 +11,7 @@ import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
-import { lengths, shortText } from '../tasks/lengths.ts';
+import { lengths, shortText } from '../tasks/limits.ts';
 import type { Schedule, TaskData } from '../tasks/task.ts';
 import { command, type OperatorCommand } from './operator-command.ts';
 

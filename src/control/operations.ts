@@ -19,7 +19,8 @@ import { explainCommands, type ExplainPorts } from './explain.ts';
 import type { OperatorCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
-import { Rates, supervisorCommands, type SupervisorPorts } from './supervisor.ts';
+import { Rates } from '../observation/rates.ts';
+import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
 
 /** What operators act on. */

@@ -6,7 +6,7 @@ import type { QueueInspection, ScheduleDetails } from '../queue/lists/inspection
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
-import { lengths, shortText } from '../tasks/lengths.ts';
+import { lengths, shortText } from '../tasks/limits.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
 

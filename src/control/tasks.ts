@@ -5,7 +5,7 @@ import type { ChangedTasks, Page, TaskAction } from '../protocol/operator.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
-import { lengths, shortText } from '../tasks/lengths.ts';
+import { lengths, shortText } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
 import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
 

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';
+import { deepestNesting, jsonExcess, lengths, mostValues, shortText } from '../tasks/limits.ts';
 import type { RawFileReceived, ScanProfileMutated, StreamEvent } from '../protocol/events.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { rawData } from '../tasks/data.ts';
-import { lengths, shortText } from '../tasks/lengths.ts';
 import { parseTimestamp, toEpochMs } from '../tasks/lax.ts';
 
 /** Messages of Octopoes and Bytes, byte for byte the same on RabbitMQ and JetStream; kat-contract §4. */

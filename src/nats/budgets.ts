@@ -10,7 +10,7 @@ import { RotaError } from '../errors.ts';
 const kilobyte = 1_024;
 
 /**
- * Of one request; of filters: queue/filter/filter.ts, of names: tasks/lengths.ts. A request that exceeds one is refused with 422
+ * Of one request; of filters: queue/filter/filter.ts, of names: tasks/limits.ts. A request that exceeds one is refused with 422
  * and the field's name, before the rest of it is read.
  */
 export const requestBudget = {

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { filterRequest } from '../queue/filter/schema.ts';
 import { excerpt } from '../printable.ts';
-import { lengths, shortText } from '../tasks/lengths.ts';
-import { deepestNesting, jsonExcess, mostValues } from '../tasks/nesting.ts';
+import { deepestNesting, jsonExcess, lengths, mostValues, shortText } from '../tasks/limits.ts';
 import { priorityRange, taskStatuses } from '../tasks/task.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
 

@@ -8,7 +8,7 @@ const everyMs = 10_000;
 const driftPerMs = 0.001;
 
 /**
- * Knows the database's time without asking for it each time. Deadlines, crons, grace periods and leases go by the database's
+ * Keeps the shared clock at the database's time. Deadlines, crons, grace periods and leases go by the database's
  * clock, not by the supervisors' clocks.
  *
  * The database read its clock somewhere between question and answer: half the round trip is subtracted, and is the answer's
@@ -17,6 +17,7 @@ const driftPerMs = 0.001;
  * database's clock was set, or is another server's, or this machine slept) counts at any round trip.
  */
 export class DatabaseClock {
+  /** What it keeps right: known once `start` has resolved. */
   readonly shared: SharedClock;
   readonly #ask: () => Promise<number>;
   readonly #monotonic: () => number;
@@ -28,11 +29,6 @@ export class DatabaseClock {
     this.#ask = ask;
     this.#monotonic = monotonic;
     this.shared = new SharedClock(undefined, monotonic);
-  }
-
-  /** Epoch milliseconds. @throws RotaError DATABASE_UNAVAILABLE before `start` has resolved. */
-  now(): number {
-    return this.shared.now();
   }
 
   /** Resolves when the time is known, and keeps it right from then on. @throws RotaError DATABASE_UNAVAILABLE */

@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { Piscina } from 'piscina';
 import { codeOf, RotaError } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
+import type { RankAnswer, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
 import { emit } from '../telemetry/events.ts';
-import { join, splitBatch } from './batch.ts';
-import { type DescribeOutcome, type RankerTraits, rankWith, type RankOutcome } from './thread.ts';
+import { batchOf, join, splitBatch } from './batch.ts';
+import { type DescribeOutcome, type RankerTraits, type RankOutcome, rankWith } from './thread.ts';
 
 /** Ranks by a ranker's name. What the queue uses. */
 export interface Ranking {
@@ -195,4 +197,40 @@ function reasonOf(error: unknown): string {
 
 function rankFailed(ranker: string, reason: 'threw' | 'nonsense' | 'hung', message: string): RotaError {
   return new RotaError('RANK_FAILED', `ranker ${ranker} ${reason}: ${message}`, { fields: { ranker, reason } });
+}
+
+interface TaskRankingOptions {
+  readonly ranking: Ranking;
+  /** Name of each scheduler's ranker. */
+  readonly rankers: ReadonlyMap<string, string>;
+  readonly gracePeriodSeconds: number;
+  /** The database's time, in epoch milliseconds: tasks that several supervisors rank are in one order. */
+  readonly now: () => number;
+}
+
+/**
+ * The queue's view of the pool: which ranker a scheduler has, and its tasks as columns. Reads every ranker once, so that a
+ * broken one stops the start.
+ */
+export async function createTaskRanking(options: TaskRankingOptions): Promise<TaskRanking> {
+  const { ranking, rankers, gracePeriodSeconds } = options;
+  const traits = new Map<string, RankerTraits>();
+  for (const [scheduler, ranker] of rankers) traits.set(scheduler, await ranking.describe(ranker));
+  return {
+    policyOf(scheduler): RankPolicy {
+      const known = traits.get(scheduler);
+      return { stateful: known?.stateful ?? false, manualOnly: known?.explicitPriorities === 'manual-only' };
+    },
+
+    async rank(scheduler, tasks, fairness): Promise<RankAnswer> {
+      try {
+        const batch = batchOf(tasks, { now: options.now(), gracePeriodSeconds, fairness });
+        const { ranks, tags } = await ranking.rank(rankers.get(scheduler) ?? 'created-at', batch);
+        if (tags === undefined) return { ranks };
+        return { ranks, tags: new Map(batch.organisations.map((organisation, at) => [organisation, tags[at]!])) };
+      } catch (error) {
+        return { failure: failureOf(error) };
+      }
+    },
+  };
 }

@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerWithinMs, type AdmissionBounds, InFlight, popMarginMs, unanswered } from '../admission.ts';
+import { type AdmissionBounds, answerWithinMs, InFlight, popMarginMs, Slab, unanswered } from '../admission.ts';
 import type { App } from './app.ts';
 import { budgets } from './budgets.ts';
-import { Slab } from '../slab.ts';
-import { clientOfRequest } from './roles.ts';
+import { clientOfRequest } from './access.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

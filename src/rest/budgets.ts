@@ -11,7 +11,7 @@ export const budgets = {
   headerBytes: 16 * 1024,
   /** Without the query. The longest path of ours has a scheduler's id in it. */
   pathCharacters: 2_000,
-  /** Ids, names, crons. Of organisations and OOIs: src/tasks/lengths.ts. */
+  /** Ids, names, crons. Of organisations and OOIs: src/tasks/limits.ts. */
   textCharacters: 1_024,
   /** Of a whole sentence: mula's longest repeats a cron that does not parse. */
   detailBytes: 2_500,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { decimalOf, flagOf, integerOf, fromUnix, parseTimestamp, toUtc } from '../tasks/lax.ts';
-import { isLongerThan, tooLong } from '../tasks/lengths.ts';
+import { isLongerThan, tooLong } from '../tasks/limits.ts';
 import { budgets } from './budgets.ts';
 
 /**
@@ -197,7 +197,7 @@ export function choiceField<const V extends string>(values: readonly V[], type: 
   );
 }
 
-/** A name that is stored: src/tasks/lengths.ts counts bytes, as Postgres does. */
+/** A name that is stored: src/tasks/limits.ts counts bytes, as Postgres does. */
 export function bytesField(most: number) {
   return field<string>(
     (value) => {

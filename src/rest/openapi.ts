@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { App } from './app.ts';
-import { accessOf } from './roles.ts';
+import { accessOf } from './access.ts';
 
 /**
  * `/openapi.json`, made from the schemas that validate. Register it before the routes.

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ListBounds, JsonPage } from '../queue/lists/page.ts';
-import { splitUrl } from './routing.ts';
 
 /** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON. */
 const longestPage = 10_000;
@@ -83,4 +82,9 @@ export function requesterOf(reply: FastifyReply): { isGone(): boolean } {
 export function whenAborted(signal: AbortSignal, act: () => Promise<void>): void {
   if (signal.aborted) void act();
   else signal.addEventListener('abort', () => void act(), { once: true });
+}
+
+export function splitUrl(url: string): { path: string; query: string } {
+  const at = url.indexOf('?');
+  return at === -1 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at) };
 }

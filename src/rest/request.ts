@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { HttpError, detailsOf, invalid, type Location, type ValidationDetail } from './errors.ts';
-import { jsonExcess, mostValues } from '../tasks/nesting.ts';
+import { jsonExcess, mostValues } from '../tasks/limits.ts';
 import { repeatedParameters } from './schemas.ts';
 
 declare module 'fastify' {

@@ -10,7 +10,7 @@ import { answerOf, badRequest, conflict, invalid, notFound, tooManyRequests, typ
 import { isObject, uuid } from './fields.ts';
 import { checkGroups } from './filters.ts';
 import { disconnection, requesterOf, sendJson, whenAborted } from './replies.ts';
-import { clientOfRequest } from './roles.ts';
+import { clientOfRequest } from './access.ts';
 import {
   errorAnswer,
   invalidAnswer,

@@ -7,13 +7,13 @@ import type {
 } from '../queue/schedules/schedule-crud.ts';
 import { isCron, nextRun } from '../tasks/cron.ts';
 import { taskTypeOf } from '../tasks/data.ts';
-import { checkDataLengths } from '../tasks/lengths.ts';
+import { checkDataLengths } from '../tasks/limits.ts';
 import type { App, Schedulers } from './app.ts';
 import { badRequest, conflict, notFound, validationError } from './errors.ts';
 import { checkGroups } from './filters.ts';
 import { boundsOf, sendJson, sendPage } from './replies.ts';
 import { defined } from './fields.ts';
-import type { RequestAudit } from './roles.ts';
+import type { RequestAudit } from './access.ts';
 import {
   errorAnswer,
   invalidAnswer,

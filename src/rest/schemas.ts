@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { priorityRange, taskStatuses } from '../tasks/task.ts';
-import { lengths } from '../tasks/lengths.ts';
+import { lengths } from '../tasks/limits.ts';
 import {
   boundedField,
   bytesField,

@@ -1,8 +1,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { ControlClient } from './thread-control.ts';
 import { type Failure, failureOf, mailboxFailure } from '../mailbox/failure.ts';
-import { Mailbox } from '../mailbox/mailbox.ts';
-import { receive } from '../mailbox/receive.ts';
+import { Mailbox, receive } from '../mailbox/mailbox.ts';
 import { ActorRef } from '../mailbox/ref.ts';
 import { type ActorBackend, type ActorMessage, requestHandlers } from './requests.ts';
 import type { ThreadData, ThreadSettings } from './thread-data.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type BoundedText, lengths, shortText } from './lengths.ts';
+import { type BoundedText, lengths, shortText } from './limits.ts';
 import { fromUnix, parseTimestamp, parseUuid, toDataForm } from './lax.ts';
 import { boefjeHash, murmur128, normalizerHash, reportHash } from './identity.ts';
 

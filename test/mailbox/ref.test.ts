@@ -2,8 +2,7 @@ import { MessageChannel } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import type { Delivery } from '../../src/mailbox/message.ts';
-import { Mailbox } from '../../src/mailbox/mailbox.ts';
-import { receive } from '../../src/mailbox/receive.ts';
+import { Mailbox, receive } from '../../src/mailbox/mailbox.ts';
 import { ActorRef, type RefOptions, valueOf } from '../../src/mailbox/ref.ts';
 import { inTrace } from '../../src/mailbox/trace.ts';
 

@@ -3,8 +3,7 @@ import { expect, test } from 'vitest';
 import { errorBudget, inFlightByKind, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { distinctFilters, filterBudget } from '../../src/queue/filter/filter.ts';
-import { deepestNesting, mostValues } from '../../src/tasks/nesting.ts';
-import { lengths } from '../../src/tasks/lengths.ts';
+import { deepestNesting, lengths, mostValues } from '../../src/tasks/limits.ts';
 
 const page = readFileSync(new URL('../../docs/workers.md', import.meta.url), 'utf8');
 const section = page.split('### Budgets\n')[1]!.split('### ')[0]!;

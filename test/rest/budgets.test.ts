@@ -11,8 +11,7 @@ import { pageMs } from '../../src/postgres/pool.ts';
 import { roomBytes } from '../../src/queue/queue.ts';
 import { sharedInFlight } from '../../src/rest/bounds.ts';
 import { budgets } from '../../src/rest/budgets.ts';
-import { lengths } from '../../src/tasks/lengths.ts';
-import { deepestNesting, mostValues } from '../../src/tasks/nesting.ts';
+import { deepestNesting, lengths, mostValues } from '../../src/tasks/limits.ts';
 import { emptyBook, emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
 
 let served: Served;

@@ -6,15 +6,15 @@ import { importsOf, readSources, type Import, type Source } from './imports.ts';
  * and only ever tightened, `goal` is where it is to go.
  */
 export const targets = {
-  files: { now: 225, goal: 225, what: 'files in src, at most' },
-  medianLines: { now: 110, goal: 90, what: 'median of their lines, at least' },
+  files: { now: 219, goal: 225, what: 'files in src, at most' },
+  medianLines: { now: 115, goal: 90, what: 'median of their lines, at least' },
   inCircles: { now: 0, goal: 0, what: 'files in a circle of imports, types included, at most' },
   arrowsUp: { now: 2, goal: 2, what: 'pairs of layers of which the lower one imports the upper one, at most' },
-  mutation: { now: 64, goal: 45, what: 'files from a mutation to its queued task, at most' },
-  pop: { now: 19, goal: 14, what: 'files of a pop behind its edge, at most' },
-  settle: { now: 13, goal: 12, what: 'files of a settlement behind its edge, at most' },
-  list: { now: 24, goal: 18, what: 'files of a list with filters, at most' },
-  explain: { now: 55, goal: 30, what: 'files of an explanation, from its command to the actor and back, at most' },
+  mutation: { now: 45, goal: 45, what: 'files from a mutation to its queued task, at most' },
+  pop: { now: 14, goal: 14, what: 'files of a pop behind its edge, at most' },
+  settle: { now: 10, goal: 12, what: 'files of a settlement behind its edge, at most' },
+  list: { now: 18, goal: 18, what: 'files of a list with filters, at most' },
+  explain: { now: 36, goal: 30, what: 'files of an explanation behind its edge, to the actor and back, at most' },
 } as const satisfies Readonly<Record<string, Target>>;
 
 interface Target {
@@ -36,8 +36,8 @@ const layers = [
   'queue',
   'ranking',
   'supervisor',
-  'control',
   'observation',
+  'control',
   'nats',
   'rest',
   'simulator',

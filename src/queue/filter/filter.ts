@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RotaError } from '../../errors.ts';
 import { excerpt } from '../../printable.ts';
-import { jsonExcess } from '../../tasks/nesting.ts';
+import { jsonExcess } from '../../tasks/limits.ts';
 
 /** mula's filter language on the wire, kat-contract §1. Compiled to SQL by compile.ts. */
 export interface Filter {

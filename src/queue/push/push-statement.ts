@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { RotaError } from '../../errors.ts';
 import { statement } from '../../postgres/pool.ts';
 import type { NewTask } from '../../protocol/requests.ts';
-import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/lengths.ts';
+import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/limits.ts';
 import { storedJson, type TaskType, taskTypeOf } from '../../tasks/data.ts';
 import { priorityRange, type TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/identity.ts';
@@ -52,7 +52,7 @@ export interface NewTaskOptions {
 
 /**
  * @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4 and for
- * texts that are too long (src/tasks/lengths.ts), for actors too: plug-ins and OOIs come from other services.
+ * texts that are too long (src/tasks/limits.ts), for actors too: plug-ins and OOIs come from other services.
  */
 export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const type = taskTypeOf(options.type);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Slab } from '../src/slab.ts';
+import { Slab } from '../src/admission.ts';
 
 test('holds what a Set would hold, whatever is added and removed', () => {
   const steps = fc.array(fc.oneof(fc.constant('add' as const), fc.nat({ max: 20 })), { maxLength: 200 });

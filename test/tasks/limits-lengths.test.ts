@@ -5,7 +5,7 @@ import { createIntake } from '../../src/events/intake.ts';
 import { parseEvent } from '../../src/events/parse.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
 import { queueItem } from '../../src/queue/push/push-statement.ts';
-import { isLongerThan, lengths } from '../../src/tasks/lengths.ts';
+import { isLongerThan, lengths } from '../../src/tasks/limits.ts';
 
 const uuid = '5a4d1f3e-2f0b-4d3c-9a53-0c9e0f5a7b11';
 const mutation = {

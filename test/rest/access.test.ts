@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { newToken, readTokens, type TokenRole, tokenRoles } from '../../src/api-tokens.ts';
-import { accessOf } from '../../src/rest/roles.ts';
+import { accessOf } from '../../src/rest/access.ts';
 import { logToLines } from '../support/lines.ts';
 import { openAccess, serve, type Served, taskId } from './double.ts';
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deepestNesting, jsonExcess, mostValues } from '../../src/tasks/nesting.ts';
+import { deepestNesting, jsonExcess, mostValues } from '../../src/tasks/limits.ts';
 
 const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
