@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { Explanation, ExplanationStep } from '../protocol/commands.ts';
-import type { ExplanationView } from '../protocol/operator.ts';
+import type { ExplanationView, ScheduleView, TaskView } from '../protocol/operator.ts';
 import type { DueSchedule } from '../protocol/requests.ts';
-import type { QueueInspection, ScheduleDetails, TaskDetails } from '../queue/lists/inspection.ts';
+import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { Pauses } from '../queue/maintenance/pauses.ts';
 import type { TaskRanking } from '../queue/push/rank.ts';
 import type { Schedules } from '../queue/schedules/schedule-crud.ts';
@@ -92,9 +92,9 @@ export function explainCommands(ports: ExplainPorts): readonly OperatorCommand[]
         reason: refusing?.reason ?? null,
         steps,
         in_the_way: await waysOf(ports, explained, task),
-        task: task === null ? null : taskView(task),
-        schedule: schedule === null ? null : scheduleView(schedule),
-        next_run_at: schedule?.schedule.enabled === true ? schedule.schedule.deadline_at : null,
+        task: task === null ? null : taskInShort(task),
+        schedule: schedule === null ? null : scheduleInShort(schedule),
+        next_run_at: schedule?.enabled === true ? schedule.deadline_at : null,
         then_again_at: nextRunAt,
       };
     }),
@@ -111,7 +111,7 @@ interface ExplainedTask {
   readonly hash: string | null;
   readonly plugin: string | null;
   /** Set where the question names it; an adopted one may have another hash than its task. */
-  readonly schedule: ScheduleDetails | null;
+  readonly schedule: ScheduleView | null;
 }
 
 /** A task is explained as if its event came again, a schedule as if it were due. */
@@ -130,7 +130,7 @@ async function explainedTask({ inspection, typeOf }: ExplainPorts, asked: Questi
   }
   const { id } = asked;
   const [[details], [scheduled]] = await Promise.all([inspection.details([id]), inspection.schedules([id])]);
-  const found = details?.task ?? scheduled?.schedule;
+  const found = details ?? scheduled;
   if (found === undefined) throw new RotaError('NOT_FOUND', `there is neither a task nor a schedule ${id}`);
   const { scheduler_id: scheduler, organisation, data } = found;
   const trigger = details === undefined ? 'schedule' : 'event';
@@ -148,13 +148,13 @@ function identified(about: Omit<ExplainedTask, 'hash' | 'plugin' | 'schedule'>, 
   return { ...about, hash: taskType.hash(parsed.data), plugin: taskType.columns(parsed.data).plugin, schedule: null };
 }
 
-async function latestOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask): Promise<TaskDetails | null> {
+async function latestOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask): Promise<TaskView | null> {
   if (hash === null) return null;
   const [latest] = await ports.scheduleStore.latestTasks(scheduler, { hashes: [hash] });
   return latest === undefined ? null : ((await ports.inspection.details([latest.id]))[0] ?? null);
 }
 
-async function scheduleOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask): Promise<ScheduleDetails | null> {
+async function scheduleOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask): Promise<ScheduleView | null> {
   if (hash === null) return null;
   const bounds = { offset: 0, limit: 1, filters: null, countPages: 1 };
   const { results } = await ports.schedules.list({ schedulerId: scheduler, hash, ...bounds });
@@ -162,10 +162,10 @@ async function scheduleOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTas
   return found === undefined ? null : ((await ports.inspection.schedules([found.id]))[0] ?? null);
 }
 
-function dueOf({ schedule, inherited }: ScheduleDetails): DueSchedule {
-  const { id, organisation, hash, data, enabled, deadline_at, modified_at: version } = schedule;
+function dueOf(due: ScheduleView): DueSchedule {
+  const { id, organisation, hash, data, enabled, schedule, inherited, deadline_at, modified_at: version } = due;
   const deadlineAt = deadline_at === null ? null : Date.parse(deadline_at);
-  return { id, version, organisation, hash, data, enabled, schedule: schedule.schedule, inherited, deadlineAt };
+  return { id, version, organisation, hash, data, enabled, schedule, inherited, deadlineAt };
 }
 
 /** An actor that does not answer is a step without an answer; the rest of the explanation stands. */
@@ -215,7 +215,7 @@ async function pushSteps(
 async function waysOf(
   ports: ExplainPorts,
   { scheduler, organisation, plugin }: ExplainedTask,
-  task: TaskDetails | null,
+  task: TaskView | null,
 ): Promise<ExplanationView['in_the_way']> {
   const ways = (await ports.pauses.list())
     .filter(
@@ -238,12 +238,12 @@ async function waysOf(
   return ways;
 }
 
-function taskView({ task, reason, attempts }: TaskDetails): ExplanationView['task'] {
-  const { id, status, created_at, modified_at } = task;
+function taskInShort(task: TaskView): ExplanationView['task'] {
+  const { id, status, reason, attempts, created_at, modified_at } = task;
   return { id, status, reason, attempts, created_at, modified_at };
 }
 
-function scheduleView({ schedule, disabledReason, inherited }: ScheduleDetails): ExplanationView['schedule'] {
-  const { id, enabled, deadline_at } = schedule;
-  return { id, enabled, disabled_reason: disabledReason, schedule: schedule.schedule, inherited, deadline_at };
+function scheduleInShort(of: ScheduleView): ExplanationView['schedule'] {
+  const { id, enabled, disabled_reason, schedule, inherited, deadline_at } = of;
+  return { id, enabled, disabled_reason, schedule, inherited, deadline_at };
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import type { ListedSchedule } from '../protocol/operator.ts';
+import type { ListedSchedule, ScheduleView } from '../protocol/operator.ts';
 import type { Filter } from '../queue/filter/filter.ts';
-import type { QueueInspection, ScheduleDetails } from '../queue/lists/inspection.ts';
+import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
@@ -59,23 +59,20 @@ export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand
       return { count, results: await withReasons(ports, JSON.parse(results) as Schedule[]) };
     }),
 
-    command('schedule-details', z.strictObject({ id }), async ({ id }) => {
-      const { schedule, disabledReason, inherited } = await detailsOf(ports, id);
-      return { ...schedule, disabled_reason: disabledReason, inherited };
-    }),
+    command('schedule-details', z.strictObject({ id }), async ({ id }) => detailsOf(ports, id)),
 
     command('enable-schedule', z.strictObject({ id, enabled: z.boolean() }), async ({ id, enabled }, { by }) =>
       patch(enabled ? 'enable-schedule' : 'disable-schedule', by, id, { enabled }),
     ),
 
     command('run-schedule', z.strictObject({ id }), async ({ id }, { by }) => {
-      const { schedule, disabledReason } = await detailsOf(ports, id);
-      if (!schedule.enabled) {
-        throw new RotaError('CONFLICT', `schedule ${id} is disabled (${disabledReason ?? 'unknown'}): enable it first`);
+      const { enabled, disabled_reason: reason, scheduler_id: scheduler } = await detailsOf(ports, id);
+      if (!enabled) {
+        throw new RotaError('CONFLICT', `schedule ${id} is disabled (${reason ?? 'unknown'}): enable it first`);
       }
       const due = await patch('run-schedule', by, id, { deadlineAt: 'now' });
       // Best effort: the actor looks by itself within a minute.
-      await supervision.send(schedule.scheduler_id, { kind: 'reschedule' });
+      await supervision.send(scheduler, { kind: 'reschedule' });
       return due;
     }),
 
@@ -99,11 +96,11 @@ async function withReasons(
   found: readonly Schedule[],
 ): Promise<readonly ListedSchedule[]> {
   const details = await inspection.schedules(found.map(({ id }) => id));
-  const reasons = new Map(details.map(({ schedule, disabledReason }) => [schedule.id, disabledReason]));
+  const reasons = new Map(details.map(({ id, disabled_reason }) => [id, disabled_reason]));
   return found.map((schedule) => ({ ...schedule, disabled_reason: reasons.get(schedule.id) ?? null }));
 }
 
-async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleDetails> {
+async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleView> {
   const [details] = await ports.inspection.schedules([id]);
   if (details === undefined) throw unknown(id);
   return details;

@@ -50,14 +50,7 @@ export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
     command('tasks', selection.extend(page), async (body) => list(ports, body)),
 
     command('task-details', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
-      results: (await inspection.details(ids)).map(({ task, reason, attempts, unbegun, lease, queue }) => ({
-        ...task,
-        reason,
-        attempts,
-        unbegun,
-        lease,
-        queue,
-      })),
+      results: await inspection.details(ids),
     })),
 
     command(
@@ -117,15 +110,15 @@ function checkStatus(action: TaskAction, status: TaskStatus): void {
 
 async function change(ports: TaskPorts, action: TaskAction, ids: readonly string[]): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
-  const known = new Map((await ports.inspection.details(ids)).map((details) => [details.task.id, details]));
+  const known = new Map((await ports.inspection.details(ids)).map((task) => [task.id, task]));
   const patches: TaskPatch[] = [];
   const refused: { id: string; code: string; detail: string }[] = [];
   for (const id of ids.map((it) => it.toLowerCase())) {
-    const details = known.get(id);
-    const failure = failureBefore(action, id, details?.task.status);
+    const task = known.get(id);
+    const failure = failureBefore(action, id, task?.status);
     if (failure !== null) refused.push({ id, code: failure.code, detail: failure.message });
     // A patch over NATS needs the lease: an operator takes the task from its worker by naming that.
-    else patches.push({ id, via: 'nats', leaseId: details?.lease?.id ?? null, status: actions[action].becomes });
+    else patches.push({ id, via: 'nats', leaseId: task?.lease?.id ?? null, status: actions[action].becomes });
   }
   const outcomes = patches.length === 0 ? [] : await ports.queue.patch(patches);
   for (const [at, outcome] of outcomes.entries()) {

@@ -1,4 +1,5 @@
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import type { ScheduleView, TaskView } from '../../protocol/operator.ts';
 import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
 
 interface SchedulerOverview {
@@ -12,40 +13,13 @@ interface SchedulerOverview {
   readonly oldestSeconds: number | null;
 }
 
-export interface TaskDetails {
-  readonly task: Task;
-  /** Why it ended (`superseded`, `lease-expired`, …). */
-  readonly reason: string | null;
-  /** Claims so far that count. */
-  readonly attempts: number;
-  /** Claims whose holder never reported, since the last retry. */
-  readonly unbegun: number;
-  readonly lease: {
-    readonly id: string;
-    readonly worker: string | null;
-    readonly via: 'nats' | 'rest';
-    readonly until: string;
-    /** Whether its holder has said anything about it. */
-    readonly begun: boolean;
-  } | null;
-  /** Null where the task is not queued. `ahead`: queued tasks that go before it; null where a pause holds it. */
-  readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
-}
-
-export interface ScheduleDetails {
-  readonly schedule: Schedule;
-  readonly disabledReason: DisabledReason | null;
-  /** Its cron is the boefje's, and goes when the boefje's goes. */
-  readonly inherited: boolean;
-}
-
 /** The queue as operators see it. Reads only. */
 export interface QueueInspection {
   overview(schedulers: readonly string[]): Promise<readonly SchedulerOverview[]>;
   /** Of the schedules that exist. */
-  schedules(ids: readonly string[]): Promise<readonly ScheduleDetails[]>;
+  schedules(ids: readonly string[]): Promise<readonly ScheduleView[]>;
   /** Of the tasks that exist. */
-  details(ids: readonly string[]): Promise<readonly TaskDetails[]>;
+  details(ids: readonly string[]): Promise<readonly TaskView[]>;
 }
 
 export function createQueueInspection(sql: Sql): QueueInspection {
@@ -59,13 +33,13 @@ export function createQueueInspection(sql: Sql): QueueInspection {
     async schedules(ids) {
       const rows = await run<ScheduleDetailsRow>('lists/schedule-details', [ids]);
       return rows.map(({ schedule, disabled_reason, inherited }) => ({
-        schedule: JSON.parse(schedule) as Schedule,
-        disabledReason: disabled_reason,
+        ...(JSON.parse(schedule) as Schedule),
+        disabled_reason,
         inherited,
       }));
     },
     async details(ids) {
-      return (await run<DetailRow>('lists/task-details', [ids])).map(detailsOf);
+      return (await run<DetailRow>('lists/task-details', [ids])).map(taskView);
     },
   };
 }
@@ -98,7 +72,7 @@ interface DetailRow {
   readonly ahead: number | null;
 }
 
-function detailsOf({
+function taskView({
   task,
   reason,
   attempts,
@@ -110,9 +84,9 @@ function detailsOf({
   begun,
   held,
   ahead,
-}: DetailRow): TaskDetails {
+}: DetailRow): TaskView {
   return {
-    task: JSON.parse(task) as Task,
+    ...(JSON.parse(task) as Task),
     reason,
     attempts,
     unbegun,
