@@ -50,7 +50,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const outcome = await handHeld(event, received);
     if (outcome === 'held') return { to: received.lane, attempts: received.attempts };
     if (outcome === 'gone') return 'gone';
-    return outcome.ok ? 'done' : failed(received.attempts + 1, outcome.failure);
+    return outcome.ok ? 'done' : failed(received, outcome.failure);
   };
 
   const excuse = (lane: EventLane): boolean => {
@@ -62,14 +62,16 @@ export function createIntake(options: IntakeOptions): Intake {
   /** The process or thread that had the event died, perhaps of it. In the main lane it was one of many. */
   const suspect = (received: Received): Destination => {
     const attempts = received.attempts + 1;
-    if (received.lane === 'main' || attempts < maxAttempts) return { to: 'alone', attempts };
+    const isLast = received.lane === 'alone' && attempts >= maxAttempts;
+    if (!isLast && received.countable) return { to: 'alone', attempts };
     const failure = { code: 'ACTOR_TERMINATED', message: 'its thread died while it was in hand', retryable: false };
     return { to: 'dead', attempts, failure };
   };
 
-  const failed = (attempts: number, failure: Failure): Destination => {
+  const failed = (received: Received, failure: Failure): Destination => {
+    const attempts = received.attempts + 1;
     note(`${failure.code}: ${failure.message}`);
-    if (attempts >= maxAttempts) return { to: 'dead', attempts, failure };
+    if (attempts >= maxAttempts || !received.countable) return { to: 'dead', attempts, failure };
     return { to: 'retry', attempts, delayMs: timing.retryMs[attempts - 1] ?? timing.retryMs.at(-1) ?? 0 };
   };
 

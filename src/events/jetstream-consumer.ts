@@ -62,7 +62,8 @@ export function createSubjectConsumer(options: SubjectConsumerOptions): SubjectC
     current = messages;
     settled.resolve();
     if (signal.aborted) messages.stop();
-    const forwarding = { client, manager: () => connection.jetstreamManager(), prefix };
+    const maxPayload = () => connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    const forwarding = { client, maxPayload, manager: () => connection.jetstreamManager(), prefix };
     for await (const message of messages) void take(message, forwarding);
   };
 

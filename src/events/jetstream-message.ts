@@ -35,24 +35,47 @@ function countOf(message: JsMsg, header: string): number {
   return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
+/** Bytes of the headers that Rota and JetStream add: an error of 1 000 characters, a date, counts, an ID. */
+const headerRoom = 2_048;
+
+/** Whether NATS takes the event with our headers. One of nearly `maxPayload` bytes could not be stored anywhere: it stayed in hand. */
+export function isCountable(message: JsMsg, maxPayload: number): boolean {
+  let bytes = message.data.length + headerRoom;
+  for (const [name, values] of message.headers ?? []) {
+    for (const value of values) bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + ': \r\n'.length;
+  }
+  return bytes <= maxPayload;
+}
+
 export interface Forwarding {
   readonly client: JetStreamClient;
+  /** Bytes of a message with its headers. */
+  readonly maxPayload: () => number;
   readonly manager: () => Promise<JetStreamManager>;
   readonly prefix: string;
 }
 
 /**
- * Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. `now`: epoch
- * milliseconds, of the clock that all supervisors share.
+ * Stores the event where it goes next, and acknowledges it here once JetStream has confirmed that. One that is not countable goes
+ * without any header. `now`: epoch milliseconds, of the clock that all supervisors share.
  */
 export async function forward(
-  { client, manager, prefix }: Forwarding,
+  { client, manager, prefix, maxPayload }: Forwarding,
   stream: EventStream,
   message: JsMsg,
   to: Destination,
   now: number,
 ): Promise<void> {
   const names = subjectsOf(prefix);
+  const place = {
+    stream: to.to === 'dead' ? names.deadStream : names.stream,
+    subject: names[to.to](stream),
+    prefix,
+  };
+  if (!isCountable(message, maxPayload())) {
+    await store(client, manager, place, message.data, {});
+    return message.ack();
+  }
   const sent = headers();
   for (const [name, values] of message.headers ?? []) {
     if (!ownHeaders.test(name)) for (const value of values) sent.append(name, value);
@@ -65,11 +88,6 @@ export async function forward(
   }
   // A lost acknowledgement brings the event back, and JetStream then drops the second copy by this ID.
   const msgID = `${names.stream}:${message.seq}:${message.info.timestampNanos}:${to.to}`;
-  const place = {
-    stream: to.to === 'dead' ? names.deadStream : names.stream,
-    subject: names[to.to](stream),
-    prefix,
-  };
   await store(client, manager, place, message.data, { headers: sent, msgID });
   message.ack();
 }

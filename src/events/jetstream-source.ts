@@ -6,7 +6,7 @@ import type { RotaEvent } from '../telemetry/events.ts';
 import type { EventLane } from './delivery.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createSubjectConsumer, type SubjectConsumer } from './jetstream-consumer.ts';
-import { attemptsOf, forward, traceOf, whenDue } from './jetstream-message.ts';
+import { attemptsOf, forward, isCountable, traceOf, whenDue } from './jetstream-message.ts';
 import { subjectsOf } from './jetstream-streams.ts';
 import { type EventHandler, type EventSource, SourceLink, sourceName, type StreamStatus } from './source.ts';
 import { closeWithinMs, type Timing } from './timing.ts';
@@ -105,6 +105,7 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
             attempts: attemptsOf(message),
             redelivered: message.redelivered,
             trace: traceOf(message),
+            countable: isCountable(message, forwarding.maxPayload()),
             gone: closed.signal,
             acknowledge: async () => message.ack(),
             move: async (to) => forward(forwarding, stream, message, to, now()),

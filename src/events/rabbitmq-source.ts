@@ -96,6 +96,7 @@ export function createRabbitmqSource(options: RabbitmqOptions): EventSource {
             attempts: attemptsOf(message),
             redelivered: message.redelivered ?? false,
             trace: traceOf(message),
+            countable: true,
             gone,
             acknowledge: async () => channel.basicAck({ deliveryTag: message.deliveryTag }),
             move: async (to) => {

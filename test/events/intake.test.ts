@@ -43,6 +43,7 @@ function delivery(of: Partial<Received> = {}): { received: Received; fate: (Dest
     body,
     attempts: 0,
     redelivered: false,
+    countable: true,
     trace: '',
     gone: new AbortController().signal,
     acknowledge: async () => void fate.push('acknowledged'),
@@ -121,6 +122,14 @@ describe('what becomes of an event', () => {
     await intake.receive(again.received);
     expect(first.fate).toEqual([{ to: 'alone', attempts: 1 }]);
     expect(again.fate).toMatchObject([{ to: 'dead', attempts: 2, failure: { code: 'ACTOR_TERMINATED' } }]);
+  });
+
+  test('one that has no room for a count of its attempts is dead at the first failure and at the first death', async () => {
+    const [failing, suspected] = [delivery({ countable: false }), delivery({ countable: false, redelivered: true })];
+    await intakeOf(async () => failure('SERVICE_REJECTED')).receive(failing.received);
+    await intakeOf(async () => done).receive(suspected.received);
+    expect(failing.fate).toMatchObject([{ to: 'dead', attempts: 1, failure: { code: 'SERVICE_REJECTED' } }]);
+    expect(suspected.fate).toMatchObject([{ to: 'dead', attempts: 1, failure: { code: 'ACTOR_TERMINATED' } }]);
   });
 
   test('redelivered after our own connection was cut it is handled as if nothing had been', async () => {

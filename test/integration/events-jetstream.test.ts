@@ -6,12 +6,12 @@ import { createJetstreamBacklog } from '../../src/events/backlog.ts';
 import { createJetstreamPublisher } from '../../src/events/jetstream-message.ts';
 import { subjectsOf } from '../../src/events/jetstream-streams.ts';
 import { connectNats } from '../../src/nats/connect.ts';
-import { on } from '../../src/telemetry/events.ts';
+import { on, type RotaEvent } from '../../src/telemetry/events.ts';
 import { startProxy } from '../support/proxy.ts';
 import { backlogIsTold } from './events-backlog.ts';
 import { eventsAreHandled } from './events-handling.ts';
 import { outagesAreOutlived } from './events-outages.ts';
-import { type Broker, type DeadLetter, done, mutation, outage, until } from './events-stage.ts';
+import { type Broker, type DeadLetter, done, failed, mutation, outage, until } from './events-stage.ts';
 
 let nats: NatsConnection;
 
@@ -169,5 +169,30 @@ test('an event that is held longer than JetStream waits for reports stays with i
   await until(() => expect(holder.status()[0]).toMatchObject({ done: 1, inHand: 0 }));
   expect(other.status()[0]).toMatchObject({ done: 0, inHand: 0 });
   await Promise.all([holder.stop(1_000), other.stop(1_000)]);
+  await broker.stop();
+});
+
+test('an event that leaves NATS no room for headers is dead-lettered as it came, malformed or failed', async () => {
+  const broker = await startBroker();
+  const told: RotaEvent[] = [];
+  const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: {}, tell: (event) => told.push(event) });
+  let calls = 0;
+  await source.consume('scan_profile_mutations', async () => {
+    calls += 1;
+    return failed;
+  });
+  const most = nats.info!.max_payload;
+  // JetStream takes a message without an ID and without headers up to the last byte.
+  const padded = (body: string) => body.padEnd(most, ' ');
+  await nats.jetstream().publish(subjectsOf(broker.prefix).main('scan_profile_mutations'), padded('no json'));
+  await nats.jetstream().publish(subjectsOf(broker.prefix).main('scan_profile_mutations'), padded(mutation('a')));
+  await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 2, retried: 0, inHand: 0 }));
+  expect(calls).toBe(1);
+  expect((await broker.dead('scan_profile_mutations')).map(({ body }) => body.trim()).toSorted()).toEqual(
+    ['no json', mutation('a')].toSorted(),
+  );
+  expect(await broker.waiting('scan_profile_mutations')).toBe(0);
+  expect(told.filter(({ name }) => name === 'event.dead-lettered')).toHaveLength(2);
+  await source.stop(1_000);
   await broker.stop();
 });

@@ -70,6 +70,7 @@ test('an event of more than 1 MB is given up unread, with a reason, and is kept'
     body,
     attempts: 0,
     redelivered: false,
+    countable: true,
     trace: '',
     gone: new AbortController().signal,
     acknowledge: async () => void fate.push('acknowledged'),
