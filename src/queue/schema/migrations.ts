@@ -129,7 +129,7 @@ async function exists(client: Client, relation: string): Promise<boolean> {
 }
 
 async function apply(client: Client, migration: Migration): Promise<void> {
-  if (migration.sql.startsWith('-- outside a transaction\n')) {
+  if (isOutside(migration)) {
     await runEach(client, migration.sql);
     await record(client, migration);
     return;
@@ -176,7 +176,8 @@ export async function planMigration(databaseUrl: string): Promise<MigrationPlan>
   return reading(databaseUrl, async (client, known) => {
     const { ours, renumbers, pending } = await pendingIn(client, known);
     if (!ours && !(await exists(client, 'tasks'))) return { database: 'empty', pending, steps: [] };
-    const steps = [...(await interrupted(client)), ...(await takenOver(client, ours))];
+    const builds = known.some((migration) => isOutside(migration) && pending.includes(migration.name));
+    const steps = [...(builds ? await interrupted(client) : []), ...(await takenOver(client, ours))];
     if (renumbers) {
       const step = `${lastBeforeRelease.name} would be renumbered as ${sameSchema.name}, which changes no table`;
       return { database: 'rota', pending, steps: [step, ...steps] };
@@ -220,14 +221,17 @@ function reading<T>(
   });
 }
 
-/** An index that a killed `migrate` left half-built: its migration is not recorded, and builds it anew. */
+/** Builds indexes beside running reads and writes. */
+const isOutside = ({ sql }: Migration) => sql.startsWith('-- outside a transaction\n');
+
+/** Indexes that a killed `migrate` left half-built, whose migration is pending. Others are a finding of `rota doctor`. */
 async function interrupted(client: Client): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND NOT i.indisvalid ORDER BY 1`,
   );
   if (rows.length === 0) return [];
-  return [`an earlier run was interrupted: ${rows.map(({ name }) => name).join(', ')} would be built anew`];
+  return [`an earlier run was interrupted: ${rows.map(({ name }) => name).join(', ')} would be built again`];
 }
 
 /** mula's own index of queued tasks exists exactly where mula was, or is, at work (adoption.ts). */
