@@ -74,6 +74,11 @@ export function codeOf(error: unknown): ErrorCode {
   return typeof code === 'string' && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'BROKEN';
 }
 
+/** A budget is in use: of the client that asks, or of all clients together. */
+export function isBudget(code: ErrorCode): boolean {
+  return code === 'TOO_MANY_REQUESTS' || code === 'MAILBOX_FULL';
+}
+
 /**
  * Whether the item in hand may have caused the failure: only then does it count as an attempt. A service that refuses or is away,
  * an actor that ended and a missing schema fail for every item.

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { headers, type MsgHdrs, type NatsConnection, type ServiceMsg } from 'nats';
-import { codeOf, errorCodes, type ErrorCode, RotaError } from '../errors.ts';
+import { codeOf, errorCodes, type ErrorCode, isBudget, RotaError } from '../errors.ts';
 import { inTrace } from '../mailbox/trace.ts';
 import { excerptInJson } from '../printable.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
-import type { SpanAttributes } from '../telemetry/events.ts';
+import { emit, type SpanAttributes } from '../telemetry/events.ts';
 import { startSpan } from '../telemetry/spans.ts';
 import { errorBudget } from './budgets.ts';
 
@@ -147,6 +147,7 @@ export class Answers {
   refuse(message: ServiceMsg, error: unknown): void {
     const code = codeOf(error);
     this.errors[code] = (this.errors[code] ?? 0) + 1;
+    if (isBudget(code)) emit({ name: 'request.refused', edge: 'nats', reason: errorOf(error).error.detail });
     if (code !== 'BROKEN') return this.#sendError(message, errorOf(error));
     const id = randomUUID();
     this.#log.error({ subject: message.subject, err: error, id }, 'request failed');

@@ -63,6 +63,8 @@ export function logEvents(log: Logger): () => void {
       ),
     ),
     logDropped(log),
+    logRefused(log, 'nats'),
+    logRefused(log, 'rest'),
     on('supervisor.ready', ({ ms }) => log.info({ ms }, 'serving')),
     on('supervisor.drained', ({ ms }) => log.info({ ms }, 'drained')),
   ];
@@ -78,6 +80,15 @@ function logDropped(log: Logger): () => void {
     const count = due();
     if (count !== null)
       log.warn({ reason, subject, reply, count }, 'requests dropped: their answer would go to no inbox');
+  });
+}
+
+/** As above, for each edge. */
+function logRefused(log: Logger, edge: 'nats' | 'rest'): () => void {
+  const due = onceAMinute();
+  return on('request.refused', (refused) => {
+    const count = refused.edge === edge ? due() : null;
+    if (count !== null) log.warn({ edge, reason: refused.reason, count }, 'requests refused: a budget is in use');
   });
 }
 

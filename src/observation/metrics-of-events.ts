@@ -109,6 +109,14 @@ export const metricsOfEvents: readonly EventMetric[] = [
     samples: ({ reason }) => [[{ reason }, 1]],
   }),
   counts({
+    name: 'rota_requests_refused_total',
+    help: 'Requests refused since a budget of their client, or of all clients, was in use',
+    labels: ['edge'],
+    zeroes: [{ edge: 'nats' }, { edge: 'rest' }],
+    on: 'request.refused',
+    samples: ({ edge }) => [[{ edge }, 1]],
+  }),
+  counts({
     name: 'rota_errors_uncaught_total',
     help: 'Errors that no handler caught: bugs. After an exception the process drains and exits, after a rejection it goes on',
     labels: ['kind'],

@@ -1,9 +1,10 @@
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { budgets } from './budgets.ts';
-import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import { codeOf, errorCodes, isBudget, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
 import { excerpt, excerptInJson } from '../printable.ts';
+import { emit } from '../telemetry/events.ts';
 
 /**
  * mula's error answers (kat-contract §1): `{"detail": "…"}` whose text begins with the kind of the error, and FastAPI's list for
@@ -78,6 +79,7 @@ export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (e
       ? new HttpError(statusCode, excerpt((error as Error).message))
       : fromError(error);
   if (answer.status === 500) logUnexpected(error);
+  if (isBudget(codeOf(error))) emit({ name: 'request.refused', edge: 'rest', reason: answer.message });
   return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });
 }
 

@@ -73,6 +73,8 @@ export type RotaEvent =
       /** First token of the reply subject, which may identify the sender. */
       readonly reply: string;
     }
+  /** A request was refused, since its client, or all clients together, had a budget in use. `reason` names the budget. */
+  | { readonly name: 'request.refused'; readonly edge: 'nats' | 'rest'; readonly reason: string }
   /** No handler caught it. After an `exception` the process drains and exits. */
   | { readonly name: 'error.uncaught'; readonly kind: 'rejection' | 'exception'; readonly error: unknown }
   | { readonly name: 'actor.started'; readonly actor: string; readonly restarts: number }

@@ -41,6 +41,11 @@ const events: readonly RotaEvent[] = [
   { name: 'actor.stopped', actor: 'boefje', code: 'ASK_TIMEOUT', message: 'two pings unanswered for 5000 ms each' },
   { name: 'actor.gave-up', actor: 'boefje', restarts: 5, retryInMs: 60_000 },
   { name: 'request.dropped', reason: 'reply-subject', subject: 'rota.pop.boefje', reply: 'INBOX' },
+  {
+    name: 'request.refused',
+    edge: 'nats',
+    reason: 'this client has 2000 pops of 160000 bytes in flight already (NATS_CLIENT_POPS): try again',
+  },
   { name: 'error.uncaught', kind: 'rejection', error: uncaught },
   { name: 'supervisor.drained', ms: 412 },
 ];

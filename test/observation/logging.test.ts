@@ -127,3 +127,18 @@ test('dropped requests are a line a minute that counts those since the last one'
   });
   expect(lines.map(({ count }) => count)).toEqual([1, 60, 60]);
 });
+
+test('refused requests are a line a minute for each edge, with the budget', () => {
+  const lines = linesOf(() => {
+    for (let second = 0; second < 90; second += 1) {
+      emit({ name: 'request.refused', edge: 'nats', reason: '2000 pops (NATS_CLIENT_POPS)' });
+      if (second === 10) emit({ name: 'request.refused', edge: 'rest', reason: '2000 pops' });
+      vi.advanceTimersByTime(1_000);
+    }
+  });
+  expect(lines.map(({ edge, count, reason }) => [edge, count, reason])).toEqual([
+    ['nats', 1, '2000 pops (NATS_CLIENT_POPS)'],
+    ['rest', 1, '2000 pops'],
+    ['nats', 60, '2000 pops (NATS_CLIENT_POPS)'],
+  ]);
+});
