@@ -212,8 +212,9 @@ function exchange(agent: Agent, address: Address, input: RestInput): Promise<Out
   // A client that sends a body that is too large may find the connection closed while it still writes: it was refused.
   sent.once('error', (error: NodeJS.ErrnoException) => {
     // A kept connection may be ended by the server just as a request is written on it: clients ask again (RFC 9112, 9.3.1).
-    if (sent.reusedSocket && error.code === 'ECONNRESET') return resolve(exchange(agent, address, input));
-    const midWay = (error.code === 'EPIPE' || error.code === 'ECONNRESET') && (body?.length ?? 0) > 1_000_000;
+    const ended = error.code === 'EPIPE' || error.code === 'ECONNRESET';
+    if (sent.reusedSocket && ended) return resolve(exchange(agent, address, input));
+    const midWay = ended && (body?.length ?? 0) > 1_000_000;
     if (midWay) resolve({ outcome: 'refused', ms: performance.now() - began });
     else failed(`no answer: ${error.code}`);
   });
