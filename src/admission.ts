@@ -5,6 +5,9 @@ export const answerWithinMs = 12_000;
 /** A pop is answered at most this long after its wait. */
 export const popMarginMs = 2_000;
 
+/** Of an error: the budget is the client's own. REST has one code for both. */
+const ofClient = { fields: { budget: 'client' } } as const;
+
 export interface AdmissionBounds {
   readonly most: number;
   readonly mostBytes: number;
@@ -46,7 +49,11 @@ export class InFlight {
     if (known !== undefined && exceeds(known, bytes, ofClient)) throw this.#refused(known);
     if (exceeds(this.#all, bytes, all)) {
       const { requests, bytes: waiting } = this.#all;
-      throw new RotaError('MAILBOX_FULL', `${requests} requests of ${waiting} bytes wait already: try again`);
+      const { what } = this.#options.refusal;
+      throw new RotaError(
+        'MAILBOX_FULL',
+        `${requests} ${what} of ${waiting} bytes of all clients wait already: try again`,
+      );
     }
     const own = known ?? { requests: 0, bytes: 0 };
     if (known === undefined) this.#clients.set(client, own);
@@ -65,6 +72,7 @@ export class InFlight {
     return new RotaError(
       code,
       `this client has ${requests} ${what} of ${bytes} bytes in flight already${by}: try again`,
+      ofClient,
     );
   }
 }
@@ -135,11 +143,11 @@ export class FiltersInUse {
     const left = this.#bounds.all - this.#all.size;
     if (own >= this.#bounds.most) {
       const named = `${own} distinct filters in use (${this.#refusal.bound})`;
-      throw new RotaError(this.#refusal.code, `this client has ${named} already`);
+      throw new RotaError(this.#refusal.code, `this client has ${named} already`, ofClient);
     }
     if (!this.#all.has(filter) && own >= left / 4) {
       const named = `${own} distinct filters in use, and only ${left} of all clients' are left`;
-      throw new RotaError(this.#refusal.code, `this client has ${named}: try again`);
+      throw new RotaError(this.#refusal.code, `this client has ${named}: try again`, ofClient);
     }
   }
 }

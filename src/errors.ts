@@ -74,9 +74,12 @@ export function codeOf(error: unknown): ErrorCode {
   return typeof code === 'string' && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'BROKEN';
 }
 
-/** A budget is in use: of the client that asks, or of all clients together. */
-export function isBudget(code: ErrorCode): boolean {
-  return code === 'TOO_MANY_REQUESTS' || code === 'MAILBOX_FULL';
+/** Whose budget was in use where an error says so: of the client that asked, or of all clients together. Null for any other error. */
+export function budgetOf(error: unknown): 'client' | 'all' | null {
+  const code = codeOf(error);
+  if (code !== 'TOO_MANY_REQUESTS' && code !== 'MAILBOX_FULL') return null;
+  const { fields } = error as { fields?: { budget?: unknown } };
+  return code === 'TOO_MANY_REQUESTS' || fields?.budget === 'client' ? 'client' : 'all';
 }
 
 /**

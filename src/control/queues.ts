@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
+import { excerptInJson } from '../printable.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
 import type { DeadLetterView, PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
@@ -189,7 +190,10 @@ function deadLetterCommands({ deadLetters, audit }: QueuePorts): readonly Operat
 /** In bytes, over all of one answer: it is one message of NATS, which carries 1 MB with the rest around it. */
 const bodiesAtMost = 700_000;
 
-/** A body without room left is null, with `body_bytes` its length; a request for its `id` has room for it. */
+/**
+ * A body without room left is null, with `body_bytes` its length; a request for its `id` has room for it, or for the beginning of its
+ * text where the event itself is nearly as large as a message of NATS.
+ */
 function deadLetterViews(letters: readonly DeadLetter[]): readonly DeadLetterView[] {
   let room = bodiesAtMost;
   return letters.map(({ body, ...letter }) => {
@@ -198,7 +202,8 @@ function deadLetterViews(letters: readonly DeadLetter[]): readonly DeadLetterVie
       room -= bytes;
       return { ...letter, body: bodyView(body) };
     }
-    return { ...letter, body: null, body_bytes: Buffer.byteLength(body) };
+    const beginning = letters.length === 1 ? excerptInJson(JSON.stringify(bodyView(body)), bodiesAtMost) : null;
+    return { ...letter, body: beginning, body_bytes: Buffer.byteLength(body) };
   });
 }
 

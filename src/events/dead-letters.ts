@@ -131,8 +131,9 @@ function storedLetter(stream: EventStream, message: StoredMsg): DeadLetter {
   return {
     id: String(message.seq),
     stream,
-    at: header(deadAtHeader),
-    error: header(errorHeader),
+    // One that left no room for headers has none of ours.
+    at: header(deadAtHeader) ?? new Date(message.time).toISOString(),
+    error: header(errorHeader) ?? 'it had no room for its error: the log has it, `event dead-lettered`',
     attempts: Number(header(attemptsHeader) ?? 0),
     body: new TextDecoder().decode(message.data),
   };

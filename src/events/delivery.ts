@@ -13,7 +13,7 @@ export interface Received {
   /** Delivered before and not settled. */
   readonly redelivered: boolean;
   readonly trace: string;
-  /** The broker would take it with Rota's headers. One that has no room for its attempts is not tried again. */
+  /** The broker takes it with Rota's headers. One that has no room for a count of its attempts has one: it is dead when that fails. */
   readonly countable: boolean;
   /** Aborted once the broker has taken the event back: settling it has no effect then. */
   readonly gone: AbortSignal;

@@ -62,8 +62,8 @@ export function createIntake(options: IntakeOptions): Intake {
   /** The process or thread that had the event died, perhaps of it. In the main lane it was one of many. */
   const suspect = (received: Received): Destination => {
     const attempts = received.attempts + 1;
-    const isLast = received.lane === 'alone' && attempts >= maxAttempts;
-    if (!isLast && received.countable) return { to: 'alone', attempts };
+    const again = attempts < maxAttempts && received.countable;
+    if (received.lane === 'main' || again) return { to: 'alone', attempts };
     const failure = { code: 'ACTOR_TERMINATED', message: 'its thread died while it was in hand', retryable: false };
     return { to: 'dead', attempts, failure };
   };

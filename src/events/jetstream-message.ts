@@ -6,6 +6,7 @@ import {
   type JetStreamManager,
   type JetStreamPublishOptions,
   type JsMsg,
+  type MsgHdrs,
   type NatsConnection,
   NatsError,
 } from 'nats';
@@ -17,12 +18,21 @@ import { ensureStreams, isNotFound, subjectsOf } from './jetstream-streams.ts';
 
 /** Reads the events of JetStream, and stores them where they go next. */
 
+/** Null where they cannot be read: the library parses them when they are asked for, and throws for names that are none. */
+function headersOf(message: JsMsg): MsgHdrs | null | undefined {
+  try {
+    return message.headers;
+  } catch {
+    return null;
+  }
+}
+
 export function attemptsOf(message: JsMsg): number {
   return countOf(message, attemptsHeader);
 }
 
 export function traceOf(message: JsMsg): string {
-  return message.headers?.get(traceHeader) ?? '';
+  return headersOf(message)?.get(traceHeader) ?? '';
 }
 
 /** Epoch milliseconds; 0 for at once. */
@@ -31,17 +41,23 @@ export function whenDue(message: JsMsg): number {
 }
 
 function countOf(message: JsMsg, header: string): number {
-  const value = Number(message.headers?.get(header) || 0);
+  const value = Number(headersOf(message)?.get(header) || 0);
   return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
 /** Bytes of the headers that Rota and JetStream add: an error of 1 000 characters, a date, counts, an ID. */
 const headerRoom = 2_048;
 
-/** Whether NATS takes the event with our headers. One of nearly `maxPayload` bytes could not be stored anywhere: it stayed in hand. */
+/**
+ * Whether NATS takes the event with our headers beside its own, in whichever lane it is. One of nearly `maxPayload` bytes, or with
+ * headers that cannot be read, could not be stored anywhere: it stayed in hand.
+ */
 export function isCountable(message: JsMsg, maxPayload: number): boolean {
+  const own = headersOf(message);
+  if (own === null) return false;
   let bytes = message.data.length + headerRoom;
-  for (const [name, values] of message.headers ?? []) {
+  for (const [name, values] of own ?? []) {
+    if (ownHeaders.test(name)) continue;
     for (const value of values) bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + ': \r\n'.length;
   }
   return bytes <= maxPayload;
@@ -77,7 +93,7 @@ export async function forward(
     return message.ack();
   }
   const sent = headers();
-  for (const [name, values] of message.headers ?? []) {
+  for (const [name, values] of headersOf(message) ?? []) {
     if (!ownHeaders.test(name)) for (const value of values) sent.append(name, value);
   }
   if (to.attempts > 0 || to.to === 'dead') sent.set(attemptsHeader, String(to.attempts));
@@ -129,6 +145,8 @@ async function store(
 
 /** A sentence that names the stream, and says what to do where the reason is known. */
 export function streamFault(stream: string, error: unknown): string {
+  if ((error as { code?: unknown } | null)?.code === tooLarge)
+    return `JetStream stream ${stream}: an event is larger than NATS takes now: raise max_payload of nats-server to what it was`;
   // The library uses the code of an answer as its message.
   const text = apiErrorOf(error)?.description ?? (error instanceof Error ? error.message : String(error));
   if (isGone(error)) return `JetStream stream ${stream} is gone: it is made again, what it held is lost`;
@@ -146,6 +164,7 @@ function isFull(text: string): boolean {
   );
 }
 
+const tooLarge: string = ErrorCode.MaxPayloadExceeded;
 const noResponders: string = ErrorCode.NoResponders;
 
 /** The subjects of a deleted stream have no responders: 503. JetStream's own answers may have that code too. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { headers, type MsgHdrs, type NatsConnection, type ServiceMsg } from 'nats';
-import { codeOf, errorCodes, type ErrorCode, isBudget, RotaError } from '../errors.ts';
+import { codeOf, errorCodes, type ErrorCode, budgetOf, RotaError } from '../errors.ts';
 import { inTrace } from '../mailbox/trace.ts';
-import { excerptInJson } from '../printable.ts';
+import { excerpt, excerptInJson } from '../printable.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
 import { emit, type SpanAttributes } from '../telemetry/events.ts';
@@ -144,10 +144,15 @@ export class Answers {
     this.refuse(message, new RotaError('SERVICE_REJECTED', said));
   }
 
-  refuse(message: ServiceMsg, error: unknown): void {
+  /** @param client of the request; its inbox where it is not known yet */
+  refuse(message: ServiceMsg, error: unknown, client = message.reply ?? ''): void {
     const code = codeOf(error);
     this.errors[code] = (this.errors[code] ?? 0) + 1;
-    if (isBudget(code)) emit({ name: 'request.refused', edge: 'nats', reason: errorOf(error).error.detail });
+    const budget = budgetOf(error);
+    if (budget !== null) {
+      const reason = errorOf(error).error.detail;
+      emit({ name: 'request.refused', edge: 'nats', of: budget, client: excerpt(client), reason });
+    }
     if (code !== 'BROKEN') return this.#sendError(message, errorOf(error));
     const id = randomUUID();
     this.#log.error({ subject: message.subject, err: error, id }, 'request failed');

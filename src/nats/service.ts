@@ -180,7 +180,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     try {
       leave = kindOf(name).enter(client, sizeWithinBudget(message, name));
     } catch (error) {
-      return answers.refuse(message, error);
+      return answers.refuse(message, error, client);
     }
     const wait = new AbortController();
     if (draining) wait.abort();
@@ -210,7 +210,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       const late = pending.answered && wait.signal.aborted && !draining;
       pending.answered = true;
       await reachable.promise;
-      if (!late) answers.refuse(message, error);
+      if (!late) answers.refuse(message, error, client);
     } finally {
       inFlight.remove(pending.key, pending);
       pending.leave();

@@ -63,8 +63,7 @@ export function logEvents(log: Logger): () => void {
       ),
     ),
     logDropped(log),
-    logRefused(log, 'nats'),
-    logRefused(log, 'rest'),
+    logRefused(log),
     on('supervisor.ready', ({ ms }) => log.info({ ms }, 'serving')),
     on('supervisor.drained', ({ ms }) => log.info({ ms }, 'drained')),
   ];
@@ -83,12 +82,15 @@ function logDropped(log: Logger): () => void {
   });
 }
 
-/** As above, for each edge. */
-function logRefused(log: Logger, edge: 'nats' | 'rest'): () => void {
-  const due = onceAMinute();
-  return on('request.refused', (refused) => {
-    const count = refused.edge === edge ? due() : null;
-    if (count !== null) log.warn({ edge, reason: refused.reason, count }, 'requests refused: a budget is in use');
+/** As above, for each edge and each kind of budget: one client that is refused hides no lack of all. */
+function logRefused(log: Logger): () => void {
+  const due = new Map<string, () => number | null>();
+  return on('request.refused', ({ edge, of, client, reason }) => {
+    const key = `${edge} ${of}`;
+    const next = due.get(key) ?? onceAMinute();
+    due.set(key, next);
+    const count = next();
+    if (count !== null) log.warn({ edge, of, client, reason, count }, 'requests refused: a budget is in use');
   });
 }
 

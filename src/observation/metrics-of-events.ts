@@ -110,11 +110,14 @@ export const metricsOfEvents: readonly EventMetric[] = [
   }),
   counts({
     name: 'rota_requests_refused_total',
-    help: 'Requests refused since a budget of their client, or of all clients, was in use',
-    labels: ['edge'],
-    zeroes: [{ edge: 'nats' }, { edge: 'rest' }],
+    help: 'Requests and connections refused since a budget was in use: of their client, or of all clients',
+    labels: ['edge', 'of'],
+    zeroes: ['nats', 'rest'].flatMap((edge) => [
+      { edge, of: 'client' },
+      { edge, of: 'all' },
+    ]),
     on: 'request.refused',
-    samples: ({ edge }) => [[{ edge }, 1]],
+    samples: ({ edge, of }) => [[{ edge, of }, 1]],
   }),
   counts({
     name: 'rota_errors_uncaught_total',

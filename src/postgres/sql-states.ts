@@ -133,10 +133,10 @@ export function rowOf(error: unknown): SqlStateRow | null {
   return key === null || misuse.test(key) ? null : rows.find(({ when }) => when.test(key))!;
 }
 
-/** The SQLSTATE or code of what was thrown; '' where it has none. */
 /** SQLSTATE of a statement that was ended, for taking too long above all. */
 export const queryCanceled = '57014';
 
+/** The SQLSTATE or code of what was thrown; '' where it has none. */
 export function sqlState(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';

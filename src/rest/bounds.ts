@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AdmissionBounds, answerWithinMs, InFlight, popMarginMs, Slab, unanswered } from '../admission.ts';
 import type { App } from './app.ts';
+import { emit } from '../telemetry/events.ts';
 import { budgets } from './budgets.ts';
 import { clientOfRequest } from './access.ts';
 
@@ -152,11 +153,9 @@ export function sharedInFlight(all: AdmissionBounds, share: number, what: string
     most: Math.min(Math.ceil(all.most * share), mostOfClient),
     mostBytes: Math.ceil(all.mostBytes * share),
   };
-  return new InFlight({
-    all,
-    ofClient,
-    refusal: { code: 'MAILBOX_FULL', what, variable: 'SCHEDULER_API_CLIENT_SHARE' },
-  });
+  // Only where a larger share would help.
+  const variable = ofClient.most < mostOfClient ? { variable: 'SCHEDULER_API_CLIENT_SHARE' } : {};
+  return new InFlight({ all, ofClient, refusal: { code: 'MAILBOX_FULL', what, ...variable } });
 }
 
 /** Bounds connections, too: a client that opens them and sends nothing holds descriptors that others need. */
@@ -164,7 +163,12 @@ function boundConnections(app: App, clientShare: number): void {
   const { server } = app;
   const most = Math.ceil(budgets.connections * clientShare);
   const open = new Map<string, number>();
+  const refused = (of: 'client' | 'all', client: string, reason: string) =>
+    emit({ name: 'request.refused', edge: 'rest', of, client, reason });
   server.maxConnections = budgets.connections;
+  server.on('drop', (dropped) =>
+    refused('all', dropped?.remoteAddress ?? '', `${budgets.connections} connections of all clients are open`),
+  );
   server.on('connection', (socket) => {
     const address = socket.remoteAddress ?? '';
     const count = (open.get(address) ?? 0) + 1;
@@ -174,7 +178,9 @@ function boundConnections(app: App, clientShare: number): void {
       if (left === 0) open.delete(address);
       else open.set(address, left);
     });
-    if (count > most) socket.destroy();
+    if (count <= most) return;
+    refused('client', address, `this client has ${most} connections (SCHEDULER_API_CLIENT_SHARE)`);
+    socket.destroy();
   });
 }
 

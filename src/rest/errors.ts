@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { budgets } from './budgets.ts';
-import { codeOf, errorCodes, isBudget, RotaError } from '../errors.ts';
+import { codeOf, errorCodes, budgetOf, RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
 import { excerpt, excerptInJson } from '../printable.ts';
 import { emit } from '../telemetry/events.ts';
@@ -79,7 +79,12 @@ export function sendError(error: unknown, reply: FastifyReply, logUnexpected: (e
       ? new HttpError(statusCode, excerpt((error as Error).message))
       : fromError(error);
   if (answer.status === 500) logUnexpected(error);
-  if (isBudget(codeOf(error))) emit({ name: 'request.refused', edge: 'rest', reason: answer.message });
+  const budget = budgetOf(error);
+  if (budget !== null) {
+    const { holder, ip } = reply.request;
+    const client = holder ? `token ${holder.name}` : ip;
+    emit({ name: 'request.refused', edge: 'rest', of: budget, client, reason: answer.message });
+  }
   return reply.code(answer.status).headers(answer.headers).send({ detail: answer.detail });
 }
 

@@ -7,7 +7,7 @@ import type { TaskData } from './task.ts';
  * and log lines; one organisation of 1 MB made each later answer to `rota status` larger than NATS carries.
  *
  * The rows of Postgres' indexes decide: at most 2 704 bytes, header included. Organisation and OOI are in one
- * (`tasks_ooi`), and so do scheduler, organisation and plug-in (`pauses_key`): 2 560 bytes of text each, at most.
+ * (`tasks_ooi`), and so are scheduler, organisation and plug-in (`pauses_key`): 2 560 bytes of text each, at most.
  */
 export const lengths = {
   /** Of plug-ins, recipes, schedulers, images, deduplication keys, mime types, subjects. */

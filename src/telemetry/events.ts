@@ -73,8 +73,16 @@ export type RotaEvent =
       /** First token of the reply subject, which may identify the sender. */
       readonly reply: string;
     }
-  /** A request was refused, since its client, or all clients together, had a budget in use. `reason` names the budget. */
-  | { readonly name: 'request.refused'; readonly edge: 'nats' | 'rest'; readonly reason: string }
+  /** A request was refused, or a connection, since a budget was in use: its client's, or that of all clients together. */
+  | {
+      readonly name: 'request.refused';
+      readonly edge: 'nats' | 'rest';
+      readonly of: 'client' | 'all';
+      /** Inbox, token or address: what budgets are counted by. */
+      readonly client: string;
+      /** What is in use, and its variable where it has one. */
+      readonly reason: string;
+    }
   /** No handler caught it. After an `exception` the process drains and exits. */
   | { readonly name: 'error.uncaught'; readonly kind: 'rejection' | 'exception'; readonly error: unknown }
   | { readonly name: 'actor.started'; readonly actor: string; readonly restarts: number }

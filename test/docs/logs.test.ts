@@ -44,6 +44,8 @@ const events: readonly RotaEvent[] = [
   {
     name: 'request.refused',
     edge: 'nats',
+    of: 'client',
+    client: '_INBOX_worker',
     reason: 'this client has 2000 pops of 160000 bytes in flight already (NATS_CLIENT_POPS): try again',
   },
   { name: 'error.uncaught', kind: 'rejection', error: uncaught },

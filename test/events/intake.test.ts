@@ -124,11 +124,16 @@ describe('what becomes of an event', () => {
     expect(again.fate).toMatchObject([{ to: 'dead', attempts: 2, failure: { code: 'ACTOR_TERMINATED' } }]);
   });
 
-  test('one that has no room for a count of its attempts is dead at the first failure and at the first death', async () => {
-    const [failing, suspected] = [delivery({ countable: false }), delivery({ countable: false, redelivered: true })];
+  test('one that has no room for a count of its attempts is dead at its first failure, and at its first death alone', async () => {
+    const uncountable = { countable: false, redelivered: true } as const;
+    const failing = delivery({ countable: false });
+    const [innocent, suspected] = [delivery(uncountable), delivery({ ...uncountable, lane: 'alone' })];
     await intakeOf(async () => failure('SERVICE_REJECTED')).receive(failing.received);
+    await intakeOf(async () => done).receive(innocent.received);
     await intakeOf(async () => done).receive(suspected.received);
     expect(failing.fate).toMatchObject([{ to: 'dead', attempts: 1, failure: { code: 'SERVICE_REJECTED' } }]);
+    // In the main lane it was one of many.
+    expect(innocent.fate).toEqual([{ to: 'alone', attempts: 1 }]);
     expect(suspected.fate).toMatchObject([{ to: 'dead', attempts: 1, failure: { code: 'ACTOR_TERMINATED' } }]);
   });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connect as connectSocket } from 'node:net';
 import { connect, DiscardPolicy, headers as natsHeaders, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { createEventSource } from '../../src/events/broker-choice.ts';
@@ -11,7 +12,7 @@ import { startProxy } from '../support/proxy.ts';
 import { backlogIsTold } from './events-backlog.ts';
 import { eventsAreHandled } from './events-handling.ts';
 import { outagesAreOutlived } from './events-outages.ts';
-import { type Broker, type DeadLetter, done, failed, mutation, outage, until } from './events-stage.ts';
+import { type Broker, type DeadLetter, done, failed, mutation, outage, timing, until } from './events-stage.ts';
 
 let nats: NatsConnection;
 
@@ -175,24 +176,51 @@ test('an event that is held longer than JetStream waits for reports stays with i
 test('an event that leaves NATS no room for headers is dead-lettered as it came, malformed or failed', async () => {
   const broker = await startBroker();
   const told: RotaEvent[] = [];
-  const source = broker.source({ maxAttempts: 3, prefetch: 10, timing: {}, tell: (event) => told.push(event) });
+  const source = broker.source({ maxAttempts: 3, prefetch: 10, timing, tell: (event) => told.push(event) });
   let calls = 0;
   await source.consume('scan_profile_mutations', async () => {
     calls += 1;
     return failed;
   });
   const most = nats.info!.max_payload;
+  // One without headers of its own, and one whose count of attempts alone would need the room.
+  const band = most - 2_048 - 60;
   // JetStream takes a message without an ID and without headers up to the last byte.
   const padded = (body: string) => body.padEnd(most, ' ');
   await nats.jetstream().publish(subjectsOf(broker.prefix).main('scan_profile_mutations'), padded('no json'));
   await nats.jetstream().publish(subjectsOf(broker.prefix).main('scan_profile_mutations'), padded(mutation('a')));
   await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 2, retried: 0, inHand: 0 }));
   expect(calls).toBe(1);
+  await nats
+    .jetstream()
+    .publish(subjectsOf(broker.prefix).main('scan_profile_mutations'), mutation('b').padEnd(band, ' '));
+  await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 3, retried: 2, inHand: 0 }));
+  expect(calls).toBe(4);
   expect((await broker.dead('scan_profile_mutations')).map(({ body }) => body.trim()).toSorted()).toEqual(
-    ['no json', mutation('a')].toSorted(),
+    ['no json', mutation('a'), mutation('b')].toSorted(),
   );
   expect(await broker.waiting('scan_profile_mutations')).toBe(0);
-  expect(told.filter(({ name }) => name === 'event.dead-lettered')).toHaveLength(2);
+  expect(told.filter(({ name }) => name === 'event.dead-lettered')).toHaveLength(3);
+  await source.stop(1_000);
+  await broker.stop();
+});
+
+test('an event with headers that no library writes is handled, and dead-lettered as it came where it fails', async () => {
+  const broker = await startBroker();
+  const source = broker.source({ maxAttempts: 3, prefetch: 2, timing, tell: () => {} });
+  await source.consume('scan_profile_mutations', async () => done);
+  const { hostname, port } = new URL(inject('natsUrl'));
+  const socket = connectSocket(Number(port), hostname);
+  const header = 'NATS/1.0\r\nno name: x\r\n\r\n';
+  const publish = (body: string) =>
+    `HPUB ${subjectsOf(broker.prefix).main('scan_profile_mutations')} ${header.length} ${header.length + body.length}\r\n${header}${body}\r\n`;
+  socket.write(
+    `CONNECT {"verbose":false,"headers":true}\r\n${['no json', 'no json', mutation('a')].map(publish).join('')}`,
+  );
+  // As many as may be in hand, and one more.
+  await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 2, done: 1, inHand: 0 }));
+  expect(await broker.waiting('scan_profile_mutations')).toBe(0);
+  socket.destroy();
   await source.stop(1_000);
   await broker.stop();
 });

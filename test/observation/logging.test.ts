@@ -128,17 +128,20 @@ test('dropped requests are a line a minute that counts those since the last one'
   expect(lines.map(({ count }) => count)).toEqual([1, 60, 60]);
 });
 
-test('refused requests are a line a minute for each edge, with the budget', () => {
+test('refused requests are a line a minute for each edge and kind of budget, with the client', () => {
   const lines = linesOf(() => {
+    const of = 'client';
     for (let second = 0; second < 90; second += 1) {
-      emit({ name: 'request.refused', edge: 'nats', reason: '2000 pops (NATS_CLIENT_POPS)' });
-      if (second === 10) emit({ name: 'request.refused', edge: 'rest', reason: '2000 pops' });
+      emit({ name: 'request.refused', edge: 'nats', of, client: '_INBOX_a', reason: '2000 pops (NATS_CLIENT_POPS)' });
+      if (second === 10) emit({ name: 'request.refused', edge: 'nats', of: 'all', client: '_INBOX_b', reason: 'full' });
+      if (second === 20) emit({ name: 'request.refused', edge: 'rest', of, client: '::1', reason: '2000 pops' });
       vi.advanceTimersByTime(1_000);
     }
   });
-  expect(lines.map(({ edge, count, reason }) => [edge, count, reason])).toEqual([
-    ['nats', 1, '2000 pops (NATS_CLIENT_POPS)'],
-    ['rest', 1, '2000 pops'],
-    ['nats', 60, '2000 pops (NATS_CLIENT_POPS)'],
+  expect(lines.map(({ edge, of, client, count }) => [edge, of, client, count])).toEqual([
+    ['nats', 'client', '_INBOX_a', 1],
+    ['nats', 'all', '_INBOX_b', 1],
+    ['rest', 'client', '::1', 1],
+    ['nats', 'client', '_INBOX_a', 60],
   ]);
 });

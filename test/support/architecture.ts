@@ -107,7 +107,6 @@ const bucket = /(?:^|[-_.])(?:utils?|helpers?|common|managers?|types|misc)(?:$|[
 const mostLines = 250;
 /** One state machine each, with the page of its semantics, or one table: cut in two, it would have to be read in two places. */
 const stateMachines: ReadonlySet<string> = new Set([
-  'src/config/config.ts',
   'src/main.ts',
   'src/nats/service.ts',
   'src/observation/metrics-of-readings.ts',

@@ -40,7 +40,7 @@ export function claimsInFlightOf(way: Way, most: number): number {
 }
 
 /** A claim that takes this long is expensive: its filter then rests, and so does the lane of searches. */
-const dearMs = 50;
+const expensiveMs = 50;
 /** An expensive filter rests for five times as long as its claim took: it gets a sixth of its lane at most. */
 const restsPerClaim = 5;
 const longestRestMs = 5_000;
@@ -126,7 +126,7 @@ export class ClaimLane {
       this.#looks -= looks;
       this.forget(line);
       const ms = performance.now() - started;
-      if (this.#options.way === 'open' || (ms < dearMs && end === 'served')) return undefined;
+      if (this.#options.way === 'open' || (ms < expensiveMs && end === 'served')) return undefined;
       this.#rest(line, ms, end === 'too slow');
       return this.#options.way === 'search' ? this.#pause(Math.min(ms, longestRestMs)) : undefined;
     });

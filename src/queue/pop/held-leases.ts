@@ -105,5 +105,6 @@ export function holdsTooMany({ via }: PopRequest, most: number): RotaError {
   return new RotaError(
     via === 'nats' ? 'TOO_MANY_REQUESTS' : 'MAILBOX_FULL',
     `this client would hold more than ${most} tasks (SCHEDULER_CLIENT_LEASES): complete some, or ask for fewer`,
+    { fields: { budget: 'client' } },
   );
 }

@@ -230,8 +230,8 @@ async function interrupted(client: Client): Promise<readonly string[]> {
     `SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND NOT i.indisvalid ORDER BY 1`,
   );
-  if (rows.length === 0) return [];
-  return [`an earlier run was interrupted: ${rows.map(({ name }) => name).join(', ')} would be built again`];
+  const names = rows.map(({ name }) => name).join(', ');
+  return names === '' ? [] : [`an earlier run was interrupted: ${names} would be built again`];
 }
 
 /** mula's own index of queued tasks exists exactly where mula was, or is, at work (adoption.ts). */
@@ -244,11 +244,9 @@ async function takenOver(client: Client, ours: boolean): Promise<readonly string
      FROM tasks`,
   );
   const { queued, under_way: underWay, tasks, schedules } = rows[0]!;
-  const kept = `${tasks} tasks and ${schedules} schedules stay where they are`;
+  const what = ours ? 'what mula did since it was given the database back would be taken over' : 'would be adopted';
   return [
-    ours
-      ? `what mula did since it was given the database back would be taken over; ${kept}`
-      : `would be adopted; ${kept}`,
+    `${what}; ${tasks} tasks and ${schedules} schedules stay where they are`,
     `${queued} tasks would be queued, and ${underWay} that are under way get one grace period`,
   ];
 }

@@ -115,6 +115,7 @@ export const filterRows: readonly Row[] = [
   },
   {
     name: 'long-lists',
+    heavy: true,
     about: '`in` of 10 000 values, which is allowed, and of 100 000, which is not',
     async play(actor) {
       const values = Array.from({ length: 100_000 }, (_, at) => `o${at}`);

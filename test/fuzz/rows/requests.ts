@@ -21,6 +21,7 @@ async function pushed({ client, target }: Actor, data: Readonly<Record<string, u
 export const requestRows: readonly Row[] = [
   {
     name: 'unknown-key',
+    heavy: true,
     about: 'one unknown key of 1 MB, on every subject of a worker and over REST',
     async play(actor) {
       const subjects = ['task.get', 'task.patch', 'task.heartbeat', 'pop.boefje', 'push.boefje', 'ctl.tasks'];
@@ -34,6 +35,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     name: 'many-faults',
+    heavy: true,
     about: 'filters and sets of empty objects: 90 kB, 150 kB and 2 MB',
     async play(actor) {
       const faults: (string | undefined)[] = [];

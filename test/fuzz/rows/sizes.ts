@@ -46,6 +46,7 @@ async function largeTasks(actor: Actor, organisation: string, count: number): Pr
 export const sizeRows: readonly Row[] = [
   {
     name: 'large-page',
+    heavy: true,
     about: 'pages of 290 tasks of 1.9 MB, five at once',
     once: true,
     spoils: true,
@@ -64,6 +65,7 @@ export const sizeRows: readonly Row[] = [
   },
   {
     name: 'large-pop',
+    heavy: true,
     about: 'pops over NATS of queued tasks of 1.9 MB, which no message can carry',
     once: true,
     spoils: true,
