@@ -145,13 +145,8 @@ function stopped(client: Client, { name }: Migration, error: unknown): never {
   const fault = setUpFault(error, client) ?? databaseError(error);
   const { code, message } = fault;
   if (code === 'DATABASE_UNAVAILABLE' || code === 'BAD_CONFIG') throw fault;
-  throw new RotaError(
-    'SCHEMA_UNKNOWN',
-    `migration ${name} stopped (${message}): mend that, and run rota migrate again`,
-    {
-      cause: error,
-    },
-  );
+  const said = `migration ${name} stopped (${message}): mend that, and run rota migrate again`;
+  throw new RotaError('SCHEMA_UNKNOWN', said, { cause: error });
 }
 
 async function record(client: Client, { number, name }: Migration): Promise<void> {
@@ -176,7 +171,7 @@ export async function planMigration(databaseUrl: string): Promise<MigrationPlan>
   return reading(databaseUrl, async (client, known) => {
     const { ours, renumbers, pending } = await pendingIn(client, known);
     if (!ours && !(await exists(client, 'tasks'))) return { database: 'empty', pending, steps: [] };
-    const builds = known.some((migration) => isOutside(migration) && pending.includes(migration.name));
+    const builds = known.filter(isOutside).some(({ name }) => pending.includes(name));
     const steps = [...(builds ? await interrupted(client) : []), ...(await takenOver(client, ours))];
     if (renumbers) {
       const step = `${lastBeforeRelease.name} would be renumbered as ${sameSchema.name}, which changes no table`;
@@ -193,7 +188,7 @@ export async function planMigration(databaseUrl: string): Promise<MigrationPlan>
 export async function requireMigrated(databaseUrl: string): Promise<void> {
   const { pending } = await reading(databaseUrl, pendingIn);
   if (pending.length === 0) return;
-  const left = pending.length === 1 ? pending[0] : `${pending[0]} to ${pending.at(-1)}`;
+  const left = [...new Set([pending[0], pending.at(-1)])].join(' to ');
   throw new RotaError('SCHEMA_UNKNOWN', `the database is not migrated (${left} left): run rota migrate`, {
     fields: { pending },
   });
