@@ -30,7 +30,7 @@ export function eventsAreHandled(start: () => Promise<Broker>): void {
           trace: '00-aa-bb-01',
         },
       ]);
-      expect(await on.broker.waiting(stream)).toBe(0);
+      await until(async () => expect(await on.broker.waiting(stream)).toBe(0));
     });
 
     test('comes back when its thread dies while handling it', async () => {
@@ -42,7 +42,7 @@ export function eventsAreHandled(start: () => Promise<Broker>): void {
       await until(() => expect(second.status().done).toBe(1));
       await second.source.stop(1_000);
       expect(second.calls).toEqual([{ name: 'a', alone: true }]);
-      expect(await on.broker.waiting(stream)).toBe(0);
+      await until(async () => expect(await on.broker.waiting(stream)).toBe(0));
       expect(await on.broker.dead(stream)).toEqual([]);
     });
 
@@ -78,7 +78,7 @@ export function eventsAreHandled(start: () => Promise<Broker>): void {
         code: 'SERVICE_REJECTED',
         message: 'katalogus answered nonsense',
       });
-      expect(await on.broker.waiting(stream)).toBe(0);
+      await until(async () => expect(await on.broker.waiting(stream)).toBe(0));
     });
 
     test('that will never parse is dead-lettered at once, byte for byte, and names the field', async () => {
@@ -129,7 +129,7 @@ export function eventsAreHandled(start: () => Promise<Broker>): void {
       const letters = await on.broker.dead(stream);
       expect(letters.map(({ body }) => body)).toEqual([mutation('poison')]);
       expect(letters[0]!.headers['x-rota-error']).toContain('ACTOR_TERMINATED');
-      expect(await on.broker.waiting(stream)).toBe(0);
+      await until(async () => expect(await on.broker.waiting(stream)).toBe(0));
     });
   });
 }

@@ -199,7 +199,7 @@ test('an event that leaves NATS no room for headers is dead-lettered as it came,
   expect((await broker.dead('scan_profile_mutations')).map(({ body }) => body.trim()).toSorted()).toEqual(
     ['no json', mutation('a'), mutation('b')].toSorted(),
   );
-  expect(await broker.waiting('scan_profile_mutations')).toBe(0);
+  await until(async () => expect(await broker.waiting('scan_profile_mutations')).toBe(0));
   expect(told.filter(({ name }) => name === 'event.dead-lettered')).toHaveLength(3);
   await source.stop(1_000);
   await broker.stop();
@@ -219,7 +219,7 @@ test('an event with headers that no library writes is handled, and dead-lettered
   );
   // As many as may be in hand, and one more.
   await until(() => expect(source.status()[0]).toMatchObject({ deadLettered: 2, done: 1, inHand: 0 }));
-  expect(await broker.waiting('scan_profile_mutations')).toBe(0);
+  await until(async () => expect(await broker.waiting('scan_profile_mutations')).toBe(0));
   socket.destroy();
   await source.stop(1_000);
   await broker.stop();

@@ -67,7 +67,7 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
       const sources = told.flatMap((event) => (event.name === 'source.lost' ? [event.source] : []));
       expect(sources[0]).toMatch(/^(rabbitmq|jetstream):scan_profile_mutations$/);
       await source.stop(1_000);
-      expect(await on.broker.waiting(stream)).toBe(0);
+      await until(async () => expect(await on.broker.waiting(stream)).toBe(0));
       expect(calls.filter(({ alone }) => alone)).toEqual([]);
     });
 
@@ -131,11 +131,11 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
       expect(letters.size).toBe(doomed.length);
     });
     await until(async () => {
-      expect(await on.broker.waiting(stream)).toBe(0);
+      await until(async () => expect(await on.broker.waiting(stream)).toBe(0));
       expect(status()).toMatchObject({ connected: true, inHand: 0 });
     });
     await source.stop(5_000);
-    expect(await on.broker.waiting(stream)).toBe(0);
+    await until(async () => expect(await on.broker.waiting(stream)).toBe(0));
     expect([...finished].sort()).toEqual(survivors);
     expect([...letters].sort()).toEqual(doomed);
   });
