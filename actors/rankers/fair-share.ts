@@ -1,36 +1,35 @@
 import type { RankBatch, Ranks } from '../../src/protocol/ranking.ts';
 
 /**
- * Start-time fair queueing over organisations (Goyal, Vin and Cheng, 1996). Each task gets its organisation's start tag,
- * `max(virtual time, tag)`, and moves the tag on by cost / weight. So a burst of a hundred thousand tasks in one
- * organisation spreads over the tags that follow, and another's single task, tagged with the virtual time, waits for one
- * task of each organisation at most. An organisation of weight 2 moves half as far per task and so gets twice the share.
- * A person's task is 1, before all tags, and moves none.
+ * Start-time fair queueing (Goyal, Vin and Cheng, 1996) over flows: the tasks of one organisation and image. Each task follows the last
+ * one of its flow, or the virtual time where that is later, by cost / weight. So a burst of a hundred thousand tasks in one organisation
+ * spreads over the ranks that follow, and another's single task goes behind one task of each organisation at most. An organisation of
+ * weight 2 moves half as far per task, and so gets twice the share. A person's task is 1, before all of them.
  *
- * `virtualTime` is the rank at the head of the queue, persons' tasks aside; where nothing else is queued, the greatest
- * stored tag. Otherwise an organisation without a tag would start behind all others in tags, and so before them in turn.
+ * The virtual time is the greatest rank ever dispatched, of each image: what is queued with an old rank (no runner serves it, it was
+ * paused, or failed and was tried again) gives no credit to those that come. The last rank is read off the queue, not remembered: what
+ * was cancelled costs nothing. That a task goes behind the virtual time, and not beside it, keeps one that pushes whenever it is served
+ * from being served each time. docs/queue-semantics.md, "Fair share", has the bound.
  */
 export default function rank(batch: RankBatch): Ranks {
   const ranks = new Float64Array(batch.count);
-  const tags = Float64Array.from(batch.tags);
-  const floor = Math.max(firstTag, Math.ceil(batch.virtualTime));
+  const lasts = Float64Array.from(batch.lasts, (last, flow) =>
+    Math.max(last, Math.ceil(batch.virtualTimes[flow]!), manual),
+  );
   for (let at = 0; at < batch.count; at += 1) {
     if (batch.manual[at] === 1) {
-      ranks[at] = 1;
+      ranks[at] = manual;
       continue;
     }
-    const organisation = batch.organisation[at]!;
-    const start = Math.max(floor, tags[organisation]!);
-    ranks[at] = start;
-    tags[organisation] = start + stepOf(batch.weights[organisation]!);
+    const flow = batch.flow[at]!;
+    ranks[at] = lasts[flow]! += stepOf(batch.weights[flow]!);
   }
-  return { ranks, tags };
+  return { ranks };
 }
 
-/** 1 is a person's. */
-const firstTag = 2;
+const manual = 1;
 /**
- * Of one task at weight 1. Tags are whole numbers, so this bounds how exact a weight is (3 gives 333, 0.1 % off), and how
+ * Of one task at weight 1. Ranks are whole numbers, so this bounds how exact a weight is (3 gives 333, 0.1 % off), and how
  * many tasks may pass before 2^53: 9 × 10^12, which all of KAT's planned load in one organisation reaches in 13 000 years.
  */
 const cost = 1_000;

@@ -41,6 +41,7 @@ function tasks(count: number): RankedTask[] {
     occurredAt: null,
     manual: at % 1_000 === 0,
     organisation: `org-${at % 300}`,
+    image: 'boefje',
   }));
 }
 

@@ -88,6 +88,7 @@ async function rankOnce(threads: number): Promise<number> {
         occurredAt: null,
         manual: false,
         organisation: `org-${at % 300}`,
+        image: 'boefje',
       })),
       { now: 1_760_000_000_000, gracePeriodSeconds: 86_400, fairness: null },
     );

@@ -191,8 +191,8 @@ async function pushSteps(
     inspection.overview([scheduler]),
     ranking.rank(
       scheduler,
-      [{ organisation, lastRunAt: null, occurredAt: null, manual: false }],
-      ranking.policyOf(scheduler).stateful ? { tags: new Map(), weights: new Map(), virtualTime: 0 } : null,
+      [{ organisation, image: '', lastRunAt: null, occurredAt: null, manual: false }],
+      ranking.policyOf(scheduler).stateful ? { lasts: new Map(), weights: new Map(), virtualTimes: new Map() } : null,
     ),
   ]);
   const queued = overview?.queued ?? 0;

@@ -21,23 +21,24 @@ export interface RankBatch {
   readonly organisations: readonly string[];
   /** Seconds. */
   readonly gracePeriod: number;
-  /** Fairness state per organisation, same order as `organisations`: the last tag, and the weight (1 by default). */
-  readonly tags: Float64Array;
+  /** Index into `lasts`, `weights` and `virtualTimes`: tasks of one organisation and image are a flow. */
+  readonly flow: Uint32Array;
+  /** The last rank of each flow that is queued; 0 where nothing is. */
+  readonly lasts: Float64Array;
+  /** Of each flow's organisation: 1 by default. */
   readonly weights: Float64Array;
-  /** The rank at the head of the queue: virtual time. */
-  readonly virtualTime: number;
+  /** Of each flow's image: the greatest rank ever dispatched. */
+  readonly virtualTimes: Float64Array;
 }
 
 export interface Ranks {
   /** Whole numbers within ±2^53, one per task. */
   readonly ranks: Float64Array;
-  /** The last tag per organisation, for a ranker that keeps fairness state. */
-  readonly tags?: Float64Array;
 }
 
 /**
  * Named exports a ranker file may have beside its default:
- * - `stateful = true`: reads and moves `tags`; its batches are ranked inside the push's transaction and never split;
+ * - `stateful = true`: reads `lasts` and `virtualTimes`; its batches are ranked inside the push's transaction and never split;
  * - `explicitPriorities = 'manual-only'`: of pushed priorities only 1 is kept, others are ranked (fair-share);
  * - `inlineBelow = n`: vouches that it is total and quick, so that batches smaller than n skip the pool.
  */

@@ -1,13 +1,13 @@
 import { within } from '../deadline.ts';
-import { RotaError } from '../errors.ts';
-import { FailureError, failureOf, type Result } from '../mailbox/failure.ts';
 import { connect, query, type Sql, statement, transact } from '../postgres/pool.ts';
 import type { CorrectSchedules } from '../protocol/commands.ts';
 import type { PushOutcome } from '../protocol/requests.ts';
-import { Coalescer, type Requester } from './batching.ts';
+import type { Requester } from './batching.ts';
 import { claim, type ClaimPools, claimStatement, fit, type Fitted, type RawRow, searchMs } from './pop/claim.ts';
 import { HeldLeases } from './pop/held-leases.ts';
-import { LowWaterMark } from './pop/low-water-mark.ts';
+import { TaskReads } from './lists/reads.ts';
+import { AllVirtualTimes, LowWaterMark } from './pop/marks.ts';
+import { ranksOfFinished } from './push/requeue.ts';
 import { Waiters } from './pop/waiters.ts';
 import { Corrections } from './push/corrections.ts';
 import { Push } from './push/push.ts';
@@ -28,7 +28,7 @@ import {
   type Wake,
 } from './queue.ts';
 import { Renewals, Sweeper } from './settle/leases.ts';
-import { leaseLost, Settle } from './settle/settle.ts';
+import { Settle } from './settle/settle.ts';
 
 export interface TaskQueueOptions {
   readonly databaseUrl: string;
@@ -67,6 +67,8 @@ export interface RunningTaskQueue extends TaskQueue {
   sweep(): Promise<number>;
   /** Brings /tasks/stats up to date now, as the sweeper does each second. */
   foldCounts(): Promise<void>;
+  /** Whether ranks are virtual times; those that this supervisor knows are stored when it resolves. */
+  ranksFairly(scheduler: string): Promise<boolean>;
   /** Parked pops by scheduler. */
   parked(): ReadonlyMap<string, number>;
 }
@@ -87,15 +89,17 @@ class PostgresTaskQueue implements RunningTaskQueue {
   readonly #sql: Sql;
   readonly #pools: ClaimPools;
   readonly #wake: Wake;
+  readonly #ranking: TaskRanking;
   readonly #settle: Settle;
   readonly #corrections: Corrections;
   readonly #sweeper: Sweeper;
-  readonly #reads: Coalescer<Read, Result<string | null>>;
+  readonly #reads: TaskReads;
   readonly #renewals: Renewals;
   readonly #held: HeldLeases;
   readonly #pushes = new Map<string, Push>();
   readonly #waiters = new Map<string, Waiters>();
   readonly #lowWaterMarks: LowWaterMark[] = [];
+  readonly #virtualTimes: AllVirtualTimes;
   #unsubscribe: (() => void) | null = null;
   /** The longest length that a lease over NATS begins with. */
   #firstLeaseMs = firstLeaseMs;
@@ -110,12 +114,15 @@ class PostgresTaskQueue implements RunningTaskQueue {
       search: connect(options.databaseUrl, { max: searchConnections, byKey: true, statementMs: searchMs }),
     };
     this.#wake = options.wake ?? noWake;
+    this.#virtualTimes = new AllVirtualTimes(this.#sql, (error) => options.onError?.(error));
+    this.#ranking = options.ranking ?? rankByArrival;
     this.#corrections = new Corrections((scheduler, command) => options.onDefaultSchedules?.(scheduler, command));
     const gracePeriodSeconds = options.gracePeriodSeconds ?? 86_400;
     this.#settle = new Settle({
       sql: this.#sql,
       gracePeriodSeconds,
       maxInFlight: this.#bounds.writesInFlight,
+      ranksOf: ranksOfFinished(this.#ranking, this.#virtualTimes),
       onQueued: (scheduler, count) => this.#queued(scheduler, count),
     });
     this.#sweeper = new Sweeper({
@@ -132,12 +139,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       most: options.leasesOfClient ?? Number.POSITIVE_INFINITY,
       count: (holder) => this.#countHeld(holder),
     });
-    this.#reads = new Coalescer<Read, Result<string | null>>({
-      maxInFlight: 4,
-      maxBatch: 500,
-      run: (wanted) => this.#read(wanted),
-      outcomeOf: (_read, error) => ({ ok: false, failure: failureOf(error) }),
-    });
+    this.#reads = new TaskReads(this.#sql);
   }
 
   start(): void {
@@ -160,7 +162,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async #idle(): Promise<void> {
     await Promise.all([this.#sweeper.stop(), ...[...this.#waiters.values()].map((waiters) => waiters.stop())]);
-    await Promise.all([...this.#pushes.values(), ...this.#lowWaterMarks].map((busy) => busy.idle()));
+    const busy = [...this.#pushes.values(), ...this.#lowWaterMarks, this.#virtualTimes];
+    await Promise.all(busy.map((part) => part.idle()));
     this.#corrections.flush();
     await Promise.all([this.#settle.idle(), this.#reads.idle(), this.#renewals.idle()]);
   }
@@ -174,18 +177,11 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   get(id: string, requester?: Requester): Promise<string | null> {
-    return this.#readOne({ id, leaseId: null }, requester);
+    return this.#reads.read({ id, leaseId: null }, requester);
   }
 
   getHeld(lease: LeaseRef, requester?: Requester): Promise<string | null> {
-    return this.#readOne(lease, requester);
-  }
-
-  async #readOne({ id, leaseId }: Read, requester: Requester | undefined): Promise<string | null> {
-    const [read] = await this.#reads.submit([{ id: id.toLowerCase(), leaseId }], requester);
-    // Not null: the caller would take an outage for a task that is gone.
-    if (!read!.ok) throw new FailureError(read!.failure);
-    return read!.value;
+    return this.#reads.read(lease, requester);
   }
 
   patch(patches: readonly TaskPatch[], asked: PatchAnswers & Requester = {}): Promise<readonly PatchOutcome[]> {
@@ -254,7 +250,8 @@ class PostgresTaskQueue implements RunningTaskQueue {
         gracePeriodSeconds: this.#options.gracePeriodSeconds ?? 86_400,
         jitterSeconds: this.#options.jitterSeconds ?? 18_000,
       },
-      ranking: this.#options.ranking ?? rankByArrival,
+      ranking: this.#ranking,
+      virtualTimes: this.#virtualTimes.of(scheduler),
       maxSize: this.#options.maxSize ?? 0,
       maxInFlight: this.#bounds.writesInFlight,
       maxBatch: this.#bounds.pushTasks,
@@ -270,12 +267,15 @@ class PostgresTaskQueue implements RunningTaskQueue {
     if (known !== undefined) return known;
     const mark = new LowWaterMark(this.#sql, scheduler, (error) => this.#options.onError?.(error));
     this.#lowWaterMarks.push(mark);
+    const virtualTimes = this.#virtualTimes.of(scheduler);
+    const isFair = this.#ranking.policyOf(scheduler).stateful;
     const waiters = new Waiters({
       scheduler,
       statementOf: (filters) => claimStatement(filters, this.#typeOf(scheduler)),
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         mark.claimed(rows.length);
+        if (isFair) virtualTimes.dispatched(rows);
         return this.#fit(rows);
       },
       giveBack: (rows) => void this.giveBack(rows.map(leaseOf)),
@@ -285,6 +285,11 @@ class PostgresTaskQueue implements RunningTaskQueue {
     });
     this.#waiters.set(scheduler, waiters);
     return waiters;
+  }
+
+  async ranksFairly(scheduler: string): Promise<boolean> {
+    await this.#virtualTimes.of(scheduler).save();
+    return this.#ranking.policyOf(scheduler).stateful;
   }
 
   /** Tasks beyond the room go back before other pops look; all go back where they cannot be read. */
@@ -305,32 +310,6 @@ class PostgresTaskQueue implements RunningTaskQueue {
   #typeOf(scheduler: string): string {
     return this.#options.typeOf?.(scheduler) ?? scheduler;
   }
-
-  async #read(wanted: readonly Read[]): Promise<readonly Result<string | null>[]> {
-    const ids = wanted.map(({ id }) => id);
-    const rows = await transact(() => query<ReadRow>(this.#sql, statement('lists/read'), [ids]));
-    const found = new Map(rows.map((row) => [row.id, row]));
-    return wanted.map(({ id, leaseId }) => {
-      const row = found.get(id);
-      const held =
-        row === undefined || leaseId === null || [row.held_by, row.settled_by].includes(leaseId.toLowerCase());
-      if (held) return { ok: true, value: row?.task ?? null };
-      return { ok: false, failure: failureOf(new RotaError('LEASE_LOST', leaseLost(id, leaseId))) };
-    });
-  }
-}
-
-/** With a lease: only for its holder. */
-interface Read {
-  readonly id: string;
-  readonly leaseId: string | null;
-}
-
-interface ReadRow {
-  readonly id: string;
-  readonly task: string;
-  readonly held_by: string | null;
-  readonly settled_by: string | null;
 }
 
 function leaseOf({ id, lease_id: leaseId }: RawRow): LeaseRef {

@@ -1,12 +1,12 @@
 import type { RankBatch, Ranks } from '../protocol/ranking.ts';
-import type { Fairness, RankedTask } from '../queue/push/rank.ts';
+import { type Fairness, flowOf, type RankedTask } from '../queue/push/rank.ts';
 
 /** What is true for all tasks of a batch. */
 export interface RankContext {
   /** Epoch milliseconds. */
   readonly now: number;
   readonly gracePeriodSeconds: number;
-  /** Null: no organisation has a tag, and each weighs 1. */
+  /** Null: nothing is queued of any flow, and each organisation weighs 1. */
   readonly fairness: Fairness | null;
 }
 
@@ -21,7 +21,9 @@ export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds,
   const occurredAt = doubles(count);
   const manual = new Uint8Array(new SharedArrayBuffer(count));
   const organisation = new Uint32Array(new SharedArrayBuffer(count * Uint32Array.BYTES_PER_ELEMENT));
+  const flow = new Uint32Array(new SharedArrayBuffer(count * Uint32Array.BYTES_PER_ELEMENT));
   const places = new Map<string, number>();
+  const flows = new Map<string, { readonly place: number; readonly task: RankedTask }>();
   for (const [at, task] of tasks.entries()) {
     createdAt[at] = (task.createdAt ?? now) / 1_000;
     lastRunAt[at] = (task.lastRunAt ?? Number.NaN) / 1_000;
@@ -30,12 +32,17 @@ export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds,
     const place = places.get(task.organisation) ?? places.size;
     places.set(task.organisation, place);
     organisation[at] = place;
+    // Without fairness each organisation is one flow, of which nothing is queued.
+    flow[at] = fairness === null ? place : placeOf(flows, task);
   }
   const organisations = [...places.keys()];
+  const found =
+    fairness === null
+      ? organisations.map((organisation) => ({ key: '', organisation, image: '' }))
+      : [...flows].map(([key, { task }]) => ({ key, ...task }));
   return {
     now: now / 1_000,
     gracePeriod: gracePeriodSeconds,
-    virtualTime: fairness?.virtualTime ?? 0,
     count,
     createdAt,
     lastRunAt,
@@ -43,9 +50,19 @@ export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds,
     manual,
     organisation,
     organisations,
-    tags: Float64Array.from(organisations, (name) => fairness?.tags.get(name) ?? 0),
-    weights: Float64Array.from(organisations, (name) => fairness?.weights.get(name) ?? 1),
+    flow,
+    lasts: Float64Array.from(found, ({ key }) => fairness?.lasts.get(key) ?? 0),
+    weights: Float64Array.from(found, (task) => fairness?.weights.get(task.organisation) ?? 1),
+    virtualTimes: Float64Array.from(found, ({ image }) => fairness?.virtualTimes.get(image) ?? 0),
   };
+}
+
+function placeOf(flows: Map<string, { readonly place: number; readonly task: RankedTask }>, task: RankedTask): number {
+  const key = flowOf(task);
+  const known = flows.get(key);
+  if (known !== undefined) return known.place;
+  flows.set(key, { place: flows.size, task });
+  return flows.size - 1;
 }
 
 function doubles(count: number): Float64Array {
@@ -65,6 +82,7 @@ export function splitBatch(batch: RankBatch, parts: number): RankBatch[] {
       occurredAt: batch.occurredAt.subarray(from, to),
       manual: batch.manual.subarray(from, to),
       organisation: batch.organisation.subarray(from, to),
+      flow: batch.flow.subarray(from, to),
     };
   });
 }
@@ -82,16 +100,9 @@ export function join(parts: readonly Ranks[]): Ranks {
 
 /** What is wrong with a ranker's answer, or null. Rankers are foreign code: what they answer is checked before SQL gets it. */
 export function faultOf(batch: RankBatch, answer: unknown): string | null {
-  const { ranks, tags } = (answer ?? {}) as Partial<Ranks>;
+  const { ranks } = (answer ?? {}) as Partial<Ranks>;
   if (!(ranks instanceof Float64Array)) return 'ranks: expected a Float64Array';
   if (ranks.length !== batch.count) return `ranks: expected ${batch.count}, got ${ranks.length}`;
   const wrong = ranks.findIndex((rank) => !Number.isSafeInteger(rank));
-  if (wrong >= 0) return `ranks[${wrong}]: expected a whole number within ±2^53, got ${ranks[wrong]}`;
-  if (tags === undefined) return null;
-  if (!(tags instanceof Float64Array)) return 'tags: expected a Float64Array';
-  if (tags.length !== batch.organisations.length) {
-    return `tags: expected one per organisation (${batch.organisations.length}), got ${tags.length}`;
-  }
-  const odd = tags.findIndex((tag) => !Number.isSafeInteger(tag));
-  return odd >= 0 ? `tags[${odd}]: expected a whole number within ±2^53, got ${tags[odd]}` : null;
+  return wrong >= 0 ? `ranks[${wrong}]: expected a whole number within ±2^53, got ${ranks[wrong]}` : null;
 }

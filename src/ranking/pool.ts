@@ -122,7 +122,7 @@ export function createRanking(options: RankingOptions): Ranking {
   };
 
   async function rankBy(ranker: LoadedRanker, batch: RankBatch): Promise<Ranks> {
-    if (batch.count === 0) return { ranks: new Float64Array(), tags: Float64Array.from(batch.tags) };
+    if (batch.count === 0) return { ranks: new Float64Array() };
     if (ranker.inline !== null && batch.count < ranker.traits.inlineBelow) {
       return ranksOf(ranker, rankWith(ranker.inline, batch));
     }
@@ -225,9 +225,7 @@ export async function createTaskRanking(options: TaskRankingOptions): Promise<Ta
     async rank(scheduler, tasks, fairness): Promise<RankAnswer> {
       try {
         const batch = batchOf(tasks, { now: options.now(), gracePeriodSeconds, fairness });
-        const { ranks, tags } = await ranking.rank(rankers.get(scheduler) ?? 'created-at', batch);
-        if (tags === undefined) return { ranks };
-        return { ranks, tags: new Map(batch.organisations.map((organisation, at) => [organisation, tags[at]!])) };
+        return await ranking.rank(rankers.get(scheduler) ?? 'created-at', batch);
       } catch (error) {
         return { failure: failureOf(error) };
       }

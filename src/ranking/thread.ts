@@ -37,8 +37,7 @@ export async function rank(task: { url: string; batch: RankBatch }): Promise<unk
   const module = (await import(task.url)) as RankerModule;
   const outcome = rankWith(module, task.batch);
   if (!outcome.ok) return outcome;
-  const { ranks, tags } = outcome.ranks;
-  const buffers = [ranks.buffer, ...(tags === undefined ? [] : [tags.buffer])];
+  const buffers = [outcome.ranks.ranks.buffer];
   // Moved, not copied; a ranker that answers with a column of its batch has given us shared memory, which cannot be.
   return move({
     get [transferableSymbol]() {

@@ -61,7 +61,7 @@ const held = ({ id, lease_id }: { id: string; lease_id: string }) => ({ id, leas
 
 test('a task goes its whole way over NATS and Postgres, and its lease fences it', async () => {
   const pushed = await one.client.push('boefje', boefjeTask('aa', 'whole-way'));
-  expect(pushed).toMatchObject({ status: 'queued', type: 'boefje', priority: 2, organisation: 'aa' });
+  expect(pushed).toMatchObject({ status: 'queued', type: 'boefje', priority: 1_001, organisation: 'aa' });
   const [task] = await two.client.pop('boefje', { worker: 'w1' });
   expect(task).toMatchObject({ id: pushed.id, status: 'dispatched', attempts: 1, hash: pushed.hash });
   await expect(one.client.patch({ id: task!.id, lease_id: randomUUID(), status: 'completed' })).rejects.toMatchObject({

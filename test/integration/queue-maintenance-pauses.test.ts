@@ -12,6 +12,7 @@ const key = (fields: Partial<PauseKey>): PauseKey => ({
 
 function pausesOf({ sql, queue }: QueueUnderTest): Pauses {
   const pauses = new Pauses({
+    ranksFairly: async () => false,
     sql,
     onResumed: (scheduler, count) => queue.wake(scheduler, count),
     onError: (error) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { claim, claimStatement } from '../../src/queue/pop/claim.ts';
-import { LowWaterMark } from '../../src/queue/pop/low-water-mark.ts';
+import { LowWaterMark } from '../../src/queue/pop/marks.ts';
 import { type Sql, connect, query, statement } from '../../src/postgres/pool.ts';
 import { blocksOf, unattendedDatabase } from '../support/blocks.ts';
 import { type Case, type Task, type Tasks, cases, named } from '../support/queue-statements.ts';

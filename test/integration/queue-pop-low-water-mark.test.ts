@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LowWaterMark } from '../../src/queue/pop/low-water-mark.ts';
+import { LowWaterMark } from '../../src/queue/pop/marks.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
 function unexpected(error: unknown): never {

@@ -1,38 +1,38 @@
 import { expect, test } from 'vitest';
+import { fairRanking } from '../support/fair-ranking.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
-test('fair-share: tags are ranked and moved inside the push, and what is queued already moves none', async () => {
-  const seen: { tags: [string, number][]; virtualTime: number; count: number }[] = [];
+test('fair-share: a push goes behind the last rank of its flow, read off the queue; what is queued already gets none', async () => {
+  const seen: { lasts: readonly [string, number][]; virtualTimes: readonly [string, number][]; count: number }[] = [];
   const { queue } = await queueUnderTest({
     ranking: {
-      policyOf: () => ({ stateful: true, manualOnly: true }),
-      rank: async (_scheduler, tasks, fairness) => {
-        seen.push({ tags: [...fairness!.tags], virtualTime: fairness!.virtualTime, count: tasks.length });
-        const last = fairness!.tags.get('aa') ?? 2;
-        return { ranks: tasks.map((_, index) => last + index + 1), tags: new Map([['aa', last + tasks.length]]) };
+      ...fairRanking,
+      rank: async (scheduler, tasks, fairness) => {
+        const { lasts, virtualTimes } = fairness!;
+        seen.push({ lasts: [...lasts], virtualTimes: [...virtualTimes], count: tasks.length });
+        return fairRanking.rank(scheduler, tasks, fairness);
       },
     },
   });
   await queue.push('boefje', [boefjeTask('x', { priority: 9 }), boefjeTask('y')]);
   await queue.push('boefje', [boefjeTask('x'), boefjeTask('z'), boefjeTask('manual', { priority: 1 })]);
   expect(seen).toEqual([
-    { tags: [], virtualTime: 2, count: 2 },
-    { tags: [['aa', 4]], virtualTime: 3, count: 1 },
+    { lasts: [], virtualTimes: [['img:a', 1]], count: 2 },
+    { lasts: [['aa\nimg:a', 2_001]], virtualTimes: [['img:a', 1]], count: 1 },
   ]);
   const claimed = await queue.pop('boefje', popRequest({ limit: 9 }));
   expect(claimed.map(ooiOf)).toEqual(['manual', 'x', 'y', 'z']);
 });
 
-test('fair-share: what has no room moves no tag', async () => {
-  const tags: number[] = [];
+test('fair-share: what has no room gets no rank', async () => {
+  const counts: number[] = [];
   const { queue } = await queueUnderTest({
     maxSize: 2,
     ranking: {
-      policyOf: () => ({ stateful: true, manualOnly: true }),
-      rank: async (_scheduler, tasks, fairness) => {
-        const last = fairness!.tags.get('aa') ?? 2;
-        tags.push(last + tasks.length);
-        return { ranks: tasks.map((_, index) => last + index), tags: new Map([['aa', last + tasks.length]]) };
+      ...fairRanking,
+      rank: async (scheduler, tasks, fairness) => {
+        counts.push(tasks.length);
+        return fairRanking.rank(scheduler, tasks, fairness);
       },
     },
   });
@@ -47,7 +47,7 @@ test('fair-share: what has no room moves no tag', async () => {
     'queue-full',
   ]);
   await queue.push('boefje', [boefjeTask('e'), boefjeTask('manual', { priority: 1 })]);
-  expect(tags).toEqual([4]);
+  expect(counts).toEqual([2]);
   expect((await queue.pop('boefje', popRequest({ limit: 9 }))).map(ooiOf)).toEqual(['manual', 'a', 'b']);
 });
 

@@ -43,7 +43,7 @@ async function ended({ sql, url, queue }: QueueUnderTest): Promise<object[]> {
 
 test('what is queued for a permission that ended is cancelled, a person’s and a paused one too, and nothing else', async () => {
   const under = await queueUnderTest();
-  const pauses = new Pauses({ sql: under.sql, onResumed: () => {}, onError: () => {} });
+  const pauses = new Pauses({ sql: under.sql, ranksFairly: async () => false, onResumed: () => {}, onError: () => {} });
   onTestFinished(() => pauses.stop());
   await pauses.pause({ scheduler: 'boefje', organisation: 'aa', plugin: null }, null);
   const [auto, manual] = await pushed(under, boefjeTask('a'), boefjeTask('b', { priority: 1 }));

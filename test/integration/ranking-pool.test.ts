@@ -17,7 +17,7 @@ const rankers = {
     export default (batch) => ({ ranks: new Float64Array(batch.count).fill(isMainThread ? 1 : 2) });`,
   whole: `export const stateful = true;
     export const explicitPriorities = 'manual-only';
-    export default (batch) => ({ ranks: new Float64Array(batch.count).fill(batch.count), tags: batch.tags });`,
+    export default (batch) => ({ ranks: new Float64Array(batch.count).fill(batch.count)  });`,
   parts: 'export default (batch) => ({ ranks: new Float64Array(batch.count).fill(batch.count) });',
   throws: 'export default () => { throw Object.assign(new TypeError("no such column"), { code: "EXOTIC" }); };',
   short: 'export default () => ({ ranks: new Float64Array(1) });',
@@ -50,6 +50,7 @@ const batch = (count: number) =>
       occurredAt: null,
       manual: false,
       organisation: 'aa',
+      image: '',
     })),
     { now: 0, gracePeriodSeconds: 0, fairness: null },
   );

@@ -9,6 +9,7 @@ test('the schema is the one that the 22 migrations of before the first release m
   const fresh = await emptyDatabase();
   await migrate(fresh.url);
   const old = await databaseBeforeRelease();
+  const since = (await migrationNames()).filter((name) => name >= '0024');
   const task = randomUUID();
   await old.client.query(
     `INSERT INTO tasks (id, scheduler_id, organisation, type, hash, data, status, settled_by)
@@ -18,11 +19,11 @@ test('the schema is the one that the 22 migrations of before the first release m
 
   await expect(requireMigrated(old.url)).rejects.toMatchObject({
     code: 'SCHEMA_UNKNOWN',
-    message: 'the database is not migrated (0024_first_release left): run rota migrate',
+    message: `the database is not migrated (${since[0]} to ${since.at(-1)} left): run rota migrate`,
   });
   const renumbering = '0023_holders would be renumbered as 0004_indexes, which changes no table';
   const plan = await planMigration(old.url);
-  expect(plan).toMatchObject({ database: 'rota', pending: ['0024_first_release'] });
+  expect(plan).toMatchObject({ database: 'rota', pending: since });
   expect(plan.steps[0]).toBe(renumbering);
 
   const steps: string[] = [];

@@ -87,6 +87,9 @@ function of(
 }
 
 const ids = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
+/** Each with its own image: as many look-ups as there can be. */
+const flowsOf = (tasks: readonly Task[]) =>
+  JSON.stringify(tasks.map(({ organisation }, at) => ({ organisation, image: `i${at % 10}` })));
 const hashes = (tasks: readonly Task[]) => tasks.map(({ hash }) => hash);
 const leases = (tasks: readonly Task[]) => tasks.map(({ lease }) => lease);
 const patched = (tasks: readonly Task[], patch: object) =>
@@ -109,7 +112,8 @@ export const cases: readonly Case[] = [
   pushing('into a queue that is full', { recurrence: { kind: 'none' } }, named),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)]),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
-  of('push/fairness-look', ({ queued }) => ['boefje', hashes(queued), named]),
+  of('push/fairness-look', ({ queued }) => ['boefje', hashes(queued), named, flowsOf(queued), '[]']),
+  of('settle/requeue-look', ({ queued }) => [ids(queued)]),
   of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
@@ -131,17 +135,17 @@ export const cases: readonly Case[] = [
   of('settle/sweep-lock', () => [named, here]),
   of('settle/sweep-look', ({ leased }) => [ids(leased), 3, 2]),
   of('maintenance/fold-counts', () => [1], { rows: 51 }),
-  of('maintenance/hold', () => ['boefje', true, named, 'rare'], {
+  of('maintenance/hold', () => ['boefje', true, named, '[]', 'rare'], {
     ...lists,
     about: ' of an organisation',
-    key: 'q.organisation = $4',
+    key: 'q.organisation = $5',
   }),
-  of('maintenance/hold', () => ['boefje', true, named, 'rare'], {
+  of('maintenance/hold', () => ['boefje', true, named, '[]', 'rare'], {
     ...lists,
     about: ' of a plug-in',
-    key: 'q.plugin = $4',
+    key: 'q.plugin = $5',
   }),
-  of('maintenance/hold', () => ['boefje', true, named], { ...lists, about: ' of all', key: 'true' }),
+  of('maintenance/hold', () => ['boefje', true, named, '[]'], { ...lists, about: ' of all', key: 'true' }),
   of('settle/purge-queue', () => ['boefje', 'rare', named], lists),
   of(
     'schedules/forget-oois',

@@ -1,7 +1,7 @@
--- Locks the fairness state of organisations, in one order, and makes it where there is none (tag 0: none given yet).
--- returns organisation, tag, weight
+-- Locks the fairness state of organisations, in one order, and makes it where there is none.
+-- returns organisation, weight
 -- $1 scheduler, $2 organisations, sorted
-INSERT INTO fairness AS f (scheduler, organisation, tag)
-SELECT $1, organisation, 0 FROM unnest($2::varchar[]) AS organisation
-ON CONFLICT (scheduler, organisation) DO UPDATE SET tag = f.tag
-RETURNING organisation, tag, weight
+INSERT INTO fairness AS f (scheduler, organisation)
+SELECT $1, organisation FROM unnest($2::varchar[]) AS organisation
+ON CONFLICT (scheduler, organisation) DO UPDATE SET weight = f.weight
+RETURNING organisation, weight

@@ -5,7 +5,7 @@
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
     n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
-    superseded boolean, unclaimed boolean, unbegun boolean)
+    superseded boolean, unclaimed boolean, unbegun boolean, rank bigint)
 ),
 -- By array, here and below: no estimate, and no plan made while the table was small, can turn this into a scan. `place`
 -- stays true, since settle-lock.sql holds the rows: the update below looks nothing up again.
@@ -17,7 +17,7 @@ found AS MATERIALIZED (
     coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
     coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
     t.scheduler_id AS scheduler, t.settled_by, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
-    l.lease_id AS held_by, l.via, l.unit
+    l.lease_id AS held_by, l.via, l.unit, coalesce(p.rank, l.rank) AS rank
   FROM patches p
   LEFT JOIN named t ON t.id = p.id
   LEFT JOIN leased l ON l.task_id = p.id
@@ -41,7 +41,7 @@ judged AS MATERIALIZED (
 requeued AS (
   INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation, plugin, image, deduplication_key, unit)
   SELECT j.scheduler, EXISTS (SELECT FROM rota_pausing(j.scheduler, j.organisation, c.plugin)),
-    coalesce(j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key,
+    coalesce(j.rank, j.priority, 0), j.created_at, j.id, j.hash, j.organisation, c.plugin, c.image, c.deduplication_key,
     CASE WHEN j.unbegun THEN j.unit END
   FROM judged j, rota_queue_columns(j.type, j.data) c
   WHERE j.refused IS NULL AND NOT j.repeated AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'

@@ -23,6 +23,8 @@ interface Moved {
 
 interface PausesOptions {
   readonly sql: Sql;
+  /** Whether the ranks of a scheduler are virtual times; those of this supervisor are stored when it resolves. */
+  ranksFairly(scheduler: string): Promise<boolean>;
   /** Called with the number of tasks of a scheduler that may be popped again. */
   onResumed(scheduler: string, count: number): void;
   onError(error: unknown): void;
@@ -63,31 +65,34 @@ export class Pauses {
   }
 
   async pause(key: PauseKey, by: string | null): Promise<Moved> {
-    await this.#one('maintenance/pause', [...valuesOf(key), by]);
-    return this.#move(key, true, performance.now() + moveWithinMs);
+    await transact(() => query(this.#options.sql, statement('maintenance/pause'), [...valuesOf(key), by]));
+    return this.#move(key, true, noShifts, performance.now() + moveWithinMs);
   }
 
   /** Null where nothing of exactly this key is paused. */
   async resume(key: PauseKey): Promise<Moved | null> {
-    const ended = await this.#one('maintenance/resume', valuesOf(key));
-    return ended ? this.#move(key, false, performance.now() + moveWithinMs) : null;
+    const isFair = await this.#options.ranksFairly(key.scheduler);
+    const [ended] = await transact(() =>
+      query<{ shifts: string }>(this.#options.sql, statement('maintenance/resume'), [...valuesOf(key), isFair]),
+    );
+    return ended === undefined ? null : this.#move(key, false, ended.shifts, performance.now() + moveWithinMs);
   }
 
   /** Moves rows that are not where the pauses want them, and forgets pauses that ended long enough ago. */
   async keep(): Promise<void> {
     for (const pause of await this.#read(true)) {
-      await this.#move(pause, !pause.ended, Number.POSITIVE_INFINITY);
+      await this.#move(pause, !pause.ended, pause.ended ? pause.shifts : noShifts, Number.POSITIVE_INFINITY);
     }
     await transact(() => query(this.#options.sql, statement('maintenance/forget-pauses'), []));
   }
 
-  async #move(key: PauseKey, hold: boolean, deadline: number): Promise<Moved> {
+  async #move(key: PauseKey, hold: boolean, shifts: string, deadline: number): Promise<Moved> {
     const { text, values } = conditionOf(key);
     const sql = statement('maintenance/hold').replace('{key}', () => text);
     let moved = 0;
     while (!this.#stop.signal.aborted) {
       const [row] = await transact(() =>
-        query<{ moved: number }>(this.#options.sql, sql, [key.scheduler, hold, perBatch, ...values]),
+        query<{ moved: number }>(this.#options.sql, sql, [key.scheduler, hold, perBatch, shifts, ...values]),
       );
       const count = row!.moved;
       moved += count;
@@ -98,21 +103,26 @@ export class Pauses {
     return { moved, complete: false };
   }
 
-  async #one(name: string, values: readonly unknown[]): Promise<boolean> {
-    return (await transact(() => query(this.#options.sql, statement(name), values))).length > 0;
-  }
-
-  async #read(forKeeper: boolean): Promise<readonly (Pause & { readonly ended: boolean })[]> {
+  async #read(forKeeper: boolean): Promise<readonly KeptPause[]> {
     const rows = await transact(() => query<PauseRow>(this.#options.sql, statement('maintenance/pauses'), [forKeeper]));
     return rows.map(({ paused_by, ...row }) => ({ ...row, pausedBy: paused_by }));
   }
 }
+
+interface KeptPause extends Pause {
+  readonly ended: boolean;
+  /** Of one that ended: JSON text, as resume.sql answers it. */
+  readonly shifts: string;
+}
+
+const noShifts = '[]';
 
 interface PauseRow extends PauseKey {
   readonly id: string;
   readonly paused_by: string | null;
   readonly since: string;
   readonly ended: boolean;
+  readonly shifts: string;
 }
 
 function valuesOf({ scheduler, organisation, plugin }: PauseKey): readonly (string | null)[] {
@@ -122,6 +132,6 @@ function valuesOf({ scheduler, organisation, plugin }: PauseKey): readonly (stri
 function conditionOf({ organisation, plugin }: PauseKey): { text: string; values: readonly string[] } {
   const columns = { organisation, plugin };
   const given = Object.entries(columns).filter((entry): entry is [string, string] => entry[1] !== null);
-  const texts = given.map(([column], at) => `q.${column} = $${4 + at}`);
+  const texts = given.map(([column], at) => `q.${column} = $${5 + at}`);
   return { text: texts.length === 0 ? 'true' : texts.join(' AND '), values: given.map(([, value]) => value) };
 }

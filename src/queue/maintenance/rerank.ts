@@ -1,6 +1,6 @@
 import { patientConnection, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { priorityOf } from '../push/push-statement.ts';
-import { notRanked, saveTags, type TaskRanking } from '../push/rank.ts';
+import { flowOf, notRanked, type TaskRanking, type VirtualTime } from '../push/rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;
@@ -11,13 +11,14 @@ interface QueuedRow {
   readonly id: string;
   readonly hash: string;
   readonly organisation: string;
+  readonly image: string;
   readonly created_ms: number;
   readonly last_run_ms: number | null;
 }
 
 /**
  * Ranks everything queued in a scheduler anew, oldest first, in batches through the ranking pool, while pushes and pops go
- * on. A fair ranker begins with no tags: each organisation's tasks are dealt out again from the first.
+ * on. A fair ranker deals the tasks of each flow out again from the virtual time of their image.
  *
  * @param report after each batch: tasks looked at, and those that moved.
  * @throws RotaError RANK_FAILED, DATABASE_UNAVAILABLE: what was moved until then stays moved.
@@ -32,16 +33,18 @@ export async function rerank(
   const weights = await query<{ organisation: string; weight: number }>(sql, statement('push/fairness-weights'), [
     scheduler,
   ]);
+  const virtualTimes = await query<VirtualTime>(sql, statement('maintenance/virtual-times'), [scheduler]);
   const fairness = {
-    tags: new Map<string, number>(),
+    lasts: new Map<string, number>(),
     weights: new Map(weights.map(({ organisation, weight }) => [organisation, weight])),
-    virtualTime: firstTag,
+    virtualTimes: new Map(virtualTimes.map(({ image, rank }) => [image, rank])),
   };
   const ranked = async (batch: readonly QueuedRow[]) => {
     const answer = await ranking.rank(
       scheduler,
-      batch.map(({ organisation, created_ms, last_run_ms }) => ({
+      batch.map(({ organisation, image, created_ms, last_run_ms }) => ({
         organisation,
+        image,
         createdAt: created_ms,
         lastRunAt: last_run_ms,
         // A raw file's task is made within milliseconds of its event.
@@ -51,7 +54,9 @@ export async function rerank(
       stateful ? fairness : null,
     );
     if ('failure' in answer) throw notRanked(answer.failure);
-    for (const [organisation, tag] of answer.tags ?? []) fairness.tags.set(organisation, tag);
+    if (stateful) {
+      for (const [at, row] of batch.entries()) fairness.lasts.set(flowOf(row), answer.ranks[at]!);
+    }
     return batch.map(({ id, hash }, at) => {
       const rank = answer.ranks[at]!;
       return { id, hash, rank, priority: priorityOf(rank) };
@@ -93,8 +98,4 @@ export async function rerank(
       await query(looking, 'CLOSE looked', [], bounded).catch(() => {});
     }
   }).finally(() => patient.end({ timeout: 1 }));
-  if (stateful) await saveTags(sql, scheduler, fairness.tags);
 }
-
-/** 1 is a person's. */
-const firstTag = 2;

@@ -29,6 +29,9 @@ export interface ClaimRow {
   /** Seconds since the task was made, at its first claim only: a later value would include a worker's time. */
   readonly waited: number | null;
   readonly traceparent: string | null;
+  /** Its rank, and its image ('' where it has none): marks.ts. */
+  readonly rank: number;
+  readonly image: string;
 }
 
 /** A claimed row. A large task is null here: it is read separately, as far as there is room. */

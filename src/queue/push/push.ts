@@ -9,13 +9,15 @@ import { Coalescer, type Requester } from '../batching.ts';
 import type { PushAnswers } from '../queue.ts';
 import { overtakenOf, withRepeats } from './duplicates.ts';
 import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
-import { notRanked, type RankedTask, readFairness, saveTags, type TaskRanking } from './rank.ts';
+import type { VirtualTimes } from '../pop/marks.ts';
+import { notRanked, type RankedTask, readFairness, type TaskRanking } from './rank.ts';
 
 interface PushOptions {
   readonly sql: Sql;
   readonly scheduler: string;
   readonly newTask: NewTaskOptions;
   readonly ranking: TaskRanking;
+  readonly virtualTimes: VirtualTimes;
   /** Queued tasks of the scheduler; 0 is unlimited. Full refuses all but priority 1. */
   readonly maxSize: number;
   /** Statements at once, and tasks of each at most. */
@@ -115,6 +117,7 @@ export class Push {
       priority: policy.manualOnly && !manual ? undefined : task.priority,
       features: {
         organisation: task.organisation,
+        image: row.image ?? '',
         lastRunAt: task.lastRunAt ?? null,
         occurredAt: task.occurredAt ?? null,
         manual,
@@ -177,14 +180,18 @@ export class Push {
   }
 
   /**
-   * In the push's transaction, with the tags locked, so that several supervisors agree on them. Items that are queued already or
-   * have no room are added to `refused`: they must not move the tag of their organisation. They have no rank either, which the
+   * In the push's transaction, with the organisations locked, so that several supervisors agree. Items that are queued already or
+   * have no room are added to `refused`: others of their flow must not go behind them. They have no rank either, which the
    * statement would need if the queued task were popped before it looks for itself.
    */
   async #rankFairly(transaction: Executor, batch: readonly Item[], refused: Refused): Promise<number[]> {
-    const { scheduler, ranking, maxSize } = this.#options;
+    const { scheduler, ranking, maxSize, virtualTimes } = this.#options;
     const rows = batch.map(({ row }) => row);
-    const { fairness, queued, places } = await readFairness(transaction, scheduler, rows, maxSize);
+    const { fairness, queued, places } = await readFairness(transaction, scheduler, rows, {
+      maxSize,
+      unsaved: virtualTimes.unsaved(),
+    });
+    virtualTimes.raise([...fairness.virtualTimes].map(([image, rank]) => ({ image, rank })));
     const unranked: Item[] = [];
     for (const item of batch) {
       if (item.priority !== undefined || refused.has(item)) continue;
@@ -199,7 +206,6 @@ export class Push {
       fairness,
     );
     if ('failure' in answer) throw notRanked(answer.failure);
-    await saveTags(transaction, scheduler, answer.tags ?? new Map());
     return merge(batch, unranked, answer.ranks);
   }
 

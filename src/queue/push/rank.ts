@@ -21,6 +21,8 @@ export interface RankPolicy {
 
 export interface RankedTask {
   readonly organisation: string;
+  /** '' where it has none. */
+  readonly image: string;
   /** Epoch milliseconds; now where absent. */
   readonly createdAt?: number;
   /** Epoch milliseconds; null where not known. */
@@ -31,20 +33,23 @@ export interface RankedTask {
 }
 
 export interface Fairness {
-  /** The last tag given in each organisation; absent where none was. */
-  readonly tags: ReadonlyMap<string, number>;
-  /** Absent: 1. */
+  /** The last rank that is queued of each flow (the tasks of one organisation and image), by `flowOf`; absent where nothing is. */
+  readonly lasts: ReadonlyMap<string, number>;
+  /** By organisation; absent: 1. */
   readonly weights: ReadonlyMap<string, number>;
-  /** The rank at the head of the queue; of an empty queue the highest tag. */
-  readonly virtualTime: number;
+  /** By image: the greatest rank ever dispatched. docs/queue-semantics.md, "Fair share". */
+  readonly virtualTimes: ReadonlyMap<string, number>;
+}
+
+/** What is fair to each other: tasks of one organisation and image. */
+export function flowOf({ organisation, image }: Pick<RankedTask, 'organisation' | 'image'>): string {
+  return `${organisation}\n${image}`;
 }
 
 export type RankAnswer =
   | {
       /** Whole numbers within ±2^53, one per task. */
       readonly ranks: ArrayLike<number>;
-      /** The new last tags, from a stateful ranker. */
-      readonly tags?: ReadonlyMap<string, number>;
     }
   | { readonly failure: Failure };
 
@@ -63,51 +68,62 @@ export const rankByArrival: TaskRanking = {
 
 interface FairnessState {
   readonly organisation: string;
-  readonly tag: string;
   readonly weight: number;
 }
 
 interface Look {
-  readonly virtual_time: string;
+  readonly lasts: string;
+  readonly virtual_times: string;
   readonly queued: readonly string[];
   readonly places: number | null;
 }
 
+/** A rank of an image: its virtual time. */
+export interface VirtualTime {
+  readonly image: string;
+  readonly rank: number;
+}
+
 /**
- * Locks and reads the tags of these tasks' organisations; says which hashes are queued already, and for how many more tasks
- * there is room.
+ * Locks these tasks' organisations, so that several supervisors agree, and reads where their next tasks begin; says which hashes are
+ * queued already, and for how many more tasks there is room.
+ *
+ * @param unsaved virtual times of this supervisor that may not be stored yet
  */
 export async function readFairness(
   transaction: Executor,
   scheduler: string,
-  tasks: readonly { readonly organisation: string; readonly hash: string }[],
-  maxSize: number,
+  tasks: readonly { readonly organisation: string; readonly hash: string; readonly image: string | null }[],
+  { maxSize, unsaved }: { readonly maxSize: number; readonly unsaved: readonly VirtualTime[] },
 ): Promise<{ fairness: Fairness; queued: ReadonlySet<string>; places: number }> {
   const organisations = [...new Set(tasks.map((task) => task.organisation))].sort();
   const hashes = tasks.map((task) => task.hash);
-  // The look is sent before the tags are locked, and takes its snapshot afterwards: saves a round trip.
+  const flows = new Map(
+    tasks.map(({ organisation, image }) => [
+      flowOf({ organisation, image: image ?? '' }),
+      { organisation, image: image ?? '' },
+    ]),
+  );
+  // The look is sent before the organisations are locked, and takes its snapshot afterwards: saves a round trip.
   const [states, [look]] = await Promise.all([
     query<FairnessState>(transaction, statement('push/fairness-lock'), [scheduler, organisations]),
-    query<Look>(transaction, statement('push/fairness-look'), [scheduler, hashes, maxSize]),
+    query<Look>(transaction, statement('push/fairness-look'), [
+      scheduler,
+      hashes,
+      maxSize,
+      JSON.stringify([...flows.values()]),
+      JSON.stringify(unsaved),
+    ]),
   ]);
+  const lasts = JSON.parse(look!.lasts) as readonly (VirtualTime & { readonly organisation: string })[];
+  const virtualTimes = JSON.parse(look!.virtual_times) as readonly VirtualTime[];
   return {
     fairness: {
-      tags: new Map(
-        states.filter((state) => Number(state.tag) > 0).map((state) => [state.organisation, Number(state.tag)]),
-      ),
+      lasts: new Map(lasts.map((last) => [flowOf(last), last.rank])),
       weights: new Map(states.map((state) => [state.organisation, state.weight])),
-      virtualTime: Number(look!.virtual_time),
+      virtualTimes: new Map(virtualTimes.map(({ image, rank }) => [image, rank])),
     },
     queued: new Set(look!.queued),
     places: look!.places ?? Number.POSITIVE_INFINITY,
   };
-}
-
-export async function saveTags(
-  transaction: Executor,
-  scheduler: string,
-  tags: ReadonlyMap<string, number>,
-): Promise<void> {
-  const rows = [...tags].map(([organisation, tag]) => ({ organisation, tag }));
-  await query(transaction, statement('push/fairness-save'), [scheduler, JSON.stringify(rows)]);
 }

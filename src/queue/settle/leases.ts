@@ -143,7 +143,8 @@ export class Sweeper {
           maxAttempts,
           freeOfCharge,
         ]);
-        return settle(sweeping, expired.map(changeOf), gracePeriodSeconds);
+        // A change that ends a lease names it: it needs no rank.
+        return settle(sweeping, expired.map(changeOf), gracePeriodSeconds, async () => new Map());
       }),
     );
     if (swept === null || swept.changes.length === 0) return 0;
@@ -179,6 +180,7 @@ export class Sweeper {
       await transact(() => query(this.#options.sql, statement('settle/alive'), []));
       await transact(() => query(this.#options.sql, statement('maintenance/forget-counts'), []));
       await transact(() => query(this.#options.sql, statement('settle/forget-gaps'), []));
+      await transact(() => query(this.#options.sql, statement('maintenance/forget-virtual-times'), []));
       this.#aliveAt = performance.now();
     }
     // A full sweep leaves more behind: a burst of expiries does not wait for the next second.

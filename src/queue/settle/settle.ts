@@ -13,9 +13,16 @@ interface SettleOptions {
   readonly gracePeriodSeconds: number;
   /** Sets of changes. */
   readonly maxInFlight: number;
+  readonly ranksOf: RanksOf;
   /** So many tasks went back to the queue of a scheduler. */
   onQueued(scheduler: string, count: number): void;
 }
+
+/**
+ * The ranks that finished tasks get as they are queued again, by id: what failed days ago takes turns with what waits, as if it were
+ * pushed now. Of others, and where ranks are no virtual times, there is none: the task's priority stands.
+ */
+export type RanksOf = (transaction: Executor, ids: readonly string[]) => Promise<ReadonlyMap<string, number>>;
 
 /** A patch, and what only the queue itself may say with one. */
 export interface TaskChange extends Omit<TaskPatch, 'via' | 'reason'> {
@@ -101,8 +108,8 @@ export class Settle {
   }
 
   #settle(batch: readonly TaskChange[]): Promise<Settled> {
-    const { sql, gracePeriodSeconds } = this.#options;
-    return transact(() => transaction(sql, (settling) => settle(settling, batch, gracePeriodSeconds)));
+    const { sql, gracePeriodSeconds, ranksOf } = this.#options;
+    return transact(() => transaction(sql, (settling) => settle(settling, batch, gracePeriodSeconds, ranksOf)));
   }
 
   /** Of each row, in their order. */
@@ -163,8 +170,12 @@ export async function settle(
   transaction: Executor,
   changes: readonly TaskChange[],
   gracePeriodSeconds: number,
+  ranksOf: RanksOf,
 ): Promise<Settled> {
-  const { rows, units } = await apply(transaction, changes, gracePeriodSeconds);
+  // Only a patch that names no lease queues what has ended. Organisations are locked before tasks, as a push does.
+  const again = changes.filter(({ status, leaseId }) => status === 'queued' && leaseId === null).map(({ id }) => id);
+  const ranks = again.length === 0 ? unranked : await ranksOf(transaction, again);
+  const { rows, units } = await apply(transaction, changes, gracePeriodSeconds, ranks);
   const begun = rows.filter(({ code, was, status }) => code === null && status === 'RUNNING' && was !== 'RUNNING');
   const leaders = begun.map(({ n }) => changes[n]!).filter(({ id }) => units.has(id));
   if (leaders.length === 0) return { changes, rows };
@@ -180,12 +191,14 @@ export async function settle(
     by: asked.get(leader)!,
   }));
   if (followers.length === 0) return { changes, rows };
-  const followed = await apply(transaction, followers, gracePeriodSeconds);
+  const followed = await apply(transaction, followers, gracePeriodSeconds, unranked);
   return {
     changes: [...changes, ...followers],
     rows: [...rows, ...followed.rows.map((row) => ({ ...row, n: row.n + changes.length }))],
   };
 }
+
+const unranked: ReadonlyMap<string, number> = new Map();
 
 interface AppliedChanges {
   readonly rows: readonly SettledTask[];
@@ -204,6 +217,7 @@ async function apply(
   transaction: Executor,
   changes: readonly TaskChange[],
   gracePeriodSeconds: number,
+  ranks: ReadonlyMap<string, number>,
 ): Promise<AppliedChanges> {
   const ids = changes.map((change) => change.id);
   const items = changes.map(
@@ -219,6 +233,7 @@ async function apply(
       superseded,
       unclaimed,
       unbegun,
+      rank: ranks.get(id),
     }),
   );
   const begin = changes.filter(({ status }) => status === 'running').map(({ id }) => id);

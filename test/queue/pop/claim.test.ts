@@ -6,7 +6,17 @@ test('room is counted in bytes, not in characters', async () => {
   const task = '€'.repeat(roomBytes / 8);
   const lease = { attempts: 1, lease_id: 'lease', lease_until: '' };
   const rows = Array.from({ length: 8 }, (_, at): RawRow => {
-    return { unit: at + 1, id: `${at}`, organisation: 'aa', ...lease, task, traceparent: null, waited: 0 };
+    return {
+      unit: at + 1,
+      id: `${at}`,
+      organisation: 'aa',
+      ...lease,
+      task,
+      traceparent: null,
+      waited: 0,
+      rank: 2,
+      image: '',
+    };
   });
   // All tasks are there: nothing is read.
   const { kept, left } = await fit(undefined as never, rows);

@@ -35,7 +35,17 @@ const statementOf = (filters: FilterRequest | null) => claimStatement(filters, '
 
 function rowOf(_: unknown, index: number): ClaimRow {
   const lease = { attempts: 1, lease_id: 'lease', lease_until: '' };
-  return { unit: index + 1, id: 'id', organisation: 'aa', ...lease, task: '{}', traceparent: null, waited: 0 };
+  return {
+    unit: index + 1,
+    id: 'id',
+    organisation: 'aa',
+    ...lease,
+    task: '{}',
+    traceparent: null,
+    waited: 0,
+    rank: 2,
+    image: '',
+  };
 }
 
 const request = (more: Partial<PopRequest> = {}): PopRequest => ({

@@ -1,0 +1,170 @@
+import { RotaError } from '../../errors.ts';
+import { query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { databaseError, sqlState } from '../../postgres/sql-states.ts';
+import type { VirtualTime } from '../push/rank.ts';
+
+/** Entries of popped rows that a claim may walk past before the mark follows: a fifth of a millisecond's worth. */
+const raiseAfterRows = 2_000;
+/** The mark is one row: under an old snapshot each move leaves a version that every claim then walks over. */
+const raiseEveryMs = 250;
+/** A raise waits for pushes in flight and holds up those that come: it gives up before it costs them more than this. */
+const lockTimeoutMs = 20;
+/** Together with the scheduler's hash: rota_lower_floor in sql/migrations. */
+const lockClass = 7_682_119;
+const lockNotAvailable = '55P03';
+
+/**
+ * Keeps the low-water mark of one scheduler's queue (table queue_floors) close behind its claims;
+ * docs/queue-semantics.md, "low-water mark".
+ */
+export class LowWaterMark {
+  readonly #sql: Sql;
+  readonly #scheduler: string;
+  readonly #onError: (error: unknown) => void;
+  #rows = 0;
+  #raisedAt = 0;
+  #raising: Promise<void> | null = null;
+
+  constructor(sql: Sql, scheduler: string, onError: (error: unknown) => void) {
+    this.#sql = sql;
+    this.#scheduler = scheduler;
+    this.#onError = onError;
+  }
+
+  /** After a claim of so many rows: raises the mark in the background where that is worth it. */
+  claimed(rows: number): void {
+    this.#rows += rows;
+    if (this.#rows < raiseAfterRows || performance.now() - this.#raisedAt < raiseEveryMs) return;
+    this.#raising ??= this.raise().finally(() => {
+      this.#raising = null;
+      this.#raisedAt = performance.now();
+    });
+  }
+
+  /** Never rejects: a mark that is too low costs claims time, nothing else. What fails but for the wait goes to `onError`. */
+  async raise(): Promise<void> {
+    this.#rows = 0;
+    try {
+      await transaction(this.#sql, async (raising) => {
+        await query(raising, `SET LOCAL lock_timeout = ${lockTimeoutMs}`, [], { prepare: false });
+        await query(raising, 'SELECT pg_advisory_xact_lock($1::integer, hashtext($2))', [lockClass, this.#scheduler]);
+        await query(raising, statement('pop/raise-low-water-mark'), [this.#scheduler]);
+      });
+    } catch (error) {
+      if (sqlState(error) === lockNotAvailable) return;
+      const { code, message, fields } = databaseError(error);
+      this.#onError(
+        new RotaError(code, `low-water mark of ${this.#scheduler} not raised: ${message}`, {
+          cause: error,
+          fields: { ...fields },
+        }),
+      );
+    }
+  }
+
+  /** Resolves when nothing is being raised. */
+  async idle(): Promise<void> {
+    await this.#raising;
+  }
+}
+
+/**
+ * How long another supervisor may not know of what this one dispatched. To store them with each claim would let the claims of a
+ * scheduler wait for each other's commit.
+ */
+const saveEveryMs = 250;
+/** A person's task, which moves no virtual time. */
+const manual = 1;
+/** Images whose virtual time is known to be stored: it is not stored again. */
+const mostRemembered = 1_000;
+
+/**
+ * The virtual times of one scheduler as this supervisor's claims move them: of each image the greatest rank dispatched. They are
+ * stored a quarter of a second later, in the background; what is lost with a killed process is as much.
+ */
+export class VirtualTimes {
+  readonly #sql: Sql;
+  readonly #scheduler: string;
+  readonly #onError: (error: unknown) => void;
+  readonly #ranks = new Map<string, number>();
+  readonly #unsaved = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #saving: Promise<void> | null = null;
+
+  constructor(sql: Sql, scheduler: string, onError: (error: unknown) => void) {
+    this.#sql = sql;
+    this.#scheduler = scheduler;
+    this.#onError = onError;
+  }
+
+  dispatched(rows: readonly VirtualTime[]): void {
+    this.raise(rows.filter(({ rank }) => rank > manual));
+  }
+
+  /** Also where an image begins, or joins again: from then on its virtual time is its own. */
+  raise(ranks: readonly VirtualTime[]): void {
+    for (const { image, rank } of ranks) {
+      if (rank <= (this.#ranks.get(image) ?? 0)) continue;
+      this.#ranks.set(image, rank);
+      this.#unsaved.add(image);
+    }
+    if (this.#unsaved.size > 0) this.#timer ??= setTimeout(() => void this.save(), saveEveryMs).unref();
+  }
+
+  /** Those that a statement may not find in the database. */
+  unsaved(): readonly VirtualTime[] {
+    return [...this.#unsaved].map((image) => ({ image, rank: this.#ranks.get(image)! }));
+  }
+
+  /** Stores them now. Never rejects: what could not be stored is tried again with the next claim. */
+  async save(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#saving;
+    const rising = this.unsaved().toSorted((a, b) => (a.image < b.image ? -1 : 1));
+    if (rising.length === 0) return;
+    this.#saving = transact(() =>
+      query(this.#sql, statement('pop/raise-virtual-times'), [
+        this.#scheduler,
+        rising.map(({ image }) => image),
+        rising.map(({ rank }) => rank),
+      ]),
+    ).then(
+      () => {
+        for (const { image, rank } of rising) if (this.#ranks.get(image) === rank) this.#unsaved.delete(image);
+        // Clients name the images of what they push.
+        if (this.#ranks.size > mostRemembered) this.#forgetSaved();
+      },
+      (error: unknown) => this.#onError(error),
+    );
+    await this.#saving;
+  }
+
+  #forgetSaved(): void {
+    for (const image of this.#ranks.keys()) if (!this.#unsaved.has(image)) this.#ranks.delete(image);
+  }
+}
+
+/** Those of every scheduler. */
+export class AllVirtualTimes {
+  readonly #sql: Sql;
+  readonly #onError: (error: unknown) => void;
+  readonly #schedulers = new Map<string, VirtualTimes>();
+
+  constructor(sql: Sql, onError: (error: unknown) => void) {
+    this.#sql = sql;
+    this.#onError = onError;
+  }
+
+  of(scheduler: string): VirtualTimes {
+    const known = this.#schedulers.get(scheduler);
+    if (known !== undefined) return known;
+    const made = new VirtualTimes(this.#sql, scheduler, this.#onError);
+    this.#schedulers.set(scheduler, made);
+    return made;
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all([...this.#schedulers.values()].map((times) => times.save()));
+  }
+}
