@@ -12,7 +12,7 @@ import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
-import { pauseCommand, pausesCommand, purgeCommand, rerankCommand, resumeCommand } from './queues.ts';
+import { pauseCommand, pausesCommand, purgeCommand, rerankCommand, resumeCommand, weightsCommand } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
 import { statusCommand, topCommand } from './status.ts';
@@ -54,6 +54,7 @@ export function createProgram(parts: ProgramParts): Command {
     pausesCommand(),
     purgeCommand(),
     rerankCommand(),
+    weightsCommand(),
     drainCommand(),
     configCommand(),
     doctorCommand(),

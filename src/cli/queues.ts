@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { moment, tableOf } from './table.ts';
 import { confirm, write } from './terminal.ts';
@@ -106,3 +106,58 @@ export function rerankCommand(): Command {
       print(options, { looked, moved }, () => `${looked} queued tasks ranked, ${moved} of them moved`);
     });
 }
+
+/** `rota weights`: how often an organisation is served, compared with others. */
+export function weightsCommand(): Command {
+  return new Command('weights')
+    .description('shares of organisations, for the fair-share ranker')
+    .addHelpText('after', '\nExample:\n  rota weights set boefje acme 2')
+    .addCommand(listWeightsCommand())
+    .addCommand(setWeightCommand())
+    .addCommand(unsetWeightCommand());
+}
+
+function listWeightsCommand(): Command {
+  return remoteCommand('list', 'those that are not 1', 'rota weights list').action(async (options: RemoteOptions) => {
+    const weights = await withRota(options, (client) => request(client, 'weights'));
+    print(options, weights, ({ results }) =>
+      tableOf(
+        ['SCHEDULER', 'ORGANISATION', 'WEIGHT'],
+        results.map(({ scheduler, organisation, weight }) => [scheduler, organisation, weight]),
+      ),
+    );
+  });
+}
+
+function setWeightCommand(): Command {
+  return remoteCommand('set', 'serve an organisation so often', 'rota weights set boefje acme 2')
+    .argument('<scheduler>')
+    .argument('<organisation>')
+    .argument('<weight>', 'compared with 1, which every organisation has; more than 0, at most 1000', weightOf)
+    .action(async (scheduler: string, organisation: string, weight: number, options: RemoteOptions) => {
+      const changed = await withRota(options, (client) =>
+        request(client, 'set-weight', { scheduler, organisation, weight }),
+      );
+      print(options, changed, weightChanged);
+    });
+}
+
+function unsetWeightCommand(): Command {
+  return remoteCommand('unset', 'serve it as often as others again', 'rota weights unset boefje acme')
+    .argument('<scheduler>')
+    .argument('<organisation>')
+    .action(async (scheduler: string, organisation: string, options: RemoteOptions) => {
+      const changed = await withRota(options, (client) => request(client, 'unset-weight', { scheduler, organisation }));
+      print(options, changed, weightChanged);
+    });
+}
+
+function weightOf(text: string): number {
+  const weight = Number(text);
+  if (text.trim() === '' || !(weight > 0 && weight <= 1_000))
+    throw new InvalidArgumentError('expected a number of more than 0 and at most 1000');
+  return weight;
+}
+
+const weightChanged = ({ weight, before }: { readonly weight: number; readonly before: number }) =>
+  `weight ${weight}, was ${before}; what is queued keeps its place until rota rerank`;

@@ -22,9 +22,16 @@ import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
+import { weightCommands, type WeightPorts } from './weights.ts';
 
 /** What operators act on. */
-export type OperatorPorts = SupervisorPorts & TaskPorts & SchedulePorts & QueuePorts & ExplainPorts & DoctorPorts;
+export type OperatorPorts = SupervisorPorts &
+  TaskPorts &
+  SchedulePorts &
+  QueuePorts &
+  WeightPorts &
+  ExplainPorts &
+  DoctorPorts;
 
 /** Every command on `<prefix>.ctl.<name>`; one file per group. */
 export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand[] {
@@ -33,6 +40,7 @@ export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand
     ...taskCommands(ports),
     ...scheduleCommands(ports),
     ...queueCommands(ports),
+    ...weightCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
   ];
@@ -74,6 +82,7 @@ export function createOperations(parts: OperationsParts): Operations {
   const { sql, queue, schedulerIds, ranking, log, config } = parts;
   const pauses = new Pauses({
     sql,
+    ranksFairly: (scheduler) => queue.ranksFairly(scheduler),
     onResumed: (scheduler, count) => queue.wake(scheduler, count),
     onError: (error) => log.error({ err: error }, 'pauses'),
   });

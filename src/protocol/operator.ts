@@ -30,6 +30,10 @@ export interface OperatorAnswers {
   /** What it removed; tasks were cancelled. */
   purge: { readonly tasks: number; readonly schedules: number; readonly pauses: number };
   rerank: RerankProgress;
+  /** Those that are not 1. */
+  weights: { readonly results: readonly WeightView[] };
+  'set-weight': ChangedWeight;
+  'unset-weight': ChangedWeight;
   explain: ExplanationView;
   'dead-letters': { readonly results: readonly DeadLetterView[] };
   /** Ids of the events that were there. */
@@ -169,6 +173,18 @@ export interface ListedSchedule extends Schedule {
 export interface ScheduleView extends ListedSchedule {
   /** Its cron is the boefje's, and goes when the boefje's goes. */
   readonly inherited: boolean;
+}
+
+/** The share of an organisation: how often it is served, compared with one of weight 1. */
+export interface WeightView {
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly weight: number;
+}
+
+export interface ChangedWeight {
+  readonly weight: number;
+  readonly before: number;
 }
 
 /** Null is all of them. */

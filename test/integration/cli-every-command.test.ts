@@ -145,6 +145,14 @@ test.each<Form>(['json', 'table'])(
       new RegExp(`boefje +${organisation} +all`),
     );
     await run(['resume', 'boefje', ...of], { released: 2 }, /2 tasks may be popped again/);
+    const weight = ['boefje', organisation];
+    await run(['weights', 'set', ...weight, '2.5'], { weight: 2.5, before: 1 }, /weight 2\.5, was 1/);
+    await run(
+      ['weights', 'list'],
+      { results: [{ scheduler: 'boefje', organisation, weight: 2.5 }] },
+      new RegExp(`boefje +${organisation} +2\\.5`),
+    );
+    await run(['weights', 'unset', ...weight], { weight: 1, before: 2.5 }, /weight 1, was 2\.5/);
     await run(['rerank', 'boefje'], { looked: 2, moved: any(Number) }, /2 queued tasks ranked/);
 
     await run(

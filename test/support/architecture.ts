@@ -110,6 +110,7 @@ const stateMachines: ReadonlySet<string> = new Set([
   'src/main.ts',
   'src/nats/service.ts',
   'src/observation/metrics-of-readings.ts',
+  'src/protocol/operator.ts',
   'src/queue/push/push.ts',
   'src/queue/settle/settle.ts',
   'src/queue/task-queue.ts',
