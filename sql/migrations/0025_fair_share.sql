@@ -11,8 +11,9 @@ CREATE TABLE virtual_times (
 -- Tags are read off the queue now. The column stays for supervisors of the last release, which may run beside this one.
 ALTER TABLE fairness ALTER COLUMN tag SET DEFAULT 0;
 
--- At 1 000 times another's share a task moves its organisation by 1, the least that there is; by 0 it would never move.
-ALTER TABLE fairness ADD CONSTRAINT fairness_weight CHECK (weight > 0 AND weight <= 1000);
+-- At 1 000 times another's share a task moves its organisation by 1, the least that there is. At a thousandth it moves it, and with it
+-- the virtual time, by a million: 2^53 is 9 × 10^9 such tasks away.
+ALTER TABLE fairness ADD CONSTRAINT fairness_weight CHECK (weight >= 0.001 AND weight <= 1000);
 
 -- The rank with which the task was popped: it goes back to the same place. `priority` is mula's, of 32 bits.
 ALTER TABLE leases ADD COLUMN rank bigint;

@@ -133,7 +133,7 @@ function setWeightCommand(): Command {
   return remoteCommand('set', 'serve an organisation so often', 'rota weights set boefje acme 2')
     .argument('<scheduler>')
     .argument('<organisation>')
-    .argument('<weight>', 'compared with 1, which every organisation has; more than 0, at most 1000', weightOf)
+    .argument('<weight>', 'compared with 1, which every organisation has; from 0.001 to 1000', weightOf)
     .action(async (scheduler: string, organisation: string, weight: number, options: RemoteOptions) => {
       const changed = await withRota(options, (client) =>
         request(client, 'set-weight', { scheduler, organisation, weight }),
@@ -154,8 +154,8 @@ function unsetWeightCommand(): Command {
 
 function weightOf(text: string): number {
   const weight = Number(text);
-  if (text.trim() === '' || !(weight > 0 && weight <= 1_000))
-    throw new InvalidArgumentError('expected a number of more than 0 and at most 1000');
+  if (text.trim() === '' || !(weight >= 0.001 && weight <= 1_000))
+    throw new InvalidArgumentError('expected a number from 0.001 to 1000');
   return weight;
 }
 

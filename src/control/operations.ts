@@ -97,7 +97,10 @@ export function createOperations(parts: OperationsParts): Operations {
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
       unread: config.unread,
       purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
-      rerank: (scheduler, report) => rerank(sql, ranking, scheduler, report),
+      rerank: async (scheduler, report) => {
+        await queue.ranksFairly(scheduler);
+        await rerank(sql, ranking, scheduler, report);
+      },
       parked: () => queue.parked(),
       effectiveConfig: () => effectiveConfig(config, process.env),
       diagnoseDatabase: () => diagnoseDatabase(sql),

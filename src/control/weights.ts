@@ -38,7 +38,7 @@ export function weightCommands({ sql, schedulerIds, audit }: WeightPorts): reado
 
     command(
       'set-weight',
-      key.extend({ weight: z.number().positive().max(1_000) }),
+      key.extend({ weight: z.number().min(0.001).max(1_000) }),
       async ({ scheduler, organisation, weight }, { by }) => set(by, scheduler, organisation, weight),
     ),
 

@@ -269,14 +269,16 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#lowWaterMarks.push(mark);
     const virtualTimes = this.#virtualTimes.of(scheduler);
     const isFair = this.#ranking.policyOf(scheduler).stateful;
+    if (!isFair) void virtualTimes.forget();
     const waiters = new Waiters({
       scheduler,
       statementOf: (filters) => claimStatement(filters, this.#typeOf(scheduler)),
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         mark.claimed(rows.length);
-        if (isFair) virtualTimes.dispatched(rows);
-        return this.#fit(rows);
+        const fitted = await this.#fit(rows);
+        if (isFair && found.byRank) virtualTimes.dispatched(fitted.kept);
+        return fitted;
       },
       giveBack: (rows) => void this.giveBack(rows.map(leaseOf)),
       maxParked: this.#options.maxParked ?? 10_000,

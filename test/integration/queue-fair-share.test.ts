@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { weightCommands } from '../../src/control/weights.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
+import { statement } from '../../src/postgres/pool.ts';
+import { rankByArrival } from '../../src/queue/push/rank.ts';
 import { rerank } from '../../src/queue/maintenance/rerank.ts';
 import type { PopRequest } from '../../src/queue/queue.ts';
 import { purgeOrganisation } from '../../src/queue/settle/cancellation.ts';
@@ -218,12 +220,87 @@ describe('fair share', () => {
       ['set-weight', 'me', { organisation: 'heavy', weight: 3, before: 1 }],
       ['set-weight', 'me', { organisation: 'heavy', weight: 1, before: 3 }],
     ]);
-    for (const weight of [0, -1, 1_001, Number.NaN, Number.POSITIVE_INFINITY])
+    for (const weight of [0, -1, 0.0009, 1_001, Number.NaN, Number.POSITIVE_INFINITY])
       expect(() => run('set-weight', { scheduler: 'boefje', organisation: 'heavy', weight })).toThrow(/weight/);
     await expect(run('set-weight', { scheduler: 'none', organisation: 'heavy', weight: 1 })).rejects.toThrow(
       /no scheduler none/,
     );
     await expect(sql.unsafe('UPDATE fairness SET weight = 0')).rejects.toThrow(/fairness_weight/);
+  });
+
+  test('a pop past what waits first, and a group that reaches far back, take nothing from newcomers', async () => {
+    const { queue } = await under();
+    await push(queue, 'big', 1_000);
+    await queue.push('boefje', [boefjeTask('first', { organisation: 'grouped', image: 'a', group: 'g' })]);
+    await push(queue, 'grouped', 500);
+    await queue.push('boefje', [boefjeTask('last', { organisation: 'grouped', image: 'a', group: 'g' })]);
+    const far = { filters: [{ column: 'priority', operator: 'gt', value: '900000' }] } as const;
+    const past = await queue.pop('boefje', popRequest({ limit: 1, leaseMs: 86_400_000, filters: far }));
+    expect(past).toHaveLength(1);
+    expect(new Set(await pop(queue, 3))).toEqual(new Set(['big', 'grouped']));
+    await push(queue, 'new', 1);
+    expect((await pop(queue, 50)).indexOf('new')).toBeLessThanOrEqual(4);
+  });
+
+  test('what is paused again before all of it came back is moved once', async () => {
+    const use = await under();
+    const { queue, sql } = use;
+    await push(queue, 'big', 1_000);
+    await push(queue, 'a', 1_000);
+    const pauses = pausesOf(use);
+    await pauses.pause(organisation('big'), null);
+    await pop(queue, 900);
+    await pauses.resume(organisation('big'));
+    await pauses.pause(organisation('big'), null);
+    await pauses.resume(organisation('big'));
+    await sql.unsafe("UPDATE pauses SET ended_at = ended_at - interval '10 seconds'");
+    await sql.unsafe('UPDATE queue SET held = true WHERE organisation = $1 AND rank > 1200000', ['big']);
+    await pauses.keep();
+    const [row] = await sql.unsafe<{ last: string }[]>('SELECT max(rank) AS last FROM queue');
+    expect(Number(row!.last)).toBeLessThan(2_100_000);
+  });
+
+  test('another plug-in of an organisation does not wait behind what a pause holds', async () => {
+    const use = await under();
+    const { queue } = use;
+    await push(queue, 'a', 1_000);
+    await queue.push(
+      'boefje',
+      Array.from({ length: 500 }, () => boefjeTask(undefined, { organisation: 'x', image: 'a' })),
+    );
+    await pausesOf(use).pause({ scheduler: 'boefje', organisation: 'x', plugin: 'dns-records' }, null);
+    await queue.push('boefje', [boefjeTask('other', { organisation: 'x', image: 'a', boefje: 'nmap' })]);
+    expect((await pop(queue, 100)).indexOf('x')).toBeLessThanOrEqual(2);
+  });
+
+  test('a patch that queues a task again with a priority has that priority', async () => {
+    const { queue, sql } = await under();
+    await push(queue, 'a', 50);
+    const [done] = await queue.pop('boefje', popRequest({ leaseMs: 86_400_000 }));
+    const { id, leaseId } = done!;
+    await queue.patch([{ id, leaseId, via: 'rest', status: 'failed' }]);
+    await queue.patch([{ id, leaseId: null, via: 'rest', status: 'queued', priority: 1 }]);
+    expect(await sql.unsafe('SELECT rank FROM queue WHERE id = $1', [id])).toEqual([{ rank: '1' }]);
+    const [again] = await queue.pop('boefje', popRequest({ leaseMs: 86_400_000 }));
+    expect(again!.id).toBe(id);
+    await queue.patch([{ id, leaseId: again!.leaseId, via: 'rest', status: 'queued', priority: 7 }]);
+    expect(await sql.unsafe('SELECT rank FROM queue WHERE id = $1', [id])).toEqual([{ rank: '7' }]);
+  });
+
+  test('virtual times go with the ranker, and with the images that are queued', async () => {
+    const { queue, sql, another } = await under();
+    for (const image of ['x', 'y', 'z']) await push(queue, 'a', 2, image);
+    await pop(queue, 5);
+    await queue.ranksFairly('boefje');
+    const images = async () =>
+      (await sql.unsafe('SELECT image FROM virtual_times')).map(({ image }) => image as string);
+    expect((await images()).length).toBeGreaterThan(1);
+    await pop(queue, 1);
+    await sql.unsafe(statement('maintenance/forget-virtual-times'));
+    expect(await images()).toHaveLength(1);
+    const other = another({ ranking: rankByArrival });
+    await other.pop('boefje', popRequest());
+    await expect.poll(images).toEqual([]);
   });
 
   test('it holds for two supervisors, and over a restart', async () => {

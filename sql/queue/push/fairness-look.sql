@@ -33,7 +33,8 @@ images AS MATERIALIZED (SELECT DISTINCT image FROM flows)
 SELECT
   (SELECT coalesce(json_agg(json_build_object('organisation', f.organisation, 'image', f.image, 'rank', tail.rank)), '[]')::text
     FROM flows f, LATERAL (
-      SELECT greatest(
+      -- What a pause holds counts where it holds all: another plug-in of the organisation need not wait for it.
+      SELECT coalesce(
         (SELECT q.rank FROM queue q
           WHERE coalesce(q.image, '') = f.image AND q.scheduler = $1 AND NOT q.held AND q.organisation = f.organisation
           ORDER BY q.rank DESC LIMIT 1),

@@ -17,7 +17,9 @@ found AS MATERIALIZED (
     coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
     coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
     t.scheduler_id AS scheduler, t.settled_by, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
-    l.lease_id AS held_by, l.via, l.unit, coalesce(p.rank, l.rank) AS rank
+    l.lease_id AS held_by, l.via, l.unit,
+    -- A patch that names a priority means it.
+    CASE WHEN p.priority IS NULL THEN coalesce(p.rank, l.rank) END AS rank
   FROM patches p
   LEFT JOIN named t ON t.id = p.id
   LEFT JOIN leased l ON l.task_id = p.id

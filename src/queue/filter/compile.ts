@@ -31,6 +31,8 @@ export interface CompiledFilter {
    * the tasks. Anything else may read the whole queue, and each task's data, before it finds one.
    */
   readonly indexed: boolean;
+  /** For `queue`: every condition asks for images, so that what it finds of an image comes in the order of its ranks. */
+  readonly onlyImages: boolean;
   /**
    * For `queue`: one column must be one of several values, which no index returns in pop order. Claim by merging one
    * ordered scan per value (`column = value AND text`), instead of sorting everything that matches.
@@ -50,6 +52,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
   const bind = (value: string | readonly string[]) => `$${options.firstParameter + values.push(value) - 1}`;
   const merges: NonNullable<CompiledFilter['merge']>[] = [];
   let indexed = true;
+  let onlyImages = true;
 
   const condition = (filter: Filter, group: 'and' | 'or' | 'not'): string => {
     if (!operators.has(filter.operator)) throw invalidFilter(filter, `no such operator`);
@@ -60,6 +63,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
       if (distinct.length > 1 && distinct.length <= mostScans) merges.push({ column: column.served, values: distinct });
     }
     indexed &&= column.served !== undefined && group === 'and' && asksForFew(filter);
+    onlyImages &&= column.served === 'image' && group === 'and' && asksForFew(filter);
     return column.within(group === 'not' ? `NOT (${comparison})` : comparison);
   };
 
@@ -77,6 +81,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
     text: terms.length === 0 ? 'true' : `(${terms.join(' AND ')})`,
     values,
     indexed: indexed && terms.length > 0,
+    onlyImages,
     ...(merge === undefined ? {} : { merge }),
   };
 }

@@ -39,7 +39,10 @@ export async function rerank(
     weights: new Map(weights.map(({ organisation, weight }) => [organisation, weight])),
     virtualTimes: new Map(virtualTimes.map(({ image, rank }) => [image, rank])),
   };
+  const latest = Math.max(1, ...fairness.virtualTimes.values());
   const ranked = async (batch: readonly QueuedRow[]) => {
+    // An image that came meanwhile.
+    for (const { image } of batch) if (!fairness.virtualTimes.has(image)) fairness.virtualTimes.set(image, latest);
     const answer = await ranking.rank(
       scheduler,
       batch.map(({ organisation, image, created_ms, last_run_ms }) => ({

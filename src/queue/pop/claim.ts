@@ -45,6 +45,8 @@ export type Way = 'open' | 'indexed' | 'search';
 
 export interface ClaimStatement {
   readonly way: Way;
+  /** Of each image the task with the lowest rank is claimed first: only such claims tell how far an image is served. */
+  readonly byRank: boolean;
   readonly text: string;
   readonly values: readonly unknown[];
 }
@@ -141,6 +143,7 @@ export function claimStatement(filters: FilterRequest | null, taskType: string):
   const heads = statement('pop/claim-heads-filtered').replace('{ordered}', () => ordered);
   return {
     way: filter.indexed ? 'indexed' : 'search',
+    byRank: filter.onlyImages,
     text: claimText(heads, filter.text),
     values: [...filter.values, ...(filter.merge?.values ?? [])],
   };
@@ -148,7 +151,7 @@ export function claimStatement(filters: FilterRequest | null, taskType: string):
 
 /** Made once: 5 kB that each lone pop would put together, and the driver hash, anew. */
 function openClaim(): ClaimStatement {
-  return (open ??= { way: 'open', text: claimText(statement('pop/claim-heads'), 'true'), values: [] });
+  return (open ??= { way: 'open', byRank: true, text: claimText(statement('pop/claim-heads'), 'true'), values: [] });
 }
 
 let open: ClaimStatement | null = null;

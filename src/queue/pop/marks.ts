@@ -97,8 +97,9 @@ export class VirtualTimes {
     this.#onError = onError;
   }
 
-  dispatched(rows: readonly VirtualTime[]): void {
-    this.raise(rows.filter(({ rank }) => rank > manual));
+  /** Of claims in the order of ranks. A unit is what its first task is: the others of its group may be far behind. */
+  dispatched(rows: readonly (VirtualTime & { readonly unit: number })[]): void {
+    this.raise(rows.filter(({ rank, unit }, at) => rank > manual && unit !== rows[at - 1]?.unit));
   }
 
   /** Also where an image begins, or joins again: from then on its virtual time is its own. */
@@ -114,6 +115,12 @@ export class VirtualTimes {
   /** Those that a statement may not find in the database. */
   unsaved(): readonly VirtualTime[] {
     return [...this.#unsaved].map((image) => ({ image, rank: this.#ranks.get(image)! }));
+  }
+
+  /** Another ranker ranks now: what it queues must not be measured by these. */
+  async forget(): Promise<void> {
+    const gone = transact(() => query(this.#sql, statement('pop/forget-virtual-times'), [this.#scheduler]));
+    await gone.catch((error: unknown) => this.#onError(error));
   }
 
   /** Stores them now. Never rejects: what could not be stored is tried again with the next claim. */

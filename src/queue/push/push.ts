@@ -191,7 +191,6 @@ export class Push {
       maxSize,
       unsaved: virtualTimes.unsaved(),
     });
-    virtualTimes.raise([...fairness.virtualTimes].map(([image, rank]) => ({ image, rank })));
     const unranked: Item[] = [];
     for (const item of batch) {
       if (item.priority !== undefined || refused.has(item)) continue;
@@ -200,6 +199,9 @@ export class Push {
       else unranked.push(item);
     }
     if (unranked.length === 0) return merge(batch, [], []);
+    // Images of what is refused are names that a client made up.
+    const images = new Set(unranked.map(({ features }) => features.image));
+    virtualTimes.raise([...images].map((image) => ({ image, rank: fairness.virtualTimes.get(image)! })));
     const answer = await ranking.rank(
       scheduler,
       unranked.map((item) => item.features),

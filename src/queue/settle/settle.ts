@@ -173,7 +173,9 @@ export async function settle(
   ranksOf: RanksOf,
 ): Promise<Settled> {
   // Only a patch that names no lease queues what has ended. Organisations are locked before tasks, as a push does.
-  const again = changes.filter(({ status, leaseId }) => status === 'queued' && leaseId === null).map(({ id }) => id);
+  const again = changes
+    .filter(({ status, leaseId, priority }) => status === 'queued' && leaseId === null && priority === undefined)
+    .map(({ id }) => id);
   const ranks = again.length === 0 ? unranked : await ranksOf(transaction, again);
   const { rows, units } = await apply(transaction, changes, gracePeriodSeconds, ranks);
   const begun = rows.filter(({ code, was, status }) => code === null && status === 'RUNNING' && was !== 'RUNNING');

@@ -1,0 +1,2 @@
+-- $1 scheduler
+DELETE FROM virtual_times WHERE scheduler = $1
