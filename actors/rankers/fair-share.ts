@@ -1,4 +1,5 @@
 import type { RankBatch, Ranks } from '../../src/protocol/ranking.ts';
+import { fairCost } from '../../src/tasks/task.ts';
 
 /**
  * Start-time fair queueing (Goyal, Vin and Cheng, 1996) over flows: the tasks of one organisation and image. Each task follows the last
@@ -28,14 +29,8 @@ export default function rank(batch: RankBatch): Ranks {
 }
 
 const manual = 1;
-/**
- * Of one task at weight 1. Ranks are whole numbers, so this bounds how exact a weight is (3 gives 333, 0.1 % off), and how
- * many tasks may pass before 2^53: 9 × 10^12, which all of KAT's planned load in one organisation reaches in 13 000 years.
- */
-const cost = 1_000;
-
 function stepOf(weight: number): number {
-  return Math.max(1, Math.round(cost / weight));
+  return Math.max(1, Math.round(fairCost / weight));
 }
 
 export const stateful = true;

@@ -18,10 +18,6 @@ ALTER TABLE fairness ADD CONSTRAINT fairness_weight CHECK (weight >= 0.001 AND w
 -- The rank with which the task was popped: it goes back to the same place. `priority` is mula's, of 32 bits.
 ALTER TABLE leases ADD COLUMN rank bigint;
 
--- Of a pause that ended: how far the tasks of each organisation and image move back when they are released,
--- [{organisation, image, shift}].
-ALTER TABLE pauses ADD COLUMN shifts jsonb;
-
 -- The virtual time of an image ('' of tasks without one). One with no task that may be popped has none of its own: it joins again at the
 -- greatest of its scheduler.
 CREATE FUNCTION rota_virtual_time(of_scheduler varchar, of_image varchar) RETURNS bigint LANGUAGE sql STABLE AS $$

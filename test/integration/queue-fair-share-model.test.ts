@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
 import type { ClaimedTask, PopRequest } from '../../src/queue/queue.ts';
 import { purgeOrganisation } from '../../src/queue/settle/cancellation.ts';
@@ -101,9 +101,9 @@ interface Claimed {
   readonly image: Image;
 }
 
-async function play({ another, sql }: QueueUnderTest, steps: readonly Step[]): Promise<string | null> {
+async function play({ queue: first, another, sql }: QueueUnderTest, steps: readonly Step[]): Promise<string | null> {
   const model = new Model();
-  const queues: RunningTaskQueue[] = [another(), another()];
+  const queues: RunningTaskQueue[] = [first, another()];
   const failed: Claimed[] = [];
   const pauses = new Pauses({
     sql,
@@ -129,45 +129,50 @@ async function play({ another, sql }: QueueUnderTest, steps: readonly Step[]): P
     }
     return fault;
   };
-  for (const one of steps) {
-    const queue = queues['supervisor' in one ? one.supervisor : 0]!;
-    if (one.what === 'push' && 'image' in one && 'organisation' in one) {
-      const tasks = Array.from({ length: one.count }, () =>
-        boefjeTask(undefined, { organisation: one.organisation, image: one.image }),
-      );
-      await queue.push('boefje', tasks);
-      model.waits(one.organisation, one.image, one.count);
-    } else if (one.what === 'pop' && 'image' in one) {
-      const fault = await pop(queue, one.image, one.count);
-      if (fault !== null) return fault;
-    } else if (one.what === 'retry' && 'count' in one) {
-      const again = failed.splice(0, one.count);
-      const patches = again.map(({ task }) => ({ id: task.id, leaseId: null, via: 'rest', status: 'queued' }) as const);
-      if (patches.length > 0) await queue.patch(patches);
-      for (const { organisation: name, image: of } of again) model.waits(name, of, 1);
-    } else if (one.what === 'restart') {
-      await queue.drain();
-      queues[one.supervisor] = another();
-    } else if ('organisation' in one) {
-      if (one.what === 'pause') await pauses.pause(key(one.organisation), null);
-      if (one.what === 'resume') await pauses.resume(key(one.organisation));
-      if (one.what === 'cancel') await purgeOrganisation(sql, ['boefje'], one.organisation);
-      if (one.what === 'cancel') model.cancelled(one.organisation);
-      // Purging an organisation removes its pauses.
-      model.paused(one.organisation, one.what === 'pause');
+  const fault = await each();
+  // Their connections: a database server has a hundred.
+  await Promise.all(queues.map((queue) => queue.drain()));
+  return fault;
+
+  async function each(): Promise<string | null> {
+    for (const one of steps) {
+      const queue = queues['supervisor' in one ? one.supervisor : 0]!;
+      if (one.what === 'push' && 'image' in one && 'organisation' in one) {
+        const tasks = Array.from({ length: one.count }, () =>
+          boefjeTask(undefined, { organisation: one.organisation, image: one.image }),
+        );
+        await queue.push('boefje', tasks);
+        model.waits(one.organisation, one.image, one.count);
+      } else if (one.what === 'pop' && 'image' in one) {
+        const fault = await pop(queue, one.image, one.count);
+        if (fault !== null) return fault;
+      } else if (one.what === 'retry' && 'count' in one) {
+        const again = failed.splice(0, one.count);
+        const patches = again.map(
+          ({ task }) => ({ id: task.id, leaseId: null, via: 'rest', status: 'queued' }) as const,
+        );
+        if (patches.length > 0) await queue.patch(patches);
+        for (const { organisation: name, image: of } of again) model.waits(name, of, 1);
+      } else if (one.what === 'restart') {
+        await queue.drain();
+        queues[one.supervisor] = another();
+      } else if ('organisation' in one) {
+        if (one.what === 'pause') await pauses.pause(key(one.organisation), null);
+        if (one.what === 'resume') await pauses.resume(key(one.organisation));
+        if (one.what === 'cancel') await purgeOrganisation(sql, ['boefje'], one.organisation);
+        if (one.what === 'cancel') model.cancelled(one.organisation);
+        // Purging an organisation removes its pauses.
+        model.paused(one.organisation, one.what === 'pause');
+      }
     }
+    return null;
   }
-  return null;
 }
 
 test('whatever happened before, organisations that have work take turns', { timeout: 240_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
-      const ended: (() => Promise<void>)[] = [];
       const under = await queueUnderTest({ ranking: fairRanking, maxAttempts: 1_000 });
-      onTestFinished(async () => {
-        for (const end of ended) await end();
-      });
       expect(await play(under, steps as readonly Step[])).toBeNull();
     }),
     { numRuns: 20, endOnFailure: false },

@@ -242,7 +242,7 @@ describe('fair share', () => {
     expect((await pop(queue, 50)).indexOf('new')).toBeLessThanOrEqual(4);
   });
 
-  test('what is paused again before all of it came back is moved once', async () => {
+  test('a pause that is repeated moves what it held behind its own tasks, and no further', async () => {
     const use = await under();
     const { queue, sql } = use;
     await push(queue, 'big', 1_000);
@@ -250,14 +250,33 @@ describe('fair share', () => {
     const pauses = pausesOf(use);
     await pauses.pause(organisation('big'), null);
     await pop(queue, 900);
+    for (let time = 0; time < 3; time += 1) {
+      await pauses.resume(organisation('big'));
+      await pauses.pause(organisation('big'), null);
+    }
     await pauses.resume(organisation('big'));
-    await pauses.pause(organisation('big'), null);
-    await pauses.resume(organisation('big'));
-    await sql.unsafe("UPDATE pauses SET ended_at = ended_at - interval '10 seconds'");
-    await sql.unsafe('UPDATE queue SET held = true WHERE organisation = $1 AND rank > 1200000', ['big']);
-    await pauses.keep();
-    const [row] = await sql.unsafe<{ last: string }[]>('SELECT max(rank) AS last FROM queue');
-    expect(Number(row!.last)).toBeLessThan(2_100_000);
+    const rows = await sql.unsafe<{ rank: string }[]>(
+      "SELECT rank FROM queue WHERE organisation = 'big' ORDER BY rank",
+    );
+    expect([Number(rows[0]!.rank), Number(rows.at(-1)!.rank)]).toEqual([901_001, 1_900_001]);
+    expectShares(await pop(queue, 200), { a: 100, big: 100 });
+  });
+
+  test('a plug-in that is resumed goes behind its organisation’s others; one old rank among them moves alone', async () => {
+    const use = await under();
+    const { queue, sql } = use;
+    const of = (boefje: string) =>
+      Array.from({ length: 300 }, () => boefjeTask(undefined, { organisation: 'x', image: 'a', boefje }));
+    await queue.push('boefje', of('held'));
+    const pauses = pausesOf(use);
+    const plugin = { scheduler: 'boefje', organisation: null, plugin: 'held' };
+    await pauses.pause(plugin, null);
+    await push(queue, 'y', 1_000);
+    await queue.push('boefje', of('free'));
+    await sql.unsafe('UPDATE queue SET rank = 5 WHERE id = (SELECT id FROM queue WHERE held LIMIT 1)');
+    await pop(queue, 100);
+    await pauses.resume(plugin);
+    expectShares(await pop(queue, 800), { x: 400, y: 400 });
   });
 
   test('another plug-in of an organisation does not wait behind what a pause holds', async () => {

@@ -135,17 +135,17 @@ export const cases: readonly Case[] = [
   of('settle/sweep-lock', () => [named, here]),
   of('settle/sweep-look', ({ leased }) => [ids(leased), 3, 2]),
   of('maintenance/fold-counts', () => [1], { rows: 51 }),
-  of('maintenance/hold', () => ['boefje', true, named, '[]', 'rare'], {
+  of('maintenance/hold', () => ['boefje', true, named, 0, 'rare'], {
     ...lists,
     about: ' of an organisation',
     key: 'q.organisation = $5',
   }),
-  of('maintenance/hold', () => ['boefje', true, named, '[]', 'rare'], {
+  of('maintenance/hold', () => ['boefje', true, named, 0, 'rare'], {
     ...lists,
     about: ' of a plug-in',
     key: 'q.plugin = $5',
   }),
-  of('maintenance/hold', () => ['boefje', true, named, '[]'], { ...lists, about: ' of all', key: 'true' }),
+  of('maintenance/hold', () => ['boefje', true, named, 0], { ...lists, about: ' of all', key: 'true' }),
   of('settle/purge-queue', () => ['boefje', 'rare', named], lists),
   of(
     'schedules/forget-oois',

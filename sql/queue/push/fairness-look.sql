@@ -33,13 +33,14 @@ images AS MATERIALIZED (SELECT DISTINCT image FROM flows)
 SELECT
   (SELECT coalesce(json_agg(json_build_object('organisation', f.organisation, 'image', f.image, 'rank', tail.rank)), '[]')::text
     FROM flows f, LATERAL (
-      -- What a pause holds counts where it holds all: another plug-in of the organisation need not wait for it.
-      SELECT coalesce(
+      -- What is held counts where the whole organisation is paused: another plug-in of it need not wait for a paused one.
+      SELECT greatest(
         (SELECT q.rank FROM queue q
           WHERE coalesce(q.image, '') = f.image AND q.scheduler = $1 AND NOT q.held AND q.organisation = f.organisation
           ORDER BY q.rank DESC LIMIT 1),
         (SELECT q.rank FROM queue q
           WHERE coalesce(q.image, '') = f.image AND q.scheduler = $1 AND q.held AND q.organisation = f.organisation
+            AND EXISTS (SELECT FROM rota_pausing($1, f.organisation, NULL))
           ORDER BY q.rank DESC LIMIT 1)) AS rank
     ) AS tail
     WHERE tail.rank > 1) AS lasts,

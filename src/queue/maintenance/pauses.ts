@@ -1,5 +1,6 @@
 import { every } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { fairCost } from '../../tasks/task.ts';
 
 /** What a pause holds: all tasks of a scheduler, or those of an organisation, of a plug-in, or of both. */
 export interface PauseKey {
@@ -65,34 +66,32 @@ export class Pauses {
   }
 
   async pause(key: PauseKey, by: string | null): Promise<Moved> {
-    await transact(() => query(this.#options.sql, statement('maintenance/pause'), [...valuesOf(key), by]));
-    return this.#move(key, true, noShifts, performance.now() + moveWithinMs);
+    await this.#one('maintenance/pause', [...valuesOf(key), by]);
+    return this.#move(key, true, performance.now() + moveWithinMs);
   }
 
   /** Null where nothing of exactly this key is paused. */
   async resume(key: PauseKey): Promise<Moved | null> {
-    const isFair = await this.#options.ranksFairly(key.scheduler);
-    const [ended] = await transact(() =>
-      query<{ shifts: string }>(this.#options.sql, statement('maintenance/resume'), [...valuesOf(key), isFair]),
-    );
-    return ended === undefined ? null : this.#move(key, false, ended.shifts, performance.now() + moveWithinMs);
+    const ended = await this.#one('maintenance/resume', valuesOf(key));
+    return ended ? this.#move(key, false, performance.now() + moveWithinMs) : null;
   }
 
   /** Moves rows that are not where the pauses want them, and forgets pauses that ended long enough ago. */
   async keep(): Promise<void> {
     for (const pause of await this.#read(true)) {
-      await this.#move(pause, !pause.ended, pause.ended ? pause.shifts : noShifts, Number.POSITIVE_INFINITY);
+      await this.#move(pause, !pause.ended, Number.POSITIVE_INFINITY);
     }
     await transact(() => query(this.#options.sql, statement('maintenance/forget-pauses'), []));
   }
 
-  async #move(key: PauseKey, hold: boolean, shifts: string, deadline: number): Promise<Moved> {
+  async #move(key: PauseKey, hold: boolean, deadline: number): Promise<Moved> {
     const { text, values } = conditionOf(key);
     const sql = statement('maintenance/hold').replace('{key}', () => text);
+    const step = !hold && (await this.#options.ranksFairly(key.scheduler)) ? fairCost : 0;
     let moved = 0;
     while (!this.#stop.signal.aborted) {
       const [row] = await transact(() =>
-        query<{ moved: number }>(this.#options.sql, sql, [key.scheduler, hold, perBatch, shifts, ...values]),
+        query<{ moved: number }>(this.#options.sql, sql, [key.scheduler, hold, perBatch, step, ...values]),
       );
       const count = row!.moved;
       moved += count;
@@ -103,26 +102,21 @@ export class Pauses {
     return { moved, complete: false };
   }
 
-  async #read(forKeeper: boolean): Promise<readonly KeptPause[]> {
+  async #one(name: string, values: readonly unknown[]): Promise<boolean> {
+    return (await transact(() => query(this.#options.sql, statement(name), values))).length > 0;
+  }
+
+  async #read(forKeeper: boolean): Promise<readonly (Pause & { readonly ended: boolean })[]> {
     const rows = await transact(() => query<PauseRow>(this.#options.sql, statement('maintenance/pauses'), [forKeeper]));
     return rows.map(({ paused_by, ...row }) => ({ ...row, pausedBy: paused_by }));
   }
 }
-
-interface KeptPause extends Pause {
-  readonly ended: boolean;
-  /** Of one that ended: JSON text, as resume.sql answers it. */
-  readonly shifts: string;
-}
-
-const noShifts = '[]';
 
 interface PauseRow extends PauseKey {
   readonly id: string;
   readonly paused_by: string | null;
   readonly since: string;
   readonly ended: boolean;
-  readonly shifts: string;
 }
 
 function valuesOf({ scheduler, organisation, plugin }: PauseKey): readonly (string | null)[] {

@@ -11,7 +11,12 @@ const image = (...value: string[]): Filter => ({ column: 'data', field: 'boefje_
 
 describe('a filter of a runner', () => {
   test('reads the queue and its indexed columns alone', () => {
-    expect(onQueue([image('a')])).toEqual({ text: '(q.image = $4::text)', values: ['a'], indexed: true });
+    expect(onQueue([image('a')])).toEqual({
+      text: '(q.image = $4::text)',
+      values: ['a'],
+      indexed: true,
+      onlyImages: true,
+    });
     expect(onQueue([{ column: 'organisation', operator: '==', value: 'aa' }]).text).toBe('(q.organisation = $4::text)');
     expect(onQueue([{ column: 'data', field: 'normalizer__id', operator: 'eq', value: 'n' }], 'normalizer').text).toBe(
       '(q.plugin = $4::text)',
@@ -23,8 +28,18 @@ describe('a filter of a runner', () => {
       text: '(q.image = ANY ($4::text[]))',
       values: [['a', 'b', 'a']],
       indexed: true,
+      onlyImages: true,
       merge: { column: 'image', values: ['a', 'b'] },
     });
+  });
+
+  test('is of images alone where no condition asks for anything else', () => {
+    const plugin: Filter = { column: 'data', field: 'boefje__id', operator: 'eq', value: 'dns' };
+    expect(onQueue([image('a'), image('b', 'c')]).onlyImages).toBe(true);
+    expect(onQueue([image('a'), plugin]).onlyImages).toBe(false);
+    expect(onQueue([{ column: 'priority', operator: 'gt', value: 5 }]).onlyImages).toBe(false);
+    expect(onQueue({ or: [image('a'), image('b')] }).onlyImages).toBe(false);
+    expect(onQueue({ not: [image('a')] }).onlyImages).toBe(false);
   });
 
   test('with several values of two columns merges the shorter list', () => {
