@@ -18,7 +18,7 @@ test('fair-share: a push goes behind the last rank of its flow, read off the que
   await queue.push('boefje', [boefjeTask('x'), boefjeTask('z'), boefjeTask('manual', { priority: 1 })]);
   expect(seen).toEqual([
     { lasts: [], virtualTimes: [['img:a', 1]], count: 2 },
-    { lasts: [['aa\nimg:a', 2_001]], virtualTimes: [['img:a', 1]], count: 1 },
+    { lasts: [['aa\0img:a', 2_001]], virtualTimes: [['img:a', 1]], count: 1 },
   ]);
   const claimed = await queue.pop('boefje', popRequest({ limit: 9 }));
   expect(claimed.map(ooiOf)).toEqual(['manual', 'x', 'y', 'z']);

@@ -103,7 +103,7 @@ function fairly(
   return { queue: organisations.map((organisation, at) => ({ organisation, rank: ranks[at]! })), lasts: moved };
 }
 
-test('fair-share: whatever bursts others push, a single task waits for two tasks of each organisation at most', () => {
+test('fair-share: beside bursts of any size a single task waits for two tasks of each organisation at most', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 200 }), { maxLength: 6 }), fc.nat(500), (bursts, alreadyServed) => {
       const burst = fairly(bursts.flatMap((size, at) => Array<string>(size).fill(`busy-${at}`)));

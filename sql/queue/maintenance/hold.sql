@@ -27,6 +27,12 @@ flows AS MATERIALIZED (
       (SELECT w.weight FROM fairness w WHERE w.scheduler = $1 AND w.organisation = f.organisation), 1)))::bigint AS step
   FROM (SELECT DISTINCT organisation, image FROM chosen WHERE rank > 1 AND $4::float8 > 0) AS f
 ),
+-- An image of which nothing could be popped joins again, as with a push.
+joined AS (
+  INSERT INTO virtual_times AS v (scheduler, image, rank)
+  SELECT $1, f.image, rota_virtual_time($1, f.image) FROM (SELECT DISTINCT image FROM flows) AS f ORDER BY f.image
+  ON CONFLICT (scheduler, image) DO UPDATE SET rank = EXCLUDED.rank WHERE v.rank < EXCLUDED.rank
+),
 -- As an object: a look into it is quick, and no plan can turn the update into a scan.
 dealt AS MATERIALIZED (
   SELECT jsonb_object_agg(hash, rank) AS ranks

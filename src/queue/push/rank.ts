@@ -41,9 +41,9 @@ export interface Fairness {
   readonly virtualTimes: ReadonlyMap<string, number>;
 }
 
-/** What is fair to each other: tasks of one organisation and image. */
+/** The key of a flow: tasks of one organisation and image. No text in Postgres has a NUL, so no two flows have one key. */
 export function flowOf({ organisation, image }: Pick<RankedTask, 'organisation' | 'image'>): string {
-  return `${organisation}\n${image}`;
+  return `${organisation}\0${image}`;
 }
 
 export type RankAnswer =

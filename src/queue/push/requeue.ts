@@ -24,8 +24,9 @@ export function ranksOfFinished(ranking: TaskRanking, virtualTimes: AllVirtualTi
     );
     for (const [scheduler, tasks] of schedulers) {
       if (!ranking.policyOf(scheduler).stateful) continue;
-      const unsaved = virtualTimes.of(scheduler).unsaved();
-      const { fairness } = await readFairness(transaction, scheduler, tasks, { maxSize: 0, unsaved });
+      const times = virtualTimes.of(scheduler);
+      const { fairness } = await readFairness(transaction, scheduler, tasks, { maxSize: 0, unsaved: times.unsaved() });
+      times.raise([...fairness.virtualTimes].map(([image, rank]) => ({ image, rank })));
       const features = tasks.map(({ organisation, image, created_ms: createdAt, manual }) => {
         return { organisation, image: image ?? '', createdAt, lastRunAt: null, occurredAt: createdAt, manual };
       });
