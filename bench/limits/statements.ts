@@ -105,9 +105,9 @@ export async function pushLimits(bench: Bench): Promise<CaseSet> {
 function pushOf(type: Type, size: number): ReturnType<typeof pushStatement> {
   const items = Array.from({ length: size }, (_, n) => {
     const task = pushedTask[type]();
-    return { row: queueItem(task, { type, ...settings }), n, rank: task.priority };
+    return { row: queueItem(task, { type, ...settings }), n, score: task.priority, manual: false };
   });
-  return pushStatement(items, { scheduler: type, type, maxSize: 0, answersTasks: true });
+  return pushStatement(items, { scheduler: type, type, maxSize: 0, answersTasks: true, costs: null });
 }
 
 /** The same statement, which takes the next set out of the table. */

@@ -18,7 +18,7 @@ export const ranking: Suite = {
       }));
       try {
         for (const size of [1_000, 10_000, 100_000, 1_000_000]) {
-          const batch = batchOf(tasks(size), { now: 1_760_000_000_000, gracePeriodSeconds: 86_400, fairness: null });
+          const batch = batchOf(tasks(size), { now: 1_760_000_000_000, gracePeriodSeconds: 86_400 });
           await bench.measure('ranking', [
             timed(bench, `${name}-${nameOf(size)}-inline`, () => inline.default(batch)),
             ...pools.map(({ threads, pool }) =>

@@ -90,7 +90,7 @@ async function rankOnce(threads: number): Promise<number> {
         organisation: `org-${at % 300}`,
         image: 'boefje',
       })),
-      { now: 1_760_000_000_000, gracePeriodSeconds: 86_400, fairness: null },
+      { now: 1_760_000_000_000, gracePeriodSeconds: 86_400 },
     );
     // The threads start at the first.
     await pool.rank('recency', batch);

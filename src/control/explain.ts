@@ -189,11 +189,7 @@ async function pushSteps(
 ): Promise<readonly ExplanationStep[]> {
   const [[overview], answer] = await Promise.all([
     inspection.overview([scheduler]),
-    ranking.rank(
-      scheduler,
-      [{ organisation, image: '', lastRunAt: null, occurredAt: null, manual: false }],
-      ranking.policyOf(scheduler).stateful ? { lasts: new Map(), weights: new Map(), virtualTimes: new Map() } : null,
-    ),
+    ranking.rank(scheduler, [{ organisation, lastRunAt: null, occurredAt: null, manual: false }]),
   ]);
   const queued = overview?.queued ?? 0;
   const full = maxSize > 0 && queued >= maxSize;

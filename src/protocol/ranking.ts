@@ -21,30 +21,23 @@ export interface RankBatch {
   readonly organisations: readonly string[];
   /** Seconds. */
   readonly gracePeriod: number;
-  /** Index into `lasts`, `weights` and `virtualTimes`: tasks of one organisation and image are a flow. */
-  readonly flow: Uint32Array;
-  /** The last rank of each flow that is queued; 0 where nothing is. */
-  readonly lasts: Float64Array;
-  /** Of each flow's organisation: 1 by default. */
-  readonly weights: Float64Array;
-  /** Of each flow's image: the greatest rank ever dispatched. */
-  readonly virtualTimes: Float64Array;
 }
 
 export interface Ranks {
-  /** Whole numbers within ±2^53, one per task. */
+  /** Whole numbers within ±2^53, one per task; of a fair ranker costs. */
   readonly ranks: Float64Array;
 }
 
 /**
  * Named exports a ranker file may have beside its default:
- * - `stateful = true`: reads `lasts` and `virtualTimes`; its batches are ranked inside the push's transaction and never split;
- * - `explicitPriorities = 'manual-only'`: of pushed priorities only 1 is kept, others are ranked (fair-share);
+ * - `fair = true`: it answers costs, and the queue deals the ranks out by them, in turns of the organisations' weights (fair-share); of
+ *   pushed priorities only 1 is kept;
+ * - `explicitPriorities = 'manual-only'`: of pushed priorities only 1 is kept, others are ranked;
  * - `inlineBelow = n`: vouches that it is total and quick, so that batches smaller than n skip the pool.
  */
 export interface RankerModule {
   readonly default: Ranker;
-  readonly stateful?: boolean;
+  readonly fair?: boolean;
   readonly explicitPriorities?: 'manual-only';
   readonly inlineBelow?: number;
 }

@@ -268,7 +268,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     const mark = new LowWaterMark(this.#sql, scheduler, (error) => this.#options.onError?.(error));
     this.#lowWaterMarks.push(mark);
     const virtualTimes = this.#virtualTimes.of(scheduler);
-    const isFair = this.#ranking.policyOf(scheduler).stateful;
+    const isFair = this.#ranking.policyOf(scheduler).fair;
     if (!isFair) void virtualTimes.forget();
     const waiters = new Waiters({
       scheduler,
@@ -291,7 +291,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
 
   async ranksFairly(scheduler: string): Promise<boolean> {
     await this.#virtualTimes.of(scheduler).save();
-    return this.#ranking.policyOf(scheduler).stateful;
+    return this.#ranking.policyOf(scheduler).fair;
   }
 
   /** Tasks beyond the room go back before other pops look; all go back where they cannot be read. */

@@ -1,29 +1,25 @@
 import type { RankBatch, Ranks } from '../protocol/ranking.ts';
-import { type Fairness, flowOf, type RankedTask } from '../queue/push/rank.ts';
+import type { RankedTask } from '../queue/push/rank.ts';
 
 /** What is true for all tasks of a batch. */
 export interface RankContext {
   /** Epoch milliseconds. */
   readonly now: number;
   readonly gracePeriodSeconds: number;
-  /** Null: nothing is queued of any flow, and each organisation weighs 1. */
-  readonly fairness: Fairness | null;
 }
 
 /**
  * Tasks as columns, in the seconds of the protocol, over shared memory: handing them to a thread copies nothing, and neither
  * does splitting them (a million tasks are 29 MB of columns).
  */
-export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds, fairness }: RankContext): RankBatch {
+export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds }: RankContext): RankBatch {
   const count = tasks.length;
   const createdAt = doubles(count);
   const lastRunAt = doubles(count);
   const occurredAt = doubles(count);
   const manual = new Uint8Array(new SharedArrayBuffer(count));
   const organisation = new Uint32Array(new SharedArrayBuffer(count * Uint32Array.BYTES_PER_ELEMENT));
-  const flow = new Uint32Array(new SharedArrayBuffer(count * Uint32Array.BYTES_PER_ELEMENT));
   const places = new Map<string, number>();
-  const flows = new Map<string, { readonly place: number; readonly task: RankedTask }>();
   for (const [at, task] of tasks.entries()) {
     createdAt[at] = (task.createdAt ?? now) / 1_000;
     lastRunAt[at] = (task.lastRunAt ?? Number.NaN) / 1_000;
@@ -32,14 +28,7 @@ export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds,
     const place = places.get(task.organisation) ?? places.size;
     places.set(task.organisation, place);
     organisation[at] = place;
-    // Without fairness each organisation is one flow, of which nothing is queued.
-    flow[at] = fairness === null ? place : placeOf(flows, task);
   }
-  const organisations = [...places.keys()];
-  const found =
-    fairness === null
-      ? organisations.map((organisation) => ({ key: '', organisation, image: '' }))
-      : [...flows].map(([key, { task }]) => ({ key, ...task }));
   return {
     now: now / 1_000,
     gracePeriod: gracePeriodSeconds,
@@ -49,27 +38,15 @@ export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds,
     occurredAt,
     manual,
     organisation,
-    organisations,
-    flow,
-    lasts: Float64Array.from(found, ({ key }) => fairness?.lasts.get(key) ?? 0),
-    weights: Float64Array.from(found, (task) => fairness?.weights.get(task.organisation) ?? 1),
-    virtualTimes: Float64Array.from(found, ({ image }) => fairness?.virtualTimes.get(image) ?? 0),
+    organisations: [...places.keys()],
   };
-}
-
-function placeOf(flows: Map<string, { readonly place: number; readonly task: RankedTask }>, task: RankedTask): number {
-  const key = flowOf(task);
-  const known = flows.get(key);
-  if (known !== undefined) return known.place;
-  flows.set(key, { place: flows.size, task });
-  return flows.size - 1;
 }
 
 function doubles(count: number): Float64Array {
   return new Float64Array(new SharedArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT));
 }
 
-/** Parts of nearly equal length, in order, as views on the same columns. For rankers that keep no state. */
+/** Parts of nearly equal length, in order, as views on the same columns. */
 export function splitBatch(batch: RankBatch, parts: number): RankBatch[] {
   return Array.from({ length: parts }, (_, part) => {
     const from = Math.floor((batch.count * part) / parts);
@@ -82,7 +59,6 @@ export function splitBatch(batch: RankBatch, parts: number): RankBatch[] {
       occurredAt: batch.occurredAt.subarray(from, to),
       manual: batch.manual.subarray(from, to),
       organisation: batch.organisation.subarray(from, to),
-      flow: batch.flow.subarray(from, to),
     };
   });
 }

@@ -126,8 +126,7 @@ export function createRanking(options: RankingOptions): Ranking {
     if (ranker.inline !== null && batch.count < ranker.traits.inlineBelow) {
       return ranksOf(ranker, rankWith(ranker.inline, batch));
     }
-    const most = ranker.traits.stateful ? 1 : threads;
-    const parts = Math.min(most, Math.ceil(batch.count / partSize));
+    const parts = Math.min(threads, Math.ceil(batch.count / partSize));
     const outcomes = splitBatch(batch, parts).map(async (part) =>
       ranksOf(ranker, await run<RankOutcome>(ranker.name, { url: ranker.url, batch: part }, 'rank')),
     );
@@ -219,12 +218,13 @@ export async function createTaskRanking(options: TaskRankingOptions): Promise<Ta
   return {
     policyOf(scheduler): RankPolicy {
       const known = traits.get(scheduler);
-      return { stateful: known?.stateful ?? false, manualOnly: known?.explicitPriorities === 'manual-only' };
+      const fair = known?.fair ?? false;
+      return { fair, manualOnly: fair || known?.explicitPriorities === 'manual-only' };
     },
 
-    async rank(scheduler, tasks, fairness): Promise<RankAnswer> {
+    async rank(scheduler, tasks): Promise<RankAnswer> {
       try {
-        const batch = batchOf(tasks, { now: options.now(), gracePeriodSeconds, fairness });
+        const batch = batchOf(tasks, { now: options.now(), gracePeriodSeconds });
         return await ranking.rank(rankers.get(scheduler) ?? 'created-at', batch);
       } catch (error) {
         return { failure: failureOf(error) };

@@ -12,7 +12,7 @@ export type RankOutcome =
 
 /** What a ranker's file says of itself; src/protocol/ranking.ts. */
 export interface RankerTraits {
-  readonly stateful: boolean;
+  readonly fair: boolean;
   readonly explicitPriorities: 'manual-only' | null;
   /** 0 where the ranker does not vouch for itself. */
   readonly inlineBelow: number;
@@ -53,11 +53,11 @@ export async function describe(task: { url: string }): Promise<DescribeOutcome> 
   try {
     const module = (await import(task.url)) as Partial<RankerModule>;
     if (typeof module.default !== 'function') return { ok: false, message: 'has no default export rank(batch)' };
-    const { stateful, explicitPriorities, inlineBelow } = module;
+    const { fair, explicitPriorities, inlineBelow } = module;
     return {
       ok: true,
       traits: {
-        stateful: stateful === true,
+        fair: fair === true,
         explicitPriorities: explicitPriorities ?? null,
         inlineBelow: Number.isSafeInteger(inlineBelow) ? inlineBelow! : 0,
       },

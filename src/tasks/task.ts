@@ -84,7 +84,7 @@ export type DisabledReason =
 export const eventStreams = ['scan_profile_mutations', 'raw_file_received'] as const;
 
 /**
- * By how much a task of weight 1 moves its flow, for a ranker that is `stateful`: what a pause held is dealt out with this distance. Ranks are
+ * By how much a task of weight 1 moves its flow, for a ranker that is `fair`: what a pause held is dealt out with this distance. Ranks are
  * whole numbers, so this bounds how exact a weight is (3 gives 333, 0.1 % off), and how many tasks may pass before 2^53: 9 × 10^12,
  * which all of KAT's planned load in one organisation reaches in 13 000 years.
  */

@@ -68,10 +68,6 @@ describe('the page on extending', () => {
       organisation: new Uint32Array(4),
       organisations: ['aa'],
       gracePeriod: 86_400,
-      flow: new Uint32Array(4),
-      lasts: new Float64Array(1),
-      weights: Float64Array.of(1),
-      virtualTimes: new Float64Array(1),
     };
     const { ranks } = rank(batch);
     expect([...ranks.keys()].toSorted((a, b) => ranks[a]! - ranks[b]!)).toEqual([3, 2, 1, 0]);

@@ -74,7 +74,7 @@ async function take({ queue, sql }: QueueUnderTest, action: Step): Promise<void>
       return;
     case 'rerank': {
       const ranking = {
-        policyOf: () => ({ stateful: false, manualOnly: false }),
+        policyOf: () => ({ fair: false, manualOnly: false }),
         rank: async (_scheduler: string, tasks: readonly unknown[]) => ({
           ranks: tasks.map((_, at) => action.first + at),
         }),

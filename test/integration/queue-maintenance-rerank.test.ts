@@ -9,7 +9,7 @@ test('what a person puts first while the queue is ranked again stays first', asy
   await queue.push('boefje', [boefjeTask('a', { priority: 5 }), boefjeTask('b', { priority: 6 })]);
   const [{ id }] = await sql<[{ id: string }]>`SELECT id FROM queue WHERE rank = 6`;
   const ranking: TaskRanking = {
-    policyOf: () => ({ stateful: false, manualOnly: false }),
+    policyOf: () => ({ fair: false, manualOnly: false }),
     rank: async (_scheduler, tasks) => {
       // Between the look and the move.
       await queue.patch([{ id, via: 'rest', leaseId: null, priority: 1 }]);
@@ -32,7 +32,7 @@ test('no snapshot stays open while batches are moved, and what is over a batch i
   let first = 100;
   const open: unknown[] = [];
   const ranking: TaskRanking = {
-    policyOf: () => ({ stateful: false, manualOnly: false }),
+    policyOf: () => ({ fair: false, manualOnly: false }),
     rank: async (_scheduler, tasks) => {
       open.push(
         ...(await sql.unsafe(`SELECT query FROM pg_stat_activity
@@ -59,7 +59,7 @@ test('a connection that is lost meanwhile ends it, with what was moved until the
   onTestFinished(() => admin.end());
   let cuts = 1;
   const ranking: TaskRanking = {
-    policyOf: () => ({ stateful: false, manualOnly: false }),
+    policyOf: () => ({ fair: false, manualOnly: false }),
     rank: async (_scheduler, tasks) => {
       if (cuts-- > 0) {
         await admin`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity

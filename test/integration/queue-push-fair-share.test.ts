@@ -1,41 +1,40 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Deal, flowsOf } from '../../src/queue/push/rank.ts';
+import { query, transaction } from '../../src/postgres/pool.ts';
 import { fairRanking } from '../support/fair-ranking.ts';
-import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
+import { boefjeTask, ooiOf, popRequest, type QueueUnderTest, queueUnderTest } from '../support/queue.ts';
 
-test('fair-share: a push goes behind the last rank of its flow, read off the queue; what is queued already gets none', async () => {
-  const seen: { lasts: readonly [string, number][]; virtualTimes: readonly [string, number][]; count: number }[] = [];
-  const { queue } = await queueUnderTest({
-    ranking: {
-      ...fairRanking,
-      rank: async (scheduler, tasks, fairness) => {
-        const { lasts, virtualTimes } = fairness!;
-        seen.push({ lasts: [...lasts], virtualTimes: [...virtualTimes], count: tasks.length });
-        return fairRanking.rank(scheduler, tasks, fairness);
-      },
-    },
-  });
+const under = (options = {}) => queueUnderTest({ ranking: fairRanking, ...options });
+
+async function ranks({ sql }: QueueUnderTest): Promise<Record<string, number>> {
+  const rows = await sql.unsafe<{ ooi: string; rank: number }[]>(
+    "SELECT data ->> 'input_ooi' AS ooi, rank::float8 AS rank FROM queue JOIN tasks USING (id)",
+  );
+  return Object.fromEntries(rows.map(({ ooi, rank }) => [ooi, rank]));
+}
+
+test('a push goes behind the last rank of its flow, read off the queue; what is queued already costs nothing', async () => {
+  const use = await under();
+  const { queue } = use;
   await queue.push('boefje', [boefjeTask('x', { priority: 9 }), boefjeTask('y')]);
-  await queue.push('boefje', [boefjeTask('x'), boefjeTask('z'), boefjeTask('manual', { priority: 1 })]);
-  expect(seen).toEqual([
-    { lasts: [], virtualTimes: [['img:a', 1]], count: 2 },
-    { lasts: [['aa\0img:a', 2_001]], virtualTimes: [['img:a', 1]], count: 1 },
+  await queue.push('boefje', [
+    boefjeTask('x'),
+    boefjeTask('y'),
+    boefjeTask('z'),
+    boefjeTask('manual', { priority: 1 }),
   ]);
+  expect(await ranks(use)).toEqual({ x: 1_001, y: 2_001, z: 3_001, manual: -4_503_599_627_369_496 });
   const claimed = await queue.pop('boefje', popRequest({ limit: 9 }));
   expect(claimed.map(ooiOf)).toEqual(['manual', 'x', 'y', 'z']);
+  expect(claimed.map(({ task }) => (JSON.parse(task) as { priority: number }).priority)).toEqual([
+    1, 1_001, 2_001, 3_001,
+  ]);
 });
 
-test('fair-share: what has no room gets no rank', async () => {
-  const counts: number[] = [];
-  const { queue } = await queueUnderTest({
-    maxSize: 2,
-    ranking: {
-      ...fairRanking,
-      rank: async (scheduler, tasks, fairness) => {
-        counts.push(tasks.length);
-        return fairRanking.rank(scheduler, tasks, fairness);
-      },
-    },
-  });
+test('what has no room costs nothing', async () => {
+  const use = await under({ maxSize: 2 });
+  const { queue } = use;
   const outcomes = await queue.push(
     'boefje',
     ['a', 'b', 'c', 'd'].map((ooi) => boefjeTask(ooi)),
@@ -47,25 +46,87 @@ test('fair-share: what has no room gets no rank', async () => {
     'queue-full',
   ]);
   await queue.push('boefje', [boefjeTask('e'), boefjeTask('manual', { priority: 1 })]);
-  expect(counts).toEqual([2]);
-  expect((await queue.pop('boefje', popRequest({ limit: 9 }))).map(ooiOf)).toEqual(['manual', 'a', 'b']);
+  await queue.pop('boefje', popRequest({ limit: 2 }));
+  await queue.push('boefje', [boefjeTask('f')]);
+  expect(await ranks(use)).toEqual({ b: 2_001, f: 3_001 });
 });
 
-test('fair-share: a task that is popped while its twin is pushed never gets before what a person asked for', async () => {
-  const { queue, another } = await queueUnderTest();
-  const other = another({
-    ranking: {
-      policyOf: () => ({ stateful: true, manualOnly: true }),
-      rank: async (_scheduler, tasks) => {
-        // Between the look and the push: the twin leaves the queue.
-        await queue.pop('boefje', popRequest());
-        return { ranks: tasks.map(() => 7) };
-      },
-    },
-  });
-  await queue.push('boefje', [boefjeTask('twin', { priority: 2 })]);
-  const outcomes = await other.push('boefje', [boefjeTask('twin'), boefjeTask('new')]);
-  expect(outcomes[0]).toEqual({ outcome: 'refused', reason: 'already-queued' });
-  await queue.push('boefje', [boefjeTask('manual', { priority: 1 })]);
-  expect((await queue.pop('boefje', popRequest({ limit: 9 }))).map(ooiOf)).toEqual(['manual', 'new']);
+test('sets that are pushed at once, by two supervisors too, get no rank twice', async () => {
+  const use = await under();
+  const queues = [use.queue, use.another()];
+  await Promise.all(
+    Array.from({ length: 40 }, (_, at) =>
+      queues[at % 2]!.push('boefje', [boefjeTask(`${at}-a`), boefjeTask(`${at}-b`)]),
+    ),
+  );
+  const given = Object.values(await ranks(use)).toSorted((a, b) => a - b);
+  expect(given).toEqual(Array.from({ length: 80 }, (_, at) => 1_001 + at * 1_000));
+});
+
+test('of what persons put first, organisations take turns, and one image’s workers lend no share on another’s', async () => {
+  const use = await under();
+  const { queue } = use;
+  const manual = (organisation: string, count: number, image = 'a') =>
+    queue.push(
+      'boefje',
+      Array.from({ length: count }, () => boefjeTask(undefined, { organisation, image, priority: 1 })),
+    );
+  const pop = async (limit: number) =>
+    (await queue.pop('boefje', popRequest({ limit, leaseMs: 86_400_000 }))).map(
+      ({ task }) => (JSON.parse(task) as { organisation: string }).organisation,
+    );
+  await queue.push('boefje', [boefjeTask('later', { organisation: 'none' })]);
+  await manual('big', 3_000);
+  await manual('stuck', 1, 'b');
+  await pop(100);
+  await manual('one', 1);
+  expect((await pop(10)).indexOf('one')).toBeLessThanOrEqual(2);
+  await manual('two', 1_000);
+  const served = await pop(1_000);
+  expect(Math.abs(served.filter((name) => name === 'two').length - 500)).toBeLessThanOrEqual(25);
+  expect(served).not.toContain('none');
+});
+
+test('a manual task that failed takes its turn again among the manual ones', async () => {
+  const use = await under();
+  const { queue } = use;
+  await queue.push('boefje', [boefjeTask('failed', { organisation: 'x', priority: 1 })]);
+  const [claimed] = await queue.pop('boefje', popRequest());
+  await queue.patch([{ id: claimed!.id, leaseId: claimed!.leaseId, via: 'rest', status: 'failed' }]);
+  await queue.push('boefje', [
+    boefjeTask('normal', { organisation: 'y' }),
+    boefjeTask('first', { organisation: 'y', priority: 1 }),
+    boefjeTask('second', { organisation: 'y', priority: 1 }),
+  ]);
+  await queue.patch([{ id: claimed!.id, leaseId: null, via: 'rest', status: 'queued' }]);
+  expect((await queue.pop('boefje', popRequest({ limit: 9 }))).map(ooiOf)).toEqual([
+    'failed',
+    'first',
+    'second',
+    'normal',
+  ]);
+});
+
+test('what is dealt out to tasks that come back is what a push would deal out', async () => {
+  const { sql } = await under();
+  const weight = fc.double({ min: 0.001, max: 1_000, noNaN: true });
+  await sql.unsafe("INSERT INTO fairness (scheduler, organisation) VALUES ('boefje', 'x')");
+  await fc.assert(
+    fc.asyncProperty(weight, fc.integer({ min: -5, max: 2_000_000_000 }), async (weight, cost) => {
+      await sql.unsafe('UPDATE fairness SET weight = $1', [weight]);
+      const flow = { organisation: 'x', image: '', manual: false };
+      const deal = new Deal('boefje', 'queued');
+      const [first, second] = await transaction(sql, async (dealing) => {
+        await deal.start(dealing, [flow], []);
+        const starts = await query<{ starts: number; step: number }>(
+          dealing,
+          `SELECT starts::float8, rota_step($3::float8, weight)::float8 AS step FROM rota_flows($1, $2::text::json, '[]')`,
+          ['boefje', flowsOf([flow]), cost],
+        );
+        return [deal.next(flow, cost), starts[0]!.starts + starts[0]!.step];
+      });
+      expect(first).toBe(second);
+    }),
+    { numRuns: 60 },
+  );
 });

@@ -121,7 +121,7 @@ describe('push', () => {
 
   test('ranks what brings no priority; a ranker that fails refuses those tasks only', async () => {
     const ranking = {
-      policyOf: () => ({ stateful: false, manualOnly: false }),
+      policyOf: () => ({ fair: false, manualOnly: false }),
       rank: async (_scheduler: string, tasks: readonly { organisation: string; lastRunAt: number | null }[]) =>
         tasks.some(({ organisation }) => organisation === 'broken')
           ? { failure: { code: 'RANK_FAILED', message: 'no', retryable: true } }

@@ -179,8 +179,8 @@ describe('a push that comes again with its id', () => {
 
   test('and no priority is answered whatever a ranker made of it, fair-share too', async () => {
     const ranking = {
-      policyOf: () => ({ stateful: true, manualOnly: false }),
-      rank: async (_scheduler: string, tasks: readonly unknown[]) => ({ ranks: tasks.map(() => 7), tags: new Map() }),
+      policyOf: () => ({ fair: true, manualOnly: false }),
+      rank: async (_scheduler: string, tasks: readonly unknown[]) => ({ ranks: tasks.map(() => 7) }),
     };
     const { queue } = await queueUnderTest({ ranking });
     const task = pushed();

@@ -15,7 +15,7 @@ const rankers = {
   where: `import { isMainThread } from 'node:worker_threads';
     export const inlineBelow = 10;
     export default (batch) => ({ ranks: new Float64Array(batch.count).fill(isMainThread ? 1 : 2) });`,
-  whole: `export const stateful = true;
+  costs: `export const fair = true;
     export const explicitPriorities = 'manual-only';
     export default (batch) => ({ ranks: new Float64Array(batch.count).fill(batch.count)  });`,
   parts: 'export default (batch) => ({ ranks: new Float64Array(batch.count).fill(batch.count) });',
@@ -50,9 +50,8 @@ const batch = (count: number) =>
       occurredAt: null,
       manual: false,
       organisation: 'aa',
-      image: '',
     })),
-    { now: 0, gracePeriodSeconds: 0, fairness: null },
+    { now: 0, gracePeriodSeconds: 0 },
   );
 
 test('a batch is ranked in order, whether or not it is split over threads', async () => {
@@ -60,9 +59,8 @@ test('a batch is ranked in order, whether or not it is split over threads', asyn
   expect(ranks).toEqual(Float64Array.from({ length: 50_001 }, (_, at) => at));
 });
 
-test('a stateless ranker sees a large batch in parts, a stateful one always whole', async () => {
+test('a ranker sees a large batch in parts', async () => {
   expect(new Set((await ranking.rank('parts', batch(50_000))).ranks)).toEqual(new Set([25_000]));
-  expect(new Set((await ranking.rank('whole', batch(50_000))).ranks)).toEqual(new Set([50_000]));
 });
 
 test('a ranker that vouches for small batches runs inline below its bound, and in the pool from there', async () => {
@@ -100,16 +98,16 @@ test('a ranker that hangs is ended at its deadline; batches that waited behind i
 });
 
 test('a ranker says what it is', async () => {
-  const plain = { stateful: false, explicitPriorities: null, inlineBelow: 0 };
+  const plain = { fair: false, explicitPriorities: null, inlineBelow: 0 };
   expect(await ranking.describe('good')).toEqual(plain);
   expect(await ranking.describe('where')).toEqual({ ...plain, inlineBelow: 10 });
-  expect(await ranking.describe('whole')).toEqual({ ...plain, stateful: true, explicitPriorities: 'manual-only' });
+  expect(await ranking.describe('costs')).toEqual({ ...plain, fair: true, explicitPriorities: 'manual-only' });
 });
 
 test('an unknown ranker is a wrong configuration that names those there are; so is a file that is not one', async () => {
   await expect(ranking.rank('../pool', batch(1))).rejects.toMatchObject({
     code: 'BAD_CONFIG',
-    message: expect.stringContaining('there are: broken, columns, exits, good'),
+    message: expect.stringContaining('there are: broken, columns, costs, exits, good'),
   });
   await expect(ranking.describe('notone')).rejects.toMatchObject({
     code: 'BAD_CONFIG',
@@ -126,6 +124,6 @@ test('the shipped rankers are found and vouch for small batches', async () => {
   for (const name of ['created-at', 'recency', 'raw-file-age', 'fair-share']) {
     expect((await shipped.describe(name)).inlineBelow).toBeGreaterThan(0);
   }
-  expect((await shipped.describe('fair-share')).stateful).toBe(true);
+  expect((await shipped.describe('fair-share')).fair).toBe(true);
   await shipped.close();
 });

@@ -4,7 +4,6 @@ import { batchOf } from '../../src/ranking/batch.ts';
 
 /** The fair-share ranker itself, in this thread, for every scheduler. */
 export const fairRanking: TaskRanking = {
-  policyOf: () => ({ stateful: true, manualOnly: true }),
-  rank: async (_scheduler, tasks, fairness) =>
-    fairShare(batchOf(tasks, { now: Date.now(), gracePeriodSeconds: 86_400, fairness })),
+  policyOf: () => ({ fair: true, manualOnly: true }),
+  rank: async (_scheduler, tasks) => fairShare(batchOf(tasks, { now: Date.now(), gracePeriodSeconds: 86_400 })),
 };

@@ -1,6 +1,7 @@
 import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
 import { pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
+import { flowsOf } from '../../src/queue/push/rank.ts';
 import { statement } from '../../src/postgres/pool.ts';
 import { boefjeTask } from './queue.ts';
 
@@ -55,14 +56,20 @@ function claiming(name: string, rows: number, filters: FilterRequest | null): Ca
   };
 }
 
-function pushing(name: string, recurrence: object, maxSize: number): Case {
+function pushing(
+  name: string,
+  recurrence: object,
+  maxSize: number,
+  costs: Parameters<typeof pushStatement>[1]['costs'] = null,
+): Case {
   const items = () =>
     Array.from({ length: named }, (_none, n) => ({
       row: queueItem(boefjeTask(`new-${n}`, recurrence), { type: 'boefje', gracePeriodSeconds: 60, jitterSeconds: 0 }),
       n,
-      rank: n + 2,
+      score: n + 2,
+      manual: n % 7 === 0,
     }));
-  const settings = { scheduler: 'boefje', type: 'boefje', maxSize, answersTasks: true };
+  const settings = { scheduler: 'boefje', type: 'boefje', maxSize, answersTasks: true, costs };
   const { text } = pushStatement(items(), settings);
   return {
     name: `push ${name}`,
@@ -88,8 +95,8 @@ function of(
 
 const ids = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
 /** Each with its own image: as many look-ups as there can be. */
-const flowsOf = (tasks: readonly Task[]) =>
-  JSON.stringify(tasks.map(({ organisation }, at) => ({ organisation, image: `i${at % 10}` })));
+const flows = (tasks: readonly Task[]) =>
+  flowsOf(tasks.map(({ organisation }, at) => ({ organisation, image: `i${at % 10}`, manual: at % 7 === 0 })));
 const hashes = (tasks: readonly Task[]) => tasks.map(({ hash }) => hash);
 const leases = (tasks: readonly Task[]) => tasks.map(({ lease }) => lease);
 const patched = (tasks: readonly Task[], patch: object) =>
@@ -112,7 +119,8 @@ export const cases: readonly Case[] = [
   pushing('into a queue that is full', { recurrence: { kind: 'none' } }, named),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)]),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
-  of('push/fairness-look', ({ queued }) => ['boefje', hashes(queued), named, flowsOf(queued), '[]']),
+  pushing('by costs', { recurrence: { kind: 'none' } }, named, { unsaved: [] }),
+  of('push/flows', ({ queued }) => ['boefje', flows(queued), '[]']),
   of('settle/requeue-look', ({ queued }) => [ids(queued)]),
   of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
   of('lists/read', ({ queued }) => [ids(queued)]),

@@ -8,5 +8,5 @@ SELECT q.id, q.hash, q.organisation, coalesce(q.image, '') AS image, extract(epo
     WHERE t.hash = q.hash AND t.scheduler_id IS NOT DISTINCT FROM q.scheduler AND t.status IN ('COMPLETED', 'FAILED')
     ORDER BY t.created_at DESC LIMIT 1) AS last_run_ms
 FROM queue q
-WHERE q.scheduler = $1 AND q.rank <> 1
+WHERE q.scheduler = $1 AND q.rank > 1
 ORDER BY q.created_at, q.id

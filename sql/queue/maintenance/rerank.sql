@@ -10,7 +10,7 @@ wanted AS MATERIALIZED (
 free AS MATERIALIZED (
   SELECT q.ctid AS spot, w.id, w.rank, w.priority
   FROM wanted w JOIN queue q ON q.hash = w.hash AND (q.scheduler, q.id) IS NOT DISTINCT FROM ($1, w.id)
-  WHERE q.rank <> 1
+  WHERE q.rank > 1
   FOR UPDATE OF q SKIP LOCKED
 ),
 known AS MATERIALIZED (

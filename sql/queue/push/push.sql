@@ -2,11 +2,12 @@
 -- returns n, outcome (queued | already-queued | queue-full | id-taken), schedule_id, corrects, inherited, task: one row an item
 -- $1 scheduler, $2 task type, $3 items as a JSON array, $4 their data: a line of JSON each, $5 most rows in the queue (0: no bound;
 -- priority 1 always enters), $6 whether to answer the tasks that were queued, as JSON text: reading them afterwards would
--- take as long as the push. {schedules} is push-schedules.sql where a task has a recurrence. A set of thirty costs a twelfth
--- less without it, and with the data beside the items, where they are read once.
+-- take as long as the push. {ranked} is push-flows.sql where scores are costs; else scores are ranks. {schedules} is push-schedules.sql
+-- where a task has a recurrence. A set of thirty costs a twelfth less without it, and with the data beside the items, where they
+-- are read once.
 WITH items AS MATERIALIZED (
   -- Made a document here, once, for the task and its schedule.
-  SELECT n, id, own_id, organisation, hash, priority, rank, plugin, image, deduplication_key, traceparent,
+  SELECT n, id, own_id, organisation, hash, priority, score, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds,
     line::jsonb AS data,
     now() + n * interval '1 microsecond' AS created_at,
@@ -14,13 +15,13 @@ WITH items AS MATERIALIZED (
     own_id AND (SELECT true FROM tasks t WHERE t.id = i.id) IS NOT NULL AS taken
   FROM ROWS FROM (
     json_to_recordset($3::text::json) AS (
-      n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, rank bigint,
+      n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, score bigint,
       plugin text, image text, deduplication_key text, traceparent text,
       recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, by_interval boolean,
       disabled text, version timestamptz, delay_seconds double precision),
     string_to_table($4, E'\n')
   ) AS i (
-    n, id, own_id, organisation, hash, priority, rank, plugin, image, deduplication_key, traceparent,
+    n, id, own_id, organisation, hash, priority, score, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds, line)
 ),
 -- What is held, and what stands from the low-water mark on (claim-heads.sql).
@@ -41,27 +42,29 @@ room AS MATERIALIZED (
 admitted AS MATERIALIZED (
   -- A task that is queued already takes no place.
   SELECT i.*,
-    i.priority = 1 OR room.places IS NULL
-      OR count(*) FILTER (WHERE i.priority <> 1 AND NOT i.taken) OVER (ORDER BY i.n) <= room.places AS fits
+    i.priority IS NOT DISTINCT FROM 1 OR room.places IS NULL
+      OR count(*) FILTER (WHERE i.priority IS DISTINCT FROM 1 AND NOT i.taken) OVER (ORDER BY i.n) <= room.places AS fits
   FROM items i, room
 ),
+{ranked}
 -- In the order of the hashes: two sets with the same tasks in another order would wait for each other for ever.
 queued AS (
   INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
   SELECT $1, EXISTS (SELECT FROM rota_pausing($1, organisation, plugin)),
     rank, created_at, id, hash, organisation, plugin, image, deduplication_key
-  FROM admitted
+  FROM ranked
   WHERE fits AND NOT taken
   ORDER BY hash, n
   ON CONFLICT (hash, scheduler) DO NOTHING
   RETURNING id
 ),
-accepted AS MATERIALIZED (SELECT a.* FROM admitted a JOIN queued USING (id)),
+accepted AS MATERIALIZED (SELECT r.* FROM ranked r JOIN queued USING (id)),
 {schedules}
 stored AS (
   INSERT INTO tasks (
     id, scheduler_id, schedule_id, organisation, type, hash, priority, data, status, created_at, modified_at, traceparent)
-  SELECT a.id, $1, s.id, a.organisation, $2, a.hash, a.priority, a.data, 'QUEUED', a.created_at, a.created_at,
+  SELECT a.id, $1, s.id, a.organisation, $2, a.hash,
+    coalesce(a.priority, least(a.rank, 2147483647)), a.data, 'QUEUED', a.created_at, a.created_at,
     a.traceparent
   FROM accepted a LEFT JOIN scheduled s USING (hash)
   RETURNING id, schedule_id, CASE WHEN $6::boolean THEN rota_task_json(tasks) END AS task

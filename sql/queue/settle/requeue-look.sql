@@ -1,12 +1,12 @@
 -- Finished tasks that are about to be queued again, as a ranker sees them, oldest first.
--- returns id, scheduler, organisation, image (null where it has none), hash, created_ms (epoch milliseconds), manual
+-- returns id, scheduler, organisation, image ('' where it has none), manual, created_ms (epoch milliseconds)
 -- $1 task ids
 -- By key first: planned for a small table, the order alone had it read all tasks.
 WITH named AS MATERIALIZED (
-  SELECT id, scheduler_id, organisation, type, data, hash, created_at, priority FROM tasks
+  SELECT id, scheduler_id, organisation, type, data, created_at, priority FROM tasks
   WHERE id = ANY ($1::uuid[]) AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
 )
-SELECT n.id, n.scheduler_id AS scheduler, n.organisation, c.image, coalesce(n.hash, '') AS hash,
+SELECT n.id, n.scheduler_id AS scheduler, n.organisation, coalesce(c.image, '') AS image,
   extract(epoch FROM n.created_at)::float8 * 1000 AS created_ms, n.priority = 1 AS manual
 FROM named n, rota_queue_columns(n.type, n.data) c
 ORDER BY n.created_at, n.id

@@ -1,6 +1,6 @@
 import { patientConnection, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { priorityOf } from '../push/push-statement.ts';
-import { flowOf, notRanked, type TaskRanking, type VirtualTime } from '../push/rank.ts';
+import { Deal, type Flow, notRanked, type TaskRanking } from '../push/rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;
@@ -29,39 +29,25 @@ export async function rerank(
   scheduler: string,
   report: (looked: number, moved: number) => void,
 ): Promise<void> {
-  const { stateful } = ranking.policyOf(scheduler);
-  const weights = await query<{ organisation: string; weight: number }>(sql, statement('push/fairness-weights'), [
-    scheduler,
-  ]);
-  const virtualTimes = await query<VirtualTime>(sql, statement('maintenance/virtual-times'), [scheduler]);
-  const fairness = {
-    lasts: new Map<string, number>(),
-    weights: new Map(weights.map(({ organisation, weight }) => [organisation, weight])),
-    virtualTimes: new Map(virtualTimes.map(({ image, rank }) => [image, rank])),
-  };
-  const latest = Math.max(1, ...fairness.virtualTimes.values());
+  const { fair } = ranking.policyOf(scheduler);
+  const deal = new Deal(scheduler, 'nothing');
   const ranked = async (batch: readonly QueuedRow[]) => {
-    // An image that came meanwhile.
-    for (const { image } of batch) if (!fairness.virtualTimes.has(image)) fairness.virtualTimes.set(image, latest);
     const answer = await ranking.rank(
       scheduler,
-      batch.map(({ organisation, image, created_ms, last_run_ms }) => ({
+      batch.map(({ organisation, created_ms, last_run_ms }) => ({
         organisation,
-        image,
         createdAt: created_ms,
         lastRunAt: last_run_ms,
         // A raw file's task is made within milliseconds of its event.
         occurredAt: created_ms,
         manual: false,
       })),
-      stateful ? fairness : null,
     );
     if ('failure' in answer) throw notRanked(answer.failure);
-    if (stateful) {
-      for (const [at, row] of batch.entries()) fairness.lasts.set(flowOf(row), answer.ranks[at]!);
-    }
+    const flows = batch.map(flowOf);
+    if (fair) await deal.start(sql, flows, []);
     return batch.map(({ id, hash }, at) => {
-      const rank = answer.ranks[at]!;
+      const rank = fair ? deal.next(flows[at]!, answer.ranks[at]!) : answer.ranks[at]!;
       return { id, hash, rank, priority: priorityOf(rank) };
     });
   };
@@ -81,6 +67,16 @@ export async function rerank(
     await query(looking, 'COMMIT', [], bounded);
     const look = () => query<QueuedRow>(looking, `FETCH ${perBatch} FROM looked`, [], bounded);
     try {
+      // All flows begin at one time: later ones would begin behind what was popped meanwhile.
+      if (fair) {
+        const flows = await query<Omit<Flow, 'manual'>>(
+          looking,
+          statement('maintenance/queued-flows'),
+          [scheduler],
+          bounded,
+        );
+        await deal.start(sql, flows.map(flowOf), []);
+      }
       let batch = await look();
       let wanted = batch.length > 0 ? await ranked(batch) : [];
       while (batch.length > 0) {
@@ -101,4 +97,9 @@ export async function rerank(
       await query(looking, 'CLOSE looked', [], bounded).catch(() => {});
     }
   }).finally(() => patient.end({ timeout: 1 }));
+}
+
+/** What a person put first is not ranked. */
+function flowOf({ organisation, image }: Omit<Flow, 'manual'>): Flow {
+  return { organisation, image, manual: false };
 }

@@ -73,8 +73,8 @@ export class LowWaterMark {
  * scheduler wait for each other's commit.
  */
 const saveEveryMs = 250;
-/** A person's task, which moves no virtual time. */
-const manual = 1;
+/** Of tasks that a person put first without a ranker that lets them take turns: it moves no virtual time. */
+const first = 1;
 /** Images whose virtual time is known to be stored: it is not stored again. */
 const mostRemembered = 1_000;
 
@@ -86,7 +86,7 @@ export class VirtualTimes {
   readonly #sql: Sql;
   readonly #scheduler: string;
   readonly #onError: (error: unknown) => void;
-  readonly #ranks = new Map<string, number>();
+  readonly #ranks = new Map<string, VirtualTime>();
   readonly #unsaved = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #saving: Promise<void> | null = null;
@@ -99,22 +99,20 @@ export class VirtualTimes {
 
   /** Of claims in the order of ranks. A unit is what its first task is: the others of its group may be far behind. */
   dispatched(rows: readonly (VirtualTime & { readonly unit: number })[]): void {
-    this.raise(rows.filter(({ rank, unit }, at) => rank > manual && unit !== rows[at - 1]?.unit));
-  }
-
-  /** Also where an image begins, or joins again: from then on its virtual time is its own. */
-  raise(ranks: readonly VirtualTime[]): void {
-    for (const { image, rank } of ranks) {
-      if (rank <= (this.#ranks.get(image) ?? 0)) continue;
-      this.#ranks.set(image, rank);
-      this.#unsaved.add(image);
+    for (const [at, { image, rank, unit }] of rows.entries()) {
+      if (rank === first || unit === rows[at - 1]?.unit) continue;
+      const key = keyOf({ image, rank });
+      const known = this.#ranks.get(key);
+      if (known !== undefined && rank <= known.rank) continue;
+      this.#ranks.set(key, { image, rank });
+      this.#unsaved.add(key);
     }
     if (this.#unsaved.size > 0) this.#timer ??= setTimeout(() => void this.save(), saveEveryMs).unref();
   }
 
   /** Those that a statement may not find in the database. */
   unsaved(): readonly VirtualTime[] {
-    return [...this.#unsaved].map((image) => ({ image, rank: this.#ranks.get(image)! }));
+    return [...this.#unsaved].map((key) => this.#ranks.get(key)!);
   }
 
   /** Another ranker ranks now: what it queues must not be measured by these. */
@@ -128,7 +126,9 @@ export class VirtualTimes {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#saving;
-    const rising = this.unsaved().toSorted((a, b) => (a.image < b.image ? -1 : 1));
+    const rising = this.unsaved().toSorted((a, b) =>
+      a.image === b.image ? a.rank - b.rank : a.image < b.image ? -1 : 1,
+    );
     if (rising.length === 0) return;
     this.#saving = transact(() =>
       query(this.#sql, statement('pop/raise-virtual-times'), [
@@ -138,7 +138,7 @@ export class VirtualTimes {
       ]),
     ).then(
       () => {
-        for (const { image, rank } of rising) if (this.#ranks.get(image) === rank) this.#unsaved.delete(image);
+        for (const time of rising) if (this.#ranks.get(keyOf(time)) === time) this.#unsaved.delete(keyOf(time));
         // Clients name the images of what they push.
         if (this.#ranks.size > mostRemembered) this.#forgetSaved();
       },
@@ -148,8 +148,13 @@ export class VirtualTimes {
   }
 
   #forgetSaved(): void {
-    for (const image of this.#ranks.keys()) if (!this.#unsaved.has(image)) this.#ranks.delete(image);
+    for (const key of this.#ranks.keys()) if (!this.#unsaved.has(key)) this.#ranks.delete(key);
   }
+}
+
+/** A person's tasks have ranks below 1, and a virtual time of their own. */
+function keyOf({ image, rank }: VirtualTime): string {
+  return rank < 1 ? `${image}\0` : image;
 }
 
 /** Those of every scheduler. */

@@ -6,6 +6,7 @@ import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/li
 import { storedJson, type TaskType, taskTypeOf } from '../../tasks/data.ts';
 import { priorityRange, type TaskData } from '../../tasks/task.ts';
 import { timeOrderedUuid } from '../../tasks/identity.ts';
+import { flowsOf, type VirtualTime } from './rank.ts';
 
 /** One item of push.sql, named as its columns are. */
 export interface QueueItem extends Partial<ScheduleColumns> {
@@ -135,39 +136,53 @@ interface PushSettings {
   readonly type: string;
   readonly maxSize: number;
   readonly answersTasks: boolean;
+  /** Scores are costs; `unsaved`: virtual times of this supervisor that may not be stored yet. */
+  readonly costs: { readonly unsaved: readonly VirtualTime[] } | null;
 }
 
-/** An item, where it stands in the set, and its rank. */
-interface RankedItem {
+/** An item, where it stands in the set, and what its ranker said of it. */
+interface ScoredItem {
   readonly row: QueueItem;
   readonly n: number;
-  readonly rank: number;
+  readonly score: number;
+  readonly manual: boolean;
 }
 
 /** push.sql for these items. Their data are lines, since JSON has no raw line break. */
 export function pushStatement(
-  items: readonly RankedItem[],
-  { scheduler, type, maxSize, answersTasks }: PushSettings,
+  items: readonly ScoredItem[],
+  { scheduler, type, maxSize, answersTasks, costs }: PushSettings,
 ): { text: string; values: readonly unknown[] } {
-  const columns = items.map(({ row, n, rank }) => ({ ...row, data: undefined, n, rank, priority: priorityOf(rank) }));
+  const columns = items.map(({ row, n, score, manual }) => {
+    const priority = costs === null ? priorityOf(score) : manual ? 1 : undefined;
+    return { ...row, data: undefined, n, score, priority };
+  });
   const data = items.map(({ row }) => row.data).join('\n');
-  return {
-    text: statementText(items.some(({ row }) => row.recurrence !== undefined)),
-    values: [scheduler, type, JSON.stringify(columns), data, maxSize, answersTasks],
-  };
+  const values = [scheduler, type, JSON.stringify(columns), data, maxSize, answersTasks];
+  const withSchedules = items.some(({ row }) => row.recurrence !== undefined);
+  if (costs === null) return { text: statementText(withSchedules, false), values };
+  const flows = flowsOf(
+    items.map(({ row: { organisation, image }, manual }) => ({ organisation, image: image ?? '', manual })),
+  );
+  return { text: statementText(withSchedules, true), values: [...values, flows, JSON.stringify(costs.unsaved)] };
 }
 
-function statementText(withSchedules: boolean): string {
-  const known = texts.get(withSchedules);
+function statementText(withSchedules: boolean, withCosts: boolean): string {
+  const key = `${withSchedules} ${withCosts}`;
+  const known = texts.get(key);
   if (known !== undefined) return known;
   const schedules = withSchedules ? statement('push/push-schedules').trimEnd() : noSchedules;
-  const text = statement('push/push').replace('{schedules}', () => schedules);
-  texts.set(withSchedules, text);
+  const ranked = withCosts ? statement('push/push-flows').trimEnd() : byScore;
+  const text = statement('push/push')
+    .replace('{schedules}', () => schedules)
+    .replace('{ranked}', () => ranked);
+  texts.set(key, text);
   return text;
 }
 
-const texts = new Map<boolean, string>();
+const texts = new Map<string, string>();
 
+const byScore = 'ranked AS NOT MATERIALIZED (SELECT *, score AS rank FROM admitted),';
 const noSchedules = `scheduled AS MATERIALIZED (
   SELECT NULL::uuid AS id, NULL::text AS hash, false AS corrects, false AS inherited WHERE false
 ),`;

@@ -10,7 +10,7 @@ import type { PushAnswers } from '../queue.ts';
 import { overtakenOf, withRepeats } from './duplicates.ts';
 import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
 import type { VirtualTimes } from '../pop/marks.ts';
-import { notRanked, type RankedTask, readFairness, type TaskRanking } from './rank.ts';
+import { notRanked, type RankedTask, type TaskRanking } from './rank.ts';
 
 interface PushOptions {
   readonly sql: Sql;
@@ -48,9 +48,6 @@ interface PushRow {
   readonly task: string | null;
 }
 
-/** Why an item is refused before the statement looks for itself. */
-type Refused = Map<Item, 'already-queued' | 'queue-full'>;
-
 /** Pushes into the queue of one scheduler; docs/queue-semantics.md, "Push". */
 export class Push {
   readonly #options: PushOptions;
@@ -70,7 +67,8 @@ export class Push {
             ? { outcome: 'refused', reason: 'rank-failed', detail: failureOf(error).message }
             : { outcome: 'failed', failure: failureOf(error) },
       });
-    this.#asked = coalescer(options.maxInFlight);
+    // Where ranks are dealt out too: they wait for each other's flows.
+    this.#asked = coalescer(options.ranking.policyOf(options.scheduler).fair ? 1 : options.maxInFlight);
     this.#decided = coalescer(1);
   }
 
@@ -117,7 +115,6 @@ export class Push {
       priority: policy.manualOnly && !manual ? undefined : task.priority,
       features: {
         organisation: task.organisation,
-        image: row.image ?? '',
         lastRunAt: task.lastRunAt ?? null,
         occurredAt: task.occurredAt ?? null,
         manual,
@@ -126,18 +123,13 @@ export class Push {
   }
 
   async #commit(batch: readonly Item[]): Promise<readonly PushOutcome[]> {
-    const { sql, scheduler, ranking } = this.#options;
-    const stateful = ranking.policyOf(scheduler).stateful && batch.some((item) => item.priority === undefined);
-    const decided = batch.some(isDecided);
+    const { sql, scheduler } = this.#options;
     const rows = await transact(async () => {
-      const ranks = stateful ? null : await this.#rank(batch);
-      if (ranks !== null && !decided) return this.#insert(sql, batch, ranks, new Map());
+      const scores = await this.#rank(batch);
+      if (!batch.some(isDecided)) return this.#insert(sql, batch, scores, none);
       return transaction(sql, async (pushing) => {
-        const refused: Refused = new Map();
-        if (decided) {
-          for (const item of await overtakenOf(pushing, scheduler, batch)) refused.set(item, 'already-queued');
-        }
-        return this.#insert(pushing, batch, ranks ?? (await this.#rankFairly(pushing, batch, refused)), refused);
+        const overtaken = await overtakenOf(pushing, scheduler, batch);
+        return this.#insert(pushing, batch, scores, overtaken);
       });
     });
     return this.#report(batch, rows);
@@ -146,69 +138,42 @@ export class Push {
   async #insert(
     sql: Executor,
     batch: readonly Item[],
-    ranks: readonly number[],
-    refused: Refused,
+    scores: readonly number[],
+    overtaken: ReadonlySet<Item>,
   ): Promise<readonly PushRow[]> {
-    const items = batch.map(({ row }, n) => ({ row, n, rank: ranks[n]! })).filter(({ n }) => !refused.has(batch[n]!));
+    const { scheduler, newTask, maxSize, ranking, virtualTimes } = this.#options;
+    const items = batch
+      .map(({ row, features }, n) => ({ row, n, score: scores[n]!, manual: features.manual }))
+      .filter(({ n }) => !overtaken.has(batch[n]!));
     const { text, values } = pushStatement(items, {
-      scheduler: this.#options.scheduler,
-      type: this.#options.newTask.type,
-      maxSize: this.#options.maxSize,
+      scheduler,
+      type: newTask.type,
+      maxSize,
       answersTasks: batch.some(({ answered }) => answered),
+      costs: ranking.policyOf(scheduler).fair ? { unsaved: virtualTimes.unsaved() } : null,
     });
     const rows = await query<PushRow>(sql, text, values);
-    if (refused.size === 0) return rows;
-    const others = batch.flatMap((item, n): PushRow[] => {
-      const outcome = refused.get(item);
-      return outcome === undefined
-        ? []
-        : [{ n, outcome, schedule_id: null, corrects: false, inherited: false, task: null }];
-    });
+    if (overtaken.size === 0) return rows;
+    const others = batch.flatMap((item, n): PushRow[] =>
+      overtaken.has(item)
+        ? [{ n, outcome: 'already-queued', schedule_id: null, corrects: false, inherited: false, task: null }]
+        : [],
+    );
     return [...rows, ...others].toSorted((a, b) => a.n - b.n);
   }
 
-  async #rank(batch: readonly Item[]): Promise<number[]> {
-    const unranked = batch.filter((item) => item.priority === undefined);
-    if (unranked.length === 0) return batch.map((item) => item.priority!);
-    const answer = await this.#options.ranking.rank(
-      this.#options.scheduler,
-      unranked.map((item) => item.features),
-      null,
-    );
-    if ('failure' in answer) throw notRanked(answer.failure);
-    return merge(batch, unranked, answer.ranks);
-  }
-
-  /**
-   * In the push's transaction, with the organisations locked, so that several supervisors agree. Items that are queued already or
-   * have no room are added to `refused`: others of their flow must not go behind them. They have no rank either, which the
-   * statement would need if the queued task were popped before it looks for itself.
-   */
-  async #rankFairly(transaction: Executor, batch: readonly Item[], refused: Refused): Promise<number[]> {
-    const { scheduler, ranking, maxSize, virtualTimes } = this.#options;
-    const rows = batch.map(({ row }) => row);
-    const { fairness, queued, places } = await readFairness(transaction, scheduler, rows, {
-      maxSize,
-      unsaved: virtualTimes.unsaved(),
-    });
-    const unranked: Item[] = [];
-    for (const item of batch) {
-      if (item.priority !== undefined || refused.has(item)) continue;
-      if (queued.has(item.row.hash)) refused.set(item, 'already-queued');
-      else if (unranked.length >= places) refused.set(item, 'queue-full');
-      else unranked.push(item);
-    }
-    if (unranked.length === 0) return merge(batch, [], []);
-    // Images of what is refused are names that a client made up.
-    const images = new Set(unranked.map(({ features }) => features.image));
-    virtualTimes.raise([...images].map((image) => ({ image, rank: fairness.virtualTimes.get(image)! })));
+  /** The rank of each item, or what it costs. */
+  async #rank(batch: readonly Item[]): Promise<readonly number[]> {
+    const { scheduler, ranking } = this.#options;
+    const { fair } = ranking.policyOf(scheduler);
+    const asked = fair ? batch : batch.filter((item) => item.priority === undefined);
+    if (asked.length === 0) return batch.map((item) => item.priority!);
     const answer = await ranking.rank(
       scheduler,
-      unranked.map((item) => item.features),
-      fairness,
+      asked.map((item) => item.features),
     );
     if ('failure' in answer) throw notRanked(answer.failure);
-    return merge(batch, unranked, answer.ranks);
+    return fair ? Array.from(answer.ranks) : merge(batch, asked, answer.ranks);
   }
 
   #report(batch: readonly Item[], rows: readonly PushRow[]): readonly PushOutcome[] {
@@ -237,11 +202,13 @@ function isDecided({ follows }: Item): boolean {
   return follows !== undefined;
 }
 
-/** Ranks of the whole batch: a task's own priority, else the ranker's answer; what has neither is refused. */
+/** Ranks of the whole batch: a task's own priority, else the ranker's answer. */
 function merge(batch: readonly Item[], ranked: readonly Item[], ranks: ArrayLike<number>): number[] {
   const given = new Map(ranked.map((item, index) => [item, ranks[index]!]));
-  return batch.map((item) => item.priority ?? given.get(item) ?? 0);
+  return batch.map((item) => item.priority ?? given.get(item)!);
 }
+
+const none: ReadonlySet<Item> = new Set();
 
 /** Of a push, the schedules that it made or moved with the default recurrence: push.sql, `corrects`. */
 function assumedOf(rows: readonly PushRow[], batch: readonly Item[]): readonly PushedSchedule[] {

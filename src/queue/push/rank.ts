@@ -8,21 +8,19 @@ import { type Executor, query, statement } from '../../postgres/pool.ts';
  */
 export interface TaskRanking {
   policyOf(scheduler: string): RankPolicy;
-  /** `fairness` is given to a stateful ranker only. Never rejects: a ranker that throws or hangs is a refusal. */
-  rank(scheduler: string, tasks: readonly RankedTask[], fairness: Fairness | null): Promise<RankAnswer>;
+  /** Never rejects: a ranker that throws or hangs is a refusal. */
+  rank(scheduler: string, tasks: readonly RankedTask[]): Promise<RankAnswer>;
 }
 
 export interface RankPolicy {
-  /** Reads and moves tags: its sets are ranked inside the transaction of the push, and tags are locked meanwhile. */
-  readonly stateful: boolean;
+  /** Its answers are costs, by which the queue deals ranks out: docs/queue-semantics.md, "Fair share". */
+  readonly fair: boolean;
   /** Of pushed priorities only 1 is kept, others are ranked. */
   readonly manualOnly: boolean;
 }
 
 export interface RankedTask {
   readonly organisation: string;
-  /** '' where it has none. */
-  readonly image: string;
   /** Epoch milliseconds; now where absent. */
   readonly createdAt?: number;
   /** Epoch milliseconds; null where not known. */
@@ -32,23 +30,9 @@ export interface RankedTask {
   readonly manual: boolean;
 }
 
-export interface Fairness {
-  /** The last rank that is queued of each flow (the tasks of one organisation and image), by `flowOf`; absent where nothing is. */
-  readonly lasts: ReadonlyMap<string, number>;
-  /** By organisation; absent: 1. */
-  readonly weights: ReadonlyMap<string, number>;
-  /** By image: the greatest rank ever dispatched. docs/queue-semantics.md, "Fair share". */
-  readonly virtualTimes: ReadonlyMap<string, number>;
-}
-
-/** The key of a flow: tasks of one organisation and image. No text in Postgres has a NUL, so no two flows have one key. */
-export function flowOf({ organisation, image }: Pick<RankedTask, 'organisation' | 'image'>): string {
-  return `${organisation}\0${image}`;
-}
-
 export type RankAnswer =
   | {
-      /** Whole numbers within ±2^53, one per task. */
+      /** Whole numbers within ±2^53, one per task: ranks, or costs. */
       readonly ranks: ArrayLike<number>;
     }
   | { readonly failure: Failure };
@@ -60,70 +44,80 @@ export function notRanked(failure: Failure): RotaError {
 
 /** mula's order of boefje tasks: first come, first served, in epoch seconds. Used where no ranker is configured. */
 export const rankByArrival: TaskRanking = {
-  policyOf: () => ({ stateful: false, manualOnly: false }),
+  policyOf: () => ({ fair: false, manualOnly: false }),
   rank: async (_scheduler, tasks) => ({
     ranks: tasks.map((task) => (task.manual ? 1 : Math.floor(Date.now() / 1_000))),
   }),
 };
 
-interface FairnessState {
-  readonly organisation: string;
-  readonly weight: number;
-}
-
-interface Look {
-  readonly lasts: string;
-  readonly virtual_times: string;
-  readonly queued: readonly string[];
-  readonly places: number | null;
-}
-
-/** A rank of an image: its virtual time. */
+/** A rank of an image: its virtual time, of a person's tasks where it is below 1. */
 export interface VirtualTime {
+  /** '' of tasks without one. */
   readonly image: string;
   readonly rank: number;
 }
 
-/**
- * Locks these tasks' organisations, so that several supervisors agree, and reads where their next tasks begin; says which hashes are
- * queued already, and for how many more tasks there is room.
- *
- * @param unsaved virtual times of this supervisor that may not be stored yet
- */
-export async function readFairness(
-  transaction: Executor,
-  scheduler: string,
-  tasks: readonly { readonly organisation: string; readonly hash: string; readonly image: string | null }[],
-  { maxSize, unsaved }: { readonly maxSize: number; readonly unsaved: readonly VirtualTime[] },
-): Promise<{ fairness: Fairness; queued: ReadonlySet<string>; places: number }> {
-  const organisations = [...new Set(tasks.map((task) => task.organisation))].sort();
-  const hashes = tasks.map((task) => task.hash);
+/** The tasks of one organisation and image, those that a person put first apart. */
+export interface Flow {
+  readonly organisation: string;
+  /** '' of tasks without one. */
+  readonly image: string;
+  readonly manual: boolean;
+}
+
+/** No text in Postgres has a NUL, so no two flows have one key. */
+function keyOf({ organisation, image, manual }: Flow): string {
+  return `${organisation}\0${image}${manual ? '\0' : ''}`;
+}
+
+/** Each flow once, as rota_flows takes them. */
+export function flowsOf(tasks: readonly Flow[]): string {
   const flows = new Map(
-    tasks.map(({ organisation, image }) => [
-      flowOf({ organisation, image: image ?? '' }),
-      { organisation, image: image ?? '' },
-    ]),
+    tasks.map(({ organisation, image, manual }) => {
+      const flow = { organisation, image, manual };
+      return [keyOf(flow), flow];
+    }),
   );
-  // The look is sent before the organisations are locked, and takes its snapshot afterwards: saves a round trip.
-  const [states, [look]] = await Promise.all([
-    query<FairnessState>(transaction, statement('push/fairness-lock'), [scheduler, organisations]),
-    query<Look>(transaction, statement('push/fairness-look'), [
-      scheduler,
-      hashes,
-      maxSize,
-      JSON.stringify([...flows.values()]),
-      JSON.stringify(unsaved),
-    ]),
-  ]);
-  const lasts = JSON.parse(look!.lasts) as readonly (VirtualTime & { readonly organisation: string })[];
-  const virtualTimes = JSON.parse(look!.virtual_times) as readonly VirtualTime[];
-  return {
-    fairness: {
-      lasts: new Map(lasts.map((last) => [flowOf(last), last.rank])),
-      weights: new Map(states.map((state) => [state.organisation, state.weight])),
-      virtualTimes: new Map(virtualTimes.map(({ image, rank }) => [image, rank])),
-    },
-    queued: new Set(look!.queued),
-    places: look!.places ?? Number.POSITIVE_INFINITY,
-  };
+  return JSON.stringify([...flows.values()]);
+}
+
+/**
+ * Deals ranks out where no push does (push-flows.sql is a push's): to tasks that are queued again, or ranked anew. Each task
+ * of a flow follows the last one by its cost, divided by the weight of its organisation.
+ */
+export class Deal {
+  readonly #scheduler: string;
+  /** Behind what is queued of the flow, or as if nothing were. */
+  readonly #behind: 'queued' | 'nothing';
+  readonly #flows = new Map<string, { last: number; readonly weight: number }>();
+
+  constructor(scheduler: string, behind: 'queued' | 'nothing') {
+    this.#scheduler = scheduler;
+    this.#behind = behind;
+  }
+
+  /**
+   * Reads where flows begin, each once. Their scheduler is locked until the transaction ends.
+   *
+   * @param unsaved virtual times of this supervisor that may not be stored yet
+   */
+  async start(sql: Executor, flows: readonly Flow[], unsaved: readonly VirtualTime[]): Promise<void> {
+    const unknown = flows.filter((flow) => !this.#flows.has(keyOf(flow)));
+    if (unknown.length === 0) return;
+    const found = await query<Flow & { virtual_time: number; starts: number; weight: number }>(
+      sql,
+      statement('push/flows'),
+      [this.#scheduler, flowsOf(unknown), JSON.stringify(unsaved)],
+    );
+    for (const { virtual_time, starts, weight, ...flow } of found) {
+      this.#flows.set(keyOf(flow), { last: this.#behind === 'queued' ? starts : virtual_time, weight });
+    }
+  }
+
+  /** The next rank of a flow that has begun. */
+  next(flow: Flow, cost: number): number {
+    const begun = this.#flows.get(keyOf(flow))!;
+    begun.last += Math.max(1, Math.min(1e9, Math.round(cost / begun.weight)));
+    return begun.last;
+  }
 }

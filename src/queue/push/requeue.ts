@@ -1,16 +1,12 @@
 import { type Executor, query, statement } from '../../postgres/pool.ts';
 import type { AllVirtualTimes } from '../pop/marks.ts';
 import type { RanksOf } from '../settle/settle.ts';
-import { notRanked, readFairness, type TaskRanking } from './rank.ts';
+import { Deal, type Flow, notRanked, type TaskRanking } from './rank.ts';
 
-interface Finished {
+interface Finished extends Flow {
   readonly id: string;
   readonly scheduler: string;
-  readonly organisation: string;
-  readonly image: string | null;
-  readonly hash: string;
   readonly created_ms: number;
-  readonly manual: boolean;
 }
 
 /** Ranks finished tasks that are queued again as if they were pushed now, where ranks are virtual times. */
@@ -23,16 +19,15 @@ export function ranksOfFinished(ranking: TaskRanking, virtualTimes: AllVirtualTi
       a < b ? -1 : 1,
     );
     for (const [scheduler, tasks] of schedulers) {
-      if (!ranking.policyOf(scheduler).stateful) continue;
-      const times = virtualTimes.of(scheduler);
-      const { fairness } = await readFairness(transaction, scheduler, tasks, { maxSize: 0, unsaved: times.unsaved() });
-      times.raise([...fairness.virtualTimes].map(([image, rank]) => ({ image, rank })));
-      const features = tasks.map(({ organisation, image, created_ms: createdAt, manual }) => {
-        return { organisation, image: image ?? '', createdAt, lastRunAt: null, occurredAt: createdAt, manual };
+      if (!ranking.policyOf(scheduler).fair) continue;
+      const features = tasks.map(({ organisation, created_ms: createdAt, manual }) => {
+        return { organisation, createdAt, lastRunAt: null, occurredAt: createdAt, manual };
       });
-      const answer = await ranking.rank(scheduler, features, fairness);
+      const answer = await ranking.rank(scheduler, features);
       if ('failure' in answer) throw notRanked(answer.failure);
-      for (const [at, { id }] of tasks.entries()) ranks.set(id, answer.ranks[at]!);
+      const deal = new Deal(scheduler, 'queued');
+      await deal.start(transaction, tasks, virtualTimes.of(scheduler).unsaved());
+      for (const [at, task] of tasks.entries()) ranks.set(task.id, deal.next(task, answer.ranks[at]!));
     }
     return ranks;
   };

@@ -1,0 +1,105 @@
+-- Of tasks that a person put first, organisations take turns too: their ranks are below 1, with virtual times of their own.
+ALTER TABLE virtual_times ADD COLUMN manual boolean NOT NULL GENERATED ALWAYS AS (rank < 1) STORED;
+ALTER TABLE virtual_times DROP CONSTRAINT virtual_times_pkey, ADD PRIMARY KEY (scheduler, image, manual);
+
+DROP FUNCTION rota_virtual_time(varchar, varchar);
+
+-- Where the next tasks of flows begin (docs/queue-semantics.md, "Fair share"): a flow is the tasks of one organisation and image, those
+-- that a person put first apart (`manual`).
+-- wanted: a JSON array of {organisation, image ('' of tasks without one), manual}, each flow once.
+-- unsaved: virtual times of the supervisor that asks, which may not be stored yet: a JSON array of {image, rank}.
+-- returns for each flow the virtual time of its image; starts, the rank that its next task follows; and its organisation's weight.
+--
+-- Locks the scheduler until the transaction ends, so that what two supervisors push at once does not get the same ranks. In plpgsql, for each of
+-- its statements has a snapshot of its own: the reads see what was committed before the lock was had, in one round trip.
+--
+-- An image with no task that may be popped has no virtual time of its own: it joins again at the greatest of its scheduler, which is
+-- stored, and counts from then on. A scheduler that has none at all begins at the head of its queue, so that what another ranker
+-- ranked goes first.
+CREATE FUNCTION rota_flows(of_scheduler varchar, wanted json, unsaved json)
+RETURNS TABLE (organisation varchar, image varchar, manual boolean, virtual_time bigint, starts bigint, weight double precision)
+LANGUAGE plpgsql VOLATILE ROWS 100 AS $$
+#variable_conflict use_column
+DECLARE
+  floor_rank bigint;
+  floor_made timestamptz;
+BEGIN
+  IF json_array_length(wanted) = 0 THEN
+    RETURN;
+  END IF;
+  PERFORM pg_advisory_xact_lock(7682120, hashtext(of_scheduler));
+  SELECT f.rank, f.created_at INTO floor_rank, floor_made FROM queue_floors f WHERE f.scheduler = of_scheduler;
+  floor_rank := coalesce(floor_rank, -9223372036854775808);
+  floor_made := coalesce(floor_made, '-infinity');
+  RETURN QUERY
+  WITH flows AS MATERIALIZED (
+    SELECT f.organisation, f.image, f.manual
+    FROM json_to_recordset(wanted) AS f (organisation varchar, image varchar, manual boolean)
+  ),
+  known AS MATERIALIZED (
+    SELECT k.image, k.manual, max(k.rank) AS rank
+    FROM (
+      SELECT v.image, v.manual, v.rank FROM virtual_times v WHERE v.scheduler = of_scheduler
+      UNION ALL
+      SELECT u.image, u.rank < 1, u.rank FROM json_to_recordset(unsaved) AS u (image varchar, rank bigint)
+    ) AS k
+    GROUP BY k.image, k.manual
+  ),
+  latest AS MATERIALIZED (
+    SELECT m.manual, coalesce(
+      (SELECT max(k.rank) FROM known k WHERE k.manual = m.manual),
+      CASE WHEN m.manual THEN -4503599627370496
+        ELSE (SELECT q.rank FROM queue q
+          WHERE q.scheduler = of_scheduler AND NOT q.held AND q.rank > 1 AND (q.rank, q.created_at) >= (floor_rank, floor_made)
+          ORDER BY q.rank, q.created_at LIMIT 1) END,
+      1) AS rank
+    FROM (SELECT DISTINCT f.manual FROM flows f) AS m
+  ),
+  images AS MATERIALIZED (
+    SELECT i.image, i.manual, k.rank AS known, l.rank AS latest,
+      CASE WHEN k.rank IS NULL THEN NULL
+        -- Of a person's there are few, at the head.
+        WHEN i.manual THEN (SELECT true FROM queue q
+          WHERE q.scheduler = of_scheduler AND NOT q.held AND q.rank < 1 AND (q.rank, q.created_at) >= (floor_rank, floor_made)
+            AND coalesce(q.image, '') = i.image
+          LIMIT 1)
+        ELSE (SELECT true FROM queue q
+          WHERE coalesce(q.image, '') = i.image AND q.scheduler = of_scheduler AND NOT q.held AND q.rank > 1
+          LIMIT 1) END AS waits
+    FROM (SELECT DISTINCT f.image, f.manual FROM flows f) AS i JOIN latest l USING (manual) LEFT JOIN known k USING (image, manual)
+  ),
+  joined AS (
+    INSERT INTO virtual_times AS v (scheduler, image, rank)
+    SELECT of_scheduler, i.image, i.latest FROM images i
+    WHERE i.waits IS NULL AND i.known IS DISTINCT FROM i.latest
+    ORDER BY i.image, i.manual
+    ON CONFLICT ON CONSTRAINT virtual_times_pkey DO UPDATE SET rank = EXCLUDED.rank WHERE v.rank < EXCLUDED.rank
+  )
+  SELECT f.organisation, f.image, f.manual, i.own, greatest(i.own, CASE
+      -- What is held counts where the whole organisation is paused: another plug-in of it need not wait for a paused one.
+      WHEN f.manual THEN greatest(
+        (SELECT q.rank FROM queue q
+          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND NOT q.held AND q.organisation = f.organisation
+            AND q.rank < 1
+          ORDER BY q.rank DESC LIMIT 1),
+        (SELECT q.rank FROM queue q
+          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND q.held AND q.organisation = f.organisation
+            AND q.rank < 1 AND EXISTS (SELECT FROM rota_pausing(of_scheduler, f.organisation, NULL))
+          ORDER BY q.rank DESC LIMIT 1))
+      ELSE greatest(
+        (SELECT q.rank FROM queue q
+          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND NOT q.held AND q.organisation = f.organisation
+            AND q.rank > 1
+          ORDER BY q.rank DESC LIMIT 1),
+        (SELECT q.rank FROM queue q
+          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND q.held AND q.organisation = f.organisation
+            AND q.rank > 1 AND EXISTS (SELECT FROM rota_pausing(of_scheduler, f.organisation, NULL))
+          ORDER BY q.rank DESC LIMIT 1)) END),
+    coalesce((SELECT w.weight FROM fairness w WHERE w.scheduler = of_scheduler AND w.organisation = f.organisation), 1)
+  FROM flows f JOIN (SELECT *, CASE WHEN waits THEN known ELSE latest END AS own FROM images) AS i USING (image, manual);
+END
+$$;
+
+-- How far a task of this cost moves its flow: 1 at least, the least that there is, and no further than 2^53 allows nine million times.
+CREATE FUNCTION rota_step(cost double precision, weight double precision) RETURNS bigint LANGUAGE sql IMMUTABLE
+RETURN greatest(1, least(1000000000, round(cost / weight)))::bigint;

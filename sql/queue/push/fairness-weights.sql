@@ -1,3 +1,0 @@
--- returns organisation, weight
--- $1 scheduler
-SELECT organisation, weight FROM fairness WHERE scheduler = $1
