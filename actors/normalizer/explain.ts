@@ -3,8 +3,7 @@ import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
-import { normalizerHash } from '../../src/tasks/identity.ts';
+import { normalizerHash, type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
 import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { consumersOf, deschedule, type RawFileFacts, decideRawFile } from './raw-files.ts';
 

@@ -2,8 +2,7 @@ import type { Delivery } from '../../src/mailbox/message.ts';
 import { attempt, failureOf } from '../../src/mailbox/failure.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { reportData } from '../../src/tasks/data.ts';
-import { reportHash } from '../../src/tasks/identity.ts';
+import { reportData, reportHash } from '../../src/tasks/data.ts';
 import { type Recorder, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { deadlineOf, decideCron } from './rescheduling.ts';
 
