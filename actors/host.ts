@@ -3,14 +3,14 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { Refusals } from '../src/supervisor/refusals.ts';
 import { serveControl } from '../src/supervisor/thread-control.ts';
 import { createEventSource } from '../src/events/broker-choice.ts';
-import { createKatServices, realTime } from '../src/kat/services.ts';
+import { realTime } from '../src/kat/request.ts';
+import { createKatServices } from '../src/kat/services.ts';
 import { Mailbox, receive, startClock } from '../src/mailbox/mailbox.ts';
-import { ActorRef, valueOf } from '../src/mailbox/ref.ts';
+import { ActorRef } from '../src/mailbox/ref.ts';
 import { connectNats } from '../src/nats/connect.ts';
-import type { AskSupervisor, SupervisorRequests } from '../src/protocol/requests.ts';
 import type { SchedulerDefinition, Setup } from '../src/protocol/scheduler.ts';
 import { SharedClock } from '../src/shared-clock.ts';
-import type { ActorMessage } from '../src/supervisor/requests.ts';
+import { type ActorMessage, askOver } from '../src/supervisor/requests.ts';
 import { threadDataOf } from '../src/supervisor/thread-data.ts';
 import { emit, forwardEvents } from '../src/telemetry/events.ts';
 import { createLog } from '../src/telemetry/log.ts';
@@ -24,20 +24,10 @@ import { handlersInSpans } from '../src/telemetry/scheduler-spans.ts';
 const data = threadDataOf(workerData, isMainThread);
 const log = createLog({ ...data.log, traces: data.traces, of: data.actor, bindings: { scheduler: data.actor } });
 
-// A push of ten thousand tasks commits in seconds; beyond a minute the database is in trouble and the batch is retried.
-const requestWithinMs = 60_000;
 const requests = new ActorRef<ActorMessage>(data.requests);
-const askSupervisor: AskSupervisor = async (kind, request) =>
-  valueOf(
-    await requests.ask<SupervisorRequests[typeof kind]['reply']>({ kind, request } as ActorMessage, {
-      withinMs: requestWithinMs,
-    }),
-    kind,
-  );
 forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', event }), { spans: data.traces });
 
-const clock = new SharedClock(data.clock);
-const now = () => clock.now();
+const { now } = new SharedClock(data.clock);
 const refusals = new Refusals(data.actor, log);
 const kat = createKatServices(data.kat, realTime(now), {
   circuitChanged: (service, state) => emit({ name: 'circuit.changed', service, state }),
@@ -52,7 +42,7 @@ const stopping = new AbortController();
 const setup: Setup = {
   scheduler: data.actor,
   settings: data.scheduler,
-  supervisor: askSupervisor,
+  supervisor: askOver(requests),
   kat,
   now,
   random: Math.random,

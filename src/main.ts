@@ -147,7 +147,7 @@ async function startDatabase({ config, options, log, shutdown }: Start) {
     pools,
     sql,
     clock,
-    now: () => clock.shared.now(),
+    now: clock.shared.now,
     lists: createTaskLists(sql, pools.pages),
     schedules: createSchedules(sql, pools.pages),
     scheduleStore: createScheduleStore(sql),

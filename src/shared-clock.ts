@@ -18,15 +18,17 @@ export class SharedClock {
   }
 
   /**
+   * Bound, since it is handed on without the clock.
+   *
    * @returns the database's time, in whole epoch milliseconds.
    * @throws RotaError DATABASE_UNAVAILABLE before the first reading: a guess would set wrong deadlines.
    */
-  now(): number {
+  readonly now = (): number => {
     const aheadUs = Atomics.load(this.#aheadUs, 0);
     if (aheadUs === 0n)
       throw new RotaError('DATABASE_UNAVAILABLE', 'the database has not told its time yet: try again');
     return Math.floor(this.#monotonic() + Number(aheadUs) / 1_000);
-  }
+  };
 
   /** @param aheadMs how far the database's time is ahead of the monotonic clock */
   set(aheadMs: number): void {

@@ -2,7 +2,7 @@ import type { CorrectSchedules, Explain, LookForNewBoefjes, Reschedule } from '.
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
 import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
 import { correctSchedules } from './correction.ts';
-import { explain } from './explain.ts';
+import { explaining } from './explain.ts';
 import { handleMutations } from './mutations.ts';
 import { newBoefjeLook } from './new-boefjes.ts';
 import { reschedule } from './rescheduling.ts';
@@ -28,7 +28,7 @@ const boefje: SchedulerDefinition<BoefjeMessage> = {
       'look-for-new-boefjes': look,
       reschedule: (batch) => reschedule(setup, revocations, batch),
       'correct-schedules': (batch) => correctSchedules(setup, batch),
-      explain: (batch) => explain(setup, batch),
+      explain: explaining(setup),
     };
   },
 };

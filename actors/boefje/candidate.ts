@@ -1,7 +1,7 @@
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { NewSchedule, NewTask, Recurrence } from '../../src/protocol/requests.ts';
 import type { SchedulerSettings } from '../../src/protocol/scheduler.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import { intervalMsOf } from './recurrence.ts';
 
 /** A boefje that may run on an OOI (null: on none) of an organisation, before its history is known. */

@@ -1,7 +1,7 @@
-import { attempt, failureOf } from '../../src/mailbox/failure.ts';
-import type { Delivery } from '../../src/mailbox/message.ts';
+import { attempt } from '../../src/mailbox/failure.ts';
+import { answerEach } from '../../src/mailbox/mailbox.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
-import type { Setup } from '../../src/protocol/scheduler.ts';
+import type { Behavior, Setup } from '../../src/protocol/scheduler.ts';
 import { type BoefjeData, boefjeData } from '../../src/tasks/data.ts';
 import type { Recorder } from '../../src/tasks/refusal.ts';
 import { type Candidate, candidateOf, hashOf } from './candidate.ts';
@@ -11,18 +11,11 @@ import { decideBoefje, decideOoi, decideOperations, pluginIn, runsOnEventsOnly, 
 import { decideRecurrence, isByRecurrence, recurrenceOf, unscheduled } from './recurrence.ts';
 import { pluginsOf } from './services.ts';
 
-/** Answers what this scheduler would decide now, and why. It only reads, and a failure is the answer: it never ends the actor. */
-export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
+/** Answers what this scheduler would decide now, and why. */
+export function explaining(setup: Setup): Behavior<Explain>['explain'] {
   // A dry run is not counted.
   const dry: Setup = { ...setup, refuse: () => {} };
-  for (const delivery of batch) {
-    try {
-      const data = boefjeData.parse(delivery.message.data);
-      delivery.done(await explanationOf(dry, delivery.message, data));
-    } catch (error) {
-      delivery.fail({ ...failureOf(error), retryable: false });
-    }
-  }
+  return answerEach(async (asked: Explain) => explanationOf(dry, asked, boefjeData.parse(asked.data)));
 }
 
 /** An event about an OOI that is there already is an update. */

@@ -3,7 +3,7 @@ import type { Explain } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import type { Recorder, RefusalReason } from '../../src/tasks/refusal.ts';
 import type { DisabledReason } from '../../src/tasks/task.ts';
 

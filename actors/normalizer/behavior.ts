@@ -2,7 +2,7 @@ import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
-import { explain } from './explain.ts';
+import { explaining } from './explain.ts';
 import { handleRawFiles } from './raw-files.ts';
 
 /** Decides which normalizers parse a raw file. */
@@ -14,7 +14,7 @@ const normalizer: SchedulerDefinition<RawFileReceived | Explain> = {
   clocks: [],
   start: (setup) => ({
     'raw-file-received': (batch: readonly Delivery<RawFileReceived>[]) => handleRawFiles(setup, batch),
-    explain: (batch: readonly Delivery<Explain>[]) => explain(setup, batch),
+    explain: explaining(setup),
   }),
 };
 

@@ -1,23 +1,17 @@
-import { attempt, failureOf } from '../../src/mailbox/failure.ts';
-import type { Delivery } from '../../src/mailbox/message.ts';
+import { attempt } from '../../src/mailbox/failure.ts';
+import { answerEach } from '../../src/mailbox/mailbox.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
-import type { Setup } from '../../src/protocol/scheduler.ts';
-import { type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
-import { normalizerHash } from '../../src/tasks/identity.ts';
+import type { Behavior, Setup } from '../../src/protocol/scheduler.ts';
+import { normalizerHash, type RawFileQuestion, rawFileQuestion } from '../../src/tasks/data.ts';
 import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { consumersOf, deschedule, type RawFileFacts, decideRawFile } from './raw-files.ts';
 
-/** Answers which normalizers would parse a raw file now, and why: the rules of raw-files.ts in their order. Only reads. */
-export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
-  for (const delivery of batch) {
-    try {
-      const { organisation, data } = delivery.message;
-      delivery.done(await explanationOf(setup, organisation, rawFileQuestion.parse(data)));
-    } catch (error) {
-      delivery.fail({ ...failureOf(error), retryable: false });
-    }
-  }
+/** Answers which normalizers would parse a raw file now, and why: the rules of raw-files.ts in their order. */
+export function explaining(setup: Setup): Behavior<Explain>['explain'] {
+  return answerEach(async ({ organisation, data }: Explain) =>
+    explanationOf(setup, organisation, rawFileQuestion.parse(data)),
+  );
 }
 
 async function explanationOf(setup: Setup, organisation: string, asked: RawFileQuestion): Promise<Explanation> {

@@ -4,7 +4,7 @@ import type { Plugin } from '../../src/kat/kat.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
 import type { NewTask } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { boefjeHash, normalizerHash } from '../../src/tasks/identity.ts';
+import { boefjeHash, normalizerHash } from '../../src/tasks/data.ts';
 import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 
 type RawFile = Delivery<RawFileReceived>;

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../src/mailbox/message.ts';
 import type { Explain, Reschedule } from '../../src/protocol/commands.ts';
 import type { SchedulerDefinition } from '../../src/protocol/scheduler.ts';
-import { explain } from './explain.ts';
+import { explaining } from './explain.ts';
 import { reschedule } from './rescheduling.ts';
 
 /** Queues reports by their schedules; a person's push needs no decision. */
@@ -13,7 +13,7 @@ const report: SchedulerDefinition<Reschedule | Explain> = {
   clocks: [{ message: { kind: 'reschedule' }, everyMs: 60_000 }],
   start: (setup) => ({
     reschedule: (batch: readonly Delivery<Reschedule>[]) => reschedule(setup, batch),
-    explain: (batch: readonly Delivery<Explain>[]) => explain(setup, batch),
+    explain: explaining(setup),
   }),
 };
 

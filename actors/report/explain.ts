@@ -1,21 +1,14 @@
-import type { Delivery } from '../../src/mailbox/message.ts';
-import { attempt, failureOf } from '../../src/mailbox/failure.ts';
+import { attempt } from '../../src/mailbox/failure.ts';
+import { answerEach } from '../../src/mailbox/mailbox.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
-import type { Setup } from '../../src/protocol/scheduler.ts';
-import { reportData } from '../../src/tasks/data.ts';
-import { reportHash } from '../../src/tasks/identity.ts';
+import type { Behavior, Setup } from '../../src/protocol/scheduler.ts';
+import { reportData, reportHash } from '../../src/tasks/data.ts';
 import { type Recorder, unfinishedReason } from '../../src/tasks/refusal.ts';
 import { deadlineOf, decideCron } from './rescheduling.ts';
 
-/** Answers what this scheduler would decide now about a report, and why. Only reads. */
-export async function explain(setup: Setup, batch: readonly Delivery<Explain>[]): Promise<void> {
-  for (const delivery of batch) {
-    try {
-      delivery.done(await explanationOf(setup, delivery.message));
-    } catch (error) {
-      delivery.fail({ ...failureOf(error), retryable: false });
-    }
-  }
+/** Answers what this scheduler would decide now about a report, and why. */
+export function explaining(setup: Setup): Behavior<Explain>['explain'] {
+  return answerEach((asked: Explain) => explanationOf(setup, asked));
 }
 
 /** The decisions of rescheduling.ts in their order, with a recorder. */

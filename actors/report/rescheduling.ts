@@ -4,8 +4,7 @@ import type { Reschedule } from '../../src/protocol/commands.ts';
 import type { DueSchedule, NewTask, ScheduleSettlement } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { cronFault, isCron, nextRun, clockOfDue } from '../../src/tasks/cron.ts';
-import { reportData, type ReportData } from '../../src/tasks/data.ts';
-import { reportHash } from '../../src/tasks/identity.ts';
+import { reportData, type ReportData, reportHash } from '../../src/tasks/data.ts';
 import { type Recorder, type RefusalReason, unfinishedReason } from '../../src/tasks/refusal.ts';
 
 const claimSize = 1000;

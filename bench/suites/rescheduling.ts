@@ -1,6 +1,6 @@
 import type { Bench, Suite } from '../harness/bench.ts';
 import { startKatOn, until, plainWorld } from '../harness/kat.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import { boefjes } from '../../src/simulator/plugins.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import type { World } from '../../src/simulator/world.ts';

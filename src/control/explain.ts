@@ -7,18 +7,16 @@ import type { DueSchedule } from '../protocol/requests.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { Pauses } from '../queue/maintenance/pauses.ts';
 import type { TaskRanking } from '../queue/push/rank.ts';
-import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import type { Schedule, TaskData } from '../tasks/task.ts';
+import type { TaskData } from '../tasks/task.ts';
 import { command, type OperatorCommand } from './operator-command.ts';
 
 export interface ExplainPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'overview'>;
-  readonly schedules: Pick<Schedules, 'list'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
   readonly pauses: Pick<Pauses, 'list'>;
   readonly ranking: TaskRanking;
@@ -71,7 +69,7 @@ export function explainCommands(ports: ExplainPorts): readonly OperatorCommand[]
       const { scheduler, organisation, data, trigger, hash } = explained;
       const [task, schedule] = await Promise.all([
         latestOf(ports, explained),
-        explained.schedule ?? scheduleOf(ports, explained),
+        explained.schedule ?? (hash === null ? null : ports.inspection.scheduleOf(scheduler, hash)),
       ]);
       const decision = await ports.supervision.ask<Explanation>(
         scheduler,
@@ -152,14 +150,6 @@ async function latestOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask)
   if (hash === null) return null;
   const [latest] = await ports.scheduleStore.latestTasks(scheduler, { hashes: [hash] });
   return latest === undefined ? null : ((await ports.inspection.details([latest.id]))[0] ?? null);
-}
-
-async function scheduleOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask): Promise<ScheduleView | null> {
-  if (hash === null) return null;
-  const bounds = { offset: 0, limit: 1, filters: null, countPages: 1 };
-  const { results } = await ports.schedules.list({ schedulerId: scheduler, hash, ...bounds });
-  const [found] = JSON.parse(results) as Schedule[];
-  return found === undefined ? null : ((await ports.inspection.schedules([found.id]))[0] ?? null);
 }
 
 function dueOf(due: ScheduleView): DueSchedule {

@@ -7,7 +7,7 @@ import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
 import type { DeadLetterView, PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
 import type { Purged } from '../queue/settle/cancellation.ts';
-import { withoutSecrets } from '../tasks/data.ts';
+import { withoutSecrets } from '../tasks/secrets.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { type CommandAudit, command, nothing, type OperatorCommand } from './operator-command.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Octopoes, Ooi } from './kat.ts';
-import type { ServiceAnswer, ServiceClient } from './request.ts';
+import type { ServiceAnswer, ServiceClient, Time } from './request.ts';
 
 /** What one request carries at most: a page of objects, references in a body. */
 const pageSize = 1_000;
@@ -27,14 +27,6 @@ const byKey = z.record(z.string(), ooi.nullable());
 /** Octopoes has no model for one of the types that it was asked for, or that it has stored. */
 const unreadable = [400, 422];
 
-/** Epoch milliseconds. */
-interface Clocks {
-  /** Steadily growing. */
-  now(): number;
-  /** The database's: at an earlier time Octopoes does not have the object of a new event yet. */
-  today(): number;
-}
-
 /**
  * kat-contract §6. `valid_time` is required everywhere and must name its time zone: ISO with `Z`.
  *
@@ -43,11 +35,12 @@ interface Clocks {
  */
 export function createOctopoes(
   client: ServiceClient,
-  clocks: Clocks,
+  time: Time,
   onDeclined: (declined: Declined) => void = () => {},
 ): Octopoes {
-  const validTime = () => new Date(clocks.today()).toISOString();
-  const apart = createApart(() => clocks.now(), onDeclined);
+  // At an earlier time than the database's Octopoes does not have the object of a new event yet.
+  const validTime = () => new Date(time.today()).toISOString();
+  const apart = createApart(time.now, onDeclined);
 
   return {
     async *objects(organisation, { types, scanLevels }) {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { partAnswered, partFailed } from '../telemetry/events.ts';
@@ -26,10 +27,15 @@ export interface ServiceSettings {
 /** Time as the clients see it, so that tests need not wait. */
 export interface Time {
   /** Milliseconds of any steadily growing clock: pauses of a circuit, and how long an answer is kept. */
-  now(): number;
+  readonly now: () => number;
   /** Epoch milliseconds, by the database's clock: the moment that a service is asked about. */
-  today(): number;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  readonly today: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** `today`: epoch milliseconds, by the database's clock. */
+export function realTime(today: () => number): Time {
+  return { now: () => performance.now(), today, sleep: (ms, signal) => delay(ms, undefined, { signal }) };
 }
 
 export interface JsonRequest<T> extends WireRequest {
@@ -83,7 +89,7 @@ export function createServiceClient(
     failures: 5,
     pauseMs: 2_000,
     maxPauseMs: 4_000,
-    now: () => time.now(),
+    now: time.now,
     ...(onCircuit === undefined ? {} : { onChange: onCircuit }),
   });
   let lastError: string | null = null;

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RotaError } from '../errors.ts';
 import { type Declined, createOctopoes } from './octopoes.ts';
 import { createBytes } from './bytes.ts';
@@ -32,11 +31,6 @@ interface KatListener {
   readonly declined?: (declined: Declined) => void;
 }
 
-/** `today`: epoch milliseconds, by the database's clock. */
-export function realTime(today: () => number): Time {
-  return { now: () => performance.now(), today, sleep: (ms, signal) => sleep(ms, undefined, { signal }) };
-}
-
 /**
  * Katalogus, Octopoes and Bytes over HTTP. Each has its own connections and its own circuit, so that an outage of one slows
  * only its own callers. A service that is not set rejects every call with SERVICE_UNAVAILABLE and its variable's name.
@@ -44,18 +38,14 @@ export function realTime(today: () => number): Time {
 export function createKatServices(settings: KatSettings, time: Time, listener: KatListener = {}): KatClients {
   const clientOf = (service: string, of: ServiceSettings) =>
     createServiceClient(service, of, time, (state) => listener.circuitChanged?.(service, state));
-  const now = () => time.now();
   const katalogus = settings.katalogus && clientOf('katalogus', settings.katalogus);
   const octopoes = settings.octopoes && clientOf('octopoes', settings.octopoes);
   const bytes = settings.bytes && clientOf('bytes', settings.bytes);
   const clients = [katalogus, octopoes, bytes].filter((client) => client !== null);
 
   return {
-    katalogus: katalogus === null ? katalogusUnset() : createKatalogus(katalogus, now, listener.pluginSkipped),
-    octopoes:
-      octopoes === null
-        ? octopoesUnset()
-        : createOctopoes(octopoes, { now, today: () => time.today() }, listener.declined),
+    katalogus: katalogus === null ? katalogusUnset() : createKatalogus(katalogus, time.now, listener.pluginSkipped),
+    octopoes: octopoes === null ? octopoesUnset() : createOctopoes(octopoes, time, listener.declined),
     bytes: bytes === null ? bytesUnset('BYTES_API') : bytesOf(bytes),
     status: () => clients.map((client) => client.status()),
     close: async () => {
@@ -66,7 +56,7 @@ export function createKatServices(settings: KatSettings, time: Time, listener: K
   function bytesOf(client: NonNullable<typeof bytes>): Bytes {
     if (settings.bytesUser === null) return bytesUnset('BYTES_USERNAME');
     if (settings.bytesPassword === null) return bytesUnset('BYTES_PASSWORD');
-    return createBytes(client, { username: settings.bytesUser, password: settings.bytesPassword }, now);
+    return createBytes(client, { username: settings.bytesUser, password: settings.bytesPassword }, time.now);
   }
 }
 

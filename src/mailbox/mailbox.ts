@@ -9,6 +9,21 @@ export type Handlers<M extends Message> = {
   readonly [K in M['kind']]: (batch: readonly Delivery<Extract<M, { kind: K }>>[]) => Promise<void>;
 };
 
+/** A handler of questions that only read. Each is answered by itself, and its failure is its answer: none ends the actor. */
+export function answerEach<M extends Message>(
+  answer: (question: M) => Promise<unknown>,
+): (batch: readonly Delivery<M>[]) => Promise<void> {
+  return async (batch) => {
+    for (const delivery of batch) {
+      try {
+        delivery.done(await answer(delivery.message));
+      } catch (error) {
+        delivery.fail({ ...failureOf(error), retryable: false });
+      }
+    }
+  };
+}
+
 export interface MailboxOptions extends Partial<LaneLimits> {
   /** Called with the error that no handler caught, after the mailbox has closed. */
   readonly crashed: (error: unknown) => void;

@@ -1,8 +1,7 @@
 import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
-import type { TaskStatus, LeasedTask, Task, TaskData } from '../tasks/task.ts';
-import { timeOrderedUuid } from '../tasks/identity.ts';
+import { type LeasedTask, type Task, type TaskData, type TaskStatus, timeOrderedUuid } from '../tasks/task.ts';
 import { connectNats, type NatsAccess, watchLink } from './connect.ts';
 import { chunksOf, repeating, requestError, sentHeaders, serviceError } from './client-requests.ts';
 

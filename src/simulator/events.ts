@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EventStream } from '../protocol/scheduler.ts';
-import { boefjeHash, normalizerHash, reportHash } from '../tasks/identity.ts';
+import { boefjeHash, normalizerHash, reportHash } from '../tasks/data.ts';
 import type { SimulatedObject, World } from './world.ts';
 
 /** Publishes a simulated KAT's events: to JetStream in the demo, to a list in tests. Resolves once the broker has the event. */

@@ -1,7 +1,8 @@
 import type { Delivery } from '../mailbox/message.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { Handlers } from '../mailbox/mailbox.ts';
-import type { MethodOf, SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';
+import { type ActorRef, valueOf } from '../mailbox/ref.ts';
+import type { AskSupervisor, MethodOf, SupervisorRequestKind, SupervisorRequests } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { ScheduleStore, StoreKind } from '../queue/schedules/schedule-store.ts';
 import { emit, type RotaEvent } from '../telemetry/events.ts';
@@ -82,6 +83,20 @@ export function requestHandlers(scheduler: string, backend: ActorBackend): Handl
   const kinds = Object.keys(backend);
   const handlers = Object.fromEntries(kinds.map((kind) => [kind, answerAll]));
   return { ...handlers, 'thread-event-happened': publish } as unknown as Handlers<ActorMessage>;
+}
+
+/** A push of ten thousand tasks commits in seconds; beyond a minute the database is in trouble and the batch is retried. */
+const answerWithinMs = 60_000;
+
+/** The other end, in the actor's thread: a failure is thrown, with its code. `requests` is the port to these handlers. */
+export function askOver(requests: ActorRef<ActorMessage>): AskSupervisor {
+  return async (kind, request) =>
+    valueOf(
+      await requests.ask<SupervisorRequests[typeof kind]['reply']>({ kind, request } as ActorMessage, {
+        withinMs: answerWithinMs,
+      }),
+      kind,
+    );
 }
 
 /** Requests carry one set, or none. */

@@ -1,12 +1,13 @@
+// @ts-expect-error -- it comes without types
+import untyped from 'murmurhash3js-revisited';
 import { z } from 'zod';
 import { type BoundedText, lengths, shortText } from './limits.ts';
 import { fromUnix, parseTimestamp, parseUuid, toDataForm } from './lax.ts';
-import { boefjeHash, murmur128, normalizerHash, reportHash } from './identity.ts';
 
 /**
  * What a task is about, by task type: the zod shapes that edges validate with, the hash, and the columns that the queue
  * keeps for filters and groups. Parsing drops unknown keys, secrets (`environment`, `runnable_hash`) among them; where
- * data is stored as it was given, `withoutSecrets` does that. kat-contract §1.
+ * data is stored as it was given, secrets.ts does that. kat-contract §1.
  */
 
 const name = shortText(lengths.name);
@@ -92,6 +93,41 @@ export type RawData = z.output<typeof rawData>;
 export type NormalizerData = z.output<typeof normalizerData>;
 export type RawFileQuestion = z.output<typeof rawFileQuestion>;
 export type ReportData = z.output<typeof reportData>;
+
+const murmurhash: { readonly x64: { hash128(bytes: Uint8Array): string } } = untyped;
+
+/**
+ * mula's task hash: MurmurHash3 x64 128-bit, seed 0, hex of the little-endian bytes (`mmh3.hash_bytes`); kat-contract
+ * §1. The library answers with the two 64-bit halves big-endian, so the bytes of each half are reversed.
+ */
+export function murmur128(text: string): string {
+  const hex = murmurhash.x64.hash128(encoder.encode(text));
+  return reverseBytes(hex.slice(0, 16)) + reverseBytes(hex.slice(16));
+}
+
+const encoder = new TextEncoder();
+
+function reverseBytes(hex: string): string {
+  let reversed = '';
+  for (let at = hex.length - 2; at >= 0; at -= 2) reversed += hex.slice(at, at + 2);
+  return reversed;
+}
+
+export function boefjeHash(task: { boefjeId: string; inputOoi: string | null; organisation: string }): string {
+  return murmur128(
+    task.inputOoi === null || task.inputOoi === ''
+      ? `${task.boefjeId}-${task.organisation}`
+      : `${task.inputOoi}-${task.boefjeId}-${task.organisation}`,
+  );
+}
+
+export function normalizerHash(task: { normalizerId: string; boefjeMetaId: string; organisation: string }): string {
+  return murmur128(`${task.normalizerId}-${task.boefjeMetaId}-${task.organisation}`);
+}
+
+export function reportHash(task: { recipeId: string; organisation: string }): string {
+  return murmur128(`${task.recipeId}-${task.organisation}`);
+}
 
 /** How the rest of Rota treats one type of task. A scheduler of another type gets `generic`. */
 export interface TaskType<D = Record<string, unknown>> {
@@ -195,44 +231,4 @@ const known = new Map<string, TaskType>(
 
 export function taskTypeOf(type: string): TaskType {
   return known.get(type) ?? generic(type);
-}
-
-/** What a runner puts into a task before it runs it, and Bytes hands on in `boefje_meta`: API keys. kat-contract §2. */
-const secretsOfParts: ReadonlySet<string> = new Set(['runnable_hash', 'settings']);
-/** Where those are: in the data itself and in these, one in the other. Elsewhere, `settings` are an OOI's: a Config has some. */
-const parts: ReadonlySet<string> = new Set(['raw_data', 'boefje_meta', 'boefje']);
-
-/**
- * Data as it was given, but for secrets: `environment` at any depth, the others where they belong to a run. The queue calls
- * it, or `storedJson`, on all data that is stored, so that no edge can forget it.
- */
-export function withoutSecrets(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return kept(data, true) as Record<string, unknown>;
-}
-
-/** The same as JSON text. Most data has no secret: its text says so at once, where a walk took 18 µs, 3 % of a whole life. */
-export function storedJson(data: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(data);
-  return mayHoldSecret.test(text) ? JSON.stringify(withoutSecrets(data)) : text;
-}
-
-const mayHoldSecret = /"(?:environment|runnable_hash|settings)":/;
-
-const isSecret = (key: string, isPart: boolean) => key === 'environment' || (isPart && secretsOfParts.has(key));
-
-function kept(value: unknown, isPart: boolean): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  let changed = false;
-  const members: [string, unknown][] = [];
-  for (const [key, member] of Object.entries(value)) {
-    if (isSecret(key, isPart)) {
-      changed = true;
-      continue;
-    }
-    const left = kept(member, isPart && parts.has(key));
-    if (left !== member) changed = true;
-    members.push([key, left]);
-  }
-  if (!changed) return value;
-  return Array.isArray(value) ? members.map(([, member]) => member) : Object.fromEntries(members);
 }

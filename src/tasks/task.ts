@@ -1,3 +1,5 @@
+import { randomUUIDv7 } from 'node:crypto';
+
 /**
  * The life of a task (docs/queue-semantics.md); the database decides what may follow what, by rota_may_follow.
  *
@@ -89,3 +91,17 @@ export const eventStreams = ['scan_profile_mutations', 'raw_file_received'] as c
  * which all of KAT's planned load in one organisation reaches in 13 000 years.
  */
 export const fairCost = 1_000;
+
+/**
+ * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at their
+ * right edge and not all over (one random page less per row and index to write into the log after each checkpoint). By this
+ * machine's clock, however wrong: nothing is decided by the order of ids.
+ */
+export function timeOrderedUuid(): string {
+  return randomUUIDv7();
+}
+
+declare module 'node:crypto' {
+  /** The pinned Node has it, @types/node 24 does not yet. 0.26 µs, where one made of a random UUID took 1 µs. */
+  function randomUUIDv7(): string;
+}

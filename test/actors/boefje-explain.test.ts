@@ -3,7 +3,7 @@ import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { Ooi, Plugin } from '../../src/kat/kat.ts';
 import type { Explanation } from '../../src/protocol/commands.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import type { TaskStatus } from '../../src/tasks/task.ts';
 import { deliver } from '../support/deliveries.ts';

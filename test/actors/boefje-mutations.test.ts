@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
 import type { LatestTask } from '../../src/protocol/requests.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import type { TaskStatus } from '../../src/tasks/task.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
 import { boefje, hostname, outageOf } from '../support/kat-ports.ts';

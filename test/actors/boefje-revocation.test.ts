@@ -3,7 +3,7 @@ import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { ScanProfileMutated } from '../../src/protocol/events.ts';
 import type { Revocation } from '../../src/protocol/requests.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
 import { object, ooi, ports, schedule } from '../support/due-boefjes.ts';
 import { boefje, hostname, outageOf } from '../support/kat-ports.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import normalizerScheduler from '../../actors/normalizer/behavior.ts';
 import type { RawFileReceived } from '../../src/protocol/events.ts';
-import { normalizerData } from '../../src/tasks/data.ts';
-import { boefjeHash, normalizerHash } from '../../src/tasks/identity.ts';
+import { boefjeHash, normalizerData, normalizerHash } from '../../src/tasks/data.ts';
 import type { TaskStatus } from '../../src/tasks/task.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
 import { boefje, normalizer, outageOf } from '../support/kat-ports.ts';

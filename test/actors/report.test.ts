@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import reportScheduler from '../../actors/report/behavior.ts';
 import type { Explanation } from '../../src/protocol/commands.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
-import { reportHash } from '../../src/tasks/identity.ts';
+import { reportHash } from '../../src/tasks/data.ts';
 import type { TaskStatus } from '../../src/tasks/task.ts';
 import { deliver, outcomeOf } from '../support/deliveries.ts';
 import { outageOf } from '../support/kat-ports.ts';

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { boefjeData, Mula, mulaSchedule, mulaTask } from '../support/mula-database.ts';

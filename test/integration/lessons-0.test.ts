@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { scanProfileDeletion } from '../../src/simulator/events.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import type { Schedule, Task } from '../../src/tasks/task.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname, normalizer } from '../support/kat-world.ts';

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Revocation } from '../../src/protocol/requests.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
 import { createScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import { on } from '../../src/telemetry/events.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { boefjeTask, parse, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { next, on } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';

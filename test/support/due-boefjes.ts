@@ -1,7 +1,7 @@
 import boefjeScheduler from '../../actors/boefje/behavior.ts';
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { DueSchedule } from '../../src/protocol/requests.ts';
-import { boefjeHash } from '../../src/tasks/identity.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import { deliver } from './deliveries.ts';
 import { boefje, hostname } from './kat-ports.ts';
 import { hour, noon, Ports } from './ports.ts';

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { rawData, taskTypeOf, withoutSecrets } from '../../src/tasks/data.ts';
+import { rawData, taskTypeOf } from '../../src/tasks/data.ts';
+import { withoutSecrets } from '../../src/tasks/secrets.ts';
 
 test('lessons 1: environment and runnable_hash of a raw file are dropped, never stored', () => {
   const parsed = taskTypeOf('normalizer').schema.parse({

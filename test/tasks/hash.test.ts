@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { taskTypeOf } from '../../src/tasks/data.ts';
-import { murmur128 } from '../../src/tasks/identity.ts';
+import { murmur128, taskTypeOf } from '../../src/tasks/data.ts';
 
 type Vector = Record<string, string | null> & { kind: string };
 

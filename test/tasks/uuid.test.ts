@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { timeOrderedUuid } from '../../src/tasks/identity.ts';
+import { timeOrderedUuid } from '../../src/tasks/task.ts';
 import { parseUuid } from '../../src/tasks/lax.ts';
 
 test('an id of ours is a UUID of version 7 with the time it was made at, as any reader of UUIDs takes it', () => {

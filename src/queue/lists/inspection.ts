@@ -18,6 +18,8 @@ export interface QueueInspection {
   overview(schedulers: readonly string[]): Promise<readonly SchedulerOverview[]>;
   /** Of the schedules that exist. */
   schedules(ids: readonly string[]): Promise<readonly ScheduleView[]>;
+  /** A hash has one schedule at most; null where that scheduler has none. */
+  scheduleOf(scheduler: string, hash: string): Promise<ScheduleView | null>;
   /** Of the tasks that exist. */
   details(ids: readonly string[]): Promise<readonly TaskView[]>;
 }
@@ -31,12 +33,11 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return rows.map(({ oldest_seconds, ...row }) => ({ ...row, oldestSeconds: oldest_seconds }));
     },
     async schedules(ids) {
-      const rows = await run<ScheduleDetailsRow>('lists/schedule-details', [ids]);
-      return rows.map(({ schedule, disabled_reason, inherited }) => ({
-        ...(JSON.parse(schedule) as Schedule),
-        disabled_reason,
-        inherited,
-      }));
+      return (await run<ScheduleDetailsRow>('lists/schedule-details', [ids])).map(scheduleView);
+    },
+    async scheduleOf(scheduler, hash) {
+      const [found] = await run<ScheduleDetailsRow>('lists/schedule-of-hash', [scheduler, hash]);
+      return found === undefined ? null : scheduleView(found);
     },
     async details(ids) {
       return (await run<DetailRow>('lists/task-details', [ids])).map(taskView);
@@ -56,6 +57,10 @@ interface ScheduleDetailsRow {
   readonly schedule: string;
   readonly disabled_reason: DisabledReason | null;
   readonly inherited: boolean;
+}
+
+function scheduleView({ schedule, disabled_reason, inherited }: ScheduleDetailsRow): ScheduleView {
+  return { ...(JSON.parse(schedule) as Schedule), disabled_reason, inherited };
 }
 
 interface DetailRow {

@@ -3,9 +3,9 @@ import { RotaError } from '../../errors.ts';
 import { statement } from '../../postgres/pool.ts';
 import type { NewTask } from '../../protocol/requests.ts';
 import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/limits.ts';
-import { storedJson, type TaskType, taskTypeOf } from '../../tasks/data.ts';
-import { priorityRange, type TaskData } from '../../tasks/task.ts';
-import { timeOrderedUuid } from '../../tasks/identity.ts';
+import { storedJson } from '../../tasks/secrets.ts';
+import { type TaskType, taskTypeOf } from '../../tasks/data.ts';
+import { priorityRange, type TaskData, timeOrderedUuid } from '../../tasks/task.ts';
 import { flowsOf, type VirtualTime } from './rank.ts';
 
 /** One item of push.sql, named as its columns are. */

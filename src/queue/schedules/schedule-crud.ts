@@ -1,5 +1,5 @@
 import { type PagePools, query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import { storedJson, withoutSecrets } from '../../tasks/data.ts';
+import { storedJson, withoutSecrets } from '../../tasks/secrets.ts';
 import type { TaskData } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
 import { addRange, Conditions, type ListBounds, type JsonPage, readPage } from '../lists/page.ts';

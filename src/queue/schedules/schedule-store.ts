@@ -6,8 +6,7 @@ import type {
   ScheduleSettlement,
   SupervisorRequests,
 } from '../../protocol/requests.ts';
-import type { DisabledReason, TaskData } from '../../tasks/task.ts';
-import { timeOrderedUuid } from '../../tasks/identity.ts';
+import { type DisabledReason, type TaskData, timeOrderedUuid } from '../../tasks/task.ts';
 import { revokeTasks, emitCancelled } from '../settle/cancellation.ts';
 
 export type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;

@@ -1,7 +1,7 @@
 import { type ErrorCode, RotaError } from '../../errors.ts';
 import { failureOf } from '../../mailbox/failure.ts';
 import { type Executor, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
-import { withoutSecrets } from '../../tasks/data.ts';
+import { withoutSecrets } from '../../tasks/secrets.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
 import { emit, type TaskRef, type TracedTask } from '../../telemetry/events.ts';
 import { Coalescer, type Requester } from '../batching.ts';
