@@ -121,7 +121,7 @@ test('what is dealt out to tasks that come back is what a push would deal out', 
         const starts = await query<{ starts: number; step: number }>(
           dealing,
           `SELECT starts::float8, rota_step($3::float8, weight)::float8 AS step FROM rota_flows($1, $2::text::json, '[]')`,
-          ['boefje', flowsOf([flow]), cost],
+          ['boefje', JSON.stringify(flowsOf([flow]).flows), cost],
         );
         return [deal.next(flow, cost), starts[0]!.starts + starts[0]!.step];
       });

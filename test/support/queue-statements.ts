@@ -96,7 +96,9 @@ function of(
 const ids = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
 /** Each with its own image: as many look-ups as there can be. */
 const flows = (tasks: readonly Task[]) =>
-  flowsOf(tasks.map(({ organisation }, at) => ({ organisation, image: `i${at % 10}`, manual: at % 7 === 0 })));
+  JSON.stringify(
+    flowsOf(tasks.map(({ organisation }, at) => ({ organisation, image: `i${at % 10}`, manual: at % 7 === 0 }))).flows,
+  );
 const hashes = (tasks: readonly Task[]) => tasks.map(({ hash }) => hash);
 const leases = (tasks: readonly Task[]) => tasks.map(({ lease }) => lease);
 const patched = (tasks: readonly Task[], patch: object) =>

@@ -19,18 +19,20 @@ chosen AS MATERIALIZED (
   FOR UPDATE SKIP LOCKED
 ),
 flows AS MATERIALIZED (
-  SELECT f.organisation, f.image, f.manual, f.starts, rota_step($4::float8, f.weight) AS step
-  FROM rota_flows($1, (
-    SELECT coalesce(json_agg(json_build_object('organisation', c.organisation, 'image', c.image, 'manual', c.manual)), '[]')
-    FROM (SELECT DISTINCT organisation, image, manual FROM chosen WHERE rank <> 1 AND $4::float8 > 0) AS c), '[]') AS f
+  SELECT row_number() OVER ()::integer AS n, c.*
+  FROM (SELECT DISTINCT organisation, image, manual FROM chosen WHERE rank <> 1 AND $4::float8 > 0) AS c
+),
+begun AS MATERIALIZED (
+  SELECT n, starts, rota_step($4::float8, weight) AS step
+  FROM rota_flows($1, (SELECT coalesce(json_agg(flows), '[]') FROM flows), '[]')
 ),
 -- As an object: a look into it is quick, and no plan can turn the update into a scan.
 dealt AS MATERIALIZED (
   SELECT jsonb_object_agg(hash, rank) AS ranks
   FROM (
-    SELECT c.hash, greatest(c.rank, f.starts + f.step * row_number() OVER (
+    SELECT c.hash, greatest(c.rank, b.starts + b.step * row_number() OVER (
       PARTITION BY c.organisation, c.image, c.manual ORDER BY c.rank, c.created_at, c.id)) AS rank
-    FROM chosen c JOIN flows f USING (organisation, image, manual)
+    FROM chosen c JOIN flows f USING (organisation, image, manual) JOIN begun b USING (n)
     WHERE c.rank <> 1
   ) AS d
 ),

@@ -6,8 +6,7 @@ flows AS MATERIALIZED (SELECT * FROM rota_flows($1, $7::text::json, $8::text::js
 ranked AS MATERIALIZED (
   SELECT a.*,
     f.starts + sum(CASE WHEN a.fits AND NOT a.taken AND look.waits IS NULL THEN rota_step(a.score, f.weight) ELSE 0 END)
-      OVER (PARTITION BY f.organisation, f.image, f.manual ORDER BY a.n)::bigint AS rank
-  FROM admitted a
-    JOIN flows f ON f.organisation = a.organisation AND f.image = coalesce(a.image, '') AND f.manual = (a.priority IS NOT DISTINCT FROM 1),
+      OVER (PARTITION BY f.n ORDER BY a.n) AS rank
+  FROM admitted a JOIN flows f ON f.n = a.flow,
     LATERAL (SELECT (SELECT true FROM queue q WHERE q.hash = a.hash AND q.scheduler IS NOT DISTINCT FROM $1) AS waits) AS look
 ),

@@ -7,7 +7,7 @@
 -- are read once.
 WITH items AS MATERIALIZED (
   -- Made a document here, once, for the task and its schedule.
-  SELECT n, id, own_id, organisation, hash, priority, score, plugin, image, deduplication_key, traceparent,
+  SELECT n, id, own_id, organisation, hash, priority, score, flow, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds,
     line::jsonb AS data,
     now() + n * interval '1 microsecond' AS created_at,
@@ -15,13 +15,13 @@ WITH items AS MATERIALIZED (
     own_id AND (SELECT true FROM tasks t WHERE t.id = i.id) IS NOT NULL AS taken
   FROM ROWS FROM (
     json_to_recordset($3::text::json) AS (
-      n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, score bigint,
+      n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, score bigint, flow integer,
       plugin text, image text, deduplication_key text, traceparent text,
       recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, by_interval boolean,
       disabled text, version timestamptz, delay_seconds double precision),
     string_to_table($4, E'\n')
   ) AS i (
-    n, id, own_id, organisation, hash, priority, score, plugin, image, deduplication_key, traceparent,
+    n, id, own_id, organisation, hash, priority, score, flow, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds, line)
 ),
 -- What is held, and what stands from the low-water mark on (claim-heads.sql).

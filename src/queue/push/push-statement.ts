@@ -153,18 +153,32 @@ export function pushStatement(
   items: readonly ScoredItem[],
   { scheduler, type, maxSize, answersTasks, costs }: PushSettings,
 ): { text: string; values: readonly unknown[] } {
-  const columns = items.map(({ row, n, score, manual }) => {
-    const priority = costs === null ? priorityOf(score) : manual ? 1 : undefined;
-    return { ...row, data: undefined, n, score, priority };
-  });
   const data = items.map(({ row }) => row.data).join('\n');
-  const values = [scheduler, type, JSON.stringify(columns), data, maxSize, answersTasks];
   const withSchedules = items.some(({ row }) => row.recurrence !== undefined);
-  if (costs === null) return { text: statementText(withSchedules, false), values };
-  const flows = flowsOf(
+  const valuesOf = (columns: readonly object[]) => [
+    scheduler,
+    type,
+    JSON.stringify(columns),
+    data,
+    maxSize,
+    answersTasks,
+  ];
+  if (costs === null) {
+    const columns = items.map(({ row, n, score }) => {
+      return { ...row, data: undefined, n, score, priority: priorityOf(score) };
+    });
+    return { text: statementText(withSchedules, false), values: valuesOf(columns) };
+  }
+  const { flows, of } = flowsOf(
     items.map(({ row: { organisation, image }, manual }) => ({ organisation, image: image ?? '', manual })),
   );
-  return { text: statementText(withSchedules, true), values: [...values, flows, JSON.stringify(costs.unsaved)] };
+  const columns = items.map(({ row, n, score, manual }, at) => {
+    return { ...row, data: undefined, n, score, flow: of[at], priority: manual ? 1 : undefined };
+  });
+  return {
+    text: statementText(withSchedules, true),
+    values: [...valuesOf(columns), JSON.stringify(flows), JSON.stringify(costs.unsaved)],
+  };
 }
 
 function statementText(withSchedules: boolean, withCosts: boolean): string {

@@ -70,15 +70,19 @@ function keyOf({ organisation, image, manual }: Flow): string {
   return `${organisation}\0${image}${manual ? '\0' : ''}`;
 }
 
-/** Each flow once, as rota_flows takes them. */
-export function flowsOf(tasks: readonly Flow[]): string {
-  const flows = new Map(
-    tasks.map(({ organisation, image, manual }) => {
-      const flow = { organisation, image, manual };
-      return [keyOf(flow), flow];
-    }),
-  );
-  return JSON.stringify([...flows.values()]);
+/** The flows of tasks, each once and as rota_flows takes them, and of each task the number of its flow, from 0 on. */
+export function flowsOf(tasks: readonly Flow[]): { flows: readonly (Flow & { n: number })[]; of: readonly number[] } {
+  const flows = new Map<string, Flow & { n: number }>();
+  const of = tasks.map((task) => {
+    const key = keyOf(task);
+    const known = flows.get(key);
+    if (known !== undefined) return known.n;
+    const { organisation, image, manual } = task;
+    const n = flows.size;
+    flows.set(key, { n, organisation, image, manual });
+    return n;
+  });
+  return { flows: [...flows.values()], of };
 }
 
 /**
@@ -104,13 +108,14 @@ export class Deal {
   async start(sql: Executor, flows: readonly Flow[], unsaved: readonly VirtualTime[]): Promise<void> {
     const unknown = flows.filter((flow) => !this.#flows.has(keyOf(flow)));
     if (unknown.length === 0) return;
-    const found = await query<Flow & { virtual_time: number; starts: number; weight: number }>(
+    const { flows: wanted } = flowsOf(unknown);
+    const found = await query<{ n: number; virtual_time: number; starts: number; weight: number }>(
       sql,
       statement('push/flows'),
-      [this.#scheduler, flowsOf(unknown), JSON.stringify(unsaved)],
+      [this.#scheduler, JSON.stringify(wanted), JSON.stringify(unsaved)],
     );
-    for (const { virtual_time, starts, weight, ...flow } of found) {
-      this.#flows.set(keyOf(flow), { last: this.#behind === 'queued' ? starts : virtual_time, weight });
+    for (const { n, virtual_time, starts, weight } of found) {
+      this.#flows.set(keyOf(wanted[n]!), { last: this.#behind === 'queued' ? starts : virtual_time, weight });
     }
   }
 
