@@ -19,7 +19,7 @@ import { explainCommands, type ExplainPorts } from './explain.ts';
 import type { OperatorCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
-import { Rates } from '../observation/rates.ts';
+import { Rates } from '../observation/readings.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
 import { weightCommands, type WeightPorts } from './weights.ts';
