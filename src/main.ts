@@ -294,6 +294,7 @@ async function startEdges(
     queue: tracedQueue,
     lists,
     schedules,
+    weights: operations.weights,
     schedulers: {
       all: () => schedulers.all,
       find: schedulers.find,

@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { WeightView } from '../protocol/operator.ts';
+import { weightRange } from '../tasks/limits.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { moment, tableOf } from './table.ts';
 import { confirm, write } from './terminal.ts';
@@ -119,7 +121,16 @@ export function weightsCommand(): Command {
 
 function listWeightsCommand(): Command {
   return remoteCommand('list', 'those that are not 1', 'rota weights list').action(async (options: RemoteOptions) => {
-    const weights = await withRota(options, (client) => request(client, 'weights'));
+    const weights = await withRota(options, async (client) => {
+      const results: WeightView[] = [];
+      let page = await request(client, 'weights', { offset: 0 });
+      while (page.results.length > 0) {
+        results.push(...page.results);
+        if (results.length >= page.count) break;
+        page = await request(client, 'weights', { offset: results.length });
+      }
+      return { results };
+    });
     print(options, weights, ({ results }) =>
       tableOf(
         ['SCHEDULER', 'ORGANISATION', 'WEIGHT'],
@@ -154,7 +165,7 @@ function unsetWeightCommand(): Command {
 
 function weightOf(text: string): number {
   const weight = Number(text);
-  if (text.trim() === '' || !(weight >= 0.001 && weight <= 1_000))
+  if (text.trim() === '' || !(weight >= weightRange.least && weight <= weightRange.most))
     throw new InvalidArgumentError('expected a number from 0.001 to 1000');
   return weight;
 }

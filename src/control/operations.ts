@@ -19,10 +19,10 @@ import { explainCommands, type ExplainPorts } from './explain.ts';
 import type { OperatorCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
-import { Rates } from '../observation/rates.ts';
+import { Rates } from '../observation/readings.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
-import { weightCommands, type WeightPorts } from './weights.ts';
+import { createWeights, weightCommands, type WeightPorts, type Weights } from './weights.ts';
 
 /** What operators act on. */
 export type OperatorPorts = SupervisorPorts &
@@ -72,6 +72,7 @@ interface OperationsParts {
 
 export interface Operations {
   readonly commands: readonly OperatorCommand[];
+  readonly weights: Weights;
   /** Starts the keeper of pauses; commands work without it. */
   start(): void;
   stop(): Promise<void>;
@@ -106,6 +107,7 @@ export function createOperations(parts: OperationsParts): Operations {
       diagnoseDatabase: () => diagnoseDatabase(sql),
       audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
     }),
+    weights: createWeights(sql, schedulerIds),
     start: () => pauses.start(),
     stop: async () => {
       rates.stop();

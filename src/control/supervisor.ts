@@ -8,7 +8,7 @@ import { FailureError, failureOf } from '../mailbox/failure.ts';
 import { type Outcome, valueOf } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
 import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator.ts';
-import type { Rates } from '../observation/rates.ts';
+import type { Rates } from '../observation/readings.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';

@@ -31,7 +31,7 @@ export interface OperatorAnswers {
   purge: { readonly tasks: number; readonly schedules: number; readonly pauses: number };
   rerank: RerankProgress;
   /** Those that are not 1. */
-  weights: { readonly results: readonly WeightView[] };
+  weights: Page<WeightView>;
   'set-weight': ChangedWeight;
   'unset-weight': ChangedWeight;
   explain: ExplanationView;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { type ApiToken, holderOf, readTokens, type TokenRole, tokenRoles, type TokenSettings } from '../api-tokens.ts';
+import type { ChangedWeight, WeightView } from '../protocol/operator.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { readTlsFiles } from '../tls-files.ts';
 import type { App } from './app.ts';
@@ -108,6 +109,7 @@ export const accessOf: Readonly<Record<string, Access>> = {
   'GET /schedules': 'read',
   'GET /schedules/:schedule_id': 'read',
   'POST /schedules/search': 'read',
+  'GET /weights': 'read',
 
   'POST /schedulers/:scheduler_id/pop': 'work',
   'POST /schedulers/:scheduler_id/push': 'work',
@@ -117,6 +119,8 @@ export const accessOf: Readonly<Record<string, Access>> = {
   'POST /schedules': 'operate',
   'PATCH /schedules/:schedule_id': 'operate',
   'DELETE /schedules/:schedule_id': 'operate',
+  'PUT /weights/:scheduler_id/:organisation': 'operate',
+  'DELETE /weights/:scheduler_id/:organisation': 'operate',
 };
 
 declare module 'fastify' {
@@ -131,11 +135,11 @@ export function clientOfRequest(request: FastifyRequest): string {
   return request.holder === null ? request.ip : `token ${request.holder.name}`;
 }
 
-/** Writes who did what to which task or schedule. */
+/** Writes who did what to which task, schedule or organisation. */
 export type RequestAudit = (
   request: FastifyRequest,
-  what: 'cancel' | 'queue' | 'change' | 'create-schedule' | 'change-schedule' | 'delete-schedule',
-  about: { readonly task: string } | { readonly schedule: string },
+  what: 'cancel' | 'queue' | 'change' | 'create-schedule' | 'change-schedule' | 'delete-schedule' | 'set-weight',
+  about: { readonly task: string } | { readonly schedule: string } | (WeightView & ChangedWeight),
 ) => void;
 
 export function doerOf(request: FastifyRequest): { readonly from: string; readonly by?: string } {

@@ -73,6 +73,10 @@ export const decimal: Reader<number> = (value) => {
     : read(parsed);
 };
 
+/** No text and no boolean: for routes that mula does not have. */
+export const number: Reader<number> = (value) =>
+  typeof value === 'number' ? read(value) : fault('float_type', 'Input should be a valid number');
+
 export const flag: Reader<boolean> = (value) => {
   if (typeof value === 'boolean') return read(value);
   if (typeof value !== 'string' && typeof value !== 'number') {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { priorityRange, taskStatuses } from '../tasks/task.ts';
-import { lengths } from '../tasks/limits.ts';
+import { lengths, weightRange } from '../tasks/limits.ts';
 import {
   boundedField,
   bytesField,
@@ -14,6 +14,7 @@ import {
   uuidField,
   decimal,
   integer,
+  number,
 } from './fields.ts';
 import { filterBody, nullableFilterBody } from './filters.ts';
 
@@ -35,6 +36,14 @@ const taskStatus = () => choiceField(taskStatuses);
 export const schedulerPath = z.object({ scheduler_id: stringField() });
 export const taskPath = z.object({ task_id: uuidField() });
 export const schedulePath = z.object({ schedule_id: uuidField() });
+
+export const weightPath = z.object({
+  scheduler_id: stringField(),
+  organisation: organisationField().refine((text) => !text.includes('\0'), {
+    message: 'String should have no NUL',
+    params: { type: 'value_error' },
+  }),
+});
 
 export const healthQuery = z.object({ externals: flagField().optional() });
 
@@ -125,6 +134,12 @@ export const schedulePatch = z.object({
   deadline_at: timestampField().nullish(),
 });
 
+export const weightsQuery = z.object({ offset: integerField().optional(), limit: integerField().optional() });
+
+export const weightBody = z.strictObject({
+  weight: boundedField(number, weightRange.least, weightRange.most, 'number'),
+});
+
 // Answers, for the description only: what is sent is JSON text from Postgres.
 
 const moment = z.string().meta({ format: 'date-time' });
@@ -182,6 +197,8 @@ export const schedulerAnswer = z
     last_activity: moment.nullable(),
   })
   .meta({ id: 'Scheduler' });
+
+export const weightAnswer = z.object({ weight: z.number(), before: z.number() }).meta({ id: 'ChangedWeight' });
 
 export const statsAnswer = z.record(z.string(), z.record(z.string(), z.int()));
 

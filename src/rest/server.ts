@@ -2,6 +2,7 @@ import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../printable.ts';
+import type { Weights } from '../control/weights.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedules/schedule-crud.ts';
@@ -22,12 +23,14 @@ import { schedulerRoutes } from './schedulers.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { longestWaitSeconds } from './schemas.ts';
 import { taskRoutes } from './tasks.ts';
+import { weightRoutes } from './weights.ts';
 
 export interface RestOptions {
   readonly queue: TaskQueue;
   readonly lists: TaskLists;
   readonly schedules: Schedules;
   readonly schedulers: Schedulers;
+  readonly weights: Weights;
   readonly health: HealthSource;
   readonly metrics: MetricsSource;
   readonly log: Logger;
@@ -115,6 +118,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   schedulerRoutes(app, { queue, schedulers, leaseMs: rest.leaseMs, closing });
   taskRoutes(app, queue, lists, audit);
   scheduleRoutes(app, { store: schedules, schedulers, now: rest.now, audit });
+  weightRoutes(app, rest.weights, audit);
   healthRoutes(app, health);
   metricsRoutes(app, metrics);
   return app;

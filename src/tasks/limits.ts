@@ -18,6 +18,9 @@ export const lengths = {
   ooi: 2_048,
 } as const;
 
+/** Of an organisation's weight: fair-share moves by whole numbers, of which the table's CHECK has the reasons. */
+export const weightRange = { least: 0.001, most: 1_000 } as const;
+
 /** A UTF-16 unit is three bytes of UTF-8 at most: most texts are short enough without being encoded. */
 export function isLongerThan(text: string, bytes: number): boolean {
   return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);

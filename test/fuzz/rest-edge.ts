@@ -92,7 +92,7 @@ function requestOf(method: string, path: string, operation: Operation, world: Wo
 }
 
 function stepOf(name: string, { vocabulary, ids }: World): fc.Arbitrary<string> {
-  const known = name === 'scheduler_id' ? vocabulary['scheduler_id']! : ids;
+  const known = vocabulary[name] ?? ids;
   return fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...known) }, { weight: 1, arbitrary: hostileString });
 }
 

@@ -212,10 +212,11 @@ describe('fair share', () => {
     expectShares(await pop(queue, 400), { heavy: 300, light: 100 });
     await push(queue, 'heavy', 300);
     expect(await run('weights', {})).toEqual({
+      count: 1,
       results: [{ scheduler: 'boefje', organisation: 'heavy', weight: 3 }],
     });
     expect(await run('unset-weight', { scheduler: 'boefje', organisation: 'heavy' })).toEqual({ weight: 1, before: 3 });
-    expect(await run('weights', {})).toEqual({ results: [] });
+    expect(await run('weights', {})).toEqual({ count: 0, results: [] });
     expect(audited).toMatchObject([
       ['set-weight', 'me', { organisation: 'heavy', weight: 3, before: 1 }],
       ['set-weight', 'me', { organisation: 'heavy', weight: 1, before: 3 }],

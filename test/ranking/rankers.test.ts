@@ -28,8 +28,11 @@ const task = (organisation: string, more: Partial<RankedTask> = {}): RankedTask 
   organisation,
   ...more,
 });
-const recencyOf = (lastRunAt?: number) =>
-  recency(batchOf([task('aa', { lastRunAt: lastRunAt === undefined ? null : lastRunAt * 1_000 })], context)).ranks[0]!;
+/** The place on mula's scale, each a minute; `now` is none's first second. */
+const recencyOf = (lastRunAt?: number) => {
+  const lastRun = { lastRunAt: lastRunAt === undefined ? null : lastRunAt * 1_000 };
+  return (recency(batchOf([task('aa', lastRun)], context)).ranks[0]! - (now - (now % 60))) / 60 + 2;
+};
 
 test.each([
   ['created-at', createdAt],
@@ -49,7 +52,7 @@ test.each([
   );
 });
 
-test('recency: what never ran goes first, then what ran longest ago, within 3 to 1000', () => {
+test('recency: of what is pushed at once what never ran goes first, then what ran longest ago, at the places 3 to 1000', () => {
   expect(recencyOf()).toBe(2);
   expect(recencyOf(now - day)).toBe(1_000);
   expect(recencyOf(now - 8 * day)).toBe(3);

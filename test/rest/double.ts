@@ -9,6 +9,7 @@ import type {
 } from '../../src/queue/queue.ts';
 import type { NewTask, PushOutcome } from '../../src/protocol/requests.ts';
 import type { Schedules } from '../../src/queue/schedules/schedule-crud.ts';
+import type { Weights } from '../../src/control/weights.ts';
 import type { RestAccess } from '../../src/rest/access.ts';
 import type { Schedulers } from '../../src/rest/app.ts';
 import { createRestServer, type RestOptions, type RestServer } from '../../src/rest/server.ts';
@@ -79,6 +80,11 @@ export const emptyBook: Schedules = {
   delete: () => Promise.resolve(false),
 };
 
+const noWeights: Weights = {
+  list: () => Promise.resolve({ count: 0, results: '[]' }),
+  set: (_scheduler, _organisation, weight) => Promise.resolve({ weight, before: 1 }),
+};
+
 const entries = [
   { id: 'boefje', type: 'boefje', itemType: 'BoefjeTask' },
   { id: 'normalizer', type: 'normalizer', itemType: 'NormalizerTask' },
@@ -113,6 +119,7 @@ export async function serve(options: Partial<RestOptions> = {}): Promise<Served>
     lists: emptyLists,
     schedules: emptyBook,
     schedulers: threeSchedulers,
+    weights: noWeights,
     health: {
       version: '0.1.0',
       problems: () => Promise.resolve([]),

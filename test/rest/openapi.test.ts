@@ -51,6 +51,26 @@ test('the body of a pop may be absent, that of a search may not', () => {
   expect(paths['/schedules/search']?.['post']?.requestBody?.required).toBe(true);
 });
 
+test('the document has what mula has not: the weight that a request sets, with its bounds', () => {
+  const operation = paths['/weights/{scheduler_id}/{organisation}'];
+  expect(operation?.['put']).toMatchObject({
+    parameters: [{ name: 'scheduler_id' }, { name: 'organisation', schema: { maxLength: 512 } }],
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: {
+            properties: { weight: { type: 'number', minimum: 0.001, maximum: 1_000 } },
+            required: ['weight'],
+            additionalProperties: false,
+          },
+        },
+      },
+    },
+  });
+  expect(Object.keys({ ...operation, ...paths['/weights'] }).toSorted()).toEqual(['delete', 'get', 'put']);
+});
+
 test('the documentation page is served', async () => {
   const response = await fetch(`${served.url}/docs`);
   expect([response.status, response.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);

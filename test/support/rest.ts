@@ -1,3 +1,4 @@
+import { createWeights } from '../../src/control/weights.ts';
 import { createTaskLists } from '../../src/queue/lists/lists.ts';
 import { migrate } from '../../src/queue/schema/migrations.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -27,6 +28,10 @@ export async function serveOnPostgres(options: Partial<RestOptions> = {}): Promi
     queue,
     lists,
     schedules: createSchedules(sql),
+    weights: createWeights(
+      sql,
+      threeSchedulers.all().map(({ id }) => id),
+    ),
     schedulers: { ...threeSchedulers, activity: (ids) => lists.activity(ids) },
     ...options,
   });
