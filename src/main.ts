@@ -190,6 +190,7 @@ async function startQueue(
     gracePeriodSeconds,
     jitterSeconds: config.SCHEDULER_PQ_JITTER,
     maxAttempts: config.SCHEDULER_MAX_ATTEMPTS,
+    retryMs: config.SCHEDULER_RETRY_SECONDS * 1_000,
     maxSize: config.SCHEDULER_PQ_MAXSIZE,
     leasesOfClient: config.SCHEDULER_CLIENT_LEASES,
     bounds: {

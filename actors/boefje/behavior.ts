@@ -14,7 +14,7 @@ type BoefjeMessage = ScanProfileMutated | LookForNewBoefjes | Reschedule | Corre
 const boefje: SchedulerDefinition<BoefjeMessage> = {
   type: 'boefje',
   itemType: 'BoefjeTask',
-  ranker: 'created-at',
+  ranker: 'fair-share',
   streams: ['scan_profile_mutations'],
   clocks: [
     { message: { kind: 'look-for-new-boefjes' }, everyMs: 60_000 },

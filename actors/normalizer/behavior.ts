@@ -9,7 +9,7 @@ import { handleRawFiles } from './raw-files.ts';
 const normalizer: SchedulerDefinition<RawFileReceived | Explain> = {
   type: 'normalizer',
   itemType: 'NormalizerTask',
-  ranker: 'raw-file-age',
+  ranker: 'fair-share',
   streams: ['raw_file_received'],
   clocks: [],
   start: (setup) => ({

@@ -139,6 +139,9 @@ export const environment = z.object({
   SCHEDULER_MAX_ATTEMPTS: count(3, { least: 1, most: 1_000 }).describe(
     'claims of one task before an expired lease fails it',
   ),
+  SCHEDULER_RETRY_SECONDS: seconds(10, { least: 0, most: 86_400 }).describe(
+    'a task whose lease has expired waits so long for each claim of it, before another worker may get it',
+  ),
   SCHEDULER_RETENTION_DAYS: count(0, { most: 36_500 }).describe(
     'finished tasks, and schedules that Rota disabled, are removed when they are older; 0 keeps them',
   ),

@@ -7,7 +7,7 @@ import { claim, type ClaimPools, claimStatement, fit, type Fitted, type RawRow, 
 import { HeldLeases } from './pop/held-leases.ts';
 import { TaskReads } from './lists/reads.ts';
 import { AllVirtualTimes, LowWaterMark } from './pop/marks.ts';
-import { ranksOfFinished } from './push/requeue.ts';
+import { ranksOfRequeued } from './push/requeue.ts';
 import { Waiters } from './pop/waiters.ts';
 import { Corrections } from './push/corrections.ts';
 import { Push } from './push/push.ts';
@@ -40,6 +40,8 @@ export interface TaskQueueOptions {
   readonly gracePeriodSeconds?: number;
   readonly jitterSeconds?: number;
   readonly maxAttempts?: number;
+  /** How long a task whose lease has expired waits for each claim of it, before it may be popped again. */
+  readonly retryMs?: number;
   /** Queued tasks per scheduler; 0 is unlimited. */
   readonly maxSize?: number;
   /** Parked pops per scheduler. */
@@ -118,17 +120,20 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#ranking = options.ranking ?? rankByArrival;
     this.#corrections = new Corrections((scheduler, command) => options.onDefaultSchedules?.(scheduler, command));
     const gracePeriodSeconds = options.gracePeriodSeconds ?? 86_400;
+    const ranksOf = ranksOfRequeued(this.#ranking, this.#virtualTimes);
     this.#settle = new Settle({
       sql: this.#sql,
       gracePeriodSeconds,
       maxInFlight: this.#bounds.writesInFlight,
-      ranksOf: ranksOfFinished(this.#ranking, this.#virtualTimes),
+      ranksOf,
       onQueued: (scheduler, count) => this.#queued(scheduler, count),
     });
     this.#sweeper = new Sweeper({
       sql: this.#sql,
       maxAttempts: options.maxAttempts ?? 3,
       gracePeriodSeconds,
+      retryMs: options.retryMs ?? 10_000,
+      ranksOf,
       heartbeatsArrive: options.heartbeatsArrive ?? (async () => true),
       onChanged: (settled) => this.#settle.report(settled),
       onPresent: ({ lengthen }) => (this.#firstLeaseMs = lengthen ? firstLeaseMs : Number.MAX_SAFE_INTEGER),

@@ -1,8 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/postgres/pool.ts';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
+import { fairRanking } from '../support/fair-ranking.ts';
 import { byNats, byRest, claimOne, code } from '../support/patches.ts';
-import { boefjeTask, parse, popRequest, queueUnderTest } from '../support/queue.ts';
+import type { RunningTaskQueue } from '../../src/queue/task-queue.ts';
+import { boefjeTask, ooiOf, parse, popRequest, queueUnderTest } from '../support/queue.ts';
 
 describe('fencing', () => {
   test('a client that names a lease must hold it', async () => {
@@ -147,5 +149,83 @@ describe('release', () => {
     expect(await queue.release('boefje', byNatsTask.id)).toEqual({ outcome: 'conflict' });
     expect(await queue.release('boefje', done.id)).toEqual({ outcome: 'conflict' });
     expect(await queue.release('normalizer', done.id)).toEqual({ outcome: 'unknown' });
+  });
+});
+
+describe('a task whose worker died with it', () => {
+  const endedBefore = (seconds: number) => `UPDATE leases SET until = now() - interval '${seconds} seconds'`;
+  const begin = async (queue: RunningTaskQueue) => {
+    const task = await claimOne(queue);
+    await queue.patch([byNats(task, 'running')]);
+    return task;
+  };
+
+  test('waits ten seconds for each claim, so that one that ends its workers is not the head three times in four seconds', async () => {
+    const { queue, sql } = await queueUnderTest({ retryMs: 10_000 });
+    await begin(queue);
+    for (const [seconds, swept] of [
+      [9, 0],
+      [11, 1],
+    ] as const) {
+      await sql.unsafe(endedBefore(seconds));
+      expect(await queue.sweep()).toBe(swept);
+    }
+    const [again] = await queue.pop('boefje', popRequest());
+    await queue.patch([byNats(again!, 'running')]);
+    for (const [seconds, swept] of [
+      [19, 0],
+      [21, 1],
+    ] as const) {
+      await sql.unsafe(endedBefore(seconds));
+      expect(await queue.sweep()).toBe(swept);
+    }
+    const [last] = await queue.pop('boefje', popRequest());
+    await queue.patch([byNats(last!, 'running')]);
+    await sql.unsafe(endedBefore(1));
+    expect(await queue.sweep()).toBe(1);
+    expect(await sql`SELECT status, reason FROM tasks`).toEqual([{ status: 'FAILED', reason: 'lease-expired' }]);
+  });
+
+  test('may still be ended by a worker that comes late, as long as it waits', async () => {
+    const { queue, sql } = await queueUnderTest({ retryMs: 10_000 });
+    const task = await begin(queue);
+    await sql.unsafe(endedBefore(9));
+    await queue.sweep();
+    expect((await queue.patch([byNats(task, 'completed')])).map(code)).toEqual(['done']);
+  });
+
+  test('does not wait where no worker began it', async () => {
+    const { queue, sql } = await queueUnderTest({ retryMs: 10_000 });
+    await claimOne(queue);
+    await sql.unsafe(endedBefore(1));
+    expect(await queue.sweep()).toBe(1);
+  });
+
+  test('takes no place in a sweep while it waits', async () => {
+    const { queue, sql } = await queueUnderTest({ retryMs: 10_000 });
+    await queue.push(
+      'boefje',
+      Array.from({ length: 501 }, () => boefjeTask()),
+    );
+    const claimed = await queue.pop('boefje', popRequest({ limit: 501 }));
+    await queue.patch(claimed.slice(0, 500).map((task) => byNats(task, 'running')));
+    await sql.unsafe(endedBefore(2));
+    expect(await queue.sweep()).toBe(1);
+  });
+
+  test('goes behind what waits, by fair-share; one that no worker began keeps its place', async () => {
+    const { queue, sql } = await queueUnderTest({ ranking: fairRanking });
+    for (const organisation of ['x', 'y'])
+      await queue.push(
+        'boefje',
+        ['1', '2', '3'].map((name) => boefjeTask(organisation + name, { organisation })),
+      );
+    const [poison, unbegun] = await queue.pop('boefje', popRequest({ limit: 2 }));
+    await queue.patch([byNats(poison!, 'running')]);
+    await sql.unsafe(endedBefore(1));
+    expect(await queue.sweep()).toBe(2);
+    const order = (await queue.pop('boefje', popRequest({ limit: 9 }))).map(ooiOf);
+    expect([ooiOf(poison!), ooiOf(unbegun!)]).toEqual(['x1', 'y1']);
+    expect(order).toEqual(['y1', 'x2', 'y2', 'x3', 'y3', 'x1']);
   });
 });

@@ -59,6 +59,7 @@ export async function startRotaAtHand(settings: Readonly<Record<string, string>>
     SCHEDULER_API_PORT: '0',
     SCHEDULER_DB_CONNECTION_POOL_SIZE: '10',
     SCHEDULER_LOGGING_FORMAT: 'json',
+    SCHEDULER_RETRY_SECONDS: '0',
     ...settings,
   });
   const running: RunningRota[] = [];

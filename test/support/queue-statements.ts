@@ -123,7 +123,7 @@ export const cases: readonly Case[] = [
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
   pushing('by costs', { recurrence: { kind: 'none' } }, named, { unsaved: [] }),
   of('push/flows', ({ queued }) => ['boefje', flows(queued), '[]']),
-  of('settle/requeue-look', ({ queued }) => [ids(queued)]),
+  of('settle/requeue-look', ({ queued }) => [ids(queued), false]),
   of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
@@ -142,7 +142,7 @@ export const cases: readonly Case[] = [
   }),
   of('settle/heartbeat', ({ leased }) => [ids(leased), leases(leased), [60_000]]),
   of('settle/present', () => [here], { rows: 1 }),
-  of('settle/sweep-lock', () => [named, here]),
+  of('settle/sweep-lock', () => [named, here, 0, 3, 2]),
   of('settle/sweep-look', ({ leased }) => [ids(leased), 3, 2]),
   of('maintenance/fold-counts', () => [1], { rows: 51 }),
   of('maintenance/hold', () => ['boefje', true, named, 0, 'rare'], {

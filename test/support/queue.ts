@@ -23,7 +23,7 @@ export async function queueUnderTest(options: Partial<TaskQueueOptions> = {}): P
   const sql = connect(database.url, { max: 2 });
   const queues: RunningTaskQueue[] = [];
   const another = (more: Partial<TaskQueueOptions> = {}) => {
-    const queue = createTaskQueue({ databaseUrl: database.url, connections: 5, ...options, ...more });
+    const queue = createTaskQueue({ databaseUrl: database.url, connections: 5, retryMs: 0, ...options, ...more });
     queues.push(queue);
     return queue;
   };

@@ -103,6 +103,7 @@ export async function openHouse(options: { prepare?: (databaseUrl: string) => Pr
     SCHEDULER_API_HOST: '127.0.0.1',
     SCHEDULER_API_PORT: '0',
     SCHEDULER_LOGGING_FORMAT: 'json',
+    SCHEDULER_RETRY_SECONDS: '0',
   };
   return {
     databaseUrl: database.url,

@@ -3,21 +3,20 @@ import type { AllVirtualTimes } from '../pop/marks.ts';
 import type { RanksOf } from '../settle/settle.ts';
 import { Deal, type Flow, notRanked, type TaskRanking } from './rank.ts';
 
-interface Finished extends Flow {
+interface Requeued extends Flow {
   readonly id: string;
   readonly scheduler: string;
   readonly created_ms: number;
 }
 
-/** Ranks finished tasks that are queued again as if they were pushed now, where ranks are virtual times. */
-export function ranksOfFinished(ranking: TaskRanking, virtualTimes: AllVirtualTimes): RanksOf {
-  return async (transaction: Executor, ids: readonly string[]) => {
-    const finished = await query<Finished>(transaction, statement('settle/requeue-look'), [ids]);
+/** Ranks tasks that are queued again as if they were pushed now, where ranks are virtual times. */
+export function ranksOfRequeued(ranking: TaskRanking, virtualTimes: AllVirtualTimes): RanksOf {
+  return async (transaction: Executor, ids: readonly string[], which: 'finished' | 'expired') => {
+    if (ids.length === 0) return new Map();
+    const found = await query<Requeued>(transaction, statement('settle/requeue-look'), [ids, which === 'finished']);
     const ranks = new Map<string, number>();
     // In one order, as organisations are locked by all.
-    const schedulers = [...Map.groupBy(finished, ({ scheduler }) => scheduler)].toSorted(([a], [b]) =>
-      a < b ? -1 : 1,
-    );
+    const schedulers = [...Map.groupBy(found, ({ scheduler }) => scheduler)].toSorted(([a], [b]) => (a < b ? -1 : 1));
     for (const [scheduler, tasks] of schedulers) {
       if (!ranking.policyOf(scheduler).fair) continue;
       const features = tasks.map(({ organisation, created_ms: createdAt, manual }) => {

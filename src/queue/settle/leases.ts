@@ -5,7 +5,7 @@ import { emit } from '../../telemetry/events.ts';
 import { Coalescer } from '../batching.ts';
 import { foldCounts } from '../maintenance/counts.ts';
 import type { LeaseRef } from '../queue.ts';
-import { type TaskChange, settle, type Settled } from './settle.ts';
+import { type RanksOf, type TaskChange, settle, type Settled } from './settle.ts';
 
 /** A lease that its holder renews for `leaseMs` from now on; null keeps its length. */
 interface Renewal extends LeaseRef {
@@ -64,6 +64,9 @@ interface SweeperOptions {
   /** Claims of one task before an expired lease fails it. */
   readonly maxAttempts: number;
   readonly gracePeriodSeconds: number;
+  /** How long a task whose lease has expired waits for each claim of it. */
+  readonly retryMs: number;
+  readonly ranksOf: RanksOf;
   /** Whether the heartbeats of workers reach this supervisor at this moment. */
   readonly heartbeatsArrive: () => Promise<boolean>;
   /** What a sweep changed: events and wakes. */
@@ -99,8 +102,8 @@ function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expi
 }
 
 /**
- * Expires leases, once a second: a task whose lease has expired goes back to the queue, or fails if it was claimed too often, or
- * gives way to a queued twin. Several supervisors sweep the same table and skip what another one has locked. Each first
+ * Expires leases, once a second: a task whose lease has expired goes back to the queue after a while, behind what waits, or fails if
+ * it was claimed too often, or gives way to a queued twin. Several supervisors sweep the same table and skip what another one has locked. Each first
  * records that heartbeats reach it, so that all of them spare leases that could not be renewed: docs/queue-semantics.md, "Gaps".
  */
 export class Sweeper {
@@ -130,12 +133,15 @@ export class Sweeper {
 
   /** @returns how many expired leases it ended */
   async sweep(): Promise<number> {
-    const { sql, maxAttempts, gracePeriodSeconds } = this.#options;
+    const { sql, maxAttempts, gracePeriodSeconds, retryMs, ranksOf } = this.#options;
     const swept = await transact(() =>
       transaction(sql, async (sweeping) => {
         const locked = await query<{ id: string }>(sweeping, statement('settle/sweep-lock'), [
           perSweep,
           this.#instance,
+          retryMs,
+          maxAttempts,
+          freeOfCharge,
         ]);
         if (locked.length === 0) return null;
         const expired = await query<Expired>(sweeping, statement('settle/sweep-look'), [
@@ -143,8 +149,9 @@ export class Sweeper {
           maxAttempts,
           freeOfCharge,
         ]);
-        // A change that ends a lease names it: it needs no rank.
-        return settle(sweeping, expired.map(changeOf), gracePeriodSeconds, async () => new Map());
+        const behind = expired.filter(({ unclaimed, exhausted }) => !unclaimed && !exhausted).map(({ id }) => id);
+        const ranks = await ranksOf(sweeping, behind, 'expired');
+        return settle(sweeping, expired.map(changeOf), gracePeriodSeconds, ranks);
       }),
     );
     if (swept === null || swept.changes.length === 0) return 0;

@@ -19,10 +19,14 @@ interface SettleOptions {
 }
 
 /**
- * The ranks that finished tasks get as they are queued again, by id: what failed days ago takes turns with what waits, as if it were
- * pushed now. Of others, and where ranks are no virtual times, there is none: the task's priority stands.
+ * The ranks that tasks get as they are queued again, by id: what failed days ago, or ended its worker, takes turns with what waits, as
+ * if it were pushed now. Where ranks are no virtual times there is none: the task's priority, or the rank that it had, stands.
  */
-export type RanksOf = (transaction: Executor, ids: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+export type RanksOf = (
+  transaction: Executor,
+  ids: readonly string[],
+  which: 'finished' | 'expired',
+) => Promise<ReadonlyMap<string, number>>;
 
 /** A patch, and what only the queue itself may say with one. */
 export interface TaskChange extends Omit<TaskPatch, 'via' | 'reason'> {
@@ -109,7 +113,17 @@ export class Settle {
 
   #settle(batch: readonly TaskChange[]): Promise<Settled> {
     const { sql, gracePeriodSeconds, ranksOf } = this.#options;
-    return transact(() => transaction(sql, (settling) => settle(settling, batch, gracePeriodSeconds, ranksOf)));
+    // Only a patch that names no lease queues what has ended.
+    const again = batch
+      .filter(({ status, leaseId, priority }) => status === 'queued' && leaseId === null && priority === undefined)
+      .map(({ id }) => id);
+    return transact(() =>
+      transaction(sql, async (settling) => {
+        // Flows are locked before tasks, as by a push.
+        const ranks = await ranksOf(settling, again, 'finished');
+        return settle(settling, batch, gracePeriodSeconds, ranks);
+      }),
+    );
   }
 
   /** Of each row, in their order. */
@@ -170,13 +184,8 @@ export async function settle(
   transaction: Executor,
   changes: readonly TaskChange[],
   gracePeriodSeconds: number,
-  ranksOf: RanksOf,
+  ranks: ReadonlyMap<string, number>,
 ): Promise<Settled> {
-  // Only a patch that names no lease queues what has ended. Organisations are locked before tasks, as a push does.
-  const again = changes
-    .filter(({ status, leaseId, priority }) => status === 'queued' && leaseId === null && priority === undefined)
-    .map(({ id }) => id);
-  const ranks = again.length === 0 ? unranked : await ranksOf(transaction, again);
   const { rows, units } = await apply(transaction, changes, gracePeriodSeconds, ranks);
   const begun = rows.filter(({ code, was, status }) => code === null && status === 'RUNNING' && was !== 'RUNNING');
   const leaders = begun.map(({ n }) => changes[n]!).filter(({ id }) => units.has(id));
