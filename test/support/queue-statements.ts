@@ -112,6 +112,11 @@ export const cases: readonly Case[] = [
   pushing('into a queue that is full', { recurrence: { kind: 'none' } }, named),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)]),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
+  of('schedules/failure-streaks', ({ queued }) => [queued.map(() => 'boefje'), hashes(queued), 10]),
+  of('schedules/failure-streaks', ({ queued }) => [queued.map(() => 'boefje'), hashes(queued), 10], {
+    ...lists,
+    about: ' of the lists',
+  }),
   of('push/fairness-look', ({ queued }) => ['boefje', hashes(queued), named, flowsOf(queued), '[]']),
   of('settle/requeue-look', ({ queued }) => [ids(queued)]),
   of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),

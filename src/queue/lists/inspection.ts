@@ -1,6 +1,7 @@
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import type { ScheduleView, TaskView } from '../../protocol/operator.ts';
+import type { ScheduleView, StreakView, TaskView } from '../../protocol/operator.ts';
 import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
+import { readStreaks } from '../schedules/schedule-store.ts';
 
 interface SchedulerOverview {
   readonly scheduler: string;
@@ -20,28 +21,43 @@ export interface QueueInspection {
   schedules(ids: readonly string[]): Promise<readonly ScheduleView[]>;
   /** Of the tasks that exist. */
   details(ids: readonly string[]): Promise<readonly TaskView[]>;
+  /** Each with the failures in a row of its hash. */
+  withStreaks<T extends Hashed>(listed: readonly T[]): Promise<readonly (T & { readonly streak: StreakView | null })[]>;
 }
 
 export function createQueueInspection(sql: Sql): QueueInspection {
   const run = <Row extends object>(name: string, values: readonly unknown[]) =>
     transact(() => query<Row>(sql, statement(name), values));
+  const withStreaks: QueueInspection['withStreaks'] = async (listed) => {
+    const pairs = listed.flatMap(({ scheduler_id: scheduler, hash }) => (hash === null ? [] : [{ scheduler, hash }]));
+    const streaks = new Map((await readStreaks(sql, pairs)).map((streak) => [streak.hash, streak]));
+    return listed.map((one) => {
+      const streak = one.hash === null ? undefined : streaks.get(one.hash);
+      if (streak === undefined) return { ...one, streak: null };
+      const { failures, bounded, firstAt } = streak;
+      return { ...one, streak: { failures, bounded, since: new Date(firstAt).toISOString() } };
+    });
+  };
   return {
+    withStreaks,
     async overview(schedulers) {
       const rows = await run<OverviewRow>('lists/queue-overview', [schedulers]);
       return rows.map(({ oldest_seconds, ...row }) => ({ ...row, oldestSeconds: oldest_seconds }));
     },
     async schedules(ids) {
       const rows = await run<ScheduleDetailsRow>('lists/schedule-details', [ids]);
-      return rows.map(({ schedule, disabled_reason, inherited }) => ({
-        ...(JSON.parse(schedule) as Schedule),
-        disabled_reason,
-        inherited,
-      }));
+      return withStreaks(rows.map(({ schedule, ...rest }) => ({ ...(JSON.parse(schedule) as Schedule), ...rest })));
     },
     async details(ids) {
-      return (await run<DetailRow>('lists/task-details', [ids])).map(taskView);
+      return withStreaks((await run<DetailRow>('lists/task-details', [ids])).map(taskView));
     },
   };
+}
+
+/** What a task or a schedule is about. */
+interface Hashed {
+  readonly scheduler_id: string;
+  readonly hash: string | null;
 }
 
 interface OverviewRow {
@@ -56,6 +72,8 @@ interface ScheduleDetailsRow {
   readonly schedule: string;
   readonly disabled_reason: DisabledReason | null;
   readonly inherited: boolean;
+  readonly by_interval: boolean;
+  readonly asked: boolean;
 }
 
 interface DetailRow {
@@ -84,7 +102,7 @@ function taskView({
   begun,
   held,
   ahead,
-}: DetailRow): TaskView {
+}: DetailRow): Omit<TaskView, 'streak'> {
   return {
     ...(JSON.parse(task) as Task),
     reason,
