@@ -5,6 +5,7 @@ import { createQueueInspection, type QueueInspection } from '../../src/queue/lis
 import { createSchedules, type Schedules } from '../../src/queue/schedules/schedule-crud.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/queue/schedules/schedule-store.ts';
 import { next } from '../../src/telemetry/events.ts';
+import { boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
 import * as rows from '../support/schedule-rows.ts';
 import { createStore } from '../support/schema.ts';
 
@@ -44,6 +45,17 @@ async function history(statuses: readonly (string | readonly [string, Boefje])[]
       VALUES (${id}, 'boefje', 'aa', 'boefje', ${hash}, 2, ${data}::text::jsonb, ${status}, ${created}::text::timestamptz,
         ${modified}::text::timestamptz)`;
   return made.map(({ id }) => id);
+}
+
+/** A queue with one task whose first lost lease is its last. */
+async function losing() {
+  const { queue, sql } = await queueUnderTest({ maxAttempts: 1 });
+  await queue.push('boefje', [boefjeTask('x')]);
+  const outOfTime = async () => {
+    await sql`UPDATE tasks SET unbegun = 2`;
+    await sql`UPDATE leases SET until = now() - interval '1 second'`;
+  };
+  return { queue, sql, outOfTime };
 }
 
 const streaks = (...hashes: string[]) => store.failureStreaks('boefje', { hashes });
@@ -118,6 +130,18 @@ describe('failures in a row', () => {
     expect(await streaks('h')).toMatchObject([{ failures: 2, bounded: false }]);
   });
 
+  test('count a task that was lost with its leases', async () => {
+    const { queue, sql, outOfTime } = await losing();
+    const [lost] = await queue.pop('boefje', popRequest());
+    await outOfTime();
+    await queue.sweep();
+    const [{ hash }] = (await sql`SELECT hash FROM tasks WHERE id = ${lost!.id} AND status = 'FAILED'`) as [
+      { hash: string },
+    ];
+    const found = await createScheduleStore(sql).failureStreaks('boefje', { hashes: [hash] });
+    expect(found).toMatchObject([{ failures: 1 }]);
+  });
+
   test('are seen by operators with the task and the schedule', async () => {
     const [, second] = await history(['failed', 'failed']);
     const [other] = await history(['completed'], 'fine');
@@ -149,6 +173,15 @@ describe('a deadline that somebody asked for', () => {
     expect(await asked(id)).toBe(true);
     expect(await inspection.schedules([id])).toMatchObject([{ asked: true }]);
     await schedules.patch(id, { enabled: false });
+    expect(await asked(id)).toBe(true);
+  });
+
+  test('is also that of a schedule which a person enables again, and not of one that was enabled', async () => {
+    const id = await rows.schedule(sql, { hash: 'h' });
+    await schedules.patch(id, { enabled: true });
+    expect(await asked(id)).toBe(false);
+    await schedules.patch(id, { enabled: false });
+    await schedules.patch(id, { enabled: true });
     expect(await asked(id)).toBe(true);
   });
 
