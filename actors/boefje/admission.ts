@@ -5,13 +5,13 @@ import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { aboutOf, type Candidate, type Run, taskOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { historiesOf } from './history.ts';
+import type { Wait } from './recurrence.ts';
 import type { Watch } from './revocation.ts';
 
 /** The outcome of a candidate. */
 type Verdict =
   | { readonly verdict: 'queued' }
-  /** `until`: epoch milliseconds at which the grace period ends. */
-  | { readonly verdict: 'refused'; readonly reason: RefusalReason; readonly until?: number }
+  | ({ readonly verdict: 'refused'; readonly reason: RefusalReason } & Wait)
   /** Could not be decided, or not be pushed: try again where `failure.retryable`. */
   | { readonly verdict: 'failed'; readonly failure: Failure };
 
@@ -37,8 +37,9 @@ export async function admit(
         return { verdict: 'failed', failure: history.failure };
       case 'refused': {
         setup.refuse(history.reason, aboutOf(candidate));
-        const until = history.reason === 'grace-period' ? { until: history.until } : {};
-        return { verdict: 'refused', reason: history.reason, ...until };
+        const { reason, until, failures } = history;
+        const wait = until === undefined ? {} : failures === undefined ? { until } : { until, failures };
+        return { verdict: 'refused', reason, ...wait };
       }
       case 'free':
         runs.push({ candidate, lastRunAt: history.lastRunAt, follows: history.latest, deduplicationKey: null });

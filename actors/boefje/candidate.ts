@@ -2,7 +2,7 @@ import type { Plugin } from '../../src/kat/kat.ts';
 import type { NewSchedule, NewTask, Recurrence } from '../../src/protocol/requests.ts';
 import type { SchedulerSettings } from '../../src/protocol/scheduler.ts';
 import { boefjeHash } from '../../src/tasks/data.ts';
-import { intervalMsOf } from './recurrence.ts';
+import { intervalMsOf, type Pace } from './recurrence.ts';
 
 /** A boefje that may run on an OOI (null: on none) of an organisation, before its history is known. */
 export interface Candidate {
@@ -13,6 +13,8 @@ export interface Candidate {
   readonly recurrence: Recurrence | 'none' | 'default';
   /** Its own cron or interval decided that it is due: no grace period then. */
   readonly byRecurrence: boolean;
+  /** Of the schedule that is due. Absent for an event, which failures do not delay: the OOI changed, or the boefje is new. */
+  readonly pace?: Pace;
   /** Traceparent of the event that brought it about; null where that was the clock. */
   readonly trace: string | null;
   /** The task's; 4 µs each, so it is computed once. */

@@ -8,7 +8,7 @@ import { type Candidate, candidateOf, hashOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { decideTask, type History, historiesOf } from './history.ts';
 import { decideBoefje, decideOoi, decideOperations, pluginIn, runsOnEventsOnly, skipOoi } from './permission.ts';
-import { decideRecurrence, isByRecurrence, recurrenceOf, unscheduled } from './recurrence.ts';
+import { decideRecurrence, isByRecurrence, paceOf, recurrenceOf, unscheduled } from './recurrence.ts';
 import { pluginsOf } from './services.ts';
 
 /** Answers what this scheduler would decide now, and why. */
@@ -61,8 +61,9 @@ async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Pr
     return { steps, nextRunAt: null };
   }
 
+  const byTime = trigger === 'schedule' ? { pace: paceOf(plugin, known, setup.settings) } : {};
   const byRecurrence = trigger === 'schedule' && isByRecurrence(plugin, known);
-  const candidate = candidateOf({ organisation, plugin, ooi, recurrence, byRecurrence, trace: null });
+  const candidate = candidateOf({ organisation, plugin, ooi, recurrence, byRecurrence, ...byTime, trace: null });
   const [history] = await historiesOf(setup, [candidate], record);
   if (steps.every(({ outcome }) => outcome === 'passes')) await explainSharing(setup, candidate, history!, record);
   return { steps, nextRunAt: runsOnEventsOnly(plugin) ? null : recurrence.deadlineAt };
@@ -71,7 +72,7 @@ async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Pr
 async function explainTask(setup: Setup, organisation: string, data: BoefjeData, record: Recorder): Promise<void> {
   const hash = hashOf({ organisation, plugin: data.boefje, ooi: data.input_ooi });
   const [task] = await setup.supervisor('latest-tasks', { hashes: [hash] });
-  decideTask(task, 0, setup.now(), record);
+  decideTask(task, { graceMs: 0, now: setup.now() }, null, record);
 }
 
 async function explainSharing(setup: Setup, candidate: Candidate, history: History, record: Recorder): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Plugin } from '../../src/kat/kat.ts';
 import type { Explain } from '../../src/protocol/commands.ts';
 import type { DueSchedule, Recurrence, ScheduleSettlement } from '../../src/protocol/requests.ts';
-import type { Setup } from '../../src/protocol/scheduler.ts';
+import type { SchedulerSettings, Setup } from '../../src/protocol/scheduler.ts';
 import { cronFault, isCron, nextRun } from '../../src/tasks/cron.ts';
 import { boefjeHash } from '../../src/tasks/data.ts';
 import type { Recorder, RefusalReason } from '../../src/tasks/refusal.ts';
@@ -72,6 +72,25 @@ export function isByRecurrence(plugin: Plugin, schedule: KnownSchedule): boolean
   return intervalMsOf(plugin) === null ? ownCronOf(schedule) !== null : schedule.byInterval === true;
 }
 
+/** What makes a schedule due: a period in milliseconds, which failures lengthen; a cron, whose times somebody chose; a request. */
+export type Pace = number | 'cron' | 'asked';
+
+export function paceOf(plugin: Plugin, schedule: KnownSchedule, settings: SchedulerSettings): Pace {
+  const interval = intervalMsOf(plugin);
+  if (cronOf(plugin) !== null || (interval === null && ownCronOf(schedule) !== null)) return 'cron';
+  if (schedule.asked === true) return 'asked';
+  return interval ?? settings.gracePeriodSeconds * 1_000;
+}
+
+const mostDoublings = 5;
+const longestGrownMs = 30 * 86_400_000;
+
+/** The period after so many failures in a row: doubled by each from the second on, up to 32 times and 30 days. */
+export function grownPeriodMs(periodMs: number, failures: number): number {
+  const grown = periodMs * 2 ** Math.min(Math.max(failures - 1, 0), mostDoublings);
+  return Math.max(periodMs, Math.min(grown, longestGrownMs));
+}
+
 /** Why a schedule does not run its boefje: by a cron that cannot be read. An event runs it all the same. */
 export function decideRecurrence(
   { schedule, inherited, disabled }: Recurrence,
@@ -101,7 +120,7 @@ function ownCronOf({ schedule, inherited }: Pick<KnownSchedule, 'schedule' | 'in
 }
 
 /** What is known of a pair's schedule. */
-export type KnownSchedule = Pick<DueSchedule, 'schedule' | 'inherited' | 'byInterval'> & {
+export type KnownSchedule = Pick<DueSchedule, 'schedule' | 'inherited' | 'byInterval' | 'asked'> & {
   readonly ooi: string | null;
   /** Epoch milliseconds; absent where there is no schedule yet. */
   readonly deadlineAt?: number | null;
@@ -144,22 +163,32 @@ const disabling: Partial<Record<RefusalReason, DisabledReason>> = {
 
 /**
  * How a due schedule moves on after a refusal: disabled with its reason; to the end of the grace period, since a full
- * new one would let the pair rest twice; else to its next deadline, or nowhere without a recurrence (null). A cron that
- * cannot be read stays in the schedule that it disables, for people to see. `until`: epoch milliseconds.
+ * new one would let the pair rest twice, and what was asked for stays so; to the end of the period that failures lengthened,
+ * from which an interval goes on; else to its next deadline, or nowhere without a recurrence (null). A cron that
+ * cannot be read stays in the schedule that it disables, for people to see.
  */
 export function settlementOf(
-  { id, version }: Pick<DueSchedule, 'id' | 'version'>,
+  { id, version, asked }: Pick<DueSchedule, 'id' | 'version' | 'asked'>,
   reason: RefusalReason,
   recurrence: Recurrence | null,
-  until?: number,
+  { until, failures }: Wait = {},
 ): ScheduleSettlement {
   if (recurrence?.disabled !== undefined) return { id, version, ...unreadable(recurrence) };
   const disabled = disabling[reason];
   if (disabled !== undefined) return { id, version, disabled };
-  if (reason === 'grace-period' && until !== undefined) {
-    return { id, version, ...recurrence, deadlineAt: iso(until), byInterval: false };
+  if (until !== undefined) {
+    const moved = { id, version, ...recurrence, deadlineAt: iso(until) };
+    return failures === undefined ? { ...moved, byInterval: false, asked: asked === true } : { ...moved, failures };
   }
   return { id, version, ...recurrence };
+}
+
+/** What a refusal that passes by waiting waits for. */
+export interface Wait {
+  /** Epoch milliseconds. */
+  readonly until?: number;
+  /** In a row, where it waits because of them. */
+  readonly failures?: number;
 }
 
 /** The deadline stays: mula, should it come back, reads some crons that Rota refuses. */

@@ -10,7 +10,7 @@ import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { ooisOf, pluginsOf, type Plugins } from './services.ts';
 import { decideBoefje, decideOoi, isUncleared, pluginIn } from './permission.ts';
-import { decideRecurrence, iso, isByRecurrence, recurrenceOf, settlementOf } from './recurrence.ts';
+import { decideRecurrence, iso, isByRecurrence, paceOf, recurrenceOf, settlementOf } from './recurrence.ts';
 import { confirmLosses, isLoss, type Revocations, revokedHash, type Watch } from './revocation.ts';
 
 /** Octopoes answers up to this many references in one request. */
@@ -119,7 +119,7 @@ async function examine(
     }
     // The push has moved the schedule of this hash; settling it too moves an adopted one whose hash differs.
     else if (verdict.verdict === 'queued') settlements.push({ id, version, ...recurrence });
-    else settlements.push(settlementOf(schedule, verdict.reason, recurrence, verdict.until));
+    else settlements.push(settlementOf(schedule, verdict.reason, recurrence, verdict));
   }
   if (rejected.length > 0) {
     setup.log.warn(
@@ -217,10 +217,11 @@ async function candidatesOf(
       continue;
     }
     const byRecurrence = isByRecurrence(plugin, known);
+    const pace = paceOf(plugin, known, setup.settings);
     candidates.push({
       schedule,
       recurrence,
-      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byRecurrence, trace: null }),
+      candidate: candidateOf({ organisation, plugin, ooi: reference, recurrence, byRecurrence, pace, trace: null }),
     });
   }
   await watch.revocations.revoke(setup, ended);

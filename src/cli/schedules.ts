@@ -3,7 +3,7 @@ import type { ListedSchedule, Page, ScheduleView } from '../protocol/operator.ts
 import type { Schedule } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
+import { countOf, failuresOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
 
 export function schedulesCommand(): Command {
   const example = 'a5a7d6b4-9d8e-4c0a-8f6f-0b5c2c9f6c11';
@@ -64,10 +64,10 @@ function listCommand(): Command {
 function renderPage({ count, results }: Page<ListedSchedule>): string {
   const rows = results.map((it) => {
     const { plugin, ooi } = subjectOf(it.data);
-    const { id, scheduler_id, organisation, schedule, deadline_at } = it;
-    return [id, scheduler_id, enabledOf(it), organisation, plugin, schedule, whenOf(deadline_at), ooi];
+    const { id, scheduler_id, organisation, schedule, deadline_at, streak } = it;
+    return [id, scheduler_id, enabledOf(it), organisation, plugin, schedule, whenOf(deadline_at), countOf(streak), ooi];
   });
-  const head = ['SCHEDULE', 'SCHEDULER', 'ENABLED', 'ORGANISATION', 'PLUGIN', 'CRON', 'NEXT', 'OOI'];
+  const head = ['SCHEDULE', 'SCHEDULER', 'ENABLED', 'ORGANISATION', 'PLUGIN', 'CRON', 'NEXT', 'FAILED', 'OOI'];
   return `${tableOf(head, rows)}\n\n${results.length} of ${count}`;
 }
 
@@ -121,6 +121,7 @@ function renderDetails(schedule: Shown): string {
     ['enabled', enabledOf(schedule)],
     ['cron', cron],
     ['next', `${moment(schedule.deadline_at)} (${whenOf(schedule.deadline_at)})`],
+    ['failures', failuresOf(schedule.streak ?? null)],
     ['hash', schedule.hash],
   ]);
 }

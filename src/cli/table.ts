@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { oneLine, printable } from '../printable.ts';
+import type { StreakView } from '../protocol/operator.ts';
 import type { TaskData } from '../tasks/task.ts';
 import { terminalWidth } from './terminal.ts';
 
@@ -137,6 +138,15 @@ export function whenOf(timestamp: string | null, now = Date.now()): string {
   if (timestamp === null) return '-';
   const seconds = (Date.parse(timestamp) - now) / 1_000;
   return seconds >= 0 ? `in ${age(seconds)}` : `${age(-seconds)} ago`;
+}
+
+/** How many failures in a row: `4`, or `10+` where more were not read; null without any. */
+export function countOf(streak: StreakView | null): string | null {
+  return streak === null ? null : `${streak.failures}${streak.bounded ? '+' : ''}`;
+}
+
+export function failuresOf(streak: StreakView | null): string | null {
+  return streak === null ? null : `${countOf(streak)} in a row since ${moment(streak.since)}`;
 }
 
 export function megabytes(bytes: number): string {

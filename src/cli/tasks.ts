@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { ChangedTasks, Page, TaskAction, TaskView } from '../protocol/operator.ts';
-import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
+import type { ChangedTasks, ListedTask, Page, TaskAction, TaskView } from '../protocol/operator.ts';
+import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
 import { duration, oneOf, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { ageOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
+import { ageOf, countOf, failuresOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
 import { confirm, line } from './terminal.ts';
 
 export function tasksCommand(): Command {
@@ -57,12 +57,12 @@ function listCommand(): Command {
     });
 }
 
-function renderPage({ count, results }: Page<Task>): string {
-  const rows = results.map(({ id, scheduler_id, status, organisation, data, created_at }) => {
+function renderPage({ count, results }: Page<ListedTask>): string {
+  const rows = results.map(({ id, scheduler_id, status, organisation, data, created_at, streak }) => {
     const { plugin, ooi } = subjectOf(data);
-    return [id, scheduler_id, status, organisation, plugin, ageOf(created_at), ooi];
+    return [id, scheduler_id, status, organisation, plugin, ageOf(created_at), countOf(streak), ooi];
   });
-  const table = tableOf(['TASK', 'SCHEDULER', 'STATUS', 'ORGANISATION', 'PLUGIN', 'AGE', 'OOI'], rows);
+  const table = tableOf(['TASK', 'SCHEDULER', 'STATUS', 'ORGANISATION', 'PLUGIN', 'AGE', 'FAILED', 'OOI'], rows);
   return `${table}\n\n${results.length} of ${count}`;
 }
 
@@ -94,6 +94,7 @@ function renderDetails(task: TaskView): string {
     ['not begun', task.unbegun === 0 ? null : `${task.unbegun} times: the worker that took it was not heard again`],
     ['in the queue', place],
     ['held by', lease === null ? null : holderOf(lease)],
+    ['failures', failuresOf(task.streak)],
     ['schedule', task.schedule_id],
     ['hash', task.hash],
   ]);

@@ -153,9 +153,10 @@ async function latestOf(ports: ExplainPorts, { scheduler, hash }: ExplainedTask)
 }
 
 function dueOf(due: ScheduleView): DueSchedule {
-  const { id, organisation, hash, data, enabled, schedule, inherited, deadline_at, modified_at: version } = due;
+  const { id, organisation, hash, data, enabled, schedule, inherited, asked, deadline_at } = due;
   const deadlineAt = deadline_at === null ? null : Date.parse(deadline_at);
-  return { id, version, organisation, hash, data, enabled, schedule, inherited, deadlineAt };
+  const { by_interval: byInterval, modified_at: version } = due;
+  return { id, version, organisation, hash, data, enabled, schedule, inherited, byInterval, asked, deadlineAt };
 }
 
 /** An actor that does not answer is a step without an answer; the rest of the explanation stands. */

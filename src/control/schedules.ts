@@ -96,8 +96,11 @@ async function withReasons(
   found: readonly Schedule[],
 ): Promise<readonly ListedSchedule[]> {
   const details = await inspection.schedules(found.map(({ id }) => id));
-  const reasons = new Map(details.map(({ id, disabled_reason }) => [id, disabled_reason]));
-  return found.map((schedule) => ({ ...schedule, disabled_reason: reasons.get(schedule.id) ?? null }));
+  const seen = new Map(details.map(({ id, disabled_reason, streak }) => [id, { disabled_reason, streak }]));
+  return found.map((schedule) => ({
+    ...schedule,
+    ...(seen.get(schedule.id) ?? { disabled_reason: null, streak: null }),
+  }));
 }
 
 async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleView> {

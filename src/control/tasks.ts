@@ -12,7 +12,7 @@ import { type CommandAudit, command, type OperatorCommand } from './operator-com
 export interface TaskPorts {
   readonly lists: TaskLists;
   readonly queue: Pick<TaskQueue, 'patch'>;
-  readonly inspection: Pick<QueueInspection, 'details'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'withStreaks'>;
   readonly audit: CommandAudit;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
@@ -47,7 +47,10 @@ const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
   const { inspection, audit } = ports;
   return [
-    command('tasks', selection.extend(page), async (body) => list(ports, body)),
+    command('tasks', selection.extend(page), async (body) => {
+      const { count, results } = await list(ports, body);
+      return { count, results: await inspection.withStreaks(results) };
+    }),
 
     command('task-details', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
       results: await inspection.details(ids),

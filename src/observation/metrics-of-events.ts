@@ -58,6 +58,14 @@ export const metricsOfEvents: readonly EventMetric[] = [
     on: 'schedules.removed',
     samples: ({ count }) => [[{}, count]],
   }),
+  observes({
+    name: 'rota_failures_in_a_row',
+    help: 'Failures in a row of the boefje and OOI of each due schedule that was moved on because of them',
+    labels: ['scheduler'],
+    buckets: [2, 3, 4, 5, 6, 9],
+    on: 'schedules.delayed',
+    samples: ({ scheduler, failures }) => failures.map((count) => [{ scheduler }, count]),
+  }),
   counts({
     name: 'rota_leases_expired_total',
     help: 'Leases that ran out, by what became of the task: requeued, failed, superseded',

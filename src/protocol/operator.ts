@@ -14,7 +14,7 @@ export interface OperatorAnswers {
   heap: { readonly actor: string; readonly file: string };
   look: { readonly looking: readonly string[] | 'all' };
   reschedule: { readonly rescheduling: string };
-  tasks: Page<Task>;
+  tasks: Page<ListedTask>;
   'task-details': { readonly results: readonly TaskView[] };
   'change-tasks': ChangedTasks;
   'change-selected-tasks': ChangedTasks;
@@ -138,8 +138,22 @@ export interface SourceView {
   readonly full: string | null;
 }
 
+/** The failures in a row of a boefje on an OOI, or of what a task or schedule is about. */
+export interface StreakView {
+  readonly failures: number;
+  /** There may be more: no more tasks were read. */
+  readonly bounded: boolean;
+  /** When the first of them ended. */
+  readonly since: string;
+}
+
+export interface ListedTask extends Task {
+  /** Null where the last finished task of its hash did not fail. */
+  readonly streak: StreakView | null;
+}
+
 /** A task, and what only operators see of it. */
-export interface TaskView extends Task {
+export interface TaskView extends ListedTask {
   /** Why it ended as it did (`superseded`, `lease-expired`, …). */
   readonly reason: string | null;
   /** Claims so far that count. */
@@ -168,11 +182,17 @@ export interface ChangedTasks {
 export interface ListedSchedule extends Schedule {
   /** Null where it is enabled, or its reason is not known. */
   readonly disabled_reason: DisabledReason | null;
+  /** Null where its last finished task did not fail. */
+  readonly streak: StreakView | null;
 }
 
 export interface ScheduleView extends ListedSchedule {
   /** Its cron is the boefje's, and goes when the boefje's goes. */
   readonly inherited: boolean;
+  /** Its boefje's interval set the deadline. */
+  readonly by_interval: boolean;
+  /** Somebody asked for the deadline: failures do not delay it. */
+  readonly asked: boolean;
 }
 
 /** The share of an organisation: how often it is served, compared with one of weight 1. */

@@ -11,6 +11,8 @@ export interface SupervisorRequests {
   'push-tasks': { request: { tasks: readonly NewTask[] }; reply: readonly PushOutcome[] };
   /** The latest task of each hash, by created_at; hashes without a task are absent. */
   'latest-tasks': { request: { hashes: readonly string[] }; reply: readonly LatestTask[] };
+  /** The failures in a row of each hash whose last finished task failed; other hashes are absent. */
+  'failure-streaks': { request: { hashes: readonly string[] }; reply: readonly FailureStreak[] };
   /**
    * Claims up to `limit` enabled schedules whose deadline has passed, oldest deadline first, for 60 s: another
    * supervisor's actor does not see them meanwhile. Settle each one. Skips the organisations of `except`.
@@ -148,6 +150,23 @@ export interface LatestTask {
   readonly modifiedAt: number;
 }
 
+/**
+ * Failed tasks of a hash, the newest ones in a row. Tasks that were cancelled or are not finished neither count nor end it; a
+ * completed one ends it, and so does one of another version or image of the boefje.
+ */
+export interface FailureStreak {
+  readonly hash: string;
+  readonly failures: number;
+  /** There may be more: no more tasks were read. */
+  readonly bounded: boolean;
+  /** Epoch milliseconds at which the first and the last one ended. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** Of the boefje that failed; null where no task says. */
+  readonly version: string | null;
+  readonly image: string | null;
+}
+
 export interface DueSchedule {
   readonly id: string;
   /** Goes back with every decision on it: each change of the schedule gives it another one. */
@@ -163,6 +182,8 @@ export interface DueSchedule {
   readonly inherited?: boolean;
   /** True while `deadlineAt` is the one that the boefje's interval set. */
   readonly byInterval?: boolean;
+  /** True while `deadlineAt` is one that somebody asked for: a person, or what enabled it again. No recurrence set it. */
+  readonly asked?: boolean;
   /** Epoch milliseconds. */
   readonly deadlineAt: number | null;
 }
@@ -177,8 +198,11 @@ export interface ScheduleSettlement {
   readonly schedule?: string | null;
   /** Goes with `schedule`: whether that is the boefje's cron. Absent: unchanged. */
   readonly inherited?: boolean;
-  /** Goes with `deadlineAt`. */
+  /** Go with `deadlineAt`. */
   readonly byInterval?: boolean;
+  readonly asked?: boolean;
+  /** In a row, where the deadline is that far away because of them: counted. */
+  readonly failures?: number;
   /** Null enables it again. Absent: unchanged. */
   readonly disabled?: DisabledReason | null;
 }

@@ -32,6 +32,7 @@ export type ActorMessage = RequestMessage | ThreadEventHappened;
 /** Listed, not derived from the store: an object may have more methods than the protocol. */
 const storeKinds: { readonly [K in StoreKind]: true } = {
   'latest-tasks': true,
+  'failure-streaks': true,
   'claim-due-schedules': true,
   'settle-schedules': true,
   'read-schedules': true,

@@ -18,6 +18,7 @@ export const refusalReasons = [
   'still-running', // its latest task is not finished
   'already-queued', // its hash is queued
   'grace-period', // it ran less than the grace period (or its interval) ago
+  'failing', // it failed several times in a row: its period grew
   'schedule-disabled', // a person disabled the schedule
   'normalizer-disabled', // disabled in this organisation
   'error-mime-type', // a raw file of a failed boefje: mime type error/…

@@ -42,6 +42,8 @@ export type RotaEvent =
   /** Retention deleted finished tasks. */
   | { readonly name: 'tasks.removed'; readonly count: number }
   | { readonly name: 'schedules.removed'; readonly count: number }
+  /** Due schedules whose pairs fail were moved on without a task: of each, its failures in a row. */
+  | { readonly name: 'schedules.delayed'; readonly scheduler: string; readonly failures: readonly number[] }
   | { readonly name: 'leases.expired'; readonly requeued: number; readonly failed: number; readonly superseded: number }
   | {
       readonly name: 'claim.completed';

@@ -25,6 +25,7 @@ const ways: Record<RefusalReason, () => Promise<Ports>> = {
   'still-running': () => mutation(boefje('dns'), { status: 'running' }),
   'already-queued': () => mutation(boefje('dns'), { status: 'queued' }),
   'grace-period': () => mutation(boefje('dns'), { status: 'completed' }),
+  failing: () => due([boefje('dns')], { failures: 2 }),
   'schedule-disabled': () => due([boefje('dns')], { disabled: 'meanwhile' }),
   'normalizer-disabled': () => rawFile(['x'], normalizer('parse', ['x'], { enabled: false })),
   'error-mime-type': () => rawFile(['error/boefje']),
@@ -82,7 +83,7 @@ async function mutate(it: Ports, ooi: Ooi): Promise<void> {
 
 async function due(
   plugins: readonly Plugin[],
-  options: { objects?: Ooi[]; disabled?: 'meanwhile' } = {},
+  options: { objects?: Ooi[]; disabled?: 'meanwhile'; failures?: number } = {},
 ): Promise<Ports> {
   const it = new Ports('boefje');
   const ooi = hostname('a');
@@ -98,6 +99,12 @@ async function due(
   };
   it.organisations = { aa: { plugins, objects: options.objects ?? [ooi] } };
   it.schedules = [claimed];
+  if (options.failures !== undefined) {
+    const hash = boefjeHash({ boefjeId: 'dns', inputOoi: ooi.primaryKey, organisation: 'aa' });
+    const { failures } = options;
+    it.latest = [{ hash, id: 'earlier', status: 'failed', createdAt: noon, modifiedAt: noon }];
+    it.streaks = [{ hash, failures, bounded: false, firstAt: noon, lastAt: noon, version: null, image: null }];
+  }
   it.outage = (name) => {
     if (name === 'objectsByReference' && options.disabled) it.schedules = [{ ...claimed, enabled: false }];
   };

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { ExplanationView } from '../../src/protocol/operator.ts';
 import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
 import type { SimulatedPlugin } from '../../src/simulator/plugins.ts';
+import { boefjeHash } from '../../src/tasks/data.ts';
 import { type RefusalReason, refusalReasons } from '../../src/tasks/refusal.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname, normalizer } from '../support/kat-world.ts';
@@ -89,6 +90,15 @@ const ways: Partial<Record<RefusalReason, () => Way | Promise<Way>>> = {
     const { organisation, ...task } = await running();
     await house.client.patch({ ...task, status: 'completed' });
     return onMutation(organisation);
+  },
+  failing: async () => {
+    const organisation = organisationWith(boefje('dns'));
+    const hash = boefjeHash({ boefjeId: 'dns', inputOoi: host.reference, organisation });
+    for (const hours of [50, 25])
+      await house.sql`INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
+        SELECT gen_random_uuid(), 'boefje', ${organisation}, 'boefje', ${hash}, 2, '{}', 'FAILED', at, at
+        FROM (SELECT now() - ${hours}::integer * interval '1 hour' AS at) AS ended`;
+    return onDeadline(organisation);
   },
   'schedule-disabled': async () => {
     const id = await scheduleOf(organisationWith(boefje('dns')), 'person');

@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SimulatedBoefje } from '../../src/simulator/plugins.ts';
+import type { ExplanationView, ListedTask, Page, ScheduleView } from '../../src/protocol/operator.ts';
+import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
 import { schedule } from '../support/schedule-rows.ts';
@@ -33,16 +35,16 @@ async function schedulesOf(organisation: string): Promise<readonly Row[]> {
 }
 
 /** An event queues it, or the actor's own look that came first; a worker does it. */
-async function run(organisation: string): Promise<void> {
+async function run(organisation: string, status?: 'failed'): Promise<void> {
   await house.mutate(organisation, host, 'create');
-  await work(organisation);
+  await work(organisation, status);
 }
 
 /** Does what is queued, or will be. */
-async function work(organisation: string): Promise<void> {
+async function work(organisation: string, status: 'completed' | 'failed' = 'completed'): Promise<void> {
   const filters = { filters: [{ column: 'organisation', operator: 'eq' as const, value: organisation }] };
   const [task] = await house.client.pop('boefje', { filters, wait_ms: 20_000 });
-  await house.client.patch({ id: task!.id, lease_id: task!.lease_id, status: 'completed' });
+  await house.client.patch({ id: task!.id, lease_id: task!.lease_id, status });
 }
 
 /** As if so many minutes had gone by. */
@@ -131,4 +133,97 @@ test('a changed interval moves the deadlines at the next look', async () => {
   plugins.set('dns', boefje('dns', { interval: 60 }));
   await house.client.ctl('look', { organisations: [organisation] });
   await expect.poll(made).toBeLessThan(66 * minute);
+});
+
+describe('a boefje that fails on an OOI', () => {
+  const days = 24 * 60;
+  const metric = async () => {
+    const text = await (await fetch(`${rota.api}/metrics`)).text();
+    return Number(/^rota_failures_in_a_row_count\{scheduler="boefje"\} (\d+)/m.exec(text)?.[1] ?? 0);
+  };
+  const scheduleOf = async (organisation: string) => {
+    const { results } = await house.client.ctl<Page<ScheduleView>>('schedules', { organisation });
+    return results[0]!;
+  };
+  const dueInDays = (at: string | null) => (Date.parse(at!) - Date.now()) / (days * minute);
+
+  /** Its period of a day passes: it is queued again. */
+  async function dayPasses(organisation: string): Promise<void> {
+    await pass(organisation, days + 6 * 60);
+    await fallDue(organisation);
+  }
+
+  /** The schedule is examined, and moved without a task. */
+  async function delayed(organisation: string): Promise<readonly number[]> {
+    const told = next('schedules.delayed');
+    await house.sql`UPDATE schedules SET deadline_at = now(), claimed_until = NULL, modified_at = now()
+      WHERE organisation = ${organisation}`;
+    await house.client.ctl('reschedule', { actor: 'boefje' });
+    return (await told).failures;
+  }
+
+  test('waits twice as long after each failure, is seen by operators, and runs at once where a person asks', async () => {
+    const organisation = organisationWith({});
+    const before = await metric();
+    await run(organisation, 'failed');
+    await dayPasses(organisation);
+    await work(organisation, 'failed');
+    expect(await delayed(organisation)).toEqual([2]);
+    const { id, deadline_at, streak } = await scheduleOf(organisation);
+    expect(dueInDays(deadline_at)).toBeCloseTo(2, 2);
+    expect(streak).toMatchObject({ failures: 2, bounded: false });
+    expect(await metric()).toBe(before + 1);
+    const tasks = await house.client.ctl<Page<ListedTask>>('tasks', { organisation });
+    expect(tasks.results.map(({ status, streak }) => [status, streak?.failures])).toEqual([
+      ['failed', 2],
+      ['failed', 2],
+    ]);
+    const explained = await house.client.ctl<ExplanationView>('explain', { id });
+    expect(explained).toMatchObject({ verdict: 'refused', reason: 'failing' });
+    expect(explained.steps.find(({ rule }) => rule === 'failures')).toMatchObject({
+      outcome: 'refuses',
+      fact: expect.stringMatching(
+        /^failed 2 times in a row since .*; its period of 1 day became 2 days, until /,
+      ) as string,
+    });
+
+    await pass(organisation, 2 * days);
+    await fallDue(organisation);
+    await work(organisation, 'failed');
+    expect(await delayed(organisation)).toEqual([3]);
+    expect(dueInDays((await scheduleOf(organisation)).deadline_at)).toBeCloseTo(4, 2);
+
+    // Beyond the grace period, within the four days.
+    await pass(organisation, days + 60);
+    await house.client.ctl('run-schedule', { id });
+    expect((await house.client.ctl<ScheduleView>('schedule-details', { id })).asked).toBe(true);
+    await expect.poll(() => house.sql`SELECT FROM queue WHERE organisation = ${organisation}`).toHaveLength(1);
+    await work(organisation);
+    expect((await scheduleOf(organisation)).streak).toBeNull();
+    await dayPasses(organisation);
+    await work(organisation);
+  });
+
+  test('runs on an event about its OOI, and by its schedule once the boefje is a new version', async () => {
+    const organisation = organisationWith({ version: '1' });
+    await run(organisation, 'failed');
+    for (let times = 2; times <= 4; times += 1) {
+      await pass(organisation, days + 6 * 60);
+      await run(organisation, 'failed');
+    }
+    expect(await delayed(organisation)).toEqual([4]);
+    expect(dueInDays((await scheduleOf(organisation)).deadline_at)).toBeCloseTo(8, 2);
+    const { plugins } = house.world.organisations.get(organisation)!;
+    plugins.set('dns', boefje('dns', { version: '2' }));
+    // The actor's list of plug-ins is at most 30 s old; a look asks anew.
+    await house.client.ctl('look', { organisations: [organisation] });
+    const { id } = await scheduleOf(organisation);
+    await pass(organisation, 8 * days - 60);
+    const explained = await house.client.ctl<ExplanationView>('explain', { id });
+    expect(explained.steps.find(({ rule }) => rule === 'failures')).toMatchObject({
+      outcome: 'passes',
+      fact: expect.stringContaining('as version 1; it is version 2 now') as string,
+    });
+    expect(explained).toMatchObject({ verdict: 'would-run' });
+  });
 });

@@ -30,6 +30,7 @@ export function backendOf(answers: Partial<ActorBackend> = {}): ActorBackend {
   return {
     'push-tasks': async () => [],
     'latest-tasks': async () => [],
+    'failure-streaks': async () => [],
     'claim-due-schedules': async () => [],
     'settle-schedules': async () => null,
     'read-schedules': async () => [],

@@ -95,6 +95,10 @@ export const rows: Readonly<Record<string, readonly (readonly Panel[])[]>> = {
         stacked: true,
       },
       {
+        title: 'Failures in a row of what waits for them',
+        queries: [mean('rota_failures_in_a_row', 'failures')],
+      },
+      {
         title: 'Status changes',
         queries: [rate('rota_tasks_changed_total', { by: ['scheduler', 'status'] })],
         stacked: true,

@@ -4,6 +4,7 @@ import type { Failure } from '../../src/mailbox/failure.ts';
 import type {
   AskSupervisor,
   DueSchedule,
+  FailureStreak,
   LatestTask,
   NewTask,
   PushOutcome,
@@ -31,6 +32,7 @@ export class Ports {
   configs: BoefjeConfig[] = [];
   runs: { organisation: string; boefje: string; inputOoi: string | null; run: BoefjeRun }[] = [];
   latest: LatestTask[] = [];
+  streaks: FailureStreak[] = [];
   schedules: DueSchedule[] = [];
   seen: SeenBoefjes[] = [];
   /** Plug-ins of every organisation that Katalogus gives not as agreed. */
@@ -117,6 +119,10 @@ export class Ports {
       const wanted = new Set(hashes);
       return this.latest.filter((task) => wanted.has(task.hash));
     },
+    'failure-streaks': ({ hashes }) => {
+      const wanted = new Set(hashes);
+      return this.streaks.filter(({ hash }) => wanted.has(hash));
+    },
     'claim-due-schedules': ({ limit, except = [] }) => {
       const due = this.schedules.filter(
         (it) => it.enabled && it.deadlineAt !== null && it.deadlineAt <= this.now && !this.#claimed.has(it.id),
@@ -143,6 +149,7 @@ export class Ports {
             : {
                 deadlineAt: settlement.deadlineAt === null ? null : Date.parse(settlement.deadlineAt),
                 byInterval: settlement.byInterval ?? false,
+                asked: settlement.asked ?? false,
               }),
           ...(settlement.disabled === undefined
             ? {}

@@ -124,6 +124,11 @@ export const cases: readonly Case[] = [
   pushing('by costs', { recurrence: { kind: 'none' } }, named, { unsaved: [] }),
   of('push/flows', ({ queued }) => ['boefje', flows(queued), '[]']),
   of('settle/requeue-look', ({ queued }) => [ids(queued), false]),
+  of('schedules/failure-streaks', ({ queued }) => [queued.map(() => 'boefje'), hashes(queued), 10]),
+  of('schedules/failure-streaks', ({ queued }) => [queued.map(() => 'boefje'), hashes(queued), 10], {
+    ...lists,
+    about: ' of the lists',
+  }),
   of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),

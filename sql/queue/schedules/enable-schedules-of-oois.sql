@@ -14,7 +14,8 @@ unclaimed AS (
     AND s.enabled AND s.claimed_until IS NOT NULL
 )
 UPDATE schedules s
-SET enabled = true, disabled_reason = NULL, claimed_until = NULL, deadline_at = now(), modified_at = now()
+SET enabled = true, disabled_reason = NULL, claimed_until = NULL, deadline_at = now(), asked_deadline = now(),
+  modified_at = now()
 FROM pairs
 WHERE s.organisation = pairs.organisation AND (s.data ->> 'input_ooi') = pairs.ooi AND s.scheduler_id = $1
   AND NOT s.enabled AND s.disabled_reason = ANY ($2::text[])

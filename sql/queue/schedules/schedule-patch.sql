@@ -16,6 +16,9 @@ SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
     -- A cron that a person gives is the schedule's own, even where the boefje's reads the same.
     inherited = s.inherited AND NOT p.patch ? 'schedule',
     deadline_at = CASE WHEN p.patch ? 'deadline_at' THEN (p.patch ->> 'deadline_at')::timestamptz ELSE s.deadline_at END,
+    -- Enabling asks for the run as well: failures do not delay it.
+    asked_deadline = CASE WHEN p.patch ? 'deadline_at' THEN (p.patch ->> 'deadline_at')::timestamptz
+      WHEN NOT s.enabled AND (p.patch ->> 'enabled')::boolean THEN s.deadline_at ELSE s.asked_deadline END,
     claimed_until = CASE WHEN p.patch ? 'deadline_at' OR p.patch ? 'enabled' THEN NULL ELSE s.claimed_until END,
     modified_at = now()
 FROM (SELECT $2::text::jsonb AS patch) AS p

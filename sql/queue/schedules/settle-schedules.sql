@@ -5,8 +5,8 @@
 -- not know that it was away, and never enable its schedules again.
 -- What a recurrence decides (it runs on operations only, its cron cannot be read) does not depend on the OOI, so it disables and
 -- enables schedules without a claim too.
--- $1 scheduler, $2 a JSON array of {id, version, sets_deadline, deadline_at, by_interval, sets_schedule, schedule, inherited,
--- disabled, enables}
+-- $1 scheduler, $2 a JSON array of {id, version, sets_deadline, deadline_at, by_interval, asked, sets_schedule, schedule,
+-- inherited, disabled, enables}
 WITH settled AS (
   UPDATE schedules s
   SET deadline_at = CASE WHEN x.sets_deadline THEN x.deadline_at ELSE s.deadline_at END,
@@ -14,6 +14,7 @@ WITH settled AS (
       inherited = CASE WHEN x.sets_schedule THEN coalesce(x.inherited, s.inherited) ELSE s.inherited END,
       interval_deadline = CASE
         WHEN NOT x.sets_deadline THEN s.interval_deadline WHEN x.by_interval THEN x.deadline_at END,
+      asked_deadline = CASE WHEN NOT x.sets_deadline THEN s.asked_deadline WHEN x.asked THEN x.deadline_at END,
       disabled_reason = CASE
         WHEN x.enables THEN NULL
         WHEN s.enabled AND (s.claimed_until IS NOT NULL OR x.disabled IN ('run-on-only', 'cron-unreadable')) THEN x.disabled
@@ -24,7 +25,7 @@ WITH settled AS (
       modified_at = now()
   FROM json_to_recordset($2::text::json) AS x (
     id uuid, version timestamptz, sets_deadline boolean, deadline_at timestamptz, sets_schedule boolean, schedule text,
-    inherited boolean, by_interval boolean, disabled text, enables boolean)
+    inherited boolean, by_interval boolean, asked boolean, disabled text, enables boolean)
   WHERE s.id = x.id AND s.scheduler_id = $1 AND s.modified_at = x.version
   RETURNING s.organisation, s.data #>> '{boefje,id}' AS boefje, s.enabled, x.disabled
 ),

@@ -1,6 +1,7 @@
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import type { ScheduleView, TaskView } from '../../protocol/operator.ts';
+import type { ScheduleView, StreakView, TaskView } from '../../protocol/operator.ts';
 import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
+import { readStreaks } from '../schedules/schedule-store.ts';
 
 interface SchedulerOverview {
   readonly scheduler: string;
@@ -22,27 +23,46 @@ export interface QueueInspection {
   scheduleOf(scheduler: string, hash: string): Promise<ScheduleView | null>;
   /** Of the tasks that exist. */
   details(ids: readonly string[]): Promise<readonly TaskView[]>;
+  /** Each with the failures in a row of its hash. */
+  withStreaks<T extends Hashed>(listed: readonly T[]): Promise<readonly (T & { readonly streak: StreakView | null })[]>;
 }
 
 export function createQueueInspection(sql: Sql): QueueInspection {
   const run = <Row extends object>(name: string, values: readonly unknown[]) =>
     transact(() => query<Row>(sql, statement(name), values));
+  const withStreaks: QueueInspection['withStreaks'] = async (listed) => {
+    const pairs = listed.flatMap(({ scheduler_id: scheduler, hash }) => (hash === null ? [] : [{ scheduler, hash }]));
+    const streaks = new Map((await readStreaks(sql, pairs)).map((streak) => [streak.hash, streak]));
+    return listed.map((one) => {
+      const streak = one.hash === null ? undefined : streaks.get(one.hash);
+      if (streak === undefined) return { ...one, streak: null };
+      const { failures, bounded, firstAt } = streak;
+      return { ...one, streak: { failures, bounded, since: new Date(firstAt).toISOString() } };
+    });
+  };
   return {
+    withStreaks,
     async overview(schedulers) {
       const rows = await run<OverviewRow>('lists/queue-overview', [schedulers]);
       return rows.map(({ oldest_seconds, ...row }) => ({ ...row, oldestSeconds: oldest_seconds }));
     },
     async schedules(ids) {
-      return (await run<ScheduleDetailsRow>('lists/schedule-details', [ids])).map(scheduleView);
+      return withStreaks((await run<ScheduleDetailsRow>('lists/schedule-details', [ids])).map(scheduleView));
     },
     async scheduleOf(scheduler, hash) {
-      const [found] = await run<ScheduleDetailsRow>('lists/schedule-of-hash', [scheduler, hash]);
-      return found === undefined ? null : scheduleView(found);
+      const found = await run<ScheduleDetailsRow>('lists/schedule-of-hash', [scheduler, hash]);
+      return (await withStreaks(found.map(scheduleView)))[0] ?? null;
     },
     async details(ids) {
-      return (await run<DetailRow>('lists/task-details', [ids])).map(taskView);
+      return withStreaks((await run<DetailRow>('lists/task-details', [ids])).map(taskView));
     },
   };
+}
+
+/** What a task or a schedule is about. */
+interface Hashed {
+  readonly scheduler_id: string;
+  readonly hash: string | null;
 }
 
 interface OverviewRow {
@@ -57,10 +77,12 @@ interface ScheduleDetailsRow {
   readonly schedule: string;
   readonly disabled_reason: DisabledReason | null;
   readonly inherited: boolean;
+  readonly by_interval: boolean;
+  readonly asked: boolean;
 }
 
-function scheduleView({ schedule, disabled_reason, inherited }: ScheduleDetailsRow): ScheduleView {
-  return { ...(JSON.parse(schedule) as Schedule), disabled_reason, inherited };
+function scheduleView({ schedule, ...rest }: ScheduleDetailsRow): Omit<ScheduleView, 'streak'> {
+  return { ...(JSON.parse(schedule) as Schedule), ...rest };
 }
 
 interface DetailRow {
@@ -89,7 +111,7 @@ function taskView({
   begun,
   held,
   ahead,
-}: DetailRow): TaskView {
+}: DetailRow): Omit<TaskView, 'streak'> {
   return {
     ...(JSON.parse(task) as Task),
     reason,

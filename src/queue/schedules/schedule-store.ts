@@ -1,12 +1,14 @@
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type {
   DueSchedule,
+  FailureStreak,
   LatestTask,
   MethodOf,
   ScheduleSettlement,
   SupervisorRequests,
 } from '../../protocol/requests.ts';
-import { type DisabledReason, type TaskData, timeOrderedUuid } from '../../tasks/task.ts';
+import { type DisabledReason, type TaskData, type TaskStatus, timeOrderedUuid } from '../../tasks/task.ts';
+import { emit } from '../../telemetry/events.ts';
 import { revokeTasks, emitCancelled } from '../settle/cancellation.ts';
 
 export type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
@@ -33,6 +35,13 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       return (await run<LatestRow>('push/latest-tasks', [scheduler, hashes])).map(latestTask);
     },
 
+    async failureStreaks(scheduler, { hashes }) {
+      return readStreaks(
+        sql,
+        hashes.map((hash) => ({ scheduler, hash })),
+      );
+    },
+
     async claimDueSchedules(scheduler, { limit, except = [] }) {
       return (await run<ScheduleRow>('schedules/claim-due-schedules', [scheduler, limit, except])).map(dueSchedule);
     },
@@ -40,6 +49,8 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
     async settleSchedules(scheduler, { settlements }) {
       if (settlements.length > 0)
         await run('schedules/settle-schedules', [scheduler, JSON.stringify(lastOfEach(settlements))]);
+      const failures = settlements.flatMap((it) => it.failures ?? []);
+      if (failures.length > 0) emit({ name: 'schedules.delayed', scheduler, failures });
       return null;
     },
 
@@ -134,6 +145,55 @@ function latestTask({ hash, id, status, created_ms, modified_ms }: LatestRow): L
   return { hash, id, status, createdAt: created_ms, modifiedAt: modified_ms };
 }
 
+/** Five doublings need six failures; the others leave room for tasks that were cancelled or are under way. */
+const mostRead = 10;
+
+interface StreakRow {
+  readonly hash: string;
+  readonly status: TaskStatus;
+  readonly version: string | null;
+  readonly image: string | null;
+  readonly modified_ms: number;
+}
+
+/** The failures in a row of each pair whose last finished task failed, in one statement. */
+export async function readStreaks(
+  sql: Sql,
+  pairs: readonly { readonly scheduler: string; readonly hash: string }[],
+): Promise<readonly FailureStreak[]> {
+  if (pairs.length === 0) return [];
+  const values = [pairs.map(({ scheduler }) => scheduler), pairs.map(({ hash }) => hash), mostRead];
+  const rows = await transact(() => query<StreakRow>(sql, statement('schedules/failure-streaks'), values));
+  return [...Map.groupBy(rows, ({ hash }) => hash).values()].flatMap((tasks) => streakOf(tasks) ?? []);
+}
+
+/** Of tasks of one hash, newest first. A version or image that a task does not say may be any. */
+function streakOf(tasks: readonly StreakRow[]): FailureStreak | null {
+  const failed: StreakRow[] = [];
+  let version: string | null = null;
+  let image: string | null = null;
+  const isOther = (known: string | null, given: string | null) => known !== null && given !== null && known !== given;
+  const end = tasks.findIndex((task) => {
+    if (task.status !== 'failed') return task.status === 'completed';
+    if (isOther(version, task.version) || isOther(image, task.image)) return true;
+    version ??= task.version;
+    image ??= task.image;
+    failed.push(task);
+    return false;
+  });
+  const [last] = failed;
+  if (last === undefined) return null;
+  return {
+    hash: last.hash,
+    failures: failed.length,
+    bounded: end < 0 && tasks.length === mostRead,
+    firstAt: failed.at(-1)!.modified_ms,
+    lastAt: last.modified_ms,
+    version,
+    image,
+  };
+}
+
 interface ScheduleRow {
   readonly id: string;
   readonly version: string;
@@ -145,16 +205,18 @@ interface ScheduleRow {
   readonly inherited: boolean;
   /** Null where it has no deadline, or no interval ever set one. */
   readonly by_interval: boolean | null;
+  readonly asked: boolean | null;
   readonly disabled_reason: DisabledReason | null;
   readonly deadline_ms: number | null;
 }
 
-function dueSchedule({ data, deadline_ms, by_interval, disabled_reason, ...rest }: ScheduleRow): DueSchedule {
+function dueSchedule({ data, deadline_ms, by_interval, asked, disabled_reason, ...rest }: ScheduleRow): DueSchedule {
   return {
     ...rest,
     data: JSON.parse(data) as TaskData,
     deadlineAt: deadline_ms,
     byInterval: by_interval === true,
+    asked: asked === true,
     disabledReason: disabled_reason,
   };
 }
@@ -170,6 +232,7 @@ function lastOfEach(settlements: readonly ScheduleSettlement[]): object[] {
     schedule: settlement.schedule ?? null,
     inherited: settlement.inherited ?? null,
     by_interval: settlement.byInterval ?? false,
+    asked: settlement.asked ?? false,
     disabled: settlement.disabled ?? null,
     enables: settlement.disabled === null,
   }));
