@@ -17,7 +17,7 @@ import { command, type OperatorCommand } from './operator-command.ts';
 
 export interface ExplainPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'overview'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'overview' | 'start'>;
   readonly schedules: Pick<Schedules, 'list'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
   readonly pauses: Pick<Pauses, 'list'>;
@@ -92,6 +92,7 @@ export function explainCommands(ports: ExplainPorts): readonly OperatorCommand[]
         reason: refusing?.reason ?? null,
         steps,
         in_the_way: await waysOf(ports, explained, task),
+        start: task?.queue ? await ports.inspection.start(task) : null,
         task: task === null ? null : taskInShort(task),
         schedule: schedule === null ? null : scheduleInShort(schedule),
         next_run_at: schedule?.enabled === true ? schedule.deadline_at : null,

@@ -1,4 +1,6 @@
-import { on } from '../telemetry/events.ts';
+import { query, type Sql, statement, transact } from '../postgres/pool.ts';
+import { lengths } from '../tasks/limits.ts';
+import { type EventOf, on } from '../telemetry/events.ts';
 
 const windowSeconds = 10;
 
@@ -34,4 +36,108 @@ export class Rates {
 /** By a monotonic clock. */
 function wholeSeconds(): number {
   return Math.floor(performance.now() / 1_000);
+}
+
+/** How long another supervisor may not know what this one handed out. */
+const saveEveryMs = 2_000;
+/** Images of one scheduler that are told apart in one save; clients name images as they like. */
+const mostSaved = 100;
+/** Images of one scheduler that are told apart until then. */
+const mostCounted = 1_000;
+/** Saves between two that also remove what no estimate reads: a minute's. */
+const forgetEvery = 30;
+
+/** Of one image, or of all, since the last save. */
+interface ImagePops {
+  tasks: number;
+  /** Of those, to pops without a filter. */
+  anyImage: number;
+  asked: boolean;
+}
+
+type Counts = Map<string, ImagePops>;
+
+/**
+ * Counts what this supervisor hands out and is asked for, by image, and adds it to table image_pops in the background: each
+ * supervisor then knows how fast all of them are. A claim costs an addition for each of its rows.
+ */
+export class ImageRates {
+  readonly #sql: Sql;
+  readonly #onError: (error: unknown) => void;
+  /** Under '' all of a scheduler's. */
+  readonly #schedulers = new Map<string, Counts>();
+  readonly #end = on('claim.completed', (claim) => this.#count(claim));
+  #timer: NodeJS.Timeout | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #saves = 0;
+
+  constructor(sql: Sql, onError: (error: unknown) => void) {
+    this.#sql = sql;
+    this.#onError = onError;
+  }
+
+  /** Never rejects: what could not be stored is lost, and estimates take workers for slower than they are. */
+  save(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#saving = this.#saving.then(() => this.#save()).catch(this.#onError);
+    return this.#saving;
+  }
+
+  async stop(): Promise<void> {
+    this.#end();
+    await this.save();
+  }
+
+  #count({ scheduler, asked, filtered, images }: EventOf<'claim.completed'>): void {
+    const counts: Counts = this.#schedulers.get(scheduler) ?? new Map([['', { tasks: 0, anyImage: 0, asked: false }]]);
+    this.#schedulers.set(scheduler, counts);
+    for (const image of asked ?? ['']) {
+      const of = popsOf(counts, image);
+      if (of !== null) of.asked = true;
+    }
+    const all = counts.get('')!;
+    const unfiltered = filtered ? 0 : 1;
+    all.tasks += images.length;
+    all.anyImage += unfiltered * images.length;
+    for (const image of images) {
+      const of = image === '' ? null : popsOf(counts, image);
+      if (of === null) continue;
+      of.tasks += 1;
+      of.anyImage += unfiltered;
+    }
+    this.#timer ??= setTimeout(() => void this.save(), saveEveryMs).unref();
+  }
+
+  async #save(): Promise<void> {
+    const rows = [...this.#schedulers].flatMap(([scheduler, counts]) =>
+      [...counts]
+        .toSorted(([, a], [, b]) => b.tasks - a.tasks)
+        .slice(0, mostSaved)
+        .map(([image, pops]) => ({ scheduler, image, ...pops })),
+    );
+    this.#schedulers.clear();
+    if (rows.length === 0) return;
+    await transact(() =>
+      query(this.#sql, statement('pop/save-image-pops'), [
+        rows.map(({ scheduler }) => scheduler),
+        rows.map(({ image }) => image),
+        rows.map(({ tasks }) => tasks),
+        rows.map(({ anyImage }) => anyImage),
+        rows.map(({ asked }) => (asked ? 1 : 0)),
+      ]),
+    );
+    this.#saves += 1;
+    if (this.#saves % forgetEvery === 0) await transact(() => query(this.#sql, statement('pop/forget-image-pops'), []));
+  }
+}
+
+/** Null beyond the bound, and for a name that no task can have. */
+function popsOf(counts: Counts, image: string): ImagePops | null {
+  const known = counts.get(image);
+  if (known !== undefined) return known;
+  if (counts.size >= mostCounted || Buffer.byteLength(image) > lengths.name) return null;
+  const made = { tasks: 0, anyImage: 0, asked: false };
+  counts.set(image, made);
+  return made;
 }

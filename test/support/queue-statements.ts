@@ -114,7 +114,10 @@ export const cases: readonly Case[] = [
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
   of('push/fairness-look', ({ queued }) => ['boefje', hashes(queued), named, flowsOf(queued), '[]']),
   of('settle/requeue-look', ({ queued }) => [ids(queued)]),
-  of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
+  of('lists/task-details', ({ queued }) => [ids(queued)], { rows: 10 * named }),
+  // 10 000 go before it, of which the first 200 are read, twice.
+  of('lists/task-start', ({ queued }) => [queued[0]!.id, 10 * named, 300, 10], { rows: 8 }),
+  of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1]], { ...lists, rows: 1 }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
   of('settle/settle-lock', ({ queued }) => [ids(queued)], { about: ' what is queued' }),

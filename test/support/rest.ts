@@ -1,3 +1,4 @@
+import { createQueueInspection } from '../../src/queue/lists/inspection.ts';
 import { createTaskLists } from '../../src/queue/lists/lists.ts';
 import { migrate } from '../../src/queue/schema/migrations.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -26,6 +27,7 @@ export async function serveOnPostgres(options: Partial<RestOptions> = {}): Promi
   const { url, server } = await serve({
     queue,
     lists,
+    inspection: createQueueInspection(sql),
     schedules: createSchedules(sql),
     schedulers: { ...threeSchedulers, activity: (ids) => lists.activity(ids) },
     ...options,
