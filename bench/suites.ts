@@ -2,6 +2,7 @@ import type { Suite } from './harness/bench.ts';
 import { api } from './suites/api.ts';
 import { cycle } from './suites/cycle.ts';
 import { drain } from './suites/drain.ts';
+import { estimates } from './suites/estimates.ts';
 import { latency } from './suites/latency.ts';
 import { mailbox } from './suites/mailbox.ts';
 import { mutations } from './suites/mutations.ts';
@@ -28,6 +29,7 @@ export const suites: readonly Suite[] = [
   cycle,
   pause,
   rerank,
+  estimates,
   drain,
   memory,
   pop,

@@ -7,7 +7,8 @@ CREATE TABLE image_pops (
   until     timestamptz NOT NULL DEFAULT now(),
   tasks     integer NOT NULL, -- handed out
   any_image integer NOT NULL, -- of those, to pops without a filter
-  asked     boolean NOT NULL  -- a pop named the image; for '', one named none
+  asked     boolean NOT NULL, -- a pop named the image; for '', one named none
+  rank      bigint            -- the greatest handed out by pops in the order of ranks
 );
 CREATE INDEX image_pops_of ON image_pops (scheduler, image, until);
 CREATE INDEX image_pops_until ON image_pops (until);

@@ -53,7 +53,11 @@ interface ImagePops {
   /** Of those, to pops without a filter. */
   anyImage: number;
   asked: boolean;
+  /** The greatest handed out in the order of ranks. */
+  rank: number | null;
 }
+
+const noPops = (): ImagePops => ({ tasks: 0, anyImage: 0, asked: false, rank: null });
 
 type Counts = Map<string, ImagePops>;
 
@@ -89,8 +93,8 @@ export class ImageRates {
     await this.save();
   }
 
-  #count({ scheduler, asked, filtered, images }: EventOf<'claim.completed'>): void {
-    const counts: Counts = this.#schedulers.get(scheduler) ?? new Map([['', { tasks: 0, anyImage: 0, asked: false }]]);
+  #count({ scheduler, asked, filtered, images, ranks }: EventOf<'claim.completed'>): void {
+    const counts: Counts = this.#schedulers.get(scheduler) ?? new Map([['', noPops()]]);
     this.#schedulers.set(scheduler, counts);
     for (const image of asked ?? ['']) {
       const of = popsOf(counts, image);
@@ -100,11 +104,14 @@ export class ImageRates {
     const unfiltered = filtered ? 0 : 1;
     all.tasks += images.length;
     all.anyImage += unfiltered * images.length;
-    for (const image of images) {
+    for (const [at, image] of images.entries()) {
+      const rank = ranks[at] ?? null;
+      raise(all, rank);
       const of = image === '' ? null : popsOf(counts, image);
       if (of === null) continue;
       of.tasks += 1;
       of.anyImage += unfiltered;
+      raise(of, rank);
     }
     this.#timer ??= setTimeout(() => void this.save(), saveEveryMs).unref();
   }
@@ -125,6 +132,7 @@ export class ImageRates {
         rows.map(({ tasks }) => tasks),
         rows.map(({ anyImage }) => anyImage),
         rows.map(({ asked }) => (asked ? 1 : 0)),
+        rows.map(({ rank }) => rank),
       ]),
     );
     this.#saves += 1;
@@ -132,12 +140,16 @@ export class ImageRates {
   }
 }
 
+function raise(pops: ImagePops, rank: number | null): void {
+  if (rank !== null && rank > (pops.rank ?? 0)) pops.rank = rank;
+}
+
 /** Null beyond the bound, and for a name that no task can have. */
 function popsOf(counts: Counts, image: string): ImagePops | null {
   const known = counts.get(image);
   if (known !== undefined) return known;
   if (counts.size >= mostCounted || Buffer.byteLength(image) > lengths.name) return null;
-  const made = { tasks: 0, anyImage: 0, asked: false };
+  const made = noPops();
   counts.set(image, made);
   return made;
 }

@@ -56,6 +56,8 @@ export type RotaEvent =
       readonly filtered: boolean;
       /** Of each row; '' where its task has none. */
       readonly images: readonly string[];
+      /** Of each row; none where the claim was not in the order of ranks. */
+      readonly ranks: readonly number[];
     }
   /** `failure`: how the ranker failed, or the error code for which it was not called. */
   | {

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { ImageRates } from '../../src/observation/rates.ts';
 import type { StartEstimate } from '../../src/protocol/operator.ts';
+import { statement } from '../../src/postgres/pool.ts';
 import { createQueueInspection } from '../../src/queue/lists/inspection.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
 import { boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
@@ -171,4 +172,40 @@ test('a queue tells when it is empty at the rate of the last minutes', async () 
   expect(left).toBeGreaterThan(180);
   expect(left).toBeLessThan(220);
   expect(report!.flow).toEqual({ per_second: null, estimated_empty_at: null, asked_at: null });
+});
+
+test('under fair-share a task starts no earlier than virtual time reaches its rank: others come later and go before', async () => {
+  const { sql, push, pop, rates, start } = await startsUnderTest();
+  const last = await push(200, 'img:a');
+  await pop(100);
+  await rates.save();
+  // At the rate of its image it is 10 s away, in ranks 500 s.
+  await sql`UPDATE queue SET created_at = created_at - interval '1 hour'`;
+  await sql`DELETE FROM image_pops WHERE image = ''`;
+  await sql`UPDATE image_pops SET until = now() - interval '11 seconds', rank = 1000`;
+  await sql`INSERT INTO image_pops SELECT scheduler, image, now() - interval '1 second', 0, 0, true, 2000 FROM image_pops`;
+  await sql`INSERT INTO image_pops SELECT scheduler, '', until, tasks, any_image, true, rank FROM image_pops`;
+  await sql`UPDATE queue SET rank = 52000 WHERE id = ${last}`;
+  const byCount = secondsUntil(await start(last));
+  await sql`INSERT INTO virtual_times VALUES ('boefje', 'img:a', 2000)`;
+  const byRank = secondsUntil(await start(last));
+  expect(byCount).toBeLessThan(20);
+  expect(byRank).toBeGreaterThan(450);
+  expect(byRank).toBeLessThan(550);
+});
+
+test('what no estimate reads any more goes, but for the last one of each image that asked', async () => {
+  const { sql } = await startsUnderTest();
+  await sql`
+    INSERT INTO image_pops (scheduler, image, until, tasks, any_image, asked)
+    SELECT 'boefje', image, now() - age::interval, 1, 0, asked FROM (VALUES
+      ('img:a', '9 minutes', true), ('img:a', '11 minutes', true), ('img:a', '2 hours', false),
+      ('img:b', '1 hour', true), ('img:b', '2 hours', true), ('img:c', '8 days', true)) AS v (image, age, asked)`;
+  await sql.unsafe(statement('pop/forget-image-pops'), []);
+  const left =
+    await sql`SELECT image, extract(minute FROM now() - until)::integer AS minutes FROM image_pops ORDER BY image`;
+  expect(left).toEqual([
+    { image: 'img:a', minutes: 9 },
+    { image: 'img:b', minutes: 0 },
+  ]);
 });

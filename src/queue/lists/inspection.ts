@@ -96,6 +96,9 @@ interface StartRow extends FlowRow {
   readonly before: number;
   /** Of `tasks`, to pops without a filter. */
   readonly any_image: number;
+  /** Under fair-share, where a rank is a virtual time: how fast that went lately, and how far the task's is away. */
+  readonly ranks_per_second: number | null;
+  readonly ranks_before: number | null;
 }
 
 interface OverviewRow extends FlowRow {
@@ -191,9 +194,16 @@ function startOf(rows: readonly StartRow[]): StartEstimate {
   };
 }
 
-/** Until so many are handed out, and then itself. */
+/**
+ * Until so many are handed out, and then itself. Under fair-share other organisations' tasks come later and go before: as many as
+ * lately, where virtual time goes on as it did. It is no earlier by either.
+ */
 function secondsUntil({ row, perSecond }: { readonly row: StartRow; readonly perSecond: number }): number {
-  return (row.before + 1) / perSecond;
+  const byCount = (row.before + 1) / perSecond;
+  const { ranks_before: ranks, ranks_per_second: ranksPerSecond } = row;
+  return ranks === null || ranksPerSecond === null || ranksPerSecond <= 0
+    ? byCount
+    : Math.max(byCount, ranks / ranksPerSecond);
 }
 
 /** Fewer tell too little about a rate: their number varies by a third. */

@@ -70,7 +70,7 @@ export async function claim(
   { sql, search }: ClaimPools,
   { scheduler, firstLeaseMs }: { scheduler: string; firstLeaseMs: number },
   wants: readonly Want[],
-  { way, images, text, values }: ClaimStatement,
+  { way, byRank, images, text, values }: ClaimStatement,
 ): Promise<readonly RawRow[]> {
   const parameters = claimParameters(scheduler, wants, firstLeaseMs, values);
   const started = performance.now();
@@ -86,6 +86,7 @@ export async function claim(
     asked: images,
     filtered: way !== 'open',
     images: rows.map(({ image }) => image),
+    ranks: byRank ? rows.map(({ rank }) => rank) : [],
   });
   return rows;
 }
