@@ -2,6 +2,7 @@ import type { Suite } from './harness/bench.ts';
 import { api } from './suites/api.ts';
 import { cycle } from './suites/cycle.ts';
 import { drain } from './suites/drain.ts';
+import { estimates } from './suites/estimates.ts';
 import { fairness } from './suites/fairness.ts';
 import { latency } from './suites/latency.ts';
 import { mailbox } from './suites/mailbox.ts';
@@ -30,6 +31,7 @@ export const suites: readonly Suite[] = [
   pause,
   rerank,
   fairness,
+  estimates,
   drain,
   memory,
   pop,

@@ -13,6 +13,7 @@ import { publishTaskEvents, createWake } from './nats/notifications.ts';
 import { createObservation, startTraces } from './observation/observation.ts';
 import { createOperations, type Operations } from './control/operations.ts';
 import { startDatabaseClock } from './postgres/database-clock.ts';
+import { createQueueInspection } from './queue/lists/inspection.ts';
 import { createTaskLists } from './queue/lists/lists.ts';
 import { requireMigrated, migrate } from './queue/schema/migrations.ts';
 import { connectPools } from './postgres/pool.ts';
@@ -149,6 +150,7 @@ async function startDatabase({ config, options, log, shutdown }: Start) {
     clock,
     now: clock.shared.now,
     lists: createTaskLists(sql, pools.pages),
+    inspection: createQueueInspection(sql),
     schedules: createSchedules(sql, pools.pages),
     scheduleStore: createScheduleStore(sql),
   };
@@ -225,7 +227,7 @@ async function startQueue(
 async function startEdges(
   { config, options, instance, log, shutdown }: Start,
   schedulers: ReadSchedulers,
-  { databaseUrl, sql, now, lists, schedules, scheduleStore }: Database,
+  { databaseUrl, sql, now, lists, inspection, schedules, scheduleStore }: Database,
   { connection, prefix, ranking, taskRanking, queue, tracedQueue, settings, supervisor }: Queue,
   access: RestAccess,
 ) {
@@ -238,6 +240,7 @@ async function startEdges(
     now,
     queue,
     lists,
+    inspection,
     schedules,
     scheduleStore,
     ranking: taskRanking,
@@ -294,6 +297,7 @@ async function startEdges(
   const rest = await createRestServer({
     queue: tracedQueue,
     lists,
+    inspection,
     schedules,
     weights: operations.weights,
     schedulers: {

@@ -79,7 +79,11 @@ class Played {
     const of =
       image === undefined
         ? {}
-        : { filters: { filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'eq' as const, value: image }] } };
+        : {
+            filters: {
+              filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'eq' as const, value: image }],
+            },
+          };
     while (taken.length < count) {
       const limit = Math.min(100, count - taken.length);
       const tasks = await this.client.pop('boefje', { limit, lease_ms: leaseMs, ...of });

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
-import type { ExplanationView } from '../protocol/operator.ts';
+import type { ExplanationView, StartEstimate } from '../protocol/operator.ts';
 import { jsonOrUndefined, readInput } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { moment, tableOf, whenOf } from './table.ts';
+import { age, moment, rateOf, tableOf, whenOf } from './table.ts';
 import { line, terminalWidth } from './terminal.ts';
 
 interface ExplainOptions extends RemoteOptions {
@@ -80,8 +80,30 @@ function render(explained: ExplanationView): string {
     terminalWidth(),
     { wrap: true },
   );
-  const lines = [table, '', sentence, ...ways.map(({ what, fact }) => line`In the way: ${what}: ${fact}.`), next];
+  const lines = [table, '', sentence, ...ways.map(({ what, fact }) => line`In the way: ${what}: ${fact}.`)];
+  if (explained.start !== null) lines.push(startSentence(explained.start));
+  lines.push(next);
   if (explained.then_again_at !== null)
     lines.push(`After a run now it would run again ${whenOf(explained.then_again_at)}.`);
   return lines.join('\n');
+}
+
+/** When a queued task starts, or why that cannot be told. */
+export function startSentence(start: StartEstimate): string {
+  const { estimated_start_at: at, before_is_least: least, per_second: rate, over_seconds: seconds } = start;
+  const kind = start.among === 'image' ? line`of image ${start.image} ` : '';
+  const place = start.before === null ? '' : `${least ? 'more than ' : ''}${start.before} ${kind}before it`;
+  if (at !== null) {
+    const when = `${moment(at)} (${whenOf(at)})`;
+    return `It starts ${least ? 'after' : 'about'} ${when}: ${place} at ${rateOf(rate!)}, as over the last ${age(seconds)}.`;
+  }
+  const what = start.image === null ? 'its scheduler' : line`image ${start.image}`;
+  const asked = start.asked_at === null ? null : `${moment(start.asked_at)} (${whenOf(start.asked_at)})`;
+  const why = {
+    'not-queued': 'it is not queued',
+    held: 'a pause holds it',
+    'nobody-asks': asked === null ? `nobody has asked for ${what} yet` : `nobody has asked for ${what} since ${asked}`,
+    'none-handed-out': `none ${kind}was handed out in the last minutes; a worker last asked at ${asked}`,
+  }[start.unknown!];
+  return `When it starts cannot be told${place === '' ? '' : `, with ${place}`}: ${why}.`;
 }

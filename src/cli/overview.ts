@@ -2,7 +2,7 @@ import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
 import type { ActorView, SchedulerView, SourceView, SupervisorView } from '../protocol/operator.ts';
-import { age, ageOf, megabytes, tableOf } from './table.ts';
+import { age, ageOf, megabytes, moment, rateOf, tableOf, whenOf } from './table.ts';
 import { line } from './terminal.ts';
 
 /** `rota status --json`. */
@@ -108,6 +108,7 @@ export function renderOverview(overview: Overview, width: number | null): string
       ]),
       width,
     ),
+    ...section(['WAITING IN', 'TASKS', 'RATE', 'EMPTY', 'LAST ASKED'], overview.schedulers.flatMap(waitOf), width),
     actorTable(
       actors.map(({ instance, actor }) => ({ instance, ...actor })),
       width,
@@ -149,6 +150,16 @@ export function renderOverview(overview: Overview, width: number | null): string
     ),
   ];
   return sections.join('\n\n');
+}
+
+/** When what waits in a queue will be handed out, or that nobody can tell; nothing of a queue in which nothing waits. */
+function waitOf(scheduler: SchedulerView): readonly (readonly (string | number)[])[] {
+  const { id, queued, held, per_second: rate, estimated_empty_at: at, asked_at: asked } = scheduler;
+  const waiting = (queued ?? 0) - (held ?? 0);
+  if (waiting === 0) return [];
+  const cause = rate === null ? 'none is handed out' : 'nobody asks any more';
+  const empty = at === null ? `unknown: ${asked === null ? 'nobody asks' : cause}` : `${whenOf(at)}, ${moment(at)}`;
+  return [[id, waiting, rate === null ? '-' : rateOf(rate), empty, asked === null ? 'never' : whenOf(asked)]];
 }
 
 function section(head: readonly string[], rows: Parameters<typeof tableOf>[1], width: number | null): string[] {

@@ -149,6 +149,12 @@ export function failuresOf(streak: StreakView | null): string | null {
   return streak === null ? null : `${countOf(streak)} in a row since ${moment(streak.since)}`;
 }
 
+/** `7.2/s`, `3.0/min`, `1.5/h`. */
+export function rateOf(perSecond: number): string {
+  if (perSecond >= 1) return `${perSecond.toFixed(1)}/s`;
+  return perSecond * 60 >= 1 ? `${(perSecond * 60).toFixed(1)}/min` : `${(perSecond * 3_600).toFixed(1)}/h`;
+}
+
 export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1_048_576)} MB`;
 }

@@ -16,7 +16,7 @@ import { command, type OperatorCommand } from './operator-command.ts';
 
 export interface ExplainPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview' | 'start'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
   readonly pauses: Pick<Pauses, 'list'>;
   readonly ranking: TaskRanking;
@@ -90,6 +90,7 @@ export function explainCommands(ports: ExplainPorts): readonly OperatorCommand[]
         reason: refusing?.reason ?? null,
         steps,
         in_the_way: await waysOf(ports, explained, task),
+        start: task?.queue ? await ports.inspection.start(task) : null,
         task: task === null ? null : taskInShort(task),
         schedule: schedule === null ? null : scheduleInShort(schedule),
         next_run_at: schedule?.enabled === true ? schedule.deadline_at : null,

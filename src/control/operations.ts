@@ -2,7 +2,7 @@ import { effectiveConfig, type Config } from '../config/config.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
-import { createQueueInspection } from '../queue/lists/inspection.ts';
+import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -19,7 +19,7 @@ import { explainCommands, type ExplainPorts } from './explain.ts';
 import type { OperatorCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
-import { Rates } from '../observation/readings.ts';
+import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
 import { createWeights, weightCommands, type WeightPorts, type Weights } from './weights.ts';
@@ -56,6 +56,7 @@ interface OperationsParts {
   readonly now: () => number;
   readonly queue: RunningTaskQueue;
   readonly lists: TaskLists;
+  readonly inspection: QueueInspection;
   readonly schedules: Schedules;
   readonly scheduleStore: ScheduleStore;
   readonly ranking: TaskRanking;
@@ -88,11 +89,11 @@ export function createOperations(parts: OperationsParts): Operations {
     onError: (error) => log.error({ err: error }, 'pauses'),
   });
   const rates = new Rates();
+  const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
     commands: operatorCommands({
       ...parts,
       startedAt: new Date(parts.now()),
-      inspection: createQueueInspection(sql),
       pauses,
       rates,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
@@ -111,6 +112,7 @@ export function createOperations(parts: OperationsParts): Operations {
     start: () => pauses.start(),
     stop: async () => {
       rates.stop();
+      await imageRates.stop();
       await pauses.stop();
       await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
     },

@@ -8,7 +8,7 @@ import { FailureError, failureOf } from '../mailbox/failure.ts';
 import { type Outcome, valueOf } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
 import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator.ts';
-import type { Rates } from '../observation/readings.ts';
+import type { Rates } from '../observation/rates.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
@@ -147,18 +147,20 @@ async function schedulerViews(ports: SupervisorPorts): Promise<Pick<SupervisorVi
   ]);
   try {
     const [overviews, lags] = await within(asked, databaseWithinMs, 'DATABASE_UNAVAILABLE');
-    const schedulers = overviews.map(({ scheduler, queued, held, leased, oldestSeconds }, at) => ({
+    const schedulers = overviews.map(({ scheduler, queued, held, leased, oldestSeconds, flow }, at) => ({
       id: scheduler,
       queued,
       held,
       leased,
       oldest_seconds: oldestSeconds,
       schedule_lag_seconds: lags[at] ?? null,
+      ...flow,
       ...own(scheduler),
     }));
     return { schedulers, unknown: [] };
   } catch (error) {
-    const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
+    const figures = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
+    const none = { ...figures, per_second: null, estimated_empty_at: null, asked_at: null };
     return {
       schedulers: schedulerIds.map((id) => ({ id, ...none, ...own(id) })),
       unknown: [{ part: 'database', why: failureOf(error).message }],

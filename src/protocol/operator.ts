@@ -108,6 +108,31 @@ export interface ThreadView {
   }[];
 }
 
+/**
+ * When a queued task is handed out, if workers go on as in the last minutes and nothing is pushed that goes before it. Of all
+ * supervisors.
+ */
+export interface StartEstimate {
+  /** Null where it cannot be told. */
+  readonly estimated_start_at: string | null;
+  /**
+   * Why it cannot: it is not queued; a pause holds it; nobody asks any more for what it is; none was handed out in the last
+   * minutes.
+   */
+  readonly unknown: 'not-queued' | 'held' | 'nobody-asks' | 'none-handed-out' | null;
+  readonly image: string | null;
+  /** The tasks that go before it, of its image alone or of all; which of them decides when it starts. Null where it is not in line. */
+  readonly among: 'image' | 'all' | null;
+  readonly before: number | null;
+  /** There are more than `before`: it starts later than estimated. */
+  readonly before_is_least: boolean;
+  /** At which those were handed out over `over_seconds` until now. */
+  readonly per_second: number | null;
+  readonly over_seconds: number | null;
+  /** When a pop last asked for its image, or for any; null where none did within a week. */
+  readonly asked_at: string | null;
+}
+
 /** Of the database, and so the same for every supervisor: all but the last three. */
 export interface SchedulerView {
   readonly id: string;
@@ -119,6 +144,12 @@ export interface SchedulerView {
   /** Age of the oldest queued task. */
   readonly oldest_seconds: number | null;
   readonly schedule_lag_seconds: number | null;
+  /** Tasks handed out by all supervisors over the last minutes; null where none was. */
+  readonly per_second: number | null;
+  /** When all that is queued now, and not held, is handed out at that rate. */
+  readonly estimated_empty_at: string | null;
+  /** When a pop last asked for any of its tasks; null where none did within a week. */
+  readonly asked_at: string | null;
   /** Parked pops of this supervisor. */
   readonly waiters: number;
   /** Tasks queued and handed out through this supervisor. */
@@ -168,7 +199,7 @@ export interface TaskView extends ListedTask {
     /** Its worker has reported. */
     readonly begun: boolean;
   } | null;
-  /** Null where it is not queued. `ahead`: queued tasks that go before it; null where a pause holds it. */
+  /** Null where it is not queued. `ahead`: queued tasks that go before it, counted to 100 000 divided by the tasks asked for; null where a pause holds it. */
   readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
 }
 
@@ -240,6 +271,8 @@ export interface ExplanationView {
   readonly steps: readonly ExplanationStep[];
   /** What keeps a queued task from its worker. */
   readonly in_the_way: readonly { readonly what: string; readonly fact: string }[];
+  /** Of the task, where it is queued. */
+  readonly start: StartEstimate | null;
   /** The latest one of its hash. */
   readonly task: Pick<TaskView, 'id' | 'status' | 'reason' | 'attempts' | 'created_at' | 'modified_at'> | null;
   readonly schedule: Pick<

@@ -106,6 +106,7 @@ export const accessOf: Readonly<Record<string, Access>> = {
   'POST /tasks': 'read',
   'GET /tasks/stats': 'read',
   'GET /tasks/:task_id': 'read',
+  'GET /tasks/:task_id/start': 'read',
   'GET /schedules': 'read',
   'GET /schedules/:schedule_id': 'read',
   'POST /schedules/search': 'read',

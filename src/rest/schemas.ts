@@ -163,6 +163,20 @@ export const taskAnswer = z
 
 export const tasksAnswer = z.object({ results: z.array(taskAnswer) }).meta({ id: 'TaskPop' });
 
+export const startAnswer = z
+  .object({
+    estimated_start_at: moment.nullable().describe('if workers go on as in the last minutes'),
+    unknown: z.enum(['not-queued', 'held', 'nobody-asks', 'none-handed-out']).nullable().describe('why there is none'),
+    image: z.string().nullable(),
+    among: z.enum(['image', 'all']).nullable().describe('the tasks that are counted'),
+    before: z.int().nullable().describe('of those, before it'),
+    before_is_least: z.boolean(),
+    per_second: z.number().nullable(),
+    over_seconds: z.number().nullable(),
+    asked_at: moment.nullable().describe('when a pop last asked for its image, or for any'),
+  })
+  .meta({ id: 'StartEstimate' });
+
 export const scheduleAnswer = z
   .object({
     id: z.guid(),

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../printable.ts';
 import type { Weights } from '../control/weights.ts';
+import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedules/schedule-crud.ts';
@@ -28,6 +29,7 @@ import { weightRoutes } from './weights.ts';
 export interface RestOptions {
   readonly queue: TaskQueue;
   readonly lists: TaskLists;
+  readonly inspection: Pick<QueueInspection, 'details' | 'start'>;
   readonly schedules: Schedules;
   readonly schedulers: Schedulers;
   readonly weights: Weights;
@@ -73,7 +75,7 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
 }
 
 async function createApp(options: RestOptions, closing: AbortSignal): Promise<App> {
-  const { queue, lists, schedules, schedulers, health, metrics, log, access, ...rest } = options;
+  const { queue, schedules, schedulers, health, metrics, log, access, ...rest } = options;
   const { tokens, tls } = access;
   const app = fastify({
     ...(tls === null ? { http: { maxHeaderSize } } : { https: { ...tls, maxHeaderSize } }),
@@ -116,7 +118,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   const audit: RequestAudit = (request, what, about) =>
     log.info({ audit: what, ...about, ...doerOf(request), count: 1 }, 'audit');
   schedulerRoutes(app, { queue, schedulers, leaseMs: rest.leaseMs, closing });
-  taskRoutes(app, queue, lists, audit);
+  taskRoutes(app, { ...rest, queue, audit });
   scheduleRoutes(app, { store: schedules, schedulers, now: rest.now, audit });
   weightRoutes(app, rest.weights, audit);
   healthRoutes(app, health);

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskListQuery, TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { taskTypeOf } from '../tasks/data.ts';
@@ -15,6 +16,7 @@ import {
   invalidAnswer,
   optionalFilters,
   pageAnswer,
+  startAnswer,
   statsAnswer,
   statsQuery,
   taskAnswer,
@@ -26,8 +28,15 @@ import { defined, isObject } from './fields.ts';
 
 const defaultLimit = 10;
 
-/** `/tasks`: lists, statistics, and the reports of runners. */
-export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: RequestAudit): void {
+interface TaskParts {
+  readonly queue: TaskQueue;
+  readonly lists: TaskLists;
+  readonly inspection: Pick<QueueInspection, 'details' | 'start'>;
+  readonly audit: RequestAudit;
+}
+
+/** `/tasks`: lists, statistics, and the reports of runners; and when a task starts, which mula does not tell. */
+export function taskRoutes(app: App, { queue, lists, inspection, audit }: TaskParts): void {
   app.route({
     method: ['POST', 'GET'],
     url: '/tasks',
@@ -76,6 +85,22 @@ export function taskRoutes(app: App, queue: TaskQueue, lists: TaskLists, audit: 
       },
     },
     async (request, reply) => sendJson(reply, await get(queue, request.params.task_id)),
+  );
+
+  app.get(
+    '/tasks/:task_id/start',
+    {
+      schema: {
+        summary: 'When a queued task is handed out, by estimate',
+        params: taskPath,
+        response: { 200: startAnswer, 404: errorAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => {
+      const [task] = await inspection.details([request.params.task_id]);
+      if (task === undefined) throw unknownTask(request.params.task_id);
+      return reply.send(await inspection.start(task));
+    },
   );
 
   app.patch(

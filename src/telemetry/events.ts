@@ -53,6 +53,13 @@ export type RotaEvent =
       readonly ms: number;
       /** Seconds from creation to this claim, of each task that is claimed for the first time. */
       readonly waited: readonly number[];
+      /** Images that its filter asks for; null where it rules none out. */
+      readonly asked: readonly string[] | null;
+      readonly filtered: boolean;
+      /** Of each row; '' where its task has none. */
+      readonly images: readonly string[];
+      /** Of each row; none where the claim was not in the order of ranks. */
+      readonly ranks: readonly number[];
     }
   /** `failure`: how the ranker failed, or the error code for which it was not called. */
   | {

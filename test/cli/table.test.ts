@@ -34,6 +34,9 @@ const overview: Overview = {
       leased: 400,
       oldest_seconds: 93_000,
       schedule_lag_seconds: 3_700,
+      per_second: 940,
+      estimated_empty_at: '2026-03-02T12:20:00Z',
+      asked_at: '2026-03-02T12:00:00Z',
       waiters: 400,
       in_per_second: 1_234.56,
       out_per_second: 987.6,
@@ -61,6 +64,21 @@ test.each([80, 200])('the status fits into a terminal of %s columns', (width) =>
   expect(widestOf(text)).toBeLessThanOrEqual(width);
   expect(text).toContain('1234567');
   expect(text).not.toContain('\u001b');
+});
+
+test('of each queue in which tasks wait the status tells when it is empty, or why nobody can tell', () => {
+  const [boefje] = overview.schedulers;
+  const shown = (of: object) => {
+    const text = renderOverview({ ...overview, schedulers: [{ ...boefje!, ...of }] }, null);
+    return text.split('\n\n').find((section) => section.startsWith('WAITING IN'));
+  };
+  expect(shown({})).toMatch(/^boefje +1134567 +940\.0\/s +.*, 2026-03-02 12:20:00 UTC +.* ago$/m);
+  expect(shown({ estimated_empty_at: null })).toContain('unknown: nobody asks any more');
+  expect(shown({ estimated_empty_at: null, per_second: null })).toContain('unknown: none is handed out');
+  expect(shown({ estimated_empty_at: null, per_second: null, asked_at: null })).toMatch(
+    /unknown: nobody asks +never$/m,
+  );
+  expect(shown({ held: boefje!.queued })).toBeUndefined();
 });
 
 test('into a pipe nothing is cut', () => {

@@ -72,6 +72,25 @@ test('a finished task is refused for the grace period, by task and by its schedu
   });
 });
 
+test('people and programs read when a queued task starts, or why that cannot be told', async () => {
+  const { task } = await explainPair();
+  await hand.json(['tasks', 'retry', task!.id]);
+  await hand.json(['pause', 'boefje', '--organisation', organisation]);
+  expect((await explain(task!.id)).start).toMatchObject({ unknown: 'held', estimated_start_at: null });
+  const { stdout: held } = await hand.run(['explain', task!.id]);
+  expect(held).toContain('When it starts cannot be told: a pause holds it.');
+  expect(held).toMatch(/In the way: pause: .* paused since /);
+  await hand.json(['resume', 'boefje', '--organisation', organisation]);
+  // Popped above, and stored by now or within two seconds.
+  await expect.poll(async () => (await explain(task!.id)).start?.unknown, { timeout: 20_000 }).toBeNull();
+  const { stdout: told } = await hand.run(['explain', task!.id]);
+  expect(told).toMatch(
+    /It starts about 20\d\d-.* UTC \((in .*|.* ago)\): \d+ before it at [\d.]+\/\w+, as over the last \d+s\./,
+  );
+  const { stdout: status } = await hand.run(['status']);
+  expect(status).toMatch(/^boefje +\d+ +[\d.]+\/\w+ +in .*, 20\d\d-.* UTC +\d+.* ago$/m);
+});
+
 test('an unknown boefje and an unknown OOI are reported one by one', async () => {
   expect(await explain('--organisation', organisation, '--boefje', 'absent', '--ooi', ooi)).toMatchObject({
     reason: 'boefje-gone',

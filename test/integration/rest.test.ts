@@ -268,3 +268,26 @@ test('an outage of the database is not taken for a task that is gone', async () 
   expect(response.status).toBeGreaterThanOrEqual(500);
   await other.stop();
 });
+
+test('an operator is told when a queued task starts, or why nobody can tell; the task itself stays as mula has it', async () => {
+  const { body: task } = await ask('POST', '/schedulers/boefje/push', boefje('start'));
+  const { status, body } = await ask<Record<string, unknown>>('GET', `/tasks/${task.id}/start`);
+  expect([status, body]).toEqual([
+    200,
+    {
+      estimated_start_at: null,
+      unknown: 'nobody-asks',
+      image: null,
+      among: 'all',
+      before: expect.any(Number),
+      before_is_least: false,
+      per_second: null,
+      over_seconds: null,
+      asked_at: null,
+    },
+  ]);
+  expect(Object.keys((await ask('GET', `/tasks/${task.id}`)).body)).toHaveLength(11);
+  await ask('PATCH', `/tasks/${task.id}`, { status: 'cancelled' });
+  expect((await ask('GET', `/tasks/${task.id}/start`)).body).toMatchObject({ unknown: 'not-queued' });
+  expect((await ask('GET', `/tasks/${randomUUID()}/start`)).status).toBe(404);
+});

@@ -117,6 +117,10 @@ export async function serve(options: Partial<RestOptions> = {}): Promise<Served>
   const server = await createRestServer({
     queue,
     lists: emptyLists,
+    inspection: {
+      details: () => Promise.resolve([]),
+      start: () => Promise.reject(new Error('no test asks for it')),
+    },
     schedules: emptyBook,
     schedulers: threeSchedulers,
     weights: noWeights,

@@ -129,7 +129,10 @@ export const cases: readonly Case[] = [
     ...lists,
     about: ' of the lists',
   }),
-  of('lists/task-details', ({ queued }) => [ids(queued)], { ...lists, rows: 10 * named }),
+  of('lists/task-details', ({ queued }) => [ids(queued)], { rows: 10 * named }),
+  // 10 000 go before it, of which the first 200 are read, twice.
+  of('lists/task-start', ({ queued }) => [queued[0]!.id, 10 * named, 300, 10], { rows: 8 }),
+  of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1], [5]], { ...lists, rows: 1 }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
   of('settle/settle-lock', ({ queued }) => [ids(queued)], { about: ' what is queued' }),

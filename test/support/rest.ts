@@ -1,4 +1,5 @@
 import { createWeights } from '../../src/control/weights.ts';
+import { createQueueInspection } from '../../src/queue/lists/inspection.ts';
 import { createTaskLists } from '../../src/queue/lists/lists.ts';
 import { migrate } from '../../src/queue/schema/migrations.ts';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
@@ -27,6 +28,7 @@ export async function serveOnPostgres(options: Partial<RestOptions> = {}): Promi
   const { url, server } = await serve({
     queue,
     lists,
+    inspection: createQueueInspection(sql),
     schedules: createSchedules(sql),
     weights: createWeights(
       sql,

@@ -1,12 +1,27 @@
--- What is queued, held by a pause and handed out in each scheduler, and how long the oldest queued task has waited.
--- returns scheduler, queued, held, leased, oldest_seconds (null where nothing is queued), in the order of $1
--- $1 schedulers
-SELECT wanted.scheduler, q.queued, q.held, l.leased, q.oldest_seconds
+-- What is queued, held by a pause and handed out in each scheduler, how long the oldest queued task has waited, and how fast tasks went
+-- lately (as task-start.sql).
+-- returns scheduler, queued, held, leased, oldest_seconds (null where nothing is queued), now_ms, seconds, tasks, busy_seconds,
+-- busy_tasks, asked_ms, in the order of $1
+-- $1 schedulers, $2 seconds to look back, $3 seconds to look back at least
+SELECT wanted.scheduler, q.queued, q.held, l.leased, extract(epoch FROM now() - q.oldest_at)::float8 AS oldest_seconds,
+  extract(epoch FROM now())::float8 * 1000 AS now_ms, extract(epoch FROM now() - w.since)::float8 AS seconds,
+  extract(epoch FROM now() - w.busy_since)::float8 AS busy_seconds, p.tasks, p.busy_tasks,
+  (SELECT extract(epoch FROM max(i.until))::float8 * 1000 FROM image_pops i WHERE i.scheduler = wanted.scheduler AND i.asked) AS asked_ms
 FROM unnest($1::text[]) WITH ORDINALITY AS wanted (scheduler, n),
   LATERAL (
     SELECT count(*)::float8 AS queued, count(*) FILTER (WHERE held)::float8 AS held,
-      extract(epoch FROM now() - min(created_at))::float8 AS oldest_seconds
+      min(created_at) AS oldest_at, min(created_at) FILTER (WHERE NOT held) AS waits_since
     FROM queue WHERE queue.scheduler = wanted.scheduler
   ) AS q,
-  LATERAL (SELECT count(*)::float8 AS leased FROM leases WHERE leases.scheduler = wanted.scheduler) AS l
+  LATERAL (SELECT count(*)::float8 AS leased FROM leases WHERE leases.scheduler = wanted.scheduler) AS l,
+  LATERAL (
+    SELECT f.since, greatest(f.since, least(q.waits_since, now() - $3 * interval '1 second')) AS busy_since
+    FROM (SELECT greatest(now() - $2 * interval '1 second', (
+      SELECT min(i.until) - interval '2 seconds' FROM image_pops i WHERE i.scheduler = wanted.scheduler AND i.image = '')) AS since) AS f
+  ) AS w,
+  LATERAL (
+    SELECT coalesce(sum(i.tasks), 0)::float8 AS tasks,
+      coalesce(sum(i.tasks) FILTER (WHERE i.until > w.busy_since), 0)::float8 AS busy_tasks
+    FROM image_pops i WHERE i.scheduler = wanted.scheduler AND i.image = '' AND i.until > w.since
+  ) AS p
 ORDER BY wanted.n

@@ -6,10 +6,17 @@ SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   l.lease_id, l.worker, l.via, rota_timestamp(l.until) AS lease_until,
   l.begun OR t.status = 'RUNNING' AS begun,
   q.held,
-  -- Those that any worker may get before it: an index range, however long the queue is.
+  -- Those that any worker may get before it: an index range from the low-water mark on; 100 000 at most for one task, and as
+  -- many together for several.
   CASE WHEN NOT q.held THEN (
-    SELECT count(*)::float8 FROM queue o
-    WHERE o.scheduler = q.scheduler AND NOT o.held AND (o.rank, o.created_at, o.id) < (q.rank, q.created_at, q.id)
+    SELECT count(*)::float8 FROM (
+      SELECT FROM queue o
+      WHERE o.scheduler = q.scheduler AND NOT o.held AND (o.rank, o.created_at, o.id) < (q.rank, q.created_at, q.id)
+        AND (o.rank, o.created_at) >= (
+          coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = q.scheduler), -9223372036854775808),
+          coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = q.scheduler), '-infinity'))
+      ORDER BY o.rank, o.created_at, o.id LIMIT 100000 / cardinality($1::uuid[])
+    ) AS before
   ) END AS ahead
 FROM tasks t
 LEFT JOIN leases l ON l.task_id = t.id

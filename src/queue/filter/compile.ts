@@ -33,6 +33,8 @@ export interface CompiledFilter {
   readonly indexed: boolean;
   /** For `queue`: every condition asks for images, so that what it finds of an image comes in the order of its ranks. */
   readonly onlyImages: boolean;
+  /** For `queue`: the images that a condition asks for; null where none does. */
+  readonly images: readonly string[] | null;
   /**
    * For `queue`: one column must be one of several values, which no index returns in pop order. Claim by merging one
    * ordered scan per value (`column = value AND text`), instead of sorting everything that matches.
@@ -53,6 +55,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
   const merges: NonNullable<CompiledFilter['merge']>[] = [];
   let indexed = true;
   let onlyImages = true;
+  let images: readonly string[] | null = null;
 
   const condition = (filter: Filter, group: 'and' | 'or' | 'not'): string => {
     if (!operators.has(filter.operator)) throw invalidFilter(filter, `no such operator`);
@@ -63,7 +66,9 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
       if (distinct.length > 1 && distinct.length <= mostScans) merges.push({ column: column.served, values: distinct });
     }
     indexed &&= column.served !== undefined && group === 'and' && asksForFew(filter);
-    onlyImages &&= column.served === 'image' && group === 'and' && asksForFew(filter);
+    const asksForImages = column.served === 'image' && group === 'and' && asksForFew(filter);
+    onlyImages &&= asksForImages;
+    if (asksForImages) images ??= [filter.value].flat() as string[];
     return column.within(group === 'not' ? `NOT (${comparison})` : comparison);
   };
 
@@ -82,6 +87,7 @@ export function compileFilter(request: FilterRequest, options: CompileOptions): 
     values,
     indexed: indexed && terms.length > 0,
     onlyImages,
+    images,
     ...(merge === undefined ? {} : { merge }),
   };
 }

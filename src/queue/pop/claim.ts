@@ -47,6 +47,8 @@ export interface ClaimStatement {
   readonly way: Way;
   /** Of each image the task with the lowest rank is claimed first: only such claims tell how far an image is served. */
   readonly byRank: boolean;
+  /** Images that the filter asks for; null where it rules none out. */
+  readonly images: readonly string[] | null;
   readonly text: string;
   readonly values: readonly unknown[];
 }
@@ -68,7 +70,7 @@ export async function claim(
   { sql, search }: ClaimPools,
   { scheduler, firstLeaseMs }: { scheduler: string; firstLeaseMs: number },
   wants: readonly Want[],
-  { way, text, values }: ClaimStatement,
+  { way, byRank, images, text, values }: ClaimStatement,
 ): Promise<readonly RawRow[]> {
   const parameters = claimParameters(scheduler, wants, firstLeaseMs, values);
   const started = performance.now();
@@ -81,6 +83,10 @@ export async function claim(
     rows: rows.length,
     ms: performance.now() - started,
     waited: rows.flatMap(({ waited }) => waited ?? []),
+    asked: images,
+    filtered: way !== 'open',
+    images: rows.map(({ image }) => image),
+    ranks: byRank ? rows.map(({ rank }) => rank) : [],
   });
   return rows;
 }
@@ -144,6 +150,7 @@ export function claimStatement(filters: FilterRequest | null, taskType: string):
   return {
     way: filter.indexed ? 'indexed' : 'search',
     byRank: filter.onlyImages,
+    images: filter.images,
     text: claimText(heads, filter.text),
     values: [...filter.values, ...(filter.merge?.values ?? [])],
   };
@@ -151,7 +158,8 @@ export function claimStatement(filters: FilterRequest | null, taskType: string):
 
 /** Made once: 5 kB that each lone pop would put together, and the driver hash, anew. */
 function openClaim(): ClaimStatement {
-  return (open ??= { way: 'open', byRank: true, text: claimText(statement('pop/claim-heads'), 'true'), values: [] });
+  const text = () => claimText(statement('pop/claim-heads'), 'true');
+  return (open ??= { way: 'open', byRank: true, images: null, text: text(), values: [] });
 }
 
 let open: ClaimStatement | null = null;

@@ -16,6 +16,7 @@ describe('a filter of a runner', () => {
       values: ['a'],
       indexed: true,
       onlyImages: true,
+      images: ['a'],
     });
     expect(onQueue([{ column: 'organisation', operator: '==', value: 'aa' }]).text).toBe('(q.organisation = $4::text)');
     expect(onQueue([{ column: 'data', field: 'normalizer__id', operator: 'eq', value: 'n' }], 'normalizer').text).toBe(
@@ -29,6 +30,7 @@ describe('a filter of a runner', () => {
       values: [['a', 'b', 'a']],
       indexed: true,
       onlyImages: true,
+      images: ['a', 'b', 'a'],
       merge: { column: 'image', values: ['a', 'b'] },
     });
   });
@@ -40,6 +42,13 @@ describe('a filter of a runner', () => {
     expect(onQueue([{ column: 'priority', operator: 'gt', value: 5 }]).onlyImages).toBe(false);
     expect(onQueue({ or: [image('a'), image('b')] }).onlyImages).toBe(false);
     expect(onQueue({ not: [image('a')] }).onlyImages).toBe(false);
+  });
+
+  test('asks for the images that it names, and for every image where it rules none out', () => {
+    const plugin: Filter = { column: 'data', field: 'boefje__id', operator: 'eq', value: 'dns' };
+    expect(onQueue([plugin, image('b', 'c')]).images).toEqual(['b', 'c']);
+    for (const open of [[plugin], { or: [image('a'), plugin] }, { not: [image('a')] }])
+      expect(onQueue(open).images).toBeNull();
   });
 
   test('with several values of two columns merges the shorter list', () => {
