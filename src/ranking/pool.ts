@@ -5,8 +5,15 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
 import type { RankAnswer, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
 import { emit } from '../telemetry/events.ts';
-import { batchOf, join, splitBatch } from './batch.ts';
-import { type DescribeOutcome, type RankerTraits, type RankOutcome, rankWith } from './thread.ts';
+import {
+  batchOf,
+  type DescribeOutcome,
+  join,
+  type RankerTraits,
+  type RankOutcome,
+  rankWith,
+  splitBatch,
+} from './batch.ts';
 
 /** Ranks by a ranker's name. What the queue uses. */
 export interface Ranking {
@@ -69,7 +76,7 @@ export function createRanking(options: RankingOptions): Ranking {
   const { rankersDirectory, threads, deadlineMs } = options;
   const maxQueue = options.maxQueue ?? 1_000;
   const pool = new Piscina({
-    filename: new URL('thread.ts', import.meta.url).href,
+    filename: new URL('batch.ts', import.meta.url).href,
     minThreads: 1,
     maxThreads: threads,
     maxQueue,

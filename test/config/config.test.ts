@@ -194,6 +194,7 @@ test.each(numbers)('%s has a least and a greatest value, and its message names b
 const zeroes = [
   'SCHEDULER_API_PORT',
   'SCHEDULER_START_WITHIN_SECONDS',
+  'SCHEDULER_RETRY_SECONDS',
   'SCHEDULER_PQ_JITTER',
   'SCHEDULER_PQ_MAXSIZE',
   'SCHEDULER_RETENTION_DAYS',

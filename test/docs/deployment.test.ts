@@ -144,7 +144,7 @@ test('docs/deploy/env.example holds only variables that Rota reads, with values 
   for (const name of Object.keys(given).filter((name) => given[name] !== '' && !name.endsWith('_RANKER'))) {
     expect(config, name).toHaveProperty(name);
   }
-  expect(config['rankers']).toEqual({ boefje: 'fair-share' });
+  expect(config['rankers']).toEqual({ boefje: 'created-at' });
 });
 
 test('the image runs the CLI as a non-root user, in exec form, and copies only what exists', () => {

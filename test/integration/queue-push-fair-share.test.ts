@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Deal, flowsOf } from '../../src/queue/push/rank.ts';
+import { flowsOf } from '../../src/queue/push/push-statement.ts';
+import { Deal } from '../../src/queue/push/requeue.ts';
 import { query, transaction } from '../../src/postgres/pool.ts';
 import { fairRanking } from '../support/fair-ranking.ts';
 import { boefjeTask, ooiOf, popRequest, type QueueUnderTest, queueUnderTest } from '../support/queue.ts';

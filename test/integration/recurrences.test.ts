@@ -206,6 +206,9 @@ describe('a boefje that fails on an OOI', () => {
 
   test('runs on an event about its OOI, and by its schedule once the boefje is a new version', async () => {
     const organisation = organisationWith({ version: '1' });
+    // Seen before: the look below must find no boefje that is new to it, and queue nothing.
+    await house.client.ctl('look', { organisations: [organisation] });
+    await expect.poll(() => house.sql`SELECT FROM seen_boefjes WHERE organisation = ${organisation}`).toHaveLength(1);
     await run(organisation, 'failed');
     for (let times = 2; times <= 4; times += 1) {
       await pass(organisation, days + 6 * 60);

@@ -28,6 +28,7 @@ describe.for<[string, number]>([
     rota = await startSupervisorProcess({
       ...house.environment,
       SCHEDULER_PQ_GRACE_PERIOD: String(grace / 1_000),
+      SCHEDULER_BOEFJE_RANKER: 'created-at',
       NODE_OPTIONS: `--import=${preload}`,
       WALL_CLOCK_AHEAD_MS: String(aheadMs),
     });

@@ -1,7 +1,6 @@
 import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
-import { pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
-import { flowsOf } from '../../src/queue/push/rank.ts';
+import { flowsOf, pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
 import { statement } from '../../src/postgres/pool.ts';
 import { boefjeTask } from './queue.ts';
 

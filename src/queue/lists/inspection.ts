@@ -32,8 +32,8 @@ export interface QueueInspection {
 
 /** The time over which rates are measured: at one task a minute, five. */
 const lookBackSeconds = 300;
-/** Rates are stored every two seconds: a shorter time would be measured wrong by more than a tenth. */
-const lookBackAtLeastSeconds = 10;
+/** At least 10 s: rates are stored every two seconds, and a shorter time would be measured wrong by more than a tenth. */
+const lookBack = [lookBackSeconds, 10] as const;
 /** Rows that are counted before a task: 10 to 30 ms. */
 const countedAtMost = 100_000;
 
@@ -63,11 +63,7 @@ export function createQueueInspection(sql: Sql): QueueInspection {
   return {
     withStreaks,
     async overview(schedulers) {
-      const rows = await run<OverviewRow>('lists/queue-overview', [
-        schedulers,
-        lookBackSeconds,
-        lookBackAtLeastSeconds,
-      ]);
+      const rows = await run<OverviewRow>('lists/queue-overview', [schedulers, ...lookBack]);
       return rows.map((row) => {
         const { scheduler, queued, held, leased, oldest_seconds: oldestSeconds } = row;
         return { scheduler, queued, held, leased, oldestSeconds, flow: flowOf(row) };
@@ -86,8 +82,7 @@ export function createQueueInspection(sql: Sql): QueueInspection {
     async start({ id, queue }) {
       if (queue === null) return notInLine('not-queued');
       if (queue.held) return notInLine('held');
-      const bounds = [countedAtMost, lookBackSeconds, lookBackAtLeastSeconds];
-      return startOf(await runByKey<StartRow>('lists/task-start', [id, ...bounds]));
+      return startOf(await runByKey<StartRow>('lists/task-start', [id, countedAtMost, ...lookBack]));
     },
   };
 }
@@ -156,25 +151,12 @@ interface DetailRow {
   readonly ahead: number | null;
 }
 
-function taskView({
-  task,
-  reason,
-  attempts,
-  unbegun,
-  lease_id,
-  worker,
-  via,
-  lease_until,
-  begun,
-  held,
-  ahead,
-}: DetailRow): Omit<TaskView, 'streak'> {
+function taskView(row: DetailRow): Omit<TaskView, 'streak'> {
+  const { task, lease_id: id, worker, via, lease_until: until, begun, held, ahead, ...rest } = row;
   return {
     ...(JSON.parse(task) as Task),
-    reason,
-    attempts,
-    unbegun,
-    lease: lease_id === null ? null : { id: lease_id, worker, via: via!, until: lease_until!, begun: begun! },
+    ...rest,
+    lease: id === null ? null : { id, worker, via: via!, until: until!, begun: begun! },
     queue: held === null ? null : { held, ahead },
   };
 }

@@ -1,6 +1,8 @@
 import { patientConnection, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { priorityOf } from '../push/push-statement.ts';
-import { Deal, type Flow, notRanked, type TaskRanking } from '../push/rank.ts';
+import type { Flow } from '../push/push-statement.ts';
+import { Deal } from '../push/requeue.ts';
+import { notRanked, type TaskRanking } from '../push/rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;

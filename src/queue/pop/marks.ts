@@ -1,7 +1,7 @@
 import { RotaError } from '../../errors.ts';
 import { query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { databaseError, sqlState } from '../../postgres/sql-states.ts';
-import type { VirtualTime } from '../push/rank.ts';
+import type { VirtualTime } from '../push/push-statement.ts';
 
 /** Entries of popped rows that a claim may walk past before the mark follows: a fifth of a millisecond's worth. */
 const raiseAfterRows = 2_000;

@@ -6,7 +6,6 @@ import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/li
 import { storedJson } from '../../tasks/secrets.ts';
 import { type TaskType, taskTypeOf } from '../../tasks/data.ts';
 import { priorityRange, type TaskData, timeOrderedUuid } from '../../tasks/task.ts';
-import { flowsOf, type VirtualTime } from './rank.ts';
 
 /** One item of push.sql, named as its columns are. */
 export interface QueueItem extends Partial<ScheduleColumns> {
@@ -129,6 +128,41 @@ export function priorityOf(rank: number): number {
 
 function describe(error: z.ZodError): string {
   return error.issues.map((issue) => `${issue.path.join('.') || 'data'}: ${issue.message}`).join('; ');
+}
+
+/** A rank of an image: its virtual time, of a person's tasks where it is below 1. */
+export interface VirtualTime {
+  /** '' of tasks without one. */
+  readonly image: string;
+  readonly rank: number;
+}
+
+/** The tasks of one organisation and image, those that a person put first apart. */
+export interface Flow {
+  readonly organisation: string;
+  /** '' of tasks without one. */
+  readonly image: string;
+  readonly manual: boolean;
+}
+
+/** No text in Postgres has a NUL, so no two flows have one key. */
+export function keyOfFlow({ organisation, image, manual }: Flow): string {
+  return `${organisation}\0${image}${manual ? '\0' : ''}`;
+}
+
+/** The flows of tasks, each once and as rota_flows takes them, and of each task the number of its flow, from 0 on. */
+export function flowsOf(tasks: readonly Flow[]): { flows: readonly (Flow & { n: number })[]; of: readonly number[] } {
+  const flows = new Map<string, Flow & { n: number }>();
+  const of = tasks.map((task) => {
+    const key = keyOfFlow(task);
+    const known = flows.get(key);
+    if (known !== undefined) return known.n;
+    const { organisation, image, manual } = task;
+    const n = flows.size;
+    flows.set(key, { n, organisation, image, manual });
+    return n;
+  });
+  return { flows: [...flows.values()], of };
 }
 
 interface PushSettings {

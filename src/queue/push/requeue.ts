@@ -1,7 +1,8 @@
 import { type Executor, query, statement } from '../../postgres/pool.ts';
-import type { AllVirtualTimes } from '../pop/marks.ts';
 import type { RanksOf } from '../settle/settle.ts';
-import { Deal, type Flow, notRanked, type TaskRanking } from './rank.ts';
+import type { AllVirtualTimes } from '../pop/marks.ts';
+import { type Flow, flowsOf, keyOfFlow, type VirtualTime } from './push-statement.ts';
+import { notRanked, type TaskRanking } from './rank.ts';
 
 interface Requeued extends Flow {
   readonly id: string;
@@ -15,7 +16,7 @@ export function ranksOfRequeued(ranking: TaskRanking, virtualTimes: AllVirtualTi
     if (ids.length === 0) return new Map();
     const found = await query<Requeued>(transaction, statement('settle/requeue-look'), [ids, which === 'finished']);
     const ranks = new Map<string, number>();
-    // In one order, as organisations are locked by all.
+    // In one order: each is locked until the end.
     const schedulers = [...Map.groupBy(found, ({ scheduler }) => scheduler)].toSorted(([a], [b]) => (a < b ? -1 : 1));
     for (const [scheduler, tasks] of schedulers) {
       if (!ranking.policyOf(scheduler).fair) continue;
@@ -30,4 +31,46 @@ export function ranksOfRequeued(ranking: TaskRanking, virtualTimes: AllVirtualTi
     }
     return ranks;
   };
+}
+
+/**
+ * Deals ranks out where no push does (push-flows.sql is a push's): to tasks that are queued again, or ranked anew. Each task
+ * of a flow follows the last one by its cost, divided by the weight of its organisation.
+ */
+export class Deal {
+  readonly #scheduler: string;
+  /** Behind what is queued of the flow, or as if nothing were. */
+  readonly #behind: 'queued' | 'nothing';
+  readonly #flows = new Map<string, { last: number; readonly weight: number }>();
+
+  constructor(scheduler: string, behind: 'queued' | 'nothing') {
+    this.#scheduler = scheduler;
+    this.#behind = behind;
+  }
+
+  /**
+   * Reads where flows begin, each once. Their scheduler is locked until the transaction ends.
+   *
+   * @param unsaved virtual times of this supervisor that may not be stored yet
+   */
+  async start(sql: Executor, flows: readonly Flow[], unsaved: readonly VirtualTime[]): Promise<void> {
+    const unknown = flows.filter((flow) => !this.#flows.has(keyOfFlow(flow)));
+    if (unknown.length === 0) return;
+    const { flows: wanted } = flowsOf(unknown);
+    const found = await query<{ n: number; virtual_time: number; starts: number; weight: number }>(
+      sql,
+      statement('push/flows'),
+      [this.#scheduler, JSON.stringify(wanted), JSON.stringify(unsaved)],
+    );
+    for (const { n, virtual_time, starts, weight } of found) {
+      this.#flows.set(keyOfFlow(wanted[n]!), { last: this.#behind === 'queued' ? starts : virtual_time, weight });
+    }
+  }
+
+  /** The next rank of a flow that has begun. */
+  next(flow: Flow, cost: number): number {
+    const begun = this.#flows.get(keyOfFlow(flow))!;
+    begun.last += Math.max(1, Math.min(1e9, Math.round(cost / begun.weight)));
+    return begun.last;
+  }
 }
