@@ -24,6 +24,9 @@ LANGUAGE plpgsql VOLATILE ROWS 200 AS $$
 DECLARE
   floor_rank bigint;
   floor_made timestamptz;
+  -- Asked once: of a set of a thousand flows three looks at each become one.
+  pauses_hold boolean;
+  are_weighted boolean;
 BEGIN
   IF json_array_length(wanted) = 0 THEN
     RETURN;
@@ -32,6 +35,8 @@ BEGIN
   SELECT f.rank, f.created_at INTO floor_rank, floor_made FROM queue_floors f WHERE f.scheduler = of_scheduler;
   floor_rank := coalesce(floor_rank, -9223372036854775808);
   floor_made := coalesce(floor_made, '-infinity');
+  pauses_hold := EXISTS (SELECT FROM pauses p WHERE p.scheduler = of_scheduler AND p.ended_at IS NULL);
+  are_weighted := EXISTS (SELECT FROM fairness w WHERE w.scheduler = of_scheduler AND w.weight <> 1);
   RETURN QUERY
   WITH flows AS MATERIALIZED (
     SELECT f.n, f.organisation, f.image, f.manual
@@ -77,26 +82,26 @@ BEGIN
     ON CONFLICT ON CONSTRAINT virtual_times_pkey DO UPDATE SET rank = EXCLUDED.rank WHERE v.rank < EXCLUDED.rank
   )
   SELECT f.n, i.own, greatest(i.own, CASE
+      WHEN f.manual THEN (SELECT q.rank FROM queue q
+        WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND NOT q.held AND q.organisation = f.organisation
+          AND q.rank < 1
+        ORDER BY q.rank DESC LIMIT 1)
+      ELSE (SELECT q.rank FROM queue q
+        WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND NOT q.held AND q.organisation = f.organisation
+          AND q.rank > 1
+        ORDER BY q.rank DESC LIMIT 1) END, CASE
       -- What is held counts where the whole organisation is paused: another plug-in of it need not wait for a paused one.
-      WHEN f.manual THEN greatest(
-        (SELECT q.rank FROM queue q
-          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND NOT q.held AND q.organisation = f.organisation
-            AND q.rank < 1
-          ORDER BY q.rank DESC LIMIT 1),
-        (SELECT q.rank FROM queue q
-          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND q.held AND q.organisation = f.organisation
-            AND q.rank < 1 AND EXISTS (SELECT FROM rota_pausing(of_scheduler, f.organisation, NULL))
-          ORDER BY q.rank DESC LIMIT 1))
-      ELSE greatest(
-        (SELECT q.rank FROM queue q
-          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND NOT q.held AND q.organisation = f.organisation
-            AND q.rank > 1
-          ORDER BY q.rank DESC LIMIT 1),
-        (SELECT q.rank FROM queue q
-          WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND q.held AND q.organisation = f.organisation
-            AND q.rank > 1 AND EXISTS (SELECT FROM rota_pausing(of_scheduler, f.organisation, NULL))
-          ORDER BY q.rank DESC LIMIT 1)) END),
-    coalesce((SELECT w.weight FROM fairness w WHERE w.scheduler = of_scheduler AND w.organisation = f.organisation), 1)
+      WHEN NOT pauses_hold OR NOT EXISTS (SELECT FROM rota_pausing(of_scheduler, f.organisation, NULL)) THEN NULL
+      WHEN f.manual THEN (SELECT q.rank FROM queue q
+        WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND q.held AND q.organisation = f.organisation
+          AND q.rank < 1
+        ORDER BY q.rank DESC LIMIT 1)
+      ELSE (SELECT q.rank FROM queue q
+        WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND q.held AND q.organisation = f.organisation
+          AND q.rank > 1
+        ORDER BY q.rank DESC LIMIT 1) END),
+    CASE WHEN are_weighted THEN coalesce(
+      (SELECT w.weight FROM fairness w WHERE w.scheduler = of_scheduler AND w.organisation = f.organisation), 1) ELSE 1 END
   FROM flows f JOIN (SELECT *, CASE WHEN waits THEN known ELSE latest END AS own FROM images) AS i USING (image, manual);
 END
 $$;

@@ -67,8 +67,7 @@ export class Push {
             ? { outcome: 'refused', reason: 'rank-failed', detail: failureOf(error).message }
             : { outcome: 'failed', failure: failureOf(error) },
       });
-    // Where ranks are dealt out too: they wait for each other's flows.
-    this.#asked = coalescer(options.ranking.policyOf(options.scheduler).fair ? 1 : options.maxInFlight);
+    this.#asked = coalescer(options.maxInFlight);
     this.#decided = coalescer(1);
   }
 
