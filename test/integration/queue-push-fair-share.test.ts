@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { flowsOf } from '../../src/queue/push/push-statement.ts';
 import { Deal } from '../../src/queue/push/requeue.ts';
-import { query, transaction } from '../../src/postgres/pool.ts';
+import { query, statement, transaction } from '../../src/postgres/pool.ts';
+import { blocksOf } from '../support/blocks.ts';
 import { fairRanking } from '../support/fair-ranking.ts';
 import { boefjeTask, ooiOf, popRequest, type QueueUnderTest, queueUnderTest } from '../support/queue.ts';
 
@@ -130,4 +131,77 @@ test('what is dealt out to tasks that come back is what a push would deal out', 
     }),
     { numRuns: 60 },
   );
+});
+
+test('an image that others’ workers go through quickly carries no other image with it', async () => {
+  const use = await under();
+  const { queue } = use;
+  const push = (organisation: string, count: number, image: string) =>
+    queue.push(
+      'boefje',
+      Array.from({ length: count }, () => boefjeTask(undefined, { organisation, image })),
+    );
+  const pop = async (limit: number, image?: string) => {
+    const filters = { filters: [{ column: 'data', field: 'boefje__oci_image', operator: 'eq', value: image }] };
+    const popped = await queue.pop(
+      'boefje',
+      popRequest({ limit, leaseMs: 86_400_000, ...(image === undefined ? {} : { filters: filters as never }) }),
+    );
+    return popped.map(({ task }) => (JSON.parse(task) as { organisation: string }).organisation);
+  };
+  await push('big', 800, 'a');
+  await pop(10);
+  await push('evil', 900, 'x');
+  for (let at = 0; at < 9; at += 1) await pop(100, 'x');
+  await queue.ranksFairly('boefje');
+  await push('victim', 1, 'b');
+  expect((await pop(50)).indexOf('victim')).toBeLessThanOrEqual(2);
+});
+
+test('a priority that a patch gives ends no turns among what persons put first', async () => {
+  const use = await under();
+  const { queue } = use;
+  await queue.push('boefje', [boefjeTask('patched'), boefjeTask('normal')]);
+  const [row] = await use.sql`SELECT id FROM tasks WHERE data ->> 'input_ooi' = 'patched'`;
+  await queue.patch([{ id: row!['id'] as string, leaseId: null, via: 'rest', priority: 0 }]);
+  expect((await queue.pop('boefje', popRequest())).map(ooiOf)).toEqual(['patched']);
+  await queue.ranksFairly('boefje');
+  await queue.push(
+    'boefje',
+    [1, 2, 3].map((n) => boefjeTask(`p${n}`, { priority: 1 })),
+  );
+  await queue.push('boefje', [boefjeTask('q', { organisation: 'other', priority: 1 })]);
+  expect((await queue.pop('boefje', popRequest({ limit: 9 }))).map(ooiOf)).toEqual(['p1', 'q', 'p2', 'p3', 'normal']);
+});
+
+test('a push costs the same whatever number of images clients have named', async () => {
+  const use = await under();
+  await use.sql.unsafe(
+    "INSERT INTO virtual_times (scheduler, image, rank) SELECT 'boefje', 'i' || n, n FROM generate_series(1, 50000) n",
+  );
+  await use.queue.push('boefje', [boefjeTask('first')]);
+  const blocks = await blocksOf(use.sql, statement('push/flows'), [
+    'boefje',
+    JSON.stringify(flowsOf([{ organisation: 'x', image: 'img', manual: false }]).flows),
+    '[]',
+  ]);
+  expect(blocks.reduce((sum, [, count]) => sum + count, 0)).toBeLessThan(200);
+});
+
+test('a ranker that fails keeps no lease from ending', async () => {
+  let fails = false;
+  const { queue, sql } = await under({
+    ranking: {
+      ...fairRanking,
+      rank: async (...asked: Parameters<typeof fairRanking.rank>) =>
+        fails ? { failure: { code: 'BROKEN', message: 'no', retryable: false } } : fairRanking.rank(...asked),
+    },
+  });
+  await queue.push('boefje', [boefjeTask('a'), boefjeTask('b')]);
+  const claimed = await queue.pop('boefje', popRequest({ limit: 2 }));
+  await queue.patch(claimed.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats', status: 'running' })));
+  await sql`UPDATE leases SET until = now() - interval '1 second'`;
+  fails = true;
+  expect(await queue.sweep()).toBe(2);
+  expect((await queue.pop('boefje', popRequest({ limit: 2 }))).map(ooiOf)).toEqual(['a', 'b']);
 });

@@ -149,7 +149,8 @@ export const cases: readonly Case[] = [
   }),
   of('settle/heartbeat', ({ leased }) => [ids(leased), leases(leased), [60_000]]),
   of('settle/present', () => [here], { rows: 1 }),
-  of('settle/sweep-lock', () => [named, here, 0, 3, 2]),
+  of('settle/sweep-find', () => [named, here, 0, 3, 2]),
+  of('settle/sweep-lock', ({ leased }) => [ids(leased), ['boefje']]),
   of('settle/sweep-look', ({ leased }) => [ids(leased), 3, 2]),
   of('maintenance/fold-counts', () => [1], { rows: 51 }),
   of('maintenance/hold', () => ['boefje', true, named, 0, 'rare'], {

@@ -10,7 +10,7 @@ WITH gate AS MATERIALIZED (
   SELECT CASE WHEN $4::float8 > 0 THEN pg_advisory_xact_lock(7682120, hashtext($1)) END
 ),
 chosen AS MATERIALIZED (
-  SELECT q.hash, q.rank, q.organisation, coalesce(q.image, '') AS image, q.rank < 1 AS manual, q.created_at, q.id FROM queue q
+  SELECT q.hash, q.rank, q.organisation, coalesce(q.image, '') AS image, q.rank < -2147483648 AS manual, q.created_at, q.id FROM queue q
   WHERE q.scheduler = $1 AND q.held = NOT $2::boolean AND {key}
     AND EXISTS (SELECT FROM gate)
     AND ($2::boolean OR NOT EXISTS (SELECT FROM rota_pausing(q.scheduler, q.organisation, q.plugin)))
@@ -20,7 +20,7 @@ chosen AS MATERIALIZED (
 ),
 flows AS MATERIALIZED (
   SELECT row_number() OVER ()::integer AS n, c.*
-  FROM (SELECT DISTINCT organisation, image, manual FROM chosen WHERE rank <> 1 AND $4::float8 > 0) AS c
+  FROM (SELECT DISTINCT organisation, image, manual FROM chosen WHERE (rank > 1 OR manual) AND $4::float8 > 0) AS c
 ),
 begun AS MATERIALIZED (
   SELECT n, starts, rota_step($4::float8, weight) AS step
@@ -33,7 +33,7 @@ dealt AS MATERIALIZED (
     SELECT c.hash, greatest(c.rank, b.starts + b.step * row_number() OVER (
       PARTITION BY c.organisation, c.image, c.manual ORDER BY c.rank, c.created_at, c.id)) AS rank
     FROM chosen c JOIN flows f USING (organisation, image, manual) JOIN begun b USING (n)
-    WHERE c.rank <> 1
+    WHERE c.rank > 1 OR c.manual
   ) AS d
 ),
 moved AS (

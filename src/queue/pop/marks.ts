@@ -73,7 +73,11 @@ export class LowWaterMark {
  * scheduler wait for each other's commit.
  */
 const saveEveryMs = 250;
-/** Of tasks that a person put first without a ranker that lets them take turns: it moves no virtual time. */
+/**
+ * Ranks that a patch, or a push by another ranker, gives to what a person puts first: they move no virtual time. Below them are those
+ * that fair-share deals out to such tasks, above them all others.
+ */
+const leastFirst = -2_147_483_648;
 const first = 1;
 /** Images whose virtual time is known to be stored: it is not stored again. */
 const mostRemembered = 1_000;
@@ -100,7 +104,7 @@ export class VirtualTimes {
   /** Of claims in the order of ranks. A unit is what its first task is: the others of its group may be far behind. */
   dispatched(rows: readonly (VirtualTime & { readonly unit: number })[]): void {
     for (const [at, { image, rank, unit }] of rows.entries()) {
-      if (rank === first || unit === rows[at - 1]?.unit) continue;
+      if ((rank >= leastFirst && rank <= first) || unit === rows[at - 1]?.unit) continue;
       const key = keyOf({ image, rank });
       const known = this.#ranks.get(key);
       if (known !== undefined && rank <= known.rank) continue;
@@ -152,9 +156,9 @@ export class VirtualTimes {
   }
 }
 
-/** A person's tasks have ranks below 1, and a virtual time of their own. */
+/** What a person put first has a virtual time of its own. */
 function keyOf({ image, rank }: VirtualTime): string {
-  return rank < 1 ? `${image}\0` : image;
+  return rank < leastFirst ? `${image}\0` : image;
 }
 
 /** Those of every scheduler. */

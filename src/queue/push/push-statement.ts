@@ -130,7 +130,7 @@ function describe(error: z.ZodError): string {
   return error.issues.map((issue) => `${issue.path.join('.') || 'data'}: ${issue.message}`).join('; ');
 }
 
-/** A rank of an image: its virtual time, of a person's tasks where it is below 1. */
+/** A rank of an image: its virtual time; of what a person put first where it is below −2^31. */
 export interface VirtualTime {
   /** '' of tasks without one. */
   readonly image: string;

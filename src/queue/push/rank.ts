@@ -41,7 +41,7 @@ export function notRanked(failure: Failure): RotaError {
   return new RotaError(isOfItem(failure) ? 'RANK_FAILED' : codeOf(failure), failure.message);
 }
 
-/** mula's order of boefje tasks: first come, first served, in epoch seconds. Used where no ranker is configured. */
+/** mula's order of boefje tasks: first come, first served, in epoch seconds. Used by a queue that is given no ranking. */
 export const rankByArrival: TaskRanking = {
   policyOf: () => ({ fair: false, manualOnly: false }),
   rank: async (_scheduler, tasks) => ({

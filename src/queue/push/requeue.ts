@@ -1,4 +1,4 @@
-import { type Executor, query, statement } from '../../postgres/pool.ts';
+import { type Executor, query, type Sql, statement, transaction } from '../../postgres/pool.ts';
 import type { RanksOf } from '../settle/settle.ts';
 import type { AllVirtualTimes } from '../pop/marks.ts';
 import { type Flow, flowsOf, keyOfFlow, type VirtualTime } from './push-statement.ts';
@@ -24,7 +24,11 @@ export function ranksOfRequeued(ranking: TaskRanking, virtualTimes: AllVirtualTi
         return { organisation, createdAt, lastRunAt: null, occurredAt: createdAt, manual };
       });
       const answer = await ranking.rank(scheduler, features);
-      if ('failure' in answer) throw notRanked(answer.failure);
+      if ('failure' in answer) {
+        // No lease would end while a ranker fails: what it does not rank keeps the rank that it had.
+        if (which === 'expired') continue;
+        throw notRanked(answer.failure);
+      }
       const deal = new Deal(scheduler, 'queued');
       await deal.start(transaction, tasks, virtualTimes.of(scheduler).unsaved());
       for (const [at, task] of tasks.entries()) ranks.set(task.id, deal.next(task, answer.ranks[at]!));
@@ -73,4 +77,12 @@ export class Deal {
     begun.last += Math.max(1, Math.min(1e9, Math.round(cost / begun.weight)));
     return begun.last;
   }
+}
+
+/** Those of images of which nothing is queued. In two statements: the second one sees what was pushed before the lock was had. */
+export function forgetVirtualTimes(sql: Sql): Promise<void> {
+  return transaction(sql, async (forgetting) => {
+    await query(forgetting, statement('maintenance/lock-flows'), []);
+    await query(forgetting, statement('maintenance/forget-virtual-times'), []);
+  });
 }

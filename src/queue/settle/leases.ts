@@ -4,6 +4,7 @@ import { query, type Sql, statement, transact, transaction } from '../../postgre
 import { emit } from '../../telemetry/events.ts';
 import { Coalescer } from '../batching.ts';
 import { foldCounts } from '../maintenance/counts.ts';
+import { forgetVirtualTimes } from '../push/requeue.ts';
 import type { LeaseRef } from '../queue.ts';
 import { type RanksOf, type TaskChange, settle, type Settled } from './settle.ts';
 
@@ -136,14 +137,18 @@ export class Sweeper {
     const { sql, maxAttempts, gracePeriodSeconds, retryMs, ranksOf } = this.#options;
     const swept = await transact(() =>
       transaction(sql, async (sweeping) => {
-        const locked = await query<{ id: string }>(sweeping, statement('settle/sweep-lock'), [
+        const found = await query<{ id: string; scheduler: string }>(sweeping, statement('settle/sweep-find'), [
           perSweep,
           this.#instance,
           retryMs,
           maxAttempts,
           freeOfCharge,
         ]);
-        if (locked.length === 0) return null;
+        if (found.length === 0) return null;
+        const locked = await query<{ id: string }>(sweeping, statement('settle/sweep-lock'), [
+          found.map(({ id }) => id),
+          [...new Set(found.map(({ scheduler }) => scheduler))].toSorted(),
+        ]);
         const expired = await query<Expired>(sweeping, statement('settle/sweep-look'), [
           locked.map((row) => row.id),
           maxAttempts,
@@ -187,7 +192,7 @@ export class Sweeper {
       await transact(() => query(this.#options.sql, statement('settle/alive'), []));
       await transact(() => query(this.#options.sql, statement('maintenance/forget-counts'), []));
       await transact(() => query(this.#options.sql, statement('settle/forget-gaps'), []));
-      await transact(() => query(this.#options.sql, statement('maintenance/forget-virtual-times'), []));
+      await transact(() => forgetVirtualTimes(this.#options.sql));
       this.#aliveAt = performance.now();
     }
     // A full sweep leaves more behind: a burst of expiries does not wait for the next second.
