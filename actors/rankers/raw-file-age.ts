@@ -1,8 +1,8 @@
 import type { RankBatch, Ranks } from '../../src/protocol/ranking.ts';
 
 /**
- * mula's normalizer ranker: the epoch second in which the boefje ended, so that the oldest raw file is parsed first; the
- * second of creation where that is not known. A person's task goes before all.
+ * mula's normalizer ranker: the epoch second in which the boefje ended, so that the oldest raw file is parsed first;
+ * the second of creation where that is not known. A person's task goes before all.
  */
 export default function rank(batch: RankBatch): Ranks {
   const ranks = new Float64Array(batch.count);

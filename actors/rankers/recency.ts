@@ -9,16 +9,19 @@ const window = 7 * 86_400;
 const minute = 60;
 
 /**
- * mula's older boefje ranker, with ageing. mula gives what never ran the place 2, then 3 (ran long ago) to 1000 (its grace period has
- * just ended): beside an endless stream of new tasks one at 1000 is never popped. Here a place counts as a minute of waiting:
+ * mula's older boefje ranker, with ageing. mula gives what never ran the place 2, then 3 (ran long ago) to 1000 (its
+ * grace period has just ended): beside an endless stream of new tasks one at 1000 is never popped. Here a place counts
+ * as a minute of waiting:
  *
  *     rank = epoch second in whose minute the task was created + 60 × (place − 2)
  *
- * So a task is overtaken only by those that are created within 998 minutes (16 h 38 min) after it: at the place 1000 by all that never
- * ran, at 2 by none. Within a minute of the clock the order is mula's. docs/queue-semantics.md, "Recency", has the reasons.
+ * So a task is overtaken only by those that are created within 998 minutes (16 h 38 min) after it: at the place 1000 by
+ * all that never ran, at 2 by none. Within a minute of the clock the order is mula's. docs/queue-semantics.md,
+ * "Recency", has the reasons.
  *
- * A person's task is 1, before all. mula counts the time since the last run by `.seconds`, which forgets whole days (#5117); this is
- * the total. mula gives a task that is still in its grace period -1, which would put it first: here it is last.
+ * A person's task is 1, before all. mula counts the time since the last run by `.seconds`, which forgets whole days
+ * (#5117); this is the total. mula gives a task that is still in its grace period -1, which would put it first: here it
+ * is last.
  */
 export default function rank(batch: RankBatch): Ranks {
   const ranks = new Float64Array(batch.count);

@@ -1,6 +1,6 @@
--- What supervisors handed out and were asked for, every two seconds that something was: the rates by which the start of a queued task
--- is estimated (docs/queue-semantics.md, "Estimates"). Rows are added in the background, never changed, and go after ten minutes; of
--- each image the last one that asked stays for a week.
+-- What supervisors handed out and were asked for, every two seconds that something was: the rates by which the start of
+-- a queued task is estimated (docs/queue-semantics.md, "Estimates"). Rows are added in the background, never changed,
+-- and go after ten minutes; of each image the last one that asked stays for a week.
 CREATE TABLE image_pops (
   scheduler varchar NOT NULL,
   image     varchar NOT NULL, -- '' is of all images, those without a row of their own included

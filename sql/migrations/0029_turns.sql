@@ -1,20 +1,24 @@
--- Of tasks that a person put first, organisations take turns too: their ranks are below those that a patch can give (int4), and have
--- virtual times of their own.
+-- Of tasks that a person put first, organisations take turns too: their ranks are below those that a patch can give
+-- (int4), and have virtual times of their own.
 ALTER TABLE virtual_times ADD COLUMN manual boolean NOT NULL GENERATED ALWAYS AS (rank < -2147483648) STORED;
 ALTER TABLE virtual_times DROP CONSTRAINT virtual_times_pkey, ADD PRIMARY KEY (scheduler, image, manual);
 
--- Where the next tasks of flows begin (docs/queue-semantics.md, "Fair share"): a flow is the tasks of one organisation and image,
--- those that a person put first apart (`manual`).
--- wanted: a JSON array of {n, organisation, image ('' of tasks without one), manual}, each flow once. n: any number, which names it.
--- A join on n is estimated well; on the three others, as one row, and what follows compared each task with each (5 s a set of 10 000).
+-- Where the next tasks of flows begin (docs/queue-semantics.md, "Fair share"): a flow is the tasks of one organisation
+-- and image, those that a person put first apart (`manual`).
+-- wanted: a JSON array of {n, organisation, image ('' of tasks without one), manual}, each flow once. n: any number,
+-- which names it. A join on n is estimated well; on the three others, as one row, and what follows compared each task
+-- with each (5 s a set of 10 000).
 -- unsaved: virtual times of the supervisor that asks, which may not be stored yet: a JSON array of {image, rank}.
--- returns for each n the virtual time of its image; starts, the rank that its next task follows; and its organisation's weight.
+-- returns for each n the virtual time of its image; starts, the rank that its next task follows; and its organisation's
+-- weight.
 --
--- Locks the scheduler until the transaction ends, so that what two supervisors push at once does not get the same ranks. In plpgsql,
--- each statement has a snapshot of its own: the reads see what was committed before the lock was had, in one round trip.
+-- Locks the scheduler until the transaction ends, so that what two supervisors push at once does not get the same
+-- ranks. In plpgsql, each statement has a snapshot of its own: the reads see what was committed before the lock was
+-- had, in one round trip.
 --
--- An image with no task that may be popped has no virtual time of its own. It joins again at the head of the queue, which is where
--- workers without a filter are; where nothing waits, at the greatest there was. That is stored, and counts from then on.
+-- An image with no task that may be popped has no virtual time of its own. It joins again at the head of the queue,
+-- which is where workers without a filter are; where nothing waits, at the greatest there was. That is stored, and
+-- counts from then on.
 CREATE FUNCTION rota_flows(of_scheduler varchar, wanted json, unsaved json)
 RETURNS TABLE (n integer, virtual_time bigint, starts bigint, weight double precision)
 LANGUAGE plpgsql VOLATILE ROWS 200 AS $$
@@ -97,7 +101,8 @@ BEGIN
         WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND NOT q.held AND q.organisation = f.organisation
           AND q.rank > 1
         ORDER BY q.rank DESC LIMIT 1) END, CASE
-      -- What is held counts where the whole organisation is paused: another plug-in of it need not wait for a paused one.
+      -- What is held counts where the whole organisation is paused: another plug-in of it need not wait for a paused
+      -- one.
       WHEN NOT pauses_hold OR NOT EXISTS (SELECT FROM rota_pausing(of_scheduler, f.organisation, NULL)) THEN NULL
       WHEN f.manual THEN (SELECT q.rank FROM queue q
         WHERE coalesce(q.image, '') = f.image AND q.scheduler = of_scheduler AND q.held AND q.organisation = f.organisation
@@ -113,7 +118,8 @@ BEGIN
 END
 $$;
 
--- How far a task of this cost moves its flow: by 1 at least, and no further than 2^53 allows nine million times. Rounded as Math.round
+-- How far a task of this cost moves its flow: by 1 at least, and no further than 2^53 allows nine million times.
+-- Rounded as Math.round
 -- does: Deal (src/queue/push/requeue.ts) computes the same.
 CREATE FUNCTION rota_step(cost double precision, weight double precision) RETURNS integer LANGUAGE sql IMMUTABLE
 RETURN greatest(1, least(1000000000, floor(cost / weight + 0.5)))::integer;

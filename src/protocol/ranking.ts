@@ -30,7 +30,8 @@ export interface Ranks {
 
 /**
  * Named exports a ranker file may have beside its default:
- * - `fair = true`: it answers costs, and the queue deals the ranks out by them, in turns of the organisations' weights (fair-share); of
+ * - `fair = true`: it answers costs, and the queue deals the ranks out by them, in turns of the organisations' weights
+ *   (fair-share); of
  *   pushed priorities only 1 is kept;
  * - `explicitPriorities = 'manual-only'`: of pushed priorities only 1 is kept, others are ranked;
  * - `inlineBelow = n`: vouches that it is total and quick, so that batches smaller than n skip the pool.

@@ -10,8 +10,8 @@ export interface RankContext {
 }
 
 /**
- * Tasks as columns, in the seconds of the protocol, over shared memory: handing them to a thread copies nothing, and neither
- * does splitting them (a million tasks are 29 MB of columns).
+ * Tasks as columns, in the seconds of the protocol, over shared memory: handing them to a thread copies nothing, and
+ * neither does splitting them (a million tasks are 29 MB of columns).
  */
 export function batchOf(tasks: readonly RankedTask[], { now, gracePeriodSeconds }: RankContext): RankBatch {
   const count = tasks.length;
@@ -85,8 +85,9 @@ export function faultOf(batch: RankBatch, answer: unknown): string | null {
 }
 
 /**
- * How a batch went; this file is the entry of a pool thread (`rank`, `describe`). Outcomes are data: a thrown error would lose its code on
- * the way. Rankers are imported there and not in the main thread, unless one declares with `inlineBelow` that it is quick.
+ * How a batch went; this file is the entry of a pool thread (`rank`, `describe`). Outcomes are data: a thrown error
+ * would lose its code on the way. Rankers are imported there and not in the main thread, unless one declares with
+ * `inlineBelow` that it is quick.
  */
 export type RankOutcome =
   | { readonly ok: true; readonly ranks: Ranks }

@@ -51,8 +51,8 @@ interface RankingOptions {
 }
 
 /**
- * Tasks per part at least, when a batch is split over threads. Medians in ms, two threads on two busy cores; `heavy` is a
- * ranker of 0.6 µs a task:
+ * Tasks per part at least, when a batch is split over threads. Medians in ms, two threads on two busy cores; `heavy` is
+ * a ranker of 0.6 µs a task:
  *
  * | tasks     | recency inline | recency in a thread | heavy in a thread | heavy, split in two |
  * |-----------|----------------|---------------------|-------------------|---------------------|
@@ -64,7 +64,8 @@ interface RankingOptions {
  *
  * So a thread costs 0.1 ms and a split as much again, even where no second core is free to gain from it: nothing beside
  * a part of 5 000 tasks of a heavy ranker (3 ms). The shipped rankers cost 0.01–0.03 µs a task and vouch for less than
- * 100 000: there inline is as quick as a thread, and holds up the main thread's pops for 1–2 ms; a million would for 30.
+ * 100 000: there inline is as quick as a thread, and holds up the main thread's pops for 1–2 ms; a million would for
+ * 30.
  */
 const partSize = 5_000;
 /** How long an idle thread lives: a hundred times what one takes to start, so that bursts find them warm. */
@@ -215,8 +216,8 @@ interface TaskRankingOptions {
 }
 
 /**
- * The queue's view of the pool: which ranker a scheduler has, and its tasks as columns. Reads every ranker once, so that a
- * broken one stops the start.
+ * The queue's view of the pool: which ranker a scheduler has, and its tasks as columns. Reads every ranker once, so
+ * that a broken one stops the start.
  */
 export async function createTaskRanking(options: TaskRankingOptions): Promise<TaskRanking> {
   const { ranking, rankers, gracePeriodSeconds } = options;

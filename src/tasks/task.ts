@@ -86,16 +86,16 @@ export type DisabledReason =
 export const eventStreams = ['scan_profile_mutations', 'raw_file_received'] as const;
 
 /**
- * By how much a task of weight 1 moves its flow, for a ranker that is `fair`: what a pause held is dealt out with this distance. Ranks are
- * whole numbers, so this bounds how exact a weight is (3 gives 333, 0.1 % off), and how many tasks may pass before 2^53: 9 × 10^12,
- * which all of KAT's planned load in one organisation reaches in 13 000 years.
+ * By how much a task of weight 1 moves its flow, for a ranker that is `fair`: what a pause held is dealt out with this
+ * distance. Ranks are whole numbers, so this bounds how exact a weight is (3 gives 333, 0.1 % off), and how many tasks
+ * may pass before 2^53: 9 × 10^12, which all of KAT's planned load in one organisation reaches in 13 000 years.
  */
 export const fairCost = 1_000;
 
 /**
- * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at their
- * right edge and not all over (one random page less per row and index to write into the log after each checkpoint). By this
- * machine's clock, however wrong: nothing is decided by the order of ids.
+ * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at
+ * their right edge and not all over (one random page less per row and index to write into the log after each
+ * checkpoint). By this machine's clock, however wrong: nothing is decided by the order of ids.
  */
 export function timeOrderedUuid(): string {
   return randomUUIDv7();

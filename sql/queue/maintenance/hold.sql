@@ -1,11 +1,10 @@
 -- Moves some queue rows of one pause's key: out of the claim's path, or back where no other pause holds them.
 -- returns moved
--- $1 scheduler, $2 whether to hold, $3 rows at most, $4 where ranks are virtual times the distance of two tasks of weight 1, else 0, $5… the
--- key's values. {key} is a condition on alias q, one for which there is an index that begins with it. Rows that are being changed at
--- this moment are left to the next round.
--- What comes back with a rank that has passed goes behind the last task of its flow that may be popped, or the virtual time, as if it
--- were pushed now, in its own order.
--- Locks as rota_flows does, before any row: a push or a patch that has that lock may want these rows.
+-- $1 scheduler, $2 whether to hold, $3 rows at most, $4 where ranks are virtual times the distance of two tasks of
+-- weight 1, else 0, $5… the key's values. {key} is a condition on alias q, one for which there is an index that begins
+-- with it. Rows that are being changed at this moment are left to the next round. What comes back with a rank that has
+-- passed goes behind the last task of its flow that may be popped, or the virtual time, as if it were pushed now, in
+-- its own order. Locks as rota_flows does, before any row: a push or a patch that has that lock may want these rows.
 WITH gate AS MATERIALIZED (
   SELECT CASE WHEN $4::float8 > 0 THEN pg_advisory_xact_lock(7682120, hashtext($1)) END
 ),

@@ -1,4 +1,5 @@
--- Tasks that are about to be queued again, as a ranker sees them, oldest first: finished ones, or those whose leases have expired.
+-- Tasks that are about to be queued again, as a ranker sees them, oldest first: finished ones, or those whose leases
+-- have expired.
 -- returns id, scheduler, organisation, image ('' where it has none), manual, created_ms (epoch milliseconds)
 -- $1 task ids, $2 whether they are finished
 -- By key first: planned for a small table, the order alone had it read all tasks.

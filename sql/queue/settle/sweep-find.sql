@@ -1,9 +1,9 @@
--- Tasks whose lease has expired, but for those that a gap still spares (known_gaps), and those that wait: a task that may have
--- ended its worker is not tried again at once.
+-- Tasks whose lease has expired, but for those that a gap still spares (known_gaps), and those that wait: a task that
+-- may have ended its worker is not tried again at once.
 -- returns id, scheduler; none while this supervisor is in a gap itself
--- $1 tasks at most, $2 this supervisor, $3 milliseconds that a task waits for each claim of it, $4 claims of a task at most, $5 how
--- many claims that no worker began count as none: neither the last claim nor those wait
--- Of the first 10 000: a client that pops and never reports must not make each sweep read all that waits (0.7 s for 200 000).
+-- $1 tasks at most, $2 this supervisor, $3 milliseconds that a task waits for each claim of it, $4 claims of a task at
+-- most, $5 how many claims that no worker began count as none: neither the last claim nor those wait Of the first 10
+-- 000: a client that pops and never reports must not make each sweep read all that waits (0.7 s for 200 000).
 WITH known AS MATERIALIZED (SELECT instance, began_at, ended_at FROM known_gaps)
 SELECT l.task_id AS id, l.scheduler
 FROM (SELECT * FROM leases WHERE until < now() ORDER BY until LIMIT 10000) AS l,

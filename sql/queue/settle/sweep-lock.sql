@@ -1,5 +1,5 @@
--- Tasks whose lease seems to have expired, locked in the order of the queue (flows, tasks, then leases); those that are being settled
--- at this moment are left alone.
+-- Tasks whose lease seems to have expired, locked in the order of the queue (flows, tasks, then leases); those that are
+-- being settled at this moment are left alone.
 -- returns id
 -- $1 task ids, $2 schedulers whose flows are locked first, sorted (rota_flows)
 WITH gate AS MATERIALIZED (

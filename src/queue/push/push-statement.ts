@@ -51,8 +51,8 @@ export interface NewTaskOptions {
 }
 
 /**
- * @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4 and for
- * texts that are too long (src/tasks/limits.ts), for actors too: plug-ins and OOIs come from other services.
+ * @throws RotaError BAD_REQUEST for data that is not what the type says, INVALID_REQUEST for a priority beyond int4 and
+ * for texts that are too long (src/tasks/limits.ts), for actors too: plug-ins and OOIs come from other services.
  */
 export function queueItem(task: NewTask, options: NewTaskOptions): QueueItem {
   const type = taskTypeOf(options.type);

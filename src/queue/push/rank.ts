@@ -2,8 +2,8 @@ import { codeOf, isOfItem, RotaError } from '../../errors.ts';
 import type { Failure } from '../../mailbox/failure.ts';
 
 /**
- * What the queue needs from a ranker (the pool of src/ranking): the pop order of tasks without a priority of their own. Lower
- * goes first.
+ * What the queue needs from a ranker (the pool of src/ranking): the pop order of tasks without a priority of their own.
+ * Lower goes first.
  */
 export interface TaskRanking {
   policyOf(scheduler: string): RankPolicy;

@@ -38,8 +38,8 @@ export function ranksOfRequeued(ranking: TaskRanking, virtualTimes: AllVirtualTi
 }
 
 /**
- * Deals ranks out where no push does (push-flows.sql is a push's): to tasks that are queued again, or ranked anew. Each task
- * of a flow follows the last one by its cost, divided by the weight of its organisation.
+ * Deals ranks out where no push does (push-flows.sql is a push's): to tasks that are queued again, or ranked anew. Each
+ * task of a flow follows the last one by its cost, divided by the weight of its organisation.
  */
 export class Deal {
   readonly #scheduler: string;
