@@ -5,7 +5,18 @@ import type { ChangedTasks, ListedTask, Page, TaskAction, TaskView } from '../pr
 import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
 import { duration, oneOf, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { ageOf, countOf, failuresOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
+import {
+  ageOf,
+  countOf,
+  earlierAttemptsOf,
+  failuresOf,
+  fieldsOf,
+  lastAttemptOf,
+  moment,
+  subjectOf,
+  tableOf,
+  whenOf,
+} from './table.ts';
 import { confirm, line } from './terminal.ts';
 
 export function tasksCommand(): Command {
@@ -91,12 +102,14 @@ function renderDetails(task: TaskView): string {
     ['created', `${moment(task.created_at)} (${ageOf(task.created_at)} ago)`],
     ['changed', `${moment(task.modified_at)} (${ageOf(task.modified_at)} ago)`],
     ['attempts', task.attempts],
+    ...lastAttemptOf(task),
     ['not begun', task.unbegun === 0 ? null : `${task.unbegun} times: the worker that took it was not heard again`],
     ['in the queue', place],
     ['held by', lease === null ? null : holderOf(lease)],
     ['failures', failuresOf(task.streak)],
     ['schedule', task.schedule_id],
     ['hash', task.hash],
+    ...earlierAttemptsOf(task),
   ]);
 }
 
@@ -106,6 +119,7 @@ function holderOf({ worker, via, until, begun }: NonNullable<TaskView['lease']>)
 }
 
 interface ChangeOptions extends RemoteOptions, SelectionOptions {
+  readonly why?: string;
   readonly yes?: boolean;
 }
 
@@ -119,6 +133,7 @@ const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
 function changeCommand(action: TaskAction, description: string, example: string): Command {
   return withSelection(remoteCommand(action, description, example))
     .argument('[ids...]', 'of tasks; without any, the options below say which')
+    .option('--why <text>', 'kept on the tasks, for people')
     .option('--yes', 'do not ask')
     .action(async (ids: string[], options: ChangeOptions) => {
       if ((ids.length === 0) === isEmpty(options)) {
@@ -141,7 +156,7 @@ async function changeByIds(
   options: ChangeOptions,
 ): Promise<ChangedTasks> {
   if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
-  return request(client, 'change-tasks', { action, ids });
+  return request(client, 'change-tasks', { action, ids, why: options.why });
 }
 
 /** Batch after batch, until only refused tasks are left in the selection. */
@@ -159,7 +174,7 @@ async function changeSelected(client: RotaClient, action: TaskAction, options: C
   for (const selection of selections) {
     let offset = 0;
     while (true) {
-      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset });
+      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset, why: options.why });
       if (batch.changed + batch.refused.length === 0) break;
       changed += batch.changed;
       refused.push(...batch.refused);

@@ -161,8 +161,8 @@ const whileHeld: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['run
 
 /** A worker's report of its own task, and nothing else. */
 function isHeld(change: TaskChange): boolean {
-  const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun } = change;
-  const others = [priority, organisation, data, reason, superseded, unclaimed, unbegun];
+  const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun, doer } = change;
+  const others = [priority, organisation, data, reason, superseded, unclaimed, unbegun, doer];
   return leaseId !== null && whileHeld.has(status) && others.every((value) => value === undefined);
 }
 
@@ -172,6 +172,9 @@ async function settleHeld(sql: Executor, changes: readonly TaskChange[]): Promis
     changes.map(({ leaseId }) => leaseId),
     changes.map(({ status }) => status!.toUpperCase()),
     changes.some(({ answered }) => answered),
+    changes.some(({ error }) => error !== undefined)
+      ? changes.map(({ error }) => (error === undefined ? null : JSON.stringify(error)))
+      : null,
   ]);
   return rows.map((row) => ({ ...row, code: null, reason: null }));
 }
@@ -232,7 +235,10 @@ async function apply(
 ): Promise<AppliedChanges> {
   const ids = changes.map((change) => change.id);
   const items = changes.map(
-    ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun }, n) => ({
+    (
+      { id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun, error, doer, why },
+      n,
+    ) => ({
       n,
       id,
       lease_id: leaseId,
@@ -245,6 +251,9 @@ async function apply(
       unclaimed,
       unbegun,
       rank: ranks.get(id),
+      error,
+      doer,
+      why,
     }),
   );
   const begin = changes.filter(({ status }) => status === 'running').map(({ id }) => id);
