@@ -9,3 +9,6 @@ ALTER TABLE tasks
   ADD COLUMN error jsonb, -- {code, message, detail}
   ADD COLUMN attempts_before jsonb, -- the last ten that did not complete, oldest first
   ADD COLUMN changed jsonb; -- who last cancelled, retried or released it: {action, by, why, at}
+-- What completes is 45 bytes longer than what was pushed. At 50 every ninth completion found its page full, wrote indexes and was a fifth
+-- slower; a tenth more pages leave room for it.
+ALTER TABLE tasks SET (fillfactor = 45);
