@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { oneLine, printable } from '../printable.ts';
-import type { StreakView } from '../protocol/operator.ts';
+import type { Page, StreakView, TaskView } from '../protocol/operator.ts';
 import type { TaskData, TaskError, TaskHistory } from '../tasks/task.ts';
 import { terminalWidth } from './terminal.ts';
 
@@ -216,4 +216,14 @@ function attemptText(attempt: TaskHistory['attempts_before'][number]): string {
 
 function changedText({ action, by, why, at }: NonNullable<TaskHistory['changed']>): string {
   return `${by}: ${action} at ${moment(at)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+/** Of `rota tasks list --failed`. */
+export function renderFailed({ count, results }: Page<TaskView>): string {
+  const rows = results.map(({ id, data, organisation, worker, ended_at: ended, error, reason, streak }) => {
+    const why = error === null ? reason : errorText(error);
+    return [id, subjectOf(data).plugin, organisation, worker, ageOf(ended), countOf(streak), why];
+  });
+  const table = tableOf(['TASK', 'PLUGIN', 'ORGANISATION', 'WORKER', 'AGO', 'FAILED', 'ERROR'], rows);
+  return `${table}\n\n${results.length} of ${count}`;
 }

@@ -13,6 +13,7 @@ import {
   fieldsOf,
   lastAttemptOf,
   moment,
+  renderFailed,
   subjectOf,
   tableOf,
   whenOf,
@@ -49,6 +50,7 @@ export function tasksCommand(): Command {
 }
 
 interface ListOptions extends RemoteOptions, SelectionOptions {
+  readonly failed?: true;
   readonly limit: number;
   readonly offset: number;
 }
@@ -59,13 +61,26 @@ function listCommand(): Command {
   )
     .addOption(new Option('--limit <n>', 'at most so many, up to 500').default(20).argParser(wholeNumber(0)))
     .addOption(new Option('--offset <n>', 'leave out so many').default(0).argParser(wholeNumber(0)))
+    .addOption(new Option('--failed', 'those that failed, with why and by whom').conflicts('status'))
     .action(async (options: ListOptions) => {
       const { limit, offset } = options;
+      if (options.failed) return print(options, await withRota(options, (c) => listFailed(c, options)), renderFailed);
       const page = await withRota(options, (client) =>
         request(client, 'tasks', { ...selectionOf(options), limit, offset }),
       );
       print(options, page, renderPage);
     });
+}
+
+/** Details are asked for by hundreds. */
+async function listFailed(client: RotaClient, { limit, offset, ...options }: ListOptions): Promise<Page<TaskView>> {
+  const page = await request(client, 'tasks', { ...selectionOf(options), status: 'failed', limit, offset });
+  const found = new Map<string, TaskView>();
+  for (let from = 0; from < page.results.length; from += 100) {
+    const ids = page.results.slice(from, from + 100).map(({ id }) => id);
+    for (const task of (await request(client, 'task-details', { ids })).results) found.set(task.id, task);
+  }
+  return { count: page.count, results: page.results.flatMap(({ id }) => found.get(id) ?? []) };
 }
 
 function renderPage({ count, results }: Page<ListedTask>): string {

@@ -52,6 +52,12 @@ test('a worker says over NATS why its task failed; people see it, mula’s answe
   expect(stdout).toMatch(/worker +scanner-7\n/);
   expect(stdout).toMatch(/ended +\S.*, after \d+\.\d s\n/);
   expect(stdout).toContain(`no-route: ${kept.message}\n`);
+  const listed = await hand.run(['tasks', 'list', '--failed', '--organisation', 'nats']);
+  expect(listed.stdout).toMatch(/scanner-7 .*no-route: no route/);
+  const metrics = await (await fetch(`${hand.rota.api}/metrics`)).text();
+  expect(metrics).toContain('rota_plugin_tasks_total{scheduler="boefje",plugin="dns-records",status="failed"} 1');
+  expect(metrics).toContain('rota_tasks_failed_total{scheduler="boefje",code="no-route"} 1');
+  expect(metrics).toContain('rota_plugin_run_seconds_count{plugin="dns-records"} 1');
   const { body } = await ask('GET', `/tasks/${id}`);
   expect(Object.keys(body)).toHaveLength(11);
   expect(await history(id)).toMatchObject({ status: 'failed', worker: 'scanner-7', error: kept, attempts_before: [] });

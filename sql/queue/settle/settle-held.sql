@@ -1,6 +1,7 @@
 -- Begins or ends tasks that their workers hold: patches to running, completed or failed that name the lease, each task once. What begins
 -- has its lease for as long as its claim asked, from now on.
--- returns n (from 0), scheduler, organisation, was, status, task (JSON text where it is asked for), traceparent: one row for each that is done
+-- returns n (from 0), scheduler, organisation, was, status, task (JSON text where it is asked for), traceparent, and of
+-- what ended the seconds since it began and its plug-in: one row for each that is done
 -- $1 task ids, $2 their leases, $3 what they become, $4 whether to answer the tasks, $5 why each failed (JSON texts; null where none says)
 -- One statement without a lock before it, which costs half of what settle.sql does (docs/design-choices.md): a task that
 -- changed after this snapshot stands elsewhere, and was written by another transaction, by the time that it is updated. It is
@@ -39,7 +40,12 @@ changed AS (
   FROM due d
   WHERE t.ctid = d.place AND t.xmin = d.version AND d.status IS NOT NULL
   RETURNING d.n, d.asked_ms, t.id, t.scheduler_id AS scheduler, t.organisation, d.was, t.status, t.created_at,
-    CASE WHEN $4::boolean THEN rota_task_json(t) END AS task, t.traceparent
+    CASE WHEN $4::boolean THEN rota_task_json(t) END AS task, t.traceparent,
+    CASE WHEN d.status <> 'RUNNING' THEN date_part('epoch', now() - t.started_at) END AS seconds,
+    -- By its size as stored, which costs no look into what is large.
+    CASE WHEN d.status <> 'RUNNING' AND pg_column_size(t.data) <= 4096 THEN
+      CASE t.type WHEN 'boefje' THEN t.data #>> '{boefje,id}' WHEN 'normalizer' THEN t.data #>> '{normalizer,id}' END
+    END AS plugin
 ),
 ended AS (DELETE FROM leases WHERE task_id = ANY (ARRAY(SELECT id FROM changed WHERE status <> 'RUNNING'))),
 -- A lease that has its length already is not written: the task's status shows that it has begun.
@@ -53,4 +59,4 @@ remembered AS (
   SELECT scheduler, status, created_at, id, organisation FROM changed WHERE status = 'FAILED'
   ON CONFLICT (task_id) DO NOTHING
 )
-SELECT n::integer, scheduler, organisation, was, status, task, traceparent FROM changed
+SELECT n::integer, scheduler, organisation, was, status, task, traceparent, seconds, plugin FROM changed

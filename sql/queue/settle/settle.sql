@@ -1,6 +1,6 @@
 -- Applies one patch to each of several tasks that settle-lock.sql locked: status, and what only REST changes.
 -- returns n, code (null where it was done), scheduler, organisation, was, status, reason, task (JSON text where it is asked
--- for), traceparent
+-- for), traceparent, seconds since it began and plug-in (of what ended)
 -- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST; $3 whether to answer the tasks
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
@@ -161,10 +161,15 @@ changed AS (
         ELSE t.changed END
   FROM done d, LATERAL (SELECT d.becomes IN ('COMPLETED', 'FAILED', 'CANCELLED') AS ends) AS look
   WHERE t.ctid = d.place
-  RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent
+  RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent,
+    CASE WHEN ends THEN date_part('epoch', now() - t.started_at) END AS seconds,
+    -- By its size as stored, which costs no look into what is large.
+    CASE WHEN ends AND pg_column_size(t.data) <= 4096 THEN
+      CASE t.type WHEN 'boefje' THEN t.data #>> '{boefje,id}' WHEN 'normalizer' THEN t.data #>> '{normalizer,id}' END
+    END AS plugin
 )
 SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason,
   CASE WHEN d.repeated AND $3::boolean THEN (SELECT rota_task_json(t) FROM tasks t WHERE t.id = d.id) ELSE c.task END AS task,
-  c.traceparent
+  c.traceparent, c.seconds, c.plugin
 FROM decided d LEFT JOIN changed c ON c.id = d.id
 ORDER BY d.n
