@@ -35,6 +35,16 @@ export function excerpt(text: string, most = mostShown): string {
   return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 }
 
+/** As above, by its bytes. */
+export function excerptInBytes(text: string, mostBytes: number): string {
+  if (Buffer.byteLength(text) <= mostBytes) return text;
+  const room = mostBytes - Buffer.byteLength('…');
+  let shown = text.slice(0, room);
+  while (Buffer.byteLength(shown) > room)
+    shown = shown.slice(0, Math.floor((shown.length * room) / Buffer.byteLength(shown)));
+  return `${shown.replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
 /** As above, by the bytes of its JSON: there a control character has six. */
 export function excerptInJson(text: string, mostBytes: number): string {
   if (text.length <= mostBytes && jsonBytes(text) <= mostBytes) return text;

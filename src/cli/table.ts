@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { oneLine, printable } from '../printable.ts';
-import type { StreakView } from '../protocol/operator.ts';
-import type { TaskData } from '../tasks/task.ts';
+import type { Page, StreakView, TaskView } from '../protocol/operator.ts';
+import type { TaskData, TaskError, TaskHistory } from '../tasks/task.ts';
 import { terminalWidth } from './terminal.ts';
 
 type Cell = string | number | null;
@@ -175,4 +175,55 @@ export function subjectOf(data: TaskData): { readonly plugin: string | null; rea
     plugin: at('boefje', 'id') ?? at('normalizer', 'id') ?? at('report_recipe_id'),
     ooi: at('input_ooi') ?? at('raw_data', 'boefje_meta', 'input_ooi'),
   };
+}
+
+/** Fields of a task. */
+export function lastAttemptOf(task: TaskHistory): readonly (readonly [string, Cell])[] {
+  return [
+    ['worker', task.worker],
+    ['claimed', at(task.claimed_at)],
+    ['began', at(task.started_at)],
+    ['ended', task.ended_at === null ? null : `${moment(task.ended_at)}${tookOf(task)}`],
+    ['error', task.error === null ? null : errorText(task.error)],
+    ['detail', task.error?.detail ?? null],
+    ['changed by', task.changed === null ? null : changedText(task.changed)],
+  ];
+}
+
+export function earlierAttemptsOf({ attempts_before: before }: TaskHistory): readonly (readonly [string, Cell])[] {
+  return before.map((attempt, n) => [n === 0 ? 'before' : '', attemptText(attempt)]);
+}
+
+const at = (timestamp: string | null) => (timestamp === null ? null : `${moment(timestamp)} (${ageOf(timestamp)} ago)`);
+
+type Attempt = { readonly started_at?: string | null; readonly ended_at: string | null };
+
+/** From the patch to running to the end. */
+function tookOf({ started_at: from, ended_at: until }: Attempt): string {
+  if (from == null || until === null) return '';
+  return `, after ${((Date.parse(until) - Date.parse(from)) / 1_000).toFixed(1)} s`;
+}
+
+function errorText({ code, message }: TaskError): string {
+  return code === undefined ? message : `${code}: ${message}`;
+}
+
+function attemptText(attempt: TaskHistory['attempts_before'][number]): string {
+  const { outcome, worker, ended_at: ended, error } = attempt;
+  const what = `${outcome}${worker === undefined ? '' : ` by ${worker}`} at ${moment(ended)}${tookOf(attempt)}`;
+  return error === undefined ? what : `${what} (${errorText(error)})`;
+}
+
+function changedText({ action, by, why, at }: NonNullable<TaskHistory['changed']>): string {
+  return `${by}: ${action} at ${moment(at)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+/** Of `rota tasks list --failed`. */
+export function renderFailed({ count, results }: Page<TaskView>): string {
+  const rows = results.map(({ id, data, organisation, worker, ended_at: ended, error, reason, streak }) => {
+    const why = error === null ? reason : errorText(error);
+    return [id, subjectOf(data).plugin, organisation, worker, ageOf(ended), countOf(streak), why];
+  });
+  const table = tableOf(['TASK', 'PLUGIN', 'ORGANISATION', 'WORKER', 'AGO', 'FAILED', 'ERROR'], rows);
+  return `${table}\n\n${results.length} of ${count}`;
 }

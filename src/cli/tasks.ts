@@ -5,7 +5,19 @@ import type { ChangedTasks, ListedTask, Page, TaskAction, TaskView } from '../pr
 import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
 import { duration, oneOf, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { ageOf, countOf, failuresOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
+import {
+  ageOf,
+  countOf,
+  earlierAttemptsOf,
+  failuresOf,
+  fieldsOf,
+  lastAttemptOf,
+  moment,
+  renderFailed,
+  subjectOf,
+  tableOf,
+  whenOf,
+} from './table.ts';
 import { confirm, line } from './terminal.ts';
 
 export function tasksCommand(): Command {
@@ -38,6 +50,7 @@ export function tasksCommand(): Command {
 }
 
 interface ListOptions extends RemoteOptions, SelectionOptions {
+  readonly failed?: true;
   readonly limit: number;
   readonly offset: number;
 }
@@ -48,13 +61,26 @@ function listCommand(): Command {
   )
     .addOption(new Option('--limit <n>', 'at most so many, up to 500').default(20).argParser(wholeNumber(0)))
     .addOption(new Option('--offset <n>', 'leave out so many').default(0).argParser(wholeNumber(0)))
+    .addOption(new Option('--failed', 'those that failed, with why and by whom').conflicts('status'))
     .action(async (options: ListOptions) => {
       const { limit, offset } = options;
+      if (options.failed) return print(options, await withRota(options, (c) => listFailed(c, options)), renderFailed);
       const page = await withRota(options, (client) =>
         request(client, 'tasks', { ...selectionOf(options), limit, offset }),
       );
       print(options, page, renderPage);
     });
+}
+
+/** Details are asked for by hundreds. */
+async function listFailed(client: RotaClient, { limit, offset, ...options }: ListOptions): Promise<Page<TaskView>> {
+  const page = await request(client, 'tasks', { ...selectionOf(options), status: 'failed', limit, offset });
+  const found = new Map<string, TaskView>();
+  for (let from = 0; from < page.results.length; from += 100) {
+    const ids = page.results.slice(from, from + 100).map(({ id }) => id);
+    for (const task of (await request(client, 'task-details', { ids })).results) found.set(task.id, task);
+  }
+  return { count: page.count, results: page.results.flatMap(({ id }) => found.get(id) ?? []) };
 }
 
 function renderPage({ count, results }: Page<ListedTask>): string {
@@ -91,12 +117,14 @@ function renderDetails(task: TaskView): string {
     ['created', `${moment(task.created_at)} (${ageOf(task.created_at)} ago)`],
     ['changed', `${moment(task.modified_at)} (${ageOf(task.modified_at)} ago)`],
     ['attempts', task.attempts],
+    ...lastAttemptOf(task),
     ['not begun', task.unbegun === 0 ? null : `${task.unbegun} times: the worker that took it was not heard again`],
     ['in the queue', place],
     ['held by', lease === null ? null : holderOf(lease)],
     ['failures', failuresOf(task.streak)],
     ['schedule', task.schedule_id],
     ['hash', task.hash],
+    ...earlierAttemptsOf(task),
   ]);
 }
 
@@ -106,6 +134,7 @@ function holderOf({ worker, via, until, begun }: NonNullable<TaskView['lease']>)
 }
 
 interface ChangeOptions extends RemoteOptions, SelectionOptions {
+  readonly why?: string;
   readonly yes?: boolean;
 }
 
@@ -119,6 +148,7 @@ const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
 function changeCommand(action: TaskAction, description: string, example: string): Command {
   return withSelection(remoteCommand(action, description, example))
     .argument('[ids...]', 'of tasks; without any, the options below say which')
+    .option('--why <text>', 'kept on the tasks, for people')
     .option('--yes', 'do not ask')
     .action(async (ids: string[], options: ChangeOptions) => {
       if ((ids.length === 0) === isEmpty(options)) {
@@ -141,7 +171,7 @@ async function changeByIds(
   options: ChangeOptions,
 ): Promise<ChangedTasks> {
   if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
-  return request(client, 'change-tasks', { action, ids });
+  return request(client, 'change-tasks', { action, ids, why: options.why });
 }
 
 /** Batch after batch, until only refused tasks are left in the selection. */
@@ -159,7 +189,7 @@ async function changeSelected(client: RotaClient, action: TaskAction, options: C
   for (const selection of selections) {
     let offset = 0;
     while (true) {
-      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset });
+      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset, why: options.why });
       if (batch.changed + batch.refused.length === 0) break;
       changed += batch.changed;
       refused.push(...batch.refused);

@@ -98,7 +98,7 @@ export function createOperations(parts: OperationsParts): Operations {
       rates,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
       unread: config.unread,
-      purge: (organisation) => purgeOrganisation(sql, schedulerIds, organisation),
+      purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
       rerank: async (scheduler, report) => {
         await queue.ranksFairly(scheduler);
         await rerank(sql, ranking, scheduler, report);

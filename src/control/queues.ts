@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
-import { excerptInJson } from '../printable.ts';
+import { excerpt, excerptInJson, oneLine } from '../printable.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
 import type { DeadLetterView, PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
@@ -16,7 +16,7 @@ export interface QueuePorts {
   readonly instance: string;
   readonly schedulerIds: readonly string[];
   readonly pauses: Pick<Pauses, 'pause' | 'resume' | 'list'>;
-  readonly purge: (organisation: string) => Promise<Purged>;
+  readonly purge: (organisation: string, by: string) => Promise<Purged>;
   /** Ranks everything queued anew; `report` counts tasks looked at and moved. */
   readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
   /** Null where no event source is configured. */
@@ -60,7 +60,7 @@ function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts): read
       'purge',
       z.strictObject({ organisation: shortText(lengths.organisation).min(1) }),
       async ({ organisation }, { by }) => {
-        const purged = await purge(organisation);
+        const purged = await purge(organisation, by === null ? 'an operator' : excerpt(oneLine(by)));
         audit('purge', by, { organisation, ...purged });
         return purged;
       },

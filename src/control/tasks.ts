@@ -5,6 +5,7 @@ import type { ChangedTasks, Page, TaskAction } from '../protocol/operator.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
+import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
 import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
@@ -41,6 +42,12 @@ const actions = {
   release: { becomes: 'queued', from: ['dispatched', 'running'] },
 } as const satisfies Record<TaskAction, { becomes: TaskStatus; from: readonly TaskStatus[] }>;
 
+/** For people, kept on the task. */
+const why = z
+  .string()
+  .transform((text) => excerptInBytes(oneLine(text).toWellFormed(), lengths.name))
+  .optional();
+
 const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 
 /** Lists of tasks, and changes to them: by id, or a batch of those that a selection names. */
@@ -58,10 +65,10 @@ export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
 
     command(
       'change-tasks',
-      z.strictObject({ action, ids: z.array(z.uuid()).min(1).max(mostChanged) }),
-      async ({ action, ids }, { by }) => {
-        const changed = await change(ports, action, ids);
-        audit(action, by, { tasks: changed.changed });
+      z.strictObject({ action, ids: z.array(z.uuid()).min(1).max(mostChanged), why }),
+      async ({ action, ids, why }, { by }) => {
+        const changed = await change(ports, action, ids, { doer: by, why });
+        audit(action, by, { tasks: changed.changed, ...(why === undefined ? {} : { why }) });
         return changed;
       },
     ),
@@ -69,16 +76,18 @@ export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
     // Refused tasks stay in the selection: `offset` steps over them.
     command(
       'change-selected-tasks',
-      selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset }),
-      async ({ action, offset, ...selected }, { by }) => {
+      selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset, why }),
+      async ({ action, offset, why, ...selected }, { by }) => {
         checkStatus(action, selected.status);
         const { results } = await list(ports, { ...selected, limit: mostChanged, offset });
         const changed = await change(
           ports,
           action,
           results.map(({ id }) => id),
+          { doer: by, why },
         );
-        if (changed.changed > 0) audit(action, by, { tasks: changed.changed, selection: selected });
+        if (changed.changed > 0)
+          audit(action, by, { tasks: changed.changed, selection: selected, ...(why === undefined ? {} : { why }) });
         return changed;
       },
     ),
@@ -111,7 +120,18 @@ function checkStatus(action: TaskAction, status: TaskStatus): void {
   throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from.join(', ')}; got ${status}`);
 }
 
-async function change(ports: TaskPorts, action: TaskAction, ids: readonly string[]): Promise<ChangedTasks> {
+/** As the caller names itself; NATS tells a service no user. */
+interface Doer {
+  readonly doer: string | null;
+  readonly why: string | undefined;
+}
+
+async function change(
+  ports: TaskPorts,
+  action: TaskAction,
+  ids: readonly string[],
+  { doer, why }: Doer,
+): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
   const known = new Map((await ports.inspection.details(ids)).map((task) => [task.id, task]));
   const patches: TaskPatch[] = [];
@@ -121,7 +141,16 @@ async function change(ports: TaskPorts, action: TaskAction, ids: readonly string
     const failure = failureBefore(action, id, task?.status);
     if (failure !== null) refused.push({ id, code: failure.code, detail: failure.message });
     // A patch over NATS needs the lease: an operator takes the task from its worker by naming that.
-    else patches.push({ id, via: 'nats', leaseId: task?.lease?.id ?? null, status: actions[action].becomes });
+    else {
+      patches.push({
+        id,
+        via: 'nats',
+        leaseId: task?.lease?.id ?? null,
+        status: actions[action].becomes,
+        doer: doer === null ? 'an operator' : excerpt(oneLine(doer)),
+        ...(why === undefined ? {} : { why }),
+      });
+    }
   }
   const outcomes = patches.length === 0 ? [] : await ports.queue.patch(patches);
   for (const [at, outcome] of outcomes.entries()) {

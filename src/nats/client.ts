@@ -1,7 +1,14 @@
 import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
-import { type LeasedTask, type Task, type TaskData, type TaskStatus, timeOrderedUuid } from '../tasks/task.ts';
+import {
+  type LeasedTask,
+  type Task,
+  type TaskData,
+  type TaskError,
+  type TaskStatus,
+  timeOrderedUuid,
+} from '../tasks/task.ts';
 import { connectNats, type NatsAccess, watchLink } from './connect.ts';
 import { chunksOf, repeating, requestError, sentHeaders, serviceError } from './client-requests.ts';
 
@@ -29,6 +36,8 @@ export interface StatusPatch {
   readonly id: string;
   readonly status: TaskStatus;
   readonly lease_id: string;
+  /** Why it failed; goes with failed, queued and cancelled. */
+  readonly error?: TaskError;
 }
 
 interface Lease {

@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { filterRequest } from '../queue/filter/schema.ts';
 import { excerpt } from '../printable.ts';
-import { deepestNesting, jsonExcess, lengths, mostValues, shortText } from '../tasks/limits.ts';
+import {
+  deepestNesting,
+  jsonExcess,
+  lengths,
+  mayHaveError,
+  mostValues,
+  shortText,
+  taskError,
+} from '../tasks/limits.ts';
 import { priorityRange, taskStatuses } from '../tasks/task.ts';
 import { errorBudget, requestBudget } from './budgets.ts';
 
@@ -50,7 +58,12 @@ const leaseId = uuid.nullish();
 
 export const getBody = z.strictObject({ id: uuid, lease_id: leaseId });
 
-export const patchBody = z.strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: leaseId });
+export const patchBody = z
+  .strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: leaseId, error: taskError.nullish() })
+  .refine(({ status, error }) => error == null || mayHaveError(status), {
+    path: ['error'],
+    message: 'only with failed, queued or cancelled',
+  });
 
 export const patchSetBody = z.strictObject({ patches: atMost(requestBudget.set, patchBody, { least: 1 }) });
 

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { RotaError, codeOf } from '../errors.ts';
 import { FailureError } from '../mailbox/failure.ts';
 import type { PatchOutcome, TaskPatch, TaskQueue } from '../queue/queue.ts';
@@ -47,9 +48,10 @@ export async function heartbeat(queue: TaskQueue, body: unknown, longestLeaseMs:
   );
 }
 
-function patchOf(patch: { id: string; status: TaskPatch['status'] & string; lease_id?: string | null | undefined }) {
+function patchOf(patch: z.output<typeof patchBody>): TaskPatch {
   const leaseId = leaseOf(patch.id, patch.lease_id);
-  return { id: patch.id, via: 'nats', leaseId, status: patch.status } satisfies TaskPatch;
+  const { id, status, error } = patch;
+  return { id, via: 'nats', leaseId, status, ...(error == null ? {} : { error }) };
 }
 
 function leaseOf(id: string, lease: string | null | undefined): string {

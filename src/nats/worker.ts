@@ -3,7 +3,9 @@ import { within } from '../deadline.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import { currentTrace, inTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
-import type { LeasedTask } from '../tasks/task.ts';
+import { excerpt } from '../printable.ts';
+import { errorCode, errorLengths } from '../tasks/limits.ts';
+import type { LeasedTask, TaskError } from '../tasks/task.ts';
 import type { RotaClient, StatusPatch } from './client.ts';
 import { createHolding, type Holding } from './holding.ts';
 
@@ -105,15 +107,15 @@ export function runWorker(options: WorkerOptions): Worker {
 
   async function handleOne(task: LeasedTask): Promise<void> {
     const signal = holding.signalOf(task);
-    if (!(await settle(task, 'running', signal))) return holding.drop(task);
-    const status = await attempt(task, signal).then(
-      () => 'completed' as const,
+    if (!(await settle(task, { status: 'running' }, signal))) return holding.drop(task);
+    const outcome = await attempt(task, signal).then(
+      () => ({ status: 'completed' }) as const,
       (error: unknown) => {
         if (!signal.aborted) options.onError?.(error, task);
-        return 'failed' as const;
+        return { status: 'failed', error: errorOf(error) } as const;
       },
     );
-    if (!signal.aborted) await settle(task, status, signal);
+    if (!signal.aborted) await settle(task, outcome, signal);
     holding.drop(task);
   }
 
@@ -123,10 +125,10 @@ export function runWorker(options: WorkerOptions): Worker {
   }
 
   /** Tries again while the service is busy and the lease is still ours. @returns whether the patch was accepted. */
-  async function settle(task: LeasedTask, status: 'running' | 'completed' | 'failed', signal: AbortSignal) {
+  async function settle(task: LeasedTask, outcome: Pick<StatusPatch, 'status' | 'error'>, signal: AbortSignal) {
     for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, pause.longestMs)) {
       try {
-        await report({ id: task.id, lease_id: task.lease_id, status });
+        await report({ id: task.id, lease_id: task.lease_id, ...outcome });
         return true;
       } catch (error) {
         if (errorCodes[codeOf(error)].family !== 'busy') {
@@ -146,6 +148,17 @@ export function runWorker(options: WorkerOptions): Worker {
     const patches = tasks.map((task) => ({ id: task.id, lease_id: task.lease_id, status: 'queued' as const }));
     await client.patch(patches).catch((error: unknown) => options.onError?.(error, null));
   }
+}
+
+/** What the supervisor keeps of a handler's error: it cuts both texts. One of 1 MB would not fit into a message. */
+function errorOf(error: unknown): TaskError {
+  const { code, message, stack } =
+    error instanceof Error ? (error as Error & { code?: unknown }) : { message: String(error) };
+  return {
+    ...(typeof code === 'string' && errorCode.test(code) ? { code } : {}),
+    message: excerpt(message, errorLengths.message),
+    ...(stack === undefined ? {} : { detail: excerpt(stack, errorLengths.detail) }),
+  };
 }
 
 function inTraceOf<T>(task: LeasedTask, work: (task: LeasedTask) => T): T {

@@ -60,6 +60,18 @@ export function shows<Of extends keyof Readings, const Label extends string>(
   return { type: 'gauge', ...definition };
 }
 
+/**
+ * Names that clients choose, as labels: the first `most` that this process meets, so that no client decides how many series there are.
+ * The others are `other`.
+ */
+export function firstOf(most: number): (name: string) => string {
+  const known = new Set<string>();
+  return (name) => {
+    if (known.size < most) known.add(name);
+    return known.has(name) ? name : 'other';
+  };
+}
+
 /** A total that the part that is read keeps. */
 export function totals<Of extends keyof Readings, const Label extends string>(
   definition: ByReading<Of, Label>,

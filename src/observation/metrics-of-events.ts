@@ -1,4 +1,4 @@
-import { counts, type EventMetric, observes } from './metric.ts';
+import { counts, type EventMetric, firstOf, observes } from './metric.ts';
 
 /** From the fastest claim, 1 ms, to an intolerable one. */
 const statementBuckets = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -6,6 +6,12 @@ const setBuckets = [0, 1, 5, 10, 50, 100, 500, 1_000];
 /** An idle Rota hands out a task within milliseconds; a busy one may be a day behind. */
 const waitBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400];
 const eventBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** KAT has about a hundred boefjes and normalizers. */
+const pluginLabel = firstOf(200);
+const codeLabel = firstOf(50);
+/** A DNS look-up takes a second, a scan of all ports an hour. */
+const runBuckets = [1, 10, 60, 300, 1_800, 7_200];
 
 /** Metrics updated by events: once per set of tasks, of any size, except for the two latencies. */
 export const metricsOfEvents: readonly EventMetric[] = [
@@ -36,6 +42,33 @@ export const metricsOfEvents: readonly EventMetric[] = [
     labels: ['scheduler', 'status', 'reason'],
     on: 'tasks.changed',
     samples: ({ scheduler, status, reason, tasks }) => [[{ scheduler, status, reason: reason ?? '' }, tasks.length]],
+  }),
+  counts({
+    name: 'rota_plugin_tasks_total',
+    help: 'Tasks that completed or failed, by boefje or normalizer: the first 200 by name, the others as `other`',
+    labels: ['scheduler', 'plugin', 'status'],
+    on: 'tasks.changed',
+    samples: ({ scheduler, status, ended = [] }) =>
+      ended.flatMap(({ plugin }) => (plugin === null ? [] : [[{ scheduler, plugin: pluginLabel(plugin), status }, 1]])),
+  }),
+  counts({
+    name: 'rota_tasks_failed_total',
+    help: 'Failed tasks by the code of their error, empty where the worker gave none: the first 50 codes, the others as `other`',
+    labels: ['scheduler', 'code'],
+    on: 'tasks.changed',
+    samples: ({ scheduler, ended = [] }) =>
+      ended.flatMap(({ code }) => (code === null ? [] : [[{ scheduler, code: codeLabel(code) }, 1]])),
+  }),
+  observes({
+    name: 'rota_plugin_run_seconds',
+    help: 'From the patch to running to the end, by boefje or normalizer: the first 200, the others as `other`',
+    labels: ['plugin'],
+    buckets: runBuckets,
+    on: 'tasks.changed',
+    samples: ({ ended = [] }) =>
+      ended.flatMap(({ plugin, seconds }) =>
+        plugin === null || seconds === null ? [] : [[{ plugin: pluginLabel(plugin) }, seconds]],
+      ),
   }),
   counts({
     name: 'rota_tasks_revoked_total',

@@ -101,6 +101,13 @@ export const metricsOfReadings: readonly ScrapeMetric[] = [
     samples: (insides) => insides.map(({ actor, requests }) => [{ actor }, requests.pending]),
   }),
   shows({
+    name: 'rota_plugin_recent_failures',
+    help: 'Failures among the last 50 tasks of a boefje or normalizer that ended through this supervisor; none before the 50th',
+    labels: ['plugin'],
+    of: 'recentFailures',
+    samples: (recent) => [...recent].map(([plugin, failures]) => [{ plugin }, failures]),
+  }),
+  shows({
     name: 'rota_mailbox_depth',
     help: 'Messages in an actor’s mailbox by lane: queued, waiting for a place, or in hand',
     labels: ['actor', 'lane', 'state'],

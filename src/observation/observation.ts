@@ -6,6 +6,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { watchLoopDelay } from '../telemetry/loop-delay.ts';
 import { createHealth, type Health } from './health.ts';
 import { createMetrics } from './metrics.ts';
+import { RecentFailures } from './rates.ts';
 import { insidesOf, type ReadParts, readingsOf } from './readings.ts';
 
 /** The parts of a supervisor that health and metrics read. */
@@ -37,12 +38,20 @@ export function createObservation(parts: ObservedParts): Observation {
       healthOfServices({ katalogus: config.KATALOGUS_API, octopoes: config.OCTOPOES_API, bytes: config.BYTES_API }),
   });
   const loop = watchLoopDelay();
-  const metrics = createMetrics(readingsOf(parts, { links: () => health.links(), loopDelay: () => loop.read() }));
+  const recent = new RecentFailures();
+  const metrics = createMetrics(
+    readingsOf(parts, {
+      links: () => health.links(),
+      loopDelay: () => loop.read(),
+      recentFailures: () => recent.counts(),
+    }),
+  );
   return {
     health,
     metrics,
     async stop() {
       metrics.stop();
+      recent.stop();
       loop.stop();
       health.stop();
       await probe.end();

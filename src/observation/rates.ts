@@ -1,6 +1,7 @@
 import { query, type Sql, statement, transact } from '../postgres/pool.ts';
 import { lengths } from '../tasks/limits.ts';
 import { type EventOf, on } from '../telemetry/events.ts';
+import { firstOf } from './metric.ts';
 
 const windowSeconds = 10;
 
@@ -30,6 +31,36 @@ export class Rates {
     if (seconds.at(-1)?.at !== at) seconds.push({ at, queued: 0, dispatched: 0 });
     seconds.at(-1)![key] += count;
     while (seconds.length > windowSeconds + 1) seconds.shift();
+  }
+}
+
+const lastTasks = 50;
+
+/** How many of the last 50 tasks of each plug-in failed, of those that ended through this supervisor. */
+export class RecentFailures {
+  readonly #last = new Map<string, boolean[]>();
+  readonly #label = firstOf(200);
+  readonly #end = on('tasks.changed', ({ ended = [] }) => {
+    for (const { plugin, code } of ended) if (plugin !== null) this.#add(this.#label(plugin), code !== null);
+  });
+
+  /** Of the plug-ins with so many tasks. */
+  counts(): ReadonlyMap<string, number> {
+    const full = [...this.#last].filter(([, failed]) => failed.length === lastTasks);
+    return new Map(full.map(([plugin, failed]) => [plugin, failed.filter(Boolean).length]));
+  }
+
+  stop(): void {
+    this.#end();
+  }
+
+  #add(plugin: string, failed: boolean): void {
+    // No boefje: several that are rare.
+    if (plugin === 'other') return;
+    const last = this.#last.get(plugin) ?? [];
+    this.#last.set(plugin, last);
+    last.push(failed);
+    if (last.length > lastTasks) last.shift();
   }
 }
 

@@ -39,6 +39,8 @@ export interface Readings {
   backlog(): Promise<readonly StreamBacklog[]>;
   /** Parked pops by scheduler. */
   waiters(): ReadonlyMap<string, number>;
+  /** Failures among the last 50 tasks of each boefje or normalizer. */
+  recentFailures(): ReadonlyMap<string, number>;
   actors(): readonly ActorStatus[];
   /** Of each actor whose thread answers. */
   insides(): Promise<readonly Inside[]>;
@@ -87,7 +89,11 @@ const largestOrganisations = 20;
 
 export function readingsOf(
   parts: ReadParts,
-  { links, loopDelay }: { readonly links: Readings['links']; readonly loopDelay: () => LoopDelay },
+  {
+    links,
+    loopDelay,
+    recentFailures,
+  }: Pick<Readings, 'links' | 'recentFailures'> & { readonly loopDelay: () => LoopDelay },
 ): Readings {
   const { config, sql, scheduleStore, supervision, ranking, schedulerIds } = parts;
   const insides = shared(() => insidesOf(supervision));
@@ -115,6 +121,7 @@ export function readingsOf(
     ),
     backlog: async () => (await parts.backlog?.look()) ?? [],
     waiters: () => parts.parked(),
+    recentFailures,
     actors: () => supervision.status(),
     insides,
     threads: async () => [

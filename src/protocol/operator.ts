@@ -1,6 +1,6 @@
 import type { EffectiveValue } from '../config/config.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
-import type { DisabledReason, Schedule, Task } from '../tasks/task.ts';
+import type { DisabledReason, Schedule, Task, TaskHistory } from '../tasks/task.ts';
 import type { ExplanationStep } from './commands.ts';
 import type { EventStream } from './scheduler.ts';
 
@@ -184,7 +184,7 @@ export interface ListedTask extends Task {
 }
 
 /** A task, and what only operators see of it. */
-export interface TaskView extends ListedTask {
+export interface TaskView extends ListedTask, TaskHistory {
   /** Why it ended as it did (`superseded`, `lease-expired`, …). */
   readonly reason: string | null;
   /** Claims so far that count. */

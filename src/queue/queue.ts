@@ -1,6 +1,6 @@
 import type { Failure } from '../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../protocol/requests.ts';
-import type { TaskStatus } from '../tasks/task.ts';
+import type { TaskError, TaskStatus } from '../tasks/task.ts';
 import type { Requester } from './batching.ts';
 import type { FilterRequest } from './filter/filter.ts';
 
@@ -38,7 +38,7 @@ export interface TaskQueue {
   heartbeat(leases: readonly LeaseRef[], leaseMs: number | null): Promise<{ renewed: string[]; lost: string[] }>;
 
   /** A runner gives a task back that it claimed over REST (lessons 0.3); docs/queue-semantics.md. */
-  release(scheduler: string, id: string): Promise<ReleaseOutcome>;
+  release(scheduler: string, id: string, doer?: string): Promise<ReleaseOutcome>;
 
   /**
    * For tasks that reached no worker: they go back to the queue, and the claim counts as no attempt. Never rejects: a task
@@ -102,6 +102,11 @@ export interface TaskPatch {
   readonly data?: Readonly<Record<string, unknown>>;
   /** Set by an edge, for people; never by a caller. */
   readonly reason?: 'larger-than-max-payload';
+  /** Why the attempt did not complete, as `taskError` (src/tasks/limits.ts) makes it; with failed, queued or cancelled. */
+  readonly error?: TaskError;
+  /** Who cancels, retries or releases it, and why: of an operator or a token, or `rota`. A worker's report has none. */
+  readonly doer?: string;
+  readonly why?: string;
   /** Traceparent of the request that asks for it. */
   readonly by?: string;
 }

@@ -199,7 +199,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return this.#renewals.renew(leases, leaseMs);
   }
 
-  async release(scheduler: string, id: string): Promise<ReleaseOutcome> {
+  async release(scheduler: string, id: string, doer?: string): Promise<ReleaseOutcome> {
     const [row] = await transact(() =>
       query<{ scheduler: string; status: string; via: string | null; lease_id: string | null; task: string }>(
         this.#sql,
@@ -213,7 +213,14 @@ class PostgresTaskQueue implements RunningTaskQueue {
     if (!underWay || row.via === 'nats') return { outcome: 'conflict' };
     // With the lease, so that a task which another worker has claimed meanwhile stays with that worker.
     const [outcome] = await this.#settle.submit([
-      { id: id.toLowerCase(), leaseId: row.lease_id, status: 'queued', superseded: true, answered: true },
+      {
+        id: id.toLowerCase(),
+        leaseId: row.lease_id,
+        status: 'queued',
+        superseded: true,
+        answered: true,
+        ...(doer === undefined ? {} : { doer }),
+      },
     ]);
     return outcome!.ok ? { outcome: 'released', task: outcome!.task! } : { outcome: 'conflict' };
   }

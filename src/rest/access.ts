@@ -107,6 +107,7 @@ export const accessOf: Readonly<Record<string, Access>> = {
   'GET /tasks/stats': 'read',
   'GET /tasks/:task_id': 'read',
   'GET /tasks/:task_id/start': 'read',
+  'GET /tasks/:task_id/history': 'read',
   'GET /schedules': 'read',
   'GET /schedules/:schedule_id': 'read',
   'POST /schedules/search': 'read',
@@ -142,6 +143,11 @@ export type RequestAudit = (
   what: 'cancel' | 'queue' | 'change' | 'create-schedule' | 'change-schedule' | 'delete-schedule' | 'set-weight',
   about: { readonly task: string } | { readonly schedule: string } | (WeightView & ChangedWeight),
 ) => void;
+
+/** The name of its token, or its address. */
+export function doerName(request: FastifyRequest): string {
+  return request.holder?.name ?? request.ip;
+}
 
 export function doerOf(request: FastifyRequest): { readonly from: string; readonly by?: string } {
   return { from: request.ip, ...(request.holder === null ? {} : { by: request.holder.name }) };

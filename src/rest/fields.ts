@@ -227,6 +227,20 @@ export function shortTextField(most: number) {
   );
 }
 
+/** What mula does not have, by a schema that other edges use too. */
+export function schemaField<T>(schema: z.ZodType<T>) {
+  const type = 'value_error';
+  return field<T>(
+    (value) => {
+      const parsed = schema.safeParse(value);
+      if (parsed.success) return read(parsed.data);
+      const { issues } = parsed.error;
+      return { ok: false, faults: issues.map(({ message: msg, path }) => ({ type, msg, path: path.map(String) })) };
+    },
+    z.toJSONSchema(schema, { io: 'input' }),
+  );
+}
+
 /** Without the keys whose value is undefined: an absent parameter is an absent condition. */
 export function defined<T extends Record<string, unknown>>(values: T): Defined<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;

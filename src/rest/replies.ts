@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ListBounds, JsonPage } from '../queue/lists/page.ts';
+import { attemptOutcomes, taskStatuses } from '../tasks/task.ts';
 
 /** Rows of one answer at most: 10 000 tasks of KAT are some 15 MB of JSON. */
 const longestPage = 10_000;
@@ -88,3 +90,43 @@ export function splitUrl(url: string): { path: string; query: string } {
   const at = url.indexOf('?');
   return at === -1 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at) };
 }
+
+const moment = z.string().meta({ format: 'date-time' });
+const errorAnswerOfTask = z.object({
+  code: z.string().optional(),
+  message: z.string(),
+  detail: z.string().optional(),
+});
+
+/** Of `/tasks/ID/history`, which mula does not have. */
+export const historyAnswer = z
+  .object({
+    status: z.enum(taskStatuses),
+    reason: z.string().nullable(),
+    attempts: z.int(),
+    worker: z.string().nullable().describe('of the last attempt, as are the four after it'),
+    claimed_at: moment.nullable(),
+    started_at: moment.nullable(),
+    ended_at: moment.nullable(),
+    error: errorAnswerOfTask.nullable(),
+    attempts_before: z.array(
+      z.object({
+        outcome: z.enum(attemptOutcomes),
+        worker: z.string().optional(),
+        claimed_at: moment.optional(),
+        started_at: moment.optional(),
+        ended_at: moment,
+        error: errorAnswerOfTask.omit({ detail: true }).optional(),
+      }),
+    ),
+    changed: z
+      .object({
+        action: z.enum(['cancel', 'retry', 'release', 'fail']),
+        by: z.string(),
+        why: z.string().optional(),
+        at: moment,
+      })
+      .nullable()
+      .describe('who last cancelled, retried or released it'),
+  })
+  .meta({ id: 'TaskHistory' });

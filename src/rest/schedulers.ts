@@ -10,7 +10,7 @@ import { answerOf, badRequest, conflict, invalid, notFound, tooManyRequests, typ
 import { isObject, uuid } from './fields.ts';
 import { checkGroups } from './filters.ts';
 import { disconnection, requesterOf, sendJson, whenAborted } from './replies.ts';
-import { clientOfRequest } from './access.ts';
+import { doerName, clientOfRequest } from './access.ts';
 import {
   errorAnswer,
   invalidAnswer,
@@ -188,7 +188,7 @@ function pushRoute(app: App, queue: TaskQueue, find: (id: string) => SchedulerEn
       const task =
         released === null
           ? await push(queue, scheduler, body, requesterOf(reply))
-          : await release(queue, scheduler, released, faults);
+          : await release(queue, scheduler, { id: released, doer: doerName(request) }, faults);
       return sendJson(reply.code(201), task);
     },
   );
@@ -222,10 +222,10 @@ async function push(
 async function release(
   queue: TaskQueue,
   scheduler: SchedulerEntry,
-  id: string,
+  { id, doer }: { id: string; doer: string },
   faults: readonly ValidationDetail[],
 ): Promise<string> {
-  const released = await queue.release(scheduler.id, id);
+  const released = await queue.release(scheduler.id, id, doer);
   if (released.outcome === 'released') return released.task;
   if (released.outcome === 'conflict') throw conflict(`task ${id} is finished, or not claimed over REST`);
   throw invalid(faults);

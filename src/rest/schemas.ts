@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { priorityRange, taskStatuses } from '../tasks/task.ts';
-import { lengths, weightRange } from '../tasks/limits.ts';
+import { lengths, taskError, weightRange } from '../tasks/limits.ts';
 import {
   boundedField,
   bytesField,
@@ -8,6 +8,7 @@ import {
   dictionaryField,
   flagField,
   integerField,
+  schemaField,
   shortTextField,
   stringField,
   timestampField,
@@ -79,6 +80,7 @@ export const taskPatch = z.object({
   type: stringField().nullish(),
   hash: stringField().nullish(),
   data: dictionaryField().nullish(),
+  error: schemaField(taskError).nullish(),
   created_at: timestampField().nullish(),
   modified_at: timestampField().nullish(),
 });

@@ -4,13 +4,13 @@ import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskListQuery, TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { taskTypeOf } from '../tasks/data.ts';
-import { checkDataLengths } from '../tasks/limits.ts';
+import { checkDataLengths, mayHaveError } from '../tasks/limits.ts';
 import { isFinished, type TaskStatus } from '../tasks/task.ts';
 import type { App } from './app.ts';
-import { type RequestAudit, forbidden, may } from './access.ts';
+import { doerName, type RequestAudit, forbidden, may } from './access.ts';
 import { answerOf, badRequest, notFound } from './errors.ts';
 import { checkGroups } from './filters.ts';
-import { requesterOf, boundsOf, sendJson, sendPage } from './replies.ts';
+import { historyAnswer, requesterOf, boundsOf, sendJson, sendPage } from './replies.ts';
 import {
   errorAnswer,
   invalidAnswer,
@@ -103,6 +103,25 @@ export function taskRoutes(app: App, { queue, lists, inspection, audit }: TaskPa
     },
   );
 
+  app.get(
+    '/tasks/:task_id/history',
+    {
+      schema: {
+        summary: 'Who ran it, when, and why it failed',
+        params: taskPath,
+        response: { 200: historyAnswer, 404: errorAnswer, 422: invalidAnswer },
+      },
+    },
+    async (request, reply) => {
+      const [task] = await inspection.details([request.params.task_id]);
+      if (task === undefined) throw unknownTask(request.params.task_id);
+      const { status, reason, attempts, worker, claimed_at, started_at, ended_at, error, attempts_before, changed } =
+        task;
+      const attempt = { worker, claimed_at, started_at, ended_at, error };
+      return reply.send({ status, reason, attempts, ...attempt, attempts_before: [...attempts_before], changed });
+    },
+  );
+
   app.patch(
     '/tasks/:task_id',
     {
@@ -116,7 +135,7 @@ export function taskRoutes(app: App, { queue, lists, inspection, audit }: TaskPa
     async (request, reply) => {
       const id = request.params.task_id;
       if (!may(request, 'operate')) await checkReport(request, queue, id, request.body);
-      const patch = await readPatch(queue, id, request.body);
+      const patch = { ...(await readPatch(queue, id, request.body)), ...doerFor(request) };
       const [outcome] = await queue.patch([patch], { answersTasks: true, ...requesterOf(reply) });
       if (outcome?.ok !== true) {
         if (outcome === undefined || outcome.failure.code === 'NOT_FOUND') throw unknownTask(id);
@@ -130,6 +149,12 @@ export function taskRoutes(app: App, { queue, lists, inspection, audit }: TaskPa
 }
 
 const unknownTask = (id: string) => notFound(`task not found, by task_id: ${id}`);
+
+/** Who cancels, retries or releases: a runner's report of its own work names its worker already. */
+function doerFor(request: FastifyRequest<{ Body: z.output<typeof taskPatch> }>): Pick<TaskPatch, 'doer'> {
+  const { status } = request.body;
+  return status === 'cancelled' || status === 'queued' ? { doer: doerName(request) } : {};
+}
 
 async function get(queue: TaskQueue, id: string): Promise<string> {
   const task = await queue.get(id);
@@ -193,6 +218,13 @@ async function readPatch(queue: TaskQueue, id: string, body: z.output<typeof tas
   }
   const nothing = changeable.find((key) => body[key] === null);
   if (nothing !== undefined) throw badRequest(`${nothing} must not be null`);
-  const { status, priority, organisation, data } = body;
-  return { id, via: 'rest', leaseId: null, ...defined({ status, priority, organisation, data }) } as TaskPatch;
+  const { status, priority, organisation, data, error } = body;
+  if (error != null && !mayHaveError(status))
+    throw badRequest('error goes with the status failed, queued or cancelled');
+  return {
+    id,
+    via: 'rest',
+    leaseId: null,
+    ...defined({ status, priority, organisation, data, error: error ?? undefined }),
+  } as TaskPatch;
 }

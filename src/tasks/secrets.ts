@@ -17,6 +17,22 @@ export function storedJson(data: Readonly<Record<string, unknown>>): string {
   return mayHoldSecret.test(text) ? JSON.stringify(withoutSecrets(data)) : text;
 }
 
+/**
+ * A text that may quote a task, such as the error of a runner, without those secrets: data that is whole loses them, of any other
+ * text all that follows the first one's name goes.
+ */
+export function textWithoutSecrets(text: string): string {
+  const at = text.search(namesSecret);
+  if (at === -1) return text;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null) return JSON.stringify(kept(parsed, true));
+  } catch {}
+  return `${text.slice(0, at)}…`;
+}
+
+/** As JSON or Python write it, within a string too. */
+const namesSecret = /\\*["'](?:environment|runnable_hash|settings)\\*["']\s*:/;
 const mayHoldSecret = /"(?:environment|runnable_hash|settings)":/;
 
 const isSecret = (key: string, isPart: boolean) => key === 'environment' || (isPart && secretsOfParts.has(key));

@@ -46,6 +46,41 @@ export interface LeasedTask extends Task {
   readonly traceparent?: string;
 }
 
+/** Why an attempt did not complete, as its worker says it. Rota's own: `lease-expired`, `not-begun`, `superseded`. */
+export interface TaskError {
+  readonly code?: string;
+  readonly message: string;
+  readonly detail?: string;
+}
+
+/** How an attempt ended that did not complete. */
+export const attemptOutcomes = ['failed', 'cancelled', 'expired', 'released', 'given-back'] as const;
+
+/** The last attempt at a task, those before it, and who intervened: docs/queue-semantics.md, "History". Times are ISO. */
+export interface TaskHistory {
+  readonly worker: string | null;
+  readonly claimed_at: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly error: TaskError | null;
+  /** The last ten that did not complete, oldest first. */
+  readonly attempts_before: readonly {
+    readonly outcome: (typeof attemptOutcomes)[number];
+    readonly worker?: string;
+    readonly claimed_at?: string;
+    readonly started_at?: string;
+    readonly ended_at: string;
+    readonly error?: Omit<TaskError, 'detail'>;
+  }[];
+  /** Who last cancelled, retried or released it; `rota` for a rule of its own. */
+  readonly changed: {
+    readonly action: 'cancel' | 'retry' | 'release' | 'fail';
+    readonly by: string;
+    readonly why?: string;
+    readonly at: string;
+  } | null;
+}
+
 /** What a task is about; its shape belongs to the task's type (src/tasks/data.ts). */
 export type TaskData = Readonly<Record<string, unknown>>;
 

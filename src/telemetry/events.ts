@@ -31,6 +31,8 @@ export type RotaEvent =
       readonly tasks: readonly TaskRef[];
       /** The tasks among them that have a trace. */
       readonly traced?: readonly TracedTask[];
+      /** Those that completed or failed. */
+      readonly ended?: readonly EndedTask[];
     }
   /** Permission for these tasks ended between their claim and their start. Rota changes nothing; their workers may drop them. */
   | {
@@ -115,9 +117,21 @@ export type RotaEvent =
   | { readonly name: 'supervisor.ready'; readonly ms: number }
   | { readonly name: 'supervisor.drained'; readonly ms: number };
 
+/** How an attempt ended, for metrics. */
+export interface EndedTask {
+  /** Boefje or normalizer; null where it has none, or its data is too large to look into. */
+  readonly plugin: string | null;
+  /** Since its worker began; null where that never said so. */
+  readonly seconds: number | null;
+  /** Of its error, '' where its worker gave none; null where it completed. */
+  readonly code: string | null;
+}
+
 export interface TaskRef {
   readonly id: string;
   readonly organisation: string;
+  /** Why it failed, as far as its worker or Rota says. */
+  readonly error?: { readonly code?: string; readonly message: string };
 }
 
 export interface TracedTask extends TaskRef {

@@ -27,6 +27,7 @@ const readings = {
   scheduleLags: 'database: head of the deadlines’ index',
   backlog: 'the broker',
   waiters: 'the supervisor’s queue',
+  recentFailures: 'events `tasks.changed`',
   actors: 'the supervisor',
   insides: 'each actor’s thread',
   threads: 'each thread',
@@ -66,7 +67,8 @@ Each supervisor counts its own work: \`sum\` over supervisors for \`_total\`, \`
 the database is the same on all of them: take \`max\`. Totals that an actor's thread keeps begin at 0 when it is restarted,
 which \`rate\` and \`increase\` allow for.
 
-\`rota_queue_organisation_tasks\` names the 20 organisations that have most, per scheduler; all others are \`other\`. No other
+\`rota_queue_organisation_tasks\` names the 20 organisations that have most, per scheduler; all others are \`other\`.
+\`rota_plugin_*\` names the first 200 boefjes and normalizers that a process meets, \`rota_tasks_failed_total\` the first 50 codes. No other
 metric has a label that grows with KAT.
 
 ## Dashboard and alerts

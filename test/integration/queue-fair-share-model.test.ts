@@ -159,7 +159,7 @@ async function play({ another, sql }: QueueUnderTest, steps: readonly Step[]): P
       } else if ('organisation' in one) {
         if (one.what === 'pause') await pauses.pause(key(one.organisation), null);
         if (one.what === 'resume') await pauses.resume(key(one.organisation));
-        if (one.what === 'cancel') await purgeOrganisation(sql, ['boefje'], one.organisation);
+        if (one.what === 'cancel') await purgeOrganisation(sql, ['boefje'], one.organisation, 'ann');
         if (one.what === 'cancel') model.cancelled(one.organisation);
         // Purging an organisation removes its pauses.
         model.paused(one.organisation, one.what === 'pause');

@@ -153,7 +153,7 @@ describe('fair share', () => {
     await push(queue, 'big', 2_000);
     await push(queue, 'a', 1_000);
     await pop(queue, 200);
-    await purgeOrganisation(sql, ['boefje'], 'big');
+    await purgeOrganisation(sql, ['boefje'], 'big', 'ann');
     await push(queue, 'big', 1);
     expect((await pop(queue, 900)).indexOf('big')).toBeLessThanOrEqual(1);
   });

@@ -14,8 +14,8 @@ const statements: readonly (readonly [string, readonly string[], readonly string
   ['settle/settle', ['text', 'float8', 'boolean'], [`'[{"n":0}]'`, '1', 'true']],
   [
     'settle/settle-held',
-    ['uuid[]', 'uuid[]', 'taskstatus[]', 'boolean'],
-    [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY['RUNNING']::taskstatus[]`, 'true'],
+    ['uuid[]', 'uuid[]', 'taskstatus[]', 'boolean', 'text[]'],
+    [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY['RUNNING']::taskstatus[]`, 'true', 'NULL'],
   ],
   ['settle/heartbeat', ['uuid[]', 'uuid[]', 'float8[]'], [`ARRAY[${id}]::uuid[]`, `ARRAY[${id}]::uuid[]`, `ARRAY[1]`]],
   ['push/latest-tasks', ['text', 'text[]'], [`'boefje'`, `ARRAY['a', 'b']`]],

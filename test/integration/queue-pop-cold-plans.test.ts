@@ -168,6 +168,7 @@ test('under an old snapshot', async () => {
       claimed.map((row) => row.lease_id),
       claimed.map(() => 'COMPLETED'),
       false,
+      null,
     ]);
   }
   await new LowWaterMark(sql, 'boefje', () => {}).raise();

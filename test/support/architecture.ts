@@ -29,7 +29,10 @@ const importRules: Readonly<Record<string, ImportRule>> = {
     !typeOnly &&
     (inputOutput.test(target) ||
       (isPackage(target) && !purePackages.has(target)) ||
-      (ourFolders.test(target) && folder(target) !== 'tasks' && target !== 'src/errors.ts')),
+      (ourFolders.test(target) &&
+        folder(target) !== 'tasks' &&
+        target !== 'src/errors.ts' &&
+        target !== 'src/printable.ts')),
 
   'actors decide: they import values only from mailbox, protocol, tasks and their own folder': ({
     from,

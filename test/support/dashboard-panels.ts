@@ -99,10 +99,26 @@ export const rows: Readonly<Record<string, readonly (readonly Panel[])[]>> = {
         queries: [mean('rota_failures_in_a_row', 'failures')],
       },
       {
+        title: 'Failures, by code',
+        queries: [rate('rota_tasks_failed_total')],
+        stacked: true,
+      },
+      {
         title: 'Status changes',
         queries: [rate('rota_tasks_changed_total', { by: ['scheduler', 'status'] })],
         stacked: true,
       },
+    ],
+  ],
+  'Boefjes and normalizers': [
+    [
+      {
+        title: 'Failed tasks',
+        queries: [rate('rota_plugin_tasks_total', { by: ['plugin'], where: 'status="failed"' })],
+        stacked: true,
+      },
+      { title: 'Failures of the last 50', queries: [gauge('rota_plugin_recent_failures')] },
+      { title: 'How long they run', queries: [mean('rota_plugin_run_seconds', '{{plugin}}')] },
     ],
   ],
   Queue: [

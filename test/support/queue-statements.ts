@@ -141,10 +141,18 @@ export const cases: readonly Case[] = [
   of('settle/settle', ({ leased }) => [patched(leased, { status: 'QUEUED', superseded: true }), 60, true], {
     about: ' put back',
   }),
-  of('settle/settle', ({ leased }) => [patched(leased, { status: 'FAILED' }), 60, true], { about: ' failed' }),
+  of(
+    'settle/settle',
+    ({ leased }) => [
+      patched(leased, { status: 'FAILED', error: { message: 'no' }, doer: 'rota', why: 'why' }),
+      60,
+      true,
+    ],
+    { about: ' failed' },
+  ),
   of('settle/settle-followers', ({ group, unit }) => [[group.id], [unit]], { rows: 1 }),
-  of('settle/settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true]),
-  of('settle/settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'RUNNING'), false], {
+  of('settle/settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'COMPLETED'), true, null]),
+  of('settle/settle-held', ({ leased }) => [ids(leased), leases(leased), leased.map(() => 'RUNNING'), false, null], {
     about: ' begun',
   }),
   of('settle/heartbeat', ({ leased }) => [ids(leased), leases(leased), [60_000]]),
@@ -164,7 +172,7 @@ export const cases: readonly Case[] = [
     key: 'q.plugin = $5',
   }),
   of('maintenance/hold', () => ['boefje', true, named, 0], { ...lists, about: ' of all', key: 'true' }),
-  of('settle/purge-queue', () => ['boefje', 'rare', named], lists),
+  of('settle/purge-queue', () => ['boefje', 'rare', named, 'ann'], lists),
   of(
     'schedules/forget-oois',
     ({ queued }) => ['boefje', queued.map(({ organisation }) => organisation), queued.map(({ ooi }) => ooi)],

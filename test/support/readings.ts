@@ -12,6 +12,7 @@ export const quietReadings: Readings = {
   scheduleLags: async () => new Map(),
   backlog: async () => [],
   waiters: () => new Map(),
+  recentFailures: () => new Map(),
   actors: () => [],
   insides: async () => [],
   threads: async () => [],

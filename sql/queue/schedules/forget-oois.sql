@@ -29,7 +29,8 @@ unqueued AS (
   RETURNING q.id
 ),
 cancelled AS (
-  UPDATE tasks t SET status = 'CANCELLED', reason = 'ooi-gone', modified_at = now()
+  UPDATE tasks t SET status = 'CANCELLED', reason = 'ooi-gone', modified_at = now(), ended_at = now(),
+    changed = jsonb_build_object('action', 'cancel', 'by', 'rota', 'why', 'ooi-gone', 'at', rota_timestamp(now()))
   FROM unqueued WHERE t.id = unqueued.id
   RETURNING t.id, t.organisation, t.created_at, t.traceparent
 ),

@@ -1,6 +1,6 @@
 -- Cancels some queued tasks of an organisation, queue row and task together.
 -- returns cancelled (a JSON array of {id, organisation, traceparent})
--- $1 scheduler, $2 organisation, $3 tasks at most
+-- $1 scheduler, $2 organisation, $3 tasks at most, $4 who purges
 WITH chosen AS MATERIALIZED (
   SELECT q.hash FROM queue q WHERE q.scheduler = $1 AND q.organisation = $2 LIMIT $3 FOR UPDATE SKIP LOCKED
 ),
@@ -8,7 +8,8 @@ unqueued AS (
   DELETE FROM queue WHERE hash = ANY (ARRAY(SELECT hash FROM chosen)) AND scheduler IS NOT DISTINCT FROM $1 RETURNING id
 ),
 cancelled AS (
-  UPDATE tasks t SET status = 'CANCELLED', reason = 'purged', modified_at = now()
+  UPDATE tasks t SET status = 'CANCELLED', reason = 'purged', modified_at = now(), ended_at = now(),
+    changed = jsonb_build_object('action', 'cancel', 'by', $4::text, 'why', 'purged', 'at', rota_timestamp(now()))
   FROM unqueued WHERE t.id = unqueued.id
   RETURNING t.id, t.organisation, t.created_at, t.traceparent
 ),

@@ -9,7 +9,8 @@ unqueued AS (
   DELETE FROM queue WHERE scheduler IS NOT DISTINCT FROM $1 AND hash = ANY (ARRAY(SELECT hash FROM chosen)) RETURNING id
 ),
 cancelled AS (
-  UPDATE tasks t SET status = 'CANCELLED', reason = $3, modified_at = now()
+  UPDATE tasks t SET status = 'CANCELLED', reason = $3, modified_at = now(), ended_at = now(),
+    changed = jsonb_build_object('action', 'cancel', 'by', 'rota', 'why', $3::varchar, 'at', rota_timestamp(now()))
   WHERE t.id = ANY (ARRAY(SELECT id FROM unqueued))
   RETURNING t.id, t.organisation, t.created_at, t.traceparent
 ),

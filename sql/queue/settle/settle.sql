@@ -1,11 +1,11 @@
 -- Applies one patch to each of several tasks that settle-lock.sql locked: status, and what only REST changes.
 -- returns n, code (null where it was done), scheduler, organisation, was, status, reason, task (JSON text where it is asked
--- for), traceparent
+-- for), traceparent, seconds since it began and plug-in (of what ended)
 -- $1 patches as a JSON array, one a task; $2 seconds of a lease over REST; $3 whether to answer the tasks
 WITH patches AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS p (
     n integer, id uuid, lease_id uuid, status taskstatus, priority integer, organisation text, data jsonb, reason text,
-    superseded boolean, unclaimed boolean, unbegun boolean, rank bigint)
+    superseded boolean, unclaimed boolean, unbegun boolean, rank bigint, error jsonb, doer text, why text)
 ),
 -- By array, here and below: no estimate, and no plan made while the table was small, can turn this into a scan. `place`
 -- stays true, since settle-lock.sql holds the rows: the update below looks nothing up again.
@@ -17,7 +17,9 @@ found AS MATERIALIZED (
     coalesce(p.priority, t.priority) AS priority, p.priority IS NOT NULL AS reranks,
     coalesce(p.organisation, t.organisation) AS organisation, coalesce(p.data, t.data) AS data,
     t.scheduler_id AS scheduler, t.settled_by, t.type, coalesce(t.hash, replace(t.id::text, '-', '')) AS hash, t.created_at,
-    l.lease_id AS held_by, l.via, l.unit,
+    l.lease_id AS held_by, l.via, l.unit, l.claimed_at, p.error, p.doer, p.why,
+    -- A runner over REST has no name: its token or address, if it gave one.
+    coalesce(l.worker, CASE WHEN l.via = 'rest' THEN l.holder END) AS worker,
     -- A patch that names a priority means it.
     CASE WHEN p.priority IS NULL THEN coalesce(p.rank, l.rank) END AS rank
   FROM patches p
@@ -54,14 +56,19 @@ requeued AS (
 -- A twin is queued: a patch is refused, what goes back by itself (an expired lease, a release) gives way to the twin.
 decided AS MATERIALIZED (
   SELECT j.n, j.id, j.place, j.silent, j.was, j.scheduler, j.organisation, j.data, j.priority, j.reranks, j.type, j.hash,
-    j.created_at, j.held_by, j.via, j.unclaimed, j.unbegun, j.repeated,
+    j.created_at, j.held_by, j.via, j.unclaimed, j.unbegun, j.repeated, j.worker, j.claimed_at,
+    CASE WHEN superseded THEN 'rota' ELSE j.doer END AS doer,
+    CASE WHEN superseded THEN 'superseded' ELSE j.why END AS why,
+    CASE WHEN superseded
+      THEN '{"code": "superseded", "message": "the same was queued again before this attempt ended"}'::jsonb ELSE j.error END AS error,
     CASE WHEN NOT j.supersedable THEN j.lease_id END AS settled_by,
-    CASE WHEN j.repeated THEN j.was WHEN twin AND j.supersedable THEN 'CANCELLED' ELSE j.becomes END AS becomes,
-    CASE WHEN twin AND j.supersedable THEN 'superseded' ELSE j.reason END AS reason,
+    CASE WHEN j.repeated THEN j.was WHEN superseded THEN 'CANCELLED' ELSE j.becomes END AS becomes,
+    CASE WHEN superseded THEN 'superseded' ELSE j.reason END AS reason,
     CASE WHEN twin AND NOT j.supersedable THEN 'CONFLICT' ELSE j.refused END AS code
   FROM judged j,
     LATERAL (SELECT j.refused IS NULL AND NOT j.repeated AND j.becomes = 'QUEUED' AND j.was <> 'QUEUED'
-      AND NOT EXISTS (SELECT FROM requeued r WHERE r.id = j.id) AS twin) AS look
+      AND NOT EXISTS (SELECT FROM requeued r WHERE r.id = j.id) AS twin) AS look,
+    LATERAL (SELECT twin AND j.supersedable AS superseded) AS outcome
 ),
 done AS MATERIALIZED (SELECT * FROM decided WHERE code IS NULL AND NOT repeated),
 dequeued AS (
@@ -122,12 +129,47 @@ changed AS (
         WHEN d.unbegun THEN t.unbegun + 1
         ELSE t.unbegun END,
       reason = CASE WHEN d.becomes = d.was THEN t.reason ELSE d.reason END,
-      settled_by = CASE WHEN d.becomes = d.was OR d.becomes IN ('DISPATCHED', 'RUNNING') THEN t.settled_by ELSE d.settled_by END
-  FROM done d WHERE t.ctid = d.place
-  RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent
+      settled_by = CASE WHEN d.becomes = d.was OR d.becomes IN ('DISPATCHED', 'RUNNING') THEN t.settled_by ELSE d.settled_by END,
+      -- Of the last attempt. What is queued again begins anew: the attempt that it had is in attempts_before.
+      worker = CASE WHEN d.becomes = d.was THEN t.worker WHEN ends THEN d.worker END,
+      claimed_at = CASE WHEN d.becomes = d.was THEN t.claimed_at WHEN ends THEN d.claimed_at END,
+      started_at = CASE
+        WHEN d.becomes = 'RUNNING' AND d.was <> 'RUNNING' THEN now()
+        WHEN d.becomes = d.was OR ends THEN t.started_at END,
+      ended_at = CASE WHEN d.becomes = d.was THEN t.ended_at WHEN ends THEN now() END,
+      error = CASE WHEN d.becomes = d.was THEN t.error WHEN d.becomes IN ('FAILED', 'CANCELLED') THEN d.error END,
+      attempts_before = CASE
+        -- A claim that reached no worker was no attempt, and what was cancelled in the queue had none.
+        WHEN d.becomes = 'QUEUED' AND NOT (d.unclaimed AND d.error IS NULL)
+          AND (d.was IN ('DISPATCHED', 'RUNNING', 'FAILED') OR d.was = 'CANCELLED' AND t.claimed_at IS NOT NULL)
+        THEN jsonb_path_query_array(coalesce(t.attempts_before, '[]') || jsonb_strip_nulls(jsonb_build_object(
+          'outcome', CASE
+            WHEN d.was IN ('FAILED', 'CANCELLED') THEN lower(d.was::text)
+            WHEN d.doer = 'rota' THEN 'expired' WHEN d.doer IS NOT NULL THEN 'released' ELSE 'given-back' END,
+          'worker', coalesce(d.worker, t.worker),
+          'claimed_at', rota_timestamp(coalesce(d.claimed_at, t.claimed_at)),
+          'started_at', rota_timestamp(t.started_at),
+          'ended_at', rota_timestamp(coalesce(t.ended_at, now())),
+          'error', coalesce(d.error, t.error) - 'detail')), '$[last - 9 to last]')
+        ELSE t.attempts_before END,
+      changed = CASE WHEN d.becomes <> d.was AND d.doer IS NOT NULL
+        THEN jsonb_strip_nulls(jsonb_build_object(
+          'action', CASE
+            WHEN d.becomes = 'CANCELLED' THEN 'cancel' WHEN d.becomes = 'FAILED' THEN 'fail'
+            WHEN d.was IN ('DISPATCHED', 'RUNNING') THEN 'release' ELSE 'retry' END,
+          'by', d.doer, 'why', d.why, 'at', rota_timestamp(now())))
+        ELSE t.changed END
+  FROM done d, LATERAL (SELECT d.becomes IN ('COMPLETED', 'FAILED', 'CANCELLED') AS ends) AS look
+  WHERE t.ctid = d.place
+  RETURNING t.id, CASE WHEN $3::boolean THEN rota_task_json(t) END AS task, t.traceparent,
+    CASE WHEN ends THEN date_part('epoch', now() - t.started_at) END AS seconds,
+    -- By its size as stored, which costs no look into what is large.
+    CASE WHEN ends AND pg_column_size(t.data) <= 4096 THEN
+      CASE t.type WHEN 'boefje' THEN t.data #>> '{boefje,id}' WHEN 'normalizer' THEN t.data #>> '{normalizer,id}' END
+    END AS plugin
 )
 SELECT d.n, d.code, d.scheduler, d.organisation, d.was, d.becomes AS status, d.reason,
   CASE WHEN d.repeated AND $3::boolean THEN (SELECT rota_task_json(t) FROM tasks t WHERE t.id = d.id) ELSE c.task END AS task,
-  c.traceparent
+  c.traceparent, c.seconds, c.plugin
 FROM decided d LEFT JOIN changed c ON c.id = d.id
 ORDER BY d.n

@@ -1,6 +1,6 @@
 import { planByKey, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import type { ScheduleView, SchedulerView, StartEstimate, StreakView, TaskView } from '../../protocol/operator.ts';
-import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
+import type { DisabledReason, Schedule, Task, TaskHistory } from '../../tasks/task.ts';
 import { readStreaks } from '../schedules/schedule-store.ts';
 
 interface SchedulerOverview {
@@ -137,13 +137,13 @@ function scheduleView({ schedule, ...rest }: ScheduleDetailsRow): Omit<ScheduleV
   return { ...(JSON.parse(schedule) as Schedule), ...rest };
 }
 
-interface DetailRow {
+interface DetailRow extends TaskHistory {
   readonly task: string;
   readonly reason: string | null;
   readonly attempts: number;
   readonly unbegun: number;
   readonly lease_id: string | null;
-  readonly worker: string | null;
+  readonly lease_worker: string | null;
   readonly via: 'nats' | 'rest' | null;
   readonly lease_until: string | null;
   readonly begun: boolean | null;
@@ -152,7 +152,7 @@ interface DetailRow {
 }
 
 function taskView(row: DetailRow): Omit<TaskView, 'streak'> {
-  const { task, lease_id: id, worker, via, lease_until: until, begun, held, ahead, ...rest } = row;
+  const { task, lease_id: id, lease_worker: worker, via, lease_until: until, begun, held, ahead, ...rest } = row;
   return {
     ...(JSON.parse(task) as Task),
     ...rest,

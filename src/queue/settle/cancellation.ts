@@ -139,6 +139,7 @@ export async function purgeOrganisation(
   sql: Sql,
   schedulers: readonly string[],
   organisation: string,
+  by: string,
 ): Promise<Purged> {
   // Schedules first: one that falls due meanwhile would queue again.
   let schedules = 0;
@@ -150,7 +151,7 @@ export async function purgeOrganisation(
   let tasks = 0;
   for (const scheduler of schedulers) {
     while (true) {
-      const values = [scheduler, organisation, perStatement];
+      const values = [scheduler, organisation, perStatement, by];
       const [row] = await transact(() => query<{ cancelled: string }>(sql, statement('settle/purge-queue'), values));
       const cancelled = emitCancelled(scheduler, 'purged', row!.cancelled);
       if (cancelled === 0) break;

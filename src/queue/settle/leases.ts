@@ -97,9 +97,23 @@ interface Expired {
   readonly exhausted: boolean;
 }
 
+const expired = {
+  code: 'lease-expired',
+  message: 'its worker began it, and did not renew the lease: it ended, hung or lost its connection',
+};
+const notBegun = { code: 'not-begun', message: 'the worker that took it reported nothing before the lease ended' };
+
 function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expired): TaskChange {
-  if (exhausted) return { id, leaseId, status: 'failed', reason: 'lease-expired', superseded: true };
-  return { id, leaseId, status: 'queued', superseded: true, unbegun, unclaimed };
+  const ended = {
+    id,
+    leaseId,
+    superseded: true,
+    error: unbegun ? notBegun : expired,
+    doer: 'rota',
+    why: 'lease-expired',
+  };
+  if (exhausted) return { ...ended, status: 'failed', reason: 'lease-expired' };
+  return { ...ended, status: 'queued', unbegun, unclaimed };
 }
 
 /**

@@ -2,8 +2,8 @@ import { type ErrorCode, RotaError } from '../../errors.ts';
 import { failureOf } from '../../mailbox/failure.ts';
 import { type Executor, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { withoutSecrets } from '../../tasks/secrets.ts';
-import type { TaskStatus } from '../../tasks/task.ts';
-import { emit, type TaskRef, type TracedTask } from '../../telemetry/events.ts';
+import type { TaskError, TaskStatus } from '../../tasks/task.ts';
+import { emit, type EndedTask, type TaskRef, type TracedTask } from '../../telemetry/events.ts';
 import { Coalescer, type Requester } from '../batching.ts';
 import type { LeaseRef, PatchOutcome, TaskPatch } from '../queue.ts';
 
@@ -53,6 +53,9 @@ interface SettledTask {
   /** Null where no answer carries it. */
   readonly task: string | null;
   readonly traceparent: string | null;
+  /** Since it began, and its plug-in: of what ended. */
+  readonly seconds: number | null;
+  readonly plugin: string | null;
 }
 
 /** Changes that were made, and how each went; with those that followed, which come last. */
@@ -138,31 +141,40 @@ export class Settle {
 
   /** The events of a set of changes, and wakes for what was queued. */
   report({ changes, rows }: Settled): void {
-    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[]; traced: TracedTask[] }>();
+    const groups = new Map<string, { row: SettledTask; tasks: TaskRef[]; traced: TracedTask[]; ended: EndedTask[] }>();
     for (const row of rows) {
       if (row.code !== null || row.was === row.status) continue;
       const key = `${row.scheduler} ${row.status} ${row.reason}`;
-      const group = groups.get(key) ?? { row, tasks: [], traced: [] };
-      const { id, by = '' } = changes[row.n]!;
+      const group = groups.get(key) ?? { row, tasks: [], traced: [], ended: [] };
+      const { id, by = '', error } = changes[row.n]!;
       const task = { id, organisation: row.organisation };
-      group.tasks.push(task);
+      const failed = row.status === 'FAILED';
+      group.tasks.push(failed && error !== undefined ? { ...task, error: shortOf(error) } : task);
+      if (failed || row.status === 'COMPLETED') {
+        group.ended.push({ plugin: row.plugin, seconds: row.seconds, code: failed ? (error?.code ?? '') : null });
+      }
       if (row.traceparent !== null) group.traced.push({ ...task, trace: row.traceparent, by });
       groups.set(key, group);
     }
-    for (const { row, tasks, traced } of groups.values()) {
+    for (const { row, tasks, traced, ended } of groups.values()) {
       const status = row.status.toLowerCase() as TaskStatus;
-      emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks, traced });
+      emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks, traced, ended });
       if (status === 'queued') this.#options.onQueued(row.scheduler, tasks.length);
     }
   }
+}
+
+/** For the events of a set. */
+function shortOf({ code, message }: TaskError): NonNullable<TaskRef['error']> {
+  return code === undefined ? { message } : { code, message };
 }
 
 const whileHeld: ReadonlySet<TaskStatus | undefined> = new Set<TaskStatus>(['running', 'completed', 'failed']);
 
 /** A worker's report of its own task, and nothing else. */
 function isHeld(change: TaskChange): boolean {
-  const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun } = change;
-  const others = [priority, organisation, data, reason, superseded, unclaimed, unbegun];
+  const { leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun, doer } = change;
+  const others = [priority, organisation, data, reason, superseded, unclaimed, unbegun, doer];
   return leaseId !== null && whileHeld.has(status) && others.every((value) => value === undefined);
 }
 
@@ -172,6 +184,9 @@ async function settleHeld(sql: Executor, changes: readonly TaskChange[]): Promis
     changes.map(({ leaseId }) => leaseId),
     changes.map(({ status }) => status!.toUpperCase()),
     changes.some(({ answered }) => answered),
+    changes.some(({ error }) => error !== undefined)
+      ? changes.map(({ error }) => (error === undefined ? null : JSON.stringify(error)))
+      : null,
   ]);
   return rows.map((row) => ({ ...row, code: null, reason: null }));
 }
@@ -232,7 +247,10 @@ async function apply(
 ): Promise<AppliedChanges> {
   const ids = changes.map((change) => change.id);
   const items = changes.map(
-    ({ id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun }, n) => ({
+    (
+      { id, leaseId, status, priority, organisation, data, reason, superseded, unclaimed, unbegun, error, doer, why },
+      n,
+    ) => ({
       n,
       id,
       lease_id: leaseId,
@@ -245,6 +263,9 @@ async function apply(
       unclaimed,
       unbegun,
       rank: ranks.get(id),
+      error,
+      doer,
+      why,
     }),
   );
   const begin = changes.filter(({ status }) => status === 'running').map(({ id }) => id);
