@@ -98,7 +98,7 @@ export function renderOverview(overview: Overview, width: number | null): string
       overview.schedulers.map((it) => [
         it.id,
         it.queued,
-        it.held,
+        it.held_is_least ? `${it.held}+` : it.held,
         age(it.oldest_seconds),
         it.leased,
         it.waiters,
@@ -154,12 +154,25 @@ export function renderOverview(overview: Overview, width: number | null): string
 
 /** When what waits in a queue will be handed out, or that nobody can tell; nothing of a queue in which nothing waits. */
 function waitOf(scheduler: SchedulerView): readonly (readonly (string | number)[])[] {
-  const { id, queued, held, per_second: rate, estimated_empty_at: at, asked_at: asked } = scheduler;
+  const {
+    id,
+    queued,
+    held,
+    held_is_least: least,
+    per_second: rate,
+    estimated_empty_at: at,
+    asked_at: asked,
+  } = scheduler;
   const waiting = (queued ?? 0) - (held ?? 0);
   if (waiting === 0) return [];
-  const cause = rate === null ? 'none is handed out' : 'nobody asks any more';
+  const tasks = least ? `${held}+` : waiting;
+  const cause = least
+    ? 'not all that is held was counted'
+    : rate === null
+      ? 'none is handed out'
+      : 'nobody asks any more';
   const empty = at === null ? `unknown: ${asked === null ? 'nobody asks' : cause}` : `${whenOf(at)}, ${moment(at)}`;
-  return [[id, waiting, rate === null ? '-' : rateOf(rate), empty, asked === null ? 'never' : whenOf(asked)]];
+  return [[id, tasks, rate === null ? '-' : rateOf(rate), empty, asked === null ? 'never' : whenOf(asked)]];
 }
 
 function section(head: readonly string[], rows: Parameters<typeof tableOf>[1], width: number | null): string[] {

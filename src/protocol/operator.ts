@@ -136,12 +136,14 @@ export interface StartEstimate {
 /** Of the database, and so the same for every supervisor: all but the last three. */
 export interface SchedulerView {
   readonly id: string;
-  /** Held ones included. */
+  /** Held ones included; beyond 10 000 a second old at most. */
   readonly queued: number | null;
   /** Paused. */
   readonly held: number | null;
+  /** There are more than `held`: 10 000 of them and 10 000 others were counted, no more. */
+  readonly held_is_least: boolean;
   readonly leased: number | null;
-  /** Age of the oldest queued task. */
+  /** Age of the oldest task that may be popped, of the 10 000 that go first. */
   readonly oldest_seconds: number | null;
   readonly schedule_lag_seconds: number | null;
   /** Tasks handed out by all supervisors over the last minutes; null where none was. */

@@ -31,6 +31,7 @@ const overview: Overview = {
       id: 'boefje',
       queued: 1_234_567,
       held: 100_000,
+      held_is_least: false,
       leased: 400,
       oldest_seconds: 93_000,
       schedule_lag_seconds: 3_700,

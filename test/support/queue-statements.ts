@@ -131,6 +131,10 @@ export const cases: readonly Case[] = [
   of('lists/task-details', ({ queued }) => [ids(queued)], { rows: 10 * named }),
   // 10 000 go before it, of which the first 200 are read, twice.
   of('lists/task-start', ({ queued }) => [queued[0]!.id, 10 * named, 300, 10], { rows: 8 }),
+  // Of what is held as of what waits.
+  of('lists/queue-overview', () => [['boefje', 'report'], 300, 10, 10 * named], { rows: 8 }),
+  // What workers have is read whole: 250 pages under an old snapshot.
+  of('lists/scheduler-activity', () => [['boefje', 'report']], { ...lists, rows: 4 }),
   of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1], [5]], { ...lists, rows: 1 }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),
