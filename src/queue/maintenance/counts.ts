@@ -48,6 +48,14 @@ export async function readHeadWaits(sql: Sql, schedulers: readonly string[]): Pr
   return new Map(rows.map(({ scheduler, waited }) => [scheduler, waited]));
 }
 
+/** Tasks that pauses hold in each scheduler, counted to `countedAtLook`. */
+export async function readHeld(sql: Sql, schedulers: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const rows = await transact(() =>
+    query<{ scheduler: string; held: number }>(sql, statement('maintenance/queue-held'), [schedulers, countedAtLook]),
+  );
+  return new Map(rows.map(({ scheduler, held }) => [scheduler, held]));
+}
+
 /** Rows of each kind, held and not, that one look at a queue counts at most: some milliseconds. */
 export const countedAtLook = 10_000;
 
