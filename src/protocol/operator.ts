@@ -271,8 +271,13 @@ export interface ExplanationView {
   /** Of the first step that refuses; null also for a raw file that only deschedules. */
   readonly reason: RefusalReason | null;
   readonly steps: readonly ExplanationStep[];
-  /** What keeps a queued task from its worker. */
-  readonly in_the_way: readonly { readonly what: string; readonly fact: string }[];
+  /** What keeps a queued task from its worker; of a pause since when, and who paused. */
+  readonly in_the_way: readonly {
+    readonly what: string;
+    readonly fact: string;
+    readonly since?: string;
+    readonly by?: string | null;
+  }[];
   /** Of the task, where it is queued. */
   readonly start: StartEstimate | null;
   /** The latest one of its hash. */
