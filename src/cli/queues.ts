@@ -3,7 +3,7 @@ import type { WeightView } from '../protocol/operator.ts';
 import { weightRange } from '../tasks/limits.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { moment, tableOf } from './table.ts';
-import { confirm, write } from './terminal.ts';
+import { confirm, line, write } from './terminal.ts';
 
 interface PauseOptions extends RemoteOptions {
   readonly organisation?: string;
@@ -36,9 +36,11 @@ export function pauseCommand(): Command {
         // The supervisors finish a pause by themselves: the command repeats its request only to count.
         let count = 0;
         while (true) {
-          const { held, complete } = await request(client, 'pause', { scheduler, organisation, boefje });
+          const { held, complete, known } = await request(client, 'pause', { scheduler, organisation, boefje });
           count += held;
-          if (complete) return count;
+          if (!complete) continue;
+          if (!known) write(line`warning: no task or boefje of organisation ${organisation} was ever seen\n`, 'err');
+          return count;
         }
       });
       print(options, { held }, () => `paused; ${held} queued ${held === 1 ? 'task is' : 'tasks are'} held`);

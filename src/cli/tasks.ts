@@ -50,11 +50,40 @@ function listCommand(): Command {
     .addOption(new Option('--offset <n>', 'leave out so many').default(0).argParser(wholeNumber(0)))
     .action(async (options: ListOptions) => {
       const { limit, offset } = options;
+      const { status: statuses = [undefined] } = options;
+      if (statuses.length > 1 && limit + offset > mostListed) {
+        throw new RotaError('INVALID_REQUEST', `of more than one --status the first ${mostListed} are listed`);
+      }
+      const [only, ...more] = statuses;
       const page = await withRota(options, (client) =>
-        request(client, 'tasks', { ...selectionOf(options), limit, offset }),
+        more.length === 0
+          ? request(client, 'tasks', { ...selectionOf(options, only), limit, offset })
+          : newestOf(client, options, statuses),
       );
       print(options, page, renderPage);
     });
+}
+
+/** Of one request. */
+const mostListed = 500;
+
+/** A list has one status: those of several are put together here. */
+async function newestOf(
+  client: RotaClient,
+  options: ListOptions,
+  statuses: readonly (TaskStatus | undefined)[],
+): Promise<Page<ListedTask>> {
+  const until = options.offset + options.limit;
+  const pages = await Promise.all(
+    statuses.map((status) => request(client, 'tasks', { ...selectionOf(options, status), limit: until })),
+  );
+  const newest = pages
+    .flatMap(({ results }) => results)
+    .toSorted((a, b) => (a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0));
+  return {
+    count: pages.reduce((total, { count }) => total + count, 0),
+    results: newest.slice(options.offset, until),
+  };
 }
 
 function renderPage({ count, results }: Page<ListedTask>): string {
@@ -146,7 +175,7 @@ async function changeByIds(
 
 /** Batch after batch, until only refused tasks are left in the selection. */
 async function changeSelected(client: RotaClient, action: TaskAction, options: ChangeOptions): Promise<ChangedTasks> {
-  const statuses = options.status === undefined ? looksAt[action] : [options.status];
+  const statuses = options.status ?? looksAt[action];
   const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
   let count = 0;
   for (const selection of selections) {
@@ -193,7 +222,7 @@ interface SelectionOptions {
   readonly organisation?: string;
   readonly boefje?: string;
   readonly ooi?: string;
-  readonly status?: TaskStatus;
+  readonly status?: readonly TaskStatus[];
   readonly olderThan?: number;
 }
 
@@ -203,13 +232,17 @@ function withSelection(command: Command): Command {
     .option('--organisation <code>')
     .option('--boefje <id>', 'or normalizer, or report recipe')
     .option('--ooi <text>', 'a part of the reference of its OOI')
-    .addOption(new Option('--status <status>', taskStatuses.join(', ')).argParser(oneOf(taskStatuses)))
+    .addOption(new Option('--status <status>', `${taskStatuses.join(', ')}; may be repeated`).argParser(addStatus))
     .addOption(new Option('--older-than <duration>', 'since it was made, such as 30m or 7d').argParser(duration));
 }
 
+function addStatus(text: string, before: readonly TaskStatus[] = []): readonly TaskStatus[] {
+  return [...new Set([...before, oneOf(taskStatuses)(text)])];
+}
+
 /** The request's fields; JSON omits undefined ones. */
-function selectionOf({ scheduler, organisation, boefje, ooi, status, olderThan }: SelectionOptions) {
-  return { scheduler, organisation, plugin: boefje, ooi, status, older_than_seconds: olderThan };
+function selectionOf({ scheduler, organisation, boefje, ooi, status, olderThan }: SelectionOptions, of = status?.[0]) {
+  return { scheduler, organisation, plugin: boefje, ooi, status: of, older_than_seconds: olderThan };
 }
 
 function isEmpty(options: SelectionOptions): boolean {

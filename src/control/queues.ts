@@ -15,7 +15,7 @@ import { type CommandAudit, command, nothing, type OperatorCommand } from './ope
 export interface QueuePorts {
   readonly instance: string;
   readonly schedulerIds: readonly string[];
-  readonly pauses: Pick<Pauses, 'pause' | 'resume' | 'list'>;
+  readonly pauses: Pick<Pauses, 'pause' | 'resume' | 'list' | 'knows'>;
   readonly purge: (organisation: string) => Promise<Purged>;
   /** Ranks everything queued anew; `report` counts tasks looked at and moved. */
   readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
@@ -45,7 +45,9 @@ function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts): read
       requireScheduler(schedulerIds, of.scheduler);
       const { moved, complete } = await pauses.pause(of, by);
       audit('pause', by, { ...of, tasks: moved });
-      return { held: moved, complete };
+      // A pause may be ahead of its organisation; more often its code is misspelt.
+      const known = of.organisation === null || (await pauses.knows(of.organisation));
+      return { held: moved, complete, known };
     }),
 
     command('resume', key, async (body, { by }) => {

@@ -24,8 +24,8 @@ export interface OperatorAnswers {
   'run-schedule': Schedule;
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
-  /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. */
-  pause: { readonly held: number; readonly complete: boolean };
+  /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
+  pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };
   resume: { readonly released: number; readonly complete: boolean };
   /** What it removed; tasks were cancelled. */
   purge: { readonly tasks: number; readonly schedules: number; readonly pauses: number };

@@ -134,6 +134,7 @@ export const cases: readonly Case[] = [
   // Of what is held as of what waits.
   of('lists/queue-overview', () => [['boefje', 'report'], 300, 10, 10 * named], { rows: 8 }),
   of('maintenance/queue-held', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 4 }),
+  of('maintenance/knows-organisation', () => ['none'], { ...lists, rows: 1 }),
   // What workers have is read whole: 250 pages under an old snapshot.
   of('lists/scheduler-activity', () => [['boefje', 'report']], { ...lists, rows: 4 }),
   of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1], [5]], { ...lists, rows: 1 }),

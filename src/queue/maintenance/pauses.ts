@@ -65,6 +65,13 @@ export class Pauses {
     return await this.#read(false);
   }
 
+  /** Whether anything of an organisation was ever seen here. */
+  async knows(organisation: string): Promise<boolean> {
+    const read = () =>
+      query<{ known: boolean }>(this.#options.sql, statement('maintenance/knows-organisation'), [organisation]);
+    return (await transact(read))[0]!.known;
+  }
+
   async pause(key: PauseKey, by: string | null): Promise<Moved> {
     await this.#one('maintenance/pause', [...valuesOf(key), by]);
     return this.#move(key, true, performance.now() + moveWithinMs);
