@@ -12,7 +12,15 @@ import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
-import { pauseCommand, pausesCommand, purgeCommand, rerankCommand, resumeCommand, weightsCommand } from './queues.ts';
+import {
+  pauseCommand,
+  pausesCommand,
+  purgeCommand,
+  queueCommand,
+  rerankCommand,
+  resumeCommand,
+  weightsCommand,
+} from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
 import { statusCommand, topCommand } from './status.ts';
@@ -51,6 +59,7 @@ export function createProgram(parts: ProgramParts): Command {
     pauseCommand(),
     resumeCommand(),
     pausesCommand(),
+    queueCommand(),
     purgeCommand(),
     rerankCommand(),
     weightsCommand(),

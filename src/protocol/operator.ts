@@ -24,6 +24,7 @@ export interface OperatorAnswers {
   'run-schedule': Schedule;
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
+  'queue-by': { readonly results: readonly QueuePartView[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
   pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };
   resume: { readonly released: number; readonly complete: boolean };
@@ -157,6 +158,21 @@ export interface SchedulerView {
   /** Tasks queued and handed out through this supervisor. */
   readonly in_per_second: number;
   readonly out_per_second: number;
+}
+
+/** What is queued of one organisation, boefje or image. */
+export interface QueuePartView {
+  readonly scheduler: string;
+  readonly name: string;
+  readonly queued: number;
+  /** There are more: no more were counted. */
+  readonly queued_is_least: boolean;
+  readonly held: number;
+  readonly held_is_least: boolean;
+  /** Age of the oldest that may be popped, of the 1 000 that go first. */
+  readonly oldest_seconds: number | null;
+  /** Handed out over the last five minutes; null where it is not counted: of organisations and boefjes. */
+  readonly per_second: number | null;
 }
 
 /** One event stream in the broker; figures are null where the broker does not answer. */

@@ -144,6 +144,11 @@ test.each<Form>(['json', 'table'])(
       { results: [{ scheduler: 'boefje', organisation }] },
       new RegExp(`boefje +${organisation} +all`),
     );
+    await run(
+      ['queue', 'boefje', '--by', 'organisation'],
+      { results: any(Array) },
+      new RegExp(`SCHEDULER +ORGANISATION[^]*boefje +${organisation} `),
+    );
     await run(['resume', 'boefje', ...of], { released: 2 }, /2 tasks may be popped again/);
     const weight = ['boefje', organisation];
     await run(['weights', 'set', ...weight, '2.5'], { weight: 2.5, before: 1 }, /weight 2\.5, was 1/);

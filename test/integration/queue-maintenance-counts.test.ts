@@ -1,10 +1,7 @@
 import * as fc from 'fast-check';
 import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { createQueueInspection } from '../../src/queue/lists/inspection.ts';
-import { createTaskLists } from '../../src/queue/lists/lists.ts';
 import {
-  foldCounts,
   readHeadWaits,
   readQueuedOrganisations,
   readTaskStats,
@@ -12,10 +9,9 @@ import {
   readUnbegun,
   recountWhereEmpty,
 } from '../../src/queue/maintenance/counts.ts';
-import { connect, statement } from '../../src/postgres/pool.ts';
+import { statement } from '../../src/postgres/pool.ts';
 import { rerank } from '../../src/queue/maintenance/rerank.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/task.ts';
-import { blocksOf, unattendedDatabase } from '../support/blocks.ts';
 import { boefjeTask, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
 
 type Step =
@@ -248,55 +244,4 @@ test('what was popped over REST and is not begun is counted by a range of the le
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
   expect(plan).toMatch(/Index Scan using leases_until on leases/);
   expect(plan).not.toMatch(/Seq Scan on leases/);
-});
-
-test('a look at a queue reads no more of it at 200 000 than at 40 000, half of them held, and what it says is right', async () => {
-  const { sql, url } = await unattendedDatabase();
-  const fill = async (from: number, to: number) => {
-    await sql`
-      WITH made AS MATERIALIZED (SELECT n, gen_random_uuid() AS id FROM generate_series(${from}::integer, ${to}::integer) AS n),
-      stored AS (
-        INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at)
-        SELECT id, 'boefje', 'aa', 'boefje', n::text, 2, '{}', 'QUEUED', now() - n * interval '1 second', now() FROM made
-      )
-      INSERT INTO queue (scheduler, held, rank, created_at, id, hash, organisation)
-      SELECT 'boefje', n % 2 = 0, 2 + n, now() - n * interval '1 second', id, n::text, 'aa' FROM made`;
-    await foldCounts(sql);
-  };
-  const one = connect(url, { max: 1, byKey: true });
-  onTestFinished(() => one.end());
-  const read = async () => {
-    const sums = [];
-    for (const [name, values] of [
-      ['lists/queue-overview', [['boefje'], 300, 10, 10_000]],
-      ['lists/scheduler-activity', [['boefje']]],
-    ] as const) {
-      const blocks = await blocksOf(one, statement(name), values);
-      sums.push(blocks.reduce((total, [, count]) => total + count, 0));
-    }
-    return sums as [number, number];
-  };
-  await fill(1, 40_000);
-  const [overview, activity] = await read();
-  await fill(40_001, 200_000);
-  const [later, laterActivity] = await read();
-  expect(later).toBeLessThan(overview * 1.1 + 20);
-  expect(laterActivity).toBeLessThan(activity + 20);
-
-  const inspection = createQueueInspection(sql);
-  const lists = createTaskLists(sql);
-  const look = async () => (await inspection.overview(['boefje']))[0]!;
-  expect(await look()).toMatchObject({ queued: 200_000, held: 10_000, heldIsLeast: true });
-  expect((await look()).flow.estimated_empty_at).toBeNull();
-  expect((await lists.activity(['boefje'])).get('boefje')!.queued).toBe(200_000);
-
-  // Where few are held, or few wait, the other figure follows.
-  await sql`UPDATE queue SET held = false WHERE rank > 1000`;
-  expect(await look()).toMatchObject({ queued: 200_000, held: 499, heldIsLeast: false });
-  await sql`UPDATE queue SET held = rank > 1000`;
-  const heldMost = await look();
-  expect(heldMost).toMatchObject({ queued: 200_000, held: 200_000 - 998, heldIsLeast: false });
-  // The oldest of all is held.
-  expect(heldMost.oldestSeconds).toBeGreaterThan(990);
-  expect(heldMost.oldestSeconds).toBeLessThan(1_500);
 });

@@ -1,7 +1,7 @@
-import { planByKey, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { ScheduleView, SchedulerView, StartEstimate, StreakView, TaskView } from '../../protocol/operator.ts';
 import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
-import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf } from '../maintenance/counts.ts';
+import { type BoundedCounts, countedAtLook, queryByKey, type QueueSize, queueSizeOf } from '../maintenance/counts.ts';
 import { readStreaks } from '../schedules/schedule-store.ts';
 
 interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {
@@ -47,16 +47,8 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return { ...one, streak: { failures, bounded, since: new Date(firstAt).toISOString() } };
     });
   };
-  // Of 400 000 rows whose pages are not known to be visible to all, the planner sorts all for the first 100 000: 0.8 s instead of 0.1.
   const runByKey = <Row extends object>(name: string, values: readonly unknown[]) =>
-    transact(() =>
-      transaction(sql, async (reading) => {
-        await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [
-          JSON.stringify(planByKey),
-        ]);
-        return query<Row>(reading, statement(name), values);
-      }),
-    );
+    queryByKey<Row>(sql, statement(name), values);
   return {
     withStreaks,
     async overview(schedulers) {

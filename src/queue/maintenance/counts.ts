@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
-import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import { type TaskStatus, taskStatuses } from '../../tasks/task.ts';
+import { planByKey, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import type { QueuePartView } from '../../protocol/operator.ts';
+import { type QueuePart, type TaskStatus, taskStatuses } from '../../tasks/task.ts';
 
 /** Any number will do, as long as every version of Rota uses the same one. */
 const foldLockKey = 7_682_119;
@@ -79,12 +80,60 @@ export interface QueueSize {
 }
 
 /** Where one kind is counted to its end, the other follows from the total. */
-export function queueSizeOf({ total, held, waiting }: BoundedCounts): QueueSize {
-  const [manyHeld, manyWait] = [held >= countedAtLook, waiting >= countedAtLook];
+export function queueSizeOf({ total, held, waiting }: BoundedCounts, most = countedAtLook): QueueSize {
+  const [manyHeld, manyWait] = [held >= most, waiting >= most];
   const queued = manyHeld || manyWait ? Math.max(total, held + waiting) : held + waiting;
   if (manyHeld && manyWait) return { queued, held, heldIsLeast: true, waiting: null };
   if (manyHeld) return { queued, held: queued - waiting, heldIsLeast: false, waiting };
   return { queued, held, heldIsLeast: false, waiting: queued - held };
+}
+
+/**
+ * Reads along indexes. Of 400 000 rows whose pages are not known to be visible to all, the planner sorts all for the first 100 000: 0.8 s
+ * instead of 0.1.
+ */
+export function queryByKey<Row extends object>(
+  sql: Sql,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  return transact(() =>
+    transaction(sql, async (reading) => {
+      await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [
+        JSON.stringify(planByKey),
+      ]);
+      return query<Row>(reading, text, values);
+    }),
+  );
+}
+
+/** Parts of one scheduler that are told apart, and rows of each that are counted: 200 000 index entries at most. */
+const mostParts = 100;
+const countedInPart = 1_000;
+const rateSeconds = 300;
+
+interface PartRow extends Omit<BoundedCounts, 'total'> {
+  readonly name: string;
+  readonly total: number | null;
+  readonly oldest_seconds: number | null;
+  readonly per_second: number | null;
+}
+
+/** A scheduler's queue by what its tasks are of: the largest organisations, or the first boefjes or images by name. */
+export async function readQueueBy(sql: Sql, scheduler: string, by: QueuePart): Promise<readonly QueuePartView[]> {
+  const text =
+    by === 'organisation'
+      ? statement('lists/queue-by-organisation')
+      : statement('lists/queue-by-name').replaceAll('{column}', () => (by === 'boefje' ? 'plugin' : 'image'));
+  const rows = await queryByKey<PartRow>(sql, text, [scheduler, mostParts, countedInPart, rateSeconds]);
+  return rows.map(({ name, total, held, waiting, oldest_seconds, per_second }) => {
+    const size = queueSizeOf({ total: total ?? 0, held, waiting }, countedInPart);
+    const queued_is_least = total === null && (held >= countedInPart || waiting >= countedInPart);
+    // Without a total the one that was not counted to its end has no other to follow from.
+    const held_is_least = size.heldIsLeast || (total === null && held >= countedInPart);
+    const known = total === null ? { queued: held + waiting, held } : { queued: size.queued, held: size.held };
+    return { scheduler, name, ...known, queued_is_least, held_is_least, oldest_seconds, per_second };
+  });
 }
 
 /** A runner keeps some popped tasks in a queue of its own: those that wait there for a quarter of their time are worth a look. */
