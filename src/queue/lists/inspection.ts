@@ -1,7 +1,7 @@
-import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { ScheduleView, SchedulerView, StartEstimate, StreakView, TaskView } from '../../protocol/operator.ts';
 import type { DisabledReason, Schedule, Task } from '../../tasks/task.ts';
-import { type BoundedCounts, countedAtLook, queryByKey, type QueueSize, queueSizeOf } from '../maintenance/counts.ts';
+import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf } from '../maintenance/pauses.ts';
 import { readStreaks } from '../schedules/schedule-store.ts';
 
 interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {

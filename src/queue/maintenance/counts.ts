@@ -1,7 +1,8 @@
 import type { Client } from 'pg';
-import { planByKey, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { QueuePartView } from '../../protocol/operator.ts';
 import { type QueuePart, type TaskStatus, taskStatuses } from '../../tasks/task.ts';
+import { type BoundedCounts, countedAtLook, queueSizeOf } from './pauses.ts';
 
 /** Any number will do, as long as every version of Rota uses the same one. */
 const foldLockKey = 7_682_119;
@@ -55,56 +56,6 @@ export async function readHeld(sql: Sql, schedulers: readonly string[]): Promise
     query<{ scheduler: string; held: number }>(sql, statement('maintenance/queue-held'), [schedulers, countedAtLook]),
   );
   return new Map(rows.map(({ scheduler, held }) => [scheduler, held]));
-}
-
-/** Rows of each kind, held and not, that one look at a queue counts at most: some milliseconds. */
-export const countedAtLook = 10_000;
-
-export interface BoundedCounts {
-  /** By the roll-up, a second old at most. */
-  readonly total: number;
-  /** Counted now, no further than `countedAtLook`. */
-  readonly held: number;
-  readonly waiting: number;
-}
-
-export interface QueueSize {
-  /** Held ones included. */
-  readonly queued: number;
-  /** Off the claim's path: paused. */
-  readonly held: number;
-  /** There may be more that are held: no more were counted. */
-  readonly heldIsLeast: boolean;
-  /** Null where it cannot be told how many of what is queued are held. */
-  readonly waiting: number | null;
-}
-
-/** Where one kind is counted to its end, the other follows from the total. */
-export function queueSizeOf({ total, held, waiting }: BoundedCounts, most = countedAtLook): QueueSize {
-  const [manyHeld, manyWait] = [held >= most, waiting >= most];
-  const queued = manyHeld || manyWait ? Math.max(total, held + waiting) : held + waiting;
-  if (manyHeld && manyWait) return { queued, held, heldIsLeast: true, waiting: null };
-  if (manyHeld) return { queued, held: queued - waiting, heldIsLeast: false, waiting };
-  return { queued, held, heldIsLeast: false, waiting: queued - held };
-}
-
-/**
- * Reads along indexes. Of 400 000 rows whose pages are not known to be visible to all, the planner sorts all for the first 100 000: 0.8 s
- * instead of 0.1.
- */
-export function queryByKey<Row extends object>(
-  sql: Sql,
-  text: string,
-  values: readonly unknown[],
-): Promise<readonly Row[]> {
-  return transact(() =>
-    transaction(sql, async (reading) => {
-      await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [
-        JSON.stringify(planByKey),
-      ]);
-      return query<Row>(reading, text, values);
-    }),
-  );
 }
 
 /** Parts of one scheduler that are told apart, and rows of each that are counted: 200 000 index entries at most. */
