@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { TaskEvent } from '../nats/notifications.ts';
-import { wholeNumber } from './arguments.ts';
+import { taskStatuses } from '../tasks/task.ts';
+import { oneOf, wholeNumber } from './arguments.ts';
 import { remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { line, write, writeJson } from './terminal.ts';
 
@@ -11,6 +12,9 @@ interface EventOptions extends RemoteOptions {
   readonly count?: number;
 }
 
+/** The status that tasks now have, or that their permission ended while a worker has them. */
+const eventNames = [...taskStatuses, 'revoked'] as const;
+
 /** `rota events`: follows the events of tasks; prints a line per task, or a line of JSON per set of tasks. */
 export function eventsCommand(): Command {
   return remoteCommand(
@@ -20,7 +24,7 @@ export function eventsCommand(): Command {
   )
     .option('--scheduler <id>')
     .option('--organisation <code>')
-    .option('--event <status>', 'queued, dispatched, completed, failed, cancelled, …')
+    .addOption(new Option('--event <event>', eventNames.join(', ')).argParser(oneOf(eventNames)))
     .addOption(new Option('--count <n>', 'end after so many sets').argParser(wholeNumber(1)))
     .action(async (options: EventOptions) => {
       const { prefix, scheduler = '*', event = '*' } = options;

@@ -59,13 +59,7 @@ async function eventIn(file: string): Promise<unknown> {
 const words = { passes: 'yes', refuses: 'NO', unanswered: '?', skipped: '-' } as const;
 
 function render(explained: ExplanationView): string {
-  const { steps, in_the_way: ways, schedule, trigger, verdict, reason } = explained;
-  const when = trigger === 'schedule' ? 'when it is due' : 'on an event about it';
-  const sentence = {
-    'would-run': `It would be queued ${when}.`,
-    refused: line`It would not be queued ${when}: ${reason ?? steps.find(({ outcome }) => outcome === 'refuses')?.fact}.`,
-    unknown: `It is unknown now whether it would be queued ${when}; it would be tried again.`,
-  }[verdict];
+  const { steps, in_the_way: ways, schedule } = explained;
   const next =
     schedule === null
       ? 'It has no schedule.'
@@ -80,12 +74,38 @@ function render(explained: ExplanationView): string {
     terminalWidth(),
     { wrap: true },
   );
-  const lines = [table, '', sentence, ...ways.map(({ what, fact }) => line`In the way: ${what}: ${fact}.`)];
+  const lines = [verdictOf(explained), '', table, ''];
+  lines.push(...ways.map(({ what, fact }) => line`In the way: ${what}: ${fact}.`));
   if (explained.start !== null) lines.push(startSentence(explained.start));
   lines.push(next);
   if (explained.then_again_at !== null)
     lines.push(`After a run now it would run again ${whenOf(explained.then_again_at)}.`);
   return lines.join('\n');
+}
+
+/** In one line: what its task does now, else what would become of one. Of what is queued it is no answer that it is not queued twice. */
+function verdictOf({ steps, in_the_way: ways, trigger, verdict, reason, task }: ExplanationView): string {
+  const when = trigger === 'schedule' ? 'when it is due' : 'on an event about it';
+  const pause = ways.find(({ what }) => what === 'pause');
+  const paused =
+    pause?.since === undefined
+      ? null
+      : line`paused since ${moment(pause.since)} by ${pause.by ?? 'an unknown operator'}`;
+  const why = reason ?? steps.find(({ outcome }) => outcome === 'refuses')?.fact ?? null;
+  if (task?.status === 'queued') {
+    const now = paused === null ? `Queued since ${moment(task.modified_at)}` : `Queued, ${paused}`;
+    return why === null || why === 'already-queued'
+      ? `${now}.`
+      : line`${now}; one more would be refused ${when}: ${why}.`;
+  }
+  const now = task?.status === 'dispatched' || task?.status === 'running' ? `It is ${task.status}. ` : '';
+  const held = paused === null ? '' : `, and held: ${paused}`;
+  const would = {
+    'would-run': `It would be queued ${when}${held}.`,
+    refused: line`It would not be queued ${when}: ${why}.`,
+    unknown: `It is unknown now whether it would be queued ${when}; it would be tried again.`,
+  };
+  return now + would[verdict];
 }
 
 /** When a queued task starts, or why that cannot be told. */

@@ -3,7 +3,6 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
 import type { ActorView, SchedulerView, SourceView, SupervisorView } from '../protocol/operator.ts';
 import { age, ageOf, megabytes, moment, rateOf, tableOf, whenOf } from './table.ts';
-import { line } from './terminal.ts';
 
 /** `rota status --json`. */
 export interface Overview {
@@ -74,14 +73,14 @@ function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
   return [...all.values()].map((same) => same.find(({ error }) => error === null) ?? same[0]!);
 }
 
-/** The overview as tables, without the empty ones. `width`: the terminal's columns, null for a pipe. */
+/** The overview as tables, problems first, without the empty ones. `width`: the terminal's columns, null for a pipe. */
 export function renderOverview(overview: Overview, width: number | null): string {
   const actors = overview.supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, actor })));
+  const services = actors.flatMap(({ instance: on, actor }) =>
+    (actor.thread?.services ?? []).map((it) => ({ ...it, of: actor.name, on })),
+  );
   const sections = [
-    ...overview.unanswered.map(({ instance, why }) => line`supervisor ${instance} does not answer: ${why}`),
-    ...overview.unknown.map(
-      ({ instance, part, why }) => line`supervisor ${instance} cannot tell about the ${part}: ${why}`,
-    ),
+    ...section(['PROBLEM', 'WHAT'], problemsOf(overview), width, { wrap: true }),
     tableOf(
       ['SUPERVISOR', 'VERSION', 'UP', 'PID', 'MEMORY'],
       overview.supervisors.map((it) => [
@@ -98,7 +97,7 @@ export function renderOverview(overview: Overview, width: number | null): string
       overview.schedulers.map((it) => [
         it.id,
         it.queued,
-        it.held,
+        it.held_is_least ? `${it.held}+` : it.held,
         age(it.oldest_seconds),
         it.leased,
         it.waiters,
@@ -136,34 +135,87 @@ export function renderOverview(overview: Overview, width: number | null): string
     ),
     ...section(
       ['SERVICE', 'OF', 'ON', 'CIRCUIT', 'IN FLIGHT', 'ERROR'],
-      actors.flatMap(({ instance, actor }) =>
-        (actor.thread?.services ?? []).map((it) => [
-          it.service,
-          actor.name,
-          instance,
-          it.circuit,
-          it.in_flight,
-          it.last_error,
-        ]),
-      ),
+      services
+        .filter((it) => !isHealthy(it))
+        .map((it) => [it.service, it.of, it.on, it.circuit, it.in_flight, it.last_error]),
       width,
     ),
+    ...healthyLine(services.filter(isHealthy)),
   ];
   return sections.join('\n\n');
 }
 
-/** When what waits in a queue will be handed out, or that nobody can tell; nothing of a queue in which nothing waits. */
-function waitOf(scheduler: SchedulerView): readonly (readonly (string | number)[])[] {
-  const { id, queued, held, per_second: rate, estimated_empty_at: at, asked_at: asked } = scheduler;
-  const waiting = (queued ?? 0) - (held ?? 0);
-  if (waiting === 0) return [];
-  const cause = rate === null ? 'none is handed out' : 'nobody asks any more';
-  const empty = at === null ? `unknown: ${asked === null ? 'nobody asks' : cause}` : `${whenOf(at)}, ${moment(at)}`;
-  return [[id, waiting, rate === null ? '-' : rateOf(rate), empty, asked === null ? 'never' : whenOf(asked)]];
+/** Schedules that are due are looked at each second or so: a minute late is late. */
+const lateSeconds = 60;
+
+/** What an operator should look at, each in a line. */
+function problemsOf({ supervisors, schedulers, sources, unanswered, unknown }: Overview): string[][] {
+  return [
+    ...unanswered.map(({ instance, why }) => [`supervisor ${instance}`, `does not answer: ${why}`]),
+    ...unknown.map(({ instance, part, why }) => [`supervisor ${instance}`, `cannot tell about the ${part}: ${why}`]),
+    ...supervisors.flatMap(({ instance, actors }) => actors.flatMap((actor) => problemsOfActor(actor, instance))),
+    ...schedulers
+      .filter(({ schedule_lag_seconds: late }) => (late ?? 0) >= lateSeconds)
+      .map(({ id, schedule_lag_seconds: late }) => [`schedules of ${id}`, `${age(late)} late`]),
+    ...sources.flatMap(({ source, dead, error, full }) => [
+      ...[error, full].flatMap((text) => (text === null ? [] : [[source, text]])),
+      ...((dead ?? 0) > 0 ? [[source, `${dead} given up: rota dead list`]] : []),
+    ]),
+  ];
 }
 
-function section(head: readonly string[], rows: Parameters<typeof tableOf>[1], width: number | null): string[] {
-  return rows.length === 0 ? [] : [tableOf(head, rows, width)];
+function problemsOfActor({ name, phase, last_failure: failure, thread }: ActorView, instance: string): string[][] {
+  const why = (text: string | null | undefined) => (text ? `: ${text}` : '');
+  return [
+    ...(phase === 'running' ? [] : [[`actor ${name} on ${instance}`, phase + why(failure?.message)]]),
+    ...(thread?.streams ?? [])
+      .filter(({ connected }) => !connected)
+      .map((it) => [`events ${it.stream} on ${instance}`, `not connected${why(it.last_error)}`]),
+    ...(thread?.services ?? [])
+      .filter(({ circuit }) => circuit !== 'closed')
+      .map((it) => [`${it.service} of ${name} on ${instance}`, `circuit ${it.circuit}${why(it.last_error)}`]),
+  ];
+}
+
+type ServiceView = NonNullable<ActorView['thread']>['services'][number];
+
+const isHealthy = ({ circuit, last_error: error }: ServiceView) => circuit === 'closed' && error === null;
+
+/** Of a dozen supervisors with three services each nobody reads the rows that say `closed`. */
+function healthyLine(services: readonly ServiceView[]): readonly string[] {
+  if (services.length === 0) return [];
+  const flying = services.reduce((sum, it) => sum + it.in_flight, 0);
+  const names = [...new Set(services.map(({ service }) => service))].join(', ');
+  return [
+    `${services.length} ${services.length === 1 ? 'circuit is' : 'circuits are'} closed (${names}), with ${flying} requests in flight`,
+  ];
+}
+
+/** When what waits in a queue will be handed out, or that nobody can tell; nothing of a queue in which nothing waits. */
+function waitOf(scheduler: SchedulerView): readonly (readonly (string | number)[])[] {
+  const {
+    id,
+    queued,
+    held,
+    held_is_least: least,
+    per_second: rate,
+    estimated_empty_at: at,
+    asked_at: asked,
+  } = scheduler;
+  const waiting = (queued ?? 0) - (held ?? 0);
+  if (waiting === 0) return [];
+  const tasks = least ? `${held}+` : waiting;
+  const cause = least
+    ? 'not all that is held was counted'
+    : rate === null
+      ? 'none is handed out'
+      : 'nobody asks any more';
+  const empty = at === null ? `unknown: ${asked === null ? 'nobody asks' : cause}` : `${whenOf(at)}, ${moment(at)}`;
+  return [[id, tasks, rate === null ? '-' : rateOf(rate), empty, asked === null ? 'never' : whenOf(asked)]];
+}
+
+function section(...table: Parameters<typeof tableOf>): string[] {
+  return table[1].length === 0 ? [] : [tableOf(...table)];
 }
 
 export function actorTable(

@@ -12,7 +12,15 @@ import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
-import { pauseCommand, pausesCommand, purgeCommand, rerankCommand, resumeCommand, weightsCommand } from './queues.ts';
+import {
+  pauseCommand,
+  pausesCommand,
+  purgeCommand,
+  queueCommand,
+  rerankCommand,
+  resumeCommand,
+  weightsCommand,
+} from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
 import { statusCommand, topCommand } from './status.ts';
@@ -33,7 +41,6 @@ export function createProgram(parts: ProgramParts): Command {
     .description('The task scheduler of OpenKAT')
     .version(parts.version)
     .configureOutput({ writeOut: (text) => write(text), writeErr: (text) => write(text, 'err') })
-    .showHelpAfterError()
     .exitOverride();
 
   const commands = [
@@ -52,6 +59,7 @@ export function createProgram(parts: ProgramParts): Command {
     pauseCommand(),
     resumeCommand(),
     pausesCommand(),
+    queueCommand(),
     purgeCommand(),
     rerankCommand(),
     weightsCommand(),
@@ -75,12 +83,12 @@ function inheriting(parent: Command, command: Command): Command {
   return command;
 }
 
-/** Prints the error in one sentence on stderr, and exits with its code (src/errors.ts). */
+/** Prints the error in one sentence on stderr, last, for that is what a terminal shows, and exits with its code (src/errors.ts). */
 export function endWith(error: unknown): never {
   // Commander has already printed its error or the help.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : errorCodes.INVALID_REQUEST.exit);
   const code = codeOf(error);
-  write(`rota: ${failureOf(error).message}\n`, 'err');
   if (code === 'BROKEN' && error instanceof Error) write(`${error.stack}\n`, 'err');
+  write(`rota: ${failureOf(error).message}\n`, 'err');
   process.exit(errorCodes[code].exit);
 }

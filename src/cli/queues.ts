@@ -1,9 +1,38 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { WeightView } from '../protocol/operator.ts';
+import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { weightRange } from '../tasks/limits.ts';
+import { oneOf } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { moment, tableOf } from './table.ts';
-import { confirm, write } from './terminal.ts';
+import { age, moment, rateOf, tableOf } from './table.ts';
+import { confirm, line, write } from './terminal.ts';
+
+interface QueueOptions extends RemoteOptions {
+  readonly by: QueuePart;
+}
+
+/** `rota queue`: whose tasks are queued, or what for. */
+export function queueCommand(): Command {
+  return remoteCommand('queue', 'what is queued, by organisation, boefje or image', 'rota queue boefje --by image')
+    .argument('[scheduler]', 'boefje, normalizer, report, …; all where absent')
+    .addOption(new Option('--by <part>', queueParts.join(', ')).default(queueParts[0]).argParser(oneOf(queueParts)))
+    .action(async (scheduler: string | undefined, { by, ...options }: QueueOptions) => {
+      const parts = await withRota(options, (client) => request(client, 'queue-by', { scheduler, by }));
+      print(options, parts, ({ results }) =>
+        tableOf(
+          ['SCHEDULER', by.toUpperCase(), 'QUEUED', 'HELD', 'OLDEST', 'RATE'],
+          results.map((it) => [
+            it.scheduler,
+            it.name,
+            it.queued_is_least ? `${it.queued}+` : it.queued,
+            it.held_is_least ? `${it.held}+` : it.held,
+            age(it.oldest_seconds),
+            it.per_second === null ? null : rateOf(it.per_second),
+          ]),
+        ),
+      );
+    });
+}
 
 interface PauseOptions extends RemoteOptions {
   readonly organisation?: string;
@@ -36,9 +65,11 @@ export function pauseCommand(): Command {
         // The supervisors finish a pause by themselves: the command repeats its request only to count.
         let count = 0;
         while (true) {
-          const { held, complete } = await request(client, 'pause', { scheduler, organisation, boefje });
+          const { held, complete, known } = await request(client, 'pause', { scheduler, organisation, boefje });
           count += held;
-          if (complete) return count;
+          if (!complete) continue;
+          if (!known) write(line`warning: no task or boefje of organisation ${organisation} was ever seen\n`, 'err');
+          return count;
         }
       });
       print(options, { held }, () => `paused; ${held} queued ${held === 1 ? 'task is' : 'tasks are'} held`);

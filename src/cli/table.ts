@@ -110,12 +110,12 @@ function total(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0);
 }
 
-/** Figures, and ages such as `3m 20s`. */
+/** Figures, `10000+`, and ages such as `3m 20s`. */
 function isNumeric(column: readonly Cell[]): boolean {
   const filled = column.filter((cell) => cell !== null && cell !== '-');
   return (
     filled.length > 0 &&
-    filled.every((cell) => typeof cell === 'number' || /^\d[\d.]*[a-z]*( \d+[a-z]| [a-z]+)*$/i.test(String(cell)))
+    filled.every((cell) => typeof cell === 'number' || /^\d[\d.]*([a-z]*|\+)( \d+[a-z]| [a-z]+)*$/i.test(String(cell)))
   );
 }
 

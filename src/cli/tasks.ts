@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
-import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import { RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { ChangedTasks, ListedTask, Page, TaskAction, TaskView } from '../protocol/operator.ts';
-import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
-import { duration, oneOf, wholeNumber } from './arguments.ts';
+import type { ListedTask, Page, TaskView } from '../protocol/operator.ts';
+import type { TaskStatus } from '../tasks/task.ts';
+import { wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { changeCommand, selectionOf, type SelectionOptions, withSelection } from './selected-tasks.ts';
 import {
   ageOf,
   countOf,
@@ -18,7 +19,6 @@ import {
   tableOf,
   whenOf,
 } from './table.ts';
-import { confirm, line } from './terminal.ts';
 
 export function tasksCommand(): Command {
   return new Command('tasks')
@@ -65,8 +65,15 @@ function listCommand(): Command {
     .action(async (options: ListOptions) => {
       const { limit, offset } = options;
       if (options.failed) return print(options, await withRota(options, (c) => listFailed(c, options)), renderFailed);
+      const { status: statuses = [undefined] } = options;
+      if (statuses.length > 1 && limit + offset > mostListed) {
+        throw new RotaError('INVALID_REQUEST', `of more than one --status the first ${mostListed} are listed`);
+      }
+      const [only, ...more] = statuses;
       const page = await withRota(options, (client) =>
-        request(client, 'tasks', { ...selectionOf(options), limit, offset }),
+        more.length === 0
+          ? request(client, 'tasks', { ...selectionOf(options, only), limit, offset })
+          : newestOf(client, options, statuses),
       );
       print(options, page, renderPage);
     });
@@ -81,6 +88,28 @@ async function listFailed(client: RotaClient, { limit, offset, ...options }: Lis
     for (const task of (await request(client, 'task-details', { ids })).results) found.set(task.id, task);
   }
   return { count: page.count, results: page.results.flatMap(({ id }) => found.get(id) ?? []) };
+}
+
+/** Of one request. */
+const mostListed = 500;
+
+/** A list has one status: those of several are put together here. */
+async function newestOf(
+  client: RotaClient,
+  options: ListOptions,
+  statuses: readonly (TaskStatus | undefined)[],
+): Promise<Page<ListedTask>> {
+  const until = options.offset + options.limit;
+  const pages = await Promise.all(
+    statuses.map((status) => request(client, 'tasks', { ...selectionOf(options, status), limit: until })),
+  );
+  const newest = pages
+    .flatMap(({ results }) => results)
+    .toSorted((a, b) => (a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0));
+  return {
+    count: pages.reduce((total, { count }) => total + count, 0),
+    results: newest.slice(options.offset, until),
+  };
 }
 
 function renderPage({ count, results }: Page<ListedTask>): string {
@@ -130,118 +159,6 @@ function renderDetails(task: TaskView): string {
 
 function holderOf({ worker, via, until, begun }: NonNullable<TaskView['lease']>): string {
   const holder = `${worker ?? 'unnamed'} over ${via}`;
-  return begun ? `${holder}, ends ${whenOf(until)}` : `${holder}, not begun, ends ${whenOf(until)}`;
-}
-
-interface ChangeOptions extends RemoteOptions, SelectionOptions {
-  readonly why?: string;
-  readonly yes?: boolean;
-}
-
-/** The states of a selection without `--status`. Completed tasks are retried only by `--status completed`. */
-const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
-  cancel: ['queued', 'dispatched', 'running', 'pending'],
-  retry: ['failed'],
-  release: ['dispatched', 'running'],
-};
-
-function changeCommand(action: TaskAction, description: string, example: string): Command {
-  return withSelection(remoteCommand(action, description, example))
-    .argument('[ids...]', 'of tasks; without any, the options below say which')
-    .option('--why <text>', 'kept on the tasks, for people')
-    .option('--yes', 'do not ask')
-    .action(async (ids: string[], options: ChangeOptions) => {
-      if ((ids.length === 0) === isEmpty(options)) {
-        throw new RotaError('INVALID_REQUEST', 'expected either ids or at least one of the options that select tasks');
-      }
-      const changed = await withRota(options, (client) =>
-        ids.length > 0 ? changeByIds(client, action, ids, options) : changeSelected(client, action, options),
-      );
-      print(options, changed, render(action));
-      if (changed.changed === 0 && changed.refused.length > 0) {
-        process.exitCode = errorCodes[codeOf(changed.refused[0])].exit;
-      }
-    });
-}
-
-async function changeByIds(
-  client: RotaClient,
-  action: TaskAction,
-  ids: readonly string[],
-  options: ChangeOptions,
-): Promise<ChangedTasks> {
-  if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
-  return request(client, 'change-tasks', { action, ids, why: options.why });
-}
-
-/** Batch after batch, until only refused tasks are left in the selection. */
-async function changeSelected(client: RotaClient, action: TaskAction, options: ChangeOptions): Promise<ChangedTasks> {
-  const statuses = options.status === undefined ? looksAt[action] : [options.status];
-  const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
-  let count = 0;
-  for (const selection of selections) {
-    count += (await request(client, 'tasks', { ...selection, limit: 0 })).count;
-  }
-  if (count === 0) return { changed: 0, refused: [] };
-  await confirm(`${action} ${count} ${count === 1 ? 'task' : 'tasks'}?`, options.yes === true);
-  let changed = 0;
-  const refused: ChangedTasks['refused'][number][] = [];
-  for (const selection of selections) {
-    let offset = 0;
-    while (true) {
-      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset, why: options.why });
-      if (batch.changed + batch.refused.length === 0) break;
-      changed += batch.changed;
-      refused.push(...batch.refused);
-      offset += batch.refused.length;
-    }
-  }
-  return { changed, refused };
-}
-
-const shown = 10;
-
-function render(action: TaskAction): (changed: ChangedTasks) => string {
-  return ({ changed, refused }) => {
-    const lines = [`${changed} ${changed === 1 ? 'task' : 'tasks'} ${pastOf[action]}`];
-    if (refused.length > 0) lines.push(`${refused.length} refused:`);
-    for (const { detail } of refused.slice(0, shown)) lines.push(line`  ${detail}`);
-    if (refused.length > shown) lines.push(`  … and ${refused.length - shown} more (--json shows all)`);
-    return lines.join('\n');
-  };
-}
-
-const pastOf: Readonly<Record<TaskAction, string>> = {
-  cancel: 'cancelled',
-  retry: 'queued again',
-  release: 'released',
-};
-
-/** Options that select tasks. */
-interface SelectionOptions {
-  readonly scheduler?: string;
-  readonly organisation?: string;
-  readonly boefje?: string;
-  readonly ooi?: string;
-  readonly status?: TaskStatus;
-  readonly olderThan?: number;
-}
-
-function withSelection(command: Command): Command {
-  return command
-    .option('--scheduler <id>', 'boefje, normalizer, report, …')
-    .option('--organisation <code>')
-    .option('--boefje <id>', 'or normalizer, or report recipe')
-    .option('--ooi <text>', 'a part of the reference of its OOI')
-    .addOption(new Option('--status <status>', taskStatuses.join(', ')).argParser(oneOf(taskStatuses)))
-    .addOption(new Option('--older-than <duration>', 'since it was made, such as 30m or 7d').argParser(duration));
-}
-
-/** The request's fields; JSON omits undefined ones. */
-function selectionOf({ scheduler, organisation, boefje, ooi, status, olderThan }: SelectionOptions) {
-  return { scheduler, organisation, plugin: boefje, ooi, status, older_than_seconds: olderThan };
-}
-
-function isEmpty(options: SelectionOptions): boolean {
-  return Object.values(selectionOf(options)).every((value) => value === undefined);
+  const lease = Date.parse(until) > Date.now() ? `ends ${whenOf(until)}` : `ended ${whenOf(until)}; it goes back soon`;
+  return begun ? `${holder}, ${lease}` : `${holder}, not begun, ${lease}`;
 }

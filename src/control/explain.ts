@@ -205,7 +205,7 @@ async function waysOf(
   { scheduler, organisation, plugin }: ExplainedTask,
   task: TaskView | null,
 ): Promise<ExplanationView['in_the_way']> {
-  const ways = (await ports.pauses.list())
+  const ways: ExplanationView['in_the_way'][number][] = (await ports.pauses.list())
     .filter(
       (pause) =>
         pause.scheduler === scheduler &&
@@ -214,7 +214,8 @@ async function waysOf(
     )
     .map(({ organisation, plugin, pausedBy, since }) => {
       const paused = [scheduler, organisation ?? 'every organisation', plugin ?? 'every boefje'].join(', ');
-      return { what: 'pause', fact: `${paused}: paused since ${since} by ${pausedBy ?? 'an unknown operator'}` };
+      const fact = `${paused}: paused since ${since} by ${pausedBy ?? 'an unknown operator'}`;
+      return { what: 'pause', fact, since, by: pausedBy };
     });
   const { queue = null, lease = null } = task ?? {};
   if (queue !== null && !queue.held && queue.ahead! > 0)

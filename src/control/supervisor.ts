@@ -147,10 +147,11 @@ async function schedulerViews(ports: SupervisorPorts): Promise<Pick<SupervisorVi
   ]);
   try {
     const [overviews, lags] = await within(asked, databaseWithinMs, 'DATABASE_UNAVAILABLE');
-    const schedulers = overviews.map(({ scheduler, queued, held, leased, oldestSeconds, flow }, at) => ({
+    const schedulers = overviews.map(({ scheduler, queued, held, heldIsLeast, leased, oldestSeconds, flow }, at) => ({
       id: scheduler,
       queued,
       held,
+      held_is_least: heldIsLeast,
       leased,
       oldest_seconds: oldestSeconds,
       schedule_lag_seconds: lags[at] ?? null,
@@ -160,7 +161,7 @@ async function schedulerViews(ports: SupervisorPorts): Promise<Pick<SupervisorVi
     return { schedulers, unknown: [] };
   } catch (error) {
     const figures = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
-    const none = { ...figures, per_second: null, estimated_empty_at: null, asked_at: null };
+    const none = { ...figures, held_is_least: false, per_second: null, estimated_empty_at: null, asked_at: null };
     return {
       schedulers: schedulerIds.map((id) => ({ id, ...none, ...own(id) })),
       unknown: [{ part: 'database', why: failureOf(error).message }],

@@ -51,6 +51,13 @@ export const metricsOfReadings: readonly ScrapeMetric[] = [
     samples: (heads) => [...heads].map(([scheduler, seconds]) => [{ scheduler }, seconds]),
   }),
   shows({
+    name: 'rota_queue_held',
+    help: 'Queued tasks that a pause holds, counted to 10 000',
+    labels: ['scheduler'],
+    of: 'held',
+    samples: (schedulers) => [...schedulers].map(([scheduler, held]) => [{ scheduler }, held]),
+  }),
+  shows({
     name: 'rota_leases',
     help: 'Tasks that workers hold: dispatched or running',
     labels: ['scheduler'],

@@ -4,6 +4,7 @@ import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import {
   type QueuedOrganisation,
   readHeadWaits,
+  readHeld,
   readQueuedOrganisations,
   readTaskTotals,
   readUnbegun,
@@ -31,6 +32,8 @@ export interface Readings {
   organisations(): Promise<readonly QueuedOrganisation[]>;
   /** From the database: seconds for which the head of each scheduler's queue has waited. */
   heads(): Promise<ReadonlyMap<string, number>>;
+  /** From the database: tasks that pauses hold, by scheduler, counted to 10 000. */
+  held(): Promise<ReadonlyMap<string, number>>;
   /** From the database: tasks that were popped over REST and not begun for too long, by scheduler. */
   unbegun(): Promise<ReadonlyMap<string, number>>;
   /** From the database: seconds since the oldest due deadline, by scheduler. */
@@ -113,6 +116,7 @@ export function readingsOf(
     totals: fromDatabase(() => readTaskTotals(sql, schedulerIds), new Map()),
     organisations: fromDatabase(() => readQueuedOrganisations(sql, schedulerIds, largestOrganisations), []),
     heads: fromDatabase(() => readHeadWaits(sql, schedulerIds), new Map()),
+    held: fromDatabase(() => readHeld(sql, schedulerIds), new Map()),
     unbegun: fromDatabase(() => readUnbegun(sql, schedulerIds, startWithinSeconds(config)), new Map()),
     scheduleLags: fromDatabase(
       async () =>

@@ -228,3 +228,22 @@ const maxAttempts = 5;
 /** A silent connection is ended after as long (dialer.ts): waiting longer is of no use. */
 const statementWithinMs = 20_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);
+
+/**
+ * Reads along indexes. Of 400 000 rows whose pages are not known to be visible to all, the planner sorts all for the first 100 000: 0.8 s
+ * instead of 0.1.
+ */
+export function queryByKey<Row extends object>(
+  sql: Sql,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  return transact(() =>
+    transaction(sql, async (reading) => {
+      await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [
+        JSON.stringify(planByKey),
+      ]);
+      return query<Row>(reading, text, values);
+    }),
+  );
+}

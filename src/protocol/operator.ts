@@ -24,8 +24,9 @@ export interface OperatorAnswers {
   'run-schedule': Schedule;
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
-  /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. */
-  pause: { readonly held: number; readonly complete: boolean };
+  'queue-by': { readonly results: readonly QueuePartView[] };
+  /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
+  pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };
   resume: { readonly released: number; readonly complete: boolean };
   /** What it removed; tasks were cancelled. */
   purge: { readonly tasks: number; readonly schedules: number; readonly pauses: number };
@@ -136,12 +137,14 @@ export interface StartEstimate {
 /** Of the database, and so the same for every supervisor: all but the last three. */
 export interface SchedulerView {
   readonly id: string;
-  /** Held ones included. */
+  /** Held ones included; beyond 10 000 a second old at most. */
   readonly queued: number | null;
   /** Paused. */
   readonly held: number | null;
+  /** There are more than `held`: 10 000 of them and 10 000 others were counted, no more. */
+  readonly held_is_least: boolean;
   readonly leased: number | null;
-  /** Age of the oldest queued task. */
+  /** Age of the oldest task that may be popped, of the 10 000 that go first. */
   readonly oldest_seconds: number | null;
   readonly schedule_lag_seconds: number | null;
   /** Tasks handed out by all supervisors over the last minutes; null where none was. */
@@ -155,6 +158,21 @@ export interface SchedulerView {
   /** Tasks queued and handed out through this supervisor. */
   readonly in_per_second: number;
   readonly out_per_second: number;
+}
+
+/** What is queued of one organisation, boefje or image. */
+export interface QueuePartView {
+  readonly scheduler: string;
+  readonly name: string;
+  readonly queued: number;
+  /** There are more: no more were counted. */
+  readonly queued_is_least: boolean;
+  readonly held: number;
+  readonly held_is_least: boolean;
+  /** Age of the oldest that may be popped, of the 1 000 that go first. */
+  readonly oldest_seconds: number | null;
+  /** Handed out over the last five minutes; null where it is not counted: of organisations and boefjes. */
+  readonly per_second: number | null;
 }
 
 /** One event stream in the broker; figures are null where the broker does not answer. */
@@ -269,8 +287,13 @@ export interface ExplanationView {
   /** Of the first step that refuses; null also for a raw file that only deschedules. */
   readonly reason: RefusalReason | null;
   readonly steps: readonly ExplanationStep[];
-  /** What keeps a queued task from its worker. */
-  readonly in_the_way: readonly { readonly what: string; readonly fact: string }[];
+  /** What keeps a queued task from its worker; of a pause since when, and who paused. */
+  readonly in_the_way: readonly {
+    readonly what: string;
+    readonly fact: string;
+    readonly since?: string;
+    readonly by?: string | null;
+  }[];
   /** Of the task, where it is queued. */
   readonly start: StartEstimate | null;
   /** The latest one of its hash. */

@@ -117,6 +117,10 @@ export type DisabledReason =
   /** Its cron cannot be read, or never runs. */
   | 'cron-unreadable';
 
+/** By what a queue is looked at. */
+export const queueParts = ['organisation', 'boefje', 'image'] as const;
+export type QueuePart = (typeof queueParts)[number];
+
 /** The queues, or subjects, on which KAT publishes the events that lead to tasks; kat-contract §4. */
 export const eventStreams = ['scan_profile_mutations', 'raw_file_received'] as const;
 

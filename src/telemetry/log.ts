@@ -62,7 +62,8 @@ export function createLog(options: {
   return pino(
     settings,
     pretty({
-      colorize: to === undefined && process.stderr.isTTY,
+      // By the terminal, TERM=dumb, NO_COLOR and FORCE_COLOR.
+      colorize: to === undefined && process.stderr.isTTY && process.stderr.hasColors(),
       destination: (to as NodeJS.WritableStream | undefined) ?? standardError(),
       messageKey: 'event',
       timestampKey: 'timestamp',

@@ -31,6 +31,7 @@ const overview: Overview = {
       id: 'boefje',
       queued: 1_234_567,
       held: 100_000,
+      held_is_least: false,
       leased: 400,
       oldest_seconds: 93_000,
       schedule_lag_seconds: 3_700,
@@ -79,6 +80,51 @@ test('of each queue in which tasks wait the status tells when it is empty, or wh
     /unknown: nobody asks +never$/m,
   );
   expect(shown({ held: boefje!.queued })).toBeUndefined();
+});
+
+test('problems come first, each with what it is; without any there are none, and healthy circuits are one line', () => {
+  const thread = { heap_bytes: 1, log_level: 'info', mailbox: { depth: 0, oldest_ms: 0 }, lanes: [] };
+  const stream = { stream: 'raw_file_received' as const, in_hand: 0, done: 0, retried: 0, dead_lettered: 0 };
+  const service = (name: string, circuit: string, last_error: string | null) => {
+    return { service: name, circuit, in_flight: 2, last_error };
+  };
+  const of = (services: ReturnType<typeof service>[], connected: boolean) => {
+    const streams = [{ ...stream, connected, last_error: connected ? null : 'refused' }];
+    const actor = { name: 'boefje', phase: 'running', restarts: 0, retry_at: null, last_failure: null };
+    return {
+      ...overview.supervisors[0]!,
+      instance: 'one',
+      actors: [{ ...actor, thread: { ...thread, streams, services } }],
+    };
+  };
+  const well = {
+    ...overview,
+    supervisors: [of([service('katalogus', 'closed', null), service('octopoes', 'closed', null)], true)],
+    schedulers: [{ ...overview.schedulers[0]!, schedule_lag_seconds: 3 }],
+    sources: [{ ...overview.sources[0]!, dead: 0 }],
+  } as Overview;
+  const ill = {
+    ...overview,
+    supervisors: [
+      of([service('katalogus', 'closed', null), service('octopoes', 'open', 'octopoes answered 503')], false),
+    ],
+    unknown: [{ instance: 'two', part: 'database', why: 'away' }],
+  } as Overview;
+  expect(renderOverview(well, null)).toMatch(
+    /^SUPERVISOR[^]*\n\n2 circuits are closed \(katalogus, octopoes\), with 4 requests in flight$/,
+  );
+  expect(renderOverview(well, null)).not.toContain('CIRCUIT');
+  const [problems, ...rest] = renderOverview(ill, null).split('\n\n');
+  expect(problems!.split('\n').map((row) => row.split(/ {2,}/))).toEqual([
+    ['PROBLEM', 'WHAT'],
+    ['supervisor two', 'cannot tell about the database: away'],
+    ['events raw_file_received on one', 'not connected: refused'],
+    ['octopoes of boefje on one', 'circuit open: octopoes answered 503'],
+    ['schedules of boefje', '1h 1m late'],
+    ['rabbitmq:scan_profile_mutations', '3 given up: rota dead list'],
+  ]);
+  expect(rest.at(-2)).toMatch(/^SERVICE.*\noctopoes +boefje +one +open +2 +octopoes answered 503$/);
+  expect(rest.at(-1)).toMatch(/^1 circuit is closed \(katalogus\)/);
 });
 
 test('into a pipe nothing is cut', () => {

@@ -23,6 +23,7 @@ const readings = {
   totals: 'database: roll-up by status',
   organisations: 'database: roll-up by organisation',
   heads: 'database: head of the queue’s index',
+  held: 'database: bounded range of the queue’s index',
   unbegun: 'database: leases by their end',
   scheduleLags: 'database: head of the deadlines’ index',
   backlog: 'the broker',

@@ -133,7 +133,7 @@ test.each<Form>(['json', 'table'])(
         steps: any(Array),
         task: { id },
       },
-      /RULE +OK[^]*It would not be queued/,
+      /^Queued since 20.* UTC\.\n\nRULE +OK/,
     );
     await run(['tasks', 'cancel', id], { changed: 1, refused: [] }, /1 task cancelled/);
     await run(['tasks', 'retry', id], { changed: 1, refused: [] }, /1 task queued again/);
@@ -143,6 +143,11 @@ test.each<Form>(['json', 'table'])(
       ['pauses'],
       { results: [{ scheduler: 'boefje', organisation }] },
       new RegExp(`boefje +${organisation} +all`),
+    );
+    await run(
+      ['queue', 'boefje', '--by', 'organisation'],
+      { results: any(Array) },
+      new RegExp(`SCHEDULER +ORGANISATION[^]*boefje +${organisation} `),
     );
     await run(['resume', 'boefje', ...of], { released: 2 }, /2 tasks may be popped again/);
     const weight = ['boefje', organisation];

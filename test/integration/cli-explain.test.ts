@@ -78,12 +78,16 @@ test('people and programs read when a queued task starts, or why that cannot be 
   await hand.json(['pause', 'boefje', '--organisation', organisation]);
   expect((await explain(task!.id)).start).toMatchObject({ unknown: 'held', estimated_start_at: null });
   const { stdout: held } = await hand.run(['explain', task!.id]);
+  // What is queued is not said to be refused.
+  expect(held).toMatch(/^Queued, paused since 20\d\d-.* UTC by \S+\.\n/);
+  expect(held).not.toContain('would not be queued');
   expect(held).toContain('When it starts cannot be told: a pause holds it.');
   expect(held).toMatch(/In the way: pause: .* paused since /);
   await hand.json(['resume', 'boefje', '--organisation', organisation]);
   // Popped above, and stored by now or within two seconds.
   await expect.poll(async () => (await explain(task!.id)).start?.unknown, { timeout: 20_000 }).toBeNull();
   const { stdout: told } = await hand.run(['explain', task!.id]);
+  expect(told).toMatch(/^Queued since 20\d\d-.* UTC\.\n/);
   expect(told).toMatch(
     /It starts about 20\d\d-.* UTC \((in .*|.* ago)\): \d+ before it at [\d.]+\/\w+, as over the last \d+s\./,
   );
@@ -134,7 +138,7 @@ test('while Octopoes is down its step says so, and the rest is answered', async 
 test('people read it as a table and two sentences', async () => {
   const { stdout, code } = await hand.run(['explain', '--organisation', organisation, '--boefje', 'absent']);
   expect(code).toBe(0);
-  expect(stdout).toContain('It would not be queued on an event about it: boefje-gone.');
+  expect(stdout).toMatch(/^It would not be queued on an event about it: boefje-gone\.\n\nRULE +OK/);
   expect(stdout).toContain('It has no schedule.');
 });
 

@@ -30,6 +30,21 @@ test('an organisation with thousands of tasks at the head is paused and resumed 
   expect(await hand.json(['pauses'])).toEqual({ results: [] });
 });
 
+test('a pause of an organisation that nobody knows goes through, with a warning; one that is known has none', async () => {
+  await hand.client.push('boefje', boefjeTask('seen', 'Hostname|internet|a'));
+  const [known, unknown] = [
+    await hand.run(['pause', 'boefje', '--organisation', 'seen']),
+    await hand.run(['pause', 'boefje', '--organisation', 'sene']),
+  ];
+  expect(known).toMatchObject({ code: 0, stderr: '' });
+  expect(unknown).toMatchObject({
+    code: 0,
+    stdout: 'paused; 0 queued tasks are held\n',
+    stderr: 'warning: no task or boefje of organisation sene was ever seen\n',
+  });
+  for (const organisation of ['seen', 'sene']) await hand.json(['resume', 'boefje', '--organisation', organisation]);
+});
+
 test('resuming what is not paused says what is', async () => {
   await hand.json(['pause', 'report']);
   const { code, stderr } = await hand.run(['resume', 'boefje']);

@@ -56,12 +56,13 @@ test.for<[string, string[], number, string]>([
     'no answer on absent.ctl.status, since nothing listens there',
   ],
   ['an unknown option', ['tasks', 'list', '--colour'], 64, "unknown option '--colour'"],
+  ['an event that there is not', ['events', '--event', 'bogus'], 64, 'expected one of pending, queued, dispatched'],
   ['an unknown task', ['tasks', 'show', '0e191e18-bc77-405f-8887-80f510304021'], 66, 'there is no task'],
   ['an id that is none', ['tasks', 'show', 'x'], 64, 'ids.0'],
   ['an unknown actor', ['actors', 'restart', 'absent'], 66, "no actor 'absent': there is boefje, normalizer, report"],
-])('%s is reported in a sentence, with its exit code', async ([, args, exit, sentence]) => {
+])('%s is reported in a sentence, the last line, with its exit code', async ([, args, exit, sentence]) => {
   const { code, stderr } = await hand.run(args);
-  expect(stderr).toContain(sentence);
+  expect(stderr.trimEnd().split('\n').at(-1)).toContain(sentence);
   expect(code).toBe(exit);
 });
 
@@ -74,7 +75,7 @@ test('of two supervisors one that is stuck is named, and the other one is shown'
   deaf.unsubscribe();
   await stuck.stop();
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^supervisor stuck does not answer: ASK_TIMEOUT: no answer in time/);
+  expect(stdout).toMatch(/^PROBLEM +WHAT\nsupervisor stuck +does not answer: ASK_TIMEOUT: no answer in time/);
   expect(supervisors.length).toBeGreaterThan(0);
   expect(unanswered).toMatchObject([{ instance: 'stuck', why: expect.stringContaining('no answer in time') }]);
 });

@@ -47,6 +47,26 @@ test('a task that a manual pop has claimed is shown with its holder, and release
   await expect(hand.client.patch({ id, status: 'completed', lease_id })).rejects.toMatchObject({ code: 'LEASE_LOST' });
 });
 
+test('tasks of several statuses are listed together, newest first, and changed together', async () => {
+  const ids: string[] = [];
+  for (const ooi of ['a', 'b', 'c', 'd'])
+    ids.push((await hand.client.push('boefje', boefjeTask('several', `Hostname|internet|${ooi}`))).id);
+  await hand.json(['tasks', 'cancel', ids[1]!]);
+  await hand.json(['tasks', 'cancel', ids[2]!]);
+  await hand.client.ctl('change-tasks', { action: 'retry', ids: [ids[1]] });
+  const both = ['--organisation', 'several', '--status', 'queued', '--status', 'cancelled'];
+  const page = await list(...both, '--limit', '2', '--offset', '1');
+  expect(page.count).toBe(4);
+  expect(page.results.map(({ id, status }) => [id, status])).toEqual([
+    [ids[2], 'cancelled'],
+    [ids[1], 'queued'],
+  ]);
+  expect(await hand.run(['tasks', 'list', ...both, '--limit', '501'])).toMatchObject({ code: 64 });
+  const changed = await hand.json(['tasks', 'retry', '--yes', '--organisation', 'several', '--status', 'cancelled']);
+  expect(changed).toMatchObject({ changed: 1 });
+  expect((await list('--organisation', 'several', '--status', 'queued')).count).toBe(4);
+});
+
 test('a task that a runner took over REST is shown as not begun, until its runner says something of it', async () => {
   const { id } = await hand.client.push('report', {
     organisation: 'rest',

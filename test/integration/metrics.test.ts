@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { SupervisorView } from '../../src/protocol/operator.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';
@@ -52,6 +53,19 @@ test('one event is counted on its whole way: from the broker to the queue, and f
   await shows('rota_leases', { scheduler: 'boefje' }).toBe(1);
   await shows('scheduler_qsize', { scheduler_id: 'boefje' }).toBe(0);
   await shows('rota_queue_head_seconds', { scheduler: 'boefje' }).toBe(0);
+});
+
+test('what a pause holds is a figure of its own, and not what waits', async () => {
+  const data = { boefje: { id: 'dns' }, input_ooi: 'Hostname|internet|held.nl', organization: 'held' };
+  await house.client.ctl('pause', { scheduler: 'boefje', organisation: 'held' });
+  await house.client.push('boefje', { organisation: 'held', priority: 1, data });
+  await shows('rota_queue_held', { scheduler: 'boefje' }).toBe(1);
+  await shows('rota_queue_head_seconds', { scheduler: 'boefje' }).toBe(0);
+  const { schedulers } = await house.client.ctl<SupervisorView>('status');
+  expect(schedulers[0]).toMatchObject({ id: 'boefje', queued: 1, held: 1, oldest_seconds: null });
+  await house.client.ctl('resume', { scheduler: 'boefje', organisation: 'held' });
+  await shows('rota_queue_held', { scheduler: 'boefje' }).toBe(0);
+  await house.client.pop('boefje');
 });
 
 test('a task that comes back does not count as one that waited since it was made', async () => {

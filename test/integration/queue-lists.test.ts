@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createTaskLists, type TaskListQuery, type TaskLists } from '../../src/queue/lists/lists.ts';
+import { foldCounts } from '../../src/queue/maintenance/counts.ts';
 import type { ListBounds } from '../../src/queue/lists/page.ts';
 import { type Sql, statement } from '../../src/postgres/pool.ts';
 import { taskStatuses, type TaskStatus, type Task } from '../../src/tasks/task.ts';
@@ -20,7 +21,9 @@ const bounds: ListBounds = { offset: 0, limit: 10, filters: null, countPages: nu
 const jsonOf = <T>(text: string | null): T => JSON.parse(text!) as T;
 
 describe('task lists', () => {
-  beforeEach(() => sql`TRUNCATE schedules, tasks, queue, leases, rare_outcomes, task_changes, task_counts CASCADE`);
+  beforeEach(
+    () => sql`TRUNCATE schedules, tasks, queue, leases, rare_outcomes, task_changes, task_counts, task_totals CASCADE`,
+  );
 
   interface TaskFields {
     readonly scheduler?: string;
@@ -194,6 +197,7 @@ describe('task lists', () => {
 
   test('activity says what is queued and when something last happened', async () => {
     await task({ status: 'queued', createdAt: '2025-05-01T00:00:00.000001Z' });
+    await foldCounts(sql);
     expect(await lists.activity(['boefje', 'report'])).toEqual(
       new Map([
         ['boefje', { queued: 1, lastActivity: '2025-05-01T00:00:00.000001Z' }],

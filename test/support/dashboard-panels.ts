@@ -125,6 +125,7 @@ export const rows: Readonly<Record<string, readonly (readonly Panel[])[]>> = {
     [
       { title: 'Queue size', queries: [gauge('scheduler_qsize')] },
       { title: 'Queued by organisation', queries: [gauge('rota_queue_organisation_tasks')], stacked: true },
+      { title: 'Held by a pause', queries: [gauge('rota_queue_held')] },
       { title: 'How long the next task has waited', queries: [gauge('rota_queue_head_seconds')] },
     ],
     [

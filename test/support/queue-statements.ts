@@ -87,9 +87,18 @@ function of(
     about = '',
     rows = named,
     key = '',
-  }: { byKey?: boolean; about?: string; rows?: number; key?: string } = {},
+    column = '',
+  }: { byKey?: boolean; about?: string; rows?: number; key?: string; column?: string } = {},
 ): Case {
-  return { name: `${name}${about}`, byKey, text: statement(name).replace('{key}', () => key), values, rows };
+  return {
+    name: `${name}${about}`,
+    byKey,
+    text: statement(name)
+      .replace('{key}', () => key)
+      .replaceAll('{column}', () => column),
+    values,
+    rows,
+  };
 }
 
 const ids = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
@@ -131,6 +140,24 @@ export const cases: readonly Case[] = [
   of('lists/task-details', ({ queued }) => [ids(queued)], { rows: 10 * named }),
   // 10 000 go before it, of which the first 200 are read, twice.
   of('lists/task-start', ({ queued }) => [queued[0]!.id, 10 * named, 300, 10], { rows: 8 }),
+  // Of what is held as of what waits.
+  of('lists/queue-overview', () => [['boefje', 'report'], 300, 10, 10 * named], { rows: 8 }),
+  of('lists/queue-by-organisation', () => ['boefje', named, named, 300], { rows: named }),
+  // Under an old snapshot each name is looked for among entries of what was popped.
+  of('lists/queue-by-name', () => ['boefje', named, named, 300], {
+    about: ' of plug-ins',
+    rows: 2 * named,
+    column: 'plugin',
+  }),
+  of('lists/queue-by-name', () => ['boefje', named, named, 300], {
+    about: ' of images',
+    rows: 2 * named,
+    column: 'image',
+  }),
+  of('maintenance/queue-held', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 4 }),
+  of('maintenance/knows-organisation', () => ['none'], { ...lists, rows: 1 }),
+  // What workers have is read whole: 250 pages under an old snapshot.
+  of('lists/scheduler-activity', () => [['boefje', 'report']], { ...lists, rows: 4 }),
   of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1], [5]], { ...lists, rows: 1 }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),

@@ -8,6 +8,7 @@ export const quietReadings: Readings = {
   totals: async () => new Map(),
   organisations: async () => [],
   heads: async () => new Map(),
+  held: async () => new Map(),
   unbegun: async () => new Map(),
   scheduleLags: async () => new Map(),
   backlog: async () => [],

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { RotaError } from '../../src/errors.ts';
 import { contextOf, inTrace, newTrace } from '../../src/mailbox/trace.ts';
@@ -100,4 +102,21 @@ test('a long line is cut between characters, in names too: a lone half would be 
   expect(line.length).toBeLessThan(8_192);
   expect(line).not.toMatch(/\\ud[89a-f]/i);
   expect(JSON.parse(line)).toMatchObject({ level: 'error' });
+});
+
+test.each([
+  [{}, true],
+  [{ NO_COLOR: '1' }, false],
+  [{ TERM: 'dumb' }, false],
+])('on a terminal text logs have colours, unless they are not wanted: %o', (environment, colours) => {
+  const log = fileURLToPath(new URL('../../src/telemetry/log.ts', import.meta.url));
+  const run = `import('${log}').then(({ createLog }) => createLog({ format: 'text' }).info({}, 'told'))`;
+  const command = `'${process.execPath}' -e "${run}"`;
+  const { PATH } = process.env;
+  const shown = execFileSync('script', ['-qec', command, '/dev/null'], {
+    env: { PATH, TERM: 'xterm', ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }).toString();
+  expect(shown).toContain('told');
+  expect(shown.includes('\u001b[')).toBe(colours);
 });

@@ -1,16 +1,13 @@
-import { planByKey, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { ScheduleView, SchedulerView, StartEstimate, StreakView, TaskView } from '../../protocol/operator.ts';
 import type { DisabledReason, Schedule, Task, TaskHistory } from '../../tasks/task.ts';
+import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf } from '../maintenance/pauses.ts';
 import { readStreaks } from '../schedules/schedule-store.ts';
 
-interface SchedulerOverview {
+interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {
   readonly scheduler: string;
-  /** Held ones included. */
-  readonly queued: number;
-  /** Off the claim's path: paused. */
-  readonly held: number;
   readonly leased: number;
-  /** Age of the oldest queued task; null where nothing is queued. */
+  /** Age of the oldest task that may be popped, of the 10 000 that go first; null where there is none. */
   readonly oldestSeconds: number | null;
   readonly flow: Pick<SchedulerView, 'per_second' | 'estimated_empty_at' | 'asked_at'>;
 }
@@ -50,23 +47,16 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return { ...one, streak: { failures, bounded, since: new Date(firstAt).toISOString() } };
     });
   };
-  // Of 400 000 rows whose pages are not known to be visible to all, the planner sorts all for the first 100 000: 0.8 s instead of 0.1.
   const runByKey = <Row extends object>(name: string, values: readonly unknown[]) =>
-    transact(() =>
-      transaction(sql, async (reading) => {
-        await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [
-          JSON.stringify(planByKey),
-        ]);
-        return query<Row>(reading, statement(name), values);
-      }),
-    );
+    queryByKey<Row>(sql, statement(name), values);
   return {
     withStreaks,
     async overview(schedulers) {
-      const rows = await run<OverviewRow>('lists/queue-overview', [schedulers, ...lookBack]);
+      const rows = await runByKey<OverviewRow>('lists/queue-overview', [schedulers, ...lookBack, countedAtLook]);
       return rows.map((row) => {
-        const { scheduler, queued, held, leased, oldest_seconds: oldestSeconds } = row;
-        return { scheduler, queued, held, leased, oldestSeconds, flow: flowOf(row) };
+        const { scheduler, leased, oldest_seconds: oldestSeconds } = row;
+        const { waiting, ...size } = queueSizeOf(row);
+        return { scheduler, ...size, leased, oldestSeconds, flow: flowOf(row, waiting) };
       });
     },
     async schedules(ids) {
@@ -117,10 +107,8 @@ interface StartRow extends FlowRow {
   readonly ranks_before: number | null;
 }
 
-interface OverviewRow extends FlowRow {
+interface OverviewRow extends FlowRow, BoundedCounts {
   readonly scheduler: string;
-  readonly queued: number;
-  readonly held: number;
   readonly leased: number;
   readonly oldest_seconds: number | null;
 }
@@ -233,14 +221,13 @@ function isSilent(nowMs: number, askedMs: number, perSecond: number | null): boo
   return nowMs - askedMs > longestMs;
 }
 
-function flowOf(row: OverviewRow): SchedulerOverview['flow'] {
+function flowOf(row: OverviewRow, waiting: number | null): SchedulerOverview['flow'] {
   const perSecond = row.tasks === 0 ? null : paceOf(row).perSecond;
-  const waiting = row.queued - row.held;
   const silent = isSilent(row.now_ms, row.asked_ms ?? 0, perSecond);
   return {
     per_second: perSecond,
     estimated_empty_at:
-      perSecond === null || silent || waiting === 0 ? null : isoOf(row.now_ms + (waiting / perSecond) * 1_000),
+      perSecond === null || silent || !waiting ? null : isoOf(row.now_ms + (waiting / perSecond) * 1_000),
     asked_at: row.asked_ms === null ? null : isoOf(row.asked_ms),
   };
 }

@@ -20,6 +20,7 @@ export interface TaskListQuery extends ListBounds {
 }
 
 export interface SchedulerActivity {
+  /** A second old at most. */
   readonly queued: number;
   /** When a task was last queued or handed out, `YYYY-MM-DDTHH:MM:SS.ffffffZ`; null where never. */
   readonly lastActivity: string | null;

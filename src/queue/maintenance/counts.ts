@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
-import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
-import { type TaskStatus, taskStatuses } from '../../tasks/task.ts';
+import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
+import type { QueuePartView } from '../../protocol/operator.ts';
+import { type QueuePart, type TaskStatus, taskStatuses } from '../../tasks/task.ts';
+import { type BoundedCounts, countedAtLook, queueSizeOf } from './pauses.ts';
 
 /** Any number will do, as long as every version of Rota uses the same one. */
 const foldLockKey = 7_682_119;
@@ -46,6 +48,43 @@ export async function readHeadWaits(sql: Sql, schedulers: readonly string[]): Pr
     query<{ scheduler: string; waited: number }>(sql, statement('maintenance/queue-heads'), [schedulers]),
   );
   return new Map(rows.map(({ scheduler, waited }) => [scheduler, waited]));
+}
+
+/** Tasks that pauses hold in each scheduler, counted to `countedAtLook`. */
+export async function readHeld(sql: Sql, schedulers: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const rows = await transact(() =>
+    query<{ scheduler: string; held: number }>(sql, statement('maintenance/queue-held'), [schedulers, countedAtLook]),
+  );
+  return new Map(rows.map(({ scheduler, held }) => [scheduler, held]));
+}
+
+/** Parts of one scheduler that are told apart, and rows of each that are counted: 200 000 index entries at most. */
+const mostParts = 100;
+const countedInPart = 1_000;
+const rateSeconds = 300;
+
+interface PartRow extends Omit<BoundedCounts, 'total'> {
+  readonly name: string;
+  readonly total: number | null;
+  readonly oldest_seconds: number | null;
+  readonly per_second: number | null;
+}
+
+/** A scheduler's queue by what its tasks are of: the largest organisations, or the first boefjes or images by name. */
+export async function readQueueBy(sql: Sql, scheduler: string, by: QueuePart): Promise<readonly QueuePartView[]> {
+  const text =
+    by === 'organisation'
+      ? statement('lists/queue-by-organisation')
+      : statement('lists/queue-by-name').replaceAll('{column}', () => (by === 'boefje' ? 'plugin' : 'image'));
+  const rows = await queryByKey<PartRow>(sql, text, [scheduler, mostParts, countedInPart, rateSeconds]);
+  return rows.map(({ name, total, held, waiting, oldest_seconds, per_second }) => {
+    const size = queueSizeOf({ total: total ?? 0, held, waiting }, countedInPart);
+    const queued_is_least = total === null && (held >= countedInPart || waiting >= countedInPart);
+    // Without a total the one that was not counted to its end has no other to follow from.
+    const held_is_least = size.heldIsLeast || (total === null && held >= countedInPart);
+    const known = total === null ? { queued: held + waiting, held } : { queued: size.queued, held: size.held };
+    return { scheduler, name, ...known, queued_is_least, held_is_least, oldest_seconds, per_second };
+  });
 }
 
 /** A runner keeps some popped tasks in a queue of its own: those that wait there for a quarter of their time are worth a look. */

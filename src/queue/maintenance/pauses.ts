@@ -65,6 +65,13 @@ export class Pauses {
     return await this.#read(false);
   }
 
+  /** Whether anything of an organisation was ever seen here. */
+  async knows(organisation: string): Promise<boolean> {
+    const read = () =>
+      query<{ known: boolean }>(this.#options.sql, statement('maintenance/knows-organisation'), [organisation]);
+    return (await transact(read))[0]!.known;
+  }
+
   async pause(key: PauseKey, by: string | null): Promise<Moved> {
     await this.#one('maintenance/pause', [...valuesOf(key), by]);
     return this.#move(key, true, performance.now() + moveWithinMs);
@@ -128,4 +135,35 @@ function conditionOf({ organisation, plugin }: PauseKey): { text: string; values
   const given = Object.entries(columns).filter((entry): entry is [string, string] => entry[1] !== null);
   const texts = given.map(([column], at) => `q.${column} = $${5 + at}`);
   return { text: texts.length === 0 ? 'true' : texts.join(' AND '), values: given.map(([, value]) => value) };
+}
+
+/** Rows of each kind, held and not, that one look at a queue counts at most: some milliseconds. */
+export const countedAtLook = 10_000;
+
+export interface BoundedCounts {
+  /** By the roll-up, a second old at most. */
+  readonly total: number;
+  /** Counted now, no further than `countedAtLook`. */
+  readonly held: number;
+  readonly waiting: number;
+}
+
+export interface QueueSize {
+  /** Held ones included. */
+  readonly queued: number;
+  /** Off the claim's path: paused. */
+  readonly held: number;
+  /** There may be more that are held: no more were counted. */
+  readonly heldIsLeast: boolean;
+  /** Null where it cannot be told how many of what is queued are held. */
+  readonly waiting: number | null;
+}
+
+/** Where one kind is counted to its end, the other follows from the total. */
+export function queueSizeOf({ total, held, waiting }: BoundedCounts, most = countedAtLook): QueueSize {
+  const [manyHeld, manyWait] = [held >= most, waiting >= most];
+  const queued = manyHeld || manyWait ? Math.max(total, held + waiting) : held + waiting;
+  if (manyHeld && manyWait) return { queued, held, heldIsLeast: true, waiting: null };
+  if (manyHeld) return { queued, held: queued - waiting, heldIsLeast: false, waiting };
+  return { queued, held, heldIsLeast: false, waiting: queued - held };
 }

@@ -1,0 +1,128 @@
+import { type Command, Option } from 'commander';
+import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import type { RotaClient } from '../nats/client.ts';
+import type { ChangedTasks, TaskAction } from '../protocol/operator.ts';
+import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
+import { duration, oneOf } from './arguments.ts';
+import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { confirm, line } from './terminal.ts';
+
+interface ChangeOptions extends RemoteOptions, SelectionOptions {
+  readonly why?: string;
+  readonly yes?: boolean;
+}
+
+/** The states of a selection without `--status`. Completed tasks are retried only by `--status completed`. */
+const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
+  cancel: ['queued', 'dispatched', 'running', 'pending'],
+  retry: ['failed'],
+  release: ['dispatched', 'running'],
+};
+
+export function changeCommand(action: TaskAction, description: string, example: string): Command {
+  return withSelection(remoteCommand(action, description, example))
+    .argument('[ids...]', 'of tasks; without any, the options below say which')
+    .option('--why <text>', 'kept on the tasks, for people')
+    .option('--yes', 'do not ask')
+    .action(async (ids: string[], options: ChangeOptions) => {
+      if ((ids.length === 0) === isEmpty(options)) {
+        throw new RotaError('INVALID_REQUEST', 'expected either ids or at least one of the options that select tasks');
+      }
+      const changed = await withRota(options, (client) =>
+        ids.length > 0 ? changeByIds(client, action, ids, options) : changeSelected(client, action, options),
+      );
+      print(options, changed, render(action));
+      if (changed.changed === 0 && changed.refused.length > 0) {
+        process.exitCode = errorCodes[codeOf(changed.refused[0])].exit;
+      }
+    });
+}
+
+async function changeByIds(
+  client: RotaClient,
+  action: TaskAction,
+  ids: readonly string[],
+  options: ChangeOptions,
+): Promise<ChangedTasks> {
+  if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
+  return request(client, 'change-tasks', { action, ids, why: options.why });
+}
+
+/** Batch after batch, until only refused tasks are left in the selection. */
+async function changeSelected(client: RotaClient, action: TaskAction, options: ChangeOptions): Promise<ChangedTasks> {
+  const statuses = options.status ?? looksAt[action];
+  const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
+  let count = 0;
+  for (const selection of selections) {
+    count += (await request(client, 'tasks', { ...selection, limit: 0 })).count;
+  }
+  if (count === 0) return { changed: 0, refused: [] };
+  await confirm(`${action} ${count} ${count === 1 ? 'task' : 'tasks'}?`, options.yes === true);
+  let changed = 0;
+  const refused: ChangedTasks['refused'][number][] = [];
+  for (const selection of selections) {
+    let offset = 0;
+    while (true) {
+      const batch = await request(client, 'change-selected-tasks', { action, ...selection, offset, why: options.why });
+      if (batch.changed + batch.refused.length === 0) break;
+      changed += batch.changed;
+      refused.push(...batch.refused);
+      offset += batch.refused.length;
+    }
+  }
+  return { changed, refused };
+}
+
+const shown = 10;
+
+function render(action: TaskAction): (changed: ChangedTasks) => string {
+  return ({ changed, refused }) => {
+    const lines = [`${changed} ${changed === 1 ? 'task' : 'tasks'} ${pastOf[action]}`];
+    if (refused.length > 0) lines.push(`${refused.length} refused:`);
+    for (const { detail } of refused.slice(0, shown)) lines.push(line`  ${detail}`);
+    if (refused.length > shown) lines.push(`  … and ${refused.length - shown} more (--json shows all)`);
+    return lines.join('\n');
+  };
+}
+
+const pastOf: Readonly<Record<TaskAction, string>> = {
+  cancel: 'cancelled',
+  retry: 'queued again',
+  release: 'released',
+};
+
+/** Options that select tasks. */
+export interface SelectionOptions {
+  readonly scheduler?: string;
+  readonly organisation?: string;
+  readonly boefje?: string;
+  readonly ooi?: string;
+  readonly status?: readonly TaskStatus[];
+  readonly olderThan?: number;
+}
+
+export function withSelection(command: Command): Command {
+  return command
+    .option('--scheduler <id>', 'boefje, normalizer, report, …')
+    .option('--organisation <code>')
+    .option('--boefje <id>', 'or normalizer, or report recipe')
+    .option('--ooi <text>', 'a part of the reference of its OOI')
+    .addOption(new Option('--status <status>', `${taskStatuses.join(', ')}; may be repeated`).argParser(addStatus))
+    .addOption(new Option('--older-than <duration>', 'since it was made, such as 30m or 7d').argParser(duration));
+}
+
+function addStatus(text: string, before: readonly TaskStatus[] = []): readonly TaskStatus[] {
+  return [...new Set([...before, oneOf(taskStatuses)(text)])];
+}
+
+/** The request's fields; JSON omits undefined ones. */
+export function selectionOf(
+  { scheduler, organisation, boefje, ooi, status, olderThan }: SelectionOptions,
+  of = status?.[0],
+) {
+  return { scheduler, organisation, plugin: boefje, ooi, status: of, older_than_seconds: olderThan };
+}
+
+function isEmpty(options: SelectionOptions): boolean {
+  return Object.values(selectionOf(options)).every((value) => value === undefined);
+}
