@@ -4,8 +4,8 @@
  * Everything that writes to a terminal or a log goes through here: src/cli/terminal.ts and src/telemetry/log.ts.
  */
 
-/** Control and format characters, line and paragraph separators; not the joiners (U+200C, U+200D) that scripts are spelt with. */
-const invisible = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** Control and format characters (of the tags those too that have no meaning yet), line and paragraph separators; not the joiners (U+200C, U+200D) that scripts are spelt with. */
+const invisible = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u{e0000}-\u{e007f}]/gu;
 /** A newline that is not ours would begin a row or a line of its own. */
 const lineEnds = /\n/g;
 

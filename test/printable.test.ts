@@ -12,6 +12,7 @@ const harmful = [
   ...[0x061c, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2066, 0x2069, 0xfeff].map((unit) =>
     String.fromCharCode(unit),
   ),
+  '\u{e0002}',
   '\u{e0041}',
 ];
 const controls = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]/u;
