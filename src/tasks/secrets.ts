@@ -31,8 +31,8 @@ export function textWithoutSecrets(text: string): string {
   return `${text.slice(0, at)}…`;
 }
 
-/** As JSON or Python write it, within a string too. */
-const namesSecret = /\\*["'](?:environment|runnable_hash|settings)\\*["']\s*:/;
+/** As JSON or Python write it, within a string too: there the quotes have backslashes, of which those before the first are let be. */
+const namesSecret = /["'](?:environment|runnable_hash|settings)\\*["']\s*:/;
 const mayHoldSecret = /"(?:environment|runnable_hash|settings)":/;
 
 const isSecret = (key: string, isPart: boolean) => key === 'environment' || (isPart && secretsOfParts.has(key));

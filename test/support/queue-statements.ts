@@ -157,7 +157,7 @@ export const cases: readonly Case[] = [
   of('maintenance/queue-held', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 4 }),
   of('maintenance/knows-organisation', () => ['none'], { ...lists, rows: 1 }),
   // What workers have is read whole: 250 pages under an old snapshot.
-  of('lists/scheduler-activity', () => [['boefje', 'report']], { ...lists, rows: 4 }),
+  of('lists/scheduler-activity', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 8 }),
   of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1], [5]], { ...lists, rows: 1 }),
   of('lists/read', ({ queued }) => [ids(queued)]),
   of('settle/release', ({ leased }) => [leased[0]!.id], { rows: 1 }),

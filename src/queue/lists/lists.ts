@@ -1,3 +1,4 @@
+import { type BoundedCounts, countedAtLook, queueSizeOf } from '../maintenance/pauses.ts';
 import { type PagePools, query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
@@ -42,9 +43,17 @@ export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, searc
     stats: (request) => readTaskStats(sql, request),
     async activity(schedulers) {
       const rows = await transact(() =>
-        query<SchedulerActivity & { scheduler: string }>(sql, statement('lists/scheduler-activity'), [schedulers]),
+        query<BoundedCounts & Pick<SchedulerActivity, 'lastActivity'> & { scheduler: string }>(
+          sql,
+          statement('lists/scheduler-activity'),
+          [schedulers, countedAtLook],
+        ),
       );
-      return new Map(rows.map(({ scheduler, queued, lastActivity }) => [scheduler, { queued, lastActivity }]));
+      return new Map(
+        rows.map(({ scheduler, lastActivity, ...counts }) => {
+          return [scheduler, { queued: queueSizeOf(counts).queued, lastActivity }];
+        }),
+      );
     },
   };
 }
