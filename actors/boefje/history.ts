@@ -124,7 +124,7 @@ function judgeStreak({ plugin, pace }: Candidate, streak: FailureStreak, now: nu
   if (change !== null) return runs(`, ${change}`);
   if (pace === undefined) return runs('; an event is a reason to try again');
   if (pace === 'cron') return runs('; a cron keeps its times');
-  if (pace === 'asked') return runs('; somebody asked for this run, or enabled it again');
+  if (pace === 'asked') return runs('; this run was asked for, or the schedule enabled again');
   if (failures === 1) return runs('; its period does not grow yet');
   const grown = grownPeriodMs(pace, failures);
   if (grown === pace) return runs(`; its period of ${inWords(pace)} does not grow`);

@@ -72,7 +72,7 @@ export function isByRecurrence(plugin: Plugin, schedule: KnownSchedule): boolean
   return intervalMsOf(plugin) === null ? ownCronOf(schedule) !== null : schedule.byInterval === true;
 }
 
-/** What makes a schedule due: a period in milliseconds, which failures lengthen; a cron, whose times somebody chose; a request. */
+/** What makes a schedule due: a period in milliseconds, which failures lengthen; a cron, whose times were chosen; a request. */
 export type Pace = number | 'cron' | 'asked';
 
 export function paceOf(plugin: Plugin, schedule: KnownSchedule, settings: SchedulerSettings): Pace {

@@ -181,7 +181,7 @@ type ServiceView = NonNullable<ActorView['thread']>['services'][number];
 
 const isHealthy = ({ circuit, last_error: error }: ServiceView) => circuit === 'closed' && error === null;
 
-/** Of a dozen supervisors with three services each nobody reads the rows that say `closed`. */
+/** Of a dozen supervisors with three services each no operator reads the rows that say `closed`. */
 function healthyLine(services: readonly ServiceView[]): readonly string[] {
   if (services.length === 0) return [];
   const flying = services.reduce((sum, it) => sum + it.in_flight, 0);
@@ -191,7 +191,7 @@ function healthyLine(services: readonly ServiceView[]): readonly string[] {
   ];
 }
 
-/** When what waits in a queue will be handed out, or that nobody can tell; nothing of a queue in which nothing waits. */
+/** When what waits in a queue will be handed out, or that it cannot be told; nothing of a queue in which nothing waits. */
 function waitOf(scheduler: SchedulerView): readonly (readonly (string | number)[])[] {
   const {
     id,

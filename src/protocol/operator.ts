@@ -117,7 +117,7 @@ export interface StartEstimate {
   /** Null where it cannot be told. */
   readonly estimated_start_at: string | null;
   /**
-   * Why it cannot: it is not queued; a pause holds it; nobody asks any more for what it is; none was handed out in the last
+   * Why it cannot: it is not queued; a pause holds it; no pop asks any more for what it is; none was handed out in the last
    * minutes.
    */
   readonly unknown: 'not-queued' | 'held' | 'nobody-asks' | 'none-handed-out' | null;
@@ -240,7 +240,7 @@ export interface ScheduleView extends ListedSchedule {
   readonly inherited: boolean;
   /** Its boefje's interval set the deadline. */
   readonly by_interval: boolean;
-  /** Somebody asked for the deadline: failures do not delay it. */
+  /** The deadline was asked for: failures do not delay it. */
   readonly asked: boolean;
 }
 

@@ -182,7 +182,7 @@ export interface DueSchedule {
   readonly inherited?: boolean;
   /** True while `deadlineAt` is the one that the boefje's interval set. */
   readonly byInterval?: boolean;
-  /** True while `deadlineAt` is one that somebody asked for: a person, or what enabled it again. No recurrence set it. */
+  /** True while `deadlineAt` is one that was asked for: by a person, or what enabled it again. No recurrence set it. */
   readonly asked?: boolean;
   /** Epoch milliseconds. */
   readonly deadlineAt: number | null;

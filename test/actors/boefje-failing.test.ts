@@ -238,7 +238,7 @@ describe('explained', () => {
     [
       'a person who asked',
       { schedule: { asked: true } },
-      `failed ${since}; somebody asked for this run, or enabled it again`,
+      `failed ${since}; this run was asked for, or the schedule enabled again`,
     ],
     [
       'another version',

@@ -67,7 +67,7 @@ test.each([80, 200])('the status fits into a terminal of %s columns', (width) =>
   expect(text).not.toContain('\u001b');
 });
 
-test('of each queue in which tasks wait the status tells when it is empty, or why nobody can tell', () => {
+test('of each queue in which tasks wait the status says when it is empty, or why that cannot be told', () => {
   const [boefje] = overview.schedulers;
   const shown = (of: object) => {
     const text = renderOverview({ ...overview, schedulers: [{ ...boefje!, ...of }] }, null);

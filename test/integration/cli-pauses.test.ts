@@ -30,7 +30,7 @@ test('an organisation with thousands of tasks at the head is paused and resumed 
   expect(await hand.json(['pauses'])).toEqual({ results: [] });
 });
 
-test('a pause of an organisation that nobody knows goes through, with a warning; one that is known has none', async () => {
+test('a pause of an unknown organisation goes through, with a warning; one that is known has none', async () => {
   await hand.client.push('boefje', boefjeTask('seen', 'Hostname|internet|a'));
   const [known, unknown] = [
     await hand.run(['pause', 'boefje', '--organisation', 'seen']),

@@ -154,7 +154,7 @@ describe('failures in a row', () => {
   });
 });
 
-describe('a deadline that somebody asked for', () => {
+describe('a deadline that was asked for', () => {
   const asked = async (id: string) => (await store.readSchedules('boefje', { ids: [id] }))[0]!.asked;
 
   test('is so while it stands, and a recurrence is none', async () => {

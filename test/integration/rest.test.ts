@@ -269,7 +269,7 @@ test('an outage of the database is not taken for a task that is gone', async () 
   await other.stop();
 });
 
-test('an operator is told when a queued task starts, or why nobody can tell; the task itself stays as mula has it', async () => {
+test('an operator sees when a queued task starts, or why that cannot be told; the task itself stays as mula has it', async () => {
   const { body: task } = await ask('POST', '/schedulers/boefje/push', boefje('start'));
   const { status, body } = await ask<Record<string, unknown>>('GET', `/tasks/${task.id}/start`);
   expect([status, body]).toEqual([

@@ -1,6 +1,6 @@
 -- Claims due schedules for 60 s, oldest deadline first. Two supervisors never hold one at once.
 -- returns id, version, organisation, hash, data (JSON text), enabled, disabled_reason, schedule, inherited, by_interval (its
--- boefje's interval set this deadline), asked (somebody asked for it), deadline_ms (epoch milliseconds), oldest first
+-- boefje's interval set this deadline), asked (it was asked for), deadline_ms (epoch milliseconds), oldest first
 -- $1 scheduler, $2 schedules at most, $3 organisations to pass over
 WITH due AS MATERIALIZED (
   SELECT id FROM schedules
