@@ -4,7 +4,8 @@ import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { weightRange } from '../tasks/limits.ts';
 import { oneOf } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { age, moment, rateOf, tableOf } from './table.ts';
+import { age, moment, rateOf } from '../control/wording.ts';
+import { tableOf } from './table.ts';
 import { confirm, line, write } from './terminal.ts';
 
 interface QueueOptions extends RemoteOptions {
@@ -37,20 +38,22 @@ export function queueCommand(): Command {
 interface PauseOptions extends RemoteOptions {
   readonly organisation?: string;
   readonly boefje?: string;
+  readonly note?: string;
 }
 
 export function pausesCommand(): Command {
   return remoteCommand('pauses', 'what is paused', 'rota pauses').action(async (options: RemoteOptions) => {
-    const pauses = await withRota(options, (client) => request(client, 'pauses'));
+    const pauses = await withRota(options, (client) => request(client, 'pauses', {}));
     print(options, pauses, ({ results }) =>
       tableOf(
-        ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE'],
+        ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE', 'NOTE'],
         results.map((it) => [
           it.scheduler,
           it.organisation ?? 'all',
           it.boefje ?? 'all',
           it.paused_by,
           moment(it.since),
+          it.note,
         ]),
       ),
     );
@@ -59,13 +62,14 @@ export function pausesCommand(): Command {
 
 /** `rota pause`: holds what it names until `rota resume`; pushes go on. */
 export function pauseCommand(): Command {
-  return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme').action(
-    async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
+  return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme')
+    .option('--note <text>', 'why; shown by rota pauses and explain')
+    .action(async (scheduler: string, { organisation, boefje, note, ...options }: PauseOptions) => {
       const held = await withRota(options, async (client) => {
         // The supervisors finish a pause by themselves: the command repeats its request only to count.
         let count = 0;
         while (true) {
-          const { held, complete, known } = await request(client, 'pause', { scheduler, organisation, boefje });
+          const { held, complete, known } = await request(client, 'pause', { scheduler, organisation, boefje, note });
           count += held;
           if (!complete) continue;
           if (!known) write(line`warning: no task or boefje of organisation ${organisation} was ever seen\n`, 'err');
@@ -73,8 +77,7 @@ export function pauseCommand(): Command {
         }
       });
       print(options, { held }, () => `paused; ${held} queued ${held === 1 ? 'task is' : 'tasks are'} held`);
-    },
-  );
+    });
 }
 
 export function resumeCommand(): Command {
