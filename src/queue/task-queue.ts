@@ -54,6 +54,8 @@ export interface TaskQueueOptions {
   readonly heartbeatsArrive?: () => Promise<boolean>;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
   readonly onDefaultSchedules?: (scheduler: string, command: CorrectSchedules) => void;
+  /** Something was queued, claimed or ended: a limit may have room for something else. */
+  readonly onChanged?: () => void;
   /** Failures in the background: of the sweeper, of a low-water mark, of a task that could not be given back. */
   readonly onError?: (error: unknown) => void;
 }
@@ -127,6 +129,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       maxInFlight: this.#bounds.writesInFlight,
       ranksOf,
       onQueued: (scheduler, count) => this.#queued(scheduler, count),
+      onChanged: () => options.onChanged?.(),
     });
     this.#sweeper = new Sweeper({
       sql: this.#sql,
@@ -230,7 +233,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   wake(scheduler: string, count: number): void {
-    this.#queued(scheduler, count);
+    this.#wakeUp(scheduler, count);
   }
 
   sweep(): Promise<number> {
@@ -245,8 +248,13 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return new Map([...this.#waiters].map(([scheduler, waiters]) => [scheduler, waiters.parked]));
   }
 
-  /** Pops that wait here are served first; what they leave is for pops that wait at other supervisors. */
   #queued(scheduler: string, count: number): void {
+    this.#options.onChanged?.();
+    this.#wakeUp(scheduler, count);
+  }
+
+  /** Pops that wait here are served first; what they leave is for pops that wait at other supervisors. */
+  #wakeUp(scheduler: string, count: number): void {
     const left = this.#waiters.get(scheduler)?.wake(count) ?? count;
     if (left > 0) this.#wake.publish(scheduler, left);
   }
@@ -288,6 +296,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         mark.claimed(rows.length);
+        if (rows.length > 0) this.#options.onChanged?.();
         const fitted = await this.#fit(rows);
         if (isFair && found.byRank) virtualTimes.dispatched(fitted.kept);
         return fitted;

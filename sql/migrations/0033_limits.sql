@@ -1,0 +1,177 @@
+-- Limits and windows: docs/limits-semantics.md. What a limit holds is a held row of the queue that is parked at the one key that
+-- blocks it now; the releaser admits parked rows. Pushes and claims run the statements that they always ran.
+
+-- Limits, and windows, which are limits that admit all or nothing by the clock. A removed one stays for a minute or so: rows that it
+-- held are let go meanwhile.
+CREATE SEQUENCE limit_versions;
+CREATE TABLE limits (
+  name          varchar COLLATE "C" PRIMARY KEY,
+  kind          varchar NOT NULL CHECK (kind IN ('limit', 'window')),
+  -- Which tasks; null: any.
+  scheduler     varchar,
+  organisation  varchar,
+  plugin        varchar,
+  image         varchar,
+  ooi_type      varchar,
+  template      varchar NOT NULL, -- tasks with the same value share the limit; '' of windows
+  spacing       interval CHECK (spacing > interval '0'), -- between two claims
+  burst         integer NOT NULL DEFAULT 1 CHECK (burst >= 1),
+  concurrency   integer CHECK (concurrency >= 1),
+  exempt_manual boolean NOT NULL DEFAULT false,
+  hours         jsonb, -- of a window: {zone, crons, seconds} or {zone, from, to}
+  note          varchar,
+  set_by        varchar,
+  -- Which tasks it is for, or when it was set anew: rows that were looked at before are looked at again.
+  version       bigint NOT NULL,
+  changed_at    timestamptz NOT NULL DEFAULT now(),
+  applied_at    timestamptz, -- what was queued before is held where it should be
+  removed_at    timestamptz,
+  admitted      bigint NOT NULL DEFAULT 0, -- units, since it was first set
+  fallbacks     bigint NOT NULL DEFAULT 0, -- rows whose value could not be read: they share a limit with what is about the same OOI
+  CHECK ((kind = 'window') = (hours IS NOT NULL)),
+  CHECK (kind = 'window' OR spacing IS NOT NULL OR concurrency IS NOT NULL)
+);
+
+-- One row for each value of a template: GCRA's theoretical arrival time, and when it is to be looked at next. Only the releaser writes
+-- it, so that no claim waits for another one. Gone an hour after it was last of use.
+CREATE TABLE limiters (
+  key     varchar COLLATE "C" PRIMARY KEY, -- name of the limit, '/', value of its template
+  tat     timestamptz NOT NULL DEFAULT '-infinity',
+  next_at timestamptz NOT NULL DEFAULT now() -- infinity: nothing waits there
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX limiters_next ON limiters (next_at);
+
+-- What claims and ends did to keys since the releaser last looked. Appended only, by triggers; folded into limiters.
+CREATE TABLE limit_changes (
+  key   varchar COLLATE "C" NOT NULL,
+  unit  varchar NOT NULL, -- the task, or the group that came whole
+  xact  xid8 NOT NULL DEFAULT pg_current_xact_id(), -- members of a group that one claim took count once
+  at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  spent boolean NOT NULL -- a claim; else something ended, or left the queue
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX limit_changes_key ON limit_changes (key);
+
+-- Nullable and without a default, so that nothing is rewritten.
+ALTER TABLE queue
+  ADD COLUMN limits varchar[] COLLATE "C", -- its keys; '{}': held by a pause, and looked at; null: none, or not looked at yet
+  ADD COLUMN parked varchar COLLATE "C", -- the key that blocks it now
+  ADD COLUMN limited_by bigint; -- the version of limits by which it was looked at
+ALTER TABLE leases
+  ADD COLUMN limits varchar[] COLLATE "C",
+  ADD COLUMN limit_unit varchar; -- members of a group that one claim took count once
+
+-- The pauses that hold a task.
+CREATE FUNCTION rota_paused(of_scheduler varchar, of_organisation varchar, of_plugin varchar) RETURNS SETOF uuid
+LANGUAGE sql STABLE AS $$
+  SELECT p.id FROM pauses p
+  WHERE p.scheduler = of_scheduler AND p.ended_at IS NULL
+    AND (p.organisation IS NULL OR p.organisation = of_organisation)
+    AND (p.plugin IS NULL OR p.plugin = of_plugin)
+$$;
+
+-- What holds a task that arrives: pauses, and limits that may concern it. Each statement that inserts a queue row, or lets one go after a
+-- pause, asks this, so all of them insert limited rows held without knowing of limits. With no limit it is one look into an empty
+-- index more.
+CREATE OR REPLACE FUNCTION rota_pausing(of_scheduler varchar, of_organisation varchar, of_plugin varchar) RETURNS SETOF uuid
+LANGUAGE sql STABLE AS $$
+  SELECT p.id FROM pauses p
+  WHERE p.scheduler = of_scheduler AND p.ended_at IS NULL
+    AND (p.organisation IS NULL OR p.organisation = of_organisation)
+    AND (p.plugin IS NULL OR p.plugin = of_plugin)
+  UNION ALL
+  SELECT NULL::uuid FROM limits l
+  WHERE l.removed_at IS NULL
+    AND (l.scheduler IS NULL OR l.scheduler = of_scheduler)
+    AND (l.organisation IS NULL OR l.organisation = of_organisation)
+    AND (l.plugin IS NULL OR l.plugin = of_plugin)
+$$;
+
+-- A claimed row takes its keys along to its lease, whoever claims it and by whatever statement: no supervisor need know of a limit to
+-- keep it. A row that leaves the queue otherwise gives its place back. The rest of a group that was not taken with it waits again.
+CREATE FUNCTION rota_limited_leaves() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  unit_of varchar := coalesce(OLD.scheduler || ' ' || OLD.deduplication_key, OLD.id::text);
+  claimed boolean;
+BEGIN
+  UPDATE leases SET limits = OLD.limits,
+    limit_unit = CASE WHEN OLD.deduplication_key IS NOT NULL THEN pg_current_xact_id()::text || ' ' || unit_of END
+  WHERE task_id = OLD.id;
+  claimed := FOUND;
+  IF NOT claimed AND OLD.held THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO limit_changes (key, unit, spent) SELECT k.key, unit_of, claimed FROM unnest(OLD.limits) AS k (key);
+  IF claimed AND OLD.deduplication_key IS NOT NULL THEN
+    UPDATE queue q SET held = true, limits = NULL, parked = NULL
+    WHERE q.deduplication_key = OLD.deduplication_key AND q.scheduler IS NOT DISTINCT FROM OLD.scheduler
+      AND NOT q.held AND q.limits IS NOT NULL;
+  END IF;
+  RETURN NULL;
+END $$;
+-- By row, with a condition: a row without limits costs its evaluation.
+CREATE TRIGGER rota_limited_leaves AFTER DELETE ON queue FOR EACH ROW
+  WHEN (OLD.limits IS NOT NULL AND OLD.limits <> '{}') EXECUTE FUNCTION rota_limited_leaves();
+
+CREATE FUNCTION rota_limited_ends() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO limit_changes (key, unit, spent) SELECT k.key, OLD.task_id::text, false FROM unnest(OLD.limits) AS k (key);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER rota_limited_ends AFTER DELETE ON leases FOR EACH ROW
+  WHEN (OLD.limits IS NOT NULL) EXECUTE FUNCTION rota_limited_ends();
+
+-- How many units of a key may be admitted now, and when to look again if more wait. A stable function: its queries have the snapshot of
+-- the statement that asks, in which a row is either queued or leased, and a claim either folded or not. `closed` has the windows that are
+-- closed, `opens` when each opens. Index scans are off, since only a bitmap scan reads a GIN index, and the planner would rather read all
+-- of another one. By statement_timestamp(), since now() is from before the lock was had.
+CREATE FUNCTION rota_limit_state(of_key varchar, closed varchar[], opens timestamptz[])
+RETURNS TABLE (known boolean, room integer, next_at timestamptz) LANGUAGE plpgsql STABLE ROWS 1
+SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off SET enable_bitmapscan = on AS $$
+DECLARE
+  plenty CONSTANT integer := 1000000;
+  l limits;
+  theoretical timestamptz;
+  moment timestamptz := statement_timestamp();
+  admitted integer;
+  unfolded integer := 0;
+  running integer;
+  tokens numeric;
+BEGIN
+  SELECT * INTO l FROM limits i WHERE i.name = split_part(of_key, '/', 1) AND i.removed_at IS NULL;
+  IF NOT FOUND THEN
+    RETURN QUERY SELECT false, plenty, moment;
+    RETURN;
+  END IF;
+  IF l.kind = 'window' THEN
+    RETURN QUERY SELECT true, CASE WHEN l.name = ANY (closed) THEN 0 ELSE plenty END,
+      coalesce(opens[array_position(closed, l.name)], moment);
+    RETURN;
+  END IF;
+  admitted := (SELECT count(DISTINCT coalesce(q.deduplication_key, q.id::text)) FROM queue q
+    WHERE NOT q.held AND q.limits @> ARRAY[of_key]::varchar[]);
+  room := plenty;
+  next_at := moment;
+  IF l.spacing IS NOT NULL THEN
+    theoretical := greatest(moment, coalesce((SELECT k.tat FROM limiters k WHERE k.key = of_key), '-infinity'));
+    unfolded := (SELECT count(DISTINCT (c.unit, c.xact)) FROM limit_changes c WHERE c.key = of_key AND c.spent);
+    tokens := floor(extract(epoch FROM moment + l.burst * l.spacing - theoretical) / extract(epoch FROM l.spacing));
+    room := least(l.burst, tokens) - admitted - unfolded;
+    -- What is admitted and not claimed yet takes a token when it is claimed, which is told: then this is looked at again.
+    IF room <= 0 THEN
+      next_at := CASE WHEN admitted >= l.burst THEN moment + interval '1 second'
+        ELSE theoretical - (l.burst - 1 - admitted - unfolded) * l.spacing END;
+    END IF;
+  END IF;
+  IF l.concurrency IS NOT NULL AND room > 0 THEN
+    running := (SELECT count(DISTINCT coalesce(e.limit_unit, e.task_id::text)) FROM leases e
+      WHERE e.limits @> ARRAY[of_key]::varchar[]);
+    room := least(room, l.concurrency - admitted - running);
+    -- What ends tells so.
+    IF room <= 0 THEN
+      next_at := moment + interval '10 seconds';
+    END IF;
+  END IF;
+  known := true;
+  room := greatest(room, 0);
+  RETURN NEXT;
+END $$;

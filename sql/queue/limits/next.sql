@@ -1,0 +1,16 @@
+-- When keys are to be looked at again.
+-- returns wait_ms until the first of all keys (null: nothing waits)
+-- $1 the keys that were looked at, $2 windows that are closed, $3 when each opens
+WITH settled AS (
+  UPDATE limiters l
+  SET next_at = CASE
+    WHEN EXISTS (SELECT FROM queue q WHERE q.parked = l.key)
+      THEN (SELECT s.next_at FROM rota_limit_state(l.key, $2::varchar[], $3::timestamptz[]) AS s)
+    ELSE 'infinity' END
+  WHERE l.key = ANY ($1::varchar[])
+  RETURNING l.next_at
+)
+SELECT (extract(epoch FROM nullif(least(
+  (SELECT min(settled.next_at) FROM settled),
+  (SELECT l.next_at FROM limiters l WHERE l.next_at < 'infinity' AND l.key <> ALL ($1::varchar[]) ORDER BY l.next_at LIMIT 1)
+), 'infinity') - clock_timestamp()) * 1000)::float8 AS wait_ms

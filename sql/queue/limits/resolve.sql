@@ -1,0 +1,31 @@
+-- Writes down what limits the rows that were looked at: parks them at their first key, or lets those go that no limit and no pause concerns.
+-- returns scheduler, freed (rows that may be popped)
+-- $1 a JSON array of {id, hash, scheduler, keys}, $2 the version of limits
+-- What a pause holds too has no key: it is looked at again when the pause has ended (hold.sql).
+WITH found AS MATERIALIZED (
+  SELECT * FROM json_to_recordset($1::text::json) AS f (id uuid, hash text, scheduler text, keys varchar[])
+),
+locked AS MATERIALIZED (
+  SELECT f.id, f.hash, f.scheduler, f.keys, q.paused
+  FROM found f, LATERAL (
+    SELECT EXISTS (SELECT FROM rota_paused(queue.scheduler, queue.organisation, queue.plugin)) AS paused FROM queue
+    WHERE queue.hash = f.hash AND (queue.scheduler, queue.id) IS NOT DISTINCT FROM (f.scheduler, f.id)
+      AND queue.held AND queue.parked IS NULL AND queue.limits IS DISTINCT FROM '{}'
+    FOR UPDATE SKIP LOCKED
+  ) AS q
+),
+known AS (
+  INSERT INTO limiters AS l (key)
+  SELECT DISTINCT k.key COLLATE "C" FROM locked, unnest(locked.keys) AS k (key) WHERE NOT locked.paused ORDER BY 1
+  ON CONFLICT (key) DO UPDATE SET next_at = now() WHERE l.next_at = 'infinity'
+),
+moved AS (
+  UPDATE queue q
+  SET held = l.paused OR l.keys <> '{}', limited_by = $2::bigint,
+      limits = CASE WHEN l.paused THEN '{}' WHEN l.keys <> '{}' THEN l.keys END,
+      parked = CASE WHEN NOT l.paused THEN l.keys[1] END
+  FROM locked l
+  WHERE q.hash = l.hash AND (q.scheduler, q.id) IS NOT DISTINCT FROM (l.scheduler, l.id)
+  RETURNING q.scheduler, q.held
+)
+SELECT scheduler, count(*)::integer AS freed FROM moved WHERE NOT held GROUP BY scheduler

@@ -1,0 +1,214 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Executor, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { applyLimits } from './apply.ts';
+import { concerns, keyOf, type LimitedTask } from './limit.ts';
+import { type Closed, closedAt, type Limit, type LimitsView, readLimits } from './view.ts';
+
+interface ReleaserOptions {
+  readonly sql: Sql;
+  readonly schedulerIds: readonly string[];
+  /** So many tasks of a scheduler may be popped now. */
+  onAdmitted(scheduler: string, count: number): void;
+  onError(error: unknown): void;
+}
+
+/** How long a change, a row of another supervisor or a place that nothing told of waits at most. */
+const lookEveryMs = 1_000;
+/** A burst of wakes is one look. */
+const leastBetweenMs = 10;
+const applyEveryMs = 2_000;
+const forgetEveryMs = 60_000;
+/** Rows and keys of one pass: some 50 ms at most, so that no key waits long for those before it. */
+const rowsPerPass = 500;
+const keysPerPass = 200;
+const rowsOfKey = 200;
+/** Rows that a pause holds are set aside where they stand first at a key. */
+const pausedPerPass = 500;
+
+interface Unresolved extends LimitedTask {
+  readonly id: string;
+  readonly hash: string;
+}
+
+interface Admitted {
+  readonly admitted: Readonly<Record<string, number>>;
+  readonly reparked: number;
+  readonly keys: readonly string[];
+}
+
+/**
+ * Admits what limits hold as they have room (docs/limits-semantics.md). Each supervisor has one and one works at a time: whichever has the
+ * lock decides by what the database shows, and remembers nothing.
+ */
+export class Releaser {
+  readonly #options: ReleaserOptions;
+  readonly #stop = new AbortController();
+  #running: Promise<unknown> | null = null;
+  #isNeeded = false;
+  #woken = Promise.withResolvers<null>();
+  #appliedAt = Number.NEGATIVE_INFINITY;
+  #forgotAt = performance.now();
+  #applying: Promise<unknown> = Promise.resolve();
+  #isApplying = false;
+
+  constructor(options: ReleaserOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.wake();
+    await this.#running;
+    await this.#applying;
+  }
+
+  /** Something was queued, claimed or ended. */
+  wake(): void {
+    if (this.#isNeeded || this.#stop.signal.aborted) this.#woken.resolve(null);
+  }
+
+  /** A limit was set or ended here: it is looked at now. */
+  changed(): void {
+    this.#appliedAt = Number.NEGATIVE_INFINITY;
+    this.#woken.resolve(null);
+  }
+
+  async #run(): Promise<void> {
+    const { onError } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      const waitMs = await this.look().catch((error: unknown) => {
+        onError(error);
+        return lookEveryMs;
+      });
+      if (waitMs <= 0) continue;
+      await delay(Math.min(leastBetweenMs, waitMs), undefined, { signal }).catch(() => {});
+      const timer = new AbortController();
+      const due = delay(Math.min(waitMs, lookEveryMs), undefined, { signal: timer.signal }).catch(() => {});
+      await Promise.race([this.#woken.promise, due]);
+      timer.abort();
+    }
+  }
+
+  /** @returns milliseconds until there may be something to do */
+  async look(): Promise<number> {
+    const { sql } = this.#options;
+    const view = await transact(() => readLimits(sql));
+    this.#isNeeded = view.limits.length > 0;
+    if (!this.#isNeeded) return lookEveryMs;
+    this.#apply(view);
+    const waitMs = await this.pass();
+    if (performance.now() - this.#forgotAt > forgetEveryMs) {
+      this.#forgotAt = performance.now();
+      await transact(() =>
+        transaction(sql, async (forgetting) => {
+          await lockLimits(forgetting);
+          await query(forgetting, statement('limits/forget'), []);
+        }),
+      );
+    }
+    return waitMs;
+  }
+
+  /** One pass over what waits. @returns milliseconds until the next is due */
+  async pass(): Promise<number> {
+    const { sql, onAdmitted } = this.#options;
+    const done = await transact(() =>
+      transaction(sql, async (releasing) => {
+        await lockLimits(releasing);
+        const view = await readLimits(releasing);
+        const closed = closedAt(view);
+        const closing = await close(releasing, closed);
+        const looked = await resolve(releasing, view);
+        await query(releasing, statement('limits/fold'), []);
+        const { admitted, keys } = await admit(releasing, view, closed);
+        const [next] = await query<{ wait_ms: number | null }>(releasing, statement('limits/next'), [
+          keys,
+          closed.names,
+          closed.opens,
+        ]);
+        const isFull = closing === rowsPerPass || looked.count === rowsPerPass;
+        const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, closed.next - view.now, lookEveryMs);
+        return { freed: [...looked.freed, ...Object.entries(admitted)], waitMs: isFull ? 0 : waitMs };
+      }),
+    );
+    for (const [scheduler, count] of done.freed) onAdmitted(scheduler, count);
+    return done.waitMs;
+  }
+
+  /** Holds what was queued before a limit was set: beside the passes, since it may take long. */
+  #apply(view: LimitsView): void {
+    const { sql, schedulerIds, onError } = this.#options;
+    const isDue = performance.now() - this.#appliedAt > applyEveryMs;
+    if (this.#isApplying || !isDue || !view.limits.some(({ isApplying }) => isApplying)) return;
+    this.#isApplying = true;
+    this.#appliedAt = performance.now();
+    this.#applying = applyLimits(sql, view, schedulerIds, this.#stop.signal, () => this.wake())
+      .catch(onError)
+      .finally(() => (this.#isApplying = false));
+  }
+}
+
+/** Until the transaction ends. */
+export async function lockLimits(transaction: Executor): Promise<void> {
+  await query(transaction, statement('limits/lock'), []);
+}
+
+/** Parks again what a window let go before it closed. @returns the most rows of one window */
+async function close(releasing: Executor, { names }: Closed): Promise<number> {
+  let most = 0;
+  for (const name of names) {
+    const [row] = await query<{ parked: number }>(releasing, statement('limits/close'), [`${name}/`, rowsPerPass]);
+    most = Math.max(most, row!.parked);
+  }
+  return most;
+}
+
+/** Finds the keys of rows that are held and were not looked at. */
+async function resolve(
+  releasing: Executor,
+  { limits }: LimitsView,
+): Promise<{ readonly count: number; readonly freed: readonly (readonly [string, number])[] }> {
+  const rows = await query<Unresolved>(releasing, statement('limits/unresolved'), [rowsPerPass]);
+  if (rows.length === 0) return { count: 0, freed: [] };
+  const active = limits.filter(({ removed }) => !removed);
+  const fallbacks = new Map<string, number>();
+  const found = rows.map((task) => {
+    const keys = active
+      .filter((limit) => concerns(limit, task))
+      .map((limit) => {
+        const { key, fellBack } = keyOf(limit, task);
+        if (fellBack) fallbacks.set(limit.name, (fallbacks.get(limit.name) ?? 0) + 1);
+        return key;
+      });
+    return { id: task.id, hash: task.hash, scheduler: task.scheduler, keys };
+  });
+  const freed = await query<{ scheduler: string; freed: number }>(releasing, statement('limits/resolve'), [
+    JSON.stringify(found),
+    versionOf(limits),
+  ]);
+  if (fallbacks.size > 0)
+    await query(releasing, statement('limits/fallbacks'), [[...fallbacks.keys()], [...fallbacks.values()]]);
+  return { count: rows.length, freed: freed.map((row) => [row.scheduler, row.freed]) };
+}
+
+async function admit(releasing: Executor, { limits }: LimitsView, { names, opens }: Closed): Promise<Admitted> {
+  const [row] = await query<Admitted>(releasing, statement('limits/admit'), [
+    keysPerPass,
+    names,
+    opens,
+    versionOf(limits),
+    rowsOfKey,
+    pausedPerPass,
+  ]);
+  return row!;
+}
+
+function versionOf(limits: readonly Limit[]): number {
+  return Math.max(0, ...limits.map(({ version }) => version));
+}

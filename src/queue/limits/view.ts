@@ -1,0 +1,92 @@
+import { type Executor, query, statement } from '../../postgres/pool.ts';
+import { type Hours, windowAt } from './hours.ts';
+import type { KeyedLimit } from './limit.ts';
+
+/** A limit or a window as it is set. */
+export interface Limit extends KeyedLimit {
+  readonly kind: 'limit' | 'window';
+  /** Milliseconds between two claims; null: no rate. */
+  readonly spacingMs: number | null;
+  readonly burst: number;
+  readonly concurrency: number | null;
+  readonly hours: Hours | null;
+  readonly note: string | null;
+  readonly setBy: string | null;
+  readonly version: number;
+  /** ISO. */
+  readonly changedAt: string;
+  /** What was queued before may be free yet. */
+  readonly isApplying: boolean;
+  /** It holds nothing any more; what it held is being let go. */
+  readonly removed: boolean;
+  /** Units, since it was first set. */
+  readonly admitted: number;
+  /** Tasks whose value could not be read. */
+  readonly fallbacks: number;
+}
+
+export interface LimitsView {
+  readonly limits: readonly Limit[];
+  /** The database's time, in epoch milliseconds. */
+  readonly now: number;
+}
+
+interface LimitRow {
+  readonly name: string;
+  readonly kind: 'limit' | 'window';
+  readonly scheduler: string | null;
+  readonly organisation: string | null;
+  readonly plugin: string | null;
+  readonly image: string | null;
+  readonly ooi_type: string | null;
+  readonly template: string;
+  readonly spacing_ms: number | null;
+  readonly burst: number;
+  readonly concurrency: number | null;
+  readonly exempt_manual: boolean;
+  readonly hours: Hours | null;
+  readonly note: string | null;
+  readonly set_by: string | null;
+  readonly version: number;
+  readonly changed_at: string;
+  readonly is_applying: boolean;
+  readonly removed: boolean;
+  readonly admitted: number;
+  readonly fallbacks: number;
+  readonly now_ms: number;
+}
+
+export async function readLimits(sql: Executor): Promise<LimitsView> {
+  const rows = await query<LimitRow>(sql, statement('limits/limits'), []);
+  return { limits: rows.map(limitOf), now: rows[0]?.now_ms ?? 0 };
+}
+
+function limitOf(row: LimitRow): Limit {
+  const { ooi_type: ooiType, spacing_ms: spacingMs, exempt_manual: exemptManual, set_by: setBy } = row;
+  const { name, kind, scheduler, organisation, plugin, image, template, burst, concurrency, hours, note } = row;
+  const { version, changed_at: changedAt, is_applying: isApplying, removed, admitted, fallbacks } = row;
+  return {
+    ...{ name, kind, scheduler, organisation, plugin, image, ooiType, template, spacingMs, burst, concurrency },
+    ...{ exemptManual, hours, note, setBy, version, changedAt, isApplying, removed, admitted, fallbacks },
+  };
+}
+
+/** Windows that are closed at this moment: names, and when each opens (ISO; infinity: never). */
+export interface Closed {
+  readonly names: readonly string[];
+  readonly opens: readonly string[];
+  /** When the first of all windows opens or closes, in epoch milliseconds. */
+  readonly next: number;
+}
+
+export function closedAt({ limits, now }: LimitsView): Closed {
+  const windows = limits.flatMap(({ name, hours, removed }) =>
+    hours === null || removed ? [] : [{ name, ...windowAt(hours, now) }],
+  );
+  const closed = windows.filter(({ open }) => !open);
+  return {
+    names: closed.map(({ name }) => name),
+    opens: closed.map(({ until }) => (until === null ? 'infinity' : new Date(until).toISOString())),
+    next: Math.min(...windows.map(({ until }) => until ?? Number.POSITIVE_INFINITY)),
+  };
+}

@@ -1,0 +1,251 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { connect, type Sql } from '../../src/postgres/pool.ts';
+import { Limits, type NewLimit } from '../../src/queue/limits/limits.ts';
+import type { ClaimedTask } from '../../src/queue/queue.ts';
+import type { RunningTaskQueue } from '../../src/queue/task-queue.ts';
+import { boefjeTask, ooiOf, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
+
+/** CI runs 30 s of it: SECONDS=30. */
+const seconds = Number(process.env['LIMITS_RACE_SECONDS'] ?? 12);
+
+const aLimit = (fields: Partial<NewLimit> & { name: string }): NewLimit => ({
+  kind: 'limit',
+  scheduler: 'boefje',
+  organisation: null,
+  plugin: null,
+  image: null,
+  ooiType: null,
+  template: 'all',
+  spacingMs: null,
+  burst: 1,
+  concurrency: null,
+  exemptManual: false,
+  hours: null,
+  note: null,
+  setBy: null,
+  ...fields,
+});
+
+/** Repeatable: the seed of a failure is in its message. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** Keeps its own record of what is claimed and for how long, by the database's clock, whatever the mechanism writes down. */
+async function record(sql: Sql): Promise<void> {
+  await sql.unsafe(`
+    CREATE TABLE record_claims (task_id uuid, at timestamptz, xact xid8);
+    CREATE TABLE record_ends (task_id uuid, at timestamptz);
+    CREATE TABLE record_spent (key varchar, unit varchar, xact xid8, at timestamptz);
+    CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF TG_TABLE_NAME = 'limit_changes' THEN INSERT INTO record_spent VALUES (NEW.key, NEW.unit, NEW.xact, NEW.at);
+      ELSIF TG_OP = 'DELETE' THEN INSERT INTO record_ends VALUES (OLD.task_id, clock_timestamp());
+      ELSE INSERT INTO record_claims VALUES (NEW.task_id, clock_timestamp(), pg_current_xact_id()); END IF;
+      RETURN NULL; END $$;
+    CREATE TRIGGER record_claimed AFTER INSERT ON leases FOR EACH ROW EXECUTE FUNCTION record();
+    CREATE TRIGGER record_ended AFTER DELETE ON leases FOR EACH ROW EXECUTE FUNCTION record();
+    CREATE TRIGGER record_spent AFTER INSERT ON limit_changes FOR EACH ROW WHEN (NEW.spent) EXECUTE FUNCTION record()`);
+}
+
+interface Supervisor {
+  readonly queue: RunningTaskQueue;
+  limits: Limits;
+  sql: Sql;
+}
+
+function supervisor(under: QueueUnderTest, errors: unknown[]): Supervisor {
+  const made: Partial<Supervisor> = {};
+  const start = () => {
+    const sql = connect(under.url, { max: 3 });
+    made.sql = sql;
+    made.limits = new Limits({
+      sql,
+      schedulerIds: ['boefje'],
+      onAdmitted: (scheduler, count) => made.queue!.wake(scheduler, count),
+      onError: (error) => errors.push(error),
+    });
+    made.limits.start();
+  };
+  Object.assign(made, { queue: under.another({ onChanged: () => made.limits?.wake() }) });
+  start();
+  onTestFinished(async () => {
+    await made.limits!.stop();
+    await made.sql!.end({ timeout: 1 });
+  });
+  return made as Supervisor;
+}
+
+/** Ends sessions in the middle of what they do: what a killed process leaves. */
+async function kill(sql: Sql, random: (below: number) => number): Promise<void> {
+  await sql.unsafe(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND (abs(hashint4(pid)) + ${random(1_000)}) % 4 = 0`,
+  );
+}
+
+test('no limit is ever exceeded, whatever is killed; nothing stays behind', async () => {
+  const seed = Number(process.env['LIMITS_RACE_SEED'] ?? Date.now() % 1_000_000_000);
+  const random = randomOf(seed);
+  const under = await queueUnderTest({ retryMs: 0, maxAttempts: 1_000 });
+  await record(under.sql);
+  const errors: unknown[] = [];
+  const supervisors = [supervisor(under, errors), supervisor(under, errors)];
+  const spacingMs = 15 + random(40);
+  const burst = 1 + random(3);
+  const concurrency = 1 + random(3);
+  const ofHost = 1 + random(2);
+  const set = [
+    aLimit({ name: 'api', plugin: 'shodan', template: 'api:shodan', spacingMs, burst }),
+    aLimit({ name: 'few', plugin: 'nmap', template: 'boefje:{boefje}', concurrency }),
+    aLimit({ name: 'host', template: 'host:{host}', concurrency: ofHost, spacingMs: 20 + random(60), burst: 2 }),
+  ];
+  for (const limit of set) await supervisors[0]!.limits.set(limit);
+  await expect.poll(async () => (await under.sql`SELECT count(*)::int AS n FROM limits`)[0]!['n']).toBe(3);
+
+  const deadline = performance.now() + seconds * 1_000;
+  const going = () => performance.now() < deadline;
+  const retry = async (work: () => Promise<unknown>) => {
+    for (;;) {
+      try {
+        return await work();
+      } catch {
+        await delay(20);
+      }
+    }
+  };
+  let pushed = 0;
+  const pushes = async () => {
+    while (going()) {
+      const tasks = Array.from({ length: 1 + random(30) }, () => {
+        pushed += 1;
+        const boefje = ['shodan', 'nmap', 'dns', 'dns'][random(4)]!;
+        const group = random(6) === 0 ? `g${random(20)}` : undefined;
+        const ooi = `Hostname|internet|h${random(12)}.example.com`;
+        return boefjeTask(ooi, {
+          boefje,
+          organisation: `o${pushed}`,
+          priority: 2 + random(50),
+          ...(group ? { group } : {}),
+        });
+      });
+      await retry(() => supervisors[random(2)]!.queue.push('boefje', tasks));
+      await delay(random(40));
+    }
+  };
+  let left = 0;
+  const settle = async (queue: RunningTaskQueue, tasks: readonly ClaimedTask[]) => {
+    await delay(random(60));
+    const status = (['completed', 'completed', 'failed', 'queued'] as const)[random(4)]!;
+    // Some workers die: the lease ends by itself.
+    if (random(12) === 0) return;
+    await queue
+      .patch(tasks.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats' as const, status })))
+      .catch(() => (left += 1));
+  };
+  const work: Promise<unknown>[] = [];
+  const claims = async (which: number) => {
+    while (going()) {
+      const { queue } = supervisors[which % 2]!;
+      const filters =
+        random(4) === 0
+          ? {
+              filters: [
+                {
+                  column: 'organisation',
+                  operator: 'in',
+                  value: Array.from({ length: 30 }, () => `o${random(pushed + 1)}`),
+                },
+              ],
+            }
+          : null;
+      const asked = popRequest({ limit: 1 + random(5), waitMs: 50, leaseMs: 300, filters: filters as never });
+      const tasks = await queue.pop('boefje', asked).catch(() => []);
+      if (tasks.length > 0) work.push(settle(queue, tasks));
+    }
+  };
+  const kills = async () => {
+    while (going()) {
+      await delay(300 + random(700));
+      await kill(under.sql, random).catch(() => {});
+    }
+  };
+  const sweeps = async () => {
+    while (going()) {
+      await delay(200);
+      await supervisors[random(2)]!.queue.sweep().catch(() => {});
+    }
+  };
+  await Promise.all([pushes(), claims(0), claims(1), claims(2), kills(), sweeps()]);
+  await Promise.all(work);
+
+  const told = `seed ${seed}`;
+  await expectNeverOver(under.sql, set, told);
+  // Nothing is stuck: with no more limits than what is there, all goes.
+  const rest = performance.now() + 60_000;
+  for (const { name } of set) await retry(() => supervisors[1]!.limits.unset(name, 'limit'));
+  for (;;) {
+    const [row] = await under.sql`SELECT count(*)::int AS n FROM queue`;
+    if (row!['n'] === 0) break;
+    expect(performance.now(), `${told}: rows are stuck`).toBeLessThan(rest);
+    const tasks = await supervisors[0]!.queue.pop('boefje', popRequest({ limit: 100, waitMs: 100 }));
+    await supervisors[0]!.queue.patch(
+      tasks.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats' as const, status: 'completed' as const })),
+    );
+  }
+  console.log('errors', JSON.stringify([...Map.groupBy(errors, (error) => String(error).slice(0, 150))].map(([text, all]) => [text, all.length])));
+  const deadlocks = errors.filter((error) => /deadlock/.test(String(error)));
+  expect(deadlocks, told).toEqual([]);
+  void ooiOf;
+  void randomUUID;
+});
+
+async function expectNeverOver(sql: Sql, set: readonly NewLimit[], told: string): Promise<void> {
+  // Each claim of a limited task was booked under each key that it should have.
+  const [missed] = await sql.unsafe(`
+    SELECT count(*)::int AS n, (SELECT count(*)::int FROM record_claims) AS claims,
+      (SELECT count(DISTINCT (key, unit, xact))::int FROM record_spent) AS spent
+    FROM record_claims c JOIN tasks t ON t.id = c.task_id
+    WHERE NOT EXISTS (
+      SELECT FROM record_spent s
+      WHERE s.xact = c.xact AND s.unit IN (t.id::text, 'boefje ' || (t.data ->> 'deduplication_key')) AND s.key LIKE 'host/%')`);
+  console.log(
+    told,
+    JSON.stringify(missed),
+    JSON.stringify(set.map(({ spacingMs, burst, concurrency }) => [spacingMs, burst, concurrency])),
+  );
+  expect(missed!['n'], `${told}: claimed without being counted`).toBe(0);
+  expect(missed!['spent'], `${told}: nothing to check`).toBeGreaterThan(100);
+  for (const { name, spacingMs, burst, concurrency } of set) {
+    if (spacingMs !== null) {
+      // Any burst + 1 in a row take a spacing at least: GCRA says so for the k-th after as well.
+      const rows = await sql.unsafe(`
+        WITH units AS (SELECT key, unit, xact, min(at) AS at FROM record_spent WHERE key LIKE '${name}/%' GROUP BY 1, 2, 3),
+        placed AS (SELECT key, at, row_number() OVER (PARTITION BY key ORDER BY at) AS n FROM units)
+        SELECT a.key, a.at, extract(epoch FROM b.at - a.at)::float8 * 1000 AS ms, b.n - a.n AS further
+        FROM placed a JOIN placed b ON b.key = a.key AND b.n > a.n AND b.n <= a.n + 200
+        WHERE b.at - a.at < (b.n - a.n - ${burst} + 1) * interval '${spacingMs} milliseconds'
+        ORDER BY a.at LIMIT 3`);
+      expect(rows, `${told}: ${name} is over its rate`).toEqual([]);
+    }
+    if (concurrency === null) continue;
+    const rows = await sql.unsafe(`
+      WITH lasted AS (
+        SELECT s.key, s.unit, s.xact, min(s.at) AS began,
+          max(coalesce((SELECT min(e.at) FROM record_ends e WHERE e.task_id = c.task_id AND e.at > c.at), 'infinity')) AS ended
+        FROM record_spent s JOIN record_claims c ON c.xact = s.xact JOIN tasks t ON t.id = c.task_id
+        WHERE s.key LIKE '${name}/%' AND s.unit IN (t.id::text, 'boefje ' || (t.data ->> 'deduplication_key'))
+        GROUP BY 1, 2, 3
+      )
+      SELECT * FROM (
+        SELECT l.key, l.began, (SELECT count(*)::int FROM lasted o WHERE o.key = l.key AND o.began <= l.began AND o.ended > l.began) AS n
+        FROM lasted l) AS at_once
+      WHERE n > ${concurrency} ORDER BY began LIMIT 3`);
+    expect(rows, `${told}: ${name} has more than ${concurrency} at once`).toEqual([]);
+  }
+}
