@@ -175,3 +175,12 @@ BEGIN
   room := greatest(room, 0);
   RETURN NEXT;
 END $$;
+
+-- Units of a key that are admitted or claimed, for people.
+CREATE FUNCTION rota_limit_taken(of_key varchar) RETURNS bigint LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off SET enable_bitmapscan = on AS $$
+BEGIN
+  RETURN (SELECT count(DISTINCT coalesce(q.deduplication_key, q.id::text)) FROM queue q
+      WHERE NOT q.held AND q.limits @> ARRAY[of_key]::varchar[])
+    + (SELECT count(DISTINCT coalesce(e.limit_unit, e.task_id::text)) FROM leases e WHERE e.limits @> ARRAY[of_key]::varchar[]);
+END $$;

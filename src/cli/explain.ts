@@ -116,13 +116,15 @@ export function startSentence(start: StartEstimate): string {
   const place = start.before === null ? '' : `${least ? 'more than ' : ''}${start.before} ${kind}before it`;
   if (at !== null) {
     const when = `${moment(at)} (${whenOf(at)})`;
-    return `It starts ${least ? 'after' : 'about'} ${when}: ${place} at ${rateOf(rate!)}, as over the last ${age(seconds)}.`;
+    if (rate === null) return `It may start about ${when}, by its limits.`;
+    return `It starts ${least ? 'after' : 'about'} ${when}: ${place} at ${rateOf(rate)}, as over the last ${age(seconds)}.`;
   }
   const what = start.image === null ? 'its scheduler' : line`image ${start.image}`;
   const asked = start.asked_at === null ? null : `${moment(start.asked_at)} (${whenOf(start.asked_at)})`;
   const why = {
     'not-queued': 'it is not queued',
     held: 'a pause holds it',
+    limited: 'a limit holds it whose pace is not known',
     'nobody-asks': asked === null ? `nobody has asked for ${what} yet` : `nobody has asked for ${what} since ${asked}`,
     'none-handed-out': `none ${kind}was handed out in the last minutes; a worker last asked at ${asked}`,
   }[start.unknown!];

@@ -11,6 +11,7 @@ import type { DemoParts } from './demo/installation.ts';
 import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
+import { limitsCommand, windowsCommand } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
 import {
@@ -64,6 +65,8 @@ export function createProgram(parts: ProgramParts): Command {
     purgeCommand(),
     rerankCommand(),
     weightsCommand(),
+    limitsCommand(),
+    windowsCommand(),
     auditCommand(),
     drainCommand(),
     configCommand(),

@@ -120,10 +120,13 @@ function showCommand(): Command {
     });
 }
 
+const heldBy = (limit: string | null) =>
+  limit === null ? 'held by a pause' : `held by ${limit} (rota limits list, rota windows list)`;
+
 function renderDetails(task: TaskView): string {
   const { plugin, ooi } = subjectOf(task.data);
   const { lease, queue } = task;
-  const place = queue === null ? null : queue.held ? 'held by a pause' : `${queue.ahead} before it`;
+  const place = queue === null ? null : queue.held ? heldBy(queue.limit) : `${queue.ahead} before it`;
   return fieldsOf([
     ['task', task.id],
     ['scheduler', task.scheduler_id],

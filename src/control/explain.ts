@@ -5,6 +5,7 @@ import type { Explanation, ExplanationStep } from '../protocol/commands.ts';
 import type { ExplanationView, ScheduleView, TaskView } from '../protocol/operator-lists.ts';
 import type { DueSchedule } from '../protocol/requests.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
+import type { Limits } from '../queue/limits/limits.ts';
 import type { Pauses } from '../queue/maintenance/pauses.ts';
 import type { TaskRanking } from '../queue/push/rank.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
@@ -12,6 +13,7 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import type { TaskData } from '../tasks/task.ts';
+import { limitsOf, startBy, wayOf } from './limit-views.ts';
 import { command, type SomeCommands } from './operator-command.ts';
 
 export interface ExplainPorts {
@@ -19,6 +21,9 @@ export interface ExplainPorts {
   readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview' | 'start'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
   readonly pauses: Pick<Pauses, 'list'>;
+  readonly limits: Pick<Limits, 'places'>;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
   readonly ranking: TaskRanking;
   /** SCHEDULER_PQ_MAXSIZE; 0 is unlimited. */
   readonly maxSize: number;
@@ -79,6 +84,7 @@ export function explainCommands(ports: ExplainPorts) {
       const { steps: decided, nextRunAt } = decisionOf(decision);
       const decides = decided.every(({ outcome }) => outcome === 'passes' || outcome === 'skipped');
       const steps = decides ? [...decided, ...(await pushSteps(ports, scheduler, organisation))] : decided;
+      const holding = await limitsOf(ports.limits, ports.now(), explained, task);
       const refusing = steps.find(({ outcome }) => outcome === 'refuses');
       const unanswered = steps.some(({ outcome }) => outcome === 'unanswered');
       return {
@@ -89,8 +95,8 @@ export function explainCommands(ports: ExplainPorts) {
         verdict: refusing !== undefined ? 'refused' : unanswered ? 'unknown' : 'would-run',
         reason: refusing?.reason ?? null,
         steps,
-        in_the_way: await waysOf(ports, explained, task),
-        start: task?.queue ? await ports.inspection.start(task) : null,
+        in_the_way: [...(await waysOf(ports, explained, task)), ...holding.map(wayOf)],
+        start: task?.queue ? startBy(holding, await ports.inspection.start(task)) : null,
         task: task === null ? null : taskInShort(task),
         schedule: schedule === null ? null : scheduleInShort(schedule),
         next_run_at: schedule?.enabled === true ? schedule.deadline_at : null,

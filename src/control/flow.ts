@@ -24,7 +24,7 @@ export function flowOf(scheduler: SchedulerView, paused: boolean): Flow {
   if (queued === null) return { word: 'unknown', why: 'the database does not answer' };
   const waiting = queued - (held ?? 0);
   if (waiting <= 0)
-    return paused || (held ?? 0) > 0 ? { word: 'held', why: 'a pause holds what is queued' } : idleOr(out);
+    return paused || (held ?? 0) > 0 ? { word: 'held', why: 'a pause or a limit holds what is queued' } : idleOr(out);
   if (out === 0 && lately === null) {
     if (paused) return { word: 'held', why: 'the scheduler is paused' };
     const why =

@@ -7,6 +7,7 @@ import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import { readQueueBy } from '../queue/maintenance/counts.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
+import { Limits } from '../queue/limits/limits.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { purgeOrganisation } from '../queue/settle/cancellation.ts';
@@ -23,6 +24,7 @@ import { auditCommands, type AuditPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type ExplainPorts } from './explain.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
+import { limitCommands, type LimitPorts } from './limits.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
@@ -36,6 +38,7 @@ export type OperatorPorts = SupervisorPorts &
   SchedulePorts &
   QueuePorts &
   WeightPorts &
+  LimitPorts &
   ExplainPorts &
   DoctorPorts &
   AuditPorts;
@@ -48,6 +51,7 @@ export function operatorCommands(ports: OperatorPorts) {
     ...scheduleCommands(ports),
     ...queueCommands(ports),
     ...weightCommands(ports),
+    ...limitCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
     ...auditCommands(ports),
@@ -97,10 +101,21 @@ export interface Operations {
 /** The operator's side of a supervisor. */
 export function createOperations(parts: OperationsParts): Operations {
   const { sql, queue, schedulerIds, ranking, log, config } = parts;
+  const limits = new Limits({
+    sql,
+    schedulerIds,
+    onAdmitted: (scheduler, count) => queue.wake(scheduler, count),
+    onError: (error) => log.error({ err: error }, 'limits'),
+  });
+  queue.watch(() => limits.wake());
   const pauses = new Pauses({
     sql,
     ranksFairly: (scheduler) => queue.ranksFairly(scheduler),
-    onResumed: (scheduler, count) => queue.wake(scheduler, count),
+    onResumed: (scheduler, count) => {
+      // What a limit holds too is looked at again.
+      limits.wake();
+      queue.wake(scheduler, count);
+    },
     onError: (error) => log.error({ err: error }, 'pauses'),
   });
   const rates = new Rates();
@@ -125,6 +140,7 @@ export function createOperations(parts: OperationsParts): Operations {
         ...parts,
         startedAt: new Date(parts.now()),
         pauses,
+        limits,
         rates,
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
@@ -146,12 +162,14 @@ export function createOperations(parts: OperationsParts): Operations {
     weights: createWeights(sql, schedulerIds),
     start: () => {
       pauses.start();
+      limits.start();
       auditLog.start();
     },
     stop: async () => {
       rates.stop();
       await imageRates.stop();
       await pauses.stop();
+      await limits.stop();
       await auditLog.stop();
       await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
     },

@@ -18,10 +18,10 @@ export interface StartEstimate {
   /** Null where it cannot be told. */
   readonly estimated_start_at: string | null;
   /**
-   * Why it cannot: it is not queued; a pause holds it; no pop asks any more for what it is; none was handed out in the last
+   * Why it cannot: it is not queued; a pause holds it; a limit does, whose pace is not known; no pop asks any more for what it is; none was handed out in the last
    * minutes.
    */
-  readonly unknown: 'not-queued' | 'held' | 'nobody-asks' | 'none-handed-out' | null;
+  readonly unknown: 'not-queued' | 'held' | 'limited' | 'nobody-asks' | 'none-handed-out' | null;
   readonly image: string | null;
   /** The tasks that go before it, of its image alone or of all; which of them decides when it starts. Null where it is not in line. */
   readonly among: 'image' | 'all' | null;
@@ -65,8 +65,11 @@ export interface TaskView extends ListedTask, TaskHistory {
     /** Its worker has reported. */
     readonly begun: boolean;
   } | null;
-  /** Null where it is not queued. `ahead`: queued tasks that go before it, counted to 100 000 divided by the tasks asked for; null where a pause holds it. */
-  readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
+  /**
+   * Null where it is not queued. `limit`: the limit or window that holds it; null where a pause does. `ahead`: queued tasks that go before it,
+   * counted to 100 000 divided by the tasks asked for; null where it is held.
+   */
+  readonly queue: { readonly held: boolean; readonly limit: string | null; readonly ahead: number | null } | null;
 }
 
 export type TaskAction = 'cancel' | 'retry' | 'release';

@@ -9,6 +9,7 @@ import type {
   ScheduleView,
   TaskView,
 } from './operator-lists.ts';
+import type { LimitTest, LimitView, SetLimit, WindowView } from './limits.ts';
 import type {
   AuditView,
   DeadLetterView,
@@ -49,6 +50,14 @@ export interface OperatorAnswers {
   weights: Page<WeightView>;
   'set-weight': ChangedWeight;
   'unset-weight': ChangedWeight;
+  limits: { readonly results: readonly LimitView[] };
+  'set-limit': SetLimit;
+  'unset-limit': { readonly name: string };
+  /** What would hold a task, or holds one. */
+  'test-limit': LimitTest;
+  windows: { readonly results: readonly WindowView[] };
+  'set-window': SetLimit;
+  'unset-window': { readonly name: string };
   explain: ExplanationView;
   'dead-letters': { readonly results: readonly DeadLetterView[] };
   /** Ids of the events that were there. */

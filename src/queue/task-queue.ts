@@ -54,8 +54,6 @@ export interface TaskQueueOptions {
   readonly heartbeatsArrive?: () => Promise<boolean>;
   /** Pushes that named no recurrence made or moved these schedules: the actor corrects cron or interval. */
   readonly onDefaultSchedules?: (scheduler: string, command: CorrectSchedules) => void;
-  /** Something was queued, claimed or ended: a limit may have room for something else. */
-  readonly onChanged?: () => void;
   /** Failures in the background: of the sweeper, of a low-water mark, of a task that could not be given back. */
   readonly onError?: (error: unknown) => void;
 }
@@ -67,6 +65,8 @@ export interface RunningTaskQueue extends TaskQueue {
   drain(withinMs?: number): Promise<void>;
   /** Tasks were queued by another statement (a schedule, an operator, a pause that ended): parked pops look. */
   wake(scheduler: string, count: number): void;
+  /** From now on `onChanged` is called where something was queued, claimed or ended here: a limit may have room for something else. */
+  watch(onChanged: () => void): void;
   /** Ends expired leases now, as the sweeper does each second. @returns how many */
   sweep(): Promise<number>;
   /** Brings /tasks/stats up to date now, as the sweeper does each second. */
@@ -108,6 +108,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   /** The longest length that a lease over NATS begins with. */
   #firstLeaseMs = firstLeaseMs;
   #looks: NodeJS.Timeout | null = null;
+  #onChanged = (): void => {};
 
   constructor(options: TaskQueueOptions) {
     this.#options = options;
@@ -129,7 +130,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       maxInFlight: this.#bounds.writesInFlight,
       ranksOf,
       onQueued: (scheduler, count) => this.#queued(scheduler, count),
-      onChanged: () => options.onChanged?.(),
+      onChanged: () => this.#onChanged(),
     });
     this.#sweeper = new Sweeper({
       sql: this.#sql,
@@ -236,6 +237,10 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#wakeUp(scheduler, count);
   }
 
+  watch(onChanged: () => void): void {
+    this.#onChanged = onChanged;
+  }
+
   sweep(): Promise<number> {
     return this.#sweeper.sweep();
   }
@@ -249,7 +254,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   #queued(scheduler: string, count: number): void {
-    this.#options.onChanged?.();
+    this.#onChanged();
     this.#wakeUp(scheduler, count);
   }
 
@@ -296,7 +301,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         mark.claimed(rows.length);
-        if (rows.length > 0) this.#options.onChanged?.();
+        if (rows.length > 0) this.#onChanged();
         const fitted = await this.#fit(rows);
         if (isFair && found.byRank) virtualTimes.dispatched(fitted.kept);
         return fitted;

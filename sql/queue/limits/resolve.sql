@@ -6,9 +6,9 @@ WITH found AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS f (id uuid, hash text, scheduler text, keys varchar[])
 ),
 locked AS MATERIALIZED (
-  SELECT f.id, f.hash, f.scheduler, f.keys, q.paused
+  SELECT f.id, f.hash, f.scheduler, f.keys, q.paused, q.limits
   FROM found f, LATERAL (
-    SELECT EXISTS (SELECT FROM rota_paused(queue.scheduler, queue.organisation, queue.plugin)) AS paused FROM queue
+    SELECT queue.limits, EXISTS (SELECT FROM rota_paused(queue.scheduler, queue.organisation, queue.plugin)) AS paused FROM queue
     WHERE queue.hash = f.hash AND (queue.scheduler, queue.id) IS NOT DISTINCT FROM (f.scheduler, f.id)
       AND queue.held AND queue.parked IS NULL AND queue.limits IS DISTINCT FROM '{}'
     FOR UPDATE SKIP LOCKED
@@ -18,6 +18,11 @@ known AS (
   INSERT INTO limiters AS l (key)
   SELECT DISTINCT k.key COLLATE "C" FROM locked, unnest(locked.keys) AS k (key) WHERE NOT locked.paused ORDER BY 1
   ON CONFLICT (key) DO UPDATE SET next_at = now() WHERE l.next_at = 'infinity'
+),
+-- One that was admitted, and is held by a pause or a patch since, gives its places back.
+given_back AS (
+  INSERT INTO limit_changes (key, unit, spent)
+  SELECT k.key, locked.id::text, false FROM locked, unnest(locked.limits) AS k (key)
 ),
 moved AS (
   UPDATE queue q

@@ -175,7 +175,7 @@ function whyOf({ scheduler, name, queued, held }: QueuePartView, pauses: readonl
     (one) => one.scheduler === scheduler && (one.organisation ?? name) === name && one.boefje === null,
   );
   if (pause !== undefined) return html`${state('warn', 'paused')} by ${foreign(pause.paused_by)}`;
-  if (held > 0 && held === queued) return html`${state('warn', 'held')} by a pause`;
+  if (held > 0 && held === queued) return html`${state('warn', 'held')} by a pause or a limit`;
   return html`<span class="soft">behind its own</span>`;
 }
 

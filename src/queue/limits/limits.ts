@@ -1,4 +1,5 @@
-import { type Executor, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { type Executor, query, queryByKey, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { concerns, keyOf, type LimitedTask, type LimitKey } from './limit.ts';
 import { Releaser, lockLimits } from './releaser.ts';
 import { type Limit, type LimitsView, readLimits } from './view.ts';
 
@@ -12,6 +13,27 @@ interface LimitsOptions {
   onAdmitted(scheduler: string, count: number): void;
   onError(error: unknown): void;
 }
+
+/** Tasks that a limit holds back. */
+export interface HeldByLimit {
+  readonly waiting: number;
+  readonly keys: number;
+  /** Null where there is none. */
+  readonly oldest_seconds: number | null;
+}
+
+/** Where a task stands, or would, at one of its limits. */
+export interface LimitPlace extends LimitKey {
+  readonly limit: Limit;
+  readonly before: number;
+  /** Units that are admitted or claimed. */
+  readonly taken: number;
+  /** From when on its rate has room again, in epoch milliseconds; null: it has some. */
+  readonly readyMs: number | null;
+}
+
+/** Rows before a task that are counted at most. */
+const countedAtMost = 100_000;
 
 /** Limits and windows of all supervisors: they are in the database, and every supervisor keeps them. */
 export class Limits {
@@ -40,6 +62,28 @@ export class Limits {
   async list(): Promise<LimitsView> {
     const { limits, now } = await transact(() => readLimits(this.#sql));
     return { limits: limits.filter(({ removed }) => !removed), now };
+  }
+
+  /** Of each of these, in their order. */
+  async held(names: readonly string[], countedAtMost: number): Promise<readonly HeldByLimit[]> {
+    if (names.length === 0) return [];
+    return queryByKey<HeldByLimit>(this.#sql, statement('limits/held'), [names, countedAtMost]);
+  }
+
+  /** The limits that concern a task; `id` where it is queued. */
+  async places(task: LimitedTask, id: string | null): Promise<readonly LimitPlace[]> {
+    const { limits } = await this.list();
+    const found = limits.filter((limit) => concerns(limit, task)).map((limit) => ({ limit, ...keyOf(limit, task) }));
+    if (found.length === 0) return [];
+    const rows = await queryByKey<{ before: number; taken: number; ready_ms: number | null }>(
+      this.#sql,
+      statement('limits/places'),
+      [found.map(({ key }) => key), countedAtMost, id],
+    );
+    return found.map((at, n) => {
+      const { before, taken, ready_ms: readyMs } = rows[n]!;
+      return { ...at, before, taken, readyMs };
+    });
   }
 
   /** A name that is there already gets what is given now. @returns whether there was none */
