@@ -184,3 +184,11 @@ BEGIN
       WHERE NOT q.held AND q.limits @> ARRAY[of_key]::varchar[])
     + (SELECT count(DISTINCT coalesce(e.limit_unit, e.task_id::text)) FROM leases e WHERE e.limits @> ARRAY[of_key]::varchar[]);
 END $$;
+
+-- Rows of a key that are admitted and not claimed yet.
+CREATE FUNCTION rota_limit_admitted(of_key varchar, most integer)
+RETURNS TABLE (hash varchar, scheduler varchar, id uuid) LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off SET enable_bitmapscan = on AS $$
+BEGIN
+  RETURN QUERY SELECT q.hash, q.scheduler, q.id FROM queue q WHERE NOT q.held AND q.limits @> ARRAY[of_key]::varchar[] LIMIT most;
+END $$;

@@ -52,10 +52,31 @@ export const metricsOfReadings: readonly ScrapeMetric[] = [
   }),
   shows({
     name: 'rota_queue_held',
-    help: 'Queued tasks that a pause holds, counted to 10 000',
+    help: 'Queued tasks that a pause or a limit holds, counted to 10 000',
     labels: ['scheduler'],
     of: 'held',
     samples: (schedulers) => [...schedulers].map(([scheduler, held]) => [{ scheduler }, held]),
+  }),
+  shows({
+    name: 'rota_limit_held',
+    help: 'Queued tasks that a limit or a window holds, counted to 10 000',
+    labels: ['limit'],
+    of: 'limits',
+    samples: (limits) => limits.map(({ name, waiting }) => [{ limit: name }, waiting]),
+  }),
+  shows({
+    name: 'rota_limit_oldest_seconds',
+    help: 'Age of the oldest of those tasks; 0 where there is none',
+    labels: ['limit'],
+    of: 'limits',
+    samples: (limits) => limits.map(({ name, oldestSeconds }) => [{ limit: name }, oldestSeconds]),
+  }),
+  totals({
+    name: 'rota_limit_admitted_total',
+    help: 'Tasks and groups that a limit let go, at all supervisors',
+    labels: ['limit'],
+    of: 'limits',
+    samples: (limits) => limits.map(({ name, admitted }) => [{ limit: name }, admitted]),
   }),
   shows({
     name: 'rota_leases',

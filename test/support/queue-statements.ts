@@ -230,4 +230,22 @@ export const cases: readonly Case[] = [
   of('settle/revocable-of-hashes', ({ queued }) => ['boefje', hashes(queued)]),
   of('schedules/delete-schedules', ({ queued }) => [hashes(queued)], lists),
   of('maintenance/unbegun', () => [['boefje'], 600, 60], { rows: 1 }),
+  of('limits/limits', () => [], { rows: 1 }),
+  of('limits/unresolved', () => [named]),
+  of('limits/resolve', ({ queued }) => [
+    JSON.stringify(queued.map(({ id, hash }) => ({ id, hash, scheduler: 'boefje', keys: ['l/x'] }))),
+    1,
+  ]),
+  of('limits/fold', () => []),
+  of('limits/admit', () => [named, [], [], 1, named, 0]),
+  of('limits/next', () => [['l/x'], [], []], { rows: 1 }),
+  of('limits/close', () => ['l/', named]),
+  of('limits/held', () => [['l'], named]),
+  of('limits/places', ({ queued }) => [['l/x'], named, queued[0]!.id], { rows: 1 }),
+  of('limits/touch', () => ['l'], { rows: 1 }),
+  of(
+    'limits/apply',
+    () => ['l', named, '-9223372036854775808', '-infinity', '00000000-0000-0000-0000-000000000000', 'boefje'],
+    { byKey: false },
+  ),
 ];

@@ -2,9 +2,10 @@
 -- returns parked (how many)
 -- $1 its key, $2 rows at most
 WITH chosen AS MATERIALIZED (
-  SELECT q.hash, q.scheduler, q.id FROM queue q
-  WHERE NOT q.held AND q.limits @> ARRAY[$1]::varchar[]
-  LIMIT $2 FOR UPDATE SKIP LOCKED
+  SELECT a.hash, a.scheduler, a.id FROM rota_limit_admitted($1, $2) AS a, LATERAL (
+    SELECT FROM queue WHERE queue.hash = a.hash AND (queue.scheduler, queue.id) IS NOT DISTINCT FROM (a.scheduler, a.id) AND NOT queue.held
+    FOR UPDATE SKIP LOCKED
+  ) AS q
 ),
 known AS (
   INSERT INTO limiters AS l (key) SELECT $1 WHERE EXISTS (SELECT FROM chosen)

@@ -1,4 +1,4 @@
-import { type Executor, query, statement } from '../../postgres/pool.ts';
+import { type Executor, query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { type Hours, windowAt } from './hours.ts';
 import type { KeyedLimit } from './limit.ts';
 
@@ -89,4 +89,28 @@ export function closedAt({ limits, now }: LimitsView): Closed {
     opens: closed.map(({ until }) => (until === null ? 'infinity' : new Date(until).toISOString())),
     next: Math.min(...windows.map(({ until }) => until ?? Number.POSITIVE_INFINITY)),
   };
+}
+
+export interface LimitReading {
+  readonly name: string;
+  /** Tasks that it holds, counted to 10 000, and the age of the oldest of them. */
+  readonly waiting: number;
+  readonly oldestSeconds: number;
+  readonly admitted: number;
+}
+
+const countedAtMost = 10_000;
+
+/** What each limit and window holds. */
+export async function readLimitsHeld(sql: Sql): Promise<readonly LimitReading[]> {
+  const limits = (await transact(() => readLimits(sql))).limits.filter(({ removed }) => !removed);
+  if (limits.length === 0) return [];
+  const held = await queryByKey<{ waiting: number; oldest_seconds: number | null }>(sql, statement('limits/held'), [
+    limits.map(({ name }) => name),
+    countedAtMost,
+  ]);
+  return limits.map(({ name, admitted }, at) => {
+    const { waiting, oldest_seconds: oldest } = held[at]!;
+    return { name, waiting, oldestSeconds: oldest ?? 0, admitted };
+  });
 }
