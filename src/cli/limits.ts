@@ -16,7 +16,7 @@ interface MatchOptions extends RemoteOptions {
 }
 
 interface LimitOptions extends MatchOptions {
-  readonly key: string;
+  readonly key?: string;
   readonly rate?: { readonly tasks: number; readonly seconds: number };
   readonly burst?: number;
   readonly concurrency?: number;
@@ -84,9 +84,9 @@ function setLimitCommand(): Command {
     'set a limit, or change it',
     'rota limits set shodan --boefje shodan --key api:shodan --rate 1/s',
   )
-    .requiredOption(
+    .option(
       '--key <template>',
-      'tasks with the same value share the limit, as api:shodan, host:{host}, net:{ip/24}',
+      'tasks with the same value share the limit, as host:{host} or net:{ip/24}; all do where absent',
     )
     .option('--rate <tasks/duration>', 'as 1/s, 30/m or 1/5m', rate)
     .option('--burst <tasks>', 'so many may go at once after a rest', wholeNumber(1))

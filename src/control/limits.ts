@@ -44,7 +44,7 @@ const newLimit = z
   .strictObject({
     name,
     ...match,
-    key: template,
+    key: template.default('all'),
     rate: z
       .strictObject({
         tasks: z.int().min(1),

@@ -35,6 +35,8 @@ export interface RunOptions extends DrillOptions {
   readonly fail: number;
   /** Share of units whose worker dies while it holds them. */
   readonly killWorkers: number;
+  /** Tasks of one boefje that run at once; no bound where absent. */
+  readonly limit?: number;
 }
 
 /** Runs a whole KAT, from the first event to the last finished task, and inspects the database. */
@@ -91,6 +93,11 @@ export async function runDemo(
   const restarts = new Restarts(client, supervisor);
   await restarts.untilRunning(signal);
   stack.defer(() => staff.stop());
+  if (options.limit !== undefined) {
+    const limit = { name: 'demo', scheduler: 'boefje', key: 'boefje:{boefje}', concurrency: options.limit };
+    await client.ctl('set-limit', limit);
+    progress.note(`Of each boefje ${options.limit} at once, at most.`);
+  }
   staff.start();
   const began = performance.now();
   const show = async () => {
