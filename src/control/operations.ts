@@ -104,10 +104,9 @@ export function createOperations(parts: OperationsParts): Operations {
   const limits = new Limits({
     sql,
     schedulerIds,
-    onAdmitted: (scheduler, count) => queue.wake(scheduler, count),
+    queue,
     onError: (error) => log.error({ err: error }, 'limits'),
   });
-  queue.watch(() => limits.wake());
   const pauses = new Pauses({
     sql,
     ranksFairly: (scheduler) => queue.ranksFairly(scheduler),

@@ -65,8 +65,8 @@ export interface RunningTaskQueue extends TaskQueue {
   drain(withinMs?: number): Promise<void>;
   /** Tasks were queued by another statement (a schedule, an operator, a pause that ended): parked pops look. */
   wake(scheduler: string, count: number): void;
-  /** From now on `onChanged` is called where something was queued, claimed or ended here: a limit may have room for something else. */
-  watch(onChanged: () => void): void;
+  /** Until null is given `onChanged` is called where something was queued, claimed or ended here: a limit may have room then. */
+  watch(onChanged: (() => void) | null): void;
   /** Ends expired leases now, as the sweeper does each second. @returns how many */
   sweep(): Promise<number>;
   /** Brings /tasks/stats up to date now, as the sweeper does each second. */
@@ -108,7 +108,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   /** The longest length that a lease over NATS begins with. */
   #firstLeaseMs = firstLeaseMs;
   #looks: NodeJS.Timeout | null = null;
-  #onChanged = (): void => {};
+  #onChanged: (() => void) | null = null;
 
   constructor(options: TaskQueueOptions) {
     this.#options = options;
@@ -130,7 +130,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       maxInFlight: this.#bounds.writesInFlight,
       ranksOf,
       onQueued: (scheduler, count) => this.#queued(scheduler, count),
-      onChanged: () => this.#onChanged(),
+      onChanged: () => this.#onChanged?.(),
     });
     this.#sweeper = new Sweeper({
       sql: this.#sql,
@@ -237,7 +237,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
     this.#wakeUp(scheduler, count);
   }
 
-  watch(onChanged: () => void): void {
+  watch(onChanged: (() => void) | null): void {
     this.#onChanged = onChanged;
   }
 
@@ -254,7 +254,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   #queued(scheduler: string, count: number): void {
-    this.#onChanged();
+    this.#onChanged?.();
     this.#wakeUp(scheduler, count);
   }
 
@@ -301,7 +301,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         mark.claimed(rows.length);
-        if (rows.length > 0) this.#onChanged();
+        if (rows.length > 0) this.#onChanged?.();
         const fitted = await this.#fit(rows);
         if (isFair && found.byRank) virtualTimes.dispatched(fitted.kept);
         return fitted;

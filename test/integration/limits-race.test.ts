@@ -59,22 +59,20 @@ interface Supervisor {
 }
 
 function supervisor(under: QueueUnderTest, errors: unknown[]): Supervisor {
-  const made: Partial<Supervisor> = {};
+  const queue = under.another();
+  const made: Partial<Supervisor> = { queue };
   const start = () => {
     const sql = connect(under.url, { max: 3 });
     made.sql = sql;
     made.limits = new Limits({
       sql,
       schedulerIds: ['boefje'],
-      onAdmitted: (scheduler, count) => made.queue!.wake(scheduler, count),
+      queue,
       onError: (error) => errors.push(error),
     });
     made.limits.start();
   };
-  const queue = under.another();
-  Object.assign(made, { queue });
   start();
-  queue.watch(() => made.limits!.wake());
   onTestFinished(async () => {
     await made.limits!.stop();
     await made.sql!.end({ timeout: 1 });

@@ -31,7 +31,7 @@ function limitsOf({ sql, queue }: QueueUnderTest): Limits {
   const limits = new Limits({
     sql,
     schedulerIds: ['boefje', 'report'],
-    onAdmitted: (scheduler, count) => queue.wake(scheduler, count),
+    queue,
     onError: fail,
   });
   onTestFinished(() => limits.stop());

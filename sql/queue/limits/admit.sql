@@ -16,7 +16,7 @@ heads AS MATERIALIZED (
     SELECT q.hash, q.scheduler, q.id, q.rank, q.created_at, q.limits, q.limited_by, q.deduplication_key,
       coalesce(q.scheduler || ' ' || q.deduplication_key, q.id::text) AS unit,
       EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin)) AS paused
-    FROM queue q WHERE q.parked = r.key
+    FROM queue q WHERE q.held AND q.parked = r.key
     ORDER BY q.rank, q.created_at, q.id LIMIT r.room + $6::integer
     FOR UPDATE SKIP LOCKED
   ) AS h
@@ -52,7 +52,7 @@ members AS MATERIALIZED (
   FROM admitted a, LATERAL (
     SELECT q.hash, q.scheduler, q.id FROM queue q
     WHERE q.deduplication_key = a.deduplication_key AND q.scheduler IS NOT DISTINCT FROM a.scheduler
-      AND q.parked IS NOT NULL AND q.id <> a.id AND NOT EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin))
+      AND q.held AND q.parked <> '' AND q.id <> a.id AND NOT EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin))
     FOR UPDATE SKIP LOCKED
   ) AS m
   WHERE a.deduplication_key IS NOT NULL
@@ -61,7 +61,7 @@ outcomes AS MATERIALIZED (
   SELECT DISTINCT ON (o.id) o.* FROM (
     SELECT 1 AS first, a.id, a.hash, a.scheduler, false AS held, a.limits, NULL::varchar COLLATE "C" AS parked FROM admitted a
     UNION ALL SELECT 2, m.id, m.hash, m.scheduler, false, m.limits, NULL FROM members m
-    UNION ALL SELECT 3, j.id, j.hash, j.scheduler, true, '{}', NULL FROM judged j WHERE j.paused
+    UNION ALL SELECT 3, j.id, j.hash, j.scheduler, true, NULL, '' FROM judged j WHERE j.paused
     UNION ALL SELECT 4, j.id, j.hash, j.scheduler, true, NULL, NULL FROM judged j WHERE j.stale AND NOT j.paused
     UNION ALL SELECT 5, l.id, l.hash, l.scheduler, true, l.limits, k.key
       FROM leaders l, LATERAL (SELECT lacking.key FROM lacking WHERE lacking.id = l.id) AS k WHERE k.key <> l.key

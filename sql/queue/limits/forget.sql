@@ -3,7 +3,7 @@
 WITH gone AS (
   DELETE FROM limits l
   WHERE l.removed_at < now() - interval '1 minute'
-    AND NOT EXISTS (SELECT FROM queue q WHERE q.parked >= l.name || '/' AND q.parked < l.name || '0')
+    AND NOT EXISTS (SELECT FROM queue q WHERE q.held AND q.parked >= l.name || '/' AND q.parked < l.name || '0')
 ),
 changes AS (DELETE FROM limit_changes WHERE NOT EXISTS (SELECT FROM limits))
 DELETE FROM limiters k

@@ -5,7 +5,7 @@ SELECT h.waiting::float8 AS waiting, h.keys::float8 AS keys, extract(epoch FROM 
 FROM unnest($1::varchar[]) WITH ORDINALITY AS wanted (name, n), LATERAL (
   SELECT count(*) AS waiting, count(DISTINCT b.parked) AS keys, min(b.created_at) AS oldest_at FROM (
     SELECT q.parked, q.created_at FROM queue q
-    WHERE q.parked >= wanted.name || '/' AND q.parked < wanted.name || '0'
+    WHERE q.held AND q.parked >= wanted.name || '/' AND q.parked < wanted.name || '0'
     ORDER BY q.parked, q.rank, q.created_at, q.id LIMIT $2
   ) AS b
 ) AS h

@@ -4,7 +4,7 @@
 WITH settled AS (
   UPDATE limiters l
   SET next_at = CASE
-    WHEN EXISTS (SELECT FROM queue q WHERE q.parked = l.key)
+    WHEN EXISTS (SELECT FROM queue q WHERE q.held AND q.parked = l.key)
       THEN (SELECT s.next_at FROM rota_limit_state(l.key, $2::varchar[], $3::timestamptz[]) AS s)
     ELSE 'infinity' END
   WHERE l.key = ANY ($1::varchar[])

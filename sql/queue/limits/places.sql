@@ -12,7 +12,7 @@ SELECT wanted.key, p.before::float8 AS before, rota_limit_taken(wanted.key)::flo
 FROM unnest($1::varchar[]) WITH ORDINALITY AS wanted (key, n), LATERAL (
   SELECT count(*) AS before FROM (
     SELECT FROM queue q
-    WHERE q.parked = wanted.key
+    WHERE q.held AND q.parked = wanted.key
       AND (NOT EXISTS (SELECT FROM task) OR (q.rank, q.created_at, q.id) < (SELECT k.rank, k.created_at, k.id FROM task k))
     ORDER BY q.rank, q.created_at, q.id LIMIT $2
   ) AS b

@@ -10,7 +10,7 @@ locked AS MATERIALIZED (
   FROM found f, LATERAL (
     SELECT queue.limits, EXISTS (SELECT FROM rota_paused(queue.scheduler, queue.organisation, queue.plugin)) AS paused FROM queue
     WHERE queue.hash = f.hash AND (queue.scheduler, queue.id) IS NOT DISTINCT FROM (f.scheduler, f.id)
-      AND queue.held AND queue.parked IS NULL AND queue.limits IS DISTINCT FROM '{}'
+      AND queue.held AND queue.parked IS NULL
     FOR UPDATE SKIP LOCKED
   ) AS q
 ),
@@ -27,8 +27,8 @@ given_back AS (
 moved AS (
   UPDATE queue q
   SET held = l.paused OR l.keys <> '{}', limited_by = $2::bigint,
-      limits = CASE WHEN l.paused THEN '{}' WHEN l.keys <> '{}' THEN l.keys END,
-      parked = CASE WHEN NOT l.paused THEN l.keys[1] END
+      limits = CASE WHEN NOT l.paused AND l.keys <> '{}' THEN l.keys END,
+      parked = CASE WHEN l.paused THEN '' ELSE l.keys[1] END
   FROM locked l
   WHERE q.hash = l.hash AND (q.scheduler, q.id) IS NOT DISTINCT FROM (l.scheduler, l.id)
   RETURNING q.scheduler, q.held

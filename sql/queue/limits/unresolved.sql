@@ -4,6 +4,6 @@
 SELECT q.id, q.hash, q.scheduler, q.organisation, q.plugin, q.image,
   coalesce(t.data ->> 'input_ooi', t.data #>> '{raw_data,boefje_meta,input_ooi}') AS ooi, t.priority IS NOT DISTINCT FROM 1 AS manual
 FROM (
-  SELECT * FROM queue WHERE queue.held AND queue.parked IS NULL AND queue.limits IS DISTINCT FROM '{}'
+  SELECT * FROM queue WHERE queue.held AND queue.parked IS NULL
   ORDER BY queue.rank, queue.created_at, queue.id LIMIT $1
 ) AS q, LATERAL (SELECT tasks.data, tasks.priority FROM tasks WHERE tasks.id = q.id) AS t

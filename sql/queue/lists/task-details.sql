@@ -6,7 +6,7 @@
 SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   l.lease_id, l.worker AS lease_worker, l.via, rota_timestamp(l.until) AS lease_until,
   l.begun OR t.status = 'RUNNING' AS begun,
-  q.held, split_part(q.parked, '/', 1) AS limited,
+  q.held, nullif(split_part(q.parked, '/', 1), '') AS limited,
   coalesce(l.worker, CASE WHEN l.via = 'rest' THEN l.holder END, t.worker) AS worker,
   rota_timestamp(coalesce(l.claimed_at, t.claimed_at)) AS claimed_at,
   rota_timestamp(t.started_at) AS started_at, rota_timestamp(t.ended_at) AS ended_at,

@@ -14,7 +14,7 @@ chosen AS MATERIALIZED (
   WHERE q.scheduler = $1 AND q.held = NOT $2::boolean AND {key}
     AND EXISTS (SELECT FROM gate)
     AND ($2::boolean OR NOT EXISTS (SELECT FROM rota_pausing(q.scheduler, q.organisation, q.plugin))
-      OR q.limits = '{}' AND NOT EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin)))
+      OR q.parked = '' AND NOT EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin)))
   ORDER BY q.rank, q.created_at, q.id
   LIMIT $3
   FOR UPDATE SKIP LOCKED
@@ -39,7 +39,7 @@ dealt AS MATERIALIZED (
 ),
 moved AS (
   UPDATE queue q SET held = $2::boolean OR EXISTS (SELECT FROM rota_pausing(q.scheduler, q.organisation, q.plugin)),
-    limits = CASE WHEN $2::boolean THEN q.limits END, rank = coalesce((dealt.ranks ->> q.hash)::bigint, q.rank)
+    parked = CASE WHEN $2::boolean THEN q.parked END, rank = coalesce((dealt.ranks ->> q.hash)::bigint, q.rank)
   FROM dealt
   WHERE q.hash = ANY (ARRAY(SELECT hash FROM chosen)) AND q.scheduler IS NOT DISTINCT FROM $1 RETURNING 1
 )

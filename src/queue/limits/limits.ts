@@ -1,18 +1,10 @@
 import { type Executor, query, queryByKey, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { concerns, keyOf, type LimitedTask, type LimitKey } from './limit.ts';
-import { Releaser, lockLimits } from './releaser.ts';
+import { lockLimits, Releaser, type ReleaserOptions } from './releaser.ts';
 import { type Limit, type LimitsView, readLimits } from './view.ts';
 
 /** What an operator sets. */
 export type NewLimit = Omit<Limit, 'version' | 'changedAt' | 'isApplying' | 'removed' | 'admitted' | 'fallbacks'>;
-
-interface LimitsOptions {
-  readonly sql: Sql;
-  readonly schedulerIds: readonly string[];
-  /** So many tasks of a scheduler may be popped now. */
-  onAdmitted(scheduler: string, count: number): void;
-  onError(error: unknown): void;
-}
 
 /** Tasks that a limit holds back. */
 export interface HeldByLimit {
@@ -40,7 +32,7 @@ export class Limits {
   readonly #sql: Sql;
   readonly releaser: Releaser;
 
-  constructor(options: LimitsOptions) {
+  constructor(options: ReleaserOptions) {
     this.#sql = options.sql;
     this.releaser = new Releaser(options);
   }

@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Executor, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import type { RunningTaskQueue } from '../task-queue.ts';
 import { applyLimits } from './apply.ts';
 import { concerns, keyOf, type LimitedTask } from './limit.ts';
 import { type Closed, closedAt, type Limit, type LimitsView, readLimits } from './view.ts';
 
-interface ReleaserOptions {
+export interface ReleaserOptions {
   readonly sql: Sql;
   readonly schedulerIds: readonly string[];
-  /** So many tasks of a scheduler may be popped now. */
-  onAdmitted(scheduler: string, count: number): void;
+  /** Tells of what changes, while there is a limit; is told what may be popped. */
+  readonly queue: Pick<RunningTaskQueue, 'watch' | 'wake'>;
   onError(error: unknown): void;
 }
 
@@ -99,7 +100,7 @@ export class Releaser {
   async look(): Promise<number> {
     const { sql } = this.#options;
     const view = await transact(() => readLimits(sql));
-    this.#isNeeded = view.limits.length > 0;
+    this.#need(view.limits.length > 0);
     if (!this.#isNeeded) return lookEveryMs;
     this.#apply(view);
     const waitMs = await this.pass();
@@ -115,9 +116,15 @@ export class Releaser {
     return waitMs;
   }
 
+  /** Without a limit the queue tells nothing. */
+  #need(isNeeded: boolean): void {
+    if (isNeeded !== this.#isNeeded) this.#options.queue.watch(isNeeded ? () => this.wake() : null);
+    this.#isNeeded = isNeeded;
+  }
+
   /** One pass over what waits. @returns milliseconds until the next is due */
   async pass(): Promise<number> {
-    const { sql, onAdmitted } = this.#options;
+    const { sql, queue } = this.#options;
     const done = await transact(() =>
       transaction(sql, async (releasing) => {
         await lockLimits(releasing);
@@ -137,7 +144,7 @@ export class Releaser {
         return { freed: [...looked.freed, ...Object.entries(admitted)], waitMs: isFull ? 0 : waitMs };
       }),
     );
-    for (const [scheduler, count] of done.freed) onAdmitted(scheduler, count);
+    for (const [scheduler, count] of done.freed) queue.wake(scheduler, count);
     return done.waitMs;
   }
 
