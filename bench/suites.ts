@@ -5,6 +5,7 @@ import { drain } from './suites/drain.ts';
 import { estimates } from './suites/estimates.ts';
 import { fairness } from './suites/fairness.ts';
 import { latency } from './suites/latency.ts';
+import { limits } from './suites/limits.ts';
 import { mailbox } from './suites/mailbox.ts';
 import { mutations } from './suites/mutations.ts';
 import { pop } from './suites/pop.ts';
@@ -29,6 +30,7 @@ export const suites: readonly Suite[] = [
   push,
   cycle,
   pause,
+  limits,
   rerank,
   fairness,
   estimates,
