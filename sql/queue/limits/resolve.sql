@@ -1,7 +1,8 @@
 -- Writes down what limits the rows that were looked at: parks them at their first key, or lets those go that no limit and no pause concerns.
 -- returns scheduler, freed (rows that may be popped)
 -- $1 a JSON array of {id, hash, scheduler, keys}, $2 the version of limits
--- What a pause holds too has no key: it is looked at again when the pause has ended (hold.sql).
+-- A row is found by its hash: that no key holds it is said so that the index of keys, which has thousands without one, does not serve it
+-- (0.4 s for 500 rows of 10 000; 0.03 s so). What a pause holds too has no key: it is looked at again when the pause has ended (hold.sql).
 WITH found AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::text::json) AS f (id uuid, hash text, scheduler text, keys varchar[])
 ),
@@ -10,7 +11,7 @@ locked AS MATERIALIZED (
   FROM found f, LATERAL (
     SELECT queue.limits, EXISTS (SELECT FROM rota_paused(queue.scheduler, queue.organisation, queue.plugin)) AS paused FROM queue
     WHERE queue.hash = f.hash AND (queue.scheduler, queue.id) IS NOT DISTINCT FROM (f.scheduler, f.id)
-      AND queue.held AND queue.parked IS NULL
+      AND queue.held AND coalesce(queue.parked, 'none') = 'none'
     FOR UPDATE SKIP LOCKED
   ) AS q
 ),
