@@ -21,9 +21,10 @@ import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { auditCommands, type AuditPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
-import { explainCommands, type ExplainPorts } from './explain.ts';
+import { explainCommands } from './explain.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
+import { runNowCommands, type RunNowPorts } from './run-now.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
@@ -36,7 +37,7 @@ export type OperatorPorts = SupervisorPorts &
   SchedulePorts &
   QueuePorts &
   WeightPorts &
-  ExplainPorts &
+  RunNowPorts &
   DoctorPorts &
   AuditPorts;
 
@@ -49,6 +50,7 @@ export function operatorCommands(ports: OperatorPorts) {
     ...queueCommands(ports),
     ...weightCommands(ports),
     ...explainCommands(ports),
+    ...runNowCommands(ports),
     ...doctorCommands(ports),
     ...auditCommands(ports),
   } satisfies Commands;
