@@ -1,9 +1,11 @@
 import type { View } from '../page.ts';
 import { machinery } from './machinery.ts';
 import { overview } from './overview.ts';
+import { why } from './why.ts';
 
 /** Every page by its path. */
 export const views: Readonly<Record<string, View>> = {
   '/': overview,
   '/machinery': machinery,
+  '/why': why,
 };
