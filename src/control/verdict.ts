@@ -51,7 +51,7 @@ function atWork({ in_the_way: ways }: ExplanationView, { status }: NonNullable<E
   const by = nameOf(ended ?? worker);
   const known = { kind: 'at-work', reason: null, fact: (ended ?? worker)?.fact ?? null } as const;
   if (ended !== undefined) {
-    const sentence = `${by} had it, and its lease ended ${moment(ended.until ?? null)}: it goes back to the queue by itself.`;
+    const sentence = `It was on ${by}, whose lease ended ${moment(ended.until ?? null)}: it goes back to the queue by itself.`;
     return { ...known, level: 'warn', sentence, advice: 'see whether that worker still runs, and what it logged last' };
   }
   if (worker === undefined) {
@@ -59,7 +59,7 @@ function atWork({ in_the_way: ways }: ExplanationView, { status }: NonNullable<E
     return { ...known, level: 'warn', sentence, advice: 'wait for its runner to report, or: rota tasks release' };
   }
   const sentence =
-    status === 'running' ? `It runs now on ${by}.` : `${by} has it, and has not reported yet that it runs.`;
+    status === 'running' ? `It runs now on ${by}.` : `It is with ${by}, which has not reported yet that it runs.`;
   return { ...known, level: 'good', sentence, advice: 'nothing: wait for its end' };
 }
 

@@ -105,7 +105,7 @@ function box(level: Verdict['level'], sentence: Html, more: Html): Html {
   </div>`;
 }
 
-const words = { good: 'Under way', idle: 'As it should', warn: 'Look', bad: 'In the way' } as const;
+const words = { good: 'Under way', idle: 'Nothing wrong', warn: 'Look', bad: 'Blocked' } as const;
 
 function verdictBox(explained: ExplanationView, asked: Asked, request: PageRequest): Html {
   const verdict = verdictOf(explained);
@@ -140,7 +140,7 @@ function actsOf(
 
 /** A raw file without a named normalizer may become several tasks. */
 function mayBeQueued(explained: ExplanationView): boolean {
-  return explained.hash !== null && explained.task?.status !== 'running' && whyNotNow(explained) === null;
+  return explained.hash !== null && whyNotNow(explained) === null;
 }
 
 function askAgain(at: string, patiently: boolean): Html {
