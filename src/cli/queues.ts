@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type PartView, withRates } from '../control/parts.ts';
+import type { RotaClient } from '../nats/client.ts';
 import type { WeightView } from '../protocol/operator.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { weightRange } from '../tasks/limits.ts';
@@ -17,21 +19,46 @@ export function queueCommand(): Command {
     .argument('[scheduler]', 'boefje, normalizer, report, …; all where absent')
     .addOption(new Option('--by <part>', queueParts.join(', ')).default(queueParts[0]).argParser(oneOf(queueParts)))
     .action(async (scheduler: string | undefined, { by, ...options }: QueueOptions) => {
-      const parts = await withRota(options, (client) => request(client, 'queue-by', { scheduler, by }));
-      print(options, parts, ({ results }) =>
-        tableOf(
-          ['SCHEDULER', by.toUpperCase(), 'QUEUED', 'HELD', 'OLDEST', 'RATE'],
-          results.map((it) => [
-            it.scheduler,
-            it.name,
-            it.queued_is_least ? `${it.queued}+` : it.queued,
-            it.held_is_least ? `${it.held}+` : it.held,
-            age(it.oldest_seconds),
-            it.per_second === null ? null : rateOf(it.per_second),
-          ]),
-        ),
+      const parts = await withRota(options, async (client) =>
+        queuePartsOf(client, by === 'image' ? [] : await client.instances(), { scheduler, by }),
+      );
+      print(options, parts, ({ results, unanswered }) =>
+        [
+          tableOf(
+            ['SCHEDULER', by.toUpperCase(), 'QUEUED', 'HELD', 'OLDEST', 'RATE', 'FAILED'],
+            results.map((it) => [it.scheduler, ...partCells(it)]),
+          ),
+          ...unanswered.map((instance) => line`\nwithout supervisor ${instance}, which did not answer`),
+        ].join('\n'),
       );
     });
+}
+
+/** Name, queued, held, oldest, rate and failures. */
+export function partCells(part: PartView): readonly (string | number | null)[] {
+  return [
+    part.name,
+    part.queued_is_least ? `${part.queued}+` : part.queued,
+    part.held_is_least ? `${part.held}+` : part.held,
+    age(part.oldest_seconds),
+    part.per_second === null ? null : rateOf(part.per_second),
+    part.failed,
+  ];
+}
+
+/** Asks any supervisor what is queued, and each what it did lately. `unanswered`: those whose share is missing. */
+export async function queuePartsOf(
+  client: RotaClient,
+  instances: readonly string[],
+  of: { readonly scheduler: string | undefined; readonly by: QueuePart },
+): Promise<{ readonly results: readonly PartView[]; readonly unanswered: readonly string[] }> {
+  const [queued, answers] = await Promise.all([
+    request(client, 'queue-by', of),
+    Promise.allSettled(instances.map((instance) => request(client, 'queue-rates', of, instance))),
+  ]);
+  const rates = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.results] : []));
+  const unanswered = instances.filter((_instance, at) => answers[at]!.status === 'rejected');
+  return { results: withRates(queued.results, of.by === 'image' ? null : rates), unanswered };
 }
 
 interface PauseOptions extends RemoteOptions {

@@ -17,9 +17,11 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type ExplainPorts } from './explain.ts';
+import { lookCommands, type LookPorts } from './looks.ts';
 import type { OperatorCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { PartRates } from '../observation/part-rates.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
@@ -30,6 +32,7 @@ export type OperatorPorts = SupervisorPorts &
   TaskPorts &
   SchedulePorts &
   QueuePorts &
+  LookPorts &
   WeightPorts &
   ExplainPorts &
   DoctorPorts;
@@ -41,6 +44,7 @@ export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand
     ...taskCommands(ports),
     ...scheduleCommands(ports),
     ...queueCommands(ports),
+    ...lookCommands(ports),
     ...weightCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
@@ -90,6 +94,7 @@ export function createOperations(parts: OperationsParts): Operations {
     onError: (error) => log.error({ err: error }, 'pauses'),
   });
   const rates = new Rates();
+  const partRates = new PartRates();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
     commands: operatorCommands({
@@ -97,6 +102,7 @@ export function createOperations(parts: OperationsParts): Operations {
       startedAt: new Date(parts.now()),
       pauses,
       rates,
+      partRates,
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
       unread: config.unread,
       purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
@@ -114,6 +120,7 @@ export function createOperations(parts: OperationsParts): Operations {
     start: () => pauses.start(),
     stop: async () => {
       rates.stop();
+      partRates.stop();
       await imageRates.stop();
       await pauses.stop();
       await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);

@@ -2,6 +2,7 @@ import type { EffectiveValue } from '../config/config.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import type { DisabledReason, Schedule, Task, TaskHistory } from '../tasks/task.ts';
 import type { ExplanationStep } from './commands.ts';
+import type { PartRate, QueuePartView } from './queue-parts.ts';
 import type { EventStream } from './scheduler.ts';
 
 /** Answers of the operators' commands, `<prefix>.ctl.<command>`, as they travel. Timestamps are ISO. */
@@ -25,6 +26,7 @@ export interface OperatorAnswers {
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
   'queue-by': { readonly results: readonly QueuePartView[] };
+  'queue-rates': { readonly results: readonly PartRate[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
   pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };
   resume: { readonly released: number; readonly complete: boolean };
@@ -158,21 +160,6 @@ export interface SchedulerView {
   /** Tasks queued and handed out through this supervisor. */
   readonly in_per_second: number;
   readonly out_per_second: number;
-}
-
-/** What is queued of one organisation, boefje or image. */
-export interface QueuePartView {
-  readonly scheduler: string;
-  readonly name: string;
-  readonly queued: number;
-  /** There are more: no more were counted. */
-  readonly queued_is_least: boolean;
-  readonly held: number;
-  readonly held_is_least: boolean;
-  /** Age of the oldest that may be popped, of the 1 000 that go first. */
-  readonly oldest_seconds: number | null;
-  /** Handed out over the last five minutes; null where it is not counted: of organisations and boefjes. */
-  readonly per_second: number | null;
 }
 
 /** One event stream in the broker; figures are null where the broker does not answer. */
