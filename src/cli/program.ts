@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
+import { namesCommand } from './names.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
 import {
   pauseCommand,
@@ -69,6 +70,7 @@ export function createProgram(parts: ProgramParts): Command {
     natsPermissionsCommand(parts.jetstreamPermissions),
     tokenCommand(),
     completionCommand(),
+    namesCommand(),
     pushCommand(),
     popCommand(),
   ];

@@ -4,6 +4,7 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
+import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy } from '../queue/maintenance/counts.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -107,6 +108,7 @@ export function createOperations(parts: OperationsParts): Operations {
       unread: config.unread,
       purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
       queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+      names: (kind, request) => readNames(sql, kind, request),
       rerank: async (scheduler, report) => {
         await queue.ranksFairly(scheduler);
         await rerank(sql, ranking, scheduler, report);
