@@ -15,6 +15,7 @@ export const errorCodes = {
   BAD_REQUEST: { family: 'refused', status: 400, exit: 64 },
   INVALID_FILTER: { family: 'refused', status: 400, exit: 64 },
   UNAUTHORIZED: { family: 'refused', status: 401, exit: 77 },
+  FORBIDDEN: { family: 'refused', status: 403, exit: 77 },
   NOT_FOUND: { family: 'refused', status: 404, exit: 66 },
   CONFLICT: { family: 'refused', status: 409, exit: 65 },
   QUEUE_FULL: { family: 'busy', status: 429, exit: 75 },

@@ -7,7 +7,6 @@ import { type Config, startWithinSeconds, supervisorNatsAuth } from './config/co
 import { startEmbedded } from './embedded/start.ts';
 import { createBacklog, createDeadLetters } from './events/broker-choice.ts';
 import { answers, connectNats } from './nats/connect.ts';
-import { createCtlCommands } from './nats/ctl.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents, createWake } from './nats/notifications.ts';
 import { createObservation, startTraces } from './observation/observation.ts';
@@ -254,10 +253,6 @@ async function startEdges(
     log,
   });
   shutdown.add('operations', () => operations.stop());
-  const ctl = createCtlCommands();
-  for (const command of operations.commands)
-    ctl.register(command.name, command.body, (body, caller) => command.run(body as never, caller));
-
   const nats = await serveNats({
     connection,
     prefix,
@@ -267,7 +262,7 @@ async function startEdges(
     schedulers: schedulers.all,
     leaseMs: config.SCHEDULER_LEASE_SECONDS * 1_000,
     longestLeaseMs: config.SCHEDULER_MAX_LEASE_SECONDS * 1_000,
-    ctl,
+    ctl: operations.run,
     replyPrefixes: config.NATS_REPLY_PREFIXES.split(','),
     clients: {
       pops: config.NATS_CLIENT_POPS,
@@ -299,7 +294,7 @@ async function startEdges(
     lists,
     inspection,
     schedules,
-    weights: operations.weights,
+    operations,
     schedulers: {
       all: () => schedulers.all,
       find: schedulers.find,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
 import { rotaClient, type RotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
-import type { StartEstimate } from '../../src/protocol/operator.ts';
+import type { StartEstimate } from '../../src/protocol/operator-lists.ts';
 import type { Bench, Suite } from '../harness/bench.ts';
 import { startRotaOn } from '../harness/stage.ts';
 

@@ -1,9 +1,11 @@
 import { Command, Option } from 'commander';
 import { RotaError } from '../errors.ts';
+import type { EventStream } from '../protocol/scheduler.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { ageOf, tableOf } from './table.ts';
+import { ageOf } from '../control/wording.ts';
+import { tableOf } from './table.ts';
 import { confirm } from './terminal.ts';
 
 interface ListOptions extends RemoteOptions {
@@ -52,7 +54,7 @@ function showCommand(): Command {
 }
 
 interface SettleCommandOptions extends RemoteOptions {
-  readonly stream?: string;
+  readonly stream?: EventStream;
   readonly yes?: boolean;
 }
 

@@ -4,7 +4,7 @@ import { unreadFindings } from '../control/doctor.ts';
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { Examination, Finding } from '../protocol/operator.ts';
+import type { Examination, Finding } from '../protocol/operator-status.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 import { terminalWidth } from './terminal.ts';

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
-import type { ExplanationView, StartEstimate } from '../protocol/operator.ts';
+import type { ExplanationView, StartEstimate } from '../protocol/operator-lists.ts';
 import { jsonOrUndefined, readInput } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { age, moment, rateOf, tableOf, whenOf } from './table.ts';
+import { age, moment, rateOf, whenOf } from '../control/wording.ts';
+import { tableOf } from './table.ts';
 import { line, terminalWidth } from './terminal.ts';
 
 interface ExplainOptions extends RemoteOptions {

@@ -1,77 +1,8 @@
-import { codeOf } from '../errors.ts';
-import { failureOf } from '../mailbox/failure.ts';
-import type { RotaClient } from '../nats/client.ts';
-import type { ActorView, SchedulerView, SourceView, SupervisorView } from '../protocol/operator.ts';
-import { age, ageOf, megabytes, moment, rateOf, tableOf, whenOf } from './table.ts';
-
-/** `rota status --json`. */
-export interface Overview {
-  readonly supervisors: readonly Omit<SupervisorView, 'schedulers' | 'sources' | 'unknown'>[];
-  /** Over all supervisors: figures of the database are the same for each, waiters and rates are sums. */
-  readonly schedulers: readonly SchedulerView[];
-  /** The broker's figures are the same for every supervisor: these come from one that reaches it. */
-  readonly sources: readonly SourceView[];
-  /** Supervisors that answered a ping, but not `status` in time. */
-  readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
-  /** Parts of a supervisor's answer that it could not find out. */
-  readonly unknown: readonly { readonly instance: string; readonly part: string; readonly why: string }[];
-}
-
-/** Asks each supervisor. @throws the first one's refusal if none answers. */
-export async function overviewOf(client: RotaClient, instances: readonly string[]): Promise<Overview> {
-  const asked = instances.length === 0 ? [undefined] : instances;
-  const answers = await Promise.allSettled(
-    asked.map((instance) => client.ctl<SupervisorView>('status', {}, instance === undefined ? {} : { instance })),
-  );
-  const statuses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-  const refusals = answers.flatMap((answer, at) =>
-    answer.status === 'rejected' ? [{ instance: asked[at] ?? 'any', error: answer.reason as unknown }] : [],
-  );
-  if (statuses.length === 0) throw refusals[0]!.error;
-  return {
-    supervisors: statuses.map(({ instance, version, started_at, pid, rss_bytes, actors }) => ({
-      instance,
-      version,
-      started_at,
-      pid,
-      rss_bytes,
-      actors,
-    })),
-    schedulers: schedulersOf(statuses),
-    sources: sourcesOf(statuses),
-    unanswered: refusals.map(({ instance, error }) => ({
-      instance,
-      why: `${codeOf(error)}: ${failureOf(error).message}`,
-    })),
-    unknown: statuses.flatMap(({ instance, unknown }) => unknown.map((it) => ({ instance, ...it }))),
-  };
-}
-
-function schedulersOf(statuses: readonly SupervisorView[]): readonly SchedulerView[] {
-  const all = Map.groupBy(
-    statuses.flatMap(({ schedulers }) => schedulers),
-    ({ id }) => id,
-  );
-  return [...all.values()].map((same) => {
-    const sum = (key: 'waiters' | 'in_per_second' | 'out_per_second') =>
-      same.reduce((total, scheduler) => total + scheduler[key], 0);
-    return {
-      // A supervisor that reaches the database has the figures of all.
-      ...(same.find(({ queued }) => queued !== null) ?? same[0]!),
-      waiters: sum('waiters'),
-      in_per_second: sum('in_per_second'),
-      out_per_second: sum('out_per_second'),
-    };
-  });
-}
-
-function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
-  const all = Map.groupBy(
-    statuses.flatMap(({ sources }) => sources),
-    ({ source }) => source,
-  );
-  return [...all.values()].map((same) => same.find(({ error }) => error === null) ?? same[0]!);
-}
+import { findingsOf } from '../control/findings.ts';
+import type { Overview } from '../control/overview.ts';
+import type { ActorView, SchedulerView } from '../protocol/operator-status.ts';
+import { age, ageOf, megabytes, moment, rateOf, whenOf } from '../control/wording.ts';
+import { tableOf } from './table.ts';
 
 /** The overview as tables, problems first, without the empty ones. `width`: the terminal's columns, null for a pipe. */
 export function renderOverview(overview: Overview, width: number | null): string {
@@ -80,7 +11,12 @@ export function renderOverview(overview: Overview, width: number | null): string
     (actor.thread?.services ?? []).map((it) => ({ ...it, of: actor.name, on })),
   );
   const sections = [
-    ...section(['PROBLEM', 'WHAT'], problemsOf(overview), width, { wrap: true }),
+    ...section(
+      ['PROBLEM', 'WHAT'],
+      findingsOf(overview).map(({ about, finding }) => [about, finding]),
+      width,
+      { wrap: true },
+    ),
     tableOf(
       ['SUPERVISOR', 'VERSION', 'UP', 'PID', 'MEMORY'],
       overview.supervisors.map((it) => [
@@ -143,38 +79,6 @@ export function renderOverview(overview: Overview, width: number | null): string
     ...healthyLine(services.filter(isHealthy)),
   ];
   return sections.join('\n\n');
-}
-
-/** Schedules that are due are looked at each second or so: a minute late is late. */
-const lateSeconds = 60;
-
-/** What an operator should look at, each in a line. */
-function problemsOf({ supervisors, schedulers, sources, unanswered, unknown }: Overview): string[][] {
-  return [
-    ...unanswered.map(({ instance, why }) => [`supervisor ${instance}`, `does not answer: ${why}`]),
-    ...unknown.map(({ instance, part, why }) => [`supervisor ${instance}`, `cannot tell about the ${part}: ${why}`]),
-    ...supervisors.flatMap(({ instance, actors }) => actors.flatMap((actor) => problemsOfActor(actor, instance))),
-    ...schedulers
-      .filter(({ schedule_lag_seconds: late }) => (late ?? 0) >= lateSeconds)
-      .map(({ id, schedule_lag_seconds: late }) => [`schedules of ${id}`, `${age(late)} late`]),
-    ...sources.flatMap(({ source, dead, error, full }) => [
-      ...[error, full].flatMap((text) => (text === null ? [] : [[source, text]])),
-      ...((dead ?? 0) > 0 ? [[source, `${dead} given up: rota dead list`]] : []),
-    ]),
-  ];
-}
-
-function problemsOfActor({ name, phase, last_failure: failure, thread }: ActorView, instance: string): string[][] {
-  const why = (text: string | null | undefined) => (text ? `: ${text}` : '');
-  return [
-    ...(phase === 'running' ? [] : [[`actor ${name} on ${instance}`, phase + why(failure?.message)]]),
-    ...(thread?.streams ?? [])
-      .filter(({ connected }) => !connected)
-      .map((it) => [`events ${it.stream} on ${instance}`, `not connected${why(it.last_error)}`]),
-    ...(thread?.services ?? [])
-      .filter(({ circuit }) => circuit !== 'closed')
-      .map((it) => [`${it.service} of ${name} on ${instance}`, `circuit ${it.circuit}${why(it.last_error)}`]),
-  ];
 }
 
 type ServiceView = NonNullable<ActorView['thread']>['services'][number];

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { codeOf, errorCodes } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import { type JetstreamOf, natsPermissionsCommand, tokenCommand } from './access.ts';
+import { auditCommand } from './audit.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 import { deadCommand } from './dead.ts';
@@ -64,6 +65,7 @@ export function createProgram(parts: ProgramParts): Command {
     purgeCommand(),
     rerankCommand(),
     weightsCommand(),
+    auditCommand(),
     drainCommand(),
     configCommand(),
     doctorCommand(),

@@ -5,7 +5,8 @@ import type { FilterRequest } from '../queue/filter/filter.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import { json, jsonOrUndefined, readInput, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
-import { subjectOf, tableOf, whenOf } from './table.ts';
+import { subjectOf, whenOf } from '../control/wording.ts';
+import { tableOf } from './table.ts';
 
 interface PushCommandOptions extends RemoteOptions {
   readonly scheduler?: string;

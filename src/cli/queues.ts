@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type PartView, withRates } from '../control/parts.ts';
-import type { RotaClient } from '../nats/client.ts';
+import { partsOf, type PartView } from '../control/parts.ts';
 import type { WeightView } from '../protocol/operator.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { weightRange } from '../tasks/limits.ts';
 import { oneOf } from './arguments.ts';
-import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { age, moment, rateOf, tableOf } from './table.ts';
+import { operators, print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { age, moment, rateOf } from '../control/wording.ts';
+import { tableOf } from './table.ts';
 import { confirm, line, write } from './terminal.ts';
 
 interface QueueOptions extends RemoteOptions {
@@ -20,7 +20,7 @@ export function queueCommand(): Command {
     .addOption(new Option('--by <part>', queueParts.join(', ')).default(queueParts[0]).argParser(oneOf(queueParts)))
     .action(async (scheduler: string | undefined, { by, ...options }: QueueOptions) => {
       const parts = await withRota(options, async (client) =>
-        queuePartsOf(client, by === 'image' ? [] : await client.instances(), { scheduler, by }),
+        partsOf(operators(client), by === 'image' ? [] : await client.instances(), { scheduler, by }),
       );
       print(options, parts, ({ results, unanswered }) =>
         [
@@ -46,38 +46,25 @@ export function partCells(part: PartView): readonly (string | number | null)[] {
   ];
 }
 
-/** Asks any supervisor what is queued, and each what it did lately. `unanswered`: those whose share is missing. */
-export async function queuePartsOf(
-  client: RotaClient,
-  instances: readonly string[],
-  of: { readonly scheduler: string | undefined; readonly by: QueuePart },
-): Promise<{ readonly results: readonly PartView[]; readonly unanswered: readonly string[] }> {
-  const [queued, answers] = await Promise.all([
-    request(client, 'queue-by', of),
-    Promise.allSettled(instances.map((instance) => request(client, 'queue-rates', of, instance))),
-  ]);
-  const rates = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.results] : []));
-  const unanswered = instances.filter((_instance, at) => answers[at]!.status === 'rejected');
-  return { results: withRates(queued.results, of.by === 'image' ? null : rates), unanswered };
-}
-
 interface PauseOptions extends RemoteOptions {
   readonly organisation?: string;
   readonly boefje?: string;
+  readonly note?: string;
 }
 
 export function pausesCommand(): Command {
   return remoteCommand('pauses', 'what is paused', 'rota pauses').action(async (options: RemoteOptions) => {
-    const pauses = await withRota(options, (client) => request(client, 'pauses'));
+    const pauses = await withRota(options, (client) => request(client, 'pauses', {}));
     print(options, pauses, ({ results }) =>
       tableOf(
-        ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE'],
+        ['SCHEDULER', 'ORGANISATION', 'BOEFJE', 'BY', 'SINCE', 'NOTE'],
         results.map((it) => [
           it.scheduler,
           it.organisation ?? 'all',
           it.boefje ?? 'all',
           it.paused_by,
           moment(it.since),
+          it.note,
         ]),
       ),
     );
@@ -86,13 +73,14 @@ export function pausesCommand(): Command {
 
 /** `rota pause`: holds what it names until `rota resume`; pushes go on. */
 export function pauseCommand(): Command {
-  return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme').action(
-    async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
+  return keyed('pause', 'stop handing out tasks; they stay queued', 'rota pause boefje --organisation acme')
+    .option('--note <text>', 'why; shown by rota pauses and explain')
+    .action(async (scheduler: string, { organisation, boefje, note, ...options }: PauseOptions) => {
       const held = await withRota(options, async (client) => {
         // The supervisors finish a pause by themselves: the command repeats its request only to count.
         let count = 0;
         while (true) {
-          const { held, complete, known } = await request(client, 'pause', { scheduler, organisation, boefje });
+          const { held, complete, known } = await request(client, 'pause', { scheduler, organisation, boefje, note });
           count += held;
           if (!complete) continue;
           if (!known) write(line`warning: no task or boefje of organisation ${organisation} was ever seen\n`, 'err');
@@ -100,8 +88,7 @@ export function pauseCommand(): Command {
         }
       });
       print(options, { held }, () => `paused; ${held} queued ${held === 1 ? 'task is' : 'tasks are'} held`);
-    },
-  );
+    });
 }
 
 export function resumeCommand(): Command {

@@ -3,7 +3,9 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config/config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
-import type { OperatorAnswers } from '../protocol/operator.ts';
+import type { BodyOf } from '../control/operations.ts';
+import type { OperatorClient } from '../control/overview.ts';
+import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
 import { readNatsServers } from '../config/values.ts';
 import { write, writeJson } from './terminal.ts';
 
@@ -76,13 +78,21 @@ export async function withRota<T>(options: RemoteOptions, work: (client: RotaCli
   }
 }
 
+/** The operators' commands over `client`, in the name of this account. */
+export function operators(client: RotaClient): OperatorClient {
+  return {
+    ask: (command, body, instance) => request(client, command, body, instance),
+    instances: () => client.instances(),
+  };
+}
+
 /** Sends an operator's command to any supervisor, or to `instance`. */
-export function request<C extends keyof OperatorAnswers>(
+export function request<K extends OperatorCommandName>(
   client: RotaClient,
-  command: C,
-  body: object = {},
+  command: K,
+  body: BodyOf<K>,
   instance?: string,
-): Promise<OperatorAnswers[C]> {
+): Promise<OperatorAnswers[K]> {
   return client.ctl(command, body, { by: account(), ...(instance === undefined ? {} : { instance }) });
 }
 

@@ -1,9 +1,11 @@
 import { Command, Option } from 'commander';
-import type { ListedSchedule, Page, ScheduleView } from '../protocol/operator.ts';
+import type { RotaClient } from '../nats/client.ts';
+import type { ListedSchedule, Page, ScheduleView } from '../protocol/operator-lists.ts';
 import type { Schedule } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { countOf, failuresOf, fieldsOf, moment, subjectOf, tableOf, whenOf } from './table.ts';
+import { countOf, failuresOf, moment, subjectOf, whenOf } from '../control/wording.ts';
+import { fieldsOf, tableOf } from './table.ts';
 
 export function schedulesCommand(): Command {
   const example = 'a5a7d6b4-9d8e-4c0a-8f6f-0b5c2c9f6c11';
@@ -12,23 +14,28 @@ export function schedulesCommand(): Command {
     .addHelpText('after', '\nExample:\n  rota schedules list --organisation acme --disabled')
     .addCommand(listCommand())
     .addCommand(
-      oneSchedule('show', 'everything about one schedule', `rota schedules show ${example}`, 'schedule-details'),
+      oneSchedule('show', 'everything about one schedule', `rota schedules show ${example}`, (client, id) =>
+        request(client, 'schedule-details', { id }),
+      ),
     )
     .addCommand(
-      oneSchedule('enable', 'enable a schedule', `rota schedules enable ${example}`, 'enable-schedule', {
-        enabled: true,
-      }),
+      oneSchedule('enable', 'enable a schedule', `rota schedules enable ${example}`, (client, id) =>
+        request(client, 'enable-schedule', { id, enabled: true }),
+      ),
     )
     .addCommand(
       oneSchedule(
         'disable',
         'disable a schedule until an operator enables it',
         `rota schedules disable ${example}`,
-        'enable-schedule',
-        { enabled: false },
+        (client, id) => request(client, 'enable-schedule', { id, enabled: false }),
       ),
     )
-    .addCommand(oneSchedule('run-now', 'make a schedule due now', `rota schedules run-now ${example}`, 'run-schedule'))
+    .addCommand(
+      oneSchedule('run-now', 'make a schedule due now', `rota schedules run-now ${example}`, (client, id) =>
+        request(client, 'run-schedule', { id }),
+      ),
+    )
     .addCommand(setCronCommand(example));
 }
 
@@ -83,13 +90,12 @@ function oneSchedule(
   name: string,
   description: string,
   example: string,
-  command: 'schedule-details' | 'enable-schedule' | 'run-schedule',
-  body: object = {},
+  ask: (client: RotaClient, id: string) => Promise<Shown>,
 ): Command {
   return remoteCommand(name, description, example)
     .argument('<id>', 'of the schedule')
     .action(async (id: string, options: RemoteOptions) => {
-      const schedule = await withRota(options, (client) => request(client, command, { id, ...body }));
+      const schedule = await withRota(options, (client) => ask(client, id));
       print<Shown>(options, schedule, renderDetails);
     });
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { ChangedTasks, TaskAction } from '../protocol/operator.ts';
+import type { ChangedTasks, TaskAction } from '../protocol/operator-lists.ts';
 import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
 import { duration, oneOf } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
@@ -45,7 +45,7 @@ async function changeByIds(
   options: ChangeOptions,
 ): Promise<ChangedTasks> {
   if (ids.length > 1) await confirm(`${action} ${ids.length} tasks?`, options.yes === true);
-  return request(client, 'change-tasks', { action, ids, why: options.why });
+  return request(client, 'change-tasks', { action, ids: [...ids], why: options.why });
 }
 
 /** Batch after batch, until only refused tasks are left in the selection. */

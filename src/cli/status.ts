@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { wholeNumber } from './arguments.ts';
-import { overviewOf, renderOverview } from './overview.ts';
-import { print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
-import { moment } from './table.ts';
+import { overviewOf } from '../control/overview.ts';
+import { renderOverview } from './overview.ts';
+import { operators, print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
+import { moment } from '../control/wording.ts';
 import { screenOn, terminalWidth, write, writeJson } from './terminal.ts';
 
 export function statusCommand(): Command {
@@ -12,7 +13,7 @@ export function statusCommand(): Command {
     'supervisors, queues, actors, event sources and services, as they are now',
     'rota status --nats nats://127.0.0.1:14222',
   ).action(async (options: RemoteOptions) => {
-    const overview = await withRota(options, async (client) => overviewOf(client, await client.instances()));
+    const overview = await withRota(options, async (client) => overviewOf(operators(client), await client.instances()));
     print(options, overview, (it) => renderOverview(it, terminalWidth()));
   });
 }
@@ -41,7 +42,7 @@ export function topCommand(): Command {
         let instances: string[] = [];
         for (let frame = 0; frame < frames && !interrupted.signal.aborted; frame += 1) {
           if (frame % searchEvery === 0) instances = await client.instances();
-          const overview = await overviewOf(client, instances);
+          const overview = await overviewOf(operators(client), instances);
           const text = renderOverview(overview, terminalWidth());
           if (options.json === true) writeJson(overview);
           else if (screen === null) write(`${text}\n`);

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { LogLevel } from '../protocol/operator.ts';
+import type { LogLevel } from '../protocol/operator-status.ts';
 import { oneOf } from './arguments.ts';
-import { actorTable, overviewOf } from './overview.ts';
-import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import type { BodyOf } from '../control/operations.ts';
+import { overviewOf } from '../control/overview.ts';
+import { actorTable } from './overview.ts';
+import { operators, print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { confirm, terminalWidth } from './terminal.ts';
 
 interface ActorOptions extends RemoteOptions {
@@ -32,7 +34,7 @@ export function actorsCommand(): Command {
       actorCommand('log-level', 'how much an actor logs, until it is restarted', 'rota actors log-level boefje debug')
         .argument('<actor>')
         .argument('<level>', levels.join(', '), oneOf(levels))
-        .action((actor: string, level: string, options: ActorOptions) =>
+        .action((actor: string, level: (typeof levels)[number], options: ActorOptions) =>
           act(options, 'log-level', { actor, level }, `logs at ${level}`),
         ),
     )
@@ -54,17 +56,19 @@ function actorCommand(name: string, description: string, example: string): Comma
 function listCommand(): Command {
   return remoteCommand('list', 'the actors of every supervisor', 'rota actors list').action(
     async (options: RemoteOptions) => {
-      const { supervisors } = await withRota(options, async (client) => overviewOf(client, await client.instances()));
+      const { supervisors } = await withRota(options, async (client) =>
+        overviewOf(operators(client), await client.instances()),
+      );
       const actors = supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, ...actor })));
       print(options, { actors }, (it) => actorTable(it.actors, terminalWidth()));
     },
   );
 }
 
-async function act(
+async function act<K extends 'restart-actor' | 'log-level' | 'heap'>(
   options: ActorOptions,
-  command: 'restart-actor' | 'log-level' | 'heap',
-  body: object,
+  command: K,
+  body: BodyOf<K>,
   past: string,
 ): Promise<void> {
   const results = await withRota(options, async (client) => {

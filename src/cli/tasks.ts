@@ -1,24 +1,13 @@
 import { Command, Option } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { ListedTask, Page, TaskView } from '../protocol/operator.ts';
+import type { ListedTask, Page, TaskView } from '../protocol/operator-lists.ts';
 import type { TaskStatus } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { changeCommand, selectionOf, type SelectionOptions, withSelection } from './selected-tasks.ts';
-import {
-  ageOf,
-  countOf,
-  earlierAttemptsOf,
-  failuresOf,
-  fieldsOf,
-  lastAttemptOf,
-  moment,
-  renderFailed,
-  subjectOf,
-  tableOf,
-  whenOf,
-} from './table.ts';
+import { ageOf, countOf, failuresOf, moment, subjectOf, whenOf } from '../control/wording.ts';
+import { earlierAttemptsOf, fieldsOf, lastAttemptOf, renderFailed, tableOf } from './table.ts';
 
 export function tasksCommand(): Command {
   return new Command('tasks')

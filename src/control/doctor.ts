@@ -4,10 +4,10 @@ import { sentenceOf, type UnreadVariable } from '../config/unread-variables.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
 import { failureOf } from '../mailbox/failure.ts';
-import type { Finding } from '../protocol/operator.ts';
+import type { Finding } from '../protocol/operator-status.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/schema/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { command, nothing, type OperatorCommand } from './operator-command.ts';
+import { command, nothing, type SomeCommands } from './operator-command.ts';
 
 export interface DoctorPorts {
   readonly instance: string;
@@ -31,9 +31,9 @@ const databaseWithinMs = 3_000;
 const leastFreeBytes = 1_073_741_824;
 
 /** `doctor`: this supervisor's findings about itself and what it depends on. */
-export function doctorCommands(ports: DoctorPorts): readonly OperatorCommand[] {
-  return [
-    command('doctor', nothing, async () => ({
+export function doctorCommands(ports: DoctorPorts) {
+  return {
+    doctor: command('read', nothing, async () => ({
       instance: ports.instance,
       version: ports.version,
       node: process.version,
@@ -46,7 +46,7 @@ export function doctorCommands(ports: DoctorPorts): readonly OperatorCommand[] {
         await diskFinding(),
       ],
     })),
-  ];
+  } satisfies SomeCommands;
 }
 
 /** Exported for `rota doctor`, which checks the environment of its shell. */

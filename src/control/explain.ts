@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { Explanation, ExplanationStep } from '../protocol/commands.ts';
-import type { ExplanationView, ScheduleView, TaskView } from '../protocol/operator.ts';
+import type { ExplanationView, ScheduleView, TaskView } from '../protocol/operator-lists.ts';
 import type { DueSchedule } from '../protocol/requests.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { Pauses } from '../queue/maintenance/pauses.ts';
@@ -12,7 +12,7 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import type { TaskData } from '../tasks/task.ts';
-import { command, type OperatorCommand } from './operator-command.ts';
+import { command, type SomeCommands } from './operator-command.ts';
 
 export interface ExplainPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
@@ -62,9 +62,9 @@ const question = z
 const actorWithinMs = 8_000;
 
 /** `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. */
-export function explainCommands(ports: ExplainPorts): readonly OperatorCommand[] {
-  return [
-    command('explain', question, async (asked) => {
+export function explainCommands(ports: ExplainPorts) {
+  return {
+    explain: command('read', question, async (asked) => {
       const explained = await explainedTask(ports, asked);
       const { scheduler, organisation, data, trigger, hash } = explained;
       const [task, schedule] = await Promise.all([
@@ -97,7 +97,7 @@ export function explainCommands(ports: ExplainPorts): readonly OperatorCommand[]
         then_again_at: nextRunAt,
       };
     }),
-  ];
+  } satisfies SomeCommands;
 }
 
 /** Data of a task that exists, or could. */
@@ -212,10 +212,10 @@ async function waysOf(
         (pause.organisation ?? organisation) === organisation &&
         (pause.plugin ?? plugin) === plugin,
     )
-    .map(({ organisation, plugin, pausedBy, since }) => {
+    .map(({ organisation, plugin, pausedBy, note, since }) => {
       const paused = [scheduler, organisation ?? 'every organisation', plugin ?? 'every boefje'].join(', ');
-      const fact = `${paused}: paused since ${since} by ${pausedBy ?? 'an unknown operator'}`;
-      return { what: 'pause', fact, since, by: pausedBy };
+      const fact = `${paused}: paused since ${since} by ${pausedBy ?? 'an unknown operator'}${note === null ? '' : `: ${note}`}`;
+      return { what: 'pause', fact, since, by: pausedBy, note };
     });
   const { queue = null, lease = null } = task ?? {};
   if (queue !== null && !queue.held && queue.ahead! > 0)

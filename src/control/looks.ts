@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { PartRates } from '../observation/part-rates.ts';
-import type { QueuePartView } from '../protocol/queue-parts.ts';
+import type { QueuePartView } from '../protocol/operator-status.ts';
 import { type NamesRequest, type StoredKind, storedKinds } from '../queue/lists/names.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
-import { command, type OperatorCommand } from './operator-command.ts';
+import { command, type SomeCommands } from './operator-command.ts';
 import { requireScheduler } from './queues.ts';
 
 export interface LookPorts {
@@ -18,21 +18,15 @@ export interface LookPorts {
 }
 
 /** Bounded looks, which screens and shells repeat. */
-export function lookCommands({
-  schedulerIds,
-  queueBy,
-  partRates,
-  names,
-  supervision,
-}: LookPorts): readonly OperatorCommand[] {
+export function lookCommands({ schedulerIds, queueBy, partRates, names, supervision }: LookPorts) {
   const wanted = (scheduler: string | undefined) => {
     if (scheduler === undefined) return schedulerIds;
     requireScheduler(schedulerIds, scheduler);
     return [scheduler];
   };
-  return [
-    command(
-      'queue-by',
+  return {
+    'queue-by': command(
+      'read',
       z.strictObject({ scheduler: shortText(lengths.name).min(1).optional(), by: z.enum(queueParts) }),
       async ({ scheduler, by }) => {
         return { results: (await Promise.all(wanted(scheduler).map((id) => queueBy(id, by)))).flat() };
@@ -40,14 +34,14 @@ export function lookCommands({
     ),
 
     // From memory, of this supervisor.
-    command(
-      'queue-rates',
+    'queue-rates': command(
+      'read',
       z.strictObject({ scheduler: shortText(lengths.name).min(1).optional(), by: z.enum(['organisation', 'boefje']) }),
       async ({ scheduler, by }) => ({ results: wanted(scheduler).flatMap((id) => partRates.of(id, by)) }),
     ),
 
-    command(
-      'names',
+    names: command(
+      'read',
       z.strictObject({
         kind: z.enum(['scheduler', 'actor', ...storedKinds]),
         prefix: shortText(lengths.name).default(''),
@@ -62,5 +56,5 @@ export function lookCommands({
         return { results: await names(kind, { schedulers, prefix, limit }) };
       },
     ),
-  ];
+  } satisfies SomeCommands;
 }

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { effectiveConfig, type Config } from '../config/config.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
@@ -6,6 +7,7 @@ import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy } from '../queue/maintenance/counts.ts';
+import { AuditLog } from '../queue/maintenance/audit.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { purgeOrganisation } from '../queue/settle/cancellation.ts';
@@ -15,11 +17,14 @@ import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { RunningTaskQueue } from '../queue/task-queue.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
+import { excerpt, oneLine } from '../printable.ts';
+import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { auditCommands, type AuditPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type ExplainPorts } from './explain.ts';
 import { lookCommands, type LookPorts } from './looks.ts';
-import type { OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { PartRates } from '../observation/part-rates.ts';
@@ -36,11 +41,12 @@ export type OperatorPorts = SupervisorPorts &
   LookPorts &
   WeightPorts &
   ExplainPorts &
-  DoctorPorts;
+  DoctorPorts &
+  AuditPorts;
 
-/** Every command on `<prefix>.ctl.<name>`; one file per group. */
-export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand[] {
-  return [
+/** Every command, by its name on `<prefix>.ctl.<name>` and `POST /ctl/<name>`; one file per group. */
+export function operatorCommands(ports: OperatorPorts) {
+  return {
     ...supervisorCommands(ports),
     ...taskCommands(ports),
     ...scheduleCommands(ports),
@@ -49,8 +55,14 @@ export function operatorCommands(ports: OperatorPorts): readonly OperatorCommand
     ...weightCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
-  ];
+    ...auditCommands(ports),
+  } satisfies Commands;
 }
+
+type Table = ReturnType<typeof operatorCommands>;
+
+/** What a command takes, as a client writes it. */
+export type BodyOf<K extends keyof Table> = z.input<Table[K]['body']>;
 
 /** The parts of a supervisor that operators act on, as main.ts has built them. */
 interface OperationsParts {
@@ -78,9 +90,11 @@ interface OperationsParts {
 }
 
 export interface Operations {
-  readonly commands: readonly OperatorCommand[];
+  /** The one way to the commands. */
+  readonly run: RunCommand;
+  readonly audit: CommandAudit;
   readonly weights: Weights;
-  /** Starts the keeper of pauses; commands work without it. */
+  /** Starts the keepers of pauses and of the audit; commands work without them. */
   start(): void;
   stop(): Promise<void>;
 }
@@ -95,36 +109,59 @@ export function createOperations(parts: OperationsParts): Operations {
     onError: (error) => log.error({ err: error }, 'pauses'),
   });
   const rates = new Rates();
+  const auditLog = new AuditLog(sql, (error) => log.error({ err: error }, 'audit log'));
+  const audit: CommandAudit = (command, by, fields, refused) => {
+    const refusal = refused === undefined ? {} : { refused };
+    log.info({ audit: command, by, ...fields, ...refusal }, 'audit');
+    const { organisation } = fields;
+    auditLog.write({
+      at: new Date(parts.now()).toISOString(),
+      by: by === null ? null : excerpt(oneLine(by)),
+      command,
+      organisation: typeof organisation === 'string' ? organisation : null,
+      fields: withoutSecrets(fields),
+      refused: refused ?? null,
+    });
+  };
   const partRates = new PartRates();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
-    commands: operatorCommands({
-      ...parts,
-      startedAt: new Date(parts.now()),
-      pauses,
-      rates,
-      partRates,
-      maxSize: config.SCHEDULER_PQ_MAXSIZE,
-      unread: config.unread,
-      purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
-      queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
-      names: (kind, request) => readNames(sql, kind, request),
-      rerank: async (scheduler, report) => {
-        await queue.ranksFairly(scheduler);
-        await rerank(sql, ranking, scheduler, report);
-      },
-      parked: () => queue.parked(),
-      effectiveConfig: () => effectiveConfig(config, process.env),
-      diagnoseDatabase: () => diagnoseDatabase(sql),
-      audit: (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit'),
-    }),
+    run: commandRunner(
+      operatorCommands({
+        ...parts,
+        startedAt: new Date(parts.now()),
+        pauses,
+        rates,
+        partRates,
+        maxSize: config.SCHEDULER_PQ_MAXSIZE,
+        unread: config.unread,
+        purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
+        queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        names: (kind, request) => readNames(sql, kind, request),
+        rerank: async (scheduler, report) => {
+          await queue.ranksFairly(scheduler);
+          await rerank(sql, ranking, scheduler, report);
+        },
+        parked: () => queue.parked(),
+        effectiveConfig: () => effectiveConfig(config, process.env),
+        diagnoseDatabase: () => diagnoseDatabase(sql),
+        audit,
+        readAudit: (of) => auditLog.read(of),
+      }),
+      audit,
+    ),
+    audit,
     weights: createWeights(sql, schedulerIds),
-    start: () => pauses.start(),
+    start: () => {
+      pauses.start();
+      auditLog.start();
+    },
     stop: async () => {
       rates.stop();
       partRates.stop();
       await imageRates.stop();
       await pauses.stop();
+      await auditLog.stop();
       await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
     },
   };

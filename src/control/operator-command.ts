@@ -1,28 +1,67 @@
 import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import { excerpt, oneLine } from '../printable.ts';
 import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
+import { check } from '../tasks/check.ts';
 
-/** One command on `<prefix>.ctl.<name>`. */
-export interface OperatorCommand {
-  readonly name: OperatorCommandName;
-  readonly body: z.ZodType;
-  readonly run: (body: never, caller: Caller) => unknown;
-}
+/** `read` sees everything and changes nothing; `operate` includes it. */
+export type Access = 'read' | 'operate';
 
-/** `by`: the caller's name as it gives it (header `Rota-By`), for the audit log. */
-interface Caller {
+export interface Caller {
+  /** For the audit: the name of a token, or over NATS the name that the caller claims (header `Rota-By`). */
   readonly by: string | null;
+  /** NATS shows a service no user: whoever may publish on `<prefix>.ctl.*` operates (docs/security.md). */
+  readonly access: Access;
 }
 
-export function command<K extends OperatorCommandName, T>(
-  name: K,
-  body: z.ZodType<T>,
-  run: (body: T, caller: Caller) => Promise<OperatorAnswers[K]>,
-): OperatorCommand {
-  return { name, body, run };
+export interface OperatorCommand<B extends z.ZodType = z.ZodType, A = unknown> {
+  readonly access: Access;
+  readonly body: B;
+  run(body: z.output<B>, caller: Caller): Promise<A>;
 }
 
-/** Writes who did what. */
-export type CommandAudit = (command: string, by: string | null, fields: Readonly<Record<string, unknown>>) => void;
+export function command<B extends z.ZodType, A>(
+  access: Access,
+  body: B,
+  run: (body: z.output<B>, caller: Caller) => Promise<A>,
+): OperatorCommand<B, A> {
+  return { access, body, run };
+}
+
+/** Every command, with its answer as the protocol has it. */
+export type Commands = { readonly [K in OperatorCommandName]: OperatorCommand<z.ZodType, OperatorAnswers[K]> };
+export type SomeCommands = Partial<Commands>;
+
+/** Writes who did what to what; `refused` is the code of the error where it was not done. */
+export type CommandAudit = (
+  command: string,
+  by: string | null,
+  fields: Readonly<Record<string, unknown>>,
+  refused?: string,
+) => void;
 
 /** The body of a command without one. */
 export const nothing = z.strictObject({}).nullish();
+
+/**
+ * The one way to the commands, from NATS, HTTP and the page: checks that there is the command, the caller's access and the body, in
+ * this order.
+ *
+ * @throws RotaError NOT_FOUND that lists the commands, FORBIDDEN, INVALID_REQUEST that names the fields
+ */
+export type RunCommand = (name: string, body: unknown, caller: Caller) => Promise<unknown>;
+
+export function commandRunner(commands: Readonly<Record<string, OperatorCommand>>, audit: CommandAudit): RunCommand {
+  return async (name, body, caller) => {
+    const found = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (found === undefined) {
+      const known = Object.keys(commands).sort().join(', ');
+      throw new RotaError('NOT_FOUND', `no command ${excerpt(oneLine(name))}; there are: ${known}`);
+    }
+    if (found.access === 'operate' && caller.access !== 'operate') {
+      audit(name, caller.by, {}, 'FORBIDDEN');
+      throw new RotaError('FORBIDDEN', `${name} changes something: it needs the role operate`);
+    }
+    return found.run(check(found.body, body), caller);
+  };
+}

@@ -1,10 +1,39 @@
-import type { PartRate, QueuePartView } from '../protocol/queue-parts.ts';
+import type { PartRate, QueuePartView } from '../protocol/operator-status.ts';
+import type { QueuePart } from '../tasks/task.ts';
+import type { OperatorClient } from './overview.ts';
 import { partsAtMost } from '../tasks/limits.ts';
 
 /** What is queued of one organisation, boefje or image, with what all supervisors did for it lately. */
 export interface PartView extends QueuePartView {
   /** Over the last ten minutes; null where it is not told. */
   readonly failed: number | null;
+}
+
+export interface Parts {
+  readonly results: readonly PartView[];
+  /** Supervisors whose share of rates and failures is missing. */
+  readonly unanswered: readonly string[];
+}
+
+/** Asks any supervisor what is queued, and each what it did lately. */
+export async function partsOf(
+  client: Pick<OperatorClient, 'ask'>,
+  instances: readonly string[],
+  { scheduler, by }: { readonly scheduler: string | undefined; readonly by: QueuePart },
+): Promise<Parts> {
+  const of = scheduler === undefined ? {} : { scheduler };
+  if (by === 'image') {
+    const { results } = await client.ask('queue-by', { ...of, by });
+    return { results: withRates(results, null), unanswered: [] };
+  }
+  const asked = instances.length === 0 ? [undefined] : instances;
+  const [queued, answers] = await Promise.all([
+    client.ask('queue-by', { ...of, by }),
+    Promise.allSettled(asked.map((instance) => client.ask('queue-rates', { ...of, by }, instance))),
+  ]);
+  const rates = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.results] : []));
+  const unanswered = asked.flatMap((instance, at) => (answers[at]!.status === 'rejected' ? [instance ?? 'any'] : []));
+  return { results: withRates(queued.results, rates), unanswered };
 }
 
 /**

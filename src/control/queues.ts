@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
-import { excerpt, excerptInJson, oneLine } from '../printable.ts';
+import { excerpt, excerptInBytes, excerptInJson, oneLine } from '../printable.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
-import type { DeadLetterView, PauseView } from '../protocol/operator.ts';
+import type { DeadLetterView } from '../protocol/operator-status.ts';
+import type { PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
 import type { Purged } from '../queue/settle/cancellation.ts';
-import { withoutSecrets } from '../tasks/secrets.ts';
+import { textWithoutSecrets, withoutSecrets } from '../tasks/secrets.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { eventStreams } from '../tasks/task.ts';
-import { type CommandAudit, command, nothing, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
 
 export interface QueuePorts {
   readonly instance: string;
@@ -25,8 +26,8 @@ export interface QueuePorts {
 }
 
 /** Whole queues: pauses, an organisation's removal, a new ranking, and the broker's dead-letter queues. */
-export function queueCommands(ports: QueuePorts): readonly OperatorCommand[] {
-  return [...pauseCommands(ports), ...rerankCommands(ports), ...deadLetterCommands(ports)];
+export function queueCommands(ports: QueuePorts) {
+  return { ...pauseCommands(ports), ...rerankCommands(ports), ...deadLetterCommands(ports) };
 }
 
 const key = z.strictObject({
@@ -35,22 +36,28 @@ const key = z.strictObject({
   boefje: shortText(lengths.name).min(1).nullish(),
 });
 
-function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts): readonly OperatorCommand[] {
-  return [
-    command('pauses', nothing, async () => ({ results: (await pauses.list()).map(pauseView) })),
+/** Why, for people. */
+const note = z
+  .string()
+  .transform((text) => excerptInBytes(oneLine(textWithoutSecrets(text)).toWellFormed(), lengths.name))
+  .nullish();
+
+function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
+  return {
+    pauses: command('read', nothing, async () => ({ results: (await pauses.list()).map(pauseView) })),
 
     // Clients repeat it until `complete`: a queue of a million takes longer than a request may.
-    command('pause', key, async (body, { by }) => {
+    pause: command('operate', key.extend({ note }), async ({ note = null, ...body }, { by }) => {
       const of = keyOf(body);
       requireScheduler(schedulerIds, of.scheduler);
-      const { moved, complete } = await pauses.pause(of, by);
-      audit('pause', by, { ...of, tasks: moved });
+      const { moved, complete } = await pauses.pause(of, by, note);
+      audit('pause', by, { ...of, tasks: moved, ...(note === null ? {} : { note }) });
       // A pause may be ahead of its organisation; more often its code is misspelt.
       const known = of.organisation === null || (await pauses.knows(of.organisation));
       return { held: moved, complete, known };
     }),
 
-    command('resume', key, async (body, { by }) => {
+    resume: command('operate', key, async (body, { by }) => {
       const of = keyOf(body);
       const moved = await pauses.resume(of);
       if (moved === null) throw await notPaused(pauses);
@@ -58,8 +65,8 @@ function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts): read
       return { released: moved.moved, complete: moved.complete };
     }),
 
-    command(
-      'purge',
+    purge: command(
+      'operate',
       z.strictObject({ organisation: shortText(lengths.organisation).min(1) }),
       async ({ organisation }, { by }) => {
         const purged = await purge(organisation, by === null ? 'an operator' : excerpt(oneLine(by)));
@@ -67,7 +74,7 @@ function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts): read
         return purged;
       },
     ),
-  ];
+  } satisfies SomeCommands;
 }
 
 /** @throws RotaError NOT_FOUND */
@@ -80,8 +87,8 @@ function keyOf({ scheduler, organisation, boefje }: z.output<typeof key>): Pause
   return { scheduler, organisation: organisation ?? null, plugin: boefje ?? null };
 }
 
-function pauseView({ scheduler, organisation, plugin, pausedBy, since }: Pause): PauseView {
-  return { scheduler, organisation, boefje: plugin, paused_by: pausedBy, since };
+function pauseView({ scheduler, organisation, plugin, pausedBy, note, since }: Pause): PauseView {
+  return { scheduler, organisation, boefje: plugin, paused_by: pausedBy, note, since };
 }
 
 async function notPaused(pauses: QueuePorts['pauses']): Promise<RotaError> {
@@ -109,7 +116,7 @@ const endKeptMs = 60_000;
  * `rerank`: begins a run, or joins the one under way at this supervisor. A client asks `instance` again with `run` until
  * `complete`: a request without it is a new one, which an ended run does not answer.
  */
-function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts): readonly OperatorCommand[] {
+function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
   const runs = new Map<string, RerankRun>();
 
   const begin = (scheduler: string, by: string | null): RerankRun => {
@@ -139,9 +146,9 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts): 
 
   const underWay = (of: string) => runs.values().find(({ scheduler, ended }) => scheduler === of && !ended);
 
-  return [
-    command(
-      'rerank',
+  return {
+    rerank: command(
+      'operate',
       z.strictObject({ scheduler: shortText(lengths.name), run: z.uuid().optional() }),
       async ({ scheduler, run: id }, { by }) => {
         requireScheduler(schedulerIds, scheduler);
@@ -152,20 +159,20 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts): 
         return { instance, run: run.id, looked: run.looked, moved: run.moved, complete: run.ended };
       },
     ),
-  ];
+  } satisfies SomeCommands;
 }
 
 const stream = z.enum(eventStreams);
 
 /** Events that were given up: to look at, to try again, to remove. */
-function deadLetterCommands({ deadLetters, audit }: QueuePorts): readonly OperatorCommand[] {
+function deadLetterCommands({ deadLetters, audit }: QueuePorts) {
   const letters = () => {
     if (deadLetters !== null) return deadLetters;
     throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
   };
-  return [
-    command(
-      'dead-letters',
+  return {
+    'dead-letters': command(
+      'read',
       z.strictObject({ limit: z.int().min(1).max(1_000).default(20), id: shortText(lengths.name).optional() }),
       async ({ limit, id }) => {
         const found = await letters().list(limit);
@@ -173,8 +180,8 @@ function deadLetterCommands({ deadLetters, audit }: QueuePorts): readonly Operat
       },
     ),
 
-    command(
-      'settle-dead-letters',
+    'settle-dead-letters': command(
+      'operate',
       z.strictObject({
         action: z.enum(['requeue', 'drop']),
         stream: stream.optional(),
@@ -187,7 +194,7 @@ function deadLetterCommands({ deadLetters, audit }: QueuePorts): readonly Operat
         return { settled };
       },
     ),
-  ];
+  } satisfies SomeCommands;
 }
 
 /** In bytes, over all of one answer: it is one message of NATS, which carries 1 MB with the rest around it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import type { ListedSchedule, ScheduleView } from '../protocol/operator.ts';
+import type { ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
 import type { Filter } from '../queue/filter/filter.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
@@ -8,7 +8,7 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import type { Schedule } from '../tasks/task.ts';
-import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 
 export interface SchedulePorts {
   readonly schedules: Schedules;
@@ -33,7 +33,7 @@ const selection = z.strictObject({
 const id = z.uuid();
 
 /** Schedules as operators see and change them. */
-export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand[] {
+export function scheduleCommands(ports: SchedulePorts) {
   const { schedules, supervision, audit } = ports;
   const patch = async (name: string, by: string | null, of: string, change: SchedulePatch) => {
     const patched = await schedules.patch(of, change);
@@ -41,8 +41,8 @@ export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand
     audit(name, by, { schedule: of });
     return JSON.parse(patched) as Schedule;
   };
-  return [
-    command('schedules', selection, async ({ scheduler, organisation, boefje, ooi, enabled, limit, offset }) => {
+  return {
+    schedules: command('read', selection, async ({ scheduler, organisation, boefje, ooi, enabled, limit, offset }) => {
       const filters: Filter[] = [
         ...(boefje === undefined ? [] : [dataFilter('boefje__id', boefje)]),
         ...(ooi === undefined ? [] : [dataFilter('input_ooi', ooi)]),
@@ -59,13 +59,15 @@ export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand
       return { count, results: await withReasons(ports, JSON.parse(results) as Schedule[]) };
     }),
 
-    command('schedule-details', z.strictObject({ id }), async ({ id }) => detailsOf(ports, id)),
+    'schedule-details': command('read', z.strictObject({ id }), async ({ id }) => detailsOf(ports, id)),
 
-    command('enable-schedule', z.strictObject({ id, enabled: z.boolean() }), async ({ id, enabled }, { by }) =>
-      patch(enabled ? 'enable-schedule' : 'disable-schedule', by, id, { enabled }),
+    'enable-schedule': command(
+      'operate',
+      z.strictObject({ id, enabled: z.boolean() }),
+      async ({ id, enabled }, { by }) => patch(enabled ? 'enable-schedule' : 'disable-schedule', by, id, { enabled }),
     ),
 
-    command('run-schedule', z.strictObject({ id }), async ({ id }, { by }) => {
+    'run-schedule': command('operate', z.strictObject({ id }), async ({ id }, { by }) => {
       const { enabled, disabled_reason: reason, scheduler_id: scheduler } = await detailsOf(ports, id);
       if (!enabled) {
         throw new RotaError('CONFLICT', `schedule ${id} is disabled (${reason ?? 'unknown'}): enable it first`);
@@ -76,8 +78,8 @@ export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand
       return due;
     }),
 
-    command(
-      'set-cron',
+    'set-cron': command(
+      'operate',
       z.strictObject({ id, cron: shortText(lengths.name).nullable() }),
       async ({ id, cron }, { by }) => {
         if (cron === null) return patch('set-cron', by, id, { schedule: null });
@@ -87,7 +89,7 @@ export function scheduleCommands(ports: SchedulePorts): readonly OperatorCommand
         return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });
       },
     ),
-  ];
+  } satisfies SomeCommands;
 }
 
 /** The reason is null where the schedule is enabled, or was deleted meanwhile. */

@@ -7,14 +7,14 @@ import { excerpt } from '../printable.ts';
 import { FailureError, failureOf } from '../mailbox/failure.ts';
 import { type Outcome, valueOf } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
-import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator.ts';
+import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator-status.ts';
 import type { Rates } from '../observation/rates.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import { type CommandAudit, command, nothing, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
 
 export interface SupervisorPorts {
   readonly instance: string;
@@ -38,14 +38,14 @@ export interface SupervisorPorts {
 const oneActor = z.strictObject({ actor: shortText(lengths.name) });
 
 /** One supervisor and its actors: how they are, and what an operator does to them. */
-export function supervisorCommands(ports: SupervisorPorts): readonly OperatorCommand[] {
+export function supervisorCommands(ports: SupervisorPorts) {
   const { instance, supervision, audit } = ports;
   const send = async (actor: string, message: SupervisorCommand) => {
     const sent = await supervision.send(actor, message);
     if (!sent.ok) throw new FailureError(sent.failure);
   };
-  return [
-    command('status', nothing, async () => {
+  return {
+    status: command('read', nothing, async () => {
       const [actors, { schedulers, unknown }, sources] = await Promise.all([
         Promise.all(
           supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
@@ -56,9 +56,9 @@ export function supervisorCommands(ports: SupervisorPorts): readonly OperatorCom
       return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
     }),
 
-    command('config', nothing, async () => ({ instance, values: ports.effectiveConfig() })),
+    config: command('read', nothing, async () => ({ instance, values: ports.effectiveConfig() })),
 
-    command('drain', nothing, async (_body, { by }) => {
+    drain: command('operate', nothing, async (_body, { by }) => {
       const { stop } = ports;
       if (stop === null) throw new RotaError('CONFLICT', `supervisor ${instance} is not its process's own: end that`);
       audit('drain', by, { instance });
@@ -68,21 +68,21 @@ export function supervisorCommands(ports: SupervisorPorts): readonly OperatorCom
     }),
 
     // The new thread imports the behavior anew: a fixed actor goes live while pops go on.
-    command('restart-actor', oneActor, async ({ actor }, { by }) => {
+    'restart-actor': command('operate', oneActor, async ({ actor }, { by }) => {
       await supervision.restart(actor);
       audit('restart-actor', by, { actor });
       return { restarted: actor };
     }),
 
     // For chaos runs: the thread ends as in a crash, and the restart policy brings it back.
-    command('kill-actor', oneActor, async ({ actor }, { by }) => {
+    'kill-actor': command('operate', oneActor, async ({ actor }, { by }) => {
       audit('kill-actor', by, { actor });
       await supervision.kill(actor);
       return { killed: actor };
     }),
 
-    command(
-      'log-level',
+    'log-level': command(
+      'operate',
       oneActor.extend({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
       async ({ actor, level }, { by }) => {
         valueOf(await supervision.setLogLevel(actor, level), `log-level of ${actor}`);
@@ -92,15 +92,15 @@ export function supervisorCommands(ports: SupervisorPorts): readonly OperatorCom
     ),
 
     // A snapshot stops the thread for some seconds per half gigabyte.
-    command('heap', oneActor, async ({ actor }, { by }) => {
+    heap: command('operate', oneActor, async ({ actor }, { by }) => {
       const file = valueOf(await supervision.writeHeapSnapshot(actor), `heap snapshot of ${actor}`);
       audit('heap', by, { actor, file });
       return { actor, file };
     }),
 
     // After a boefje was enabled: look now, not at the next minute (#4191).
-    command(
-      'look',
+    look: command(
+      'operate',
       z.object({ organisations: z.array(shortText(lengths.organisation)).optional() }).nullish(),
       async (body) => {
         const organisations = body?.organisations;
@@ -112,11 +112,11 @@ export function supervisorCommands(ports: SupervisorPorts): readonly OperatorCom
       },
     ),
 
-    command('reschedule', oneActor, async ({ actor }) => {
+    reschedule: command('operate', oneActor, async ({ actor }) => {
       await send(actor, { kind: 'reschedule' });
       return { rescheduling: actor };
     }),
-  ];
+  } satisfies SomeCommands;
 }
 
 function processView({ instance, version, startedAt }: SupervisorPorts) {

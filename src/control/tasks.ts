@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import type { ChangedTasks, Page, TaskAction } from '../protocol/operator.ts';
+import type { ChangedTasks, Page, TaskAction } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
-import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 
 export interface TaskPorts {
   readonly lists: TaskLists;
@@ -51,20 +51,20 @@ const why = z
 const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 
 /** Lists of tasks, and changes to them: by id, or a batch of those that a selection names. */
-export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
+export function taskCommands(ports: TaskPorts) {
   const { inspection, audit } = ports;
-  return [
-    command('tasks', selection.extend(page), async (body) => {
+  return {
+    tasks: command('read', selection.extend(page), async (body) => {
       const { count, results } = await list(ports, body);
       return { count, results: await inspection.withStreaks(results) };
     }),
 
-    command('task-details', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
+    'task-details': command('read', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
       results: await inspection.details(ids),
     })),
 
-    command(
-      'change-tasks',
+    'change-tasks': command(
+      'operate',
       z.strictObject({ action, ids: z.array(z.uuid()).min(1).max(mostChanged), why }),
       async ({ action, ids, why }, { by }) => {
         const changed = await change(ports, action, ids, { doer: by, why });
@@ -74,8 +74,8 @@ export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
     ),
 
     // Refused tasks stay in the selection: `offset` steps over them.
-    command(
-      'change-selected-tasks',
+    'change-selected-tasks': command(
+      'operate',
       selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset, why }),
       async ({ action, offset, why, ...selected }, { by }) => {
         checkStatus(action, selected.status);
@@ -91,7 +91,7 @@ export function taskCommands(ports: TaskPorts): readonly OperatorCommand[] {
         return changed;
       },
     ),
-  ];
+  } satisfies SomeCommands;
 }
 
 async function list(

@@ -3,7 +3,7 @@ import { RotaError } from '../errors.ts';
 import type { ChangedWeight, WeightView } from '../protocol/operator.ts';
 import { query, type Sql, statement, transact } from '../postgres/pool.ts';
 import { lengths, shortText, weightRange } from '../tasks/limits.ts';
-import { type CommandAudit, command, type OperatorCommand } from './operator-command.ts';
+import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 
 export interface WeightPorts {
   readonly sql: Sql;
@@ -56,25 +56,27 @@ const key = z.strictObject({
     .refine((text) => !text.includes('\0'), { message: 'no NUL' }),
 });
 
-export function weightCommands({ sql, schedulerIds, audit }: WeightPorts): readonly OperatorCommand[] {
+export function weightCommands({ sql, schedulerIds, audit }: WeightPorts) {
   const weights = createWeights(sql, schedulerIds);
   const set = async (by: string | null, scheduler: string, organisation: string, weight: number) => {
     const changed = await weights.set(scheduler, organisation, weight);
     audit('set-weight', by, { scheduler, organisation, ...changed });
     return changed;
   };
-  return [
-    command('weights', page.nullish(), async (body) => {
+  return {
+    weights: command('read', page.nullish(), async (body) => {
       const { count, results } = await weights.list(body ?? { limit: mostListed, offset: 0 });
       return { count, results: JSON.parse(results) as WeightView[] };
     }),
 
-    command(
-      'set-weight',
+    'set-weight': command(
+      'operate',
       key.extend({ weight: z.number().min(weightRange.least).max(weightRange.most) }),
       async ({ scheduler, organisation, weight }, { by }) => set(by, scheduler, organisation, weight),
     ),
 
-    command('unset-weight', key, async ({ scheduler, organisation }, { by }) => set(by, scheduler, organisation, 1)),
-  ];
+    'unset-weight': command('operate', key, async ({ scheduler, organisation }, { by }) =>
+      set(by, scheduler, organisation, 1),
+    ),
+  } satisfies SomeCommands;
 }

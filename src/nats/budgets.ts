@@ -42,8 +42,8 @@ export const requestBytes = {
   },
 } as const;
 
-/** Of one error: the number of faults, in texts of 200 characters each (src/printable.ts), and its bytes in JSON. */
-export const errorBudget = { faults: 20, bytes: 4_000 } as const;
+/** Of one error in JSON. */
+export const errorBytes = 4_000;
 
 /**
  * Requests in flight, by kind: a client that fills one kind must not cause refusals of heartbeats, which would cost healthy

@@ -5,7 +5,8 @@ import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
 import { FiltersInUse } from '../admission.ts';
 import { bytesOf, leasedText, resultsText } from './replies.ts';
-import { check, popBody } from './requests.ts';
+import { popBody } from './requests.ts';
+import { check } from '../tasks/check.ts';
 
 /**
  * Pops. A reply must fit into the server's max_payload, and how large tasks are is only known once they are claimed. So

@@ -5,7 +5,8 @@ import type { TaskQueue } from '../queue/queue.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import { errorBody, errorItem, errorOf, type SetItem, setText, taskItem, taskText } from './replies.ts';
-import { check, pushSetBody, taskBody } from './requests.ts';
+import { pushSetBody, taskBody } from './requests.ts';
+import { check } from '../tasks/check.ts';
 
 export interface SchedulerRef {
   readonly id: string;

@@ -7,7 +7,7 @@ import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
 import { emit, type SpanAttributes } from '../telemetry/events.ts';
 import { startSpan } from '../telemetry/spans.ts';
-import { errorBudget } from './budgets.ts';
+import { errorBytes } from './budgets.ts';
 
 /** Replies as JSON text. A task's own text is spliced in: parsing it only to write it again would double a pop's CPU. */
 
@@ -73,7 +73,7 @@ export function taskText(text: string, maxPayload: number): string {
 
 /** Bounds the text of every error by its budget. */
 export function errorBody(code: ErrorCode, detail: string): ErrorBody {
-  return { error: { code, status: errorCodes[code].status, detail: excerptInJson(detail, errorBudget.bytes) } };
+  return { error: { code, status: errorCodes[code].status, detail: excerptInJson(detail, errorBytes) } };
 }
 
 /** The error that a caller sees of anything thrown: a bug's message stays in our log. */

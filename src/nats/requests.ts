@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { filterRequest } from '../queue/filter/schema.ts';
-import { excerpt } from '../printable.ts';
 import {
   deepestNesting,
   jsonExcess,
@@ -12,7 +11,7 @@ import {
   taskError,
 } from '../tasks/limits.ts';
 import { priorityRange, taskStatuses } from '../tasks/task.ts';
-import { errorBudget, requestBudget } from './budgets.ts';
+import { requestBudget } from './budgets.ts';
 
 /**
  * The headers and bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
@@ -85,18 +84,4 @@ export function parseBody(text: string): unknown {
   } catch {
     throw new RotaError('INVALID_REQUEST', 'body: expected JSON');
   }
-}
-
-/** @throws RotaError INVALID_REQUEST (422) that names the first wrong fields and what was expected of each. */
-export function check<T extends z.ZodType>(schema: T, value: unknown, at = ''): z.output<T> {
-  const parsed = schema.safeParse(value, { reportInput: false });
-  if (parsed.success) return parsed.data;
-  const { issues } = parsed.error;
-  const faults = issues.slice(0, errorBudget.faults).map((issue) => ({
-    field: excerpt([at, ...issue.path].filter((part) => part !== '').join('.') || 'body'),
-    message: excerpt(issue.message.replace(/^Invalid input: /, '')),
-  }));
-  const texts = faults.map((fault) => `${fault.field}: ${fault.message}`);
-  if (issues.length > faults.length) texts.push(`and ${issues.length - faults.length} more`);
-  throw new RotaError('INVALID_REQUEST', texts.join('; '), { fields: { fields: faults.map((fault) => fault.field) } });
 }

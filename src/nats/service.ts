@@ -8,7 +8,7 @@ import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import { Answers, answerInSpan } from './replies.ts';
 import { type ClientBudgets, requestBudget, inFlightByKind, sizeWithinBudget } from './budgets.ts';
-import type { CtlCommands } from './ctl.ts';
+import type { RunCommand } from '../control/operator-command.ts';
 import { answeringInboxesOnly, clientOfReply } from './inbox.ts';
 import { watchLink } from './connect.ts';
 import { emit, partAnswered, partFailed } from '../telemetry/events.ts';
@@ -32,7 +32,8 @@ interface NatsServiceOptions {
   readonly leaseMs: number;
   /** A longer ask is shortened to this. */
   readonly longestLeaseMs: number;
-  readonly ctl: CtlCommands;
+  /** Operators' commands, on `<prefix>.ctl.<command>` of any supervisor, and on `<prefix>.ctl.<instance>.<command>` of this one. */
+  readonly ctl: RunCommand;
   /** Inboxes: where answers may go; `_INBOX` is `_INBOX.>` and `_INBOX_<name>.>`. */
   readonly replyPrefixes: readonly string[];
   readonly clients: ClientBudgets;
@@ -149,7 +150,8 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     answerInSpan('task.patch', r.trace, {}, async () => patchTasks(queue, r.body, maxPayload())),
   );
   endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, longestLeaseMs));
-  const ctl = async (r: Request) => JSON.stringify((await options.ctl.run(r.target, r.body, { by: r.by })) ?? null);
+  const ctl = async (r: Request) =>
+    JSON.stringify((await options.ctl(r.target, r.body, { by: r.by, access: 'operate' })) ?? null);
   endpoint(root, 'ctl', 'ctl.*', ctl);
   endpoint(root, `ctl-${options.instance}`, `ctl.${options.instance}.*`, ctl);
   const link = watchLink(connection, { down: holdReplies, up: sendReplies });

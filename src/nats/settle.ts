@@ -3,7 +3,8 @@ import { RotaError, codeOf } from '../errors.ts';
 import { FailureError } from '../mailbox/failure.ts';
 import type { PatchOutcome, TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { errorBody, errorItem, setText, type SetItem, taskItem, taskText } from './replies.ts';
-import { check, getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
+import { getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
+import { check } from '../tasks/check.ts';
 
 /**
  * `task.get`, `task.patch` and `task.heartbeat`, for tasks that a worker holds. Each answers JSON text. Their callers are workers,

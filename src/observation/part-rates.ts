@@ -1,4 +1,4 @@
-import type { PartRate } from '../protocol/queue-parts.ts';
+import type { PartRate } from '../protocol/operator-status.ts';
 import type { QueuePart } from '../tasks/task.ts';
 import { type EventOf, on } from '../telemetry/events.ts';
 

@@ -113,6 +113,9 @@ export const accessOf: Readonly<Record<string, Access>> = {
   'POST /schedules/search': 'read',
   'GET /weights': 'read',
 
+  // Each command has its own access (src/control).
+  'POST /ctl/:command': 'read',
+
   'POST /schedulers/:scheduler_id/pop': 'work',
   'POST /schedulers/:scheduler_id/push': 'work',
   // The reports of runners; other patches need the role `operate` (src/rest/tasks.ts).
@@ -137,7 +140,7 @@ export function clientOfRequest(request: FastifyRequest): string {
   return request.holder === null ? request.ip : `token ${request.holder.name}`;
 }
 
-/** Writes who did what to which task, schedule or organisation. */
+/** Writes who did what to which task, schedule or organisation: the name of the token, and the address. */
 export type RequestAudit = (
   request: FastifyRequest,
   what: 'cancel' | 'queue' | 'change' | 'create-schedule' | 'change-schedule' | 'delete-schedule' | 'set-weight',
@@ -147,10 +150,6 @@ export type RequestAudit = (
 /** The name of its token, or its address. */
 export function doerName(request: FastifyRequest): string {
   return request.holder?.name ?? request.ip;
-}
-
-export function doerOf(request: FastifyRequest): { readonly from: string; readonly by?: string } {
-  return { from: request.ip, ...(request.holder === null ? {} : { by: request.holder.name }) };
 }
 
 /** Whether the holder of the token has at least `role`; always, where no token is configured. */

@@ -2,19 +2,20 @@ import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RotaError } from '../errors.ts';
 import { excerpt } from '../printable.ts';
-import type { Weights } from '../control/weights.ts';
+import type { Operations } from '../control/operations.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { spansAreFollowed } from '../telemetry/spans.ts';
-import { doerOf, installSecurity, type RequestAudit, type RestAccess, tellWhoMayAsk } from './access.ts';
+import { installSecurity, type RequestAudit, type RestAccess, tellWhoMayAsk } from './access.ts';
 import type { App, HealthSource, MetricsSource, Schedulers } from './app.ts';
 import { installBounds } from './bounds.ts';
 import { budgets } from './budgets.ts';
 import { HttpError, sendError } from './errors.ts';
 import { installPageHeaders, loginRoutes } from './login.ts';
+import { commandRoute } from './commands.ts';
 import { healthRoutes, installSpans, metricsRoutes } from './monitoring.ts';
 import { installDocs, installOpenApi } from './openapi.ts';
 import { installOrigins } from './origins.ts';
@@ -32,7 +33,7 @@ export interface RestOptions {
   readonly inspection: Pick<QueueInspection, 'details' | 'start'>;
   readonly schedules: Schedules;
   readonly schedulers: Schedulers;
-  readonly weights: Weights;
+  readonly operations: Pick<Operations, 'run' | 'audit' | 'weights'>;
   readonly health: HealthSource;
   readonly metrics: MetricsSource;
   readonly log: Logger;
@@ -75,7 +76,7 @@ export async function createRestServer(options: RestOptions): Promise<RestServer
 }
 
 async function createApp(options: RestOptions, closing: AbortSignal): Promise<App> {
-  const { queue, schedules, schedulers, health, metrics, log, access, ...rest } = options;
+  const { queue, schedules, schedulers, health, metrics, log, access, operations, ...rest } = options;
   const { tokens, tls } = access;
   const app = fastify({
     ...(tls === null ? { http: { maxHeaderSize } } : { https: { ...tls, maxHeaderSize } }),
@@ -116,11 +117,12 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
     if (tokens.length > 0) loginRoutes(pages, tokens, rest.now);
   });
   const audit: RequestAudit = (request, what, about) =>
-    log.info({ audit: what, ...about, ...doerOf(request), count: 1 }, 'audit');
+    operations.audit(what, request.holder?.name ?? null, { ...about, from: request.ip, count: 1 });
   schedulerRoutes(app, { queue, schedulers, leaseMs: rest.leaseMs, closing });
   taskRoutes(app, { ...rest, queue, audit });
   scheduleRoutes(app, { store: schedules, schedulers, now: rest.now, audit });
-  weightRoutes(app, rest.weights, audit);
+  weightRoutes(app, operations.weights, audit);
+  commandRoute(app, operations.run);
   healthRoutes(app, health);
   metricsRoutes(app, metrics);
   return app;

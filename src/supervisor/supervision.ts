@@ -2,7 +2,7 @@ import type { ThreadStatus } from './thread-control.ts';
 import type { Result } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
-import type { LogLevel } from '../protocol/operator.ts';
+import type { LogLevel } from '../protocol/operator-status.ts';
 
 /** The supervisor as the edges know it. An unknown actor's name rejects with NOT_FOUND, which lists the known ones. */
 export interface Supervision {

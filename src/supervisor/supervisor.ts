@@ -6,7 +6,7 @@ import { RotaError } from '../errors.ts';
 import { type Result, mailboxFailure } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
-import type { LogLevel } from '../protocol/operator.ts';
+import type { LogLevel } from '../protocol/operator-status.ts';
 import type { Catalog } from './catalog.ts';
 import type { ActorBackend } from './requests.ts';
 import {

@@ -7,7 +7,7 @@ import type { ServiceStatus } from '../kat/request.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { LaneStatus } from '../mailbox/lane.ts';
 import type { Outcome } from '../mailbox/ref.ts';
-import type { LogLevel } from '../protocol/operator.ts';
+import type { LogLevel } from '../protocol/operator-status.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
 /** An operator's requests to a running scheduler thread. Lives in that thread; called through comlink. */

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import { type Overview, renderOverview } from '../../src/cli/overview.ts';
+import { renderOverview } from '../../src/cli/overview.ts';
+import type { Overview } from '../../src/control/overview.ts';
 import { clipped } from '../../src/cli/status.ts';
-import { moment, tableOf } from '../../src/cli/table.ts';
+import { moment } from '../../src/control/wording.ts';
+import { tableOf } from '../../src/cli/table.ts';
 
 const overview: Overview = {
   supervisors: [

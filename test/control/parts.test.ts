@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { withRates } from '../../src/control/parts.ts';
-import type { QueuePartView } from '../../src/protocol/queue-parts.ts';
+import type { QueuePartView } from '../../src/protocol/operator-status.ts';
 
 const part = (name: string, queued: number): QueuePartView => {
   const figures = { queued_is_least: false, held: 0, held_is_least: false, oldest_seconds: 1, per_second: null };

@@ -14,8 +14,7 @@ test.each([
   const letter = { id: 'a', stream: 'raw_file_received', at: null, error: null, attempts: 1, body };
   const deadLetters = { list: async () => [letter] } as unknown as DeadLetters;
   const commands = queueCommands({ deadLetters, audit: () => {} } as unknown as QueuePorts);
-  const list = commands.find(({ name }) => name === 'dead-letters');
-  const answer = await list!.run({ limit: 20 } as never, { by: null });
+  const answer = await commands['dead-letters'].run({ limit: 20 }, { by: null, access: 'read' });
   expect((JSON.parse(JSON.stringify(answer)) as { results: object[] }).results[0]).toEqual(letter);
 });
 
@@ -35,9 +34,9 @@ function rerankUnderTest() {
     },
     audit: (command: string, by: string | null, fields: object) => audited.push({ command, by, ...fields }),
   } as unknown as QueuePorts;
-  const command = queueCommands(ports).find(({ name }) => name === 'rerank')!;
+  const command = queueCommands(ports).rerank;
   const ask = async (body: object = {}) =>
-    (await command.run({ scheduler: 'boefje', ...body } as never, { by: 'me' })) as RerankProgress;
+    (await command.run({ scheduler: 'boefje', ...body }, { by: 'me', access: 'operate' })) as RerankProgress;
   return { ask, runs, audited };
 }
 

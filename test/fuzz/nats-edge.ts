@@ -140,7 +140,7 @@ function inputsOf(name: 'nats' | 'ctl', world: World): fc.Arbitrary<NatsInput> {
 function ctlBodies(): readonly (readonly [string, readonly z.ZodType[]])[] {
   // Only names and schemas are read: a command touches its desk no sooner than it runs.
   const commands = operatorCommands({ schedulerIds: [] } as unknown as OperatorPorts);
-  return commands.filter((it) => !leftOut.has(it.name)).map((it) => [`ctl.${it.name}`, [it.body]]);
+  return Object.entries(commands).flatMap(([name, { body }]) => (leftOut.has(name) ? [] : [[`ctl.${name}`, [body]]]));
 }
 
 function bodyOf(schema: z.ZodType, world: World): fc.Arbitrary<Uint8Array> {

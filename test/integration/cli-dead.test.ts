@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connect, type NatsConnection } from 'nats';
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
-import type { Overview } from '../../src/cli/overview.ts';
+import type { Overview } from '../../src/control/overview.ts';
 import { createJetstreamPublisher } from '../../src/events/jetstream-message.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { createVhost } from '../support/vhost.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { ExplanationView } from '../../src/protocol/operator.ts';
+import type { ExplanationView } from '../../src/protocol/operator-lists.ts';
 import { boefjeRun, rawFileReceived } from '../../src/simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
 import { createWorld } from '../../src/simulator/world.ts';

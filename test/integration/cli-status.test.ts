@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
-import type { Overview } from '../../src/cli/overview.ts';
+import type { Overview } from '../../src/control/overview.ts';
 import { type RotaAtHand, runCli, startRotaAtHand } from '../support/cli.ts';
 import { boefjeTask } from '../support/wire.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SupervisorView } from '../../src/protocol/operator.ts';
+import type { SupervisorView } from '../../src/protocol/operator-status.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';

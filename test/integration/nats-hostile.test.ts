@@ -3,7 +3,7 @@ import { headers, type Msg, type NatsConnection, createInbox } from 'nats';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { connectNats } from '../../src/nats/connect.ts';
-import { createCtlCommands } from '../../src/nats/ctl.ts';
+import { command, commandRunner } from '../../src/control/operator-command.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
@@ -12,8 +12,8 @@ import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
 let wire: Wire;
 let queue: MemoryQueue;
 let hostile: NatsConnection;
-const ctl = createCtlCommands();
-ctl.register('giant', z.strictObject({}), () => 'x'.repeat(2_000_000));
+const giant = command('read', z.strictObject({}), async () => 'x'.repeat(2_000_000));
+const ctl = commandRunner({ giant }, () => {});
 
 beforeEach(async () => {
   queue = new MemoryQueue();

@@ -3,7 +3,7 @@ import { RequestStrategy } from 'nats';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import type { RotaClient } from '../../src/nats/client.ts';
-import { createCtlCommands } from '../../src/nats/ctl.ts';
+import { command, commandRunner } from '../../src/control/operator-command.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
 
@@ -12,8 +12,8 @@ let wire: Wire;
 let queue: MemoryQueue;
 let client: RotaClient;
 let prefix: string;
-const ctl = createCtlCommands();
-ctl.register('echo', z.strictObject({ say: z.string() }), (body, caller) => ({ said: body.say, by: caller.by }));
+const echo = command('read', z.strictObject({ say: z.string() }), async (body, { by }) => ({ said: body.say, by }));
+const ctl = commandRunner({ echo }, () => {});
 
 beforeEach(async () => {
   queue = new MemoryQueue();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { commandRunner } from '../../src/control/operator-command.ts';
 import { weightCommands } from '../../src/control/weights.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
 import { statement } from '../../src/postgres/pool.ts';
@@ -197,10 +198,8 @@ describe('fair share', () => {
     const { queue, sql } = await under();
     const audited: unknown[] = [];
     const ports = { sql, schedulerIds: ['boefje'], audit: (...entry: unknown[]) => void audited.push(entry) };
-    const run = (name: string, body: object) => {
-      const { body: schema, run } = weightCommands(ports).find((one) => one.name === name)!;
-      return run(schema.parse(body) as never, { by: 'me' });
-    };
+    const commands = commandRunner(weightCommands(ports), () => {});
+    const run = (name: string, body: object) => commands(name, body, { by: 'me', access: 'operate' });
     for (const name of ['heavy', 'light']) await push(queue, name, 600);
     expect(await run('set-weight', { scheduler: 'boefje', organisation: 'heavy', weight: 3 })).toEqual({
       weight: 3,
@@ -222,7 +221,7 @@ describe('fair share', () => {
       ['set-weight', 'me', { organisation: 'heavy', weight: 1, before: 3 }],
     ]);
     for (const weight of [0, -1, 0.0009, 1_001, Number.NaN, Number.POSITIVE_INFINITY])
-      expect(() => run('set-weight', { scheduler: 'boefje', organisation: 'heavy', weight })).toThrow(/weight/);
+      await expect(run('set-weight', { scheduler: 'boefje', organisation: 'heavy', weight })).rejects.toThrow(/weight/);
     await expect(run('set-weight', { scheduler: 'none', organisation: 'heavy', weight: 1 })).rejects.toThrow(
       /no scheduler none/,
     );

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { ImageRates } from '../../src/observation/rates.ts';
-import type { StartEstimate } from '../../src/protocol/operator.ts';
+import type { StartEstimate } from '../../src/protocol/operator-lists.ts';
 import { statement } from '../../src/postgres/pool.ts';
 import { createQueueInspection } from '../../src/queue/lists/inspection.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';

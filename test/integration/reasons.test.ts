@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { ExplanationView } from '../../src/protocol/operator.ts';
+import type { ExplanationView } from '../../src/protocol/operator-lists.ts';
 import { boefjeRun, rawFileReceived, scanProfileMutation } from '../../src/simulator/events.ts';
 import type { SimulatedPlugin } from '../../src/simulator/plugins.ts';
 import { boefjeHash } from '../../src/tasks/data.ts';

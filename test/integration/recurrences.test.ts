@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SimulatedBoefje } from '../../src/simulator/plugins.ts';
-import type { ExplanationView, ListedTask, Page, ScheduleView } from '../../src/protocol/operator.ts';
+import type { ExplanationView, ListedTask, Page, ScheduleView } from '../../src/protocol/operator-lists.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { type House, openHouse, type TestRota } from '../support/rota.ts';

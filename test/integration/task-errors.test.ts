@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { TaskView } from '../../src/protocol/operator.ts';
+import type { TaskView } from '../../src/protocol/operator-lists.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { boefjeTask } from '../support/wire.ts';
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startSupervisorProcess, type SupervisorProcess } from '../../src/cli/demo/supervisor-process.ts';
-import type { Finding } from '../../src/protocol/operator.ts';
+import type { Finding } from '../../src/protocol/operator-status.ts';
 import type { SimulatedBoefje } from '../../src/simulator/plugins.ts';
 import type { Schedule } from '../../src/tasks/task.ts';
 import { runCli } from '../support/cli.ts';

@@ -123,7 +123,11 @@ export async function serve(options: Partial<RestOptions> = {}): Promise<Served>
     },
     schedules: emptyBook,
     schedulers: threeSchedulers,
-    weights: noWeights,
+    operations: {
+      weights: noWeights,
+      run: () => Promise.reject(new Error('no test asks for it')),
+      audit: (audit, by, fields) => (options.log ?? quietLog).info({ audit, by, ...fields }, 'audit'),
+    },
     health: {
       version: '0.1.0',
       problems: () => Promise.resolve([]),

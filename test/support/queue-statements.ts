@@ -225,6 +225,8 @@ export const cases: readonly Case[] = [
     lists,
   ),
   of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
+  of('maintenance/audit-read', () => [null, 'rare', 50], lists),
+  of('maintenance/audit-forget', () => [200], lists),
   of('schedules/enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], ['rare']], lists),
   of(
     'schedules/enable-schedules-of-oois',

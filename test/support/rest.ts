@@ -7,6 +7,7 @@ import { createSchedules } from '../../src/queue/schedules/schedule-crud.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import type { RestOptions } from '../../src/rest/server.ts';
 import { serve, threeSchedulers } from '../rest/double.ts';
+import { quietLog } from './quiet-log.ts';
 import { createDatabase } from './database.ts';
 
 export interface RestOnPostgres {
@@ -30,10 +31,14 @@ export async function serveOnPostgres(options: Partial<RestOptions> = {}): Promi
     lists,
     inspection: createQueueInspection(sql),
     schedules: createSchedules(sql),
-    weights: createWeights(
-      sql,
-      threeSchedulers.all().map(({ id }) => id),
-    ),
+    operations: {
+      weights: createWeights(
+        sql,
+        threeSchedulers.all().map(({ id }) => id),
+      ),
+      run: () => Promise.reject(new Error('no test asks for it')),
+      audit: (audit, by, fields) => (options.log ?? quietLog).info({ audit, by, ...fields }, 'audit'),
+    },
     schedulers: { ...threeSchedulers, activity: (ids) => lists.activity(ids) },
     ...options,
   });

@@ -3,7 +3,7 @@ import type { NatsConnection } from 'nats';
 import type { ClientBudgets } from '../../src/nats/budgets.ts';
 import { connectRota, type RotaClient, type TaskPush } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
-import { createCtlCommands, type CtlCommands } from '../../src/nats/ctl.ts';
+import { commandRunner, type RunCommand } from '../../src/control/operator-command.ts';
 import { type NatsService, serveNats } from '../../src/nats/service.ts';
 import type { TaskQueue } from '../../src/queue/queue.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -25,7 +25,7 @@ export async function startWire(options: {
   queue: TaskQueue;
   prefix?: string;
   instance?: string;
-  ctl?: CtlCommands;
+  ctl?: RunCommand;
   clients?: ClientBudgets;
 }): Promise<Wire> {
   const prefix = options.prefix ?? `rota-${randomUUID()}`;
@@ -43,7 +43,7 @@ export async function startWire(options: {
     ],
     leaseMs: 60_000,
     longestLeaseMs: 3_600_000,
-    ctl: options.ctl ?? createCtlCommands(),
+    ctl: options.ctl ?? commandRunner({}, () => {}),
     clients: options.clients ?? { pops: 2_000, filters: 100, requests: 4_000 },
     replyPrefixes: ['_INBOX'],
     log: quietLog,

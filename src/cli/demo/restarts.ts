@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, errorCodes } from '../../errors.ts';
 import type { RotaClient } from '../../nats/client.ts';
-import type { SupervisorView } from '../../protocol/operator.ts';
+import type { SupervisorView } from '../../protocol/operator-status.ts';
 import type { Progress } from '../terminal.ts';
 import type { SupervisorProcess } from './supervisor-process.ts';
 

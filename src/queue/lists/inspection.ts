@@ -1,5 +1,6 @@
 import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
-import type { ScheduleView, SchedulerView, StartEstimate, StreakView, TaskView } from '../../protocol/operator.ts';
+import type { ScheduleView, StartEstimate, StreakView, TaskView } from '../../protocol/operator-lists.ts';
+import type { SchedulerView } from '../../protocol/operator-status.ts';
 import type { DisabledReason, Schedule, Task, TaskHistory } from '../../tasks/task.ts';
 import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf } from '../maintenance/pauses.ts';
 import { readStreaks } from '../schedules/schedule-store.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
-import type { QueuePartView } from '../../protocol/queue-parts.ts';
+import type { QueuePartView } from '../../protocol/operator-status.ts';
 import { partsAtMost } from '../../tasks/limits.ts';
 import { type QueuePart, type TaskStatus, taskStatuses } from '../../tasks/task.ts';
 import { type BoundedCounts, countedAtLook, queueSizeOf } from './pauses.ts';

@@ -12,6 +12,8 @@ export interface PauseKey {
 export interface Pause extends PauseKey {
   readonly id: string;
   readonly pausedBy: string | null;
+  /** Why. */
+  readonly note: string | null;
   /** ISO timestamp. */
   readonly since: string;
 }
@@ -72,8 +74,9 @@ export class Pauses {
     return (await transact(read))[0]!.known;
   }
 
-  async pause(key: PauseKey, by: string | null): Promise<Moved> {
-    await this.#one('maintenance/pause', [...valuesOf(key), by]);
+  /** Paused already: the pause that is there, with this note if there is one. */
+  async pause(key: PauseKey, by: string | null, note: string | null = null): Promise<Moved> {
+    await this.#one('maintenance/pause', [...valuesOf(key), by, note]);
     return this.#move(key, true, performance.now() + moveWithinMs);
   }
 
@@ -122,6 +125,7 @@ export class Pauses {
 interface PauseRow extends PauseKey {
   readonly id: string;
   readonly paused_by: string | null;
+  readonly note: string | null;
   readonly since: string;
   readonly ended: boolean;
 }

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import type { AuditLog } from '../queue/maintenance/audit.ts';
+import { lengths, shortText } from '../tasks/limits.ts';
+import { command, type SomeCommands } from './operator-command.ts';
+
+export interface AuditPorts {
+  readonly readAudit: AuditLog['read'];
+}
+
+/** Who did what: to everything, or to one organisation. */
+export function auditCommands({ readAudit }: AuditPorts) {
+  return {
+    audit: command(
+      'read',
+      z.strictObject({
+        organisation: shortText(lengths.organisation).min(1).optional(),
+        /** The id of an entry: older ones are wanted. */
+        before: z.uuid().optional(),
+        limit: z.int().min(1).max(200).default(50),
+      }),
+      async ({ organisation = null, before = null, limit }) => ({
+        results: await readAudit({ organisation, before, limit }),
+      }),
+    ),
+  } satisfies SomeCommands;
+}

@@ -1,0 +1,126 @@
+import type { RefusalReason } from '../tasks/refusal.ts';
+import type { DisabledReason, Schedule, Task, TaskHistory } from '../tasks/task.ts';
+import type { ExplanationStep } from './commands.ts';
+
+/** Tasks and schedules, as operators see them. Timestamps are ISO. */
+
+/** `count`: of everything that was selected, not of `results`. */
+export interface Page<T> {
+  readonly count: number;
+  readonly results: readonly T[];
+}
+
+/**
+ * When a queued task is handed out, if workers go on as in the last minutes and nothing is pushed that goes before it. Of all
+ * supervisors.
+ */
+export interface StartEstimate {
+  /** Null where it cannot be told. */
+  readonly estimated_start_at: string | null;
+  /**
+   * Why it cannot: it is not queued; a pause holds it; no pop asks any more for what it is; none was handed out in the last
+   * minutes.
+   */
+  readonly unknown: 'not-queued' | 'held' | 'nobody-asks' | 'none-handed-out' | null;
+  readonly image: string | null;
+  /** The tasks that go before it, of its image alone or of all; which of them decides when it starts. Null where it is not in line. */
+  readonly among: 'image' | 'all' | null;
+  readonly before: number | null;
+  /** There are more than `before`: it starts later than estimated. */
+  readonly before_is_least: boolean;
+  /** At which those were handed out over `over_seconds` until now. */
+  readonly per_second: number | null;
+  readonly over_seconds: number | null;
+  /** When a pop last asked for its image, or for any; null where none did within a week. */
+  readonly asked_at: string | null;
+}
+
+/** The failures in a row of a boefje on an OOI, or of what a task or schedule is about. */
+export interface StreakView {
+  readonly failures: number;
+  /** There may be more: no more tasks were read. */
+  readonly bounded: boolean;
+  /** When the first of them ended. */
+  readonly since: string;
+}
+
+export interface ListedTask extends Task {
+  /** Null where the last finished task of its hash did not fail. */
+  readonly streak: StreakView | null;
+}
+
+/** A task, and what only operators see of it. */
+export interface TaskView extends ListedTask, TaskHistory {
+  /** Why it ended as it did (`superseded`, `lease-expired`, …). */
+  readonly reason: string | null;
+  /** Claims so far that count. */
+  readonly attempts: number;
+  /** Claims whose worker never reported, since the last retry. */
+  readonly unbegun: number;
+  readonly lease: {
+    readonly id: string;
+    readonly worker: string | null;
+    readonly via: 'nats' | 'rest';
+    readonly until: string;
+    /** Its worker has reported. */
+    readonly begun: boolean;
+  } | null;
+  /** Null where it is not queued. `ahead`: queued tasks that go before it, counted to 100 000 divided by the tasks asked for; null where a pause holds it. */
+  readonly queue: { readonly held: boolean; readonly ahead: number | null } | null;
+}
+
+export type TaskAction = 'cancel' | 'retry' | 'release';
+
+export interface ChangedTasks {
+  readonly changed: number;
+  readonly refused: readonly { readonly id: string; readonly code: string; readonly detail: string }[];
+}
+
+export interface ListedSchedule extends Schedule {
+  /** Null where it is enabled, or its reason is not known. */
+  readonly disabled_reason: DisabledReason | null;
+  /** Null where its last finished task did not fail. */
+  readonly streak: StreakView | null;
+}
+
+export interface ScheduleView extends ListedSchedule {
+  /** Its cron is the boefje's, and goes when the boefje's goes. */
+  readonly inherited: boolean;
+  /** Its boefje's interval set the deadline. */
+  readonly by_interval: boolean;
+  /** The deadline was asked for: failures do not delay it. */
+  readonly asked: boolean;
+}
+
+export interface ExplanationView {
+  readonly scheduler: string;
+  readonly organisation: string;
+  /** Null for a raw file without a named normalizer. */
+  readonly hash: string | null;
+  /** As if an event about the OOI had come, or as if the schedule were due. */
+  readonly trigger: 'event' | 'schedule';
+  readonly verdict: 'would-run' | 'refused' | 'unknown';
+  /** Of the first step that refuses; null also for a raw file that only deschedules. */
+  readonly reason: RefusalReason | null;
+  readonly steps: readonly ExplanationStep[];
+  /** What keeps a queued task from its worker; of a pause since when, and who paused. */
+  readonly in_the_way: readonly {
+    readonly what: string;
+    readonly fact: string;
+    readonly since?: string;
+    readonly by?: string | null;
+    readonly note?: string | null;
+  }[];
+  /** Of the task, where it is queued. */
+  readonly start: StartEstimate | null;
+  /** The latest one of its hash. */
+  readonly task: Pick<TaskView, 'id' | 'status' | 'reason' | 'attempts' | 'created_at' | 'modified_at'> | null;
+  readonly schedule: Pick<
+    ScheduleView,
+    'id' | 'enabled' | 'disabled_reason' | 'schedule' | 'inherited' | 'deadline_at'
+  > | null;
+  /** The deadline of its schedule; null where none will come. */
+  readonly next_run_at: string | null;
+  /** The deadline that a run now would set. */
+  readonly then_again_at: string | null;
+}

@@ -1,0 +1,90 @@
+import { every } from '../../deadline.ts';
+import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { timeOrderedUuid } from '../../tasks/task.ts';
+
+/** What an operator did. `fields` are facts about it: small, without secrets. */
+export interface AuditEntry {
+  /** ISO, by the database's clock. */
+  readonly at: string;
+  readonly by: string | null;
+  readonly command: string;
+  readonly organisation: string | null;
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The code of the error where it was not done. */
+  readonly refused: string | null;
+}
+
+export interface KeptAuditEntry extends AuditEntry {
+  readonly id: string;
+}
+
+/** Entries that wait for the database, some 500 bytes each; the log line has those beyond them. */
+const mostWaiting = 1_000;
+const perStatement = 200;
+const everyMs = 250;
+const forgetEveryMs = 3_600_000;
+
+/**
+ * Keeps what operators did in the database. An action never waits for its entry, which follows within a quarter of a second, or once
+ * the database is back; a supervisor that is killed loses those that wait, and its log has them.
+ */
+export class AuditLog {
+  readonly #sql: Sql;
+  readonly #onError: (error: unknown) => void;
+  readonly #stop = new AbortController();
+  readonly #waiting: KeptAuditEntry[] = [];
+  #saving: Promise<void> | null = null;
+  #running: Promise<unknown> | null = null;
+
+  constructor(sql: Sql, onError: (error: unknown) => void) {
+    this.#sql = sql;
+    this.#onError = onError;
+  }
+
+  start(): void {
+    this.#running ??= Promise.all([
+      every(everyMs, this.#stop.signal, () => this.#save(), this.#onError),
+      every(forgetEveryMs, this.#stop.signal, () => this.#forget(), this.#onError),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await this.#save().catch(this.#onError);
+  }
+
+  write(entry: AuditEntry): void {
+    if (this.#waiting.length < mostWaiting) this.#waiting.push({ id: timeOrderedUuid(), ...entry });
+  }
+
+  /** Newest first; the entries that wait in this process first of all, so that whoever acted sees it at once. */
+  async read(of: {
+    readonly before: string | null;
+    readonly organisation: string | null;
+    readonly limit: number;
+  }): Promise<readonly KeptAuditEntry[]> {
+    await this.#save();
+    return transact(() =>
+      query<KeptAuditEntry>(this.#sql, statement('maintenance/audit-read'), [of.before, of.organisation, of.limit]),
+    );
+  }
+
+  async #save(): Promise<void> {
+    this.#saving ??= this.#saveWaiting().finally(() => (this.#saving = null));
+    await this.#saving;
+  }
+
+  async #saveWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const entries = this.#waiting.slice(0, perStatement);
+      await transact(() => query(this.#sql, statement('maintenance/audit-write'), [entries]));
+      this.#waiting.splice(0, entries.length);
+    }
+  }
+
+  async #forget(): Promise<void> {
+    const forget = () => query(this.#sql, statement('maintenance/audit-forget'), [perStatement]);
+    while (!this.#stop.signal.aborted && (await transact(forget)).length === perStatement);
+  }
+}

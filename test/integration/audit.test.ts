@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { newToken } from '../../src/api-tokens.ts';
+import { operatorCommands, type OperatorPorts } from '../../src/control/operations.ts';
+import type { AuditView } from '../../src/protocol/operator-status.ts';
+import { startRotaAtHand, type RotaAtHand } from '../support/cli.ts';
+import { boefjeTask } from '../support/wire.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const [operator, reader] = [newToken('ops-1', 'operate'), newToken('wall', 'read')] as const;
+
+let hand: RotaAtHand;
+
+beforeAll(async () => {
+  hand = await startRotaAtHand({ SCHEDULER_API_TOKENS: [operator.line, reader.line].join(',') });
+});
+afterAll(() => hand.stop());
+
+async function post(command: string, body: unknown, { token }: { readonly token: string }) {
+  const response = await fetch(`${hand.rota.api}/ctl/${command}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as { detail: unknown } };
+}
+
+const entries = async (...args: string[]) => {
+  const { results } = await hand.json<{ results: AuditView[] }>(['audit', ...args]);
+  return results.map(({ by, command, organisation, fields, refused }) => ({
+    by,
+    command,
+    organisation,
+    fields,
+    refused,
+  }));
+};
+
+test('what operators do over HTTP and NATS is kept, newest first, by organisation, and with its note', async () => {
+  const pause = { scheduler: 'boefje', organisation: 'acme', note: 'migration\nof the database' };
+  expect(await post('pause', pause, operator)).toMatchObject({ status: 200, body: { held: 0, complete: true } });
+  await hand.json(['resume', 'boefje', '--organisation', 'acme']);
+  await hand.json(['weights', 'set', 'boefje', 'other', '2']);
+  const acme = await entries('--organisation', 'acme');
+  expect(acme).toMatchObject([
+    { command: 'resume', organisation: 'acme', by: expect.any(String), refused: null },
+    { command: 'pause', by: 'ops-1', fields: { note: String.raw`migration\nof the database`, tasks: 0 } },
+  ]);
+  const all = await hand.json<{ results: AuditView[] }>(['audit']);
+  expect(all.results[0]).toMatchObject({ command: 'set-weight', organisation: 'other' });
+  expect(await entries('--before', all.results[0]!.id)).toMatchObject(acme);
+  const { stdout } = await hand.run(['audit', '--limit', '2']);
+  expect(stdout).toContain(`older: --before ${all.results[1]!.id}`);
+});
+
+test('the note of a pause is shown by lists and explanations; a second one replaces it, and none keeps it', async () => {
+  await hand.client.push('boefje', boefjeTask('noted', 'Hostname|internet|a'));
+  const pause = ['pause', 'boefje', '--organisation', 'noted'];
+  await hand.json([...pause, '--note', 'first']);
+  await hand.json([...pause, '--note', 'second']);
+  await hand.json(pause);
+  expect(await hand.json(['pauses'])).toMatchObject({ results: [{ organisation: 'noted', note: 'second' }] });
+  const { results: tasks } = await hand.json<{ results: { id: string }[] }>([
+    'tasks',
+    'list',
+    '--organisation',
+    'noted',
+  ]);
+  const { stdout } = await hand.run(['explain', tasks[0]!.id]);
+  expect(stdout).toContain(': second');
+  await hand.json(['resume', 'boefje', '--organisation', 'noted']);
+});
+
+test('a reader is refused every command that changes something, before its body is read, and the audit has each try', async () => {
+  const commands = operatorCommands({ schedulerIds: [] } as unknown as OperatorPorts);
+  const [reads, operates] = (['read', 'operate'] as const).map((access) =>
+    Object.entries(commands).flatMap(([name, command]) => (command.access === access ? [name] : [])),
+  ) as [string[], string[]];
+  expect(reads).toEqual(expect.arrayContaining(['status', 'tasks', 'explain', 'audit']));
+  for (const name of operates) expect(await post(name, { wrong: 1 }, reader), name).toMatchObject({ status: 403 });
+  const refused = (await entries('--limit', '200')).filter(({ by }) => by === 'wall');
+  expect(refused.map(({ command }) => command).toSorted()).toEqual(operates.toSorted());
+  expect(new Set(refused.map((entry) => entry.refused))).toEqual(new Set(['FORBIDDEN']));
+  expect(await post('status', {}, reader)).toMatchObject({ status: 200 });
+});
+
+test('over HTTP a command that there is not, and a body that does not fit, are told as over NATS', async () => {
+  expect(await post('dance', {}, operator)).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('no command dance') },
+  });
+  expect(await post('audit', { limit: 0 }, operator)).toMatchObject({ status: 422 });
+});
