@@ -25,9 +25,10 @@ import {
 } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
-import { statusCommand, topCommand } from './status.ts';
+import { statusCommand } from './status.ts';
 import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
+import { topCommand } from './top/command.ts';
 import { write } from './terminal.ts';
 
 /** What commands need of the edges and of main.ts; src/cli.ts passes it in. */
