@@ -87,6 +87,11 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
     terminal.resize(10, 50);
     await vi.waitFor(() => expect(terminal.screen().split('\n')).toHaveLength(10), { timeout: 10_000 });
     expect(terminal.screen()).toContain('boefje');
+    // No shell is there to continue it: it goes on by itself.
+    terminal.press('\u001a');
+    await vi.waitFor(() => expect(terminal.output().split(enter)).toHaveLength(3), { timeout: 10_000 });
+    terminal.press('?');
+    await terminal.shows(/up down j k/);
     terminal.press('\u0003');
     expect((await terminal.ended).code).toBe(0);
   });

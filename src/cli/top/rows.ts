@@ -102,8 +102,11 @@ export function problemsOf(figures: Figures): readonly Row[] {
     const finding = `its share of rates and failures is missing`;
     return { level: 'warning', about: `supervisor ${instance}`, finding, advice: 'is it stuck? rota status' };
   });
-  return [...findingsOf(overview), ...silent].map((finding) => {
-    return { key: `problem ${finding.about}`, kind: 'problem', finding };
+  const all = [...findingsOf(overview), ...silent];
+  return all.map((finding, at) => {
+    // One part may have several; what they say changes with time.
+    const nth = all.slice(0, at).filter(({ about }) => about === finding.about).length;
+    return { key: `problem ${nth} ${finding.about}`, kind: 'problem', finding };
   });
 }
 
