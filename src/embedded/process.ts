@@ -126,13 +126,26 @@ async function processOf(pid: number): Promise<{ parent: number; command: string
 /** Downloaded programs are kept beside the checkout, out of git. */
 const shelf = fileURLToPath(new URL('../../.rota/bin/', import.meta.url));
 
+/** The largest, Chromium's 126 MB, takes seven minutes at 300 kB/s. */
+const longestMs = 600_000;
+const aptGet = (args: readonly string[], cwd?: string) =>
+  run('apt-get', args, { timeout: longestMs, ...(cwd === undefined ? {} : { cwd }) });
+
+/** Two updates at once would fail: one holds the lock of the lists. */
+let updated: Promise<unknown> | null = null;
+
 /**
  * Downloads Debian packages with apt and unpacks them, without root and without installing. A second call finds the folder.
  *
+ * @param options.dependencies whether to fetch as well what apt would install with them on this machine.
  * @returns the folder that holds their `usr/…`.
  * @throws where there is no apt, or the packages cannot be fetched.
  */
-export async function unpackDebian(name: string, packages: readonly string[]): Promise<string> {
+export async function unpackDebian(
+  name: string,
+  packages: readonly string[],
+  options: { readonly dependencies?: boolean } = {},
+): Promise<string> {
   const target = join(shelf, name);
   if (
     await stat(target).then(
@@ -144,15 +157,19 @@ export async function unpackDebian(name: string, packages: readonly string[]): P
   await mkdir(shelf, { recursive: true });
   const staging = await mkdtemp(join(shelf, `${name}-`));
   try {
-    const download = () => run('apt-get', ['download', ...packages], { cwd: staging });
-    // A fresh image has no package lists; only root may fetch them.
+    const download = async () => {
+      const missing = options.dependencies === true ? await missingDependencies(packages) : [];
+      await aptGet(['download', ...new Set([...packages, ...missing])], staging);
+    };
+    // A fresh image has no package lists, an old one names versions that are gone; only root may fetch them.
     await download().catch(async () => {
-      await run('apt-get', ['update']);
+      updated ??= aptGet(['update']);
+      await updated;
       await download();
     });
     for (const file of await readdir(staging)) {
       if (!file.endsWith('.deb')) continue;
-      await run('dpkg', ['-x', join(staging, file), staging]);
+      await run('dpkg', ['-x', join(staging, file), staging], { timeout: longestMs });
       await rm(join(staging, file));
     }
     // Two processes may race: the loser finds the folder in place and uses it.
@@ -163,4 +180,10 @@ export async function unpackDebian(name: string, packages: readonly string[]): P
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/** Their names differ from release to release; apt knows those of this one. */
+async function missingDependencies(packages: readonly string[]): Promise<readonly string[]> {
+  const { stdout } = await aptGet(['--simulate', '--no-install-recommends', 'install', ...packages]);
+  return [...stdout.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!);
 }
