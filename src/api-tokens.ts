@@ -62,6 +62,9 @@ export function readTokens(settings: TokenSettings): readonly ApiToken[] {
 /** A header carries no others. */
 export const tokenForm = /^(?=.{1,512}$)[!-~](?:[ -~]*[!-~])?$/;
 
+/** Of a secret that signs. */
+export const secretForm = /^(?=.{32,512}$)[!-~](?:[ -~]*[!-~])?$/;
+
 const wellFormedName = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function isTokenName(text: string): boolean {

@@ -6,6 +6,8 @@ import { sentenceOf } from './config/unread-variables.ts';
 import { type Config, startWithinSeconds, supervisorNatsAuth } from './config/config.ts';
 import { startEmbedded } from './embedded/start.ts';
 import { createBacklog, createDeadLetters } from './events/broker-choice.ts';
+import { rotaClient } from './nats/client.ts';
+import { operatorsFor } from './nats/operators.ts';
 import { answers, connectNats } from './nats/connect.ts';
 import { serveNats } from './nats/service.ts';
 import { publishTaskEvents, createWake } from './nats/notifications.ts';
@@ -23,6 +25,8 @@ import { createTaskQueue } from './queue/task-queue.ts';
 import { TracedQueue } from './queue/traced-queue.ts';
 import { createRanking, createTaskRanking } from './ranking/pool.ts';
 import { readRestAccess, type RestAccess } from './rest/access.ts';
+import { createPageServer } from './page/server.ts';
+import { type PageAccess, readPageAccess } from './page/session.ts';
 import { createRestServer } from './rest/server.ts';
 import { actorsDirectory, rankersOf, readCatalog } from './supervisor/catalog.ts';
 import { createActorBackend } from './supervisor/requests.ts';
@@ -74,17 +78,20 @@ export async function startRota(config: Config, options: StartOptions): Promise<
     const instance = randomBytes(4).toString('hex');
     const start = { config, options, instance, log, shutdown };
     const access = readRestAccess(config);
+    const pageAccess = readPageAccess(config, { once: options.pageCode ?? null, tls: access.tls });
     shutdown.add('traces', await startTraces({ config, version, instance, log }));
     const schedulers = await readSchedulers(start);
     const database = await startDatabase(start);
     const queue = await startQueue(start, schedulers, database);
     const edges = await startEdges(start, schedulers, database, queue, access);
+    const page = await startPage(start, database, queue, edges.operations, pageAccess);
     startActors(start, queue, edges.operations);
     emit({ name: 'supervisor.ready', ms: Math.round(performance.now() - began) });
     return {
       api: edges.api,
       nats: database.natsUrl,
       db: database.databaseUrl,
+      page,
       async drain() {
         const from = performance.now();
         await undo();
@@ -310,6 +317,27 @@ async function startEdges(
   shutdown.add('rest', () => rest.close());
   const api = await rest.listen({ host: config.SCHEDULER_API_HOST, port: config.SCHEDULER_API_PORT });
   return { api, operations };
+}
+
+/** @returns its URL, with the code that logs in where there is one; null where no page is configured */
+async function startPage(
+  { options, instance, log, shutdown }: Start,
+  { now }: Database,
+  { connection, prefix }: Queue,
+  operations: Operations,
+  access: PageAccess | null,
+): Promise<string | null> {
+  if (access === null) return null;
+  const page = await createPageServer({
+    access,
+    operatorsFor: operatorsFor(rotaClient(connection, { prefix }), { instance, run: operations.run }),
+    place: prefix,
+    now,
+    log,
+  });
+  shutdown.add('page', () => page.close());
+  const url = await page.listen();
+  return options.pageCode === undefined ? url : `${url}/login?once=${options.pageCode}`;
 }
 
 /** Everything that acts by itself, the actors last. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Config, readConfig } from '../config/config.ts';
@@ -21,9 +22,10 @@ export function devCommand(start: StartRota): Command {
     .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', devData)
     .option('--api-port <port>', 'port of the REST API', port, 8000)
     .option('--nats-port <port>', 'port of NATS', port, 4222)
+    .option('--page-port <port>', 'port of the operations page', port, 8001)
     .option('--json', 'print one line of JSON once it serves')
     .addHelpText('after', '\nExample:\n  rota dev --data ./data --api-port 18000 --nats-port 14222 --json')
-    .action(async (options: { data: string; apiPort: number; natsPort: number; json?: boolean }) => {
+    .action(async (options: DevOptions) => {
       const config = readConfig({
         ...process.env,
         SCHEDULER_DB_URI: undefined,
@@ -31,14 +33,19 @@ export function devCommand(start: StartRota): Command {
         NATS_URL: undefined,
         SCHEDULER_API_HOST: '127.0.0.1',
         SCHEDULER_API_PORT: String(options.apiPort),
+        SCHEDULER_PAGE_HOST: '127.0.0.1',
+        SCHEDULER_PAGE_PORT: String(options.pagePort),
       });
-      await runUntilSignal(start, config, { data: resolve(options.data), natsPort: options.natsPort }, (rota) => {
-        const { api, nats, db } = rota;
-        if (options.json === true) return writeJson({ ready: true, api, nats, db });
+      const pageCode = randomBytes(24).toString('base64url');
+      const embedded = { data: resolve(options.data), natsPort: options.natsPort, pageCode };
+      await runUntilSignal(start, config, embedded, (rota) => {
+        const { api, nats, db, page } = rota;
+        if (options.json === true) return writeJson({ ready: true, api, nats, db, page });
         const data = resolve(options.data);
         const lines = [
           'Rota serves',
           `  REST      ${api}  (docs: ${api}/docs)`,
+          `  page      ${page}  (logs in once)`,
           `  NATS      ${nats}`,
           `  Postgres  ${db}`,
           `  data      ${data}`,
@@ -50,6 +57,14 @@ export function devCommand(start: StartRota): Command {
         write(`${lines.join('\n')}\n`);
       });
     });
+}
+
+interface DevOptions {
+  readonly data: string;
+  readonly apiPort: number;
+  readonly natsPort: number;
+  readonly pagePort: number;
+  readonly json?: boolean;
 }
 
 function port(text: string): number {
@@ -64,6 +79,8 @@ export interface RunningRota {
   readonly api: string;
   readonly nats: string;
   readonly db: string;
+  /** The operations page; in `rota dev` a link that logs in once. Null where none is configured. */
+  readonly page: string | null;
   /** Events stop, mailboxes empty, pushes in flight commit, pops are answered; then everything is closed. */
   drain(): Promise<void>;
 }
@@ -76,6 +93,8 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
   /** Ends the process as a signal does; an operator's `drain` calls it. */
   readonly stop?: () => void;
+  /** A code that logs in to the page once, as an operator. */
+  readonly pageCode?: string;
   /** Folder of the schedulers and their rankers; by default this checkout's. */
   readonly actors?: URL;
 }

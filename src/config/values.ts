@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { partsOf } from '../postgres/dsn.ts';
 import { decimalOf, flagOf, integerOf } from '../tasks/lax.ts';
@@ -14,6 +15,10 @@ export const flag = (fallback: boolean) =>
 /** Bounds are part of what is allowed: without a greatest value a timer overflows (2^31 ms), or the database's integer. */
 export const count = (fallback: number, { least = 0, most = 1_000_000 } = {}) =>
   defaulting(read(`a whole number from ${least} to ${most}`, between(integerOf, least, most)), fallback);
+
+/** As above, and nothing where it is not set. */
+export const countOrNone = ({ least = 0, most = 1_000_000 } = {}) =>
+  optional(read(`a whole number from ${least} to ${most}`, between(integerOf, least, most)));
 
 export const seconds = (fallback: number, { least = 1, most = 31_536_000 } = {}) =>
   defaulting(read(`a number from ${least} to ${most}`, between(decimalOf, least, most)), fallback);
@@ -153,4 +158,9 @@ function isDecodable({ username, password, pathname }: URL): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether only this machine reaches an address or a name. */
+export function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }

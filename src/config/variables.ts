@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { tokenForm } from '../api-tokens.ts';
+import { secretForm, tokenForm } from '../api-tokens.ts';
 import {
   choice,
   count,
+  countOrNone,
   defaulting,
   flag,
   matching,
@@ -112,6 +113,21 @@ export const environment = z.object({
   SCHEDULER_API_TLS_KEY: text().describe('path of its PEM key'),
   SCHEDULER_API_CLIENT_SHARE: share(0.5).describe(
     'of what all REST clients together may have in flight, what one token or address may; 1 where a proxy hides addresses',
+  ),
+  SCHEDULER_PAGE_PORT: countOrNone({ most: 65_535 }).describe(
+    'port of the operations page; 0 takes a free one, and there is no page where absent',
+  ),
+  SCHEDULER_PAGE_HOST: defaulting(matching('an address or a host name', /^[\w.:%-]+$/), '127.0.0.1').describe(
+    'address of the operations page; with another than loopback it needs tokens of the REST API, which log in to it',
+  ),
+  SCHEDULER_PAGE_SECRET: formedText(
+    '32 to 512 printable ASCII characters, no space at either end',
+    secretForm,
+  ).describe(
+    'signs the sessions of the page; one for all supervisors behind one address. Sessions end with the process where absent',
+  ),
+  SCHEDULER_PAGE_PUBLIC_URL: url('URLs with `http:` or `https:`, comma-separated', readHttpUrls).describe(
+    'under which browsers reach the page, beside its address; with `https:` its cookies are for TLS alone',
   ),
   DEBUG: flag(false).describe('log at debug'),
   SCHEDULER_LOGGING_FORMAT: choice(['text', 'json'], 'text').describe('log lines'),

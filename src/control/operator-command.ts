@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
-import { check } from '../tasks/check.ts';
+import { check } from '../tasks/limits.ts';
 
 /** `read` sees everything and changes nothing; `operate` includes it. */
 export type Access = 'read' | 'operate';

@@ -25,10 +25,16 @@ export interface Overview {
   readonly unknown: readonly { readonly instance: string; readonly part: string; readonly why: string }[];
 }
 
-/** Asks each supervisor. @throws the first one's refusal if none answers. */
-export async function overviewOf(client: Pick<OperatorClient, 'ask'>, instances: readonly string[]): Promise<Overview> {
+/** Asks each supervisor; its figures of the database may be so old. @throws the first one's refusal if none answers. */
+export async function overviewOf(
+  client: Pick<OperatorClient, 'ask'>,
+  instances: readonly string[],
+  maxAgeSeconds = 0,
+): Promise<Overview> {
   const asked = instances.length === 0 ? [undefined] : instances;
-  const answers = await Promise.allSettled(asked.map((instance) => client.ask('status', {}, instance)));
+  const answers = await Promise.allSettled(
+    asked.map((instance) => client.ask('status', { max_age_seconds: maxAgeSeconds }, instance)),
+  );
   const statuses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const refusals = answers.flatMap((answer, at) =>
     answer.status === 'rejected' ? [{ instance: asked[at] ?? 'any', error: answer.reason as unknown }] : [],

@@ -40,21 +40,28 @@ const oneActor = z.strictObject({ actor: shortText(lengths.name) });
 /** One supervisor and its actors: how they are, and what an operator does to them. */
 export function supervisorCommands(ports: SupervisorPorts) {
   const { instance, supervision, audit } = ports;
+  const figures = recent(() => figuresOf(ports));
+  const backlog = recent(async () => (await ports.backlog?.look()) ?? []);
   const send = async (actor: string, message: SupervisorCommand) => {
     const sent = await supervision.send(actor, message);
     if (!sent.ok) throw new FailureError(sent.failure);
   };
   return {
-    status: command('read', nothing, async () => {
-      const [actors, { schedulers, unknown }, sources] = await Promise.all([
-        Promise.all(
-          supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
-        ),
-        schedulerViews(ports),
-        ports.backlog?.look() ?? [],
-      ]);
-      return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
-    }),
+    status: command(
+      'read',
+      z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish(),
+      async (body) => {
+        const maxAgeMs = (body?.max_age_seconds ?? 0) * 1_000;
+        const [actors, { schedulers, unknown }, sources] = await Promise.all([
+          Promise.all(
+            supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
+          ),
+          figures(maxAgeMs).then((found) => schedulerViews(ports, found)),
+          backlog(maxAgeMs),
+        ]);
+        return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
+      },
+    ),
 
     config: command('read', nothing, async () => ({ instance, values: ports.effectiveConfig() })),
 
@@ -137,36 +144,57 @@ function inShort<T>(answer: T): T {
 /** Operators look during outages: the rest of the answer must not wait for the database. */
 const databaseWithinMs = 2_000;
 
-async function schedulerViews(ports: SupervisorPorts): Promise<Pick<SupervisorView, 'schedulers' | 'unknown'>> {
-  const { schedulerIds, inspection, scheduleStore, rates } = ports;
-  const parked = ports.parked();
-  const own = (scheduler: string) => ({ waiters: parked.get(scheduler) ?? 0, ...rates.of(scheduler) });
-  const asked = Promise.all([
+type Figures = Awaited<ReturnType<typeof askFigures>> | { readonly why: string };
+
+/** Of the database: they are the same for all supervisors. */
+async function figuresOf(ports: SupervisorPorts): Promise<Figures> {
+  return within(askFigures(ports), databaseWithinMs, 'DATABASE_UNAVAILABLE').catch((error: unknown) => ({
+    why: failureOf(error).message,
+  }));
+}
+
+async function askFigures({ schedulerIds, inspection, scheduleStore }: SupervisorPorts) {
+  const [overviews, lags] = await Promise.all([
     inspection.overview(schedulerIds),
     Promise.all(schedulerIds.map((scheduler) => scheduleStore.scheduleLag(scheduler))),
   ]);
-  try {
-    const [overviews, lags] = await within(asked, databaseWithinMs, 'DATABASE_UNAVAILABLE');
-    const schedulers = overviews.map(({ scheduler, queued, held, heldIsLeast, leased, oldestSeconds, flow }, at) => ({
+  return { overviews, lags };
+}
+
+function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<SupervisorView, 'schedulers' | 'unknown'> {
+  const parked = ports.parked();
+  const own = (scheduler: string) => ({ waiters: parked.get(scheduler) ?? 0, ...ports.rates.of(scheduler) });
+  if ('why' in figures) {
+    const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
+    const flow = { held_is_least: false, per_second: null, estimated_empty_at: null, asked_at: null };
+    return {
+      schedulers: ports.schedulerIds.map((id) => ({ id, ...none, ...flow, ...own(id) })),
+      unknown: [{ part: 'database', why: figures.why }],
+    };
+  }
+  const schedulers = figures.overviews.map(
+    ({ scheduler, queued, held, heldIsLeast, leased, oldestSeconds, flow }, at) => ({
       id: scheduler,
       queued,
       held,
       held_is_least: heldIsLeast,
       leased,
       oldest_seconds: oldestSeconds,
-      schedule_lag_seconds: lags[at] ?? null,
+      schedule_lag_seconds: figures.lags[at] ?? null,
       ...flow,
       ...own(scheduler),
-    }));
-    return { schedulers, unknown: [] };
-  } catch (error) {
-    const figures = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
-    const none = { ...figures, held_is_least: false, per_second: null, estimated_empty_at: null, asked_at: null };
-    return {
-      schedulers: schedulerIds.map((id) => ({ id, ...none, ...own(id) })),
-      unknown: [{ part: 'database', why: failureOf(error).message }],
-    };
-  }
+    }),
+  );
+  return { schedulers, unknown: [] };
+}
+
+/** Asks again where what was found before is older than the caller takes: pages that many look at cost as much as one. */
+function recent<T>(ask: () => Promise<T>): (maxAgeMs: number) => Promise<T> {
+  let found: { readonly at: number; readonly value: Promise<T> } | null = null;
+  return (maxAgeMs) => {
+    if (found === null || performance.now() - found.at >= maxAgeMs) found = { at: performance.now(), value: ask() };
+    return found.value;
+  };
 }
 
 function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {

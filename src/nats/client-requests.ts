@@ -1,7 +1,7 @@
 import { headers, type Msg, type MsgHdrs, NatsError } from 'nats';
 import { type ErrorCode, errorCodes, RotaError } from '../errors.ts';
 import { currentTrace, traceHeader } from '../mailbox/trace.ts';
-import { operatorHeader } from './requests.ts';
+import { accessHeader, operatorHeader } from './requests.ts';
 
 /** The requests of a client: their headers, their repetition, sets in parts, and what a failure means. */
 
@@ -28,10 +28,11 @@ export function repeating(send: (timeout: number) => Promise<Msg>, timeout: numb
 }
 
 /** None where there is nothing to send: the server would parse them. */
-export function sentHeaders(by: string | undefined): { headers?: MsgHdrs } {
+export function sentHeaders(by: string | undefined, access: 'read' | undefined): { headers?: MsgHdrs } {
   const trace = currentTrace();
-  if (by === undefined && trace === '') return {};
+  if (by === undefined && access === undefined && trace === '') return {};
   const sent = headers();
+  if (access !== undefined) sent.set(accessHeader, access);
   if (by !== undefined) sent.set(operatorHeader, by);
   if (trace !== '') sent.set(traceHeader, trace);
   return { headers: sent };

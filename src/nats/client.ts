@@ -73,6 +73,8 @@ export interface RotaClient {
 interface CtlOptions {
   readonly instance?: string;
   readonly by?: string;
+  /** Of somebody who may only look: a command that changes something is refused. */
+  readonly access?: 'read';
   readonly timeoutMs?: number;
 }
 
@@ -101,11 +103,11 @@ export function rotaClient(
   async function ask<T>(
     subject: string,
     body: unknown,
-    extra: { waitMs?: number; by?: string; repeats?: boolean } = {},
+    extra: { waitMs?: number; by?: string; access?: 'read'; repeats?: boolean } = {},
   ): Promise<T> {
     if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is lost; reconnecting');
     const text = JSON.stringify(body);
-    const sent = sentHeaders(extra.by);
+    const sent = sentHeaders(extra.by, extra.access);
     const send = async (timeout: number) => connection.request(`${prefix}.${subject}`, text, { timeout, ...sent });
     const timeout = timeoutMs + (extra.waitMs ?? 0);
     let reply: Msg;
@@ -179,11 +181,12 @@ export function rotaClient(
       }
       return answer;
     },
-    async ctl(command, body = {}, { instance, by, timeoutMs: own } = {}) {
+    async ctl(command, body = {}, { instance, by, access, timeoutMs: own } = {}) {
       const subject = instance === undefined ? `ctl.${command}` : `ctl.${instance}.${command}`;
       return ask(subject, body, {
         waitMs: own === undefined ? 0 : own - timeoutMs,
         ...(by === undefined ? {} : { by }),
+        ...(access === undefined ? {} : { access }),
       });
     },
     async instances(withinMs = 1_000) {

@@ -6,7 +6,7 @@ import { requestBudget } from './budgets.ts';
 import { FiltersInUse } from '../admission.ts';
 import { bytesOf, leasedText, resultsText } from './replies.ts';
 import { popBody } from './requests.ts';
-import { check } from '../tasks/check.ts';
+import { check } from '../tasks/limits.ts';
 
 /**
  * Pops. A reply must fit into the server's max_payload, and how large tasks are is only known once they are claimed. So

@@ -6,7 +6,7 @@ import { taskTypeOf } from '../tasks/data.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import { errorBody, errorItem, errorOf, type SetItem, setText, taskItem, taskText } from './replies.ts';
 import { pushSetBody, taskBody } from './requests.ts';
-import { check } from '../tasks/check.ts';
+import { check } from '../tasks/limits.ts';
 
 export interface SchedulerRef {
   readonly id: string;

@@ -8,13 +8,13 @@ import type { Log } from '../protocol/scheduler.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import { Answers, answerInSpan } from './replies.ts';
 import { type ClientBudgets, requestBudget, inFlightByKind, sizeWithinBudget } from './budgets.ts';
-import type { RunCommand } from '../control/operator-command.ts';
+import type { Caller, RunCommand } from '../control/operator-command.ts';
 import { answeringInboxesOnly, clientOfReply } from './inbox.ts';
 import { watchLink } from './connect.ts';
 import { emit, partAnswered, partFailed } from '../telemetry/events.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
-import { operatorHeader, parseBody } from './requests.ts';
+import { accessHeader, operatorHeader, parseBody } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 import { Turns } from './turns.ts';
 
@@ -67,6 +67,8 @@ interface Request {
   readonly client: string;
   readonly body: unknown;
   readonly by: string | null;
+  /** Of an operator's command. */
+  readonly access: Caller['access'];
   /** The requester's traceparent; '' where it has none. */
   readonly trace: string;
   readonly signal: AbortSignal;
@@ -151,7 +153,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
   );
   endpoint(root, 'task-heartbeat', 'task.heartbeat', async (r) => heartbeat(queue, r.body, longestLeaseMs));
   const ctl = async (r: Request) =>
-    JSON.stringify((await options.ctl(r.target, r.body, { by: r.by, access: 'operate' })) ?? null);
+    JSON.stringify((await options.ctl(r.target, r.body, { by: r.by, access: r.access })) ?? null);
   endpoint(root, 'ctl', 'ctl.*', ctl);
   endpoint(root, `ctl-${options.instance}`, `ctl.${options.instance}.*`, ctl);
   const link = watchLink(connection, { down: holdReplies, up: sendReplies });
@@ -199,11 +201,12 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1);
       const headers = headersOf(message);
       const by = headers?.get(operatorHeader) || null;
+      const access = headers?.get(accessHeader) === 'read' ? 'read' : 'operate';
       const trace = headers?.get(traceHeader) ?? '';
       const body = parseBody(message.string());
       if (name === 'pop') pending.until = performance.now() + waitMsOf(body) + popMarginMs;
       // Encoded once, here: the length is needed anyway, and the library's encoder takes twice as long.
-      const bytes = Buffer.from(await handle({ target, client, body, by, trace, signal: wait.signal }));
+      const bytes = Buffer.from(await handle({ target, client, body, by, access, trace, signal: wait.signal }));
       if (pending.answered) return;
       pending.answered = true;
       await reachable.promise;

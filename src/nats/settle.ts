@@ -4,7 +4,7 @@ import { FailureError } from '../mailbox/failure.ts';
 import type { PatchOutcome, TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { errorBody, errorItem, setText, type SetItem, taskItem, taskText } from './replies.ts';
 import { getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
-import { check } from '../tasks/check.ts';
+import { check } from '../tasks/limits.ts';
 
 /**
  * `task.get`, `task.patch` and `task.heartbeat`, for tasks that a worker holds. Each answers JSON text. Their callers are workers,

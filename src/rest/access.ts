@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { type ApiToken, holderOf, readTokens, type TokenRole, tokenRoles, type TokenSettings } from '../api-tokens.ts';
+import { isLoopback } from '../config/values.ts';
 import type { ChangedWeight, WeightView } from '../protocol/operator.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { readTlsFiles } from '../tls-files.ts';
@@ -68,10 +68,6 @@ export function tellWhoMayAsk(log: Logger, tokens: readonly ApiToken[], host: st
   }
   const advice = 'let only KAT reach it, or set SCHEDULER_API_TOKENS_FILE (docs/security.md)';
   log.warn({ address, reason: `${open} reaches this address: ${advice}` }, nothing);
-}
-
-export function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { isLoopback, type RestAccess } from './access.ts';
+import { isLoopback } from '../config/values.ts';
+import type { RestAccess } from './access.ts';
 import type { App } from './app.ts';
 import { HttpError } from './errors.ts';
 import { isJsonType } from './request.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { excerptInBytes, oneLine, printable } from '../printable.ts';
+import { excerpt, excerptInBytes, oneLine, printable } from '../printable.ts';
 import { textWithoutSecrets } from './secrets.ts';
 import type { TaskData, TaskError } from './task.ts';
 
@@ -144,3 +144,20 @@ function endOfString(text: string, from: number): number {
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Faults that one error names, in texts of 200 characters each; more are counted. */
+export const mostFaults = 20;
+
+/** @throws RotaError INVALID_REQUEST (422) that names the first wrong fields and what was expected of each. */
+export function check<T extends z.ZodType>(schema: T, value: unknown, at = ''): z.output<T> {
+  const parsed = schema.safeParse(value, { reportInput: false });
+  if (parsed.success) return parsed.data;
+  const { issues } = parsed.error;
+  const faults = issues.slice(0, mostFaults).map((issue) => ({
+    field: excerpt([at, ...issue.path].filter((part) => part !== '').join('.') || 'body'),
+    message: excerpt(issue.message.replace(/^Invalid input: /, '')),
+  }));
+  const texts = faults.map((fault) => `${fault.field}: ${fault.message}`);
+  if (issues.length > faults.length) texts.push(`and ${issues.length - faults.length} more`);
+  throw new RotaError('INVALID_REQUEST', texts.join('; '), { fields: { fields: faults.map((fault) => fault.field) } });
+}

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { mostFaults } from '../../src/tasks/check.ts';
+import { mostFaults } from '../../src/tasks/limits.ts';
 import { errorBytes, inFlightByKind, kindBudgets, requestBudget, requestBytes } from '../../src/nats/budgets.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { distinctFilters, filterBudget } from '../../src/queue/filter/filter.ts';

@@ -4,7 +4,7 @@ import { type Import, importsOf, type Source } from './imports.ts';
 type ImportRule = (found: Import) => boolean;
 
 const ourFolders = /^(?:src|actors|test|bench)\//;
-const edges = ['nats', 'rest', 'events', 'cli'] as const;
+const edges = ['nats', 'rest', 'page', 'events', 'cli'] as const;
 /** node: modules that reach out of the process, or into other threads. */
 const inputOutput =
   /^node:(?:fs|net|tls|dns|http2?|https|dgram|child_process|cluster|worker_threads|readline|process|inspector)\b/;

@@ -40,6 +40,7 @@ const layers = [
   'control',
   'nats',
   'rest',
+  'page',
   'simulator',
   'embedded',
   'cli',

@@ -1,0 +1,111 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { codeOf, RotaError } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import { excerpt } from '../printable.ts';
+import { actions } from './actions/actions.ts';
+import { html, type Html } from './html.ts';
+import type { Action, Confirmation, Notice, Page, PageRequest } from './page.ts';
+import { hiddenFields, state } from './pieces.ts';
+import { backOf, field, type Form, formOf } from './reply.ts';
+import type { Session, Sessions } from './session.ts';
+
+/**
+ * What a form does. A button posts its fields to `/do/<action>`. An action that costs something is asked about first: the answer is a
+ * page that says what it will do, with a form that carries the same fields and a seal over them. So what is confirmed is what is done,
+ * and nothing of it needs a script.
+ */
+
+const noticeCookie = 'rota_notice';
+const noticeSeconds = 30;
+/** Of a cookie's 4 kB. */
+const longestNotice = 1_000;
+/** Fields that the confirmation adds; all others are what is confirmed. */
+const added: ReadonlySet<string> = new Set(['seal', 'back', 'note', 'typed']);
+
+interface ActionParts {
+  readonly sessions: Sessions;
+  readonly secure: boolean;
+  readonly requestOf: (request: FastifyRequest) => PageRequest;
+  readonly sendPage: (request: FastifyRequest, reply: FastifyReply, page: Page) => FastifyReply;
+}
+
+export function actionRoute(app: FastifyInstance, { sessions, secure, requestOf, sendPage }: ActionParts): void {
+  app.post('/do/:action', async (request, reply) => {
+    const { action: name } = request.params as { readonly action: string };
+    const action: Action | undefined = Object.hasOwn(actions, name) ? actions[name] : undefined;
+    if (action === undefined) throw new RotaError('NOT_FOUND', `there is no action ${excerpt(name)}`);
+    const session = request.session!;
+    // The commands check it too: here a reader learns it before anything is asked.
+    if (session.access !== 'operate') throw new RotaError('FORBIDDEN', 'this session may look and change nothing');
+    const form = formOf(request);
+    const asked = requestOf(request);
+    if (action.confirm !== null && !sessions.isSealed(session, sealedText(name, form), field(form, 'seal'))) {
+      const confirmation = await action.confirm(form, asked);
+      if (confirmation !== null) {
+        const seal = sessions.seal(session, sealedText(name, { ...form, typed: confirmation.typed ?? '' }));
+        return sendPage(request, reply, confirmationPage(name, form, confirmation, seal));
+      }
+    }
+    const back = backOf(form);
+    try {
+      const { says, undo, to = back } = await action.run(form, asked);
+      return leave(reply, session, { level: 'good', says, ...(undo === undefined ? {} : { undo }) }, to);
+    } catch (error) {
+      if (codeOf(error) === 'BROKEN') throw error;
+      return leave(reply, session, { level: 'bad', says: failureOf(error).message }, back);
+    }
+  });
+
+  function leave(reply: FastifyReply, session: Session, notice: Notice, to: string): FastifyReply {
+    const text = JSON.stringify({ ...notice, says: excerpt(notice.says, longestNotice) });
+    const value = JSON.stringify([text, sessions.seal(session, text)]);
+    const options = { path: '/', httpOnly: true, sameSite: 'lax', secure, maxAge: noticeSeconds } as const;
+    return reply.setCookie(noticeCookie, value, options).redirect(to, 303);
+  }
+}
+
+/** What the last action of this session said, once. */
+export function takeNotice(request: FastifyRequest, reply: FastifyReply, sessions: Sessions): Notice | null {
+  const given = request.cookies[noticeCookie];
+  if (given === undefined || request.session === null) return null;
+  reply.clearCookie(noticeCookie, { path: '/' });
+  try {
+    const [text, seal] = JSON.parse(given) as readonly [string, string];
+    return sessions.isSealed(request.session, text, seal) ? (JSON.parse(text) as Notice) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What was typed is part of it: a seal over what must be typed fits nothing else. */
+function sealedText(action: string, form: Form): string {
+  const confirmed = Object.entries(form).filter(([name]) => !added.has(name));
+  return JSON.stringify([action, confirmed, field(form, 'typed')]);
+}
+
+function confirmationPage(action: string, form: Form, confirmation: Confirmation, seal: string): Page {
+  const { title, effects, button, note = false, typed } = confirmation;
+  const missed = typed !== undefined && field(form, 'typed') !== '';
+  const confirmed = Object.fromEntries(Object.entries(form).filter(([name]) => !added.has(name)));
+  const asked: Html = html`${effects}
+    <form method="post" action="/do/${action}">
+      ${hiddenFields({ ...confirmed, back: backOf(form), seal })}
+      ${
+        note &&
+        html`<p>
+          <label
+            >Why (for others) <input name="note" maxlength="500" value="${field(form, 'note')}" autocomplete="off"
+          /></label>
+        </p>`
+      }
+      ${
+        typed !== undefined &&
+        html`<p>
+          <label>Type <code>${typed}</code> <input name="typed" required autocomplete="off" /></label>
+          ${missed && state('bad', 'that was something else')}
+        </p>`
+      }
+      <p class="acts"><button class="danger">${button}</button> <a href="${backOf(form)}">Leave it</a></p>
+    </form>`;
+  return { title, sections: { confirm: asked } };
+}

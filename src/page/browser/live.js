@@ -1,0 +1,126 @@
+// @ts-check
+/**
+ * Keeps the sections of the page as they are now, over server-sent events; by asking again where those do not come. A page that a
+ * person works on stands still: what changed waits, and the mark says so.
+ */
+import { ticking } from './clock.js';
+
+/** @typedef {{ now: number, sections?: Record<string, string> }} LiveEvent */
+
+const live = document.getElementById('live');
+const at = live?.dataset['liveAt'] || undefined;
+const fresh = document.getElementById('fresh');
+const clock = ticking();
+
+/** Longer without a word, and what is shown is marked as old. */
+const silentMs = 20_000;
+const pollMs = 5_000;
+
+/** @type {Map<string, string>} */
+const waiting = new Map();
+/** @type {EventSource | null} */
+let source = null;
+let heardAt = performance.now();
+let polledAt = 0;
+let restMs = pollMs;
+let held = false;
+
+export function toggleHold() {
+  held = !held;
+  apply();
+  mark();
+}
+
+function isFrozen() {
+  if (held || document.querySelector('#live input[type=checkbox]:checked') !== null) return true;
+  const active = document.activeElement;
+  if (active !== null && live?.contains(active) === true && active.matches('input, select, textarea')) return true;
+  const selection = document.getSelection();
+  return selection !== null && !selection.isCollapsed && live?.contains(selection.anchorNode) === true;
+}
+
+function apply() {
+  if (isFrozen()) return;
+  for (const [id, html] of waiting) {
+    const section = document.getElementById(id);
+    if (section === null) continue;
+    const before = section.querySelector('[data-say]')?.textContent;
+    // @ts-ignore: a classic script defines it
+    globalThis.Idiomorph.morph(section, html, {
+      morphStyle: 'innerHTML',
+      ignoreActiveValue: true,
+      // Parts that a person opened stay open.
+      callbacks: { beforeAttributeUpdated: (/** @type {string} */ name) => name !== 'checked' && name !== 'open' },
+    });
+    const says = section.querySelector('[data-say]')?.textContent ?? '';
+    const region = document.getElementById('verdict-said');
+    if (region !== null && before !== undefined && says !== before) region.textContent = says;
+  }
+  waiting.clear();
+  clock.tick();
+}
+
+function mark() {
+  if (fresh === null) return;
+  const silence = performance.now() - heardAt;
+  const words =
+    silence > silentMs
+      ? `old: from ${Math.round(silence / 1_000)}s ago`
+      : `${new Date(clock.now()).toISOString().slice(11, 19)} UTC`;
+  fresh.className = `fresh ${silence > silentMs ? 'stale' : held || waiting.size > 0 ? 'frozen' : 'live'}`;
+  document.body.classList.toggle('old', silence > silentMs);
+  const text = fresh.querySelector('[data-fresh]');
+  if (text !== null) text.textContent = `${held ? 'held · ' : waiting.size > 0 ? 'changes wait · ' : ''}${words}`;
+}
+
+/** @param {LiveEvent} event */
+function take({ now, sections = {} }) {
+  heardAt = performance.now();
+  restMs = pollMs;
+  clock.set(now);
+  for (const [id, html] of Object.entries(sections)) waiting.set(id, html);
+  apply();
+  mark();
+}
+
+function connect() {
+  if (source !== null || document.hidden || at === undefined) return;
+  source = new EventSource(`/live?at=${encodeURIComponent(at)}`);
+  source.addEventListener('live', (event) => take(JSON.parse(event.data)));
+  source.addEventListener('bye', disconnect);
+  source.addEventListener('error', () => {
+    if (source?.readyState === EventSource.CLOSED) disconnect();
+  });
+}
+
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+/** Without events: a proxy may hold them back, and the server may have no room for another stream. */
+async function poll() {
+  const silence = performance.now() - Math.max(heardAt, polledAt);
+  if (document.hidden || at === undefined || performance.now() - heardAt < pollMs * 2 || silence < restMs) return;
+  polledAt = performance.now();
+  // The next one later, up to a minute, and not at the same moment as other browsers'.
+  restMs = Math.min(restMs * (1.3 + Math.random() / 2), 60_000);
+  const answer = await fetch(at, { headers: { 'x-part': 'live' } }).catch(() => null);
+  if (answer?.ok !== true) return;
+  const parsed = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  /** @type {Record<string, string>} */
+  const sections = {};
+  for (const section of parsed.querySelectorAll('section[id]')) sections[section.id] = section.innerHTML;
+  take({ now: Number(answer.headers.get('x-now')), sections });
+}
+
+if (at !== undefined && live !== null) {
+  connect();
+  document.addEventListener('visibilitychange', () => (document.hidden ? disconnect() : connect()));
+  setInterval(() => {
+    connect();
+    apply();
+    mark();
+    void poll();
+  }, 1_000);
+}

@@ -1,0 +1,33 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isLoopback } from '../config/values.ts';
+import { RotaError } from '../errors.ts';
+import type { PageAccess } from './session.ts';
+
+/** Against what a foreign page makes a browser do. GET changes nothing; a POST must come from our own pages. */
+export function installOrigin(app: FastifyInstance, access: PageAccess): void {
+  const ours = new Set(access.publicUrls.map((url) => new URL(url).origin));
+  app.addHook('onRequest', async (request) => {
+    // Without tokens a foreign name that is bound to our address (DNS rebinding) would let its pages read ours.
+    if (access.tokens.length === 0 && !isOurName(request, access))
+      throw new RotaError('FORBIDDEN', 'this Host is none of this machine: the page is open on loopback alone');
+    if (request.method === 'GET' || request.method === 'HEAD') return;
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    // Browsers send no Sec-Fetch-Site to plain HTTP under a name, but Origin they do.
+    const fromUs =
+      site === undefined
+        ? origin !== undefined && (ours.has(origin) || isOfHost(origin, request))
+        : site === 'same-origin';
+    if (!fromUs)
+      throw new RotaError('FORBIDDEN', 'a request of another site: SCHEDULER_PAGE_PUBLIC_URL names this one');
+  });
+}
+
+function isOfHost(origin: string, { headers }: FastifyRequest): boolean {
+  return URL.canParse(origin) && new URL(origin).host === headers.host?.toLowerCase();
+}
+
+function isOurName({ headers }: FastifyRequest, { publicUrls }: PageAccess): boolean {
+  const host = (headers.host ?? '').toLowerCase();
+  if (publicUrls.some((url) => new URL(url).host === host)) return true;
+  return URL.canParse(`http://${host}`) && isLoopback(new URL(`http://${host}`).hostname.replace(/^\[(.*)\]$/, '$1'));
+}

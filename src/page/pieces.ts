@@ -1,0 +1,110 @@
+import type { Access } from '../control/operator-command.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import { age, moment, rateOf, whenOf } from '../control/wording.ts';
+import { each, type Html, html, type Value } from './html.ts';
+
+/** Pieces that all views are made of: tables, times, figures, bars. */
+
+/** A table with its caption; `none` says why it is empty and what would fill it. */
+export function tableOf(
+  caption: string,
+  head: readonly string[],
+  rows: readonly (readonly Value[])[],
+  { none, keys }: { readonly none: Value; readonly keys?: readonly string[] },
+): Html {
+  if (rows.length === 0) return html`<p class="empty">${none}</p>`;
+  return html`<div class="scroll">
+    <table>
+      <caption>
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          ${each(head, (title) => html`<th scope="col">${title}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (row, at) =>
+            html`<tr id="${keys?.[at] ?? `row-${at}`}">
+              ${row.map((cell) => html`<td>${cell}</td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** `4m 2s ago` or `in 3h 1m`, which the browser counts on; its title is the moment in UTC. */
+export function timeOf(timestamp: string | null, now: number): Html {
+  if (timestamp === null) return html`<span class="none">–</span>`;
+  return html`<time datetime="${timestamp}" title="${moment(timestamp)}">${whenOf(timestamp, now)}</time>`;
+}
+
+export function secondsOf(seconds: number | null): Html {
+  return seconds === null ? html`<span class="none">–</span>` : html`${age(seconds)}`;
+}
+
+export function perSecond(rate: number | null): Html {
+  return rate === null || rate === 0 ? html`<span class="none">–</span>` : html`${rateOf(rate)}`;
+}
+
+/** `1.02 M`, with the exact figure as title. */
+export function figure(count: number | null, isLeast = false): Html {
+  if (count === null) return html`<span class="none">–</span>`;
+  const exact = `${count.toLocaleString('en')}${isLeast ? ' at least' : ''}`;
+  return html`<data value="${count}" title="${exact}">${shortFigure(count)}${isLeast && '+'}</data>`;
+}
+
+/** Three digits from ten thousand up. */
+export function shortFigure(count: number): string {
+  const units: readonly (readonly [number, string])[] = [
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e4, 'k'],
+  ];
+  const [unit, letter] = units.find(([least]) => Math.abs(count) >= least) ?? [1, ''];
+  if (letter === '') return count.toLocaleString('en');
+  const scaled = count / (letter === 'k' ? 1e3 : unit);
+  return `${scaled >= 100 ? Math.round(scaled) : scaled.toPrecision(3)} ${letter}`;
+}
+
+/** A word with its sign: never a colour or a sign alone. */
+export function state(level: 'good' | 'bad' | 'warn' | 'idle', word: string): Html {
+  const sign = { good: '✔', bad: '✖', warn: '!', idle: '·' }[level];
+  return html`<span class="state ${level}"><span aria-hidden="true">${sign}</span> ${word}</span>`;
+}
+
+/** A part of the page: the rest stands where it fails. */
+export async function sectionOf(title: string, content: Promise<Html> | (() => Promise<Html>)): Promise<Html> {
+  const shown = await (typeof content === 'function' ? content() : content).catch(
+    (error: unknown) =>
+      html`<p class="failed" role="alert">${state('bad', failureOf(error).message)} <a href="">Try again</a></p>`,
+  );
+  return html`<h2>${title}</h2>
+    ${shown}`;
+}
+
+/** A button that does something (actions.ts); nothing at all for who may only look. `back`: the page that it stands on. */
+export function actionButton(
+  access: Access,
+  action: string,
+  label: string,
+  fields: Readonly<Record<string, string | readonly string[] | null | undefined>>,
+  back: string,
+): Html {
+  if (access !== 'operate') return html``;
+  return html`<form method="post" action="/do/${action}">
+    ${hiddenFields({ ...fields, back })}<button>${label}</button>
+  </form>`;
+}
+
+/** Those that are null or undefined are left out. */
+export function hiddenFields(
+  fields: Readonly<Record<string, string | readonly string[] | null | undefined>>,
+): readonly Html[] {
+  return Object.entries(fields).flatMap(([name, value]) => {
+    const values = value === null || value === undefined ? [] : typeof value === 'string' ? [value] : value;
+    return each(values, (one) => html`<input type="hidden" name="${name}" value="${one}" />`);
+  });
+}

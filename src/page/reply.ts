@@ -1,0 +1,38 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Html } from './html.ts';
+
+const htmlType = 'text/html; charset=utf-8';
+
+export function send(reply: FastifyReply, content: Html | readonly Html[]): FastifyReply {
+  return reply.type(htmlType).send(Array.isArray(content) ? content.join('\n') : String(content));
+}
+
+/** A parameter that comes twice counts once, as its last value. */
+export function single(query: Readonly<Record<string, string | string[]>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? (value.at(-1) ?? '') : value]),
+  );
+}
+
+/** The fields of a form; one that comes several times (ticked rows) has all of its values. */
+export type Form = Readonly<Record<string, string | readonly string[]>>;
+
+export function formOf({ body }: FastifyRequest): Form {
+  return typeof body === 'object' && body !== null ? { ...(body as Form) } : {};
+}
+
+export function field(form: Form, name: string): string {
+  const value = form[name];
+  return (typeof value === 'string' ? value : value?.at(-1)) ?? '';
+}
+
+export function fieldsOf(form: Form, name: string): readonly string[] {
+  const value = form[name] ?? [];
+  return typeof value === 'string' ? [value] : value;
+}
+
+/** The page that a form stands on, a path of ours; `/` where it does not say. */
+export function backOf(form: Form): string {
+  const back = field(form, 'back');
+  return /^\/(?!\/)[!-~]*$/.test(back) ? back : '/';
+}

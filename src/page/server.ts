@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import compress from '@fastify/compress';
+import cookie from '@fastify/cookie';
+import formbody from '@fastify/formbody';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import files from '@fastify/static';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Access } from '../control/operator-command.ts';
+import type { OperatorClient } from '../control/overview.ts';
+import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import { excerpt, oneLine } from '../printable.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { actionRoute, takeNotice } from './actions.ts';
+import { html } from './html.ts';
+import { documentOf, type Frame, plainDocument, sectionsOf } from './layout.ts';
+import { LiveStreams } from './live.ts';
+import { sessionRoutes, themes } from './login.ts';
+import { installOrigin } from './origin.ts';
+import type { Page, PageRequest } from './page.ts';
+import { state } from './pieces.ts';
+import { send, single } from './reply.ts';
+import { isSecure, type PageAccess, type Session, sessionCookie, Sessions } from './session.ts';
+import { views } from './views/views.ts';
+
+export interface PageOptions {
+  readonly access: PageAccess;
+  /** The commands, in the name and with the access of a session. */
+  readonly operatorsFor: (caller: { readonly by: string; readonly access: Access }) => OperatorClient;
+  /** What the header calls the installation. */
+  readonly place: string;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+export interface PageServer {
+  /** @returns the URL that it listens on. @throws RotaError BAD_CONFIG where it cannot */
+  listen(): Promise<string>;
+  close(): Promise<void>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null before the log-in. */
+    session: Session | null;
+  }
+}
+
+const browserFiles = fileURLToPath(new URL('browser/', import.meta.url));
+const morphing = fileURLToPath(import.meta.resolve('idiomorph/dist/idiomorph.min.js'));
+/** Of a form; the largest has 500 ids. */
+const bodyBytes = 64 * 1_024;
+
+/** The operations page (docs/page.md): an edge with a port, headers and sessions of its own. */
+export async function createPageServer(options: PageOptions): Promise<PageServer> {
+  const { access, log } = options;
+  const app = fastify({
+    ...(access.tls === null ? {} : { https: access.tls }),
+    bodyLimit: bodyBytes,
+    requestTimeout: 30_000,
+    connectionTimeout: 120_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 2_100, ignoreTrailingSlash: true },
+    frameworkErrors: (error, _request, reply) =>
+      void (reply as FastifyReply)
+        .code(400)
+        .type('text/plain')
+        .send(excerpt(oneLine(error.message))),
+  }) as FastifyInstance;
+  const sessions = new Sessions(access, options.now);
+  const assets = `/assets/${hashOfAssets()}`;
+  await app.register(helmet, headers(access));
+  await app.register(cookie);
+  await app.register(formbody, { bodyLimit: bodyBytes });
+  await app.register(compress, { global: true, encodings: ['gzip', 'identity'], threshold: 1_024 });
+  await app.register(rateLimit, { global: false });
+  await app.register(files, {
+    root: browserFiles,
+    prefix: `${assets}/`,
+    immutable: true,
+    maxAge: '365d',
+    index: false,
+  });
+
+  app.decorateRequest('session', null);
+  installOrigin(app, access);
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.url.startsWith('/assets/')) reply.header('cache-control', 'no-store');
+    request.session = streams.isWatch(request) ?? sessions.of(request.cookies[sessionCookie]);
+    if (request.session === null && !isOpen(request)) {
+      if (request.method !== 'GET') throw new RotaError('UNAUTHORIZED', 'log in first');
+      return reply.redirect('/login', 303);
+    }
+  });
+  app.setErrorHandler(async (error, request, reply) => sendError(error, request, reply));
+  app.setNotFoundHandler(async (request, reply) =>
+    sendError(new RotaError('NOT_FOUND', `there is no page ${excerpt(oneLine(request.url))}`), request, reply),
+  );
+
+  const streams = new LiveStreams(app, { now: options.now, log });
+  app.get(`${assets}/idiomorph.js`, (_request, reply) =>
+    reply.sendFile('idiomorph.min.js', morphing.replace(/[^/]+$/, '')),
+  );
+  app.get('/robots.txt', (_request, reply) => reply.type('text/plain').send('User-agent: *\nDisallow: /\n'));
+  sessionRoutes(app, assets, sessions, access);
+  streams.routes();
+  actionRoute(app, { sessions, secure: isSecure(access), requestOf, sendPage });
+  for (const [path, view] of Object.entries(views)) {
+    app.get(path, async (request, reply) => sendPage(request, reply, await view(requestOf(request))));
+  }
+
+  function requestOf(request: FastifyRequest): PageRequest {
+    const { name: by, access: may } = request.session!;
+    return {
+      operators: options.operatorsFor({ by, access: may }),
+      access: may,
+      at: request.url,
+      params: request.params as Readonly<Record<string, string>>,
+      query: single(request.query as Readonly<Record<string, string | string[]>>),
+      now: options.now(),
+    };
+  }
+
+  function sendPage(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
+    if (streams.isWatch(request) !== null) return reply.send(streams.partsOf(page));
+    if (request.headers['x-part'] === 'live')
+      return send(reply.header('x-now', options.now()), sectionsOf(page.sections));
+    return send(reply, documentOf(page, frameOf(request, reply)));
+  }
+
+  function frameOf(request: FastifyRequest, reply: FastifyReply): Frame {
+    const query = single(request.query as Readonly<Record<string, string | string[]>>);
+    const theme = themes.find((one) => one === request.cookies['theme']) ?? 'auto';
+    return {
+      assets,
+      place: options.place,
+      path: request.url.split('?')[0]!,
+      at: request.url,
+      who: request.session,
+      mayLogOut: sessions.areAsked,
+      theme,
+      wall: query['wall'] === '1',
+      now: options.now(),
+      notice: takeNotice(request, reply, sessions),
+      jobs: [],
+    };
+  }
+
+  function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { status, sentence } = answerTo(error);
+    if (status === 500) log.error({ err: error, path: excerpt(request.url) }, 'page failed');
+    const title = status === 404 ? 'Not found' : status === 403 ? 'Not allowed' : 'This did not work';
+    const said = html`<p role="alert">${state('bad', sentence)}</p>
+      <p><a href="/">Overview</a></p>`;
+    reply.code(status);
+    if (request.session === null) return send(reply, plainDocument(assets, title, said));
+    return send(reply, documentOf({ title, sections: { error: said } }, frameOf(request, reply)));
+  }
+
+  return {
+    async listen() {
+      const { host, port } = access;
+      return app.listen({ host, port }).catch((cause: Error) => {
+        throw new RotaError(
+          'BAD_CONFIG',
+          `the page cannot listen at ${host}:${port} (${cause.message}): SCHEDULER_PAGE_PORT`,
+          {
+            cause,
+          },
+        );
+      });
+    },
+    async close() {
+      streams.end();
+      await app.close();
+    },
+  };
+}
+
+function isOpen({ routeOptions, url }: FastifyRequest): boolean {
+  return url.startsWith('/assets/') || routeOptions.url === '/login' || routeOptions.url === '/robots.txt';
+}
+
+/** Fastify's own refusals have a status and quote the whole address. */
+function answerTo(error: unknown): { readonly status: number; readonly sentence: string } {
+  const { statusCode, message } = error as { readonly statusCode?: number; readonly message: string };
+  const code = codeOf(error);
+  if (code !== 'BROKEN') return { status: errorCodes[code].status, sentence: excerpt(message, 1_000) };
+  if (statusCode !== undefined && statusCode < 500) return { status: statusCode, sentence: excerpt(oneLine(message)) };
+  return { status: 500, sentence: 'a fault in the page itself: the supervisor’s log has it' };
+}
+
+/** Changes with the files, so that browsers may keep each for ever. */
+function hashOfAssets(): string {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(browserFiles).toSorted()) hash.update(readFileSync(`${browserFiles}${name}`));
+  return hash.update(readFileSync(morphing)).digest('hex').slice(0, 12);
+}
+
+function headers({ tls }: PageAccess) {
+  return {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // Addresses carry OOIs.
+    referrerPolicy: { policy: 'no-referrer' as const },
+    xFrameOptions: { action: 'deny' as const },
+    strictTransportSecurity: tls !== null,
+  };
+}

@@ -1,0 +1,9 @@
+import type { View } from '../page.ts';
+import { machinery } from './machinery.ts';
+import { overview } from './overview.ts';
+
+/** Every page by its path. */
+export const views: Readonly<Record<string, View>> = {
+  '/': overview,
+  '/machinery': machinery,
+};
