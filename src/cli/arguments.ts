@@ -13,11 +13,18 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
   };
 }
 
-export function oneOf<T extends string>(choices: readonly T[]): (text: string) => T {
-  return (text) => {
+/** A parser whose `choices` completion offers. */
+export interface ChoiceOf<T extends string> {
+  (text: string): T;
+  readonly choices: readonly T[];
+}
+
+export function oneOf<T extends string>(choices: readonly T[]): ChoiceOf<T> {
+  const parse = (text: string) => {
     if (!choices.includes(text as T)) throw new InvalidArgumentError(`expected one of ${choices.join(', ')}.`);
     return text as T;
   };
+  return Object.assign(parse, { choices });
 }
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };

@@ -111,9 +111,12 @@ export function withSelection(command: Command): Command {
     .addOption(new Option('--older-than <duration>', 'since it was made, such as 30m or 7d').argParser(duration));
 }
 
-function addStatus(text: string, before: readonly TaskStatus[] = []): readonly TaskStatus[] {
-  return [...new Set([...before, oneOf(taskStatuses)(text)])];
-}
+const addStatus = Object.assign(
+  (text: string, before: readonly TaskStatus[] = []): readonly TaskStatus[] => [
+    ...new Set([...before, oneOf(taskStatuses)(text)]),
+  ],
+  { choices: taskStatuses },
+);
 
 /** The request's fields; JSON omits undefined ones. */
 export function selectionOf(

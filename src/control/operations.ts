@@ -5,6 +5,7 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
+import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy } from '../queue/maintenance/counts.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
@@ -22,10 +23,12 @@ import type { Logger } from '../telemetry/log.ts';
 import { auditCommands, type AuditPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands } from './explain.ts';
+import { lookCommands, type LookPorts } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { runNowCommands, type RunNowPorts } from './run-now.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { PartRates } from '../observation/part-rates.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
@@ -36,6 +39,7 @@ export type OperatorPorts = SupervisorPorts &
   TaskPorts &
   SchedulePorts &
   QueuePorts &
+  LookPorts &
   WeightPorts &
   RunNowPorts &
   DoctorPorts &
@@ -48,6 +52,7 @@ export function operatorCommands(ports: OperatorPorts) {
     ...taskCommands(ports),
     ...scheduleCommands(ports),
     ...queueCommands(ports),
+    ...lookCommands(ports),
     ...weightCommands(ports),
     ...explainCommands(ports),
     ...runNowCommands(ports),
@@ -120,6 +125,7 @@ export function createOperations(parts: OperationsParts): Operations {
       refused: refused ?? null,
     });
   };
+  const partRates = new PartRates();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
     run: commandRunner(
@@ -128,10 +134,12 @@ export function createOperations(parts: OperationsParts): Operations {
         startedAt: new Date(parts.now()),
         pauses,
         rates,
+        partRates,
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
         queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        names: (kind, request) => readNames(sql, kind, request),
         rerank: async (scheduler, report) => {
           await queue.ranksFairly(scheduler);
           await rerank(sql, ranking, scheduler, report);
@@ -152,6 +160,7 @@ export function createOperations(parts: OperationsParts): Operations {
     },
     stop: async () => {
       rates.stop();
+      partRates.stop();
       await imageRates.stop();
       await pauses.stop();
       await auditLog.stop();

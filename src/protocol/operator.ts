@@ -14,6 +14,7 @@ import type {
   DeadLetterView,
   Examination,
   LogLevel,
+  PartRate,
   QueuePartView,
   SupervisorView,
 } from './operator-status.ts';
@@ -39,6 +40,8 @@ export interface OperatorAnswers {
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
   'queue-by': { readonly results: readonly QueuePartView[] };
+  'queue-rates': { readonly results: readonly PartRate[] };
+  names: { readonly results: readonly string[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
   pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };
   resume: { readonly released: number; readonly complete: boolean };

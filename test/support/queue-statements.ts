@@ -154,6 +154,19 @@ export const cases: readonly Case[] = [
     rows: 2 * named,
     column: 'image',
   }),
+  // The roll-up is read whole: of each scheduler a row of each organisation.
+  of('lists/names-of-organisations', () => [['boefje', 'report'], 'r', named, named], { rows: 3 * named }),
+  of('lists/names-of-boefjes', () => ['r', named, named], { rows: named }),
+  of('lists/names-queued', () => ['boefje', 'r', named, named], {
+    about: ' of plug-ins',
+    rows: 2 * named,
+    column: 'plugin',
+  }),
+  of('lists/names-queued', () => ['boefje', 'r', named, named], {
+    about: ' of images',
+    rows: 2 * named,
+    column: 'image',
+  }),
   of('maintenance/queue-held', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 4 }),
   of('maintenance/knows-organisation', () => ['none'], { ...lists, rows: 1 }),
   // What workers have is read whole: 250 pages under an old snapshot.
