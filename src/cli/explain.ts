@@ -14,6 +14,7 @@ interface ExplainOptions extends RemoteOptions {
   readonly rawFile?: string;
   readonly normalizer?: string;
   readonly organisation?: string;
+  readonly runNow?: boolean;
 }
 
 /** `rota explain`: why a task would, or would not, be scheduled now. */
@@ -29,8 +30,18 @@ export function explainCommand(): Command {
     .option('--ooi <reference>', 'the whole reference; none for a boefje that runs without one')
     .option('--raw-file <file>', "Bytes' event about it as JSON, as `rota dead show` prints one; - reads stdin")
     .option('--normalizer <id>', 'only this one of those that could parse the raw file')
+    .option('--run-now', 'queue it with priority 1, where only its time or an event is missing')
     .action(async (id: string | undefined, options: ExplainOptions) => {
       const question = await questionOf(id, options);
+      if (options.runNow === true) {
+        const queued = await withRota(options, (client) => request(client, 'run-now', question));
+        print(
+          options,
+          queued,
+          ({ task, organisation }) => line`Queued for ${organisation} with priority 1: task ${task}.`,
+        );
+        return;
+      }
       const explained = await withRota(options, (client) => request(client, 'explain', question));
       print(options, explained, render);
     });

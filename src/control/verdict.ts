@@ -196,7 +196,9 @@ function free(explained: ExplanationView): Verdict {
   }
   const then = due === null ? '' : `; its schedule is due ${due}`;
   const sentence = `Nothing is in its way: it would be queued ${occasion(explained)}, and none has come${then}.`;
-  const advice = 'see whether events reach Rota (rota status), or queue it once by hand';
+  // A raw file may become several tasks: one is queued by hand for one normalizer.
+  const byHand = explained.hash === null ? 'name a normalizer and queue it' : 'queue it once by hand';
+  const advice = `see whether events reach Rota (rota status), or ${byHand}`;
   return { ...clear, kind: 'free', level: 'idle', sentence, advice };
 }
 

@@ -5,7 +5,7 @@ import { parametersOf } from './page.ts';
 import type { Form } from './reply.ts';
 
 /** In UTF-16 units. Bytes' event about a raw file is some 2 kB; an address may have 16. */
-const longestFile = 8_000;
+export const longestFile = 8_000;
 
 const parameters = z.object({
   id: z.string().trim().optional(),

@@ -12,7 +12,7 @@ import type { Asked } from '../question.ts';
 /** The four gates of `/why`, in the order in which a task passes them: decided, queued, allowed, asked for. */
 
 /** Beside the explanation, from memory or a few indexed rows. */
-const besideMs = 2_000;
+export const besideMs = 2_000;
 /** Of the figures of workers that ask. */
 const maxAgeSeconds = 5;
 
@@ -42,12 +42,12 @@ export function gatesOf(explained: ExplanationView, known: Beside, now: number):
   const { steps, scheduler, trigger } = explained;
   const decided = tableOf(
     trigger === 'schedule' ? 'As if its schedule were due now' : 'As if an event about it came now',
-    ['Rule', 'Passes', 'By what', 'Reason'],
+    ['Rule', 'Passes', 'By what'],
     steps.map(({ rule, outcome, fact, reason }) => [
-      rule,
-      outcomes[outcome],
-      foreign(fact),
-      reason === null ? html`<span class="none">–</span>` : html`<code>${reason}</code>`,
+      html`<span class="whole">${rule}</span>`,
+      // That it is there already is no fault of it.
+      reason === 'already-queued' || reason === 'still-running' ? state('idle', 'no') : outcomes[outcome],
+      html`${foreign(fact)} ${reason !== null && html`<code class="whole">${reason}</code>`}`,
     ]),
     { none: 'Its scheduler applies no rule.' },
   );
@@ -118,7 +118,9 @@ function schedulerAsked(scheduler: string, of: SchedulerView | undefined, now: n
   if (of === undefined) return html`<p>${state('warn', 'Not known')}: no supervisor told in time who asks.</p>`;
   const { waiters, asked_at: at } = of;
   if (waiters === 0 && at === null)
-    return html`<p>${state('bad', 'Nobody')} has asked for ${foreign(scheduler)} tasks within a week.</p>`;
+    return html`<p>
+      ${state('warn', 'By nobody known')}: no pop for ${foreign(scheduler)} tasks was admitted within a week.
+    </p>`;
   return html`<p>
     ${waiters > 0 ? html`${state('good', 'Asked for')}: ${figure(waiters)} pops wait for` : html`No pop waits now for`}
     ${foreign(scheduler)} tasks; the last was admitted ${timeOf(at, now)}.

@@ -2,29 +2,32 @@ import type { ExplanationView } from '../../protocol/operator-lists.ts';
 import { type Verdict, verdictOf, whyNotNow } from '../../control/verdict.ts';
 import { within } from '../../deadline.ts';
 import { failureOf } from '../../mailbox/failure.ts';
-import { address, foreign, type Html, html } from '../html.ts';
+import { lengths } from '../../tasks/limits.ts';
+import { address, each, foreign, type Html, html } from '../html.ts';
 import type { Page, PageRequest } from '../page.ts';
 import { actionButton, state, timeOf } from '../pieces.ts';
-import { type Asked, askedOf, questionOf } from '../question.ts';
-import { besides, gatesOf, knownGates } from './gates.ts';
+import { type Asked, askedOf, longestFile, questionOf } from '../question.ts';
+import { besideMs, besides, gatesOf, knownGates } from './gates.ts';
 
 /** The first look waits so long for the actor, which asks three services; `wait` more, where a person wants it. */
 const firstLookMs = 3_000;
 const patientMs = 8_000;
 /** The page as a whole, whatever hangs. */
 const pageMs = 9_000;
+const mostChoices = 100;
 
 /** `/why`: why a task runs, waits, or is not there; verdict first. */
 export async function why(request: PageRequest): Promise<Page> {
   const asked = askedOf(request.query);
-  const page = (sections: Page['sections']): Page => ({
+  const choices = choicesOf(request);
+  const page = async (sections: Page['sections']): Promise<Page> => ({
     title: 'Why is it not running?',
-    sections: { ask: askForm(asked), ...sections },
+    sections: { ask: askForm(asked, await choices), ...sections },
     command: commandOf(asked),
   });
   try {
     const question = questionOf(asked);
-    if (question === null) return page({ verdict: nothingAsked });
+    if (question === null) return await page({ verdict: nothingAsked });
     const began = performance.now();
     const patient = request.query['wait'] !== undefined;
     const beside = besides(request);
@@ -37,18 +40,18 @@ export async function why(request: PageRequest): Promise<Page> {
     if ('failed' in explained) {
       const { code, message } = explained.failed;
       // A question that is wrong is no outage.
-      if (code !== 'ASK_TIMEOUT' && !explained.failed.retryable) return page({ verdict: problem(message) });
-      return page({ verdict: silent(message, request), gates: knownGates(asked, known, request.now) });
+      if (code !== 'ASK_TIMEOUT' && !explained.failed.retryable) return await page({ verdict: problem(message) });
+      return await page({ verdict: silent(message, request), gates: knownGates(asked, known, request.now) });
     }
     const took = performance.now() - began;
-    return page({
+    return await page({
       verdict: verdictBox(explained, asked, request),
       gates: gatesOf(explained, known, request.now),
       times: timesOf(explained, took, request),
     });
   } catch (error) {
     if (failureOf(error).code === 'BROKEN') throw error;
-    return page({ verdict: problem(failureOf(error).message) });
+    return await page({ verdict: problem(failureOf(error).message) });
   }
 }
 
@@ -57,13 +60,49 @@ const nothingAsked = html`<p class="empty">
   of it runs, when it starts, or what keeps it from being queued, and what to do.
 </p>`;
 
-function askForm({ organisation, boefje, ooi, id, raw_file: file, normalizer }: Asked): Html {
-  return html`<form class="filter" action="/why">
-      <label>Organisation <input name="organisation" value="${organisation ?? ''}" required maxlength="32" /></label>
-      <label>Boefje <input name="boefje" value="${boefje ?? ''}" required maxlength="255" /></label>
+interface Choices {
+  readonly organisations: readonly string[];
+  readonly boefjes: readonly string[];
+}
+
+/** What the fields offer; any other name may be typed. */
+async function choicesOf({ operators }: PageRequest): Promise<Choices> {
+  const names = async (kind: 'organisation' | 'boefje') => {
+    const asked = operators.ask('names', { kind, scheduler: 'boefje', limit: mostChoices });
+    return within(asked, besideMs, 'ASK_TIMEOUT').then(
+      ({ results }) => results,
+      () => [],
+    );
+  };
+  const [organisations, boefjes] = await Promise.all([names('organisation'), names('boefje')]);
+  return { organisations, boefjes };
+}
+
+function dataList(id: string, names: readonly string[]): Html {
+  return html`<datalist id="${id}">${each(names, (name) => html`<option value="${name}"></option>`)}</datalist>`;
+}
+
+function askForm(
+  { organisation, boefje, ooi, id, raw_file: file, normalizer }: Asked,
+  { organisations, boefjes }: Choices,
+): Html {
+  return html`${dataList('organisations', organisations)} ${dataList('boefjes', boefjes)}
+    <form class="filter" action="/why">
+      <label
+        >Organisation
+        <input
+          name="organisation"
+          list="organisations"
+          value="${organisation ?? ''}"
+          required
+          maxlength="${lengths.organisation}"
+      /></label>
+      <label
+        >Boefje <input name="boefje" list="boefjes" value="${boefje ?? ''}" required maxlength="${lengths.name}"
+      /></label>
       <label class="wide"
         >OOI, the whole reference
-        <input name="ooi" value="${ooi ?? ''}" maxlength="2048" placeholder="Hostname|internet|example.com"
+        <input name="ooi" value="${ooi ?? ''}" maxlength="${lengths.ooi}" placeholder="Hostname|internet|example.com"
       /></label>
       <button class="main">Explain</button>
     </form>
@@ -78,9 +117,11 @@ function askForm({ organisation, boefje, ooi, id, raw_file: file, normalizer }: 
       <form class="filter" action="/why">
         <label class="wide"
           >Bytes’ event about a raw file, or a dead letter, as JSON
-          <textarea name="raw_file" rows="4" required maxlength="8000">${file ?? ''}</textarea>
+          <textarea name="raw_file" rows="4" required maxlength="${longestFile}">${file ?? ''}</textarea>
         </label>
-        <label>Normalizer (any) <input name="normalizer" value="${normalizer ?? ''}" maxlength="255" /></label>
+        <label
+          >Normalizer (any) <input name="normalizer" value="${normalizer ?? ''}" maxlength="${lengths.name}"
+        /></label>
         <button>Explain</button>
       </form>
     </details>`;
@@ -96,9 +137,10 @@ function commandOf({ id, organisation, boefje, ooi, raw_file: file, normalizer }
 
 const boxes = { good: 'fine', idle: 'idle', warn: 'warning', bad: 'problem' } as const;
 
-function box(level: Verdict['level'], sentence: Html, more: Html): Html {
+function box(level: Verdict['level'], word: string, sentence: Html, more: Html): Html {
   return html`<div class="findings answer">
     <div class="${boxes[level]}">
+      <p>${state(level, word)}</p>
       <p class="verdict">${sentence}</p>
       ${more}
     </div>
@@ -112,10 +154,11 @@ function verdictBox(explained: ExplanationView, asked: Asked, request: PageReque
   const { level, sentence, reason, fact, advice } = verdict;
   return box(
     level,
-    html`${state(level, words[level])} ${foreign(sentence)}`,
+    words[level],
+    foreign(sentence),
     html`${
         (fact !== null || reason !== null) &&
-        html`<p>${fact !== null && foreign(fact)} ${reason !== null && html`<code>${reason}</code>`}</p>`
+        html`<p>Why: ${fact !== null && foreign(fact)} ${reason !== null && html`<code>${reason}</code>`}</p>`
       }
       ${advice !== null && html`<p class="advice">Do: ${foreign(advice)}.</p>`}
       <div class="acts">${actsOf(verdict, explained, asked, request)}</div>`,
@@ -152,14 +195,14 @@ function askAgain(at: string, patiently: boolean): Html {
 }
 
 function problem(message: string): Html {
-  return box('bad', html`${state('bad', 'No answer')} ${foreign(message)}`, html``);
+  return box('bad', 'No answer', foreign(message), html``);
 }
 
 function silent(message: string, { at }: PageRequest): Html {
   const more = html`<p>${foreign(message)}</p>
     <p class="advice">Do: see whether database, services and actors are up: <a href="/machinery">Machinery</a>.</p>
     <div class="acts">${askAgain(at, true)}</div>`;
-  return box('warn', html`${state('warn', 'Look')} It cannot be told now: Rota itself does not answer in time.`, more);
+  return box('warn', words.warn, html`It cannot be told now: Rota itself does not answer in time.`, more);
 }
 
 function timesOf(explained: ExplanationView, tookMs: number, { now, at }: PageRequest): Html {
