@@ -21,7 +21,9 @@ export function runNowCommands(ports: RunNowPorts) {
       if (why !== null) throw new RotaError('CONFLICT', `not queued: ${why}`);
       if (data === null)
         throw new RotaError('CONFLICT', 'not queued: a raw file may become several tasks, so name its normalizer');
-      const [outcome] = await ports.queue.push(scheduler, [{ organisation, priority: 1, data }]);
+      // Asked twice at once, it runs once.
+      const follows = view.task?.id ?? null;
+      const [outcome] = await ports.queue.push(scheduler, [{ organisation, priority: 1, data, follows }]);
       if (outcome?.outcome === 'failed') throw new FailureError(outcome.failure);
       if (outcome?.outcome === 'refused') throw new RotaError('CONFLICT', `not queued: ${outcome.reason}`);
       if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
