@@ -63,7 +63,7 @@ export function gatesOf(explained: ExplanationView, known: Beside, now: number):
             html`<p>
               ${state('warn', 'Paused')} ${scheduler}, ${foreign(organisation ?? 'every organisation')},
               ${foreign(boefje ?? 'every boefje')}, by ${foreign(by ?? 'an unknown operator')}
-              ${timeOf(since ?? null, now)} ${note != null && html`: “${foreign(note)}”`}
+              ${timeOf(since ?? null, now)}${note != null && html`<br />“${foreign(note)}”`}
             </p>`,
         )}`,
     askedGate(explained, known, now),
