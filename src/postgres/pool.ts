@@ -237,13 +237,13 @@ export function queryByKey<Row extends object>(
   sql: Sql,
   text: string,
   values: readonly unknown[],
+  options: Pick<StatementOptions, 'withinMs'> = {},
 ): Promise<readonly Row[]> {
-  return transact(() =>
-    transaction(sql, async (reading) => {
-      await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [
-        JSON.stringify(planByKey),
-      ]);
-      return query<Row>(reading, text, values);
-    }),
-  );
+  const read = async (reading: Executor) => {
+    await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [
+      JSON.stringify(planByKey),
+    ]);
+    return query<Row>(reading, text, values, options);
+  };
+  return transact(() => transaction(sql, read, options));
 }

@@ -30,7 +30,7 @@ const defaultLimit = 10;
 
 interface TaskParts {
   readonly queue: TaskQueue;
-  readonly lists: TaskLists;
+  readonly lists: Pick<TaskLists, 'tasks' | 'stats'>;
   readonly inspection: Pick<QueueInspection, 'details' | 'start'>;
   readonly audit: RequestAudit;
 }

@@ -11,7 +11,7 @@ SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   rota_timestamp(coalesce(l.claimed_at, t.claimed_at)) AS claimed_at,
   rota_timestamp(t.started_at) AS started_at, rota_timestamp(t.ended_at) AS ended_at,
   t.error, coalesce(t.attempts_before, '[]') AS attempts_before, t.changed,
-  -- Those that any worker may get before it: an index range from the low-water mark on; 100 000 at most for one task, and as
+  -- Those that any worker may get before it: an index range from the low-water mark on; 10 000 and one more for one task, and as
   -- many together for several.
   CASE WHEN NOT q.held THEN (
     SELECT count(*)::float8 FROM (
@@ -20,7 +20,7 @@ SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
         AND (o.rank, o.created_at) >= (
           coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = q.scheduler), -9223372036854775808),
           coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = q.scheduler), '-infinity'))
-      ORDER BY o.rank, o.created_at, o.id LIMIT 100000 / cardinality($1::uuid[])
+      ORDER BY o.rank, o.created_at, o.id LIMIT 10000 / cardinality($1::uuid[]) + 1
     ) AS before
   ) END AS ahead
 FROM tasks t

@@ -35,6 +35,9 @@ const lookBack = [lookBackSeconds, 10] as const;
 /** Rows that are counted before a task: 10 to 30 ms. */
 const countedAtMost = 100_000;
 
+/** Of the tasks of one request together, their places in the queue (task-details.sql). */
+const placesAtMost = 10_000;
+
 export function createQueueInspection(sql: Sql): QueueInspection {
   const run = <Row extends object>(name: string, values: readonly unknown[]) =>
     transact(() => query<Row>(sql, statement(name), values));
@@ -68,7 +71,9 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return (await withStreaks(found.map(scheduleView)))[0] ?? null;
     },
     async details(ids) {
-      return withStreaks((await runByKey<DetailRow>('lists/task-details', [ids])).map(taskView));
+      const most = Math.floor(placesAtMost / ids.length);
+      const rows = await runByKey<DetailRow>('lists/task-details', [ids]);
+      return withStreaks(rows.map((row) => taskView(row, most)));
     },
     async start({ id, queue }) {
       if (queue === null) return notInLine('not-queued');
@@ -140,13 +145,13 @@ interface DetailRow extends TaskHistory {
   readonly ahead: number | null;
 }
 
-function taskView(row: DetailRow): Omit<TaskView, 'streak'> {
+function taskView(row: DetailRow, most: number): Omit<TaskView, 'streak'> {
   const { task, lease_id: id, lease_worker: worker, via, lease_until: until, begun, held, ahead, ...rest } = row;
   return {
     ...(JSON.parse(task) as Task),
     ...rest,
     lease: id === null ? null : { id, worker, via: via!, until: until!, begun: begun! },
-    queue: held === null ? null : { held, ahead },
+    queue: held === null ? null : { held, ahead: ahead && Math.min(ahead, most), ahead_is_least: (ahead ?? 0) > most },
   };
 }
 

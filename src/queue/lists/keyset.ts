@@ -1,0 +1,194 @@
+import { query, queryByKey, type Sql, pageMs, statement } from '../../postgres/pool.ts';
+import { roomBytes } from '../queue.ts';
+import { Conditions, entriesOf, listFailed, type PageSource } from './page.ts';
+
+/** Where a part of a list ends: the next one begins after it. */
+export interface Key {
+  /** ISO, UTC, microseconds; null for a row without a moment, which come last. */
+  readonly at: string | null;
+  readonly id: string;
+}
+
+/** Which part of a list. */
+export interface KeysetBounds {
+  /** Null: from the first row on. */
+  readonly after: Key | null;
+  /** 0 counts only. */
+  readonly limit: number;
+}
+
+export interface KeysetPage {
+  /** Of all that match; of a search, of the rows that this part looked at. */
+  readonly count: number;
+  /** There may be more: no more were counted. */
+  readonly countIsLeast: boolean;
+  /** A JSON array as text. */
+  readonly results: string;
+  /** Where the next part begins; null at the end. A search may end a part without a row, with more to look at. */
+  readonly next: string | null;
+  /** Rows of the index that a search looked at; null where the index knows what matches. */
+  readonly lookedAt: number | null;
+}
+
+/** SELECTs id, at and matches; the conditions bind its values. */
+type Rows = (conditions: Conditions, rows: number) => string;
+
+/** How a list is read. */
+export interface KeysetSource extends Pick<PageSource, 'table' | 'json'> {
+  readonly newestFirst: boolean;
+  /**
+   * At most so many rows after `after` by an index; in the list's order, unless they are only counted. Of several ranges of the
+   * index it reads as many of each.
+   */
+  readonly rows: (conditions: Conditions, rows: number, after: Key | null, ordered: boolean) => string;
+  /** Of how many ranges of an index the list is put together. */
+  readonly ranges: number;
+  /** Whether a row must be looked at to know if it matches: the list is a search. */
+  readonly looks: boolean;
+  /** All rows that may match, in any order, where they may be few: then they are read whole. */
+  readonly few: Rows | null;
+}
+
+/** Counting stops here. */
+export const countedInList = 10_000;
+/** So many rows are read whole and sorted: 10 ms. */
+const few = 10_000;
+/** Rows that one statement of a search reads, at first and at most: 20 000 take 40 to 80 ms, and most pages are full much sooner. */
+const window = { least: 2_000, most: 20_000 } as const;
+/** A search of one request ends after so many rows, or so long. */
+const search = { rows: 200_000, ms: 1_000 } as const;
+
+interface Window {
+  readonly looked: number;
+  readonly found: number;
+  readonly last: string | null;
+  readonly keys: readonly string[];
+}
+
+/**
+ * One part of a list. No statement reads more than some 20 000 rows, whatever matches: rows are read in the order of an index, and
+ * a search that finds little says how far it has come.
+ * @throws RotaError LIST_TOO_SLOW
+ */
+export async function readKeysetPage(sql: Sql, source: KeysetSource, bounds: KeysetBounds): Promise<KeysetPage> {
+  try {
+    const { keys, ...part } = (await readFew(sql, source, bounds)) ?? (await readRows(sql, source, bounds));
+    const { results, cutAt } = await rowsOf(sql, source, keys);
+    return { ...part, next: cutAt === null ? part.next : keys[cutAt - 1]!, results };
+  } catch (error) {
+    throw listFailed(error);
+  }
+}
+
+type Part = Omit<KeysetPage, 'results'> & { readonly keys: readonly string[] };
+
+async function readFew(sql: Sql, source: KeysetSource, { after, limit }: KeysetBounds): Promise<Part | null> {
+  if (source.few === null) return null;
+  const conditions = new Conditions(limit + 1);
+  const rows = source.few(conditions, few + 1);
+  const beyond = after === null ? 'true' : beyondOf(source, conditions, after);
+  const { looked, found, keys } = await readWindow(sql, source, conditions, rows, beyond);
+  if (looked > few) return null;
+  return { count: found, countIsLeast: false, lookedAt: null, ...endOf(keys, limit, null) };
+}
+
+async function readRows(sql: Sql, source: KeysetSource, { after, limit }: KeysetBounds): Promise<Part> {
+  if (source.looks) return searchRows(sql, source, { after, limit });
+  const [count, page] = [await countRows(sql, source), await readPart(sql, source, after, limit + 1, limit + 1)];
+  return {
+    count: Math.min(count, countedInList),
+    countIsLeast: count > countedInList,
+    lookedAt: null,
+    ...endOf(page.keys, limit, null),
+  };
+}
+
+/** Window after window until the page is full, all is looked at, or a request has read enough. */
+async function searchRows(sql: Sql, source: KeysetSource, { after, limit }: KeysetBounds): Promise<Part> {
+  const until = performance.now() + search.ms;
+  const keys: string[] = [];
+  let [count, looked, from] = [0, 0, after];
+  for (let size = Math.max(window.least, 4 * limit); ; size = Math.min(4 * size, window.most)) {
+    const rows = Math.max(1, Math.floor(size / source.ranges));
+    const missing = limit === 0 ? 0 : limit + 1 - keys.length;
+    const part = await readPart(sql, source, from, rows, missing);
+    keys.push(...part.keys);
+    count += part.found;
+    looked += part.looked;
+    const ended = part.looked < rows;
+    const enough = looked >= search.rows || performance.now() > until;
+    if (ended || enough || keys.length > limit) {
+      const last = ended ? null : part.last;
+      return { count, countIsLeast: after !== null || !ended, lookedAt: looked, ...endOf(keys, limit, last) };
+    }
+    from = keyOf(part.last!);
+  }
+}
+
+/** @param last where the next part begins if this one is not full */
+function endOf(keys: readonly string[], limit: number, last: string | null): Pick<Part, 'keys' | 'next'> {
+  if (limit === 0) return { keys: [], next: last };
+  return keys.length > limit ? { keys: keys.slice(0, limit), next: keys[limit - 1]! } : { keys, next: last };
+}
+
+function readPart(sql: Sql, source: KeysetSource, after: Key | null, rows: number, keys: number): Promise<Window> {
+  const conditions = new Conditions(keys);
+  return readWindow(sql, source, conditions, source.rows(conditions, rows, after, true), 'true');
+}
+
+async function readWindow(
+  sql: Sql,
+  { newestFirst }: KeysetSource,
+  { values }: Conditions,
+  rows: string,
+  beyond: string,
+): Promise<Window> {
+  const [order, reverse] = ['at, id', 'at DESC, id DESC'] as const;
+  const text = statement('lists/window')
+    .replace('{rows}', () => rows)
+    .replace('{beyond}', () => beyond)
+    .replaceAll('{order}', newestFirst ? reverse : order)
+    .replaceAll('{reverse}', newestFirst ? order : reverse);
+  return (await queryByKey<Window>(sql, text, values, { withinMs: 2 * pageMs }))[0]!;
+}
+
+async function countRows(sql: Sql, source: KeysetSource): Promise<number> {
+  const conditions = new Conditions();
+  const rows = source.rows(conditions, countedInList + 1, null, false);
+  const text = `SELECT count(*)::float8 AS count FROM (${rows}) AS counted`;
+  return (await queryByKey<{ count: number }>(sql, text, conditions.values, { withinMs: 2 * pageMs }))[0]!.count;
+}
+
+async function rowsOf(
+  sql: Sql,
+  source: KeysetSource,
+  keys: readonly string[],
+): Promise<{ results: string; cutAt: number | null }> {
+  const text = statement('lists/rows-of-page')
+    .replace('{entries}', () => entriesOf(source))
+    .replaceAll('{room}', String(roomBytes));
+  const ids = keys.map((key) => keyOf(key).id);
+  const [page] = await query<{ results: string; cutAt: number | null }>(sql, text, [ids], { withinMs: 2 * pageMs });
+  return page!;
+}
+
+function beyondOf({ newestFirst }: KeysetSource, conditions: Conditions, after: Key): string {
+  return `(at, id) ${newestFirst ? '<' : '>'} ${boundOf(conditions, after)}`;
+}
+
+/** A key as a row of SQL. */
+export function boundOf(conditions: Conditions, { at, id }: Key): string {
+  return `(${conditions.bind(at ?? 'infinity')}::text::timestamptz, ${conditions.bind(id)}::text::uuid)`;
+}
+
+export function keyOf(text: string): Key {
+  const at = text.slice(0, -37);
+  return { at: at === 'none' ? null : at, id: text.slice(-36) };
+}
+
+/** What a search of a list reads scheduler by scheduler: in each it is a range of an index. */
+export async function schedulersOf(sql: Sql, table: KeysetSource['table']): Promise<readonly string[]> {
+  const text = statement('lists/schedulers-of').replaceAll('{table}', table);
+  const rows = await queryByKey<{ scheduler: string }>(sql, text, [], { withinMs: 2 * pageMs });
+  return rows.map(({ scheduler }) => scheduler);
+}
