@@ -49,14 +49,25 @@ export interface KeysetSource extends Pick<PageSource, 'table' | 'json'> {
   readonly few: Rows | null;
 }
 
-/** Counting stops here. */
-export const countedInList = 10_000;
-/** So many rows are read whole and sorted: 10 ms. */
-const few = 10_000;
-/** Rows that one statement of a search reads, at first and at most: 20 000 take 40 to 80 ms, and most pages are full much sooner. */
-const window = { least: 2_000, most: 20_000 } as const;
-/** A search of one request ends after so many rows, or so long. */
-const search = { rows: 200_000, ms: 1_000 } as const;
+/** How much of a list is read. */
+export interface ListSizes {
+  /** Counting stops here. */
+  readonly counted: number;
+  /** So many rows are read whole and sorted. */
+  readonly few: number;
+  /** Rows that one statement of a search reads, at first and at most. Most pages are full after the first. */
+  readonly window: { readonly least: number; readonly most: number };
+  /** A search of one request ends after so many rows, or so long. */
+  readonly search: { readonly rows: number; readonly ms: number };
+}
+
+/** At 1.6 million tasks: 10 000 counted in 4 ms, sorted in 10, windows of 20 000 in 40 to 80 ms each. */
+const usual: ListSizes = {
+  counted: 10_000,
+  few: 10_000,
+  window: { least: 2_000, most: 20_000 },
+  search: { rows: 200_000, ms: 1_000 },
+};
 
 interface Window {
   readonly looked: number;
@@ -70,9 +81,16 @@ interface Window {
  * a search that finds little says how far it has come.
  * @throws RotaError LIST_TOO_SLOW
  */
-export async function readKeysetPage(sql: Sql, source: KeysetSource, bounds: KeysetBounds): Promise<KeysetPage> {
+export async function readKeysetPage(
+  sql: Sql,
+  source: KeysetSource,
+  bounds: KeysetBounds,
+  sizes = usual,
+): Promise<KeysetPage> {
   try {
-    const { keys, ...part } = (await readFew(sql, source, bounds)) ?? (await readRows(sql, source, bounds));
+    const { keys, ...part } =
+      (await readFew(sql, source, bounds, sizes)) ??
+      (source.looks ? await searchRows(sql, source, bounds, sizes) : await listRows(sql, source, bounds, sizes));
     const { results, cutAt } = await rowsOf(sql, source, keys);
     return { ...part, next: cutAt === null ? part.next : keys[cutAt - 1]!, results };
   } catch (error) {
@@ -82,36 +100,44 @@ export async function readKeysetPage(sql: Sql, source: KeysetSource, bounds: Key
 
 type Part = Omit<KeysetPage, 'results'> & { readonly keys: readonly string[] };
 
-async function readFew(sql: Sql, source: KeysetSource, { after, limit }: KeysetBounds): Promise<Part | null> {
+async function readFew(sql: Sql, source: KeysetSource, bounds: KeysetBounds, { few }: ListSizes): Promise<Part | null> {
   if (source.few === null) return null;
-  const conditions = new Conditions(limit + 1);
-  const rows = source.few(conditions, few + 1);
-  const beyond = after === null ? 'true' : beyondOf(source, conditions, after);
-  const { looked, found, keys } = await readWindow(sql, source, conditions, rows, beyond);
+  const { limit } = bounds;
+  const { looked, found, keys } = await read<Window>(sql, fewStatement(source, source.few, bounds, few + 1));
   if (looked > few) return null;
   return { count: found, countIsLeast: false, lookedAt: null, ...endOf(keys, limit, null) };
 }
 
-async function readRows(sql: Sql, source: KeysetSource, { after, limit }: KeysetBounds): Promise<Part> {
-  if (source.looks) return searchRows(sql, source, { after, limit });
-  const [count, page] = [await countRows(sql, source), await readPart(sql, source, after, limit + 1, limit + 1)];
+async function listRows(
+  sql: Sql,
+  source: KeysetSource,
+  { after, limit }: KeysetBounds,
+  { counted }: ListSizes,
+): Promise<Part> {
+  const { count } = await read<{ count: number }>(sql, countStatement(source, counted + 1));
+  const { keys } = await read<Window>(sql, windowStatement(source, after, limit + 1, limit + 1));
   return {
-    count: Math.min(count, countedInList),
-    countIsLeast: count > countedInList,
+    count: Math.min(count, counted),
+    countIsLeast: count > counted,
     lookedAt: null,
-    ...endOf(page.keys, limit, null),
+    ...endOf(keys, limit, null),
   };
 }
 
 /** Window after window until the page is full, all is looked at, or a request has read enough. */
-async function searchRows(sql: Sql, source: KeysetSource, { after, limit }: KeysetBounds): Promise<Part> {
+async function searchRows(
+  sql: Sql,
+  source: KeysetSource,
+  { after, limit }: KeysetBounds,
+  { window, search }: ListSizes,
+): Promise<Part> {
   const until = performance.now() + search.ms;
   const keys: string[] = [];
   let [count, looked, from] = [0, 0, after];
-  for (let size = Math.max(window.least, 4 * limit); ; size = Math.min(4 * size, window.most)) {
+  for (let size = Math.min(Math.max(window.least, 4 * limit), window.most); ; size = Math.min(4 * size, window.most)) {
     const rows = Math.max(1, Math.floor(size / source.ranges));
     const missing = limit === 0 ? 0 : limit + 1 - keys.length;
-    const part = await readPart(sql, source, from, rows, missing);
+    const part = await read<Window>(sql, windowStatement(source, from, rows, missing));
     keys.push(...part.keys);
     count += part.found;
     looked += part.looked;
@@ -131,32 +157,41 @@ function endOf(keys: readonly string[], limit: number, last: string | null): Pic
   return keys.length > limit ? { keys: keys.slice(0, limit), next: keys[limit - 1]! } : { keys, next: last };
 }
 
-function readPart(sql: Sql, source: KeysetSource, after: Key | null, rows: number, keys: number): Promise<Window> {
-  const conditions = new Conditions(keys);
-  return readWindow(sql, source, conditions, source.rows(conditions, rows, after, true), 'true');
+interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
 }
 
-async function readWindow(
-  sql: Sql,
-  { newestFirst }: KeysetSource,
-  { values }: Conditions,
-  rows: string,
-  beyond: string,
-): Promise<Window> {
-  const [order, reverse] = ['at, id', 'at DESC, id DESC'] as const;
+async function read<Row extends object>(sql: Sql, { text, values }: Statement): Promise<Row> {
+  return (await queryByKey<Row>(sql, text, values, { withinMs: 2 * pageMs }))[0]!;
+}
+
+export function windowStatement(source: KeysetSource, after: Key | null, rows: number, keys: number): Statement {
+  const conditions = new Conditions(keys);
+  return filled(source, conditions, source.rows(conditions, rows, after, true), 'true');
+}
+
+export function fewStatement(source: KeysetSource, few: Rows, { after, limit }: KeysetBounds, rows: number): Statement {
+  const conditions = new Conditions(limit + 1);
+  const text = few(conditions, rows);
+  const beyond = after === null ? 'true' : `(at, id) ${source.newestFirst ? '<' : '>'} ${boundOf(conditions, after)}`;
+  return filled(source, conditions, text, beyond);
+}
+
+export function countStatement(source: KeysetSource, rows: number): Statement {
+  const conditions = new Conditions();
+  const text = source.rows(conditions, rows, null, false);
+  return { text: `SELECT count(*)::float8 AS count FROM (${text}) AS counted`, values: conditions.values };
+}
+
+function filled({ newestFirst }: KeysetSource, { values }: Conditions, rows: string, beyond: string): Statement {
+  const [order, reverse] = newestFirst ? ['at DESC, id DESC', 'at, id'] : ['at, id', 'at DESC, id DESC'];
   const text = statement('lists/window')
     .replace('{rows}', () => rows)
     .replace('{beyond}', () => beyond)
-    .replaceAll('{order}', newestFirst ? reverse : order)
-    .replaceAll('{reverse}', newestFirst ? order : reverse);
-  return (await queryByKey<Window>(sql, text, values, { withinMs: 2 * pageMs }))[0]!;
-}
-
-async function countRows(sql: Sql, source: KeysetSource): Promise<number> {
-  const conditions = new Conditions();
-  const rows = source.rows(conditions, countedInList + 1, null, false);
-  const text = `SELECT count(*)::float8 AS count FROM (${rows}) AS counted`;
-  return (await queryByKey<{ count: number }>(sql, text, conditions.values, { withinMs: 2 * pageMs }))[0]!.count;
+    .replaceAll('{order}', order)
+    .replaceAll('{reverse}', reverse);
+  return { text, values };
 }
 
 async function rowsOf(
@@ -170,10 +205,6 @@ async function rowsOf(
   const ids = keys.map((key) => keyOf(key).id);
   const [page] = await query<{ results: string; cutAt: number | null }>(sql, text, [ids], { withinMs: 2 * pageMs });
   return page!;
-}
-
-function beyondOf({ newestFirst }: KeysetSource, conditions: Conditions, after: Key): string {
-  return `(at, id) ${newestFirst ? '<' : '>'} ${boundOf(conditions, after)}`;
 }
 
 /** A key as a row of SQL. */

@@ -1,6 +1,15 @@
 import type { PagePools } from '../../postgres/pool.ts';
 import type { ScheduleState } from '../../tasks/task.ts';
-import { boundOf, type Key, type KeysetBounds, type KeysetPage, readKeysetPage, schedulersOf } from './keyset.ts';
+import {
+  boundOf,
+  type Key,
+  type KeysetBounds,
+  type KeysetPage,
+  type KeysetSource,
+  type ListSizes,
+  readKeysetPage,
+  schedulersOf,
+} from './keyset.ts';
 import type { Conditions } from './page.ts';
 
 /** Which schedules operators want to see, by deadline, those without one last. */
@@ -54,41 +63,46 @@ const states: Readonly<Record<ScheduleState, State>> = {
 const anyState: State = { parts: ['timed', 'untimed', 'disabled'], range: null, looks: null };
 
 /** @throws RotaError LIST_TOO_SLOW */
-export async function searchSchedules(pages: PagePools, search: ScheduleSearch): Promise<KeysetPage> {
-  const { schedulerId, organisation, boefje, ooi } = search;
-  const state = search.state === undefined ? anyState : states[search.state];
+export async function searchSchedules(
+  pages: PagePools,
+  search: ScheduleSearch,
+  sizes?: ListSizes,
+): Promise<KeysetPage> {
+  const { schedulerId } = search;
   const schedulers = schedulerId === undefined ? await schedulersOf(pages.plain, 'schedules') : [schedulerId];
-  const looks = (organisation ?? boefje ?? ooi) !== undefined || state.looks !== null;
-  return readKeysetPage(
-    looks ? pages.search : pages.plain,
-    {
-      table: 'schedules',
-      json: 'rota_schedule_json',
-      newestFirst: false,
-      ranges: Math.max(1, schedulers.length) * state.parts.length,
-      looks,
-      rows: (conditions, rows, after, ordered) => {
-        const limit = `LIMIT ${conditions.bind(rows)}`;
-        const of = conditions.bind(schedulers);
-        const each = (upTo: string, pick: string) =>
-          state.parts
-            .map(
-              (part) => `SELECT r.id, r.at, r.matches FROM unnest(${of}::text[]) AS d (id), LATERAL (
-                ${rangeOf(conditions, search, state, part, after, upTo)} ${pick}
-              ) AS r`,
-            )
-            .join(' UNION ALL ');
-        if (!ordered) return `${each('true', limit)} ${limit}`;
-        // Where the first range has given its share the others stop, too: what they have beyond it would be read again and again.
-        return `WITH stop AS MATERIALIZED (
-            SELECT at, id FROM (${each('true', `OFFSET ${conditions.bind(rows - 1)} LIMIT 1`)}) AS ends ORDER BY at, id LIMIT 1
+  const source = scheduleSource(search, schedulers);
+  return readKeysetPage(source.looks ? pages.search : pages.plain, source, search, sizes);
+}
+
+export function scheduleSource(search: ScheduleSearch, schedulers: readonly string[]): KeysetSource {
+  const { organisation, boefje, ooi } = search;
+  const state = search.state === undefined ? anyState : states[search.state];
+  return {
+    table: 'schedules',
+    json: 'rota_schedule_json',
+    newestFirst: false,
+    ranges: Math.max(1, schedulers.length) * state.parts.length,
+    looks: (organisation ?? boefje ?? ooi) !== undefined || state.looks !== null,
+    rows: (conditions, rows, after, ordered) => {
+      const limit = `LIMIT ${conditions.bind(rows)}`;
+      const of = conditions.bind(schedulers);
+      const each = (upTo: string, pick: string) =>
+        state.parts
+          .map(
+            (part) => `SELECT r.id, r.at, r.matches FROM unnest(${of}::text[]) AS d (id), LATERAL (
+              ${rangeOf(conditions, search, state, part, after, upTo)} ${pick}
+            ) AS r`,
           )
-          ${each(stop, limit)}`;
-      },
-      few: organisation === undefined ? null : (conditions, rows) => ofOrganisation(conditions, search, state, rows),
+          .join(' UNION ALL ');
+      if (!ordered) return `${each('true', limit)} ${limit}`;
+      // Where the first range has given its share the others stop, too: what they have beyond it would be read again and again.
+      return `WITH stop AS MATERIALIZED (
+          SELECT at, id FROM (${each('true', `OFFSET ${conditions.bind(rows - 1)} LIMIT 1`)}) AS ends ORDER BY at, id LIMIT 1
+        )
+        ${each(stop, limit)}`;
     },
-    search,
-  );
+    few: organisation === undefined ? null : (conditions, rows) => ofOrganisation(conditions, search, state, rows),
+  };
 }
 
 /** Nothing stops a range where no other has given its share. */

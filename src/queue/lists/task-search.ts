@@ -1,6 +1,15 @@
 import type { PagePools } from '../../postgres/pool.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
-import { boundOf, type Key, type KeysetBounds, type KeysetPage, readKeysetPage, schedulersOf } from './keyset.ts';
+import {
+  boundOf,
+  type Key,
+  type KeysetBounds,
+  type KeysetPage,
+  type KeysetSource,
+  type ListSizes,
+  readKeysetPage,
+  schedulersOf,
+} from './keyset.ts';
 import type { Conditions } from './page.ts';
 import { containsText, labelOf, ooiExpression, pluginExpression } from './task-columns.ts';
 
@@ -21,42 +30,41 @@ export interface TaskSearch extends KeysetBounds {
 }
 
 /** @throws RotaError LIST_TOO_SLOW */
-export async function searchTasks(pages: PagePools, search: TaskSearch): Promise<KeysetPage> {
-  const { schedulerId, organisation, status } = search;
-  const rare = status === 'failed' || status === 'cancelled';
-  // By the index of the whole table; everything else scheduler by scheduler.
-  const whole = schedulerId === undefined && organisation === undefined && !rare;
-  const schedulers = await schedulersFor(pages, search, whole);
-  const range = rare ? rareRange(search, status) : taskRange(search);
-  return readKeysetPage(
-    range.looks ? pages.search : pages.plain,
-    {
-      table: 'tasks',
-      json: 'rota_task_json',
-      newestFirst: true,
-      ranges: whole ? 1 : Math.max(1, schedulers.length),
-      looks: range.looks,
-      rows: (conditions, rows, after, ordered) => {
-        const limit = `LIMIT ${conditions.bind(rows)}`;
-        if (whole) return `${range.select(conditions, null, after)} ${limit}`;
-        const of = conditions.bind(schedulers);
-        return `SELECT r.id, r.at, r.matches FROM unnest(${of}::text[]) AS s (id), LATERAL (
-            ${range.select(conditions, 's.id', after)} ${limit}
-          ) AS r ${ordered ? 'ORDER BY r.at DESC, r.id DESC' : ''} ${limit}`;
-      },
-      few: fewOf(search, schedulers),
-    },
-    search,
-  );
+export async function searchTasks(pages: PagePools, search: TaskSearch, sizes?: ListSizes): Promise<KeysetPage> {
+  const source = taskSource(search, await schedulersFor(pages, search));
+  return readKeysetPage(source.looks ? pages.search : pages.plain, source, search, sizes);
 }
 
-async function schedulersFor(
-  { plain }: PagePools,
-  { schedulerId, status }: TaskSearch,
-  whole: boolean,
-): Promise<readonly string[]> {
-  if (schedulerId !== undefined) return [schedulerId];
-  return whole && status !== 'queued' ? [] : schedulersOf(plain, 'tasks');
+export function taskSource(search: TaskSearch, schedulers: readonly string[]): KeysetSource {
+  const { status } = search;
+  const whole = isWhole(search);
+  const range = status === 'failed' || status === 'cancelled' ? rareRange(search, status) : taskRange(search);
+  return {
+    table: 'tasks',
+    json: 'rota_task_json',
+    newestFirst: true,
+    ranges: whole ? 1 : Math.max(1, schedulers.length),
+    looks: range.looks,
+    rows: (conditions, rows, after, ordered) => {
+      const limit = `LIMIT ${conditions.bind(rows)}`;
+      if (whole) return `${range.select(conditions, null, after)} ${limit}`;
+      const of = conditions.bind(schedulers);
+      return `SELECT r.id, r.at, r.matches FROM unnest(${of}::text[]) AS s (id), LATERAL (
+          ${range.select(conditions, 's.id', after)} ${limit}
+        ) AS r ${ordered ? 'ORDER BY r.at DESC, r.id DESC' : ''} ${limit}`;
+    },
+    few: fewOf(search, schedulers),
+  };
+}
+
+/** By the index of the whole table; everything else is asked scheduler by scheduler. */
+function isWhole({ schedulerId, organisation, status }: TaskSearch): boolean {
+  return schedulerId === undefined && organisation === undefined && status !== 'failed' && status !== 'cancelled';
+}
+
+async function schedulersFor({ plain }: PagePools, search: TaskSearch): Promise<readonly string[]> {
+  if (search.schedulerId !== undefined) return [search.schedulerId];
+  return isWhole(search) && search.status !== 'queued' ? [] : schedulersOf(plain, 'tasks');
 }
 
 /** A range of an index, in the list's order. */
@@ -97,7 +105,7 @@ function rareRange(search: TaskSearch, status: TaskStatus): Range {
       const matches = looksOf(conditions, search);
       if (organisation !== undefined) matches.push(`r.organisation = ${conditions.bind(organisation)}`);
       return `SELECT r.task_id AS id, r.created_at AS at, ${all(matches)} AS matches
-        FROM rare_outcomes r ${readsTask ? 'JOIN tasks t ON t.id = r.task_id' : ''} ${where(wheres)}
+        FROM rare_outcomes r ${readsTask ? itsTask('r.task_id') : ''} ${where(wheres)}
         ORDER BY r.created_at DESC, r.task_id DESC`;
     },
   };
@@ -115,7 +123,7 @@ function fewOf(search: TaskSearch, schedulers: readonly string[]) {
     if (schedulerId !== undefined) matches.push(`l.scheduler = ${conditions.bind(schedulerId)}`);
     if (organisation !== undefined) matches.push(`t.organisation = ${conditions.bind(organisation)}`);
     return `SELECT t.id, t.created_at AS at, ${all([...matches, ...looksOf(conditions, search)])} AS matches
-      FROM leases l JOIN tasks t ON t.id = l.task_id LIMIT ${conditions.bind(rows)}`;
+      FROM (SELECT task_id, scheduler FROM leases LIMIT ${conditions.bind(rows)}) AS l ${itsTask('l.task_id')}`;
   };
 }
 
@@ -139,10 +147,15 @@ function queuedRows(conditions: Conditions, search: TaskSearch, schedulers: read
       ) AS b (held, rank, created_at),
       LATERAL (
         SELECT q.id, q.created_at AS at, ${all(matches)} AS matches
-        FROM queue q ${(ooiPart ?? ooi) === undefined ? '' : 'JOIN tasks t ON t.id = q.id'}
+        FROM queue q ${(ooiPart ?? ooi) === undefined ? '' : itsTask('q.id')}
         WHERE q.scheduler = s.id AND q.held = b.held AND (q.rank, q.created_at) >= (b.rank, b.created_at) ${key}
         ORDER BY q.rank, q.created_at, q.id ${limit}
       ) AS r ${limit}`;
+}
+
+/** Not a join: one that was planned for empty tables reads all tasks for each row. */
+function itsTask(id: string): string {
+  return `CROSS JOIN LATERAL (SELECT id, organisation, status, data, created_at FROM tasks WHERE id = ${id} OFFSET 0) AS t`;
 }
 
 /** Conditions on when they were made, and on what was shown. */
