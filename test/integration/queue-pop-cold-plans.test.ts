@@ -34,7 +34,12 @@ async function fill(sql: Sql, from = 1, to = depth): Promise<void> {
           'boefje', jsonb_build_object('id', plugin, 'oci_image', image)), 'QUEUED'::taskstatus, at, at FROM made
       UNION ALL
       SELECT gen_random_uuid(), 'boefje', organisation, 'boefje', hash, n + 10, jsonb_build_object('input_ooi', 'ooi-' || n),
-        'COMPLETED'::taskstatus, at - interval '40 days', at - interval '40 days' FROM made
+        CASE WHEN n % 10 = 0 THEN 'FAILED' ELSE 'COMPLETED' END::taskstatus, at - interval '40 days', at - interval '40 days' FROM made
+      RETURNING id, status, organisation, created_at
+    ),
+    failed AS (
+      INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
+      SELECT 'boefje', status, created_at, id, organisation FROM stored WHERE status = 'FAILED'
     )
     INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
     SELECT 'boefje', n + 10, at, id, hash, organisation, plugin, image, deduplication_key FROM made`;
