@@ -163,7 +163,7 @@ interface Statement {
 }
 
 async function read<Row extends object>(sql: Sql, { text, values }: Statement): Promise<Row> {
-  return (await queryByKey<Row>(sql, text, values, { withinMs: 2 * pageMs }))[0]!;
+  return (await queryByKey<Row>(sql, text, values, { withinMs: 2 * pageMs, anew: true }))[0]!;
 }
 
 export function windowStatement(source: KeysetSource, after: Key | null, rows: number, keys: number): Statement {
@@ -220,6 +220,6 @@ export function keyOf(text: string): Key {
 /** What a search of a list reads scheduler by scheduler: in each it is a range of an index. */
 export async function schedulersOf(sql: Sql, table: KeysetSource['table']): Promise<readonly string[]> {
   const text = statement('lists/schedulers-of').replaceAll('{table}', table);
-  const rows = await queryByKey<{ scheduler: string }>(sql, text, [], { withinMs: 2 * pageMs });
+  const rows = await queryByKey<{ scheduler: string }>(sql, text, [], { withinMs: 2 * pageMs, anew: true });
   return rows.map(({ scheduler }) => scheduler);
 }
