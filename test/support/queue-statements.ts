@@ -1,5 +1,6 @@
 import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
 import { countStatement, fewStatement, type KeysetSource, windowStatement } from '../../src/queue/lists/keyset.ts';
+import { queueSizeStatement } from '../../src/queue/lists/queue-size.ts';
 import { scheduleSource } from '../../src/queue/lists/schedule-search.ts';
 import { taskSource } from '../../src/queue/lists/task-search.ts';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
@@ -32,8 +33,8 @@ export interface Tasks {
 
 export interface Case {
   readonly name: string;
-  /** On the queue's connections; else on those of lists and schedules. */
-  readonly byKey: boolean;
+  /** On the queue's connections; else on those of lists and schedules, `anew` with its settings for operators' lists. */
+  readonly byKey: boolean | 'anew';
   readonly text: string;
   readonly values: (tasks: Tasks) => readonly unknown[];
   /** Tasks that it changes. */
@@ -82,6 +83,18 @@ function pushing(
   };
 }
 
+/** Those that count a queue have a statement's part in them. */
+function textOf(name: string): string {
+  const counting = [
+    'lists/queue-overview',
+    'lists/scheduler-activity',
+    'lists/queue-by-organisation',
+    'lists/queue-by-name',
+  ] as const;
+  const found = counting.find((one) => one === name);
+  return found === undefined ? statement(name) : queueSizeStatement(found);
+}
+
 function of(
   name: string,
   values: (tasks: Tasks) => readonly unknown[],
@@ -96,7 +109,7 @@ function of(
   return {
     name: `${name}${about}`,
     byKey,
-    text: statement(name)
+    text: textOf(name)
       .replace('{key}', () => key)
       .replaceAll('{column}', () => column),
     values,
@@ -122,7 +135,7 @@ const soonest = { at: '2000-01-01T00:00:00.000000Z', id: here };
 /** The statements of a list that operators ask for: a page after some key, the first rows counted, and what may be few read whole. */
 function listing(about: string, source: KeysetSource, { after = someKey, rows = named } = {}): readonly Case[] {
   const one = (name: string, { text, values }: { text: string; values: readonly unknown[] }): Case => {
-    return { name: `${name} of ${about}`, byKey: true, text, values: () => values, rows };
+    return { name: `${name} of ${about}`, byKey: 'anew', text, values: () => values, rows };
   };
   return [
     one('a window', windowStatement(source, after, named, named)),
@@ -287,7 +300,7 @@ export const cases: readonly Case[] = [
   ...listing('schedules of an organisation', scheduleSource({ ...page, organisation: 'o1' }, both), { after: soonest }),
   {
     name: 'schedulers of tasks',
-    byKey: true,
+    byKey: 'anew',
     text: statement('lists/schedulers-of').replaceAll('{table}', 'tasks'),
     values: () => [],
     rows: 2,

@@ -2,7 +2,7 @@ import { query, queryByKey, type Sql, statement, transact } from '../../postgres
 import type { ScheduleView, StartEstimate, StreakView, TaskView } from '../../protocol/operator-lists.ts';
 import type { SchedulerView } from '../../protocol/operator-status.ts';
 import type { DisabledReason, Schedule, Task, TaskHistory } from '../../tasks/task.ts';
-import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf } from '../maintenance/pauses.ts';
+import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf, queueSizeStatement } from './queue-size.ts';
 import { readStreaks } from '../schedules/schedule-store.ts';
 
 interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {
@@ -56,7 +56,8 @@ export function createQueueInspection(sql: Sql): QueueInspection {
   return {
     withStreaks,
     async overview(schedulers) {
-      const rows = await runByKey<OverviewRow>('lists/queue-overview', [schedulers, ...lookBack, countedAtLook]);
+      const values = [schedulers, ...lookBack, countedAtLook];
+      const rows = await queryByKey<OverviewRow>(sql, queueSizeStatement('lists/queue-overview'), values);
       return rows.map((row) => {
         const { scheduler, leased, oldest_seconds: oldestSeconds } = row;
         const { waiting, ...size } = queueSizeOf(row);

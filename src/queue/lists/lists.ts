@@ -1,5 +1,5 @@
-import { type BoundedCounts, countedAtLook, queueSizeOf } from '../maintenance/pauses.ts';
-import { type PagePools, query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { type BoundedCounts, countedAtLook, queueSizeOf, queueSizeStatement } from './queue-size.ts';
+import { type PagePools, query, type Sql, transact } from '../../postgres/pool.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
 import type { Filter, FilterRequest } from '../filter/filter.ts';
@@ -51,7 +51,7 @@ export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, searc
       const rows = await transact(() =>
         query<BoundedCounts & Pick<SchedulerActivity, 'lastActivity'> & { scheduler: string }>(
           sql,
-          statement('lists/scheduler-activity'),
+          queueSizeStatement('lists/scheduler-activity'),
           [schedulers, countedAtLook],
         ),
       );
