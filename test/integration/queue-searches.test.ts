@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { connect, type Sql } from '../../src/postgres/pool.ts';
 import { type Key, type KeysetPage, keyOf, type ListSizes } from '../../src/queue/lists/keyset.ts';
