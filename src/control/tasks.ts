@@ -15,7 +15,7 @@ import { cursor, listPage, timestamp } from './paging.ts';
 export interface TaskPorts {
   readonly lists: Pick<TaskLists, 'search'>;
   readonly queue: Pick<TaskQueue, 'patch'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'withStreaks'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'standing' | 'withStreaks'>;
   readonly audit: CommandAudit;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
@@ -152,7 +152,7 @@ async function change(
   { doer, why }: Doer,
 ): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
-  const known = new Map((await ports.inspection.details(ids)).map((task) => [task.id, task]));
+  const known = new Map((await ports.inspection.standing(ids)).map((task) => [task.id, task]));
   const patches: TaskPatch[] = [];
   const refused: { id: string; code: string; detail: string }[] = [];
   for (const id of ids.map((it) => it.toLowerCase())) {

@@ -30,7 +30,7 @@ import { weightRoutes } from './weights.ts';
 export interface RestOptions {
   readonly queue: TaskQueue;
   readonly lists: Pick<TaskLists, 'tasks' | 'stats'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'start'>;
+  readonly inspection: Pick<QueueInspection, 'standing' | 'start'>;
   readonly schedules: Omit<Schedules, 'search'>;
   readonly schedulers: Schedulers;
   readonly operations: Pick<Operations, 'run' | 'audit' | 'weights'>;

@@ -117,7 +117,7 @@ export async function serve(options: Partial<RestOptions> = {}): Promise<Served>
     queue,
     lists: emptyLists,
     inspection: {
-      details: () => Promise.resolve([]),
+      standing: () => Promise.resolve([]),
       start: () => Promise.reject(new Error('no test asks for it')),
     },
     schedules: emptyBook,

@@ -171,7 +171,8 @@ export const cases: readonly Case[] = [
     ...lists,
     about: ' of the lists',
   }),
-  of('lists/task-details', ({ queued }) => [ids(queued)], { rows: 10 * named }),
+  of('lists/task-details', ({ queued }) => [ids(queued), true], { rows: 10 * named }),
+  of('lists/task-details', ({ queued }) => [ids(queued), false], { about: ' without places' }),
   // 10 000 go before it, of which the first 200 are read, twice.
   of('lists/task-start', ({ queued }) => [queued[0]!.id, 10 * named, 300, 10], { rows: 8 }),
   // Of what is held as of what waits.

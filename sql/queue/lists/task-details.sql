@@ -2,7 +2,7 @@
 -- returns task (JSON text), reason, attempts, unbegun (claims whose holder never reported), lease_id, lease_worker, via, lease_until,
 -- begun (null without a lease), held, ahead, worker and times (ISO) of the last attempt, error, attempts_before,
 -- changed (JSON); a row for each that exists
--- $1 ids
+-- $1 ids, $2 whether to count what goes before them: else `ahead` is null
 SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   l.lease_id, l.worker AS lease_worker, l.via, rota_timestamp(l.until) AS lease_until,
   l.begun OR t.status = 'RUNNING' AS begun,
@@ -13,7 +13,7 @@ SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   t.error, coalesce(t.attempts_before, '[]') AS attempts_before, t.changed,
   -- Those that any worker may get before it: an index range from the low-water mark on; 10 000 and one more for one task, and as
   -- many together for several.
-  CASE WHEN NOT q.held THEN (
+  CASE WHEN $2::boolean AND NOT q.held THEN (
     SELECT count(*)::float8 FROM (
       SELECT FROM queue o
       WHERE o.scheduler = q.scheduler AND NOT o.held AND (o.rank, o.created_at, o.id) < (q.rank, q.created_at, q.id)

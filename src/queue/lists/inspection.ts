@@ -22,6 +22,8 @@ export interface QueueInspection {
   scheduleOf(scheduler: string, hash: string): Promise<ScheduleView | null>;
   /** Of the tasks that exist. */
   details(ids: readonly string[]): Promise<readonly TaskView[]>;
+  /** The same without failures in a row, and without `ahead`: for what needs no place in the queue. */
+  standing(ids: readonly string[]): Promise<readonly Omit<TaskView, 'streak'>[]>;
   /** Each with the failures in a row of its hash. */
   withStreaks<T extends Hashed>(listed: readonly T[]): Promise<readonly (T & { readonly streak: StreakView | null })[]>;
   /** When it starts; it is in line where `details` says that it is queued and not held. */
@@ -51,6 +53,10 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return { ...one, streak: { failures, bounded, since: new Date(firstAt).toISOString() } };
     });
   };
+  const tasksOf = async (ids: readonly string[], places: boolean) => {
+    const rows = await runByKey<DetailRow>('lists/task-details', [ids, places]);
+    return rows.map((row) => taskView(row, Math.floor(placesAtMost / ids.length)));
+  };
   const runByKey = <Row extends object>(name: string, values: readonly unknown[]) =>
     queryByKey<Row>(sql, statement(name), values);
   return {
@@ -72,10 +78,9 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return (await withStreaks(found.map(scheduleView)))[0] ?? null;
     },
     async details(ids) {
-      const most = Math.floor(placesAtMost / ids.length);
-      const rows = await runByKey<DetailRow>('lists/task-details', [ids]);
-      return withStreaks(rows.map((row) => taskView(row, most)));
+      return withStreaks(await tasksOf(ids, true));
     },
+    standing: (ids) => tasksOf(ids, false),
     async start({ id, queue }) {
       if (queue === null) return notInLine('not-queued');
       if (queue.held) return notInLine('held');
