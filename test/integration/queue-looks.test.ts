@@ -50,6 +50,12 @@ test(
     expect((await look()).flow.estimated_empty_at).toBeNull();
     expect((await lists.activity(['boefje'])).get('boefje')!.queued).toBe(200_000);
 
+    const [last] = await sql<{ id: string }[]>`SELECT id FROM queue WHERE NOT held ORDER BY rank DESC LIMIT 1`;
+    const [early] = await sql<{ id: string }[]>`SELECT id FROM queue WHERE NOT held ORDER BY rank LIMIT 1 OFFSET 7`;
+    const placeOf = async (id: string) => (await inspection.details([id]))[0]!.queue;
+    expect(await placeOf(last!.id)).toEqual({ held: false, ahead: 10_000, ahead_is_least: true });
+    expect(await placeOf(early!.id)).toEqual({ held: false, ahead: 7, ahead_is_least: false });
+
     // Where few are held, or few wait, the other figure follows.
     await sql`UPDATE queue SET held = false WHERE rank > 1000`;
     expect(await look()).toMatchObject({ queued: 200_000, held: 499, heldIsLeast: false });
