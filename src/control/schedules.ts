@@ -8,7 +8,7 @@ import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type Schedule, scheduleStates } from '../tasks/task.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
-import { cursor, listPage, timestamp } from './paging.ts';
+import { cursor, listedText, listPage, timestamp } from './paging.ts';
 
 export interface SchedulePorts {
   readonly schedules: Schedules;
@@ -20,11 +20,11 @@ export interface SchedulePorts {
 }
 
 const selection = z.strictObject({
-  scheduler: shortText(lengths.name).optional(),
-  organisation: shortText(lengths.organisation).optional(),
-  boefje: shortText(lengths.name).optional(),
+  scheduler: listedText(lengths.name).optional(),
+  organisation: listedText(lengths.organisation).optional(),
+  boefje: listedText(lengths.name).optional(),
   /** The full reference. */
-  ooi: shortText(lengths.ooi).optional(),
+  ooi: listedText(lengths.ooi).optional(),
   state: z.enum(scheduleStates).optional(),
   /** Deadlines, inclusive. */
   from: timestamp.optional(),

@@ -7,10 +7,10 @@ import type { KeysetPage } from '../queue/lists/keyset.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
-import { cursor, listPage, timestamp } from './paging.ts';
+import { cursor, listedText, listPage, timestamp } from './paging.ts';
 
 export interface TaskPorts {
   readonly lists: Pick<TaskLists, 'search'>;
@@ -28,14 +28,14 @@ const mostChanged = 500;
 const longestAge = 100 * 366 * 86_400;
 
 const selection = z.strictObject({
-  scheduler: shortText(lengths.name).optional(),
-  organisation: shortText(lengths.organisation).optional(),
+  scheduler: listedText(lengths.name).optional(),
+  organisation: listedText(lengths.organisation).optional(),
   /** Boefje or normalizer, or the report recipe. */
-  plugin: shortText(lengths.name).optional(),
+  plugin: listedText(lengths.name).optional(),
   /** A part of the OOI's reference. */
-  ooi: shortText(lengths.ooi).optional(),
+  ooi: listedText(lengths.ooi).optional(),
   /** The whole of it: with organisation, of the boefje scheduler, the index knows its tasks. */
-  whole_ooi: shortText(lengths.ooi).optional(),
+  whole_ooi: listedText(lengths.ooi).optional(),
   status: z.enum(taskStatuses).optional(),
   older_than_seconds: z.number().min(0).max(longestAge).optional(),
   /** When they were made, inclusive. */

@@ -205,6 +205,14 @@ test('a cursor that is none is refused by its name', async () => {
   }
 });
 
+test('a name with a NUL is refused by its field', async () => {
+  for (const field of ['scheduler', 'organisation', 'plugin', 'ooi', 'whole_ooi'])
+    await expect(hand.client.ctl('tasks', { [field]: 'a\0b' })).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+      message: expect.stringContaining(`${field}: no NUL`),
+    });
+});
+
 test('nothing in bulk happens unasked: without a terminal and without --yes it is refused', async () => {
   await hand.client.push('boefje', boefjeTask('asked', 'Hostname|internet|a'));
   const { code, stderr } = await hand.run(['tasks', 'cancel', '--organisation', 'asked']);

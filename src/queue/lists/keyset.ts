@@ -1,5 +1,4 @@
 import { query, queryByKey, type Sql, pageMs, statement } from '../../postgres/pool.ts';
-import { roomBytes } from '../queue.ts';
 import { Conditions, entriesOf, listFailed, type PageSource } from './page.ts';
 
 /** Where a part of a list ends: the next one begins after it. */
@@ -48,6 +47,9 @@ export interface KeysetSource extends Pick<PageSource, 'table' | 'json'> {
   /** All rows that may match, in any order, where they may be few: then they are read whole. */
   readonly few: Rows | null;
 }
+
+/** Of a page: NATS carries 1 MB, and what else is told of 500 rows has room beside it. The page ends there, and the next part begins. */
+const roomBytes = 700_000;
 
 /** How much of a list is read. */
 export interface ListSizes {
@@ -200,7 +202,7 @@ async function rowsOf(
   keys: readonly string[],
 ): Promise<{ results: string; cutAt: number | null }> {
   const text = statement('lists/rows-of-page')
-    .replace('{entries}', () => entriesOf(source))
+    .replace('{entries}', () => entriesOf(source, roomBytes))
     .replaceAll('{room}', String(roomBytes));
   const ids = keys.map((key) => keyOf(key).id);
   const [page] = await query<{ results: string; cutAt: number | null }>(sql, text, [ids], { withinMs: 2 * pageMs });

@@ -126,11 +126,11 @@ export async function readPage(
 }
 
 /** The text of entries.sql: rows as JSON, as many as have room. */
-export function entriesOf({ table, json }: Pick<PageSource, 'table' | 'json'>): string {
+export function entriesOf({ table, json }: Pick<PageSource, 'table' | 'json'>, room = roomBytes): string {
   return statement('lists/entries')
     .replaceAll('{json}', json)
     .replaceAll('{table}', table)
-    .replaceAll('{room}', String(roomBytes))
+    .replaceAll('{room}', String(room))
     .trimEnd();
 }
 
