@@ -171,11 +171,11 @@ function createdOf(conditions: Conditions, search: TaskSearch, at: string, id: s
 }
 
 /** Conditions on the data of alias t, which no index knows. */
-function looksOf(conditions: Conditions, { schedulerId, pluginId, ooiPart, ooi }: TaskSearch): string[] {
+function looksOf(conditions: Conditions, { pluginId, ooiPart, ooi }: TaskSearch): string[] {
   return [
-    ...(pluginId === undefined ? [] : [`${pluginExpression(schedulerId)} = ${conditions.bind(pluginId)}`]),
-    ...(ooiPart === undefined ? [] : [`${ooiExpression(schedulerId)} ILIKE ${conditions.bind(containsText(ooiPart))}`]),
-    ...(ooi === undefined ? [] : [`${ooiExpression(schedulerId)} = ${conditions.bind(ooi)}`]),
+    ...(pluginId === undefined ? [] : [`${pluginExpression(undefined)} = ${conditions.bind(pluginId)}`]),
+    ...(ooiPart === undefined ? [] : [`${ooiExpression(undefined)} ILIKE ${conditions.bind(containsText(ooiPart))}`]),
+    ...(ooi === undefined ? [] : [`${ooiExpression(undefined)} = ${conditions.bind(ooi)}`]),
   ];
 }
 
