@@ -19,9 +19,6 @@ export interface WayPorts {
   readonly now: () => number;
 }
 
-/** To which `ahead` is counted (sql/queue/lists/task-details.sql). */
-const mostAhead = 100_000;
-
 /** What the push may refuse after the actor has decided for a task: room in the queue, and its ranker. */
 export async function pushSteps(
   { inspection, ranking, maxSize }: PushPorts,
@@ -72,7 +69,7 @@ export async function waysOf(
     });
   const { queue = null, lease = null } = task ?? {};
   if (queue !== null && !queue.held && queue.ahead! > 0) {
-    const least = queue.ahead! >= mostAhead ? 'at least ' : '';
+    const least = queue.ahead_is_least ? 'at least ' : '';
     ways.push({ what: 'queue', fact: `${least}${queue.ahead} queued tasks go before it` });
   }
   if (lease !== null) ways.push(leaseWay(lease, now()));
