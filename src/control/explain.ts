@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { FailureError } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { Explanation, ExplanationStep } from '../protocol/commands.ts';
 import type { ExplanationView, ScheduleView, TaskView } from '../protocol/operator-lists.ts';
 import type { DueSchedule } from '../protocol/requests.ts';
+import type { TaskQueue } from '../queue/queue.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
@@ -11,9 +13,10 @@ import { rawData, taskTypeOf } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import type { TaskData } from '../tasks/task.ts';
 import { type PushPorts, pushSteps, type WayPorts, waysOf } from './in-the-way.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { whyNotNow } from './verdict.ts';
 
-export interface ExplainPorts extends PushPorts, WayPorts {
+interface ExplainPorts extends PushPorts, WayPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
   readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview' | 'start'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
@@ -35,13 +38,13 @@ type Asked =
 /** An actor asks three services, each of which may take its time-out of some seconds. */
 const mostMs = 8_000;
 
-export type Question = { readonly asked: Asked; readonly withinMs: number };
+type Question = { readonly asked: Asked; readonly withinMs: number };
 
 /**
  * A task or schedule by its id; a boefje and an OOI; or a raw file, and perhaps one normalizer. One object and no union: a
  * union would not tell which field is wrong.
  */
-export const question = z
+const question = z
   .strictObject({
     id: z.uuid().optional(),
     organisation: shortText(lengths.organisation).min(1).optional(),
@@ -62,15 +65,41 @@ export const question = z
     },
   );
 
-/** `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. */
-export function explainCommands(ports: ExplainPorts) {
+export interface RunNowPorts extends ExplainPorts {
+  readonly queue: Pick<TaskQueue, 'push'>;
+  readonly audit: CommandAudit;
+}
+
+/**
+ * `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. `run-now`: queues what only waits
+ * for its time or for an event, as a person in Rocky does.
+ */
+export function explainCommands(ports: RunNowPorts) {
   return {
     explain: command('read', question, async (asked) => (await explanationOf(ports, asked)).view),
+
+    // Decided anew, whatever a page showed before: clearance may have been lowered since.
+    'run-now': command('operate', question, async (asked, { by }) => {
+      const { view, plugin, data } = await explanationOf(ports, asked);
+      const { scheduler, organisation } = view;
+      const why = whyNotNow(view);
+      if (why !== null) throw new RotaError('CONFLICT', `not queued: ${why}`);
+      if (data === null)
+        throw new RotaError('CONFLICT', 'not queued: a raw file may become several tasks, so name its normalizer');
+      // Asked twice at once, it runs once.
+      const follows = view.task?.id ?? null;
+      const [outcome] = await ports.queue.push(scheduler, [{ organisation, priority: 1, data, follows }]);
+      if (outcome?.outcome === 'failed') throw new FailureError(outcome.failure);
+      if (outcome?.outcome === 'refused') throw new RotaError('CONFLICT', `not queued: ${outcome.reason}`);
+      if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
+      ports.audit('run-now', by, { scheduler, organisation, plugin, task: outcome.id });
+      return { task: outcome.id, scheduler, organisation };
+    }),
   } satisfies SomeCommands;
 }
 
 /** `data`: of the task that a run would make, as far as the actor says so. */
-export async function explanationOf(
+async function explanationOf(
   ports: ExplainPorts,
   { asked, withinMs }: Question,
 ): Promise<{ readonly view: ExplanationView; readonly plugin: string | null; readonly data: TaskData | null }> {

@@ -22,11 +22,10 @@ import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { auditCommands, type AuditPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
-import { explainCommands } from './explain.ts';
+import { explainCommands, type RunNowPorts } from './explain.ts';
 import { lookCommands, type LookPorts } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
-import { runNowCommands, type RunNowPorts } from './run-now.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { PartRates } from '../observation/part-rates.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
@@ -55,7 +54,6 @@ export function operatorCommands(ports: OperatorPorts) {
     ...lookCommands(ports),
     ...weightCommands(ports),
     ...explainCommands(ports),
-    ...runNowCommands(ports),
     ...doctorCommands(ports),
     ...auditCommands(ports),
   } satisfies Commands;

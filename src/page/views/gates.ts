@@ -7,7 +7,7 @@ import { within } from '../../deadline.ts';
 import { each, foreign, type Html, html } from '../html.ts';
 import type { PageRequest } from '../page.ts';
 import { figure, state, tableOf, timeOf } from '../pieces.ts';
-import type { Asked } from '../question.ts';
+import type { Asked } from '../actions/why.ts';
 
 /** The four gates of `/why`, in the order in which a task passes them: decided, queued, allowed, asked for. */
 

@@ -6,7 +6,7 @@ import { lengths } from '../../tasks/limits.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import type { Page, PageRequest } from '../page.ts';
 import { actionButton, state, timeOf } from '../pieces.ts';
-import { type Asked, askedOf, longestFile, questionOf } from '../question.ts';
+import { type Asked, askedOf, longestFile, questionOf } from '../actions/why.ts';
 import { besideMs, besides, gatesOf, knownGates } from './gates.ts';
 
 /** The first look waits so long for the actor, which asks three services; `wait` more, where a person wants it. */
