@@ -331,6 +331,7 @@ async function startPage(
   const page = await createPageServer({
     access,
     operatorsFor: operatorsFor(rotaClient(connection, { prefix }), { instance, run: operations.run }),
+    audit: operations.audit,
     place: prefix,
     now,
     log,

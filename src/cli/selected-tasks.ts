@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
 import type { ChangedTasks, TaskAction } from '../protocol/operator-lists.ts';
+import { pastOf, selectedStatuses } from '../control/task-actions.ts';
 import { type TaskStatus, taskStatuses } from '../tasks/task.ts';
 import { duration, oneOf, timestamp } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
@@ -11,13 +12,6 @@ interface ChangeOptions extends RemoteOptions, SelectionOptions {
   readonly why?: string;
   readonly yes?: boolean;
 }
-
-/** The states of a selection without `--status`. Completed tasks are retried only by `--status completed`. */
-const looksAt: Readonly<Record<TaskAction, readonly TaskStatus[]>> = {
-  cancel: ['queued', 'dispatched', 'running', 'pending'],
-  retry: ['failed'],
-  release: ['dispatched', 'running'],
-};
 
 export function changeCommand(action: TaskAction, description: string, example: string): Command {
   return withSelection(remoteCommand(action, description, example))
@@ -50,7 +44,7 @@ async function changeByIds(
 
 /** Batch after batch, as the selection was when it was counted: tasks that are made meanwhile stay as they are. */
 async function changeSelected(client: RotaClient, action: TaskAction, options: ChangeOptions): Promise<ChangedTasks> {
-  const statuses = options.status ?? looksAt[action];
+  const statuses = options.status ?? selectedStatuses[action];
   const selections = statuses.map((status) => ({ ...selectionOf(options), status }));
   let count = 0;
   let least = false;
@@ -93,12 +87,6 @@ function render(action: TaskAction): (changed: ChangedTasks) => string {
     return lines.join('\n');
   };
 }
-
-const pastOf: Readonly<Record<TaskAction, string>> = {
-  cancel: 'cancelled',
-  retry: 'queued again',
-  release: 'released',
-};
 
 /** Options that select tasks. */
 export interface SelectionOptions {

@@ -6,7 +6,7 @@ import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import { readNames } from '../queue/lists/names.ts';
-import { readQueueBy } from '../queue/maintenance/counts.ts';
+import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -137,6 +137,7 @@ export function createOperations(parts: OperationsParts): Operations {
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
         queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        taskTotals: () => readTaskTotals(sql, schedulerIds),
         names: (kind, request) => readNames(sql, kind, request),
         rerank: async (scheduler, report) => {
           await queue.ranksFairly(scheduler);

@@ -9,13 +9,16 @@ import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
 import { lengths } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
-import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
 import { cursor, listedText, listPage, timestamp } from './paging.ts';
+import { accepts, taskActions } from './task-actions.ts';
 
 export interface TaskPorts {
   readonly lists: Pick<TaskLists, 'search'>;
   readonly queue: Pick<TaskQueue, 'patch'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'standing' | 'withStreaks'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'standing' | 'start' | 'withStreaks'>;
+  /** Of any age by status, of each scheduler: from the roll-up. */
+  readonly taskTotals: () => Promise<ReadonlyMap<string, Readonly<Record<TaskStatus, number>>>>;
   readonly audit: CommandAudit;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
@@ -45,24 +48,22 @@ const selection = z.strictObject({
   before: cursor.optional(),
 });
 
-/** The status that each action sets, and those it accepts. */
-const actions = {
-  cancel: { becomes: 'cancelled', from: ['pending', 'queued', 'dispatched', 'running'] },
-  retry: { becomes: 'queued', from: ['failed', 'cancelled', 'completed'] },
-  release: { becomes: 'queued', from: ['dispatched', 'running'] },
-} as const satisfies Record<TaskAction, { becomes: TaskStatus; from: readonly TaskStatus[] }>;
-
 /** For people, kept on the task. */
 const why = z
   .string()
   .transform((text) => excerptInBytes(oneLine(text).toWellFormed(), lengths.name))
   .optional();
 
-const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
+const action = z.enum(Object.keys(taskActions) as [TaskAction, ...TaskAction[]]);
 
 /** Lists of tasks, and changes to them: by id, or a batch of those that a selection names. */
 export function taskCommands(ports: TaskPorts) {
   const { inspection, audit } = ports;
+  const starts = recentById(async (id) => {
+    const [task] = await inspection.standing([id]);
+    if (task === undefined) throw new RotaError('NOT_FOUND', `there is no task ${id}`);
+    return inspection.start(task);
+  });
   return {
     tasks: command('read', selection.extend({ limit: z.int().min(0).max(mostChanged).default(20) }), async (body) => {
       const now = ports.now();
@@ -72,6 +73,17 @@ export function taskCommands(ports: TaskPorts) {
 
     'task-details': command('read', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
       results: await inspection.details(ids),
+    })),
+
+    // Of all supervisors: `GET /tasks/:id/start` over NATS.
+    'task-start': command(
+      'read',
+      z.strictObject({ id: z.uuid(), max_age_seconds: z.number().min(0).max(60).default(0) }),
+      async ({ id, max_age_seconds: maxAge }) => starts(id, maxAge * 1_000),
+    ),
+
+    'task-totals': command('read', nothing, async () => ({
+      results: [...(await ports.taskTotals())].map(([scheduler, totals]) => ({ scheduler, ...totals })),
     })),
 
     'change-tasks': command(
@@ -134,15 +146,33 @@ function find(
 }
 
 function checkStatus(action: TaskAction, status: TaskStatus): void {
-  const from: readonly TaskStatus[] = actions[action].from;
-  if (from.includes(status)) return;
-  throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from.join(', ')}; got ${status}`);
+  if (accepts(action, status)) return;
+  const from = taskActions[action].from.join(', ');
+  throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from}; got ${status}`);
 }
 
 /** As the caller names itself; NATS tells a service no user. */
 interface Doer {
   readonly doer: string | null;
   readonly why: string | undefined;
+}
+
+/** Answers that are remembered, each some hundred bytes. */
+const mostRemembered = 100;
+
+/** Asks again where what was found of the id is older than the caller takes: an estimate counts up to 100 000 rows. */
+function recentById<T>(ask: (id: string) => Promise<T>): (id: string, maxAgeMs: number) => Promise<T> {
+  const found = new Map<string, { readonly at: number; readonly value: Promise<T> }>();
+  return (id, maxAgeMs) => {
+    const known = found.get(id);
+    if (known !== undefined && performance.now() - known.at < maxAgeMs) return known.value;
+    const value = ask(id);
+    found.delete(id);
+    found.set(id, { at: performance.now(), value });
+    if (found.size > mostRemembered) found.delete(found.keys().next().value!);
+    value.catch(() => found.delete(id));
+    return value;
+  };
 }
 
 async function change(
@@ -165,7 +195,7 @@ async function change(
         id,
         via: 'nats',
         leaseId: task?.lease?.id ?? null,
-        status: actions[action].becomes,
+        status: taskActions[action].becomes,
         doer: doer === null ? 'an operator' : excerpt(oneLine(doer)),
         ...(why === undefined ? {} : { why }),
       });
@@ -185,7 +215,9 @@ function failureBefore(
   status: TaskStatus | undefined,
 ): Omit<Failure, 'retryable'> | null {
   if (status === undefined) return { code: 'NOT_FOUND', message: `there is no task ${id}` };
-  const from: readonly TaskStatus[] = actions[action].from;
-  if (from.includes(status)) return null;
-  return { code: 'CONFLICT', message: `task ${id} is ${status}: ${action} is for ${from.join(', ')}` };
+  if (accepts(action, status)) return null;
+  return {
+    code: 'CONFLICT',
+    message: `task ${id} is ${status}: ${action} is for ${taskActions[action].from.join(', ')}`,
+  };
 }

@@ -170,11 +170,14 @@ export class LiveStreams {
   }
 }
 
+const agesOf = /(<time [^>]*>)[^<]*/g;
+
 /** The sections that this stream has not as they are, or that nothing changed: a figure on a screen has an age. */
 function changesFor(stream: Stream, { sections }: Parts, now: number): string {
   const changed: Record<string, string> = {};
   for (const [id, content] of Object.entries(sections)) {
-    const hash = createHash('sha1').update(content).digest('base64');
+    // The browser counts ages on by itself.
+    const hash = createHash('sha1').update(content.replaceAll(agesOf, '$1')).digest('base64');
     if (stream.sent.get(id) === hash) continue;
     stream.sent.set(id, hash);
     changed[id] = content;

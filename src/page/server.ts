@@ -8,12 +8,13 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import files from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Access } from '../control/operator-command.ts';
+import type { Access, CommandAudit } from '../control/operator-command.ts';
 import type { OperatorClient } from '../control/overview.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { actionRoute, takeNotice } from './actions.ts';
+import { BulkJobs } from './bulk-jobs.ts';
 import { html } from './html.ts';
 import { documentOf, type Frame, plainDocument, sectionsOf } from './layout.ts';
 import { LiveStreams } from './live.ts';
@@ -23,12 +24,14 @@ import type { Page, PageRequest } from './page.ts';
 import { state } from './pieces.ts';
 import { send, single } from './reply.ts';
 import { isSecure, type PageAccess, type Session, sessionCookie, Sessions } from './session.ts';
+import { progressOf } from './views/job.ts';
 import { views } from './views/views.ts';
 
 export interface PageOptions {
   readonly access: PageAccess;
   /** The commands, in the name and with the access of a session. */
   readonly operatorsFor: (caller: { readonly by: string; readonly access: Access }) => OperatorClient;
+  readonly audit: CommandAudit;
   /** What the header calls the installation. */
   readonly place: string;
   /** The database's time, in epoch milliseconds. */
@@ -100,6 +103,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     sendError(new RotaError('NOT_FOUND', `there is no page ${excerpt(oneLine(request.url))}`), request, reply),
   );
 
+  const jobs = new BulkJobs({ now: options.now, audit: options.audit });
   const streams = new LiveStreams(app, { now: options.now, log });
   app.get(`${assets}/idiomorph.js`, (_request, reply) =>
     reply.sendFile('idiomorph.min.js', morphing.replace(/[^/]+$/, '')),
@@ -109,7 +113,10 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   streams.routes();
   actionRoute(app, { sessions, secure: isSecure(access), requestOf, sendPage });
   for (const [path, view] of Object.entries(views)) {
-    app.get(path, async (request, reply) => sendPage(request, reply, await view(requestOf(request))));
+    app.get(path, async (request, reply) => {
+      const page = await view(requestOf(request));
+      return page.goTo === undefined ? sendPage(request, reply, page) : reply.redirect(page.goTo, 303);
+    });
   }
 
   function requestOf(request: FastifyRequest): PageRequest {
@@ -117,6 +124,8 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     return {
       operators: options.operatorsFor({ by, access: may }),
       access: may,
+      by,
+      jobs,
       at: request.url,
       params: request.params as Readonly<Record<string, string>>,
       query: single(request.query as Readonly<Record<string, string | string[]>>),
@@ -145,7 +154,10 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
       wall: query['wall'] === '1',
       now: options.now(),
       notice: takeNotice(request, reply, sessions),
-      jobs: [],
+      jobs: jobs
+        .list()
+        .filter(({ state }) => state === 'runs')
+        .map(({ id, ...job }) => ({ id, text: progressOf(job) })),
     };
   }
 
@@ -175,7 +187,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     },
     async close() {
       streams.end();
-      await app.close();
+      await Promise.all([app.close(), jobs.end()]);
     },
   };
 }

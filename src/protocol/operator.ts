@@ -1,5 +1,5 @@
 import type { EffectiveValue } from '../config/config.ts';
-import type { Schedule } from '../tasks/task.ts';
+import type { Schedule, TaskStatus } from '../tasks/task.ts';
 import type {
   ChangedSelection,
   ChangedTasks,
@@ -9,6 +9,7 @@ import type {
   ListPage,
   Page,
   ScheduleView,
+  StartEstimate,
   TaskView,
 } from './operator-lists.ts';
 import type {
@@ -33,6 +34,9 @@ export interface OperatorAnswers {
   reschedule: { readonly rescheduling: string };
   tasks: ListPage<ListedTask>;
   'task-details': { readonly results: readonly TaskView[] };
+  'task-start': StartEstimate;
+  /** Tasks of any age by status; a second old at most. */
+  'task-totals': { readonly results: readonly ({ readonly scheduler: string } & Readonly<Record<TaskStatus, number>>)[] };
   'change-tasks': ChangedTasks;
   'change-selected-tasks': ChangedSelection;
   schedules: ListPage<ListedSchedule>;
