@@ -1,0 +1,269 @@
+import { z } from 'zod';
+import { accepts, selectedStatuses } from '../../control/task-actions.ts';
+import { moment } from '../../control/wording.ts';
+import type { ListedTask, ListPage, TaskAction, TaskView } from '../../protocol/operator-lists.ts';
+import { type TaskStatus, taskStatuses } from '../../tasks/task.ts';
+import { address, each, type Html, html } from '../html.ts';
+import { type Page, type PageRequest, parametersOf } from '../page.ts';
+import { figure, hiddenFields, state, tableOf, timeOf } from '../pieces.ts';
+import { cursorText, filterOptions, taskFilter, type TaskFilter, filterWords } from '../task-filter.ts';
+import { statusOf, taskHead, taskRow } from '../task-rows.ts';
+import { subjectOf } from '../../control/wording.ts';
+
+const rowsOfPage = 50;
+/** Cursors of the newer pages, for the way back: 65 characters each. */
+const longestTrail = 20;
+/** Names that a field suggests. */
+const suggested = 100;
+const longestLiveAddress = 4_000;
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const parameters = taskFilter.extend({
+  before: cursorText.optional(),
+  trail: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(cursorText).max(longestTrail))
+    .default([]),
+  /** Of a live page: the rows that it has, and when they were read. */
+  shown: z
+    .string()
+    .transform((text) => text.split('.'))
+    .pipe(z.array(z.string().regex(uuid, 'expected ids of tasks')).max(rowsOfPage))
+    .optional(),
+  shown_at: z.iso.datetime().optional(),
+});
+
+type Parameters = z.output<typeof parameters>;
+
+/** `/tasks`: newest first, by a filter that is the address. */
+export async function tasks(request: PageRequest): Promise<Page> {
+  const asked = parametersOf(parameters, request.query);
+  const { before, trail, shown, shown_at: shownAt, ...filter } = asked;
+  if (shown !== undefined && shownAt !== undefined)
+    return liveTasks(request, filter, shown, shownAt, before === undefined);
+  const { operators, now, access } = request;
+  const page = await operators.ask('tasks', { ...filter, before, limit: rowsOfPage });
+  const [rows, words, form] = await Promise.all([
+    detailsOf(
+      request,
+      page.results.map(({ id }) => id),
+    ),
+    statusWords(request, filter),
+    filterForm(request, filter),
+  ]);
+  const back = address('/tasks', { ...filter, before, trail: trail.join(',') });
+  const ids = rows.map(({ id }) => id).join('.');
+  const liveAt = address('/tasks', { ...filter, before, shown: ids, shown_at: page.at });
+  return {
+    title: 'Tasks',
+    sections: {
+      statuses: words,
+      filter: form,
+      newer: html``,
+      rows: rowsForm(rows, { access, now, back, none: noneOf(page, filter) }),
+      end: endOf(page, rows.length, asked),
+      all: access === 'operate' ? allForm(page, filter, back) : html``,
+    },
+    command: ['rota', 'tasks', 'list', ...filterOptions(filter)],
+    ...(liveAt.length <= longestLiveAddress ? { liveMs: 2_000, liveAt } : {}),
+  };
+}
+
+/** The rows that stand there, as they are now; what came since is only counted. */
+async function liveTasks(
+  request: PageRequest,
+  filter: TaskFilter,
+  shown: readonly string[],
+  shownAt: string,
+  isNewest: boolean,
+): Promise<Page> {
+  const { operators, now, access, query } = request;
+  const back = address('/tasks', { ...query, shown: undefined, shown_at: undefined });
+  const [rows, words, since] = await Promise.all([
+    detailsOf(request, shown),
+    statusWords(request, filter),
+    isNewest && filter.from === undefined ? operators.ask('tasks', { ...filter, from: shownAt, limit: 0 }) : null,
+  ]);
+  // The database's clock may be read a moment late.
+  const known = rows.filter(({ created_at: made }) => Date.parse(made) >= Date.parse(shownAt)).length;
+  const newer = since === null ? 0 : since.count - known;
+  return {
+    title: 'Tasks',
+    sections: {
+      statuses: words,
+      newer:
+        newer <= 0
+          ? html``
+          : html`<p class="newer">
+              <a href="${back}">${figure(newer, since!.count_is_least && since!.next !== null)} newer ↻</a>
+            </p>`,
+      ...(shown.length === 0 ? {} : { rows: rowsForm(rows, { access, now, back, none: 'These tasks are gone.' }) }),
+    },
+    liveMs: 2_000,
+  };
+}
+
+/** In the order of `ids`. */
+async function detailsOf({ operators }: PageRequest, ids: readonly string[]): Promise<readonly TaskView[]> {
+  if (ids.length === 0) return [];
+  const { results } = await operators.ask('task-details', { ids: [...ids] });
+  const byId = new Map(results.map((task) => [task.id, task]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** Totals are of schedulers: no roll-up has them by what else one may ask for. */
+async function statusWords({ operators }: PageRequest, filter: TaskFilter): Promise<Html> {
+  const { results } = await operators.ask('task-totals', {});
+  const { status: chosen, scheduler, ...others } = filter;
+  const counted = results.filter((one) => scheduler === undefined || one.scheduler === scheduler);
+  const isWhole = Object.values(others).every((value) => value === undefined);
+  const word = (status: TaskStatus | undefined) => {
+    const total = counted.reduce((sum, one) => sum + (status === undefined ? 0 : one[status]), 0);
+    const link = address('/tasks', { ...filter, status });
+    return html`<li>
+      <a href="${link}" ${status === chosen && html`aria-current="true"`}
+        >${status === undefined ? 'all' : statusOf(status)}</a
+      >
+      ${isWhole && status !== undefined && figure(total)}
+    </li>`;
+  };
+  return html`<h2 class="sr">By status</h2>
+    <ul class="words statuses">
+      ${each([undefined, ...taskStatuses], word)}
+    </ul>`;
+}
+
+async function filterForm({ operators }: PageRequest, filter: TaskFilter): Promise<Html> {
+  const names = async (kind: 'scheduler' | 'organisation' | 'boefje') => {
+    // Suggestions: the field takes any name without them.
+    const found = await operators
+      .ask('names', { kind, limit: suggested })
+      .catch(() => ({ results: [] as readonly string[] }));
+    return found.results;
+  };
+  const [schedulers, organisations, plugins] = await Promise.all([
+    names('scheduler'),
+    names('organisation'),
+    names('boefje'),
+  ]);
+  const { status, scheduler, organisation, plugin, ooi, from, to } = filter;
+  const known = scheduler === undefined || schedulers.includes(scheduler) ? schedulers : [...schedulers, scheduler];
+  return html`<h2 class="sr">Filter</h2>
+    <form class="filter" action="/tasks">
+      ${hiddenFields({ status })}
+      <label
+        >Scheduler
+        <select name="scheduler">
+          <option value="">all</option>
+          ${each(known, (name) => html`<option value="${name}" ${name === scheduler && html`selected`}>${name}</option>`)}
+        </select>
+      </label>
+      <label
+        >Organisation <input name="organisation" list="organisations" value="${organisation}" maxlength="512" size="12"
+      /></label>
+      <label>Plug-in <input name="plugin" list="plugins" value="${plugin}" maxlength="1024" size="14" /></label>
+      <label>OOI contains <input name="ooi" value="${ooi}" maxlength="2048" size="24" /></label>
+      <label>Made from (UTC) <input type="datetime-local" name="from" value="${from?.slice(0, 16)}" /></label>
+      <label>to (UTC) <input type="datetime-local" name="to" value="${to?.slice(0, 16)}" /></label>
+      <button class="main">Filter</button>
+      <a href="${address('/tasks', { status })}">clear</a>
+    </form>
+    <datalist id="organisations">${each(organisations, (name) => html`<option value="${name}"></option>`)}</datalist>
+    <datalist id="plugins">${each(plugins, (name) => html`<option value="${name}"></option>`)}</datalist>`;
+}
+
+interface Shown extends Pick<PageRequest, 'access' | 'now'> {
+  readonly back: string;
+  readonly none: string;
+}
+
+/** One form around the table: its buttons say what is done to the ticked rows. */
+function rowsForm(rows: readonly TaskView[], { access, now, back, none }: Shown): Html {
+  const operates = access === 'operate';
+  const tick = (task: TaskView) => {
+    const { plugin, ooi } = subjectOf(task.data);
+    const label = `${plugin ?? 'a task'} on ${ooi ?? 'nothing'}`.slice(0, 200).toWellFormed();
+    return html`<input type="checkbox" name="ids" value="${task.id}" aria-label="${label}" />`;
+  };
+  const table = tableOf(
+    'Newest first',
+    operates ? ['Tick', ...taskHead] : taskHead,
+    rows.map((task) => [...(operates ? [tick(task)] : []), ...taskRow(task, now)]),
+    { none, keys: rows.map(({ id }) => `t-${id}`) },
+  );
+  const title = html`<h2 class="sr">Tasks</h2>`;
+  if (!operates || rows.length === 0) return html`${title}${table}`;
+  return html`${title}
+    <form method="post" class="ticked">
+      ${hiddenFields({ back })}${table}
+      <p class="acts">
+        What is ticked:
+        <button formaction="/do/retry">Retry</button>
+        <button formaction="/do/cancel">Cancel</button>
+        <button formaction="/do/release">Release</button>
+      </p>
+    </form>`;
+}
+
+function noneOf(page: ListPage<ListedTask>, filter: TaskFilter): string {
+  if (page.next !== null) return 'None here.';
+  const { status } = filter;
+  const words = filterWords(filter);
+  if (words === '' && status === undefined) return 'There are no tasks yet: events of KAT and schedules make them.';
+  return `No ${status === undefined ? '' : `${status} `}tasks ${words}. A wider filter may find some.`;
+}
+
+/** How many there are, how far a search has looked, and the ways on. */
+function endOf(
+  page: ListPage<ListedTask>,
+  rows: number,
+  { before, trail, shown: _shown, shown_at: _at, ...filter }: Parameters,
+): Html {
+  const searches = page.looked_at !== null && page.next !== null;
+  const older = {
+    ...filter,
+    before: page.next,
+    trail: [...trail, ...(before === undefined ? [] : [before])].slice(-longestTrail).join(','),
+  };
+  const newer = { ...filter, before: trail.at(-1), trail: trail.slice(0, -1).join(',') };
+  const looked =
+    page.searched_to === null
+      ? null
+      : html`back to ${timeOf(page.searched_to, Date.parse(page.at))} (${moment(page.searched_to)})`;
+  return html`<p class="acts pages">
+    ${
+      rows === 0 && searches
+        ? html`<span
+            >None among the ${figure(page.looked_at)} newest${before !== undefined && ' of this part'}, ${looked}.</span
+          >`
+        : html`<span
+            >${figure(rows)} shown ·
+            ${searches ? html`searched ${looked}` : html`${figure(page.count, page.count_is_least)} match`}</span
+          >`
+    }
+    ${before !== undefined && html`<a href="${address('/tasks', newer)}">‹ newer</a>`}
+    ${before !== undefined && html`<a href="${address('/tasks', filter)}">‹‹ newest</a>`}
+    ${page.next !== null && html`<a href="${address('/tasks', older)}">${rows < rowsOfPage && searches ? 'search further ›' : 'older ›'}</a>`}
+  </p>`;
+}
+
+const all = [
+  ['retry', 'Retry all'],
+  ['cancel', 'Cancel all'],
+  ['release', 'Release all'],
+] as const satisfies readonly (readonly [TaskAction, string])[];
+
+/** What an action would do to everything that the filter has, as it was when this list was read. */
+function allForm(page: ListPage<ListedTask>, { status, ...filter }: TaskFilter, back: string): Html {
+  if (page.results.length === 0 && page.next === null) return html``;
+  const possible = all.filter(([action]) => status === undefined || accepts(action, status));
+  const label = (action: TaskAction, name: string) =>
+    status === undefined ? `${name} ${selectedStatuses[action].join(', ')}…` : `${name}…`;
+  return html`<h2>All that match the filter</h2>
+    <form method="post" class="acts">
+      ${hiddenFields({ ...filter, status, made_until: page.at, back })}
+      ${each(possible, ([action, name]) => html`<button formaction="/do/${action}-all">${label(action, name)}</button>`)}
+      ${possible.length === 0 && state('idle', 'nothing can be done to tasks of this status')}
+    </form>`;
+}
