@@ -18,7 +18,7 @@ export function statusOf(status: TaskStatus): Html {
   return state(levels[status], status);
 }
 
-export const taskHead = ['Status', 'Plug-in', 'OOI', 'Organisation', 'Made', 'At work', 'Worker'];
+export const taskHead = ['Status', 'Plug-in', 'OOI', 'Organisation', 'Made', 'At work', 'Worker', 'Why'];
 
 /** A task as a row of a list: the error of a failed one in a second line. */
 export function taskRow(task: TaskView, now: number): readonly Value[] {
@@ -26,16 +26,15 @@ export function taskRow(task: TaskView, now: number): readonly Value[] {
   const { plugin, ooi } = subjectOf(data);
   const trouble = troubleOf(task);
   return [
-    html`<a href="/tasks/${id}">${statusOf(status)}</a
-      >${queue?.held === true && html` <span class="soft">held</span>`}`,
-    foreign(plugin),
-    html`${foreign(ooi)}
-      <a class="why" href="${address('/why', { id })}">why?</a>
-      ${trouble !== null && html`<div class="trouble">${foreign(trouble)}</div>`}`,
+    html`${statusOf(status)}${queue?.held === true && html` <span class="soft">held</span>`}`,
+    html`<span class="name">${foreign(plugin)}</span>`,
+    html`<a class="clamped" href="/tasks/${id}">${ooi === null ? 'without an OOI' : foreign(ooi)}</a>
+      ${trouble !== null && html`<div class="trouble clamped">${foreign(trouble)}</div>`}`,
     html`<a href="/organisations/${encodeURIComponent(organisation)}">${foreign(organisation)}</a>`,
     timeOf(made, now),
     workOf(task, now),
-    foreign(worker),
+    html`<span class="name">${foreign(worker)}</span>`,
+    html`<a href="${address('/why', { id })}">why?</a>`,
   ];
 }
 

@@ -36,7 +36,9 @@ export interface OperatorAnswers {
   'task-details': { readonly results: readonly TaskView[] };
   'task-start': StartEstimate;
   /** Tasks of any age by status; a second old at most. */
-  'task-totals': { readonly results: readonly ({ readonly scheduler: string } & Readonly<Record<TaskStatus, number>>)[] };
+  'task-totals': {
+    readonly results: readonly ({ readonly scheduler: string } & Readonly<Record<TaskStatus, number>>)[];
+  };
   'change-tasks': ChangedTasks;
   'change-selected-tasks': ChangedSelection;
   schedules: ListPage<ListedSchedule>;

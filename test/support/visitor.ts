@@ -32,14 +32,16 @@ export async function visit(url: string, token: string | null): Promise<Visitor>
     ask(path, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', origin: new URL(url).origin },
-      body: new URLSearchParams(fields.map(([name, value]) => [name, value])).toString(),
+      body: new URLSearchParams(fields.map(([name, value]): [string, string] => [name, value])).toString(),
     });
   if (token !== null) await post('/login', [['token', token]]);
   return {
     get: (path) => ask(path, {}),
     post,
     confirm(seen, added = {}) {
-      const form = /<form method="post" action="(\/do\/[^"]+)">((?:(?!<\/form>).)*name="seal".*?)<\/form>/s.exec(seen.text);
+      const form = /<form method="post" action="(\/do\/[^"]+)">((?:(?!<\/form>).)*name="seal".*?)<\/form>/s.exec(
+        seen.text,
+      );
       if (form === null) throw new Error(`no confirmation in ${seen.text}`);
       const fields = [...form[2]!.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)].map(
         ([, name, value]) => [unescaped(name!), unescaped(value!)] as const,
@@ -50,5 +52,10 @@ export async function visit(url: string, token: string | null): Promise<Visitor>
 }
 
 function unescaped(text: string): string {
-  return text.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+  return text
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');
 }

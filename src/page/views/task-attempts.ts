@@ -22,7 +22,8 @@ export function times(shown: TaskView, now: number): Html {
       const since = index === 0 ? null : (Date.parse(at) - Date.parse(known[index - 1]!.at)) / 1_000;
       return html`<li>
         ${since !== null && html`<span class="gap">${gap} ${age(since)}</span>`}
-        <strong>${label}</strong> <span>${moment(at).slice(11)}</span> ${timeOf(at, now)}
+        <strong>${label}</strong> <span title="${moment(at)}">${moment(at).slice(11, 19)}</span>
+        ${(index === 0 || index === known.length - 1) && html`<span class="soft">${timeOf(at, now)}</span>`}
       </li>`;
     })}
   </ol>`;

@@ -56,10 +56,10 @@ export async function filterForm({ operators }: PageRequest, filter: TaskFilter)
         </select>
       </label>
       <label
-        >Organisation <input name="organisation" list="organisations" value="${organisation}" maxlength="512" size="12"
+        >Organisation <input name="organisation" list="organisations" value="${organisation}" maxlength="512" size="9"
       /></label>
-      <label>Plug-in <input name="plugin" list="plugins" value="${plugin}" maxlength="1024" size="14" /></label>
-      <label>OOI contains <input name="ooi" value="${ooi}" maxlength="2048" size="24" /></label>
+      <label>Plug-in <input name="plugin" list="plugins" value="${plugin}" maxlength="1024" size="10" /></label>
+      <label>OOI contains <input name="ooi" value="${ooi}" maxlength="2048" size="18" /></label>
       <label>Made from (UTC) <input type="datetime-local" name="from" value="${from?.slice(0, 16)}" /></label>
       <label>to (UTC) <input type="datetime-local" name="to" value="${to?.slice(0, 16)}" /></label>
       <button class="main">Filter</button>

@@ -55,7 +55,7 @@ function verdict(shown: TaskView, now: number): Html {
       <strong>${foreign(plugin)}</strong> on ${foreign(ooi)} ·
       <a href="/organisations/${encodeURIComponent(organisation)}">${foreign(organisation)}</a>
     </p>
-    ${streak !== null && html`<p>${state('warn', 'Its kind fails:')} ${failuresOf(streak)}</p>`}`;
+    ${streak !== null && streak.failures > 1 && html`<p>${state('warn', 'Its kind fails:')} ${failuresOf(streak)}</p>`}`;
 }
 
 function words(shown: TaskView, now: number): Value {
@@ -64,9 +64,9 @@ function words(shown: TaskView, now: number): Value {
   const until = lease === null ? null : html`; its lease ends ${timeOf(lease.until, now)}`;
   switch (status) {
     case 'pending':
-      return 'it is not in the queue yet';
+      return '· it is not in the queue yet';
     case 'queued':
-      return queue?.held === true ? 'held by a pause' : 'it waits for its turn';
+      return queue?.held === true ? '· held by a pause' : '· it waits for its turn';
     case 'dispatched':
       return html`to ${foreign(worker)}, which has not begun${until}`;
     case 'running':
@@ -186,10 +186,10 @@ function facts(shown: TaskView, now: number): Html {
 }
 
 /** Indented, without secrets. */
-function dataOf({ data, type, status }: TaskView): Html {
+function dataOf({ data, type, status, error, reason }: TaskView): Html {
   const text = JSON.stringify(withoutSecrets(data), null, 2);
   const note =
-    status === 'failed' && type === 'boefje'
+    status === 'failed' && type === 'boefje' && error === null && reason === null
       ? html`<p class="soft">KAT’s own runners send no error text: what they printed is a raw file in Bytes.</p>`
       : null;
   return html`${note}${linesOf(text.slice(0, longestData).toWellFormed())}
