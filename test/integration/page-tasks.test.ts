@@ -33,7 +33,7 @@ async function push(organisation: string, oois: readonly string[], boefje?: stri
 }
 
 async function pop(organisation: string, limit = 1): Promise<LeasedTask[]> {
-  const filters = { filters: [{ column: 'organisation', operator: 'eq', value: organisation }] };
+  const filters = { filters: [{ column: 'organisation', operator: 'eq' as const, value: organisation }] };
   return hand.client.pop('boefje', { limit, filters, worker: 'w-17', lease_ms: 60_000 });
 }
 
@@ -200,7 +200,7 @@ test.each([
   ['/tasks/garbage', 'id'],
   ['/jobs/garbage', 'id'],
   [`/search?q=${'x'.repeat(3_000)}`, 'q'],
-])('of %s the answer is a sentence that names the parameter', async (path, parameter) => {
+])('garbage in an address is a sentence that names the parameter: %.40s', async (path, parameter) => {
   const { status, text } = await ops.get(path);
   expect(status).toBe(422);
   expect(text).toMatch(new RegExp(`role="alert">.*\\b${parameter}\\b`, 's'));

@@ -25,9 +25,8 @@ const ids = z
 const note = z.object({ note: z.string().optional() });
 
 /** Ticked boxes, or the ids of an undo in one field. */
-function idsOf(form: Form): readonly string[] {
-  return check(z.object({ ids }), { ids: fieldsOf(form, 'ids').flatMap((text) => text.split(' ')) }).ids;
-}
+const given = (form: Form) => ({ ids: fieldsOf(form, 'ids').flatMap((text) => text.split(' ')) });
+const ticked = z.object({ ids });
 
 const verbs: Readonly<Record<TaskAction, string>> = { retry: 'Retry', cancel: 'Cancel', release: 'Release' };
 const opposites: Readonly<Record<TaskAction, TaskAction | null>> = { retry: 'cancel', cancel: 'retry', release: null };
@@ -51,26 +50,29 @@ function effectsOf(action: TaskAction, ...more: readonly string[]) {
 function changeTicked(action: TaskAction): Action {
   return {
     async confirm(form, { operators }) {
-      const given = idsOf(form);
-      if (given.length === 1) {
+      const { data } = ticked.safeParse(given(form));
+      // What is wrong with it is said beside the list, which a page of its own would lose.
+      if (data === undefined) return null;
+      const { ids } = data;
+      if (ids.length === 1) {
         if (action !== 'cancel') return null;
-        const { results } = await operators.ask('task-details', { ids: [given[0]!] });
+        const { results } = await operators.ask('task-details', { ids });
         if (results[0]?.lease == null) return null;
       }
-      const tasks = given.length === 1 ? 'the task that a worker has' : `${given.length} tasks`;
+      const tasks = ids.length === 1 ? 'the task that a worker has' : `${ids.length} tasks`;
       return {
         title: `${verbs[action]} ${tasks}?`,
         effects: effectsOf(action),
-        button: `${verbs[action]} ${given.length === 1 ? 'it' : 'them'}`,
+        button: `${verbs[action]} ${ids.length === 1 ? 'it' : 'them'}`,
         note: true,
       };
     },
     async run(form, { operators }) {
-      const given = idsOf(form);
+      const { ids } = check(ticked, given(form));
       const { note: why } = parametersOf(note, form);
-      const changed = await operators.ask('change-tasks', { action, ids: [...given], why });
+      const changed = await operators.ask('change-tasks', { action, ids, why });
       const refused = new Set(changed.refused.map(({ id }) => id));
-      const undone = given.filter((id) => !refused.has(id.toLowerCase()));
+      const undone = ids.filter((id) => !refused.has(id.toLowerCase()));
       const says = resultOf(action, changed);
       if (undone.length === 0) throw new RotaError('CONFLICT', says);
       const opposite = opposites[action];
