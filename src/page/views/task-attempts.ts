@@ -42,7 +42,7 @@ export function attempts(shown: TaskView, now: number): Html {
     at.started_at === null || at.ended_at === null
       ? none
       : age((Date.parse(at.ended_at) - Date.parse(at.started_at)) / 1_000),
-    how,
+    html`<div class="wide">${how}</div>`,
   ];
   const rows = before.map((one, index) => {
     const error = one.error === undefined ? null : errorText(one.error);

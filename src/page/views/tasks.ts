@@ -122,12 +122,14 @@ function rowsForm(rows: readonly TaskView[], { access, now, back, none }: Shown)
     const label = `${plugin ?? 'a task'} on ${ooi ?? 'nothing'}`.slice(0, 200).toWellFormed();
     return html`<input type="checkbox" name="ids" value="${task.id}" aria-label="${label}" />`;
   };
-  const table = tableOf(
-    'Newest first',
-    operates ? ['Tick', ...taskHead] : taskHead,
-    rows.map((task) => [...(operates ? [tick(task)] : []), ...taskRow(task, now)]),
-    { none, keys: rows.map(({ id }) => `t-${id}`) },
-  );
+  const table = html`<div class="stack">
+    ${tableOf(
+      'Newest first',
+      operates ? ['Tick', ...taskHead] : taskHead,
+      rows.map((task) => [...(operates ? [tick(task)] : []), ...taskRow(task, now)]),
+      { none, keys: rows.map(({ id }) => `t-${id}`) },
+    )}
+  </div>`;
   const title = html`<h2 class="sr">Tasks</h2>`;
   if (!operates || rows.length === 0) return html`${title}${table}`;
   return html`${title}
