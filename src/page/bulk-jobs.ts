@@ -10,7 +10,7 @@ import type { ChangedTasks } from '../protocol/operator-lists.ts';
  */
 
 export interface BulkWork<Cursor = unknown> {
-  /** `Cancel the tasks of org-7 that are queued`. */
+  /** `Cancel the queued tasks of org-7`. */
   readonly title: string;
   /** Of what it changed: `4 790 cancelled`. */
   readonly past: string;

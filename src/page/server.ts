@@ -156,7 +156,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
       notice: takeNotice(request, reply, sessions),
       jobs: jobs
         .list()
-        .filter(({ state }) => state === 'runs')
+        .filter(({ id, state }) => state === 'runs' && request.url !== `/jobs/${id}`)
         .map(({ id, ...job }) => ({ id, text: progressOf(job) })),
     };
   }

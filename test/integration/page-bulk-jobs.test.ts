@@ -64,7 +64,7 @@ test('all that match are cancelled: confirmed by their number, seen by everybody
   const list = await ops.get('/tasks?organisation=bulk&status=queued');
   const later = await hand.client.push('boefje', boefjeTask('bulk', 'Hostname|internet|later.example'));
   const asked = await ops.post('/do/cancel-all', allOf(list));
-  expect(asked.text).toContain('Cancel 1,200 tasks that are queued of bulk?');
+  expect(asked.text).toContain('Cancel 1,200 queued tasks of bulk?');
   expect(asked.text).toMatch(/Those made after [0-9-]+ [0-9:]+ UTC stay as they are/);
   expect(asked.text).toContain('Nothing keeps them from being scheduled again.');
   expect((await ops.confirm(asked, { typed: '12' })).text).toContain('that was something else');
@@ -95,7 +95,7 @@ test('of 3 000 a job waits for one that is locked, is stopped there, and leaves 
   const { location } = await ops.confirm(asked, { typed: '3000' });
   await expect.poll(async () => figureOf(await ops.get(location!), 'cancelled'), { timeout: 60_000 }).toBe(1_000);
   const other = await wall.get('/');
-  expect(other.text).toMatch(/ops-1: Cancel the tasks that are queued of stopped: 1,000 of 3,000, 33 %/);
+  expect(other.text).toMatch(/ops-1: Cancel the queued tasks of stopped: 1,000 of 3,000, 33 %/);
   const stop = /name="job" value="([^"]+)"/.exec((await ops.get(location!)).text)![1]!;
   await ops.post('/do/stop-job', [['job', stop]]);
   await release();

@@ -115,8 +115,9 @@ async function countOf({ operators }: PageRequest, { statuses, filter, madeUntil
   };
 }
 
-function wordsOf({ statuses, filter }: Selected): string {
-  return [`that are ${statuses.join(' or ')}`, filterWords(filter)].filter((word) => word !== '').join(' ');
+/** `queued tasks of org-7`. */
+function wordsOf({ statuses, filter }: Selected, noun = 'tasks'): string {
+  return [statuses.join(' or '), noun, filterWords(filter)].filter((word) => word !== '').join(' ');
 }
 
 /** Where a bulk job is: statuses one after the other, each from its newest task on. */
@@ -134,7 +135,7 @@ function changeAll(action: TaskAction): Action {
       const many = `${isLeast ? 'at least ' : ''}${count.toLocaleString('en')}`;
       const typed = isLeast ? `${action} all` : count > untyped ? String(count) : null;
       return {
-        title: `${verbs[action]} ${many} ${count === 1 && !isLeast ? 'task' : 'tasks'} ${wordsOf(selected)}?`,
+        title: `${verbs[action]} ${many} ${wordsOf(selected, count === 1 && !isLeast ? 'task' : 'tasks')}?`,
         effects: effectsOf(action, `Those made after ${moment(selected.madeUntil)} stay as they are.`),
         button: `${verbs[action]} ${isLeast ? 'all of them' : many}`,
         note: true,
@@ -147,7 +148,7 @@ function changeAll(action: TaskAction): Action {
       const { statuses, filter, madeUntil, why } = selected;
       const { count, isLeast } = await countOf(request, selected);
       const job = jobs.begin<Place>({
-        title: `${verbs[action]} the tasks ${wordsOf(selected)}`,
+        title: `${verbs[action]} the ${wordsOf(selected)}`,
         past: pastOf[action],
         by,
         why: why ?? null,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { accepts, selectedStatuses } from '../../control/task-actions.ts';
 import { moment, subjectOf } from '../../control/wording.ts';
 import type { ListedTask, ListPage, TaskAction, TaskView } from '../../protocol/operator-lists.ts';
+import type { TaskStatus } from '../../tasks/task.ts';
 import { address, each, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
 import { figure, hiddenFields, state, tableOf, timeOf } from '../pieces.ts';
@@ -58,7 +59,7 @@ export async function tasks(request: PageRequest): Promise<Page> {
       statuses: words,
       filter: form,
       newer: html``,
-      rows: rowsForm(rows, { access, now, back, none: noneOf(page, filter) }),
+      rows: rowsForm(rows, { access, now, back, none: noneOf(page, filter), status: filter.status }),
       end: endOf(page, rows.length, asked),
       all: access === 'operate' ? allForm(page, filter, back) : html``,
     },
@@ -95,7 +96,9 @@ async function liveTasks(
           : html`<p class="newer">
               <a href="${back}">${figure(newer, since!.count_is_least && since!.next !== null)} newer ↻</a>
             </p>`,
-      ...(shown.length === 0 ? {} : { rows: rowsForm(rows, { access, now, back, none: 'These tasks are gone.' }) }),
+      ...(shown.length === 0
+        ? {}
+        : { rows: rowsForm(rows, { access, now, back, none: 'These tasks are gone.', status: filter.status }) }),
     },
     liveMs: 2_000,
   };
@@ -112,10 +115,22 @@ async function detailsOf({ operators }: PageRequest, ids: readonly string[]): Pr
 interface Shown extends Pick<PageRequest, 'access' | 'now'> {
   readonly back: string;
   readonly none: string;
+  readonly status: TaskStatus | undefined;
+}
+
+const actions = [
+  ['retry', 'Retry'],
+  ['cancel', 'Cancel'],
+  ['release', 'Release'],
+] as const satisfies readonly (readonly [TaskAction, string])[];
+
+/** Of a list of one status, those that it may take. */
+function possibleOf(status: TaskStatus | undefined) {
+  return actions.filter(([action]) => status === undefined || accepts(action, status));
 }
 
 /** One form around the table: its buttons say what is done to the ticked rows. */
-function rowsForm(rows: readonly TaskView[], { access, now, back, none }: Shown): Html {
+function rowsForm(rows: readonly TaskView[], { access, now, back, none, status }: Shown): Html {
   const operates = access === 'operate';
   const tick = (task: TaskView) => {
     const { plugin, ooi } = subjectOf(task.data);
@@ -137,9 +152,7 @@ function rowsForm(rows: readonly TaskView[], { access, now, back, none }: Shown)
       ${hiddenFields({ back })}${table}
       <p class="acts">
         What is ticked:
-        <button formaction="/do/retry">Retry</button>
-        <button formaction="/do/cancel">Cancel</button>
-        <button formaction="/do/release">Release</button>
+        ${each(possibleOf(status), ([action, name]) => html`<button formaction="/do/${action}">${name}</button>`)}
       </p>
     </form>`;
 }
@@ -186,18 +199,12 @@ function endOf(
   </p>`;
 }
 
-const all = [
-  ['retry', 'Retry all'],
-  ['cancel', 'Cancel all'],
-  ['release', 'Release all'],
-] as const satisfies readonly (readonly [TaskAction, string])[];
-
 /** What an action would do to everything that the filter has, as it was when this list was read. */
 function allForm(page: ListPage<ListedTask>, { status, ...filter }: TaskFilter, back: string): Html {
   if (page.results.length === 0 && page.next === null) return html``;
-  const possible = all.filter(([action]) => status === undefined || accepts(action, status));
+  const possible = possibleOf(status);
   const label = (action: TaskAction, name: string) =>
-    status === undefined ? `${name} ${selectedStatuses[action].join(', ')}…` : `${name}…`;
+    status === undefined ? `${name} all ${selectedStatuses[action].join(', ')}…` : `${name} all…`;
   return html`<h2>All that match the filter</h2>
     <form method="post" class="acts">
       ${hiddenFields({ ...filter, status, made_until: page.at, back })}
