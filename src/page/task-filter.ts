@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { cursor } from '../control/paging.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { cursor, listedText } from '../control/paging.ts';
+import { lengths } from '../tasks/limits.ts';
 import { taskStatuses } from '../tasks/task.ts';
 
 /** Which tasks a list or a bulk job is about, as addresses and forms have it. */
@@ -15,11 +15,11 @@ const moment = z
 
 export const taskFilter = z.object({
   status: z.enum(taskStatuses).optional(),
-  scheduler: shortText(lengths.name).optional(),
-  organisation: shortText(lengths.organisation).optional(),
-  plugin: shortText(lengths.name).optional(),
+  scheduler: listedText(lengths.name).optional(),
+  organisation: listedText(lengths.organisation).optional(),
+  plugin: listedText(lengths.name).optional(),
   /** A part of its reference. */
-  ooi: shortText(lengths.ooi).optional(),
+  ooi: listedText(lengths.ooi).optional(),
   from: moment.optional(),
   to: moment.optional(),
 });

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { listedText } from '../../control/paging.ts';
 import { codeOf } from '../../errors.ts';
-import { lengths, shortText } from '../../tasks/limits.ts';
+import { lengths } from '../../tasks/limits.ts';
 import { address, each, foreign, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
 
-const parameters = z.object({ q: shortText(lengths.ooi).default('') });
+const parameters = z.object({ q: listedText(lengths.ooi).default('') });
 const mostHits = 20;
 
 interface Hit {
