@@ -170,7 +170,7 @@ export class LiveStreams {
   }
 }
 
-const agesOf = /(<time [^>]*>)[^<]*/g;
+const agesOf = /(<time [^<>]*>)[^<]*/g;
 
 /** The sections that this stream has not as they are, or that nothing changed: a figure on a screen has an age. */
 function changesFor(stream: Stream, { sections }: Parts, now: number): string {

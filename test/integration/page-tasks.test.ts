@@ -193,6 +193,7 @@ test('who may only look has no buttons, and is refused what a button would post'
 test.each([
   ['status', '/tasks?status=lost'],
   ['from', '/tasks?from=yesterday'],
+  ['organisation', '/tasks?organisation=a%00b'],
   ['before', '/tasks?before=abc'],
   ['trail', '/tasks?trail=abc'],
   ['shown', '/tasks?shown=abc&shown_at=2026-01-01T00:00:00Z'],

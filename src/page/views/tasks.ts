@@ -6,9 +6,16 @@ import type { TaskStatus } from '../../tasks/task.ts';
 import { address, each, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
 import { figure, hiddenFields, state, tableOf, timeOf } from '../pieces.ts';
-import { cursorText, filterOptions, taskFilter, type TaskFilter, filterWords } from '../task-filter.ts';
+import {
+  cursorText,
+  filterForm,
+  filterOptions,
+  filterWords,
+  statusWords,
+  taskFilter,
+  type TaskFilter,
+} from '../task-filter.ts';
 import { taskHead, taskRow } from '../task-rows.ts';
-import { filterForm, statusWords } from './task-filter-form.ts';
 
 const rowsOfPage = 50;
 /** Cursors of the newer pages, for the way back: 65 characters each. */
