@@ -26,8 +26,11 @@ export interface QueueInspection {
   standing(ids: readonly string[]): Promise<readonly Omit<TaskView, 'streak'>[]>;
   /** Each with the failures in a row of its hash. */
   withStreaks<T extends Hashed>(listed: readonly T[]): Promise<readonly (T & { readonly streak: StreakView | null })[]>;
-  /** When it starts; it is in line where `details` says that it is queued and not held. */
-  start(task: Pick<TaskView, 'id' | 'queue'>): Promise<StartEstimate>;
+  /**
+   * When it starts; it is in line where `details` says that it is queued and not held.
+   * @param most tasks before it that are counted
+   */
+  start(task: Pick<TaskView, 'id' | 'queue'>, most?: number): Promise<StartEstimate>;
 }
 
 /** The time over which rates are measured: at one task a minute, five. */
@@ -81,10 +84,10 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return withStreaks(await tasksOf(ids, true));
     },
     standing: (ids) => tasksOf(ids, false),
-    async start({ id, queue }) {
+    async start({ id, queue }, most = countedAtMost) {
       if (queue === null) return notInLine('not-queued');
       if (queue.held) return notInLine('held');
-      return startOf(await runByKey<StartRow>('lists/task-start', [id, countedAtMost, ...lookBack]));
+      return startOf(await runByKey<StartRow>('lists/task-start', [id, most, ...lookBack]), most);
     },
   };
 }
@@ -171,7 +174,7 @@ function notInLine(unknown: NonNullable<StartEstimate['unknown']>): StartEstimat
  * through all: by whom it is reached first. Workers that ask by plug-in or organisation count as those of the images that they
  * got.
  */
-function startOf(rows: readonly StartRow[]): StartEstimate {
+function startOf(rows: readonly StartRow[], most: number): StartEstimate {
   const all = rows.find(({ image }) => image === '');
   // It was popped, or held, since it was looked at.
   if (all === undefined) return notInLine('not-queued');
@@ -196,7 +199,7 @@ function startOf(rows: readonly StartRow[]): StartEstimate {
     image: own?.image ?? null,
     among,
     before: row.before,
-    before_is_least: row.before >= countedAtMost,
+    before_is_least: row.before >= most,
     per_second: perSecond,
     over_seconds: overSeconds,
     asked_at: askedMs === 0 ? null : isoOf(askedMs),
