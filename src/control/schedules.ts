@@ -141,11 +141,9 @@ async function withReasons(
   found: readonly Schedule[],
 ): Promise<readonly ListedSchedule[]> {
   const details = await inspection.schedules(found.map(({ id }) => id));
-  const seen = new Map(details.map(({ id, disabled_reason, streak }) => [id, { disabled_reason, streak }]));
-  return found.map((schedule) => ({
-    ...schedule,
-    ...(seen.get(schedule.id) ?? { disabled_reason: null, streak: null }),
-  }));
+  const seen = new Map(details.map(({ asked: _asked, ...it }) => [it.id, it]));
+  const none = { disabled_reason: null, streak: null, inherited: false, by_interval: false, last: null };
+  return found.map((schedule) => ({ ...none, ...seen.get(schedule.id), ...schedule }));
 }
 
 async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleView> {

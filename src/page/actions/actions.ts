@@ -1,10 +1,16 @@
 import type { Action } from '../page.ts';
+import { purge, setWeight } from './organisations.ts';
 import { pause, resume } from './pauses.ts';
 import { runNow } from './why.ts';
+import { changeSchedules, setCron } from './schedules.ts';
 
 /** Every action by its name in `/do/<name>`. */
 export const actions: Readonly<Record<string, Action>> = {
   pause,
   resume,
   'run-now': runNow,
+  purge,
+  'set-weight': setWeight,
+  'change-schedules': changeSchedules,
+  'set-cron': setCron,
 };

@@ -62,7 +62,7 @@ export function createOrganisationLists(sql: Sql, start: (task: string) => Promi
         read<SampledPlugin>('organisation-plugins', schedulers, organisation, sampled, lookedAt),
         queryByKey<{ known: boolean }>(sql, statement('maintenance/knows-organisation'), [organisation]),
       ]);
-      const starts = await Promise.all(queues.map(({ head }) => (head === null ? null : start(head))));
+      const starts = await Promise.all(queues.map(async ({ head }) => (head === null ? null : start(head))));
       return {
         organisation,
         known: known[0]!.known || queues.some(({ total }) => total > 0),
