@@ -40,6 +40,13 @@ export function barChart(title: string, unit: string, series: readonly Series[],
             ${figure(total(at))}</span
           >`,
       )}
+      ${
+        marked &&
+        html`<span class="key"
+          ><svg viewBox="0 0 10 10" aria-hidden="true"><rect class="mark" width="10" height="10" /></svg> people
+          acted</span
+        >`
+      }
       <span class="soft">highest ${figure(most)}</span>
     </figcaption>
     <svg

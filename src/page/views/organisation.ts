@@ -11,14 +11,13 @@ import type { Page, PageRequest } from '../page.ts';
 import { actionButton, figure, hiddenFields, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
 import { samplesOf, sharesOf } from './organisation-shares.ts';
 
-const maxAgeSeconds = 5;
 const mostEntries = 20;
 /** Entries of the audit that the chart of the day marks. */
 const mostMarked = 200;
 
 /** `/organisations/:code`: what waits, whether it has its share, what fails, and who did what. */
 export async function organisation(request: PageRequest): Promise<Page> {
-  const { operators, now, params } = request;
+  const { operators, now, params, maxAgeSeconds } = request;
   const code = params['code']!;
   const instances = await operators.instances();
   const [details, looked, { results: allPauses }, { results: people }] = await Promise.all([
@@ -140,7 +139,7 @@ async function allDone(
   const rate = schedulers.find(({ id }) => id === scheduler)?.per_second ?? null;
   if (queued - held <= 0) return figure(null);
   if (rate === null) return html`unknown`;
-  const all = await operators.ask('organisations', { scheduler, limit: 500, max_age_seconds: maxAgeSeconds });
+  const all = await operators.ask('organisations', { scheduler, limit: 500, max_age_seconds: 5 });
   const seconds = doneBy(all, scheduler, rate, fair !== null).get(code);
   return seconds === undefined ? html`unknown` : timeOf(new Date(now + seconds * 1_000).toISOString(), now);
 }

@@ -12,7 +12,6 @@ import { type Page, type PageRequest, parametersOf } from '../page.ts';
 import { figure, perSecond, secondsOf, shareOf, state, tableOf } from '../pieces.ts';
 
 const rowsOnPage = 50;
-const maxAgeSeconds = 5;
 /** More schedulers than these are one column. */
 const mostColumns = 4;
 
@@ -23,7 +22,7 @@ const query = z.object({
 });
 
 /** `/organisations`: who waits, who is served, and when and why. */
-export async function organisations({ operators, query: given }: PageRequest): Promise<Page> {
+export async function organisations({ operators, maxAgeSeconds, query: given }: PageRequest): Promise<Page> {
   const { scheduler, prefix, page } = parametersOf(query, given);
   const instances = await operators.instances();
   const of = scheduler === undefined ? {} : { scheduler };

@@ -98,15 +98,14 @@ function listOf({ results }: ListPage<ListedSchedule>, asked: Query, { access, a
         : []),
       html`<a href="/schedules/${it.id}">${it.deadline_at === null ? 'no deadline' : dueOf(it, now)}</a>`,
       everyOf(it),
-      foreign(plugin),
+      html`${foreign(plugin)}${it.scheduler_id !== 'boefje' && html` <span class="soft">${it.scheduler_id}</span>`}`,
       foreign(ooi),
       html`<a href="/organisations/${encodeURIComponent(it.organisation)}">${foreign(it.organisation)}</a>`,
-      it.scheduler_id,
       lastOf(it, now),
       enabledOf(it),
     ];
   });
-  const head = ['Due', 'Every', 'Plug-in', 'OOI', 'Organisation', 'Scheduler', 'Last', 'State'];
+  const head = ['Due', 'Every', 'Plug-in', 'OOI', 'Organisation', 'Last', 'State'];
   const table = tableOf(
     `Schedules: ${stateWords[asked.state]}, by deadline, the oldest first`,
     [...(ticks ? ['Choose'] : []), ...head],
@@ -157,7 +156,7 @@ export function everyOf({
   if (schedule !== null)
     return html`<code>${schedule}</code> <span class="soft">UTC, ${inherited ? 'the boefje’s' : 'a person’s'}</span>`;
   if (scheduler !== 'boefje') return html`<span class="soft">no cron</span>`;
-  return html`<span class="soft">${byInterval ? 'the boefje’s interval' : 'the default interval'}</span>`;
+  return html`<span class="soft">${byInterval ? 'the boefje’s' : 'default interval'}</span>`;
 }
 
 const levels = { completed: 'good', failed: 'bad', cancelled: 'warn' } as const;
