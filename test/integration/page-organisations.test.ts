@@ -78,7 +78,7 @@ test('pages follow each other without a gap', async () => {
   const pages = await Promise.all([1, 2].map((page) => wall.get(`/organisations?prefix=paged-&page=${page}`)));
   const found = pages.map(({ text }) => [...text.matchAll(/<tr id="org-(paged-\d+)"/g)].map(([, code]) => code));
   expect(found.map(({ length }) => length)).toEqual([50, 3]);
-  expect(found.flat().toSorted()).toEqual(codes);
+  expect(new Set(found.flat())).toEqual(new Set(codes));
   expect(pages[0]!.text).toContain('page=2');
   expect((await wall.get('/organisations?page=x')).status).toBe(422);
 });
