@@ -9,7 +9,8 @@ import type {
   SampledPlugin,
 } from '../../protocol/operator-organisations.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
-import { countedAtLook, type PauseKey, type QueueSize, queueSizeOf } from '../maintenance/pauses.ts';
+import type { PauseKey } from '../maintenance/pauses.ts';
+import { countedAtLook, type QueueSize, queueSizeOf } from './queue-size.ts';
 
 /** Rows of roll-ups that are read of each scheduler: with thrice as many organisations as the largest installation has. */
 const organisationsRead = 5_000;
