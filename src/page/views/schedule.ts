@@ -37,7 +37,7 @@ function details(found: ScheduleView, { access, at, now }: PageRequest): Html {
   const { id, scheduler_id: scheduler, organisation, enabled } = found;
   const { plugin, ooi } = subjectOf(found.data);
   const act = (action: string, label: string) => actionButton(access, 'change-schedules', label, { action, id }, at);
-  const why = address('/why', { organisation, boefje: scheduler === 'boefje' ? plugin : null, ooi });
+  const why = address('/why', { id });
   return html`<dl>
       <dt>State</dt>
       <dd>${enabledOf(found)}${adviceOf(found)}</dd>
@@ -63,7 +63,7 @@ function details(found: ScheduleView, { access, at, now }: PageRequest): Html {
     </dl>
     <div class="acts">
       ${enabled && act('run', 'Run now')} ${enabled ? act('disable', 'Disable') : act('enable', 'Enable')}
-      ${scheduler === 'boefje' && html`<a href="${why}">Why does it not run?</a>`}
+      <a href="${why}">Why does it not run?</a>
     </div>`;
 }
 
