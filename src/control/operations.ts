@@ -5,6 +5,7 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
+import { createOrganisationLists } from '../queue/lists/organisations.ts';
 import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
@@ -25,6 +26,7 @@ import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type RunNowPorts } from './explain.ts';
 import { lookCommands, type LookPorts } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
+import { organisationCommands, type OrganisationPorts } from './organisations.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { PartRates } from '../observation/part-rates.ts';
@@ -39,6 +41,7 @@ export type OperatorPorts = SupervisorPorts &
   SchedulePorts &
   QueuePorts &
   LookPorts &
+  OrganisationPorts &
   WeightPorts &
   RunNowPorts &
   DoctorPorts &
@@ -52,6 +55,7 @@ export function operatorCommands(ports: OperatorPorts) {
     ...scheduleCommands(ports),
     ...queueCommands(ports),
     ...lookCommands(ports),
+    ...organisationCommands(ports),
     ...weightCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
@@ -99,6 +103,9 @@ export interface Operations {
   stop(): Promise<void>;
 }
 
+/** Tasks before an organisation's next one: under fair share a few of each other organisation. */
+const countedBefore = 5_000;
+
 /** The operator's side of a supervisor. */
 export function createOperations(parts: OperationsParts): Operations {
   const { sql, queue, schedulerIds, ranking, log, config } = parts;
@@ -138,6 +145,9 @@ export function createOperations(parts: OperationsParts): Operations {
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
         queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
         taskTotals: () => readTaskTotals(sql, schedulerIds),
+        organisations: createOrganisationLists(sql, (task) =>
+          parts.inspection.start({ id: task, queue: { held: false, ahead: 0, ahead_is_least: false } }, countedBefore),
+        ),
         names: (kind, request) => readNames(sql, kind, request),
         rerank: async (scheduler, report) => {
           await queue.ranksFairly(scheduler);

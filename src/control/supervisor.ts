@@ -7,7 +7,7 @@ import { excerpt } from '../printable.ts';
 import { FailureError, failureOf } from '../mailbox/failure.ts';
 import { type Outcome, valueOf } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
-import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator-status.ts';
+import type { ActorView, SourceView, SupervisorView, ThreadView } from '../protocol/operator-status.ts';
 import type { Rates } from '../observation/rates.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
@@ -15,6 +15,7 @@ import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { Recent } from './recent.ts';
 
 export interface SupervisorPorts {
   readonly instance: string;
@@ -40,8 +41,8 @@ const oneActor = z.strictObject({ actor: shortText(lengths.name) });
 /** One supervisor and its actors: how they are, and what an operator does to them. */
 export function supervisorCommands(ports: SupervisorPorts) {
   const { instance, supervision, audit } = ports;
-  const figures = recent(() => figuresOf(ports));
-  const backlog = recent(async () => (await ports.backlog?.look()) ?? []);
+  const figures = new Recent<Figures>();
+  const backlog = new Recent<readonly SourceView[]>();
   const send = async (actor: string, message: SupervisorCommand) => {
     const sent = await supervision.send(actor, message);
     if (!sent.ok) throw new FailureError(sent.failure);
@@ -56,8 +57,8 @@ export function supervisorCommands(ports: SupervisorPorts) {
           Promise.all(
             supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
           ),
-          figures(maxAgeMs).then((found) => schedulerViews(ports, found)),
-          backlog(maxAgeMs),
+          figures.of('', maxAgeMs, () => figuresOf(ports)).then((found) => schedulerViews(ports, found)),
+          backlog.of('', maxAgeMs, async () => (await ports.backlog?.look()) ?? []),
         ]);
         return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
       },
@@ -186,15 +187,6 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
     }),
   );
   return { schedulers, unknown: [] };
-}
-
-/** Asks again where what was found before is older than the caller takes: pages that many look at cost as much as one. */
-function recent<T>(ask: () => Promise<T>): (maxAgeMs: number) => Promise<T> {
-  let found: { readonly at: number; readonly value: Promise<T> } | null = null;
-  return (maxAgeMs) => {
-    if (found === null || performance.now() - found.at >= maxAgeMs) found = { at: performance.now(), value: ask() };
-    return found.value;
-  };
 }
 
 function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {

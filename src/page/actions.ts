@@ -39,15 +39,15 @@ export function actionRoute(app: FastifyInstance, { sessions, secure, requestOf,
     if (session.access !== 'operate') throw new RotaError('FORBIDDEN', 'this session may look and change nothing');
     const form = formOf(request);
     const asked = requestOf(request);
-    if (action.confirm !== null && !sessions.isSealed(session, sealedText(name, form), field(form, 'seal'))) {
-      const confirmation = await action.confirm(form, asked);
-      if (confirmation !== null) {
-        const seal = sessions.seal(session, sealedText(name, { ...form, typed: confirmation.typed ?? '' }));
-        return sendPage(request, reply, confirmationPage(name, form, confirmation, seal));
-      }
-    }
     const back = backOf(form);
     try {
+      if (action.confirm !== null && !sessions.isSealed(session, sealedText(name, form), field(form, 'seal'))) {
+        const confirmation = await action.confirm(form, asked);
+        if (confirmation !== null) {
+          const seal = sessions.seal(session, sealedText(name, { ...form, typed: confirmation.typed ?? '' }));
+          return sendPage(request, reply, confirmationPage(name, form, confirmation, seal));
+        }
+      }
       const { says, undo, to = back } = await action.run(form, asked);
       return leave(reply, session, { level: 'good', says, ...(undo === undefined ? {} : { undo }) }, to);
     } catch (error) {

@@ -34,6 +34,8 @@ export interface PageRequest {
   readonly query: Readonly<Record<string, string>>;
   /** The database's time, in epoch milliseconds. */
   readonly now: number;
+  /** How old figures of the database may be: what a person asks for is of now, what a live page repeats is not. */
+  readonly maxAgeSeconds: number;
 }
 
 export type View = (request: PageRequest) => Promise<Page>;

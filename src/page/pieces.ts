@@ -46,7 +46,9 @@ export function secondsOf(seconds: number | null): Html {
 }
 
 export function perSecond(rate: number | null): Html {
-  return rate === null || rate === 0 ? html`<span class="none">–</span>` : html`${rateOf(rate)}`;
+  return rate === null || rate === 0
+    ? html`<span class="none">–</span>`
+    : html`<data value="${rate}">${rateOf(rate)}</data>`;
 }
 
 /** `1.02 M`, with the exact figure as title. */
@@ -67,6 +69,20 @@ export function shortFigure(count: number): string {
   if (letter === '') return count.toLocaleString('en');
   const scaled = count / (letter === 'k' ? 1e3 : unit);
   return `${scaled >= 100 ? Math.round(scaled) : scaled.toPrecision(3)} ${letter}`;
+}
+
+/** A part of a whole, as a bar and in per cent. */
+export function shareOf(part: number, whole: number): Html {
+  if (part <= 0 || whole <= 0) return html`<span class="none">–</span>`;
+  return html`<span class="share"
+    ><meter min="0" max="1" value="${Math.min(1, part / whole)}"></meter> ${percent(part / whole)}</span
+  >`;
+}
+
+/** `18 %`; below ten with a digit more. */
+export function percent(share: number): string {
+  const of = share * 100;
+  return `${of >= 10 || of === 0 ? Math.round(of) : of >= 0.1 ? of.toFixed(1) : '< 0.1'} %`;
 }
 
 /** A word with its sign: never a colour or a sign alone. */

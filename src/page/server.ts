@@ -56,6 +56,8 @@ const browserFiles = fileURLToPath(new URL('browser/', import.meta.url));
 const morphing = fileURLToPath(import.meta.resolve('idiomorph/dist/idiomorph.min.js'));
 /** Of a form; the largest has 500 ids. */
 const bodyBytes = 64 * 1_024;
+/** Of figures of the database on a page that is looked at again every second or two. */
+const maxAgeSeconds = 5;
 
 /** The operations page (docs/page.md): an edge with a port, headers and sessions of its own. */
 export async function createPageServer(options: PageOptions): Promise<PageServer> {
@@ -130,7 +132,12 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
       params: request.params as Readonly<Record<string, string>>,
       query: single(request.query as Readonly<Record<string, string | string[]>>),
       now: options.now(),
+      maxAgeSeconds: isRepeated(request) ? maxAgeSeconds : 0,
     };
+  }
+
+  function isRepeated(request: FastifyRequest): boolean {
+    return streams.isWatch(request) !== null || request.headers['x-part'] === 'live';
   }
 
   function sendPage(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {

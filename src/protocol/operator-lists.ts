@@ -1,5 +1,5 @@
 import type { RefusalReason } from '../tasks/refusal.ts';
-import type { DisabledReason, Schedule, Task, TaskHistory } from '../tasks/task.ts';
+import type { DisabledReason, Schedule, Task, TaskHistory, TaskStatus } from '../tasks/task.ts';
 import type { ExplanationStep } from './commands.ts';
 
 /** Tasks and schedules, as operators see them. Timestamps are ISO. */
@@ -112,13 +112,15 @@ export interface ListedSchedule extends Schedule {
   readonly disabled_reason: DisabledReason | null;
   /** Null where its last finished task did not fail. */
   readonly streak: StreakView | null;
-}
-
-export interface ScheduleView extends ListedSchedule {
   /** Its cron is the boefje's, and goes when the boefje's goes. */
   readonly inherited: boolean;
   /** Its boefje's interval set the deadline. */
   readonly by_interval: boolean;
+  /** Its latest task, and when that changed last; null without any. */
+  readonly last: { readonly id: string; readonly status: TaskStatus; readonly at: string } | null;
+}
+
+export interface ScheduleView extends ListedSchedule {
   /** The deadline was asked for: failures do not delay it. */
   readonly asked: boolean;
 }

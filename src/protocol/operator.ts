@@ -12,6 +12,7 @@ import type {
   StartEstimate,
   TaskView,
 } from './operator-lists.ts';
+import type { OrganisationDetails, OrganisationPage, PausePreview } from './operator-organisations.ts';
 import type {
   AuditView,
   DeadLetterView,
@@ -44,11 +45,15 @@ export interface OperatorAnswers {
   schedules: ListPage<ListedSchedule>;
   'schedule-details': ScheduleView;
   'enable-schedule': Schedule;
+  'change-schedules': ChangedTasks;
   'run-schedule': Schedule;
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
   'queue-by': { readonly results: readonly QueuePartView[] };
   'queue-rates': { readonly results: readonly PartRate[] };
+  organisations: OrganisationPage;
+  organisation: OrganisationDetails;
+  'preview-pause': PausePreview;
   names: { readonly results: readonly string[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
   pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };

@@ -104,14 +104,16 @@ function of(
     rows = named,
     key = '',
     column = '',
-  }: { byKey?: boolean; about?: string; rows?: number; key?: string; column?: string } = {},
+    rest = '',
+  }: { byKey?: boolean; about?: string; rows?: number; key?: string; column?: string; rest?: string } = {},
 ): Case {
   return {
     name: `${name}${about}`,
     byKey,
     text: textOf(name)
       .replace('{key}', () => key)
-      .replaceAll('{column}', () => column),
+      .replaceAll('{column}', () => column)
+      .replaceAll('{rest}', () => rest),
     values,
     rows,
   };
@@ -204,6 +206,13 @@ export const cases: readonly Case[] = [
   }),
   of('maintenance/queue-held', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 4 }),
   of('maintenance/knows-organisation', () => ['none'], { ...lists, rows: 1 }),
+  // Fifty-one organisations are in the roll-up; each has a head and held rows of its own.
+  of('lists/organisations', () => [['boefje', 'report'], '', named, 0, 5_000, named], { rows: 4 * named }),
+  of('lists/organisation', () => [['boefje', 'report'], 'rare', named, 5_000], { rows: 51 + 2 * named }),
+  of('lists/organisation-hours', () => [['boefje', 'report'], 'rare'], { rows: 2 }),
+  of('lists/organisation-plugins', () => [['boefje', 'report'], 'rare', named, named], { rows: 2 * named }),
+  of('lists/pause-preview', () => ['boefje', 10 * named, 'o1'], { rows: 4, key: 'q.organisation = $3', rest: 'true' }),
+  of('lists/latest-of-hashes', ({ queued }) => [queued.map(() => 'boefje'), hashes(queued)], lists),
   // What workers have is read whole: 250 pages under an old snapshot.
   of('lists/scheduler-activity', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 8 }),
   of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1], [5]], { ...lists, rows: 1 }),

@@ -1,7 +1,9 @@
 import type { Action } from '../page.ts';
+import { purge, setWeight } from './organisations.ts';
 import { pause, resume } from './pauses.ts';
 import { taskActions } from './tasks.ts';
 import { runNow } from './why.ts';
+import { changeSchedules, setCron } from './schedules.ts';
 
 /** Every action by its name in `/do/<name>`. */
 export const actions: Readonly<Record<string, Action>> = {
@@ -9,4 +11,8 @@ export const actions: Readonly<Record<string, Action>> = {
   resume,
   'run-now': runNow,
   ...taskActions,
+  purge,
+  'set-weight': setWeight,
+  'change-schedules': changeSchedules,
+  'set-cron': setCron,
 };
