@@ -6,6 +6,7 @@ import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import { readNames } from '../queue/lists/names.ts';
+import { readDemand, readWorkers } from '../queue/lists/workers.ts';
 import { readQueueBy } from '../queue/maintenance/counts.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
@@ -20,17 +21,20 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { auditCommands, type AuditPorts } from './audit.ts';
+import { watchLoopDelay } from '../telemetry/loop-delay.ts';
+import { auditCommands, type AuditPorts, incidentCommands, type IncidentPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type ExplainPorts } from './explain.ts';
 import { lookCommands, type LookPorts } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { Incidents } from '../observation/incidents.ts';
 import { PartRates } from '../observation/part-rates.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
+import { workerCommands, type WorkerPorts } from './workers.ts';
 import { createWeights, weightCommands, type WeightPorts, type Weights } from './weights.ts';
 
 /** What operators act on. */
@@ -42,7 +46,9 @@ export type OperatorPorts = SupervisorPorts &
   WeightPorts &
   ExplainPorts &
   DoctorPorts &
-  AuditPorts;
+  AuditPorts &
+  IncidentPorts &
+  WorkerPorts;
 
 /** Every command, by its name on `<prefix>.ctl.<name>` and `POST /ctl/<name>`; one file per group. */
 export function operatorCommands(ports: OperatorPorts) {
@@ -56,6 +62,8 @@ export function operatorCommands(ports: OperatorPorts) {
     ...explainCommands(ports),
     ...doctorCommands(ports),
     ...auditCommands(ports),
+    ...incidentCommands(ports),
+    ...workerCommands(ports),
   } satisfies Commands;
 }
 
@@ -124,6 +132,8 @@ export function createOperations(parts: OperationsParts): Operations {
     });
   };
   const partRates = new PartRates();
+  const incidents = new Incidents(parts.now);
+  const loop = watchLoopDelay();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
     run: commandRunner(
@@ -133,10 +143,14 @@ export function createOperations(parts: OperationsParts): Operations {
         pauses,
         rates,
         partRates,
+        incidents,
+        loopDelay: () => loop.read(),
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
         queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        readWorkers: () => readWorkers(sql),
+        readDemand: () => readDemand(sql, schedulerIds),
         names: (kind, request) => readNames(sql, kind, request),
         rerank: async (scheduler, report) => {
           await queue.ranksFairly(scheduler);
@@ -159,6 +173,8 @@ export function createOperations(parts: OperationsParts): Operations {
     stop: async () => {
       rates.stop();
       partRates.stop();
+      incidents.stop();
+      loop.stop();
       await imageRates.stop();
       await pauses.stop();
       await auditLog.stop();

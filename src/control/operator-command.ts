@@ -65,3 +65,30 @@ export function commandRunner(commands: Readonly<Record<string, OperatorCommand>
     return found.run(check(found.body, body), caller);
   };
 }
+
+/**
+ * Asks again where what was found before is older than the caller takes: pages that many look at cost as much as one. A failure is
+ * everybody's who asked meanwhile, and not kept.
+ */
+export function recent<T>(ask: () => Promise<T>): Recent<T> {
+  let found: { readonly at: number; readonly value: Promise<T> } | null = null;
+  return Object.assign(
+    (maxAgeMs: number) => {
+      if (found === null || performance.now() - found.at >= maxAgeMs) {
+        const asked = { at: performance.now(), value: ask() };
+        found = asked;
+        asked.value.catch(() => {
+          if (found === asked) found = null;
+        });
+      }
+      return found.value;
+    },
+    { forget: () => void (found = null) },
+  );
+}
+
+export interface Recent<T> {
+  (maxAgeMs: number): Promise<T>;
+  /** What was found is no longer so. */
+  forget(): void;
+}

@@ -14,7 +14,8 @@ import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import type { LoopDelay } from '../telemetry/loop-delay.ts';
+import { type CommandAudit, command, nothing, recent, type SomeCommands } from './operator-command.ts';
 
 export interface SupervisorPorts {
   readonly instance: string;
@@ -25,6 +26,8 @@ export interface SupervisorPorts {
   readonly inspection: Pick<QueueInspection, 'overview'>;
   readonly scheduleStore: Pick<ScheduleStore, 'scheduleLag'>;
   readonly rates: Pick<Rates, 'of'>;
+  /** Of the main thread. */
+  readonly loopDelay: () => LoopDelay;
   /** Null where no event source is configured. */
   readonly backlog: Pick<Backlog, 'look'> | null;
   /** Parked pops by scheduler. */
@@ -126,9 +129,9 @@ export function supervisorCommands(ports: SupervisorPorts) {
   } satisfies SomeCommands;
 }
 
-function processView({ instance, version, startedAt }: SupervisorPorts) {
-  const rss_bytes = process.memoryUsage.rss();
-  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes };
+function processView({ instance, version, startedAt, loopDelay }: SupervisorPorts) {
+  const [rss_bytes, loop_p99_ms] = [process.memoryUsage.rss(), loopDelay().p99Ms];
+  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes, loop_p99_ms };
 }
 
 /** In UTF-16 units. An error may quote an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */
@@ -166,7 +169,13 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
   const own = (scheduler: string) => ({ waiters: parked.get(scheduler) ?? 0, ...ports.rates.of(scheduler) });
   if ('why' in figures) {
     const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
-    const flow = { held_is_least: false, per_second: null, estimated_empty_at: null, asked_at: null };
+    const flow = {
+      held_is_least: false,
+      per_second: null,
+      estimated_empty_at: null,
+      asked_at: null,
+      out_seconds_ago: null,
+    };
     return {
       schedulers: ports.schedulerIds.map((id) => ({ id, ...none, ...flow, ...own(id) })),
       unknown: [{ part: 'database', why: figures.why }],
@@ -188,15 +197,6 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
   return { schedulers, unknown: [] };
 }
 
-/** Asks again where what was found before is older than the caller takes: pages that many look at cost as much as one. */
-function recent<T>(ask: () => Promise<T>): (maxAgeMs: number) => Promise<T> {
-  let found: { readonly at: number; readonly value: Promise<T> } | null = null;
-  return (maxAgeMs) => {
-    if (found === null || performance.now() - found.at >= maxAgeMs) found = { at: performance.now(), value: ask() };
-    return found.value;
-  };
-}
-
 function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
   const { name, phase, restarts, retryAt, lastFailure } = status;
   return {
@@ -209,9 +209,10 @@ function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorVie
   };
 }
 
-function threadView({ lanes, streams, services, heapBytes, logLevel }: ThreadStatus): ThreadView {
+function threadView({ lanes, streams, services, heapBytes, loopDelay, logLevel }: ThreadStatus): ThreadView {
   return {
     heap_bytes: heapBytes,
+    loop_p99_ms: loopDelay.p99Ms,
     log_level: logLevel,
     mailbox: {
       depth: lanes.reduce((sum, lane) => sum + lane.queued + lane.waiting + lane.inHand, 0),
@@ -229,8 +230,9 @@ function threadView({ lanes, streams, services, heapBytes, logLevel }: ThreadSta
       dead_lettered: deadLettered,
       last_error: lastError,
     })),
-    services: services.map(({ service, circuit, inFlight, lastError }) => {
-      return { service, circuit, in_flight: inFlight, last_error: lastError };
+    services: services.map(({ service, circuit, openSince, inFlight, lastError }) => {
+      const open_since = openSince === null ? null : new Date(openSince).toISOString();
+      return { service, circuit, open_since, in_flight: inFlight, last_error: lastError };
     }),
   };
 }

@@ -10,7 +10,7 @@ interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {
   readonly leased: number;
   /** Age of the oldest task that may be popped, of the 10 000 that go first; null where there is none. */
   readonly oldestSeconds: number | null;
-  readonly flow: Pick<SchedulerView, 'per_second' | 'estimated_empty_at' | 'asked_at'>;
+  readonly flow: Pick<SchedulerView, 'per_second' | 'estimated_empty_at' | 'asked_at' | 'out_seconds_ago'>;
 }
 
 /** The queue as operators see it. Reads only. */
@@ -112,6 +112,8 @@ interface OverviewRow extends FlowRow, BoundedCounts {
   readonly scheduler: string;
   readonly leased: number;
   readonly oldest_seconds: number | null;
+  /** Of the last hand-out; rows stay for ten minutes. */
+  readonly out_seconds_ago: number | null;
 }
 
 interface ScheduleDetailsRow {
@@ -230,6 +232,7 @@ function flowOf(row: OverviewRow, waiting: number | null): SchedulerOverview['fl
     estimated_empty_at:
       perSecond === null || silent || !waiting ? null : isoOf(row.now_ms + (waiting / perSecond) * 1_000),
     asked_at: row.asked_ms === null ? null : isoOf(row.asked_ms),
+    out_seconds_ago: row.out_seconds_ago,
   };
 }
 
