@@ -41,32 +41,30 @@ export function tableOf(
   </div>`;
 }
 
-/** At least one figure, and nothing else but the mark of none. */
+/** Figures, also where there are none: the column stands as it is when they come. */
 function isOfFigures(rows: readonly (readonly Value[])[], column: number): boolean {
-  const cells = rows.map((row) => row[column]);
-  const isFigure = (cell: Value) => typeof cell === 'number' || String(cell).startsWith('<data');
-  return cells.some(isFigure) && cells.every((cell) => isFigure(cell) || String(cell) === String(nothing));
+  return rows.every((row) => typeof row[column] === 'number' || String(row[column]).startsWith('<data'));
 }
 
-const nothing = html`<span class="none">–</span>`;
+const noFigure = html`<data value="" class="none">–</data>`;
 
 /** `4m 2s ago` or `in 3h 1m`, which the browser counts on; its title is the moment in UTC. */
 export function timeOf(timestamp: string | null, now: number): Html {
-  if (timestamp === null) return nothing;
+  if (timestamp === null) return html`<span class="none">–</span>`;
   return html`<time datetime="${timestamp}" title="${moment(timestamp)}">${whenOf(timestamp, now)}</time>`;
 }
 
 export function secondsOf(seconds: number | null): Html {
-  return seconds === null ? nothing : html`<data value="${Math.round(seconds)}">${age(seconds)}</data>`;
+  return seconds === null ? noFigure : html`<data value="${Math.round(seconds)}">${age(seconds)}</data>`;
 }
 
 export function perSecond(rate: number | null): Html {
-  return rate === null || rate === 0 ? nothing : html`<data value="${rate}">${rateOf(rate)}</data>`;
+  return rate === null || rate === 0 ? noFigure : html`<data value="${rate}">${rateOf(rate)}</data>`;
 }
 
 /** `1.02 M`, with the exact figure as title. */
 export function figure(count: number | null, isLeast = false): Html {
-  if (count === null) return nothing;
+  if (count === null) return noFigure;
   const exact = `${count.toLocaleString('en')}${isLeast ? ' at least' : ''}`;
   return html`<data value="${count}" title="${exact}">${shortFigure(count)}${isLeast && '+'}</data>`;
 }

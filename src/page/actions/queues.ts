@@ -27,7 +27,8 @@ export const rerank: Action = {
   async run(form, { operators }) {
     const { scheduler } = parametersOf(rerankForm, form);
     const { instance, run, looked, moved, complete } = await operators.ask('rerank', { scheduler });
-    if (complete) return { says: `${scheduler}: ${looked} queued tasks ranked, ${moved} of them moved.` };
+    if (complete)
+      return { says: `${scheduler}: ${looked} ${looked === 1 ? 'task' : 'tasks'} ranked, ${moved} of them moved.` };
     return {
       says: `${scheduler} is being ranked anew.`,
       to: address('/machinery/rerank', { scheduler, instance, run }),

@@ -78,7 +78,7 @@ function milliseconds(ms: number): Html {
 
 function actors(looked: Overview, request: PageRequest): Html {
   const all = looked.supervisors.flatMap(({ instance, actors: of }) => of.map((actor) => ({ instance, ...actor })));
-  const none = html`<span class="none">–</span>`;
+  const none = figure(null);
   const rows = all.map((it) => [
     it.name,
     it.instance,
@@ -87,7 +87,7 @@ function actors(looked: Overview, request: PageRequest): Html {
     it.thread === null ? none : mailbox(it.thread),
     it.thread === null ? none : html`<data value="${it.thread.heap_bytes}">${megabytes(it.thread.heap_bytes)}</data>`,
     it.thread === null ? none : milliseconds(it.thread.loop_p99_ms),
-    it.thread?.log_level ?? none,
+    it.thread?.log_level ?? '–',
     foreign(it.last_failure?.message ?? null),
     deeds(it, request),
   ]);
