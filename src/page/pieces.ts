@@ -32,7 +32,7 @@ export function tableOf(
       <tbody>
         ${rows.map(
           (row, at) =>
-            html`<tr ${keys !== undefined && html`id="${keys[at]!}"`}>
+            html`<tr ${keys !== undefined && html`id="${keys[at]}"`}>
               ${row.map((cell, column) => html`<td class="${classes[column]}" data-head="${head[column]}">${cell}</td>`)}
             </tr>`,
         )}
