@@ -61,7 +61,12 @@ function supervisors({ supervisors: answered, unanswered }: Overview, { access, 
     ...unanswered.map(({ instance, why }) => [
       instance,
       html`${state('bad', 'no answer')} ${foreign(why)}`,
-      ...['', '', '', '', '', ''],
+      '',
+      '',
+      '',
+      '',
+      '',
+      '',
     ]),
   ];
   return tableOf(
