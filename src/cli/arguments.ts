@@ -36,6 +36,17 @@ export function duration(text: string): number {
   return Number(amount) * units[unit!]!;
 }
 
+/** `2026-11-24`, or `2026-11-24T12:00Z` with seconds or without, as a timestamp of UTC. */
+export function timestamp(text: string): string {
+  const [, date, time = '00:00'] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)Z)?$/.exec(text) ?? [];
+  const value = `${date}T${time.length === 5 ? `${time}:00` : time}Z`;
+  // The 31st of February would be a day in March.
+  const ms = date === undefined ? Number.NaN : Date.parse(value);
+  if (Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(date!) || date!.startsWith('0000'))
+    throw new InvalidArgumentError('expected a time of UTC such as 2026-11-24 or 2026-11-24T12:00Z.');
+  return value;
+}
+
 export function json(text: string): unknown {
   const value = jsonOrUndefined(text);
   if (value === undefined) throw new InvalidArgumentError('expected JSON.');

@@ -4,6 +4,7 @@ import type { WeightView } from '../protocol/operator.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { weightRange } from '../tasks/limits.ts';
 import { oneOf } from './arguments.ts';
+import { leastOf } from './lists.ts';
 import { operators, print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { age, moment, rateOf } from '../control/wording.ts';
 import { tableOf } from './table.ts';
@@ -125,7 +126,7 @@ export function purgeCommand(): Command {
       const purged = await withRota(options, async (client) => {
         const tasks = await request(client, 'tasks', { organisation, status: 'queued', limit: 0 });
         const schedules = await request(client, 'schedules', { organisation, limit: 0 });
-        const question = `cancel ${tasks.count} queued tasks and delete ${schedules.count} schedules of ${organisation}?`;
+        const question = `cancel ${leastOf(tasks)} queued tasks and delete ${leastOf(schedules)} schedules of ${organisation}?`;
         await confirm(question, options.yes === true);
         return request(client, 'purge', { organisation });
       });

@@ -24,9 +24,9 @@ export function line(ours: readonly string[], ...theirs: readonly unknown[]): st
   return String.raw({ raw: ours }, ...theirs.map((text) => oneLine(String(text))));
 }
 
-/** Null if the output is no terminal. */
+/** Null if the output is no terminal. One that does not say is taken for 80 columns. */
 export function terminalWidth(): number | null {
-  return process.stdout.isTTY ? process.stdout.columns : null;
+  return process.stdout.isTTY ? process.stdout.columns || 80 : null;
 }
 
 /** Text on a terminal that each `show` replaces. */

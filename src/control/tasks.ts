@@ -1,19 +1,21 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import type { ChangedTasks, Page, TaskAction } from '../protocol/operator-lists.ts';
+import type { ChangedTasks, TaskAction } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
+import type { KeysetPage } from '../queue/lists/keyset.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { cursor, listedText, listPage, timestamp } from './paging.ts';
 
 export interface TaskPorts {
-  readonly lists: TaskLists;
+  readonly lists: Pick<TaskLists, 'search'>;
   readonly queue: Pick<TaskQueue, 'patch'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'withStreaks'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'standing' | 'withStreaks'>;
   readonly audit: CommandAudit;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
@@ -22,18 +24,26 @@ export interface TaskPorts {
 /** Tasks that one request changes, in one statement of the queue. Clients repeat it for more. */
 const mostChanged = 500;
 
-const selection = z.strictObject({
-  scheduler: shortText(lengths.name).optional(),
-  organisation: shortText(lengths.organisation).optional(),
-  /** Boefje or normalizer, or the report recipe. */
-  plugin: shortText(lengths.name).optional(),
-  /** A part of the OOI's reference. */
-  ooi: shortText(lengths.ooi).optional(),
-  status: z.enum(taskStatuses).optional(),
-  older_than_seconds: z.number().min(0).optional(),
-});
+/** A hundred years: no timestamp gets out of range. */
+const longestAge = 100 * 366 * 86_400;
 
-const page = { limit: z.int().min(0).max(mostChanged).default(20), offset: z.int().min(0).default(0) };
+const selection = z.strictObject({
+  scheduler: listedText(lengths.name).optional(),
+  organisation: listedText(lengths.organisation).optional(),
+  /** Boefje or normalizer, or the report recipe. */
+  plugin: listedText(lengths.name).optional(),
+  /** A part of the OOI's reference. */
+  ooi: listedText(lengths.ooi).optional(),
+  /** The whole of it: with organisation, of the boefje scheduler, the index knows its tasks. */
+  whole_ooi: listedText(lengths.ooi).optional(),
+  status: z.enum(taskStatuses).optional(),
+  older_than_seconds: z.number().min(0).max(longestAge).optional(),
+  /** When they were made, inclusive. */
+  from: timestamp.optional(),
+  to: timestamp.optional(),
+  /** Where an earlier answer ended. */
+  before: cursor.optional(),
+});
 
 /** The status that each action sets, and those it accepts. */
 const actions = {
@@ -54,9 +64,10 @@ const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
 export function taskCommands(ports: TaskPorts) {
   const { inspection, audit } = ports;
   return {
-    tasks: command('read', selection.extend(page), async (body) => {
-      const { count, results } = await list(ports, body);
-      return { count, results: await inspection.withStreaks(results) };
+    tasks: command('read', selection.extend({ limit: z.int().min(0).max(mostChanged).default(20) }), async (body) => {
+      const now = ports.now();
+      const page = await find(ports, body, now);
+      return listPage(page, await inspection.withStreaks(JSON.parse(page.results) as Task[]), now);
     }),
 
     'task-details': command('read', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
@@ -73,45 +84,53 @@ export function taskCommands(ports: TaskPorts) {
       },
     ),
 
-    // Refused tasks stay in the selection: `offset` steps over them.
+    // Clients repeat it with `before` and `made_until` of the answer until `next` is null.
     'change-selected-tasks': command(
       'operate',
-      selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset, why }),
-      async ({ action, offset, why, ...selected }, { by }) => {
+      selection.extend({
+        action,
+        status: z.enum(taskStatuses),
+        limit: z.int().min(1).max(mostChanged).default(mostChanged),
+        made_until: timestamp.optional(),
+        why,
+      }),
+      async ({ action, limit, why, made_until, ...selected }, { by }) => {
         checkStatus(action, selected.status);
-        const { results } = await list(ports, { ...selected, limit: mostChanged, offset });
-        const changed = await change(
-          ports,
-          action,
-          results.map(({ id }) => id),
-          { doer: by, why },
-        );
+        const now = ports.now();
+        const madeUntil = made_until ?? new Date(now).toISOString();
+        const page = await find(ports, { ...selected, limit }, now, madeUntil);
+        const ids = (JSON.parse(page.results) as Task[]).map(({ id }) => id);
+        const changed = await change(ports, action, ids, { doer: by, why });
+        const { before: _before, ...selection } = selected;
         if (changed.changed > 0)
-          audit(action, by, { tasks: changed.changed, selection: selected, ...(why === undefined ? {} : { why }) });
-        return changed;
+          audit(action, by, { tasks: changed.changed, selection, ...(why === undefined ? {} : { why }) });
+        return { ...changed, next: page.next, made_until: madeUntil };
       },
     ),
   } satisfies SomeCommands;
 }
 
-async function list(
-  { lists, now }: Pick<TaskPorts, 'lists' | 'now'>,
-  request: z.output<typeof selection> & { limit: number; offset: number },
-): Promise<Page<Task>> {
-  const { scheduler, organisation, plugin, ooi, status, older_than_seconds: seconds, limit, offset } = request;
-  const { count, results } = await lists.tasks({
-    ...(scheduler === undefined ? {} : { schedulerId: scheduler }),
-    ...(organisation === undefined ? {} : { organisation }),
-    ...(plugin === undefined ? {} : { pluginId: plugin }),
-    ...(ooi === undefined ? {} : { inputOoi: ooi }),
-    ...(status === undefined ? {} : { status }),
-    ...(seconds === undefined ? {} : { maxCreatedAt: new Date(now() - seconds * 1_000).toISOString() }),
-    filters: null,
-    countPages: null,
+function find(
+  { lists }: Pick<TaskPorts, 'lists'>,
+  request: z.output<typeof selection> & { limit: number },
+  now: number,
+  madeUntil?: string,
+): Promise<KeysetPage> {
+  const { scheduler, organisation, plugin, ooi, whole_ooi, status, from, to, before, limit } = request;
+  const seconds = request.older_than_seconds;
+  const old = seconds === undefined ? undefined : new Date(now - seconds * 1_000).toISOString();
+  return lists.search({
+    schedulerId: scheduler,
+    organisation,
+    status,
+    pluginId: plugin,
+    ooiPart: ooi,
+    ooi: whole_ooi,
+    from,
+    to: [to, old, madeUntil].filter((bound) => bound !== undefined),
+    after: before ?? null,
     limit,
-    offset,
   });
-  return { count, results: JSON.parse(results) as Task[] };
 }
 
 function checkStatus(action: TaskAction, status: TaskStatus): void {
@@ -133,7 +152,7 @@ async function change(
   { doer, why }: Doer,
 ): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
-  const known = new Map((await ports.inspection.details(ids)).map((task) => [task.id, task]));
+  const known = new Map((await ports.inspection.standing(ids)).map((task) => [task.id, task]));
   const patches: TaskPatch[] = [];
   const refused: { id: string; code: string; detail: string }[] = [];
   for (const id of ids.map((it) => it.toLowerCase())) {

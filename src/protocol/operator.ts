@@ -1,10 +1,12 @@
 import type { EffectiveValue } from '../config/config.ts';
 import type { Schedule } from '../tasks/task.ts';
 import type {
+  ChangedSelection,
   ChangedTasks,
   ExplanationView,
   ListedSchedule,
   ListedTask,
+  ListPage,
   Page,
   ScheduleView,
   TaskView,
@@ -32,11 +34,11 @@ export interface OperatorAnswers {
   heap: { readonly actor: string; readonly file: string };
   look: { readonly looking: readonly string[] | 'all' };
   reschedule: { readonly rescheduling: string };
-  tasks: Page<ListedTask>;
+  tasks: ListPage<ListedTask>;
   'task-details': { readonly results: readonly TaskView[] };
   'change-tasks': ChangedTasks;
-  'change-selected-tasks': ChangedTasks;
-  schedules: Page<ListedSchedule>;
+  'change-selected-tasks': ChangedSelection;
+  schedules: ListPage<ListedSchedule>;
   'schedule-details': ScheduleView;
   'enable-schedule': Schedule;
   'run-schedule': Schedule;

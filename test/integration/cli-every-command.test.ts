@@ -145,6 +145,11 @@ test.each<Form>(['json', 'table'])(
       new RegExp(`boefje +${organisation} +all`),
     );
     await run(
+      ['audit', '--organisation', organisation],
+      { results: [{ command: 'pause', organisation, fields: { tasks: 2 } }] },
+      /pause +.*organisation=/,
+    );
+    await run(
       ['queue', 'boefje', '--by', 'organisation'],
       { results: any(Array) },
       new RegExp(`SCHEDULER +ORGANISATION[^]*boefje +${organisation} `),

@@ -1,6 +1,6 @@
 import { type Overview, overviewOf } from '../../control/overview.ts';
 import { ageOf, megabytes } from '../../control/wording.ts';
-import type { ActorView, ThreadView } from '../../protocol/operator-status.ts';
+import type { ActorView } from '../../protocol/operator-status.ts';
 import { logLevels } from '../actions/machinery.ts';
 import { foreign, type Html, html } from '../html.ts';
 import type { Page, PageRequest } from '../page.ts';
@@ -73,7 +73,7 @@ function supervisors({ supervisors: answered, unanswered }: Overview, { access, 
     'Loop p99: how late the main thread is, but for the worst hundredth of the last seconds',
     ['Supervisor', 'State', 'Version', 'Up', 'Process', 'Memory', 'Loop p99', 'Do'],
     rows,
-    { none: 'None answers.' },
+    { none: 'None answers.', cards: true },
   );
 }
 
@@ -89,19 +89,25 @@ function actors(looked: Overview, request: PageRequest): Html {
     it.instance,
     html`${stateOf(it)}${it.retry_at !== null && html` again ${timeOf(it.retry_at, request.now)}`}`,
     figure(it.restarts),
-    it.thread === null ? none : mailbox(it.thread),
+    figure(it.thread?.mailbox.depth ?? null),
+    secondsOf(it.thread === null || it.thread.mailbox.depth === 0 ? null : it.thread.mailbox.oldest_ms / 1_000),
     it.thread === null ? none : html`<data value="${it.thread.heap_bytes}">${megabytes(it.thread.heap_bytes)}</data>`,
     it.thread === null ? none : milliseconds(it.thread.loop_p99_ms),
     it.thread?.log_level ?? '–',
     foreign(it.last_failure?.message ?? null),
     deeds(it, request),
   ]);
-  return tableOf(
+  const table = tableOf(
     'One for each scheduler and supervisor',
-    ['Actor', 'On', 'State', 'Restarts', 'Mailbox', 'Heap', 'Loop p99', 'Log', 'Last failure', 'Do'],
+    ['Actor', 'On', 'State', 'Restarts', 'Mailbox', 'Oldest', 'Heap', 'Loop p99', 'Log', 'Last failure', 'Do'],
     rows,
-    { none: 'None runs: SCHEDULER_ACTORS.', keys: all.map(({ instance, name }) => `actor-${instance}-${name}`) },
+    {
+      none: 'None runs: SCHEDULER_ACTORS.',
+      keys: all.map(({ instance, name }) => `actor-${instance}-${name}`),
+      cards: true,
+    },
   );
+  return html`${table} ${lanesOf(all)}`;
 }
 
 function stateOf({ phase, thread }: ActorView): Html {
@@ -109,25 +115,27 @@ function stateOf({ phase, thread }: ActorView): Html {
   return state(phase === 'starting' || phase === 'draining' ? 'warn' : 'bad', phase);
 }
 
-function mailbox({ mailbox: { depth, oldest_ms: oldest }, lanes }: ThreadView): Html {
+function lanesOf(actors: readonly (ActorView & { readonly instance: string })[]): Html {
+  const lanes = actors.flatMap(({ name, instance, thread }) =>
+    (thread?.lanes ?? []).map((lane) => ({ name, instance, ...lane })),
+  );
   return html`<details>
-    <summary>
-      ${figure(depth)}${depth > 0 && html`, oldest ${secondsOf(oldest / 1_000)}`}
-      <span class="sr">messages; lanes</span>
-    </summary>
+    <summary>Lanes of the mailboxes</summary>
     ${tableOf(
-      'Lanes, by kind of message',
-      ['Kind', 'Queued', 'Waiting', 'In hand', 'Oldest', 'Done', 'Failed'],
+      'By kind of message',
+      ['Actor', 'On', 'Kind', 'Queued', 'Waiting', 'In hand', 'Oldest', 'Done', 'Failed'],
       lanes.map((lane) => [
+        lane.name,
+        lane.instance,
         lane.kind,
         figure(lane.queued),
         figure(lane.waiting),
         figure(lane.in_hand),
-        secondsOf(lane.oldest_ms / 1_000),
+        secondsOf(lane.oldest_ms === 0 ? null : lane.oldest_ms / 1_000),
         figure(lane.done),
         figure(lane.failed),
       ]),
-      { none: 'It takes no messages.' },
+      { none: 'No actor answers.', keys: lanes.map((lane) => `lane-${lane.instance}-${lane.name}-${lane.kind}`) },
     )}
   </details>`;
 }
@@ -170,5 +178,6 @@ function schedulers({ schedulers: all }: Overview, { access, at }: PageRequest):
   return tableOf('What each queue holds', ['Scheduler', 'Queued', 'Held', 'At work', 'Schedules late', 'Do'], rows, {
     none: 'No scheduler is configured: SCHEDULER_ACTORS.',
     keys: all.map(({ id }) => `scheduler-${id}`),
+    cards: true,
   });
 }

@@ -3,7 +3,7 @@ import { query, queryByKey, type Sql, statement, transact } from '../../postgres
 import type { QueuePartView } from '../../protocol/operator-status.ts';
 import { partsAtMost } from '../../tasks/limits.ts';
 import { type QueuePart, type TaskStatus, taskStatuses } from '../../tasks/task.ts';
-import { type BoundedCounts, countedAtLook, queueSizeOf } from './pauses.ts';
+import { type BoundedCounts, countedAtLook, queueSizeOf, queueSizeStatement } from '../lists/queue-size.ts';
 
 /** Any number will do, as long as every version of Rota uses the same one. */
 const foldLockKey = 7_682_119;
@@ -74,8 +74,8 @@ interface PartRow extends Omit<BoundedCounts, 'total'> {
 export async function readQueueBy(sql: Sql, scheduler: string, by: QueuePart): Promise<readonly QueuePartView[]> {
   const text =
     by === 'organisation'
-      ? statement('lists/queue-by-organisation')
-      : statement('lists/queue-by-name').replaceAll('{column}', () => (by === 'boefje' ? 'plugin' : 'image'));
+      ? queueSizeStatement('lists/queue-by-organisation')
+      : queueSizeStatement('lists/queue-by-name').replaceAll('{column}', () => (by === 'boefje' ? 'plugin' : 'image'));
   const rows = await queryByKey<PartRow>(sql, text, [scheduler, partsAtMost, countedInPart, rateSeconds]);
   return rows.map(({ name, total, held, waiting, oldest_seconds, per_second }) => {
     const size = queueSizeOf({ total: total ?? 0, held, waiting }, countedInPart);
