@@ -109,7 +109,7 @@ export function pressed(before: TopState, key: Key): Pressed {
 function typed(state: TopState, { name, sequence, ctrl }: Key): TopState {
   if (name === 'escape') return { ...state, mode: 'list', filter: '' };
   if (name === 'return' || name === 'enter') return { ...state, mode: 'list' };
-  if (name === 'backspace') return { ...state, filter: [...state.filter].slice(0, -1).join('') };
+  if (name === 'backspace') return { ...state, filter: Array.from(state.filter).slice(0, -1).join('') };
   if (ctrl === true && name === 'u') return { ...state, filter: '' };
   if (ctrl === true || /\p{C}/u.test(sequence) || sequence === '') return state;
   return { ...state, filter: (state.filter + sequence).slice(0, longestFilter) };
