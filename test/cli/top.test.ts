@@ -58,7 +58,8 @@ const organisations = (...results: readonly PartView[]): TopState => {
 };
 
 const key = (sequence: string, name?: string): Key => ({ sequence, ...(name === undefined ? {} : { name }) });
-const typing = (state: TopState, text: string) => Array.from(text).reduce((so, it) => pressed(so, key(it)).state, state);
+const typing = (state: TopState, text: string) =>
+  Array.from(text).reduce((so, it) => pressed(so, key(it)).state, state);
 const names = (state: TopState) => rowsOf(state).map((row) => row.key.split(' ').at(-1));
 const selected = (state: TopState) => rowsOf(state)[selectedAt(state, rowsOf(state))]?.key;
 

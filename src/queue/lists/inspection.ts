@@ -119,12 +119,9 @@ interface StartRow extends FlowRow {
   readonly ranks_before: number | null;
 }
 
-interface OverviewRow extends FlowRow, BoundedCounts {
+interface OverviewRow extends FlowRow, BoundedCounts, Pick<SchedulerView, 'out_seconds_ago' | 'oldest_seconds'> {
   readonly scheduler: string;
   readonly leased: number;
-  readonly oldest_seconds: number | null;
-  /** Of the last hand-out; rows stay for ten minutes. */
-  readonly out_seconds_ago: number | null;
 }
 
 interface ScheduleDetailsRow {
