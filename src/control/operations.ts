@@ -24,7 +24,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { watchLoopDelay } from '../telemetry/loop-delay.ts';
 import { auditCommands, type AuditPorts, incidentCommands, type IncidentPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
-import { explainCommands, type ExplainPorts } from './explain.ts';
+import { explainCommands, type RunNowPorts } from './explain.ts';
 import { lookCommands, type LookPorts } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
@@ -44,7 +44,7 @@ export type OperatorPorts = SupervisorPorts &
   QueuePorts &
   LookPorts &
   WeightPorts &
-  ExplainPorts &
+  RunNowPorts &
   DoctorPorts &
   AuditPorts &
   IncidentPorts &

@@ -124,6 +124,8 @@ export interface ScheduleView extends ListedSchedule {
 }
 
 export interface ExplanationView {
+  /** When, by the database's clock: a decision is of a moment. */
+  readonly asked_at: string;
   readonly scheduler: string;
   readonly organisation: string;
   /** Null for a raw file without a named normalizer. */
@@ -134,13 +136,19 @@ export interface ExplanationView {
   /** Of the first step that refuses; null also for a raw file that only deschedules. */
   readonly reason: RefusalReason | null;
   readonly steps: readonly ExplanationStep[];
-  /** What keeps a queued task from its worker; of a pause since when, and who paused. */
+  /**
+   * What keeps a queued task from its worker. A pause: since when, who paused, of which organisation and boefje (null: all). A worker
+   * that has it (`worker`), or whose lease has ended (`lease`): its name in `by`, and until when. The queue before it: `queue`.
+   */
   readonly in_the_way: readonly {
-    readonly what: string;
+    readonly what: 'pause' | 'queue' | 'worker' | 'lease';
     readonly fact: string;
     readonly since?: string;
     readonly by?: string | null;
     readonly note?: string | null;
+    readonly organisation?: string | null;
+    readonly boefje?: string | null;
+    readonly until?: string;
   }[];
   /** Of the task, where it is queued. */
   readonly start: StartEstimate | null;

@@ -58,6 +58,8 @@ export interface OperatorAnswers {
   'set-weight': ChangedWeight;
   'unset-weight': ChangedWeight;
   explain: ExplanationView;
+  /** `task`: its id. */
+  'run-now': { readonly task: string; readonly scheduler: string; readonly organisation: string };
   'dead-letters': { readonly results: readonly DeadLetterView[] };
   /** Ids of the events that were there. */
   'settle-dead-letters': { readonly settled: readonly string[] };

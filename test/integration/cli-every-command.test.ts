@@ -133,7 +133,7 @@ test.each<Form>(['json', 'table'])(
         steps: any(Array),
         task: { id },
       },
-      /^Queued since 20.* UTC\.\n\nRULE +OK/,
+      /^Queued since 20[^]*\nDo: [^]*\n\nRULE +OK/,
     );
     await run(['tasks', 'cancel', id], { changed: 1, refused: [] }, /1 task cancelled/);
     await run(['tasks', 'retry', id], { changed: 1, refused: [] }, /1 task queued again/);
