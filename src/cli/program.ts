@@ -30,6 +30,7 @@ import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
 import { topCommand } from './top/command.ts';
 import { write } from './terminal.ts';
+import { workersCommand } from './workers.ts';
 
 /** What commands need of the edges and of main.ts; src/cli.ts passes it in. */
 interface ProgramParts extends DemoParts {
@@ -55,6 +56,7 @@ export function createProgram(parts: ProgramParts): Command {
     topCommand(),
     explainCommand(),
     actorsCommand(),
+    workersCommand(),
     tasksCommand(),
     schedulesCommand(),
     deadCommand(),

@@ -8,6 +8,7 @@ import type { TaskLists } from '../queue/lists/lists.ts';
 import { createOrganisationLists } from '../queue/lists/organisations.ts';
 import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
+import { readDemand, readWorkers } from '../queue/lists/workers.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -21,7 +22,8 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { auditCommands, type AuditPorts } from './audit.ts';
+import { watchLoopDelay } from '../telemetry/loop-delay.ts';
+import { auditCommands, type AuditPorts, incidentCommands, type IncidentPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type RunNowPorts } from './explain.ts';
 import { lookCommands, type LookPorts } from './looks.ts';
@@ -29,10 +31,12 @@ import { type CommandAudit, commandRunner, type Commands, type RunCommand } from
 import { organisationCommands, type OrganisationPorts } from './organisations.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { Incidents } from '../observation/incidents.ts';
 import { PartRates } from '../observation/part-rates.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
+import { workerCommands, type WorkerPorts } from './workers.ts';
 import { createWeights, weightCommands, type WeightPorts, type Weights } from './weights.ts';
 
 /** What operators act on. */
@@ -45,7 +49,9 @@ export type OperatorPorts = SupervisorPorts &
   WeightPorts &
   RunNowPorts &
   DoctorPorts &
-  AuditPorts;
+  AuditPorts &
+  IncidentPorts &
+  WorkerPorts;
 
 /** Every command, by its name on `<prefix>.ctl.<name>` and `POST /ctl/<name>`; one file per group. */
 export function operatorCommands(ports: OperatorPorts) {
@@ -60,6 +66,8 @@ export function operatorCommands(ports: OperatorPorts) {
     ...explainCommands(ports),
     ...doctorCommands(ports),
     ...auditCommands(ports),
+    ...incidentCommands(ports),
+    ...workerCommands(ports),
   } satisfies Commands;
 }
 
@@ -131,6 +139,8 @@ export function createOperations(parts: OperationsParts): Operations {
     });
   };
   const partRates = new PartRates();
+  const incidents = new Incidents(parts.now);
+  const loop = watchLoopDelay();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
     run: commandRunner(
@@ -140,6 +150,8 @@ export function createOperations(parts: OperationsParts): Operations {
         pauses,
         rates,
         partRates,
+        incidents,
+        loopDelay: () => loop.read(),
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
@@ -148,6 +160,8 @@ export function createOperations(parts: OperationsParts): Operations {
         organisations: createOrganisationLists(sql, (task) =>
           parts.inspection.start({ id: task, queue: { held: false, ahead: 0, ahead_is_least: false } }, countedBefore),
         ),
+        readWorkers: () => readWorkers(sql),
+        readDemand: () => readDemand(sql, schedulerIds),
         names: (kind, request) => readNames(sql, kind, request),
         rerank: async (scheduler, report) => {
           await queue.ranksFairly(scheduler);
@@ -170,6 +184,8 @@ export function createOperations(parts: OperationsParts): Operations {
     stop: async () => {
       rates.stop();
       partRates.stop();
+      incidents.stop();
+      loop.stop();
       await imageRates.stop();
       await pauses.stop();
       await auditLog.stop();

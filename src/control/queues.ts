@@ -12,6 +12,7 @@ import { textWithoutSecrets, withoutSecrets } from '../tasks/secrets.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { recent } from './recent.ts';
 
 export interface QueuePorts {
   readonly instance: string;
@@ -164,18 +165,27 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
 
 const stream = z.enum(eventStreams);
 
+/** Of each stream: what a screen that is looked at again and again shows. */
+const fewLetters = 20;
+
 /** Events that were given up: to look at, to try again, to remove. */
 function deadLetterCommands({ deadLetters, audit }: QueuePorts) {
   const letters = () => {
     if (deadLetters !== null) return deadLetters;
     throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
   };
+  const few = recent(() => letters().list(fewLetters));
   return {
     'dead-letters': command(
       'read',
-      z.strictObject({ limit: z.int().min(1).max(1_000).default(20), id: shortText(lengths.name).optional() }),
-      async ({ limit, id }) => {
-        const found = await letters().list(limit);
+      z.strictObject({
+        limit: z.int().min(1).max(1_000).default(20),
+        id: shortText(lengths.name).optional(),
+        max_age_seconds: z.number().min(0).max(60).default(0),
+      }),
+      async ({ limit, id, max_age_seconds: seconds }) => {
+        const isKept = seconds > 0 && limit === fewLetters;
+        const found = await (isKept ? few(seconds * 1_000) : letters().list(limit));
         return { results: deadLetterViews(id === undefined ? found : found.filter((letter) => letter.id === id)) };
       },
     ),
@@ -190,6 +200,7 @@ function deadLetterCommands({ deadLetters, audit }: QueuePorts) {
       async ({ action, stream, ids }, { by }) => {
         const which = { ...(stream === undefined ? {} : { stream }), ...(ids === undefined ? {} : { ids }) };
         const settled = await letters().settle(action, which);
+        few.forget();
         audit(`${action}-dead-letters`, by, { events: settled.length });
         return { settled };
       },

@@ -20,4 +20,15 @@ export class Recent<T> {
     if (this.#found.size > mostKept) this.#found.delete(this.#found.keys().next().value!);
     return found.value;
   }
+
+  /** What was found is no longer so. */
+  forget(key: string): void {
+    this.#found.delete(key);
+  }
+}
+
+/** The same for one question. */
+export function recent<T>(ask: () => Promise<T>): ((maxAgeMs: number) => Promise<T>) & { forget(): void } {
+  const kept = new Recent<T>();
+  return Object.assign((maxAgeMs: number) => kept.of('', maxAgeMs, ask), { forget: () => kept.forget('') });
 }

@@ -16,6 +16,7 @@ import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
 import { Recent } from './recent.ts';
+import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
 export interface SupervisorPorts {
   readonly instance: string;
@@ -26,6 +27,8 @@ export interface SupervisorPorts {
   readonly inspection: Pick<QueueInspection, 'overview'>;
   readonly scheduleStore: Pick<ScheduleStore, 'scheduleLag'>;
   readonly rates: Pick<Rates, 'of'>;
+  /** Of the main thread. */
+  readonly loopDelay: () => LoopDelay;
   /** Null where no event source is configured. */
   readonly backlog: Pick<Backlog, 'look'> | null;
   /** Parked pops by scheduler. */
@@ -127,9 +130,9 @@ export function supervisorCommands(ports: SupervisorPorts) {
   } satisfies SomeCommands;
 }
 
-function processView({ instance, version, startedAt }: SupervisorPorts) {
-  const rss_bytes = process.memoryUsage.rss();
-  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes };
+function processView({ instance, version, startedAt, loopDelay }: SupervisorPorts) {
+  const [rss_bytes, loop_p99_ms] = [process.memoryUsage.rss(), loopDelay().p99Ms];
+  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes, loop_p99_ms };
 }
 
 /** In UTF-16 units. An error may quote an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */
@@ -167,7 +170,13 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
   const own = (scheduler: string) => ({ waiters: parked.get(scheduler) ?? 0, ...ports.rates.of(scheduler) });
   if ('why' in figures) {
     const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
-    const flow = { held_is_least: false, per_second: null, estimated_empty_at: null, asked_at: null };
+    const flow = {
+      held_is_least: false,
+      per_second: null,
+      estimated_empty_at: null,
+      asked_at: null,
+      out_seconds_ago: null,
+    };
     return {
       schedulers: ports.schedulerIds.map((id) => ({ id, ...none, ...flow, ...own(id) })),
       unknown: [{ part: 'database', why: figures.why }],
@@ -201,9 +210,10 @@ function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorVie
   };
 }
 
-function threadView({ lanes, streams, services, heapBytes, logLevel }: ThreadStatus): ThreadView {
+function threadView({ lanes, streams, services, heapBytes, loopDelay, logLevel }: ThreadStatus): ThreadView {
   return {
     heap_bytes: heapBytes,
+    loop_p99_ms: loopDelay.p99Ms,
     log_level: logLevel,
     mailbox: {
       depth: lanes.reduce((sum, lane) => sum + lane.queued + lane.waiting + lane.inHand, 0),
@@ -221,8 +231,9 @@ function threadView({ lanes, streams, services, heapBytes, logLevel }: ThreadSta
       dead_lettered: deadLettered,
       last_error: lastError,
     })),
-    services: services.map(({ service, circuit, inFlight, lastError }) => {
-      return { service, circuit, in_flight: inFlight, last_error: lastError };
+    services: services.map(({ service, circuit, openSince, inFlight, lastError }) => {
+      const open_since = openSince === null ? null : new Date(openSince).toISOString();
+      return { service, circuit, open_since, in_flight: inFlight, last_error: lastError };
     }),
   };
 }

@@ -1,39 +1,52 @@
 import type { Access } from '../control/operator-command.ts';
+import { within } from '../deadline.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import { age, moment, rateOf, whenOf } from '../control/wording.ts';
 import { each, type Html, html, type Value } from './html.ts';
 
 /** Pieces that all views are made of: tables, times, figures, bars. */
 
-/** A table with its caption; `none` says why it is empty and what would fill it. */
+/**
+ * A table with its caption; `none` says why it is empty and what would fill it. Columns of figures alone stand right. `cards`: each row is a
+ * card on a narrow screen, for tables that must be read whole.
+ */
 export function tableOf(
   caption: string,
   head: readonly string[],
   rows: readonly (readonly Value[])[],
-  { none, keys }: { readonly none: Value; readonly keys?: readonly string[] },
+  { none, keys, cards = false }: { readonly none: Value; readonly keys?: readonly string[]; readonly cards?: boolean },
 ): Html {
   if (rows.length === 0) return html`<p class="empty">${none}</p>`;
-  return html`<div class="scroll">
-    <table>
+  const classes = head.map((_title, column) => isOfFigures(rows, column) && 'n');
+  // Named, so that it can be scrolled by keys.
+  return html`<div class="scroll" role="group" aria-label="${caption}" tabindex="0">
+    <table class="${cards && 'cards'}">
       <caption>
         ${caption}
       </caption>
       <thead>
         <tr>
-          ${each(head, (title) => html`<th scope="col">${title}</th>`)}
+          ${head.map((title, column) => html`<th scope="col" class="${classes[column]}">${title}</th>`)}
         </tr>
       </thead>
       <tbody>
         ${rows.map(
           (row, at) =>
-            html`<tr id="${keys?.[at] ?? `row-${at}`}">
-              ${row.map((cell) => html`<td>${cell}</td>`)}
+            html`<tr ${keys !== undefined && html`id="${keys[at]}"`}>
+              ${row.map((cell, column) => html`<td class="${classes[column]}" data-head="${head[column]}">${cell}</td>`)}
             </tr>`,
         )}
       </tbody>
     </table>
   </div>`;
 }
+
+/** Figures, also where there are none: the column stands as it is when they come. */
+function isOfFigures(rows: readonly (readonly Value[])[], column: number): boolean {
+  return rows.every((row) => typeof row[column] === 'number' || String(row[column]).startsWith('<data'));
+}
+
+const noFigure = html`<data value="" class="none">–</data>`;
 
 /** `4m 2s ago` or `in 3h 1m`, which the browser counts on; its title is the moment in UTC. */
 export function timeOf(timestamp: string | null, now: number): Html {
@@ -42,18 +55,16 @@ export function timeOf(timestamp: string | null, now: number): Html {
 }
 
 export function secondsOf(seconds: number | null): Html {
-  return seconds === null ? html`<span class="none">–</span>` : html`${age(seconds)}`;
+  return seconds === null ? noFigure : html`<data value="${Math.round(seconds)}">${age(seconds)}</data>`;
 }
 
 export function perSecond(rate: number | null): Html {
-  return rate === null || rate === 0
-    ? html`<span class="none">–</span>`
-    : html`<data value="${rate}">${rateOf(rate)}</data>`;
+  return rate === null || rate === 0 ? noFigure : html`<data value="${rate}">${rateOf(rate)}</data>`;
 }
 
 /** `1.02 M`, with the exact figure as title. */
 export function figure(count: number | null, isLeast = false): Html {
-  if (count === null) return html`<span class="none">–</span>`;
+  if (count === null) return noFigure;
   const exact = `${count.toLocaleString('en')}${isLeast ? ' at least' : ''}`;
   return html`<data value="${count}" title="${exact}">${shortFigure(count)}${isLeast && '+'}</data>`;
 }
@@ -91,9 +102,12 @@ export function state(level: 'good' | 'bad' | 'warn' | 'idle' | 'busy', word: st
   return html`<span class="state ${level}"><span aria-hidden="true">${sign}</span> ${word}</span>`;
 }
 
+/** Pages are looked at in outages: the rest of a page does not wait for what hangs. */
+const partWithinMs = 4_000;
+
 /** A part of the page: the rest stands where it fails. */
 export async function sectionOf(title: string, content: Promise<Html> | (() => Promise<Html>)): Promise<Html> {
-  const shown = await (typeof content === 'function' ? content() : content).catch(
+  const shown = await within(typeof content === 'function' ? content() : content, partWithinMs, 'ASK_TIMEOUT').catch(
     (error: unknown) =>
       html`<p class="failed" role="alert">${state('bad', failureOf(error).message)} <a href="">Try again</a></p>`,
   );

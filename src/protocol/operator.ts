@@ -14,13 +14,16 @@ import type {
 } from './operator-lists.ts';
 import type { OrganisationDetails, OrganisationPage, PausePreview } from './operator-organisations.ts';
 import type {
+  AskedImage,
   AuditView,
   DeadLetterView,
   Examination,
+  IncidentView,
   LogLevel,
   PartRate,
   QueuePartView,
   SupervisorView,
+  WorkerView,
 } from './operator-status.ts';
 
 /** Answers of the operators' commands, `<prefix>.ctl.<command>`, as they travel. Timestamps are ISO. */
@@ -74,6 +77,20 @@ export interface OperatorAnswers {
   /** Newest first. */
   audit: { readonly results: readonly AuditView[] };
   doctor: Examination;
+  /** `others`: rows beyond the 200 that hold most. `leases`: that were read, of which 10 000 are most. */
+  workers: {
+    readonly results: readonly WorkerView[];
+    readonly leases: number;
+    readonly leases_is_least: boolean;
+    readonly others: number;
+  };
+  /** `any_image`: when a pop last asked that names no image. */
+  demand: {
+    readonly any_image: readonly { readonly scheduler: string; readonly asked_at: string | null }[];
+    readonly images: readonly AskedImage[];
+  };
+  /** Newest first, since the supervisor's start, 100 at most. */
+  incidents: { readonly instance: string; readonly since: string; readonly results: readonly IncidentView[] };
   config: { readonly instance: string; readonly values: readonly EffectiveValue[] };
   drain: { readonly draining: string };
 }

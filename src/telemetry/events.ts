@@ -113,11 +113,15 @@ export type RotaEvent =
   | { readonly name: 'part.failed'; readonly part: string; readonly link: string; readonly reason: string }
   /** The connection answers again. Emitted only after a failure. */
   | { readonly name: 'part.answered'; readonly part: string; readonly link: string }
+  | ({ readonly name: 'outage.changed'; readonly now: 'began' | 'lasts' | 'ended' } & Outage)
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
   /** Emitted only while traces are exported: spans.ts. */
   | { readonly name: 'spans.ended'; readonly spans: readonly EndedSpan[] }
   | { readonly name: 'supervisor.ready'; readonly ms: number }
   | { readonly name: 'supervisor.drained'; readonly ms: number };
+
+/** Of all connections of a part (src/observation/outages.ts): so far, with the last failure. */
+type Outage = Readonly<Record<'part' | 'reason', string> & Record<'seconds' | 'failures', number>>;
 
 /** How an attempt ended, for metrics. */
 export interface EndedTask {

@@ -9,7 +9,17 @@ import type { SchedulerView } from '../../src/protocol/operator-status.ts';
 const scheduler = (id: string, over: Partial<SchedulerView> = {}): SchedulerView => {
   const flow = { per_second: null, estimated_empty_at: null, asked_at: null, waiters: 0 };
   const figures = { held: 0, held_is_least: false, leased: 0, oldest_seconds: 5, schedule_lag_seconds: 0 };
-  return { id, queued: 1, ...figures, ...flow, in_per_second: 0, out_per_second: 0, ...over };
+  return {
+    id,
+    queued: 1,
+    ...figures,
+    ...flow,
+    in_per_second: 0,
+    out_per_second: 0,
+    out_seconds_ago: 1,
+    lately: null,
+    ...over,
+  };
 };
 
 const part = (name: string, over: Partial<PartView> = {}): PartView => {
@@ -35,6 +45,7 @@ const figuresOf = (over: Partial<Overview> = {}, parts: Figures['parts'] = null)
     started_at: '2026-01-01T00:00:00Z',
     pid: 1,
     rss_bytes: 1,
+    loop_p99_ms: 1,
     actors: [],
   };
   const overview = { supervisors: [supervisor], schedulers, sources: [], unanswered: [], unknown: [], ...over };

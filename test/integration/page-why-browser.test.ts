@@ -73,8 +73,8 @@ describe.skipIf(await noChromium())('why, in a browser', () => {
     await page.getByText('About a task, a schedule or a raw file').click();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
     await page.addScriptTag({ content: await readFile(axe, 'utf8') });
-    const found = (await page.evaluate(`axe.run('#main').then(({ violations }) =>
-      violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`)) as string[];
+    const found = await page.evaluate<string[]>(`axe.run('#main').then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`);
     expect(found).toEqual([]);
   });
 });

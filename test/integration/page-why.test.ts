@@ -38,7 +38,7 @@ async function logIn(token: string): Promise<string> {
   return answer.headers.getSetCookie()[0]!.split(';')[0]!;
 }
 
-const addressOf = (asked: Readonly<Record<string, string>>) => `/why?${new URLSearchParams(asked)}`;
+const addressOf = (asked: Readonly<Record<string, string>>) => `/why?${new URLSearchParams(asked).toString()}`;
 
 async function look(asked: Readonly<Record<string, string>>, cookie = asOperator): Promise<string> {
   const answer = await send(addressOf(asked), cookie);

@@ -204,6 +204,10 @@ export const cases: readonly Case[] = [
     rows: 2 * named,
     column: 'image',
   }),
+  // A hash of the leases that there are; of image_pops none.
+  of('lists/workers', () => [10 * named, named], { rows: named }),
+  of('lists/images-asked', () => [['boefje', 'report'], 10 * named, named], { rows: named }),
+  of('lists/images-last-asked', () => [['boefje'], ['rare'], named], { rows: 1 }),
   of('maintenance/queue-held', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 4 }),
   of('maintenance/knows-organisation', () => ['none'], { ...lists, rows: 1 }),
   // Fifty-one organisations are in the roll-up; each has a head and held rows of its own.

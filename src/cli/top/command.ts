@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { codeOf } from '../../errors.ts';
 import { overviewOf, type OperatorClient } from '../../control/overview.ts';
 import { partsOf } from '../../control/parts.ts';
+import { situationOf } from '../../control/findings.ts';
 import { failureOf } from '../../mailbox/failure.ts';
 import type { RotaClient } from '../../nats/client.ts';
 import { wholeNumber } from '../arguments.ts';
@@ -46,9 +47,9 @@ async function inPipe(client: RotaClient, { frames = 1, interval, json }: TopOpt
   let instances: readonly string[] = [];
   for (let frame = 0; frame < frames && !signal.aborted; frame += 1) {
     if (frame % searchEvery === 0) instances = await client.instances();
-    const overview = await overviewOf(operators(client), instances);
-    if (json === true) writeJson(overview);
-    else write(`${renderOverview(overview, null)}\n`);
+    const { overview, findings } = await situationOf(operators(client), instances);
+    if (json === true) writeJson({ ...overview, findings });
+    else write(`${renderOverview(overview, null, findings)}\n`);
     if (frame + 1 < frames) await delay(interval * 1_000, undefined, { signal }).catch(() => {});
   }
 }

@@ -97,12 +97,12 @@ export const sortedAtFirst: Readonly<Record<View, number>> = { schedulers: 2, or
 
 /** What is wrong, problems first. */
 export function problemsOf(figures: Figures): readonly Row[] {
-  const { overview, parts } = figures;
+  const { overview, pauses, parts } = figures;
   const silent = (parts?.unanswered ?? []).map((instance): Finding => {
     const finding = `its share of rates and failures is missing`;
     return { level: 'warning', about: `supervisor ${instance}`, finding, advice: 'is it stuck? rota status' };
   });
-  const all = [...findingsOf(overview), ...silent];
+  const all = [...findingsOf(overview, { pauses }), ...silent];
   return all.map((finding, at) => {
     // One part may have several; what they say changes with time.
     const nth = all.slice(0, at).filter(({ about }) => about === finding.about).length;

@@ -80,7 +80,7 @@ function gates(decided: Html, ...others: readonly Html[]): Html {
         others,
         (content, at) =>
           html`<div>
-            <h2>${titles[at]!}</h2>
+            <h2>${titles[at]}</h2>
             ${content}
           </div>`,
       )}

@@ -10,7 +10,7 @@ interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {
   readonly leased: number;
   /** Age of the oldest task that may be popped, of the 10 000 that go first; null where there is none. */
   readonly oldestSeconds: number | null;
-  readonly flow: Pick<SchedulerView, 'per_second' | 'estimated_empty_at' | 'asked_at'>;
+  readonly flow: Pick<SchedulerView, 'per_second' | 'estimated_empty_at' | 'asked_at' | 'out_seconds_ago'>;
 }
 
 /** The queue as operators see it. Reads only. */
@@ -103,10 +103,9 @@ interface StartRow extends FlowRow {
   readonly ranks_before: number | null;
 }
 
-interface OverviewRow extends FlowRow, BoundedCounts {
+interface OverviewRow extends FlowRow, BoundedCounts, Pick<SchedulerView, 'out_seconds_ago' | 'oldest_seconds'> {
   readonly scheduler: string;
   readonly leased: number;
-  readonly oldest_seconds: number | null;
 }
 
 interface DetailRow extends TaskHistory {
@@ -213,6 +212,7 @@ function flowOf(row: OverviewRow, waiting: number | null): SchedulerOverview['fl
     estimated_empty_at:
       perSecond === null || silent || !waiting ? null : isoOf(row.now_ms + (waiting / perSecond) * 1_000),
     asked_at: row.asked_ms === null ? null : isoOf(row.asked_ms),
+    out_seconds_ago: row.out_seconds_ago,
   };
 }
 
