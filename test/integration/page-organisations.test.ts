@@ -32,9 +32,12 @@ async function push(organisation: string, count: number, boefje?: string): Promi
   );
 }
 
+/** The sweeper folds changes into the roll-ups each second, later on a busy machine. */
+const rolledUp = <T>(seen: () => Promise<T>) => vi.waitFor(seen, { timeout: 20_000, interval: 100 });
+
 /** Once the roll-up, which is a second old at most, has so many queued of it. */
 async function counted(organisation: string, queued: number): Promise<OrganisationPage> {
-  return vi.waitFor(async () => {
+  return rolledUp(async () => {
     const page = await hand.client.ctl<OrganisationPage>('organisations', { prefix: organisation });
     const [found] = page.results;
     expect(found?.schedulers.reduce((sum, it) => sum + it.queued, 0)).toBe(queued);
@@ -71,7 +74,7 @@ test('organisations are listed by what is queued, with a column of each schedule
 test('pages follow each other without a gap', async () => {
   const codes = Array.from({ length: 53 }, (_none, n) => `paged-${String(n).padStart(2, '0')}`);
   for (const code of codes) await push(code, 1);
-  await vi.waitFor(async () => {
+  await rolledUp(async () => {
     const { count } = await hand.client.ctl<OrganisationPage>('organisations', { prefix: 'paged-' });
     expect(count).toBe(53);
   });
@@ -105,7 +108,7 @@ test('an organisation shows what waits, what failed, its share, and a sample of 
   const { id, lease_id } = task!;
   await hand.client.patch({ id, lease_id, status: 'failed' });
   await counted('one', 3);
-  const details = await vi.waitFor(async () => {
+  const details = await rolledUp(async () => {
     const found = await hand.client.ctl<OrganisationDetails>('organisation', { organisation: 'one' });
     expect(found.hours).toMatchObject([{ scheduler: 'boefje', completed: 0, failed: 1 }]);
     return found;
