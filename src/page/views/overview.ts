@@ -1,6 +1,7 @@
 import { findingsOf } from '../../control/findings.ts';
 import { flowOf } from '../../control/flow.ts';
 import { type Overview, overviewOf } from '../../control/overview.ts';
+import { within } from '../../deadline.ts';
 import type { PauseView } from '../../protocol/operator.ts';
 import type { AuditView, Finding, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
@@ -13,17 +14,20 @@ const mostOrganisations = 20;
 const mostEntries = 8;
 /** Figures of the database are counted again so often; what supervisors know themselves each time. */
 const maxAgeSeconds = 5;
+const pausesWithinMs = 2_500;
 
 /** `/`: is anything wrong, does work flow, who waits, and who did what. */
 export async function overview(request: PageRequest): Promise<Page> {
   const { operators, now } = request;
-  const [looked, paused] = await Promise.all([
+  // Of the database, which may be away: the rest of the page says so.
+  const paused = within(operators.ask('pauses', {}), pausesWithinMs, 'ASK_TIMEOUT').then(
+    ({ results }) => results,
+    () => null,
+  );
+  const [looked, pauses, waits, people] = await Promise.all([
     operators.instances().then((instances) => overviewOf(operators, instances, maxAgeSeconds)),
-    operators.ask('pauses', {}),
-  ]);
-  const { results: pauses } = paused;
-  const [waits, people] = await Promise.all([
-    sectionOf('Who waits', () => waiting(operators, pauses)),
+    paused,
+    sectionOf('Who waits', async () => waiting(operators, (await paused) ?? [])),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries });
       return entries(results, now);
@@ -34,7 +38,7 @@ export async function overview(request: PageRequest): Promise<Page> {
     sections: {
       verdict: verdict(looked, pauses, request),
       work: html`<h2>Work</h2>
-        ${work(looked, pauses)}`,
+        ${work(looked, pauses ?? [])}`,
       waits,
       people,
     },
@@ -43,9 +47,11 @@ export async function overview(request: PageRequest): Promise<Page> {
   };
 }
 
-function verdict(looked: Overview, pauses: readonly PauseView[], request: PageRequest): Html {
+function verdict(looked: Overview, known: readonly PauseView[] | null, request: PageRequest): Html {
+  const pauses = known ?? [];
   const found: readonly Shown[] = [
     ...findingsOf(looked),
+    ...(known === null ? [unknownPauses] : []),
     ...standing(looked, pauses),
     ...pauses.map((pause) => ofPause(pause, request)),
   ];
@@ -66,6 +72,13 @@ function verdict(looked: Overview, pauses: readonly PauseView[], request: PageRe
     </ul>
     ${found.length > mostFindings && html`<p><a href="/machinery">and ${found.length - mostFindings} more</a></p>`}`;
 }
+
+const unknownPauses: Finding = {
+  level: 'warning',
+  about: 'pauses',
+  finding: 'are unknown: the database did not answer',
+  advice: null,
+};
 
 /** A finding, and the button that mends it. */
 type Shown = Finding & { readonly act?: Html };
