@@ -12,6 +12,7 @@ import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
+import { pageCommand, type StartPage } from './page.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
 import {
   pauseCommand,
@@ -33,6 +34,7 @@ import { write } from './terminal.ts';
 interface ProgramParts extends DemoParts {
   readonly version: string;
   readonly startRota: StartRota;
+  readonly startPage: StartPage;
   readonly jetstreamPermissions: JetstreamOf;
 }
 
@@ -51,6 +53,7 @@ export function createProgram(parts: ProgramParts): Command {
     migrateCommand(),
     statusCommand(),
     topCommand(),
+    pageCommand(parts.startPage),
     explainCommand(),
     actorsCommand(),
     tasksCommand(),

@@ -20,6 +20,8 @@ export interface SupervisorPorts {
   readonly instance: string;
   readonly version: string;
   readonly startedAt: Date;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
   readonly supervision: Supervision;
   readonly schedulerIds: readonly string[];
   readonly inspection: Pick<QueueInspection, 'overview'>;
@@ -126,9 +128,16 @@ export function supervisorCommands(ports: SupervisorPorts) {
   } satisfies SomeCommands;
 }
 
-function processView({ instance, version, startedAt }: SupervisorPorts) {
+function processView({ instance, version, startedAt, now }: SupervisorPorts) {
   const rss_bytes = process.memoryUsage.rss();
-  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes };
+  return {
+    instance,
+    version,
+    now: new Date(now()).toISOString(),
+    started_at: startedAt.toISOString(),
+    pid: process.pid,
+    rss_bytes,
+  };
 }
 
 /** In UTF-16 units. An error may quote an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */
