@@ -16,10 +16,10 @@ import type { Session } from './session.ts';
  * sends the sections that changed as server-sent events. Without viewers there is no watch: no timer, no statement.
  */
 
-/** Of all, of one token, and of one session: a browser opens six connections to a host. */
+/** Of all, of one token, and of one session: a browser opens six connections to a host, and with all in use it loads no other page. */
 const mostStreams = 200;
 const mostOfToken = 100;
-const mostOfViewer = 6;
+const mostOfViewer = 4;
 /** Distinct addresses: each costs its statements every second or two. */
 const mostWatches = 100;
 /** Begun by one session: more than it has streams, for a watch that is left ends with its last look. */

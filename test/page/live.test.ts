@@ -182,10 +182,10 @@ describe('what may be looked at', () => {
 });
 
 describe('bounds', () => {
-  test('a session has six streams, and another one has its own', async () => {
+  test('a session has four streams, which leaves a browser connections for pages, and another session has its own', async () => {
     const { url, stream } = await started();
     const [one, other] = await Promise.all([logIn(url, of.ops), logIn(url, of.wall)]);
-    for (let at = 0; at < 6; at++) eventsOf(await stream(one, `/?x=${at}`));
+    for (let at = 0; at < 4; at++) eventsOf(await stream(one, `/?x=${at}`));
     expect((await ask(url, '/live?at=%2F', { headers: { cookie: one } })).status).toBe(429);
     expect((await eventsOf(await stream(other, '/')).next()).event).toBe('live');
   });
@@ -199,9 +199,9 @@ describe('bounds', () => {
     });
     const other = await logIn(url, of.ops);
     let [opened, refused] = [0, 0];
-    for (let at = 0; at < 18; at++) {
+    for (let at = 0; at < 27; at++) {
       const cookie = await logIn(url, of.wall);
-      for (let tab = 0; tab < 6; tab++) {
+      for (let tab = 0; tab < 4; tab++) {
         const response = await open(url, '/live?at=%2F', { headers: { cookie } });
         onTestFinished(() => void response.destroy());
         if (response.statusCode === 200) opened += 1;

@@ -39,9 +39,25 @@ export function toggleHold() {
 function isFrozen() {
   if (held || document.querySelector('#live input[type=checkbox]:checked') !== null) return true;
   const active = document.activeElement;
-  if (active !== null && live?.contains(active) === true && active.matches('input, select, textarea')) return true;
+  if (
+    active !== null &&
+    live?.contains(active) === true &&
+    active.matches('input:not([type=checkbox]), select, textarea')
+  )
+    return true;
   const selection = document.getSelection();
   return selection !== null && !selection.isCollapsed && live?.contains(selection.anchorNode) === true;
+}
+
+/**
+ * What a person opened, ticked, chose or typed stays.
+ * @param {string} attribute
+ * @param {Element} element
+ */
+function isOfPerson(attribute, element) {
+  if (attribute === 'value' && (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement))
+    return element.value !== element.defaultValue;
+  return ['checked', 'open', 'selected'].includes(attribute);
 }
 
 function apply() {
@@ -54,8 +70,9 @@ function apply() {
     globalThis.Idiomorph.morph(section, html, {
       morphStyle: 'innerHTML',
       ignoreActiveValue: true,
-      // Parts that a person opened stay open.
-      callbacks: { beforeAttributeUpdated: (/** @type {string} */ name) => name !== 'checked' && name !== 'open' },
+      callbacks: {
+        beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ of) => !isOfPerson(name, of),
+      },
     });
     const says = section.querySelector('[data-say]')?.textContent ?? '';
     const region = document.getElementById('verdict-said');
