@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { type ErrorCode, RotaError } from './errors.ts';
 
 /** A request that takes longer is refused: clients have timeouts of their own. */
@@ -193,4 +194,9 @@ export class Slab<Item extends object> {
   *[Symbol.iterator](): Generator<Item> {
     for (const item of this.#items) if (item !== null) yield item;
   }
+}
+
+/** Whether only this machine reaches an address or a name: clients need no token there. */
+export function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }

@@ -6,6 +6,7 @@ import type { StartRota } from './cli/start.ts';
 import { jetstreamPermissions } from './events/jetstream-streams.ts';
 import { createJetstreamPublisher } from './events/jetstream-message.ts';
 import { connectRota } from './nats/client.ts';
+import type { PageOptions } from './page/server.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -24,8 +25,10 @@ const startPage: StartPage = async ({ config, ...parts }) => {
   ]);
   const log = createLog({ format: config.SCHEDULER_LOGGING_FORMAT, debug: config.DEBUG });
   const endLog = logEvents(log);
+  // Each command is in the supervisors' audit: here it is what a bulk job of them was.
+  const audit: PageOptions['audit'] = (command, by, fields) => log.info({ audit: command, by, ...fields }, 'audit');
   const access = readPageAccess(config, { tls: readTls(config.SCHEDULER_API_TLS_CERT, config.SCHEDULER_API_TLS_KEY) })!;
-  const server = await createPageServer({ ...parts, access, log });
+  const server = await createPageServer({ ...parts, access, log, audit });
   return {
     url: await server.listen(),
     async close() {

@@ -12,6 +12,7 @@ import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
+import { namesCommand } from './names.ts';
 import { pageCommand, type StartPage } from './page.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
 import {
@@ -25,9 +26,10 @@ import {
 } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
-import { statusCommand, topCommand } from './status.ts';
+import { statusCommand } from './status.ts';
 import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
+import { topCommand } from './top/command.ts';
 import { write } from './terminal.ts';
 
 /** What commands need of the edges and of main.ts; src/cli.ts passes it in. */
@@ -74,6 +76,7 @@ export function createProgram(parts: ProgramParts): Command {
     natsPermissionsCommand(parts.jetstreamPermissions),
     tokenCommand(),
     completionCommand(),
+    namesCommand(),
     pushCommand(),
     popCommand(),
   ];

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { partsOf } from '../postgres/dsn.ts';
 import { decimalOf, flagOf, integerOf } from '../tasks/lax.ts';
@@ -158,9 +157,4 @@ function isDecodable({ username, password, pathname }: URL): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whether only this machine reaches an address or a name. */
-export function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }

@@ -5,7 +5,8 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
-import { readQueueBy } from '../queue/maintenance/counts.ts';
+import { readNames } from '../queue/lists/names.ts';
+import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
@@ -21,10 +22,12 @@ import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { auditCommands, type AuditPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
-import { explainCommands, type ExplainPorts } from './explain.ts';
+import { explainCommands, type RunNowPorts } from './explain.ts';
+import { lookCommands, type LookPorts } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { PartRates } from '../observation/part-rates.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
@@ -35,8 +38,9 @@ export type OperatorPorts = SupervisorPorts &
   TaskPorts &
   SchedulePorts &
   QueuePorts &
+  LookPorts &
   WeightPorts &
-  ExplainPorts &
+  RunNowPorts &
   DoctorPorts &
   AuditPorts;
 
@@ -47,6 +51,7 @@ export function operatorCommands(ports: OperatorPorts) {
     ...taskCommands(ports),
     ...scheduleCommands(ports),
     ...queueCommands(ports),
+    ...lookCommands(ports),
     ...weightCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
@@ -118,6 +123,7 @@ export function createOperations(parts: OperationsParts): Operations {
       refused: refused ?? null,
     });
   };
+  const partRates = new PartRates();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
     run: commandRunner(
@@ -126,10 +132,13 @@ export function createOperations(parts: OperationsParts): Operations {
         startedAt: new Date(parts.now()),
         pauses,
         rates,
+        partRates,
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
         queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        taskTotals: () => readTaskTotals(sql, schedulerIds),
+        names: (kind, request) => readNames(sql, kind, request),
         rerank: async (scheduler, report) => {
           await queue.ranksFairly(scheduler);
           await rerank(sql, ranking, scheduler, report);
@@ -150,6 +159,7 @@ export function createOperations(parts: OperationsParts): Operations {
     },
     stop: async () => {
       rates.stop();
+      partRates.stop();
       await imageRates.stop();
       await pauses.stop();
       await auditLog.stop();

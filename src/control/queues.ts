@@ -4,13 +4,13 @@ import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { excerpt, excerptInBytes, excerptInJson, oneLine } from '../printable.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
-import type { DeadLetterView, QueuePartView } from '../protocol/operator-status.ts';
+import type { DeadLetterView } from '../protocol/operator-status.ts';
 import type { PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
 import type { Purged } from '../queue/settle/cancellation.ts';
 import { textWithoutSecrets, withoutSecrets } from '../tasks/secrets.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import { eventStreams, type QueuePart, queueParts } from '../tasks/task.ts';
+import { eventStreams } from '../tasks/task.ts';
 import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
 
 export interface QueuePorts {
@@ -18,8 +18,6 @@ export interface QueuePorts {
   readonly schedulerIds: readonly string[];
   readonly pauses: Pick<Pauses, 'pause' | 'resume' | 'list' | 'knows'>;
   readonly purge: (organisation: string, by: string) => Promise<Purged>;
-  /** A scheduler's queue by organisation, boefje or image. */
-  readonly queueBy: (scheduler: string, by: QueuePart) => Promise<readonly QueuePartView[]>;
   /** Ranks everything queued anew; `report` counts tasks looked at and moved. */
   readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
   /** Null where no event source is configured. */
@@ -44,19 +42,9 @@ const note = z
   .transform((text) => excerptInBytes(oneLine(textWithoutSecrets(text)).toWellFormed(), lengths.name))
   .nullish();
 
-function pauseCommands({ pauses, schedulerIds, purge, queueBy, audit }: QueuePorts) {
+function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
   return {
     pauses: command('read', nothing, async () => ({ results: (await pauses.list()).map(pauseView) })),
-
-    'queue-by': command(
-      'read',
-      z.strictObject({ scheduler: shortText(lengths.name).min(1).optional(), by: z.enum(queueParts) }),
-      async ({ scheduler, by }) => {
-        if (scheduler !== undefined) requireScheduler(schedulerIds, scheduler);
-        const wanted = scheduler === undefined ? schedulerIds : [scheduler];
-        return { results: (await Promise.all(wanted.map((id) => queueBy(id, by)))).flat() };
-      },
-    ),
 
     // Clients repeat it until `complete`: a queue of a million takes longer than a request may.
     pause: command('operate', key.extend({ note }), async ({ note = null, ...body }, { by }) => {
@@ -89,7 +77,8 @@ function pauseCommands({ pauses, schedulerIds, purge, queueBy, audit }: QueuePor
   } satisfies SomeCommands;
 }
 
-function requireScheduler(schedulerIds: readonly string[], scheduler: string): void {
+/** @throws RotaError NOT_FOUND */
+export function requireScheduler(schedulerIds: readonly string[], scheduler: string): void {
   if (schedulerIds.includes(scheduler)) return;
   throw new RotaError('NOT_FOUND', `no scheduler ${scheduler}; there are: ${schedulerIds.join(', ')}`);
 }

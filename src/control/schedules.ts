@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
-import type { Filter } from '../queue/filter/filter.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import type { Schedule } from '../tasks/task.ts';
+import { type Schedule, scheduleStates } from '../tasks/task.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { cursor, listedText, listPage, timestamp } from './paging.ts';
 
 export interface SchedulePorts {
   readonly schedules: Schedules;
@@ -20,14 +20,18 @@ export interface SchedulePorts {
 }
 
 const selection = z.strictObject({
-  scheduler: shortText(lengths.name).optional(),
-  organisation: shortText(lengths.organisation).optional(),
-  boefje: shortText(lengths.name).optional(),
+  scheduler: listedText(lengths.name).optional(),
+  organisation: listedText(lengths.organisation).optional(),
+  boefje: listedText(lengths.name).optional(),
   /** The full reference. */
-  ooi: shortText(lengths.ooi).optional(),
-  enabled: z.boolean().optional(),
+  ooi: listedText(lengths.ooi).optional(),
+  state: z.enum(scheduleStates).optional(),
+  /** Deadlines, inclusive. */
+  from: timestamp.optional(),
+  to: timestamp.optional(),
+  /** Where an earlier answer ended. */
+  after: cursor.optional(),
   limit: z.int().min(0).max(500).default(20),
-  offset: z.int().min(0).default(0),
 });
 
 const id = z.uuid();
@@ -42,21 +46,10 @@ export function scheduleCommands(ports: SchedulePorts) {
     return JSON.parse(patched) as Schedule;
   };
   return {
-    schedules: command('read', selection, async ({ scheduler, organisation, boefje, ooi, enabled, limit, offset }) => {
-      const filters: Filter[] = [
-        ...(boefje === undefined ? [] : [dataFilter('boefje__id', boefje)]),
-        ...(ooi === undefined ? [] : [dataFilter('input_ooi', ooi)]),
-      ];
-      const { count, results } = await schedules.list({
-        ...(scheduler === undefined ? {} : { schedulerId: scheduler }),
-        ...(organisation === undefined ? {} : { organisation }),
-        ...(enabled === undefined ? {} : { enabled }),
-        filters: filters.length === 0 ? null : { filters },
-        countPages: null,
-        limit,
-        offset,
-      });
-      return { count, results: await withReasons(ports, JSON.parse(results) as Schedule[]) };
+    schedules: command('read', selection, async ({ scheduler, after, ...request }) => {
+      const now = ports.now();
+      const page = await schedules.search({ ...request, schedulerId: scheduler, after: after ?? null });
+      return listPage(page, await withReasons(ports, JSON.parse(page.results) as Schedule[]), now);
     }),
 
     'schedule-details': command('read', z.strictObject({ id }), async ({ id }) => detailsOf(ports, id)),
@@ -113,8 +106,4 @@ async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleView
 
 function unknown(id: string): RotaError {
   return new RotaError('NOT_FOUND', `there is no schedule ${id}`);
-}
-
-function dataFilter(field: string, value: string): Filter {
-  return { column: 'data', field, operator: '==', value };
 }

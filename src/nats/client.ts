@@ -65,8 +65,8 @@ export interface RotaClient {
   heartbeat(leases: readonly Lease[], leaseMs?: number): Promise<{ renewed: string[]; lost: string[] }>;
   /** `instance` asks that supervisor alone; `by` is written to its audit log. */
   ctl<T = unknown>(command: string, body?: unknown, options?: CtlOptions): Promise<T>;
-  /** The supervisors that answer a ping within a second. */
-  instances(): Promise<string[]>;
+  /** The supervisors that answer a ping within a second, or so many milliseconds. */
+  instances(withinMs?: number): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -189,8 +189,8 @@ export function rotaClient(
         ...(access === undefined ? {} : { access }),
       });
     },
-    async instances() {
-      const everyone = connection.services.client({ strategy: RequestStrategy.Timer, maxWait: 1_000 });
+    async instances(withinMs = 1_000) {
+      const everyone = connection.services.client({ strategy: RequestStrategy.Timer, maxWait: withinMs });
       const found: string[] = [];
       try {
         for await (const supervisor of await everyone.ping(prefix)) {

@@ -222,10 +222,16 @@ function end(watch: Watch, stream: Stream, last = ''): void {
   raw.once('close', () => clearTimeout(late));
 }
 
-/** The sections that a stream has not as they are, or that nothing changed: a figure on a screen has an age. Made once for all that lack the same. */
+/** The browser counts ages on by itself. */
+const agesOf = /(<time [^<>]*>)[^<]*/g;
+
+/**
+ * The sections that a stream has not as they are, or that nothing changed: a figure on a screen has an age.
+ * Made once for all that lack the same.
+ */
 function changesFor({ sections }: Parts, now: number): (stream: Stream) => string {
   const hashed = Object.entries(sections).map(([id, content]) => {
-    return { id, content, hash: createHash('sha1').update(content).digest('base64') };
+    return { id, content, hash: createHash('sha1').update(content.replaceAll(agesOf, '$1')).digest('base64') };
   });
   const texts = new Map<string, string>();
   return ({ sent }) => {

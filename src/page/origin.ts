@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { isLoopback } from '../config/values.ts';
+import { isLoopback } from '../admission.ts';
 import { RotaError } from '../errors.ts';
 import type { PageAccess } from './session.ts';
 

@@ -76,8 +76,8 @@ export function shortFigure(count: number): string {
 }
 
 /** A word with its sign: never a colour or a sign alone. */
-export function state(level: 'good' | 'bad' | 'warn' | 'idle', word: string): Html {
-  const sign = { good: '✔', bad: '✖', warn: '!', idle: '·' }[level];
+export function state(level: 'good' | 'bad' | 'warn' | 'idle' | 'busy', word: string): Html {
+  const sign = { good: '✔', bad: '✖', warn: '!', idle: '·', busy: '▸' }[level];
   return html`<span class="state ${level}"><span aria-hidden="true">${sign}</span> ${word}</span>`;
 }
 

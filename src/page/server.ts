@@ -7,13 +7,14 @@ import formbody from '@fastify/formbody';
 import helmet from '@fastify/helmet';
 import files from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Access } from '../control/operator-command.ts';
+import type { Access, CommandAudit } from '../control/operator-command.ts';
 import type { OperatorClient } from '../control/overview.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { actionRoute, takeNotice } from './actions.ts';
 import { installBounds } from './bounds.ts';
+import { BulkJobs } from './bulk-jobs.ts';
 import { bareHeaders, securityHeaders } from './headers.ts';
 import { address, html } from './html.ts';
 import { documentOf, type Frame, plainDocument, sectionsOf } from './layout.ts';
@@ -24,12 +25,14 @@ import type { Page, PageRequest } from './page.ts';
 import { state } from './pieces.ts';
 import { isOurPath, send, single } from './reply.ts';
 import { isSecure, type PageAccess, type Session, sessionCookie, Sessions } from './session.ts';
+import { progressOf } from './views/job.ts';
 import { views } from './views/views.ts';
 
 export interface PageOptions {
   readonly access: PageAccess;
   /** The commands, in the name and with the access of a session. */
   readonly operatorsFor: (caller: { readonly by: string; readonly access: Access }) => OperatorClient;
+  readonly audit: CommandAudit;
   /** What the header calls the installation. */
   readonly place: string;
   /** The database's time, in epoch milliseconds. */
@@ -117,6 +120,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     sendError(notFound(request), request, reply),
   );
 
+  const jobs = new BulkJobs({ now: options.now, audit: options.audit });
   app.get(`${assets}/idiomorph.js`, (_request, reply) =>
     reply.sendFile('idiomorph.min.js', morphing.replace(/[^/]+$/, '')),
   );
@@ -125,7 +129,10 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   streams.routes();
   actionRoute(app, { sessions, secure: isSecure(access), requestOf, sendPage });
   for (const [path, view] of Object.entries(views)) {
-    app.get(path, async (request, reply) => sendPage(request, reply, await view(requestOf(request))));
+    app.get(path, async (request, reply) => {
+      const page = await view(requestOf(request));
+      return page.goTo === undefined ? sendPage(request, reply, page) : reply.redirect(page.goTo, 303);
+    });
   }
 
   function requestOf(request: FastifyRequest): PageRequest {
@@ -133,6 +140,8 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     return {
       operators: options.operatorsFor({ by, access: may }),
       access: may,
+      by,
+      jobs,
       at: atOf(request),
       params: request.params as Readonly<Record<string, string>>,
       query: single(request.query as Readonly<Record<string, string | string[]>>),
@@ -161,7 +170,10 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
       wall: query['wall'] === '1',
       now: options.now(),
       notice: takeNotice(request, reply, sessions),
-      jobs: [],
+      jobs: jobs
+        .list()
+        .filter(({ id, state }) => state === 'runs' && request.url !== `/jobs/${id}`)
+        .map(({ id, ...job }) => ({ id, text: progressOf(job) })),
     };
   }
 
@@ -192,7 +204,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     async close() {
       streams.end();
       const late = setTimeout(() => app.server.closeAllConnections(), closeWithinMs);
-      await app.close().finally(() => clearTimeout(late));
+      await Promise.all([app.close(), jobs.end()]).finally(() => clearTimeout(late));
     },
   };
 }

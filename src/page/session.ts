@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { Signer } from '@fastify/cookie';
 import { type ApiToken, holderOf, readTokens, type TokenSettings } from '../api-tokens.ts';
-import { isLoopback } from '../config/values.ts';
+import { isLoopback } from '../admission.ts';
 import type { Access } from '../control/operator-command.ts';
 import { RotaError } from '../errors.ts';
 

@@ -98,8 +98,21 @@ export interface QueuePartView {
   readonly held_is_least: boolean;
   /** Age of the oldest that may be popped, of the 1 000 that go first. */
   readonly oldest_seconds: number | null;
-  /** Handed out over the last five minutes; null where it is not counted: of organisations and boefjes. */
+  /** Handed out by all supervisors over the last five minutes; null for organisations and boefjes, of which `queue-rates` tells. */
   readonly per_second: number | null;
+}
+
+/**
+ * What one supervisor did for an organisation or boefje over the last ten minutes, or since its start: the sum over all supervisors is
+ * the asker's. Under '' all beyond the 200 with the most tasks, together.
+ */
+export interface PartRate {
+  readonly scheduler: string;
+  readonly name: string;
+  /** Handed out. */
+  readonly per_second: number;
+  /** Tasks that failed. */
+  readonly failed: number;
 }
 
 /** One event stream in the broker; figures are null where the broker does not answer. */

@@ -1,12 +1,15 @@
 import type { EffectiveValue } from '../config/config.ts';
-import type { Schedule } from '../tasks/task.ts';
+import type { Schedule, TaskStatus } from '../tasks/task.ts';
 import type {
+  ChangedSelection,
   ChangedTasks,
   ExplanationView,
   ListedSchedule,
   ListedTask,
+  ListPage,
   Page,
   ScheduleView,
+  StartEstimate,
   TaskView,
 } from './operator-lists.ts';
 import type {
@@ -14,6 +17,7 @@ import type {
   DeadLetterView,
   Examination,
   LogLevel,
+  PartRate,
   QueuePartView,
   SupervisorView,
 } from './operator-status.ts';
@@ -28,17 +32,24 @@ export interface OperatorAnswers {
   heap: { readonly actor: string; readonly file: string };
   look: { readonly looking: readonly string[] | 'all' };
   reschedule: { readonly rescheduling: string };
-  tasks: Page<ListedTask>;
+  tasks: ListPage<ListedTask>;
   'task-details': { readonly results: readonly TaskView[] };
+  'task-start': StartEstimate;
+  /** Tasks of any age by status; a second old at most. */
+  'task-totals': {
+    readonly results: readonly ({ readonly scheduler: string } & Readonly<Record<TaskStatus, number>>)[];
+  };
   'change-tasks': ChangedTasks;
-  'change-selected-tasks': ChangedTasks;
-  schedules: Page<ListedSchedule>;
+  'change-selected-tasks': ChangedSelection;
+  schedules: ListPage<ListedSchedule>;
   'schedule-details': ScheduleView;
   'enable-schedule': Schedule;
   'run-schedule': Schedule;
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
   'queue-by': { readonly results: readonly QueuePartView[] };
+  'queue-rates': { readonly results: readonly PartRate[] };
+  names: { readonly results: readonly string[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
   pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };
   resume: { readonly released: number; readonly complete: boolean };
@@ -50,6 +61,8 @@ export interface OperatorAnswers {
   'set-weight': ChangedWeight;
   'unset-weight': ChangedWeight;
   explain: ExplanationView;
+  /** `task`: its id. */
+  'run-now': { readonly task: string; readonly scheduler: string; readonly organisation: string };
   'dead-letters': { readonly results: readonly DeadLetterView[] };
   /** Ids of the events that were there. */
   'settle-dead-letters': { readonly settled: readonly string[] };

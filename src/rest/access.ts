@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { type ApiToken, holderOf, readTokens, type TokenRole, tokenRoles, type TokenSettings } from '../api-tokens.ts';
-import { isLoopback } from '../config/values.ts';
+import { isLoopback } from '../admission.ts';
 import type { ChangedWeight, WeightView } from '../protocol/operator.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { readTlsFiles } from '../tls-files.ts';

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { isLoopback } from '../config/values.ts';
+import { isLoopback } from '../admission.ts';
 import type { RestAccess } from './access.ts';
 import type { App } from './app.ts';
 import { HttpError } from './errors.ts';

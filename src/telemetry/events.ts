@@ -58,7 +58,9 @@ export type RotaEvent =
       /** Images that its filter asks for; null where it rules none out. */
       readonly asked: readonly string[] | null;
       readonly filtered: boolean;
-      /** Of each row; '' where its task has none. */
+      /** Of each row; of plug-ins and images '' where its task has none. */
+      readonly organisations: readonly string[];
+      readonly plugins: readonly string[];
       readonly images: readonly string[];
       /** Of each row; none where the claim was not in the order of ranks. */
       readonly ranks: readonly number[];
@@ -119,6 +121,7 @@ export type RotaEvent =
 
 /** How an attempt ended, for metrics. */
 export interface EndedTask {
+  readonly organisation: string;
   /** Boefje or normalizer; null where it has none, or its data is too large to look into. */
   readonly plugin: string | null;
   /** Since its worker began; null where that never said so. */

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { renderOverview } from '../../src/cli/overview.ts';
 import type { Overview } from '../../src/control/overview.ts';
-import { clipped } from '../../src/cli/status.ts';
 import { moment } from '../../src/control/wording.ts';
 import { tableOf } from '../../src/cli/table.ts';
 
@@ -180,14 +179,6 @@ test('ages of all units are aligned', () => {
     '     -',
     ' 1d 0h',
   ]);
-});
-
-test('a frame that is taller than the terminal loses its end, not its beginning, and says so', () => {
-  const frame = Array.from({ length: 40 }, (_, n) => `line ${n}`).join('\n');
-  const shown = clipped(frame, 24).split('\n');
-  expect(shown).toHaveLength(23);
-  expect([shown[0], shown.at(-1)]).toEqual(['line 0', '… 18 more lines: a taller terminal, or rota status']);
-  expect(clipped(frame, 50)).toBe(frame);
 });
 
 test.each([

@@ -135,7 +135,7 @@ test.each<Form>(['json', 'table'])(
         steps: any(Array),
         task: { id },
       },
-      /^Queued since 20.* UTC\.\n\nRULE +OK/,
+      /^Queued since 20[^]*\nDo: [^]*\n\nRULE +OK/,
     );
     await run(['tasks', 'cancel', id], { changed: 1, refused: [] }, /1 task cancelled/);
     await run(['tasks', 'retry', id], { changed: 1, refused: [] }, /1 task queued again/);
@@ -147,10 +147,16 @@ test.each<Form>(['json', 'table'])(
       new RegExp(`boefje +${organisation} +all`),
     );
     await run(
+      ['audit', '--organisation', organisation],
+      { results: [{ command: 'pause', organisation, fields: { tasks: 2 } }] },
+      /pause +.*organisation=/,
+    );
+    await run(
       ['queue', 'boefje', '--by', 'organisation'],
       { results: any(Array) },
       new RegExp(`SCHEDULER +ORGANISATION[^]*boefje +${organisation} `),
     );
+    await run(['names', 'organisation', 'tasks-'], { results: any(Array) }, new RegExp(`^${organisation}$`, 'm'));
     await run(['resume', 'boefje', ...of], { released: 2 }, /2 tasks may be popped again/);
     const weight = ['boefje', organisation];
     await run(['weights', 'set', ...weight, '2.5'], { weight: 2.5, before: 1 }, /weight 2\.5, was 1/);

@@ -24,7 +24,12 @@ afterAll(() => hand.stop());
 /** An address of each page: a page that is not here has no decision about who may see it. */
 const addresses: Readonly<Record<string, string>> = {
   '/': '/',
+  '/tasks': '/tasks?status=failed',
+  '/tasks/:id': '/tasks/00000000-0000-4000-8000-000000000000',
+  '/jobs/:id': '/jobs/00000000-0000-4000-8000-000000000000',
+  '/search': '/search?q=org-1',
   '/machinery': '/machinery',
+  '/why': '/why',
 };
 
 describe('each page', () => {

@@ -81,7 +81,7 @@ describe('every answer', () => {
 describe('an address that is refused', () => {
   test.each([
     ['/nowhere', 404],
-    ['/tasks/%00x', 404],
+    ['/nowhere/%00x', 404],
     ['/%ff', 400],
     [`/${'a'.repeat(12_000)}`, 404],
     [`/?x=${'<'.repeat(12_000)}`, 200],

@@ -45,6 +45,7 @@ export async function startPageAlone(
     place: 'test',
     now: () => Date.now(),
     log: keepingLog().log,
+    audit: () => {},
     ...options,
     access: pageAccess(options.access),
   });

@@ -2,7 +2,7 @@ import { query, queryByKey, type Sql, statement, transact } from '../../postgres
 import type { ScheduleView, StartEstimate, StreakView, TaskView } from '../../protocol/operator-lists.ts';
 import type { SchedulerView } from '../../protocol/operator-status.ts';
 import type { DisabledReason, Schedule, Task, TaskHistory } from '../../tasks/task.ts';
-import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf } from '../maintenance/pauses.ts';
+import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf, queueSizeStatement } from './queue-size.ts';
 import { readStreaks } from '../schedules/schedule-store.ts';
 
 interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {
@@ -22,6 +22,8 @@ export interface QueueInspection {
   scheduleOf(scheduler: string, hash: string): Promise<ScheduleView | null>;
   /** Of the tasks that exist. */
   details(ids: readonly string[]): Promise<readonly TaskView[]>;
+  /** The same without failures in a row, and without `ahead`: for what needs no place in the queue. */
+  standing(ids: readonly string[]): Promise<readonly Omit<TaskView, 'streak'>[]>;
   /** Each with the failures in a row of its hash. */
   withStreaks<T extends Hashed>(listed: readonly T[]): Promise<readonly (T & { readonly streak: StreakView | null })[]>;
   /** When it starts; it is in line where `details` says that it is queued and not held. */
@@ -34,6 +36,9 @@ const lookBackSeconds = 300;
 const lookBack = [lookBackSeconds, 10] as const;
 /** Rows that are counted before a task: 10 to 30 ms. */
 const countedAtMost = 100_000;
+
+/** Of the tasks of one request together, their places in the queue (task-details.sql). */
+const placesAtMost = 10_000;
 
 export function createQueueInspection(sql: Sql): QueueInspection {
   const run = <Row extends object>(name: string, values: readonly unknown[]) =>
@@ -48,12 +53,17 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return { ...one, streak: { failures, bounded, since: new Date(firstAt).toISOString() } };
     });
   };
+  const tasksOf = async (ids: readonly string[], places: boolean) => {
+    const rows = await runByKey<DetailRow>('lists/task-details', [ids, places]);
+    return rows.map((row) => taskView(row, Math.floor(placesAtMost / ids.length)));
+  };
   const runByKey = <Row extends object>(name: string, values: readonly unknown[]) =>
     queryByKey<Row>(sql, statement(name), values);
   return {
     withStreaks,
     async overview(schedulers) {
-      const rows = await runByKey<OverviewRow>('lists/queue-overview', [schedulers, ...lookBack, countedAtLook]);
+      const values = [schedulers, ...lookBack, countedAtLook];
+      const rows = await queryByKey<OverviewRow>(sql, queueSizeStatement('lists/queue-overview'), values);
       return rows.map((row) => {
         const { scheduler, leased, oldest_seconds: oldestSeconds } = row;
         const { waiting, ...size } = queueSizeOf(row);
@@ -68,8 +78,9 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       return (await withStreaks(found.map(scheduleView)))[0] ?? null;
     },
     async details(ids) {
-      return withStreaks((await runByKey<DetailRow>('lists/task-details', [ids])).map(taskView));
+      return withStreaks(await tasksOf(ids, true));
     },
+    standing: (ids) => tasksOf(ids, false),
     async start({ id, queue }) {
       if (queue === null) return notInLine('not-queued');
       if (queue.held) return notInLine('held');
@@ -140,13 +151,13 @@ interface DetailRow extends TaskHistory {
   readonly ahead: number | null;
 }
 
-function taskView(row: DetailRow): Omit<TaskView, 'streak'> {
+function taskView(row: DetailRow, most: number): Omit<TaskView, 'streak'> {
   const { task, lease_id: id, lease_worker: worker, via, lease_until: until, begun, held, ahead, ...rest } = row;
   return {
     ...(JSON.parse(task) as Task),
     ...rest,
     lease: id === null ? null : { id, worker, via: via!, until: until!, begun: begun! },
-    queue: held === null ? null : { held, ahead },
+    queue: held === null ? null : { held, ahead: ahead && Math.min(ahead, most), ahead_is_least: (ahead ?? 0) > most },
   };
 }
 
