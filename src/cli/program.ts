@@ -13,6 +13,7 @@ import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
 import { namesCommand } from './names.ts';
+import { pageCommand, type StartPage } from './page.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
 import {
   pauseCommand,
@@ -36,6 +37,7 @@ import { workersCommand } from './workers.ts';
 interface ProgramParts extends DemoParts {
   readonly version: string;
   readonly startRota: StartRota;
+  readonly startPage: StartPage;
   readonly jetstreamPermissions: JetstreamOf;
 }
 
@@ -54,6 +56,7 @@ export function createProgram(parts: ProgramParts): Command {
     migrateCommand(),
     statusCommand(),
     topCommand(),
+    pageCommand(parts.startPage),
     explainCommand(),
     actorsCommand(),
     workersCommand(),

@@ -14,7 +14,7 @@ export interface OperatorClient {
 
 /** `rota status --json`. */
 export interface Overview {
-  readonly supervisors: readonly Omit<SupervisorView, 'schedulers' | 'sources' | 'unknown'>[];
+  readonly supervisors: readonly Omit<SupervisorView, 'now' | 'schedulers' | 'sources' | 'unknown'>[];
   /** Over all supervisors: figures of the database are the same for each, waiters and rates are sums. */
   readonly schedulers: readonly SchedulerView[];
   /** The broker's figures are the same for every supervisor: these come from one that reaches it. */

@@ -22,6 +22,8 @@ export interface SupervisorPorts {
   readonly instance: string;
   readonly version: string;
   readonly startedAt: Date;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
   readonly supervision: Supervision;
   readonly schedulerIds: readonly string[];
   readonly inspection: Pick<QueueInspection, 'overview'>;
@@ -130,9 +132,16 @@ export function supervisorCommands(ports: SupervisorPorts) {
   } satisfies SomeCommands;
 }
 
-function processView({ instance, version, startedAt, loopDelay }: SupervisorPorts) {
-  const [rss_bytes, loop_p99_ms] = [process.memoryUsage.rss(), loopDelay().p99Ms];
-  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes, loop_p99_ms };
+function processView({ instance, version, startedAt, now, loopDelay }: SupervisorPorts) {
+  return {
+    instance,
+    version,
+    now: new Date(now()).toISOString(),
+    started_at: startedAt.toISOString(),
+    pid: process.pid,
+    rss_bytes: process.memoryUsage.rss(),
+    loop_p99_ms: loopDelay().p99Ms,
+  };
 }
 
 /** In UTF-16 units. An error may quote an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */

@@ -1,7 +1,7 @@
 import type { Access } from '../control/operator-command.ts';
 import { each, type Html, html, type Value } from './html.ts';
 import type { Notice, Page } from './page.ts';
-import { actionButton, state } from './pieces.ts';
+import { actionButton, hiddenFields, state } from './pieces.ts';
 
 /** What the frame of every page shows. */
 export interface Frame {
@@ -110,12 +110,12 @@ export function sectionsOf(sections: Page['sections']): readonly Html[] {
   return Object.entries(sections).map(([id, content]) => html`<section id="${id}">${content}</section>`);
 }
 
-function account({ who, mayLogOut, theme }: Frame): Html {
+function account({ who, mayLogOut, theme, at }: Frame): Html {
   const next = { auto: 'light', light: 'dark', dark: 'auto' }[theme];
   return html`<div class="account">
     <span>${who === null ? 'nobody' : `${who.name} · ${who.access}`}</span>
     <form method="post" action="/theme">
-      <input type="hidden" name="theme" value="${next}" /><button
+      ${hiddenFields({ theme: next, back: at })}<button
         title="Theme: ${theme}; next: ${next}"
         aria-label="Theme: ${theme}; change to ${next}"
       >

@@ -1,6 +1,9 @@
 import type { Access } from '../control/operator-command.ts';
 import { within } from '../deadline.ts';
+import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
+import { excerpt } from '../printable.ts';
+import { emit } from '../telemetry/events.ts';
 import { age, moment, rateOf, whenOf } from '../control/wording.ts';
 import { each, type Html, html, type Value } from './html.ts';
 
@@ -74,12 +77,14 @@ export function shortFigure(count: number): string {
   const units: readonly (readonly [number, string])[] = [
     [1e9, 'G'],
     [1e6, 'M'],
-    [1e4, 'k'],
+    [1e3, 'k'],
   ];
-  const [unit, letter] = units.find(([least]) => Math.abs(count) >= least) ?? [1, ''];
-  if (letter === '') return count.toLocaleString('en');
-  const scaled = count / (letter === 'k' ? 1e3 : unit);
-  return `${scaled >= 100 ? Math.round(scaled) : scaled.toPrecision(3)} ${letter}`;
+  if (Math.abs(count) < 1e4) return count.toLocaleString('en');
+  // 999 500 is 1.00 M, not 1000 k.
+  const rounded = Number(count.toPrecision(3));
+  const [unit, letter] = units.find(([least]) => Math.abs(rounded) >= least)!;
+  const scaled = rounded / unit;
+  return `${Math.abs(scaled) >= 100 ? scaled : scaled.toPrecision(3)} ${letter}`;
 }
 
 /** A part of a whole, as a bar and in per cent. */
@@ -102,15 +107,23 @@ export function state(level: 'good' | 'bad' | 'warn' | 'idle' | 'busy', word: st
   return html`<span class="state ${level}"><span aria-hidden="true">${sign}</span> ${word}</span>`;
 }
 
-/** Pages are looked at in outages: the rest of a page does not wait for what hangs. */
-const partWithinMs = 4_000;
+/** Of a part of the page: the database bounds its own answers, and the page comes without those that are late. */
+const sectionWithinMs = 3_000;
 
-/** A part of the page: the rest stands where it fails. */
-export async function sectionOf(title: string, content: Promise<Html> | (() => Promise<Html>)): Promise<Html> {
-  const shown = await within(typeof content === 'function' ? content() : content, partWithinMs, 'ASK_TIMEOUT').catch(
-    (error: unknown) =>
-      html`<p class="failed" role="alert">${state('bad', failureOf(error).message)} <a href="">Try again</a></p>`,
-  );
+/** A part of the page: the rest stands where it fails, or is late. */
+export async function sectionOf(
+  title: string,
+  content: Promise<Html> | (() => Promise<Html>),
+  withinMs = sectionWithinMs,
+): Promise<Html> {
+  const work = Promise.try(() => (typeof content === 'function' ? content() : content));
+  const shown = await within(work, withinMs, 'ASK_TIMEOUT').catch((error: unknown) => {
+    const isBroken = codeOf(error) === 'BROKEN';
+    // Its text is for the log: it may quote anything.
+    if (isBroken) emit({ name: 'error.uncaught', kind: 'rejection', error });
+    const says = isBroken ? 'a fault in the page itself: its log has it' : excerpt(failureOf(error).message, 300);
+    return html`<p class="failed" role="alert">${state('bad', says)} <a href="">Try again</a></p>`;
+  });
   return html`<h2>${title}</h2>
     ${shown}`;
 }

@@ -7,6 +7,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export interface SupervisorView {
   readonly instance: string;
   readonly version: string;
+  /** The database's time: ages are told by it. */
+  readonly now: string;
   readonly started_at: string;
   readonly pid: number;
   readonly rss_bytes: number;

@@ -47,7 +47,7 @@ interface Tls {
 }
 
 /** @returns null where neither is set. @throws RotaError BAD_CONFIG for one without the other, or for no valid PEM */
-function readTls(certPath: string | undefined, keyPath: string | undefined): Tls | null {
+export function readTls(certPath: string | undefined, keyPath: string | undefined): Tls | null {
   const { cert, key } = readTlsFiles({ cert: certPath, key: keyPath }, 'SCHEDULER_API_TLS');
   return cert === undefined || key === undefined ? null : { cert: Buffer.from(cert), key: Buffer.from(key) };
 }

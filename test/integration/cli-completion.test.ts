@@ -26,6 +26,7 @@ async function scriptFor(shell: string): Promise<string> {
   const program = createProgram({
     version: '0',
     startRota: notCalled,
+    startPage: notCalled,
     connectRota: notCalled,
     createJetstreamPublisher: () => ({ publish: notCalled }),
     jetstreamPermissions: () => ({ supervisor: [], publisher: [] }),

@@ -69,6 +69,7 @@ function program(): Command {
   return createProgram({
     version: '0',
     startRota: notCalled,
+    startPage: notCalled,
     connectRota: notCalled,
     createJetstreamPublisher: () => ({ publish: notCalled }),
     jetstreamPermissions: () => ({ supervisor: [], publisher: [] }),
@@ -81,7 +82,8 @@ function remoteCommands(command = program(), path: readonly string[] = []): read
   return command.options.some(({ long }) => long === '--nats') ? [path.join(' ')] : [];
 }
 
-const known = remoteCommands();
+// `page` serves until it is ended: cli-page.test.ts.
+const known = remoteCommands().filter((name) => name !== 'page');
 const nameOf = (args: readonly string[]) =>
   [args.slice(0, 2).join(' '), args[0]!].find((name) => known.includes(name))!;
 
