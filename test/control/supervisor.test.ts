@@ -34,6 +34,7 @@ const ports = {
   },
   schedulerIds: ['boefje'],
   inspection: { overview: () => Promise.reject(new Error(long)) },
+  now: () => 0,
   scheduleStore: { scheduleLag: async () => 0 },
   rates: { of: () => ({ in_per_second: 0, out_per_second: 0 }) },
   backlog: { look: async () => [{ ...waiting, error: long, full: long }] },

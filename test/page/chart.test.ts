@@ -25,7 +25,7 @@ test('bars stand on each other, with attributes and classes alone, and have a ta
     ['failed', '0', '6', '25'],
   ]);
   expect(text).toContain('aria-label="Tasks by hour: 60 completed, 20 failed tasks"');
-  expect(text).toMatch(/<details>.*<table>.*13:00.*14:05 ann.*<\/table>.*<\/details>/s);
+  expect(text).toMatch(/<details>.*<table.*>.*13:00.*14:05 ann.*<\/table>.*<\/details>/s);
   expect(text).not.toMatch(/style=|<script/);
 });
 

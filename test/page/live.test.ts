@@ -7,7 +7,7 @@ import { html } from '../../src/page/html.ts';
 import { LiveStreams } from '../../src/page/live.ts';
 import type { Page } from '../../src/page/page.ts';
 import { Sessions } from '../../src/page/session.ts';
-import { ask, keepingLog, logIn, open, pageAccess, startPageAlone, tokensFor } from '../support/page.ts';
+import { ask, keepingLog, logIn, open, pageAccess, quietAnswer, startPageAlone, tokensFor } from '../support/page.ts';
 
 const { tokens, of } = tokensFor({ ops: 'operate', wall: 'read' });
 
@@ -40,19 +40,7 @@ function eventsOf(response: IncomingMessage): { next(): Promise<Event>; readonly
   };
 }
 
-const status = {
-  instance: 'aaaa',
-  version: '1',
-  started_at: '2026-11-01T00:00:00Z',
-  pid: 1,
-  rss_bytes: 1,
-  actors: [],
-  schedulers: [],
-  sources: [],
-  unknown: [],
-};
-
-async function started(answer: (name: string) => Promise<unknown> = async () => ({ results: [] })) {
+async function started(answer: (name: string) => Promise<unknown> = quietAnswer) {
   const asked: string[] = [];
   const { log, lines } = keepingLog();
   const { url, server } = await startPageAlone({
@@ -60,7 +48,7 @@ async function started(answer: (name: string) => Promise<unknown> = async () => 
     log,
     ask: async (name) => {
       asked.push(name);
-      return name === 'status' ? status : answer(name);
+      return answer(name);
     },
   });
   const stream = async (cookie: string, at: string) =>
@@ -86,12 +74,12 @@ describe('a live page', () => {
               },
             ],
           }
-        : { results: [] },
+        : quietAnswer(name),
     );
     const events = eventsOf(await stream(await logIn(url, of.wall), '/'));
     const { event, data } = await events.next();
     expect(event).toBe('live');
-    expect(Object.keys(data.sections!)).toEqual(['verdict', 'work', 'waits', 'people']);
+    expect(Object.keys(data.sections!)).toEqual(['verdict', 'work', 'waits', 'people', 'trouble']);
     expect(Math.abs(data.now! - Date.now())).toBeLessThan(5_000);
     expect((await events.next()).data.sections).toBeUndefined();
     entry = 'second';
@@ -116,19 +104,16 @@ describe('a live page', () => {
   });
 
   test('of another role is another', async () => {
-    const { url, stream } = await started(async () => ({
-      results: [
-        {
-          scheduler: 'boefje',
-          organisation: null,
-          boefje: null,
-          paused_by: 'x',
-          since: '2026-11-01T00:00:00Z',
-          note: null,
-          tasks: 0,
-        },
-      ],
-    }));
+    const pause = {
+      scheduler: 'boefje',
+      organisation: null,
+      boefje: null,
+      paused_by: 'x',
+      since: '2026-11-01T00:00:00Z',
+    };
+    const { url, stream } = await started(async (name) =>
+      name === 'pauses' ? { results: [{ ...pause, note: null, tasks: 0 }] } : quietAnswer(name),
+    );
     const operates = (await eventsOf(await stream(await logIn(url, of.ops), '/')).next()).data.sections!['verdict'];
     const reads = (await eventsOf(await stream(await logIn(url, of.wall), '/')).next()).data.sections!['verdict'];
     expect(operates).toContain('<form method="post" action="/do/resume">');
@@ -139,8 +124,7 @@ describe('a live page', () => {
     let isBroken = true;
     const { url } = await startPageAlone({
       access: { tokens },
-      ask: (name) =>
-        isBroken ? Promise.reject(new Error('away')) : Promise.resolve(name === 'status' ? status : { results: [] }),
+      ask: (name) => (isBroken ? Promise.reject(new Error('away')) : quietAnswer(name)),
     });
     const events = eventsOf(await open(url, '/live?at=%2F', { headers: { cookie: await logIn(url, of.wall) } }));
     expect((await events.next()).event).toBe('stale');
@@ -218,9 +202,7 @@ describe('bounds', () => {
   test('opening and leaving again begins no more looks than a session may have', async () => {
     const never = Promise.withResolvers<unknown>();
     onTestFinished(() => never.resolve({ results: [] }));
-    const { url, asked, stream } = await started((name) =>
-      name === 'audit' ? never.promise : Promise.resolve({ results: [] }),
-    );
+    const { url, asked, stream } = await started((name) => (name === 'audit' ? never.promise : quietAnswer(name)));
     const cookie = await logIn(url, of.ops);
     let refused = 0;
     for (let at = 0; at < 40; at++) {

@@ -31,6 +31,32 @@ export function pageAccess(access: Partial<PageAccess> = {}): PageAccess {
   return { host: '127.0.0.1', port: 0, tokens: [], once: null, secret, publicUrls: [], tls: null, ...access };
 }
 
+const nothing = { results: [], count: 0, count_is_least: false, next: null };
+const quiet: Readonly<Record<string, unknown>> = {
+  status: {
+    instance: 'aaaa',
+    version: '1',
+    now: '2026-11-01T00:00:00Z',
+    started_at: '2026-11-01T00:00:00Z',
+    pid: 1,
+    rss_bytes: 1,
+    loop_p99_ms: 1,
+    actors: [],
+    schedulers: [],
+    sources: [],
+    unknown: [],
+  },
+  doctor: { instance: 'aaaa', version: '1', node: 'v26', findings: [] },
+  incidents: { instance: 'aaaa', since: '2026-11-01T00:00:00Z', results: [] },
+  'preview-pause': { tasks: 0, tasks_is_least: false, fair: true },
+  organisations: { ...nothing, total: 0, organisations: 0 },
+};
+
+/** What a command answers where nothing is queued, nobody did anything and nothing is wrong. */
+export async function quietAnswer(name: string): Promise<unknown> {
+  return quiet[name] ?? nothing;
+}
+
 /** The page without a supervisor: what commands answer is the test's. */
 export async function startPageAlone(
   options: Partial<Omit<PageOptions, 'access'>> & {
