@@ -21,8 +21,11 @@ export async function overview(request: PageRequest): Promise<Page> {
   const [{ overview: looked, pauses, findings }, waits, people, trouble] = await Promise.all([
     situationOf(operators, instances, maxAgeSeconds),
     sectionOf('Who waits', async () => {
-      const paused = operators.ask('pauses', {});
-      return waiting((await operators.ask('queue-by', { by: 'organisation' })).results, (await paused).results);
+      const [queued, paused] = await Promise.all([
+        operators.ask('queue-by', { by: 'organisation' }),
+        operators.ask('pauses', {}),
+      ]);
+      return waiting(queued.results, paused.results);
     }),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries });
