@@ -125,7 +125,8 @@ export function createOperations(parts: OperationsParts): Operations {
   });
   const rates = new Rates();
   const auditLog = new AuditLog(sql, (error) => log.error({ err: error }, 'audit log'));
-  const audit: CommandAudit = (command, by, fields, refused) => {
+  const audit: CommandAudit = (command, by, given, refused) => {
+    const fields = withoutSecrets(given);
     const refusal = refused === undefined ? {} : { refused };
     log.info({ audit: command, by, ...fields, ...refusal }, 'audit');
     const { organisation } = fields;
@@ -134,7 +135,7 @@ export function createOperations(parts: OperationsParts): Operations {
       by: by === null ? null : excerpt(oneLine(by)),
       command,
       organisation: typeof organisation === 'string' ? organisation : null,
-      fields: withoutSecrets(fields),
+      fields,
       refused: refused ?? null,
     });
   };
