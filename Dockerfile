@@ -23,6 +23,7 @@ RUN mkdir -p /home/node/.cache/compile && chown -R node:node /home/node/.cache
 USER node
 RUN node src/cli.ts --version
 EXPOSE 8000
+EXPOSE 8001
 # Readiness, not /health: an unhealthy Katalogus is no reason to restart the scheduler.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["node", "-e", "const tls = process.env.SCHEDULER_API_TLS_CERT; if (tls) process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch(`http${tls ? 's' : ''}://127.0.0.1:${process.env.SCHEDULER_API_PORT ?? 8000}/ready`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

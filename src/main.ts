@@ -137,7 +137,6 @@ async function startDatabase({ config, options, log, shutdown }: Start) {
   const embedded = await startEmbedded(config, { data, natsPort: options.natsPort, log });
   shutdown.add('embedded services', (withinMs) => embedded.stop(withinMs));
   const { databaseUrl, natsUrl } = embedded;
-
   const gracePeriodSeconds = config.SCHEDULER_PQ_GRACE_PERIOD;
   if (config.DATABASE_MIGRATION) {
     const report = (step: string) => log.info({ step }, 'database');
@@ -331,6 +330,7 @@ async function startPage(
   const page = await createPageServer({
     access,
     operatorsFor: operatorsFor(rotaClient(connection, { prefix }), { instance, run: operations.run }),
+    audit: operations.audit,
     place: prefix,
     now,
     log,

@@ -63,7 +63,7 @@ export function newScheduleOf(candidate: Candidate, recurrence: Recurrence): New
 }
 
 /** What the task and the schedule of a pair have in common. */
-function dataOf({ plugin, organisation, ooi }: Candidate) {
+export function dataOf({ plugin, organisation, ooi }: Candidate) {
   return {
     boefje: { id: plugin.id, name: plugin.name, version: plugin.version, oci_image: plugin.ociImage },
     input_ooi: ooi,

@@ -4,7 +4,7 @@ import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/c
 import type { Behavior, Setup } from '../../src/protocol/scheduler.ts';
 import { type BoefjeData, boefjeData } from '../../src/tasks/data.ts';
 import type { Recorder } from '../../src/tasks/refusal.ts';
-import { type Candidate, candidateOf, hashOf } from './candidate.ts';
+import { type Candidate, candidateOf, dataOf, hashOf } from './candidate.ts';
 import { withSiblings } from './deduplication.ts';
 import { decideTask, type History, historiesOf } from './history.ts';
 import { decideBoefje, decideOoi, decideOperations, pluginIn, runsOnEventsOnly, skipOoi } from './permission.ts';
@@ -66,7 +66,8 @@ async function explanationOf(setup: Setup, asked: Explain, data: BoefjeData): Pr
   const candidate = candidateOf({ organisation, plugin, ooi, recurrence, byRecurrence, ...byTime, trace: null });
   const [history] = await historiesOf(setup, [candidate], record);
   if (steps.every(({ outcome }) => outcome === 'passes')) await explainSharing(setup, candidate, history!, record);
-  return { steps, nextRunAt: runsOnEventsOnly(plugin) ? null : recurrence.deadlineAt };
+  const nextRunAt = runsOnEventsOnly(plugin) ? null : recurrence.deadlineAt;
+  return { steps, nextRunAt, data: dataOf(candidate) };
 }
 
 async function explainTask(setup: Setup, organisation: string, data: BoefjeData, record: Recorder): Promise<void> {

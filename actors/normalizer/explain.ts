@@ -1,3 +1,4 @@
+import type { Plugin } from '../../src/kat/kat.ts';
 import { attempt } from '../../src/mailbox/failure.ts';
 import { answerEach } from '../../src/mailbox/mailbox.ts';
 import type { Explain, Explanation, ExplanationStep } from '../../src/protocol/commands.ts';
@@ -20,10 +21,12 @@ async function explanationOf(setup: Setup, organisation: string, asked: RawFileQ
   const record: Recorder = (rule, reason, fact, open) =>
     void steps.push({ rule, outcome: open ?? (reason === null ? 'passes' : 'refuses'), reason, fact });
   decideRawFile(rawFile, record);
-  if (!steps.some(({ outcome }) => outcome === 'refuses')) {
-    await explainConsumers(setup, organisation, asked, rawFile, record);
-  }
-  return { steps, nextRunAt: null };
+  if (steps.some(({ outcome }) => outcome === 'refuses')) return { steps, nextRunAt: null };
+  const consumers = await explainConsumers(setup, organisation, asked, rawFile, record);
+  const [one] = consumers;
+  if (asked.normalizer === undefined || one === undefined) return { steps, nextRunAt: null };
+  const normalizer = { id: one.id, name: one.name, version: one.version };
+  return { steps, nextRunAt: null, data: { normalizer, raw_data: asked.raw_data } };
 }
 
 /** Not a reason of the list: it is what the boefje asked for, and is not counted as a refusal. */
@@ -40,11 +43,13 @@ async function explainConsumers(
   asked: RawFileQuestion,
   { mimeTypes }: RawFileFacts,
   record: Recorder,
-): Promise<void> {
+): Promise<readonly Plugin[]> {
   const answer = await attempt(setup.kat.katalogus.plugins(organisation, { fresh: true }));
-  if (!answer.ok) return record('organisation', null, answer.failure.message, 'unanswered');
-  if (answer.value === null)
-    return record('organisation', 'organisation-gone', `Katalogus does not know organisation ${organisation}`);
+  if (!answer.ok || answer.value === null) {
+    if (!answer.ok) record('organisation', null, answer.failure.message, 'unanswered');
+    else record('organisation', 'organisation-gone', `Katalogus does not know organisation ${organisation}`);
+    return [];
+  }
   record('organisation', null, `Katalogus knows organisation ${organisation}`);
 
   const { normalizer, raw_data: rawData } = asked;
@@ -53,7 +58,8 @@ async function explainConsumers(
   );
   if (consumers.length === 0) {
     const who = normalizer === undefined ? 'no normalizer' : `no normalizer ${normalizer.id}`;
-    return record('input', 'not-consumed', `${who} consumes ${mimeTypes.join(' or ')} in ${organisation}`);
+    record('input', 'not-consumed', `${who} consumes ${mimeTypes.join(' or ')} in ${organisation}`);
+    return [];
   }
   record('input', null, `consumed by ${consumers.map(({ id }) => id).join(', ')}`);
 
@@ -69,6 +75,7 @@ async function explainConsumers(
       : { fact: `${plugin.id}: disabled in this organisation`, reason: 'normalizer-disabled' };
   });
   together(judged, record);
+  return consumers;
 }
 
 interface Judged {

@@ -28,7 +28,7 @@ async function explanationOf(setup: Setup, { organisation, data, schedule }: Exp
   const [latest] = await setup.supervisor('latest-tasks', { hashes: [hash] });
   const fact = latest === undefined ? 'there is no task yet' : `task ${latest.id} is ${latest.status}`;
   record('latest task', unfinishedReason(latest?.status), fact);
-  return { steps, nextRunAt: schedule === null ? null : deadlineOf(setup, schedule) };
+  return { steps, nextRunAt: schedule === null ? null : deadlineOf(setup, schedule), data: report };
 }
 
 async function explainOrganisation({ kat }: Setup, organisation: string, record: Recorder): Promise<void> {

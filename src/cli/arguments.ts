@@ -13,11 +13,18 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
   };
 }
 
-export function oneOf<T extends string>(choices: readonly T[]): (text: string) => T {
-  return (text) => {
+/** A parser whose `choices` completion offers. */
+export interface ChoiceOf<T extends string> {
+  (text: string): T;
+  readonly choices: readonly T[];
+}
+
+export function oneOf<T extends string>(choices: readonly T[]): ChoiceOf<T> {
+  const parse = (text: string) => {
     if (!choices.includes(text as T)) throw new InvalidArgumentError(`expected one of ${choices.join(', ')}.`);
     return text as T;
   };
+  return Object.assign(parse, { choices });
 }
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
@@ -27,6 +34,17 @@ export function duration(text: string): number {
   const [, amount, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
   if (amount === undefined) throw new InvalidArgumentError('expected a duration such as 90s, 15m, 6h or 7d.');
   return Number(amount) * units[unit!]!;
+}
+
+/** `2026-11-24`, or `2026-11-24T12:00Z` with seconds or without, as a timestamp of UTC. */
+export function timestamp(text: string): string {
+  const [, date, time = '00:00'] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)Z)?$/.exec(text) ?? [];
+  const value = `${date}T${time.length === 5 ? `${time}:00` : time}Z`;
+  // The 31st of February would be a day in March.
+  const ms = date === undefined ? Number.NaN : Date.parse(value);
+  if (Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(date!) || date!.startsWith('0000'))
+    throw new InvalidArgumentError('expected a time of UTC such as 2026-11-24 or 2026-11-24T12:00Z.');
+  return value;
 }
 
 export function json(text: string): unknown {

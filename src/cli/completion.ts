@@ -1,130 +1,207 @@
-import { Command, type Option } from 'commander';
+import { Command } from 'commander';
 import { oneOf } from './arguments.ts';
+import { type CommandEntry, entriesOf, flagsOf, flagsWithValue, quoted, type Values } from './completion-entries.ts';
+import { fishScript } from './completion-fish.ts';
 import { write } from './terminal.ts';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
-type Shell = (typeof shells)[number];
 
 /**
- * `rota completion`: a static script for the shell, generated from the commands. @bomb.sh/tab completes values too, but offers no
- * files, needs the bash-completion package, evaluates the typed line, and starts Node, half a second, at each Tab.
+ * `rota completion`: a static script for the shell, generated from the commands; only names (organisations, boefjes, …) are asked of a
+ * supervisor, by `rota names`. @bomb.sh/tab offers no files, needs the bash-completion package, evaluates the typed line, and
+ * starts Node, half a second, at each Tab.
  */
 export function completionCommand(): Command {
   return new Command('completion')
     .description('print a completion script')
     .argument('<shell>', shells.join(', '), oneOf(shells))
     .addHelpText('after', '\nExample:\n  source <(rota completion bash)')
-    .action((shell: Shell, _options: unknown, command: Command) => {
+    .action((shell: (typeof shells)[number], _options: unknown, command: Command) => {
       write(scripts[shell](entriesOf(command.parent!, [])));
     });
 }
 
-/** A command, and the words that may follow it. */
-interface CommandEntry {
-  readonly path: readonly string[];
-  readonly description: string;
-  readonly commands: readonly { readonly name: string; readonly description: string }[];
-  readonly options: readonly Flag[];
-  /** Its argument is a file: a dash completes to options, anything else to files. */
-  readonly takesFile: boolean;
-}
-
-interface Flag {
-  readonly flag: string;
-  readonly description: string;
-  readonly value: 'none' | 'word' | 'path';
-}
-
-function entriesOf(command: Command, path: readonly string[]): readonly CommandEntry[] {
-  const children = command.commands;
-  const own: CommandEntry = {
-    path,
-    description: command.description(),
-    commands: children.map((child) => ({ name: child.name(), description: child.description() })),
-    options: [...command.options.map(flagOf), { flag: '--help', description: 'display help', value: 'none' }],
-    takesFile: command.registeredArguments.some((argument) => argument.name() === 'file'),
-  };
-  return [own, ...children.flatMap((child) => entriesOf(child, [...path, child.name()]))];
-}
-
-function flagOf({ long, flags, description }: Option): Flag {
-  const value = /<(file|dir)>/.test(flags) ? 'path' : flags.includes('<') ? 'word' : 'none';
-  return { flag: long ?? flags, description, value };
-}
-
-/** Options of any command whose value is a file or a folder. */
-function pathFlags(entries: readonly CommandEntry[]): string {
-  const flags = entries.flatMap(({ options }) => options.filter(({ value }) => value === 'path'));
-  return [...new Set(flags.map(({ flag }) => flag))].join('|');
-}
-
-/** Commands that complete to files. */
-const filesFor = (entries: readonly CommandEntry[]): readonly string[] =>
-  entries.filter(({ takesFile }) => takesFile).map(({ path }) => `'${path.join(' ')}'`);
-
-const scripts: Readonly<Record<Shell, (entries: readonly CommandEntry[]) => string>> = {
+/**
+ * Each walks over the typed words: the values of options are none of the command's. Names come from outside: no shell may evaluate
+ * them, as bash's `compgen -W` does. What cannot be asked within half a second is not offered.
+ */
+const scripts: Readonly<Record<(typeof shells)[number], (entries: readonly CommandEntry[]) => string>> = {
   bash: (entries) => `_rota() {
-  local path="" word current="\${COMP_WORDS[COMP_CWORD]}"
-  # Nothing of ours: bash then offers files.
-  case "\${COMP_WORDS[COMP_CWORD-1]}" in ${pathFlags(entries)}) COMPREPLY=(); return ;; esac
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
+  local path="" word flag="" current words="" values="" kept at=0 glue=""
+  local -a typed=() via=()
+  COMPREPLY=()
+  # bash splits words at : and =, which addresses and images have.
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if [[ \${#typed[@]} -gt 0 && ( -n "$glue" || "$word" =~ ^[:=]+$ ) ]]; then
+      typed[\${#typed[@]}-1]+="$word"
+    else
+      typed+=("$word")
+    fi
+    [[ "$word" =~ ^[:=]+$ ]] && glue=yes || glue=""
   done
-  local words=""
-  while :; do
-    case "$path" in
-${entries.map((entry) => `      '${entry.path.join(' ')}') words='${wordsOf(entry).join(' ')}' ;;`).join('\n')}
+  current="\${typed[\${#typed[@]}-1]}"
+  for word in "\${typed[@]:1:\${#typed[@]}-2}"; do
+    if [ -n "$flag" ]; then
+      case "$flag" in --nats|--prefix) via+=("$flag" "$word") ;; esac
+      flag=""
+      continue
+    fi
+    case "$word" in
+      --nats=*|--prefix=*) via+=("$word") ;;
+      ${flagsWithValue(entries)}) flag="$word" ;;
+      -*) ;;
+      *) path="\${path:+$path }$word" ;;
     esac
-    # What is no command is an argument: what may follow is what may follow the command before it.
-    [ -n "$words" ] && break
-    case "$path" in *' '*) path="\${path% *}" ;; *) path="" ;; esac
   done
-  case "$current:$path" in -*) ;; ${filesFor(entries)
-    .map((path) => `*:${path}`)
-    .join('|')}) COMPREPLY=(); return ;; esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  kept="\${current%"\${current##*[:=]}"}"
+  case "$flag:$current" in :--*=*) flag="\${current%%=*}"; current="\${current#*=}" ;; esac
+  # Nothing of ours: bash then offers files.
+  case "$flag" in ${pathFlags(entries)}) return ;; esac
+  if [ -n "$flag" ]; then
+    case "$flag" in
+${flagValues(entries)
+  .map(([flags, value]) => `      ${flags}) ${valueOf(value)} ;;`)
+  .join('\n')}
+    esac
+    compopt +o default 2>/dev/null
+  else
+    while :; do
+      case "$path" in
+${entries.map((entry) => `        '${entry.path.join(' ')}') words='${wordsOf(entry).join(' ')}' ;;`).join('\n')}
+      esac
+      # What is no command is an argument: what may follow is what may follow the command before it.
+      [ -n "$words" ] && break
+      at=$((at+1))
+      case "$path" in *' '*) path="\${path% *}" ;; *) path="" ;; esac
+    done
+    case "$current:$path" in -*) ;; ${filesFor(entries)
+      .map((path) => `*:${path}`)
+      .join('|')}) return ;; esac
+    case "$current:$path:$at" in
+      -*) ;;
+${argumentValues(entries)
+  .map(
+    ([places, value]) => `      ${places.map(({ path, at }) => `*:'${path}:${at}'`).join('|')}) ${valueOf(value)} ;;`,
+  )
+  .join('\n')}
+    esac
+  fi
+  case "$values" in
+    '@'*) values="$("\${COMP_WORDS[0]}" names --timeout 0.5 "\${via[@]}" -- "\${values#@}" "$current" 2>/dev/null </dev/null)" ;;
+    *) values="\${values// /$'\\n'}" ;;
+  esac
+  while IFS= read -r word; do
+    [[ -n "$word" && "$word" == "$current"* ]] || continue
+    printf -v word %q "$word"
+    COMPREPLY+=("\${word#"\${kept#*=}"}")
+  done <<<"$values"
+  [ \${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _rota rota
 `,
   zsh: (entries) => `#compdef rota
 _rota() {
-  local line="\${(j: :)\${(@)words[2,CURRENT-1]:#-*}}"
-  local -a choices
-  case "$words[CURRENT-1]" in ${pathFlags(entries)}) _files; return ;; esac
-  while :; do
-    case "$line" in
-${entries.map((entry) => `      '${entry.path.join(' ')}') choices=(${describedOf(entry).map(zshItem).join(' ')}) ;;`).join('\n')}
+  local line="" word flag="" current="$words[CURRENT]" values="" at=0
+  local -a choices via found
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    if [[ -n "$flag" ]]; then
+      case "$flag" in --nats|--prefix) via+=("$flag" "$word") ;; esac
+      flag=""
+      continue
+    fi
+    case "$word" in
+      --nats=*|--prefix=*) via+=("$word") ;;
+      ${flagsWithValue(entries)}) flag="$word" ;;
+      -*) ;;
+      *) line="\${line:+$line }$word" ;;
     esac
-    (( \${#choices} )) && break
-    [[ "$line" == *' '* ]] && line="\${line% *}" || line=""
   done
-  case "$words[CURRENT]:$line" in -*) ;; ${filesFor(entries)
-    .map((path) => `*:${path}`)
-    .join('|')}) _files; return ;; esac
-  _describe 'rota' choices
+  if [[ -z "$flag" && "$current" == --*=* ]]; then
+    flag="\${current%%=*}"
+    current="\${current#*=}"
+    compset -P '*='
+  fi
+  case "$flag" in ${pathFlags(entries)}) _files; return ;; esac
+  if [[ -n "$flag" ]]; then
+    case "$flag" in
+${flagValues(entries)
+  .map(([flags, value]) => `      ${flags}) ${valueOf(value)} ;;`)
+  .join('\n')}
+    esac
+  else
+    while :; do
+      case "$line" in
+${entries.map((entry) => `        '${entry.path.join(' ')}') choices=(${describedOf(entry).map(zshItem).join(' ')}) ;;`).join('\n')}
+      esac
+      (( \${#choices} )) && break
+      at=$((at+1))
+      [[ "$line" == *' '* ]] && line="\${line% *}" || line=""
+    done
+    case "$current:$line" in -*) ;; ${filesFor(entries)
+      .map((path) => `*:${path}`)
+      .join('|')}) _files; return ;; esac
+    case "$current:$line:$at" in
+      -*) ;;
+${argumentValues(entries)
+  .map(
+    ([places, value]) => `      ${places.map(({ path, at }) => `*:'${path}:${at}'`).join('|')}) ${valueOf(value)} ;;`,
+  )
+  .join('\n')}
+    esac
+  fi
+  case "$values" in
+    '@'*) found=("\${(@f)$("$words[1]" names --timeout 0.5 "\${(@)via}" -- "\${values#@}" "\${(Q)current}" 2>/dev/null </dev/null)}") ;;
+    *) found=(\${(s: :)values}) ;;
+  esac
+  found=(\${found:#})
+  if (( \${#found} )); then
+    compadd -- "\${(@)found}"
+  elif (( \${#choices} )); then
+    _describe 'rota' choices
+  fi
 }
 compdef _rota rota
 `,
-  fish: (entries) => `complete -c rota -f
-${entries
-  .flatMap(({ path, commands, options, takesFile }) => {
-    const condition = fishCondition(path, commands);
-    return [
-      ...commands.map(
-        ({ name, description }) => `complete -c rota -n '${condition}' -a ${name} -d '${quoted(description)}'`,
-      ),
-      ...options.map(
-        ({ flag, description, value }) =>
-          `complete -c rota -n '${condition}' -l ${flag.replace(/^--/, '')}${fishValues[value]} -d '${quoted(description)}'`,
-      ),
-      ...(takesFile ? [`complete -c rota -n '${condition}' -F`] : []),
-    ];
-  })
-  .join('\n')}
-`,
+  fish: fishScript,
 };
 
-const fishValues = { none: '', word: ' -x', path: ' -r -F' } as const;
+/** Options of any command whose value is a file or a folder. */
+function pathFlags(entries: readonly CommandEntry[]): string {
+  return flagsOf(entries, ({ value }) => value === 'path').join('|');
+}
+
+/** Options by their values, for `case`. */
+function flagValues(entries: readonly CommandEntry[]): readonly (readonly [flags: string, value: Values])[] {
+  const all = entries.flatMap(({ options }) =>
+    options.flatMap(({ flag, value }) => (typeof value === 'string' ? [] : [{ flag, value }])),
+  );
+  return [...Map.groupBy(all, ({ value }) => valueOf(value)).values()].map((same) => [
+    [...new Set(same.map(({ flag }) => flag))].join('|'),
+    same[0]!.value,
+  ]);
+}
+
+interface Place {
+  readonly path: string;
+  /** Words that are no commands before it. */
+  readonly at: number;
+}
+
+function argumentValues(entries: readonly CommandEntry[]): readonly (readonly [places: Place[], value: Values])[] {
+  const all = entries.flatMap(({ path, values }) =>
+    values.flatMap((value, at) => (value === null ? [] : [{ path: path.join(' '), at, value }])),
+  );
+  return [...Map.groupBy(all, ({ value }) => valueOf(value)).values()].map((same) => [same, same[0]!.value]);
+}
+
+/** For bash and zsh: an @ is to be asked for. */
+function valueOf(value: Values): string {
+  return `values='${'names' in value ? `@${value.names}` : value.words.join(' ')}'`;
+}
+
+/** Commands that complete to files. */
+const filesFor = (entries: readonly CommandEntry[]): readonly string[] =>
+  entries.filter(({ takesFile }) => takesFile).map(({ path }) => `'${path.join(' ')}'`);
 
 function wordsOf({ commands, options }: CommandEntry): readonly string[] {
   return [...commands.map(({ name }) => name), ...options.map(({ flag }) => flag)];
@@ -139,17 +216,4 @@ function describedOf({ commands, options }: CommandEntry): readonly (readonly [s
 
 function zshItem([word, description]: readonly [string, string]): string {
   return `'${word}:${quoted(description).replaceAll(':', '\\:')}'`;
-}
-
-function fishCondition(path: readonly string[], commands: CommandEntry['commands']): string {
-  if (path.length === 0) return '__fish_use_subcommand';
-  const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`);
-  const none =
-    commands.length === 0 ? [] : [`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(' ')}`];
-  return [...seen, ...none].join('; and ');
-}
-
-/** A quote in a description would end the shell's string. */
-function quoted(text: string): string {
-  return text.replaceAll("'", '’');
 }

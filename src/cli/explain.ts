@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { RotaError } from '../errors.ts';
-import type { ExplanationView, StartEstimate } from '../protocol/operator-lists.ts';
+import type { ExplanationView } from '../protocol/operator-lists.ts';
 import { jsonOrUndefined, readInput } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { age, moment, rateOf, whenOf } from '../control/wording.ts';
+import { startSentence, type Verdict, verdictOf } from '../control/verdict.ts';
+import { moment, whenOf } from '../control/wording.ts';
 import { tableOf } from './table.ts';
 import { line, terminalWidth } from './terminal.ts';
 
@@ -13,6 +14,7 @@ interface ExplainOptions extends RemoteOptions {
   readonly rawFile?: string;
   readonly normalizer?: string;
   readonly organisation?: string;
+  readonly runNow?: boolean;
 }
 
 /** `rota explain`: why a task would, or would not, be scheduled now. */
@@ -28,8 +30,18 @@ export function explainCommand(): Command {
     .option('--ooi <reference>', 'the whole reference; none for a boefje that runs without one')
     .option('--raw-file <file>', "Bytes' event about it as JSON, as `rota dead show` prints one; - reads stdin")
     .option('--normalizer <id>', 'only this one of those that could parse the raw file')
+    .option('--run-now', 'queue it with priority 1, where only its time or an event is missing')
     .action(async (id: string | undefined, options: ExplainOptions) => {
       const question = await questionOf(id, options);
+      if (options.runNow === true) {
+        const queued = await withRota(options, (client) => request(client, 'run-now', question));
+        print(
+          options,
+          queued,
+          ({ task, organisation }) => line`Queued for ${organisation} with priority 1: task ${task}.`,
+        );
+        return;
+      }
       const explained = await withRota(options, (client) => request(client, 'explain', question));
       print(options, explained, render);
     });
@@ -75,58 +87,20 @@ function render(explained: ExplanationView): string {
     terminalWidth(),
     { wrap: true },
   );
-  const lines = [verdictOf(explained), '', table, ''];
+  const lines = [...wordsOf(verdictOf(explained)), '', table, ''];
   lines.push(...ways.map(({ what, fact }) => line`In the way: ${what}: ${fact}.`));
-  if (explained.start !== null) lines.push(startSentence(explained.start));
+  if (explained.start !== null) lines.push(line`${startSentence(explained.start)}`);
   lines.push(next);
   if (explained.then_again_at !== null)
     lines.push(`After a run now it would run again ${whenOf(explained.then_again_at)}.`);
   return lines.join('\n');
 }
 
-/** In one line: what its task does now, else what would become of one. Of what is queued it is no answer that it is not queued twice. */
-function verdictOf({ steps, in_the_way: ways, trigger, verdict, reason, task }: ExplanationView): string {
-  const when = trigger === 'schedule' ? 'when it is due' : 'on an event about it';
-  const pause = ways.find(({ what }) => what === 'pause');
-  const paused =
-    pause?.since === undefined
-      ? null
-      : line`paused since ${moment(pause.since)} by ${pause.by ?? 'an unknown operator'}`;
-  const why = reason ?? steps.find(({ outcome }) => outcome === 'refuses')?.fact ?? null;
-  if (task?.status === 'queued') {
-    const now = paused === null ? `Queued since ${moment(task.modified_at)}` : `Queued, ${paused}`;
-    return why === null || why === 'already-queued'
-      ? `${now}.`
-      : line`${now}; one more would be refused ${when}: ${why}.`;
-  }
-  const now = task?.status === 'dispatched' || task?.status === 'running' ? `It is ${task.status}. ` : '';
-  const held = paused === null ? '' : `, and held: ${paused}`;
-  const would = {
-    'would-run': `It would be queued ${when}${held}.`,
-    refused: line`It would not be queued ${when}: ${why}.`,
-    unknown: `It is unknown now whether it would be queued ${when}; it would be tried again.`,
-  };
-  return now + would[verdict];
-}
-
-/** When a queued task starts, or why that cannot be told. */
-export function startSentence(start: StartEstimate): string {
-  const { estimated_start_at: at, before_is_least: least, per_second: rate, over_seconds: seconds } = start;
-  const kind = start.among === 'image' ? line`of image ${start.image} ` : '';
-  const place = start.before === null ? '' : `${least ? 'more than ' : ''}${start.before} ${kind}before it`;
-  if (at !== null) {
-    const when = `${moment(at)} (${whenOf(at)})`;
-    if (rate === null) return `It may start about ${when}, by its limits.`;
-    return `It starts ${least ? 'after' : 'about'} ${when}: ${place} at ${rateOf(rate)}, as over the last ${age(seconds)}.`;
-  }
-  const what = start.image === null ? 'its scheduler' : line`image ${start.image}`;
-  const asked = start.asked_at === null ? null : `${moment(start.asked_at)} (${whenOf(start.asked_at)})`;
-  const why = {
-    'not-queued': 'it is not queued',
-    held: 'a pause holds it',
-    limited: 'a limit holds it whose pace is not known',
-    'nobody-asks': asked === null ? `nobody has asked for ${what} yet` : `nobody has asked for ${what} since ${asked}`,
-    'none-handed-out': `none ${kind}was handed out in the last minutes; a worker last asked at ${asked}`,
-  }[start.unknown!];
-  return `When it starts cannot be told${place === '' ? '' : `, with ${place}`}: ${why}.`;
+function wordsOf({ sentence, reason, fact, advice }: Verdict): readonly string[] {
+  const why = [reason, fact].filter((text) => text !== null).join(': ');
+  return [
+    line`${sentence}`,
+    ...(why === '' ? [] : [line`Why: ${why}.`]),
+    ...(advice === null ? [] : [line`Do: ${advice}.`]),
+  ];
 }

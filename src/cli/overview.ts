@@ -1,11 +1,15 @@
 import { findingsOf } from '../control/findings.ts';
 import type { Overview } from '../control/overview.ts';
-import type { ActorView, SchedulerView } from '../protocol/operator-status.ts';
+import type { ActorView, Finding, SchedulerView } from '../protocol/operator-status.ts';
 import { age, ageOf, megabytes, moment, rateOf, whenOf } from '../control/wording.ts';
 import { tableOf } from './table.ts';
 
 /** The overview as tables, problems first, without the empty ones. `width`: the terminal's columns, null for a pipe. */
-export function renderOverview(overview: Overview, width: number | null): string {
+export function renderOverview(
+  overview: Overview,
+  width: number | null,
+  findings: readonly Finding[] = findingsOf(overview),
+): string {
   const actors = overview.supervisors.flatMap(({ instance, actors }) => actors.map((actor) => ({ instance, actor })));
   const services = actors.flatMap(({ instance: on, actor }) =>
     (actor.thread?.services ?? []).map((it) => ({ ...it, of: actor.name, on })),
@@ -13,7 +17,7 @@ export function renderOverview(overview: Overview, width: number | null): string
   const sections = [
     ...section(
       ['PROBLEM', 'WHAT'],
-      findingsOf(overview).map(({ about, finding }) => [about, finding]),
+      findings.map(({ about, finding }) => [about, finding]),
       width,
       { wrap: true },
     ),

@@ -13,6 +13,8 @@ import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { limitsCommand, windowsCommand } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
+import { namesCommand } from './names.ts';
+import { pageCommand, type StartPage } from './page.ts';
 import { popCommand, pushCommand } from './push-pop.ts';
 import {
   pauseCommand,
@@ -25,15 +27,18 @@ import {
 } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
-import { statusCommand, topCommand } from './status.ts';
+import { statusCommand } from './status.ts';
 import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
+import { topCommand } from './top/command.ts';
 import { write } from './terminal.ts';
+import { workersCommand } from './workers.ts';
 
 /** What commands need of the edges and of main.ts; src/cli.ts passes it in. */
 interface ProgramParts extends DemoParts {
   readonly version: string;
   readonly startRota: StartRota;
+  readonly startPage: StartPage;
   readonly jetstreamPermissions: JetstreamOf;
 }
 
@@ -52,8 +57,10 @@ export function createProgram(parts: ProgramParts): Command {
     migrateCommand(),
     statusCommand(),
     topCommand(),
+    pageCommand(parts.startPage),
     explainCommand(),
     actorsCommand(),
+    workersCommand(),
     tasksCommand(),
     schedulesCommand(),
     deadCommand(),
@@ -74,6 +81,7 @@ export function createProgram(parts: ProgramParts): Command {
     natsPermissionsCommand(parts.jetstreamPermissions),
     tokenCommand(),
     completionCommand(),
+    namesCommand(),
     pushCommand(),
     popCommand(),
   ];

@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { partsOf, type PartView } from '../control/parts.ts';
 import type { WeightView } from '../protocol/operator.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { weightRange } from '../tasks/limits.ts';
 import { oneOf } from './arguments.ts';
-import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
+import { leastOf } from './lists.ts';
+import { operators, print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { age, moment, rateOf } from '../control/wording.ts';
 import { tableOf } from './table.ts';
 import { confirm, line, write } from './terminal.ts';
@@ -18,21 +20,31 @@ export function queueCommand(): Command {
     .argument('[scheduler]', 'boefje, normalizer, report, …; all where absent')
     .addOption(new Option('--by <part>', queueParts.join(', ')).default(queueParts[0]).argParser(oneOf(queueParts)))
     .action(async (scheduler: string | undefined, { by, ...options }: QueueOptions) => {
-      const parts = await withRota(options, (client) => request(client, 'queue-by', { scheduler, by }));
-      print(options, parts, ({ results }) =>
-        tableOf(
-          ['SCHEDULER', by.toUpperCase(), 'QUEUED', 'HELD', 'OLDEST', 'RATE'],
-          results.map((it) => [
-            it.scheduler,
-            it.name,
-            it.queued_is_least ? `${it.queued}+` : it.queued,
-            it.held_is_least ? `${it.held}+` : it.held,
-            age(it.oldest_seconds),
-            it.per_second === null ? null : rateOf(it.per_second),
-          ]),
-        ),
+      const parts = await withRota(options, async (client) =>
+        partsOf(operators(client), by === 'image' ? [] : await client.instances(), { scheduler, by }),
+      );
+      print(options, parts, ({ results, unanswered }) =>
+        [
+          tableOf(
+            ['SCHEDULER', by.toUpperCase(), 'QUEUED', 'HELD', 'OLDEST', 'RATE', 'FAILED'],
+            results.map((it) => [it.scheduler, ...partCells(it)]),
+          ),
+          ...unanswered.map((instance) => line`\nwithout supervisor ${instance}, which did not answer`),
+        ].join('\n'),
       );
     });
+}
+
+/** Name, queued, held, oldest, rate and failures. */
+export function partCells(part: PartView): readonly (string | number | null)[] {
+  return [
+    part.name,
+    part.queued_is_least ? `${part.queued}+` : part.queued,
+    part.held_is_least ? `${part.held}+` : part.held,
+    age(part.oldest_seconds),
+    part.per_second === null ? null : rateOf(part.per_second),
+    part.failed,
+  ];
 }
 
 interface PauseOptions extends RemoteOptions {
@@ -114,7 +126,7 @@ export function purgeCommand(): Command {
       const purged = await withRota(options, async (client) => {
         const tasks = await request(client, 'tasks', { organisation, status: 'queued', limit: 0 });
         const schedules = await request(client, 'schedules', { organisation, limit: 0 });
-        const question = `cancel ${tasks.count} queued tasks and delete ${schedules.count} schedules of ${organisation}?`;
+        const question = `cancel ${leastOf(tasks)} queued tasks and delete ${leastOf(schedules)} schedules of ${organisation}?`;
         await confirm(question, options.yes === true);
         return request(client, 'purge', { organisation });
       });

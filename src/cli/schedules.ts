@@ -1,8 +1,9 @@
 import { Command, Option } from 'commander';
 import type { RotaClient } from '../nats/client.ts';
-import type { ListedSchedule, Page, ScheduleView } from '../protocol/operator-lists.ts';
-import type { Schedule } from '../tasks/task.ts';
-import { wholeNumber } from './arguments.ts';
+import type { ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
+import { type Schedule, type ScheduleState, scheduleStates } from '../tasks/task.ts';
+import { oneOf, timestamp, wholeNumber } from './arguments.ts';
+import { endOfList, listUntilFull } from './lists.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { countOf, failuresOf, moment, subjectOf, whenOf } from '../control/wording.ts';
 import { fieldsOf, tableOf } from './table.ts';
@@ -46,36 +47,52 @@ interface ListOptions extends RemoteOptions {
   readonly ooi?: string;
   readonly enabled?: boolean;
   readonly disabled?: boolean;
+  readonly state?: ScheduleState;
+  readonly from?: string;
+  readonly to?: string;
+  readonly after?: string;
   readonly limit: number;
-  readonly offset: number;
 }
 
 function listCommand(): Command {
-  return remoteCommand('list', 'schedules, newest first', 'rota schedules list --organisation acme --disabled')
+  return remoteCommand('list', 'schedules, by deadline', 'rota schedules list --organisation acme --state late')
     .option('--scheduler <id>', 'boefje or report')
     .option('--organisation <code>')
     .option('--boefje <id>')
     .option('--ooi <reference>', 'the whole reference of its OOI')
-    .addOption(new Option('--enabled', 'only those').conflicts('disabled'))
-    .option('--disabled', 'only those')
-    .addOption(new Option('--limit <n>', 'at most so many, up to 500').default(20).argParser(wholeNumber(0)))
-    .addOption(new Option('--offset <n>', 'leave out so many').default(0).argParser(wholeNumber(0)))
-    .action(async (options: ListOptions) => {
-      const { scheduler, organisation, boefje, ooi, limit, offset } = options;
-      const enabled = options.enabled === true ? true : options.disabled === true ? false : undefined;
-      const body = { scheduler, organisation, boefje, ooi, enabled, limit, offset };
-      print(options, await withRota(options, (client) => request(client, 'schedules', body)), renderPage);
+    .addOption(
+      new Option('--state <state>', `${scheduleStates.join(', ')}; due is within the hour to come`).argParser(
+        oneOf(scheduleStates),
+      ),
+    )
+    .addOption(new Option('--enabled', 'only those').conflicts(['disabled', 'state']))
+    .addOption(new Option('--disabled', 'only those').conflicts('state'))
+    .addOption(new Option('--from <time>', 'due then or later: 2026-11-24 or 2026-11-24T12:00Z').argParser(timestamp))
+    .addOption(new Option('--to <time>', 'due then or earlier').argParser(timestamp))
+    .addOption(new Option('--limit <n>', 'at most so many, up to 500').default(20).argParser(wholeNumber(0, 500)))
+    .option('--after <cursor>', 'go on where a list ended: `next` of its JSON')
+    .action(async (given: ListOptions) => {
+      const { scheduler, organisation, boefje, ooi, from, to, limit } = given;
+      const state = given.state ?? (given.enabled ? 'enabled' : given.disabled ? 'disabled' : undefined);
+      const options = { scheduler, organisation, boefje, ooi, state, from, to };
+      const page = await withRota(given, (client) =>
+        listUntilFull(limit, given.after, (after, missing) =>
+          request(client, 'schedules', { ...options, after, limit: missing }),
+        ),
+      );
+      const command = { newestFirst: false, command: 'schedules list', options: { ...options, limit } };
+      print(given, page, (it) => `${tableOfSchedules(it.results)}\n\n${endOfList(it, command)}`);
     });
 }
 
-function renderPage({ count, results }: Page<ListedSchedule>): string {
-  const rows = results.map((it) => {
+function tableOfSchedules(schedules: readonly ListedSchedule[]): string {
+  const rows = schedules.map((it) => {
     const { plugin, ooi } = subjectOf(it.data);
     const { id, scheduler_id, organisation, schedule, deadline_at, streak } = it;
     return [id, scheduler_id, enabledOf(it), organisation, plugin, schedule, whenOf(deadline_at), countOf(streak), ooi];
   });
   const head = ['SCHEDULE', 'SCHEDULER', 'ENABLED', 'ORGANISATION', 'PLUGIN', 'CRON', 'NEXT', 'FAILED', 'OOI'];
-  return `${tableOf(head, rows)}\n\n${results.length} of ${count}`;
+  return tableOf(head, rows);
 }
 
 /** The answer about one schedule: only `show` answers the reason, and whether the cron is inherited. */

@@ -67,7 +67,7 @@ interface DevOptions {
   readonly json?: boolean;
 }
 
-function port(text: string): number {
+export function port(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 65_535)
     throw new InvalidArgumentError('expected a port, 0 to 65535');
@@ -105,11 +105,11 @@ export type StartRota = (config: Config, options: StartOptions) => Promise<Runni
  * Runs until SIGTERM, SIGINT or SIGHUP (the terminal closed), drains, and exits 0. A second signal exits at once. An uncaught
  * exception also drains, and exits 70.
  */
-export async function runUntilSignal(
-  start: StartRota,
+export async function runUntilSignal<Running extends Pick<RunningRota, 'drain'>>(
+  start: (config: Config, options: StartOptions) => Promise<Running>,
   config: Config,
   options: StartOptions,
-  ready?: (rota: RunningRota) => void,
+  ready?: (rota: Running) => void,
 ): Promise<void> {
   // The handlers come first: a signal aborts the start too, which may wait for NATS for ever.
   const stopping = new AbortController();

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { oneLine, printable } from '../printable.ts';
 import { ageOf, attemptText, changedText, countOf, errorText, moment, subjectOf, tookOf } from '../control/wording.ts';
-import type { Page, TaskView } from '../protocol/operator-lists.ts';
+import type { TaskView } from '../protocol/operator-lists.ts';
 import type { TaskHistory } from '../tasks/task.ts';
 import { terminalWidth } from './terminal.ts';
 
@@ -140,11 +140,10 @@ export function earlierAttemptsOf({ attempts_before: before }: TaskHistory): rea
 const at = (timestamp: string | null) => (timestamp === null ? null : `${moment(timestamp)} (${ageOf(timestamp)} ago)`);
 
 /** Of `rota tasks list --failed`. */
-export function renderFailed({ count, results }: Page<TaskView>): string {
-  const rows = results.map(({ id, data, organisation, worker, ended_at: ended, error, reason, streak }) => {
+export function tableOfFailed(tasks: readonly TaskView[]): string {
+  const rows = tasks.map(({ id, data, organisation, worker, ended_at: ended, error, reason, streak }) => {
     const why = error === null ? reason : errorText(error);
     return [id, subjectOf(data).plugin, organisation, worker, ageOf(ended), countOf(streak), why];
   });
-  const table = tableOf(['TASK', 'PLUGIN', 'ORGANISATION', 'WORKER', 'AGO', 'FAILED', 'ERROR'], rows);
-  return `${table}\n\n${results.length} of ${count}`;
+  return tableOf(['TASK', 'PLUGIN', 'ORGANISATION', 'WORKER', 'AGO', 'FAILED', 'ERROR'], rows);
 }

@@ -1,13 +1,14 @@
 import { Command, Option } from 'commander';
 import { RotaError } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { ListedTask, Page, TaskView } from '../protocol/operator-lists.ts';
+import type { ListedTask, ListPage, TaskView } from '../protocol/operator-lists.ts';
 import type { TaskStatus } from '../tasks/task.ts';
 import { wholeNumber } from './arguments.ts';
+import { endOfList, listUntilFull } from './lists.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
-import { changeCommand, selectionOf, type SelectionOptions, withSelection } from './selected-tasks.ts';
+import { changeCommand, optionsOf, selectionOf, type SelectionOptions, withSelection } from './selected-tasks.ts';
 import { ageOf, countOf, failuresOf, moment, subjectOf, whenOf } from '../control/wording.ts';
-import { earlierAttemptsOf, fieldsOf, lastAttemptOf, renderFailed, tableOf } from './table.ts';
+import { earlierAttemptsOf, fieldsOf, lastAttemptOf, tableOf, tableOfFailed } from './table.ts';
 
 export function tasksCommand(): Command {
   return new Command('tasks')
@@ -41,73 +42,79 @@ export function tasksCommand(): Command {
 interface ListOptions extends RemoteOptions, SelectionOptions {
   readonly failed?: true;
   readonly limit: number;
-  readonly offset: number;
+  readonly before?: string;
 }
 
 function listCommand(): Command {
   return withSelection(
     remoteCommand('list', 'tasks, newest first', 'rota tasks list --status failed --organisation acme --limit 50'),
   )
-    .addOption(new Option('--limit <n>', 'at most so many, up to 500').default(20).argParser(wholeNumber(0)))
-    .addOption(new Option('--offset <n>', 'leave out so many').default(0).argParser(wholeNumber(0)))
+    .addOption(new Option('--limit <n>', 'at most so many, up to 500').default(20).argParser(wholeNumber(0, 500)))
+    .option('--before <cursor>', 'go on where a list ended: `next` of its JSON')
     .addOption(new Option('--failed', 'those that failed, with why and by whom').conflicts('status'))
     .action(async (options: ListOptions) => {
-      const { limit, offset } = options;
-      if (options.failed) return print(options, await withRota(options, (c) => listFailed(c, options)), renderFailed);
-      const { status: statuses = [undefined] } = options;
-      if (statuses.length > 1 && limit + offset > mostListed) {
-        throw new RotaError('INVALID_REQUEST', `of more than one --status the first ${mostListed} are listed`);
+      const { failed, limit, status: statuses = [undefined] } = options;
+      const command = 'tasks list';
+      const end = (page: ListPage<unknown>) =>
+        endOfList(page, { newestFirst: true, command, options: { ...optionsOf(options), failed, limit } });
+      if (failed) {
+        const page = await withRota(options, (client) => listFailed(client, options));
+        return print(options, page, (it) => `${tableOfFailed(it.results)}\n\n${end(it)}`);
       }
-      const [only, ...more] = statuses;
-      const page = await withRota(options, (client) =>
-        more.length === 0
-          ? request(client, 'tasks', { ...selectionOf(options, only), limit, offset })
-          : newestOf(client, options, statuses),
+      const pages = await withRota(options, (client) =>
+        Promise.all(statuses.map((status) => listOne(client, options, status))),
       );
-      print(options, page, renderPage);
+      print(options, newestOf(pages, limit), (it) => `${tableOfTasks(it.results)}\n\n${end(it)}`);
     });
 }
 
+function listOne(client: RotaClient, options: ListOptions, status?: TaskStatus): Promise<ListPage<ListedTask>> {
+  return listUntilFull(options.limit, options.before, (before, limit) =>
+    request(client, 'tasks', { ...selectionOf(options, status), before, limit }),
+  );
+}
+
 /** Details are asked for by hundreds. */
-async function listFailed(client: RotaClient, { limit, offset, ...options }: ListOptions): Promise<Page<TaskView>> {
-  const page = await request(client, 'tasks', { ...selectionOf(options), status: 'failed', limit, offset });
+async function listFailed(client: RotaClient, options: ListOptions): Promise<ListPage<TaskView>> {
+  const page = await listOne(client, options, 'failed');
   const found = new Map<string, TaskView>();
   for (let from = 0; from < page.results.length; from += 100) {
     const ids = page.results.slice(from, from + 100).map(({ id }) => id);
     for (const task of (await request(client, 'task-details', { ids })).results) found.set(task.id, task);
   }
-  return { count: page.count, results: page.results.flatMap(({ id }) => found.get(id) ?? []) };
+  return { ...page, results: page.results.flatMap(({ id }) => found.get(id) ?? []) };
 }
 
-/** Of one request. */
-const mostListed = 500;
-
-/** A list has one status: those of several are put together here. */
-async function newestOf(
-  client: RotaClient,
-  options: ListOptions,
-  statuses: readonly (TaskStatus | undefined)[],
-): Promise<Page<ListedTask>> {
-  const until = options.offset + options.limit;
-  const pages = await Promise.all(
-    statuses.map((status) => request(client, 'tasks', { ...selectionOf(options, status), limit: until })),
-  );
-  const newest = pages
+/** A list has one status: those of several are put together as far as each has come. */
+function newestOf(pages: readonly ListPage<ListedTask>[], limit: number): ListPage<ListedTask> {
+  if (pages.length === 1) return pages[0]!;
+  const keyOf = ({ created_at, id }: ListedTask) => `${created_at}_${id}`;
+  const ends = pages.flatMap(({ next }) => next ?? []).toSorted();
+  const end = ends.at(-1) ?? null;
+  const known = pages
     .flatMap(({ results }) => results)
-    .toSorted((a, b) => (a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0));
+    .filter((task) => end === null || keyOf(task) >= end)
+    .toSorted((a, b) => (keyOf(a) < keyOf(b) ? 1 : -1));
+  const results = known.slice(0, limit);
+  const next = known.length > limit ? (results.length === 0 ? end : keyOf(results.at(-1)!)) : end;
+  const looked = pages.flatMap(({ looked_at }) => looked_at ?? []);
   return {
     count: pages.reduce((total, { count }) => total + count, 0),
-    results: newest.slice(options.offset, until),
+    count_is_least: pages.some(({ count_is_least }) => count_is_least),
+    results,
+    next,
+    looked_at: looked.length === 0 ? null : looked.reduce((total, rows) => total + rows, 0),
+    searched_to: looked.length === 0 || next === null ? null : next.slice(0, 27),
+    at: pages[0]!.at,
   };
 }
 
-function renderPage({ count, results }: Page<ListedTask>): string {
-  const rows = results.map(({ id, scheduler_id, status, organisation, data, created_at, streak }) => {
+function tableOfTasks(tasks: readonly ListedTask[]): string {
+  const rows = tasks.map(({ id, scheduler_id, status, organisation, data, created_at, streak }) => {
     const { plugin, ooi } = subjectOf(data);
     return [id, scheduler_id, status, organisation, plugin, ageOf(created_at), countOf(streak), ooi];
   });
-  const table = tableOf(['TASK', 'SCHEDULER', 'STATUS', 'ORGANISATION', 'PLUGIN', 'AGE', 'FAILED', 'OOI'], rows);
-  return `${table}\n\n${results.length} of ${count}`;
+  return tableOf(['TASK', 'SCHEDULER', 'STATUS', 'ORGANISATION', 'PLUGIN', 'AGE', 'FAILED', 'OOI'], rows);
 }
 
 function showCommand(): Command {
@@ -126,7 +133,7 @@ const heldBy = (limit: string | null) =>
 function renderDetails(task: TaskView): string {
   const { plugin, ooi } = subjectOf(task.data);
   const { lease, queue } = task;
-  const place = queue === null ? null : queue.held ? heldBy(queue.limit) : `${queue.ahead} before it`;
+  const place = queue === null ? null : queue.held ? heldBy(queue.limit) : aheadOf(queue);
   return fieldsOf([
     ['task', task.id],
     ['scheduler', task.scheduler_id],
@@ -147,6 +154,10 @@ function renderDetails(task: TaskView): string {
     ['hash', task.hash],
     ...earlierAttemptsOf(task),
   ]);
+}
+
+function aheadOf({ ahead, ahead_is_least: least }: NonNullable<TaskView['queue']>): string {
+  return `${least ? 'at least ' : ''}${ahead} before it`;
 }
 
 function holderOf({ worker, via, until, begun }: NonNullable<TaskView['lease']>): string {

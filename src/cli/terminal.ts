@@ -1,4 +1,6 @@
+import { emitKeypressEvents } from 'node:readline';
 import { createInterface } from 'node:readline/promises';
+import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import { RotaError } from '../errors.ts';
 import { oneLine, printable } from '../printable.ts';
@@ -22,9 +24,9 @@ export function line(ours: readonly string[], ...theirs: readonly unknown[]): st
   return String.raw({ raw: ours }, ...theirs.map((text) => oneLine(String(text))));
 }
 
-/** Null if the output is no terminal. */
+/** Null if the output is no terminal. One that does not say is taken for 80 columns. */
 export function terminalWidth(): number | null {
-  return process.stdout.isTTY ? process.stdout.columns : null;
+  return process.stdout.isTTY ? process.stdout.columns || 80 : null;
 }
 
 /** Text on a terminal that each `show` replaces. */
@@ -48,6 +50,108 @@ export function screenOn(to: Stream): Screen | null {
     show: (text) => update(printable(text)),
     done: () => update.done(),
     clear: () => update.clear(),
+  };
+}
+
+export type Style = keyof typeof formats;
+
+/** Colours of the terminal's own theme: they are legible on its background. */
+const formats = {
+  plain: [],
+  title: ['bold'],
+  strong: ['bold'],
+  dim: ['dim'],
+  good: ['green'],
+  warning: ['yellow'],
+  problem: ['bold', 'red'],
+  selected: ['inverse'],
+} as const;
+
+export interface StyledLine {
+  readonly text: string;
+  readonly style?: Style;
+}
+
+/** The whole terminal, with what was on it kept for its end. */
+export interface FullScreen {
+  readonly size: { readonly rows: number; readonly columns: number };
+  show(lines: readonly StyledLine[]): void;
+  /** Gives the terminal to the shell and, at `resume`, takes it back. */
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+/** The alternate screen, no cursor, and long lines cut instead of wrapped; and their reverse. */
+const enterScreen = '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J';
+const leaveScreen = '\u001b[?7h\u001b[?25h\u001b[?1049l';
+
+/**
+ * Null where the output is no terminal, or one that cannot move its cursor. The terminal is as before after `close`, and at every end of
+ * the process that can be seen. `colour` false, NO_COLOR and a terminal without colours leave them out.
+ */
+export function fullScreenOn({ colour, onResize }: { colour: boolean; onResize: () => void }): FullScreen | null {
+  const { stdout } = process;
+  if (!stdout.isTTY || process.env['TERM'] === 'dumb') return null;
+  let open = false;
+  const resume = () => {
+    if (open) return;
+    open = true;
+    stdout.write(enterScreen);
+  };
+  const pause = () => {
+    if (!open) return;
+    open = false;
+    stdout.write(leaveScreen);
+  };
+  resume();
+  stdout.on('resize', onResize);
+  process.once('exit', pause);
+  // Before the stack is printed, which would be lost with the screen.
+  process.once('uncaughtExceptionMonitor', pause);
+  const styled = ({ text, style = 'plain' }: StyledLine) => {
+    const shown = oneLine(text);
+    return colour && style !== 'plain' ? styleText([...formats[style]], shown, { stream: stdout }) : shown;
+  };
+  return {
+    get size() {
+      return { rows: stdout.rows || 24, columns: stdout.columns || 80 };
+    },
+    show(lines) {
+      if (open) stdout.write(`\u001b[H${lines.map((it) => `${styled(it)}\u001b[K`).join('\r\n')}\u001b[J`);
+    },
+    pause,
+    resume,
+    close() {
+      pause();
+      stdout.off('resize', onResize);
+      process.off('exit', pause).off('uncaughtExceptionMonitor', pause);
+    },
+  };
+}
+
+export interface KeyPress {
+  readonly name?: string | undefined;
+  readonly sequence: string;
+  readonly ctrl?: boolean;
+  readonly shift?: boolean;
+}
+
+/** Keys as they are pressed. @returns a function that ends it; null where the input is no terminal, of which none is read. */
+export function onKeys(pressed: (key: KeyPress) => void): (() => void) | null {
+  const { stdin } = process;
+  if (!stdin.isTTY) return null;
+  const listener = (_text: string | undefined, key: KeyPress) => pressed(key);
+  const cooked = () => void stdin.setRawMode(false);
+  emitKeypressEvents(stdin);
+  stdin.setRawMode(true);
+  stdin.on('keypress', listener).resume();
+  process.once('exit', cooked);
+  process.once('uncaughtExceptionMonitor', cooked);
+  return () => {
+    cooked();
+    stdin.off('keypress', listener).pause();
+    process.off('exit', cooked).off('uncaughtExceptionMonitor', cooked);
   };
 }
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { AuditLog } from '../queue/maintenance/audit.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import type { IncidentView } from '../protocol/operator-status.ts';
+import { command, nothing, type SomeCommands } from './operator-command.ts';
 
 export interface AuditPorts {
   readonly readAudit: AuditLog['read'];
@@ -22,5 +23,22 @@ export function auditCommands({ readAudit }: AuditPorts) {
         results: await readAudit({ organisation, before, limit }),
       }),
     ),
+  } satisfies SomeCommands;
+}
+
+export interface IncidentPorts {
+  readonly instance: string;
+  readonly startedAt: Date;
+  readonly incidents: { list(): readonly IncidentView[] };
+}
+
+/** `incidents`: trouble that this supervisor saw. */
+export function incidentCommands({ instance, startedAt, incidents }: IncidentPorts) {
+  return {
+    incidents: command('read', nothing, async () => ({
+      instance,
+      since: startedAt.toISOString(),
+      results: incidents.list(),
+    })),
   } satisfies SomeCommands;
 }

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { z } from 'zod';
 import { sentenceOf, type UnreadVariable } from '../config/unread-variables.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
@@ -7,7 +8,8 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { Finding } from '../protocol/operator-status.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/schema/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { command, nothing, type SomeCommands } from './operator-command.ts';
+import { command, type SomeCommands } from './operator-command.ts';
+import { recent } from './recent.ts';
 
 export interface DoctorPorts {
   readonly instance: string;
@@ -32,20 +34,25 @@ const leastFreeBytes = 1_073_741_824;
 
 /** `doctor`: this supervisor's findings about itself and what it depends on. */
 export function doctorCommands(ports: DoctorPorts) {
+  const examined = recent(async () => ({
+    instance: ports.instance,
+    version: ports.version,
+    node: process.version,
+    findings: [
+      ...unreadFindings(ports.unread),
+      ...(await databaseFindings(ports)),
+      natsFinding(ports.natsVersion()),
+      ...(await actorFindings(ports)),
+      ...sourceFindings((await ports.backlog?.look()) ?? []),
+      await diskFinding(),
+    ],
+  }));
   return {
-    doctor: command('read', nothing, async () => ({
-      instance: ports.instance,
-      version: ports.version,
-      node: process.version,
-      findings: [
-        ...unreadFindings(ports.unread),
-        ...(await databaseFindings(ports)),
-        natsFinding(ports.natsVersion()),
-        ...(await actorFindings(ports)),
-        ...sourceFindings((await ports.backlog?.look()) ?? []),
-        await diskFinding(),
-      ],
-    })),
+    doctor: command(
+      'read',
+      z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish(),
+      async (body) => examined((body?.max_age_seconds ?? 0) * 1_000),
+    ),
   } satisfies SomeCommands;
 }
 

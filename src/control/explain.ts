@@ -1,32 +1,28 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
+import { FailureError } from '../mailbox/failure.ts';
 import type { Outcome } from '../mailbox/ref.ts';
 import type { Explanation, ExplanationStep } from '../protocol/commands.ts';
 import type { ExplanationView, ScheduleView, TaskView } from '../protocol/operator-lists.ts';
 import type { DueSchedule } from '../protocol/requests.ts';
+import type { TaskQueue } from '../queue/queue.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { Limits } from '../queue/limits/limits.ts';
-import type { Pauses } from '../queue/maintenance/pauses.ts';
-import type { TaskRanking } from '../queue/push/rank.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import type { TaskData } from '../tasks/task.ts';
+import { type PushPorts, pushSteps, type WayPorts, waysOf } from './in-the-way.ts';
+import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 import { limitsOf, startBy, wayOf } from './limit-views.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { whyNotNow } from './verdict.ts';
 
-export interface ExplainPorts {
+interface ExplainPorts extends PushPorts, WayPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
   readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview' | 'start'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
-  readonly pauses: Pick<Pauses, 'list'>;
   readonly limits: Pick<Limits, 'places'>;
-  /** The database's time, in epoch milliseconds. */
-  readonly now: () => number;
-  readonly ranking: TaskRanking;
-  /** SCHEDULER_PQ_MAXSIZE; 0 is unlimited. */
-  readonly maxSize: number;
   /** Task type of a scheduler. */
   readonly typeOf: (scheduler: string) => string;
 }
@@ -37,10 +33,15 @@ const rawFileEvent = z.object({
   raw_data: rawData.extend({ size: z.number().int().min(0).nullish() }),
 });
 
-type Question =
+type Asked =
   | { readonly id: string }
   | { readonly organisation: string; readonly boefje: string; readonly ooi: string | null }
   | { readonly rawFile: z.output<typeof rawFileEvent>; readonly normalizer: string | undefined };
+
+/** An actor asks three services, each of which may take its time-out of some seconds. */
+const mostMs = 8_000;
+
+type Question = { readonly asked: Asked; readonly withinMs: number };
 
 /**
  * A task or schedule by its id; a boefje and an OOI; or a raw file, and perhaps one normalizer. One object and no union: a
@@ -54,56 +55,103 @@ const question = z
     ooi: shortText(lengths.ooi).min(1).nullish(),
     raw_file: rawFileEvent.optional(),
     normalizer: shortText(lengths.name).min(1).optional(),
+    /** For the actor's answer: the rest of an explanation does not wait longer for it. */
+    within_ms: z.int().min(100).max(mostMs).default(mostMs),
   })
-  .transform(({ id, organisation, boefje, ooi = null, raw_file: rawFile, normalizer }, context): Question => {
-    if (id !== undefined) return { id };
-    if (rawFile !== undefined) return { rawFile, normalizer };
-    if (organisation !== undefined && boefje !== undefined) return { organisation, boefje, ooi };
-    context.addIssue({ code: 'custom', message: 'expected id, or organisation and boefje, or raw_file' });
-    return z.NEVER;
-  });
+  .transform(
+    ({ id, organisation, boefje, ooi = null, raw_file, normalizer, within_ms: withinMs }, context): Question => {
+      if (id !== undefined) return { asked: { id }, withinMs };
+      if (raw_file !== undefined) return { asked: { rawFile: raw_file, normalizer }, withinMs };
+      if (organisation !== undefined && boefje !== undefined) return { asked: { organisation, boefje, ooi }, withinMs };
+      context.addIssue({ code: 'custom', message: 'expected id, or organisation and boefje, or raw_file' });
+      return z.NEVER;
+    },
+  );
 
-/** An actor asks three services, each of which may take its time-out of some seconds. */
-const actorWithinMs = 8_000;
+export interface RunNowPorts extends ExplainPorts {
+  readonly queue: Pick<TaskQueue, 'push'>;
+  readonly audit: CommandAudit;
+}
 
-/** `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. */
-export function explainCommands(ports: ExplainPorts) {
+/**
+ * `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. `run-now`: queues what only waits
+ * for its time or for an event, as a person in Rocky does.
+ */
+export function explainCommands(ports: RunNowPorts) {
   return {
-    explain: command('read', question, async (asked) => {
-      const explained = await explainedTask(ports, asked);
-      const { scheduler, organisation, data, trigger, hash } = explained;
-      const [task, schedule] = await Promise.all([
-        latestOf(ports, explained),
-        explained.schedule ?? (hash === null ? null : ports.inspection.scheduleOf(scheduler, hash)),
-      ]);
-      const decision = await ports.supervision.ask<Explanation>(
-        scheduler,
-        { kind: 'explain', organisation, data, schedule: schedule === null ? null : dueOf(schedule), trigger },
-        actorWithinMs,
-      );
-      const { steps: decided, nextRunAt } = decisionOf(decision);
-      const decides = decided.every(({ outcome }) => outcome === 'passes' || outcome === 'skipped');
-      const steps = decides ? [...decided, ...(await pushSteps(ports, scheduler, organisation))] : decided;
-      const holding = await limitsOf(ports.limits, ports.now(), explained, task);
-      const refusing = steps.find(({ outcome }) => outcome === 'refuses');
-      const unanswered = steps.some(({ outcome }) => outcome === 'unanswered');
-      return {
-        scheduler,
-        organisation,
-        hash,
-        trigger,
-        verdict: refusing !== undefined ? 'refused' : unanswered ? 'unknown' : 'would-run',
-        reason: refusing?.reason ?? null,
-        steps,
-        in_the_way: [...(await waysOf(ports, explained, task)), ...holding.map(wayOf)],
-        start: task?.queue ? startBy(holding, await ports.inspection.start(task)) : null,
-        task: task === null ? null : taskInShort(task),
-        schedule: schedule === null ? null : scheduleInShort(schedule),
-        next_run_at: schedule?.enabled === true ? schedule.deadline_at : null,
-        then_again_at: nextRunAt,
-      };
+    explain: command('read', question, async (asked) => (await explanationOf(ports, asked)).view),
+
+    // Decided anew, whatever a page showed before: clearance may have been lowered since.
+    'run-now': command('operate', question, async (asked, { by }) => {
+      const { view, plugin, data } = await explanationOf(ports, asked);
+      const { scheduler, organisation } = view;
+      const why = whyNotNow(view);
+      if (why !== null) throw new RotaError('CONFLICT', `not queued: ${why}`);
+      if (data === null)
+        throw new RotaError('CONFLICT', 'not queued: a raw file may become several tasks, so name its normalizer');
+      // Asked twice at once, it runs once.
+      const follows = view.task?.id ?? null;
+      const [outcome] = await ports.queue.push(scheduler, [{ organisation, priority: 1, data, follows }]);
+      if (outcome?.outcome === 'failed') throw new FailureError(outcome.failure);
+      if (outcome?.outcome === 'refused') throw new RotaError('CONFLICT', `not queued: ${outcome.reason}`);
+      if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
+      ports.audit('run-now', by, { scheduler, organisation, plugin, task: outcome.id });
+      return { task: outcome.id, scheduler, organisation };
     }),
   } satisfies SomeCommands;
+}
+
+/** `data`: of the task that a run would make, as far as the actor says so. */
+async function explanationOf(
+  ports: ExplainPorts,
+  { asked, withinMs }: Question,
+): Promise<{ readonly view: ExplanationView; readonly plugin: string | null; readonly data: TaskData | null }> {
+  const explained = await explainedTask(ports, asked);
+  const { scheduler, organisation, trigger, hash, plugin } = explained;
+  const [task, schedule] = await Promise.all([
+    latestOf(ports, explained),
+    explained.schedule ?? (hash === null ? null : ports.inspection.scheduleOf(scheduler, hash)),
+  ]);
+  const [{ steps, nextRunAt, data = null }, ways, start, holding] = await Promise.all([
+    decided(ports, explained, schedule, withinMs),
+    waysOf(ports, explained, task),
+    task?.queue ? ports.inspection.start(task) : null,
+    limitsOf(ports.limits, ports.now(), explained, task),
+  ]);
+  const refusing = steps.find(({ outcome }) => outcome === 'refuses');
+  const unanswered = steps.some(({ outcome }) => outcome === 'unanswered');
+  const view: ExplanationView = {
+    asked_at: new Date(ports.now()).toISOString(),
+    scheduler,
+    organisation,
+    hash,
+    trigger,
+    verdict: refusing !== undefined ? 'refused' : unanswered ? 'unknown' : 'would-run',
+    reason: refusing?.reason ?? null,
+    steps,
+    in_the_way: [...ways, ...holding.map(wayOf)],
+    start: start === null ? null : startBy(holding, start),
+    task: task === null ? null : taskInShort(task),
+    schedule: schedule === null ? null : scheduleInShort(schedule),
+    next_run_at: schedule?.enabled === true ? schedule.deadline_at : null,
+    then_again_at: nextRunAt,
+  };
+  return { view, plugin, data };
+}
+
+/** What the actor decides, and where it would make a task, what the push may still refuse. */
+async function decided(
+  ports: ExplainPorts,
+  { scheduler, organisation, data, trigger }: ExplainedTask,
+  schedule: ScheduleView | null,
+  withinMs: number,
+): Promise<Explanation> {
+  const due = schedule === null ? null : dueOf(schedule);
+  const message = { kind: 'explain', organisation, data, schedule: due, trigger } as const;
+  const decision = decisionOf(await ports.supervision.ask<Explanation>(scheduler, message, withinMs), withinMs);
+  const decides = decision.steps.every(({ outcome }) => outcome === 'passes' || outcome === 'skipped');
+  if (!decides) return decision;
+  return { ...decision, steps: [...decision.steps, ...(await pushSteps(ports, scheduler, organisation))] };
 }
 
 /** Data of a task that exists, or could. */
@@ -120,7 +168,7 @@ interface ExplainedTask {
 }
 
 /** A task is explained as if its event came again, a schedule as if it were due. */
-async function explainedTask({ inspection, typeOf }: ExplainPorts, asked: Question): Promise<ExplainedTask> {
+async function explainedTask({ inspection, typeOf }: ExplainPorts, asked: Asked): Promise<ExplainedTask> {
   if ('rawFile' in asked) {
     const { size = null, ...raw } = asked.rawFile.raw_data;
     const about = { scheduler: 'normalizer', organisation: asked.rawFile.organization, trigger: 'event' } as const;
@@ -167,70 +215,16 @@ function dueOf(due: ScheduleView): DueSchedule {
 }
 
 /** An actor that does not answer is a step without an answer; the rest of the explanation stands. */
-function decisionOf(decision: Outcome<Explanation>): Explanation {
+function decisionOf(decision: Outcome<Explanation>, withinMs: number): Explanation {
   const unanswered = (fact: string): Explanation => {
     const step: ExplanationStep = { rule: 'actor', outcome: 'unanswered', reason: null, fact };
     return { steps: [step], nextRunAt: null };
   };
-  if (decision.outcome === 'timeout') return unanswered(`it does not answer within ${actorWithinMs / 1_000} s`);
+  if (decision.outcome === 'timeout') return unanswered(`it does not answer within ${withinMs / 1_000} s`);
   if (decision.outcome === 'terminated') return unanswered('it does not run now');
   if (decision.result.ok) return decision.result.value;
   const { code, message } = decision.result.failure;
   return unanswered(code === 'UNKNOWN_MESSAGE' ? 'this scheduler does not explain its decisions' : message);
-}
-
-/** What the push may refuse after the actor has decided for a task: room in the queue, and its ranker. */
-async function pushSteps(
-  { inspection, ranking, maxSize }: ExplainPorts,
-  scheduler: string,
-  organisation: string,
-): Promise<readonly ExplanationStep[]> {
-  const [[overview], answer] = await Promise.all([
-    inspection.overview([scheduler]),
-    ranking.rank(scheduler, [{ organisation, lastRunAt: null, occurredAt: null, manual: false }]),
-  ]);
-  const queued = overview?.queued ?? 0;
-  const full = maxSize > 0 && queued >= maxSize;
-  const bound = maxSize === 0 ? 'there is no bound' : `${maxSize} may be, but for a person's`;
-  return [
-    {
-      rule: 'room',
-      outcome: full ? 'refuses' : 'passes',
-      reason: full ? 'queue-full' : null,
-      fact: `${queued} tasks are queued; ${bound}`,
-    },
-    'failure' in answer
-      ? { rule: 'rank', outcome: 'refuses', reason: 'rank-failed', fact: answer.failure.message }
-      : { rule: 'rank', outcome: 'passes', reason: null, fact: 'its ranker answers' },
-  ];
-}
-
-/** What keeps a queued task, or would keep this one, from its worker. */
-async function waysOf(
-  ports: ExplainPorts,
-  { scheduler, organisation, plugin }: ExplainedTask,
-  task: TaskView | null,
-): Promise<ExplanationView['in_the_way']> {
-  const ways: ExplanationView['in_the_way'][number][] = (await ports.pauses.list())
-    .filter(
-      (pause) =>
-        pause.scheduler === scheduler &&
-        (pause.organisation ?? organisation) === organisation &&
-        (pause.plugin ?? plugin) === plugin,
-    )
-    .map(({ organisation, plugin, pausedBy, note, since }) => {
-      const paused = [scheduler, organisation ?? 'every organisation', plugin ?? 'every boefje'].join(', ');
-      const fact = `${paused}: paused since ${since} by ${pausedBy ?? 'an unknown operator'}${note === null ? '' : `: ${note}`}`;
-      return { what: 'pause', fact, since, by: pausedBy, note };
-    });
-  const { queue = null, lease = null } = task ?? {};
-  if (queue !== null && !queue.held && queue.ahead! > 0)
-    ways.push({ what: 'queue', fact: `${queue.ahead} queued tasks go before it` });
-  if (lease !== null) {
-    const fact = `${lease.worker ?? 'an unnamed worker'} has it over ${lease.via} until ${lease.until}`;
-    ways.push({ what: 'worker', fact });
-  }
-  return ways;
 }
 
 function taskInShort(task: TaskView): ExplanationView['task'] {

@@ -17,8 +17,16 @@ function matchView({ scheduler, organisation, plugin, image, ooiType, exemptManu
 function heldView(limit: Limit, { waiting, oldest_seconds }: HeldByLimit) {
   const { name, note, setBy, changedAt, isApplying, admitted } = limit;
   return {
-    ...{ name, ...matchView(limit), note, set_by: setBy, changed_at: changedAt, applying: isApplying, admitted },
-    ...{ waiting, waiting_is_least: waiting >= countedAtMost, oldest_seconds },
+    name,
+    ...matchView(limit),
+    note,
+    set_by: setBy,
+    changed_at: changedAt,
+    applying: isApplying,
+    admitted,
+    waiting,
+    waiting_is_least: waiting >= countedAtMost,
+    oldest_seconds,
   };
 }
 

@@ -5,7 +5,10 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import { diagnoseDatabase } from '../queue/schema/diagnosis.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
-import { readQueueBy } from '../queue/maintenance/counts.ts';
+import { createOrganisationLists } from '../queue/lists/organisations.ts';
+import { readNames } from '../queue/lists/names.ts';
+import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
+import { readDemand, readWorkers } from '../queue/lists/workers.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
 import { Limits } from '../queue/limits/limits.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
@@ -20,16 +23,22 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { auditCommands, type AuditPorts } from './audit.ts';
+import { watchLoopDelay } from '../telemetry/loop-delay.ts';
+import { auditCommands, type AuditPorts, incidentCommands, type IncidentPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
-import { explainCommands, type ExplainPorts } from './explain.ts';
+import { explainCommands, type RunNowPorts } from './explain.ts';
+import { lookCommands, type LookPorts } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { limitCommands, type LimitPorts } from './limits.ts';
+import { organisationCommands, type OrganisationPorts } from './organisations.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
+import { Incidents } from '../observation/incidents.ts';
+import { PartRates } from '../observation/part-rates.ts';
 import { ImageRates, Rates } from '../observation/rates.ts';
 import { supervisorCommands, type SupervisorPorts } from './supervisor.ts';
 import { taskCommands, type TaskPorts } from './tasks.ts';
+import { workerCommands, type WorkerPorts } from './workers.ts';
 import { createWeights, weightCommands, type WeightPorts, type Weights } from './weights.ts';
 
 /** What operators act on. */
@@ -37,11 +46,15 @@ export type OperatorPorts = SupervisorPorts &
   TaskPorts &
   SchedulePorts &
   QueuePorts &
+  LookPorts &
+  OrganisationPorts &
   WeightPorts &
   LimitPorts &
-  ExplainPorts &
+  RunNowPorts &
   DoctorPorts &
-  AuditPorts;
+  AuditPorts &
+  IncidentPorts &
+  WorkerPorts;
 
 /** Every command, by its name on `<prefix>.ctl.<name>` and `POST /ctl/<name>`; one file per group. */
 export function operatorCommands(ports: OperatorPorts) {
@@ -50,11 +63,15 @@ export function operatorCommands(ports: OperatorPorts) {
     ...taskCommands(ports),
     ...scheduleCommands(ports),
     ...queueCommands(ports),
+    ...lookCommands(ports),
+    ...organisationCommands(ports),
     ...weightCommands(ports),
     ...limitCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
     ...auditCommands(ports),
+    ...incidentCommands(ports),
+    ...workerCommands(ports),
   } satisfies Commands;
 }
 
@@ -98,6 +115,9 @@ export interface Operations {
   stop(): Promise<void>;
 }
 
+/** Tasks before an organisation's next one: under fair share a few of each other organisation. */
+const countedBefore = 5_000;
+
 /** The operator's side of a supervisor. */
 export function createOperations(parts: OperationsParts): Operations {
   const { sql, queue, schedulerIds, ranking, log, config } = parts;
@@ -119,7 +139,8 @@ export function createOperations(parts: OperationsParts): Operations {
   });
   const rates = new Rates();
   const auditLog = new AuditLog(sql, (error) => log.error({ err: error }, 'audit log'));
-  const audit: CommandAudit = (command, by, fields, refused) => {
+  const audit: CommandAudit = (command, by, given, refused) => {
+    const fields = withoutSecrets(given);
     const refusal = refused === undefined ? {} : { refused };
     log.info({ audit: command, by, ...fields, ...refusal }, 'audit');
     const { organisation } = fields;
@@ -128,10 +149,13 @@ export function createOperations(parts: OperationsParts): Operations {
       by: by === null ? null : excerpt(oneLine(by)),
       command,
       organisation: typeof organisation === 'string' ? organisation : null,
-      fields: withoutSecrets(fields),
+      fields,
       refused: refused ?? null,
     });
   };
+  const partRates = new PartRates();
+  const incidents = new Incidents(parts.now);
+  const loop = watchLoopDelay();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
     run: commandRunner(
@@ -141,10 +165,23 @@ export function createOperations(parts: OperationsParts): Operations {
         pauses,
         limits,
         rates,
+        partRates,
+        incidents,
+        loopDelay: () => loop.read(),
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
         queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        taskTotals: () => readTaskTotals(sql, schedulerIds),
+        organisations: createOrganisationLists(sql, (task) =>
+          parts.inspection.start(
+            { id: task, queue: { held: false, limit: null, ahead: 0, ahead_is_least: false } },
+            countedBefore,
+          ),
+        ),
+        readWorkers: () => readWorkers(sql),
+        readDemand: () => readDemand(sql, schedulerIds),
+        names: (kind, request) => readNames(sql, kind, request),
         rerank: async (scheduler, report) => {
           await queue.ranksFairly(scheduler);
           await rerank(sql, ranking, scheduler, report);
@@ -166,6 +203,9 @@ export function createOperations(parts: OperationsParts): Operations {
     },
     stop: async () => {
       rates.stop();
+      partRates.stop();
+      incidents.stop();
+      loop.stop();
       await imageRates.stop();
       await pauses.stop();
       await limits.stop();

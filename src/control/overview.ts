@@ -1,6 +1,6 @@
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
-import type { SchedulerView, SourceView, SupervisorView } from '../protocol/operator-status.ts';
+import type { IncidentView, SchedulerView, SourceView, SupervisorView } from '../protocol/operator-status.ts';
 import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
 import type { BodyOf } from './operations.ts';
 
@@ -14,7 +14,7 @@ export interface OperatorClient {
 
 /** `rota status --json`. */
 export interface Overview {
-  readonly supervisors: readonly Omit<SupervisorView, 'schedulers' | 'sources' | 'unknown'>[];
+  readonly supervisors: readonly Omit<SupervisorView, 'now' | 'schedulers' | 'sources' | 'unknown'>[];
   /** Over all supervisors: figures of the database are the same for each, waiters and rates are sums. */
   readonly schedulers: readonly SchedulerView[];
   /** The broker's figures are the same for every supervisor: these come from one that reaches it. */
@@ -41,12 +41,13 @@ export async function overviewOf(
   );
   if (statuses.length === 0) throw refusals[0]!.error;
   return {
-    supervisors: statuses.map(({ instance, version, started_at, pid, rss_bytes, actors }) => ({
+    supervisors: statuses.map(({ instance, version, started_at, pid, rss_bytes, loop_p99_ms, actors }) => ({
       instance,
       version,
       started_at,
       pid,
       rss_bytes,
+      loop_p99_ms,
       actors,
     })),
     schedulers: schedulersOf(statuses),
@@ -73,8 +74,17 @@ function schedulersOf(statuses: readonly SupervisorView[]): readonly SchedulerVi
       waiters: sum('waiters'),
       in_per_second: sum('in_per_second'),
       out_per_second: sum('out_per_second'),
+      lately: latelyOf(same),
     };
   });
+}
+
+/** Of those that have run long enough. */
+function latelyOf(same: readonly SchedulerView[]): SchedulerView['lately'] {
+  const known = same.flatMap(({ lately }) => (lately === null ? [] : [lately]));
+  if (known.length === 0) return null;
+  const sum = (key: 'in_per_second' | 'out_per_second') => known.reduce((total, lately) => total + lately[key], 0);
+  return { in_per_second: sum('in_per_second'), out_per_second: sum('out_per_second') };
 }
 
 function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
@@ -83,4 +93,27 @@ function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
     ({ source }) => source,
   );
   return [...all.values()].map((same) => same.find(({ error }) => error === null) ?? same[0]!);
+}
+
+export interface Incident extends IncidentView {
+  readonly instance: string;
+}
+
+/** Of all supervisors that answer, newest first. `since`: the latest start, before which one or another of them tells nothing. */
+export async function incidentsOf(
+  client: Pick<OperatorClient, 'ask'>,
+  instances: readonly string[],
+): Promise<{ readonly since: string | null; readonly results: readonly Incident[] }> {
+  const asked = instances.length === 0 ? [undefined] : instances;
+  const answers = await Promise.allSettled(asked.map((instance) => client.ask('incidents', {}, instance)));
+  const told = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const results = told.flatMap(({ instance, results: seen }) => seen.map((incident) => ({ instance, ...incident })));
+  return {
+    since:
+      told
+        .map(({ since }) => since)
+        .toSorted()
+        .at(-1) ?? null,
+    results: results.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)),
+  };
 }

@@ -4,22 +4,21 @@ import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { excerpt, excerptInBytes, excerptInJson, oneLine } from '../printable.ts';
 import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
-import type { DeadLetterView, QueuePartView } from '../protocol/operator-status.ts';
+import type { DeadLetterView } from '../protocol/operator-status.ts';
 import type { PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
 import type { Purged } from '../queue/settle/cancellation.ts';
 import { textWithoutSecrets, withoutSecrets } from '../tasks/secrets.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import { eventStreams, type QueuePart, queueParts } from '../tasks/task.ts';
+import { eventStreams } from '../tasks/task.ts';
 import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { recent } from './recent.ts';
 
 export interface QueuePorts {
   readonly instance: string;
   readonly schedulerIds: readonly string[];
   readonly pauses: Pick<Pauses, 'pause' | 'resume' | 'list' | 'knows'>;
   readonly purge: (organisation: string, by: string) => Promise<Purged>;
-  /** A scheduler's queue by organisation, boefje or image. */
-  readonly queueBy: (scheduler: string, by: QueuePart) => Promise<readonly QueuePartView[]>;
   /** Ranks everything queued anew; `report` counts tasks looked at and moved. */
   readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
   /** Null where no event source is configured. */
@@ -44,19 +43,9 @@ export const note = z
   .transform((text) => excerptInBytes(oneLine(textWithoutSecrets(text)).toWellFormed(), lengths.name))
   .nullish();
 
-function pauseCommands({ pauses, schedulerIds, purge, queueBy, audit }: QueuePorts) {
+function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
   return {
     pauses: command('read', nothing, async () => ({ results: (await pauses.list()).map(pauseView) })),
-
-    'queue-by': command(
-      'read',
-      z.strictObject({ scheduler: shortText(lengths.name).min(1).optional(), by: z.enum(queueParts) }),
-      async ({ scheduler, by }) => {
-        if (scheduler !== undefined) requireScheduler(schedulerIds, scheduler);
-        const wanted = scheduler === undefined ? schedulerIds : [scheduler];
-        return { results: (await Promise.all(wanted.map((id) => queueBy(id, by)))).flat() };
-      },
-    ),
 
     // Clients repeat it until `complete`: a queue of a million takes longer than a request may.
     pause: command('operate', key.extend({ note }), async ({ note = null, ...body }, { by }) => {
@@ -89,7 +78,8 @@ function pauseCommands({ pauses, schedulerIds, purge, queueBy, audit }: QueuePor
   } satisfies SomeCommands;
 }
 
-function requireScheduler(schedulerIds: readonly string[], scheduler: string): void {
+/** @throws RotaError NOT_FOUND */
+export function requireScheduler(schedulerIds: readonly string[], scheduler: string): void {
   if (schedulerIds.includes(scheduler)) return;
   throw new RotaError('NOT_FOUND', `no scheduler ${scheduler}; there are: ${schedulerIds.join(', ')}`);
 }
@@ -175,18 +165,27 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
 
 const stream = z.enum(eventStreams);
 
+/** Of each stream: what a screen that is looked at again and again shows. */
+const fewLetters = 20;
+
 /** Events that were given up: to look at, to try again, to remove. */
 function deadLetterCommands({ deadLetters, audit }: QueuePorts) {
   const letters = () => {
     if (deadLetters !== null) return deadLetters;
     throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
   };
+  const few = recent(() => letters().list(fewLetters));
   return {
     'dead-letters': command(
       'read',
-      z.strictObject({ limit: z.int().min(1).max(1_000).default(20), id: shortText(lengths.name).optional() }),
-      async ({ limit, id }) => {
-        const found = await letters().list(limit);
+      z.strictObject({
+        limit: z.int().min(1).max(1_000).default(20),
+        id: shortText(lengths.name).optional(),
+        max_age_seconds: z.number().min(0).max(60).default(0),
+      }),
+      async ({ limit, id, max_age_seconds: seconds }) => {
+        const isKept = seconds > 0 && limit === fewLetters;
+        const found = await (isKept ? few(seconds * 1_000) : letters().list(limit));
         return { results: deadLetterViews(id === undefined ? found : found.filter((letter) => letter.id === id)) };
       },
     ),
@@ -201,6 +200,7 @@ function deadLetterCommands({ deadLetters, audit }: QueuePorts) {
       async ({ action, stream, ids }, { by }) => {
         const which = { ...(stream === undefined ? {} : { stream }), ...(ids === undefined ? {} : { ids }) };
         const settled = await letters().settle(action, which);
+        few.forget();
         audit(`${action}-dead-letters`, by, { events: settled.length });
         return { settled };
       },

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { RotaError } from '../errors.ts';
-import type { ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
-import type { Filter } from '../queue/filter/filter.ts';
+import { codeOf, RotaError } from '../errors.ts';
+import type { ChangedTasks, ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import type { Schedule } from '../tasks/task.ts';
+import { type Schedule, scheduleStates } from '../tasks/task.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { cursor, listedText, listPage, timestamp } from './paging.ts';
 
 export interface SchedulePorts {
   readonly schedules: Schedules;
@@ -20,17 +20,25 @@ export interface SchedulePorts {
 }
 
 const selection = z.strictObject({
-  scheduler: shortText(lengths.name).optional(),
-  organisation: shortText(lengths.organisation).optional(),
-  boefje: shortText(lengths.name).optional(),
+  scheduler: listedText(lengths.name).optional(),
+  organisation: listedText(lengths.organisation).optional(),
+  boefje: listedText(lengths.name).optional(),
   /** The full reference. */
-  ooi: shortText(lengths.ooi).optional(),
-  enabled: z.boolean().optional(),
+  ooi: listedText(lengths.ooi).optional(),
+  state: z.enum(scheduleStates).optional(),
+  /** Deadlines, inclusive. */
+  from: timestamp.optional(),
+  to: timestamp.optional(),
+  /** Where an earlier answer ended. */
+  after: cursor.optional(),
   limit: z.int().min(0).max(500).default(20),
-  offset: z.int().min(0).default(0),
 });
 
 const id = z.uuid();
+
+/** Schedules that one request changes: a statement each, some at once. */
+const mostChanged = 500;
+const atOnce = 4;
 
 /** Schedules as operators see and change them. */
 export function scheduleCommands(ports: SchedulePorts) {
@@ -42,21 +50,10 @@ export function scheduleCommands(ports: SchedulePorts) {
     return JSON.parse(patched) as Schedule;
   };
   return {
-    schedules: command('read', selection, async ({ scheduler, organisation, boefje, ooi, enabled, limit, offset }) => {
-      const filters: Filter[] = [
-        ...(boefje === undefined ? [] : [dataFilter('boefje__id', boefje)]),
-        ...(ooi === undefined ? [] : [dataFilter('input_ooi', ooi)]),
-      ];
-      const { count, results } = await schedules.list({
-        ...(scheduler === undefined ? {} : { schedulerId: scheduler }),
-        ...(organisation === undefined ? {} : { organisation }),
-        ...(enabled === undefined ? {} : { enabled }),
-        filters: filters.length === 0 ? null : { filters },
-        countPages: null,
-        limit,
-        offset,
-      });
-      return { count, results: await withReasons(ports, JSON.parse(results) as Schedule[]) };
+    schedules: command('read', selection, async ({ scheduler, after, ...request }) => {
+      const now = ports.now();
+      const page = await schedules.search({ ...request, schedulerId: scheduler, after: after ?? null });
+      return listPage(page, await withReasons(ports, JSON.parse(page.results) as Schedule[]), now);
     }),
 
     'schedule-details': command('read', z.strictObject({ id }), async ({ id }) => detailsOf(ports, id)),
@@ -67,11 +64,21 @@ export function scheduleCommands(ports: SchedulePorts) {
       async ({ id, enabled }, { by }) => patch(enabled ? 'enable-schedule' : 'disable-schedule', by, id, { enabled }),
     ),
 
+    // As change-tasks: what may not be changed is told, and the others are.
+    'change-schedules': command(
+      'operate',
+      z.strictObject({ action: z.enum(['enable', 'disable', 'run']), ids: z.array(id).min(1).max(mostChanged) }),
+      async ({ action, ids }, { by }) => {
+        const { changed, refused } = await change(ports, action, [...new Set(ids.map((it) => it.toLowerCase()))]);
+        if (changed > 0) audit(`${action}-schedules`, by, { schedules: changed });
+        return { changed, refused };
+      },
+    ),
+
     'run-schedule': command('operate', z.strictObject({ id }), async ({ id }, { by }) => {
-      const { enabled, disabled_reason: reason, scheduler_id: scheduler } = await detailsOf(ports, id);
-      if (!enabled) {
-        throw new RotaError('CONFLICT', `schedule ${id} is disabled (${reason ?? 'unknown'}): enable it first`);
-      }
+      const found = await detailsOf(ports, id);
+      const { scheduler_id: scheduler } = found;
+      if (!found.enabled) throw disabled(found);
       const due = await patch('run-schedule', by, id, { deadlineAt: 'now' });
       // Best effort: the actor looks by itself within a minute.
       await supervision.send(scheduler, { kind: 'reschedule' });
@@ -92,17 +99,51 @@ export function scheduleCommands(ports: SchedulePorts) {
   } satisfies SomeCommands;
 }
 
+type ScheduleAction = 'enable' | 'disable' | 'run';
+
+async function change(ports: SchedulePorts, action: ScheduleAction, ids: readonly string[]): Promise<ChangedTasks> {
+  const known = new Map((await ports.inspection.schedules(ids)).map((it) => [it.id, it]));
+  const refused: { id: string; code: string; detail: string }[] = [];
+  const due = new Set<string>();
+  const one = async (of: string) => {
+    const found = known.get(of);
+    if (found === undefined) throw unknown(of);
+    if (action === 'run' && !found.enabled) throw disabled(found);
+    const patch: SchedulePatch = action === 'run' ? { deadlineAt: 'now' } : { enabled: action === 'enable' };
+    if ((await ports.schedules.patch(of, patch)) === null) throw unknown(of);
+    if (action === 'run') due.add(found.scheduler_id);
+  };
+  const left = [...ids];
+  const work = async () => {
+    for (let of = left.shift(); of !== undefined; of = left.shift()) {
+      try {
+        await one(of);
+      } catch (error) {
+        const code = codeOf(error);
+        if (code !== 'NOT_FOUND' && code !== 'CONFLICT') throw error;
+        refused.push({ id: of, code, detail: (error as Error).message });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  // Best effort: the actor looks by itself within a minute.
+  for (const scheduler of due) await ports.supervision.send(scheduler, { kind: 'reschedule' });
+  return { changed: ids.length - refused.length, refused };
+}
+
+function disabled({ id, disabled_reason: reason }: ScheduleView): RotaError {
+  return new RotaError('CONFLICT', `schedule ${id} is disabled (${reason ?? 'unknown'}): enable it first`);
+}
+
 /** The reason is null where the schedule is enabled, or was deleted meanwhile. */
 async function withReasons(
   { inspection }: SchedulePorts,
   found: readonly Schedule[],
 ): Promise<readonly ListedSchedule[]> {
   const details = await inspection.schedules(found.map(({ id }) => id));
-  const seen = new Map(details.map(({ id, disabled_reason, streak }) => [id, { disabled_reason, streak }]));
-  return found.map((schedule) => ({
-    ...schedule,
-    ...(seen.get(schedule.id) ?? { disabled_reason: null, streak: null }),
-  }));
+  const seen = new Map(details.map(({ asked: _asked, ...it }) => [it.id, it]));
+  const none = { disabled_reason: null, streak: null, inherited: false, by_interval: false, last: null };
+  return found.map((schedule) => ({ ...none, ...seen.get(schedule.id), ...schedule }));
 }
 
 async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleView> {
@@ -113,8 +154,4 @@ async function detailsOf(ports: SchedulePorts, id: string): Promise<ScheduleView
 
 function unknown(id: string): RotaError {
   return new RotaError('NOT_FOUND', `there is no schedule ${id}`);
-}
-
-function dataFilter(field: string, value: string): Filter {
-  return { column: 'data', field, operator: '==', value };
 }

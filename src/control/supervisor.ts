@@ -7,7 +7,7 @@ import { excerpt } from '../printable.ts';
 import { FailureError, failureOf } from '../mailbox/failure.ts';
 import { type Outcome, valueOf } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
-import type { ActorView, SupervisorView, ThreadView } from '../protocol/operator-status.ts';
+import type { ActorView, SourceView, SupervisorView, ThreadView } from '../protocol/operator-status.ts';
 import type { Rates } from '../observation/rates.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
@@ -15,16 +15,22 @@ import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { Recent } from './recent.ts';
+import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
 export interface SupervisorPorts {
   readonly instance: string;
   readonly version: string;
   readonly startedAt: Date;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
   readonly supervision: Supervision;
   readonly schedulerIds: readonly string[];
   readonly inspection: Pick<QueueInspection, 'overview'>;
   readonly scheduleStore: Pick<ScheduleStore, 'scheduleLag'>;
   readonly rates: Pick<Rates, 'of'>;
+  /** Of the main thread. */
+  readonly loopDelay: () => LoopDelay;
   /** Null where no event source is configured. */
   readonly backlog: Pick<Backlog, 'look'> | null;
   /** Parked pops by scheduler. */
@@ -40,8 +46,8 @@ const oneActor = z.strictObject({ actor: shortText(lengths.name) });
 /** One supervisor and its actors: how they are, and what an operator does to them. */
 export function supervisorCommands(ports: SupervisorPorts) {
   const { instance, supervision, audit } = ports;
-  const figures = recent(() => figuresOf(ports));
-  const backlog = recent(async () => (await ports.backlog?.look()) ?? []);
+  const figures = new Recent<Figures>();
+  const backlog = new Recent<readonly SourceView[]>();
   const send = async (actor: string, message: SupervisorCommand) => {
     const sent = await supervision.send(actor, message);
     if (!sent.ok) throw new FailureError(sent.failure);
@@ -56,8 +62,8 @@ export function supervisorCommands(ports: SupervisorPorts) {
           Promise.all(
             supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
           ),
-          figures(maxAgeMs).then((found) => schedulerViews(ports, found)),
-          backlog(maxAgeMs),
+          figures.of('', maxAgeMs, () => figuresOf(ports)).then((found) => schedulerViews(ports, found)),
+          backlog.of('', maxAgeMs, async () => (await ports.backlog?.look()) ?? []),
         ]);
         return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
       },
@@ -126,9 +132,16 @@ export function supervisorCommands(ports: SupervisorPorts) {
   } satisfies SomeCommands;
 }
 
-function processView({ instance, version, startedAt }: SupervisorPorts) {
-  const rss_bytes = process.memoryUsage.rss();
-  return { instance, version, started_at: startedAt.toISOString(), pid: process.pid, rss_bytes };
+function processView({ instance, version, startedAt, now, loopDelay }: SupervisorPorts) {
+  return {
+    instance,
+    version,
+    now: new Date(now()).toISOString(),
+    started_at: startedAt.toISOString(),
+    pid: process.pid,
+    rss_bytes: process.memoryUsage.rss(),
+    loop_p99_ms: loopDelay().p99Ms,
+  };
 }
 
 /** In UTF-16 units. An error may quote an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */
@@ -166,7 +179,13 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
   const own = (scheduler: string) => ({ waiters: parked.get(scheduler) ?? 0, ...ports.rates.of(scheduler) });
   if ('why' in figures) {
     const none = { queued: null, held: null, leased: null, oldest_seconds: null, schedule_lag_seconds: null };
-    const flow = { held_is_least: false, per_second: null, estimated_empty_at: null, asked_at: null };
+    const flow = {
+      held_is_least: false,
+      per_second: null,
+      estimated_empty_at: null,
+      asked_at: null,
+      out_seconds_ago: null,
+    };
     return {
       schedulers: ports.schedulerIds.map((id) => ({ id, ...none, ...flow, ...own(id) })),
       unknown: [{ part: 'database', why: figures.why }],
@@ -188,15 +207,6 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
   return { schedulers, unknown: [] };
 }
 
-/** Asks again where what was found before is older than the caller takes: pages that many look at cost as much as one. */
-function recent<T>(ask: () => Promise<T>): (maxAgeMs: number) => Promise<T> {
-  let found: { readonly at: number; readonly value: Promise<T> } | null = null;
-  return (maxAgeMs) => {
-    if (found === null || performance.now() - found.at >= maxAgeMs) found = { at: performance.now(), value: ask() };
-    return found.value;
-  };
-}
-
 function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
   const { name, phase, restarts, retryAt, lastFailure } = status;
   return {
@@ -209,9 +219,10 @@ function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorVie
   };
 }
 
-function threadView({ lanes, streams, services, heapBytes, logLevel }: ThreadStatus): ThreadView {
+function threadView({ lanes, streams, services, heapBytes, loopDelay, logLevel }: ThreadStatus): ThreadView {
   return {
     heap_bytes: heapBytes,
+    loop_p99_ms: loopDelay.p99Ms,
     log_level: logLevel,
     mailbox: {
       depth: lanes.reduce((sum, lane) => sum + lane.queued + lane.waiting + lane.inHand, 0),
@@ -229,8 +240,9 @@ function threadView({ lanes, streams, services, heapBytes, logLevel }: ThreadSta
       dead_lettered: deadLettered,
       last_error: lastError,
     })),
-    services: services.map(({ service, circuit, inFlight, lastError }) => {
-      return { service, circuit, in_flight: inFlight, last_error: lastError };
+    services: services.map(({ service, circuit, openSince, inFlight, lastError }) => {
+      const open_since = openSince === null ? null : new Date(openSince).toISOString();
+      return { service, circuit, open_since, in_flight: inFlight, last_error: lastError };
     }),
   };
 }

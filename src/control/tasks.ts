@@ -1,19 +1,24 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import type { ChangedTasks, Page, TaskAction } from '../protocol/operator-lists.ts';
+import type { ChangedTasks, TaskAction } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
+import type { KeysetPage } from '../queue/lists/keyset.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
 import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
-import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { cursor, listedText, listPage, timestamp } from './paging.ts';
+import { accepts, taskActions } from './task-actions.ts';
 
 export interface TaskPorts {
-  readonly lists: TaskLists;
+  readonly lists: Pick<TaskLists, 'search'>;
   readonly queue: Pick<TaskQueue, 'patch'>;
-  readonly inspection: Pick<QueueInspection, 'details' | 'withStreaks'>;
+  readonly inspection: Pick<QueueInspection, 'details' | 'standing' | 'start' | 'withStreaks'>;
+  /** Of any age by status, of each scheduler: from the roll-up. */
+  readonly taskTotals: () => Promise<ReadonlyMap<string, Readonly<Record<TaskStatus, number>>>>;
   readonly audit: CommandAudit;
   /** The database's time, in epoch milliseconds. */
   readonly now: () => number;
@@ -22,25 +27,26 @@ export interface TaskPorts {
 /** Tasks that one request changes, in one statement of the queue. Clients repeat it for more. */
 const mostChanged = 500;
 
+/** A hundred years: no timestamp gets out of range. */
+const longestAge = 100 * 366 * 86_400;
+
 const selection = z.strictObject({
-  scheduler: shortText(lengths.name).optional(),
-  organisation: shortText(lengths.organisation).optional(),
+  scheduler: listedText(lengths.name).optional(),
+  organisation: listedText(lengths.organisation).optional(),
   /** Boefje or normalizer, or the report recipe. */
-  plugin: shortText(lengths.name).optional(),
+  plugin: listedText(lengths.name).optional(),
   /** A part of the OOI's reference. */
-  ooi: shortText(lengths.ooi).optional(),
+  ooi: listedText(lengths.ooi).optional(),
+  /** The whole of it: with organisation, of the boefje scheduler, the index knows its tasks. */
+  whole_ooi: listedText(lengths.ooi).optional(),
   status: z.enum(taskStatuses).optional(),
-  older_than_seconds: z.number().min(0).optional(),
+  older_than_seconds: z.number().min(0).max(longestAge).optional(),
+  /** When they were made, inclusive. */
+  from: timestamp.optional(),
+  to: timestamp.optional(),
+  /** Where an earlier answer ended. */
+  before: cursor.optional(),
 });
-
-const page = { limit: z.int().min(0).max(mostChanged).default(20), offset: z.int().min(0).default(0) };
-
-/** The status that each action sets, and those it accepts. */
-const actions = {
-  cancel: { becomes: 'cancelled', from: ['pending', 'queued', 'dispatched', 'running'] },
-  retry: { becomes: 'queued', from: ['failed', 'cancelled', 'completed'] },
-  release: { becomes: 'queued', from: ['dispatched', 'running'] },
-} as const satisfies Record<TaskAction, { becomes: TaskStatus; from: readonly TaskStatus[] }>;
 
 /** For people, kept on the task. */
 const why = z
@@ -48,19 +54,36 @@ const why = z
   .transform((text) => excerptInBytes(oneLine(text).toWellFormed(), lengths.name))
   .optional();
 
-const action = z.enum(Object.keys(actions) as [TaskAction, ...TaskAction[]]);
+const action = z.enum(Object.keys(taskActions) as [TaskAction, ...TaskAction[]]);
 
 /** Lists of tasks, and changes to them: by id, or a batch of those that a selection names. */
 export function taskCommands(ports: TaskPorts) {
   const { inspection, audit } = ports;
+  const starts = recentById(async (id) => {
+    const [task] = await inspection.standing([id]);
+    if (task === undefined) throw new RotaError('NOT_FOUND', `there is no task ${id}`);
+    return inspection.start(task);
+  });
   return {
-    tasks: command('read', selection.extend(page), async (body) => {
-      const { count, results } = await list(ports, body);
-      return { count, results: await inspection.withStreaks(results) };
+    tasks: command('read', selection.extend({ limit: z.int().min(0).max(mostChanged).default(20) }), async (body) => {
+      const now = ports.now();
+      const page = await find(ports, body, now);
+      return listPage(page, await inspection.withStreaks(JSON.parse(page.results) as Task[]), now);
     }),
 
     'task-details': command('read', z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) }), async ({ ids }) => ({
       results: await inspection.details(ids),
+    })),
+
+    // Of all supervisors: `GET /tasks/:id/start` over NATS.
+    'task-start': command(
+      'read',
+      z.strictObject({ id: z.uuid(), max_age_seconds: z.number().min(0).max(60).default(0) }),
+      async ({ id, max_age_seconds: maxAge }) => starts(id, maxAge * 1_000),
+    ),
+
+    'task-totals': command('read', nothing, async () => ({
+      results: [...(await ports.taskTotals())].map(([scheduler, totals]) => ({ scheduler, ...totals })),
     })),
 
     'change-tasks': command(
@@ -73,57 +96,83 @@ export function taskCommands(ports: TaskPorts) {
       },
     ),
 
-    // Refused tasks stay in the selection: `offset` steps over them.
+    // Clients repeat it with `before` and `made_until` of the answer until `next` is null.
     'change-selected-tasks': command(
       'operate',
-      selection.extend({ action, status: z.enum(taskStatuses), offset: page.offset, why }),
-      async ({ action, offset, why, ...selected }, { by }) => {
+      selection.extend({
+        action,
+        status: z.enum(taskStatuses),
+        limit: z.int().min(1).max(mostChanged).default(mostChanged),
+        made_until: timestamp.optional(),
+        why,
+      }),
+      async ({ action, limit, why, made_until, ...selected }, { by }) => {
         checkStatus(action, selected.status);
-        const { results } = await list(ports, { ...selected, limit: mostChanged, offset });
-        const changed = await change(
-          ports,
-          action,
-          results.map(({ id }) => id),
-          { doer: by, why },
-        );
+        const now = ports.now();
+        const madeUntil = made_until ?? new Date(now).toISOString();
+        const page = await find(ports, { ...selected, limit }, now, madeUntil);
+        const ids = (JSON.parse(page.results) as Task[]).map(({ id }) => id);
+        const changed = await change(ports, action, ids, { doer: by, why });
+        const { before: _before, ...selection } = selected;
         if (changed.changed > 0)
-          audit(action, by, { tasks: changed.changed, selection: selected, ...(why === undefined ? {} : { why }) });
-        return changed;
+          audit(action, by, { tasks: changed.changed, selection, ...(why === undefined ? {} : { why }) });
+        return { ...changed, next: page.next, made_until: madeUntil };
       },
     ),
   } satisfies SomeCommands;
 }
 
-async function list(
-  { lists, now }: Pick<TaskPorts, 'lists' | 'now'>,
-  request: z.output<typeof selection> & { limit: number; offset: number },
-): Promise<Page<Task>> {
-  const { scheduler, organisation, plugin, ooi, status, older_than_seconds: seconds, limit, offset } = request;
-  const { count, results } = await lists.tasks({
-    ...(scheduler === undefined ? {} : { schedulerId: scheduler }),
-    ...(organisation === undefined ? {} : { organisation }),
-    ...(plugin === undefined ? {} : { pluginId: plugin }),
-    ...(ooi === undefined ? {} : { inputOoi: ooi }),
-    ...(status === undefined ? {} : { status }),
-    ...(seconds === undefined ? {} : { maxCreatedAt: new Date(now() - seconds * 1_000).toISOString() }),
-    filters: null,
-    countPages: null,
+function find(
+  { lists }: Pick<TaskPorts, 'lists'>,
+  request: z.output<typeof selection> & { limit: number },
+  now: number,
+  madeUntil?: string,
+): Promise<KeysetPage> {
+  const { scheduler, organisation, plugin, ooi, whole_ooi, status, from, to, before, limit } = request;
+  const seconds = request.older_than_seconds;
+  const old = seconds === undefined ? undefined : new Date(now - seconds * 1_000).toISOString();
+  return lists.search({
+    schedulerId: scheduler,
+    organisation,
+    status,
+    pluginId: plugin,
+    ooiPart: ooi,
+    ooi: whole_ooi,
+    from,
+    to: [to, old, madeUntil].filter((bound) => bound !== undefined),
+    after: before ?? null,
     limit,
-    offset,
   });
-  return { count, results: JSON.parse(results) as Task[] };
 }
 
 function checkStatus(action: TaskAction, status: TaskStatus): void {
-  const from: readonly TaskStatus[] = actions[action].from;
-  if (from.includes(status)) return;
-  throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from.join(', ')}; got ${status}`);
+  if (accepts(action, status)) return;
+  const from = taskActions[action].from.join(', ');
+  throw new RotaError('INVALID_REQUEST', `status: ${action} is for tasks that are ${from}; got ${status}`);
 }
 
 /** As the caller names itself; NATS tells a service no user. */
 interface Doer {
   readonly doer: string | null;
   readonly why: string | undefined;
+}
+
+/** Answers that are remembered, each some hundred bytes. */
+const mostRemembered = 100;
+
+/** Asks again where what was found of the id is older than the caller takes: an estimate counts up to 100 000 rows. */
+function recentById<T>(ask: (id: string) => Promise<T>): (id: string, maxAgeMs: number) => Promise<T> {
+  const found = new Map<string, { readonly at: number; readonly value: Promise<T> }>();
+  return (id, maxAgeMs) => {
+    const known = found.get(id);
+    if (known !== undefined && performance.now() - known.at < maxAgeMs) return known.value;
+    const value = ask(id);
+    found.delete(id);
+    found.set(id, { at: performance.now(), value });
+    if (found.size > mostRemembered) found.delete(found.keys().next().value!);
+    value.catch(() => found.delete(id));
+    return value;
+  };
 }
 
 async function change(
@@ -133,7 +182,7 @@ async function change(
   { doer, why }: Doer,
 ): Promise<ChangedTasks> {
   if (ids.length === 0) return { changed: 0, refused: [] };
-  const known = new Map((await ports.inspection.details(ids)).map((task) => [task.id, task]));
+  const known = new Map((await ports.inspection.standing(ids)).map((task) => [task.id, task]));
   const patches: TaskPatch[] = [];
   const refused: { id: string; code: string; detail: string }[] = [];
   for (const id of ids.map((it) => it.toLowerCase())) {
@@ -146,7 +195,7 @@ async function change(
         id,
         via: 'nats',
         leaseId: task?.lease?.id ?? null,
-        status: actions[action].becomes,
+        status: taskActions[action].becomes,
         doer: doer === null ? 'an operator' : excerpt(oneLine(doer)),
         ...(why === undefined ? {} : { why }),
       });
@@ -166,7 +215,9 @@ function failureBefore(
   status: TaskStatus | undefined,
 ): Omit<Failure, 'retryable'> | null {
   if (status === undefined) return { code: 'NOT_FOUND', message: `there is no task ${id}` };
-  const from: readonly TaskStatus[] = actions[action].from;
-  if (from.includes(status)) return null;
-  return { code: 'CONFLICT', message: `task ${id} is ${status}: ${action} is for ${from.join(', ')}` };
+  if (accepts(action, status)) return null;
+  return {
+    code: 'CONFLICT',
+    message: `task ${id} is ${status}: ${action} is for ${taskActions[action].from.join(', ')}`,
+  };
 }

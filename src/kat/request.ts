@@ -60,6 +60,8 @@ export interface ServiceClient {
 export interface ServiceStatus {
   readonly service: string;
   readonly circuit: CircuitState;
+  /** Epoch milliseconds by the database's clock; null while it is closed. */
+  readonly openSince: number | null;
   readonly inFlight: number;
   readonly lastError: string | null;
 }
@@ -83,6 +85,7 @@ export function createServiceClient(
   const basic = basicAuthorization(base);
   const slots = createSlots(settings.connections);
   const closing = new AbortController();
+  let openSince: number | null = null;
   // Five in a row is more than one lost connection or one restart of a replica. 2 s to 4 s between probes: one request, and
   // all that waits goes on within 5 s of the service's return.
   const circuit: Circuit = createCircuit({
@@ -90,7 +93,10 @@ export function createServiceClient(
     pauseMs: 2_000,
     maxPauseMs: 4_000,
     now: time.now,
-    ...(onCircuit === undefined ? {} : { onChange: onCircuit }),
+    onChange: (state) => {
+      openSince = state === 'closed' ? null : (openSince ?? time.today());
+      onCircuit?.(state);
+    },
   });
   let lastError: string | null = null;
 
@@ -200,7 +206,7 @@ export function createServiceClient(
         await time.sleep(Math.max(delay, answer.afterMs ?? 0), closing.signal).catch(() => {});
       }
     },
-    status: () => ({ service, circuit: circuit.state(), inFlight: slots.inUse(), lastError }),
+    status: () => ({ service, circuit: circuit.state(), openSince, inFlight: slots.inUse(), lastError }),
     close: () => closing.abort(),
   };
 }

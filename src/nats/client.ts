@@ -1,6 +1,7 @@
 import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
+import { excerpt, oneLine } from '../printable.ts';
 import {
   type LeasedTask,
   type Task,
@@ -65,8 +66,8 @@ export interface RotaClient {
   heartbeat(leases: readonly Lease[], leaseMs?: number): Promise<{ renewed: string[]; lost: string[] }>;
   /** `instance` asks that supervisor alone; `by` is written to its audit log. */
   ctl<T = unknown>(command: string, body?: unknown, options?: CtlOptions): Promise<T>;
-  /** The supervisors that answer a ping within a second. */
-  instances(): Promise<string[]>;
+  /** The supervisors that answer a ping within a second, or so many milliseconds. */
+  instances(withinMs?: number): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -84,6 +85,12 @@ interface ClientAccess extends NatsAccess {
   /** How long an answer may take, in addition to a pop's own wait. */
   readonly timeoutMs?: number;
 }
+
+/**
+ * The driver writes a subject as it is: a line end in one would begin a protocol line of its own, written in our name. Names of schedulers,
+ * commands and supervisors are parts of subjects, and may come from others.
+ */
+const wellFormed = /^[^\p{Z}\p{C}.*>]+(?:\.[^\p{Z}\p{C}.*>]+)*$/u;
 
 /** Statements of a busy queue take well below a second (p99): this leaves time for a reconnection. */
 const defaultTimeoutMs = 10_000;
@@ -105,6 +112,8 @@ export function rotaClient(
     body: unknown,
     extra: { waitMs?: number; by?: string; access?: 'read'; repeats?: boolean } = {},
   ): Promise<T> {
+    if (!wellFormed.test(subject))
+      throw new RotaError('INVALID_REQUEST', `no name that NATS carries: ${excerpt(oneLine(subject))}`);
     if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is lost; reconnecting');
     const text = JSON.stringify(body);
     const sent = sentHeaders(extra.by, extra.access);
@@ -189,8 +198,8 @@ export function rotaClient(
         ...(access === undefined ? {} : { access }),
       });
     },
-    async instances() {
-      const everyone = connection.services.client({ strategy: RequestStrategy.Timer, maxWait: 1_000 });
+    async instances(withinMs = 1_000) {
+      const everyone = connection.services.client({ strategy: RequestStrategy.Timer, maxWait: withinMs });
       const found: string[] = [];
       try {
         for await (const supervisor of await everyone.ping(prefix)) {

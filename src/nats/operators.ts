@@ -4,6 +4,8 @@ import type { RotaClient } from './client.ts';
 
 /** A search takes a second; supervisors come and go seldom. */
 const searchEveryMs = 10_000;
+/** Its figures of the database take 2 s at most: one that is later hangs, and must not hold up what the others say. */
+const statusWithinMs = 3_000;
 
 /**
  * The operators' commands of all supervisors, for callers with names and access of their own. A supervisor asks itself directly (`own`),
@@ -30,6 +32,7 @@ export function operatorsFor(
       return client.ctl(command, body, {
         ...(instance === undefined ? {} : { instance }),
         ...(caller.by === null ? {} : { by: caller.by }),
+        ...(command === 'status' ? { timeoutMs: statusWithinMs } : {}),
         ...(caller.access === 'read' ? { access: 'read' as const } : {}),
       });
     },

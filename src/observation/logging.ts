@@ -1,5 +1,6 @@
 import { on } from '../telemetry/events.ts';
 import { type Logger, onceAMinute } from '../telemetry/log.ts';
+import { watchOutages } from './outages.ts';
 
 /**
  * Logs the events: life-cycle steps at info, and at debug one line per task. Without debug, a set of tasks costs one check of
@@ -55,7 +56,13 @@ export function logEvents(log: Logger): () => void {
     ),
     // A circuit opens and half-opens every few seconds in an outage.
     on('circuit.changed', ({ service, state }) => log.debug({ service, state }, 'circuit changed')),
-    logOutages(log),
+    // The failures that an outage causes go to debug (src/telemetry/log.ts).
+    watchOutages(),
+    on('outage.changed', ({ now, part, seconds, failures, reason }) => {
+      if (now === 'began') log.warn({ part, reason }, 'outage begins');
+      else if (now === 'lasts') log.warn({ part, seconds, failures, reason }, 'outage goes on');
+      else log.info({ part, seconds, failures }, 'outage ends');
+    }),
     on('error.uncaught', ({ kind, error }) =>
       log.error(
         { err: error },
@@ -92,73 +99,4 @@ function logRefused(log: Logger): () => void {
     const count = next();
     if (count !== null) log.warn({ edge, of, client, reason, count }, 'requests refused: a budget is in use');
   });
-}
-
-interface Outage {
-  readonly since: number;
-  /** Connections that have failed and not answered since. */
-  readonly open: Set<string>;
-  failures: number;
-  lastAt: number;
-  loggedAt: number;
-  reason: string;
-}
-
-/**
- * An outage ends after 4 s without a failure: a read-only database, or a service that fails one organisation, answers in
- * between.
- */
-const quietMs = 4_000;
-const logEveryMs = 60_000;
-const checkEveryMs = 1_000;
-
-/**
- * Logs the outage of each dependency: one line when it begins, one a minute with the number of failures, one when it ends. The
- * failures that it causes go to debug (src/telemetry/log.ts). @returns a function that ends it.
- */
-function logOutages(log: Logger): () => void {
-  const outages = new Map<string, Outage>();
-
-  const failed = (part: string, link: string, reason: string): void => {
-    const at = performance.now();
-    const known = outages.get(part);
-    if (known === undefined) {
-      outages.set(part, { since: at, open: new Set([link]), failures: 1, lastAt: at, loggedAt: at, reason });
-      log.warn({ part, reason }, 'outage begins');
-      return;
-    }
-    known.open.add(link);
-    Object.assign(known, { failures: known.failures + 1, lastAt: at, reason });
-  };
-  const answered = (part: string, link: string): void => void outages.get(part)?.open.delete(link);
-
-  const check = (): void => {
-    const at = performance.now();
-    for (const [part, { since, open, failures, lastAt, loggedAt, reason }] of outages) {
-      const seconds = Math.round((at - since) / 1_000);
-      if (open.size === 0 && at - lastAt >= quietMs) {
-        outages.delete(part);
-        log.info({ part, seconds, failures }, 'outage ends');
-      } else if (at - loggedAt >= logEveryMs) {
-        outages.get(part)!.loggedAt = at;
-        log.warn({ part, seconds, failures, reason }, 'outage goes on');
-      }
-    }
-  };
-  const timer = setInterval(check, checkEveryMs).unref();
-  const ends = [
-    on('part.failed', ({ part, link, reason }) => failed(part, link, reason)),
-    on('part.answered', ({ part, link }) => answered(part, link)),
-    on('source.lost', ({ source, message }) => failed(brokerOf(source), source, message)),
-    on('source.connected', ({ source }) => answered(brokerOf(source), source)),
-  ];
-  return () => {
-    clearInterval(timer);
-    for (const end of ends) end();
-  };
-}
-
-/** JetStream is down when NATS is: one outage, one line. */
-function brokerOf(source: string): string {
-  return source.startsWith('jetstream:') ? 'nats' : source.slice(0, source.indexOf(':'));
 }

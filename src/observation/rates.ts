@@ -1,23 +1,27 @@
 import { query, type Sql, statement, transact } from '../postgres/pool.ts';
+import type { SchedulerView } from '../protocol/operator-status.ts';
 import { lengths } from '../tasks/limits.ts';
 import { type EventOf, on } from '../telemetry/events.ts';
 import { firstOf } from './metric.ts';
 
 const windowSeconds = 10;
+const longWindowSeconds = 300;
 
-/** Tasks that each scheduler queued and handed out through this supervisor: per second, over the last ten. */
+type Second = { readonly at: number; queued: number; dispatched: number };
+
+/** Tasks that each scheduler queued and handed out through this supervisor: per second, over the last ten and the last 300. */
 export class Rates {
-  readonly #seconds = new Map<string, { readonly at: number; queued: number; dispatched: number }[]>();
+  readonly #seconds = new Map<string, Second[]>();
+  readonly #started = wholeSeconds();
   readonly #ends: readonly (() => void)[] = [
     on('tasks.queued', ({ scheduler, tasks }) => this.#add(scheduler, 'queued', tasks.length)),
     on('tasks.dispatched', ({ scheduler, tasks }) => this.#add(scheduler, 'dispatched', tasks.length)),
   ];
 
-  of(scheduler: string): { readonly in_per_second: number; readonly out_per_second: number } {
-    const from = wholeSeconds() - windowSeconds;
-    const seconds = (this.#seconds.get(scheduler) ?? []).filter(({ at }) => at > from);
-    const sum = (key: 'queued' | 'dispatched') => seconds.reduce((total, second) => total + second[key], 0);
-    return { in_per_second: sum('queued') / windowSeconds, out_per_second: sum('dispatched') / windowSeconds };
+  of(scheduler: string): Pick<SchedulerView, 'in_per_second' | 'out_per_second' | 'lately'> {
+    const seconds = this.#seconds.get(scheduler) ?? [];
+    const hasRunLong = wholeSeconds() - this.#started >= longWindowSeconds;
+    return { ...over(seconds, windowSeconds), lately: hasRunLong ? over(seconds, longWindowSeconds) : null };
   }
 
   stop(): void {
@@ -30,8 +34,17 @@ export class Rates {
     const at = wholeSeconds();
     if (seconds.at(-1)?.at !== at) seconds.push({ at, queued: 0, dispatched: 0 });
     seconds.at(-1)![key] += count;
-    while (seconds.length > windowSeconds + 1) seconds.shift();
+    while (seconds.length > longWindowSeconds + 1) seconds.shift();
   }
+}
+
+function over(seconds: readonly Second[], window: number) {
+  const from = wholeSeconds() - window;
+  const [queued, dispatched] = seconds.reduce(
+    ([into, out], second) => (second.at > from ? [into + second.queued, out + second.dispatched] : [into, out]),
+    [0, 0],
+  );
+  return { in_per_second: queued / window, out_per_second: dispatched / window };
 }
 
 const lastTasks = 50;

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
-import { excerpt } from '../printable.ts';
+import { excerpt, oneLine } from '../printable.ts';
 import { actions } from './actions/actions.ts';
+import { actionsAMinute } from './bounds.ts';
 import { html, type Html } from './html.ts';
 import type { Action, Confirmation, Notice, Page, PageRequest } from './page.ts';
 import { hiddenFields, state } from './pieces.ts';
-import { backOf, field, type Form, formOf } from './reply.ts';
+import { backOf, field, type Form, formOf, isOurPath } from './reply.ts';
 import type { Session, Sessions } from './session.ts';
 
 /**
@@ -17,8 +18,10 @@ import type { Session, Sessions } from './session.ts';
 
 const noticeCookie = 'rota_notice';
 const noticeSeconds = 30;
-/** Of a cookie's 4 kB. */
-const longestNotice = 1_000;
+/** A browser drops a cookie of more than 4 kB, and a proxy an answer with headers of more than that: both seem to do nothing. */
+const longestCookie = 3_500;
+/** Lengths that are tried, with what undoes it and then without. */
+const noticeLengths = [1_000, 300];
 /** Fields that the confirmation adds; all others are what is confirmed. */
 const added: ReadonlySet<string> = new Set(['seal', 'back', 'note', 'typed']);
 
@@ -30,38 +33,51 @@ interface ActionParts {
 }
 
 export function actionRoute(app: FastifyInstance, { sessions, secure, requestOf, sendPage }: ActionParts): void {
-  app.post('/do/:action', async (request, reply) => {
-    const { action: name } = request.params as { readonly action: string };
-    const action: Action | undefined = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (action === undefined) throw new RotaError('NOT_FOUND', `there is no action ${excerpt(name)}`);
-    const session = request.session!;
-    // The commands check it too: here a reader learns it before anything is asked.
-    if (session.access !== 'operate') throw new RotaError('FORBIDDEN', 'this session may look and change nothing');
-    const form = formOf(request);
-    const asked = requestOf(request);
-    if (action.confirm !== null && !sessions.isSealed(session, sealedText(name, form), field(form, 'seal'))) {
-      const confirmation = await action.confirm(form, asked);
-      if (confirmation !== null) {
-        const seal = sessions.seal(session, sealedText(name, { ...form, typed: confirmation.typed ?? '' }));
-        return sendPage(request, reply, confirmationPage(name, form, confirmation, seal));
+  app.post(
+    '/do/:action',
+    { config: { rateLimit: { max: actionsAMinute, timeWindow: 60_000 } } },
+    async (request, reply) => {
+      const { action: name } = request.params as { readonly action: string };
+      const action: Action | undefined = Object.hasOwn(actions, name) ? actions[name] : undefined;
+      if (action === undefined) throw new RotaError('NOT_FOUND', `there is no action ${excerpt(name)}`);
+      const session = request.session!;
+      // The commands check it too: here a reader learns it before anything is asked.
+      if (session.access !== 'operate') throw new RotaError('FORBIDDEN', 'this session may look and change nothing');
+      const form = formOf(request);
+      const asked = requestOf(request);
+      const back = backOf(form);
+      try {
+        if (action.confirm !== null && !sessions.isSealed(session, sealedText(name, form), field(form, 'seal'))) {
+          const confirmation = await action.confirm(form, asked);
+          if (confirmation !== null) {
+            const seal = sessions.seal(session, sealedText(name, { ...form, typed: confirmation.typed ?? '' }));
+            return sendPage(request, reply, confirmationPage(name, form, confirmation, seal));
+          }
+        }
+        const { says, undo, to = back } = await action.run(form, asked);
+        return leave(reply, session, { level: 'good', says, ...(undo === undefined ? {} : { undo }) }, to);
+      } catch (error) {
+        if (codeOf(error) === 'BROKEN') throw error;
+        return leave(reply, session, { level: 'bad', says: failureOf(error).message }, back);
       }
-    }
-    const back = backOf(form);
-    try {
-      const { says, undo, to = back } = await action.run(form, asked);
-      return leave(reply, session, { level: 'good', says, ...(undo === undefined ? {} : { undo }) }, to);
-    } catch (error) {
-      if (codeOf(error) === 'BROKEN') throw error;
-      return leave(reply, session, { level: 'bad', says: failureOf(error).message }, back);
-    }
-  });
+    },
+  );
 
   function leave(reply: FastifyReply, session: Session, notice: Notice, to: string): FastifyReply {
-    const text = JSON.stringify({ ...notice, says: excerpt(notice.says, longestNotice) });
-    const value = JSON.stringify([text, sessions.seal(session, text)]);
     const options = { path: '/', httpOnly: true, sameSite: 'lax', secure, maxAge: noticeSeconds } as const;
-    return reply.setCookie(noticeCookie, value, options).redirect(to, 303);
+    const { undo: _undo, ...without } = notice;
+    const values = [notice, without].flatMap((one) =>
+      noticeLengths.map((most) => cookieOf(sessions, session, { ...one, says: excerpt(oneLine(one.says), most) })),
+    );
+    const value = values.find(({ length }) => length <= longestCookie);
+    if (value !== undefined) reply.setCookie(noticeCookie, value, options);
+    return reply.redirect(isOurPath(to) ? to : '/', 303);
   }
+}
+
+function cookieOf(sessions: Sessions, session: Session, notice: Notice): string {
+  const text = JSON.stringify(notice);
+  return Buffer.from(JSON.stringify([text, sessions.seal(session, text)])).toString('base64url');
 }
 
 /** What the last action of this session said, once. */
@@ -70,7 +86,7 @@ export function takeNotice(request: FastifyRequest, reply: FastifyReply, session
   if (given === undefined || request.session === null) return null;
   reply.clearCookie(noticeCookie, { path: '/' });
   try {
-    const [text, seal] = JSON.parse(given) as readonly [string, string];
+    const [text, seal] = JSON.parse(Buffer.from(given, 'base64url').toString()) as readonly [string, string];
     return sessions.isSealed(request.session, text, seal) ? (JSON.parse(text) as Notice) : null;
   } catch {
     return null;

@@ -1,7 +1,7 @@
 import type { Access } from '../control/operator-command.ts';
 import { each, type Html, html, type Value } from './html.ts';
 import type { Notice, Page } from './page.ts';
-import { actionButton, state } from './pieces.ts';
+import { actionButton, hiddenFields, state } from './pieces.ts';
 
 /** What the frame of every page shows. */
 export interface Frame {
@@ -62,11 +62,7 @@ export function documentOf(page: Page, frame: Frame): Html {
                   accesskey="/"
                 />
               </form>
-              <p class="fresh" id="fresh">
-                <span class="dot" aria-hidden="true"></span>
-                <span data-fresh>${new Date(frame.now).toISOString().slice(11, 19)} UTC</span>
-              </p>
-              ${account(frame)}
+              ${freshOf(frame)} ${account(frame)}
             </header>
             <nav aria-label="Pages">
               <ul>
@@ -82,6 +78,7 @@ export function documentOf(page: Page, frame: Frame): Html {
               ${each(frame.jobs, (job) => html`<li>${job.text} <a href="/jobs/${job.id}">Look</a></li>`)}
             </ul>`
           }
+          ${wall && freshOf(frame)}
           <h1>${page.title}</h1>
           <div id="live" data-live-at="${page.liveMs !== undefined && (page.liveAt ?? frame.at)}">
             ${sectionsOf(page.sections)}
@@ -92,6 +89,14 @@ export function documentOf(page: Page, frame: Frame): Html {
         ${who?.access === 'read' && !wall && html`<footer>This session may look and change nothing.</footer>`}
       </body>
     </html>`;
+}
+
+/** When what is shown was so; a screen on a wall needs it more than any. */
+function freshOf({ now }: Frame): Html {
+  return html`<p class="fresh" id="fresh">
+    <span class="dot" aria-hidden="true"></span>
+    <span data-fresh>${new Date(now).toISOString().slice(11, 19)} UTC</span>
+  </p>`;
 }
 
 function noticeOf({ level, says, undo }: Notice, back: string): Html {
@@ -105,12 +110,12 @@ export function sectionsOf(sections: Page['sections']): readonly Html[] {
   return Object.entries(sections).map(([id, content]) => html`<section id="${id}">${content}</section>`);
 }
 
-function account({ who, mayLogOut, theme }: Frame): Html {
+function account({ who, mayLogOut, theme, at }: Frame): Html {
   const next = { auto: 'light', light: 'dark', dark: 'auto' }[theme];
   return html`<div class="account">
     <span>${who === null ? 'nobody' : `${who.name} · ${who.access}`}</span>
     <form method="post" action="/theme">
-      <input type="hidden" name="theme" value="${next}" /><button
+      ${hiddenFields({ theme: next, back: at })}<button
         title="Theme: ${theme}; next: ${next}"
         aria-label="Theme: ${theme}; change to ${next}"
       >

@@ -1,30 +1,39 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Access } from '../control/operator-command.ts';
+import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { parametersOf, type Page } from './page.ts';
-import { type Session, sessionCookie } from './session.ts';
+import { isOurPath } from './reply.ts';
+import type { Session } from './session.ts';
 
 /**
  * Live updates: a watch for each address that is on a screen renders it again, once for all who look at it with the same access, and
  * sends the sections that changed as server-sent events. Without viewers there is no watch: no timer, no statement.
  */
 
-/** Of all, and of one session: a browser opens six connections to a host. */
+/** Of all, of one token, and of one session: a browser opens six connections to a host, and with all in use it loads no other page. */
 const mostStreams = 200;
-const mostOfViewer = 6;
+const mostOfToken = 100;
+const mostOfViewer = 4;
 /** Distinct addresses: each costs its statements every second or two. */
 const mostWatches = 100;
+/** Begun by one session: more than it has streams, for a watch that is left ends with its last look. */
+const mostWatchesOfViewer = 12;
+/** Longer than each command of a page may take. */
+const renderWithinMs = 15_000;
 /** A slow network: what is unsent is not added to, and is given up after half a minute. */
 const mostUnsentBytes = 64 * 1_024;
 const giveUpMs = 30_000;
 /** Then the browser connects again, and its session is looked at again. */
 const streamMs = 600_000;
+/** A browser that does not read the end of its stream is cut off. */
+const endWithinMs = 5_000;
 const afterFailureMs = 5_000;
-const longestAddress = 4_096;
 
 /** What a watch gets of a page. */
 interface Parts {
@@ -33,8 +42,8 @@ interface Parts {
 }
 
 interface Stream {
-  /** A session, or an address where there are none. */
   readonly viewer: string;
+  readonly token: string;
   readonly reply: FastifyReply;
   /** By section. */
   readonly sent: Map<string, string>;
@@ -42,32 +51,43 @@ interface Stream {
   stuckSince: number | null;
 }
 
+interface Watch {
+  readonly access: Access;
+  readonly at: string;
+  /** Who began it. */
+  readonly viewer: string;
+  readonly streams: Set<Stream>;
+  /** Ends the rest between two looks. */
+  rest: AbortController;
+}
+
 const query = z.object({
-  at: z
-    .string()
-    .max(longestAddress)
-    .regex(/^\/(?!\/)/, 'a path of this page'),
+  at: z.string().refine(isOurPath, 'expected a path of this page, of 4096 characters at most'),
 });
+
+interface LiveOptions {
+  readonly now: () => number;
+  readonly log: Logger;
+  /** Of a stream that is not read; half a minute where absent. */
+  readonly giveUpMs?: number;
+}
 
 export class LiveStreams {
   readonly #app: FastifyInstance;
-  readonly #now: () => number;
-  readonly #log: Logger;
-  readonly #secret = randomBytes(24).toString('base64url');
-  readonly #watches = new Map<string, Set<Stream>>();
-  readonly #stop = new AbortController();
+  readonly #options: LiveOptions;
+  /** Known inside this process alone: no header of a client is one of a watch. */
+  readonly #watching = new AsyncLocalStorage<Session>();
+  readonly #watches = new Map<string, Watch>();
+  #ended = false;
 
-  constructor(app: FastifyInstance, options: { readonly now: () => number; readonly log: Logger }) {
+  constructor(app: FastifyInstance, options: LiveOptions) {
     this.#app = app;
-    this.#now = options.now;
-    this.#log = options.log;
+    this.#options = options;
   }
 
-  /** The session of a watch, which asks for its page as a browser does, through all of its checks. */
-  isWatch({ headers }: FastifyRequest): Session | null {
-    const given = headers['x-rota-watch'];
-    if (given === `${this.#secret}.operate`) return { name: 'a live page', access: 'operate' };
-    return given === `${this.#secret}.read` ? { name: 'a live page', access: 'read' } : null;
+  /** The session of a watch, which asks for its page as a browser does, through all of its checks; null in any other request. */
+  watching(): Session | null {
+    return this.#watching.getStore() ?? null;
   }
 
   partsOf({ sections, liveMs }: Page): Parts {
@@ -76,10 +96,9 @@ export class LiveStreams {
   }
 
   routes(): void {
-    this.#app.get('/live', async (request, reply) => {
+    this.#app.get('/live', { exposeHeadRoute: false }, async (request, reply) => {
       const { at } = parametersOf(query, request.query as Record<string, string>);
-      const viewer = request.cookies[sessionCookie] ?? request.ip;
-      this.#begin(viewer, request.session!.access, at, reply);
+      this.#begin(request.viewer, request.session!, at, reply);
     });
   }
 
@@ -90,95 +109,141 @@ export class LiveStreams {
 
   /** A reply that stays open would hold up the server's close. */
   end(): void {
-    this.#stop.abort();
-    for (const { reply } of this.#all()) reply.raw.end('event: bye\ndata: {}\n\n');
-    this.#watches.clear();
+    this.#ended = true;
+    for (const watch of this.#watches.values()) this.#endAll(watch, 'bye');
   }
 
   #all(): readonly Stream[] {
-    return [...this.#watches.values()].flatMap((streams) => [...streams]);
+    return [...this.#watches.values()].flatMap(({ streams }) => [...streams]);
   }
 
-  #begin(viewer: string, access: Access, at: string, reply: FastifyReply): void {
-    const streams = this.#all();
+  #begin(viewer: string, { name: token, access }: Session, at: string, reply: FastifyReply): void {
     const key = `${access} ${at}`;
-    const full =
-      streams.length >= mostStreams ||
-      streams.filter((stream) => stream.viewer === viewer).length >= mostOfViewer ||
-      (!this.#watches.has(key) && this.#watches.size >= mostWatches);
-    if (full || this.#stop.signal.aborted)
+    if (this.#ended || !this.#hasRoom(viewer, token, key))
       throw new RotaError('TOO_MANY_REQUESTS', 'too many live pages: this one asks again by itself');
-    const stream: Stream = { viewer, reply, sent: new Map(), ends: performance.now() + streamMs, stuckSince: null };
+    const ends = performance.now() + streamMs;
+    const stream: Stream = { viewer, token, reply, sent: new Map(), ends, stuckSince: null };
     reply.hijack();
-    reply.raw.writeHead(200, {
+    const { raw } = reply;
+    raw.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
       'content-type': 'text/event-stream',
       'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
     });
+    // A write to a connection that is gone is an error of the response, and would be one of the process.
+    raw.on('error', () => {});
+    raw.write(': rota\n\n');
     const known = this.#watches.get(key);
-    const watch = known ?? new Set<Stream>();
-    watch.add(stream);
-    reply.raw.on('close', () => {
-      watch.delete(stream);
-      if (watch.size === 0 && this.#watches.get(key) === watch) this.#watches.delete(key);
-    });
-    reply.raw.write(': rota\n\n');
-    if (known === undefined) {
-      this.#watches.set(key, watch);
-      void this.#run(access, at, watch);
-    }
+    const watch = known ?? { access, at, viewer, streams: new Set(), rest: new AbortController() };
+    watch.streams.add(stream);
+    raw.on('close', () => leave(watch, stream));
+    if (known !== undefined) return;
+    this.#watches.set(key, watch);
+    void this.#run(watch).finally(() => this.#watches.delete(key));
+  }
+
+  #hasRoom(viewer: string, token: string, key: string): boolean {
+    const streams = this.#all();
+    const watches = [...this.#watches.values()];
+    return (
+      streams.length < mostStreams &&
+      streams.filter((stream) => stream.token === token).length < mostOfToken &&
+      streams.filter((stream) => stream.viewer === viewer).length < mostOfViewer &&
+      (this.#watches.has(key) ||
+        (watches.length < mostWatches &&
+          watches.filter((watch) => watch.viewer === viewer).length < mostWatchesOfViewer))
+    );
   }
 
   /** Renders as long as somebody looks, never twice at once, and rests at least as long as it worked. */
-  async #run(access: Access, at: string, watch: Set<Stream>): Promise<void> {
-    while (watch.size > 0 && !this.#stop.signal.aborted) {
+  async #run(watch: Watch): Promise<void> {
+    while (watch.streams.size > 0) {
       const began = performance.now();
-      const parts = await this.#render(access, at);
-      const now = this.#now();
+      const parts = await this.#render(watch);
+      const now = this.#options.now();
       if (parts === null) this.#send(watch, () => `event: stale\ndata: ${JSON.stringify({ now })}\n\n`);
-      else this.#send(watch, (stream) => changesFor(stream, parts, now));
+      else this.#send(watch, changesFor(parts, now));
+      if (parts !== null && parts.liveMs === null) this.#endAll(watch, 'end');
       const took = performance.now() - began;
       const restMs = parts?.liveMs ?? afterFailureMs;
-      await delay(Math.max(restMs - took, took), undefined, { signal: this.#stop.signal }).catch(() => {});
+      watch.rest = new AbortController();
+      if (watch.streams.size === 0) return;
+      await delay(Math.max(restMs - took, took), undefined, { signal: watch.rest.signal }).catch(() => {});
     }
   }
 
-  async #render(access: Access, at: string): Promise<Parts | null> {
+  async #render({ access, at }: Watch): Promise<Parts | null> {
     try {
-      const headers = { 'x-rota-watch': `${this.#secret}.${access}` };
-      const { statusCode, payload } = await this.#app.inject({ method: 'GET', url: at, headers });
+      // It begins with the await, which must be within.
+      const asked = this.#watching.run(
+        { name: 'a live page', access },
+        async () => await this.#app.inject({ method: 'GET', url: at }),
+      );
+      const { statusCode, payload } = await within(asked, renderWithinMs, 'ASK_TIMEOUT');
       return statusCode === 200 ? (JSON.parse(payload) as Parts) : null;
     } catch (error) {
-      this.#log.debug({ err: error }, 'a live page failed');
+      this.#options.log.warn({ err: error }, 'a live page failed');
       return null;
     }
   }
 
-  #send(watch: Set<Stream>, textFor: (stream: Stream) => string): void {
-    for (const stream of watch) {
+  #send(watch: Watch, textFor: (stream: Stream) => string): void {
+    for (const stream of watch.streams) {
       const { raw } = stream.reply;
-      if (performance.now() > stream.ends) raw.end();
-      else if (raw.writableLength <= mostUnsentBytes) {
+      if (raw.writableLength <= mostUnsentBytes) {
         stream.stuckSince = null;
         raw.write(textFor(stream));
+        if (performance.now() > stream.ends) end(watch, stream);
       } else {
         stream.stuckSince ??= performance.now();
-        if (performance.now() - stream.stuckSince > giveUpMs) raw.destroy();
+        if (performance.now() - stream.stuckSince > (this.#options.giveUpMs ?? giveUpMs)) raw.destroy();
       }
     }
   }
+
+  /** `bye`: connect again. `end`: there is nothing more to come of this page. */
+  #endAll(watch: Watch, event: 'bye' | 'end'): void {
+    for (const stream of watch.streams) end(watch, stream, `event: ${event}\ndata: {}\n\n`);
+  }
 }
 
-/** The sections that this stream has not as they are, or that nothing changed: a figure on a screen has an age. */
-function changesFor(stream: Stream, { sections }: Parts, now: number): string {
-  const changed: Record<string, string> = {};
-  for (const [id, content] of Object.entries(sections)) {
-    const hash = createHash('sha1').update(content).digest('base64');
-    if (stream.sent.get(id) === hash) continue;
-    stream.sent.set(id, hash);
-    changed[id] = content;
-  }
-  const event = Object.keys(changed).length === 0 ? { now } : { now, sections: changed };
-  return `event: live\ndata: ${JSON.stringify(event)}\n\n`;
+function leave(watch: Watch, stream: Stream): void {
+  watch.streams.delete(stream);
+  if (watch.streams.size === 0) watch.rest.abort();
+}
+
+function end(watch: Watch, stream: Stream, last = ''): void {
+  const { raw } = stream.reply;
+  leave(watch, stream);
+  raw.end(last);
+  const late = setTimeout(() => raw.destroy(), endWithinMs);
+  late.unref();
+  raw.once('close', () => clearTimeout(late));
+}
+
+/** The browser counts ages on by itself. */
+const agesOf = /(<time [^<>]*>)[^<]*/g;
+
+/**
+ * The sections that a stream has not as they are, or that nothing changed: a figure on a screen has an age.
+ * Made once for all that lack the same.
+ */
+function changesFor({ sections }: Parts, now: number): (stream: Stream) => string {
+  const hashed = Object.entries(sections).map(([id, content]) => {
+    return { id, content, hash: createHash('sha1').update(content.replaceAll(agesOf, '$1')).digest('base64') };
+  });
+  const texts = new Map<string, string>();
+  return ({ sent }) => {
+    const changed = hashed.filter(({ id, hash }) => sent.get(id) !== hash);
+    for (const { id, hash } of changed) sent.set(id, hash);
+    const key = changed.map(({ id }) => id).join(' ');
+    const known = texts.get(key);
+    if (known !== undefined) return known;
+    const contents = Object.fromEntries(changed.map(({ id, content }) => [id, content]));
+    const event = changed.length === 0 ? { now } : { now, sections: contents };
+    const text = `event: live\ndata: ${JSON.stringify(event)}\n\n`;
+    texts.set(key, text);
+    return text;
+  };
 }

@@ -26,8 +26,12 @@ function isOfHost(origin: string, { headers }: FastifyRequest): boolean {
   return URL.canParse(origin) && new URL(origin).host === headers.host?.toLowerCase();
 }
 
+/** A name or an address, and a port: no user, no path. */
+const wellFormedHost = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
+
 function isOurName({ headers }: FastifyRequest, { publicUrls }: PageAccess): boolean {
   const host = (headers.host ?? '').toLowerCase();
   if (publicUrls.some((url) => new URL(url).host === host)) return true;
+  if (!wellFormedHost.test(host)) return false;
   return URL.canParse(`http://${host}`) && isLoopback(new URL(`http://${host}`).hostname.replace(/^\[(.*)\]$/, '$1'));
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Access } from '../control/operator-command.ts';
 import type { OperatorClient } from '../control/overview.ts';
 import { check } from '../tasks/limits.ts';
+import type { BulkJobs } from './bulk-jobs.ts';
 import type { Html } from './html.ts';
 import type { Form } from './reply.ts';
 
@@ -16,11 +17,16 @@ export interface Page {
   readonly liveMs?: number;
   /** The address that is looked at again, where it is another than its own: a list that does not move under the hand. */
   readonly liveAt?: string;
+  /** The address that it is at: a search that found one thing. */
+  readonly goTo?: string;
 }
 
 export interface PageRequest {
   readonly operators: OperatorClient;
   readonly access: Access;
+  /** The name of its token. */
+  readonly by: string;
+  readonly jobs: BulkJobs;
   /** Path and query: where a button comes back to. */
   readonly at: string;
   /** Of the address: `:id` and the like. */
@@ -28,6 +34,8 @@ export interface PageRequest {
   readonly query: Readonly<Record<string, string>>;
   /** The database's time, in epoch milliseconds. */
   readonly now: number;
+  /** How old figures of the database may be: what a person asks for is of now, what a live page repeats is not. */
+  readonly maxAgeSeconds: number;
 }
 
 export type View = (request: PageRequest) => Promise<Page>;

@@ -31,8 +31,17 @@ export function fieldsOf(form: Form, name: string): readonly string[] {
   return typeof value === 'string' ? [value] : value;
 }
 
+/** Of an address that is kept: in a form, in a header, or looked at again. */
+export const longestAddress = 4_096;
+/** To browsers a backslash is a slash, and two of them begin another host. */
+const ourPath = /^\/(?![/\\])[!-~]*$/;
+
+export function isOurPath(text: string): boolean {
+  return text.length <= longestAddress && ourPath.test(text);
+}
+
 /** The page that a form stands on, a path of ours; `/` where it does not say. */
 export function backOf(form: Form): string {
   const back = field(form, 'back');
-  return /^\/(?!\/)[!-~]*$/.test(back) ? back : '/';
+  return isOurPath(back) ? back : '/';
 }

@@ -5,30 +5,34 @@ import compress from '@fastify/compress';
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import files from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Access } from '../control/operator-command.ts';
+import type { Access, CommandAudit } from '../control/operator-command.ts';
 import type { OperatorClient } from '../control/overview.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { actionRoute, takeNotice } from './actions.ts';
-import { html } from './html.ts';
+import { installBounds } from './bounds.ts';
+import { BulkJobs } from './bulk-jobs.ts';
+import { bareHeaders, securityHeaders } from './headers.ts';
+import { address, html } from './html.ts';
 import { documentOf, type Frame, plainDocument, sectionsOf } from './layout.ts';
 import { LiveStreams } from './live.ts';
 import { sessionRoutes, themes } from './login.ts';
 import { installOrigin } from './origin.ts';
 import type { Page, PageRequest } from './page.ts';
 import { state } from './pieces.ts';
-import { send, single } from './reply.ts';
+import { isOurPath, send, single } from './reply.ts';
 import { isSecure, type PageAccess, type Session, sessionCookie, Sessions } from './session.ts';
+import { progressOf } from './views/job.ts';
 import { views } from './views/views.ts';
 
 export interface PageOptions {
   readonly access: PageAccess;
   /** The commands, in the name and with the access of a session. */
   readonly operatorsFor: (caller: { readonly by: string; readonly access: Access }) => OperatorClient;
+  readonly audit: CommandAudit;
   /** What the header calls the installation. */
   readonly place: string;
   /** The database's time, in epoch milliseconds. */
@@ -53,30 +57,39 @@ const browserFiles = fileURLToPath(new URL('browser/', import.meta.url));
 const morphing = fileURLToPath(import.meta.resolve('idiomorph/dist/idiomorph.min.js'));
 /** Of a form; the largest has 500 ids. */
 const bodyBytes = 64 * 1_024;
+/** Of figures of the database on a page that is looked at again every second or two. */
+const maxAgeSeconds = 5;
+/** A browser sends a whole request within that, or is slowing us down. */
+const requestWithinMs = 20_000;
+/** Node swaps the two where headers may take longer (60 s), and looks each half minute. */
+const timeouts = { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 };
+/** Then connections are cut: a client that does not read its answer would hold up the end of the process. */
+const closeWithinMs = 2_000;
 
 /** The operations page (docs/page.md): an edge with a port, headers and sessions of its own. */
 export async function createPageServer(options: PageOptions): Promise<PageServer> {
   const { access, log } = options;
   const app = fastify({
-    ...(access.tls === null ? {} : { https: access.tls }),
+    ...(access.tls === null ? { http: timeouts } : { https: { ...access.tls, ...timeouts } }),
     bodyLimit: bodyBytes,
-    requestTimeout: 30_000,
+    requestTimeout: requestWithinMs,
     connectionTimeout: 120_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 2_100, ignoreTrailingSlash: true },
     frameworkErrors: (error, _request, reply) =>
       void (reply as FastifyReply)
         .code(400)
+        .headers(bareHeaders)
         .type('text/plain')
         .send(excerpt(oneLine(error.message))),
   }) as FastifyInstance;
   const sessions = new Sessions(access, options.now);
   const assets = `/assets/${hashOfAssets()}`;
-  await app.register(helmet, headers(access));
+  await app.register(helmet, securityHeaders(access));
   await app.register(cookie);
+  app.removeAllContentTypeParsers();
   await app.register(formbody, { bodyLimit: bodyBytes });
   await app.register(compress, { global: true, encodings: ['gzip', 'identity'], threshold: 1_024 });
-  await app.register(rateLimit, { global: false });
   await app.register(files, {
     root: browserFiles,
     prefix: `${assets}/`,
@@ -85,31 +98,43 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     index: false,
   });
 
+  const streams = new LiveStreams(app, { now: options.now, log });
   app.decorateRequest('session', null);
+  app.decorateRequest('viewer', '');
   installOrigin(app, access);
   app.addHook('onRequest', async (request, reply) => {
     if (!request.url.startsWith('/assets/')) reply.header('cache-control', 'no-store');
-    request.session = streams.isWatch(request) ?? sessions.of(request.cookies[sessionCookie]);
-    if (request.session === null && !isOpen(request)) {
-      if (request.method !== 'GET') throw new RotaError('UNAUTHORIZED', 'log in first');
-      return reply.redirect('/login', 303);
-    }
+    const watching = streams.watching();
+    // A page alone can be looked at again: not the log-in, nor a stream, which would not end.
+    if (watching !== null && !Object.hasOwn(views, request.routeOptions.url ?? '')) throw notFound(request);
+    const cookie = request.cookies[sessionCookie];
+    request.session = watching ?? sessions.of(cookie);
+    request.viewer = request.session !== null && sessions.areAsked && cookie !== undefined ? cookie : request.ip;
+    if (request.session !== null || isOpen(request)) return;
+    const isForPage = request.method === 'GET' && request.headers['x-part'] === undefined;
+    if (!isForPage || request.routeOptions.url === '/live') throw new RotaError('UNAUTHORIZED', 'log in first');
+    const back = request.url !== '/' && isOurPath(request.url) ? request.url : null;
+    return reply.redirect(address('/login', { back }), 303);
   });
+  await installBounds(app, () => streams.watching() !== null);
   app.setErrorHandler(async (error, request, reply) => sendError(error, request, reply));
-  app.setNotFoundHandler(async (request, reply) =>
-    sendError(new RotaError('NOT_FOUND', `there is no page ${excerpt(oneLine(request.url))}`), request, reply),
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) =>
+    sendError(notFound(request), request, reply),
   );
 
-  const streams = new LiveStreams(app, { now: options.now, log });
+  const jobs = new BulkJobs({ now: options.now, audit: options.audit });
   app.get(`${assets}/idiomorph.js`, (_request, reply) =>
     reply.sendFile('idiomorph.min.js', morphing.replace(/[^/]+$/, '')),
   );
   app.get('/robots.txt', (_request, reply) => reply.type('text/plain').send('User-agent: *\nDisallow: /\n'));
-  sessionRoutes(app, assets, sessions, access);
+  sessionRoutes(app, { assets, sessions, access, log });
   streams.routes();
   actionRoute(app, { sessions, secure: isSecure(access), requestOf, sendPage });
   for (const [path, view] of Object.entries(views)) {
-    app.get(path, async (request, reply) => sendPage(request, reply, await view(requestOf(request))));
+    app.get(path, async (request, reply) => {
+      const page = await view(requestOf(request));
+      return page.goTo === undefined ? sendPage(request, reply, page) : reply.redirect(page.goTo, 303);
+    });
   }
 
   function requestOf(request: FastifyRequest): PageRequest {
@@ -117,15 +142,22 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     return {
       operators: options.operatorsFor({ by, access: may }),
       access: may,
-      at: request.url,
+      by,
+      jobs,
+      at: atOf(request),
       params: request.params as Readonly<Record<string, string>>,
       query: single(request.query as Readonly<Record<string, string | string[]>>),
       now: options.now(),
+      maxAgeSeconds: isRepeated(request) ? maxAgeSeconds : 0,
     };
   }
 
+  function isRepeated(request: FastifyRequest): boolean {
+    return streams.watching() !== null || request.headers['x-part'] === 'live';
+  }
+
   function sendPage(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-    if (streams.isWatch(request) !== null) return reply.send(streams.partsOf(page));
+    if (streams.watching() !== null) return reply.send(streams.partsOf(page));
     if (request.headers['x-part'] === 'live')
       return send(reply.header('x-now', options.now()), sectionsOf(page.sections));
     return send(reply, documentOf(page, frameOf(request, reply)));
@@ -138,14 +170,17 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
       assets,
       place: options.place,
       path: request.url.split('?')[0]!,
-      at: request.url,
+      at: atOf(request),
       who: request.session,
       mayLogOut: sessions.areAsked,
       theme,
       wall: query['wall'] === '1',
       now: options.now(),
       notice: takeNotice(request, reply, sessions),
-      jobs: [],
+      jobs: jobs
+        .list()
+        .filter(({ id, state }) => state === 'runs' && request.url !== `/jobs/${id}`)
+        .map(({ id, ...job }) => ({ id, text: progressOf(job) })),
     };
   }
 
@@ -155,7 +190,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     const title = status === 404 ? 'Not found' : status === 403 ? 'Not allowed' : 'This did not work';
     const said = html`<p role="alert">${state('bad', sentence)}</p>
       <p><a href="/">Overview</a></p>`;
-    reply.code(status);
+    reply.code(status).header('cache-control', 'no-store');
     if (request.session === null) return send(reply, plainDocument(assets, title, said));
     return send(reply, documentOf({ title, sections: { error: said } }, frameOf(request, reply)));
   }
@@ -175,9 +210,19 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     },
     async close() {
       streams.end();
-      await app.close();
+      const late = setTimeout(() => app.server.closeAllConnections(), closeWithinMs);
+      await Promise.all([app.close(), jobs.end()]).finally(() => clearTimeout(late));
     },
   };
+}
+
+function notFound({ url }: FastifyRequest): RotaError {
+  return new RotaError('NOT_FOUND', `there is no page ${excerpt(oneLine(url))}`);
+}
+
+/** Empty where it is too long to be kept in forms, or looked at again. */
+function atOf({ url }: FastifyRequest): string {
+  return isOurPath(url) ? url : '';
 }
 
 function isOpen({ routeOptions, url }: FastifyRequest): boolean {
@@ -198,26 +243,4 @@ function hashOfAssets(): string {
   const hash = createHash('sha256');
   for (const name of readdirSync(browserFiles).toSorted()) hash.update(readFileSync(`${browserFiles}${name}`));
   return hash.update(readFileSync(morphing)).digest('hex').slice(0, 12);
-}
-
-function headers({ tls }: PageAccess) {
-  return {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'"],
-        connectSrc: ["'self'"],
-        formAction: ["'self'"],
-        baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    // Addresses carry OOIs.
-    referrerPolicy: { policy: 'no-referrer' as const },
-    xFrameOptions: { action: 'deny' as const },
-    strictTransportSecurity: tls !== null,
-  };
 }

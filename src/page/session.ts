@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { Signer } from '@fastify/cookie';
 import { type ApiToken, holderOf, readTokens, type TokenSettings } from '../api-tokens.ts';
 import { isLoopback } from '../admission.ts';
@@ -71,12 +71,14 @@ export const sessionSeconds = 12 * 60 * 60;
 export class Sessions {
   readonly #access: PageAccess;
   readonly #signer: Signer;
+  readonly #sealer: Signer;
   readonly #now: () => number;
   #once: string | null;
 
   constructor(access: PageAccess, now: () => number) {
     this.#access = access;
-    this.#signer = new Signer(access.secret, 'sha256');
+    this.#signer = new Signer(keyFor('session', access.secret), 'sha256');
+    this.#sealer = new Signer(keyFor('seal', access.secret), 'sha256');
     this.#once = access.once;
     this.#now = now;
   }
@@ -90,8 +92,8 @@ export class Sessions {
   logIn(given: string): { readonly session: Session; readonly cookie: string } | null {
     const holder = holderOf(this.#access.tokens, given);
     if (holder === null) return null;
-    if (holder.name === 'dev' && this.#access.once !== null) {
-      if (this.#once !== given) return null;
+    if (given === this.#access.once) {
+      if (this.#once === null) return null;
       this.#once = null;
     }
     const ends = Math.floor(this.#now() / 1_000) + sessionSeconds;
@@ -103,24 +105,30 @@ export class Sessions {
     if (!this.areAsked) return { name: 'everybody', access: 'read' };
     const { valid, value } = cookie === undefined ? { valid: false, value: null } : this.#signer.unsign(cookie);
     const [name, ends, print] = value?.split('/') ?? [];
-    const holder = this.#access.tokens.find((token) => token.name === name);
-    if (!valid || holder === undefined || print !== printOf(holder)) return null;
+    // `rota dev` has a token of its own beside a configured one of the same name.
+    const holder = this.#access.tokens.find((token) => token.name === name && printOf(token) === print);
+    if (!valid || holder === undefined) return null;
     return Number(ends) * 1_000 > this.#now() ? sessionOf(holder) : null;
   }
 
   /** A text that only this page made, of this session, within the last quarter of an hour. */
   seal(session: Session, text: string): string {
-    return this.#signer.sign(`${Math.floor(this.#now() / 1_000)}/${sealed(session, text)}`);
+    return this.#sealer.sign(`${Math.floor(this.#now() / 1_000)}/${sealed(session, text)}`);
   }
 
   isSealed(session: Session, text: string, seal: string): boolean {
-    const { valid, value } = this.#signer.unsign(seal);
+    const { valid, value } = this.#sealer.unsign(seal);
     const [at, digest] = value?.split('/') ?? [];
     return valid && digest === sealed(session, text) && this.#now() / 1_000 - Number(at) < sealSeconds;
   }
 }
 
 const sealSeconds = 15 * 60;
+
+/** One for each purpose, so that what is signed for one is nothing to another. */
+function keyFor(purpose: string, secret: string): string {
+  return createHmac('sha256', secret).update(purpose).digest('base64url');
+}
 
 function sessionOf({ name, role }: ApiToken): Session {
   return { name, access: role === 'operate' ? 'operate' : 'read' };

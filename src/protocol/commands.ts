@@ -69,6 +69,8 @@ export interface Explanation {
   readonly steps: readonly ExplanationStep[];
   /** When it would run again after a run now: ISO timestamp, null for never by itself. */
   readonly nextRunAt: string | null;
+  /** Of the one task that it would make, complete for a worker; absent where it makes none, or several. */
+  readonly data?: TaskData;
 }
 
 export type SupervisorCommand = CorrectSchedules | Reschedule | LookForNewBoefjes | Explain;

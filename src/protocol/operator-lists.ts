@@ -1,5 +1,5 @@
 import type { RefusalReason } from '../tasks/refusal.ts';
-import type { DisabledReason, Schedule, Task, TaskHistory } from '../tasks/task.ts';
+import type { DisabledReason, Schedule, Task, TaskHistory, TaskStatus } from '../tasks/task.ts';
 import type { ExplanationStep } from './commands.ts';
 
 /** Tasks and schedules, as operators see them. Timestamps are ISO. */
@@ -8,6 +8,26 @@ import type { ExplanationStep } from './commands.ts';
 export interface Page<T> {
   readonly count: number;
   readonly results: readonly T[];
+}
+
+/** Part of a list, of which no request reads more than a bounded number of rows. */
+export interface ListPage<T> {
+  /** Of everything that was selected, not of `results`; of a search, of the rows that it looked at. */
+  readonly count: number;
+  /** There may be more: counting stops at 10 000, and a search where it stops looking. */
+  readonly count_is_least: boolean;
+  readonly results: readonly T[];
+  /** Where the next part begins: of tasks as `before`, of schedules as `after`. Null at the end. */
+  readonly next: string | null;
+  /**
+   * How far a search has looked: up to this moment the answer has all that match. Null at the end of the list, and where an index
+   * knows what matches.
+   */
+  readonly searched_to: string | null;
+  /** Rows that a search looked at for this answer; null for no search. */
+  readonly looked_at: number | null;
+  /** When, by the database's clock: what is made later is not in this list. */
+  readonly at: string;
 }
 
 /**
@@ -66,10 +86,15 @@ export interface TaskView extends ListedTask, TaskHistory {
     readonly begun: boolean;
   } | null;
   /**
-   * Null where it is not queued. `limit`: the limit or window that holds it; null where a pause does. `ahead`: queued tasks that go before it,
-   * counted to 100 000 divided by the tasks asked for; null where it is held.
+   * Null where it is not queued. `limit`: the limit or window that holds it, null where a pause does. `ahead`: queued tasks that go before it, null where it is held; `ahead_is_least`: there are
+   * more, of which 10 000 divided by the tasks asked for were counted.
    */
-  readonly queue: { readonly held: boolean; readonly limit: string | null; readonly ahead: number | null } | null;
+  readonly queue: {
+    readonly held: boolean;
+    readonly limit: string | null;
+    readonly ahead: number | null;
+    readonly ahead_is_least: boolean;
+  } | null;
 }
 
 export type TaskAction = 'cancel' | 'retry' | 'release';
@@ -79,23 +104,35 @@ export interface ChangedTasks {
   readonly refused: readonly { readonly id: string; readonly code: string; readonly detail: string }[];
 }
 
+/** What one request of a bulk job did. */
+export interface ChangedSelection extends ChangedTasks {
+  /** Where the selection goes on, refused tasks stepped over: `before` of the next request. Null at its end. */
+  readonly next: string | null;
+  /** Tasks made later are not part of the selection: `made_until` of the next request. */
+  readonly made_until: string;
+}
+
 export interface ListedSchedule extends Schedule {
   /** Null where it is enabled, or its reason is not known. */
   readonly disabled_reason: DisabledReason | null;
   /** Null where its last finished task did not fail. */
   readonly streak: StreakView | null;
-}
-
-export interface ScheduleView extends ListedSchedule {
   /** Its cron is the boefje's, and goes when the boefje's goes. */
   readonly inherited: boolean;
   /** Its boefje's interval set the deadline. */
   readonly by_interval: boolean;
+  /** Its latest task, and when that changed last; null without any. */
+  readonly last: { readonly id: string; readonly status: TaskStatus; readonly at: string } | null;
+}
+
+export interface ScheduleView extends ListedSchedule {
   /** The deadline was asked for: failures do not delay it. */
   readonly asked: boolean;
 }
 
 export interface ExplanationView {
+  /** When, by the database's clock: a decision is of a moment. */
+  readonly asked_at: string;
   readonly scheduler: string;
   readonly organisation: string;
   /** Null for a raw file without a named normalizer. */
@@ -106,13 +143,19 @@ export interface ExplanationView {
   /** Of the first step that refuses; null also for a raw file that only deschedules. */
   readonly reason: RefusalReason | null;
   readonly steps: readonly ExplanationStep[];
-  /** What keeps a queued task from its worker; of a pause since when, and who paused. */
+  /**
+   * What keeps a queued task from its worker. A pause: since when, who paused, of which organisation and boefje (null: all). A worker
+   * that has it (`worker`), or whose lease has ended (`lease`): its name in `by`, and until when. The queue before it: `queue`.
+   */
   readonly in_the_way: readonly {
-    readonly what: string;
+    readonly what: 'pause' | 'limit' | 'window' | 'queue' | 'worker' | 'lease';
     readonly fact: string;
     readonly since?: string;
     readonly by?: string | null;
     readonly note?: string | null;
+    readonly organisation?: string | null;
+    readonly boefje?: string | null;
+    readonly until?: string;
   }[];
   /** Of the task, where it is queued. */
   readonly start: StartEstimate | null;

@@ -7,9 +7,13 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export interface SupervisorView {
   readonly instance: string;
   readonly version: string;
+  /** The database's time: ages are told by it. */
+  readonly now: string;
   readonly started_at: string;
   readonly pid: number;
   readonly rss_bytes: number;
+  /** How late its main thread is, in milliseconds: of the last 10 to 20 seconds, all but the worst hundredth. */
+  readonly loop_p99_ms: number;
   readonly actors: readonly ActorView[];
   readonly schedulers: readonly SchedulerView[];
   readonly sources: readonly SourceView[];
@@ -29,6 +33,7 @@ export interface ActorView {
 
 export interface ThreadView {
   readonly heap_bytes: number;
+  readonly loop_p99_ms: number;
   readonly log_level: string;
   /** Over all lanes. */
   readonly mailbox: { readonly depth: number; readonly oldest_ms: number };
@@ -54,12 +59,14 @@ export interface ThreadView {
   readonly services: readonly {
     readonly service: string;
     readonly circuit: string;
+    /** Null while it is closed. */
+    readonly open_since: string | null;
     readonly in_flight: number;
     readonly last_error: string | null;
   }[];
 }
 
-/** Of the database, and so the same for every supervisor: all but the last three. */
+/** Of the database, and so the same for every supervisor: all but waiters and what goes through this supervisor. */
 export interface SchedulerView {
   readonly id: string;
   /** Held ones included; beyond 10 000 a second old at most. */
@@ -78,11 +85,51 @@ export interface SchedulerView {
   readonly estimated_empty_at: string | null;
   /** When a pop last asked for any of its tasks; null where none did within a week. */
   readonly asked_at: string | null;
+  /** Seconds since one was last handed out; null where none was within ten minutes. */
+  readonly out_seconds_ago: number | null;
   /** Parked pops of this supervisor. */
   readonly waiters: number;
-  /** Tasks queued and handed out through this supervisor. */
+  /** Tasks queued and handed out through this supervisor, over ten seconds. */
   readonly in_per_second: number;
   readonly out_per_second: number;
+  /** Over five minutes; null before this supervisor has run so long. */
+  readonly lately: { readonly in_per_second: number; readonly out_per_second: number } | null;
+}
+
+/** What one worker has in hand of one scheduler, of the 10 000 leases that end first. */
+export interface WorkerView {
+  /** As it calls itself; over REST its token or address. Null for one over NATS that gives no name. */
+  readonly worker: string | null;
+  readonly via: 'nats' | 'rest';
+  readonly scheduler: string;
+  readonly holds: number;
+  /** Of those, the ones of which it has said something since it got them. */
+  readonly begun: number;
+  /** When it got the one that it holds longest. */
+  readonly oldest_at: string;
+  /** When the first of its leases ends, unless it renews it. */
+  readonly first_ends_at: string;
+}
+
+/** An image that is queued, or that pops asked for lately. */
+export interface AskedImage {
+  readonly scheduler: string;
+  readonly image: string;
+  /** By a pop that names it; null where none is known of. */
+  readonly asked_at: string | null;
+  readonly queued: number;
+  readonly queued_is_least: boolean;
+  readonly held: number;
+  readonly oldest_seconds: number | null;
+}
+
+/** Trouble that one supervisor saw, and its end. */
+export interface IncidentView {
+  readonly at: string;
+  /** `actor boefje`, `circuit octopoes`, `events raw_file_received`, `database`, `supervisor`. */
+  readonly about: string;
+  readonly happened: 'stopped' | 'started' | 'gave up' | 'opened' | 'closed' | 'lost' | 'connected' | 'away' | 'back';
+  readonly why: string | null;
 }
 
 /** What is queued of one organisation, boefje or image. */
@@ -96,8 +143,21 @@ export interface QueuePartView {
   readonly held_is_least: boolean;
   /** Age of the oldest that may be popped, of the 1 000 that go first. */
   readonly oldest_seconds: number | null;
-  /** Handed out over the last five minutes; null where it is not counted: of organisations and boefjes. */
+  /** Handed out by all supervisors over the last five minutes; null for organisations and boefjes, of which `queue-rates` tells. */
   readonly per_second: number | null;
+}
+
+/**
+ * What one supervisor did for an organisation or boefje over the last ten minutes, or since its start: the sum over all supervisors is
+ * the asker's. Under '' all beyond the 200 with the most tasks, together.
+ */
+export interface PartRate {
+  readonly scheduler: string;
+  readonly name: string;
+  /** Handed out. */
+  readonly per_second: number;
+  /** Tasks that failed. */
+  readonly failed: number;
 }
 
 /** One event stream in the broker; figures are null where the broker does not answer. */

@@ -1,22 +1,30 @@
 import type { EffectiveValue } from '../config/config.ts';
-import type { Schedule } from '../tasks/task.ts';
+import type { Schedule, TaskStatus } from '../tasks/task.ts';
 import type {
+  ChangedSelection,
   ChangedTasks,
   ExplanationView,
   ListedSchedule,
   ListedTask,
+  ListPage,
   Page,
   ScheduleView,
+  StartEstimate,
   TaskView,
 } from './operator-lists.ts';
 import type { LimitTest, LimitView, SetLimit, WindowView } from './limits.ts';
+import type { OrganisationDetails, OrganisationPage, PausePreview } from './operator-organisations.ts';
 import type {
+  AskedImage,
   AuditView,
   DeadLetterView,
   Examination,
+  IncidentView,
   LogLevel,
+  PartRate,
   QueuePartView,
   SupervisorView,
+  WorkerView,
 } from './operator-status.ts';
 
 /** Answers of the operators' commands, `<prefix>.ctl.<command>`, as they travel. Timestamps are ISO. */
@@ -29,17 +37,28 @@ export interface OperatorAnswers {
   heap: { readonly actor: string; readonly file: string };
   look: { readonly looking: readonly string[] | 'all' };
   reschedule: { readonly rescheduling: string };
-  tasks: Page<ListedTask>;
+  tasks: ListPage<ListedTask>;
   'task-details': { readonly results: readonly TaskView[] };
+  'task-start': StartEstimate;
+  /** Tasks of any age by status; a second old at most. */
+  'task-totals': {
+    readonly results: readonly ({ readonly scheduler: string } & Readonly<Record<TaskStatus, number>>)[];
+  };
   'change-tasks': ChangedTasks;
-  'change-selected-tasks': ChangedTasks;
-  schedules: Page<ListedSchedule>;
+  'change-selected-tasks': ChangedSelection;
+  schedules: ListPage<ListedSchedule>;
   'schedule-details': ScheduleView;
   'enable-schedule': Schedule;
+  'change-schedules': ChangedTasks;
   'run-schedule': Schedule;
   'set-cron': Schedule;
   pauses: { readonly results: readonly PauseView[] };
   'queue-by': { readonly results: readonly QueuePartView[] };
+  'queue-rates': { readonly results: readonly PartRate[] };
+  organisations: OrganisationPage;
+  organisation: OrganisationDetails;
+  'preview-pause': PausePreview;
+  names: { readonly results: readonly string[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
   pause: { readonly held: number; readonly complete: boolean; readonly known: boolean };
   resume: { readonly released: number; readonly complete: boolean };
@@ -59,12 +78,28 @@ export interface OperatorAnswers {
   'set-window': SetLimit;
   'unset-window': { readonly name: string };
   explain: ExplanationView;
+  /** `task`: its id. */
+  'run-now': { readonly task: string; readonly scheduler: string; readonly organisation: string };
   'dead-letters': { readonly results: readonly DeadLetterView[] };
   /** Ids of the events that were there. */
   'settle-dead-letters': { readonly settled: readonly string[] };
   /** Newest first. */
   audit: { readonly results: readonly AuditView[] };
   doctor: Examination;
+  /** `others`: rows beyond the 200 that hold most. `leases`: that were read, of which 10 000 are most. */
+  workers: {
+    readonly results: readonly WorkerView[];
+    readonly leases: number;
+    readonly leases_is_least: boolean;
+    readonly others: number;
+  };
+  /** `any_image`: when a pop last asked that names no image. */
+  demand: {
+    readonly any_image: readonly { readonly scheduler: string; readonly asked_at: string | null }[];
+    readonly images: readonly AskedImage[];
+  };
+  /** Newest first, since the supervisor's start, 100 at most. */
+  incidents: { readonly instance: string; readonly since: string; readonly results: readonly IncidentView[] };
   config: { readonly instance: string; readonly values: readonly EffectiveValue[] };
   drain: { readonly draining: string };
 }

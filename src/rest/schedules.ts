@@ -32,7 +32,7 @@ const defaultLimit = 10;
 const defaultSearchLimit = 1_000;
 
 interface ScheduleRoutes {
-  readonly store: Schedules;
+  readonly store: Omit<Schedules, 'search'>;
   readonly schedulers: Schedulers;
   readonly now: () => Date;
   readonly audit: RequestAudit;
@@ -150,7 +150,7 @@ export function scheduleRoutes(app: App, { store, schedulers, now, audit }: Sche
 
 const unknownSchedule = (id: string) => notFound(`schedule not found, by schedule_id: ${id}`);
 
-async function get(store: Schedules, id: string): Promise<string> {
+async function get(store: Pick<Schedules, 'get'>, id: string): Promise<string> {
   const schedule = await store.get(id);
   if (schedule === null) throw unknownSchedule(id);
   return schedule;

@@ -29,9 +29,9 @@ import { weightRoutes } from './weights.ts';
 
 export interface RestOptions {
   readonly queue: TaskQueue;
-  readonly lists: TaskLists;
-  readonly inspection: Pick<QueueInspection, 'details' | 'start'>;
-  readonly schedules: Schedules;
+  readonly lists: Pick<TaskLists, 'tasks' | 'stats'>;
+  readonly inspection: Pick<QueueInspection, 'standing' | 'start'>;
+  readonly schedules: Omit<Schedules, 'search'>;
   readonly schedulers: Schedulers;
   readonly operations: Pick<Operations, 'run' | 'audit' | 'weights'>;
   readonly health: HealthSource;

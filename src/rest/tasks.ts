@@ -30,8 +30,8 @@ const defaultLimit = 10;
 
 interface TaskParts {
   readonly queue: TaskQueue;
-  readonly lists: TaskLists;
-  readonly inspection: Pick<QueueInspection, 'details' | 'start'>;
+  readonly lists: Pick<TaskLists, 'tasks' | 'stats'>;
+  readonly inspection: Pick<QueueInspection, 'standing' | 'start'>;
   readonly audit: RequestAudit;
 }
 
@@ -97,7 +97,7 @@ export function taskRoutes(app: App, { queue, lists, inspection, audit }: TaskPa
       },
     },
     async (request, reply) => {
-      const [task] = await inspection.details([request.params.task_id]);
+      const [task] = await inspection.standing([request.params.task_id]);
       if (task === undefined) throw unknownTask(request.params.task_id);
       return reply.send(await inspection.start(task));
     },
@@ -113,7 +113,7 @@ export function taskRoutes(app: App, { queue, lists, inspection, audit }: TaskPa
       },
     },
     async (request, reply) => {
-      const [task] = await inspection.details([request.params.task_id]);
+      const [task] = await inspection.standing([request.params.task_id]);
       if (task === undefined) throw unknownTask(request.params.task_id);
       const { status, reason, attempts, worker, claimed_at, started_at, ended_at, error, attempts_before, changed } =
         task;

@@ -46,6 +46,9 @@ export function mayHaveError(status: string | null | undefined): boolean {
   return status === 'failed' || status === 'queued' || status === 'cancelled';
 }
 
+/** Organisations, boefjes or images of one scheduler's queue that one answer tells apart. */
+export const partsAtMost = 100;
+
 /** Of an organisation's weight: fair-share moves by whole numbers, of which the table's CHECK has the reasons. */
 export const weightRange = { least: 0.001, most: 1_000 } as const;
 

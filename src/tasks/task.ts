@@ -119,6 +119,10 @@ export type DisabledReason =
 
 /** By what a queue is looked at. */
 export const queueParts = ['organisation', 'boefje', 'image'] as const;
+export const scheduleStates = ['late', 'due', 'enabled', 'disabled', 'disabled-by-people', 'disabled-by-rota'] as const;
+/** For operators. `late`: enabled, and its deadline is over. `due`: within the hour to come. */
+export type ScheduleState = (typeof scheduleStates)[number];
+
 export type QueuePart = (typeof queueParts)[number];
 
 /** The queues, or subjects, on which KAT publishes the events that lead to tasks; kat-contract §4. */

@@ -58,7 +58,9 @@ export type RotaEvent =
       /** Images that its filter asks for; null where it rules none out. */
       readonly asked: readonly string[] | null;
       readonly filtered: boolean;
-      /** Of each row; '' where its task has none. */
+      /** Of each row; of plug-ins and images '' where its task has none. */
+      readonly organisations: readonly string[];
+      readonly plugins: readonly string[];
       readonly images: readonly string[];
       /** Of each row; none where the claim was not in the order of ranks. */
       readonly ranks: readonly number[];
@@ -111,14 +113,19 @@ export type RotaEvent =
   | { readonly name: 'part.failed'; readonly part: string; readonly link: string; readonly reason: string }
   /** The connection answers again. Emitted only after a failure. */
   | { readonly name: 'part.answered'; readonly part: string; readonly link: string }
+  | ({ readonly name: 'outage.changed'; readonly now: 'began' | 'lasts' | 'ended' } & Outage)
   | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
   /** Emitted only while traces are exported: spans.ts. */
   | { readonly name: 'spans.ended'; readonly spans: readonly EndedSpan[] }
   | { readonly name: 'supervisor.ready'; readonly ms: number }
   | { readonly name: 'supervisor.drained'; readonly ms: number };
 
+/** Of all connections of a part (src/observation/outages.ts): so far, with the last failure. */
+type Outage = Readonly<Record<'part' | 'reason', string> & Record<'seconds' | 'failures', number>>;
+
 /** How an attempt ended, for metrics. */
 export interface EndedTask {
+  readonly organisation: string;
   /** Boefje or normalizer; null where it has none, or its data is too large to look into. */
   readonly plugin: string | null;
   /** Since its worker began; null where that never said so. */

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { renderOverview } from '../../src/cli/overview.ts';
 import type { Overview } from '../../src/control/overview.ts';
-import { clipped } from '../../src/cli/status.ts';
 import { moment } from '../../src/control/wording.ts';
 import { tableOf } from '../../src/cli/table.ts';
 
@@ -13,6 +12,7 @@ const overview: Overview = {
       started_at: new Date(Date.now() - 86_400_000).toISOString(),
       pid: 4_242,
       rss_bytes: 314_572_800,
+      loop_p99_ms: 1,
       actors: [
         {
           name: 'normalizer',
@@ -43,6 +43,8 @@ const overview: Overview = {
       waiters: 400,
       in_per_second: 1_234.56,
       out_per_second: 987.6,
+      out_seconds_ago: 1,
+      lately: null,
     },
   ],
   sources: [
@@ -85,10 +87,10 @@ test('of each queue in which tasks wait the status says when it is empty, or why
 });
 
 test('problems come first, each with what it is; without any there are none, and healthy circuits are one line', () => {
-  const thread = { heap_bytes: 1, log_level: 'info', mailbox: { depth: 0, oldest_ms: 0 }, lanes: [] };
+  const thread = { heap_bytes: 1, loop_p99_ms: 1, log_level: 'info', mailbox: { depth: 0, oldest_ms: 0 }, lanes: [] };
   const stream = { stream: 'raw_file_received' as const, in_hand: 0, done: 0, retried: 0, dead_lettered: 0 };
   const service = (name: string, circuit: string, last_error: string | null) => {
-    return { service: name, circuit, in_flight: 2, last_error };
+    return { service: name, circuit, open_since: null, in_flight: 2, last_error };
   };
   const of = (services: ReturnType<typeof service>[], connected: boolean) => {
     const streams = [{ ...stream, connected, last_error: connected ? null : 'refused' }];
@@ -180,14 +182,6 @@ test('ages of all units are aligned', () => {
     '     -',
     ' 1d 0h',
   ]);
-});
-
-test('a frame that is taller than the terminal loses its end, not its beginning, and says so', () => {
-  const frame = Array.from({ length: 40 }, (_, n) => `line ${n}`).join('\n');
-  const shown = clipped(frame, 24).split('\n');
-  expect(shown).toHaveLength(23);
-  expect([shown[0], shown.at(-1)]).toEqual(['line 0', '… 18 more lines: a taller terminal, or rota status']);
-  expect(clipped(frame, 50)).toBe(frame);
 });
 
 test.each([

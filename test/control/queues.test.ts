@@ -14,7 +14,7 @@ test.each([
   const letter = { id: 'a', stream: 'raw_file_received', at: null, error: null, attempts: 1, body };
   const deadLetters = { list: async () => [letter] } as unknown as DeadLetters;
   const commands = queueCommands({ deadLetters, audit: () => {} } as unknown as QueuePorts);
-  const answer = await commands['dead-letters'].run({ limit: 20 }, { by: null, access: 'read' });
+  const answer = await commands['dead-letters'].run({ limit: 20, max_age_seconds: 0 }, { by: null, access: 'read' });
   expect((JSON.parse(JSON.stringify(answer)) as { results: object[] }).results[0]).toEqual(letter);
 });
 

@@ -9,8 +9,9 @@ const stream = { stream: 'raw_file_received', connected: true, inHand: 0, done: 
 const thread = {
   lanes: [lane],
   streams: [{ ...stream, lastError: long }],
-  services: [{ service: 'octopoes', circuit: 'open', inFlight: 0, lastError: long }],
+  services: [{ service: 'octopoes', circuit: 'open', openSince: null, inFlight: 0, lastError: long }],
   heapBytes: 1,
+  loopDelay: { p99Ms: 1 },
   logLevel: 'info',
 } as unknown as ThreadStatus;
 const actor = { name: 'boefje', phase: 'running', restarts: 1, retryAt: null };
@@ -33,9 +34,11 @@ const ports = {
   },
   schedulerIds: ['boefje'],
   inspection: { overview: () => Promise.reject(new Error(long)) },
+  now: () => 0,
   scheduleStore: { scheduleLag: async () => 0 },
   rates: { of: () => ({ in_per_second: 0, out_per_second: 0 }) },
   backlog: { look: async () => [{ ...waiting, error: long, full: long }] },
+  loopDelay: () => ({ p99Ms: 1 }),
   parked: () => new Map(),
 } as unknown as SupervisorPorts;
 

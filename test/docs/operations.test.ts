@@ -14,6 +14,7 @@ function commandLine(): Command {
   return createProgram({
     version: '0',
     startRota: notCalled,
+    startPage: notCalled,
     connectRota: notCalled,
     createJetstreamPublisher: () => ({ publish: notCalled }),
     jetstreamPermissions: () => ({ supervisor: [], publisher: [] }),

@@ -69,6 +69,7 @@ function program(): Command {
   return createProgram({
     version: '0',
     startRota: notCalled,
+    startPage: notCalled,
     connectRota: notCalled,
     createJetstreamPublisher: () => ({ publish: notCalled }),
     jetstreamPermissions: () => ({ supervisor: [], publisher: [] }),
@@ -81,7 +82,8 @@ function remoteCommands(command = program(), path: readonly string[] = []): read
   return command.options.some(({ long }) => long === '--nats') ? [path.join(' ')] : [];
 }
 
-const known = remoteCommands();
+// `page` serves until it is ended: cli-page.test.ts.
+const known = remoteCommands().filter((name) => name !== 'page');
 const nameOf = (args: readonly string[]) =>
   [args.slice(0, 2).join(' '), args[0]!].find((name) => known.includes(name))!;
 
@@ -133,7 +135,7 @@ test.each<Form>(['json', 'table'])(
         steps: any(Array),
         task: { id },
       },
-      /^Queued since 20.* UTC\.\n\nRULE +OK/,
+      /^Queued since 20[^]*\nDo: [^]*\n\nRULE +OK/,
     );
     await run(['tasks', 'cancel', id], { changed: 1, refused: [] }, /1 task cancelled/);
     await run(['tasks', 'retry', id], { changed: 1, refused: [] }, /1 task queued again/);
@@ -145,10 +147,16 @@ test.each<Form>(['json', 'table'])(
       new RegExp(`boefje +${organisation} +all`),
     );
     await run(
+      ['audit', '--organisation', organisation],
+      { results: [{ command: 'pause', organisation, fields: { tasks: 2 } }] },
+      /pause +.*organisation=/,
+    );
+    await run(
       ['queue', 'boefje', '--by', 'organisation'],
       { results: any(Array) },
       new RegExp(`SCHEDULER +ORGANISATION[^]*boefje +${organisation} `),
     );
+    await run(['names', 'organisation', 'tasks-'], { results: any(Array) }, new RegExp(`^${organisation}$`, 'm'));
     await run(['resume', 'boefje', ...of], { released: 2 }, /2 tasks may be popped again/);
     const weight = ['boefje', organisation];
     await run(['weights', 'set', ...weight, '2.5'], { weight: 2.5, before: 1 }, /weight 2\.5, was 1/);
@@ -225,6 +233,7 @@ test.each<Form>(['json', 'table'])('the place is looked at, and its actors are h
   const overview = { supervisors: twice, schedulers: [{ id: 'boefje' }, {}, {}], sources: twice, unanswered: [] };
   await run(['status'], overview, /SUPERVISOR[^]*QUEUE[^]*SCHEDULES LATE[^]*ACTOR[^]*SOURCE +WAITING/);
   await run(['top', '--frames', '1'], overview, /SUPERVISOR[^]*SOURCE +WAITING/);
+  await run(['workers'], { results: any(Array), images: any(Array) }, /WORKER +VIA[^]*SCHEDULER +IMAGE[^]*boefje +any/);
   await run(['actors', 'list'], { actors: Array.from({ length: 6 }, () => ({ phase: 'running' })) }, /ACTOR[^]*report/);
   await run(['actors', 'log-level', 'report', 'debug'], { results: [{ level: 'debug' }, {}] }, /logs at debug/);
   const heap = await run(

@@ -87,7 +87,9 @@ test('people and programs read when a queued task starts, or why that cannot be 
   // Popped above, and stored by now or within two seconds.
   await expect.poll(async () => (await explain(task!.id)).start?.unknown, { timeout: 20_000 }).toBeNull();
   const { stdout: told } = await hand.run(['explain', task!.id]);
-  expect(told).toMatch(/^Queued since 20\d\d-.* UTC\.\n/);
+  expect(told).toMatch(
+    /^Queued since 20\d\d-.* UTC; it starts about 20\d\d-.* before it\.\nDo: nothing: wait for its turn\.\n/,
+  );
   expect(told).toMatch(
     /It starts about 20\d\d-.* UTC \((in .*|.* ago)\): \d+ before it at [\d.]+\/\w+, as over the last \d+s\./,
   );
@@ -138,7 +140,9 @@ test('while Octopoes is down its step says so, and the rest is answered', async 
 test('people read it as a table and two sentences', async () => {
   const { stdout, code } = await hand.run(['explain', '--organisation', organisation, '--boefje', 'absent']);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^It would not be queued on an event about it: boefje-gone\.\n\nRULE +OK/);
+  expect(stdout).toMatch(
+    /^It would not be queued on an event about it: Katalogus does not know .*\.\nWhy: boefje-gone: .*\.\nDo: .*\.\n\nRULE +OK/,
+  );
   expect(stdout).toContain('It has no schedule.');
 });
 

@@ -90,3 +90,40 @@ test('a rerank puts what is queued where its ranker would put it now, and a manu
     ['Hostname|internet|slow', minute],
   ]);
 });
+
+test('a queue is told with what was handed out and failed, of what is no longer queued too', async () => {
+  await hand.client.push('boefje', [
+    boefjeTask('rated', 'Hostname|internet|a', 'rated-boefje'),
+    boefjeTask('rated', 'Hostname|internet|b', 'rated-boefje'),
+    boefjeTask('done', 'Hostname|internet|a', 'failing-boefje'),
+  ]);
+  const one = async (organisation: string) => {
+    const filters = [{ column: 'organisation', operator: 'eq' as const, value: organisation }];
+    return (await hand.client.pop('boefje', { limit: 1, filters: { filters } }))[0]!;
+  };
+  await one('rated');
+  const { id, lease_id } = await one('done');
+  await hand.client.patch({ id, lease_id, status: 'failed' });
+  type Row = { readonly name: string; readonly queued: number; readonly per_second: number; readonly failed: number };
+  const rows = async (by: string) =>
+    (await hand.json<{ results: Row[] }>(['queue', 'boefje', '--by', by])).results.filter(({ name }) =>
+      ['rated', 'done', 'rated-boefje', 'failing-boefje'].includes(name),
+    );
+  const rate = expect.closeTo(0.01, 1) as number;
+  await vi.waitFor(
+    async () => {
+      expect(await rows('organisation')).toMatchObject([
+        { name: 'rated', queued: 1, per_second: rate, failed: 0 },
+        { name: 'done', queued: 0, per_second: rate, failed: 1 },
+      ]);
+    },
+    { timeout: 20_000 },
+  );
+  expect(await rows('boefje')).toMatchObject([
+    { name: 'rated-boefje', queued: 1, per_second: rate, failed: 0 },
+    { name: 'failing-boefje', queued: 0, per_second: rate, failed: 1 },
+  ]);
+  const { stdout } = await hand.run(['queue', 'boefje']);
+  expect(stdout).toMatch(/^SCHEDULER +ORGANISATION +QUEUED +HELD +OLDEST +RATE +FAILED$/m);
+  expect(stdout).toMatch(/^boefje +done +0 +0 +- +\S+ +1$/m);
+});

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { ChangedSelection } from '../../src/protocol/operator-lists.ts';
 import type { LeasedTask, Schedule, Task } from '../../src/tasks/task.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { boefjeTask } from '../support/wire.ts';
@@ -16,6 +17,7 @@ afterAll(() => hand.stop());
 
 interface Page<T> {
   readonly count: number;
+  readonly next: string | null;
   readonly results: T[];
 }
 
@@ -55,11 +57,18 @@ test('tasks of several statuses are listed together, newest first, and changed t
   await hand.json(['tasks', 'cancel', ids[2]!]);
   await hand.client.ctl('change-tasks', { action: 'retry', ids: [ids[1]] });
   const both = ['--organisation', 'several', '--status', 'queued', '--status', 'cancelled'];
-  const page = await list(...both, '--limit', '2', '--offset', '1');
-  expect(page.count).toBe(4);
-  expect(page.results.map(({ id, status }) => [id, status])).toEqual([
+  const [first, second] = [await list(...both, '--limit', '3'), await list(...both, '--limit', '1')];
+  expect(first.count).toBe(4);
+  const shown = ({ results }: Page<Task>) => results.map(({ id, status }) => [id, status]);
+  expect(shown(first)).toEqual([
+    [ids[3], 'queued'],
     [ids[2], 'cancelled'],
     [ids[1], 'queued'],
+  ]);
+  expect(shown(await list(...both, '--limit', '3', '--before', second.next!))).toEqual([
+    [ids[2], 'cancelled'],
+    [ids[1], 'queued'],
+    [ids[0], 'queued'],
   ]);
   expect(await hand.run(['tasks', 'list', ...both, '--limit', '501'])).toMatchObject({ code: 64 });
   const changed = await hand.json(['tasks', 'retry', '--yes', '--organisation', 'several', '--status', 'cancelled']);
@@ -118,6 +127,90 @@ test('a task whose twin is queued is not retried, and that is said', async () =>
   const { code, stdout } = await hand.run(['tasks', 'retry', first.id, '--json']);
   expect(JSON.parse(stdout)).toMatchObject({ changed: 0, refused: [{ id: first.id, code: 'CONFLICT' }] });
   expect(code).toBe(65);
+});
+
+test('a list says how to go on, and a search how far it has looked', async () => {
+  const many = Array.from({ length: 30 }, (_, n) => boefjeTask('paged', `Hostname|internet|${n}.nl`));
+  await hand.client.push('boefje', many);
+  const of = ['tasks', 'list', '--organisation', 'paged'];
+  const { stdout } = await hand.run([...of, '--ooi', `it's|`, '--limit', '7']);
+  expect(stdout).toMatch(/0 of 0\n$/);
+  const first = (await hand.run([...of, '--limit', '25', '--ooi', '|internet|'])).stdout;
+  expect(first).toContain('25 of 30 among the');
+  expect(first).toMatch(/, back to 20\S+ \S+ UTC\n/);
+  const [, words] = /go on: rota (tasks list .*)\n$/.exec(first)!;
+  expect(words).toMatch(/^tasks list --organisation paged --ooi '\|internet\|' --limit 25 --before \S+$/);
+  const rest = await hand.run(words!.replaceAll("'", '').split(' '));
+  expect(rest.stdout).toMatch(/\n5 of 5\+\n$/);
+  const wrong = await hand.run([...of, '--before', '2026-02-31T00:00:00.000000Z_0e191e18-bc77-405f-8887-80f510304021']);
+  expect(wrong).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('before: expected `next` of an earlier answer'),
+  });
+  expect(await hand.run([...of, '--from', '2026-02-31'])).toMatchObject({ code: 64 });
+  expect((await list('--organisation', 'paged', '--from', '2020-01-01', '--to', '2020-01-02T00:00Z')).count).toBe(0);
+});
+
+test('a bulk job leaves what was made after it began, and steps over what is refused', async () => {
+  const push = async (ooi: string) =>
+    (await hand.client.push('boefje', boefjeTask('frozen', `Hostname|internet|${ooi}`))).id;
+  const ids = [await push('a'), await push('b'), await push('c')];
+  const cancel = { action: 'cancel', organisation: 'frozen', status: 'queued' } as const;
+  const { made_until: madeUntil, ...began } = await hand.client.ctl<ChangedSelection>('change-selected-tasks', {
+    ...cancel,
+    limit: 1,
+  });
+  expect(began).toMatchObject({ changed: 1, refused: [], next: expect.stringContaining(ids[2]!) });
+  const late = await push('d');
+  const { changed } = await hand.client.ctl<ChangedSelection>('change-selected-tasks', {
+    ...cancel,
+    before: undefined,
+    made_until: madeUntil,
+  });
+  expect(changed).toBe(2);
+  expect((await list('--organisation', 'frozen', '--status', 'queued')).results.map(({ id }) => id)).toEqual([late]);
+  // The twin of the newest is queued: it is refused, and the job goes on with the others.
+  const twin = await push('c');
+  const retried = await hand.json(['tasks', 'retry', '--organisation', 'frozen', '--status', 'cancelled', '--yes']);
+  expect(retried).toMatchObject({ changed: 2, refused: [{ id: ids[2], code: 'CONFLICT' }] });
+  expect((await list('--organisation', 'frozen', '--status', 'queued')).results.map(({ id }) => id)).toEqual([
+    twin,
+    late,
+    ids[1],
+    ids[0],
+  ]);
+});
+
+test('a cursor that is none is refused by its name', async () => {
+  const id = '0e191e18-bc77-405f-8887-80f510304021';
+  const cursors = [
+    '',
+    'x',
+    id,
+    `none_${id}x`,
+    `2026-13-01T00:00:00.000000Z_${id}`,
+    `0000-01-01T00:00:00.000000Z_${id}`,
+    7,
+    null,
+  ];
+  for (const cursor of cursors) {
+    await expect(hand.client.ctl('tasks', { before: cursor })).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+      message: expect.stringContaining('before: '),
+    });
+    await expect(hand.client.ctl('schedules', { after: cursor })).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+      message: expect.stringContaining('after: '),
+    });
+  }
+});
+
+test('a name with a NUL is refused by its field', async () => {
+  for (const field of ['scheduler', 'organisation', 'plugin', 'ooi', 'whole_ooi'])
+    await expect(hand.client.ctl('tasks', { [field]: 'a\0b' })).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+      message: expect.stringContaining(`${field}: no NUL`),
+    });
 });
 
 test('nothing in bulk happens unasked: without a terminal and without --yes it is refused', async () => {

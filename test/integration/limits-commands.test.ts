@@ -26,8 +26,16 @@ test('a limit is set, listed, tested, explained and ended', async () => {
   expect(await hand.json(['limits', 'list'])).toMatchObject({
     results: [
       {
-        ...{ name: 'slow', organisation: 'lim', key: 'all', rate: { tasks: 1, seconds: 3_600 }, burst: 1 },
-        ...{ concurrency: null, waiting: 2, waiting_keys: 1, note: 'their wish', set_by: expect.any(String) },
+        name: 'slow',
+        organisation: 'lim',
+        key: 'all',
+        rate: { tasks: 1, seconds: 3_600 },
+        burst: 1,
+        concurrency: null,
+        waiting: 2,
+        waiting_keys: 1,
+        note: 'their wish',
+        set_by: expect.any(String),
       },
     ],
   });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Key, keyOf } from '../../src/queue/lists/keyset.ts';
 import { createTaskLists, type TaskListQuery, type TaskLists } from '../../src/queue/lists/lists.ts';
 import { foldCounts } from '../../src/queue/maintenance/counts.ts';
 import type { ListBounds } from '../../src/queue/lists/page.ts';
@@ -87,6 +88,21 @@ describe('task lists', () => {
       created_at: '2025-05-27T09:00:15.129953Z',
       data: { boefje: { id: 'dns' } },
     });
+  });
+
+  test('of large tasks end a page where an answer over NATS is full, and go on from there', async () => {
+    const stored: string[] = [];
+    for (const day of [3, 2, 1])
+      stored.push(await task({ createdAt: `2025-05-0${day}`, data: { note: 'n'.repeat(300_000) } }));
+    const pages: string[][] = [];
+    for (let after: Key | null = null; ;) {
+      const { results, next, count } = await lists.search({ after, limit: 10 });
+      expect(count).toBe(3);
+      pages.push(jsonOf<Task[]>(results).map(({ id }) => id));
+      if (next === null) break;
+      after = keyOf(next);
+    }
+    expect(pages).toEqual([stored.slice(0, 2), stored.slice(2)]);
   });
 
   test.each(taskStatuses)('by status show %s tasks, whatever else is asked', async (status) => {

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { connect, statement } from '../../src/postgres/pool.ts';
+import { connect } from '../../src/postgres/pool.ts';
 import { createQueueInspection } from '../../src/queue/lists/inspection.ts';
+import { queueSizeStatement } from '../../src/queue/lists/queue-size.ts';
 import { createTaskLists } from '../../src/queue/lists/lists.ts';
 import { foldCounts, readQueueBy } from '../../src/queue/maintenance/counts.ts';
 import type { QueuePart } from '../../src/tasks/task.ts';
@@ -30,7 +31,7 @@ test(
         ['lists/queue-overview', [['boefje'], 300, 10, 10_000]],
         ['lists/scheduler-activity', [['boefje'], 10_000]],
       ] as const) {
-        const blocks = await blocksOf(one, statement(name), values);
+        const blocks = await blocksOf(one, queueSizeStatement(name), values);
         sums.push(blocks.reduce((total, [, count]) => total + count, 0));
       }
       return sums as [number, number];
@@ -48,6 +49,12 @@ test(
     expect(await look()).toMatchObject({ queued: 200_000, held: 10_000, heldIsLeast: true });
     expect((await look()).flow.estimated_empty_at).toBeNull();
     expect((await lists.activity(['boefje'])).get('boefje')!.queued).toBe(200_000);
+
+    const [last] = await sql<{ id: string }[]>`SELECT id FROM queue WHERE NOT held ORDER BY rank DESC LIMIT 1`;
+    const [early] = await sql<{ id: string }[]>`SELECT id FROM queue WHERE NOT held ORDER BY rank LIMIT 1 OFFSET 7`;
+    const placeOf = async (id: string) => (await inspection.details([id]))[0]!.queue;
+    expect(await placeOf(last!.id)).toEqual({ held: false, ahead: 10_000, ahead_is_least: true });
+    expect(await placeOf(early!.id)).toEqual({ held: false, ahead: 7, ahead_is_least: false });
 
     // Where few are held, or few wait, the other figure follows.
     await sql`UPDATE queue SET held = false WHERE rank > 1000`;
@@ -103,8 +110,8 @@ test('a queue is told by organisation, boefje and image, and no more of it is re
   const read = async () =>
     Promise.all(
       ['plugin', 'image']
-        .map((column) => statement('lists/queue-by-name').replaceAll('{column}', column))
-        .concat(statement('lists/queue-by-organisation'))
+        .map((column) => queueSizeStatement('lists/queue-by-name').replaceAll('{column}', column))
+        .concat(queueSizeStatement('lists/queue-by-organisation'))
         .map(async (text) => (await blocksOf(one, text, values)).reduce((total, [, count]) => total + count, 0)),
     );
   const before = await read();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { claim, claimStatement } from '../../src/queue/pop/claim.ts';
 import { LowWaterMark } from '../../src/queue/pop/marks.ts';
-import { type Sql, connect, query, statement } from '../../src/postgres/pool.ts';
+import { type Sql, connect, planByKeyAnew, query, statement } from '../../src/postgres/pool.ts';
 import { blocksOf, unattendedDatabase } from '../support/blocks.ts';
 import { type Case, type Task, type Tasks, cases, named } from '../support/queue-statements.ts';
 
@@ -34,7 +34,12 @@ async function fill(sql: Sql, from = 1, to = depth): Promise<void> {
           'boefje', jsonb_build_object('id', plugin, 'oci_image', image)), 'QUEUED'::taskstatus, at, at FROM made
       UNION ALL
       SELECT gen_random_uuid(), 'boefje', organisation, 'boefje', hash, n + 10, jsonb_build_object('input_ooi', 'ooi-' || n),
-        'COMPLETED'::taskstatus, at - interval '40 days', at - interval '40 days' FROM made
+        CASE WHEN n % 10 = 0 THEN 'FAILED' ELSE 'COMPLETED' END::taskstatus, at - interval '40 days', at - interval '40 days' FROM made
+      RETURNING id, status, organisation, created_at
+    ),
+    failed AS (
+      INSERT INTO rare_outcomes (scheduler, status, created_at, task_id, organisation)
+      SELECT 'boefje', status, created_at, id, organisation FROM stored WHERE status = 'FAILED'
     )
     INSERT INTO queue (scheduler, rank, created_at, id, hash, organisation, plugin, image, deduplication_key)
     SELECT 'boefje', n + 10, at, id, hash, organisation, plugin, image, deduplication_key FROM made`;
@@ -82,11 +87,17 @@ async function database(): Promise<Connections> {
     sql,
     url,
     opened: async () => {
-      const [queue, others] = [true, false].map((byKey) => connect(url, { max: 1, byKey })) as [Sql, Sql];
-      onTestFinished(async () => void (await Promise.all([queue.end(), others.end()])));
-      const connectionOf = ({ byKey }: Case) => (byKey ? queue : others);
+      const [queue, others, listing] = [true, false, false].map((byKey) => connect(url, { max: 1, byKey })) as [
+        Sql,
+        Sql,
+        Sql,
+      ];
+      onTestFinished(async () => void (await Promise.all([queue.end(), others.end(), listing.end()])));
+      const settings = JSON.stringify(planByKeyAnew);
+      await listing`SELECT set_config(key, value, false) FROM json_each_text(${settings}::text::json)`;
+      const connectionOf = ({ byKey }: Case) => (byKey === 'anew' ? listing : byKey ? queue : others);
       for (const one of cases) {
-        for (let run = 0; run < (one.byKey ? 1 : 6); run += 1) {
+        for (let run = 0; run < (one.byKey === true ? 1 : 6); run += 1) {
           await blocksOf(connectionOf(one), one.text, one.values(nothing));
         }
       }

@@ -48,7 +48,7 @@ test('what is no longer there is no longer shown', async () => {
 test('a set of tasks counts each, whatever its size; a wait without an end is left out and ends nothing', async () => {
   const { scrape } = metricsOf();
   const claim = { name: 'claim.completed', scheduler: 'boefje', waiters: 2, rows: 3, ms: 4 } as const;
-  const asked = { asked: null, filtered: false, images: ['', '', ''], ranks: [] };
+  const asked = { asked: null, filtered: false, organisations: [], plugins: [], images: ['', '', ''], ranks: [] };
   emit({ ...claim, ...asked, waited: [0.2, 20, Number.POSITIVE_INFINITY] });
   const seen = await scrape();
   expect(seen.value('rota_claim_rows_sum')).toBe(3);

@@ -66,13 +66,12 @@ class QueueDouble implements TaskQueue {
 
 export const taskId = '6f0f3a57-3f0e-4c63-9d3c-1f6a3f9f4c11';
 
-export const emptyLists: TaskLists = {
+export const emptyLists: Pick<TaskLists, 'tasks' | 'stats'> = {
   tasks: () => Promise.resolve({ count: 0, partial: false, results: '[]', cutAt: null }),
   stats: () => Promise.resolve('{}'),
-  activity: () => Promise.resolve(new Map()),
 };
 
-export const emptyBook: Schedules = {
+export const emptyBook: Omit<Schedules, 'search'> = {
   list: () => Promise.resolve({ count: 0, partial: false, results: '[]', cutAt: null }),
   get: () => Promise.resolve(null),
   create: () => Promise.resolve(null),
@@ -118,7 +117,7 @@ export async function serve(options: Partial<RestOptions> = {}): Promise<Served>
     queue,
     lists: emptyLists,
     inspection: {
-      details: () => Promise.resolve([]),
+      standing: () => Promise.resolve([]),
       start: () => Promise.reject(new Error('no test asks for it')),
     },
     schedules: emptyBook,

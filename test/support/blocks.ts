@@ -65,3 +65,18 @@ async function fetched(transaction: Executor): Promise<ReadonlyMap<string, numbe
   );
   return new Map(rows.map(({ name, blocks }) => [name, Number(blocks)]));
 }
+
+/** Blocks of all tables and indexes that the statements of `work` touch. @param sql of one connection, which all of them use */
+export async function blocksDuring(sql: Sql, work: () => Promise<unknown>): Promise<number> {
+  const total = async () => {
+    // The connection reports what it has counted, and then reads it.
+    await sql`SELECT pg_stat_force_next_flush()`;
+    const [row] = await sql<{ blocks: number }[]>`
+      SELECT sum(pg_stat_get_blocks_fetched(oid))::float8 AS blocks FROM pg_class
+      WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace`;
+    return row!.blocks;
+  };
+  const before = await total();
+  await work();
+  return (await total()) - before;
+}

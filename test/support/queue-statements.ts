@@ -1,4 +1,8 @@
 import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
+import { countStatement, fewStatement, type KeysetSource, windowStatement } from '../../src/queue/lists/keyset.ts';
+import { queueSizeStatement } from '../../src/queue/lists/queue-size.ts';
+import { scheduleSource } from '../../src/queue/lists/schedule-search.ts';
+import { taskSource } from '../../src/queue/lists/task-search.ts';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
 import { flowsOf, pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
 import { statement } from '../../src/postgres/pool.ts';
@@ -29,8 +33,8 @@ export interface Tasks {
 
 export interface Case {
   readonly name: string;
-  /** On the queue's connections; else on those of lists and schedules. */
-  readonly byKey: boolean;
+  /** On the queue's connections; else on those of lists and schedules, `anew` with its settings for operators' lists. */
+  readonly byKey: boolean | 'anew';
   readonly text: string;
   readonly values: (tasks: Tasks) => readonly unknown[];
   /** Tasks that it changes. */
@@ -79,6 +83,18 @@ function pushing(
   };
 }
 
+/** Those that count a queue have a statement's part in them. */
+function textOf(name: string): string {
+  const counting = [
+    'lists/queue-overview',
+    'lists/scheduler-activity',
+    'lists/queue-by-organisation',
+    'lists/queue-by-name',
+  ] as const;
+  const found = counting.find((one) => one === name);
+  return found === undefined ? statement(name) : queueSizeStatement(found);
+}
+
 function of(
   name: string,
   values: (tasks: Tasks) => readonly unknown[],
@@ -88,14 +104,16 @@ function of(
     rows = named,
     key = '',
     column = '',
-  }: { byKey?: boolean; about?: string; rows?: number; key?: string; column?: string } = {},
+    rest = '',
+  }: { byKey?: boolean; about?: string; rows?: number; key?: string; column?: string; rest?: string } = {},
 ): Case {
   return {
     name: `${name}${about}`,
     byKey,
-    text: statement(name)
+    text: textOf(name)
       .replace('{key}', () => key)
-      .replaceAll('{column}', () => column),
+      .replaceAll('{column}', () => column)
+      .replaceAll('{rest}', () => rest),
     values,
     rows,
   };
@@ -112,6 +130,24 @@ const leases = (tasks: readonly Task[]) => tasks.map(({ lease }) => lease);
 const patched = (tasks: readonly Task[], patch: object) =>
   JSON.stringify(tasks.map(({ id, lease }, n) => ({ n, id, lease_id: lease, ...patch })));
 const lists = { byKey: false };
+
+const someKey = { at: '2100-01-01T00:00:00.000000Z', id: here };
+const soonest = { at: '2000-01-01T00:00:00.000000Z', id: here };
+
+/** The statements of a list that operators ask for: a page after some key, the first rows counted, and what may be few read whole. */
+function listing(about: string, source: KeysetSource, { after = someKey, rows = named } = {}): readonly Case[] {
+  const one = (name: string, { text, values }: { text: string; values: readonly unknown[] }): Case => {
+    return { name: `${name} of ${about}`, byKey: 'anew', text, values: () => values, rows };
+  };
+  return [
+    one('a window', windowStatement(source, after, named, named)),
+    one('the count', countStatement(source, named)),
+    ...(source.few === null ? [] : [one('all', fewStatement(source, source.few, { after, limit: 1 }, named))]),
+  ];
+}
+
+const page = { after: null, limit: named };
+const both = ['boefje', 'report'];
 
 /** The statements of the queue, of the sweeper, of schedules and of operators that name rows or look for the first ones. */
 export const cases: readonly Case[] = [
@@ -137,7 +173,8 @@ export const cases: readonly Case[] = [
     ...lists,
     about: ' of the lists',
   }),
-  of('lists/task-details', ({ queued }) => [ids(queued)], { rows: 10 * named }),
+  of('lists/task-details', ({ queued }) => [ids(queued), true], { rows: 10 * named }),
+  of('lists/task-details', ({ queued }) => [ids(queued), false], { about: ' without places' }),
   // 10 000 go before it, of which the first 200 are read, twice.
   of('lists/task-start', ({ queued }) => [queued[0]!.id, 10 * named, 300, 10], { rows: 8 }),
   // Of what is held as of what waits.
@@ -154,8 +191,32 @@ export const cases: readonly Case[] = [
     rows: 2 * named,
     column: 'image',
   }),
+  // The roll-up is read whole: of each scheduler a row of each organisation.
+  of('lists/names-of-organisations', () => [['boefje', 'report'], 'r', named, named], { rows: 3 * named }),
+  of('lists/names-of-boefjes', () => ['r', named, named], { rows: named }),
+  of('lists/names-queued', () => ['boefje', 'r', named, named], {
+    about: ' of plug-ins',
+    rows: 2 * named,
+    column: 'plugin',
+  }),
+  of('lists/names-queued', () => ['boefje', 'r', named, named], {
+    about: ' of images',
+    rows: 2 * named,
+    column: 'image',
+  }),
+  // A hash of the leases that there are; of image_pops none.
+  of('lists/workers', () => [10 * named, named], { rows: named }),
+  of('lists/images-asked', () => [['boefje', 'report'], 10 * named, named], { rows: named }),
+  of('lists/images-last-asked', () => [['boefje'], ['rare'], named], { rows: 1 }),
   of('maintenance/queue-held', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 4 }),
   of('maintenance/knows-organisation', () => ['none'], { ...lists, rows: 1 }),
+  // Fifty-one organisations are in the roll-up; each has a head and held rows of its own.
+  of('lists/organisations', () => [['boefje', 'report'], '', named, 0, 5_000, named], { rows: 4 * named }),
+  of('lists/organisation', () => [['boefje', 'report'], 'rare', named, 5_000], { rows: 51 + 2 * named }),
+  of('lists/organisation-hours', () => [['boefje', 'report'], 'rare'], { rows: 2 }),
+  of('lists/organisation-plugins', () => [['boefje', 'report'], 'rare', named, named], { rows: 2 * named }),
+  of('lists/pause-preview', () => ['boefje', 10 * named, 'o1'], { rows: 4, key: 'q.organisation = $3', rest: 'true' }),
+  of('lists/latest-of-hashes', ({ queued }) => [queued.map(() => 'boefje'), hashes(queued)], lists),
   // What workers have is read whole: 250 pages under an old snapshot.
   of('lists/scheduler-activity', () => [['boefje', 'report'], 10 * named], { ...lists, rows: 8 }),
   of('pop/save-image-pops', () => [['boefje'], ['rare'], [1], [1], [1], [5]], { ...lists, rows: 1 }),
@@ -248,4 +309,32 @@ export const cases: readonly Case[] = [
     () => ['l', named, '-9223372036854775808', '-infinity', '00000000-0000-0000-0000-000000000000', 'boefje'],
     { byKey: false },
   ),
+  ...listing('tasks', taskSource(page, [])),
+  ...listing('a scheduler', taskSource({ ...page, schedulerId: 'boefje' }, ['boefje'])),
+  ...listing('an organisation', taskSource({ ...page, organisation: 'rare', pluginId: 'none' }, both)),
+  ...listing('queued tasks', taskSource({ ...page, status: 'queued' }, both)),
+  ...listing('queued tasks of an organisation', taskSource({ ...page, status: 'queued', organisation: 'rare' }, both)),
+  ...listing('queued tasks of a plug-in', taskSource({ ...page, status: 'queued', pluginId: 'none' }, both)),
+  ...listing(
+    'queued tasks with an OOI',
+    taskSource({ ...page, status: 'queued', organisation: 'o1', ooiPart: 'none' }, both),
+  ),
+  // Under an old snapshot the leases that ended are read, too.
+  ...listing('tasks of workers', taskSource({ ...page, status: 'running' }, both), { rows: 100 }),
+  ...listing('failed tasks', taskSource({ ...page, status: 'failed', pluginId: 'none' }, both)),
+  ...listing(
+    'an OOI',
+    taskSource({ ...page, schedulerId: 'boefje', organisation: 'rare', ooi: 'ooi-500' }, ['boefje']),
+  ),
+  ...listing('schedules', scheduleSource({ ...page, boefje: 'none' }, both), { after: soonest }),
+  ...listing('late schedules', scheduleSource({ ...page, state: 'late' }, both), { after: soonest }),
+  ...listing('disabled schedules', scheduleSource({ ...page, state: 'disabled' }, both), { after: soonest }),
+  ...listing('schedules of an organisation', scheduleSource({ ...page, organisation: 'o1' }, both), { after: soonest }),
+  {
+    name: 'schedulers of tasks',
+    byKey: 'anew',
+    text: statement('lists/schedulers-of').replaceAll('{table}', 'tasks'),
+    values: () => [],
+    rows: 2,
+  },
 ];

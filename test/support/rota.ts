@@ -60,6 +60,8 @@ interface RawFile {
 
 export interface TestRota {
   readonly api: string;
+  /** Null without SCHEDULER_PAGE_PORT. */
+  readonly page: string | null;
   /** One request to its REST API. */
   ask<T = Task>(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: T }>;
   drain(): Promise<void>;
@@ -121,6 +123,7 @@ export async function openHouse(options: { prepare?: (databaseUrl: string) => Pr
       if (config.QUEUE_URI !== undefined) await connected;
       const started: TestRota = {
         api: rota.api,
+        page: rota.page,
         ask: (method, path, body) => ask(rota.api + path, method, body),
         async drain() {
           if (rotas.delete(started)) await rota.drain();

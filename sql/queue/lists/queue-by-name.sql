@@ -2,7 +2,7 @@
 -- be popped has waited, along an index and no further than $3 rows of each. Names are found one descent of the index each.
 -- returns name, total (null: no roll-up has it), held, waiting, oldest_seconds, per_second (of images, as handed out over the last $4
 -- seconds), by name
--- $1 scheduler, $2 names at most, $3 rows of each that are counted at most, $4 seconds to look back. {column} is plugin or image.
+-- $1 scheduler, $2 names at most, $3 rows of each that are counted at most, $4 seconds to look back. {column} is plugin or image; {sizes} is queue-sizes.sql
 WITH RECURSIVE names AS (
   (SELECT q.{column} AS name FROM queue q WHERE q.scheduler = $1 AND q.{column} IS NOT NULL ORDER BY q.{column} LIMIT 1)
   UNION ALL
@@ -11,25 +11,11 @@ WITH RECURSIVE names AS (
   ) FROM names n WHERE n.name IS NOT NULL
 ),
 first_names AS MATERIALIZED (SELECT name FROM names WHERE name IS NOT NULL LIMIT $2)
-SELECT n.name, NULL::float8 AS total, h.held, w.waiting, extract(epoch FROM now() - w.oldest_at)::float8 AS oldest_seconds,
+SELECT n.name, NULL::float8 AS total, h.held, q.waiting, extract(epoch FROM now() - q.oldest_at)::float8 AS oldest_seconds,
   CASE WHEN '{column}' = 'image' THEN (
     SELECT coalesce(sum(i.tasks), 0)::float8 / $4 FROM image_pops i
     WHERE i.scheduler = $1 AND i.image = n.name AND i.until > now() - $4 * interval '1 second'
   ) END AS per_second
 FROM first_names n,
-  LATERAL (
-    SELECT count(*)::float8 AS held FROM (
-      SELECT FROM queue q WHERE q.scheduler = $1 AND q.{column} = n.name AND q.held
-      ORDER BY q.rank, q.created_at, q.id LIMIT $3
-    ) AS b
-  ) AS h,
-  LATERAL (
-    SELECT count(*)::float8 AS waiting, min(b.created_at) AS oldest_at FROM (
-      SELECT q.created_at FROM queue q WHERE q.scheduler = $1 AND q.{column} = n.name AND NOT q.held
-        AND (q.rank, q.created_at) >= (
-          coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
-          coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))
-      ORDER BY q.rank, q.created_at, q.id LIMIT $3
-    ) AS b
-  ) AS w
+  {sizes}
 ORDER BY n.name

@@ -2,30 +2,17 @@
 -- tasks went lately (as task-start.sql). What is held and what waits is counted along the pop order, and no further than $4 rows of each;
 -- beyond that `queued` is from the roll-up, a second old at most: to count a million took 250 ms a look.
 -- returns scheduler, total (by the roll-up), held, waiting, leased, oldest_seconds (of the $4 that go first; null where none may be
--- popped), now_ms, seconds, tasks, busy_seconds, busy_tasks, asked_ms, in the order of $1
--- $1 schedulers, $2 seconds to look back, $3 seconds to look back at least, $4 rows that are counted at most
+-- popped), now_ms, seconds, tasks, busy_seconds, busy_tasks, asked_ms, out_seconds_ago, in the order of $1
+-- $1 schedulers, $2 seconds to look back, $3 seconds to look back at least, $4 rows that are counted at most; {sizes} is queue-sizes.sql
 SELECT wanted.scheduler, h.held, q.waiting, l.leased, extract(epoch FROM now() - q.oldest_at)::float8 AS oldest_seconds,
   coalesce((SELECT t.count::float8 FROM task_totals t WHERE t.scheduler = wanted.scheduler AND t.status = 'QUEUED'), 0) AS total,
   extract(epoch FROM now())::float8 * 1000 AS now_ms, extract(epoch FROM now() - w.since)::float8 AS seconds,
   extract(epoch FROM now() - w.busy_since)::float8 AS busy_seconds, p.tasks, p.busy_tasks,
-  (SELECT extract(epoch FROM max(i.until))::float8 * 1000 FROM image_pops i WHERE i.scheduler = wanted.scheduler AND i.asked) AS asked_ms
+  (SELECT extract(epoch FROM max(i.until))::float8 * 1000 FROM image_pops i WHERE i.scheduler = wanted.scheduler AND i.asked) AS asked_ms,
+  (SELECT extract(epoch FROM now() - i.until)::float8 FROM image_pops i
+    WHERE i.scheduler = wanted.scheduler AND i.image = '' AND i.tasks > 0 ORDER BY i.until DESC LIMIT 1) AS out_seconds_ago
 FROM unnest($1::text[]) WITH ORDINALITY AS wanted (scheduler, n),
-  LATERAL (
-    SELECT count(*)::float8 AS held FROM (
-      SELECT FROM queue o WHERE o.scheduler = wanted.scheduler AND o.held ORDER BY o.rank, o.created_at, o.id LIMIT $4
-    ) AS b
-  ) AS h,
-  -- From the low-water mark on, which dead entries lie before.
-  LATERAL (
-    SELECT count(*)::float8 AS waiting, min(b.created_at) AS oldest_at FROM (
-      SELECT o.created_at FROM queue o
-      WHERE o.scheduler = wanted.scheduler AND NOT o.held
-        AND (o.rank, o.created_at) >= (
-          coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = wanted.scheduler), -9223372036854775808),
-          coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = wanted.scheduler), '-infinity'))
-      ORDER BY o.rank, o.created_at, o.id LIMIT $4
-    ) AS b
-  ) AS q,
+  {sizes},
   LATERAL (SELECT count(*)::float8 AS leased FROM leases WHERE leases.scheduler = wanted.scheduler) AS l,
   LATERAL (
     SELECT f.since, greatest(f.since, least(q.oldest_at, now() - $3 * interval '1 second')) AS busy_since

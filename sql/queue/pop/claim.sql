@@ -1,7 +1,7 @@
 -- Claims units for waiters in one statement: queue rows go, tasks become dispatched, leases begin.
 -- returns unit (1, 2, … in pop order), id, organisation, attempts, lease_id, lease_until, task (JSON text; null where it is
 -- large: read-within.sql reads it, as far as there is room), waited (seconds
--- since it was made; null but for its first claim), traceparent, rank, image, in pop order
+-- since it was made; null but for its first claim), traceparent, rank, plugin, image, in pop order
 -- $1 scheduler, $2 units at most, and for each unit $3 the worker, $4 nats or rest, $5 its milliseconds, $6 the client; $7
 -- milliseconds for which a lease over NATS begins at most; $8… the filter's values. {filter} is a condition on alias q; {heads} is
 -- claim-heads.sql or claim-heads-filtered.sql.
@@ -13,7 +13,7 @@ WITH heads AS MATERIALIZED (
 ),
 -- Several heads of one group are one unit, led by the first. Over REST its members remember that they came together.
 units AS MATERIALIZED (
-  SELECT row_number() OVER (ORDER BY rank, created_at, id) AS unit, hash, rank, created_at, id, deduplication_key, image,
+  SELECT row_number() OVER (ORDER BY rank, created_at, id) AS unit, hash, rank, created_at, id, deduplication_key, plugin, image,
     CASE WHEN deduplication_key IS NOT NULL THEN gen_random_uuid() END AS claim
   FROM (
     SELECT h.*, row_number() OVER (PARTITION BY coalesce(deduplication_key, id::text) ORDER BY rank, created_at, id) AS nth
@@ -23,11 +23,11 @@ units AS MATERIALIZED (
 ),
 -- A group comes whole. Never waits: a member that is being changed at this moment stays queued.
 chosen AS MATERIALIZED (
-  SELECT unit, hash, rank, created_at, id, image, claim FROM units WHERE deduplication_key IS NULL
+  SELECT unit, hash, rank, created_at, id, plugin, image, claim FROM units WHERE deduplication_key IS NULL
   UNION ALL
-  SELECT u.unit, m.hash, m.rank, m.created_at, m.id, m.image, u.claim
+  SELECT u.unit, m.hash, m.rank, m.created_at, m.id, m.plugin, m.image, u.claim
   FROM units u, LATERAL (
-    SELECT q.hash, q.rank, q.created_at, q.id, q.image
+    SELECT q.hash, q.rank, q.created_at, q.id, q.plugin, q.image
     -- OFFSET 0: the group is found by its key, and by no index that suits the filter.
     FROM (
       SELECT * FROM queue
@@ -47,7 +47,7 @@ taken AS (
   DELETE FROM queue WHERE hash = ANY (ARRAY(SELECT hash FROM chosen)) AND scheduler IS NOT DISTINCT FROM $1
 ),
 dealt AS MATERIALIZED (
-  SELECT unit, rank, created_at, id, image, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker, ($6::text[])[unit] AS holder,
+  SELECT unit, rank, created_at, id, plugin, image, gen_random_uuid() AS lease_id, ($3::text[])[unit] AS worker, ($6::text[])[unit] AS holder,
     w.via, now() + w.first_ms * interval '1 millisecond' AS until,
     CASE WHEN w.first_ms < w.asked_ms THEN w.asked_ms END AS asked_ms, claim
   FROM chosen, LATERAL (SELECT ($4::text[])[unit] AS via, ($5::float8[])[unit] AS asked_ms,
@@ -73,6 +73,6 @@ claimed AS (
 SELECT d.unit::integer, c.id, c.organisation, c.attempts, d.lease_id, rota_timestamp(d.until) AS lease_until,
   c.task,
   CASE WHEN c.attempts = 1 AND c.unbegun = 0 THEN extract(epoch FROM now() - d.created_at)::float8 END AS waited, c.traceparent,
-  d.rank::float8 AS rank, coalesce(d.image, '') AS image
+  d.rank::float8 AS rank, coalesce(d.plugin, '') AS plugin, coalesce(d.image, '') AS image
 FROM dealt d JOIN claimed c ON c.id = d.id
 ORDER BY d.unit, d.rank, d.created_at, d.id

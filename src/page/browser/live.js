@@ -24,6 +24,11 @@ let heardAt = performance.now();
 let polledAt = 0;
 let restMs = pollMs;
 let held = false;
+/** No sooner is a stream asked for again: a server that has no room is not asked each second by each tab. */
+let connectAt = 0;
+/** Nothing more is to come of this page. */
+let isFinal = false;
+let isLoggedOut = false;
 
 export function toggleHold() {
   held = !held;
@@ -34,9 +39,25 @@ export function toggleHold() {
 function isFrozen() {
   if (held || document.querySelector('#live input[type=checkbox]:checked') !== null) return true;
   const active = document.activeElement;
-  if (active !== null && live?.contains(active) === true && active.matches('input, select, textarea')) return true;
+  if (
+    active !== null &&
+    live?.contains(active) === true &&
+    active.matches('input:not([type=checkbox]), select, textarea')
+  )
+    return true;
   const selection = document.getSelection();
   return selection !== null && !selection.isCollapsed && live?.contains(selection.anchorNode) === true;
+}
+
+/**
+ * What a person opened, ticked, chose or typed stays.
+ * @param {string} attribute
+ * @param {Element} element
+ */
+function isOfPerson(attribute, element) {
+  if (attribute === 'value' && (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement))
+    return element.value !== element.defaultValue;
+  return ['checked', 'open', 'selected'].includes(attribute);
 }
 
 function apply() {
@@ -49,8 +70,9 @@ function apply() {
     globalThis.Idiomorph.morph(section, html, {
       morphStyle: 'innerHTML',
       ignoreActiveValue: true,
-      // Parts that a person opened stay open.
-      callbacks: { beforeAttributeUpdated: (/** @type {string} */ name) => name !== 'checked' && name !== 'open' },
+      callbacks: {
+        beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ of) => !isOfPerson(name, of),
+      },
     });
     const says = section.querySelector('[data-say]')?.textContent ?? '';
     const region = document.getElementById('verdict-said');
@@ -63,12 +85,14 @@ function apply() {
 function mark() {
   if (fresh === null) return;
   const silence = performance.now() - heardAt;
-  const words =
-    silence > silentMs
+  const isOld = isLoggedOut || (silence > silentMs && !isFinal);
+  const words = isLoggedOut
+    ? 'logged out: reload the page'
+    : isOld
       ? `old: from ${Math.round(silence / 1_000)}s ago`
       : `${new Date(clock.now()).toISOString().slice(11, 19)} UTC`;
-  fresh.className = `fresh ${silence > silentMs ? 'stale' : held || waiting.size > 0 ? 'frozen' : 'live'}`;
-  document.body.classList.toggle('old', silence > silentMs);
+  fresh.className = `fresh ${isOld ? 'stale' : held || waiting.size > 0 ? 'frozen' : 'live'}`;
+  document.body.classList.toggle('old', isOld);
   const text = fresh.querySelector('[data-fresh]');
   if (text !== null) text.textContent = `${held ? 'held · ' : waiting.size > 0 ? 'changes wait · ' : ''}${words}`;
 }
@@ -84,12 +108,18 @@ function take({ now, sections = {} }) {
 }
 
 function connect() {
-  if (source !== null || document.hidden || at === undefined) return;
+  if (source !== null || document.hidden || at === undefined || isFinal || performance.now() < connectAt) return;
   source = new EventSource(`/live?at=${encodeURIComponent(at)}`);
   source.addEventListener('live', (event) => take(JSON.parse(event.data)));
-  source.addEventListener('bye', disconnect);
+  // The server ends: another one is there in a moment, and not all tabs come to it at once.
+  source.addEventListener('bye', () => later(1_000 + Math.random() * 2_000));
+  source.addEventListener('end', () => {
+    isFinal = true;
+    disconnect();
+  });
+  // It connects again by itself, unless it was refused: no room, or no session.
   source.addEventListener('error', () => {
-    if (source?.readyState === EventSource.CLOSED) disconnect();
+    if (source?.readyState === EventSource.CLOSED) later(15_000 + Math.random() * 15_000);
   });
 }
 
@@ -98,14 +128,22 @@ function disconnect() {
   source = null;
 }
 
+/** @param {number} ms */
+function later(ms) {
+  disconnect();
+  connectAt = performance.now() + ms;
+}
+
 /** Without events: a proxy may hold them back, and the server may have no room for another stream. */
 async function poll() {
   const silence = performance.now() - Math.max(heardAt, polledAt);
-  if (document.hidden || at === undefined || performance.now() - heardAt < pollMs * 2 || silence < restMs) return;
+  if (document.hidden || at === undefined || isFinal || performance.now() - heardAt < pollMs * 2 || silence < restMs)
+    return;
   polledAt = performance.now();
   // The next one later, up to a minute, and not at the same moment as other browsers'.
   restMs = Math.min(restMs * (1.3 + Math.random() / 2), 60_000);
-  const answer = await fetch(at, { headers: { 'x-part': 'live' } }).catch(() => null);
+  const answer = await fetch(at, { headers: { 'x-part': 'live' }, redirect: 'error' }).catch(() => null);
+  if (answer !== null) isLoggedOut = answer.status === 401;
   if (answer?.ok !== true) return;
   const parsed = new DOMParser().parseFromString(await answer.text(), 'text/html');
   /** @type {Record<string, string>} */

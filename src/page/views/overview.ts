@@ -1,8 +1,8 @@
-import { findingsOf } from '../../control/findings.ts';
+import { type Found, isPaused, situationOf } from '../../control/findings.ts';
 import { flowOf } from '../../control/flow.ts';
-import { type Overview, overviewOf } from '../../control/overview.ts';
+import { incidentsOf, type Overview } from '../../control/overview.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type { AuditView, Finding, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
+import type { AuditView, Finding, QueuePartView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import type { Page, PageRequest } from '../page.ts';
 import { actionButton, figure, perSecond, secondsOf, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
@@ -14,47 +14,48 @@ const mostEntries = 8;
 /** Figures of the database are counted again so often; what supervisors know themselves each time. */
 const maxAgeSeconds = 5;
 
-/** `/`: is anything wrong, does work flow, who waits, and who did what. */
+/** `/`: is anything wrong, does work flow, who waits, who did what, and what broke. */
 export async function overview(request: PageRequest): Promise<Page> {
   const { operators, now } = request;
-  const [looked, paused] = await Promise.all([
-    operators.instances().then((instances) => overviewOf(operators, instances, maxAgeSeconds)),
-    operators.ask('pauses', {}),
-  ]);
-  const { results: pauses } = paused;
-  const [waits, people] = await Promise.all([
-    sectionOf('Who waits', () => waiting(operators, pauses)),
+  const instances = await operators.instances();
+  const [{ overview: looked, pauses, findings }, waits, people, trouble] = await Promise.all([
+    situationOf(operators, instances, maxAgeSeconds),
+    sectionOf('Who waits', async () => {
+      const [queued, paused] = await Promise.all([
+        operators.ask('queue-by', { by: 'organisation' }),
+        operators.ask('pauses', {}),
+      ]);
+      return waiting(queued.results, paused.results);
+    }),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries });
       return entries(results, now);
     }),
+    sectionOf('Last trouble', async () => troubles(await incidentsOf(operators, instances), now)),
   ]);
   return {
     title: 'Overview',
     sections: {
-      verdict: verdict(looked, pauses, request),
+      verdict: verdict(looked, findings, request),
       work: html`<h2>Work</h2>
         ${work(looked, pauses)}`,
       waits,
       people,
+      trouble,
     },
     command: ['rota', 'status'],
     liveMs: 1_000,
   };
 }
 
-function verdict(looked: Overview, pauses: readonly PauseView[], request: PageRequest): Html {
-  const found: readonly Shown[] = [
-    ...findingsOf(looked),
-    ...standing(looked, pauses),
-    ...pauses.map((pause) => ofPause(pause, request)),
-  ];
+function verdict(looked: Overview, found: readonly Found[], request: PageRequest): Html {
   const of = (level: Finding['level']) => found.filter((finding) => finding.level === level).length;
   const [problems, warnings] = [of('problem'), of('warning')];
   if (found.length === 0) {
     const rate = looked.schedulers.reduce((sum, { out_per_second: out }) => sum + out, 0);
-    return html`<p class="verdict" data-say>
-      ${state('good', 'All is well.')} ${perSecond(rate)} handed out, none late.
+    return html`<p class="verdict good" data-say>
+      ${state('good', 'All is well.')}
+      ${rate === 0 ? 'Nothing is handed out now' : html`${perSecond(rate)} handed out`}, none late.
     </p>`;
   }
   const counts = [problems > 0 && counted(problems, 'problem'), warnings > 0 && counted(warnings, 'warning')];
@@ -62,50 +63,28 @@ function verdict(looked: Overview, pauses: readonly PauseView[], request: PageRe
       ${state(problems > 0 ? 'bad' : 'warn', counts.filter(Boolean).join(' · '))}
     </p>
     <ul class="findings">
-      ${each(found.slice(0, mostFindings), findingOf)}
+      ${each(found.slice(0, mostFindings), (finding) => findingOf(finding, request))}
     </ul>
-    ${found.length > mostFindings && html`<p><a href="/machinery">and ${found.length - mostFindings} more</a></p>`}`;
+    ${found.length > mostFindings && html`<p><a href="/machinery#doctor">and ${found.length - mostFindings} more</a></p>`}`;
 }
 
-/** A finding, and the button that mends it. */
-type Shown = Finding & { readonly act?: Html };
-
-function findingOf({ level, about, finding, advice, act }: Shown): Html {
+function findingOf({ level, about, finding, advice, pause }: Found, { access, at }: PageRequest): Html {
   const sign = { problem: state('bad', 'Problem'), warning: state('warn', 'Warning'), fine: state('good', 'Fine') }[
     level
   ];
+  const fields = pause && { scheduler: pause.scheduler, organisation: pause.organisation, boefje: pause.boefje };
   return html`<li class="${level}">
-    ${sign} <strong>${foreign(about)}</strong> ${foreign(finding)}
-    ${advice !== null && html`<div class="advice">What to do: ${advice} ${act}</div>`}
+    ${sign}
+    <div>
+      <strong>${foreign(about)}</strong> ${foreign(finding)}
+      ${advice !== null && html`<div class="advice">What to do: ${advice}</div>`}
+    </div>
+    ${fields !== undefined && actionButton(access, 'resume', 'Resume', fields, at)}
   </li>`;
-}
-
-/** Schedulers in which tasks wait and none goes out. */
-function standing({ schedulers }: Overview, pauses: readonly PauseView[]): readonly Finding[] {
-  return schedulers.flatMap((scheduler) => {
-    const { word, why } = flowOf(scheduler, isPaused(scheduler, pauses));
-    if (word !== 'stands') return [];
-    const advice = 'do its runners run, and what do they log? rota top shows who asks';
-    return [{ level: 'problem', about: scheduler.id, finding: `stands: ${why}`, advice } as const];
-  });
-}
-
-function ofPause(pause: PauseView, { access, at }: PageRequest): Shown {
-  const { scheduler, organisation, boefje, paused_by: by, since, note } = pause;
-  const what = [scheduler, organisation ?? 'every organisation', boefje ?? 'every boefje'].join(', ');
-  const finding = `paused by ${by ?? 'an unknown operator'} since ${since.slice(0, 16).replace('T', ' ')} UTC${note === null ? '' : `: “${note}”`}`;
-  const act = actionButton(access, 'resume', 'Resume', { scheduler, organisation, boefje }, at);
-  return { level: 'warning', about: what, finding, advice: 'resume it, once its reason is gone', act };
 }
 
 function counted(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
-}
-
-function isPaused({ id }: SchedulerView, pauses: readonly PauseView[]): boolean {
-  return pauses.some(
-    ({ scheduler, organisation, boefje }) => scheduler === id && organisation === null && boefje === null,
-  );
 }
 
 const levels = {
@@ -130,7 +109,7 @@ function work({ schedulers }: Overview, pauses: readonly PauseView[]): Html {
       secondsOf(it.oldest_seconds),
       perSecond(it.in_per_second),
       perSecond(it.out_per_second),
-      secondsOf(it.schedule_lag_seconds),
+      secondsOf(it.schedule_lag_seconds || null),
     ];
   });
   const head = [
@@ -145,11 +124,14 @@ function work({ schedulers }: Overview, pauses: readonly PauseView[]): Html {
     'Out',
     'Schedules late',
   ];
-  return tableOf('Schedulers', head, rows, { none: 'No scheduler is configured: SCHEDULER_ACTORS.' });
+  return tableOf('Schedulers', head, rows, {
+    none: 'No scheduler is configured: SCHEDULER_ACTORS.',
+    keys: schedulers.map(({ id }) => `work-${id}`),
+    cards: true,
+  });
 }
 
-async function waiting(operators: PageRequest['operators'], pauses: readonly PauseView[]): Promise<Html> {
-  const { results } = await operators.ask('queue-by', { by: 'organisation' });
+function waiting(results: readonly QueuePartView[], pauses: readonly PauseView[]): Html {
   const most = results.toSorted((a, b) => b.queued - a.queued);
   const total = results.reduce((sum, { queued }) => sum + queued, 0);
   const rows = most
@@ -189,5 +171,24 @@ function entries(results: readonly AuditView[], now: number): Html {
   ]);
   return tableOf('The last actions', ['When', 'Who', 'Did', 'Organisation', 'Note'], rows, {
     none: 'Nobody paused, cancelled or retried anything in the last 90 days.',
+    keys: results.map(({ id }) => `did-${id}`),
   });
+}
+
+const ends: ReadonlySet<string> = new Set(['started', 'closed', 'connected', 'back']);
+
+function troubles({ since, results }: Awaited<ReturnType<typeof incidentsOf>>, now: number): Html {
+  const rows = results
+    .slice(0, mostEntries)
+    .map(({ at, about, happened, why, instance }) => [
+      timeOf(at, now),
+      html`${about} ${state(ends.has(happened) ? 'good' : 'bad', happened)}`,
+      foreign(why),
+      instance,
+    ]);
+  return html`${tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none: 'Nothing broke.' })}
+    <p class="soft">
+      Since the supervisors’ start${since !== null && html`, the last ${timeOf(since, now)}`}; their logs go back
+      further.
+    </p>`;
 }

@@ -82,13 +82,21 @@ export class Limits {
   async set(limit: NewLimit): Promise<boolean> {
     const { name, kind, scheduler, organisation, plugin, image, template, burst, concurrency, hours, note } = limit;
     const columns = {
-      ...{ name, kind, scheduler, organisation, plugin, image, template, burst, concurrency, hours, note },
-      ...{
-        ooi_type: limit.ooiType,
-        spacing_ms: limit.spacingMs,
-        exempt_manual: limit.exemptManual,
-        set_by: limit.setBy,
-      },
+      name,
+      kind,
+      scheduler,
+      organisation,
+      plugin,
+      image,
+      template,
+      burst,
+      concurrency,
+      hours,
+      note,
+      ooi_type: limit.ooiType,
+      spacing_ms: limit.spacingMs,
+      exempt_manual: limit.exemptManual,
+      set_by: limit.setBy,
     };
     const [row] = await this.#change(name, (changing) =>
       query<{ is_new: boolean }>(changing, statement('limits/set'), [JSON.stringify(columns)]),

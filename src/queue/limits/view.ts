@@ -66,8 +66,27 @@ function limitOf(row: LimitRow): Limit {
   const { name, kind, scheduler, organisation, plugin, image, template, burst, concurrency, hours, note } = row;
   const { version, changed_at: changedAt, is_applying: isApplying, removed, admitted, fallbacks } = row;
   return {
-    ...{ name, kind, scheduler, organisation, plugin, image, ooiType, template, spacingMs, burst, concurrency },
-    ...{ exemptManual, hours, note, setBy, version, changedAt, isApplying, removed, admitted, fallbacks },
+    name,
+    kind,
+    scheduler,
+    organisation,
+    plugin,
+    image,
+    ooiType,
+    template,
+    spacingMs,
+    burst,
+    concurrency,
+    exemptManual,
+    hours,
+    note,
+    setBy,
+    version,
+    changedAt,
+    isApplying,
+    removed,
+    admitted,
+    fallbacks,
   };
 }
 

@@ -1,16 +1,16 @@
-import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { queryByKey, type Sql, statement } from '../../postgres/pool.ts';
 import type { ScheduleView, StartEstimate, StreakView, TaskView } from '../../protocol/operator-lists.ts';
 import type { SchedulerView } from '../../protocol/operator-status.ts';
-import type { DisabledReason, Schedule, Task, TaskHistory } from '../../tasks/task.ts';
-import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf } from '../maintenance/pauses.ts';
-import { readStreaks } from '../schedules/schedule-store.ts';
+import type { Task, TaskHistory } from '../../tasks/task.ts';
+import { type BoundedCounts, countedAtLook, type QueueSize, queueSizeOf, queueSizeStatement } from './queue-size.ts';
+import { type Hashed, readSchedules, withStreaks } from './schedule-details.ts';
 
 interface SchedulerOverview extends Omit<QueueSize, 'waiting'> {
   readonly scheduler: string;
   readonly leased: number;
   /** Age of the oldest task that may be popped, of the 10 000 that go first; null where there is none. */
   readonly oldestSeconds: number | null;
-  readonly flow: Pick<SchedulerView, 'per_second' | 'estimated_empty_at' | 'asked_at'>;
+  readonly flow: Pick<SchedulerView, 'per_second' | 'estimated_empty_at' | 'asked_at' | 'out_seconds_ago'>;
 }
 
 /** The queue as operators see it. Reads only. */
@@ -22,10 +22,15 @@ export interface QueueInspection {
   scheduleOf(scheduler: string, hash: string): Promise<ScheduleView | null>;
   /** Of the tasks that exist. */
   details(ids: readonly string[]): Promise<readonly TaskView[]>;
+  /** The same without failures in a row, and without `ahead`: for what needs no place in the queue. */
+  standing(ids: readonly string[]): Promise<readonly Omit<TaskView, 'streak'>[]>;
   /** Each with the failures in a row of its hash. */
   withStreaks<T extends Hashed>(listed: readonly T[]): Promise<readonly (T & { readonly streak: StreakView | null })[]>;
-  /** When it starts; it is in line where `details` says that it is queued and not held. */
-  start(task: Pick<TaskView, 'id' | 'queue'>): Promise<StartEstimate>;
+  /**
+   * When it starts; it is in line where `details` says that it is queued and not held.
+   * @param most tasks before it that are counted
+   */
+  start(task: Pick<TaskView, 'id' | 'queue'>, most?: number): Promise<StartEstimate>;
 }
 
 /** The time over which rates are measured: at one task a minute, five. */
@@ -35,25 +40,21 @@ const lookBack = [lookBackSeconds, 10] as const;
 /** Rows that are counted before a task: 10 to 30 ms. */
 const countedAtMost = 100_000;
 
+/** Of the tasks of one request together, their places in the queue (task-details.sql). */
+const placesAtMost = 10_000;
+
 export function createQueueInspection(sql: Sql): QueueInspection {
-  const run = <Row extends object>(name: string, values: readonly unknown[]) =>
-    transact(() => query<Row>(sql, statement(name), values));
-  const withStreaks: QueueInspection['withStreaks'] = async (listed) => {
-    const pairs = listed.flatMap(({ scheduler_id: scheduler, hash }) => (hash === null ? [] : [{ scheduler, hash }]));
-    const streaks = new Map((await readStreaks(sql, pairs)).map((streak) => [streak.hash, streak]));
-    return listed.map((one) => {
-      const streak = one.hash === null ? undefined : streaks.get(one.hash);
-      if (streak === undefined) return { ...one, streak: null };
-      const { failures, bounded, firstAt } = streak;
-      return { ...one, streak: { failures, bounded, since: new Date(firstAt).toISOString() } };
-    });
+  const tasksOf = async (ids: readonly string[], places: boolean) => {
+    const rows = await runByKey<DetailRow>('lists/task-details', [ids, places]);
+    return rows.map((row) => taskView(row, Math.floor(placesAtMost / ids.length)));
   };
   const runByKey = <Row extends object>(name: string, values: readonly unknown[]) =>
     queryByKey<Row>(sql, statement(name), values);
   return {
-    withStreaks,
+    withStreaks: (listed) => withStreaks(sql, listed),
     async overview(schedulers) {
-      const rows = await runByKey<OverviewRow>('lists/queue-overview', [schedulers, ...lookBack, countedAtLook]);
+      const values = [schedulers, ...lookBack, countedAtLook];
+      const rows = await queryByKey<OverviewRow>(sql, queueSizeStatement('lists/queue-overview'), values);
       return rows.map((row) => {
         const { scheduler, leased, oldest_seconds: oldestSeconds } = row;
         const { waiting, ...size } = queueSizeOf(row);
@@ -61,27 +62,21 @@ export function createQueueInspection(sql: Sql): QueueInspection {
       });
     },
     async schedules(ids) {
-      return withStreaks((await run<ScheduleDetailsRow>('lists/schedule-details', [ids])).map(scheduleView));
+      return readSchedules(sql, 'lists/schedule-details', [ids]);
     },
     async scheduleOf(scheduler, hash) {
-      const found = await run<ScheduleDetailsRow>('lists/schedule-of-hash', [scheduler, hash]);
-      return (await withStreaks(found.map(scheduleView)))[0] ?? null;
+      return (await readSchedules(sql, 'lists/schedule-of-hash', [scheduler, hash]))[0] ?? null;
     },
     async details(ids) {
-      return withStreaks((await runByKey<DetailRow>('lists/task-details', [ids])).map(taskView));
+      return withStreaks(sql, await tasksOf(ids, true));
     },
-    async start({ id, queue }) {
+    standing: (ids) => tasksOf(ids, false),
+    async start({ id, queue }, most = countedAtMost) {
       if (queue === null) return notInLine('not-queued');
       if (queue.held) return notInLine(queue.limit === null ? 'held' : 'limited');
-      return startOf(await runByKey<StartRow>('lists/task-start', [id, countedAtMost, ...lookBack]));
+      return startOf(await runByKey<StartRow>('lists/task-start', [id, most, ...lookBack]), most);
     },
   };
-}
-
-/** What a task or a schedule is about. */
-interface Hashed {
-  readonly scheduler_id: string;
-  readonly hash: string | null;
 }
 
 /** Tasks handed out over the last minutes. */
@@ -108,22 +103,9 @@ interface StartRow extends FlowRow {
   readonly ranks_before: number | null;
 }
 
-interface OverviewRow extends FlowRow, BoundedCounts {
+interface OverviewRow extends FlowRow, BoundedCounts, Pick<SchedulerView, 'out_seconds_ago' | 'oldest_seconds'> {
   readonly scheduler: string;
   readonly leased: number;
-  readonly oldest_seconds: number | null;
-}
-
-interface ScheduleDetailsRow {
-  readonly schedule: string;
-  readonly disabled_reason: DisabledReason | null;
-  readonly inherited: boolean;
-  readonly by_interval: boolean;
-  readonly asked: boolean;
-}
-
-function scheduleView({ schedule, ...rest }: ScheduleDetailsRow): Omit<ScheduleView, 'streak'> {
-  return { ...(JSON.parse(schedule) as Schedule), ...rest };
 }
 
 interface DetailRow extends TaskHistory {
@@ -141,7 +123,7 @@ interface DetailRow extends TaskHistory {
   readonly ahead: number | null;
 }
 
-function taskView(row: DetailRow): Omit<TaskView, 'streak'> {
+function taskView(row: DetailRow, most: number): Omit<TaskView, 'streak'> {
   const {
     task,
     lease_id: id,
@@ -158,7 +140,10 @@ function taskView(row: DetailRow): Omit<TaskView, 'streak'> {
     ...(JSON.parse(task) as Task),
     ...rest,
     lease: id === null ? null : { id, worker, via: via!, until: until!, begun: begun! },
-    queue: held === null ? null : { held, limit: limited, ahead },
+    queue:
+      held === null
+        ? null
+        : { held, limit: limited, ahead: ahead && Math.min(ahead, most), ahead_is_least: (ahead ?? 0) > most },
   };
 }
 
@@ -172,7 +157,7 @@ function notInLine(unknown: NonNullable<StartEstimate['unknown']>): StartEstimat
  * through all: by whom it is reached first. Workers that ask by plug-in or organisation count as those of the images that they
  * got.
  */
-function startOf(rows: readonly StartRow[]): StartEstimate {
+function startOf(rows: readonly StartRow[], most: number): StartEstimate {
   const all = rows.find(({ image }) => image === '');
   // It was popped, or held, since it was looked at.
   if (all === undefined) return notInLine('not-queued');
@@ -197,7 +182,7 @@ function startOf(rows: readonly StartRow[]): StartEstimate {
     image: own?.image ?? null,
     among,
     before: row.before,
-    before_is_least: row.before >= countedAtMost,
+    before_is_least: row.before >= most,
     per_second: perSecond,
     over_seconds: overSeconds,
     asked_at: askedMs === 0 ? null : isoOf(askedMs),
@@ -242,6 +227,7 @@ function flowOf(row: OverviewRow, waiting: number | null): SchedulerOverview['fl
     estimated_empty_at:
       perSecond === null || silent || !waiting ? null : isoOf(row.now_ms + (waiting / perSecond) * 1_000),
     asked_at: row.asked_ms === null ? null : isoOf(row.asked_ms),
+    out_seconds_ago: row.out_seconds_ago,
   };
 }
 

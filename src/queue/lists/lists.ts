@@ -1,10 +1,13 @@
-import { type BoundedCounts, countedAtLook, queueSizeOf } from '../maintenance/pauses.ts';
-import { type PagePools, query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { type BoundedCounts, countedAtLook, queueSizeOf, queueSizeStatement } from './queue-size.ts';
+import { type PagePools, query, type Sql, transact } from '../../postgres/pool.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
 import type { Filter, FilterRequest } from '../filter/filter.ts';
 import { readTaskStats, type StatsQuery } from '../maintenance/counts.ts';
+import type { KeysetPage } from './keyset.ts';
 import { addRange, Conditions, type ListBounds, type JsonPage, readPage } from './page.ts';
+import { containsText, hasOoi, ooiExpression, pluginExpression } from './task-columns.ts';
+import { searchTasks, type TaskSearch } from './task-search.ts';
 
 export interface TaskListQuery extends ListBounds {
   readonly schedulerId?: string;
@@ -31,6 +34,8 @@ export interface SchedulerActivity {
 export interface TaskLists {
   /** Newest first. @throws RotaError INVALID_FILTER */
   tasks(request: TaskListQuery): Promise<JsonPage>;
+  /** For operators: newest first, a part after the other, each of which reads no more than some 200 000 rows. @throws RotaError LIST_TOO_SLOW */
+  search(request: TaskSearch): Promise<KeysetPage>;
   /** `{hour: {status: n, …, total}}` by hour of the last change, of the last 24 hours, newest hour first, as JSON text. */
   stats(request: StatsQuery): Promise<string>;
   activity(schedulers: readonly string[]): Promise<ReadonlyMap<string, SchedulerActivity>>;
@@ -40,12 +45,13 @@ export interface TaskLists {
 export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, search: sql }): TaskLists {
   return {
     tasks: (request) => listTasks(pages, request),
+    search: (request) => searchTasks(pages, request),
     stats: (request) => readTaskStats(sql, request),
     async activity(schedulers) {
       const rows = await transact(() =>
         query<BoundedCounts & Pick<SchedulerActivity, 'lastActivity'> & { scheduler: string }>(
           sql,
-          statement('lists/scheduler-activity'),
+          queueSizeStatement('lists/scheduler-activity'),
           [schedulers, countedAtLook],
         ),
       );
@@ -118,32 +124,16 @@ function addTaskConditions(
   // where a task's data is read the type is asked as a literal, since the partial index on OOIs needs it.
   const implied = type === schedulerId && !searches;
   if (type !== undefined && !implied) {
-    conditions.add(ooiOf.has(type) ? `t.type = '${type}'` : `t.type = ${conditions.bind(type)}`);
+    conditions.add(hasOoi(type) ? `t.type = '${type}'` : `t.type = ${conditions.bind(type)}`);
   }
   if (inputOoi !== undefined) {
-    const pattern = `%${inputOoi.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
-    conditions.add(`${expression(ooiOf, type)} ILIKE ${conditions.bind(pattern)}`);
+    conditions.add(`${ooiExpression(type)} ILIKE ${conditions.bind(containsText(inputOoi))}`);
   }
-  if (pluginId !== undefined) conditions.add(`${expression(pluginOf, type)} = ${conditions.bind(pluginId)}`);
+  if (pluginId !== undefined) conditions.add(`${pluginExpression(type)} = ${conditions.bind(pluginId)}`);
   if (filters !== null) {
     conditions.append(compileFilter(filters, { target: 'tasks', firstParameter: conditions.nextParameter }));
   }
   return searches || (type !== undefined && !implied);
-}
-
-const ooiOf: ReadonlyMap<string, string> = new Map([
-  ['boefje', `(t.data ->> 'input_ooi')`],
-  ['normalizer', `(t.data #>> '{raw_data,boefje_meta,input_ooi}')`],
-]);
-
-const pluginOf: ReadonlyMap<string, string> = new Map([
-  ['boefje', `(t.data -> 'boefje' ->> 'id')`],
-  ['normalizer', `(t.data -> 'normalizer' ->> 'id')`],
-  ['report', `(t.data ->> 'report_recipe_id')`],
-]);
-
-function expression(byType: ReadonlyMap<string, string>, type: string | undefined): string {
-  return byType.get(type ?? '') ?? `coalesce(${[...byType.values()].join(', ')})`;
 }
 
 /**

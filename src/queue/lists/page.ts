@@ -1,13 +1,18 @@
 import { codeOf, RotaError } from '../../errors.ts';
-import { pageMs, query, type Sql } from '../../postgres/pool.ts';
+import { pageMs, query, type Sql, statement } from '../../postgres/pool.ts';
 import { databaseError, queryCanceled, sqlState } from '../../postgres/sql-states.ts';
 import { filterFault, type FilterRequest } from '../filter/filter.ts';
 import { roomBytes } from '../queue.ts';
 
 /** The conditions of one statement that is put together at run time: every value becomes a parameter. */
 export class Conditions {
-  readonly values: unknown[] = [];
+  readonly values: unknown[];
   readonly #texts: string[] = [];
+
+  /** @param values of the first placeholders */
+  constructor(...values: unknown[]) {
+    this.values = values;
+  }
 
   /** The placeholder of a value. */
   bind(value: unknown): string {
@@ -70,7 +75,7 @@ export interface JsonPage {
   readonly cutAt: number | null;
 }
 
-interface PageSource {
+export interface PageSource {
   /** FROM clause, without the keyword. */
   readonly from: string;
   /** Expressions of the row's id and created_at: the order of the list. */
@@ -103,15 +108,7 @@ export async function readPage(
       ORDER BY ${source.createdAt} DESC, ${source.id} DESC ${window}
     ),
     ids AS MATERIALIZED (SELECT array_agg(id ORDER BY created_at DESC, id DESC) AS list FROM page),
-    entries (at, bytes, json) AS (
-      SELECT 0, 0::bigint, NULL::text
-      UNION ALL
-      SELECT entries.at + 1, entries.bytes + coalesce(octet_length(entry.json), 0), entry.json
-      FROM entries LEFT JOIN LATERAL (
-        SELECT ${source.json}(stored) AS json FROM ${source.table} AS stored WHERE stored.id = (SELECT list FROM ids)[entries.at + 1] OFFSET 0
-      ) AS entry ON true
-      WHERE entries.bytes < ${roomBytes} AND entries.at < (SELECT coalesce(cardinality(list), 0) FROM ids)
-    )
+    ${entriesOf(source)}
     SELECT
       (SELECT count(*)::float8 FROM (SELECT 1 ${counted}) AS matching) AS count,
       nullif(max(at), (SELECT coalesce(cardinality(list), 0) FROM ids)) AS "cutAt",
@@ -124,9 +121,22 @@ export async function readPage(
     });
     return { count: row!.count, partial: row!.count > bound, results: row!.results, cutAt: row!.cutAt };
   } catch (error) {
-    if (sqlState(error) === queryCanceled || codeOf(error) === 'DATABASE_UNAVAILABLE') throw listTooSlow(error);
-    throw databaseError(filterFault(error));
+    throw listFailed(error);
   }
+}
+
+/** The text of entries.sql: rows as JSON, as many as have room. */
+export function entriesOf({ table, json }: Pick<PageSource, 'table' | 'json'>, room = roomBytes): string {
+  return statement('lists/entries')
+    .replaceAll('{json}', json)
+    .replaceAll('{table}', table)
+    .replaceAll('{room}', String(room))
+    .trimEnd();
+}
+
+export function listFailed(error: unknown): unknown {
+  if (sqlState(error) === queryCanceled || codeOf(error) === 'DATABASE_UNAVAILABLE') return listTooSlow(error);
+  return databaseError(filterFault(error));
 }
 
 function listTooSlow(cause: unknown): RotaError {

@@ -1,8 +1,9 @@
 import type { Client } from 'pg';
 import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { QueuePartView } from '../../protocol/operator-status.ts';
+import { partsAtMost } from '../../tasks/limits.ts';
 import { type QueuePart, type TaskStatus, taskStatuses } from '../../tasks/task.ts';
-import { type BoundedCounts, countedAtLook, queueSizeOf } from './pauses.ts';
+import { type BoundedCounts, countedAtLook, queueSizeOf, queueSizeStatement } from '../lists/queue-size.ts';
 
 /** Any number will do, as long as every version of Rota uses the same one. */
 const foldLockKey = 7_682_119;
@@ -58,8 +59,7 @@ export async function readHeld(sql: Sql, schedulers: readonly string[]): Promise
   return new Map(rows.map(({ scheduler, held }) => [scheduler, held]));
 }
 
-/** Parts of one scheduler that are told apart, and rows of each that are counted: 200 000 index entries at most. */
-const mostParts = 100;
+/** Rows of each part that are counted: 200 000 index entries at most, of 100 parts. */
 const countedInPart = 1_000;
 const rateSeconds = 300;
 
@@ -74,9 +74,9 @@ interface PartRow extends Omit<BoundedCounts, 'total'> {
 export async function readQueueBy(sql: Sql, scheduler: string, by: QueuePart): Promise<readonly QueuePartView[]> {
   const text =
     by === 'organisation'
-      ? statement('lists/queue-by-organisation')
-      : statement('lists/queue-by-name').replaceAll('{column}', () => (by === 'boefje' ? 'plugin' : 'image'));
-  const rows = await queryByKey<PartRow>(sql, text, [scheduler, mostParts, countedInPart, rateSeconds]);
+      ? queueSizeStatement('lists/queue-by-organisation')
+      : queueSizeStatement('lists/queue-by-name').replaceAll('{column}', () => (by === 'boefje' ? 'plugin' : 'image'));
+  const rows = await queryByKey<PartRow>(sql, text, [scheduler, partsAtMost, countedInPart, rateSeconds]);
   return rows.map(({ name, total, held, waiting, oldest_seconds, per_second }) => {
     const size = queueSizeOf({ total: total ?? 0, held, waiting }, countedInPart);
     const queued_is_least = total === null && (held >= countedInPart || waiting >= countedInPart);

@@ -29,8 +29,9 @@ export interface ClaimRow {
   /** Seconds since the task was made, at its first claim only: a later value would include a worker's time. */
   readonly waited: number | null;
   readonly traceparent: string | null;
-  /** Its rank, and its image ('' where it has none): marks.ts. */
+  /** Its rank, its plug-in and its image ('' where it has none): marks.ts. */
   readonly rank: number;
+  readonly plugin: string;
   readonly image: string;
 }
 
@@ -85,6 +86,8 @@ export async function claim(
     waited: rows.flatMap(({ waited }) => waited ?? []),
     asked: images,
     filtered: way !== 'open',
+    organisations: rows.map(({ organisation }) => organisation),
+    plugins: rows.map(({ plugin }) => plugin),
     images: rows.map(({ image }) => image),
     ranks: byRank ? rows.map(({ rank }) => rank) : [],
   });

@@ -2,7 +2,9 @@ import { type PagePools, query, type Sql, statement, transact } from '../../post
 import { storedJson, withoutSecrets } from '../../tasks/secrets.ts';
 import type { TaskData } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
+import type { KeysetPage } from '../lists/keyset.ts';
 import { addRange, Conditions, type ListBounds, type JsonPage, readPage } from '../lists/page.ts';
+import { type ScheduleSearch, searchSchedules } from '../lists/schedule-search.ts';
 
 export interface ScheduleListQuery extends ListBounds {
   readonly schedulerId?: string;
@@ -40,6 +42,8 @@ export interface SchedulePatch {
 export interface Schedules {
   /** Newest first. @throws RotaError INVALID_FILTER */
   list(request: ScheduleListQuery): Promise<JsonPage>;
+  /** For operators: by deadline, a part after the other, each of which reads a bounded number of rows. @throws RotaError LIST_TOO_SLOW */
+  search(request: ScheduleSearch): Promise<KeysetPage>;
   get(id: string): Promise<string | null>;
   /** Null where a schedule with that hash exists. */
   create(schedule: ScheduleCreation): Promise<string | null>;
@@ -58,6 +62,8 @@ export function createSchedules(sql: Sql, pages: PagePools = { plain: sql, searc
 
   return {
     list: (request) => listSchedules(pages, request),
+
+    search: (request) => searchSchedules(pages, request),
 
     get: (id) => one('schedules/schedule-get', [id]),
 

@@ -153,7 +153,8 @@ export class Settle {
       const failed = row.status === 'FAILED';
       group.tasks.push(failed && error !== undefined ? { ...task, error: shortOf(error) } : task);
       if (failed || row.status === 'COMPLETED') {
-        group.ended.push({ plugin: row.plugin, seconds: row.seconds, code: failed ? (error?.code ?? '') : null });
+        const { organisation, plugin, seconds } = row;
+        group.ended.push({ organisation, plugin, seconds, code: failed ? (error?.code ?? '') : null });
       }
       if (row.traceparent !== null) group.traced.push({ ...task, trace: row.traceparent, by });
       groups.set(key, group);

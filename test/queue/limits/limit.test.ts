@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { keyOf, type LimitedTask, readReference, templateFault } from '../../../src/queue/limits/limit.ts';
 
 const task = (ooi: string | null, fields: Partial<LimitedTask> = {}): LimitedTask => ({
-  ...{ scheduler: 'boefje', organisation: 'aa', plugin: 'nmap', image: 'img:a', ooi, manual: false },
+  scheduler: 'boefje',
+  organisation: 'aa',
+  plugin: 'nmap',
+  image: 'img:a',
+  ooi,
+  manual: false,
   ...fields,
 });
 const key = (template: string, ooi: string | null) => keyOf({ name: 'x', template }, task(ooi)).key;

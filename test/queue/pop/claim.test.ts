@@ -15,6 +15,7 @@ test('room is counted in bytes, not in characters', async () => {
       traceparent: null,
       waited: 0,
       rank: 2,
+      plugin: '',
       image: '',
     };
   });

@@ -44,6 +44,7 @@ function rowOf(_: unknown, index: number): ClaimRow {
     traceparent: null,
     waited: 0,
     rank: 2,
+    plugin: '',
     image: '',
   };
 }
