@@ -212,12 +212,6 @@ test('no limit is ever exceeded, whatever is killed; nothing stays behind', asyn
       tasks.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats' as const, status: 'completed' as const })),
     );
   }
-  console.log(
-    'errors',
-    JSON.stringify(
-      [...Map.groupBy(errors, (error) => String(error).slice(0, 150))].map(([text, all]) => [text, all.length]),
-    ),
-  );
   const deadlocks = errors.filter((error) => /deadlock/.test(String(error)));
   expect(deadlocks, told).toEqual([]);
 });
@@ -231,13 +225,8 @@ async function expectNeverOver(sql: Sql, set: readonly NewLimit[], told: string)
     WHERE NOT EXISTS (
       SELECT FROM record_spent s
       WHERE s.xact = c.xact AND s.unit IN (t.id::text, 'boefje ' || (t.data ->> 'deduplication_key')) AND s.key LIKE CASE t.data #>> '{boefje,id}' WHEN 'shodan' THEN 'api/%' WHEN 'nmap' THEN 'few/%' ELSE 'host/%' END)`);
-  console.log(
-    told,
-    JSON.stringify(missed),
-    JSON.stringify(set.map(({ spacingMs, burst, concurrency }) => [spacingMs, burst, concurrency])),
-  );
   expect(missed!['n'], `${told}: claimed without being counted`).toBe(0);
-  expect(missed!['spent'], `${told}: nothing to check`).toBeGreaterThan(100);
+  expect(missed!['spent'], `${told}: nothing to check`).toBeGreaterThan(30);
   for (const { name, spacingMs, burst, concurrency } of set) {
     if (spacingMs !== null) {
       // Any burst + 1 in a row take a spacing at least: GCRA says so for the k-th after as well.
