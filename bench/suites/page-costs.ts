@@ -24,10 +24,11 @@ type Supervisors = Readonly<Record<'withPage' | 'without', KatOnStage>>;
 
 /** Of the Overview: nobody looks, one does, a hundred do: in turns, for a minute each in all. What nobody costs is subtracted. */
 export async function costs(bench: Bench, shown: PageOn, supervisors: Supervisors): Promise<void> {
-  const [rounds, ms] = bench.quick ? [2, 10_000] : [3, 20_000];
+  const [rounds, ms] = bench.quick ? [2, 10_000] : [4, 15_000];
   const windows = new Map<number, Window[]>([0, 1, viewers].map((count) => [count, []]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [count, measured] of windows) {
+    // There and back: what a supervisor costs falls with its age.
+    for (const [count, measured] of round % 2 === 0 ? windows : [...windows].toReversed()) {
       const seen = count === 0 ? null : await look(shown, '/', count);
       await delay(settleMs);
       const before = seen?.events ?? 0;
