@@ -22,7 +22,7 @@ interface Window {
 
 type Supervisors = Readonly<Record<'withPage' | 'without', KatOnStage>>;
 
-/** Of the Overview: nobody looks, one does, a hundred do: in turns, for a minute each in all. What nobody costs is subtracted. */
+/** Of the Overview: nobody looks, one does, a hundred do, in turns, for a minute each in all; less what nobody costs. */
 export async function costs(bench: Bench, shown: PageOn, supervisors: Supervisors): Promise<void> {
   const [rounds, ms] = bench.quick ? [2, 10_000] : [4, 15_000];
   const windows = new Map<number, Window[]>([0, 1, viewers].map((count) => [count, []]));
@@ -111,6 +111,7 @@ async function windowOf({ withPage, without }: Supervisors, ms: number): Promise
 /** Committed and rolled back; each statement outside of one is one. What asks for it is one more. */
 async function transactionsOf({ sql }: RotaOnStage): Promise<number> {
   const [row] = await sql<{ transactions: number }[]>`
-    SELECT (xact_commit + xact_rollback)::float8 AS transactions FROM pg_stat_database WHERE datname = current_database()`;
+    SELECT (xact_commit + xact_rollback)::float8 AS transactions
+    FROM pg_stat_database WHERE datname = current_database()`;
   return row!.transactions;
 }

@@ -26,7 +26,7 @@ export const page: Suite = {
   about: 'the operations page: how long a page takes, and what those who look at it cost the work',
   run: async (bench) => {
     const depth = bench.quick ? 100_000 : 1_000_000;
-    // Without objects: the actors look for new boefjes and find nothing to push. The queue has 300 organisations.
+    // Five organisations of the 300: the actors cancel what is queued of those that they look at.
     const world = plainWorld({ organisations: 5, boefjes: 1, objects: 0 });
     const filling = { queued: depth, finished: depth };
     const shown = await pageOn();
