@@ -8,6 +8,7 @@ import { latency } from './suites/latency.ts';
 import { limits } from './suites/limits.ts';
 import { mailbox } from './suites/mailbox.ts';
 import { mutations } from './suites/mutations.ts';
+import { page } from './suites/page.ts';
 import { pop } from './suites/pop.ts';
 import { push } from './suites/push.ts';
 import { pause } from './suites/pause.ts';
@@ -35,6 +36,7 @@ export const suites: readonly Suite[] = [
   fairness,
   estimates,
   drain,
+  page,
   memory,
   pop,
   api,

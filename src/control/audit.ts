@@ -3,6 +3,7 @@ import type { AuditLog } from '../queue/maintenance/audit.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import type { IncidentView } from '../protocol/operator-status.ts';
 import { command, nothing, type SomeCommands } from './operator-command.ts';
+import { Recent } from './recent.ts';
 
 export interface AuditPorts {
   readonly readAudit: AuditLog['read'];
@@ -10,6 +11,7 @@ export interface AuditPorts {
 
 /** Who did what: to everything, or to one organisation. */
 export function auditCommands({ readAudit }: AuditPorts) {
+  const read = new Recent<Awaited<ReturnType<AuditLog['read']>>>();
   return {
     audit: command(
       'read',
@@ -18,10 +20,12 @@ export function auditCommands({ readAudit }: AuditPorts) {
         /** The id of an entry: older ones are wanted. */
         before: z.uuid().optional(),
         limit: z.int().min(1).max(200).default(50),
+        max_age_seconds: z.number().min(0).max(60).default(0),
       }),
-      async ({ organisation = null, before = null, limit }) => ({
-        results: await readAudit({ organisation, before, limit }),
-      }),
+      async ({ organisation = null, before = null, limit, max_age_seconds: seconds }) => {
+        const of = { organisation, before, limit };
+        return { results: await read.of(JSON.stringify(of), seconds * 1_000, () => readAudit(of)) };
+      },
     ),
   } satisfies SomeCommands;
 }

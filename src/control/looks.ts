@@ -3,15 +3,16 @@ import type { PartRates } from '../observation/part-rates.ts';
 import type { QueuePartView } from '../protocol/operator-status.ts';
 import { type NamesRequest, type StoredKind, storedKinds } from '../queue/lists/names.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths, partsAtMost, shortText } from '../tasks/limits.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { command, type SomeCommands } from './operator-command.ts';
 import { requireScheduler } from './queues.ts';
+import { Recent } from './recent.ts';
 
 export interface LookPorts {
   readonly schedulerIds: readonly string[];
   /** A scheduler's queue by organisation, boefje or image. */
-  readonly queueBy: (scheduler: string, by: QueuePart) => Promise<readonly QueuePartView[]>;
+  readonly queueBy: (scheduler: string, by: QueuePart, limit: number) => Promise<readonly QueuePartView[]>;
   readonly partRates: Pick<PartRates, 'of'>;
   readonly names: (kind: StoredKind, request: NamesRequest) => Promise<readonly string[]>;
   readonly supervision: Pick<Supervision, 'status'>;
@@ -24,12 +25,22 @@ export function lookCommands({ schedulerIds, queueBy, partRates, names, supervis
     requireScheduler(schedulerIds, scheduler);
     return [scheduler];
   };
+  const parts = new Recent<readonly QueuePartView[]>();
   return {
     'queue-by': command(
       'read',
-      z.strictObject({ scheduler: shortText(lengths.name).min(1).optional(), by: z.enum(queueParts) }),
-      async ({ scheduler, by }) => {
-        return { results: (await Promise.all(wanted(scheduler).map((id) => queueBy(id, by)))).flat() };
+      z.strictObject({
+        scheduler: shortText(lengths.name).min(1).optional(),
+        by: z.enum(queueParts),
+        /** Of each scheduler. */
+        limit: z.int().min(1).max(partsAtMost).default(partsAtMost),
+        max_age_seconds: z.number().min(0).max(60).default(0),
+      }),
+      async ({ scheduler, by, limit, max_age_seconds: seconds }) => {
+        const found = wanted(scheduler).map((id) =>
+          parts.of(JSON.stringify([id, by, limit]), seconds * 1_000, () => queueBy(id, by, limit)),
+        );
+        return { results: (await Promise.all(found)).flat() };
       },
     ),
 

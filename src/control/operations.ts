@@ -171,7 +171,7 @@ export function createOperations(parts: OperationsParts): Operations {
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
-        queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        queueBy: (scheduler, by, limit) => readQueueBy(sql, scheduler, by, limit),
         taskTotals: () => readTaskTotals(sql, schedulerIds),
         organisations: createOrganisationLists(sql, (task) =>
           parts.inspection.start(

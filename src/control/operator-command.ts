@@ -42,6 +42,8 @@ export type CommandAudit = (
 
 /** The body of a command without one. */
 export const nothing = z.strictObject({}).nullish();
+/** Of what screens ask again and again: how old the answer may be. */
+export const aged = z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish();
 
 /**
  * The one way to the commands, from NATS, HTTP and the page: checks that there is the command, the caller's access and the body, in

@@ -11,7 +11,7 @@ import type { Purged } from '../queue/settle/cancellation.ts';
 import { textWithoutSecrets, withoutSecrets } from '../tasks/secrets.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { eventStreams } from '../tasks/task.ts';
-import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { aged, type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 import { recent } from './recent.ts';
 
 export interface QueuePorts {
@@ -44,8 +44,11 @@ export const note = z
   .nullish();
 
 function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
+  const listed = recent(() => pauses.list());
   return {
-    pauses: command('read', nothing, async () => ({ results: (await pauses.list()).map(pauseView) })),
+    pauses: command('read', aged, async (body) => {
+      return { results: (await listed((body?.max_age_seconds ?? 0) * 1_000)).map(pauseView) };
+    }),
 
     // Clients repeat it until `complete`: a queue of a million takes longer than a request may.
     pause: command('operate', key.extend({ note }), async ({ note = null, ...body }, { by }) => {

@@ -1,15 +1,12 @@
-import { z } from 'zod';
 import type { AskedImage } from '../protocol/operator-status.ts';
 import type { OperatorAnswers } from '../protocol/operator.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { aged, command, type SomeCommands } from './operator-command.ts';
 import { recent } from './recent.ts';
 
 export interface WorkerPorts {
   readonly readWorkers: () => Promise<OperatorAnswers['workers']>;
   readonly readDemand: () => Promise<OperatorAnswers['demand']>;
 }
-
-const aged = z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish();
 
 /** Who works, and what is asked for. */
 export function workerCommands(ports: WorkerPorts) {
