@@ -67,6 +67,8 @@ export interface RotaClient {
   ctl<T = unknown>(command: string, body?: unknown, options?: CtlOptions): Promise<T>;
   /** The supervisors that answer a ping within a second, or so many milliseconds. */
   instances(withinMs?: number): Promise<string[]>;
+  /** Calls `left` with each supervisor that says that it ends, as long as the connection is open. */
+  onLeft(left: (instance: string) => void): void;
   close(): Promise<void>;
 }
 
@@ -201,6 +203,13 @@ export function rotaClient(
         if (!(error instanceof NatsError && error.code === '503')) throw requestError(error, `ping of ${prefix}`);
       }
       return found.sort();
+    },
+    onLeft(left) {
+      connection.subscribe(`${prefix}.left.*`, {
+        callback: (error, { subject }) => {
+          if (error === null) left(subject.slice(subject.lastIndexOf('.') + 1));
+        },
+      });
     },
     async close() {
       if (!connection.isClosed()) await connection.close();
