@@ -1,4 +1,5 @@
 import type { SchedulerView } from '../protocol/operator-status.ts';
+import type { PauseView } from '../protocol/operator.ts';
 import { age } from './wording.ts';
 
 /** How work goes through a scheduler, in a word. */
@@ -39,4 +40,9 @@ function whyItStands({ waiters, asked_at: asked, out_seconds_ago: ago }: Schedul
   if (waiters > 0) return 'workers ask, and their filters match none of it';
   if (asked === null) return 'nobody asks for its tasks';
   return ago === null ? 'none was handed out in ten minutes' : `none was handed out for ${age(ago)}`;
+}
+
+/** Whether all of a scheduler is paused. */
+export function isPaused({ id }: Pick<SchedulerView, 'id'>, pauses: readonly PauseView[]): boolean {
+  return pauses.some((it) => it.scheduler === id && it.organisation === null && it.boefje === null);
 }

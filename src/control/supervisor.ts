@@ -207,11 +207,12 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
   return { schedulers, unknown: [] };
 }
 
-function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
-  const { name, phase, restarts, retryAt, lastFailure } = status;
+export function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
+  const { name, phase, phaseSeconds, restarts, retryAt, lastFailure } = status;
   return {
     name,
     phase,
+    phase_seconds: Math.round(phaseSeconds),
     restarts,
     retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
     last_failure: lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message },

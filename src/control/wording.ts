@@ -1,3 +1,4 @@
+import type { PauseView } from '../protocol/operator.ts';
 import type { StreakView } from '../protocol/operator-lists.ts';
 import type { TaskData, TaskError, TaskHistory } from '../tasks/task.ts';
 
@@ -81,4 +82,14 @@ export function attemptText(attempt: TaskHistory['attempts_before'][number]): st
 
 export function changedText({ action, by, why, at }: NonNullable<TaskHistory['changed']>): string {
   return `${by}: ${action} at ${moment(at)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+/** `boefje, org-1, every boefje`: what a pause holds. */
+export function pauseName({ scheduler, organisation, boefje }: PauseKey): string {
+  return [scheduler, organisation ?? 'every organisation', boefje ?? 'every boefje'].join(', ');
+}
+
+interface PauseKey extends Pick<PauseView, 'scheduler'> {
+  readonly organisation?: string | null | undefined;
+  readonly boefje?: string | null | undefined;
 }

@@ -1,4 +1,5 @@
 import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
+import { natsIsLost } from '../control/overview.ts';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
 import {
@@ -107,7 +108,7 @@ export function rotaClient(
     body: unknown,
     extra: { waitMs?: number; by?: string; access?: 'read'; repeats?: boolean } = {},
   ): Promise<T> {
-    if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is lost; reconnecting');
+    if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', `${natsIsLost}; reconnecting`);
     const text = JSON.stringify(body);
     const sent = sentHeaders(extra.by, extra.access);
     const send = async (timeout: number) => connection.request(`${prefix}.${subject}`, text, { timeout, ...sent });

@@ -24,6 +24,8 @@ export interface SupervisorView {
 export interface ActorView {
   readonly name: string;
   readonly phase: string;
+  /** How long it has been in it; absent of a supervisor of before. */
+  readonly phase_seconds?: number;
   readonly restarts: number;
   readonly retry_at: string | null;
   readonly last_failure: { readonly code: string; readonly message: string } | null;

@@ -132,10 +132,11 @@ test('the answer to `rota status` is small, whatever has failed and whatever it 
         ],
         services: [{ service: 's', circuit: 'open', inFlight: 0, lastError: of('service') }],
         heapBytes: 1,
+        loopDelay: { p99Ms: 1 },
         logLevel: 'info',
       };
       const lastFailure = { code: 'BROKEN', message: of('actor') ?? '' };
-      const status = { name: 'boefje', phase: 'down', restarts: 1, retryAt: null, lastFailure };
+      const status = { name: 'boefje', phase: 'down', phaseSeconds: 1, restarts: 1, retryAt: null, lastFailure };
       const { status: command } = supervisorCommands({
         instance: 'one',
         version: '1',

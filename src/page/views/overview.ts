@@ -1,5 +1,5 @@
-import { type Found, isPaused, situationOf } from '../../control/findings.ts';
-import { flowOf } from '../../control/flow.ts';
+import { type Found, situationOf } from '../../control/findings.ts';
+import { flowOf, isPaused } from '../../control/flow.ts';
 import { incidentsOf, type Overview } from '../../control/overview.ts';
 import type { PauseView } from '../../protocol/operator.ts';
 import type { AuditView, Finding, QueuePartView } from '../../protocol/operator-status.ts';
