@@ -62,7 +62,12 @@ export interface Done {
   /** What was done, in a sentence. */
   readonly says: string;
   /** The action that takes it back. */
-  readonly undo?: { readonly action: string; readonly fields: Readonly<Record<string, string>> };
+  readonly undo?: {
+    readonly action: string;
+    readonly fields: Readonly<Record<string, string>>;
+    /** What it does, where that is not to put all back as it was. */
+    readonly label?: string;
+  };
   /** The page to go to, where it is not the one of the button. */
   readonly to?: string;
 }

@@ -215,8 +215,8 @@ class Top {
 
   async #changed(command: Change['command'], of: Change['of']): Promise<string> {
     if (command === 'resume') {
-      const { released } = await this.#operators.ask('resume', of);
-      return `resumed; ${released} tasks may be popped again`;
+      const { released, complete } = await this.#operators.ask('resume', of);
+      return `resumed; ${released} tasks may be popped again${complete ? '' : ' so far; the rest follows by itself'}`;
     }
     let count = 0;
     while (!this.#parts.ending.signal.aborted) {

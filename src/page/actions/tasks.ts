@@ -77,7 +77,9 @@ function changeTicked(action: TaskAction): Action {
       if (undone.length === 0) throw new RotaError('CONFLICT', says);
       const opposite = opposites[action];
       if (opposite === null || undone.length > mostUndone) return { says };
-      return { says, undo: { action: opposite, fields: { ids: undone.join(' ') } } };
+      const fields = { ids: undone.join(' ') };
+      // What had failed ends as cancelled.
+      return { says, undo: { action: opposite, fields, ...(action === 'retry' ? { label: 'Cancel them' } : {}) } };
     },
   };
 }

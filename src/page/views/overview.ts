@@ -1,42 +1,47 @@
+import { z } from 'zod';
 import { type Found, situationOf } from '../../control/findings.ts';
+import { within } from '../../deadline.ts';
 import { flowOf, isPaused } from '../../control/flow.ts';
-import { incidentsOf, type Overview } from '../../control/overview.ts';
+import { type Incidents, incidentsOf, type Overview } from '../../control/overview.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type { AuditView, Finding, QueuePartView } from '../../protocol/operator-status.ts';
+import type { AuditView, Finding, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
-import type { Page, PageRequest } from '../page.ts';
+import { type Page, type PageRequest, parametersOf } from '../page.ts';
+import { whyItWaits } from './organisations.ts';
 import { actionButton, figure, perSecond, secondsOf, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
 
 /** Rows that one screen shows; the pages behind the links have the rest. */
 const mostFindings = 7;
 const mostOrganisations = 20;
 const mostEntries = 8;
+
+/** `?all=1`: every finding. */
+const query = z.object({ all: z.literal('1', { error: 'expected 1' }).optional() });
 /** Figures of the database are counted again so often; what supervisors know themselves each time. */
 const maxAgeSeconds = 5;
+/** As other parts of a page. */
+const queuedWithinMs = 3_000;
 
 /** `/`: is anything wrong, does work flow, who waits, who did what, and what broke. */
 export async function overview(request: PageRequest): Promise<Page> {
   const { operators, now } = request;
+  const { all } = parametersOf(query, request.query);
   const instances = await operators.instances();
-  const [{ overview: looked, pauses, findings }, waits, people, trouble] = await Promise.all([
+  const queued = within(operators.ask('queue-by', { by: 'organisation' }), queuedWithinMs, 'ASK_TIMEOUT');
+  queued.catch(() => {});
+  const [{ overview: looked, pauses, findings }, people, trouble] = await Promise.all([
     situationOf(operators, instances, maxAgeSeconds),
-    sectionOf('Who waits', async () => {
-      const [queued, paused] = await Promise.all([
-        operators.ask('queue-by', { by: 'organisation' }),
-        operators.ask('pauses', {}),
-      ]);
-      return waiting(queued.results, paused.results);
-    }),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries });
       return entries(results, now);
     }),
     sectionOf('Last trouble', async () => troubles(await incidentsOf(operators, instances), now)),
   ]);
+  const waits = await sectionOf('Who waits', async () => waiting((await queued).results, looked.schedulers, pauses));
   return {
     title: 'Overview',
     sections: {
-      verdict: verdict(looked, findings, request),
+      verdict: verdict(looked, findings, all === undefined ? mostFindings : findings.length, request),
       work: html`<h2>Work</h2>
         ${work(looked, pauses)}`,
       waits,
@@ -48,7 +53,7 @@ export async function overview(request: PageRequest): Promise<Page> {
   };
 }
 
-function verdict(looked: Overview, found: readonly Found[], request: PageRequest): Html {
+function verdict(looked: Overview, found: readonly Found[], most: number, request: PageRequest): Html {
   const of = (level: Finding['level']) => found.filter((finding) => finding.level === level).length;
   const [problems, warnings] = [of('problem'), of('warning')];
   if (found.length === 0) {
@@ -63,9 +68,9 @@ function verdict(looked: Overview, found: readonly Found[], request: PageRequest
       ${state(problems > 0 ? 'bad' : 'warn', counts.filter(Boolean).join(' · '))}
     </p>
     <ul class="findings">
-      ${each(found.slice(0, mostFindings), (finding) => findingOf(finding, request))}
+      ${each(found.slice(0, most), (finding) => findingOf(finding, request))}
     </ul>
-    ${found.length > mostFindings && html`<p><a href="/machinery#doctor">and ${found.length - mostFindings} more</a></p>`}`;
+    ${found.length > most && html`<p><a href="/?all=1">and ${found.length - most} more</a></p>`}`;
 }
 
 function findingOf({ level, about, finding, advice, pause }: Found, { access, at }: PageRequest): Html {
@@ -131,7 +136,11 @@ function work({ schedulers }: Overview, pauses: readonly PauseView[]): Html {
   });
 }
 
-function waiting(results: readonly QueuePartView[], pauses: readonly PauseView[]): Html {
+function waiting(
+  results: readonly QueuePartView[],
+  schedulers: readonly SchedulerView[],
+  pauses: readonly PauseView[],
+): Html {
   const most = results.toSorted((a, b) => b.queued - a.queued);
   const total = results.reduce((sum, { queued }) => sum + queued, 0);
   const rows = most
@@ -144,21 +153,12 @@ function waiting(results: readonly QueuePartView[], pauses: readonly PauseView[]
         ${total === 0 ? 0 : Math.round((100 * part.queued) / total)} %`,
       secondsOf(part.oldest_seconds),
       perSecond(part.per_second),
-      whyOf(part, pauses),
+      whyItWaits({ ...part, organisation: part.name, allHeld: part.held >= part.queued }, schedulers, pauses),
     ]);
   const head = ['Organisation', 'Scheduler', 'Waiting', 'Of the queue', 'Next waited', 'Out', 'Why'];
   const others = most.length - mostOrganisations;
   return html`${tableOf('Organisations by what waits', head, rows, { none: 'Nothing waits.' })}
   ${others > 0 && html`<p><a href="/organisations">${others} others</a></p>`}`;
-}
-
-function whyOf({ scheduler, name, queued, held }: QueuePartView, pauses: readonly PauseView[]): Html {
-  const pause = pauses.find(
-    (one) => one.scheduler === scheduler && (one.organisation ?? name) === name && one.boefje === null,
-  );
-  if (pause !== undefined) return html`${state('warn', 'paused')} by ${foreign(pause.paused_by)}`;
-  if (held > 0 && held === queued) return html`${state('warn', 'held')} by a pause`;
-  return html`<span class="soft">behind its own</span>`;
 }
 
 function entries(results: readonly AuditView[], now: number): Html {
@@ -177,7 +177,7 @@ function entries(results: readonly AuditView[], now: number): Html {
 
 const ends: ReadonlySet<string> = new Set(['started', 'closed', 'connected', 'back']);
 
-function troubles({ since, results }: Awaited<ReturnType<typeof incidentsOf>>, now: number): Html {
+function troubles({ since, results, unanswered }: Incidents, now: number): Html {
   const rows = results
     .slice(0, mostEntries)
     .map(({ at, about, happened, why, instance }) => [
@@ -186,7 +186,10 @@ function troubles({ since, results }: Awaited<ReturnType<typeof incidentsOf>>, n
       foreign(why),
       instance,
     ]);
-  return html`${tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none: 'Nothing broke.' })}
+  const none = unanswered.length === 0 ? 'Nothing broke.' : 'Those that answer saw nothing break.';
+  const silent = unanswered.map(({ instance }) => instance).join(', ');
+  return html`${tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none })}
+    ${unanswered.length > 0 && html`<p>${state('warn', 'Not known')} what ${silent} saw: no answer.</p>`}
     <p class="soft">
       Since the supervisors’ start${since !== null && html`, the last ${timeOf(since, now)}`}; their logs go back
       further.
