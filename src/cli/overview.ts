@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { findingsOf, situationOf } from '../control/findings.ts';
 import type { Overview } from '../control/overview.ts';
 import type { ActorView, Finding, SchedulerView } from '../protocol/operator-status.ts';
-import { age, ageOf, megabytes, moment, rateOf, whenOf } from '../control/wording.ts';
+import { age, ageOf, lastAsked, megabytes, moment, rateOf, whenOf } from '../control/wording.ts';
 import { operators, print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 import { terminalWidth } from './terminal.ts';
@@ -135,7 +135,7 @@ function waitOf(scheduler: SchedulerView): readonly (readonly (string | number)[
       ? 'none is handed out'
       : 'nobody asks any more';
   const empty = at === null ? `unknown: ${asked === null ? 'nobody asks' : cause}` : `${whenOf(at)}, ${moment(at)}`;
-  return [[id, tasks, rate === null ? '-' : rateOf(rate), empty, asked === null ? 'never' : whenOf(asked)]];
+  return [[id, tasks, rate === null ? '-' : rateOf(rate), empty, lastAsked(asked)]];
 }
 
 function section(...table: Parameters<typeof tableOf>): string[] {

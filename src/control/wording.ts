@@ -25,6 +25,11 @@ export function whenOf(timestamp: string | null, now = Date.now()): string {
   return seconds >= 0 ? `in ${age(seconds)}` : `${age(-seconds)} ago`;
 }
 
+/** When a pop last asked; only pops of a week are kept, and of an image those among its scheduler's last hundred. */
+export function lastAsked(at: string | null, now?: number): string {
+  return at === null ? 'not within a week' : whenOf(at, now);
+}
+
 /** How many failures in a row: `4`, or `10+` where more were not read; null without any. */
 export function countOf(streak: StreakView | null): string | null {
   return streak === null ? null : `${streak.failures}${streak.bounded ? '+' : ''}`;

@@ -107,6 +107,16 @@ export function state(level: 'good' | 'bad' | 'warn' | 'idle' | 'busy', word: st
   return html`<span class="state ${level}"><span aria-hidden="true">${sign}</span> ${word}</span>`;
 }
 
+/** Of each word of flowOf. */
+export const flowLevels = {
+  flows: 'good',
+  idle: 'idle',
+  'falls behind': 'warn',
+  stands: 'bad',
+  held: 'warn',
+  unknown: 'bad',
+} as const;
+
 /** Of a part of the page: the database bounds its own answers, and the page comes without those that are late. */
 const sectionWithinMs = 3_000;
 

@@ -128,7 +128,7 @@ export interface AskedImage {
 /** Trouble that one supervisor saw, and its end. */
 export interface IncidentView {
   readonly at: string;
-  /** `actor boefje`, `circuit octopoes`, `events raw_file_received`, `database`, `supervisor`. */
+  /** `actor boefje`, `circuit octopoes of boefje`, `events raw_file_received`, `database`, `supervisor`. */
   readonly about: string;
   readonly happened: 'stopped' | 'started' | 'gave up' | 'opened' | 'closed' | 'lost' | 'connected' | 'away' | 'back';
   readonly why: string | null;

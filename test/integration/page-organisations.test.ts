@@ -139,7 +139,9 @@ test('a pause says in numbers what it does before it does it, and is shown and u
   expect(await noticeOf(await ops.confirm(whole, { note: 'migration' }))).toContain('8 tasks are held');
   const seen = await ops.get(at('paused-1'));
   expect(textOf(seen)).toMatch(/Held 8 .*migration/);
-  expect(textOf(await wall.get('/organisations?prefix=paused-1'))).toMatch(/never.*paused by ops-1 *: migration/);
+  expect(textOf(await wall.get('/organisations?prefix=paused-1'))).toMatch(
+    /not while it is held.*paused by ops-1 *: migration/,
+  );
   expect(seen.text).toContain('<rect class="mark"');
   expect(await noticeOf(await ops.post('/do/resume', fields(key)))).toContain('8 tasks may be handed out again');
 });

@@ -111,6 +111,12 @@ function connect() {
   if (source !== null || document.hidden || at === undefined || isFinal || performance.now() < connectAt) return;
   source = new EventSource(`/live?at=${encodeURIComponent(at)}`);
   source.addEventListener('live', (event) => take(JSON.parse(event.data)));
+  // The look failed: what stands is old from now on, not only when nothing came for long.
+  source.addEventListener('stale', (event) => {
+    clock.set(JSON.parse(event.data).now);
+    heardAt = Math.min(heardAt, performance.now() - silentMs - 1);
+    mark();
+  });
   // The server ends: another one is there in a moment, and not all tabs come to it at once.
   source.addEventListener('bye', () => later(1_000 + Math.random() * 2_000));
   source.addEventListener('end', () => {

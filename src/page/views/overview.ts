@@ -8,7 +8,17 @@ import type { AuditView, Finding, QueuePartView, SchedulerView } from '../../pro
 import { address, each, foreign, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
 import { whyItWaits } from './organisations.ts';
-import { actionButton, figure, perSecond, secondsOf, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
+import {
+  actionButton,
+  figure,
+  flowLevels,
+  perSecond,
+  secondsOf,
+  sectionOf,
+  state,
+  tableOf,
+  timeOf,
+} from '../pieces.ts';
 
 /** Rows that one screen shows; the pages behind the links have the rest. */
 const mostFindings = 7;
@@ -92,21 +102,12 @@ function counted(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
-const levels = {
-  flows: 'good',
-  idle: 'idle',
-  'falls behind': 'warn',
-  stands: 'bad',
-  held: 'warn',
-  unknown: 'bad',
-} as const;
-
 function work({ schedulers }: Overview, pauses: readonly PauseView[]): Html {
   const rows = schedulers.map((it) => {
     const { word, why } = flowOf(it, isPaused(it, pauses));
     return [
       html`<a href="${address('/tasks', { scheduler: it.id, status: 'queued' })}">${it.id}</a>`,
-      html`${state(levels[word], word)}${why !== null && html` <span class="soft">${why}</span>`}`,
+      html`${state(flowLevels[word], word)}${why !== null && html` <span class="soft">${why}</span>`}`,
       it.queued === null ? figure(null) : figure(it.queued - (it.held ?? 0)),
       figure(it.held, it.held_is_least),
       figure(it.leased),
