@@ -203,6 +203,8 @@ export function rotaClient(
         // 503: no supervisor listens.
         if (!(error instanceof NatsError && error.code === '503')) throw requestError(error, `ping of ${prefix}`);
       }
+      // An unheard ping says nothing of who is there.
+      if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', `${natsIsLost}; reconnecting`);
       return found.sort();
     },
     onLeft(left) {

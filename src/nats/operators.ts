@@ -96,7 +96,7 @@ export function operatorsFor(
   const missing = (instance: string, code: ConstructorParameters<typeof RotaError>[0], why: string | null) => {
     const at = supervisors.heardAt(instance);
     const heard = at === null ? null : `last answered ${age((performance.now() - at) / 1_000)} ago`;
-    return new RotaError(code, [heard, why].filter(Boolean).join('; '));
+    return new RotaError(code, [why, heard].filter(Boolean).join('; '));
   };
   return (caller) => ({
     ask: async (command, body, instance = own?.instance) => {
