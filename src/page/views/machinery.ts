@@ -15,13 +15,15 @@ const maxAgeSeconds = 5;
 export async function machinery(request: PageRequest): Promise<Page> {
   const { operators } = request;
   const instances = await operators.instances();
-  const looked = await overviewOf(operators, instances, maxAgeSeconds);
-  const [workersPart, lettersPart, doctorPart, settingsPart] = await Promise.all([
+  // At once: each waits for a supervisor that hangs.
+  const others = Promise.all([
     sectionOf('Workers', () => workers(request)),
-    sectionOf('Dead letters', () => letters(looked.sources, request)),
     sectionOf('Doctor', () => doctor(instances, request)),
     sectionOf('Settings', () => settings(request)),
   ]);
+  const looked = await overviewOf(operators, instances, maxAgeSeconds);
+  const lettersPart = await sectionOf('Dead letters', () => letters(looked.sources, request));
+  const [workersPart, doctorPart, settingsPart] = await others;
   return {
     title: 'Machinery',
     sections: {
