@@ -25,7 +25,7 @@ export function tableOf(
   return html`<div class="scroll" role="group" aria-label="${caption}" tabindex="0">
     <table class="${cards && 'cards'}">
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>

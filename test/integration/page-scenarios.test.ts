@@ -165,6 +165,10 @@ describe.skipIf(await noChromium())('on the page, an operator', () => {
     await arrive(hosts.slice(0, 40));
     await expect.poll(waiting).toBe(before + 40);
     await expect.poll(() => textOf(page, '#waits')).toContain(organisation);
+    const out = () => textOf(page, `#waits tr:has-text("${organisation}") td[data-head="Out"]`);
+    expect(await out()).toBe('–');
+    for (const task of await stage.pop(organisation)) await stage.finish(task, 'completed');
+    await expect.poll(out).toMatch(/^\d/);
     expect(await page.evaluate('globalThis.loadedOnce')).toBe(true);
 
     await page.goto(`/tasks?organisation=${organisation}`);

@@ -20,7 +20,7 @@ describe.skipIf(!screenshotsAreWanted() || (await noChromium()))('screenshots', 
   const refused = hostname('intranet.westbridge.example', 1);
 
   beforeAll(async () => {
-    stage = await openStage();
+    stage = await openStage({ prefix: 'production' });
     const { house } = stage;
     addOrganisation(house.world, {
       id: 'westbridge',

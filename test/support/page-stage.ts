@@ -39,8 +39,8 @@ export interface Watched {
   readonly harm: readonly string[];
 }
 
-export async function openStage(): Promise<Stage> {
-  const house = await openHouse();
+export async function openStage(options: { readonly prefix?: string } = {}): Promise<Stage> {
+  const house = await openHouse(options);
   const [rota, browser] = await Promise.all([
     house.start({ environment: { SCHEDULER_API_TOKENS: lines, SCHEDULER_PAGE_PORT: '0' } }),
     startBrowser(),
