@@ -5,7 +5,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import { excerpt } from '../printable.ts';
 import { emit } from '../telemetry/events.ts';
 import { age, moment, rateOf, whenOf } from '../control/wording.ts';
-import { each, type Html, html, type Value } from './html.ts';
+import { each, hiddenValue, type Html, html, type Value } from './html.ts';
 
 /** Pieces that all views are made of: tables, times, figures, bars. */
 
@@ -25,7 +25,7 @@ export function tableOf(
   return html`<div class="scroll" role="group" aria-label="${caption}" tabindex="0">
     <table class="${cards && 'cards'}">
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>
@@ -151,6 +151,6 @@ export function hiddenFields(
 ): readonly Html[] {
   return Object.entries(fields).flatMap(([name, value]) => {
     const values = value === null || value === undefined ? [] : typeof value === 'string' ? [value] : value;
-    return each(values, (one) => html`<input type="hidden" name="${name}" value="${one}" />`);
+    return each(values, (one) => html`<input type="hidden" name="${name}" value="${hiddenValue(one)}" />`);
   });
 }

@@ -1,8 +1,10 @@
 import { type Found, isPaused, situationOf } from '../../control/findings.ts';
 import { flowOf } from '../../control/flow.ts';
 import { incidentsOf, type Overview } from '../../control/overview.ts';
+import { withRates } from '../../control/parts.ts';
+import { within } from '../../deadline.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type { AuditView, Finding, QueuePartView } from '../../protocol/operator-status.ts';
+import type { AuditView, Finding, PartRate, QueuePartView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import type { Page, PageRequest } from '../page.ts';
 import { actionButton, figure, perSecond, secondsOf, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
@@ -11,6 +13,8 @@ import { actionButton, figure, perSecond, secondsOf, sectionOf, state, tableOf, 
 const mostFindings = 7;
 const mostOrganisations = 20;
 const mostEntries = 8;
+/** They are in the memory of each supervisor. */
+const ratesWithinMs = 1_000;
 
 /** `/`: is anything wrong, does work flow, who waits, who did what, and what broke. */
 export async function overview(request: PageRequest): Promise<Page> {
@@ -21,11 +25,13 @@ export async function overview(request: PageRequest): Promise<Page> {
     situation,
     sectionOf('Who waits', async () => {
       const largest = { by: 'organisation', limit: mostOrganisations + 1, max_age_seconds: maxAgeSeconds } as const;
-      const [{ results }, { overview: all, pauses: known }] = await Promise.all([
+      const [{ results }, rates, { overview: all, pauses: known }] = await Promise.all([
         operators.ask('queue-by', largest),
+        Promise.all(instances.map((instance) => ratesOf(operators, instance))),
         situation,
       ]);
-      return waiting(results, all, known);
+      const queued = withRates(results, rates).filter((part) => part.queued > 0);
+      return waiting(queued, all, known);
     }),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries, max_age_seconds: maxAgeSeconds });
@@ -46,6 +52,14 @@ export async function overview(request: PageRequest): Promise<Page> {
     command: ['rota', 'status'],
     liveMs: 1_000,
   };
+}
+
+/** What one supervisor handed out; nothing where it does not answer, which the verdict says. */
+async function ratesOf(operators: PageRequest['operators'], instance: string): Promise<readonly PartRate[]> {
+  return within(operators.ask('queue-rates', { by: 'organisation' }, instance), ratesWithinMs).then(
+    ({ results }) => results,
+    () => [],
+  );
 }
 
 function verdict(looked: Overview, found: readonly Found[], request: PageRequest): Html {

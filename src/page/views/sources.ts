@@ -128,7 +128,7 @@ function bodyOf({ id, stream, body, body_bytes: bytes }: DeadLetterView): Html {
   const isShort = explain !== '' && typeof body === 'object' && explain.length <= longestAddress;
   return html`<details>
     <summary>Show body</summary>
-    <pre>${lines(excerpt(text, longestBody))}</pre>
+    <pre tabindex="0">${lines(excerpt(text, longestBody))}</pre>
     ${text.length > longestBody && whole} ${isShort && html`<a href="${explain}">Explain…</a>`}
   </details>`;
 }
