@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { AuditLog } from '../queue/maintenance/audit.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths } from '../tasks/limits.ts';
 import type { IncidentView } from '../protocol/operator-status.ts';
 import { command, nothing, type SomeCommands } from './operator-command.ts';
+import { listedText } from './paging.ts';
 
 export interface AuditPorts {
   readonly readAudit: AuditLog['read'];
@@ -14,7 +15,7 @@ export function auditCommands({ readAudit }: AuditPorts) {
     audit: command(
       'read',
       z.strictObject({
-        organisation: shortText(lengths.organisation).min(1).optional(),
+        organisation: listedText(lengths.organisation).min(1).optional(),
         /** The id of an entry: older ones are wanted. */
         before: z.uuid().optional(),
         limit: z.int().min(1).max(200).default(50),

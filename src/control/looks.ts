@@ -6,6 +6,7 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { command, type SomeCommands } from './operator-command.ts';
+import { listedText } from './paging.ts';
 import { requireScheduler } from './queues.ts';
 
 export interface LookPorts {
@@ -44,7 +45,7 @@ export function lookCommands({ schedulerIds, queueBy, partRates, names, supervis
       'read',
       z.strictObject({
         kind: z.enum(['scheduler', 'actor', ...storedKinds]),
-        prefix: shortText(lengths.name).default(''),
+        prefix: listedText(lengths.name).default(''),
         scheduler: shortText(lengths.name).min(1).optional(),
         limit: z.int().min(1).max(100).default(20),
       }),

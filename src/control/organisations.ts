@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { OrganisationDetails, OrganisationPage } from '../protocol/operator-organisations.ts';
 import type { OrganisationLists } from '../queue/lists/organisations.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { lengths } from '../tasks/limits.ts';
+import { command, maxAge, type SomeCommands } from './operator-command.ts';
+import { listedText } from './paging.ts';
 import { requireScheduler } from './queues.ts';
 import { Recent } from './recent.ts';
 
@@ -11,10 +12,8 @@ export interface OrganisationPorts {
   readonly organisations: OrganisationLists;
 }
 
-const noNul = (text: string) => !text.includes('\0');
-const code = shortText(lengths.organisation).min(1).refine(noNul, { message: 'no NUL' });
-const scheduler = shortText(lengths.name).min(1);
-const maxAge = { max_age_seconds: z.number().min(0).max(60).default(0) };
+const code = listedText(lengths.organisation).min(1);
+const scheduler = listedText(lengths.name).min(1);
 
 /** Organisations: what waits of each, how one goes, and what a pause would hold. */
 export function organisationCommands({ schedulerIds, organisations }: OrganisationPorts) {
@@ -25,7 +24,7 @@ export function organisationCommands({ schedulerIds, organisations }: Organisati
       'read',
       z.strictObject({
         scheduler: scheduler.optional(),
-        prefix: shortText(lengths.organisation).refine(noNul, { message: 'no NUL' }).default(''),
+        prefix: listedText(lengths.organisation).default(''),
         limit: z.int().min(1).max(500).default(50),
         offset: z.int().min(0).max(100_000).default(0),
         ...maxAge,
@@ -47,7 +46,7 @@ export function organisationCommands({ schedulerIds, organisations }: Organisati
 
     'preview-pause': command(
       'read',
-      z.strictObject({ scheduler, organisation: code.nullish(), boefje: scheduler.refine(noNul).nullish() }),
+      z.strictObject({ scheduler, organisation: code.nullish(), boefje: scheduler.nullish() }),
       async ({ scheduler, organisation = null, boefje: plugin = null }) => {
         requireScheduler(schedulerIds, scheduler);
         return organisations.previewPause({ scheduler, organisation, plugin });

@@ -6,29 +6,16 @@ import { traceHeader } from '../mailbox/trace.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { attemptsHeader, deadAtHeader, errorHeader } from './delivery.ts';
+import { type DeadLetter, LetterList } from './letter-list.ts';
 import { ensureStreams, isNotFound, subjectsOf } from './jetstream-streams.ts';
 import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
 import { createOutbox } from './rabbitmq-message.ts';
 import { deadQueue, durable } from './rabbitmq-queues.ts';
 
-/** An event that was given up, as an operator sees it. */
-export interface DeadLetter {
-  /** Names it in `requeue` and `drop`: its number in JetStream, a digest of it in RabbitMQ. */
-  readonly id: string;
-  readonly stream: EventStream;
-  /** ISO timestamp. */
-  readonly at: string | null;
-  /** `CODE: message`. */
-  readonly error: string | null;
-  readonly attempts: number;
-  /** As it came, also where it is no JSON. */
-  readonly body: string;
-}
-
 /** The dead-lettered events of both streams; one implementation per broker. Every call rejects while the broker cannot be reached. */
 export interface DeadLetters {
-  /** Oldest first, of each stream at most `limit`. */
-  list(limit: number): Promise<readonly DeadLetter[]>;
+  /** Oldest first, of each stream at most `limit`; with `id` only that one of them, which always has its body. */
+  list(limit: number, id?: string): Promise<readonly DeadLetter[]>;
   /**
    * Tries events again from the beginning (`requeue`), or removes them for good: all of a stream, or those with the ids.
    * @returns the ids that were there
@@ -62,17 +49,17 @@ export function createJetstreamDeadLetters(connection: NatsConnection, prefix: s
   }
 
   return {
-    async list(limit) {
+    async list(limit, id) {
       const manager = await manage();
-      const letters: DeadLetter[] = [];
+      const letters = new LetterList(id);
       for (const stream of eventStreams) {
         let count = 0;
         for await (const message of walk(manager, stream)) {
           if (count++ >= limit) break;
-          letters.push(storedLetter(stream, message));
+          letters.add(storedLetter(stream, message));
         }
       }
-      return letters;
+      return letters.found;
     },
 
     async settle(action, { stream, ids }) {
@@ -136,6 +123,7 @@ function storedLetter(stream: EventStream, message: StoredMsg): DeadLetter {
     error: header(errorHeader) ?? 'it had no room for its error: the log has it, `event dead-lettered`',
     attempts: Number(header(attemptsHeader) ?? 0),
     body: new TextDecoder().decode(message.data),
+    bodyBytes: message.data.byteLength,
   };
 }
 
@@ -173,13 +161,13 @@ export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
   }
 
   return {
-    list: (limit) =>
+    list: (limit, id) =>
       withChannel(async (channel) => {
-        const letters: DeadLetter[] = [];
+        const letters = new LetterList(id);
         for (const stream of eventStreams) {
-          for await (const message of walk(channel, stream, limit)) letters.push(queuedLetter(stream, message));
+          for await (const message of walk(channel, stream, limit)) letters.add(queuedLetter(stream, message));
         }
-        return letters;
+        return letters.found;
       }),
 
     settle: (action, { stream, ids }) =>
@@ -231,6 +219,7 @@ function queuedLetter(stream: EventStream, message: SyncMessage): DeadLetter {
     error: typeof error === 'string' ? error : null,
     attempts: Number(header(attemptsHeader) ?? 0),
     body,
+    bodyBytes: Buffer.byteLength(body),
   };
 }
 
