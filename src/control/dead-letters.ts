@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import type { DeadLetters } from '../events/dead-letters.ts';
-import { bodiesAtMost, type DeadLetter } from '../events/letter-list.ts';
+import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
 import { excerptInJson } from '../printable.ts';
 import type { DeadLetterView } from '../protocol/operator-status.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths, letterBodiesAtMost, shortText } from '../tasks/limits.ts';
 import { withoutSecrets } from '../tasks/secrets.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { auditIds, type CommandAudit, command, maxAge, type SomeCommands } from './operator-command.ts';
@@ -102,7 +101,7 @@ function turns(): <T>(work: () => Promise<T>) => Promise<T> {
  * text where the event itself is nearly as large as a message of NATS.
  */
 function deadLetterViews(letters: readonly DeadLetter[]): readonly DeadLetterView[] {
-  let room = bodiesAtMost;
+  let room = letterBodiesAtMost;
   return letters.map(({ body, bodyBytes, ...letter }) => {
     if (body === null) return { ...letter, body, body_bytes: bodyBytes };
     const bytes = Buffer.byteLength(JSON.stringify(body));
@@ -110,7 +109,7 @@ function deadLetterViews(letters: readonly DeadLetter[]): readonly DeadLetterVie
       room -= bytes;
       return { ...letter, body: bodyView(body) };
     }
-    const beginning = letters.length === 1 ? excerptInJson(JSON.stringify(bodyView(body)), bodiesAtMost) : null;
+    const beginning = letters.length === 1 ? excerptInJson(JSON.stringify(bodyView(body)), letterBodiesAtMost) : null;
     return { ...letter, body: beginning, body_bytes: bodyBytes };
   });
 }

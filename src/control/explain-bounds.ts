@@ -1,5 +1,6 @@
 import { InFlight } from '../admission.ts';
 import type { ExplanationView } from '../protocol/operator-lists.ts';
+import type { Caller } from './operator-command.ts';
 import { Recent } from './recent.ts';
 
 /** Each asks Katalogus and Octopoes anew, and an actor answers one after the other: some seconds each where a service is slow. */
@@ -18,8 +19,9 @@ export class ExplainBounds {
   });
   readonly #actors = new Map<string, InFlight>();
 
-  /** The same question within a second is asked once. @throws RotaError as `ofCaller` */
-  shared(by: string | null, question: string, ask: () => Promise<ExplanationView>): Promise<ExplanationView> {
+  /** Readers' same question is asked once a second; operators see at once what they changed. @throws RotaError as `ofCaller` */
+  shared({ by, access }: Caller, question: string, ask: () => Promise<ExplanationView>): Promise<ExplanationView> {
+    if (access === 'operate') return this.ofCaller(by, ask);
     return this.#fresh.of(question, sharedMs, () => {
       const asked = this.ofCaller(by, ask);
       setTimeout(() => this.#fresh.forget(question), sharedMs).unref();

@@ -84,8 +84,8 @@ export function explainCommands(given: RunNowPorts) {
   const bounds = new ExplainBounds();
   const ports = { ...given, bounds };
   return {
-    explain: command('read', question, async (asked, { by }) =>
-      bounds.shared(by, JSON.stringify(asked), async () => (await explanationOf(ports, asked)).view),
+    explain: command('read', question, async (asked, caller) =>
+      bounds.shared(caller, JSON.stringify(asked), async () => (await explanationOf(ports, asked)).view),
     ),
 
     // Decided anew, whatever a page showed before: clearance may have been lowered since.

@@ -3,14 +3,22 @@ import { headers, type JetStreamManager, type NatsConnection, type SeqMsgRequest
 import type { Channel, SyncMessage } from 'rabbitmq-client';
 import { RotaError } from '../errors.ts';
 import { traceHeader } from '../mailbox/trace.ts';
+import type { DeadLetterView } from '../protocol/operator-status.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
+import { letterBodiesAtMost } from '../tasks/limits.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { attemptsHeader, deadAtHeader, errorHeader } from './delivery.ts';
-import { type DeadLetter, LetterList } from './letter-list.ts';
 import { ensureStreams, isNotFound, subjectsOf } from './jetstream-streams.ts';
 import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
 import { createOutbox } from './rabbitmq-message.ts';
 import { deadQueue, durable } from './rabbitmq-queues.ts';
+
+/** An event that was given up. Its id is its number in JetStream, a digest of it in RabbitMQ. */
+export interface DeadLetter extends Omit<DeadLetterView, 'body' | 'body_bytes'> {
+  /** As it came, also where it is no JSON; null where a list had no room for it. */
+  readonly body: string | null;
+  readonly bodyBytes: number;
+}
 
 /** The dead-lettered events of both streams; one implementation per broker. Every call rejects while the broker cannot be reached. */
 export interface DeadLetters {
@@ -25,6 +33,19 @@ export interface DeadLetters {
     which: { readonly stream?: EventStream; readonly ids?: readonly string[] },
   ): Promise<readonly string[]>;
   close(): Promise<void>;
+}
+
+/** Lets go of bodies as they are read: a thousand of 1 MB would be held at once. The first one's is kept: of it the beginning is shown. */
+class LetterList {
+  readonly found: DeadLetter[] = [];
+  #room = letterBodiesAtMost;
+
+  add(letter: DeadLetter, id: string | undefined): void {
+    if (id !== undefined && letter.id !== id) return;
+    const isHeld = this.found.length === 0 || letter.bodyBytes <= this.#room;
+    this.found.push(isHeld ? letter : { ...letter, body: null });
+    if (isHeld) this.#room -= letter.bodyBytes;
+  }
 }
 
 /** Dead letters of the JetStream source: messages of `<PREFIX>_KAT_DEAD`, named by their number there. */
@@ -51,12 +72,12 @@ export function createJetstreamDeadLetters(connection: NatsConnection, prefix: s
   return {
     async list(limit, id) {
       const manager = await manage();
-      const letters = new LetterList(id);
+      const letters = new LetterList();
       for (const stream of eventStreams) {
         let count = 0;
         for await (const message of walk(manager, stream)) {
           if (count++ >= limit) break;
-          letters.add(storedLetter(stream, message));
+          letters.add(storedLetter(stream, message), id);
         }
       }
       return letters.found;
@@ -163,9 +184,9 @@ export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
   return {
     list: (limit, id) =>
       withChannel(async (channel) => {
-        const letters = new LetterList(id);
+        const letters = new LetterList();
         for (const stream of eventStreams) {
-          for await (const message of walk(channel, stream, limit)) letters.add(queuedLetter(stream, message));
+          for await (const message of walk(channel, stream, limit)) letters.add(queuedLetter(stream, message), id);
         }
         return letters.found;
       }),

@@ -1,5 +1,4 @@
 import type { MessagePort } from 'node:worker_threads';
-import { RotaError } from '../errors.ts';
 import { type Failure, failureOf, mailboxFailure, type Result, succeeded } from './failure.ts';
 import { type Handler, Lane, type LaneLimits, type LaneStatus, type Letter } from './lane.ts';
 import type { Delivery, FromActor, Message, ToActor } from './message.ts';
@@ -24,9 +23,8 @@ export function answerEach<M extends Message & { readonly until: number }>(
     for (const delivery of batch) {
       try {
         const { message } = delivery;
-        if (now() >= message.until)
-          throw new RotaError('ASK_TIMEOUT', `'${message.kind}' came too late to be answered`);
-        delivery.done(await answer(message));
+        if (now() < message.until) delivery.done(await answer(message));
+        else delivery.fail(mailboxFailure('ASK_TIMEOUT', `'${message.kind}' came too late to be answered`));
       } catch (error) {
         delivery.fail({ ...failureOf(error), retryable: false });
       }
