@@ -130,7 +130,7 @@ test('the answer to `rota status` is small, whatever has failed and whatever it 
         streams: [
           { stream: 's', connected: false, inHand: 0, done: 0, retried: 0, deadLettered: 0, lastError: of('stream') },
         ],
-        services: [{ service: 's', circuit: 'open', inFlight: 0, lastError: of('service') }],
+        services: [{ service: 's', circuit: 'open', openSince: 0, inFlight: 0, lastError: of('service') }],
         heapBytes: 1,
         loopDelay: { p99Ms: 1 },
         logLevel: 'info',
