@@ -99,3 +99,28 @@ test('a request joins the rerank that is under way', async () => {
   const [one, two] = await Promise.all(answers);
   expect(one).toEqual(two);
 });
+
+test('dead letters are listed once for all who wait, and not while they are settled', async () => {
+  const begun: { readonly what: string; end(value: readonly never[]): void }[] = [];
+  const begin = (what: string) => {
+    const { promise, resolve } = Promise.withResolvers<readonly never[]>();
+    begun.push({ what, end: resolve });
+    return promise;
+  };
+  const deadLetters = { list: (limit: number) => begin(`list ${limit}`), settle: () => begin('settle') };
+  const commands = queueCommands({ deadLetters, audit: () => {} } as unknown as QueuePorts);
+  const caller = { by: null, access: 'operate' } as const;
+  const list = () => commands['dead-letters'].run({ limit: 1_000, max_age_seconds: 0 }, caller);
+  const lists = [list(), list()];
+  const settled = commands['settle-dead-letters'].run({ action: 'drop' }, caller);
+  await vi.waitFor(() => expect(begun).toHaveLength(1));
+  begun[0]!.end([]);
+  await Promise.all(lists);
+  await vi.waitFor(() => expect(begun.map(({ what }) => what)).toEqual(['list 1000', 'settle']));
+  const later = list();
+  begun[1]!.end([]);
+  await settled;
+  await vi.waitFor(() => expect(begun).toHaveLength(3));
+  begun[2]!.end([]);
+  expect(await later).toEqual({ results: [] });
+});
