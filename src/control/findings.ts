@@ -175,7 +175,7 @@ export async function situationOf(
   const asked = instances.length === 0 ? [undefined] : instances;
   const [overview, pauses, examined] = await Promise.all([
     overviewOf(client, instances, maxAgeSeconds),
-    within(client.ask('pauses', {}), pausesWithinMs).then(
+    within(client.ask('pauses', { max_age_seconds: maxAgeSeconds }), pausesWithinMs).then(
       ({ results }) => results,
       () => [],
     ),

@@ -6,7 +6,7 @@ import { type NamesRequest, type StoredKind, storedKinds } from '../queue/lists/
 import type { OrganisationLists } from '../queue/lists/organisations.ts';
 import type { AuditLog } from '../queue/maintenance/audit.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths, partsAtMost, shortText } from '../tasks/limits.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { command, maxAge, nothing, type SomeCommands } from './operator-command.ts';
 import { listedText } from './paging.ts';
@@ -16,7 +16,7 @@ import { Recent } from './recent.ts';
 export interface LookPorts {
   readonly schedulerIds: readonly string[];
   /** A scheduler's queue by organisation, boefje or image. */
-  readonly queueBy: (scheduler: string, by: QueuePart) => Promise<readonly QueuePartView[]>;
+  readonly queueBy: (scheduler: string, by: QueuePart, limit: number) => Promise<readonly QueuePartView[]>;
   readonly partRates: Pick<PartRates, 'of'>;
   readonly names: (kind: StoredKind, request: NamesRequest) => Promise<readonly string[]>;
   readonly supervision: Pick<Supervision, 'status'>;
@@ -29,12 +29,22 @@ export function lookCommands({ schedulerIds, queueBy, partRates, names, supervis
     requireScheduler(schedulerIds, scheduler);
     return [scheduler];
   };
+  const parts = new Recent<readonly QueuePartView[]>();
   return {
     'queue-by': command(
       'read',
-      z.strictObject({ scheduler: shortText(lengths.name).min(1).optional(), by: z.enum(queueParts) }),
-      async ({ scheduler, by }) => {
-        return { results: (await Promise.all(wanted(scheduler).map((id) => queueBy(id, by)))).flat() };
+      z.strictObject({
+        scheduler: shortText(lengths.name).min(1).optional(),
+        by: z.enum(queueParts),
+        /** Of each scheduler. */
+        limit: z.int().min(1).max(partsAtMost).default(partsAtMost),
+        max_age_seconds: z.number().min(0).max(60).default(0),
+      }),
+      async ({ scheduler, by, limit, max_age_seconds: seconds }) => {
+        const found = wanted(scheduler).map((id) =>
+          parts.of(JSON.stringify([id, by, limit]), seconds * 1_000, () => queueBy(id, by, limit)),
+        );
+        return { results: (await Promise.all(found)).flat() };
       },
     ),
 
@@ -118,6 +128,7 @@ export interface AuditPorts {
 
 /** Who did what: to everything, or to one organisation. */
 export function auditCommands({ readAudit }: AuditPorts) {
+  const read = new Recent<Awaited<ReturnType<AuditLog['read']>>>();
   return {
     audit: command(
       'read',
@@ -126,10 +137,12 @@ export function auditCommands({ readAudit }: AuditPorts) {
         /** The id of an entry: older ones are wanted. */
         before: z.uuid().optional(),
         limit: z.int().min(1).max(200).default(50),
+        ...maxAge,
       }),
-      async ({ organisation = null, before = null, limit }) => ({
-        results: await readAudit({ organisation, before, limit }),
-      }),
+      async ({ organisation = null, before = null, limit, max_age_seconds: seconds }) => {
+        const of = { organisation, before, limit };
+        return { results: await read.of(JSON.stringify(of), seconds * 1_000, () => readAudit(of)) };
+      },
     ),
   } satisfies SomeCommands;
 }

@@ -9,8 +9,9 @@ import type { Purged } from '../queue/settle/cancellation.ts';
 import { textWithoutSecrets } from '../tasks/secrets.ts';
 import { lengths } from '../tasks/limits.ts';
 import { deadLetterCommands, type DeadLetterPorts } from './dead-letters.ts';
-import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { aged, type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 import { listedText } from './paging.ts';
+import { recent } from './recent.ts';
 
 export interface QueuePorts extends DeadLetterPorts {
   readonly instance: string;
@@ -40,8 +41,11 @@ const note = z
   .nullish();
 
 function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
+  const listed = recent(() => pauses.list());
   return {
-    pauses: command('read', nothing, async () => ({ results: (await pauses.list()).map(pauseView) })),
+    pauses: command('read', aged, async (body) => {
+      return { results: (await listed(body.max_age_seconds * 1_000)).map(pauseView) };
+    }),
 
     // Clients repeat it until `complete`: a queue of a million takes longer than a request may.
     pause: command('operate', key.extend({ note }), async ({ note = null, ...body }, { by }) => {

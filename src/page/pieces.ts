@@ -65,10 +65,13 @@ export function perSecond(rate: number | null): Html {
   return rate === null || rate === 0 ? noFigure : html`<data value="${rate}">${rateOf(rate)}</data>`;
 }
 
+/** Made once: `toLocaleString` finds its locale anew each time, the most of the page's own time in a profile of the Overview. */
+const grouped = new Intl.NumberFormat('en');
+
 /** `1.02 M`, with the exact figure as title. */
 export function figure(count: number | null, isLeast = false): Html {
   if (count === null) return noFigure;
-  const exact = `${count.toLocaleString('en')}${isLeast ? ' at least' : ''}`;
+  const exact = `${grouped.format(count)}${isLeast ? ' at least' : ''}`;
   return html`<data value="${count}" title="${exact}">${shortFigure(count)}${isLeast && '+'}</data>`;
 }
 
@@ -79,7 +82,7 @@ export function shortFigure(count: number): string {
     [1e6, 'M'],
     [1e3, 'k'],
   ];
-  if (Math.abs(count) < 1e4) return count.toLocaleString('en');
+  if (Math.abs(count) < 1e4) return grouped.format(count);
   // 999 500 is 1.00 M, not 1000 k.
   const rounded = Number(count.toPrecision(3));
   const [unit, letter] = units.find(([least]) => Math.abs(rounded) >= least)!;

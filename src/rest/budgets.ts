@@ -40,4 +40,6 @@ export const budgets = {
   connections: 50_000,
   /** For a request to arrive whole: a slow sender holds its connection, and the body's length of its share. */
   requestTimeoutMs: 30_000,
+  /** For its headers. */
+  headersTimeoutMs: 10_000,
 } as const;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { newToken } from '../../src/api-tokens.ts';
 import { operatorCommands, type OperatorPorts } from '../../src/control/operations.ts';
 import type { AuditView } from '../../src/protocol/operator-status.ts';
@@ -7,12 +7,16 @@ import { boefjeTask } from '../support/wire.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const [operator, reader] = [newToken('ops-1', 'operate'), newToken('wall', 'read')] as const;
+const [operator, reader, worker] = [
+  newToken('ops-1', 'operate'),
+  newToken('wall', 'read'),
+  newToken('scan', 'work'),
+] as const;
 
 let hand: RotaAtHand;
 
 beforeAll(async () => {
-  hand = await startRotaAtHand({ SCHEDULER_API_TOKENS: [operator.line, reader.line].join(',') });
+  hand = await startRotaAtHand({ SCHEDULER_API_TOKENS: [operator, reader, worker].map(({ line }) => line).join(',') });
 });
 afterAll(() => hand.stop());
 
@@ -82,6 +86,13 @@ test('a reader is refused every command that changes something, before its body 
   expect(refused.map(({ command }) => command).toSorted()).toEqual(operates.toSorted());
   expect(new Set(refused.map((entry) => entry.refused))).toEqual(new Set(['FORBIDDEN']));
   expect(await post('status', {}, reader)).toMatchObject({ status: 200 });
+});
+
+test('a try that is repeated is one entry a minute, and holds up nobody who reads the audit', async () => {
+  const tries = Array.from({ length: 300 }, () => post('drain', {}, worker));
+  expect(new Set((await Promise.all(tries)).map(({ status }) => status))).toEqual(new Set([403]));
+  const refused = (await entries('--limit', '200')).filter(({ by }) => by === 'scan');
+  expect(refused).toMatchObject([{ command: 'drain', fields: { tries: 1 }, refused: 'FORBIDDEN' }]);
 });
 
 test('over HTTP a command that there is not, and a body that does not fit, are told as over NATS', async () => {
@@ -155,4 +166,17 @@ test('a reader explains four things at a time, and is no obstacle to an operator
   const statuses = await Promise.all(asks);
   expect(statuses).toContain(200);
   expect(statuses.some((status) => status === 429 || status === 503)).toBe(true);
+});
+
+test('over HTTP without tokens commands look, and change nothing', async () => {
+  const open = await startRotaAtHand();
+  onTestFinished(() => open.stop());
+  const ask = (command: string) =>
+    fetch(`${open.rota.api}/ctl/${command}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    });
+  expect((await ask('pauses')).status).toBe(200);
+  expect((await ask('drain')).status).toBe(403);
 });

@@ -11,24 +11,24 @@ import { actionButton, figure, perSecond, secondsOf, sectionOf, state, tableOf, 
 const mostFindings = 7;
 const mostOrganisations = 20;
 const mostEntries = 8;
-/** Figures of the database are counted again so often; what supervisors know themselves each time. */
-const maxAgeSeconds = 5;
 
 /** `/`: is anything wrong, does work flow, who waits, who did what, and what broke. */
 export async function overview(request: PageRequest): Promise<Page> {
-  const { operators, now } = request;
+  const { operators, now, maxAgeSeconds } = request;
   const instances = await operators.instances();
+  const situation = situationOf(operators, instances, maxAgeSeconds);
   const [{ overview: looked, pauses, findings }, waits, people, trouble] = await Promise.all([
-    situationOf(operators, instances, maxAgeSeconds),
+    situation,
     sectionOf('Who waits', async () => {
-      const [queued, paused] = await Promise.all([
-        operators.ask('queue-by', { by: 'organisation' }),
-        operators.ask('pauses', {}),
+      const largest = { by: 'organisation', limit: mostOrganisations + 1, max_age_seconds: maxAgeSeconds } as const;
+      const [{ results }, { overview: all, pauses: known }] = await Promise.all([
+        operators.ask('queue-by', largest),
+        situation,
       ]);
-      return waiting(queued.results, paused.results);
+      return waiting(results, all, known);
     }),
     sectionOf('Done by people', async () => {
-      const { results } = await operators.ask('audit', { limit: mostEntries });
+      const { results } = await operators.ask('audit', { limit: mostEntries, max_age_seconds: maxAgeSeconds });
       return entries(results, now);
     }),
     sectionOf('Last trouble', async () => troubles(await incidentsOf(operators, instances), now)),
@@ -131,9 +131,14 @@ function work({ schedulers }: Overview, pauses: readonly PauseView[]): Html {
   });
 }
 
-function waiting(results: readonly QueuePartView[], pauses: readonly PauseView[]): Html {
+function waiting(results: readonly QueuePartView[], { schedulers }: Overview, pauses: readonly PauseView[]): Html {
   const most = results.toSorted((a, b) => b.queued - a.queued);
-  const total = results.reduce((sum, { queued }) => sum + queued, 0);
+  const shown = results.reduce((sum, { queued }) => sum + queued, 0);
+  // Those that are not among the results wait, too.
+  const total = Math.max(
+    shown,
+    schedulers.reduce((sum, { queued }) => sum + (queued ?? 0), 0),
+  );
   const rows = most
     .slice(0, mostOrganisations)
     .map((part) => [
@@ -147,9 +152,8 @@ function waiting(results: readonly QueuePartView[], pauses: readonly PauseView[]
       whyOf(part, pauses),
     ]);
   const head = ['Organisation', 'Scheduler', 'Waiting', 'Of the queue', 'Next waited', 'Out', 'Why'];
-  const others = most.length - mostOrganisations;
   return html`${tableOf('Organisations by what waits', head, rows, { none: 'Nothing waits.' })}
-  ${others > 0 && html`<p><a href="/organisations">${others} others</a></p>`}`;
+  ${most.length > mostOrganisations && html`<p><a href="/organisations">All organisations</a></p>`}`;
 }
 
 function whyOf({ scheduler, name, queued, held }: QueuePartView, pauses: readonly PauseView[]): Html {
