@@ -1,7 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { connectNats } from '../src/nats/connect.ts';
 import { leanClient } from './harness/lean-client.ts';
 import { Backlog } from './harness/load.ts';
+import { cpuMsOf, cpuMsOfBackends } from './harness/cpu-time.ts';
 import { median } from './harness/statistics.ts';
 import { setStage, type Stage, startRotaOn } from './harness/stage.ts';
 import type { Candidate } from './tuning/candidates.ts';
@@ -145,28 +145,4 @@ function meanOf(spreads: readonly Spread[]): Spread {
 /** `0.98 (0.95–1.02)` */
 function text([lower, middle, upper]: Spread): string {
   return `${middle.toFixed(2)} (${lower.toFixed(2)}–${upper.toFixed(2)})`;
-}
-
-/** Linux counts a process's time in ticks of 10 ms. */
-const msPerTick = 10;
-
-/** Milliseconds of CPU that a process and those of its children that have ended have taken, all threads of it. */
-async function cpuMsOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The second field is the program's name, which may hold spaces and brackets.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * msPerTick;
-}
-
-/** The same of all backends that Postgres names in its process title as connected to that database. */
-async function cpuMsOfBackends(database: string): Promise<number> {
-  let total = 0;
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    // A process may end between the listing and the reading.
-    const title = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
-    if (title.startsWith('postgres: ') && title.includes(` ${database} `))
-      total += await cpuMsOf(Number(entry)).catch(() => 0);
-  }
-  return total;
 }

@@ -7,6 +7,7 @@ import { fairness } from './suites/fairness.ts';
 import { latency } from './suites/latency.ts';
 import { mailbox } from './suites/mailbox.ts';
 import { mutations } from './suites/mutations.ts';
+import { page } from './suites/page.ts';
 import { pop } from './suites/pop.ts';
 import { push } from './suites/push.ts';
 import { pause } from './suites/pause.ts';
@@ -33,6 +34,7 @@ export const suites: readonly Suite[] = [
   fairness,
   estimates,
   drain,
+  page,
   memory,
   pop,
   api,

@@ -23,7 +23,7 @@ export type Config = Readonly<
 >;
 
 /** Variables whose values are never shown whole. URLs may carry a password, those of the KAT services too. */
-const secretNames = /PASSWORD|TOKEN|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
+const secretNames = /PASSWORD|TOKEN|SECRET|CREDS|URI|DSN|URL|_API$|ENDPOINT/;
 const rankerName = /^SCHEDULER_([A-Z0-9_]+)_RANKER$/;
 
 /** @throws RotaError BAD_CONFIG that names every wrong variable. */

@@ -1,6 +1,5 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { z } from 'zod';
 import { sentenceOf, type UnreadVariable } from '../config/unread-variables.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
@@ -8,7 +7,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { Finding } from '../protocol/operator-status.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/schema/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { aged, command, type SomeCommands } from './operator-command.ts';
 import { recent } from './recent.ts';
 import { actorView } from './supervisor.ts';
 import { sentenceOf as troubleOf, troublesOfActor, troublesOfSource } from './troubles.ts';
@@ -50,11 +49,7 @@ export function doctorCommands(ports: DoctorPorts) {
     ],
   }));
   return {
-    doctor: command(
-      'read',
-      z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish(),
-      async (body) => examined((body?.max_age_seconds ?? 0) * 1_000),
-    ),
+    doctor: command('read', aged, async ({ max_age_seconds: seconds }) => examined(seconds * 1_000)),
   } satisfies SomeCommands;
 }
 

@@ -214,7 +214,7 @@ export async function situationOf(
   const examine = { max_age_seconds: examinedAtMostSeconds };
   const [overview, { pauses, pausesUnknown }, { answers: examined, unanswered: unexamined }] = await Promise.all([
     overviewOf(client, instances, maxAgeSeconds),
-    within(client.ask('pauses', {}), pausesWithinMs, 'DATABASE_UNAVAILABLE').then(
+    within(client.ask('pauses', { max_age_seconds: maxAgeSeconds }), pausesWithinMs, 'DATABASE_UNAVAILABLE').then(
       ({ results }) => ({ pauses: results, pausesUnknown: null }),
       (error: unknown) => ({ pauses: [], pausesUnknown: whyUnknown(error) }),
     ),

@@ -23,12 +23,19 @@ import { excerpt, oneLine } from '../printable.ts';
 import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { watchLoopDelay } from '../telemetry/loop-delay.ts';
-import { auditCommands, type AuditPorts, incidentCommands, type IncidentPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type RunNowPorts } from './explain.ts';
-import { lookCommands, type LookPorts } from './looks.ts';
+import {
+  auditCommands,
+  type AuditPorts,
+  incidentCommands,
+  type IncidentPorts,
+  lookCommands,
+  type LookPorts,
+  organisationCommands,
+  type OrganisationPorts,
+} from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
-import { organisationCommands, type OrganisationPorts } from './organisations.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { Incidents } from '../observation/incidents.ts';
@@ -125,7 +132,8 @@ export function createOperations(parts: OperationsParts): Operations {
   });
   const rates = new Rates();
   const auditLog = new AuditLog(sql, (error) => log.error({ err: error }, 'audit log'));
-  const audit: CommandAudit = (command, by, fields, refused) => {
+  const audit: CommandAudit = (command, by, given, refused) => {
+    const fields = withoutSecrets(given);
     const refusal = refused === undefined ? {} : { refused };
     log.info({ audit: command, by, ...fields, ...refusal }, 'audit');
     const { organisation } = fields;
@@ -134,7 +142,7 @@ export function createOperations(parts: OperationsParts): Operations {
       by: by === null ? null : excerpt(oneLine(by)),
       command,
       organisation: typeof organisation === 'string' ? organisation : null,
-      fields: withoutSecrets(fields),
+      fields,
       refused: refused ?? null,
     });
   };
@@ -155,7 +163,7 @@ export function createOperations(parts: OperationsParts): Operations {
         maxSize: config.SCHEDULER_PQ_MAXSIZE,
         unread: config.unread,
         purge: (organisation, by) => purgeOrganisation(sql, schedulerIds, organisation, by),
-        queueBy: (scheduler, by) => readQueueBy(sql, scheduler, by),
+        queueBy: (scheduler, by, limit) => readQueueBy(sql, scheduler, by, limit),
         taskTotals: () => readTaskTotals(sql, schedulerIds),
         organisations: createOrganisationLists(sql, (task) =>
           parts.inspection.start({ id: task, queue: { held: false, ahead: 0, ahead_is_least: false } }, countedBefore),

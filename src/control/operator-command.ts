@@ -40,6 +40,31 @@ export type CommandAudit = (
   refused?: string,
 ) => void;
 
+const namedInAudit = 20;
+
+/** For the audit: the first 20 of `ids`, beside their number: an entry stays small. An organisation only where it is the one of all. */
+export function auditIds(
+  ids: readonly string[],
+  organisations: Iterable<string | undefined> = [],
+): { readonly ids: readonly string[]; readonly organisation?: string } {
+  const [organisation, another] = new Set(organisations);
+  const named = organisation === undefined || another !== undefined ? {} : { organisation };
+  return { ...named, ids: ids.slice(0, namedInAudit) };
+}
+
+/**
+ * Of an answer that may be remembered: how old it may be. A caller who may only read gets no fresher one than of a second
+ * (`commandRunner`): readers are many, and repeat themselves.
+ */
+export const maxAge = { max_age_seconds: z.number().min(0).max(60).default(0) };
+const freshestForReaders = 1;
+
+/** The body of a command that has nothing else to ask for. */
+export const aged = z
+  .strictObject(maxAge)
+  .nullish()
+  .transform((body) => ({ max_age_seconds: body?.max_age_seconds ?? 0 }));
+
 /** The body of a command without one. */
 export const nothing = z.strictObject({}).nullish();
 
@@ -52,6 +77,7 @@ export const nothing = z.strictObject({}).nullish();
 export type RunCommand = (name: string, body: unknown, caller: Caller) => Promise<unknown>;
 
 export function commandRunner(commands: Readonly<Record<string, OperatorCommand>>, audit: CommandAudit): RunCommand {
+  const refusals = new Refusals();
   return async (name, body, caller) => {
     const found = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (found === undefined) {
@@ -59,9 +85,37 @@ export function commandRunner(commands: Readonly<Record<string, OperatorCommand>
       throw new RotaError('NOT_FOUND', `no command ${excerpt(oneLine(name))}; there are: ${known}`);
     }
     if (found.access === 'operate' && caller.access !== 'operate') {
-      audit(name, caller.by, {}, 'FORBIDDEN');
+      const tries = refusals.count(`${caller.by ?? ''} ${name}`);
+      if (tries > 0) audit(name, caller.by, { tries }, 'FORBIDDEN');
       throw new RotaError('FORBIDDEN', `${name} changes something: it needs the role operate`);
     }
-    return found.run(check(found.body, body), caller);
+    return found.run(forCaller(check(found.body, body), caller), caller);
   };
+}
+
+function forCaller(body: unknown, { access }: Caller): unknown {
+  if (access === 'operate' || typeof body !== 'object' || body === null || !('max_age_seconds' in body)) return body;
+  return { ...body, max_age_seconds: Math.max(freshestForReaders, Number(body.max_age_seconds)) };
+}
+
+const refusalEveryMs = 60_000;
+const mostRefusals = 1_000;
+
+/** Tries that were refused: one entry a minute for each caller and command, so that whoever repeats one drowns no other entry. */
+class Refusals {
+  readonly #seen = new Map<string, { readonly at: number; tries: number }>();
+
+  /** How many tries an entry is about; 0 where there is one of less than a minute ago. */
+  count(key: string): number {
+    const seen = this.#seen.get(key);
+    const tries = (seen?.tries ?? 0) + 1;
+    if (seen !== undefined && performance.now() - seen.at < refusalEveryMs) {
+      seen.tries = tries;
+      return 0;
+    }
+    this.#seen.delete(key);
+    this.#seen.set(key, { at: performance.now(), tries: 0 });
+    if (this.#seen.size > mostRefusals) this.#seen.delete(this.#seen.keys().next().value!);
+    return tries;
+  }
 }

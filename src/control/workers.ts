@@ -1,7 +1,6 @@
-import { z } from 'zod';
 import type { AskedImage } from '../protocol/operator-status.ts';
 import type { OperatorAnswers } from '../protocol/operator.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { aged, command, type SomeCommands } from './operator-command.ts';
 import { recent } from './recent.ts';
 
 export interface WorkerPorts {
@@ -9,15 +8,13 @@ export interface WorkerPorts {
   readonly readDemand: () => Promise<OperatorAnswers['demand']>;
 }
 
-const aged = z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish();
-
 /** Who works, and what is asked for. */
 export function workerCommands(ports: WorkerPorts) {
   const workers = recent(ports.readWorkers);
   const demand = recent(ports.readDemand);
   return {
-    workers: command('read', aged, async (body) => workers((body?.max_age_seconds ?? 0) * 1_000)),
-    demand: command('read', aged, async (body) => demand((body?.max_age_seconds ?? 0) * 1_000)),
+    workers: command('read', aged, async ({ max_age_seconds: seconds }) => workers(seconds * 1_000)),
+    demand: command('read', aged, async ({ max_age_seconds: seconds }) => demand(seconds * 1_000)),
   } satisfies SomeCommands;
 }
 

@@ -2,6 +2,7 @@ import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats'
 import { natsIsLost } from '../control/overview.ts';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
+import { excerpt, oneLine } from '../printable.ts';
 import {
   type LeasedTask,
   type Task,
@@ -88,6 +89,12 @@ interface ClientAccess extends NatsAccess {
   readonly timeoutMs?: number;
 }
 
+/**
+ * The driver writes a subject as it is: a line end in one would begin a protocol line of its own, written in our name. Names of schedulers,
+ * commands and supervisors are parts of subjects, and may come from others.
+ */
+const wellFormed = /^[^\p{Z}\p{C}.*>]+(?:\.[^\p{Z}\p{C}.*>]+)*$/u;
+
 /** Statements of a busy queue take well below a second (p99): this leaves time for a reconnection. */
 const defaultTimeoutMs = 10_000;
 export async function connectRota(access: ClientAccess): Promise<RotaClient> {
@@ -108,6 +115,8 @@ export function rotaClient(
     body: unknown,
     extra: { waitMs?: number; by?: string; access?: 'read'; repeats?: boolean } = {},
   ): Promise<T> {
+    if (!wellFormed.test(subject))
+      throw new RotaError('INVALID_REQUEST', `no name that NATS carries: ${excerpt(oneLine(subject))}`);
     if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', `${natsIsLost}; reconnecting`);
     const text = JSON.stringify(body);
     const sent = sentHeaders(extra.by, extra.access);

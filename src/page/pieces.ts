@@ -5,7 +5,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import { excerpt } from '../printable.ts';
 import { emit } from '../telemetry/events.ts';
 import { age, moment, rateOf, whenOf } from '../control/wording.ts';
-import { each, type Html, html, type Value } from './html.ts';
+import { each, hiddenValue, type Html, html, type Value } from './html.ts';
 
 /** Pieces that all views are made of: tables, times, figures, bars. */
 
@@ -25,7 +25,7 @@ export function tableOf(
   return html`<div class="scroll" role="group" aria-label="${caption}" tabindex="0">
     <table class="${cards && 'cards'}">
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>
@@ -65,10 +65,13 @@ export function perSecond(rate: number | null): Html {
   return rate === null || rate === 0 ? noFigure : html`<data value="${rate}">${rateOf(rate)}</data>`;
 }
 
+/** Made once: `toLocaleString` finds its locale anew each time, the most of the page's own time in a profile of the Overview. */
+const grouped = new Intl.NumberFormat('en');
+
 /** `1.02 M`, with the exact figure as title. */
 export function figure(count: number | null, isLeast = false): Html {
   if (count === null) return noFigure;
-  const exact = `${count.toLocaleString('en')}${isLeast ? ' at least' : ''}`;
+  const exact = `${grouped.format(count)}${isLeast ? ' at least' : ''}`;
   return html`<data value="${count}" title="${exact}">${shortFigure(count)}${isLeast && '+'}</data>`;
 }
 
@@ -79,7 +82,7 @@ export function shortFigure(count: number): string {
     [1e6, 'M'],
     [1e3, 'k'],
   ];
-  if (Math.abs(count) < 1e4) return count.toLocaleString('en');
+  if (Math.abs(count) < 1e4) return grouped.format(count);
   // 999 500 is 1.00 M, not 1000 k.
   const rounded = Number(count.toPrecision(3));
   const [unit, letter] = units.find(([least]) => Math.abs(rounded) >= least)!;
@@ -158,6 +161,6 @@ export function hiddenFields(
 ): readonly Html[] {
   return Object.entries(fields).flatMap(([name, value]) => {
     const values = value === null || value === undefined ? [] : typeof value === 'string' ? [value] : value;
-    return each(values, (one) => html`<input type="hidden" name="${name}" value="${one}" />`);
+    return each(values, (one) => html`<input type="hidden" name="${name}" value="${hiddenValue(one)}" />`);
   });
 }

@@ -60,7 +60,8 @@ export function tellWhoMayAsk(log: Logger, tokens: readonly ApiToken[], host: st
     log.info({ address, holders: tokens.map(({ name, role }) => `${name}: ${role}`) }, 'REST asks for a token');
     return;
   }
-  const open = 'lists, pops, pushes, patches and schedules are open to any client that';
+  const open =
+    'lists, pops, pushes, patches, schedules and operators’ commands that only look are open to any client that';
   const nothing = 'REST asks for no token';
   if (isLoopback(host)) {
     log.info({ address, reason: `${open} is on this machine` }, nothing);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readConfig, startWithinSeconds } from '../../src/config/config.ts';
+import { effectiveConfig, readConfig, startWithinSeconds } from '../../src/config/config.ts';
 import { environment } from '../../src/config/variables.ts';
 import { katEnvironment } from '../support/kat-env.ts';
 
@@ -49,6 +49,23 @@ test('a secret in a wrong variable never reaches the message', () => {
     expect((error as Error).message).not.toContain('hunter2');
   }
   expect(() => readConfig({ KATALOGUS_API: 'ftp://kat:hunter2@host' })).toThrow(/^((?!hunter2)[^])*$/);
+});
+
+/** By what a variable says of itself, so that a new one is not forgotten. */
+test('no secret is shown, neither where it is in use nor where it is refused', () => {
+  const secrets = Object.entries(environment.shape).filter(([, schema]) =>
+    /password|bearer token|tokens with a role each|signs/i.test(`${schema.description}`),
+  );
+  expect(secrets.map(([name]) => name)).toEqual(
+    expect.arrayContaining(['NATS_PASSWORD', 'SCHEDULER_API_TOKEN', 'SCHEDULER_PAGE_SECRET']),
+  );
+  const secret = 'hunter2-hunter2-hunter2-hunter2-hunter2';
+  for (const [name] of secrets) {
+    const env = { [name]: secret };
+    const shown = effectiveConfig(readConfig(env), env).find((value) => value.name === name);
+    expect(shown?.value ?? '', name).not.toContain('hunter2');
+  }
+  expect(() => readConfig({ SCHEDULER_PAGE_SECRET: 'hunter2' })).toThrow(/^((?!hunter2)[^])*$/);
 });
 
 test.each([

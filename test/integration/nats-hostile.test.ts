@@ -228,3 +228,16 @@ test('an answer that cannot be sent is answered smaller, and the service goes on
   expect(statusOf(reply)).toBe(409);
   expect(reply.data.length).toBeLessThan(8_192);
 });
+
+test.each([
+  ['a line end', 'one 0\r\n\r\nPUB rota.ctl.purge 2\r\n{}\r\nHPUB x'],
+  ['a space', 'one two'],
+  ['a wildcard', '*'],
+  ['an empty part', ''],
+])('a name with %s never becomes a part of a subject', async (_, instance) => {
+  const { client } = wire;
+  await expect(client.ctl('giant', {}, { instance })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  await expect(client.pop(instance)).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  await expect(client.push(instance, boefjeTask('acme', 'a'))).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  expect(client.connection.isClosed()).toBe(false);
+});

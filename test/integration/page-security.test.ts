@@ -30,6 +30,10 @@ const addresses: Readonly<Record<string, string>> = {
   '/search': '/search?q=org-1',
   '/machinery': '/machinery',
   '/why': '/why',
+  '/organisations': '/organisations',
+  '/organisations/:code': '/organisations/org-1',
+  '/schedules': '/schedules',
+  '/schedules/:id': '/schedules/00000000-0000-4000-8000-000000000000',
 };
 
 describe('each page', () => {

@@ -93,7 +93,7 @@ test('a queue is told by organisation, boefje and image, and no more of it is re
       },
     );
   expect(await look('organisation')).toEqual([
-    ['large', 4_994, false, 0, 1_006, null],
+    ['large', 4_994, false, 0, 106, null],
     ['small', 6, false, 2, 6, null],
   ]);
   expect(await look('boefje')).toEqual([

@@ -175,3 +175,17 @@ test('answers that no client reads are bounded by their bytes', async () => {
   for (const socket of deaf) socket.destroy();
   await expect.poll(() => statusOf('/tasks')).toBe(200);
 });
+
+test(
+  'a request whose headers do not come to an end is cut off after some 10 s, not after a minute',
+  { timeout: 30_000 },
+  async () => {
+    const { url } = served;
+    const { port, hostname } = new URL(url);
+    const began = performance.now();
+    const socket = connect(Number(port), hostname, () => socket.write('GET /tasks HTTP/1.1\r\nHost: x\r\n'));
+    socket.resume();
+    await once(socket, 'close');
+    expect(performance.now() - began).toBeLessThan(20_000);
+  },
+);

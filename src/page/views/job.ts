@@ -22,7 +22,7 @@ export async function job({ params, jobs, access, at, now }: PageRequest): Promi
         </p>
         ${shown.trouble !== null && html`<p>${state(shown.state === 'failed' ? 'bad' : 'warn', 'Note')} ${foreign(shown.trouble)}</p>`}
         <div class="acts">
-          ${runs && !shown.stopping && actionButton(access, 'stop-job', 'Stop', { job: id }, at)}
+          ${runs && !shown.stopping && shown.goesOn === undefined && actionButton(access, 'stop-job', 'Stop', { job: id }, at)}
           <a href="${shown.list}">The tasks that it is about</a>
         </div>`,
       facts: facts(shown, now),

@@ -20,19 +20,19 @@ const pausesWithinMs = 2_000;
 export async function machinery(request: PageRequest): Promise<Page> {
   const { operators } = request;
   const instances = await operators.instances();
-  const [looked, pauses] = await Promise.all([
-    overviewOf(operators, instances, maxAgeSeconds),
-    within(operators.ask('pauses', {}), pausesWithinMs).then(
-      ({ results }) => results,
-      () => null,
-    ),
-  ]);
-  const [workersPart, lettersPart, doctorPart, settingsPart] = await Promise.all([
+  const pausesAsked = within(operators.ask('pauses', { max_age_seconds: maxAgeSeconds }), pausesWithinMs).then(
+    ({ results }) => results,
+    () => null,
+  );
+  // At once: each waits for a supervisor that hangs.
+  const others = Promise.all([
     sectionOf('Workers', () => workers(request)),
-    sectionOf('Dead letters', () => letters(looked.sources, request)),
     sectionOf('Doctor', () => doctor(instances, request)),
     sectionOf('Settings', () => settings(request)),
   ]);
+  const [looked, pauses] = await Promise.all([overviewOf(operators, instances, maxAgeSeconds), pausesAsked]);
+  const lettersPart = await sectionOf('Dead letters', () => letters(looked.sources, request));
+  const [workersPart, doctorPart, settingsPart] = await others;
   return {
     title: 'Machinery',
     sections: {

@@ -83,9 +83,9 @@ function listOf({ listed, schedulers, pauses, work, prefix }: Shown): Html {
       ...it.schedulers
         .filter(({ scheduler }) => columns.includes(scheduler))
         .map((queue) => figureOrNone(queue.queued)),
-      html`<strong>${figureOrNone(queued)}</strong>`,
+      figureOrNone(queued),
       held === 0
-        ? html`<span class="none">–</span>`
+        ? figure(null)
         : figure(
             held,
             it.schedulers.some((queue) => queue.held_is_least),
@@ -130,7 +130,10 @@ function pagesOf(
   const to = (other: number) => address('/organisations', { scheduler, prefix, page: other === 1 ? null : other });
   const first = (page - 1) * rowsOnPage;
   return html`<p class="pages">
-    ${results.length > 0 && html`${first + 1} to ${first + results.length} of`} ${figure(count, isLeast)} organisations
+    <span
+      >${results.length > 0 && html`${first + 1} to ${first + results.length} of`} ${figure(count, isLeast)}
+      organisations</span
+    >
     ${page > 1 && html`<a rel="prev" href="${to(page - 1)}">‹ more queued</a>`}
     ${first + rowsOnPage < count && html`<a rel="next" href="${to(page + 1)}">less queued ›</a>`}
   </p>`;
@@ -146,7 +149,7 @@ function waited({ schedulers }: OrganisationView): number | null {
 }
 
 function figureOrNone(count: number): Html {
-  return count === 0 ? html`<span class="none">–</span>` : figure(count);
+  return count === 0 ? figure(null) : figure(count);
 }
 
 /** When its next task starts, and what it waits for: of the scheduler in which most waits. */

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { type Found, situationOf } from '../../control/findings.ts';
-import { within } from '../../deadline.ts';
 import { flowOf, isPaused } from '../../control/flow.ts';
 import { type Incidents, incidentsOf, type Overview } from '../../control/overview.ts';
+import { withRates } from '../../control/parts.ts';
+import { within } from '../../deadline.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type { AuditView, Finding, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
+import type { AuditView, Finding, PartRate, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
 import { whyItWaits } from './organisations.ts';
@@ -24,34 +25,40 @@ import {
 const mostFindings = 7;
 const mostOrganisations = 20;
 const mostEntries = 8;
+/** They are in the memory of each supervisor. */
+const ratesWithinMs = 1_000;
 
 /** `?all=1`: every finding. */
 const query = z.object({ all: z.literal('1', { error: 'expected 1' }).optional() });
-/** Figures of the database are counted again so often; what supervisors know themselves each time. */
-const maxAgeSeconds = 5;
-/** As other parts of a page. */
-const queuedWithinMs = 3_000;
 
 /** `/`: is anything wrong, does work flow, who waits, who did what, and what broke. */
 export async function overview(request: PageRequest): Promise<Page> {
-  const { operators, now } = request;
-  const { all } = parametersOf(query, request.query);
+  const { operators, now, maxAgeSeconds } = request;
+  const { all: everything } = parametersOf(query, request.query);
   const instances = await operators.instances();
-  const queued = within(operators.ask('queue-by', { by: 'organisation' }), queuedWithinMs, 'ASK_TIMEOUT');
-  queued.catch(() => {});
-  const [{ overview: looked, pauses, findings }, people, trouble] = await Promise.all([
-    situationOf(operators, instances, maxAgeSeconds),
+  const situation = situationOf(operators, instances, maxAgeSeconds);
+  const [{ overview: looked, pauses, findings }, waits, people, trouble] = await Promise.all([
+    situation,
+    sectionOf('Who waits', async () => {
+      const largest = { by: 'organisation', limit: mostOrganisations + 1, max_age_seconds: maxAgeSeconds } as const;
+      const [{ results }, rates, { overview: all, pauses: known }] = await Promise.all([
+        operators.ask('queue-by', largest),
+        Promise.all(instances.map((instance) => ratesOf(operators, instance))),
+        situation,
+      ]);
+      const queued = withRates(results, rates).filter((part) => part.queued > 0);
+      return waiting(queued, all.schedulers, known);
+    }),
     sectionOf('Done by people', async () => {
-      const { results } = await operators.ask('audit', { limit: mostEntries });
+      const { results } = await operators.ask('audit', { limit: mostEntries, max_age_seconds: maxAgeSeconds });
       return entries(results, now);
     }),
     sectionOf('Last trouble', async () => troubles(await incidentsOf(operators, instances), now)),
   ]);
-  const waits = await sectionOf('Who waits', async () => waiting((await queued).results, looked.schedulers, pauses));
   return {
     title: 'Overview',
     sections: {
-      verdict: verdict(looked, findings, all === undefined ? mostFindings : findings.length, request),
+      verdict: verdict(looked, findings, everything === undefined ? mostFindings : findings.length, request),
       work: html`<h2>Work</h2>
         ${work(looked, pauses)}`,
       waits,
@@ -61,6 +68,14 @@ export async function overview(request: PageRequest): Promise<Page> {
     command: ['rota', 'status'],
     liveMs: 1_000,
   };
+}
+
+/** What one supervisor handed out; nothing where it does not answer, which the verdict says. */
+async function ratesOf(operators: PageRequest['operators'], instance: string): Promise<readonly PartRate[]> {
+  return within(operators.ask('queue-rates', { by: 'organisation' }, instance), ratesWithinMs).then(
+    ({ results }) => results,
+    () => [],
+  );
 }
 
 function verdict(looked: Overview, found: readonly Found[], most: number, request: PageRequest): Html {
@@ -143,7 +158,12 @@ function waiting(
   pauses: readonly PauseView[],
 ): Html {
   const most = results.toSorted((a, b) => b.queued - a.queued);
-  const total = results.reduce((sum, { queued }) => sum + queued, 0);
+  const shown = results.reduce((sum, { queued }) => sum + queued, 0);
+  // Those that are not among the results wait, too.
+  const total = Math.max(
+    shown,
+    schedulers.reduce((sum, { queued }) => sum + (queued ?? 0), 0),
+  );
   const rows = most
     .slice(0, mostOrganisations)
     .map((part) => [
@@ -157,9 +177,8 @@ function waiting(
       whyItWaits({ ...part, organisation: part.name, allHeld: part.held >= part.queued }, schedulers, pauses),
     ]);
   const head = ['Organisation', 'Scheduler', 'Waiting', 'Of the queue', 'Next waited', 'Out', 'Why'];
-  const others = most.length - mostOrganisations;
   return html`${tableOf('Organisations by what waits', head, rows, { none: 'Nothing waits.' })}
-  ${others > 0 && html`<p><a href="/organisations">${others} others</a></p>`}`;
+  ${most.length > mostOrganisations && html`<p><a href="/organisations">All organisations</a></p>`}`;
 }
 
 function entries(results: readonly AuditView[], now: number): Html {

@@ -1,4 +1,4 @@
-import { every } from '../../deadline.ts';
+import { every, within } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { timeOrderedUuid } from '../../tasks/task.ts';
 
@@ -22,6 +22,7 @@ export interface KeptAuditEntry extends AuditEntry {
 const mostWaiting = 1_000;
 const perStatement = 200;
 const everyMs = 250;
+const saveWithinMs = 1_000;
 const forgetEveryMs = 3_600_000;
 
 /**
@@ -51,7 +52,7 @@ export class AuditLog {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    await this.#save().catch(this.#onError);
+    await within(this.#save(), saveWithinMs).catch(this.#onError);
   }
 
   write(entry: AuditEntry): void {
@@ -64,7 +65,7 @@ export class AuditLog {
     readonly organisation: string | null;
     readonly limit: number;
   }): Promise<readonly KeptAuditEntry[]> {
-    await this.#save();
+    await within(this.#save(), saveWithinMs).catch(() => {});
     return transact(() =>
       query<KeptAuditEntry>(this.#sql, statement('maintenance/audit-read'), [of.before, of.organisation, of.limit]),
     );
@@ -76,10 +77,12 @@ export class AuditLog {
   }
 
   async #saveWaiting(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const entries = this.#waiting.slice(0, perStatement);
+    // Those that wait now: whoever acts without end holds up no reader.
+    for (let left = this.#waiting.length; left > 0;) {
+      const entries = this.#waiting.slice(0, Math.min(perStatement, left));
       await transact(() => query(this.#sql, statement('maintenance/audit-write'), [entries]));
       this.#waiting.splice(0, entries.length);
+      left -= entries.length;
     }
   }
 

@@ -59,8 +59,11 @@ export async function readHeld(sql: Sql, schedulers: readonly string[]): Promise
   return new Map(rows.map(({ scheduler, held }) => [scheduler, held]));
 }
 
-/** Rows of each part that are counted: 200 000 index entries at most, of 100 parts. */
-const countedInPart = 1_000;
+/**
+ * Rows of each part that are counted, held and not. Organisations have roll-ups, and need no more than tells whether all of one is held:
+ * 20 000 index entries of 100 parts. Boefjes and images have none.
+ */
+const countedInPart = { organisation: 100, boefje: 1_000, image: 1_000 } as const;
 const rateSeconds = 300;
 
 interface PartRow extends Omit<BoundedCounts, 'total'> {
@@ -71,17 +74,23 @@ interface PartRow extends Omit<BoundedCounts, 'total'> {
 }
 
 /** A scheduler's queue by what its tasks are of: the largest organisations, or the first boefjes or images by name. */
-export async function readQueueBy(sql: Sql, scheduler: string, by: QueuePart): Promise<readonly QueuePartView[]> {
+export async function readQueueBy(
+  sql: Sql,
+  scheduler: string,
+  by: QueuePart,
+  limit = partsAtMost,
+): Promise<readonly QueuePartView[]> {
+  const most = countedInPart[by];
   const text =
     by === 'organisation'
       ? queueSizeStatement('lists/queue-by-organisation')
       : queueSizeStatement('lists/queue-by-name').replaceAll('{column}', () => (by === 'boefje' ? 'plugin' : 'image'));
-  const rows = await queryByKey<PartRow>(sql, text, [scheduler, partsAtMost, countedInPart, rateSeconds]);
+  const rows = await queryByKey<PartRow>(sql, text, [scheduler, limit, most, rateSeconds]);
   return rows.map(({ name, total, held, waiting, oldest_seconds, per_second }) => {
-    const size = queueSizeOf({ total: total ?? 0, held, waiting }, countedInPart);
-    const queued_is_least = total === null && (held >= countedInPart || waiting >= countedInPart);
+    const size = queueSizeOf({ total: total ?? 0, held, waiting }, most);
+    const queued_is_least = total === null && (held >= most || waiting >= most);
     // Without a total the one that was not counted to its end has no other to follow from.
-    const held_is_least = size.heldIsLeast || (total === null && held >= countedInPart);
+    const held_is_least = size.heldIsLeast || (total === null && held >= most);
     const known = total === null ? { queued: held + waiting, held } : { queued: size.queued, held: size.held };
     return { scheduler, name, ...known, queued_is_least, held_is_least, oldest_seconds, per_second };
   });
