@@ -4,8 +4,8 @@ import type { Caller } from './operator-command.ts';
 import { Recent } from './recent.ts';
 
 /** Each asks Katalogus and Octopoes anew, and an actor answers one after the other: some seconds each where a service is slow. */
-const ofCallerAtMost = 4;
-const ofActorAtMost = 16;
+export const ofCallerAtMost = 4;
+export const ofActorAtMost = 16;
 /** How long an explanation is the answer to the same question. */
 const sharedMs = 1_000;
 

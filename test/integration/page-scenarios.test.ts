@@ -75,7 +75,7 @@ describe.skipIf(await noChromium())('on the page, an operator', () => {
     const plugins = [boefje('nmap', { scan_level: 3 })];
     const { id: organisation } = addOrganisation(stage.house.world, { plugins, objects: [host] });
     const { page } = await stage.visit('ops-1');
-    await page.goto(`/why?${new URLSearchParams({ organisation, boefje: 'nmap', ooi: host.reference })}`);
+    await page.goto(`/why?${new URLSearchParams({ organisation, boefje: 'nmap', ooi: host.reference }).toString()}`);
     expect(await textOf(page, '#verdict')).toMatch(
       /Blocked.*its clearance is too low.*Do: raise the clearance of the OOI in Rocky/i,
     );

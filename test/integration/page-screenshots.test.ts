@@ -93,7 +93,7 @@ describe.skipIf(!screenshotsAreWanted() || (await noChromium()))('screenshots', 
     await page.getByText('what its worker said').click();
     await shoot(page, 'task');
     const asked = { organisation: 'westbridge', boefje: 'nmap', ooi: refused.reference };
-    await page.goto(`/why?${new URLSearchParams(asked)}`);
+    await page.goto(`/why?${new URLSearchParams(asked).toString()}`);
     expect(await textOf(page, '#verdict')).toContain('clearance');
     await shoot(page, 'why');
     await page.goto('/');

@@ -10,6 +10,7 @@ import { filterBudget } from '../../src/queue/filter/filter.ts';
 import { pageMs } from '../../src/postgres/pool.ts';
 import { roomBytes } from '../../src/queue/queue.ts';
 import { sharedInFlight } from '../../src/rest/bounds.ts';
+import { ofActorAtMost, ofCallerAtMost } from '../../src/control/explain-bounds.ts';
 import { budgets } from '../../src/rest/budgets.ts';
 import { deepestNesting, lengths, mostValues } from '../../src/tasks/limits.ts';
 import { emptyBook, emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
@@ -268,6 +269,11 @@ test('the page of security has every budget of REST as it is', () => {
     ['time for an answer', `${seconds(answerWithinMs)}; a pop ${seconds(popMarginMs)} after \`wait\``],
     ['requests in flight: number, bytes', `${number(budgets.inFlight)}, ${mebibytes(budgets.inFlightBytes)}`],
     ['pops in flight, those that wait among them', number(budgets.pops)],
+    [
+      'commands of operators under way (`/ctl`); of one client',
+      `${number(budgets.commands)}; ${number(budgets.commandsOfClient)}`,
+    ],
+    ['explanations under way of one caller; of one actor', `${ofCallerAtMost}; ${ofActorAtMost}`],
     ['answers that are not read yet', `${mebibytes(budgets.answerBytes)}; ${seconds(budgets.answerLeavesMs)} each`],
     ['connections', number(budgets.connections)],
     ['of the last four, one client', config.SCHEDULER_API_CLIENT_SHARE === 0.5 ? 'half' : ''],
