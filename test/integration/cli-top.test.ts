@@ -72,7 +72,7 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
     await terminal.shows(/▸ few +boefje +paused/);
     expect(await hand.json(['pauses'])).toMatchObject({ results: [{ organisation: 'few' }] });
     terminal.press('e');
-    await terminal.shows(/It waits: it is paused\.[^]*paused {2}boefje \/ few \/ all by /);
+    await terminal.shows(/It waits: it is paused\.[^]*paused {2}boefje, few, every boefje by /);
     terminal.press('qry'.slice(1));
     await terminal.shows(/▸ few/);
     terminal.press('ry');

@@ -62,13 +62,13 @@ test('organisations are listed by what is queued, with a column of each schedule
   expect(all.status).toBe(200);
   expect(all.text.indexOf('list-a')).toBeLessThan(all.text.indexOf('list-b'));
   for (const head of ['boefje', 'normalizer', 'report', 'Of the queue', 'Why'])
-    expect(all.text).toMatch(new RegExp(`<th scope="col">\\s*${head}\\s*</th>`));
+    expect(all.text).toMatch(new RegExp(`<th scope="col"[^>]*>\\s*${head}\\s*</th>`));
   const some = await wall.get('/organisations?prefix=list-&scheduler=boefje');
   expect(some.text).toContain('list-b');
   expect(some.text).not.toContain('/organisations/other');
   expect(textOf(some)).toContain('Queued (boefje)');
   expect(textOf(await wall.get('/organisations?prefix=nobody'))).toContain('No organisation begins with nobody');
-  expect(textOf(some)).toContain('rota queue --by organisation --scheduler boefje');
+  expect(textOf(some)).toContain('rota queue boefje --by organisation');
 });
 
 test('pages follow each other without a gap', async () => {
@@ -90,11 +90,12 @@ test('a hostile code is text, and its page is found by its link', async () => {
   await push(hostile, 2);
   await counted(hostile, 2);
   const list = await ops.get('/organisations?prefix=%22');
-  const [, link] = /<td>\s*<a href="(\/organisations\/[^"]+)">/.exec(list.text)!;
+  const [, link] = /<td[^>]*>\s*<a href="(\/organisations\/[^"]+)">/.exec(list.text)!;
   for (const seen of [list, await ops.get(link!), await ops.post('/do/purge', fields({ organisation: hostile }))]) {
     expect(seen.status).toBe(200);
     expect(seen.text).not.toMatch(/<img/);
-    expect(seen.text).not.toContain('\u202E');
+    // Hidden fields of forms have the very name.
+    expect(seen.text.replaceAll(/<input\s+type="hidden"[^>]*>/g, '')).not.toContain('\u202E');
   }
   expect(link).toBe(at(hostile));
 });
