@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import compress from '@fastify/compress';
 import cookie from '@fastify/cookie';
@@ -125,9 +126,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   );
 
   const jobs = new BulkJobs({ now: options.now, audit: options.audit });
-  app.get(`${assets}/idiomorph.js`, (_request, reply) =>
-    reply.sendFile('idiomorph.min.js', morphing.replace(/[^/]+$/, '')),
-  );
+  app.get(`${assets}/idiomorph.js`, (_request, reply) => reply.sendFile('idiomorph.min.js', dirname(morphing)));
   app.get('/robots.txt', (_request, reply) => reply.type('text/plain').send('User-agent: *\nDisallow: /\n'));
   sessionRoutes(app, { assets, sessions, access, log });
   streams.routes();
