@@ -59,6 +59,8 @@ function isFrozen() {
 function isOfPerson(attribute, element) {
   if (attribute === 'value' && (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement))
     return element.value !== element.defaultValue;
+  // The row that the keys are at.
+  if (attribute === 'class') return element.classList.contains('current');
   return ['checked', 'open', 'selected'].includes(attribute);
 }
 
