@@ -27,7 +27,7 @@ export function deadLetterCommands({ deadLetters, audit }: DeadLetterPorts) {
     throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
   };
   const inTurn = turns();
-  // Of RabbitMQ a list takes its letters out while it reads them: nobody else finds those.
+  // Of RabbitMQ a list takes its letters out while it reads them: no other list finds those.
   const lists = new Map<string, Promise<readonly DeadLetter[]>>();
   const list = (limit: number, id?: string): Promise<readonly DeadLetter[]> => {
     const source = letters();

@@ -88,7 +88,7 @@ export function explainCommands(given: RunNowPorts) {
       bounds.shared(caller, JSON.stringify(asked), async () => (await explanationOf(ports, asked)).view),
     ),
 
-    // Decided anew, whatever a page showed before: clearance may have been lowered since.
+    // Decided anew, and not by what a page showed: clearance may have been lowered since.
     'run-now': command('operate', question, async (asked, { by }) => {
       const { view, plugin, data } = await bounds.ofCaller(by, () => explanationOf(ports, asked));
       const { scheduler, organisation } = view;

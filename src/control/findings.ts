@@ -148,7 +148,7 @@ function ofScheduler(scheduler: SchedulerView, pauses: readonly PauseView[]): re
   ];
 }
 
-/** They are the same whoever looks. */
+/** They are the same for all callers. */
 const ofDatabase: ReadonlySet<string> = new Set([
   'database',
   'schema',

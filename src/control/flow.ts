@@ -25,7 +25,7 @@ export function flowOf(scheduler: SchedulerView, paused: boolean): Flow {
   if (waiting <= 0) return { word: out > 0 ? 'flows' : 'idle', why: null };
   if (paused) return { word: 'held', why: 'the scheduler is paused' };
   const { out_seconds_ago: ago } = scheduler;
-  // A pop that is told of later counts, and so does one of a supervisor that does not answer.
+  // A pop whose time is stored later counts, and so does one of a supervisor that does not answer.
   const none = out === 0 && (ago ?? Number.POSITIVE_INFINITY) >= standsSeconds;
   if (none && (oldest ?? standsSeconds) >= standsSeconds) return { word: 'stands', why: whyItStands(scheduler) };
   if (lately !== null && into > behind * out) {

@@ -10,7 +10,7 @@ export type Access = 'read' | 'operate';
 export interface Caller {
   /** For the audit: the name of a token, or over NATS the name that the caller claims (header `Rota-By`). */
   readonly by: string | null;
-  /** NATS shows a service no user: whoever may publish on `<prefix>.ctl.*` operates (docs/security.md). */
+  /** NATS shows a service no user: each user that may publish on `<prefix>.ctl.*` operates (docs/security.md). */
   readonly access: Access;
 }
 
@@ -101,7 +101,7 @@ function forCaller(body: unknown, { access }: Caller): unknown {
 const refusalEveryMs = 60_000;
 const mostRefusals = 1_000;
 
-/** Tries that were refused: one entry a minute for each caller and command, so that whoever repeats one drowns no other entry. */
+/** Tries that were refused: one entry a minute for each caller and command, so that a caller that repeats one drowns no other entry. */
 class Refusals {
   readonly #seen = new Map<string, { readonly at: number; tries: number }>();
 

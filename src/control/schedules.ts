@@ -69,7 +69,7 @@ export function scheduleCommands(ports: SchedulePorts) {
       },
     ),
 
-    // As change-tasks: what may not be changed is told, and the others are.
+    // As change-tasks: the answer names what may not be changed, and the others are changed.
     'change-schedules': command(
       'operate',
       z.strictObject({ action: z.enum(['enable', 'disable', 'run']), ids: z.array(id).min(1).max(mostChanged) }),

@@ -7,7 +7,7 @@ import { age, moment, rateOf, whenOf } from './wording.ts';
 /** An explanation in one sentence, one reason and one thing to do; said by the terminal and the page. */
 export interface Verdict {
   readonly kind: 'at-work' | 'queued' | 'held' | 'nobody-asks' | 'waits' | 'refused' | 'unknown' | 'free';
-  /** Whether somebody should act: `good` is under way, `idle` waits as it should. */
+  /** Whether an operator should act: `good` is under way, `idle` waits as it should. */
   readonly level: 'good' | 'idle' | 'warn' | 'bad';
   readonly sentence: string;
   readonly reason: RefusalReason | null;

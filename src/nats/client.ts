@@ -77,7 +77,7 @@ export interface RotaClient {
 interface CtlOptions {
   readonly instance?: string;
   readonly by?: string;
-  /** Of somebody who may only look: a command that changes something is refused. */
+  /** Of a person who may only look: a command that changes something is refused. */
   readonly access?: 'read';
   readonly timeoutMs?: number;
 }

@@ -166,7 +166,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       draining = true;
       clearInterval(look);
       await service.stop();
-      // Whoever watches would take its silence for a fault.
+      // Other supervisors would take its silence for a fault.
       if (!connection.isClosed()) connection.publish(`${prefix}.left.${options.instance}`);
       if (connection.isClosed()) reachable.resolve();
       endWaits();

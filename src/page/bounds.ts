@@ -19,7 +19,7 @@ const pagesAMinute = 600;
 /** One token makes as many sessions as it likes: four full ones, whether of people or of screens. */
 const pagesOfTokenAMinute = 2_400;
 export const actionsAMinute = 120;
-/** Of an address, which may be a proxy's: a token has 20 characters at least, and nobody guesses it at this rate. */
+/** Of an address, which may be a proxy's: a token has 20 characters at least, and is not guessed at this rate. */
 const logInsAMinute = 20;
 
 /** A browser opens six connections to a host. */

@@ -157,7 +157,7 @@ export class LiveStreams {
     );
   }
 
-  /** Renders as long as somebody looks, never twice at once, and rests at least as long as it worked. */
+  /** Renders as long as there is a viewer, never twice at once, and rests at least as long as it worked. */
   async #run(watch: Watch): Promise<void> {
     while (watch.streams.size > 0) {
       const began = performance.now();

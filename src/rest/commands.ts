@@ -26,7 +26,7 @@ export function commandRoute(app: App, run: RunCommand, clientShare: number): vo
       },
     },
     async (request, reply) => {
-      // Where nobody needs a token, nobody operates: whoever reaches the port could end supervisors and remove organisations.
+      // Without tokens every client could end supervisors and remove organisations: they only look.
       const access = request.holder !== null && may(request, 'operate') ? 'operate' : 'read';
       const by = request.holder?.name ?? request.ip;
       // Until the command is done: one that was answered in its place after 12 s goes on.

@@ -62,7 +62,7 @@ function onScreen(client: RotaClient, options: TopOptions, ending: AbortControll
   if (screen === null) return null;
   top = new Top({ client, screen, ending, ...options });
   const shown = top.run().finally(() => screen.close());
-  // Whoever asked for so many frames wants to see the last one.
+  // With a number of frames the last one stays on the terminal.
   return options.frames === undefined ? shown : shown.then(() => write(`${top.text()}\n`));
 }
 
@@ -156,7 +156,7 @@ class Top {
     return { overview, pauses, findings, parts };
   }
 
-  /** The schedulers stand where these fail: without a database nobody knows them. */
+  /** The schedulers stand where these fail: without a database no supervisor knows them. */
   async #partsBy(instances: readonly string[], by: QueuePart): Promise<Figures['parts']> {
     const asked = partsOf(this.#operators, instances, { scheduler: undefined, by });
     return within(asked, partsWithinMs, 'DATABASE_UNAVAILABLE').then(
