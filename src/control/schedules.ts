@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { codeOf, RotaError } from '../errors.ts';
+import { RotaError } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
 import type { ChangedTasks, ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
@@ -150,19 +151,24 @@ async function change(ports: SchedulePorts, action: ScheduleAction, ids: readonl
     done.push(found);
     if (action === 'run') due.add(found.scheduler_id);
   };
+  let failure: unknown = null;
   const left = [...ids];
   const work = async () => {
     for (let of = left.shift(); of !== undefined; of = left.shift()) {
       try {
         await one(of);
       } catch (error) {
-        const code = codeOf(error);
-        if (code !== 'NOT_FOUND' && code !== 'CONFLICT') throw error;
-        refused.push({ id: of, code, detail: (error as Error).message });
+        const { code, message: detail } = failureOf(error);
+        refused.push({ id: of, code, detail });
+        if (code === 'NOT_FOUND' || code === 'CONFLICT') continue;
+        // An outage: what was changed before it is answered and audited, the rest is not tried.
+        failure ??= error;
+        for (const id of left.splice(0)) refused.push({ id, code, detail });
       }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
+  if (failure !== null && done.length === 0) throw failure;
   // Best effort: the actor looks by itself within a minute.
   for (const scheduler of due) await ports.supervision.send(scheduler, { kind: 'reschedule' });
   return { done, refused };
