@@ -30,7 +30,7 @@ forwardEvents((event) => void requests.tell({ kind: 'thread-event-happened', eve
 const { now } = new SharedClock(data.clock);
 const refusals = new Refusals(data.actor, log);
 const kat = createKatServices(data.kat, realTime(now), {
-  circuitChanged: (service, state) => emit({ name: 'circuit.changed', service, state }),
+  circuitChanged: (service, state) => emit({ name: 'circuit.changed', actor: data.actor, service, state }),
   pluginSkipped: (skipped) => log.warn({ ...skipped }, 'plug-in skipped, Katalogus gives it not as agreed'),
   declined: ({ kind, member, organisation, status }) =>
     log.warn(

@@ -49,12 +49,8 @@ export class InFlight {
     const known = this.#clients.get(client);
     if (known !== undefined && exceeds(known, bytes, ofClient)) throw this.#refused(known);
     if (exceeds(this.#all, bytes, all)) {
-      const { requests, bytes: waiting } = this.#all;
-      const { what } = this.#options.refusal;
-      throw new RotaError(
-        'MAILBOX_FULL',
-        `${requests} ${what} of ${waiting} bytes of all clients wait already: try again`,
-      );
+      const waiting = named(this.#all, this.#options.refusal.what);
+      throw new RotaError('MAILBOX_FULL', `${waiting} of all clients wait already: try again`);
     }
     const own = known ?? { requests: 0, bytes: 0 };
     if (known === undefined) this.#clients.set(client, own);
@@ -67,19 +63,19 @@ export class InFlight {
     };
   }
 
-  #refused({ requests, bytes }: Load): RotaError {
+  #refused(load: Load): RotaError {
     const { code, what, variable } = this.#options.refusal;
     const by = variable === undefined ? '' : ` (${variable})`;
-    return new RotaError(
-      code,
-      `this client has ${requests} ${what} of ${bytes} bytes in flight already${by}: try again`,
-      ofClient,
-    );
+    return new RotaError(code, `this client has ${named(load, what)} in flight already${by}: try again`, ofClient);
   }
 }
 
 function exceeds({ requests, bytes }: Load, more: number, { most, mostBytes }: AdmissionBounds): boolean {
   return requests >= most || (requests > 0 && bytes + more > mostBytes);
+}
+
+function named({ requests, bytes }: Load, what: string): string {
+  return bytes === 0 ? `${requests} ${what}` : `${requests} ${what} of ${bytes} bytes`;
 }
 
 function add(load: Load, requests: number, bytes: number): void {

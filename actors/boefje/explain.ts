@@ -15,7 +15,10 @@ import { pluginsOf } from './services.ts';
 export function explaining(setup: Setup): Behavior<Explain>['explain'] {
   // A dry run is not counted.
   const dry: Setup = { ...setup, refuse: () => {} };
-  return answerEach(async (asked: Explain) => explanationOf(dry, asked, boefjeData.parse(asked.data)));
+  return answerEach(
+    () => setup.now(),
+    async (asked: Explain) => explanationOf(dry, asked, boefjeData.parse(asked.data)),
+  );
 }
 
 /** An event about an OOI that is there already is an update. */

@@ -10,8 +10,9 @@ import { consumersOf, deschedule, type RawFileFacts, decideRawFile } from './raw
 
 /** Answers which normalizers would parse a raw file now, and why: the rules of raw-files.ts in their order. */
 export function explaining(setup: Setup): Behavior<Explain>['explain'] {
-  return answerEach(async ({ organisation, data }: Explain) =>
-    explanationOf(setup, organisation, rawFileQuestion.parse(data)),
+  return answerEach(
+    () => setup.now(),
+    async ({ organisation, data }: Explain) => explanationOf(setup, organisation, rawFileQuestion.parse(data)),
   );
 }
 

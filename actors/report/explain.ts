@@ -8,7 +8,10 @@ import { deadlineOf, decideCron } from './rescheduling.ts';
 
 /** Answers what this scheduler would decide now about a report, and why. */
 export function explaining(setup: Setup): Behavior<Explain>['explain'] {
-  return answerEach((asked: Explain) => explanationOf(setup, asked));
+  return answerEach(
+    () => setup.now(),
+    (asked: Explain) => explanationOf(setup, asked),
+  );
 }
 
 /** The decisions of rescheduling.ts in their order, with a recorder. */

@@ -108,7 +108,7 @@ export async function look({ url, cookies }: PageOn, at: string, viewers: number
     open.push(sent);
     const response = await answered(sent);
     if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode}`);
-    // Whoever leaves ends it in the middle.
+    // A client that leaves ends it in the middle.
     response.on('error', () => {});
     await new Promise<void>((resolve, reject) => {
       response.once('close', () => reject(new Error(`${path}: ended before its first event`)));

@@ -32,7 +32,7 @@ export function namesCommand(): Command {
       const found = withRota(options, (client) => namesOf(client, kind, { prefix: beginning, scheduler, limit }));
       // Connecting to a host that drops packets takes 20 s.
       const names = await within(found, options.timeout, 'ASK_TIMEOUT');
-      // Whoever completes a name must be able to type it.
+      // A name that is completed must be one that can be typed.
       print(options, names, ({ results }) => results.filter((name) => name === oneLine(name)).join('\n'));
     });
 }

@@ -1,8 +1,24 @@
-import { findingsOf } from '../control/findings.ts';
+import type { Command } from 'commander';
+import { findingsOf, situationOf } from '../control/findings.ts';
 import type { Overview } from '../control/overview.ts';
 import type { ActorView, Finding, SchedulerView } from '../protocol/operator-status.ts';
-import { age, ageOf, megabytes, moment, rateOf, whenOf } from '../control/wording.ts';
+import { age, ageOf, lastAsked, megabytes, moment, rateOf, whenOf } from '../control/wording.ts';
+import { operators, print, remoteCommand, type RemoteOptions, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
+import { terminalWidth } from './terminal.ts';
+
+export function statusCommand(): Command {
+  return remoteCommand(
+    'status',
+    'supervisors, queues, actors, event sources and services, as they are now',
+    'rota status --nats nats://127.0.0.1:14222',
+  ).action(async (options: RemoteOptions) => {
+    const { overview, findings } = await withRota(options, async (client) =>
+      situationOf(operators(client), await client.instances()),
+    );
+    print(options, { ...overview, findings }, () => renderOverview(overview, terminalWidth(), findings));
+  });
+}
 
 /** The overview as tables, problems first, without the empty ones. `width`: the terminal's columns, null for a pipe. */
 export function renderOverview(
@@ -16,8 +32,8 @@ export function renderOverview(
   );
   const sections = [
     ...section(
-      ['PROBLEM', 'WHAT'],
-      findings.map(({ about, finding }) => [about, finding]),
+      ['LEVEL', 'ABOUT', 'FINDING', 'DO'],
+      findings.map(({ level, about, finding, advice }) => [level, about, finding, advice ?? '']),
       width,
       { wrap: true },
     ),
@@ -119,7 +135,7 @@ function waitOf(scheduler: SchedulerView): readonly (readonly (string | number)[
       ? 'none is handed out'
       : 'nobody asks any more';
   const empty = at === null ? `unknown: ${asked === null ? 'nobody asks' : cause}` : `${whenOf(at)}, ${moment(at)}`;
-  return [[id, tasks, rate === null ? '-' : rateOf(rate), empty, asked === null ? 'never' : whenOf(asked)]];
+  return [[id, tasks, rate === null ? '-' : rateOf(rate), empty, lastAsked(asked)]];
 }
 
 function section(...table: Parameters<typeof tableOf>): string[] {

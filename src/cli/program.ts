@@ -27,7 +27,7 @@ import {
 } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
-import { statusCommand } from './status.ts';
+import { statusCommand } from './overview.ts';
 import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
 import { topCommand } from './top/command.ts';

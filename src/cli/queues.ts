@@ -95,13 +95,14 @@ export function pauseCommand(): Command {
 export function resumeCommand(): Command {
   return keyed('resume', 'hand out again what was paused', 'rota resume boefje --organisation acme').action(
     async (scheduler: string, { organisation, boefje, ...options }: PauseOptions) => {
-      const { released } = await withRota(options, (client) =>
+      const { released, complete } = await withRota(options, (client) =>
         request(client, 'resume', { scheduler, organisation, boefje }),
       );
       print(
         options,
         { released },
-        () => `resumed; ${released} ${released === 1 ? 'task' : 'tasks'} may be popped again`,
+        () =>
+          `resumed; ${released} ${released === 1 ? 'task' : 'tasks'} may be popped again${complete ? '' : ' so far; the rest follows by itself'}`,
       );
     },
   );

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { natsAuthOf, readConfig } from '../config/config.ts';
 import { connectRota, type RotaClient } from '../nats/client.ts';
+import { operatorsFor } from '../nats/operators.ts';
 import type { BodyOf } from '../control/operations.ts';
 import type { OperatorClient } from '../control/overview.ts';
 import type { OperatorAnswers, OperatorCommandName } from '../protocol/operator.ts';
@@ -84,6 +85,11 @@ export function operators(client: RotaClient): OperatorClient {
     ask: (command, body, instance) => request(client, command, body, instance),
     instances: () => client.instances(),
   };
+}
+
+/** The same for who looks again and again: it remembers the supervisors, and misses one that ends without a word. */
+export function watchingOperators(client: RotaClient): OperatorClient {
+  return operatorsFor(client, null)({ by: account(), access: 'operate' });
 }
 
 /** Sends an operator's command to any supervisor, or to `instance`. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AskedImage } from '../protocol/operator-status.ts';
 import type { OperatorAnswers } from '../protocol/operator.ts';
-import { age, ageOf, whenOf } from '../control/wording.ts';
+import { age, ageOf, lastAsked, whenOf } from '../control/wording.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 import { terminalWidth } from './terminal.ts';
@@ -24,14 +24,7 @@ export function workersCommand(): Command {
 function render(answer: Answer): string {
   const { results, leases, leases_is_least: least, others, images, any_image: any } = answer;
   const asked = [
-    ...any.map(({ scheduler, asked_at: at }) => [
-      scheduler,
-      'any',
-      null,
-      null,
-      null,
-      at === null ? 'never' : whenOf(at),
-    ]),
+    ...any.map(({ scheduler, asked_at: at }) => [scheduler, 'any', null, null, null, lastAsked(at)]),
     ...images.map(imageRow),
   ];
   return [
@@ -56,5 +49,5 @@ function render(answer: Answer): string {
 
 function imageRow(it: AskedImage): readonly (string | number | null)[] {
   const { scheduler, image, queued, queued_is_least: least, held, oldest_seconds: oldest, asked_at: at } = it;
-  return [scheduler, image, least ? `${queued}+` : queued, held, age(oldest), at === null ? 'never' : whenOf(at)];
+  return [scheduler, image, least ? `${queued}+` : queued, held, age(oldest), lastAsked(at)];
 }

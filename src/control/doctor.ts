@@ -1,6 +1,5 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { z } from 'zod';
 import { sentenceOf, type UnreadVariable } from '../config/unread-variables.ts';
 import { within } from '../deadline.ts';
 import type { Backlog, StreamBacklog } from '../events/backlog.ts';
@@ -8,8 +7,10 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { Finding } from '../protocol/operator-status.ts';
 import type { DatabaseDiagnosis, UnreadableCron } from '../queue/schema/diagnosis.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { aged, command, type SomeCommands } from './operator-command.ts';
 import { recent } from './recent.ts';
+import { actorView } from './supervisor.ts';
+import { sentenceOf as troubleOf, troublesOfActor, troublesOfSource } from './troubles.ts';
 
 export interface DoctorPorts {
   readonly instance: string;
@@ -48,11 +49,7 @@ export function doctorCommands(ports: DoctorPorts) {
     ],
   }));
   return {
-    doctor: command(
-      'read',
-      z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish(),
-      async (body) => examined((body?.max_age_seconds ?? 0) * 1_000),
-    ),
+    doctor: command('read', aged, async ({ max_age_seconds: seconds }) => examined(seconds * 1_000)),
   } satisfies SomeCommands;
 }
 
@@ -151,43 +148,29 @@ function unreadable(crons: readonly UnreadableCron[]): string {
 }
 
 async function actorFindings({ supervision }: DoctorPorts): Promise<readonly Finding[]> {
-  const findings = supervision.status().map(async ({ name, phase, lastFailure }): Promise<readonly Finding[]> => {
-    const about = `actor ${name}`;
-    if (phase !== 'running') {
-      const why = lastFailure === null ? '' : `: ${lastFailure.message}`;
-      return [problem(about, `is ${phase}${why}`, `mend its cause, then rota actors restart ${name}`)];
-    }
-    const inside = await supervision.inspect(name);
-    if (inside.outcome !== 'reply' || !inside.result.ok)
-      return [warning(about, 'does not answer', 'see rota status again in a moment')];
-    const { streams, services } = inside.result.value;
-    const troubles = [
-      ...streams
-        .filter(({ connected }) => !connected)
-        .map(({ stream, lastError }) =>
-          problem(about, `gets no ${stream}: ${lastError ?? 'not connected'}`, 'is the broker up? see QUEUE_URI'),
-        ),
-      ...services
-        .filter(({ circuit }) => circuit !== 'closed')
-        .map(({ service, circuit, lastError }) =>
-          warning(about, `${service} is out (circuit ${circuit}): ${lastError ?? 'no answer'}`, `is ${service} up?`),
-        ),
-    ];
-    return troubles.length > 0 ? troubles : [fine(about, services.length === 0 ? 'idles: no service is set' : 'runs')];
+  const findings = supervision.status().map(async (status): Promise<readonly Finding[]> => {
+    const actor = actorView(status, await supervision.inspect(status.name));
+    const about = `actor ${actor.name}`;
+    const troubles = troublesOfActor(actor).map((it) => {
+      const says = it.about === about ? troubleOf([it]) : `${it.about}: ${troubleOf([{ ...it, of: null }])}`;
+      return { level: it.level, about, finding: says, advice: it.advice };
+    });
+    if (troubles.length > 0) return troubles;
+    if (actor.phase !== 'running') return [fine(about, actor.phase)];
+    return [fine(about, actor.thread?.services.length === 0 ? 'idles: no service is set' : 'runs')];
   });
   return (await Promise.all(findings)).flat();
 }
 
 /** Exported for its tests. A backlog is no finding: how much is normal depends on the installation. */
 export function sourceFindings(backlogs: readonly StreamBacklog[]): readonly Finding[] {
-  return backlogs.map(({ source, stream, waiting, dead, error, full }) => {
-    if (error !== null) return problem('events', `${source}: ${error}`, 'is the broker up? see QUEUE_URI');
-    if (full !== null) return problem('events', `${source}: ${full}`, 'raise its limits: a full stream takes no event');
-    if (dead !== null && dead > 0) {
-      const advice = `rota dead list, then rota dead requeue --stream ${stream}`;
-      return warning('events', `${source}: ${dead} were given up`, advice);
-    }
-    return fine('events', `${source}: ${waiting ?? 0} wait`);
+  return backlogs.flatMap((it) => {
+    const troubles = troublesOfSource(it);
+    if (troubles.length === 0) return [fine('events', `${it.source}: ${it.waiting ?? 0} wait`)];
+    return troubles.map((trouble) => {
+      const { level, about, advice } = trouble;
+      return { level, about: 'events', finding: `${about}: ${troubleOf([trouble])}`, advice };
+    });
   });
 }
 

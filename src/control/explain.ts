@@ -11,11 +11,13 @@ import type { Limits } from '../queue/limits/limits.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths } from '../tasks/limits.ts';
 import type { TaskData } from '../tasks/task.ts';
+import { ExplainBounds } from './explain-bounds.ts';
 import { type PushPorts, pushSteps, type WayPorts, waysOf } from './in-the-way.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 import { limitsOf, startBy, wayOf } from './limit-views.ts';
+import { listedText } from './paging.ts';
 import { whyNotNow } from './verdict.ts';
 
 interface ExplainPorts extends PushPorts, WayPorts {
@@ -29,7 +31,7 @@ interface ExplainPorts extends PushPorts, WayPorts {
 
 /** The event of Bytes about a raw file, as far as it matters. */
 const rawFileEvent = z.object({
-  organization: shortText(lengths.organisation).min(1),
+  organization: listedText(lengths.organisation).min(1),
   raw_data: rawData.extend({ size: z.number().int().min(0).nullish() }),
 });
 
@@ -50,11 +52,11 @@ type Question = { readonly asked: Asked; readonly withinMs: number };
 const question = z
   .strictObject({
     id: z.uuid().optional(),
-    organisation: shortText(lengths.organisation).min(1).optional(),
-    boefje: shortText(lengths.name).min(1).optional(),
-    ooi: shortText(lengths.ooi).min(1).nullish(),
+    organisation: listedText(lengths.organisation).min(1).optional(),
+    boefje: listedText(lengths.name).min(1).optional(),
+    ooi: listedText(lengths.ooi).min(1).nullish(),
     raw_file: rawFileEvent.optional(),
-    normalizer: shortText(lengths.name).min(1).optional(),
+    normalizer: listedText(lengths.name).min(1).optional(),
     /** For the actor's answer: the rest of an explanation does not wait longer for it. */
     within_ms: z.int().min(100).max(mostMs).default(mostMs),
   })
@@ -68,6 +70,10 @@ const question = z
     },
   );
 
+interface BoundedPorts extends ExplainPorts {
+  readonly bounds: Pick<ExplainBounds, 'ofActor'>;
+}
+
 export interface RunNowPorts extends ExplainPorts {
   readonly queue: Pick<TaskQueue, 'push'>;
   readonly audit: CommandAudit;
@@ -77,13 +83,17 @@ export interface RunNowPorts extends ExplainPorts {
  * `explain`: the actor's own decision on live data, with what queue, schedule and pauses add to it. `run-now`: queues what only waits
  * for its time or for an event, as a person in Rocky does.
  */
-export function explainCommands(ports: RunNowPorts) {
+export function explainCommands(given: RunNowPorts) {
+  const bounds = new ExplainBounds();
+  const ports = { ...given, bounds };
   return {
-    explain: command('read', question, async (asked) => (await explanationOf(ports, asked)).view),
+    explain: command('read', question, async (asked, caller) =>
+      bounds.shared(caller, JSON.stringify(asked), async () => (await explanationOf(ports, asked)).view),
+    ),
 
-    // Decided anew, whatever a page showed before: clearance may have been lowered since.
+    // Decided anew, and not by what a page showed: clearance may have been lowered since.
     'run-now': command('operate', question, async (asked, { by }) => {
-      const { view, plugin, data } = await explanationOf(ports, asked);
+      const { view, plugin, data } = await bounds.ofCaller(by, () => explanationOf(ports, asked));
       const { scheduler, organisation } = view;
       const why = whyNotNow(view);
       if (why !== null) throw new RotaError('CONFLICT', `not queued: ${why}`);
@@ -103,7 +113,7 @@ export function explainCommands(ports: RunNowPorts) {
 
 /** `data`: of the task that a run would make, as far as the actor says so. */
 async function explanationOf(
-  ports: ExplainPorts,
+  ports: BoundedPorts,
   { asked, withinMs }: Question,
 ): Promise<{ readonly view: ExplanationView; readonly plugin: string | null; readonly data: TaskData | null }> {
   const explained = await explainedTask(ports, asked);
@@ -141,14 +151,18 @@ async function explanationOf(
 
 /** What the actor decides, and where it would make a task, what the push may still refuse. */
 async function decided(
-  ports: ExplainPorts,
+  ports: BoundedPorts,
   { scheduler, organisation, data, trigger }: ExplainedTask,
   schedule: ScheduleView | null,
   withinMs: number,
 ): Promise<Explanation> {
   const due = schedule === null ? null : dueOf(schedule);
-  const message = { kind: 'explain', organisation, data, schedule: due, trigger } as const;
-  const decision = decisionOf(await ports.supervision.ask<Explanation>(scheduler, message, withinMs), withinMs);
+  const until = ports.now() + withinMs;
+  const message = { kind: 'explain', organisation, data, schedule: due, trigger, until } as const;
+  const asked = await ports.bounds.ofActor(scheduler, () =>
+    ports.supervision.ask<Explanation>(scheduler, message, withinMs),
+  );
+  const decision = decisionOf(asked, withinMs);
   const decides = decision.steps.every(({ outcome }) => outcome === 'passes' || outcome === 'skipped');
   if (!decides) return decision;
   return { ...decision, steps: [...decision.steps, ...(await pushSteps(ports, scheduler, organisation))] };

@@ -1,9 +1,12 @@
 import { within } from '../deadline.ts';
-import type { ActorView, Examination, Finding, SchedulerView } from '../protocol/operator-status.ts';
+import { codeOf } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
+import type { Examination, Finding, SchedulerView } from '../protocol/operator-status.ts';
 import type { PauseView } from '../protocol/operator.ts';
-import { flowOf } from './flow.ts';
-import { type OperatorClient, type Overview, overviewOf } from './overview.ts';
-import { age, moment } from './wording.ts';
+import { flowOf, isPaused } from './flow.ts';
+import { askEach, natsIsLost, type OperatorClient, type Overview, overviewOf, type Silent } from './overview.ts';
+import { namesOf, onOf, sentenceOf, type Trouble, troublesOfActor, troublesOfSource } from './troubles.ts';
+import { age, moment, pauseName } from './wording.ts';
 
 /** Schedules that are due are looked at each second or so: a minute late is late. */
 const lateSeconds = 60;
@@ -15,45 +18,114 @@ export interface Found extends Finding {
 
 interface Known {
   readonly pauses?: readonly PauseView[];
+  /** Why the pauses are not known, where they are not. */
+  readonly pausesUnknown?: string | null;
   /** Of each supervisor that answered. */
   readonly examined?: readonly Examination[];
+  /** Supervisors whose examination did not come. */
+  readonly unexamined?: readonly Silent[];
 }
 
-/** What an operator should look at, problems first, each said once. */
-export function findingsOf(overview: Overview, { pauses = [], examined = [] }: Known = {}): readonly Found[] {
-  const { supervisors, schedulers, sources, unanswered, unknown } = overview;
+/** What an operator should look at: problems first, of those the ones that others follow from, each cause once. */
+export function findingsOf(
+  overview: Overview,
+  { pauses = [], pausesUnknown = null, examined = [], unexamined = [] }: Known = {},
+): readonly Found[] {
+  const { supervisors, schedulers, sources, unanswered } = overview;
+  const natsIsOut = isNatsOut(overview, examined);
+  const silent = new Set(unanswered.map(({ instance }) => instance));
+  const unseen = unexamined.filter(({ instance }) => !silent.has(instance));
   const found: Found[] = [
-    ...unanswered.map(({ instance, why }) =>
-      problem(`supervisor ${instance}`, `does not answer: ${why}`, 'is its process alive? see its log'),
-    ),
-    ...unknown.map(({ instance, part, why }) =>
-      problem(`supervisor ${instance}`, `cannot tell about the ${part}: ${why}`, `is the ${part} up? rota doctor`),
-    ),
-    ...supervisors.flatMap(({ instance, actors }) => actors.flatMap((actor) => ofActor(actor, instance))),
+    ...(natsIsOut ? [ofNats(unanswered)] : ofSilent(unanswered)),
+    ...ofUnknown(overview),
+    ...ofTroubles(overview, natsIsOut),
     ...schedulers.flatMap((scheduler) => ofScheduler(scheduler, pauses)),
-    ...sources.flatMap(({ source, stream, dead, error, full }) => [
-      ...(error === null ? [] : [problem(source, error, 'is the broker up? see QUEUE_URI')]),
-      ...(full === null ? [] : [problem(source, full, 'raise its limits: a full stream takes no event')]),
-      ...((dead ?? 0) > 0
-        ? [warning(source, `${dead} given up: rota dead list`, `rota dead requeue --stream ${stream}`)]
-        : []),
-    ]),
-    ...ofDoctor(overview, examined),
+    ...ofDoctor(overview, examined).filter(({ about }) => !(natsIsOut && about.startsWith('nats'))),
+    ...(unseen.length === 0
+      ? []
+      : [
+          warning(
+            'doctor',
+            `did not examine ${namesOf(unseen)}: ${unseen[0]!.why}`,
+            'what it would find is not known: rota doctor',
+          ),
+        ]),
+    ...(pausesUnknown === null
+      ? []
+      : [warning('pauses', `are unknown: ${pausesUnknown}`, 'what they hold may look as if it stood')]),
     ...pauses.map(ofPause),
   ];
-  return found.toSorted((a, b) => rank[a.level] - rank[b.level]);
+  const brokers = new Set(sources.map(({ source }) => source));
+  const cause = ({ about }: Finding) => {
+    if (about === 'nats') return 0;
+    if (about === 'database' || about === 'schema') return 1;
+    if (brokers.has(about)) return 2;
+    return supervisors.length > 0 && about.startsWith('supervisor') ? 3 : 4;
+  };
+  return found.toSorted((a, b) => rank[a.level] - rank[b.level] || cause(a) - cause(b));
 }
 
 const rank = { problem: 0, warning: 1, fine: 2 } as const;
 
-/** Whether all of a scheduler is paused. */
-export function isPaused({ id }: Pick<SchedulerView, 'id'>, pauses: readonly PauseView[]): boolean {
-  return pauses.some((it) => it.scheduler === id && it.organisation === null && it.boefje === null);
+/** That a client says so is enough: an examination may be half a minute old. */
+function isNatsOut({ unanswered }: Overview, examined: readonly Examination[]): boolean {
+  const isOut = ({ about, level }: Finding) => about === 'nats' && level === 'problem';
+  return (
+    unanswered.some(({ why }) => why.includes(natsIsLost)) || examined.some(({ findings }) => findings.some(isOut))
+  );
 }
 
-/** `boefje, org-1, every boefje`. */
-export function pauseName({ scheduler, organisation, boefje }: Pick<PauseView, 'scheduler'> & Partial<PauseView>) {
-  return [scheduler, organisation ?? 'every organisation', boefje ?? 'every boefje'].join(', ');
+/** What follows from it is not said again: that others are silent, and that JetStream is. */
+function ofNats(unanswered: readonly Silent[]): Finding {
+  const others = unanswered.length === 1 ? 'another supervisor' : `${unanswered.length} other supervisors`;
+  const silent = unanswered.length === 0 ? '' : `; ${others} cannot be asked`;
+  return problem('nats', `not connected${silent}`, 'is it up? see NATS_URL');
+}
+
+function ofSilent(unanswered: readonly Silent[]): readonly Finding[] {
+  const [first] = unanswered;
+  if (first === undefined) return [];
+  const advice = 'is its process alive? see its log';
+  if (unanswered.length === 1)
+    return [problem(`supervisor ${first.instance}`, `does not answer: ${first.why}`, advice)];
+  const names = namesOf(unanswered);
+  return [
+    problem(`supervisors ${names}`, `do not answer: ${first.why}`, advice.replace('its process', 'each process')),
+  ];
+}
+
+function ofUnknown({ supervisors, unknown }: Overview): readonly Finding[] {
+  return [...Map.groupBy(unknown, ({ part }) => part)].map(([part, missing]) => {
+    const on = onOf(
+      missing.map(({ instance }) => instance),
+      supervisors.length,
+    );
+    return problem(
+      part,
+      `does not answer${on.replace(' on', '')}: ${missing[0]!.why}`,
+      `is the ${part} up? rota doctor`,
+    );
+  });
+}
+
+function ofTroubles({ supervisors, sources }: Overview, natsIsOut: boolean): readonly Finding[] {
+  const reached = sources.filter(({ source }) => !(natsIsOut && source.startsWith('jetstream:')));
+  // A stream that is not connected says nothing new of a broker that does not answer.
+  const lost = new Set(sources.filter(({ error }) => error !== null).map(({ stream }) => `events ${stream}`));
+  const overJetstream = natsIsOut && sources.some(({ source }) => source.startsWith('jetstream:'));
+  const seen: readonly { readonly on: string | null; readonly trouble: Trouble }[] = [
+    ...reached.flatMap(troublesOfSource).map((trouble) => ({ on: null, trouble })),
+    ...supervisors
+      .flatMap(({ instance, actors }) => actors.flatMap(troublesOfActor).map((trouble) => ({ on: instance, trouble })))
+      .filter(({ trouble: { about } }) => !lost.has(about) && !(overJetstream && about.startsWith('events '))),
+  ];
+  return [...Map.groupBy(seen, ({ trouble: { about, what } }) => `${about} ${what}`).values()].map((same) => {
+    const troubles = same.map(({ trouble }) => trouble);
+    const instances = same.flatMap(({ on }) => (on === null ? [] : [on]));
+    const on = instances.length === 0 ? '' : onOf(instances, supervisors.length);
+    const { level, about, advice } = troubles[0]!;
+    return { level, about, finding: sentenceOf(troubles, on), advice };
+  });
 }
 
 function ofPause(pause: PauseView): Found {
@@ -76,40 +148,7 @@ function ofScheduler(scheduler: SchedulerView, pauses: readonly PauseView[]): re
   ];
 }
 
-function ofActor({ name, phase, last_failure: failure, thread }: ActorView, instance: string): readonly Finding[] {
-  const why = (text: string | null | undefined) => (text ? `: ${text}` : '');
-  return [
-    ...(phase === 'running'
-      ? []
-      : [
-          problem(
-            `actor ${name} on ${instance}`,
-            phase + why(failure?.message),
-            `mend its cause, then rota actors restart ${name}`,
-          ),
-        ]),
-    ...(thread?.streams ?? [])
-      .filter(({ connected }) => !connected)
-      .map((it) =>
-        problem(
-          `events ${it.stream} on ${instance}`,
-          `not connected${why(it.last_error)}`,
-          'is the broker up? see QUEUE_URI',
-        ),
-      ),
-    ...(thread?.services ?? [])
-      .filter(({ circuit }) => circuit !== 'closed')
-      .map((it) =>
-        problem(
-          `${it.service} of ${name} on ${instance}`,
-          `circuit ${it.circuit}${it.open_since === null ? '' : ` since ${moment(it.open_since)}`}${why(it.last_error)}`,
-          `is ${it.service} up? events wait meanwhile, and pops go on`,
-        ),
-      ),
-  ];
-}
-
-/** They are the same whoever looks. */
+/** They are the same for all callers. */
 const ofDatabase: ReadonlySet<string> = new Set([
   'database',
   'schema',
@@ -153,7 +192,7 @@ const warning = (about: string, finding: string, advice: string): Finding => {
 /** What is there, and what of it an operator should look at. */
 export interface Situation {
   readonly overview: Overview;
-  /** None also where the database cannot tell them. */
+  /** None also where they are not known: that is among the findings. */
   readonly pauses: readonly PauseView[];
   readonly examined: readonly Examination[];
   readonly findings: readonly Found[];
@@ -172,23 +211,19 @@ export async function situationOf(
   instances: readonly string[],
   maxAgeSeconds = 0,
 ): Promise<Situation> {
-  const asked = instances.length === 0 ? [undefined] : instances;
-  const [overview, pauses, examined] = await Promise.all([
+  const examine = { max_age_seconds: examinedAtMostSeconds };
+  const [overview, { pauses, pausesUnknown }, { answers: examined, unanswered: unexamined }] = await Promise.all([
     overviewOf(client, instances, maxAgeSeconds),
-    within(client.ask('pauses', { max_age_seconds: maxAgeSeconds }), pausesWithinMs).then(
-      ({ results }) => results,
-      () => [],
+    within(client.ask('pauses', { max_age_seconds: maxAgeSeconds }), pausesWithinMs, 'DATABASE_UNAVAILABLE').then(
+      ({ results }) => ({ pauses: results, pausesUnknown: null }),
+      (error: unknown) => ({ pauses: [], pausesUnknown: whyUnknown(error) }),
     ),
-    Promise.all(
-      asked.map((instance) =>
-        within(client.ask('doctor', { max_age_seconds: examinedAtMostSeconds }, instance), examinedWithinMs).then(
-          (answer) => [answer],
-          // That it does not answer is in the overview.
-          () => [],
-        ),
-      ),
-    ),
+    askEach(client, instances, 'doctor', examine, examinedWithinMs),
   ]);
-  const known = { pauses, examined: examined.flat() };
-  return { overview, ...known, findings: findingsOf(overview, known) };
+  const findings = findingsOf(overview, { pauses, pausesUnknown, examined, unexamined });
+  return { overview, pauses, examined, findings };
+}
+
+function whyUnknown(error: unknown): string {
+  return codeOf(error) === 'DATABASE_UNAVAILABLE' ? 'the database did not answer' : failureOf(error).message;
 }

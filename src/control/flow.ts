@@ -1,4 +1,5 @@
 import type { SchedulerView } from '../protocol/operator-status.ts';
+import type { PauseView } from '../protocol/operator.ts';
 import { age } from './wording.ts';
 
 /** How work goes through a scheduler, in a word. */
@@ -25,7 +26,7 @@ export function flowOf(scheduler: SchedulerView, paused: boolean): Flow {
   if (waiting <= 0) return { word: out > 0 ? 'flows' : 'idle', why: null };
   if (paused) return { word: 'held', why: 'the scheduler is paused' };
   const { out_seconds_ago: ago } = scheduler;
-  // A pop that is told of later counts, and so does one of a supervisor that does not answer.
+  // A pop whose time is stored later counts, and so does one of a supervisor that does not answer.
   const none = out === 0 && (ago ?? Number.POSITIVE_INFINITY) >= standsSeconds;
   if (none && (oldest ?? standsSeconds) >= standsSeconds) return { word: 'stands', why: whyItStands(scheduler) };
   if (lately !== null && into > behind * out) {
@@ -40,4 +41,9 @@ function whyItStands({ waiters, asked_at: asked, out_seconds_ago: ago }: Schedul
   if (waiters > 0) return 'workers ask, and their filters match none of it';
   if (asked === null) return 'nobody asks for its tasks';
   return ago === null ? 'none was handed out in ten minutes' : `none was handed out for ${age(ago)}`;
+}
+
+/** Whether all of a scheduler is paused. */
+export function isPaused({ id }: Pick<SchedulerView, 'id'>, pauses: readonly PauseView[]): boolean {
+  return pauses.some((it) => it.scheduler === id && it.organisation === null && it.boefje === null);
 }

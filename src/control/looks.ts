@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import type { PartRates } from '../observation/part-rates.ts';
-import type { QueuePartView } from '../protocol/operator-status.ts';
+import type { OrganisationDetails, OrganisationPage } from '../protocol/operator-organisations.ts';
+import type { IncidentView, QueuePartView } from '../protocol/operator-status.ts';
 import { type NamesRequest, type StoredKind, storedKinds } from '../queue/lists/names.ts';
+import type { OrganisationLists } from '../queue/lists/organisations.ts';
+import type { AuditLog } from '../queue/maintenance/audit.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { lengths, partsAtMost, shortText } from '../tasks/limits.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
-import { command, type SomeCommands } from './operator-command.ts';
+import { command, maxAge, nothing, type SomeCommands } from './operator-command.ts';
+import { listedText } from './paging.ts';
 import { requireScheduler } from './queues.ts';
 import { Recent } from './recent.ts';
 
@@ -55,7 +59,7 @@ export function lookCommands({ schedulerIds, queueBy, partRates, names, supervis
       'read',
       z.strictObject({
         kind: z.enum(['scheduler', 'actor', ...storedKinds]),
-        prefix: shortText(lengths.name).default(''),
+        prefix: listedText(lengths.name).default(''),
         scheduler: shortText(lengths.name).min(1).optional(),
         limit: z.int().min(1).max(100).default(20),
       }),
@@ -67,5 +71,95 @@ export function lookCommands({ schedulerIds, queueBy, partRates, names, supervis
         return { results: await names(kind, { schedulers, prefix, limit }) };
       },
     ),
+  } satisfies SomeCommands;
+}
+
+export interface OrganisationPorts {
+  readonly schedulerIds: readonly string[];
+  readonly organisations: OrganisationLists;
+}
+
+const code = listedText(lengths.organisation).min(1);
+const scheduler = listedText(lengths.name).min(1);
+
+/** Organisations: what waits of each, how one goes, and what a pause would hold. */
+export function organisationCommands({ schedulerIds, organisations }: OrganisationPorts) {
+  const pages = new Recent<OrganisationPage>();
+  const details = new Recent<OrganisationDetails>();
+  return {
+    organisations: command(
+      'read',
+      z.strictObject({
+        scheduler: scheduler.optional(),
+        prefix: listedText(lengths.organisation).default(''),
+        limit: z.int().min(1).max(500).default(50),
+        offset: z.int().min(0).max(100_000).default(0),
+        ...maxAge,
+      }),
+      async ({ scheduler, prefix, limit, offset, max_age_seconds: seconds }) => {
+        if (scheduler !== undefined) requireScheduler(schedulerIds, scheduler);
+        const schedulers = scheduler === undefined ? schedulerIds : [scheduler];
+        const key = JSON.stringify([scheduler, prefix, limit, offset]);
+        return pages.of(key, seconds * 1_000, () => organisations.page({ schedulers, prefix, limit, offset }));
+      },
+    ),
+
+    organisation: command(
+      'read',
+      z.strictObject({ organisation: code, ...maxAge }),
+      async ({ organisation, max_age_seconds: seconds }) =>
+        details.of(organisation, seconds * 1_000, () => organisations.details(organisation, schedulerIds)),
+    ),
+
+    'preview-pause': command(
+      'read',
+      z.strictObject({ scheduler, organisation: code.nullish(), boefje: scheduler.nullish() }),
+      async ({ scheduler, organisation = null, boefje: plugin = null }) => {
+        requireScheduler(schedulerIds, scheduler);
+        return organisations.previewPause({ scheduler, organisation, plugin });
+      },
+    ),
+  } satisfies SomeCommands;
+}
+
+export interface AuditPorts {
+  readonly readAudit: AuditLog['read'];
+}
+
+/** Who did what: to everything, or to one organisation. */
+export function auditCommands({ readAudit }: AuditPorts) {
+  const read = new Recent<Awaited<ReturnType<AuditLog['read']>>>();
+  return {
+    audit: command(
+      'read',
+      z.strictObject({
+        organisation: listedText(lengths.organisation).min(1).optional(),
+        /** The id of an entry: older ones are wanted. */
+        before: z.uuid().optional(),
+        limit: z.int().min(1).max(200).default(50),
+        ...maxAge,
+      }),
+      async ({ organisation = null, before = null, limit, max_age_seconds: seconds }) => {
+        const of = { organisation, before, limit };
+        return { results: await read.of(JSON.stringify(of), seconds * 1_000, () => readAudit(of)) };
+      },
+    ),
+  } satisfies SomeCommands;
+}
+
+export interface IncidentPorts {
+  readonly instance: string;
+  readonly startedAt: Date;
+  readonly incidents: { list(): readonly IncidentView[] };
+}
+
+/** `incidents`: trouble that this supervisor saw. */
+export function incidentCommands({ instance, startedAt, incidents }: IncidentPorts) {
+  return {
+    incidents: command('read', nothing, async () => ({
+      instance,
+      since: startedAt.toISOString(),
+      results: incidents.list(),
+    })),
   } satisfies SomeCommands;
 }

@@ -24,13 +24,20 @@ import { excerpt, oneLine } from '../printable.ts';
 import { withoutSecrets } from '../tasks/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { watchLoopDelay } from '../telemetry/loop-delay.ts';
-import { auditCommands, type AuditPorts, incidentCommands, type IncidentPorts } from './audit.ts';
 import { doctorCommands, type DoctorPorts } from './doctor.ts';
 import { explainCommands, type RunNowPorts } from './explain.ts';
-import { lookCommands, type LookPorts } from './looks.ts';
+import {
+  auditCommands,
+  type AuditPorts,
+  incidentCommands,
+  type IncidentPorts,
+  lookCommands,
+  type LookPorts,
+  organisationCommands,
+  type OrganisationPorts,
+} from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
 import { limitCommands, type LimitPorts } from './limits.ts';
-import { organisationCommands, type OrganisationPorts } from './organisations.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { Incidents } from '../observation/incidents.ts';

@@ -10,7 +10,7 @@ export type Access = 'read' | 'operate';
 export interface Caller {
   /** For the audit: the name of a token, or over NATS the name that the caller claims (header `Rota-By`). */
   readonly by: string | null;
-  /** NATS shows a service no user: whoever may publish on `<prefix>.ctl.*` operates (docs/security.md). */
+  /** NATS shows a service no user: each user that may publish on `<prefix>.ctl.*` operates (docs/security.md). */
   readonly access: Access;
 }
 
@@ -40,10 +40,33 @@ export type CommandAudit = (
   refused?: string,
 ) => void;
 
+const namedInAudit = 20;
+
+/** For the audit: the first 20 of `ids`, beside their number: an entry stays small. An organisation only where it is the one of all. */
+export function auditIds(
+  ids: readonly string[],
+  organisations: Iterable<string | undefined> = [],
+): { readonly ids: readonly string[]; readonly organisation?: string } {
+  const [organisation, another] = new Set(organisations);
+  const named = organisation === undefined || another !== undefined ? {} : { organisation };
+  return { ...named, ids: ids.slice(0, namedInAudit) };
+}
+
+/**
+ * Of an answer that may be remembered: how old it may be. A caller who may only read gets no fresher one than of a second
+ * (`commandRunner`): readers are many, and repeat themselves.
+ */
+export const maxAge = { max_age_seconds: z.number().min(0).max(60).default(0) };
+const freshestForReaders = 1;
+
+/** The body of a command that has nothing else to ask for. */
+export const aged = z
+  .strictObject(maxAge)
+  .nullish()
+  .transform((body) => ({ max_age_seconds: body?.max_age_seconds ?? 0 }));
+
 /** The body of a command without one. */
 export const nothing = z.strictObject({}).nullish();
-/** Of what screens ask again and again: how old the answer may be. */
-export const aged = z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish();
 
 /**
  * The one way to the commands, from NATS, HTTP and the page: checks that there is the command, the caller's access and the body, in
@@ -66,14 +89,19 @@ export function commandRunner(commands: Readonly<Record<string, OperatorCommand>
       if (tries > 0) audit(name, caller.by, { tries }, 'FORBIDDEN');
       throw new RotaError('FORBIDDEN', `${name} changes something: it needs the role operate`);
     }
-    return found.run(check(found.body, body), caller);
+    return found.run(forCaller(check(found.body, body), caller), caller);
   };
+}
+
+function forCaller(body: unknown, { access }: Caller): unknown {
+  if (access === 'operate' || typeof body !== 'object' || body === null || !('max_age_seconds' in body)) return body;
+  return { ...body, max_age_seconds: Math.max(freshestForReaders, Number(body.max_age_seconds)) };
 }
 
 const refusalEveryMs = 60_000;
 const mostRefusals = 1_000;
 
-/** Tries that were refused: one entry a minute for each caller and command, so that whoever repeats one drowns no other entry. */
+/** Tries that were refused: one entry a minute for each caller and command, so that a caller that repeats one drowns no other entry. */
 class Refusals {
   readonly #seen = new Map<string, { readonly at: number; tries: number }>();
 

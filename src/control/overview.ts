@@ -1,3 +1,4 @@
+import { within } from '../deadline.ts';
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { IncidentView, SchedulerView, SourceView, SupervisorView } from '../protocol/operator-status.ts';
@@ -19,10 +20,47 @@ export interface Overview {
   readonly schedulers: readonly SchedulerView[];
   /** The broker's figures are the same for every supervisor: these come from one that reaches it. */
   readonly sources: readonly SourceView[];
-  /** Supervisors that answered a ping, but not `status` in time. */
-  readonly unanswered: readonly { readonly instance: string; readonly why: string }[];
+  /** Supervisors that were heard, and that did not answer `status` in time. */
+  readonly unanswered: readonly Silent[];
   /** Parts of a supervisor's answer that it could not find out. */
   readonly unknown: readonly { readonly instance: string; readonly part: string; readonly why: string }[];
+}
+
+/** What the way to the other supervisors says while NATS is away: it is the cause of their silence. */
+export const natsIsLost = 'the connection to NATS is lost';
+
+/** A supervisor that was asked in vain. */
+export interface Silent {
+  readonly instance: string;
+  readonly why: string;
+}
+
+/** Of each supervisor, or of any where none is known. `withinMs`: one that answers later counts as silent. */
+export async function askEach<K extends OperatorCommandName>(
+  client: Pick<OperatorClient, 'ask'>,
+  instances: readonly string[],
+  name: K,
+  body: BodyOf<K>,
+  withinMs: number | null = null,
+): Promise<{
+  readonly answers: readonly OperatorAnswers[K][];
+  readonly unanswered: readonly (Silent & { readonly error: unknown })[];
+}> {
+  const asked = instances.length === 0 ? [undefined] : instances;
+  const settled = await Promise.allSettled(
+    asked.map((instance) => {
+      const answer = client.ask(name, body, instance);
+      return withinMs === null ? answer : within(answer, withinMs, 'ASK_TIMEOUT');
+    }),
+  );
+  return {
+    answers: settled.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])),
+    unanswered: settled.flatMap((answer, at) => {
+      if (answer.status === 'fulfilled') return [];
+      const error: unknown = answer.reason;
+      return [{ instance: asked[at] ?? 'any', why: `${codeOf(error)}: ${failureOf(error).message}`, error }];
+    }),
+  };
 }
 
 /** Asks each supervisor; its figures of the database may be so old. @throws the first one's refusal if none answers. */
@@ -31,15 +69,10 @@ export async function overviewOf(
   instances: readonly string[],
   maxAgeSeconds = 0,
 ): Promise<Overview> {
-  const asked = instances.length === 0 ? [undefined] : instances;
-  const answers = await Promise.allSettled(
-    asked.map((instance) => client.ask('status', { max_age_seconds: maxAgeSeconds }, instance)),
-  );
-  const statuses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-  const refusals = answers.flatMap((answer, at) =>
-    answer.status === 'rejected' ? [{ instance: asked[at] ?? 'any', error: answer.reason as unknown }] : [],
-  );
-  if (statuses.length === 0) throw refusals[0]!.error;
+  const { answers: statuses, unanswered } = await askEach(client, instances, 'status', {
+    max_age_seconds: maxAgeSeconds,
+  });
+  if (statuses.length === 0) throw unanswered[0]!.error;
   return {
     supervisors: statuses.map(({ instance, version, started_at, pid, rss_bytes, loop_p99_ms, actors }) => ({
       instance,
@@ -52,10 +85,7 @@ export async function overviewOf(
     })),
     schedulers: schedulersOf(statuses),
     sources: sourcesOf(statuses),
-    unanswered: refusals.map(({ instance, error }) => ({
-      instance,
-      why: `${codeOf(error)}: ${failureOf(error).message}`,
-    })),
+    unanswered: unanswered.map(({ instance, why }) => ({ instance, why })),
     unknown: statuses.flatMap(({ instance, unknown }) => unknown.map((it) => ({ instance, ...it }))),
   };
 }
@@ -99,14 +129,19 @@ export interface Incident extends IncidentView {
   readonly instance: string;
 }
 
+export interface Incidents {
+  readonly since: string | null;
+  readonly results: readonly Incident[];
+  /** What these saw is missing. */
+  readonly unanswered: readonly Silent[];
+}
+
 /** Of all supervisors that answer, newest first. `since`: the latest start, before which one or another of them tells nothing. */
 export async function incidentsOf(
   client: Pick<OperatorClient, 'ask'>,
   instances: readonly string[],
-): Promise<{ readonly since: string | null; readonly results: readonly Incident[] }> {
-  const asked = instances.length === 0 ? [undefined] : instances;
-  const answers = await Promise.allSettled(asked.map((instance) => client.ask('incidents', {}, instance)));
-  const told = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+): Promise<Incidents> {
+  const { answers: told, unanswered } = await askEach(client, instances, 'incidents', {});
   const results = told.flatMap(({ instance, results: seen }) => seen.map((incident) => ({ instance, ...incident })));
   return {
     since:
@@ -114,6 +149,7 @@ export async function incidentsOf(
         .map(({ since }) => since)
         .toSorted()
         .at(-1) ?? null,
+    unanswered,
     results: results.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)),
   };
 }

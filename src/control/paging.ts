@@ -3,9 +3,8 @@ import type { ListPage } from '../protocol/operator-lists.ts';
 import { keyOf, type KeysetPage } from '../queue/lists/keyset.ts';
 import { shortText } from '../tasks/limits.ts';
 
-const moment = String.raw`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z`;
-const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
-const cursorText = new RegExp(`^(?:${moment}|none)_${uuid}$`);
+const cursorText =
+  /^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z|none)_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Postgres stores no NUL, so nothing could match. */
 export function listedText(bytes: number): z.ZodString {

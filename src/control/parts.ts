@@ -1,6 +1,6 @@
 import type { PartRate, QueuePartView } from '../protocol/operator-status.ts';
 import type { QueuePart } from '../tasks/task.ts';
-import type { OperatorClient } from './overview.ts';
+import { askEach, type OperatorClient } from './overview.ts';
 import { partsAtMost } from '../tasks/limits.ts';
 
 /** What is queued of one organisation, boefje or image, with what all supervisors did for it lately. */
@@ -26,14 +26,12 @@ export async function partsOf(
     const { results } = await client.ask('queue-by', { ...of, by });
     return { results: withRates(results, null), unanswered: [] };
   }
-  const asked = instances.length === 0 ? [undefined] : instances;
-  const [queued, answers] = await Promise.all([
+  const [queued, { answers, unanswered }] = await Promise.all([
     client.ask('queue-by', { ...of, by }),
-    Promise.allSettled(asked.map((instance) => client.ask('queue-rates', { ...of, by }, instance))),
+    askEach(client, instances, 'queue-rates', { ...of, by }),
   ]);
-  const rates = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.results] : []));
-  const unanswered = asked.flatMap((instance, at) => (answers[at]!.status === 'rejected' ? [instance ?? 'any'] : []));
-  return { results: withRates(queued.results, rates), unanswered };
+  const rates = answers.map(({ results }) => results);
+  return { results: withRates(queued.results, rates), unanswered: unanswered.map(({ instance }) => instance) };
 }
 
 /**

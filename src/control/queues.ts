@@ -1,28 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { within } from '../deadline.ts';
-import { RotaError } from '../errors.ts';
-import { excerpt, excerptInBytes, excerptInJson, oneLine } from '../printable.ts';
-import type { DeadLetter, DeadLetters } from '../events/dead-letters.ts';
-import type { DeadLetterView } from '../protocol/operator-status.ts';
+import { codeOf, RotaError } from '../errors.ts';
+import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
 import type { PauseView } from '../protocol/operator.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
 import type { Purged } from '../queue/settle/cancellation.ts';
-import { textWithoutSecrets, withoutSecrets } from '../tasks/secrets.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
-import { eventStreams } from '../tasks/task.ts';
+import { textWithoutSecrets } from '../tasks/secrets.ts';
+import { lengths } from '../tasks/limits.ts';
+import { deadLetterCommands, type DeadLetterPorts } from './dead-letters.ts';
 import { aged, type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { listedText } from './paging.ts';
 import { recent } from './recent.ts';
 
-export interface QueuePorts {
+export interface QueuePorts extends DeadLetterPorts {
   readonly instance: string;
   readonly schedulerIds: readonly string[];
   readonly pauses: Pick<Pauses, 'pause' | 'resume' | 'list' | 'knows'>;
   readonly purge: (organisation: string, by: string) => Promise<Purged>;
   /** Ranks everything queued anew; `report` counts tasks looked at and moved. */
   readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
-  /** Null where no event source is configured. */
-  readonly deadLetters: Pick<DeadLetters, 'list' | 'settle'> | null;
   readonly audit: CommandAudit;
 }
 
@@ -32,9 +29,9 @@ export function queueCommands(ports: QueuePorts) {
 }
 
 const key = z.strictObject({
-  scheduler: shortText(lengths.name).min(1),
-  organisation: shortText(lengths.organisation).min(1).nullish(),
-  boefje: shortText(lengths.name).min(1).nullish(),
+  scheduler: listedText(lengths.name).min(1),
+  organisation: listedText(lengths.organisation).min(1).nullish(),
+  boefje: listedText(lengths.name).min(1).nullish(),
 });
 
 /** Why, for people. */
@@ -47,7 +44,7 @@ function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
   const listed = recent(() => pauses.list());
   return {
     pauses: command('read', aged, async (body) => {
-      return { results: (await listed((body?.max_age_seconds ?? 0) * 1_000)).map(pauseView) };
+      return { results: (await listed(body.max_age_seconds * 1_000)).map(pauseView) };
     }),
 
     // Clients repeat it until `complete`: a queue of a million takes longer than a request may.
@@ -71,7 +68,7 @@ function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
 
     purge: command(
       'operate',
-      z.strictObject({ organisation: shortText(lengths.organisation).min(1) }),
+      z.strictObject({ organisation: listedText(lengths.organisation).min(1) }),
       async ({ organisation }, { by }) => {
         const purged = await purge(organisation, by === null ? 'an operator' : excerpt(oneLine(by)));
         audit('purge', by, { organisation, ...purged });
@@ -125,12 +122,21 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
 
   const begin = (scheduler: string, by: string | null): RerankRun => {
     const run = { id: randomUUID(), scheduler, looked: 0, moved: 0, ended: false };
+    // At once: a run of minutes may end with its supervisor.
+    const about = { scheduler, run: run.id };
+    audit('rerank', by, about);
     const ranked = rerank(scheduler, (looked, moved) => {
       run.looked += looked;
       run.moved += moved;
     });
     const finished = ranked
-      .then(() => audit('rerank', by, { scheduler, tasks: run.looked, moved: run.moved }))
+      .then(
+        () => audit('rerank', by, { ...about, tasks: run.looked, moved: run.moved }),
+        (error: unknown) => {
+          audit('rerank', by, { ...about, tasks: run.looked, moved: run.moved }, codeOf(error));
+          throw error;
+        },
+      )
       .finally(() => {
         run.ended = true;
         setTimeout(() => runs.delete(run.id), endKeptMs).unref();
@@ -153,7 +159,7 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
   return {
     rerank: command(
       'operate',
-      z.strictObject({ scheduler: shortText(lengths.name), run: z.uuid().optional() }),
+      z.strictObject({ scheduler: listedText(lengths.name), run: z.uuid().optional() }),
       async ({ scheduler, run: id }, { by }) => {
         requireScheduler(schedulerIds, scheduler);
         const run = id === undefined ? (underWay(scheduler) ?? begin(scheduler, by)) : followed(id);
@@ -164,83 +170,4 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
       },
     ),
   } satisfies SomeCommands;
-}
-
-const stream = z.enum(eventStreams);
-
-/** Of each stream: what a screen that is looked at again and again shows. */
-const fewLetters = 20;
-
-/** Events that were given up: to look at, to try again, to remove. */
-function deadLetterCommands({ deadLetters, audit }: QueuePorts) {
-  const letters = () => {
-    if (deadLetters !== null) return deadLetters;
-    throw new RotaError('SERVICE_UNAVAILABLE', 'no event source is configured: neither QUEUE_URI nor jetstream');
-  };
-  const few = recent(() => letters().list(fewLetters));
-  return {
-    'dead-letters': command(
-      'read',
-      z.strictObject({
-        limit: z.int().min(1).max(1_000).default(20),
-        id: shortText(lengths.name).optional(),
-        max_age_seconds: z.number().min(0).max(60).default(0),
-      }),
-      async ({ limit, id, max_age_seconds: seconds }) => {
-        const isKept = seconds > 0 && limit === fewLetters;
-        const found = await (isKept ? few(seconds * 1_000) : letters().list(limit));
-        return { results: deadLetterViews(id === undefined ? found : found.filter((letter) => letter.id === id)) };
-      },
-    ),
-
-    'settle-dead-letters': command(
-      'operate',
-      z.strictObject({
-        action: z.enum(['requeue', 'drop']),
-        stream: stream.optional(),
-        ids: z.array(shortText(lengths.name)).min(1).optional(),
-      }),
-      async ({ action, stream, ids }, { by }) => {
-        const which = { ...(stream === undefined ? {} : { stream }), ...(ids === undefined ? {} : { ids }) };
-        const settled = await letters().settle(action, which);
-        few.forget();
-        audit(`${action}-dead-letters`, by, { events: settled.length });
-        return { settled };
-      },
-    ),
-  } satisfies SomeCommands;
-}
-
-/** In bytes, over all of one answer: it is one message of NATS, which carries 1 MB with the rest around it. */
-const bodiesAtMost = 700_000;
-
-/**
- * A body without room left is null, with `body_bytes` its length; a request for its `id` has room for it, or for the beginning of its
- * text where the event itself is nearly as large as a message of NATS.
- */
-function deadLetterViews(letters: readonly DeadLetter[]): readonly DeadLetterView[] {
-  let room = bodiesAtMost;
-  return letters.map(({ body, ...letter }) => {
-    const bytes = Buffer.byteLength(JSON.stringify(body));
-    if (bytes <= room) {
-      room -= bytes;
-      return { ...letter, body: bodyView(body) };
-    }
-    const beginning = letters.length === 1 ? excerptInJson(JSON.stringify(bodyView(body)), bodiesAtMost) : null;
-    return { ...letter, body: beginning, body_bytes: Buffer.byteLength(body) };
-  });
-}
-
-/**
- * The event of Octopoes or Bytes without the secrets that a runner may have put into it. Text where it is no JSON object
- * (every event of theirs is one), or nests too deep to be searched: an answer with it could not be written.
- */
-function bodyView(body: string): unknown {
-  try {
-    const parsed: unknown = JSON.parse(body);
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return body;
-    return withoutSecrets(parsed as Record<string, unknown>);
-  } catch {
-    return body;
-  }
 }

@@ -1,4 +1,4 @@
-/** Keys that are remembered at once: each is on somebody's screen. */
+/** Keys that are remembered at once: each is on a screen. */
 const mostKept = 200;
 
 /**

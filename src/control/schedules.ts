@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { codeOf, RotaError } from '../errors.ts';
+import { RotaError } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
 import type { ChangedTasks, ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
@@ -7,7 +8,7 @@ import type { Supervision } from '../supervisor/supervision.ts';
 import { cronFault, nextRun } from '../tasks/cron.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
 import { type Schedule, scheduleStates } from '../tasks/task.ts';
-import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { auditIds, type CommandAudit, command, type SomeCommands } from './operator-command.ts';
 import { cursor, listedText, listPage, timestamp } from './paging.ts';
 
 export interface SchedulePorts {
@@ -43,11 +44,13 @@ const atOnce = 4;
 /** Schedules as operators see and change them. */
 export function scheduleCommands(ports: SchedulePorts) {
   const { schedules, supervision, audit } = ports;
-  const patch = async (name: string, by: string | null, of: string, change: SchedulePatch) => {
-    const patched = await schedules.patch(of, change);
-    if (patched === null) throw unknown(of);
-    audit(name, by, { schedule: of });
-    return JSON.parse(patched) as Schedule;
+  const patch = async (name: string, by: string | null, found: ScheduleView, change: SchedulePatch) => {
+    const { id, organisation } = found;
+    const patched = await schedules.patch(id, change);
+    if (patched === null) throw unknown(id);
+    const before = beforeOf(found, change);
+    audit(name, by, { organisation, schedule: id, before, ...(change.schedule ? { cron: change.schedule } : {}) });
+    return { patched: JSON.parse(patched) as Schedule, before };
   };
   return {
     schedules: command('read', selection, async ({ scheduler, after, ...request }) => {
@@ -61,17 +64,27 @@ export function scheduleCommands(ports: SchedulePorts) {
     'enable-schedule': command(
       'operate',
       z.strictObject({ id, enabled: z.boolean() }),
-      async ({ id, enabled }, { by }) => patch(enabled ? 'enable-schedule' : 'disable-schedule', by, id, { enabled }),
+      async ({ id, enabled }, { by }) => {
+        const found = await detailsOf(ports, id);
+        return (await patch(enabled ? 'enable-schedule' : 'disable-schedule', by, found, { enabled })).patched;
+      },
     ),
 
-    // As change-tasks: what may not be changed is told, and the others are.
+    // As change-tasks: the answer names what may not be changed, and the others are changed.
     'change-schedules': command(
       'operate',
       z.strictObject({ action: z.enum(['enable', 'disable', 'run']), ids: z.array(id).min(1).max(mostChanged) }),
       async ({ action, ids }, { by }) => {
-        const { changed, refused } = await change(ports, action, [...new Set(ids.map((it) => it.toLowerCase()))]);
-        if (changed > 0) audit(`${action}-schedules`, by, { schedules: changed });
-        return { changed, refused };
+        const { done, refused } = await change(ports, action, [...new Set(ids.map((it) => it.toLowerCase()))]);
+        if (done.length > 0) {
+          const named = auditIds(
+            done.map(({ id }) => id),
+            done.map(({ organisation }) => organisation),
+          );
+          const before = done.slice(0, named.ids.length).map((found) => beforeOf(found, changes[action]));
+          audit(`${action}-schedules`, by, { schedules: done.length, ...named, before });
+        }
+        return { changed: done.length, refused };
       },
     ),
 
@@ -79,7 +92,7 @@ export function scheduleCommands(ports: SchedulePorts) {
       const found = await detailsOf(ports, id);
       const { scheduler_id: scheduler } = found;
       if (!found.enabled) throw disabled(found);
-      const due = await patch('run-schedule', by, id, { deadlineAt: 'now' });
+      const { patched: due } = await patch('run-schedule', by, found, changes.run);
       // Best effort: the actor looks by itself within a minute.
       await supervision.send(scheduler, { kind: 'reschedule' });
       return due;
@@ -89,11 +102,13 @@ export function scheduleCommands(ports: SchedulePorts) {
       'operate',
       z.strictObject({ id, cron: shortText(lengths.name).nullable() }),
       async ({ id, cron }, { by }) => {
-        if (cron === null) return patch('set-cron', by, id, { schedule: null });
         const now = new Date(ports.now());
-        const fault = cronFault(cron, now);
+        const fault = cron === null ? null : cronFault(cron, now);
         if (fault !== null) throw new RotaError('INVALID_REQUEST', `cron: ${fault}`);
-        return patch('set-cron', by, id, { schedule: cron, deadlineAt: nextRun(cron, now).toISOString() });
+        const deadline = cron === null ? {} : { deadlineAt: nextRun(cron, now).toISOString() };
+        const found = await detailsOf(ports, id);
+        const { patched } = await patch('set-cron', by, found, { schedule: cron, ...deadline });
+        return { ...patched, before: ownCron(found) };
       },
     ),
   } satisfies SomeCommands;
@@ -101,34 +116,62 @@ export function scheduleCommands(ports: SchedulePorts) {
 
 type ScheduleAction = 'enable' | 'disable' | 'run';
 
-async function change(ports: SchedulePorts, action: ScheduleAction, ids: readonly string[]): Promise<ChangedTasks> {
+const changes: Readonly<Record<ScheduleAction, SchedulePatch>> = {
+  enable: { enabled: true },
+  disable: { enabled: false },
+  run: { deadlineAt: 'now' },
+};
+
+/** For the audit: what a change replaced. */
+function beforeOf(found: ScheduleView, { enabled, schedule }: SchedulePatch): string | boolean | null {
+  if (schedule !== undefined) return ownCron(found);
+  return enabled === undefined ? found.deadline_at : found.enabled;
+}
+
+/** That of its boefje comes back by itself. */
+function ownCron({ schedule, inherited }: ScheduleView): string | null {
+  return inherited ? null : schedule;
+}
+
+interface ChangedSchedules extends Pick<ChangedTasks, 'refused'> {
+  /** As they were. */
+  readonly done: readonly ScheduleView[];
+}
+
+async function change(ports: SchedulePorts, action: ScheduleAction, ids: readonly string[]): Promise<ChangedSchedules> {
   const known = new Map((await ports.inspection.schedules(ids)).map((it) => [it.id, it]));
   const refused: { id: string; code: string; detail: string }[] = [];
+  const done: ScheduleView[] = [];
   const due = new Set<string>();
   const one = async (of: string) => {
     const found = known.get(of);
     if (found === undefined) throw unknown(of);
     if (action === 'run' && !found.enabled) throw disabled(found);
-    const patch: SchedulePatch = action === 'run' ? { deadlineAt: 'now' } : { enabled: action === 'enable' };
-    if ((await ports.schedules.patch(of, patch)) === null) throw unknown(of);
+    if ((await ports.schedules.patch(of, changes[action])) === null) throw unknown(of);
+    done.push(found);
     if (action === 'run') due.add(found.scheduler_id);
   };
+  let failure: unknown = null;
   const left = [...ids];
   const work = async () => {
     for (let of = left.shift(); of !== undefined; of = left.shift()) {
       try {
         await one(of);
       } catch (error) {
-        const code = codeOf(error);
-        if (code !== 'NOT_FOUND' && code !== 'CONFLICT') throw error;
-        refused.push({ id: of, code, detail: (error as Error).message });
+        const { code, message: detail } = failureOf(error);
+        refused.push({ id: of, code, detail });
+        if (code === 'NOT_FOUND' || code === 'CONFLICT') continue;
+        // An outage: what was changed before it is answered and audited, the rest is not tried.
+        failure ??= error;
+        for (const id of left.splice(0)) refused.push({ id, code, detail });
       }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
+  if (failure !== null && done.length === 0) throw failure;
   // Best effort: the actor looks by itself within a minute.
   for (const scheduler of due) await ports.supervision.send(scheduler, { kind: 'reschedule' });
-  return { changed: ids.length - refused.length, refused };
+  return { done, refused };
 }
 
 function disabled({ id, disabled_reason: reason }: ScheduleView): RotaError {

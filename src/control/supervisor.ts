@@ -14,7 +14,8 @@ import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { ActorStatus, Supervision } from '../supervisor/supervision.ts';
 import type { ThreadStatus } from '../supervisor/thread-control.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { aged, auditIds, type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { listedText } from './paging.ts';
 import { Recent } from './recent.ts';
 import type { LoopDelay } from '../telemetry/loop-delay.ts';
 
@@ -53,21 +54,17 @@ export function supervisorCommands(ports: SupervisorPorts) {
     if (!sent.ok) throw new FailureError(sent.failure);
   };
   return {
-    status: command(
-      'read',
-      z.strictObject({ max_age_seconds: z.number().min(0).max(60).default(0) }).nullish(),
-      async (body) => {
-        const maxAgeMs = (body?.max_age_seconds ?? 0) * 1_000;
-        const [actors, { schedulers, unknown }, sources] = await Promise.all([
-          Promise.all(
-            supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
-          ),
-          figures.of('', maxAgeMs, () => figuresOf(ports)).then((found) => schedulerViews(ports, found)),
-          backlog.of('', maxAgeMs, async () => (await ports.backlog?.look()) ?? []),
-        ]);
-        return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
-      },
-    ),
+    status: command('read', aged, async ({ max_age_seconds: seconds }) => {
+      const maxAgeMs = seconds * 1_000;
+      const [actors, { schedulers, unknown }, sources] = await Promise.all([
+        Promise.all(
+          supervision.status().map(async (status) => actorView(status, await supervision.inspect(status.name))),
+        ),
+        figures.of('', maxAgeMs, () => figuresOf(ports)).then((found) => schedulerViews(ports, found)),
+        backlog.of('', maxAgeMs, async () => (await ports.backlog?.look()) ?? []),
+      ]);
+      return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
+    }),
 
     config: command('read', nothing, async () => ({ instance, values: ports.effectiveConfig() })),
 
@@ -114,19 +111,24 @@ export function supervisorCommands(ports: SupervisorPorts) {
     // After a boefje was enabled: look now, not at the next minute (#4191).
     look: command(
       'operate',
-      z.object({ organisations: z.array(shortText(lengths.organisation)).optional() }).nullish(),
-      async (body) => {
+      z.object({ organisations: z.array(listedText(lengths.organisation)).optional() }).nullish(),
+      async (body, { by }) => {
         const organisations = body?.organisations;
         await send('boefje', {
           kind: 'look-for-new-boefjes',
           ...(organisations === undefined ? {} : { organisations }),
         });
+        audit('look', by, {
+          organisations: organisations?.length ?? null,
+          ...auditIds(organisations ?? [], organisations),
+        });
         return { looking: organisations ?? 'all' };
       },
     ),
 
-    reschedule: command('operate', oneActor, async ({ actor }) => {
+    reschedule: command('operate', oneActor, async ({ actor }, { by }) => {
       await send(actor, { kind: 'reschedule' });
+      audit('reschedule', by, { actor });
       return { rescheduling: actor };
     }),
   } satisfies SomeCommands;
@@ -207,12 +209,11 @@ function schedulerViews(ports: SupervisorPorts, figures: Figures): Pick<Supervis
   return { schedulers, unknown: [] };
 }
 
-function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
-  const { name, phase, restarts, retryAt, lastFailure } = status;
+export function actorView(status: ActorStatus, inside: Outcome<ThreadStatus>): ActorView {
+  const { phaseSeconds, retryAt, lastFailure, ...plain } = status;
   return {
-    name,
-    phase,
-    restarts,
+    ...plain,
+    phase_seconds: Math.round(phaseSeconds),
     retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
     last_failure: lastFailure === null ? null : { code: lastFailure.code, message: lastFailure.message },
     thread: inside.outcome === 'reply' && inside.result.ok ? threadView(inside.result.value) : null,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import type { Failure } from '../mailbox/failure.ts';
-import type { ChangedTasks, TaskAction } from '../protocol/operator-lists.ts';
+import type { ChangedTasks, StartEstimate, TaskAction } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { KeysetPage } from '../queue/lists/keyset.ts';
 import type { TaskLists } from '../queue/lists/lists.ts';
@@ -9,8 +9,9 @@ import type { TaskPatch, TaskQueue } from '../queue/queue.ts';
 import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
 import { lengths } from '../tasks/limits.ts';
 import { type TaskStatus, taskStatuses, type Task } from '../tasks/task.ts';
-import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { auditIds, type CommandAudit, command, maxAge, nothing, type SomeCommands } from './operator-command.ts';
 import { cursor, listedText, listPage, timestamp } from './paging.ts';
+import { Recent } from './recent.ts';
 import { accepts, taskActions } from './task-actions.ts';
 
 export interface TaskPorts {
@@ -59,11 +60,13 @@ const action = z.enum(Object.keys(taskActions) as [TaskAction, ...TaskAction[]])
 /** Lists of tasks, and changes to them: by id, or a batch of those that a selection names. */
 export function taskCommands(ports: TaskPorts) {
   const { inspection, audit } = ports;
-  const starts = recentById(async (id) => {
+  // An estimate counts up to 100 000 rows.
+  const starts = new Recent<StartEstimate>();
+  const startOf = async (id: string) => {
     const [task] = await inspection.standing([id]);
     if (task === undefined) throw new RotaError('NOT_FOUND', `there is no task ${id}`);
     return inspection.start(task);
-  });
+  };
   return {
     tasks: command('read', selection.extend({ limit: z.int().min(0).max(mostChanged).default(20) }), async (body) => {
       const now = ports.now();
@@ -78,8 +81,8 @@ export function taskCommands(ports: TaskPorts) {
     // Of all supervisors: `GET /tasks/:id/start` over NATS.
     'task-start': command(
       'read',
-      z.strictObject({ id: z.uuid(), max_age_seconds: z.number().min(0).max(60).default(0) }),
-      async ({ id, max_age_seconds: maxAge }) => starts(id, maxAge * 1_000),
+      z.strictObject({ id: z.uuid(), ...maxAge }),
+      async ({ id, max_age_seconds: seconds }) => starts.of(id, seconds * 1_000, () => startOf(id)),
     ),
 
     'task-totals': command('read', nothing, async () => ({
@@ -90,9 +93,9 @@ export function taskCommands(ports: TaskPorts) {
       'operate',
       z.strictObject({ action, ids: z.array(z.uuid()).min(1).max(mostChanged), why }),
       async ({ action, ids, why }, { by }) => {
-        const changed = await change(ports, action, ids, { doer: by, why });
-        audit(action, by, { tasks: changed.changed, ...(why === undefined ? {} : { why }) });
-        return changed;
+        const { answer, audited } = await change(ports, action, ids, { doer: by, why });
+        audit(action, by, { ...audited, ...(why === undefined ? {} : { why }) });
+        return answer;
       },
     ),
 
@@ -112,11 +115,10 @@ export function taskCommands(ports: TaskPorts) {
         const madeUntil = made_until ?? new Date(now).toISOString();
         const page = await find(ports, { ...selected, limit }, now, madeUntil);
         const ids = (JSON.parse(page.results) as Task[]).map(({ id }) => id);
-        const changed = await change(ports, action, ids, { doer: by, why });
+        const { answer, audited } = await change(ports, action, ids, { doer: by, why });
         const { before: _before, ...selection } = selected;
-        if (changed.changed > 0)
-          audit(action, by, { tasks: changed.changed, selection, ...(why === undefined ? {} : { why }) });
-        return { ...changed, next: page.next, made_until: madeUntil };
+        if (answer.changed > 0) audit(action, by, { ...audited, selection, ...(why === undefined ? {} : { why }) });
+        return { ...answer, next: page.next, made_until: madeUntil };
       },
     ),
   } satisfies SomeCommands;
@@ -157,32 +159,14 @@ interface Doer {
   readonly why: string | undefined;
 }
 
-/** Answers that are remembered, each some hundred bytes. */
-const mostRemembered = 100;
-
-/** Asks again where what was found of the id is older than the caller takes: an estimate counts up to 100 000 rows. */
-function recentById<T>(ask: (id: string) => Promise<T>): (id: string, maxAgeMs: number) => Promise<T> {
-  const found = new Map<string, { readonly at: number; readonly value: Promise<T> }>();
-  return (id, maxAgeMs) => {
-    const known = found.get(id);
-    if (known !== undefined && performance.now() - known.at < maxAgeMs) return known.value;
-    const value = ask(id);
-    found.delete(id);
-    found.set(id, { at: performance.now(), value });
-    if (found.size > mostRemembered) found.delete(found.keys().next().value!);
-    value.catch(() => found.delete(id));
-    return value;
-  };
-}
-
 async function change(
   ports: TaskPorts,
   action: TaskAction,
   ids: readonly string[],
   { doer, why }: Doer,
-): Promise<ChangedTasks> {
-  if (ids.length === 0) return { changed: 0, refused: [] };
-  const known = new Map((await ports.inspection.standing(ids)).map((task) => [task.id, task]));
+): Promise<{ readonly answer: ChangedTasks; readonly audited: Readonly<Record<string, unknown>> }> {
+  const standing = ids.length === 0 ? [] : await ports.inspection.standing(ids);
+  const known = new Map(standing.map((task) => [task.id, task]));
   const patches: TaskPatch[] = [];
   const refused: { id: string; code: string; detail: string }[] = [];
   for (const id of ids.map((it) => it.toLowerCase())) {
@@ -202,11 +186,15 @@ async function change(
     }
   }
   const outcomes = patches.length === 0 ? [] : await ports.queue.patch(patches);
+  const done: string[] = [];
   for (const [at, outcome] of outcomes.entries()) {
-    if (outcome.ok) continue;
-    refused.push({ id: patches[at]!.id, code: outcome.failure.code, detail: outcome.failure.message });
+    const { id } = patches[at]!;
+    if (outcome.ok) done.push(id);
+    else refused.push({ id, code: outcome.failure.code, detail: outcome.failure.message });
   }
-  return { changed: ids.length - refused.length, refused };
+  const changed = ids.length - refused.length;
+  const organisations = done.map((id) => known.get(id)?.organisation);
+  return { answer: { changed, refused }, audited: { tasks: changed, ...auditIds(done, organisations) } };
 }
 
 function failureBefore(

@@ -7,7 +7,7 @@ import { age, moment, rateOf, whenOf } from './wording.ts';
 /** An explanation in one sentence, one reason and one thing to do; said by the terminal and the page. */
 export interface Verdict {
   readonly kind: 'at-work' | 'queued' | 'held' | 'nobody-asks' | 'waits' | 'refused' | 'unknown' | 'free';
-  /** Whether somebody should act: `good` is under way, `idle` waits as it should. */
+  /** Whether an operator should act: `good` is under way, `idle` waits as it should. */
   readonly level: 'good' | 'idle' | 'warn' | 'bad';
   readonly sentence: string;
   readonly reason: RefusalReason | null;
@@ -45,7 +45,7 @@ function isOfTime(reason: RefusalReason | null): boolean {
   return reason !== null && adviceOn[reason].ofTime === true;
 }
 
-function atWork({ in_the_way: ways }: ExplanationView, { status }: NonNullable<ExplanationView['task']>): Verdict {
+function atWork({ in_the_way: ways }: ExplanationView, { id, status }: NonNullable<ExplanationView['task']>): Verdict {
   const ended = ways.find(({ what }) => what === 'lease');
   const worker = ways.find(({ what }) => what === 'worker');
   const by = nameOf(ended ?? worker);
@@ -56,7 +56,12 @@ function atWork({ in_the_way: ways }: ExplanationView, { status }: NonNullable<E
   }
   if (worker === undefined) {
     const sentence = `It is ${status}, and no lease of it is known.`;
-    return { ...known, level: 'warn', sentence, advice: 'wait for its runner to report, or: rota tasks release' };
+    // What is pending was never handed out, and so cannot be given back.
+    const advice =
+      status === 'pending'
+        ? `rota tasks cancel ${id}, where it stays so`
+        : `wait for its runner to report, or: rota tasks release ${id}`;
+    return { ...known, level: 'warn', sentence, advice };
   }
   const sentence =
     status === 'running' ? `It runs now on ${by}.` : `It is with ${by}, which has not reported yet that it runs.`;
@@ -110,7 +115,7 @@ function queued(explained: ExplanationView): Verdict {
     level: 'warn',
     sentence: `${since}; when it starts cannot be told: ${why}.`,
     fact: more ?? (start === null ? null : startSentence(start, Date.parse(explained.asked_at))),
-    advice: 'see whether its workers finish what they have: rota top shows who asks; then ask again',
+    advice: 'see whether its workers finish what they have: rota workers shows who asks; then ask again',
   };
 }
 

@@ -1,6 +1,6 @@
 import type { OrganisationPage, OrganisationView } from '../protocol/operator-organisations.ts';
 import { forecast, inOrderOfAge, type Waiting } from './forecast.ts';
-import { type OperatorClient, overviewOf } from './overview.ts';
+import { askEach, type OperatorClient, overviewOf } from './overview.ts';
 
 /** Figures of the database may be so old. */
 const maxAgeSeconds = 5;
@@ -25,14 +25,13 @@ export async function workOf(
     by = 'organisation',
   }: { readonly scheduler?: string | undefined; readonly by?: 'organisation' | 'boefje' },
 ): Promise<Work> {
-  const asked = instances.length === 0 ? [undefined] : instances;
   const body = { by, ...(scheduler === undefined ? {} : { scheduler }) };
-  const answers = await Promise.allSettled(asked.map((instance) => client.ask('queue-rates', body, instance)));
-  const rates = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value.results : []));
+  const { answers, unanswered } = await askEach(client, instances, 'queue-rates', body);
+  const rates = answers.flatMap(({ results }) => results);
   const sums = new Map<string, number>();
   for (const { name, per_second: rate } of rates) sums.set(name, (sums.get(name) ?? 0) + rate);
   // Under '' are those beyond the ones that a supervisor tells apart.
-  const none = sums.has('') || answers.some(({ status }) => status === 'rejected') ? null : 0;
+  const none = sums.has('') || unanswered.length > 0 ? null : 0;
   return {
     perSecond: [...sums.values()].reduce((sum, rate) => sum + rate, 0),
     of: (name) => sums.get(name) ?? none,

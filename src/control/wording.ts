@@ -1,3 +1,4 @@
+import type { PauseView } from '../protocol/operator.ts';
 import type { StreakView } from '../protocol/operator-lists.ts';
 import type { TaskData, TaskError, TaskHistory } from '../tasks/task.ts';
 
@@ -22,6 +23,11 @@ export function whenOf(timestamp: string | null, now = Date.now()): string {
   if (timestamp === null) return '-';
   const seconds = (Date.parse(timestamp) - now) / 1_000;
   return seconds >= 0 ? `in ${age(seconds)}` : `${age(-seconds)} ago`;
+}
+
+/** When a pop last asked; only pops of a week are kept, and of an image those among its scheduler's last hundred. */
+export function lastAsked(at: string | null, now?: number): string {
+  return at === null ? 'not within a week' : whenOf(at, now);
 }
 
 /** How many failures in a row: `4`, or `10+` where more were not read; null without any. */
@@ -81,4 +87,14 @@ export function attemptText(attempt: TaskHistory['attempts_before'][number]): st
 
 export function changedText({ action, by, why, at }: NonNullable<TaskHistory['changed']>): string {
   return `${by}: ${action} at ${moment(at)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+/** `boefje, org-1, every boefje`: what a pause holds. */
+export function pauseName({ scheduler, organisation, boefje }: PauseKey): string {
+  return [scheduler, organisation ?? 'every organisation', boefje ?? 'every boefje'].join(', ');
+}
+
+interface PauseKey extends Pick<PauseView, 'scheduler'> {
+  readonly organisation?: string | null | undefined;
+  readonly boefje?: string | null | undefined;
 }

@@ -13,8 +13,8 @@ export function workerCommands(ports: WorkerPorts) {
   const workers = recent(ports.readWorkers);
   const demand = recent(ports.readDemand);
   return {
-    workers: command('read', aged, async (body) => workers((body?.max_age_seconds ?? 0) * 1_000)),
-    demand: command('read', aged, async (body) => demand((body?.max_age_seconds ?? 0) * 1_000)),
+    workers: command('read', aged, async ({ max_age_seconds: seconds }) => workers(seconds * 1_000)),
+    demand: command('read', aged, async ({ max_age_seconds: seconds }) => demand(seconds * 1_000)),
   } satisfies SomeCommands;
 }
 

@@ -3,7 +3,9 @@ import { headers, type JetStreamManager, type NatsConnection, type SeqMsgRequest
 import type { Channel, SyncMessage } from 'rabbitmq-client';
 import { RotaError } from '../errors.ts';
 import { traceHeader } from '../mailbox/trace.ts';
+import type { DeadLetterView } from '../protocol/operator-status.ts';
 import type { EventStream } from '../protocol/scheduler.ts';
+import { letterBodiesAtMost } from '../tasks/limits.ts';
 import { eventStreams } from '../tasks/task.ts';
 import { attemptsHeader, deadAtHeader, errorHeader } from './delivery.ts';
 import { ensureStreams, isNotFound, subjectsOf } from './jetstream-streams.ts';
@@ -11,24 +13,17 @@ import { type Broker, RabbitmqConnection } from './rabbitmq-driver.ts';
 import { createOutbox } from './rabbitmq-message.ts';
 import { deadQueue, durable } from './rabbitmq-queues.ts';
 
-/** An event that was given up, as an operator sees it. */
-export interface DeadLetter {
-  /** Names it in `requeue` and `drop`: its number in JetStream, a digest of it in RabbitMQ. */
-  readonly id: string;
-  readonly stream: EventStream;
-  /** ISO timestamp. */
-  readonly at: string | null;
-  /** `CODE: message`. */
-  readonly error: string | null;
-  readonly attempts: number;
-  /** As it came, also where it is no JSON. */
-  readonly body: string;
+/** An event that was given up. Its id is its number in JetStream, a digest of it in RabbitMQ. */
+export interface DeadLetter extends Omit<DeadLetterView, 'body' | 'body_bytes'> {
+  /** As it came, also where it is no JSON; null where a list had no room for it. */
+  readonly body: string | null;
+  readonly bodyBytes: number;
 }
 
 /** The dead-lettered events of both streams; one implementation per broker. Every call rejects while the broker cannot be reached. */
 export interface DeadLetters {
-  /** Oldest first, of each stream at most `limit`. */
-  list(limit: number): Promise<readonly DeadLetter[]>;
+  /** Oldest first, of each stream at most `limit`; with `id` only that one of them, which always has its body. */
+  list(limit: number, id?: string): Promise<readonly DeadLetter[]>;
   /**
    * Tries events again from the beginning (`requeue`), or removes them for good: all of a stream, or those with the ids.
    * @returns the ids that were there
@@ -38,6 +33,19 @@ export interface DeadLetters {
     which: { readonly stream?: EventStream; readonly ids?: readonly string[] },
   ): Promise<readonly string[]>;
   close(): Promise<void>;
+}
+
+/** Lets go of bodies as they are read: a thousand of 1 MB would be held at once. The first one's is kept: of it the beginning is shown. */
+class LetterList {
+  readonly found: DeadLetter[] = [];
+  #room = letterBodiesAtMost;
+
+  add(letter: DeadLetter, id: string | undefined): void {
+    if (id !== undefined && letter.id !== id) return;
+    const isHeld = this.found.length === 0 || letter.bodyBytes <= this.#room;
+    this.found.push(isHeld ? letter : { ...letter, body: null });
+    if (isHeld) this.#room -= letter.bodyBytes;
+  }
 }
 
 /** Dead letters of the JetStream source: messages of `<PREFIX>_KAT_DEAD`, named by their number there. */
@@ -62,17 +70,17 @@ export function createJetstreamDeadLetters(connection: NatsConnection, prefix: s
   }
 
   return {
-    async list(limit) {
+    async list(limit, id) {
       const manager = await manage();
-      const letters: DeadLetter[] = [];
+      const letters = new LetterList();
       for (const stream of eventStreams) {
         let count = 0;
         for await (const message of walk(manager, stream)) {
           if (count++ >= limit) break;
-          letters.push(storedLetter(stream, message));
+          letters.add(storedLetter(stream, message), id);
         }
       }
-      return letters;
+      return letters.found;
     },
 
     async settle(action, { stream, ids }) {
@@ -136,6 +144,7 @@ function storedLetter(stream: EventStream, message: StoredMsg): DeadLetter {
     error: header(errorHeader) ?? 'it had no room for its error: the log has it, `event dead-lettered`',
     attempts: Number(header(attemptsHeader) ?? 0),
     body: new TextDecoder().decode(message.data),
+    bodyBytes: message.data.byteLength,
   };
 }
 
@@ -173,13 +182,13 @@ export function createRabbitmqDeadLetters(broker: Broker): DeadLetters {
   }
 
   return {
-    list: (limit) =>
+    list: (limit, id) =>
       withChannel(async (channel) => {
-        const letters: DeadLetter[] = [];
+        const letters = new LetterList();
         for (const stream of eventStreams) {
-          for await (const message of walk(channel, stream, limit)) letters.push(queuedLetter(stream, message));
+          for await (const message of walk(channel, stream, limit)) letters.add(queuedLetter(stream, message), id);
         }
-        return letters;
+        return letters.found;
       }),
 
     settle: (action, { stream, ids }) =>
@@ -231,6 +240,7 @@ function queuedLetter(stream: EventStream, message: SyncMessage): DeadLetter {
     error: typeof error === 'string' ? error : null,
     attempts: Number(header(attemptsHeader) ?? 0),
     body,
+    bodyBytes: Buffer.byteLength(body),
   };
 }
 

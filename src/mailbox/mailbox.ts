@@ -9,14 +9,22 @@ export type Handlers<M extends Message> = {
   readonly [K in M['kind']]: (batch: readonly Delivery<Extract<M, { kind: K }>>[]) => Promise<void>;
 };
 
-/** A handler of questions that only read. Each is answered by itself, and its failure is its answer: none ends the actor. */
-export function answerEach<M extends Message>(
+/**
+ * A handler of questions that only read. Each is answered by itself, and its failure is its answer: none ends the actor. One whose
+ * asker waits no longer is not worked on: it would be late itself, and make the next one late.
+ *
+ * @param now epoch milliseconds by the clock of `until`
+ */
+export function answerEach<M extends Message & { readonly until: number }>(
+  now: () => number,
   answer: (question: M) => Promise<unknown>,
 ): (batch: readonly Delivery<M>[]) => Promise<void> {
   return async (batch) => {
     for (const delivery of batch) {
       try {
-        delivery.done(await answer(delivery.message));
+        const { message } = delivery;
+        if (now() < message.until) delivery.done(await answer(message));
+        else delivery.fail(mailboxFailure('ASK_TIMEOUT', `'${message.kind}' came too late to be answered`));
       } catch (error) {
         delivery.fail({ ...failureOf(error), retryable: false });
       }

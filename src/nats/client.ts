@@ -1,4 +1,5 @@
 import { NatsError, RequestStrategy, type Msg, type NatsConnection } from 'nats';
+import { natsIsLost } from '../control/overview.ts';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
 import { excerpt, oneLine } from '../printable.ts';
@@ -68,13 +69,15 @@ export interface RotaClient {
   ctl<T = unknown>(command: string, body?: unknown, options?: CtlOptions): Promise<T>;
   /** The supervisors that answer a ping within a second, or so many milliseconds. */
   instances(withinMs?: number): Promise<string[]>;
+  /** Calls `left` with each supervisor that says that it ends, as long as the connection is open. */
+  onLeft(left: (instance: string) => void): void;
   close(): Promise<void>;
 }
 
 interface CtlOptions {
   readonly instance?: string;
   readonly by?: string;
-  /** Of somebody who may only look: a command that changes something is refused. */
+  /** Of a person who may only look: a command that changes something is refused. */
   readonly access?: 'read';
   readonly timeoutMs?: number;
 }
@@ -114,7 +117,7 @@ export function rotaClient(
   ): Promise<T> {
     if (!wellFormed.test(subject))
       throw new RotaError('INVALID_REQUEST', `no name that NATS carries: ${excerpt(oneLine(subject))}`);
-    if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', 'the connection to NATS is lost; reconnecting');
+    if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', `${natsIsLost}; reconnecting`);
     const text = JSON.stringify(body);
     const sent = sentHeaders(extra.by, extra.access);
     const send = async (timeout: number) => connection.request(`${prefix}.${subject}`, text, { timeout, ...sent });
@@ -209,7 +212,16 @@ export function rotaClient(
         // 503: no supervisor listens.
         if (!(error instanceof NatsError && error.code === '503')) throw requestError(error, `ping of ${prefix}`);
       }
+      // An unheard ping says nothing of who is there.
+      if (!link.up) throw new RotaError('SERVICE_UNAVAILABLE', `${natsIsLost}; reconnecting`);
       return found.sort();
+    },
+    onLeft(left) {
+      connection.subscribe(`${prefix}.left.*`, {
+        callback: (error, { subject }) => {
+          if (error === null) left(subject.slice(subject.lastIndexOf('.') + 1));
+        },
+      });
     },
     async close() {
       if (!connection.isClosed()) await connection.close();

@@ -20,7 +20,7 @@ import { requestBudget } from './budgets.ts';
 
 /** Header with the operator's name, for the audit log. */
 export const operatorHeader = 'Rota-By';
-/** `read` where the client asks for somebody who may only look: it gives away what its NATS user may do beyond that. */
+/** `read` where the client asks for a person who may only look: it gives away what its NATS user may do beyond that. */
 export const accessHeader = 'Rota-Access';
 
 const leaseMs = z.int().min(100).max(requestBudget.leaseMs);

@@ -61,7 +61,7 @@ export function natsUsers({ prefix, workers, withPublisher, jetstream }: RolesOp
         ...['ctl.*', 'ctl.*.*'].map(subject),
         ...discovery(prefix),
       ],
-      subscribe: [inboxOf('operator'), subject('event.*.*')],
+      subscribe: [inboxOf('operator'), ...['event.*.*', 'left.*'].map(subject)],
     },
   ];
   const supervisor: NatsUser = {
@@ -72,14 +72,14 @@ export function natsUsers({ prefix, workers, withPublisher, jetstream }: RolesOp
     publish: [
       // To these inboxes and nowhere else: NATS itself refuses an answer to any other reply subject.
       ...requesters.map(({ name }) => inboxOf(name)),
-      ...['wake.*', 'event.*.*'].map(subject),
+      ...['wake.*', 'event.*.*', 'left.*'].map(subject),
       ...jetstream.supervisor,
     ],
     subscribe: [
       inboxOf('supervisor'),
       ...['pop.*', 'push.*'].map(subject),
       ...ofTasks,
-      ...['ctl.*', 'ctl.*.*', 'wake.*'].map(subject),
+      ...['ctl.*', 'ctl.*.*', 'wake.*', 'left.*'].map(subject),
       ...discovery(prefix),
     ],
   };

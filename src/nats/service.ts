@@ -166,6 +166,8 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       draining = true;
       clearInterval(look);
       await service.stop();
+      // Other supervisors would take its silence for a fault.
+      if (!connection.isClosed()) connection.publish(`${prefix}.left.${options.instance}`);
       if (connection.isClosed()) reachable.resolve();
       endWaits();
       const idle = new Promise<void>((resolve) => (inFlight.size === 0 ? resolve() : (whenIdle = resolve)));

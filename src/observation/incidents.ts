@@ -21,7 +21,13 @@ export class Incidents {
     // Of an outage, the failures that led to a circuit's opening.
     const reasons = new Map<string, string>();
     this.#ends = [
-      on('actor.stopped', ({ actor, message }) => this.#add(`actor ${actor}`, 'stopped', message)),
+      on('actor.stopped', ({ actor, message }) => {
+        this.#add(`actor ${actor}`, 'stopped', message);
+        // Its next thread begins with closed circuits, and says nothing of them.
+        for (const about of this.#open)
+          if (about.startsWith('circuit ') && about.endsWith(` of ${actor}`))
+            this.#end(about, 'closed', 'its actor stopped');
+      }),
       on('actor.started', ({ actor, restarts }) => {
         if (restarts > 0) this.#add(`actor ${actor}`, 'started', null);
       }),
@@ -29,10 +35,10 @@ export class Incidents {
         this.#add(`actor ${actor}`, 'gave up', `${restarts} restarts; it is tried once a minute`),
       ),
       on('part.failed', ({ part, reason }) => void reasons.set(part, reason)),
-      // Each actor's thread has a circuit of its own, which half-opens every few seconds: the first one tells.
-      on('circuit.changed', ({ service, state }) => {
-        if (state === 'open') this.#begin(`circuit ${service}`, 'opened', reasons.get(service) ?? null);
-        if (state === 'closed') this.#end(`circuit ${service}`, 'closed', null);
+      // Each actor's thread has a circuit of its own, which half-opens every few seconds.
+      on('circuit.changed', ({ actor, service, state }) => {
+        if (state === 'open') this.#begin(`circuit ${service} of ${actor}`, 'opened', reasons.get(service) ?? null);
+        if (state === 'closed') this.#end(`circuit ${service} of ${actor}`, 'closed', null);
       }),
       on('source.lost', ({ source, message }) => this.#begin(`events ${source}`, 'lost', message)),
       on('source.connected', ({ source }) => this.#end(`events ${source}`, 'connected', null)),

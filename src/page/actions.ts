@@ -47,11 +47,16 @@ export function actionRoute(app: FastifyInstance, { sessions, secure, requestOf,
       const asked = requestOf(request);
       const back = backOf(form);
       try {
-        if (action.confirm !== null && !sessions.isSealed(session, sealedText(name, form), field(form, 'seal'))) {
+        const isConfirmed = sessions.useSeal(session, sealedText(name, form), field(form, 'seal'));
+        const holds = isConfirmed && ((await action.holds?.(form, asked)) ?? true);
+        if (action.confirm !== null && !holds) {
           const confirmation = await action.confirm(form, asked);
           if (confirmation !== null) {
-            const seal = sessions.seal(session, sealedText(name, { ...form, typed: confirmation.typed ?? '' }));
-            return sendPage(request, reply, confirmationPage(name, form, confirmation, seal));
+            const { typed = '', facts = {} } = confirmation;
+            const seal = sessions.seal(session, sealedText(name, { ...form, ...facts, typed }));
+            // What was typed was right for what was asked before.
+            const shown = { ...form, ...facts, ...(isConfirmed ? { typed: '' } : {}) };
+            return sendPage(request, reply, confirmationPage(name, shown, confirmation, seal));
           }
         }
         const { says, undo, to = back } = await action.run(form, asked);

@@ -23,6 +23,8 @@ export interface BulkWork<Cursor = unknown> {
   readonly list: string;
   /** Facts for the audit. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Why it cannot be stopped; absent where it can. */
+  readonly goesOn?: string;
   /** Does a part; harmless where it is repeated. `next`: where the next one begins, null at the end. */
   readonly step: (at: Cursor | null) => Promise<ChangedTasks & { readonly next: Cursor | null }>;
 }
@@ -126,6 +128,8 @@ export class BulkJobs {
     const { state } = this.get(id);
     const { job, stop } = this.#jobs.get(id)!;
     if (state !== 'runs') throw new RotaError('CONFLICT', 'this bulk job has ended already');
+    if (job.goesOn !== undefined) throw new RotaError('CONFLICT', job.goesOn);
+    this.#options.audit('stop-job', by, { job: id, begun_by: job.by });
     job.stopping = true;
     job.trouble = `stopped by ${by}`;
     stop.abort();

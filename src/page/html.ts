@@ -17,6 +17,11 @@ export function html(strings: TemplateStringsArray, ...values: readonly Value[])
   return escaped(strings, ...shown) as unknown as Html;
 }
 
+/** The value of a hidden field: escaped, and otherwise as it is, since it comes back with the form. */
+export function hiddenValue(text: string): Html {
+  return escaped`${text}` as unknown as Html;
+}
+
 /** `values` in a template each, one after the other. */
 export function each<T>(values: readonly T[], template: (value: T, at: number) => Html): readonly Html[] {
   return values.map(template);

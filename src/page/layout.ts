@@ -101,7 +101,8 @@ function freshOf({ now }: Frame): Html {
 
 function noticeOf({ level, says, undo }: Notice, back: string): Html {
   return html`<div class="notice ${level} acts" role="status">
-    ${state(level, says)} ${undo !== undefined && actionButton('operate', undo.action, 'Undo', undo.fields, back)}
+    ${state(level, says)}
+    ${undo !== undefined && actionButton('operate', undo.action, undo.label ?? 'Undo', undo.fields, back)}
   </div>`;
 }
 

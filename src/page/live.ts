@@ -16,14 +16,15 @@ import type { Session } from './session.ts';
  * sends the sections that changed as server-sent events. Without viewers there is no watch: no timer, no statement.
  */
 
-/** Of all, of one token, and of one session: a browser opens six connections to a host, and with all in use it loads no other page. */
+/** Of all, of one token, and of one session: with all of its six connections in use a browser loads no other page. */
 const mostStreams = 200;
 const mostOfToken = 100;
 const mostOfViewer = 4;
 /** Distinct addresses: each costs its statements every second or two. */
 const mostWatches = 100;
-/** Begun by one session: more than it has streams, for a watch that is left ends with its last look. */
+/** By one session: more than it has streams, for a watch that is left ends with its last look; and by all of one token. */
 const mostWatchesOfViewer = 12;
+const mostWatchesOfToken = 40;
 /** Longer than each command of a page may take. */
 const renderWithinMs = 15_000;
 /** A slow network: what is unsent is not added to, and is given up after half a minute. */
@@ -40,7 +41,6 @@ interface Parts {
   readonly sections: Readonly<Record<string, string>>;
   readonly liveMs: number | null;
 }
-
 interface Stream {
   readonly viewer: string;
   readonly token: string;
@@ -54,8 +54,7 @@ interface Stream {
 interface Watch {
   readonly access: Access;
   readonly at: string;
-  /** Who began it. */
-  readonly viewer: string;
+  readonly begunBy: Pick<Stream, 'viewer' | 'token'>;
   readonly streams: Set<Stream>;
   /** Ends the rest between two looks. */
   rest: AbortController;
@@ -135,7 +134,7 @@ export class LiveStreams {
     raw.on('error', () => {});
     raw.write(': rota\n\n');
     const known = this.#watches.get(key);
-    const watch = known ?? { access, at, viewer, streams: new Set(), rest: new AbortController() };
+    const watch = known ?? { access, at, begunBy: { viewer, token }, streams: new Set(), rest: new AbortController() };
     watch.streams.add(stream);
     raw.on('close', () => leave(watch, stream));
     if (known !== undefined) return;
@@ -145,18 +144,20 @@ export class LiveStreams {
 
   #hasRoom(viewer: string, token: string, key: string): boolean {
     const streams = this.#all();
-    const watches = [...this.#watches.values()];
+    const begun = [...this.#watches.values()].map(({ begunBy }) => begunBy);
+    const begins =
+      begun.length < mostWatches &&
+      begun.filter((by) => by.token === token).length < mostWatchesOfToken &&
+      begun.filter((by) => by.viewer === viewer).length < mostWatchesOfViewer;
     return (
       streams.length < mostStreams &&
       streams.filter((stream) => stream.token === token).length < mostOfToken &&
       streams.filter((stream) => stream.viewer === viewer).length < mostOfViewer &&
-      (this.#watches.has(key) ||
-        (watches.length < mostWatches &&
-          watches.filter((watch) => watch.viewer === viewer).length < mostWatchesOfViewer))
+      (this.#watches.has(key) || begins)
     );
   }
 
-  /** Renders as long as somebody looks, never twice at once, and rests at least as long as it worked. */
+  /** Renders as long as there is a viewer, never twice at once, and rests at least as long as it worked. */
   async #run(watch: Watch): Promise<void> {
     while (watch.streams.size > 0) {
       const began = performance.now();

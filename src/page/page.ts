@@ -44,6 +44,8 @@ export type View = (request: PageRequest) => Promise<Page>;
 export interface Action {
   /** What will happen, in counts and consequences; null where it is not worth a question, or its opposite undoes it. */
   readonly confirm: ((form: Form, request: PageRequest) => Promise<Confirmation | null>) | null;
+  /** Whether what was confirmed is still what would be done; else it is asked about again. */
+  readonly holds?: (form: Form, request: PageRequest) => Promise<boolean>;
   /** @throws RotaError, which the page shows where the button was */
   readonly run: (form: Form, request: PageRequest) => Promise<Done>;
 }
@@ -56,13 +58,20 @@ export interface Confirmation {
   readonly note?: boolean;
   /** What a person must type, where a mistake costs much. */
   readonly typed?: string;
+  /** What it was asked about beside the form's own fields; `run` has it in the form. */
+  readonly facts?: Readonly<Record<string, string>>;
 }
 
 export interface Done {
   /** What was done, in a sentence. */
   readonly says: string;
   /** The action that takes it back. */
-  readonly undo?: { readonly action: string; readonly fields: Readonly<Record<string, string>> };
+  readonly undo?: {
+    readonly action: string;
+    readonly fields: Readonly<Record<string, string>>;
+    /** What it does, where that is not to put all back as it was. */
+    readonly label?: string;
+  };
   /** The page to go to, where it is not the one of the button. */
   readonly to?: string;
 }

@@ -5,7 +5,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import { excerpt } from '../printable.ts';
 import { emit } from '../telemetry/events.ts';
 import { age, moment, rateOf, whenOf } from '../control/wording.ts';
-import { each, type Html, html, type Value } from './html.ts';
+import { each, hiddenValue, type Html, html, type Value } from './html.ts';
 
 /** Pieces that all views are made of: tables, times, figures, bars. */
 
@@ -25,7 +25,7 @@ export function tableOf(
   return html`<div class="scroll" role="group" aria-label="${caption}" tabindex="0">
     <table class="${cards && 'cards'}">
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>
@@ -110,6 +110,16 @@ export function state(level: 'good' | 'bad' | 'warn' | 'idle' | 'busy', word: st
   return html`<span class="state ${level}"><span aria-hidden="true">${sign}</span> ${word}</span>`;
 }
 
+/** Of each word of flowOf. */
+export const flowLevels = {
+  flows: 'good',
+  idle: 'idle',
+  'falls behind': 'warn',
+  stands: 'bad',
+  held: 'warn',
+  unknown: 'bad',
+} as const;
+
 /** Of a part of the page: the database bounds its own answers, and the page comes without those that are late. */
 const sectionWithinMs = 3_000;
 
@@ -151,6 +161,6 @@ export function hiddenFields(
 ): readonly Html[] {
   return Object.entries(fields).flatMap(([name, value]) => {
     const values = value === null || value === undefined ? [] : typeof value === 'string' ? [value] : value;
-    return each(values, (one) => html`<input type="hidden" name="${name}" value="${one}" />`);
+    return each(values, (one) => html`<input type="hidden" name="${name}" value="${hiddenValue(one)}" />`);
   });
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import compress from '@fastify/compress';
 import cookie from '@fastify/cookie';
@@ -15,12 +16,11 @@ import type { Logger } from '../telemetry/log.ts';
 import { actionRoute, takeNotice } from './actions.ts';
 import { installBounds } from './bounds.ts';
 import { BulkJobs } from './bulk-jobs.ts';
-import { bareHeaders, securityHeaders } from './headers.ts';
 import { address, html } from './html.ts';
 import { documentOf, type Frame, plainDocument, sectionsOf } from './layout.ts';
 import { LiveStreams } from './live.ts';
 import { sessionRoutes, themes } from './login.ts';
-import { installOrigin } from './origin.ts';
+import { bareHeaders, installOrigin, securityHeaders } from './origin.ts';
 import type { Page, PageRequest } from './page.ts';
 import { state } from './pieces.ts';
 import { isOurPath, send, single } from './reply.ts';
@@ -116,16 +116,17 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     const back = request.url !== '/' && isOurPath(request.url) ? request.url : null;
     return reply.redirect(address('/login', { back }), 303);
   });
-  await installBounds(app, () => streams.watching() !== null);
+  await installBounds(app, {
+    isWatch: () => streams.watching() !== null,
+    isBehindProxy: access.publicUrls.length > 0,
+  });
   app.setErrorHandler(async (error, request, reply) => sendError(error, request, reply));
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) =>
     sendError(notFound(request), request, reply),
   );
 
   const jobs = new BulkJobs({ now: options.now, audit: options.audit });
-  app.get(`${assets}/idiomorph.js`, (_request, reply) =>
-    reply.sendFile('idiomorph.min.js', morphing.replace(/[^/]+$/, '')),
-  );
+  app.get(`${assets}/idiomorph.js`, (_request, reply) => reply.sendFile('idiomorph.min.js', dirname(morphing)));
   app.get('/robots.txt', (_request, reply) => reply.type('text/plain').send('User-agent: *\nDisallow: /\n'));
   sessionRoutes(app, { assets, sessions, access, log });
   streams.routes();

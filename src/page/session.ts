@@ -73,6 +73,7 @@ export class Sessions {
   readonly #signer: Signer;
   readonly #sealer: Signer;
   readonly #now: () => number;
+  readonly #used = new Set<string>();
   #once: string | null;
 
   constructor(access: PageAccess, now: () => number) {
@@ -111,19 +112,30 @@ export class Sessions {
     return Number(ends) * 1_000 > this.#now() ? sessionOf(holder) : null;
   }
 
-  /** A text that only this page made, of this session, within the last quarter of an hour. */
+  /** Over a text that only this page made, of this session, within the last quarter of an hour. No two are alike. */
   seal(session: Session, text: string): string {
-    return this.#sealer.sign(`${Math.floor(this.#now() / 1_000)}/${sealed(session, text)}`);
+    const nonce = randomBytes(9).toString('base64url');
+    return this.#sealer.sign(`${Math.floor(this.#now() / 1_000)}/${nonce}/${sealed(session, text)}`);
   }
 
   isSealed(session: Session, text: string, seal: string): boolean {
     const { valid, value } = this.#sealer.unsign(seal);
-    const [at, digest] = value?.split('/') ?? [];
+    const [at, _nonce, digest] = value?.split('/') ?? [];
     return valid && digest === sealed(session, text) && this.#now() / 1_000 - Number(at) < sealSeconds;
+  }
+
+  /** As above, once: what was confirmed is not done again by a form that is sent again. */
+  useSeal(session: Session, text: string, seal: string): boolean {
+    if (!this.isSealed(session, text, seal) || this.#used.has(seal)) return false;
+    this.#used.add(seal);
+    if (this.#used.size > mostUsed) this.#used.delete(this.#used.values().next().value!);
+    return true;
   }
 }
 
 const sealSeconds = 15 * 60;
+/** More than all people confirm in a quarter of an hour, of some hundred bytes each. */
+const mostUsed = 10_000;
 
 /** One for each purpose, so that what is signed for one is nothing to another. */
 function keyFor(purpose: string, secret: string): string {

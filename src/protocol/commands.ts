@@ -46,6 +46,8 @@ export interface Explain {
   readonly schedule: DueSchedule | null;
   /** As if an event about the OOI had come, or as if the schedule were due. */
   readonly trigger: 'event' | 'schedule';
+  /** Epoch milliseconds by the database's clock: no caller waits for the answer after it. */
+  readonly until: number;
 }
 
 /** One rule of a scheduler, applied to what is true now. */

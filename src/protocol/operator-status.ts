@@ -24,6 +24,8 @@ export interface SupervisorView {
 export interface ActorView {
   readonly name: string;
   readonly phase: string;
+  /** How long it has been in it; absent of a supervisor of before. */
+  readonly phase_seconds?: number;
   readonly restarts: number;
   readonly retry_at: string | null;
   readonly last_failure: { readonly code: string; readonly message: string } | null;
@@ -126,7 +128,7 @@ export interface AskedImage {
 /** Trouble that one supervisor saw, and its end. */
 export interface IncidentView {
   readonly at: string;
-  /** `actor boefje`, `circuit octopoes`, `events raw_file_received`, `database`, `supervisor`. */
+  /** `actor boefje`, `circuit octopoes of boefje`, `events raw_file_received`, `database`, `supervisor`. */
   readonly about: string;
   readonly happened: 'stopped' | 'started' | 'gave up' | 'opened' | 'closed' | 'lost' | 'connected' | 'away' | 'back';
   readonly why: string | null;

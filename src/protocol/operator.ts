@@ -51,7 +51,8 @@ export interface OperatorAnswers {
   'enable-schedule': Schedule;
   'change-schedules': ChangedTasks;
   'run-schedule': Schedule;
-  'set-cron': Schedule;
+  /** `before`: the cron of its own that it had; `set-cron` with it undoes this one. */
+  'set-cron': Schedule & { readonly before: string | null };
   pauses: { readonly results: readonly PauseView[] };
   'queue-by': { readonly results: readonly QueuePartView[] };
   'queue-rates': { readonly results: readonly PartRate[] };

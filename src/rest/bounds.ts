@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type AdmissionBounds, answerWithinMs, InFlight, popMarginMs, Slab, unanswered } from '../admission.ts';
+import { type AdmissionBounds, answerWithinMs, InFlight, popMarginMs, unanswered } from '../admission.ts';
+import { boundConnections, type HeldPlace, heldWhile, letGo, whenGone } from '../http-bounds.ts';
 import type { App } from './app.ts';
 import { emit } from '../telemetry/events.ts';
 import { budgets } from './budgets.ts';
@@ -11,12 +11,6 @@ declare module 'fastify' {
     /** Its share of what is in flight; null for a route that is not bounded. */
     held: HeldPlace | null;
   }
-}
-
-/** Released once both are over: the answer has left, and the handler is done. */
-interface HeldPlace {
-  holders: number;
-  readonly leave: () => void;
 }
 
 /** Cheap routes; a refusal would make an orchestrator restart us. */
@@ -51,22 +45,11 @@ export function installBounds(
         },
         answerWithinMs + waitMsOf(request),
       );
-      const { held } = request;
-      if (held !== null) held.holders += 1;
-      const over = () => {
-        clearTimeout(timer);
-        if (held !== null) letGo(held);
-      };
-      let work: unknown;
-      try {
-        work = handle.call(this, request, reply);
-      } catch (error) {
-        over();
-        throw error;
-      }
-      if (work instanceof Promise) work.then(over, over);
-      else over();
-      return work;
+      return heldWhile(
+        request.held,
+        () => handle.call(this, request, reply),
+        () => clearTimeout(timer),
+      );
     };
   });
   app.addHook('onRequest', (request, reply, done) => {
@@ -76,7 +59,7 @@ export function installBounds(
     try {
       const held = { holders: 1, leave: kind.enter(clientOfRequest(request), bytesOf(request)) };
       request.held = held;
-      whenGone(reply, () => letGo(held));
+      whenGone(reply.raw, () => letGo(held));
     } catch (full) {
       // As Fastify does for a body that is too large: an unread body would delay the server's close by a minute.
       if (bytesOf(request) > 0) reply.header('connection', 'close');
@@ -92,7 +75,7 @@ export function installBounds(
       const leave = answers.enter(clientOfRequest(request), bytes);
       const { socket } = request.raw;
       const slow = setTimeout(() => socket.destroy(), budgets.answerLeavesMs);
-      whenGone(reply, () => {
+      whenGone(reply.raw, () => {
         clearTimeout(slow);
         leave();
       });
@@ -101,7 +84,7 @@ export function installBounds(
     }
     done(null, payload);
   });
-  boundConnections(app, clientShare);
+  boundConnectionsOf(app, clientShare);
 }
 
 const countedAnswerBytes = 4_096;
@@ -109,42 +92,6 @@ const countedAnswerBytes = 4_096;
 /** A GET of tasks has its filters in the body, as in mula; a log-in is one short field. */
 function readsNoBody(method: string | string[], url: string): boolean {
   return url === '/login' || (url !== '/tasks' && [method].flat().every((one) => one === 'GET' || one === 'DELETE'));
-}
-
-function letGo(held: HeldPlace): void {
-  held.holders -= 1;
-  if (held.holders === 0) held.leave();
-}
-
-/** One listener for each socket, which may have a thousand pipelined requests. */
-const ofSockets = new WeakMap<Socket, Slab<() => void>>();
-
-/** Acts once the answer has left, or its socket is closed: Node does not close the answers that wait behind another in a pipeline. */
-function whenGone(
-  {
-    raw,
-    request: {
-      raw: { socket },
-    },
-  }: FastifyReply,
-  act: () => void,
-): void {
-  // Each says so once: a later listener would never be called.
-  if (socket.destroyed || raw.destroyed) return act();
-  let waiting = ofSockets.get(socket);
-  if (waiting === undefined) {
-    const all = new Slab<() => void>();
-    ofSockets.set(socket, (waiting = all));
-    socket.once('close', () => {
-      for (const one of all) one();
-    });
-  }
-  const known = waiting;
-  const once = () => {
-    if (known.remove(key, once)) act();
-  };
-  const key = known.add(once);
-  raw.once('close', once);
 }
 
 /** A client that exceeds its own bound gets 503, too: mula's clients take 429 as a full queue, and stop pushing. */
@@ -158,29 +105,17 @@ export function sharedInFlight(all: AdmissionBounds, share: number, what: string
   return new InFlight({ all, ofClient, refusal: { code: 'MAILBOX_FULL', what, ...variable } });
 }
 
-/** Bounds connections, too: a client that opens them and sends nothing holds descriptors that others need. */
-function boundConnections(app: App, clientShare: number): void {
-  const { server } = app;
+/** A client that opens connections and sends nothing holds descriptors that others need. */
+function boundConnectionsOf(app: App, clientShare: number): void {
   const most = Math.ceil(budgets.connections * clientShare);
-  const open = new Map<string, number>();
   const refused = (of: 'client' | 'all', client: string, reason: string) =>
     emit({ name: 'request.refused', edge: 'rest', of, client, reason });
-  server.maxConnections = budgets.connections;
-  server.on('drop', (dropped) =>
-    refused('all', dropped?.remoteAddress ?? '', `${budgets.connections} connections of all clients are open`),
-  );
-  server.on('connection', (socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = (open.get(address) ?? 0) + 1;
-    open.set(address, count);
-    socket.once('close', () => {
-      const left = open.get(address)! - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
-    });
-    if (count <= most) return;
-    refused('client', address, `this client has ${most} connections (SCHEDULER_API_CLIENT_SHARE)`);
-    socket.destroy();
+  boundConnections(app.server, {
+    most: budgets.connections,
+    mostOfAddress: most,
+    dropped: (address) => refused('all', address, `${budgets.connections} connections of all clients are open`),
+    refused: (address) =>
+      refused('client', address, `this client has ${most} connections (SCHEDULER_API_CLIENT_SHARE)`),
   });
 }
 

@@ -26,6 +26,10 @@ export const budgets = {
   pops: 40_000,
   /** Of one client, at any share: a queue parks 10 000 pops of all clients. */
   popsOfClient: 2_000,
+  /** Operators' commands at once: they share the connections to the database with pauses and schedules. */
+  commands: 32,
+  /** Of one client, at any share. */
+  commandsOfClient: 8,
   /** Distinct filters of one client's pops: each makes a claim of its own whenever a task is queued. */
   filtersOfClient: 100,
   /** Answers that their clients have not read yet: room for eight of the longest. */

@@ -122,7 +122,7 @@ async function createApp(options: RestOptions, closing: AbortSignal): Promise<Ap
   taskRoutes(app, { ...rest, queue, audit });
   scheduleRoutes(app, { store: schedules, schedulers, now: rest.now, audit });
   weightRoutes(app, operations.weights, audit);
-  commandRoute(app, operations.run);
+  commandRoute(app, operations.run, access.clientShare);
   healthRoutes(app, health);
   metricsRoutes(app, metrics);
   return app;

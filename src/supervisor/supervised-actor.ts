@@ -72,6 +72,8 @@ export class SupervisedActor {
   readonly #supervising: Supervising;
   #thread: ActorThread | null = null;
   #phase: ActorPhase = 'stopped';
+  /** By performance.now(). */
+  #phaseFrom = performance.now();
   /** Drained or terminated: nothing is started any more. */
   #final = false;
   #history = noFailures;
@@ -99,6 +101,7 @@ export class SupervisedActor {
     return {
       name: this.name,
       phase: this.#phase,
+      phaseSeconds: (performance.now() - this.#phaseFrom) / 1_000,
       restarts: this.#restarts,
       retryAt: this.#retry?.at ?? null,
       lastFailure:
@@ -136,17 +139,22 @@ export class SupervisedActor {
   }
 
   async #end(how: (thread: ActorThread) => Promise<void>): Promise<void> {
-    this.#phase = 'draining';
+    this.#enter('draining');
     this.#retry?.cancel();
     this.#retry = null;
     if (this.#thread !== null) await how(this.#thread);
-    this.#phase = 'stopped';
+    this.#enter('stopped');
+  }
+
+  #enter(phase: ActorPhase): void {
+    if (phase !== this.#phase) this.#phaseFrom = performance.now();
+    this.#phase = phase;
   }
 
   #spawn(): void {
     this.#retry = null;
     // An actor that is down stays so until a try has lived long enough: see afterFailure.
-    this.#phase = this.#history.down ? 'down' : 'starting';
+    this.#enter(this.#history.down ? 'down' : 'starting');
     const thread = new ActorThread(this.#options);
     this.#thread = thread;
     void this.#watch(thread, this.#supervising.timers.now());
@@ -164,7 +172,7 @@ export class SupervisedActor {
     const ended = { now, livedMs: now - startedAt, outage: isOutage(failure) };
     const { history, delayMs } = afterFailure(this.#history, ended, random(), policy);
     this.#history = history;
-    this.#phase = history.down ? 'down' : 'restarting';
+    this.#enter(history.down ? 'down' : 'restarting');
     this.#retry = { at: now + delayMs, cancel: timers.after(delayMs, () => this.#respawn()) };
     if (history.down) emit({ name: 'actor.gave-up', actor: this.name, restarts: this.#restarts, retryInMs: delayMs });
   }
@@ -177,7 +185,7 @@ export class SupervisedActor {
   async #keepPinging(thread: ActorThread): Promise<void> {
     const { startWithinMs, pingEveryMs, pingWithinMs } = this.#supervising;
     if (!(await this.#answersPing(thread, startWithinMs))) return;
-    if (this.#phase === 'starting' || this.#phase === 'down') this.#phase = 'running';
+    if (this.#phase === 'starting' || this.#phase === 'down') this.#enter('running');
     emit({ name: 'actor.started', actor: this.name, restarts: this.#restarts });
     do await within(thread.ended, pingEveryMs).catch(() => null);
     while (await this.#answersPing(thread, pingWithinMs));

@@ -32,6 +32,7 @@ export type ActorPhase = 'starting' | 'running' | 'restarting' | 'down' | 'drain
 export interface ActorStatus {
   readonly name: string;
   readonly phase: ActorPhase;
+  readonly phaseSeconds: number;
   /** Threads started after the first one. */
   readonly restarts: number;
   /** Epoch milliseconds of the next start, where one is due. */

@@ -49,6 +49,9 @@ export function mayHaveError(status: string | null | undefined): boolean {
 /** Organisations, boefjes or images of one scheduler's queue that one answer tells apart. */
 export const partsAtMost = 100;
 
+/** In bytes, the bodies of all dead letters of an answer: it is one message of NATS, which carries 1 MB with the rest around it. */
+export const letterBodiesAtMost = 700_000;
+
 /** Of an organisation's weight: fair-share moves by whole numbers, of which the table's CHECK has the reasons. */
 export const weightRange = { least: 0.001, most: 1_000 } as const;
 

@@ -114,7 +114,7 @@ export type RotaEvent =
   /** The connection answers again. Emitted only after a failure. */
   | { readonly name: 'part.answered'; readonly part: string; readonly link: string }
   | ({ readonly name: 'outage.changed'; readonly now: 'began' | 'lasts' | 'ended' } & Outage)
-  | { readonly name: 'circuit.changed'; readonly service: string; readonly state: 'closed' | 'open' | 'half-open' }
+  | Readonly<{ name: 'circuit.changed'; actor: string; service: string; state: 'closed' | 'open' | 'half-open' }>
   /** Emitted only while traces are exported: spans.ts. */
   | { readonly name: 'spans.ended'; readonly spans: readonly EndedSpan[] }
   | { readonly name: 'supervisor.ready'; readonly ms: number }

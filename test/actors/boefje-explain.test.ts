@@ -59,6 +59,7 @@ async function explain(it: Ports, trigger: 'event' | 'schedule'): Promise<Explan
     data,
     schedule,
     trigger,
+    until: Infinity,
   });
   const { settled } = delivery!;
   if (settled === undefined || 'failure' in settled) throw new Error(JSON.stringify(settled));

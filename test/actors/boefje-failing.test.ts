@@ -215,6 +215,7 @@ describe('explained', () => {
       data: it.schedules[0]!.data,
       schedule: it.schedules[0]!,
       trigger,
+      until: Infinity,
     });
     const { steps } = (delivery!.settled as { value: Explanation }).value;
     const refusing = steps.filter(({ outcome }) => outcome === 'refuses').map(({ reason }) => reason);

@@ -117,6 +117,7 @@ describe('a due report', () => {
         data,
         schedule: { data, ...due },
         trigger: 'schedule',
+        until: Infinity,
       } as const;
       const [delivery] = await deliver(reportScheduler.start(it.setup).explain, asked);
       const { steps } = (delivery!.settled as { value: Explanation }).value;

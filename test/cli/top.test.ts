@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { findingsOf } from '../../src/control/findings.ts';
 import type { Overview } from '../../src/control/overview.ts';
 import type { PartView } from '../../src/control/parts.ts';
 import { linesOf } from '../../src/cli/top/lines.ts';
-import { type Figures, stateOf } from '../../src/cli/top/rows.ts';
+import type { Figures } from '../../src/cli/top/rows.ts';
 import { firstState, type Key, pressed, rowsOf, selectedAt, type TopState } from '../../src/cli/top/state.ts';
 import type { SchedulerView } from '../../src/protocol/operator-status.ts';
 
@@ -49,11 +50,11 @@ const figuresOf = (over: Partial<Overview> = {}, parts: Figures['parts'] = null)
     actors: [],
   };
   const overview = { supervisors: [supervisor], schedulers, sources: [], unanswered: [], unknown: [], ...over };
-  return { overview, pauses: [], parts };
+  return { overview, pauses: [], findings: findingsOf(overview), parts };
 };
 
 const organisations = (...results: readonly PartView[]): TopState => {
-  const parts = { by: 'organisation' as const, results, unanswered: [] };
+  const parts = { by: 'organisation' as const, results, unanswered: [], failure: null };
   return { ...firstState, view: 'organisations', figures: figuresOf({}, parts) };
 };
 
@@ -67,8 +68,12 @@ const now = { date: new Date('2026-03-02T12:00:00Z'), sinceLook: 0, staleMs: 5_0
 const size = { rows: 24, columns: 80 };
 const screen = (state: TopState, at = now, of = size) => linesOf(state, of, at).map(({ text }) => text);
 
-const stuck = (count: number) =>
-  Array.from({ length: count }, (_none, n) => ({ instance: `s${n}`, why: `ASK_TIMEOUT: no answer` }));
+const stuck = [{ instance: 's0', why: `ASK_TIMEOUT: no answer` }];
+const away = (count: number) =>
+  Array.from({ length: count }, (_none, n) => {
+    const stream = 'raw_file_received' as const;
+    return { source: `source ${n}`, stream, waiting: 1, retrying: 0, dead: 0, error: 'away', full: null };
+  });
 
 describe('keys', () => {
   test('sort goes through all columns and around, each view with its own; what is not known comes last', () => {
@@ -132,19 +137,19 @@ describe('keys', () => {
   });
 
   test('an image and a problem cannot be paused, and it says so', () => {
-    const parts = { by: 'image' as const, results: [part('nmap')], unanswered: [] };
+    const parts = { by: 'image' as const, results: [part('nmap')], unanswered: [], failure: null };
     const images: TopState = { ...firstState, view: 'images', figures: figuresOf({}, parts) };
-    const problem = typing({ ...firstState, figures: figuresOf({ unanswered: stuck(1) }) }, 'gp');
+    const problem = typing({ ...firstState, figures: figuresOf({ unanswered: stuck }) }, 'gp');
     for (const state of [typing(images, 'p'), problem])
       expect([state.mode, state.message]).toEqual(['list', expect.stringContaining('select a scheduler')]);
   });
 
   test('explain gives a problem its advice, a scheduler its verdict, and asks about an organisation', () => {
-    const state: TopState = { ...firstState, figures: figuresOf({ unanswered: stuck(1) }) };
+    const state: TopState = { ...firstState, figures: figuresOf({ unanswered: stuck }) };
     expect(screen(typing(state, 'ge')).join('\n')).toMatch(/does not answer[^]*Do: is its process alive/);
     const verdict = typing(state, 'e');
     expect(verdict.detail?.title).toBe('scheduler normalizer');
-    expect(verdict.detail?.lines.join('\n')).toMatch(/^It stands[^]*does a worker run\?/);
+    expect(verdict.detail?.lines.join('\n')).toMatch(/^It flows[^]*does a worker run\?/);
     expect(pressed(verdict, key('x')).state).toMatchObject({ mode: 'list', detail: null });
     expect(pressed(organisations(part('a')), key('e')).wish).toMatchObject({ kind: 'explain' });
   });
@@ -170,7 +175,7 @@ describe('the screen', () => {
   const long = Array.from({ length: 300 }, (_none, n) => part(`org-${n}`, { queued: 300 - n }));
   const crowded: TopState = {
     ...organisations(...long),
-    figures: figuresOf({ unanswered: stuck(40) }, { by: 'organisation', results: long, unanswered: [] }),
+    figures: figuresOf({ sources: away(40) }, { by: 'organisation', results: long, unanswered: [], failure: null }),
   };
 
   test.each([
@@ -190,8 +195,8 @@ describe('the screen', () => {
     const end = typing(crowded, 'G');
     expect(screen(end).join('\n')).toMatch(/of 300[^]*▸ org-299/);
     const first = typing(end, 'g');
-    expect(screen(first)[1]).toMatch(/^▸✖ supervisor s0: does not answer/);
-    expect(screen(typing(first, 'j'.repeat(39))).join('\n')).toMatch(/▸✖ supervisor s39[^]*and 34 more/);
+    expect(screen(first)[1]).toMatch(/^▸✖ source 0: away/);
+    expect(screen(typing(first, 'j'.repeat(39))).join('\n')).toMatch(/▸✖ source 39[^]*and 34 more/);
   });
 
   test('problems of one part are told apart', () => {
@@ -210,6 +215,21 @@ describe('the screen', () => {
     expect(screen(state, { ...now, sinceLook: 9_000 })[0]).toBe('STALE: figures of 9s ago, no answer yet');
   });
 
+  test('says of figures that are stale that something is wrong, and not that nothing is', () => {
+    const state = { ...firstState, figures: figuresOf() };
+    expect(screen(state).join('\n')).toContain('nothing is wrong');
+    for (const stale of [screen({ ...state, failure: 'lost' }), screen(state, { ...now, sinceLook: 9_000 })])
+      expect(stale.join('\n')).not.toContain('nothing is wrong');
+    const problem = { ...firstState, figures: figuresOf({ unanswered: stuck }), failure: 'lost' };
+    expect(screen(problem).join('\n')).toContain('supervisor s0: does not answer');
+  });
+
+  test('says of a table that failed why, and not that nothing is queued', () => {
+    const parts = { by: 'organisation' as const, results: [], unanswered: [], failure: 'refused' };
+    const lines = screen({ ...firstState, view: 'organisations', figures: figuresOf({}, parts) });
+    expect(lines.join('\n')).toContain('it cannot be told: refused');
+  });
+
   test('says that nothing is wrong; foreign names keep to their line, without control characters', () => {
     const id = '0e191e18-bc77-405f-8887-80f510304021';
     const lines = screen(
@@ -220,20 +240,4 @@ describe('the screen', () => {
     // An id that leads a row of other tables has a line of its own.
     expect(lines.filter((line) => /^. {1,2}0e191e18-.* boefje .* [23] /.test(line))).toHaveLength(2);
   });
-});
-
-test.each<[string, Partial<SchedulerView>, boolean]>([
-  ['idle', { queued: 0 }, false],
-  ['flows', { queued: 5, out_per_second: 1 }, false],
-  ['flows', { queued: 5, per_second: 0.1 }, false],
-  ['stands', { queued: 5 }, false],
-  ['held', { queued: 5, held: 5 }, false],
-  ['paused', { queued: 0 }, true],
-  ['unknown', { queued: null, held: null }, false],
-])('a scheduler is %s with %j', (state, over, isPaused) => {
-  const of = (organisation: string | null) => {
-    return { scheduler: 'boefje', organisation, boefje: null, paused_by: null, note: null, since: '' };
-  };
-  const pauses = [of('acme'), { ...of(null), scheduler: 'report' }, ...(isPaused ? [of(null)] : [])];
-  expect(stateOf(scheduler('boefje', over), pauses)).toBe(state);
 });

@@ -71,7 +71,7 @@ test('a broker that does not answer is a problem, events that were given up are 
   const source = 'rabbitmq:raw_file_received';
   expect(sourceFindings([{ ...about, source }])).toMatchObject([{ level: 'fine', finding: `${source}: 12 wait` }]);
   expect(sourceFindings([{ ...about, source, dead: 3 }])).toMatchObject([
-    { level: 'warning', finding: `${source}: 3 were given up`, advice: expect.stringContaining('rota dead list') },
+    { level: 'warning', finding: `${source}: 3 given up`, advice: expect.stringContaining('rota dead list') },
   ]);
   const full = 'stream ROTA_KAT_DEAD holds 9 of at most 10 messages';
   expect(sourceFindings([{ ...about, source, full }])).toMatchObject([

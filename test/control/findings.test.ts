@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findingsOf, situationOf } from '../../src/control/findings.ts';
-import { incidentsOf, type OperatorClient, type Overview } from '../../src/control/overview.ts';
+import { incidentsOf, natsIsLost, type OperatorClient, type Overview } from '../../src/control/overview.ts';
 import { mismatchOf } from '../../src/control/workers.ts';
 import type { ActorView, AskedImage, Examination, Finding, SchedulerView } from '../../src/protocol/operator-status.ts';
 import type { PauseView } from '../../src/protocol/operator.ts';
@@ -53,8 +53,8 @@ test('what the doctor finds beside the overview is said, each problem once, and 
   expect(
     texts(findingsOf(overview('open'), { examined: [examined('one', ...all), examined('two', schema, fine)] })),
   ).toEqual([
-    'problem octopoes of boefje on one: circuit open since 2026-03-02 12:00:00 UTC: octopoes answered 503',
     'problem schema: not applied: 0031_audit',
+    'problem octopoes: circuit open for boefje on one since 2026-03-02 12:00:00 UTC: octopoes answered 503',
     'warning disk on one: 12 MB are free in /tmp',
   ]);
 });
@@ -63,7 +63,7 @@ test('a database that is out is said by each supervisor that misses it, and not 
   const unknown = [{ instance: 'one', part: 'database', why: 'refused' }];
   const examinations = [examined('one', found('database', 'refused', 'problem'))];
   expect(texts(findingsOf(overview('closed', { unknown }), { examined: examinations }))).toEqual([
-    'problem supervisor one: cannot tell about the database: refused',
+    'problem database: does not answer one: refused',
   ]);
 });
 
@@ -102,8 +102,68 @@ test('what cannot be told in an outage is left out, and the rest is told', async
   } as unknown as OperatorClient;
   const { findings, pauses } = await situationOf(client, ['one']);
   expect(pauses).toEqual([]);
-  expect(texts(findings)).toEqual(['problem supervisor one: cannot tell about the database: refused']);
+  expect(texts(findings)).toEqual([
+    'problem database: does not answer: refused',
+    'warning doctor: did not examine one: BROKEN: refused',
+    'warning pauses: are unknown: refused',
+  ]);
   await expect(situationOf({ ask: () => Promise.reject(down) }, ['one'])).rejects.toThrow('refused');
+});
+
+const four = (of: (instance: string) => readonly ActorView[] = () => [], over: Partial<Overview> = {}): Overview => {
+  const base = overview('closed').supervisors[0]!;
+  const supervisors = ['a', 'b', 'c', 'd'].map((instance) => ({ ...base, instance, actors: of(instance) }));
+  return { ...overview('closed'), supervisors, ...over };
+};
+
+test('NATS away: it is said first and once, without the silence of others and of JetStream that follows from it', () => {
+  const [own] = four().supervisors;
+  const unanswered = ['b', 'c', 'd'].map((instance) => ({ instance, why: `SERVICE_UNAVAILABLE: ${natsIsLost}` }));
+  const source = { stream: 'raw_file_received', waiting: null, retrying: null, dead: null, full: null } as const;
+  const sources = [{ ...source, source: 'jetstream:raw_file_received', error: 'no answer' }];
+  const events = { stream: 'raw_file_received', connected: false, in_hand: 0, done: 0, retried: 0, dead_lettered: 0 };
+  const idle = actor('closed');
+  const cut = { ...idle, thread: { ...idle.thread!, streams: [{ ...events, last_error: 'closed' }] } };
+  const looked = overview('closed', { supervisors: [{ ...own!, actors: [cut] }], unanswered, sources });
+  const nats = found('nats', 'not connected', 'problem');
+  expect(texts(findingsOf(looked, { examined: [examined('a', nats)], pauses: [pause] }))).toEqual([
+    'problem nats: not connected; 3 other supervisors cannot be asked',
+    expect.stringContaining('warning boefje, acme'),
+  ]);
+});
+
+test('Octopoes away: one problem for all actors and supervisors, since the first of them noticed', () => {
+  const open = (name: string): ActorView => {
+    const { thread, ...rest } = actor('open');
+    const services = thread!.services.map((it) => ({ ...it, open_since: `2026-03-02T12:0${name.length % 10}:00Z` }));
+    return { ...rest, name, thread: { ...thread!, services } };
+  };
+  expect(texts(findingsOf(four(() => [open('boefje'), open('normalizer')])))).toEqual([
+    'problem octopoes: circuit open for boefje, normalizer on all 4 supervisors since 2026-03-02 12:00:00 UTC: octopoes answered 503',
+  ]);
+});
+
+test('the database away: one problem for all supervisors, before those that do not answer', () => {
+  const unknown = ['a', 'b', 'c', 'd'].map((instance) => ({ instance, part: 'database', why: 'refused' }));
+  const unanswered = ['e', 'f', 'g', 'h', 'i'].map((instance) => ({ instance, why: 'last answered 4m 0s ago' }));
+  expect(texts(findingsOf(four(() => [], { unknown, unanswered })))).toEqual([
+    'problem database: does not answer all 4 supervisors: refused',
+    'problem supervisors e, f, g and 2 more: do not answer: last answered 4m 0s ago',
+  ]);
+});
+
+test.each<[string, Partial<ActorView>, string[]]>([
+  ['down', { phase: 'down', phase_seconds: 1 }, ['problem actor boefje: down']],
+  ['restarting', { phase: 'restarting', phase_seconds: 1 }, ['warning actor boefje: restarting']],
+  ['starting', { phase: 'starting', phase_seconds: 3 }, []],
+  ['draining', { phase: 'draining', phase_seconds: 9 }, []],
+  ['starting for long', { phase: 'starting', phase_seconds: 40 }, ['warning actor boefje: starting for 40s']],
+  ['hung', { thread: null }, ['warning actor boefje: does not answer: its thread is busy, or hangs']],
+])('an actor that is %s is a trouble where somebody should act', (_name, over, expected) => {
+  const looked = overview('closed');
+  const [one] = looked.supervisors;
+  const supervisors = [{ ...one!, actors: [{ ...actor('closed'), ...over }] }];
+  expect(texts(findingsOf({ ...looked, supervisors }))).toEqual(expected);
 });
 
 test('incidents of all supervisors that answer are one list, newest first, since the latest start', async () => {
@@ -118,8 +178,13 @@ test('incidents of all supervisors that answer are one list, newest first, since
   };
   const ask = async (_name: string, _body: unknown, instance: string) =>
     told[instance] ?? Promise.reject(new Error('gone'));
-  const { since, results } = await incidentsOf({ ask } as unknown as OperatorClient, ['one', 'two', 'three']);
+  const { since, results, unanswered } = await incidentsOf({ ask } as unknown as OperatorClient, [
+    'one',
+    'two',
+    'three',
+  ]);
   expect(since).toBe('2026-03-02T09:00:00Z');
+  expect(unanswered.map(({ instance }) => instance)).toEqual(['three']);
   expect(results.map(({ instance, at }) => `${instance} ${at.slice(11, 13)}`)).toEqual(['one 12', 'two 11', 'one 10']);
 });
 

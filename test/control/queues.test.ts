@@ -11,11 +11,19 @@ test.each([
   ['a number', '7'],
   ['no JSON', 'no JSON'],
 ])('a dead letter that is %s is shown as its text, in an answer that can be written', async (_, body) => {
-  const letter = { id: 'a', stream: 'raw_file_received', at: null, error: null, attempts: 1, body };
+  const letter = {
+    id: 'a',
+    stream: 'raw_file_received',
+    at: null,
+    error: null,
+    attempts: 1,
+    body,
+    bodyBytes: body.length,
+  };
   const deadLetters = { list: async () => [letter] } as unknown as DeadLetters;
   const commands = queueCommands({ deadLetters, audit: () => {} } as unknown as QueuePorts);
   const answer = await commands['dead-letters'].run({ limit: 20, max_age_seconds: 0 }, { by: null, access: 'read' });
-  expect((JSON.parse(JSON.stringify(answer)) as { results: object[] }).results[0]).toEqual(letter);
+  expect((JSON.parse(JSON.stringify(answer)) as { results: object[] }).results[0]).toMatchObject({ id: 'a', body });
 });
 
 /** A scheduler that takes until `end` to be ranked again; `begun` counts the runs. */
@@ -53,7 +61,13 @@ test('a rerank that its client left to itself is not the answer to the next requ
   expect(runs).toHaveLength(2);
   runs[1]!.end();
   expect(await next).toMatchObject({ looked: 0, moved: 0, complete: true });
-  expect(audited).toMatchObject([{ command: 'rerank', by: 'me', tasks: 7, moved: 3 }, { tasks: 0 }]);
+  expect(audited).toMatchObject([
+    { command: 'rerank', by: 'me', scheduler: 'boefje' },
+    { command: 'rerank', by: 'me', tasks: 7, moved: 3 },
+    { scheduler: 'boefje' },
+    { tasks: 0 },
+  ]);
+  expect(audited[0]).not.toHaveProperty('tasks');
 });
 
 test('a client that asks by the id of its run learns its end, also where another run began since', async () => {
@@ -84,4 +98,29 @@ test('a request joins the rerank that is under way', async () => {
   runs[0]!.end();
   const [one, two] = await Promise.all(answers);
   expect(one).toEqual(two);
+});
+
+test('dead letters are listed once for all who wait, and not while they are settled', async () => {
+  const begun: { readonly what: string; end(value: readonly never[]): void }[] = [];
+  const begin = (what: string) => {
+    const { promise, resolve } = Promise.withResolvers<readonly never[]>();
+    begun.push({ what, end: resolve });
+    return promise;
+  };
+  const deadLetters = { list: (limit: number) => begin(`list ${limit}`), settle: () => begin('settle') };
+  const commands = queueCommands({ deadLetters, audit: () => {} } as unknown as QueuePorts);
+  const caller = { by: null, access: 'operate' } as const;
+  const list = () => commands['dead-letters'].run({ limit: 1_000, max_age_seconds: 0 }, caller);
+  const lists = [list(), list()];
+  const settled = commands['settle-dead-letters'].run({ action: 'drop' }, caller);
+  await vi.waitFor(() => expect(begun).toHaveLength(1));
+  begun[0]!.end([]);
+  await Promise.all(lists);
+  await vi.waitFor(() => expect(begun.map(({ what }) => what)).toEqual(['list 1000', 'settle']));
+  const later = list();
+  begun[1]!.end([]);
+  await settled;
+  await vi.waitFor(() => expect(begun).toHaveLength(3));
+  begun[2]!.end([]);
+  expect(await later).toEqual({ results: [] });
 });

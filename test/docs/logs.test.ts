@@ -30,7 +30,7 @@ const events: readonly RotaEvent[] = [
   { name: 'tasks.removed', count: 10_000 },
   { name: 'source.lost', source: 'rabbitmq:scan_profile_mutations', message: 'socket closed unexpectedly by server' },
   { name: 'part.failed', part: 'database', link: 'database', reason: readOnly },
-  { name: 'circuit.changed', service: 'octopoes', state: 'open' },
+  { name: 'circuit.changed', actor: 'boefje', service: 'octopoes', state: 'open' },
   {
     name: 'event.dead-lettered',
     stream: 'raw_file_received',

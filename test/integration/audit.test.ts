@@ -103,6 +103,71 @@ test('over HTTP a command that there is not, and a body that does not fit, are t
   expect(await post('audit', { limit: 0 }, operator)).toMatchObject({ status: 422 });
 });
 
+test.each([
+  ['pause', { scheduler: 'boefje', organisation: 'a\0' }, 'organisation'],
+  ['resume', { scheduler: 'boefje', boefje: 'a\0' }, 'boefje'],
+  ['purge', { organisation: 'a\0' }, 'organisation'],
+  ['names', { kind: 'organisation', prefix: 'a\0' }, 'prefix'],
+  ['audit', { organisation: 'a\0' }, 'organisation'],
+])('%s refuses a NUL, which Postgres does not store', async (command, body, field) => {
+  const { status, body: answer } = await post(command, body, operator);
+  expect([status, JSON.stringify(answer)]).toEqual([422, expect.stringContaining(`${field}: no NUL`)]);
+});
+
+test('the audit names what was changed, in which organisation, and what it was before', async () => {
+  for (const boefje of ['first', 'second']) {
+    await hand.client.push('boefje', boefjeTask('changed', `Hostname|internet|${boefje}`));
+  }
+  const list = async <T>(command: string) =>
+    (await post(command, { organisation: 'changed' }, operator)).body as unknown as { results: T[] };
+  const schedules = (await list<{ id: string; schedule: string | null }>('schedules')).results;
+  const ids = schedules.map(({ id }) => id);
+  expect(ids).toHaveLength(2);
+  const latest = async () => (await entries('--organisation', 'changed', '--limit', '1'))[0];
+
+  await post('change-schedules', { action: 'disable', ids }, operator);
+  const disabled = await latest();
+  expect(disabled).toMatchObject({ command: 'disable-schedules', fields: { schedules: 2, before: [true, true] } });
+  expect((disabled!.fields as { ids: string[] }).ids.toSorted()).toEqual(ids.toSorted());
+
+  const [id] = ids;
+  expect(await post('set-cron', { id, cron: '0 3 * * *' }, operator)).toMatchObject({ body: { before: null } });
+  const second = await post('set-cron', { id, cron: '0 4 * * *' }, operator);
+  expect(second).toMatchObject({ body: { schedule: '0 4 * * *', before: '0 3 * * *' } });
+  expect(await latest()).toMatchObject({
+    command: 'set-cron',
+    fields: { schedule: id, cron: '0 4 * * *', before: '0 3 * * *' },
+  });
+
+  const tasks = (await list<{ id: string }>('tasks')).results.map((task) => task.id);
+  await post('change-tasks', { action: 'cancel', ids: tasks.slice(0, 1) }, operator);
+  expect(await latest()).toMatchObject({ command: 'cancel', fields: { tasks: 1, ids: tasks.slice(0, 1) } });
+  await post('change-selected-tasks', { action: 'cancel', status: 'queued', organisation: 'changed' }, operator);
+  expect(await latest()).toMatchObject({ command: 'cancel', fields: { tasks: 1, ids: tasks.slice(1) } });
+});
+
+test('who asked for a look, a reschedule or a rerank is kept', async () => {
+  await post('look', { organisations: ['acme'] }, operator);
+  await post('reschedule', { actor: 'boefje' }, operator);
+  await post('rerank', { scheduler: 'report' }, operator);
+  const [ended, begun, reschedule, look] = await entries('--limit', '4');
+  expect(look).toMatchObject({ command: 'look', organisation: 'acme', by: 'ops-1' });
+  expect(reschedule).toMatchObject({ command: 'reschedule', fields: { actor: 'boefje' } });
+  expect(begun).toMatchObject({ command: 'rerank', by: 'ops-1', fields: { scheduler: 'report' } });
+  expect(ended).toMatchObject({ command: 'rerank', fields: { tasks: 0, moved: 0 } });
+});
+
+test('a reader explains four things at a time, and is no obstacle to an operator', async () => {
+  const asks = Array.from({ length: 30 }, (_, n) =>
+    post('explain', { organisation: 'acme', boefje: `dns-${n}` }, reader).then(({ status }) => status),
+  );
+  const own = await post('explain', { organisation: 'acme', boefje: 'mine' }, operator);
+  expect(own.status).toBe(200);
+  const statuses = await Promise.all(asks);
+  expect(statuses).toContain(200);
+  expect(statuses.some((status) => status === 429 || status === 503)).toBe(true);
+});
+
 test('over HTTP without tokens commands look, and change nothing', async () => {
   const open = await startRotaAtHand();
   onTestFinished(() => open.stop());

@@ -147,7 +147,7 @@ test.each<Form>(['json', 'table'])(
       new RegExp(`boefje +${organisation} +all`),
     );
     await run(
-      ['audit', '--organisation', organisation],
+      ['audit', '--organisation', organisation, '--limit', '1'],
       { results: [{ command: 'pause', organisation, fields: { tasks: 2 } }] },
       /pause +.*organisation=/,
     );

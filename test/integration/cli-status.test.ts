@@ -75,7 +75,9 @@ test('of two supervisors one that is stuck is named, and the other one is shown'
   deaf.unsubscribe();
   await stuck.stop();
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^PROBLEM +WHAT\nsupervisor stuck +does not answer: ASK_TIMEOUT: no answer in time/);
+  expect(stdout).toMatch(
+    /^LEVEL +ABOUT +FINDING +DO\nproblem +supervisor stuck +does not answer: ASK_TIMEOUT: no answer in time/,
+  );
   expect(supervisors.length).toBeGreaterThan(0);
   expect(unanswered).toMatchObject([{ instance: 'stuck', why: expect.stringContaining('no answer in time') }]);
 });

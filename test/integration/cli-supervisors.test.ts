@@ -83,7 +83,8 @@ test('schedules that wait for a cron that can run are listed with their reason, 
   await sql.end();
 
   const listed = await hand.json<{ results: { disabled_reason: string }[] }>(['schedules', 'list', '--boefje', 'nmap']);
-  expect(listed.results.map((it) => it.disabled_reason)).toEqual(['person', 'cron-unreadable', 'cron-unreadable']);
+  const reasons = listed.results.map((it) => it.disabled_reason);
+  expect(reasons.toSorted()).toEqual(['cron-unreadable', 'cron-unreadable', 'person']);
   const { stdout: table } = await hand.run(['schedules', 'list', '--organisation', 'unreadable', '--disabled']);
   expect(table).toMatch(new RegExp(`${one} +boefje +no \\(cron-unreadable\\) +unreadable +nmap +R 22-6`));
 

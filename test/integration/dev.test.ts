@@ -17,6 +17,8 @@ interface Served {
   readonly api: string;
   readonly nats: string;
   readonly db: string;
+  /** Logs in once. */
+  readonly page: string;
 }
 
 interface RunningDev extends Served {
@@ -25,7 +27,7 @@ interface RunningDev extends Served {
 }
 
 async function startDev(data: string): Promise<RunningDev> {
-  const [apiPort, natsPort] = [await freePort(), await freePort()];
+  const [apiPort, natsPort, pagePort] = [await freePort(), await freePort(), await freePort()];
   const args = [
     'rota',
     'dev',
@@ -35,6 +37,8 @@ async function startDev(data: string): Promise<RunningDev> {
     String(apiPort),
     '--nats-port',
     String(natsPort),
+    '--page-port',
+    String(pagePort),
     '--json',
   ];
   const child = spawn('npx', args, {
@@ -56,6 +60,7 @@ async function startDev(data: string): Promise<RunningDev> {
       ready: true,
       api: `http://127.0.0.1:${apiPort}`,
       nats: expect.stringMatching(`^nats://rota:p[\\w-]{43}@127\\.0\\.0\\.1:${natsPort}$`),
+      page: expect.stringMatching(`^http://127\\.0\\.0\\.1:${pagePort}/login\\?once=[\\w-]{32}$`),
     });
     return { ...ready, stop };
   }
@@ -74,6 +79,12 @@ async function ask(api: string, method: string, path: string, body?: unknown): P
   });
   const text = await response.text();
   return { status: response.status, body: (text === '' ? null : JSON.parse(text)) as Answer['body'] };
+}
+
+/** As a browser without a session does. */
+async function follow(link: string): Promise<{ readonly status: number; readonly cookie: string | null }> {
+  const { status, headers } = await fetch(link, { redirect: 'manual' });
+  return { status, cookie: headers.get('set-cookie') };
 }
 
 const boefje = {
@@ -105,6 +116,8 @@ test(
     const data = await mkdtemp(join(tmpdir(), 'rota-dev-'));
     onTestFinished(() => rm(data, { recursive: true, force: true }));
     const first = await startDev(data);
+    expect(await follow(first.page)).toMatchObject({ status: 303, cookie: expect.stringMatching(/^rota_page=/) });
+    expect(await follow(first.page)).toEqual({ status: 401, cookie: null });
 
     const pushed = await ask(first.api, 'POST', '/schedulers/boefje/push', rockyPush);
     expect(pushed).toMatchObject({ status: 201, body: { status: 'queued' } });

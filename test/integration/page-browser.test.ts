@@ -61,7 +61,10 @@ describe.skipIf(await noChromium())('in a browser, the page', () => {
       const data = JSON.stringify({ now, sections: { part: String(section(update)) } });
       for (const stream of streams) stream.write(`event: live\ndata: ${data}\n\n`);
     };
-    return { page, send, streams };
+    const fail = () => {
+      for (const stream of streams) stream.write(`event: stale\ndata: ${JSON.stringify({ now })}\n\n`);
+    };
+    return { page, send, fail, streams };
   }
 
   const rows = (update: number) =>
@@ -131,6 +134,19 @@ describe.skipIf(await noChromium())('in a browser, the page', () => {
     expect(await page.locator('#live input').isChecked()).toBe(true);
     await page.locator('#live input').uncheck();
     await expect.poll(() => page.locator('#update').textContent()).toBe('1');
+  });
+
+  test('says at once that a look failed, and that the next one did not', async () => {
+    const { page, send, fail } = await shown(rows);
+    const isOld = () => page.evaluate(`document.body.classList.contains('old')`);
+    send(1);
+    await expect.poll(() => page.locator('#fresh').getAttribute('class')).toBe('fresh live');
+    fail();
+    await expect.poll(() => page.locator('#fresh').textContent(), { timeout: 3_000 }).toMatch(/failed: from \ds ago/);
+    expect(await isOld()).toBe(true);
+    send(2);
+    await expect.poll(() => page.locator('#fresh').getAttribute('class')).toBe('fresh live');
+    expect(await isOld()).toBe(false);
   });
 
   test('tells ages by the server’s clock, whatever the browser’s says', async () => {

@@ -108,6 +108,25 @@ test('of 3 000 a job waits for one that is locked, is stopped there, and leaves 
   expect(await countOf('stopped', 'queued')).toBeGreaterThanOrEqual(1_500);
 });
 
+test('a selection that has grown since it was confirmed is asked about again, and a confirmation is used once', async () => {
+  const ids = await push('grown', 30);
+  await hand.client.ctl('change-tasks', { action: 'cancel', ids: ids.slice(10) });
+  const asked = await ops.post('/do/cancel-all', allOf(await ops.get('/tasks?organisation=grown&status=queued')));
+  expect(asked.text).toContain('Cancel 10 queued tasks of grown?');
+  await hand.client.ctl('change-tasks', { action: 'retry', ids: ids.slice(10) });
+  const again = await ops.confirm(asked, { note: 'wrong scope' });
+  expect([again.status, again.location]).toEqual([200, null]);
+  expect(again.text).toContain('Cancel 30 queued tasks of grown?');
+  expect(again.text).toContain('There were 10 when you were asked before.');
+  expect(again.text).toContain('wrong scope');
+  expect(await countOf('grown', 'queued')).toBe(30);
+  const begun = await ops.confirm(again);
+  await expect.poll(async () => wordsOf(await ops.get(begun.location!)), { timeout: 60_000 }).toContain('done:');
+  await hand.client.ctl('change-tasks', { action: 'retry', ids });
+  expect((await ops.confirm(again)).text).toContain('Cancel 30 queued tasks of grown?');
+  expect(await countOf('grown', 'queued')).toBe(30);
+});
+
 /** A transaction that holds a task, so that whoever changes it waits. @returns what ends it */
 async function locked(id: string): Promise<() => Promise<void>> {
   const { promise: until, resolve: end } = Promise.withResolvers<void>();

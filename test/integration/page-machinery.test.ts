@@ -61,7 +61,11 @@ function asked(page: string): Form {
 }
 
 /** Presses the button, confirms where that is asked, and reads what the next page says of it. */
-async function act(action: string, form: Form, typed?: string): Promise<{ confirmation: string; says: string }> {
+async function act(
+  action: string,
+  form: Form,
+  typed?: string,
+): Promise<{ confirmation: string; says: string; to: string }> {
   let answer = await send(`/do/${action}`, ops, form);
   let confirmation = '';
   if (answer.status === 200) {
@@ -74,8 +78,9 @@ async function act(action: string, form: Form, typed?: string): Promise<{ confir
     .getSetCookie()
     .find((cookie) => cookie.startsWith('rota_notice='))!
     .split(';')[0]!;
-  const page = await get(answer.headers.get('location')!, `${ops}; ${notice}`);
-  return { confirmation: textOf(confirmation), says: textOf(/<div class="notice.*?<\/div>/s.exec(page)![0]) };
+  const to = answer.headers.get('location')!;
+  const page = await get(to, `${ops}; ${notice}`);
+  return { confirmation: textOf(confirmation), to, says: textOf(/<div class="notice.*?<\/div>/s.exec(page)![0]) };
 }
 
 const actorOf = async (name: string) => {
@@ -112,7 +117,7 @@ test('workers, and images that are asked for and not queued, or queued and not a
     { image: 'openkat/nmap', queued: 1, asked_at: null },
     { image: 'openkat/dns', queued: 0, asked_at: expect.any(String) },
   ]);
-  expect((await hand.run(['workers'])).stdout).toMatch(/openkat\/nmap +1 +0 +\S+ +never/);
+  expect((await hand.run(['workers'])).stdout).toMatch(/openkat\/nmap +1 +0 +\S+ +not within a week/);
 
   const page = await get('/machinery');
   expect(page).not.toContain('<img');
@@ -152,14 +157,17 @@ test('the level of an actor’s log is set and put back', async () => {
 });
 
 test('a queue is ranked anew, due schedules and enabled boefjes are looked for', async () => {
-  const { confirmation, says } = await act('rerank', { scheduler: 'boefje', queued: '1' });
+  const { confirmation, says, to } = await act('rerank', { scheduler: 'boefje', queued: '1' });
   expect(confirmation).toContain('Each of the 1 queued tasks');
-  expect(says).toContain('boefje: 1 task ranked');
+  expect(says).toContain('Rank boefje anew: begun');
+  const [job] = /\/jobs\/[0-9a-f-]{36}/.exec(to)!;
+  const wall = await logIn(reader.token);
+  await expect
+    .poll(async () => textOf(partOf(await get(job, wall), 'progress')))
+    .toMatch(/done: Rank boefje anew .*1 of 1 The/);
+  expect(partOf(await get(job, wall), 'progress')).not.toContain('<form');
   expect((await act('reschedule', { instance, actor: 'boefje' })).says).toContain('looks for due schedules');
   expect((await act('look', { instance, actor: 'boefje' })).says).toContain('looks for boefjes');
-  expect(await get(`/machinery/rerank?scheduler=boefje&instance=${instance}&run=${randomUUID()}`)).toContain(
-    'has no rerank',
-  );
 });
 
 test('the only supervisor is drained with its name typed, and after one was told that the page goes too', async () => {

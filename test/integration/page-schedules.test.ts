@@ -41,7 +41,13 @@ const noticeOf = async ({ location }: Seen) => {
   return /<div class="notice[^>]*>(.*?)<\/div>/s.exec(text)?.[1]?.replaceAll(/<[^>]*>|\s+/g, ' ');
 };
 const act = (action: string, ids: readonly string[], back = '/schedules?state=all') =>
-  ops.post('/do/change-schedules', [['action', action], ['back', back], ...ids.map((id) => ['id', id] as const)]);
+  confirmed([['action', action], ['back', back], ...ids.map((id) => ['id', id] as const)]);
+/** With its question answered, where there is one. */
+const confirmed = async (fields: readonly (readonly [string, string])[]) => {
+  const asked = await ops.post('/do/change-schedules', fields);
+  const seal = /name="seal" value="([^"]+)"/.exec(asked.text)?.[1];
+  return seal === undefined ? asked : ops.post('/do/change-schedules', [...fields, ['seal', seal]]);
+};
 
 test('schedules are listed by state and filter, the most urgent first, and each has a page', async () => {
   const [first, second] = await schedulesOf('listed', ['Hostname|internet|a.nl', 'Hostname|internet|b.nl']);

@@ -147,6 +147,12 @@ test('a live list keeps its rows, changed in place, and only counts what came si
   expect(live.text).toMatch(/cancelled<\/span/);
   expect(live.text).toMatch(/>2<\/data>\s*newer ↻/);
   expect(rowsOf(await ops.get(linkOf(live, '<data')!))).toHaveLength(2);
+  // A search is not repeated: what an index counts is said as such, and not for ever.
+  const searched = await ops.get(at.replace('status=queued', 'ooi=live-9'));
+  expect(searched.text).toMatch(/>2<\/data>\s*made since, of any kind ↻/);
+  const old = await ops.get(at.replace(/shown_at=[^&]*/, 'shown_at=2000-01-01T00:00:00Z'));
+  expect(old.text).not.toContain('</data> newer');
+  expect(linkOf(old, 'look for newer ↻')).toBe('/tasks?status=queued&organisation=live');
 });
 
 test('of ticked tasks a conflict is a line of the result: the others are changed', async () => {

@@ -171,7 +171,12 @@ test('a queue tells when it is empty at the rate of the last minutes', async () 
   const left = (Date.parse(boefje!.flow.estimated_empty_at!) - Date.now()) / 1_000;
   expect(left).toBeGreaterThan(180);
   expect(left).toBeLessThan(220);
-  expect(report!.flow).toEqual({ per_second: null, estimated_empty_at: null, asked_at: null });
+  expect(report!.flow).toEqual({
+    per_second: null,
+    estimated_empty_at: null,
+    asked_at: null,
+    out_seconds_ago: null,
+  });
 });
 
 test('under fair-share a task starts no earlier than virtual time reaches its rank: others come later and go before', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { operatorsFor } from '../../src/nats/operators.ts';
 import { boefjeHash } from '../../src/tasks/data.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { next, on } from '../../src/telemetry/events.ts';
@@ -90,7 +91,12 @@ test('lessons 0.10: what one supervisor leaves at its end the other one goes on 
   const { id } = addOrganisation(house.world, { plugins: [boefje('dns')], objects: hosts });
   const queued = queuedIn(id, hosts.length);
   await Promise.all(hosts.map((host) => house.mutate(id, host, 'create')));
+  const operators = operatorsFor(house.client, null)({ by: null, access: 'read' });
+  expect(await operators.instances()).toHaveLength(2);
   await two.drain();
+  await house.client.connection.flush();
+  // It has said that it leaves: nobody misses it.
+  expect(await operators.instances()).toHaveLength(1);
   expect(await queued).toHaveLength(hosts.length);
   expect(await house.client.instances()).toHaveLength(1);
 });

@@ -9,10 +9,10 @@ beforeEach(() => {
 afterEach(() => incidents.stop());
 
 const told = () => incidents.list().map(({ about, happened, why }) => [about, happened, why]);
-const circuit = (state: 'open' | 'half-open' | 'closed') =>
-  emit({ name: 'circuit.changed', service: 'octopoes', state });
+const circuit = (state: 'open' | 'half-open' | 'closed', actor = 'boefje') =>
+  emit({ name: 'circuit.changed', actor, service: 'octopoes', state });
 
-test('a circuit that opens and half-opens for hours, in three threads, is one incident and its end', () => {
+test('a circuit that opens and half-opens for hours is one incident and its end', () => {
   emit({ name: 'part.failed', part: 'octopoes', link: 'octopoes', reason: 'octopoes answered 503' });
   for (let probe = 0; probe < 50; probe += 1) {
     circuit('open');
@@ -21,9 +21,22 @@ test('a circuit that opens and half-opens for hours, in three threads, is one in
   circuit('closed');
   circuit('closed');
   expect(told()).toEqual([
-    ['circuit octopoes', 'closed', null],
-    ['circuit octopoes', 'opened', 'octopoes answered 503'],
+    ['circuit octopoes of boefje', 'closed', null],
+    ['circuit octopoes of boefje', 'opened', 'octopoes answered 503'],
     ['supervisor', 'started', null],
+  ]);
+});
+
+test('a circuit that is open in two threads is closed when both are, or when its thread ends', () => {
+  circuit('open');
+  circuit('open', 'normalizer');
+  circuit('closed');
+  emit({ name: 'actor.stopped', actor: 'normalizer', code: 'KILLED', message: 'killed' });
+  expect(told().slice(0, 4)).toEqual([
+    ['circuit octopoes of normalizer', 'closed', 'its actor stopped'],
+    ['actor normalizer', 'stopped', 'killed'],
+    ['circuit octopoes of boefje', 'closed', null],
+    ['circuit octopoes of normalizer', 'opened', null],
   ]);
 });
 

@@ -81,7 +81,12 @@ test('NATS, and the streams on it, are one part; it is back when every connectio
 test('a circuit that opens and half-opens, and a broker that is asked again and again, add no lines', () => {
   const lines = linesOf(() => {
     for (let n = 0; n < 50; n += 1) {
-      emit({ name: 'circuit.changed', service: 'katalogus', state: n % 2 === 0 ? 'open' : 'half-open' });
+      emit({
+        name: 'circuit.changed',
+        actor: 'boefje',
+        service: 'katalogus',
+        state: n % 2 === 0 ? 'open' : 'half-open',
+      });
       emit({ name: 'source.lost', source: 'rabbitmq:raw_file_received', message: 'ECONNREFUSED' });
       vi.advanceTimersByTime(1_000);
     }

@@ -12,7 +12,7 @@ function metricsOf(readings: Partial<Readings> = {}): { scrape(): Promise<Scrape
 }
 
 const actor = (name: string, restarts: number) =>
-  ({ name, phase: 'running', restarts, retryAt: null, lastFailure: null }) as const;
+  ({ name, phase: 'running', phaseSeconds: 1, restarts, retryAt: null, lastFailure: null }) as const;
 
 test('a source that cannot be read leaves its metrics without samples; the scrape shows the others', async () => {
   const { scrape } = metricsOf({

@@ -85,12 +85,13 @@ test.each([
   expect(told.at(-1)).toMatchObject({ fields: { state: 'failed', tasks: 1 } });
 });
 
-test('a stop ends it after the step in hand, and during a wait at once', async () => {
-  const { jobs } = jobsAt();
+test('a stop ends it after the step in hand, and during a wait at once; who stopped it is told', async () => {
+  const { jobs, told } = jobsAt();
   const { step, open } = gate();
   const job = jobs.begin(work(step));
   jobs.stop(job.id, 'ops-2');
   expect(job).toMatchObject({ state: 'runs', stopping: true });
+  expect(told.at(-1)).toEqual({ by: 'ops-2', fields: { job: job.id, begun_by: 'ops-1' } });
   open();
   await ended(job);
   expect(job).toMatchObject({ state: 'stopped', changed: 1, trouble: 'stopped by ops-2' });
@@ -106,6 +107,14 @@ test('a stop ends it after the step in hand, and during a wait at once', async (
   await failed.promise;
   await long.end();
   expect(waits).toMatchObject({ state: 'stopped' });
+});
+
+test('what goes on to its end is not stopped', async () => {
+  const { jobs } = jobsAt();
+  const { step } = gate();
+  const job = jobs.begin(work(step, { goesOn: 'it goes on' }));
+  expect(() => jobs.stop(job.id, 'ops-2')).toThrow('it goes on');
+  expect(job).toMatchObject({ state: 'runs', stopping: false });
 });
 
 test('at most four run at once; at most twenty are kept, and none for longer than an hour', async () => {

@@ -133,7 +133,7 @@ describe('a form', () => {
     expect(theme.headers.location).toBe('/');
     const confirmation = await ask(url, '/do/pause', { ...form, body: { scheduler: 'boefje', back } });
     expect(confirmation.body).toContain('<a href="/">Leave it</a>');
-    const resumed = await ask(url, '/do/resume', { ...form, body: { scheduler: 'boefje', back } });
+    const resumed = await ask(url, '/do/resume', { ...form, body: { scheduler: 'boefje', organisation: 'a', back } });
     expect(resumed.headers.location).toBe('/');
     const entered = await ask(url, '/login', { ...form, body: { token: of.ops, back } });
     expect(entered.headers.location).toBe('/');

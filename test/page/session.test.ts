@@ -129,4 +129,12 @@ describe('a seal', () => {
     clock.now += 2 * 60_000;
     expect(it.isSealed(ops, 'purge org-1', seal)).toBe(false);
   });
+
+  test('is used once, while another over the same text is another', () => {
+    const { sessions: it } = sessions();
+    const [one, other] = [it.seal(ops, 'purge org-1'), it.seal(ops, 'purge org-1')];
+    expect(it.useSeal(ops, 'purge org-2', one)).toBe(false);
+    expect([1, 2].map(() => it.useSeal(ops, 'purge org-1', one))).toEqual([true, false]);
+    expect(it.useSeal(ops, 'purge org-1', other)).toBe(true);
+  });
 });

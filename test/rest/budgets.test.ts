@@ -10,6 +10,7 @@ import { filterBudget } from '../../src/queue/filter/filter.ts';
 import { pageMs } from '../../src/postgres/pool.ts';
 import { roomBytes } from '../../src/queue/queue.ts';
 import { sharedInFlight } from '../../src/rest/bounds.ts';
+import { ofActorAtMost, ofCallerAtMost } from '../../src/control/explain-bounds.ts';
 import { budgets } from '../../src/rest/budgets.ts';
 import { deepestNesting, lengths, mostValues } from '../../src/tasks/limits.ts';
 import { emptyBook, emptyLists, openAccess, serve, type Served, taskId } from './double.ts';
@@ -146,7 +147,7 @@ describe('one client', () => {
   test('has 2 000 pops at most, whatever its share', () => {
     const pops = sharedInFlight({ most: 10_000, mostBytes: 1_000 }, 1, 'pops', budgets.popsOfClient);
     for (let n = 0; n < 2_000; n += 1) pops.enter('a', 0);
-    expect(() => pops.enter('a', 0)).toThrow(/2000 pops of 0 bytes in flight already: try again/);
+    expect(() => pops.enter('a', 0)).toThrow(/2000 pops in flight already: try again/);
     pops.enter('b', 0);
   });
 
@@ -268,6 +269,11 @@ test('the page of security has every budget of REST as it is', () => {
     ['time for an answer', `${seconds(answerWithinMs)}; a pop ${seconds(popMarginMs)} after \`wait\``],
     ['requests in flight: number, bytes', `${number(budgets.inFlight)}, ${mebibytes(budgets.inFlightBytes)}`],
     ['pops in flight, those that wait among them', number(budgets.pops)],
+    [
+      'commands of operators under way (`/ctl`); of one client',
+      `${number(budgets.commands)}; ${number(budgets.commandsOfClient)}`,
+    ],
+    ['explanations under way of one caller; of one actor', `${ofCallerAtMost}; ${ofActorAtMost}`],
     ['answers that are not read yet', `${mebibytes(budgets.answerBytes)}; ${seconds(budgets.answerLeavesMs)} each`],
     ['connections', number(budgets.connections)],
     ['of the last four, one client', config.SCHEDULER_API_CLIENT_SHARE === 0.5 ? 'half' : ''],
@@ -289,3 +295,21 @@ test.each(['/schedules/x', '/%ffx', '/schedules/%00'])(
     expect((await reply.text()).length).toBeLessThan(3_000);
   },
 );
+
+test('a client has 8 commands under way, each until it is done', async () => {
+  const ends: (() => void)[] = [];
+  const run = () => new Promise<unknown>((resolve) => ends.push(() => resolve({})));
+  const audit = () => {};
+  served = await serve({ operations: { run, audit, weights: null as never } });
+  const asked = Array.from({ length: 8 }, () => ask('POST', '/ctl/status', {}));
+  await vi.waitFor(() => expect(ends).toHaveLength(8));
+  expect(await ask('POST', '/ctl/status', {})).toMatchObject({ status: 503, retryAfter: expect.any(String) });
+  ends[0]!();
+  await vi.waitFor(async () => {
+    const next = ask('POST', '/ctl/status', {});
+    await vi.waitFor(() => expect(ends).toHaveLength(9));
+    ends.forEach((end) => end());
+    expect(await next).toMatchObject({ status: 200 });
+  });
+  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array(8).fill(200));
+});

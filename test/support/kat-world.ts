@@ -29,19 +29,20 @@ export function hostname(name: string, level: number | null = 2): SimulatedObjec
 }
 
 /**
- * An organisation that is in `world` from now on, under a name of its own. Rota keeps what Katalogus says for 30 s: a test
+ * An organisation that is in `world` from now on, under a name of its own unless `id` says one. Rota keeps what Katalogus says for 30 s: a test
  * that needs other plug-ins takes another organisation.
  */
 export function addOrganisation(
   world: World,
   has: {
+    id?: string;
     plugins?: readonly SimulatedPlugin[];
     objects?: readonly SimulatedObject[];
     deduplicate?: boolean;
     nodeless?: boolean;
   } = {},
 ): SimulatedOrganisation {
-  const id = `org-${randomUUID().slice(0, 8)}`;
+  const id = has.id ?? `org-${randomUUID().slice(0, 8)}`;
   const plugins = has.plugins ?? [];
   const organisation: SimulatedOrganisation = {
     id,

@@ -72,13 +72,15 @@ interface DeadLetter {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
-/** `prepare` gets the empty database before any supervisor does. */
-export async function openHouse(options: { prepare?: (databaseUrl: string) => Promise<void> } = {}): Promise<House> {
+/** `prepare` gets the empty database before any supervisor does; `prefix`: a name that is shown, in place of a random one. */
+export async function openHouse(
+  options: { prepare?: (databaseUrl: string) => Promise<void>; prefix?: string } = {},
+): Promise<House> {
   const [database, vhost] = await Promise.all([createDatabase(), createVhost()]);
   await options.prepare?.(database.url);
   const world = emptyWorld();
   const kat = await startKat(world);
-  const prefix = `rota-${randomUUID()}`;
+  const prefix = options.prefix ?? `rota-${randomUUID()}`;
   const client = await connectRota({ servers: inject('natsUrl'), prefix });
   const sql = connect(database.url, { max: 2 });
   const rabbit = new Connection(vhost.url);

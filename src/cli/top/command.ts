@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import { within } from '../../deadline.ts';
 import { codeOf } from '../../errors.ts';
-import { overviewOf, type OperatorClient } from '../../control/overview.ts';
-import { partsOf } from '../../control/parts.ts';
+import type { OperatorClient } from '../../control/overview.ts';
+import { type Parts, partsOf } from '../../control/parts.ts';
 import { situationOf } from '../../control/findings.ts';
 import { failureOf } from '../../mailbox/failure.ts';
 import type { RotaClient } from '../../nats/client.ts';
+import type { QueuePart } from '../../tasks/task.ts';
 import { wholeNumber } from '../arguments.ts';
 import { renderOverview } from '../overview.ts';
-import { operators, remoteCommand, type RemoteOptions, withRota } from '../remote.ts';
+import { remoteCommand, type RemoteOptions, watchingOperators, withRota } from '../remote.ts';
 import { type FullScreen, fullScreenOn, onKeys, write, writeJson } from '../terminal.ts';
 import { explainPart } from './explain.ts';
 import { linesOf } from './lines.ts';
@@ -39,15 +41,14 @@ export function topCommand(): Command {
     });
 }
 
-/** Looks between two searches for supervisors; a search takes a second. */
-const searchEvery = 10;
+/** The rest of the screen does not wait longer for what is queued. */
+const partsWithinMs = 3_000;
 
 /** A program reads a pipe, or a person does later: one frame unless --frames asks for more. */
 async function inPipe(client: RotaClient, { frames = 1, interval, json }: TopOptions, signal: AbortSignal) {
-  let instances: readonly string[] = [];
+  const watched = watchingOperators(client);
   for (let frame = 0; frame < frames && !signal.aborted; frame += 1) {
-    if (frame % searchEvery === 0) instances = await client.instances();
-    const { overview, findings } = await situationOf(operators(client), instances);
+    const { overview, findings } = await situationOf(watched, await watched.instances());
     if (json === true) writeJson({ ...overview, findings });
     else write(`${renderOverview(overview, null, findings)}\n`);
     if (frame + 1 < frames) await delay(interval * 1_000, undefined, { signal }).catch(() => {});
@@ -61,7 +62,7 @@ function onScreen(client: RotaClient, options: TopOptions, ending: AbortControll
   if (screen === null) return null;
   top = new Top({ client, screen, ending, ...options });
   const shown = top.run().finally(() => screen.close());
-  // Whoever asked for so many frames wants to see the last one.
+  // With a number of frames the last one stays on the terminal.
   return options.frames === undefined ? shown : shown.then(() => write(`${top.text()}\n`));
 }
 
@@ -74,16 +75,15 @@ interface TopParts extends Pick<TopOptions, 'interval' | 'frames'> {
 /** Looks again and again, takes keys, and draws what both lead to. */
 class Top {
   readonly #parts: TopParts;
-  readonly #ask: Pick<OperatorClient, 'ask'>;
+  readonly #operators: OperatorClient;
   #state: TopState = firstState;
-  #instances: readonly string[] = [];
   /** Ends the wait between two looks. */
   #wait = new AbortController();
   #stopKeys: (() => void) | null = null;
 
   constructor(parts: TopParts) {
     this.#parts = parts;
-    this.#ask = operators(parts.client);
+    this.#operators = watchingOperators(parts.client);
   }
 
   /** Until a key or a signal ends it. @throws what the first look throws: there is nothing to show */
@@ -105,7 +105,7 @@ class Top {
       this.draw();
       for (let look = 0; look < frames && !ending.signal.aborted; look += 1) {
         this.#wait = new AbortController();
-        await Promise.race([this.#look(look), ended]);
+        await Promise.race([this.#look(), ended]);
         this.draw();
         if (look + 1 < frames && !ending.signal.aborted)
           await delay(interval * 1_000, undefined, { signal: this.#wait.signal }).catch(() => {});
@@ -133,10 +133,9 @@ class Top {
     return linesOf(this.#state, screen.size, { date: new Date(), sinceLook, staleMs: interval * 1_000 + 3_000 });
   }
 
-  async #look(n: number): Promise<void> {
+  async #look(): Promise<void> {
     const { view } = this.#state;
     try {
-      if (n % searchEvery === 0 || this.#state.failure !== null) this.#instances = await this.#parts.client.instances();
       const figures = await this.#figures(view);
       // Of a view that was left meanwhile no row would match.
       if (this.#state.view === view) this.#become({ figures, lookedAt: performance.now(), failure: null });
@@ -149,12 +148,21 @@ class Top {
 
   async #figures(view: View): Promise<Figures> {
     const by = partOf[view];
-    const [overview, pauses, parts] = await Promise.all([
-      overviewOf(this.#ask, this.#instances),
-      this.#ask.ask('pauses', {}),
-      by === null ? null : partsOf(this.#ask, this.#instances, { scheduler: undefined, by }),
+    const instances = await this.#operators.instances();
+    const [{ overview, pauses, findings }, parts] = await Promise.all([
+      situationOf(this.#operators, instances),
+      by === null ? null : this.#partsBy(instances, by),
     ]);
-    return { overview, pauses: pauses.results, parts: by === null || parts === null ? null : { by, ...parts } };
+    return { overview, pauses, findings, parts };
+  }
+
+  /** The schedulers stand where these fail: without a database no supervisor knows them. */
+  async #partsBy(instances: readonly string[], by: QueuePart): Promise<Figures['parts']> {
+    const asked = partsOf(this.#operators, instances, { scheduler: undefined, by });
+    return within(asked, partsWithinMs, 'DATABASE_UNAVAILABLE').then(
+      (parts: Parts) => ({ by, failure: null, ...parts }),
+      (error: unknown) => ({ by, failure: failureOf(error).message, results: [], unanswered: [] }),
+    );
   }
 
   #become(change: Partial<TopState>): void {
@@ -190,7 +198,7 @@ class Top {
   async #explain(row: Extract<Wish, { readonly kind: 'explain' }>['row']): Promise<void> {
     const { figures } = this.#state;
     if (figures === null || row.kind === 'problem' || row.kind === 'scheduler') return;
-    const detail = await explainPart(this.#ask, row.kind, row.part, figures.pauses).catch((error: unknown) => {
+    const detail = await explainPart(this.#operators, row.kind, row.part, figures.pauses).catch((error: unknown) => {
       return { title: row.part.name, lines: [`It cannot be told: ${failureOf(error).message}`] };
     });
     // Unless it was closed meanwhile.
@@ -207,12 +215,12 @@ class Top {
 
   async #changed(command: Change['command'], of: Change['of']): Promise<string> {
     if (command === 'resume') {
-      const { released } = await this.#ask.ask('resume', of);
-      return `resumed; ${released} tasks may be popped again`;
+      const { released, complete } = await this.#operators.ask('resume', of);
+      return `resumed; ${released} tasks may be popped again${complete ? '' : ' so far; the rest follows by itself'}`;
     }
     let count = 0;
     while (!this.#parts.ending.signal.aborted) {
-      const { held, complete } = await this.#ask.ask('pause', of);
+      const { held, complete } = await this.#operators.ask('pause', of);
       count += held;
       if (complete) break;
       this.#become({ message: `pausing: ${count} held so far` });

@@ -1,6 +1,7 @@
+import { type Flow, flowOf, isPaused } from '../../control/flow.ts';
 import type { OperatorClient } from '../../control/overview.ts';
 import type { PartView } from '../../control/parts.ts';
-import { age, ageOf, moment, rateOf, subjectOf, whenOf } from '../../control/wording.ts';
+import { age, ageOf, moment, pauseName, rateOf, subjectOf, whenOf } from '../../control/wording.ts';
 import type { SchedulerView } from '../../protocol/operator-status.ts';
 import type { PauseView } from '../../protocol/operator.ts';
 import type { QueuePart } from '../../tasks/task.ts';
@@ -11,17 +12,24 @@ export interface Detail {
   readonly lines: readonly string[];
 }
 
-const verdicts: Readonly<Record<string, string>> = {
+const verdicts = {
   flows: 'It flows: tasks are handed out.',
   idle: 'It is idle: nothing is queued.',
-  stands: 'It stands: tasks wait, and none was handed out in the last minutes.',
-  held: 'It is held: pauses hold all that is queued.',
-  paused: 'It is paused: nothing of it is handed out until rota resume.',
-  unknown: 'It cannot be told: the database does not answer.',
-};
+  'falls behind': 'It falls behind',
+  stands: 'It stands',
+  held: 'It is held',
+  unknown: 'It cannot be told',
+} as const satisfies Record<Flow['word'], string>;
+
+function verdictOn(scheduler: SchedulerView, pauses: readonly PauseView[]): string {
+  const paused = isPaused(scheduler, pauses);
+  const { word, why } = flowOf(scheduler, paused);
+  const until = paused ? ' Nothing of it is handed out until rota resume.' : '';
+  return `${verdicts[word]}${why === null ? '' : `: ${why}.`}${until}`;
+}
 
 /** Verdict first. */
-export function explainScheduler(it: SchedulerView, state: string, pauses: readonly PauseView[]): Detail {
+export function explainScheduler(it: SchedulerView, pauses: readonly PauseView[]): Detail {
   const own = pauses.filter(({ scheduler }) => scheduler === it.id);
   const asked =
     it.waiters > 0
@@ -32,7 +40,7 @@ export function explainScheduler(it: SchedulerView, state: string, pauses: reado
   return {
     title: `scheduler ${it.id}`,
     lines: [
-      verdicts[state] ?? state,
+      verdictOn(it, pauses),
       '',
       `asked   ${asked}`,
       `rate    ${it.per_second === null ? 'none handed out in the last minutes' : rateOf(it.per_second)}`,
@@ -90,14 +98,14 @@ function verdictOf({ queued, held, per_second: rate, failed }: PartView, pauses:
   if (pauses.length > 0) return 'It waits: it is paused.';
   if (queued === 0) return (failed ?? 0) > 0 ? 'Nothing of it waits; some of it failed.' : 'Nothing of it waits.';
   if (held >= queued) return 'It waits: pauses hold all of it.';
-  if ((rate ?? 0) > 0) return `It flows, at ${rateOf(rate!)}: what waits is behind its own.`;
+  if ((rate ?? 0) > 0) return `It flows, at ${rateOf(rate!)}: the rest waits for its turn.`;
   return 'It waits: nothing of it was handed out in the last minutes.';
 }
 
 function pauseLines(pauses: readonly PauseView[]): readonly string[] {
-  return pauses.map(({ scheduler, organisation, boefje, paused_by: by, since, note }) => {
-    const what = [scheduler, organisation ?? 'all', boefje ?? 'all'].join(' / ');
+  return pauses.map((pause) => {
+    const { paused_by: by, since, note } = pause;
     const why = note === null || note === '' ? '' : ` "${note}"`;
-    return `paused  ${what} by ${by ?? 'unknown'} since ${moment(since)}${why}`;
+    return `paused  ${pauseName(pause)} by ${by ?? 'unknown'} since ${moment(since)}${why}`;
   });
 }

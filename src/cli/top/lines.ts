@@ -43,13 +43,25 @@ export function linesOf(state: TopState, size: Size, now: Moment): readonly Styl
   const problems = rows.filter(({ kind }) => kind === 'problem');
   const head = [
     headLine(state, now),
-    ...problemLines(problems, at, Math.max(1, Math.floor(size.rows / 4)), state.figures === null),
+    ...problemLines(
+      problems,
+      at,
+      Math.max(1, Math.floor(size.rows / 4)),
+      isStale(state, now) || state.figures === null,
+    ),
   ];
   const foot = [messageLine(state), { text: keys, style: 'dim' as const }];
   const room = size.rows - head.length - foot.length - 1;
   const body = bodyOf(state, rows, at, size.columns, room);
   const filled = Array.from({ length: Math.max(0, room) }, (_none, n): StyledLine => body[n] ?? { text: '' });
   return [...head, { text: '' }, ...filled, ...foot].slice(0, size.rows);
+}
+
+function isStale(
+  { failure }: Pick<TopState, 'failure'>,
+  { sinceLook, staleMs }: Pick<Moment, 'sinceLook' | 'staleMs'>,
+): boolean {
+  return failure !== null || sinceLook > staleMs;
 }
 
 function headLine({ figures, failure }: TopState, { date, sinceLook, staleMs }: Moment): StyledLine {
@@ -66,14 +78,14 @@ function headLine({ figures, failure }: TopState, { date, sinceLook, staleMs }: 
     `${sum('in_per_second').toFixed(1)} in/s`,
     `${sum('out_per_second').toFixed(1)} out/s`,
   ].join('  ');
-  if (failure === null && sinceLook <= staleMs) return { text, style: 'title' };
+  if (!isStale({ failure }, { sinceLook, staleMs })) return { text, style: 'title' };
   const why = failure === null ? 'no answer yet' : oneLine(failure);
   return { text: `STALE: figures of ${age(sinceLook / 1_000)} ago, ${why}`, style: 'problem' };
 }
 
-/** As many as fit, the selected one among them. */
+/** As many as fit, the selected one among them. `unknown`: that there are none says nothing. */
 function problemLines(problems: readonly Row[], at: number, most: number, unknown: boolean): readonly StyledLine[] {
-  if (unknown) return [{ text: '' }];
+  if (problems.length === 0 && unknown) return [{ text: '' }];
   if (problems.length === 0) return [{ text: '✔ nothing is wrong', style: 'good' }];
   const [from, to] = windowOf(problems.length, at < problems.length ? at : 0, most);
   const lines = problems.slice(from, to).flatMap((row, n): readonly StyledLine[] => {
@@ -113,7 +125,7 @@ function bodyOf(
   const titles = titlesOf(view);
   const top: StyledLine = { text: `${tabs}  by ${titles[sort[view]]}${shown}${filtered}`, style: 'dim' };
   if (table.length === 0) {
-    const none = isAwaited(state) ? 'looking …' : filter === '' ? 'nothing is queued' : 'nothing matches the filter';
+    const none = isAwaited(state) ? 'looking …' : noneOf(state);
     return [top, { text: `  ${none}` }];
   }
   const [title, ...drawn] = tableOf(
@@ -131,10 +143,16 @@ function bodyOf(
   ];
 }
 
+function noneOf({ figures, filter }: TopState): string {
+  const failure = figures?.parts?.failure ?? null;
+  if (failure !== null) return `it cannot be told: ${oneLine(failure)}`;
+  return filter === '' ? 'nothing is queued' : 'nothing matches the filter';
+}
+
 function styleOf({ state }: TableRow, selected: boolean): Style {
   if (selected) return 'selected';
   if (state === 'stands' || state === 'unknown') return 'problem';
-  return state === 'paused' || state === 'held' ? 'warning' : 'plain';
+  return state === 'paused' || state === 'held' || state === 'falls behind' ? 'warning' : 'plain';
 }
 
 function detailLines(

@@ -1,5 +1,5 @@
-import { findingsOf } from '../../control/findings.ts';
-import type { Overview } from '../../control/overview.ts';
+import type { Situation } from '../../control/findings.ts';
+import { flowOf, isPaused } from '../../control/flow.ts';
 import type { Parts, PartView } from '../../control/parts.ts';
 import { age, rateOf } from '../../control/wording.ts';
 import type { Finding, SchedulerView } from '../../protocol/operator-status.ts';
@@ -8,11 +8,9 @@ import { oneLine } from '../../printable.ts';
 import type { QueuePart } from '../../tasks/task.ts';
 
 /** What a look found. */
-export interface Figures {
-  readonly overview: Overview;
-  readonly pauses: readonly PauseView[];
-  /** Of the view that was shown; null where that is of schedulers. */
-  readonly parts: ({ readonly by: QueuePart } & Parts) | null;
+export interface Figures extends Omit<Situation, 'examined'> {
+  /** Of the view that was shown; null where that is of schedulers. `failure`: why there are none. */
+  readonly parts: ({ readonly by: QueuePart; readonly failure: string | null } & Parts) | null;
 }
 
 export const views = ['schedulers', 'organisations', 'boefjes', 'images'] as const;
@@ -97,12 +95,12 @@ export const sortedAtFirst: Readonly<Record<View, number>> = { schedulers: 2, or
 
 /** What is wrong, problems first. */
 export function problemsOf(figures: Figures): readonly Row[] {
-  const { overview, pauses, parts } = figures;
+  const { findings, parts } = figures;
   const silent = (parts?.unanswered ?? []).map((instance): Finding => {
     const finding = `its share of rates and failures is missing`;
     return { level: 'warning', about: `supervisor ${instance}`, finding, advice: 'is it stuck? rota status' };
   });
-  const all = [...findingsOf(overview, { pauses }), ...silent];
+  const all = [...findings, ...silent];
   return all.map((finding, at) => {
     // One part may have several; what they say changes with time.
     const nth = all.slice(0, at).filter(({ about }) => about === finding.about).length;
@@ -118,7 +116,7 @@ export function tableRowsOf(figures: Figures, view: View, sort: number, filter: 
       ? sorted(
           schedulerColumns,
           sort,
-          figures.overview.schedulers.map((it) => ({ of: it, state: stateOf(it, figures.pauses) })),
+          figures.overview.schedulers.map((it) => ({ of: it, state: flowOf(it, isPaused(it, figures.pauses)).word })),
         ).map(({ of, state }): TableRow => {
           const cells = schedulerColumns.map(({ cell }) => cell(of, state));
           return { key: `scheduler ${of.id}`, kind: 'scheduler', scheduler: of, state, cells };
@@ -153,19 +151,6 @@ function sorted<T>(
     if (x === null || y === null) return x === null ? 1 : -1;
     return typeof x === 'number' && typeof y === 'number' ? y - x : String(x) < String(y) ? -1 : 1;
   });
-}
-
-/**
- * `flows`, `idle` (none waits), `stands` (some wait, and none was handed out within ten seconds or over the last minutes), `held` (pauses hold
- * all that is queued), `paused` (as a whole).
- */
-export function stateOf(scheduler: SchedulerView, pauses: readonly PauseView[]): string {
-  const { id, queued, held, per_second: rate, out_per_second: out } = scheduler;
-  if (pauses.some((it) => it.scheduler === id && it.organisation === null && it.boefje === null)) return 'paused';
-  if (queued === null) return 'unknown';
-  if (queued === 0) return 'idle';
-  if (held !== null && held >= queued) return 'held';
-  return out > 0 || (rate ?? 0) > 0 ? 'flows' : 'stands';
 }
 
 /** `paused`, as a whole or with its scheduler, or nothing. */

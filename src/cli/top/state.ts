@@ -221,7 +221,7 @@ function explaining(state: TopState, row: Row | undefined): Pressed {
     return { state: { ...state, mode: 'detail', detail: { title: about, lines } } };
   }
   if (row.kind === 'scheduler') {
-    const detail = explainScheduler(row.scheduler, row.state, state.figures.pauses);
+    const detail = explainScheduler(row.scheduler, state.figures.pauses);
     return { state: { ...state, mode: 'detail', detail } };
   }
   const detail = { title: row.part.name, lines: ['asking …'] };

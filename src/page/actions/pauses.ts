@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { within } from '../../deadline.ts';
+import { overviewOf } from '../../control/overview.ts';
 import { pauseEffect } from '../../control/what-if.ts';
+import { excerpt } from '../../printable.ts';
+import { moment, pauseName } from '../../control/wording.ts';
+import type { PauseView } from '../../protocol/operator.ts';
 import { html } from '../html.ts';
 import { type Action, parametersOf } from '../page.ts';
 import { figure, percent } from '../pieces.ts';
@@ -15,10 +19,6 @@ const key = z.object({
 
 type Key = Pick<z.output<typeof key>, 'scheduler' | 'organisation' | 'boefje'>;
 
-function nameOf({ scheduler, organisation, boefje }: Key): string {
-  return [scheduler, organisation ?? 'every organisation', boefje ?? 'every boefje'].join(', ');
-}
-
 function fieldsOf({ scheduler, organisation, boefje }: Key): Record<string, string> {
   return {
     scheduler,
@@ -29,7 +29,7 @@ function fieldsOf({ scheduler, organisation, boefje }: Key): Record<string, stri
 
 const effectWithinMs = 3_000;
 
-const confirmed = (paused: Key) => ({ title: `Pause ${nameOf(paused)}?`, button: 'Pause', note: true });
+const confirmed = (paused: Key) => ({ title: `Pause ${pauseName(paused)}?`, button: 'Pause', note: true });
 
 const unknownEffects = html`<ul>
   <li>How many tasks it holds is not known: the database did not answer in time.</li>
@@ -65,22 +65,56 @@ export const pause: Action = {
   async run(form, { operators }) {
     const { note, ...paused } = parametersOf(key, form);
     // Its supervisors go on by themselves where it is not complete.
-    const { held } = await operators.ask('pause', { ...paused, note });
+    const { held, complete, known } = await operators.ask('pause', { ...paused, note });
+    const tasks = complete ? `${held} tasks are held` : `${held} tasks are held so far; the rest follows by itself`;
+    const unseen = known
+      ? ''
+      : ` No task or boefje of organisation ${paused.organisation} was ever seen: is it its code?`;
     return {
-      says: `${nameOf(paused)}: paused, ${held} tasks are held.`,
+      says: `${pauseName(paused)}: paused, ${tasks}.${unseen}`,
       undo: { action: 'resume', fields: fieldsOf(paused) },
     };
   },
 };
 
+/** Its own note and its first author: the new pause is by who takes the resume back. */
+function againOf(before: PauseView | undefined): string {
+  if (before === undefined) return '';
+  const first = `again, first by ${before.paused_by ?? 'an unknown operator'} at ${moment(before.since)}`;
+  return excerpt(before.note === null ? first : `${before.note} (${first})`, 500);
+}
+
 export const resume: Action = {
-  confirm: null,
+  /** Of a part it is undone by a pause; all of a scheduler may be hours of work that begins at once. */
+  async confirm(form, { operators }) {
+    const { note: _note, ...paused } = parametersOf(key, form);
+    if ((paused.organisation ?? paused.boefje) !== undefined) return null;
+    const asked = operators.instances().then((instances) => overviewOf(operators, instances, 5));
+    const looked = await within(asked, effectWithinMs).catch(() => null);
+    const scheduler = looked?.schedulers.find(({ id }) => id === paused.scheduler);
+    return {
+      title: `Resume ${pauseName(paused)}?`,
+      button: 'Resume',
+      effects: html`<ul>
+        <li>
+          Hands out again what it
+          holds${scheduler?.held == null ? ': how many tasks is not known, the database did not answer in time' : html`: ${figure(scheduler.held, scheduler.held_is_least)} tasks of ${paused.scheduler} are held now`}.
+        </li>
+        <li>What other pauses hold, of an organisation or a boefje, stays held.</li>
+      </ul>`,
+    };
+  },
   async run(form, { operators }) {
     const { note: _note, ...paused } = parametersOf(key, form);
-    const { released } = await operators.ask('resume', paused);
+    const before = await within(operators.ask('pauses', {}), effectWithinMs).then(
+      ({ results }) => results.find((it) => pauseName(it) === pauseName(paused)),
+      () => undefined,
+    );
+    const { released, complete } = await operators.ask('resume', paused);
+    const tasks = `${released} tasks may be handed out again`;
     return {
-      says: `${nameOf(paused)}: resumed, ${released} tasks may be handed out again.`,
-      undo: { action: 'pause', fields: fieldsOf(paused) },
+      says: `${pauseName(paused)}: resumed, ${tasks}${complete ? '' : ' so far; the rest follows by itself'}.`,
+      undo: { action: 'pause', fields: { ...fieldsOf(paused), note: againOf(before) } },
     };
   },
 };

@@ -24,17 +24,35 @@ export const rerank: Action = {
       button: 'Rank anew',
     };
   },
-  async run(form, { operators }) {
-    const { scheduler } = parametersOf(rerankForm, form);
-    const { instance, run, looked, moved, complete } = await operators.ask('rerank', { scheduler });
-    if (complete)
-      return { says: `${scheduler}: ${looked} ${looked === 1 ? 'task' : 'tasks'} ranked, ${moved} of them moved.` };
-    return {
-      says: `${scheduler} is being ranked anew.`,
-      to: address('/machinery/rerank', { scheduler, instance, run }),
-    };
+  async run(form, { operators, jobs, by }) {
+    const { scheduler, queued } = parametersOf(rerankForm, form);
+    const job = jobs.begin<RankedSoFar>({
+      title: `Rank ${scheduler} anew`,
+      past: 'ranked',
+      by,
+      why: null,
+      expected: queued ?? 0,
+      expectedIsLeast: queued === undefined,
+      list: address('/tasks', { scheduler, status: 'queued' }),
+      fields: { action: 'rerank', scheduler },
+      goesOn: 'a new ranking goes on to its end: stopped halfway, old and new places would stand in one queue',
+      step: async (place) => {
+        const asked = place === null ? { scheduler } : { scheduler, run: place.run };
+        const { instance, run, looked, complete } = await operators.ask('rerank', asked, place?.instance);
+        const next = complete ? null : { instance, run, looked };
+        return { changed: looked - (place?.looked ?? 0), refused: [], next };
+      },
+    });
+    return { says: `${job.title}: begun.`, to: `/jobs/${job.id}` };
   },
 };
+
+/** Of a run at its supervisor, which answers after 5 s at most and is asked again. */
+interface RankedSoFar {
+  readonly instance: string;
+  readonly run: string;
+  readonly looked: number;
+}
 
 const lettersForm = z.object({ stream: z.enum(eventStreams).optional(), count: z.coerce.number().optional() });
 

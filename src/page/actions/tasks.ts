@@ -7,7 +7,7 @@ import { check } from '../../tasks/limits.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
 import { address, each, html } from '../html.ts';
 import { type Action, type PageRequest, parametersOf } from '../page.ts';
-import { fieldsOf, type Form } from '../reply.ts';
+import { field, fieldsOf, type Form } from '../reply.ts';
 import { filterWords, taskFilter } from '../task-filter.ts';
 
 /** Of one request; more are a bulk job. */
@@ -77,7 +77,9 @@ function changeTicked(action: TaskAction): Action {
       if (undone.length === 0) throw new RotaError('CONFLICT', says);
       const opposite = opposites[action];
       if (opposite === null || undone.length > mostUndone) return { says };
-      return { says, undo: { action: opposite, fields: { ids: undone.join(' ') } } };
+      const fields = { ids: undone.join(' ') };
+      // What had failed ends as cancelled.
+      return { says, undo: { action: opposite, fields, ...(action === 'retry' ? { label: 'Cancel them' } : {}) } };
     },
   };
 }
@@ -115,6 +117,24 @@ async function countOf({ operators }: PageRequest, { statuses, filter, madeUntil
   };
 }
 
+type Count = Awaited<ReturnType<typeof countOf>>;
+
+/** As the confirmation had it; null before. */
+function confirmedCount(form: Form): Count | null {
+  const [, count, least] = /^(\d{1,9})(\+?)$/.exec(field(form, 'counted')) ?? [];
+  return count === undefined ? null : { count: Number(count), isLeast: least !== '' };
+}
+
+function wordsOfCount({ count, isLeast }: Count): string {
+  return `${isLeast ? 'at least ' : ''}${count.toLocaleString('en')}`;
+}
+
+/** To more than twice of it, or into what is confirmed by typing: a retry or a release by others may fill a selection. */
+function hasGrown(from: Count, to: Count): boolean {
+  if (to.isLeast !== from.isLeast) return to.isLeast;
+  return to.count > 2 * from.count || (to.count > untyped && from.count <= untyped);
+}
+
 /** `queued tasks of org-7`. */
 function wordsOf({ statuses, filter }: Selected, noun = 'tasks'): string {
   return [statuses.join(' or '), noun, filterWords(filter)].filter((word) => word !== '').join(' ');
@@ -132,21 +152,28 @@ function changeAll(action: TaskAction): Action {
     async confirm(form, request) {
       const selected = selectionOf(action, form);
       const { count, isLeast } = await countOf(request, selected);
-      const many = `${isLeast ? 'at least ' : ''}${count.toLocaleString('en')}`;
+      const many = wordsOfCount({ count, isLeast });
+      const before = confirmedCount(form);
+      const grown = before === null ? [] : [`There were ${wordsOfCount(before)} when you were asked before.`];
       const typed = isLeast ? `${action} all` : count > untyped ? String(count) : null;
       return {
         title: `${verbs[action]} ${many} ${wordsOf(selected, count === 1 && !isLeast ? 'task' : 'tasks')}?`,
-        effects: effectsOf(action, `Those made after ${moment(selected.madeUntil)} stay as they are.`),
+        effects: effectsOf(action, ...grown, `Those made after ${moment(selected.madeUntil)} stay as they are.`),
         button: `${verbs[action]} ${isLeast ? 'all of them' : many}`,
         note: true,
+        facts: { counted: `${count}${isLeast ? '+' : ''}` },
         ...(typed === null ? {} : { typed }),
       };
+    },
+    async holds(form, request) {
+      const confirmed = confirmedCount(form);
+      return confirmed !== null && !hasGrown(confirmed, await countOf(request, selectionOf(action, form)));
     },
     async run(form, request) {
       const selected = selectionOf(action, form);
       const { operators, jobs, by } = request;
       const { statuses, filter, madeUntil, why } = selected;
-      const { count, isLeast } = await countOf(request, selected);
+      const { count, isLeast } = confirmedCount(form) ?? (await countOf(request, selected));
       const job = jobs.begin<Place>({
         title: `${verbs[action]} the ${wordsOf(selected)}`,
         past: pastOf[action],

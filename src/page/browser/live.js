@@ -26,6 +26,8 @@ let restMs = pollMs;
 let held = false;
 /** No sooner is a stream asked for again: a server that has no room is not asked each second by each tab. */
 let connectAt = 0;
+/** The server looked at this page again, and failed: what stands here is of before. */
+let hasFailed = false;
 /** Nothing more is to come of this page. */
 let isFinal = false;
 let isLoggedOut = false;
@@ -57,6 +59,8 @@ function isFrozen() {
 function isOfPerson(attribute, element) {
   if (attribute === 'value' && (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement))
     return element.value !== element.defaultValue;
+  // The row that the keys are at.
+  if (attribute === 'class') return element.classList.contains('current');
   return ['checked', 'open', 'selected'].includes(attribute);
 }
 
@@ -85,12 +89,14 @@ function apply() {
 function mark() {
   if (fresh === null) return;
   const silence = performance.now() - heardAt;
-  const isOld = isLoggedOut || (silence > silentMs && !isFinal);
+  const isOld = isLoggedOut || hasFailed || (silence > silentMs && !isFinal);
   const words = isLoggedOut
     ? 'logged out: reload the page'
-    : isOld
-      ? `old: from ${Math.round(silence / 1_000)}s ago`
-      : `${new Date(clock.now()).toISOString().slice(11, 19)} UTC`;
+    : hasFailed
+      ? `failed: from ${Math.round(silence / 1_000)}s ago`
+      : isOld
+        ? `old: from ${Math.round(silence / 1_000)}s ago`
+        : `${new Date(clock.now()).toISOString().slice(11, 19)} UTC`;
   fresh.className = `fresh ${isOld ? 'stale' : held || waiting.size > 0 ? 'frozen' : 'live'}`;
   document.body.classList.toggle('old', isOld);
   const text = fresh.querySelector('[data-fresh]');
@@ -100,6 +106,7 @@ function mark() {
 /** @param {LiveEvent} event */
 function take({ now, sections = {} }) {
   heardAt = performance.now();
+  hasFailed = false;
   restMs = pollMs;
   clock.set(now);
   for (const [id, html] of Object.entries(sections)) waiting.set(id, html);
@@ -111,6 +118,10 @@ function connect() {
   if (source !== null || document.hidden || at === undefined || isFinal || performance.now() < connectAt) return;
   source = new EventSource(`/live?at=${encodeURIComponent(at)}`);
   source.addEventListener('live', (event) => take(JSON.parse(event.data)));
+  source.addEventListener('stale', () => {
+    hasFailed = true;
+    mark();
+  });
   // The server ends: another one is there in a moment, and not all tabs come to it at once.
   source.addEventListener('bye', () => later(1_000 + Math.random() * 2_000));
   source.addEventListener('end', () => {

@@ -15,14 +15,14 @@ export async function job({ params, jobs, access, at, now }: PageRequest): Promi
   return {
     title: 'Bulk job',
     sections: {
-      progress: html`<p class="verdict" data-say>${stateOf(shown)} ${foreign(shown.title)}</p>
+      progress: html`<p class="verdict" data-say>${jobState(shown)} ${foreign(shown.title)}</p>
         <p>
           <progress max="${Math.max(1, shown.expected)}" value="${doneOf(shown)}">${progressOf(shown)}</progress>
           ${figure(doneOf(shown))} of ${figure(shown.expected, shown.expectedIsLeast)}
         </p>
         ${shown.trouble !== null && html`<p>${state(shown.state === 'failed' ? 'bad' : 'warn', 'Note')} ${foreign(shown.trouble)}</p>`}
         <div class="acts">
-          ${runs && !shown.stopping && actionButton(access, 'stop-job', 'Stop', { job: id }, at)}
+          ${runs && !shown.stopping && shown.goesOn === undefined && actionButton(access, 'stop-job', 'Stop', { job: id }, at)}
           <a href="${shown.list}">The tasks that it is about</a>
         </div>`,
       facts: facts(shown, now),
@@ -44,7 +44,7 @@ function doneOf({ changed, refusedCount }: Pick<BulkJob, 'changed' | 'refusedCou
   return changed + refusedCount;
 }
 
-function stateOf({ state: is, stopping }: BulkJob): Html {
+function jobState({ state: is, stopping }: BulkJob): Html {
   if (is === 'runs') return state('busy', stopping ? 'stops after the step in hand:' : 'runs:');
   if (is === 'done') return state('good', 'done:');
   return is === 'stopped' ? state('warn', 'stopped:') : state('bad', 'gave up:');

@@ -1,27 +1,38 @@
 import { type Overview, overviewOf } from '../../control/overview.ts';
 import { ageOf, megabytes } from '../../control/wording.ts';
-import type { ActorView } from '../../protocol/operator-status.ts';
+import type { ActorView, SchedulerView } from '../../protocol/operator-status.ts';
 import { logLevels } from '../actions/machinery.ts';
+import type { PauseView } from '../../protocol/operator.ts';
+import { within } from '../../deadline.ts';
+import { flowOf, isPaused } from '../../control/flow.ts';
 import { foreign, type Html, html } from '../html.ts';
 import type { Page, PageRequest } from '../page.ts';
-import { actionButton, figure, secondsOf, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
+import { actionButton, figure, flowLevels, secondsOf, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
 import { circuits, letters, sources } from './sources.ts';
 import { doctor, settings, workers } from './workers.ts';
 
 /** Of the database's and the broker's figures; what supervisors know themselves is asked each time. */
 const maxAgeSeconds = 5;
+/** The machinery is looked at when the database is out, too. */
+const pausesWithinMs = 2_000;
 
 /** `/machinery`: supervisors and their actors, what they are connected to, who works for them, and what is set. */
 export async function machinery(request: PageRequest): Promise<Page> {
   const { operators } = request;
   const instances = await operators.instances();
-  const looked = await overviewOf(operators, instances, maxAgeSeconds);
-  const [workersPart, lettersPart, doctorPart, settingsPart] = await Promise.all([
+  const pausesAsked = within(operators.ask('pauses', { max_age_seconds: maxAgeSeconds }), pausesWithinMs).then(
+    ({ results }) => results,
+    () => null,
+  );
+  // At once: each waits for a supervisor that hangs.
+  const others = Promise.all([
     sectionOf('Workers', () => workers(request)),
-    sectionOf('Dead letters', () => letters(looked.sources, request)),
     sectionOf('Doctor', () => doctor(instances, request)),
     sectionOf('Settings', () => settings(request)),
   ]);
+  const [looked, pauses] = await Promise.all([overviewOf(operators, instances, maxAgeSeconds), pausesAsked]);
+  const lettersPart = await sectionOf('Dead letters', () => letters(looked.sources, request));
+  const [workersPart, doctorPart, settingsPart] = await others;
   return {
     title: 'Machinery',
     sections: {
@@ -30,7 +41,7 @@ export async function machinery(request: PageRequest): Promise<Page> {
       actors: html`<h2>Actors</h2>
         ${actors(looked, request)}`,
       schedulers: html`<h2>Schedulers</h2>
-        ${schedulers(looked, request)}`,
+        ${schedulers(looked, pauses, request)}`,
       events: html`<h2>Events</h2>
         ${sources(looked)}`,
       services: html`<h2>Services</h2>
@@ -87,7 +98,7 @@ function actors(looked: Overview, request: PageRequest): Html {
   const rows = all.map((it) => [
     it.name,
     it.instance,
-    html`${stateOf(it)}${it.retry_at !== null && html` again ${timeOf(it.retry_at, request.now)}`}`,
+    html`${phaseState(it)}${it.retry_at !== null && html` again ${timeOf(it.retry_at, request.now)}`}`,
     figure(it.restarts),
     figure(it.thread?.mailbox.depth ?? null),
     secondsOf(it.thread === null || it.thread.mailbox.depth === 0 ? null : it.thread.mailbox.oldest_ms / 1_000),
@@ -110,7 +121,7 @@ function actors(looked: Overview, request: PageRequest): Html {
   return html`${table} ${lanesOf(all)}`;
 }
 
-function stateOf({ phase, thread }: ActorView): Html {
+function phaseState({ phase, thread }: ActorView): Html {
   if (phase === 'running') return thread === null ? state('warn', 'busy: no answer') : state('good', phase);
   return state(phase === 'starting' || phase === 'draining' ? 'warn' : 'bad', phase);
 }
@@ -163,21 +174,37 @@ function deeds({ instance, name, thread }: ActorView & { readonly instance: stri
   </div>`;
 }
 
-function schedulers({ schedulers: all }: Overview, { access, at }: PageRequest): Html {
+/** `pauses`: null where they are not known, and then both buttons are there. */
+function schedulers(
+  { schedulers: all }: Overview,
+  pauses: readonly PauseView[] | null,
+  { access, at }: PageRequest,
+): Html {
+  const flowCell = (it: SchedulerView) => {
+    const { word, why } = flowOf(it, isPaused(it, pauses ?? []));
+    return html`${state(flowLevels[word], word)}${why !== null && html` <span class="soft">${why}</span>`}`;
+  };
   const rows = all.map((it) => [
     it.id,
+    flowCell(it),
     figure(it.queued),
     figure(it.held, it.held_is_least),
     figure(it.leased),
     secondsOf(it.schedule_lag_seconds || null),
     html`<div class="acts">
-      ${actionButton(access, 'pause', 'Pause…', { scheduler: it.id }, at)}
+      ${(pauses === null || isPaused(it, pauses)) && actionButton(access, 'resume', 'Resume…', { scheduler: it.id }, at)}
+      ${(pauses === null || !isPaused(it, pauses)) && actionButton(access, 'pause', 'Pause…', { scheduler: it.id }, at)}
       ${actionButton(access, 'rerank', 'Rank anew…', { scheduler: it.id, queued: it.queued === null ? null : String(it.queued) }, at)}
     </div>`,
   ]);
-  return tableOf('What each queue holds', ['Scheduler', 'Queued', 'Held', 'At work', 'Schedules late', 'Do'], rows, {
-    none: 'No scheduler is configured: SCHEDULER_ACTORS.',
-    keys: all.map(({ id }) => `scheduler-${id}`),
-    cards: true,
-  });
+  return tableOf(
+    'What each queue holds',
+    ['Scheduler', 'Flow', 'Queued', 'Held', 'At work', 'Schedules late', 'Do'],
+    rows,
+    {
+      none: 'No scheduler is configured: SCHEDULER_ACTORS.',
+      keys: all.map(({ id }) => `scheduler-${id}`),
+      cards: true,
+    },
+  );
 }

@@ -1,4 +1,4 @@
-import { flowOf } from '../../control/flow.ts';
+import { flowOf, isPaused } from '../../control/flow.ts';
 import { overviewOf } from '../../control/overview.ts';
 import { doneBy } from '../../control/what-if.ts';
 import { moment } from '../../control/wording.ts';
@@ -118,13 +118,7 @@ function nextOf(
   const [first] = starts.toSorted();
   if (first !== undefined) return Date.parse(first) - now < 2_000 ? html`now` : timeOf(first, now);
   const of = schedulers.find(({ id }) => id === waiting[0]!.scheduler);
-  const why =
-    of === undefined
-      ? null
-      : flowOf(
-          of,
-          pauses.some((pause) => pause.scheduler === of.id),
-        ).why;
+  const why = of === undefined ? null : flowOf(of, isPaused(of, pauses)).why;
   return html`unknown${why !== null && html`: <span class="soft">${why}</span>`}`;
 }
 

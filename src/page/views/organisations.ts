@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { flowOf } from '../../control/flow.ts';
+import { flowOf, isPaused } from '../../control/flow.ts';
 import { overviewOf } from '../../control/overview.ts';
 import { type Work, workOf } from '../../control/what-if.ts';
 import { age } from '../../control/wording.ts';
-import type { OrganisationPage, OrganisationQueue, OrganisationView } from '../../protocol/operator-organisations.ts';
+import type { OrganisationPage, OrganisationView } from '../../protocol/operator-organisations.ts';
 import type { SchedulerView } from '../../protocol/operator-status.ts';
 import type { PauseView } from '../../protocol/operator.ts';
 import { lengths, shortText } from '../../tasks/limits.ts';
@@ -57,7 +57,7 @@ export async function organisations({ operators, maxAgeSeconds, query: given }: 
       organisations: listOf({ listed, schedulers: looked.schedulers, pauses, work, prefix }),
       pages: pagesOf(listed, { scheduler, prefix, page }),
     },
-    command: ['rota', 'queue', '--by', 'organisation', ...(scheduler === undefined ? [] : ['--scheduler', scheduler])],
+    command: ['rota', 'queue', ...(scheduler === undefined ? [] : [scheduler]), '--by', 'organisation'],
     liveMs: 2_000,
   };
 }
@@ -83,9 +83,9 @@ function listOf({ listed, schedulers, pauses, work, prefix }: Shown): Html {
       ...it.schedulers
         .filter(({ scheduler }) => columns.includes(scheduler))
         .map((queue) => figureOrNone(queue.queued)),
-      html`<strong>${figureOrNone(queued)}</strong>`,
+      figureOrNone(queued),
       held === 0
-        ? html`<span class="none">–</span>`
+        ? figure(null)
         : figure(
             held,
             it.schedulers.some((queue) => queue.held_is_least),
@@ -130,7 +130,10 @@ function pagesOf(
   const to = (other: number) => address('/organisations', { scheduler, prefix, page: other === 1 ? null : other });
   const first = (page - 1) * rowsOnPage;
   return html`<p class="pages">
-    ${results.length > 0 && html`${first + 1} to ${first + results.length} of`} ${figure(count, isLeast)} organisations
+    <span
+      >${results.length > 0 && html`${first + 1} to ${first + results.length} of`} ${figure(count, isLeast)}
+      organisations</span
+    >
     ${page > 1 && html`<a rel="prev" href="${to(page - 1)}">‹ more queued</a>`}
     ${first + rowsOnPage < count && html`<a rel="next" href="${to(page + 1)}">less queued ›</a>`}
   </p>`;
@@ -146,7 +149,7 @@ function waited({ schedulers }: OrganisationView): number | null {
 }
 
 function figureOrNone(count: number): Html {
-  return count === 0 ? html`<span class="none">–</span>` : figure(count);
+  return count === 0 ? figure(null) : figure(count);
 }
 
 /** When its next task starts, and what it waits for: of the scheduler in which most waits. */
@@ -160,21 +163,41 @@ function outlookOf(
   const most = schedulers.toSorted((a, b) => b.queued - a.queued)[0];
   if (most === undefined || most.queued === 0)
     return { next: none, why: html`<span class="soft">nothing is queued</span>` };
-  const pause = pauses.find((one) => holdsAll(one, organisation, most));
-  if (pause !== undefined) return { next: html`never`, why: pausedBy(pause) };
-  if (most.waited_seconds === null)
-    return { next: html`never`, why: html`${state('warn', 'held')} by a pause of all that it has queued` };
+  const allHeld = most.waited_seconds === null;
+  const why = whyItWaits({ scheduler: most.scheduler, organisation, allHeld }, all, pauses);
+  if (allHeld || pauses.some((pause) => holdsAll(pause, organisation, most.scheduler)))
+    return { next: html`not while it is held`, why };
   const scheduler = all.find(({ id }) => id === most.scheduler);
-  const flow = scheduler === undefined ? null : flowOf(scheduler, false);
-  if (flow?.word === 'stands') return { next: html`unknown`, why: html`${state('bad', 'stands')} ${flow.why}` };
-  const why = html`<span class="soft">behind its own</span>`;
+  if (scheduler !== undefined && flowOf(scheduler, isPaused(scheduler, pauses)).word === 'stands')
+    return { next: html`unknown`, why };
   if (rate === null || rate === 0)
-    return { next: html`unknown`, why: html`<span class="soft">none of it went lately</span>` };
+    return { next: html`unknown`, why: html`${why} <span class="soft">(none of it went lately)</span>` };
   return { next: rate >= 1 ? html`now` : html`<span class="state">within ${age(1 / rate)}</span>`, why };
 }
 
-function holdsAll({ scheduler, organisation, boefje }: PauseView, of: string, queue: OrganisationQueue): boolean {
-  return scheduler === queue.scheduler && (organisation ?? of) === of && boefje === null;
+function holdsAll({ scheduler, organisation, boefje }: PauseView, of: string, queue: string): boolean {
+  return scheduler === queue && (organisation ?? of) === of && boefje === null;
+}
+
+interface Waiting {
+  readonly scheduler: string;
+  readonly organisation: string;
+  readonly allHeld: boolean;
+}
+
+/** Why what an organisation has queued is not handed out: a pause, how its scheduler flows, or the turns of others. */
+export function whyItWaits(
+  { scheduler, organisation, allHeld }: Waiting,
+  schedulers: readonly SchedulerView[],
+  pauses: readonly PauseView[],
+): Html {
+  const pause = pauses.find((one) => holdsAll(one, organisation, scheduler));
+  if (pause !== undefined) return pausedBy(pause);
+  if (allHeld) return html`${state('warn', 'held')} by a pause or a limit of all that it has queued`;
+  const of = schedulers.find(({ id }) => id === scheduler);
+  const { word, why } = of === undefined ? { word: 'unknown', why: null } : flowOf(of, isPaused(of, pauses));
+  if (word === 'stands') return html`${state('bad', word)} ${why}`;
+  return html`<span class="soft">waits for its turn${word === 'falls behind' && html`: ${why}`}</span>`;
 }
 
 function pausedBy({ paused_by: by, note }: PauseView): Html {

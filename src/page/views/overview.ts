@@ -1,31 +1,53 @@
-import { type Found, isPaused, situationOf } from '../../control/findings.ts';
-import { flowOf } from '../../control/flow.ts';
-import { incidentsOf, type Overview } from '../../control/overview.ts';
+import { z } from 'zod';
+import { type Found, situationOf } from '../../control/findings.ts';
+import { flowOf, isPaused } from '../../control/flow.ts';
+import { type Incidents, incidentsOf, type Overview } from '../../control/overview.ts';
+import { withRates } from '../../control/parts.ts';
+import { within } from '../../deadline.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type { AuditView, Finding, QueuePartView } from '../../protocol/operator-status.ts';
+import type { AuditView, Finding, PartRate, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
-import type { Page, PageRequest } from '../page.ts';
-import { actionButton, figure, perSecond, secondsOf, sectionOf, state, tableOf, timeOf } from '../pieces.ts';
+import { type Page, type PageRequest, parametersOf } from '../page.ts';
+import { whyItWaits } from './organisations.ts';
+import {
+  actionButton,
+  figure,
+  flowLevels,
+  perSecond,
+  secondsOf,
+  sectionOf,
+  state,
+  tableOf,
+  timeOf,
+} from '../pieces.ts';
 
 /** Rows that one screen shows; the pages behind the links have the rest. */
 const mostFindings = 7;
 const mostOrganisations = 20;
 const mostEntries = 8;
+/** They are in the memory of each supervisor. */
+const ratesWithinMs = 1_000;
+
+/** `?all=1`: every finding. */
+const query = z.object({ all: z.literal('1', { error: 'expected 1' }).optional() });
 
 /** `/`: is anything wrong, does work flow, who waits, who did what, and what broke. */
 export async function overview(request: PageRequest): Promise<Page> {
   const { operators, now, maxAgeSeconds } = request;
+  const { all: everything } = parametersOf(query, request.query);
   const instances = await operators.instances();
   const situation = situationOf(operators, instances, maxAgeSeconds);
   const [{ overview: looked, pauses, findings }, waits, people, trouble] = await Promise.all([
     situation,
     sectionOf('Who waits', async () => {
       const largest = { by: 'organisation', limit: mostOrganisations + 1, max_age_seconds: maxAgeSeconds } as const;
-      const [{ results }, { overview: all, pauses: known }] = await Promise.all([
+      const [{ results }, rates, { overview: all, pauses: known }] = await Promise.all([
         operators.ask('queue-by', largest),
+        Promise.all(instances.map((instance) => ratesOf(operators, instance))),
         situation,
       ]);
-      return waiting(results, all, known);
+      const queued = withRates(results, rates).filter((part) => part.queued > 0);
+      return waiting(queued, all.schedulers, known);
     }),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries, max_age_seconds: maxAgeSeconds });
@@ -36,7 +58,7 @@ export async function overview(request: PageRequest): Promise<Page> {
   return {
     title: 'Overview',
     sections: {
-      verdict: verdict(looked, findings, request),
+      verdict: verdict(looked, findings, everything === undefined ? mostFindings : findings.length, request),
       work: html`<h2>Work</h2>
         ${work(looked, pauses)}`,
       waits,
@@ -48,7 +70,15 @@ export async function overview(request: PageRequest): Promise<Page> {
   };
 }
 
-function verdict(looked: Overview, found: readonly Found[], request: PageRequest): Html {
+/** What one supervisor handed out; nothing where it does not answer, which the verdict says. */
+async function ratesOf(operators: PageRequest['operators'], instance: string): Promise<readonly PartRate[]> {
+  return within(operators.ask('queue-rates', { by: 'organisation' }, instance), ratesWithinMs).then(
+    ({ results }) => results,
+    () => [],
+  );
+}
+
+function verdict(looked: Overview, found: readonly Found[], most: number, request: PageRequest): Html {
   const of = (level: Finding['level']) => found.filter((finding) => finding.level === level).length;
   const [problems, warnings] = [of('problem'), of('warning')];
   if (found.length === 0) {
@@ -63,9 +93,9 @@ function verdict(looked: Overview, found: readonly Found[], request: PageRequest
       ${state(problems > 0 ? 'bad' : 'warn', counts.filter(Boolean).join(' · '))}
     </p>
     <ul class="findings">
-      ${each(found.slice(0, mostFindings), (finding) => findingOf(finding, request))}
+      ${each(found.slice(0, most), (finding) => findingOf(finding, request))}
     </ul>
-    ${found.length > mostFindings && html`<p><a href="/machinery#doctor">and ${found.length - mostFindings} more</a></p>`}`;
+    ${found.length > most && html`<p><a href="/?all=1">and ${found.length - most} more</a></p>`}`;
 }
 
 function findingOf({ level, about, finding, advice, pause }: Found, { access, at }: PageRequest): Html {
@@ -87,21 +117,12 @@ function counted(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
-const levels = {
-  flows: 'good',
-  idle: 'idle',
-  'falls behind': 'warn',
-  stands: 'bad',
-  held: 'warn',
-  unknown: 'bad',
-} as const;
-
 function work({ schedulers }: Overview, pauses: readonly PauseView[]): Html {
   const rows = schedulers.map((it) => {
     const { word, why } = flowOf(it, isPaused(it, pauses));
     return [
       html`<a href="${address('/tasks', { scheduler: it.id, status: 'queued' })}">${it.id}</a>`,
-      html`${state(levels[word], word)}${why !== null && html` <span class="soft">${why}</span>`}`,
+      html`${state(flowLevels[word], word)}${why !== null && html` <span class="soft">${why}</span>`}`,
       it.queued === null ? figure(null) : figure(it.queued - (it.held ?? 0)),
       figure(it.held, it.held_is_least),
       figure(it.leased),
@@ -131,7 +152,11 @@ function work({ schedulers }: Overview, pauses: readonly PauseView[]): Html {
   });
 }
 
-function waiting(results: readonly QueuePartView[], { schedulers }: Overview, pauses: readonly PauseView[]): Html {
+function waiting(
+  results: readonly QueuePartView[],
+  schedulers: readonly SchedulerView[],
+  pauses: readonly PauseView[],
+): Html {
   const most = results.toSorted((a, b) => b.queued - a.queued);
   const shown = results.reduce((sum, { queued }) => sum + queued, 0);
   // Those that are not among the results wait, too.
@@ -149,20 +174,11 @@ function waiting(results: readonly QueuePartView[], { schedulers }: Overview, pa
         ${total === 0 ? 0 : Math.round((100 * part.queued) / total)} %`,
       secondsOf(part.oldest_seconds),
       perSecond(part.per_second),
-      whyOf(part, pauses),
+      whyItWaits({ ...part, organisation: part.name, allHeld: part.held >= part.queued }, schedulers, pauses),
     ]);
   const head = ['Organisation', 'Scheduler', 'Waiting', 'Of the queue', 'Next waited', 'Out', 'Why'];
   return html`${tableOf('Organisations by what waits', head, rows, { none: 'Nothing waits.' })}
   ${most.length > mostOrganisations && html`<p><a href="/organisations">All organisations</a></p>`}`;
-}
-
-function whyOf({ scheduler, name, queued, held }: QueuePartView, pauses: readonly PauseView[]): Html {
-  const pause = pauses.find(
-    (one) => one.scheduler === scheduler && (one.organisation ?? name) === name && one.boefje === null,
-  );
-  if (pause !== undefined) return html`${state('warn', 'paused')} by ${foreign(pause.paused_by)}`;
-  if (held > 0 && held === queued) return html`${state('warn', 'held')} by a pause or a limit`;
-  return html`<span class="soft">behind its own</span>`;
 }
 
 function entries(results: readonly AuditView[], now: number): Html {
@@ -181,7 +197,7 @@ function entries(results: readonly AuditView[], now: number): Html {
 
 const ends: ReadonlySet<string> = new Set(['started', 'closed', 'connected', 'back']);
 
-function troubles({ since, results }: Awaited<ReturnType<typeof incidentsOf>>, now: number): Html {
+function troubles({ since, results, unanswered }: Incidents, now: number): Html {
   const rows = results
     .slice(0, mostEntries)
     .map(({ at, about, happened, why, instance }) => [
@@ -190,7 +206,10 @@ function troubles({ since, results }: Awaited<ReturnType<typeof incidentsOf>>, n
       foreign(why),
       instance,
     ]);
-  return html`${tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none: 'Nothing broke.' })}
+  const none = unanswered.length === 0 ? 'Nothing broke.' : 'Those that answer saw nothing break.';
+  const silent = unanswered.map(({ instance }) => instance).join(', ');
+  return html`${tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none })}
+    ${unanswered.length > 0 && html`<p>${state('warn', 'Not known')} what ${silent} saw: no answer.</p>`}
     <p class="soft">
       Since the supervisors’ start${since !== null && html`, the last ${timeOf(since, now)}`}; their logs go back
       further.

@@ -1,9 +1,8 @@
-import { z } from 'zod';
 import type { Overview } from '../../control/overview.ts';
 import type { DeadLetterView, SourceView } from '../../protocol/operator-status.ts';
 import { excerpt } from '../../printable.ts';
 import { address, foreign, type Html, html } from '../html.ts';
-import { type Page, type PageRequest, parametersOf } from '../page.ts';
+import type { PageRequest } from '../page.ts';
 import { actionButton, figure, state, tableOf, timeOf } from '../pieces.ts';
 
 /** Parts of Machinery: where events come from, the services that are asked about them, and events that were given up. */
@@ -129,7 +128,7 @@ function bodyOf({ id, stream, body, body_bytes: bytes }: DeadLetterView): Html {
   const isShort = explain !== '' && typeof body === 'object' && explain.length <= longestAddress;
   return html`<details>
     <summary>Show body</summary>
-    <pre>${lines(excerpt(text, longestBody))}</pre>
+    <pre tabindex="0">${lines(excerpt(text, longestBody))}</pre>
     ${text.length > longestBody && whole} ${isShort && html`<a href="${explain}">Explain…</a>`}
   </details>`;
 }
@@ -137,28 +136,4 @@ function bodyOf({ id, stream, body, body_bytes: bytes }: DeadLetterView): Html {
 /** Each through the template, which shows control characters as such. */
 function lines(text: string): readonly Html[] {
   return text.split('\n').map((line) => html`${line}<br />`);
-}
-
-const rerankOf = z.object({ scheduler: z.string(), instance: z.string(), run: z.uuid() });
-
-/** `/machinery/rerank`: how far a new ranking is, until it has ended; its supervisor knows it for a minute longer. */
-export async function rerank({ query, operators }: PageRequest): Promise<Page> {
-  const { scheduler, instance, run } = parametersOf(rerankOf, query);
-  const { looked, moved, complete } = await operators.ask('rerank', { scheduler, run }, instance);
-  return {
-    title: `Ranking ${scheduler} anew`,
-    sections: {
-      progress: html`<p class="verdict" data-say>${complete ? state('good', 'Done.') : state('idle', 'It goes on.')}</p>
-        <dl>
-          <dt>ranked so far</dt>
-          <dd>${figure(looked)}</dd>
-          <dt>of them moved</dt>
-          <dd>${figure(moved)}</dd>
-          <dt>on</dt>
-          <dd>${instance}</dd>
-        </dl>
-        <p><a href="/machinery">Machinery</a></p>`,
-    },
-    ...(complete ? {} : { liveMs: 2_000 }),
-  };
 }

@@ -47,7 +47,7 @@ export async function tasks(request: PageRequest): Promise<Page> {
   const { before, trail, shown, shown_at: shownAt, ...filter } = asked;
   if (shown !== undefined && shownAt !== undefined)
     return liveTasks(request, filter, shown, shownAt, before === undefined);
-  const { operators, now, access } = request;
+  const { operators, now, access, maxAgeSeconds } = request;
   const page = await operators.ask('tasks', { ...filter, before, limit: rowsOfPage });
   const [rows, words, form] = await Promise.all([
     detailsOf(
@@ -71,11 +71,18 @@ export async function tasks(request: PageRequest): Promise<Page> {
       all: access === 'operate' ? allForm(page, filter, back) : html``,
     },
     command: ['rota', 'tasks', 'list', ...filterOptions(filter)],
-    ...(liveAt.length <= longestLiveAddress ? { liveMs: 2_000, liveAt } : {}),
+    // A list is searched for who asks: what repeats it looks at its rows alone.
+    ...(liveAt.length <= longestLiveAddress && maxAgeSeconds === 0 ? { liveMs: 2_000, liveAt } : {}),
   };
 }
 
-/** The rows that stand there, as they are now; what came since is only counted. */
+/** Older, and what came since is not counted: the address says when a list was read, and may say any time. */
+const countedMs = 600_000;
+
+/**
+ * The rows that stand there, as they are now; what came since is only counted, by what an index knows: a search may read 200 000 rows,
+ * and this is asked every two seconds.
+ */
 async function liveTasks(
   request: PageRequest,
   filter: TaskFilter,
@@ -85,24 +92,31 @@ async function liveTasks(
 ): Promise<Page> {
   const { operators, now, access, query } = request;
   const back = address('/tasks', { ...query, shown: undefined, shown_at: undefined });
+  const { scheduler, organisation, to, from } = filter;
+  const grows = isNewest && from === undefined;
+  const isCounted = grows && now - Date.parse(shownAt) < countedMs;
   const [rows, words, since] = await Promise.all([
     detailsOf(request, shown),
     statusWords(request, filter),
-    isNewest && filter.from === undefined ? operators.ask('tasks', { ...filter, from: shownAt, limit: 0 }) : null,
+    isCounted ? operators.ask('tasks', { scheduler, organisation, to, from: shownAt, limit: 0 }) : null,
   ]);
   // The database's clock may be read a moment late.
   const known = rows.filter(({ created_at: made }) => Date.parse(made) >= Date.parse(shownAt)).length;
   const newer = since === null ? 0 : since.count - known;
+  // What is made is queued.
+  const isExact = (filter.plugin ?? filter.ooi) === undefined && (filter.status ?? 'queued') === 'queued';
+  const found = isExact ? 'newer ↻' : 'made since, of any kind ↻';
+  const more =
+    newer > 0
+      ? html`${figure(newer, since!.count_is_least && since!.next !== null)} ${found}`
+      : grows && !isCounted
+        ? html`look for newer ↻`
+        : null;
   return {
     title: 'Tasks',
     sections: {
       statuses: words,
-      newer:
-        newer <= 0
-          ? html``
-          : html`<p class="newer">
-              <a href="${back}">${figure(newer, since!.count_is_least && since!.next !== null)} newer ↻</a>
-            </p>`,
+      newer: more === null ? html`` : html`<p class="newer"><a href="${back}">${more}</a></p>`,
       ...(shown.length === 0
         ? {}
         : { rows: rowsForm(rows, { access, now, back, none: 'These tasks are gone.', status: filter.status }) }),

@@ -7,7 +7,6 @@ import { overview } from './overview.ts';
 import { search } from './search.ts';
 import { task } from './task.ts';
 import { tasks } from './tasks.ts';
-import { rerank } from './sources.ts';
 import { why } from './why.ts';
 import { schedule } from './schedule.ts';
 import { schedules } from './schedules.ts';
@@ -20,7 +19,6 @@ export const views: Readonly<Record<string, View>> = {
   '/jobs/:id': job,
   '/search': search,
   '/machinery': machinery,
-  '/machinery/rerank': rerank,
   '/why': why,
   '/organisations': organisations,
   '/organisations/:code': organisation,

@@ -12,7 +12,7 @@ import { besideMs, besides, gatesOf, knownGates } from './gates.ts';
 /** The first look waits so long for the actor, which asks three services; `wait` more, where a person wants it. */
 const firstLookMs = 3_000;
 const patientMs = 8_000;
-/** The page as a whole, whatever hangs. */
+/** The page as a whole, with each part that hangs. */
 const pageMs = 9_000;
 const mostChoices = 100;
 

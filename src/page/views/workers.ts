@@ -1,3 +1,4 @@
+import { askEach } from '../../control/overview.ts';
 import { mismatchOf } from '../../control/workers.ts';
 import type { AskedImage, Finding } from '../../protocol/operator-status.ts';
 import { address, foreign, type Html, html } from '../html.ts';
@@ -9,6 +10,8 @@ import { figure, secondsOf, state, tableOf, timeOf } from '../pieces.ts';
 /** Of the database, and of ten statements and a look at the broker. */
 const maxAge = { max_age_seconds: 5 };
 const doctorMaxAge = { max_age_seconds: 30 };
+/** An examination waits 2 s for each actor and the broker; a part of a page has 3 s. */
+const doctorWithinMs = 2_700;
 
 export async function workers({ operators, now }: PageRequest): Promise<Html> {
   const [held, demand] = await Promise.all([operators.ask('workers', maxAge), operators.ask('demand', maxAge)]);
@@ -20,7 +23,9 @@ export async function workers({ operators, now }: PageRequest): Promise<Html> {
     held.results.map((it) => [
       foreign(it.worker),
       it.via,
-      html`<a href="${address('/tasks', { scheduler: it.scheduler, status: 'running' })}">${it.scheduler}</a>`,
+      html`<a href="${address('/tasks', { scheduler: it.scheduler, status: it.begun > 0 ? 'running' : 'dispatched' })}"
+        >${it.scheduler}</a
+      >`,
       figure(it.holds),
       figure(it.begun),
       timeOf(it.oldest_at, now),
@@ -78,13 +83,17 @@ function asked({ any_image: any, images }: Parameters<typeof mismatchOf>[0], now
 const levels = { problem: 'bad', warning: 'warn', fine: 'good' } as const satisfies Record<Finding['level'], string>;
 
 export async function doctor(instances: readonly string[], { operators }: PageRequest): Promise<Html> {
-  const on = instances.length === 0 ? [undefined] : instances;
-  const answers = await Promise.allSettled(on.map((instance) => operators.ask('doctor', doctorMaxAge, instance)));
-  const all = answers.flatMap((answer) =>
-    answer.status === 'fulfilled'
-      ? answer.value.findings.map((finding) => ({ instance: answer.value.instance, ...finding }))
-      : [],
-  );
+  const { answers, unanswered } = await askEach(operators, instances, 'doctor', doctorMaxAge, doctorWithinMs);
+  const all = [
+    ...unanswered.map(({ instance, why }) => ({
+      instance,
+      level: 'problem' as const,
+      about: 'supervisor',
+      finding: `not examined: ${why}`,
+      advice: 'is its process alive? see its log',
+    })),
+    ...answers.flatMap(({ instance, findings }) => findings.map((finding) => ({ instance, ...finding }))),
+  ];
   const told = all.filter(({ level }) => level !== 'fine');
   const rowsOf = (findings: typeof all) =>
     findings.map((it) => [
@@ -96,7 +105,7 @@ export async function doctor(instances: readonly string[], { operators }: PageRe
     ]);
   const head = ['Level', 'About', 'On', 'Finding', 'What to do'];
   const fine = all.filter(({ level }) => level === 'fine');
-  return html`${tableOf('What is not as it should be', head, rowsOf(told), { none: html`${state('good', 'Nothing')} to be mended.` })}
+  return html`${tableOf('What is not as it should be', head, rowsOf(told), { none: html`${state('good', 'Nothing')} to be mended: ${answers.length === 1 ? 'its supervisor was' : `all ${answers.length} supervisors were`} examined.` })}
     <details>
       <summary>${fine.length} that are fine</summary>
       ${tableOf('What is as it should be', head, rowsOf(fine), { none: 'None.' })}

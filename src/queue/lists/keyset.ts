@@ -48,7 +48,7 @@ export interface KeysetSource extends Pick<PageSource, 'table' | 'json'> {
   readonly few: Rows | null;
 }
 
-/** Of a page: NATS carries 1 MB, and what else is told of 500 rows has room beside it. The page ends there, and the next part begins. */
+/** Of a page: NATS carries 1 MB, and the other facts of 500 rows have room beside it. The page ends there, and the next part begins. */
 const roomBytes = 700_000;
 
 /** How much of a list is read. */
@@ -79,7 +79,7 @@ interface Window {
 }
 
 /**
- * One part of a list. No statement reads more than some 20 000 rows, whatever matches: rows are read in the order of an index, and
+ * One part of a list. No statement reads more than some 20 000 rows, if none matches too: rows are read in the order of an index, and
  * a search that finds little says how far it has come.
  * @throws RotaError LIST_TOO_SLOW
  */

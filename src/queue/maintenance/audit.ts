@@ -59,7 +59,7 @@ export class AuditLog {
     if (this.#waiting.length < mostWaiting) this.#waiting.push({ id: timeOrderedUuid(), ...entry });
   }
 
-  /** Newest first; the entries that wait in this process first of all, so that whoever acted sees it at once. */
+  /** Newest first; the entries that wait in this process first of all, so that an operator sees an own action at once. */
   async read(of: {
     readonly before: string | null;
     readonly organisation: string | null;
@@ -77,7 +77,7 @@ export class AuditLog {
   }
 
   async #saveWaiting(): Promise<void> {
-    // Those that wait now: whoever acts without end holds up no reader.
+    // Those that wait now: a caller that acts without end holds up no reader.
     for (let left = this.#waiting.length; left > 0;) {
       const entries = this.#waiting.slice(0, Math.min(perStatement, left));
       await transact(() => query(this.#sql, statement('maintenance/audit-write'), [entries]));
