@@ -7,7 +7,8 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { boefjesByType, pluginsOf } from './services.ts';
+import { boefjesByType, type Plugins, pluginsOf } from './services.ts';
+import { defaultLimitsOf } from './default-limits.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './correction.ts';
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
@@ -32,6 +33,8 @@ interface Memory {
   readonly rejections: Map<string, number>;
   /** Crons that cannot be read and were warned of. */
   readonly crons: Set<string>;
+  /** Katalogus may have given limits, to this actor or to one before it. */
+  limits: boolean;
 }
 
 /** Pages of 1 000 objects × 12 boefjes of an IP address: about one push a page. */
@@ -47,11 +50,15 @@ export function newBoefjeLook(
   setup: Setup,
   revocations: Revocations,
 ): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
-  const memory: Memory = { unknown: new Set(), rejections: new Map(), crons: new Set() };
+  const memory: Memory = { unknown: new Set(), rejections: new Map(), crons: new Set(), limits: true };
   return async (batch) => {
     const report = await look(setup, revocations, organisationsOf(batch), memory);
     for (const delivery of batch) delivery.done(report);
   };
+}
+
+function enabledOf(plugins: Plugins): readonly Plugin[] {
+  return [...(plugins?.values() ?? [])].filter((it) => it.type === 'boefje' && it.enabled);
 }
 
 /** Undefined for all: one message that asks for all is enough. */
@@ -80,6 +87,13 @@ async function look(
 
   const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
   const plugins = await pluginsOf(setup, organisations, { fresh: true, known });
+  // Those of an organisation that does not answer are not known to be gone.
+  const lists = [...plugins.values()].flatMap((answer) => (answer.ok ? [answer.value] : []));
+  if (asked === undefined && lists.length === plugins.size) {
+    const limits = defaultLimitsOf(lists.flatMap((list) => enabledOf(list)));
+    if (limits.length > 0 || memory.limits) await setup.supervisor('set-default-limits', { limits });
+    memory.limits = limits.length > 0;
+  }
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];
   for (const organisation of organisations) {
@@ -89,7 +103,7 @@ async function look(
     }
     const answer = plugins.get(organisation)!;
     if (answer.ok && answer.value === null) continue;
-    const enabled = answer.ok ? [...answer.value!.values()].filter((it) => it.type === 'boefje' && it.enabled) : [];
+    const enabled = answer.ok ? enabledOf(answer.value) : [];
     warnOfCrons(setup, organisation, enabled, memory.crons);
     const before = seen.get(organisation);
     const found = enabled.filter((boefje) => before?.boefjes.includes(boefje.id) !== true);

@@ -10,7 +10,7 @@ CREATE TABLE limits (
   -- Which tasks; null: any.
   scheduler     varchar,
   organisation  varchar,
-  plugin        varchar,
+  plugin        varchar, -- or several, by commas
   image         varchar,
   ooi_type      varchar,
   template      varchar NOT NULL, -- tasks with the same value share the limit; '' of windows
@@ -21,9 +21,12 @@ CREATE TABLE limits (
   hours         jsonb, -- of a window: {zone, crons, seconds} or {zone, from, to}
   note          varchar,
   set_by        varchar,
+  -- A default, which an operator may change, and is then the operator's, or end: then it stays, ended, as long as Katalogus gives it.
+  by_katalogus  boolean NOT NULL DEFAULT false,
   -- Which tasks it is for, or when it was set anew: rows that were looked at before are looked at again.
   version       bigint NOT NULL,
   changed_at    timestamptz NOT NULL DEFAULT now(),
+  counted_at    timestamptz, -- what was claimed before counts for its concurrency: until then it admits none
   applied_at    timestamptz, -- what was queued before is held where it should be
   removed_at    timestamptz,
   admitted      bigint NOT NULL DEFAULT 0, -- units, since it was first set
@@ -89,7 +92,7 @@ LANGUAGE sql STABLE AS $$
   WHERE l.removed_at IS NULL
     AND (l.scheduler IS NULL OR l.scheduler = of_scheduler)
     AND (l.organisation IS NULL OR l.organisation = of_organisation)
-    AND (l.plugin IS NULL OR l.plugin = of_plugin)
+    AND (l.plugin IS NULL OR of_plugin = ANY (string_to_array(l.plugin, ',')))
 $$;
 
 -- A claimed row takes its keys along to its lease, whoever claims it and by whatever statement: no supervisor need know of a limit to
@@ -131,60 +134,64 @@ END $$;
 CREATE TRIGGER rota_limited_ends AFTER DELETE ON leases FOR EACH ROW
   WHEN (OLD.limited) EXECUTE FUNCTION rota_limited_ends();
 
--- How many units of a key may be admitted now, and when to look again if more wait. A stable function: its queries have the snapshot of
--- the statement that asks, in which a row is either queued or leased, and a claim either folded or not. `closed` has the windows that are
--- closed, `opens` when each opens. Index scans are off, since only a bitmap scan reads a GIN index, and the planner would rather read all
--- of another one. By statement_timestamp(), since now() is from before the lock was had.
-CREATE FUNCTION rota_limit_state(of_key varchar, closed varchar[], opens timestamptz[])
-RETURNS TABLE (known boolean, room integer, next_at timestamptz) LANGUAGE plpgsql STABLE ROWS 1
+-- How many units of each key may be admitted now, and when to look again if more wait. One query, so one snapshot, that of the statement
+-- that asks: in it a unit is either queued or leased, and a claim either folded or not. All keys of a pass at once: a call for each took
+-- 0.2 ms, a third of a core at a thousand keys a second. `closed` has the windows that are closed, `opens` when each opens. Index scans are
+-- off, since only a bitmap scan reads a GIN index, and the planner would rather read all of another one. By statement_timestamp(), since
+-- now() is from before the lock was had.
+CREATE FUNCTION rota_limit_states(of_keys varchar[], closed varchar[], opens timestamptz[])
+RETURNS TABLE (key varchar, known boolean, room integer, next_at timestamptz) LANGUAGE plpgsql STABLE ROWS 100
 SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off SET enable_bitmapscan = on AS $$
 DECLARE
   plenty CONSTANT integer := 1000000;
-  l limits;
-  theoretical timestamptz;
-  moment timestamptz := statement_timestamp();
-  admitted integer;
-  unfolded integer := 0;
-  running integer;
-  tokens numeric;
+  moment CONSTANT timestamptz := statement_timestamp();
 BEGIN
-  SELECT * INTO l FROM limits i WHERE i.name = split_part(of_key, '/', 1) AND i.removed_at IS NULL;
-  IF NOT FOUND THEN
-    RETURN QUERY SELECT false, plenty, moment;
-    RETURN;
-  END IF;
-  IF l.kind = 'window' THEN
-    RETURN QUERY SELECT true, CASE WHEN l.name = ANY (closed) THEN 0 ELSE plenty END,
-      coalesce(opens[array_position(closed, l.name)], moment);
-    RETURN;
-  END IF;
-  admitted := (SELECT count(DISTINCT coalesce(q.deduplication_key, q.id::text)) FROM queue q
-    WHERE NOT q.held AND q.limits @> ARRAY[of_key]::varchar[]);
-  room := plenty;
-  next_at := moment;
-  IF l.spacing IS NOT NULL THEN
-    theoretical := greatest(moment, coalesce((SELECT k.tat FROM limiters k WHERE k.key = of_key), '-infinity'));
-    unfolded := (SELECT count(DISTINCT (c.unit, c.xact)) FROM limit_changes c WHERE c.key = of_key AND c.spent);
-    tokens := floor(extract(epoch FROM moment + l.burst * l.spacing - theoretical) / extract(epoch FROM l.spacing));
-    room := least(l.burst, tokens) - admitted - unfolded;
-    -- What is admitted and not claimed yet takes a token when it is claimed, which is told: then this is looked at again.
-    IF room <= 0 THEN
-      next_at := CASE WHEN admitted >= l.burst THEN moment + interval '1 second'
-        ELSE theoretical - (l.burst - 1 - admitted - unfolded) * l.spacing END;
-    END IF;
-  END IF;
-  IF l.concurrency IS NOT NULL AND room > 0 THEN
-    running := (SELECT count(DISTINCT e.unit) FROM limit_claims e
-      WHERE e.limits @> ARRAY[of_key]::varchar[]);
-    room := least(room, l.concurrency - admitted - running);
-    -- What ends tells so.
-    IF room <= 0 THEN
-      next_at := moment + interval '10 seconds';
-    END IF;
-  END IF;
-  known := true;
-  room := greatest(room, 0);
-  RETURN NEXT;
+  RETURN QUERY
+  WITH wanted AS MATERIALIZED (
+    SELECT k.key AS value, i.kind, i.name, i.spacing, i.burst, i.concurrency, i.counted_at IS NOT NULL AS counted
+    FROM unnest(of_keys) AS k (key) LEFT JOIN limits i ON i.name = split_part(k.key, '/', 1) AND i.removed_at IS NULL
+  ),
+  taken AS MATERIALIZED (
+    SELECT w.*,
+      CASE WHEN w.kind = 'limit' THEN (
+        SELECT count(DISTINCT coalesce(q.deduplication_key, q.id::text))::integer FROM queue q
+        WHERE NOT q.held AND q.limits @> ARRAY[w.value]::varchar[]) END AS admitted,
+      CASE WHEN w.spacing IS NOT NULL THEN (
+        SELECT count(DISTINCT (c.unit, c.xact))::integer FROM limit_changes c WHERE c.key = w.value AND c.spent) END AS unfolded,
+      CASE WHEN w.spacing IS NOT NULL THEN
+        greatest(moment, coalesce((SELECT l.tat FROM limiters l WHERE l.key = w.value), '-infinity')) END AS theoretical,
+      CASE WHEN w.concurrency IS NOT NULL THEN (
+        SELECT count(DISTINCT e.unit)::integer FROM limit_claims e WHERE e.limits @> ARRAY[w.value]::varchar[]) END AS running
+    FROM wanted w
+  ),
+  rooms AS MATERIALIZED (
+    SELECT t.*,
+      least(t.burst, floor(extract(epoch FROM moment + t.burst * t.spacing - t.theoretical) / extract(epoch FROM t.spacing)))
+        - t.admitted - t.unfolded AS by_rate,
+      -- What runs since before the limit was set is counted first (apply.ts).
+      CASE WHEN t.counted THEN t.concurrency - t.admitted - t.running WHEN t.concurrency IS NOT NULL THEN 0 END AS by_concurrency
+    FROM taken t
+  )
+  SELECT r.value, r.kind IS NOT NULL,
+    CASE WHEN r.kind = 'window' AND r.name = ANY (closed) THEN 0
+      ELSE greatest(0, least(plenty, r.by_rate, r.by_concurrency))::integer END,
+    CASE WHEN r.kind = 'window' THEN coalesce(opens[array_position(closed, r.name)], moment)
+      -- What is admitted and not claimed yet takes a token when it is claimed, which is told: then this is looked at again.
+      WHEN r.by_rate <= 0 THEN CASE WHEN r.admitted >= r.burst THEN moment + interval '1 second'
+        ELSE r.theoretical - (r.burst - 1 - r.admitted - r.unfolded) * r.spacing END
+      WHEN r.by_concurrency <= 0 THEN moment + CASE WHEN r.counted THEN interval '10 seconds' ELSE interval '2 seconds' END
+      ELSE moment END
+  FROM rooms r;
+END $$;
+
+-- Whether a pass has something to do, and when the first key is due (null: nothing waits).
+CREATE FUNCTION rota_limits_due(OUT is_due boolean, OUT first_at timestamptz) LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+BEGIN
+  first_at := (SELECT l.next_at FROM limiters l WHERE l.next_at < 'infinity' ORDER BY l.next_at LIMIT 1);
+  is_due := EXISTS (SELECT FROM (
+      SELECT FROM queue q WHERE q.held AND q.parked IS NULL ORDER BY q.rank, q.created_at, q.id LIMIT 1) AS unresolved)
+    OR EXISTS (SELECT FROM (SELECT FROM limit_changes c ORDER BY c.key LIMIT 1) AS changes);
 END $$;
 
 -- Units of a key that are admitted or claimed, for people.

@@ -64,6 +64,8 @@ export interface SupervisorRequests {
   'seen-boefjes': { request: { organisations?: readonly string[] }; reply: readonly SeenBoefjes[] };
   /** Records the whole set of boefjes that are enabled now in an organisation. */
   'save-seen-boefjes': { request: { seen: readonly SeenBoefjes[] }; reply: null };
+  /** All limits that Katalogus gives: those that it gives no more end. What operators set or ended stays. */
+  'set-default-limits': { request: { limits: readonly DefaultLimit[] }; reply: null };
 }
 
 export type SupervisorRequestKind = keyof SupervisorRequests;
@@ -233,6 +235,14 @@ export interface RevokedBoefjes {
   readonly organisation: string;
   readonly enabled: readonly string[];
   readonly disabled: readonly string[];
+}
+
+/** The rate that a boefje's manifest asks for. */
+export interface DefaultLimit {
+  /** What those share that have it, in the manifest's words: `api.shodan.io`, `shodan:{input_ooi}`. */
+  readonly group: string;
+  readonly seconds: number;
+  readonly boefjes: readonly string[];
 }
 
 export interface SeenBoefjes {

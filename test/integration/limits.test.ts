@@ -58,11 +58,12 @@ const complete = (
 ) => queue.patch(tasks.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats', status })));
 /** Until nothing is left to look at: what one pass admits may be parked at another key. */
 async function passes(limits: Limits): Promise<void> {
+  await applied(limits);
   for (let n = 0; n < 5; n += 1) await limits.releaser.pass();
 }
 async function applied(limits: Limits): Promise<void> {
   await limits.releaser.look();
-  await limits.releaser.stop();
+  await limits.releaser.applied();
 }
 
 test('of a host one task at a time is claimed; other hosts go on, and the next follows when it has ended', async () => {

@@ -5,10 +5,10 @@
 -- pauses may hold what stands first
 -- Room is counted over all keys of the pass: what two keys admit at once may share a third.
 WITH ready AS MATERIALIZED (
-  SELECT l.key, s.known, least(s.room, $5::integer) AS room
-  FROM (
+  SELECT s.key, s.known, least(s.room, $5::integer) AS room
+  FROM rota_limit_states(ARRAY(
     SELECT limiters.key FROM limiters WHERE limiters.next_at <= statement_timestamp() ORDER BY limiters.next_at LIMIT $1
-  ) AS l, LATERAL rota_limit_state(l.key, $2::varchar[], $3::timestamptz[]) AS s
+  ), $2::varchar[], $3::timestamptz[]) AS s
 ),
 heads AS MATERIALIZED (
   SELECT r.key, r.room, NOT r.known OR h.limited_by IS DISTINCT FROM $4::bigint AS stale, h.*
@@ -38,9 +38,11 @@ each AS MATERIALIZED (
 -- As objects: a look into one is quick, and no estimate can turn it into a comparison of each with each.
 ready_rooms AS MATERIALIZED (SELECT coalesce(jsonb_object_agg(r.key, r.room), '{}') AS rooms FROM ready r),
 all_rooms AS MATERIALIZED (
-  SELECT coalesce(jsonb_object_agg(k.key, coalesce((r.rooms ->> k.key)::integer,
-    (SELECT s.room FROM rota_limit_state(k.key, $2::varchar[], $3::timestamptz[]) AS s))), '{}') AS rooms
-  FROM (SELECT DISTINCT e.key FROM each e) AS k, ready_rooms r
+  SELECT r.rooms || coalesce((
+    SELECT jsonb_object_agg(s.key, s.room)
+    FROM rota_limit_states(ARRAY(SELECT DISTINCT e.key FROM each e WHERE NOT r.rooms ? e.key), $2::varchar[], $3::timestamptz[]) AS s
+  ), '{}') AS rooms
+  FROM ready_rooms r
 ),
 lacking AS MATERIALIZED (
   SELECT e.id, min(e.key) AS key FROM each e, all_rooms a WHERE e.place > (a.rooms ->> e.key)::integer GROUP BY e.id

@@ -2,7 +2,7 @@
 -- claims are long past; changes that no releaser folds, where no limit is left.
 WITH gone AS (
   DELETE FROM limits l
-  WHERE l.removed_at < now() - interval '1 minute'
+  WHERE l.removed_at < now() - interval '1 minute' AND NOT l.by_katalogus
     AND NOT EXISTS (SELECT FROM queue q WHERE q.held AND q.parked >= l.name || '/' AND q.parked < l.name || '0')
 ),
 changes AS (DELETE FROM limit_changes WHERE NOT EXISTS (SELECT FROM limits))

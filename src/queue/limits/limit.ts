@@ -5,7 +5,7 @@ import { murmur128 } from '../../tasks/data.ts';
 export interface LimitMatch {
   readonly scheduler: string | null;
   readonly organisation: string | null;
-  /** Or normalizer, or report recipe. */
+  /** Or normalizer, or report recipe; several by commas. */
   readonly plugin: string | null;
   readonly image: string | null;
   readonly ooiType: string | null;
@@ -58,6 +58,25 @@ export function templateFault(template: string): string | null {
   return /[{}]/.test(template.replaceAll(placeholder, '')) ? 'a brace without its other one' : null;
 }
 
+/** Of the manifest's placeholders; any other one is the OOI itself: a limit is not turned off by what it cannot read. */
+const manifestPlaceholders: Readonly<Record<string, string>> = { input_ooi: '{ooi}', object_type: '{ooi_type}' };
+
+/** The template of what a manifest calls a group: `shodan:{input_ooi}` is `shodan:{ooi}`. */
+export function templateOfGroup(group: string): string {
+  const parts = group.split(/(\{[^{}]*\})/);
+  return parts
+    .map((part, at) =>
+      at % 2 === 0 ? part.replaceAll(/[{}]/g, '') : (manifestPlaceholders[part.slice(1, -1)] ?? '{ooi}'),
+    )
+    .join('');
+}
+
+/** The name of a default limit: `katalogus.api.shodan.io`. With a hash where the group has what a name may not have. */
+export function nameOfGroup(group: string): string {
+  const plain = group.replaceAll(/[^A-Za-z0-9_.-]+/g, '-').slice(0, 40);
+  return plain === group ? `katalogus.${group}` : `katalogus.${plain}-${murmur128(group).slice(0, 12)}`;
+}
+
 function readerOf(name: string): Read | null {
   const known = placeholders.get(name);
   if (known !== undefined) return known;
@@ -71,7 +90,7 @@ export function concerns(limit: KeyedLimit, task: LimitedTask): boolean {
   return (
     (limit.scheduler ?? task.scheduler) === task.scheduler &&
     (limit.organisation ?? task.organisation) === task.organisation &&
-    (limit.plugin ?? task.plugin) === task.plugin &&
+    (limit.plugin === null || (task.plugin !== null && limit.plugin.split(',').includes(task.plugin))) &&
     (limit.image ?? task.image) === task.image &&
     (limit.ooiType === null || limit.ooiType === (task.ooi ?? '').split('|', 1)[0]) &&
     !(limit.exemptManual && task.manual)

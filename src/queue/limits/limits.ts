@@ -1,7 +1,8 @@
 import { type Executor, query, queryByKey, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
-import { concerns, keyOf, type LimitedTask, type LimitKey } from './limit.ts';
-import { lockLimits, Releaser, type ReleaserOptions } from './releaser.ts';
-import { type Limit, type LimitsView, readLimits } from './view.ts';
+import type { DefaultLimit } from '../../protocol/requests.ts';
+import { concerns, keyOf, type LimitedTask, type LimitKey, nameOfGroup, templateOfGroup } from './limit.ts';
+import { Releaser, type ReleaserOptions } from './releaser.ts';
+import { type Limit, type LimitsView, lockLimits, readLimits } from './view.ts';
 
 /** What an operator sets. */
 export type NewLimit = Omit<Limit, 'version' | 'changedAt' | 'isApplying' | 'removed' | 'admitted' | 'fallbacks'>;
@@ -97,9 +98,10 @@ export class Limits {
       spacing_ms: limit.spacingMs,
       exempt_manual: limit.exemptManual,
       set_by: limit.setBy,
+      by_katalogus: false,
     };
     const [row] = await this.#change(name, (changing) =>
-      query<{ is_new: boolean }>(changing, statement('limits/set'), [JSON.stringify(columns)]),
+      query<{ is_new: boolean }>(changing, statement('limits/set'), [JSON.stringify([columns])]),
     );
     return row!.is_new;
   }
@@ -122,4 +124,31 @@ export class Limits {
     this.releaser.changed();
     return changed;
   }
+}
+
+/** What Katalogus gives; a limit that an operator set or ended stays as it is. A change holds from the releaser's next look on. */
+export async function setDefaultLimits(sql: Sql, scheduler: string, limits: readonly DefaultLimit[]): Promise<void> {
+  const columns = limits.map(({ group, seconds, boefjes }) => ({
+    name: nameOfGroup(group),
+    kind: 'limit',
+    scheduler,
+    plugin: boefjes.join(','),
+    template: templateOfGroup(group),
+    spacing_ms: seconds * 1_000,
+    burst: 1,
+    exempt_manual: false,
+    note: 'default of Katalogus',
+    set_by: 'katalogus',
+    by_katalogus: true,
+  }));
+  await transact(() =>
+    transaction(sql, async (changing) => {
+      await lockLimits(changing);
+      const changed = await query<{ name: string }>(changing, statement('limits/set'), [JSON.stringify(columns)]);
+      const ended = await query<{ name: string }>(changing, statement('limits/drop-defaults'), [
+        columns.map(({ name }) => name),
+      ]);
+      for (const { name } of [...changed, ...ended]) await query(changing, statement('limits/touch'), [name]);
+    }),
+  );
 }

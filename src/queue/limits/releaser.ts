@@ -3,7 +3,7 @@ import { type Executor, query, type Sql, statement, transact, transaction } from
 import type { RunningTaskQueue } from '../task-queue.ts';
 import { applyLimits } from './apply.ts';
 import { concerns, keyOf, type LimitedTask } from './limit.ts';
-import { type Closed, closedAt, type Limit, type LimitsView, readLimits } from './view.ts';
+import { type Closed, closedAt, type Limit, type LimitsView, lockLimits, readLimits } from './view.ts';
 
 export interface ReleaserOptions {
   readonly sql: Sql;
@@ -16,7 +16,7 @@ export interface ReleaserOptions {
 /** How long a change, a row of another supervisor or a place that nothing told of waits at most. */
 const lookEveryMs = 1_000;
 /** A burst of wakes is one look. */
-const leastBetweenMs = 10;
+const leastBetweenMs = 25;
 const applyEveryMs = 2_000;
 const forgetEveryMs = 60_000;
 /** Rows and keys of one pass: some 50 ms at most, so that no key waits long for those before it. */
@@ -29,6 +29,11 @@ const pausedPerPass = 500;
 interface Unresolved extends LimitedTask {
   readonly id: string;
   readonly hash: string;
+}
+
+interface Due {
+  readonly is_due: boolean;
+  readonly wait_ms: number | null;
 }
 
 interface Admitted {
@@ -48,6 +53,9 @@ export class Releaser {
   #isNeeded = false;
   #woken = Promise.withResolvers<null>();
   #appliedAt = Number.NEGATIVE_INFINITY;
+  #viewedAt = Number.NEGATIVE_INFINITY;
+  /** When a pass is due by the clock: a window opens or closes, or the last one left something. */
+  #passAt = 0;
   #forgotAt = performance.now();
   #applying: Promise<unknown> = Promise.resolve();
   #isApplying = false;
@@ -72,9 +80,15 @@ export class Releaser {
     if (this.#isNeeded || this.#stop.signal.aborted) this.#woken.resolve(null);
   }
 
+  /** What was queued before the limits that are set now is held, as far as a walk could. */
+  async applied(): Promise<void> {
+    await this.#applying;
+  }
+
   /** A limit was set or ended here: it is looked at now. */
   changed(): void {
     this.#appliedAt = Number.NEGATIVE_INFINITY;
+    this.#viewedAt = Number.NEGATIVE_INFINITY;
     this.#woken.resolve(null);
   }
 
@@ -83,14 +97,17 @@ export class Releaser {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       this.#woken = Promise.withResolvers();
+      const began = performance.now();
       const waitMs = await this.look().catch((error: unknown) => {
         onError(error);
         return lookEveryMs;
       });
-      if (waitMs <= 0) continue;
-      await delay(Math.min(leastBetweenMs, waitMs), undefined, { signal }).catch(() => {});
+      // As long again as it took: with ten thousand keys due the workers' statements have half of a core at least.
+      const restMs = Math.max(leastBetweenMs, performance.now() - began);
+      await delay(restMs, undefined, { signal }).catch(() => {});
+      if (waitMs <= restMs) continue;
       const timer = new AbortController();
-      const due = delay(Math.min(waitMs, lookEveryMs), undefined, { signal: timer.signal }).catch(() => {});
+      const due = delay(Math.min(waitMs, lookEveryMs) - restMs, undefined, { signal: timer.signal }).catch(() => {});
       await Promise.race([this.#woken.promise, due]);
       timer.abort();
     }
@@ -99,21 +116,32 @@ export class Releaser {
   /** @returns milliseconds until there may be something to do */
   async look(): Promise<number> {
     const { sql } = this.#options;
-    const view = await transact(() => readLimits(sql));
-    this.#need(view.limits.length > 0);
-    if (!this.#isNeeded) return lookEveryMs;
-    this.#apply(view);
-    const waitMs = await this.pass();
-    if (performance.now() - this.#forgotAt > forgetEveryMs) {
-      this.#forgotAt = performance.now();
-      await transact(() =>
-        transaction(sql, async (forgetting) => {
-          await lockLimits(forgetting);
-          await query(forgetting, statement('limits/forget'), []);
-        }),
-      );
+    const isFull = performance.now() - this.#viewedAt >= lookEveryMs;
+    if (isFull) {
+      const view = await transact(() => readLimits(sql));
+      this.#viewedAt = performance.now();
+      this.#need(view.limits.length > 0);
+      this.#apply(view);
+      // What a window let go is looked for once a second, too.
+      if (view.limits.some(({ hours }) => hours !== null)) this.#passAt = 0;
     }
-    return waitMs;
+    if (!this.#isNeeded) return lookEveryMs;
+    const [due] = await transact(() => query<Due>(sql, statement('limits/due'), []));
+    const isDue = due!.is_due || (due!.wait_ms ?? lookEveryMs) <= 0 || performance.now() >= this.#passAt;
+    if (isFull) await this.#forget();
+    if (isDue) return this.pass();
+    return Math.min(due!.wait_ms ?? lookEveryMs, this.#passAt - performance.now());
+  }
+
+  async #forget(): Promise<void> {
+    if (performance.now() - this.#forgotAt < forgetEveryMs) return;
+    this.#forgotAt = performance.now();
+    await transact(() =>
+      transaction(this.#options.sql, async (forgetting) => {
+        await lockLimits(forgetting);
+        await query(forgetting, statement('limits/forget'), []);
+      }),
+    );
   }
 
   /** Without a limit the queue tells nothing. */
@@ -140,10 +168,12 @@ export class Releaser {
           closed.opens,
         ]);
         const isFull = closing === rowsPerPass || looked.count === rowsPerPass;
-        const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, closed.next - view.now, lookEveryMs);
-        return { freed: [...looked.freed, ...Object.entries(admitted)], waitMs: isFull ? 0 : waitMs };
+        const changesMs = isFull ? 0 : closed.next - view.now;
+        const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, changesMs, lookEveryMs);
+        return { freed: [...looked.freed, ...Object.entries(admitted)], waitMs, changesMs };
       }),
     );
+    this.#passAt = performance.now() + done.changesMs;
     for (const [scheduler, count] of done.freed) queue.wake(scheduler, count);
     return done.waitMs;
   }
@@ -159,11 +189,6 @@ export class Releaser {
       .catch(onError)
       .finally(() => (this.#isApplying = false));
   }
-}
-
-/** Until the transaction ends. */
-export async function lockLimits(transaction: Executor): Promise<void> {
-  await query(transaction, statement('limits/lock'), []);
 }
 
 /** Parks again what a window let go before it closed. @returns the most rows of one window */

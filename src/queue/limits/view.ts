@@ -56,6 +56,11 @@ interface LimitRow {
   readonly now_ms: number;
 }
 
+/** One releaser or change at a time, until the transaction ends. */
+export async function lockLimits(transaction: Executor): Promise<void> {
+  await query(transaction, statement('limits/lock'), []);
+}
+
 export async function readLimits(sql: Executor): Promise<LimitsView> {
   const rows = await query<LimitRow>(sql, statement('limits/limits'), []);
   return { limits: rows.map(limitOf), now: rows[0]?.now_ms ?? 0 };
