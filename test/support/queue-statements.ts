@@ -296,6 +296,12 @@ export const cases: readonly Case[] = [
   of('limits/resolve', ({ queued }) => [
     JSON.stringify(queued.map(({ id, hash }) => ({ id, hash, scheduler: 'boefje', keys: ['l/x'] }))),
     1,
+    true,
+  ]),
+  of('limits/due', () => [], { rows: 1 }),
+  of('limits/running', () => ['00000000-0000-0000-0000-000000000000', named], { byKey: true }),
+  of('limits/count', ({ leased }) => [
+    JSON.stringify(leased.map(({ id, lease }) => ({ id, lease_id: lease, key: 'l/x' }))),
   ]),
   of('limits/fold', () => []),
   of('limits/admit', () => [named, [], [], 1, named, 0]),

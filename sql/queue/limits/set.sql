@@ -25,8 +25,9 @@ now_set AS (
       burst = EXCLUDED.burst, concurrency = EXCLUDED.concurrency, exempt_manual = EXCLUDED.exempt_manual, hours = EXCLUDED.hours,
       note = coalesce(EXCLUDED.note, l.note), set_by = EXCLUDED.set_by, by_katalogus = EXCLUDED.by_katalogus, changed_at = now(),
       removed_at = NULL, version = EXCLUDED.version,
-      applied_at = CASE WHEN l.version = EXCLUDED.version THEN l.applied_at END,
-      counted_at = CASE WHEN l.version = EXCLUDED.version THEN l.counted_at END
+      -- What is claimed was not counted for a limit that had no concurrency.
+      applied_at = CASE WHEN l.version = EXCLUDED.version AND (l.concurrency IS NOT NULL OR EXCLUDED.concurrency IS NULL) THEN l.applied_at END,
+      counted_at = CASE WHEN l.version = EXCLUDED.version AND (l.concurrency IS NOT NULL OR EXCLUDED.concurrency IS NULL) THEN l.counted_at END
   WHERE NOT EXCLUDED.by_katalogus OR l.version <> EXCLUDED.version OR l.spacing <> EXCLUDED.spacing
   RETURNING name
 )

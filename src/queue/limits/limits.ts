@@ -1,8 +1,8 @@
-import { type Executor, query, queryByKey, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { type Executor, query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { DefaultLimit } from '../../protocol/requests.ts';
 import { concerns, keyOf, type LimitedTask, type LimitKey, nameOfGroup, templateOfGroup } from './limit.ts';
 import { Releaser, type ReleaserOptions } from './releaser.ts';
-import { type Limit, type LimitsView, lockLimits, readLimits } from './view.ts';
+import { type Limit, type LimitsView, changing, readLimits } from './view.ts';
 
 /** What an operator sets. */
 export type NewLimit = Omit<Limit, 'version' | 'changedAt' | 'isApplying' | 'removed' | 'admitted' | 'fallbacks'>;
@@ -100,27 +100,24 @@ export class Limits {
       set_by: limit.setBy,
       by_katalogus: false,
     };
-    const [row] = await this.#change(name, (changing) =>
-      query<{ is_new: boolean }>(changing, statement('limits/set'), [JSON.stringify([columns])]),
+    const [row] = await this.#change(name, (locked) =>
+      query<{ is_new: boolean }>(locked, statement('limits/set'), [JSON.stringify([columns])]),
     );
     return row!.is_new;
   }
 
   /** @returns whether there was one */
   async unset(name: string, kind: Limit['kind']): Promise<boolean> {
-    const rows = await this.#change(name, (changing) => query(changing, statement('limits/unset'), [name, kind]));
+    const rows = await this.#change(name, (locked) => query(locked, statement('limits/unset'), [name, kind]));
     return rows.length > 0;
   }
 
   async #change<T>(name: string, change: (changing: Executor) => Promise<T>): Promise<T> {
-    const changed = await transact(() =>
-      transaction(this.#sql, async (changing) => {
-        await lockLimits(changing);
-        const answer = await change(changing);
-        await query(changing, statement('limits/touch'), [name]);
-        return answer;
-      }),
-    );
+    const changed = await changing(this.#sql, async (locked) => {
+      const answer = await change(locked);
+      await query(locked, statement('limits/touch'), [name]);
+      return answer;
+    });
     this.releaser.changed();
     return changed;
   }
@@ -141,14 +138,10 @@ export async function setDefaultLimits(sql: Sql, scheduler: string, limits: read
     set_by: 'katalogus',
     by_katalogus: true,
   }));
-  await transact(() =>
-    transaction(sql, async (changing) => {
-      await lockLimits(changing);
-      const changed = await query<{ name: string }>(changing, statement('limits/set'), [JSON.stringify(columns)]);
-      const ended = await query<{ name: string }>(changing, statement('limits/drop-defaults'), [
-        columns.map(({ name }) => name),
-      ]);
-      for (const { name } of [...changed, ...ended]) await query(changing, statement('limits/touch'), [name]);
-    }),
-  );
+  await changing(sql, async (locked) => {
+    const changed = await query<{ name: string }>(locked, statement('limits/set'), [JSON.stringify(columns)]);
+    const given = columns.map(({ name }) => name);
+    const ended = await query<{ name: string }>(locked, statement('limits/drop-defaults'), [given]);
+    for (const { name } of [...changed, ...ended]) await query(locked, statement('limits/touch'), [name]);
+  });
 }

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Executor, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import { type Executor, query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { RunningTaskQueue } from '../task-queue.ts';
-import { applyLimits } from './apply.ts';
-import { concerns, keyOf, type LimitedTask } from './limit.ts';
-import { type Closed, closedAt, type Limit, type LimitsView, lockLimits, readLimits } from './view.ts';
+import { applyLimits, type Found, park } from './apply.ts';
+import { changing, type Closed, closedAt, type LimitsView, readLimits, versionOf } from './view.ts';
 
 export interface ReleaserOptions {
   readonly sql: Sql;
@@ -16,8 +15,9 @@ export interface ReleaserOptions {
 /** How long a change, a row of another supervisor or a place that nothing told of waits at most. */
 const lookEveryMs = 1_000;
 /** A burst of wakes is one look. */
-const leastBetweenMs = 25;
-const applyEveryMs = 2_000;
+const leastBetweenMs = 40;
+/** A walk over all that is queued: soon again for what the first one just missed, then once more when nothing of before is under way. */
+const applyAgainMs = [2_000, 21_000] as const;
 const forgetEveryMs = 60_000;
 /** Rows and keys of one pass: some 50 ms at most, so that no key waits long for those before it. */
 const rowsPerPass = 500;
@@ -26,10 +26,8 @@ const rowsOfKey = 200;
 /** Rows that a pause holds are set aside where they stand first at a key. */
 const pausedPerPass = 500;
 
-interface Unresolved extends LimitedTask {
-  readonly id: string;
-  readonly hash: string;
-}
+/** Rows that may be popped, by scheduler. */
+type Freed = Readonly<Record<string, number>>;
 
 interface Due {
   readonly is_due: boolean;
@@ -37,7 +35,7 @@ interface Due {
 }
 
 interface Admitted {
-  readonly admitted: Readonly<Record<string, number>>;
+  readonly admitted: Freed;
   readonly reparked: number;
   readonly keys: readonly string[];
 }
@@ -52,7 +50,8 @@ export class Releaser {
   #running: Promise<unknown> | null = null;
   #isNeeded = false;
   #woken = Promise.withResolvers<null>();
-  #appliedAt = Number.NEGATIVE_INFINITY;
+  #applyAt = 0;
+  #walks = 0;
   #viewedAt = Number.NEGATIVE_INFINITY;
   /** When a pass is due by the clock: a window opens or closes, or the last one left something. */
   #passAt = 0;
@@ -87,7 +86,8 @@ export class Releaser {
 
   /** A limit was set or ended here: it is looked at now. */
   changed(): void {
-    this.#appliedAt = Number.NEGATIVE_INFINITY;
+    this.#applyAt = 0;
+    this.#walks = 0;
     this.#viewedAt = Number.NEGATIVE_INFINITY;
     this.#woken.resolve(null);
   }
@@ -136,12 +136,7 @@ export class Releaser {
   async #forget(): Promise<void> {
     if (performance.now() - this.#forgotAt < forgetEveryMs) return;
     this.#forgotAt = performance.now();
-    await transact(() =>
-      transaction(this.#options.sql, async (forgetting) => {
-        await lockLimits(forgetting);
-        await query(forgetting, statement('limits/forget'), []);
-      }),
-    );
+    await changing(this.#options.sql, (forgetting) => query(forgetting, statement('limits/forget'), []));
   }
 
   /** Without a limit the queue tells nothing. */
@@ -153,26 +148,20 @@ export class Releaser {
   /** One pass over what waits. @returns milliseconds until the next is due */
   async pass(): Promise<number> {
     const { sql, queue } = this.#options;
-    const done = await transact(() =>
-      transaction(sql, async (releasing) => {
-        await lockLimits(releasing);
-        const view = await readLimits(releasing);
-        const closed = closedAt(view);
-        const closing = await close(releasing, closed);
-        const looked = await resolve(releasing, view);
-        await query(releasing, statement('limits/fold'), []);
-        const { admitted, keys } = await admit(releasing, view, closed);
-        const [next] = await query<{ wait_ms: number | null }>(releasing, statement('limits/next'), [
-          keys,
-          closed.names,
-          closed.opens,
-        ]);
-        const isFull = closing === rowsPerPass || looked.count === rowsPerPass;
-        const changesMs = isFull ? 0 : closed.next - view.now;
-        const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, changesMs, lookEveryMs);
-        return { freed: [...looked.freed, ...Object.entries(admitted)], waitMs, changesMs };
-      }),
-    );
+    const done = await changing(sql, async (releasing) => {
+      const view = await readLimits(releasing);
+      const closed = closedAt(view);
+      const closing = await close(releasing, closed);
+      const looked = await resolve(releasing, view);
+      await query(releasing, statement('limits/fold'), []);
+      const { admitted, keys } = await admit(releasing, view, closed);
+      const values = [keys, closed.names, closed.opens];
+      const [next] = await query<{ wait_ms: number | null }>(releasing, statement('limits/next'), values);
+      const isFull = closing === rowsPerPass || looked.count === rowsPerPass;
+      const changesMs = isFull ? 0 : closed.next - view.now;
+      const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, changesMs, lookEveryMs);
+      return { freed: [...Object.entries(looked.freed), ...Object.entries(admitted)], waitMs, changesMs };
+    });
     this.#passAt = performance.now() + done.changesMs;
     for (const [scheduler, count] of done.freed) queue.wake(scheduler, count);
     return done.waitMs;
@@ -181,10 +170,11 @@ export class Releaser {
   /** Holds what was queued before a limit was set: beside the passes, since it may take long. */
   #apply(view: LimitsView): void {
     const { sql, schedulerIds, onError } = this.#options;
-    const isDue = performance.now() - this.#appliedAt > applyEveryMs;
-    if (this.#isApplying || !isDue || !view.limits.some(({ isApplying }) => isApplying)) return;
+    if (this.#isApplying || performance.now() < this.#applyAt || !view.limits.some(({ isApplying }) => isApplying))
+      return;
     this.#isApplying = true;
-    this.#appliedAt = performance.now();
+    this.#applyAt = performance.now() + applyAgainMs[Math.min(this.#walks, 1)]!;
+    this.#walks += 1;
     this.#applying = applyLimits(sql, view, schedulerIds, this.#stop.signal, () => this.wake())
       .catch(onError)
       .finally(() => (this.#isApplying = false));
@@ -202,45 +192,13 @@ async function close(releasing: Executor, { names }: Closed): Promise<number> {
 }
 
 /** Finds the keys of rows that are held and were not looked at. */
-async function resolve(
-  releasing: Executor,
-  { limits }: LimitsView,
-): Promise<{ readonly count: number; readonly freed: readonly (readonly [string, number])[] }> {
-  const rows = await query<Unresolved>(releasing, statement('limits/unresolved'), [rowsPerPass]);
-  if (rows.length === 0) return { count: 0, freed: [] };
-  const active = limits.filter(({ removed }) => !removed);
-  const fallbacks = new Map<string, number>();
-  const found = rows.map((task) => {
-    const keys = active
-      .filter((limit) => concerns(limit, task))
-      .map((limit) => {
-        const { key, fellBack } = keyOf(limit, task);
-        if (fellBack) fallbacks.set(limit.name, (fallbacks.get(limit.name) ?? 0) + 1);
-        return key;
-      });
-    return { id: task.id, hash: task.hash, scheduler: task.scheduler, keys };
-  });
-  const freed = await query<{ scheduler: string; freed: number }>(releasing, statement('limits/resolve'), [
-    JSON.stringify(found),
-    versionOf(limits),
-  ]);
-  if (fallbacks.size > 0)
-    await query(releasing, statement('limits/fallbacks'), [[...fallbacks.keys()], [...fallbacks.values()]]);
-  return { count: rows.length, freed: freed.map((row) => [row.scheduler, row.freed]) };
+async function resolve(releasing: Executor, { limits }: LimitsView): Promise<{ count: number; freed: Freed }> {
+  const rows = await query<Found>(releasing, statement('limits/unresolved'), [rowsPerPass]);
+  return { count: rows.length, freed: rows.length === 0 ? {} : (await park(releasing, limits, rows, true)).freed };
 }
 
 async function admit(releasing: Executor, { limits }: LimitsView, { names, opens }: Closed): Promise<Admitted> {
-  const [row] = await query<Admitted>(releasing, statement('limits/admit'), [
-    keysPerPass,
-    names,
-    opens,
-    versionOf(limits),
-    rowsOfKey,
-    pausedPerPass,
-  ]);
+  const values = [keysPerPass, names, opens, versionOf(limits), rowsOfKey, pausedPerPass];
+  const [row] = await query<Admitted>(releasing, statement('limits/admit'), values);
   return row!;
-}
-
-function versionOf(limits: readonly Limit[]): number {
-  return Math.max(0, ...limits.map(({ version }) => version));
 }

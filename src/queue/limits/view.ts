@@ -1,4 +1,4 @@
-import { type Executor, query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { type Executor, query, queryByKey, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { type Hours, windowAt } from './hours.ts';
 import type { KeyedLimit } from './limit.ts';
 
@@ -56,9 +56,19 @@ interface LimitRow {
   readonly now_ms: number;
 }
 
-/** One releaser or change at a time, until the transaction ends. */
-export async function lockLimits(transaction: Executor): Promise<void> {
-  await query(transaction, statement('limits/lock'), []);
+/** A transaction that no other releaser or change works beside. */
+export function changing<T>(sql: Sql, work: (locked: Executor) => Promise<T>): Promise<T> {
+  return transact(() =>
+    transaction(sql, async (locked) => {
+      await query(locked, statement('limits/lock'), []);
+      return work(locked);
+    }),
+  );
+}
+
+/** Of all limits, as rows are looked at by: a new one has a higher version. */
+export function versionOf(limits: readonly Limit[]): number {
+  return Math.max(0, ...limits.map(({ version }) => version));
 }
 
 export async function readLimits(sql: Executor): Promise<LimitsView> {
