@@ -11,6 +11,8 @@ import { startRotaOn } from '../harness/stage.ts';
 import { popCase } from './pop-cases.ts';
 
 const limited = 'org-limited';
+/** Rows of one statement while seeding. */
+const chunk = 20_000;
 const load = { limit: 1, inFlight: 64 };
 
 export const limits: Suite = {
@@ -45,7 +47,8 @@ async function measure(bench: Bench, { name, depth, keys, atLeast }: Measured): 
     startRotaOn(stage, `limits_within_${name}`, {
       filling,
       seed: async (sql) => {
-        await addQueued(sql, { rows: depth, rank: 1, organisation: limited });
+        for (let done = 0; done < depth; done += chunk)
+          await addQueued(sql, { rows: Math.min(chunk, depth - done), rank: 1 + done / 100, organisation: limited });
         await spread(sql, keys);
       },
     }),
@@ -83,11 +86,19 @@ async function measure(bench: Bench, { name, depth, keys, atLeast }: Measured): 
   }
 }
 
-/** Each OOI is a key. */
+/** Each OOI is a key. Nothing of the filling is left to a vacuum beside the samples. */
 async function spread(sql: Sql, keys: number): Promise<void> {
-  await sql`
-    UPDATE tasks SET data = jsonb_set(data, '{input_ooi}', to_jsonb('Hostname|internet|h' || (hashtext(id::text) & 2147483647) % ${keys}::integer))
-    WHERE organisation = ${limited}`;
+  const patient = await sql.reserve();
+  try {
+    await patient`SET statement_timeout = 0`;
+    await patient`
+      UPDATE tasks SET data = jsonb_set(data, '{input_ooi}', to_jsonb('Hostname|internet|h' || (hashtext(id::text) & 2147483647) % ${keys}::integer))
+      WHERE organisation = ${limited}`;
+    await patient`VACUUM ANALYZE`;
+    await patient`RESET statement_timeout`;
+  } finally {
+    patient.release();
+  }
 }
 
 /** A task with a key of its own to a pop that waits: how long the limit takes to let it go. */

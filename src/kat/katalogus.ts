@@ -57,10 +57,9 @@ const plugin = z
     runOn: read.run_on ?? null,
     ociImage: read.oci_image ?? null,
     deduplicate: read.deduplicate,
-    rateLimit:
-      read.rate_limit_interval == null
-        ? null
-        : { seconds: read.rate_limit_interval, group: read.rate_limit_group ?? read.id },
+    ...(read.rate_limit_interval == null
+      ? {}
+      : { rateLimit: { seconds: read.rate_limit_interval, group: read.rate_limit_group ?? read.id } }),
   }));
 
 /** A plug-in that is left out, since it does not fit. `field` and `why` name what was expected and never what came. */

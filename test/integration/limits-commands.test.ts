@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
+import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
+import { openHouse } from '../support/rota.ts';
 import { boefjeTask } from '../support/wire.ts';
 
 // Each command is a process of its own: a second or two on a busy machine.
@@ -116,4 +118,38 @@ test('what makes no sense is refused with the field and what was expected', asyn
   expect(await refused('set-window', window)).toBe('done');
   expect(await refused('set-limit', { ...limit, name: 'w' })).toMatch(/w is a window already/);
   expect(await refused('unset-window', { name: 'w' })).toBe('done');
+});
+
+test('a rate that Katalogus gives holds across organisations; an operator changes it, and may end it', async () => {
+  const house = await openHouse();
+  onTestFinished(() => house.stop());
+  const shodan = () => boefje('shodan', { rate_limit_interval: 3_600, rate_limit_group: 'api.shodan.io' });
+  const organisations = ['a.nl', 'b.nl'].map((name) =>
+    addOrganisation(house.world, { plugins: [shodan(), boefje('dns')], objects: [hostname(name)] }),
+  );
+  await house.start();
+  await house.client.ctl('look');
+  const listed = async () => (await house.client.ctl('limits')).results;
+  await expect.poll(listed, { timeout: 20_000 }).toMatchObject([
+    { name: 'katalogus.api.shodan.io', boefje: 'shodan', key: 'api.shodan.io', rate: { tasks: 1, seconds: 3_600 } },
+  ]);
+  const waiting = async () => (await listed())[0]!.waiting;
+  const popped: string[] = [];
+  const pop = async () => {
+    for (const { data } of await house.client.pop('boefje', { limit: 10, wait_ms: 100 }))
+      popped.push((data as { boefje: { id: string } }).boefje.id);
+    return popped.toSorted();
+  };
+  await expect.poll(pop, { timeout: 20_000 }).toEqual(['dns', 'dns', 'shodan']);
+  expect(await waiting()).toBe(1);
+  await house.client.ctl('set-limit', {
+    name: 'katalogus.api.shodan.io',
+    boefje: 'shodan',
+    key: 'api.shodan.io',
+    rate: { tasks: 1, seconds: 0.05 },
+  });
+  await house.client.ctl('look');
+  await expect.poll(pop, { timeout: 20_000 }).toEqual(['dns', 'dns', 'shodan', 'shodan']);
+  expect(await listed()).toMatchObject([{ rate: { tasks: 20, seconds: 1 } }]);
+  expect(organisations).toHaveLength(2);
 });

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { Limits, type NewLimit } from '../../src/queue/limits/limits.ts';
+import { Limits, type NewLimit, setDefaultLimits } from '../../src/queue/limits/limits.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
@@ -265,4 +265,59 @@ test('without a limit nothing is held, and limits of one scheduler leave others 
   await limits.set(aLimit({ name: 'reports', scheduler: 'report', concurrency: 1 }));
   await under.queue.push('boefje', [boefjeTask('y')]);
   expect(await pop(under)).toHaveLength(1);
+});
+
+test('tasks that run when a concurrency is set count for it, and a group among them once', async () => {
+  const under = await queueUnderTest();
+  const limits = limitsOf(under);
+  const group = ['aa', 'bb'].map((organisation) => boefjeTask('H|a.nl', { organisation, group: 'g' }));
+  await under.queue.push('boefje', [...group, boefjeTask('H|a.nl', { boefje: 'two' })]);
+  const running = await pop(under);
+  await under.queue.push('boefje', [boefjeTask('H|a.nl', { boefje: 'three' }), boefjeTask('H|b.nl')]);
+  // A rate alone counts nobody's work; a concurrency that it gets later does.
+  await limits.set(aLimit({ name: 'host', template: 'host:{host}', spacingMs: 1 }));
+  await applied(limits);
+  await limits.set(aLimit({ name: 'host', template: 'host:{host}', concurrency: 2 }));
+  await passes(limits);
+  expect(oois(await pop(under))).toEqual(['H|b.nl']);
+  await complete(under, running.slice(0, 1));
+  await passes(limits);
+  expect(await pop(under)).toEqual([]);
+  await complete(under, running.slice(1));
+  await passes(limits);
+  expect(oois(await pop(under))).toEqual(['H|a.nl']);
+});
+
+test('a limit that Katalogus gives is kept until it gives it no more; what an operator says goes before it', async () => {
+  const under = await queueUnderTest();
+  const limits = limitsOf(under);
+  const given = (seconds: number) =>
+    setDefaultLimits(under.sql, 'boefje', [{ group: 'api', seconds, boefjes: ['a', 'b'] }]);
+  const listed = async () =>
+    (await limits.list()).limits.map(({ name, spacingMs, setBy }) => ({ name, spacingMs, setBy }));
+  await given(60);
+  await under.queue.push('boefje', [
+    boefjeTask('x', { boefje: 'a' }),
+    boefjeTask('y', { boefje: 'b' }),
+    boefjeTask('z'),
+  ]);
+  await passes(limits);
+  expect(await pop(under)).toHaveLength(2);
+  await given(30);
+  const byKatalogus = { name: 'katalogus.api', spacingMs: 30_000, setBy: 'katalogus' };
+  expect(await listed()).toEqual([byKatalogus]);
+  await limits.set(aLimit({ name: 'katalogus.api', plugin: 'a', spacingMs: 5, setBy: 'anna' }));
+  await given(30);
+  expect(await listed()).toEqual([{ ...byKatalogus, spacingMs: 5, setBy: 'anna' }]);
+  // Without the operator's the default is back; once an operator has ended that one, it stays away.
+  await limits.unset('katalogus.api', 'limit');
+  await given(30);
+  expect(await listed()).toEqual([byKatalogus]);
+  await limits.unset('katalogus.api', 'limit');
+  await given(30);
+  expect(await listed()).toEqual([]);
+  // Katalogus gave none for a while: it is a new one.
+  await setDefaultLimits(under.sql, 'boefje', []);
+  await given(30);
+  expect(await listed()).toEqual([byKatalogus]);
 });

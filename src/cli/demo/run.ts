@@ -11,7 +11,7 @@ import {
 } from '../../simulator/events.ts';
 import { bytesClient } from '../../simulator/bytes.ts';
 import { jobs, Workforce, type WorkKind } from '../../simulator/workforce.ts';
-import { EventTimes, Ledger } from '../../simulator/measures.ts';
+import { AtOnce, EventTimes, Ledger } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
 import { type Arrival, arrive, createWorld, depart, type World } from '../../simulator/world.ts';
 import type { Progress } from '../terminal.ts';
@@ -52,6 +52,7 @@ export async function runDemo(
   const arrivals = seeded(options.seed).shuffle(depart(world));
   const ledger = new Ledger();
   const times = new EventTimes();
+  const atOnce = new AtOnce();
   const expected = new Map<string, Expected>();
   const random = seeded(options.seed);
   let published = 0;
@@ -72,18 +73,28 @@ export async function runDemo(
   const installation = await startInstallation(world, parts, noting, stack);
   const { client, kat, supervisor, inspector, publisher } = installation;
   signal.throwIfAborted();
+  const { boefje, ...others } = jobs({
+    world,
+    bytes: bytesClient(kat.urls.bytes, kat.credentials),
+    publisher,
+    random,
+    fail: options.fail,
+  });
   workforce = new Workforce({
     client,
     ledger,
     random,
     workers: options.workers,
-    jobs: jobs({
-      world,
-      bytes: bytesClient(kat.urls.bytes, kat.credentials),
-      publisher,
-      random,
-      fail: options.fail,
-    }),
+    jobs: {
+      ...others,
+      boefje: (task) => {
+        const { boefje: of, deduplication_key: group } = task.data as {
+          boefje: { id: string };
+          deduplication_key?: string;
+        };
+        return atOnce.during(of.id, group ?? task.id, () => boefje(task));
+      },
+    },
     leaseMs,
     waitMs: popWaitMs,
     kill: options.killWorkers,
@@ -131,6 +142,7 @@ export async function runDemo(
     popWaits: staff.popWaits,
     eventTimes: times.milliseconds(),
     actors: restarts.counts(),
+    atOnce: { most: atOnce.most, limit: options.limit ?? null },
   };
   progress.end();
   return { findings, drained, log: supervisor.output() };

@@ -1,6 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { keyOf, type LimitedTask, readReference, templateFault } from '../../../src/queue/limits/limit.ts';
+import {
+  keyOf,
+  type LimitedTask,
+  limitName,
+  nameOfGroup,
+  readReference,
+  templateFault,
+  templateOfGroup,
+} from '../../../src/queue/limits/limit.ts';
 
 const task = (ooi: string | null, fields: Partial<LimitedTask> = {}): LimitedTask => ({
   scheduler: 'boefje',
@@ -79,4 +87,15 @@ test.each([
 ])('the template %j', (template, fault) => {
   if (fault === null) expect(templateFault(template)).toBeNull();
   else expect(templateFault(template)).toMatch(fault);
+});
+
+test.each([
+  ['api.shodan.io', 'api.shodan.io', 'katalogus.api.shodan.io'],
+  ['shodan:{input_ooi}', 'shodan:{ooi}', /^katalogus\.shodan-input_ooi-/],
+  ['{object_type} {address} {', '{ooi_type} {ooi} ', /^katalogus\./],
+])('what a manifest calls the group %j becomes a template and a name', (group, template, name) => {
+  expect(templateOfGroup(group)).toBe(template);
+  expect(templateFault(template)).toBeNull();
+  expect(nameOfGroup(group)).toMatch(limitName);
+  expect(nameOfGroup(group)).toMatch(name);
 });
