@@ -86,31 +86,36 @@ export interface RotaOptions {
   readonly seed?: (sql: Sql) => Promise<void>;
   /** Another checkout of Rota, whose supervisor is started and makes its own tables; this one's where absent. */
   readonly checkout?: string | undefined;
+  /** That share the database and the requests; one where absent. */
+  readonly supervisors?: number;
 }
 
 export async function startRotaOn(
   stage: Stage,
   name: string,
-  { settings = {}, filling = { queued: 0, finished: 0 }, seed, checkout }: RotaOptions = {},
+  { settings = {}, filling = { queued: 0, finished: 0 }, seed, checkout, supervisors = 1 }: RotaOptions = {},
 ): Promise<RotaOnStage> {
   const empty = filling.queued + filling.finished === 0;
   const databaseUrl = empty ? await stage.database(name) : await stage.seeds.take(name, filling);
   if (empty && checkout === undefined) await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: 4 });
   await seed?.(sql);
-  const supervisor = await startSupervisorProcess(
-    {
-      SCHEDULER_DB_URI: databaseUrl,
-      NATS_URL: stage.natsUrl,
-      SCHEDULER_NATS_PREFIX: name,
-      // One connection represents a fleet here, and takes more than one worker holds.
-      SCHEDULER_CLIENT_LEASES: '1000000',
-      // Done above; at each start it would look up every queued task.
-      ...(checkout === undefined ? { DATABASE_MIGRATION: 'false' } : {}),
-      ...settings,
-    },
-    checkout === undefined ? undefined : join(checkout, 'src/launch.sh'),
-  );
+  const start = () =>
+    startSupervisorProcess(
+      {
+        SCHEDULER_DB_URI: databaseUrl,
+        NATS_URL: stage.natsUrl,
+        SCHEDULER_NATS_PREFIX: name,
+        // One connection represents a fleet here, and takes more than one worker holds.
+        SCHEDULER_CLIENT_LEASES: '1000000',
+        // Done above; at each start it would look up every queued task.
+        ...(checkout === undefined ? { DATABASE_MIGRATION: 'false' } : {}),
+        ...settings,
+      },
+      checkout === undefined ? undefined : join(checkout, 'src/launch.sh'),
+    );
+  const supervisor = await start();
+  const others = await Promise.all(Array.from({ length: supervisors - 1 }, start));
   return {
     supervisor,
     databaseUrl,
@@ -118,7 +123,7 @@ export async function startRotaOn(
     natsUrl: stage.natsUrl,
     sql,
     stop: stage.keep(async () => {
-      await supervisor.stop();
+      await Promise.all([supervisor, ...others].map((one) => one.stop()));
       await sql.end();
       if (databaseUrl.endsWith(`/${name}`)) await stage.drop(databaseUrl);
     }),

@@ -18,7 +18,7 @@ const load = { limit: 1, inFlight: 64 };
 export const limits: Suite = {
   name: 'limits',
   about:
-    'pops of the others while a limit holds the head of the queue, and while many keys have a rate each; how late a task is let go',
+    'pops of the others while a limit holds the head of the queue, and while many keys have a rate each; how late a task is let go; under two supervisors',
   run: async (bench) => {
     const depth = bench.quick ? 10_000 : 300_000;
     await measure(bench, { name: 'head', depth, keys: 1, atLeast: 0.9 });
@@ -43,9 +43,10 @@ async function measure(bench: Bench, { name, depth, keys, atLeast }: Measured): 
   const stage = await bench.stage();
   const filling = { queued: depth, finished: 0 };
   const [without, within] = await Promise.all([
-    startRotaOn(stage, `limits_without_${name}`, { filling }),
+    startRotaOn(stage, `limits_without_${name}`, { filling, supervisors: 2 }),
     startRotaOn(stage, `limits_within_${name}`, {
       filling,
+      supervisors: 2,
       seed: async (sql) => {
         for (let done = 0; done < depth; done += chunk)
           await addQueued(sql, { rows: Math.min(chunk, depth - done), rank: 1 + done / 100, organisation: limited });

@@ -30,6 +30,7 @@ CREATE TABLE limits (
   applied_at    timestamptz, -- what was queued before is held where it should be
   removed_at    timestamptz,
   admitted      bigint NOT NULL DEFAULT 0, -- units, since it was first set
+  waited        double precision NOT NULL DEFAULT 0, -- seconds of those units, from when they were made until they were admitted
   fallbacks     bigint NOT NULL DEFAULT 0, -- rows whose value could not be read: they share a limit with what is about the same OOI
   CHECK ((kind = 'window') = (hours IS NOT NULL)),
   CHECK (kind = 'window' OR spacing IS NOT NULL OR concurrency IS NOT NULL)
@@ -176,10 +177,11 @@ BEGIN
     CASE WHEN r.kind = 'window' AND r.name = ANY (closed) THEN 0
       ELSE greatest(0, least(plenty, r.by_rate, r.by_concurrency))::integer END,
     CASE WHEN r.kind = 'window' THEN coalesce(opens[array_position(closed, r.name)], moment)
-      -- What is admitted and not claimed yet takes a token when it is claimed, which is told: then this is looked at again.
-      WHEN r.by_rate <= 0 THEN CASE WHEN r.admitted >= r.burst THEN moment + interval '1 second'
+      -- What is admitted and not claimed yet takes a token when it is claimed, and that is told, as is whatever else it comes to. A look a
+      -- second at each of ten thousand keys whose rows no worker takes kept new ones waiting for seconds.
+      WHEN r.by_rate <= 0 THEN CASE WHEN r.admitted >= r.burst THEN moment + interval '1 minute'
         ELSE r.theoretical - (r.burst - 1 - r.admitted - r.unfolded) * r.spacing END
-      WHEN r.by_concurrency <= 0 THEN moment + CASE WHEN r.counted THEN interval '10 seconds' ELSE interval '2 seconds' END
+      WHEN r.by_concurrency <= 0 THEN moment + CASE WHEN r.counted THEN interval '1 minute' ELSE interval '2 seconds' END
       ELSE moment END
   FROM rooms r;
 END $$;

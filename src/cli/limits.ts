@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { age, moment, whenOf } from '../control/wording.ts';
 import type { LimitMatchView, LimitView, WindowView } from '../protocol/limits.ts';
+import { RotaError } from '../errors.ts';
 import { duration, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
@@ -36,6 +37,7 @@ export function limitsCommand(): Command {
     .description('how often tasks run, and how many at once')
     .addHelpText('after', '\nExample:\n  rota limits set shodan --boefje shodan --key api:shodan --rate 1/s')
     .addCommand(listLimitsCommand())
+    .addCommand(showCommand('limit'))
     .addCommand(setLimitCommand())
     .addCommand(endCommand('limit'))
     .addCommand(testLimitCommand());
@@ -50,6 +52,7 @@ export function windowsCommand(): Command {
       "\nExample:\n  rota windows set nights --boefje nmap --opens '0 22 * * *' --for 8h --zone Europe/Amsterdam",
     )
     .addCommand(listWindowsCommand())
+    .addCommand(showCommand('window'))
     .addCommand(setWindowCommand())
     .addCommand(endCommand('window'));
 }
@@ -168,6 +171,27 @@ function setWindowCommand(): Command {
         request(client, 'set-window', { name, ...bodyOf(options), zone, cron, seconds, from, until }),
       );
       print(options, set, ({ added }) => `${added ? 'set' : 'changed'}; it holds within 2 s, on what is queued too`);
+    });
+}
+
+function showCommand(kind: 'limit' | 'window'): Command {
+  return remoteCommand('show', `one ${kind}, with all that is known of it`, `rota ${kind}s show NAME`)
+    .argument('<name>')
+    .action(async (name: string, options: RemoteOptions) => {
+      const { results } = await withRota(options, (client) => request(client, `${kind}s`, {}));
+      const found = results.find((it) => it.name === name);
+      if (found === undefined) {
+        const known = results.map((it) => it.name).join(', ') || 'none';
+        throw new RotaError('NOT_FOUND', `no ${kind} ${name}; there are: ${known}`);
+      }
+      print(options, found, (it) =>
+        tableOf(
+          ['FIELD', 'VALUE'],
+          Object.entries(it)
+            .filter(([, value]) => value !== null)
+            .map(([field, value]) => [field, typeof value === 'object' ? JSON.stringify(value) : String(value)]),
+        ),
+      );
     });
 }
 

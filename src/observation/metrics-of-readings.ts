@@ -78,6 +78,13 @@ export const metricsOfReadings: readonly ScrapeMetric[] = [
     of: 'limits',
     samples: (limits) => limits.map(({ name, admitted }) => [{ limit: name }, admitted]),
   }),
+  totals({
+    name: 'rota_limit_waited_seconds_total',
+    help: 'Seconds that those had waited since they were made, when they were let go; by rota_limit_admitted_total: the mean',
+    labels: ['limit'],
+    of: 'limits',
+    samples: (limits) => limits.map(({ name, waited }) => [{ limit: name }, waited]),
+  }),
   shows({
     name: 'rota_leases',
     help: 'Tasks that workers hold: dispatched or running',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import type { LimitView } from '../../src/protocol/limits.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { addOrganisation, boefje, hostname } from '../support/kat-world.ts';
 import { openHouse } from '../support/rota.ts';
@@ -129,10 +130,12 @@ test('a rate that Katalogus gives holds across organisations; an operator change
   );
   await house.start();
   await house.client.ctl('look');
-  const listed = async () => (await house.client.ctl('limits')).results;
-  await expect.poll(listed, { timeout: 20_000 }).toMatchObject([
-    { name: 'katalogus.api.shodan.io', boefje: 'shodan', key: 'api.shodan.io', rate: { tasks: 1, seconds: 3_600 } },
-  ]);
+  const listed = async () => ((await house.client.ctl('limits')) as { readonly results: readonly LimitView[] }).results;
+  await expect
+    .poll(listed, { timeout: 20_000 })
+    .toMatchObject([
+      { name: 'katalogus.api.shodan.io', boefje: 'shodan', key: 'api.shodan.io', rate: { tasks: 1, seconds: 3_600 } },
+    ]);
   const waiting = async () => (await listed())[0]!.waiting;
   const popped: string[] = [];
   const pop = async () => {

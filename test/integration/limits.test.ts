@@ -274,7 +274,7 @@ test('tasks that run when a concurrency is set count for it, and a group among t
   await under.queue.push('boefje', [...group, boefjeTask('H|a.nl', { boefje: 'two' })]);
   const running = await pop(under);
   await under.queue.push('boefje', [boefjeTask('H|a.nl', { boefje: 'three' }), boefjeTask('H|b.nl')]);
-  // A rate alone counts nobody's work; a concurrency that it gets later does.
+  // A rate alone counts no work; a concurrency that the limit gets later does.
   await limits.set(aLimit({ name: 'host', template: 'host:{host}', spacingMs: 1 }));
   await applied(limits);
   await limits.set(aLimit({ name: 'host', template: 'host:{host}', concurrency: 2 }));

@@ -132,6 +132,10 @@ export const rows: Readonly<Record<string, readonly (readonly Panel[])[]>> = {
       { title: 'Held by limits and windows', queries: [gauge('rota_limit_held')] },
       { title: 'The oldest that a limit holds', queries: [gauge('rota_limit_oldest_seconds')] },
       { title: 'Let go by limits', queries: [rate('rota_limit_admitted_total', { by: ['limit'] })] },
+      {
+        title: 'Seconds waited by what limits let go',
+        queries: [rate('rota_limit_waited_seconds_total', { by: ['limit'] })],
+      },
     ],
     [
       {

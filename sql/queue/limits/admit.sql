@@ -77,9 +77,9 @@ moved AS (
   RETURNING q.scheduler, q.held, q.parked
 ),
 counted AS (
-  UPDATE limits i SET admitted = i.admitted + n.count
+  UPDATE limits i SET admitted = i.admitted + n.count, waited = i.waited + n.waited
   FROM (
-    SELECT split_part(k.key, '/', 1) AS name, count(*) AS count FROM admitted a, unnest(a.limits) AS k (key) GROUP BY 1
+    SELECT split_part(k.key, '/', 1) AS name, count(*) AS count, sum(extract(epoch FROM clock_timestamp() - a.created_at)) AS waited FROM admitted a, unnest(a.limits) AS k (key) GROUP BY 1
   ) AS n
   WHERE i.name = n.name
 )

@@ -39,7 +39,7 @@ const beginning = { rank: '-9223372036854775808', created_at: '-infinity', id: n
 
 /**
  * Parks rows at their keys, or lets those go that nothing concerns. `held`: whether they are rows that are held, or such as may be popped.
- * With the lock of lockLimits.
+ * Within `changing`.
  */
 export async function park(
   locked: Executor,

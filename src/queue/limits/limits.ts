@@ -2,10 +2,13 @@ import { type Executor, query, queryByKey, type Sql, statement, transact } from 
 import type { DefaultLimit } from '../../protocol/requests.ts';
 import { concerns, keyOf, type LimitedTask, type LimitKey, nameOfGroup, templateOfGroup } from './limit.ts';
 import { Releaser, type ReleaserOptions } from './releaser.ts';
-import { type Limit, type LimitsView, changing, readLimits } from './view.ts';
+import { changing, type Limit, type LimitsView, readLimits } from './view.ts';
 
 /** What an operator sets. */
-export type NewLimit = Omit<Limit, 'version' | 'changedAt' | 'isApplying' | 'removed' | 'admitted' | 'fallbacks'>;
+export type NewLimit = Omit<
+  Limit,
+  'version' | 'changedAt' | 'isApplying' | 'removed' | 'admitted' | 'waited' | 'fallbacks'
+>;
 
 /** Tasks that a limit holds back. */
 export interface HeldByLimit {
@@ -134,7 +137,6 @@ export async function setDefaultLimits(sql: Sql, scheduler: string, limits: read
     spacing_ms: seconds * 1_000,
     burst: 1,
     exempt_manual: false,
-    note: 'default of Katalogus',
     set_by: 'katalogus',
     by_katalogus: true,
   }));

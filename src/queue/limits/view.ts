@@ -21,6 +21,8 @@ export interface Limit extends KeyedLimit {
   readonly removed: boolean;
   /** Units, since it was first set. */
   readonly admitted: number;
+  /** Seconds of those, from when they were made until they were admitted. */
+  readonly waited: number;
   /** Tasks whose value could not be read. */
   readonly fallbacks: number;
 }
@@ -52,6 +54,7 @@ interface LimitRow {
   readonly is_applying: boolean;
   readonly removed: boolean;
   readonly admitted: number;
+  readonly waited: number;
   readonly fallbacks: number;
   readonly now_ms: number;
 }
@@ -79,7 +82,7 @@ export async function readLimits(sql: Executor): Promise<LimitsView> {
 function limitOf(row: LimitRow): Limit {
   const { ooi_type: ooiType, spacing_ms: spacingMs, exempt_manual: exemptManual, set_by: setBy } = row;
   const { name, kind, scheduler, organisation, plugin, image, template, burst, concurrency, hours, note } = row;
-  const { version, changed_at: changedAt, is_applying: isApplying, removed, admitted, fallbacks } = row;
+  const { version, changed_at: changedAt, is_applying: isApplying, removed, admitted, waited, fallbacks } = row;
   return {
     name,
     kind,
@@ -101,6 +104,7 @@ function limitOf(row: LimitRow): Limit {
     isApplying,
     removed,
     admitted,
+    waited,
     fallbacks,
   };
 }
@@ -131,6 +135,7 @@ export interface LimitReading {
   readonly waiting: number;
   readonly oldestSeconds: number;
   readonly admitted: number;
+  readonly waited: number;
 }
 
 const countedAtMost = 10_000;
@@ -143,8 +148,8 @@ export async function readLimitsHeld(sql: Sql): Promise<readonly LimitReading[]>
     limits.map(({ name }) => name),
     countedAtMost,
   ]);
-  return limits.map(({ name, admitted }, at) => {
+  return limits.map(({ name, admitted, waited }, at) => {
     const { waiting, oldest_seconds: oldest } = held[at]!;
-    return { name, waiting, oldestSeconds: oldest ?? 0, admitted };
+    return { name, waiting, oldestSeconds: oldest ?? 0, admitted, waited };
   });
 }
