@@ -192,7 +192,7 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
   first_at := (SELECT l.next_at FROM limiters l WHERE l.next_at < 'infinity' ORDER BY l.next_at LIMIT 1);
   is_due := EXISTS (SELECT FROM (
-      SELECT FROM queue q WHERE q.held AND q.parked IS NULL ORDER BY q.rank, q.created_at, q.id LIMIT 1) AS unresolved)
+      SELECT FROM queue q WHERE q.held AND q.parked IS NULL ORDER BY q.parked, q.rank, q.created_at, q.id LIMIT 1) AS unresolved)
     OR EXISTS (SELECT FROM (SELECT FROM limit_changes c ORDER BY c.key LIMIT 1) AS changes);
 END $$;
 

@@ -1,13 +1,16 @@
 -- Admits as many of the rows that are parked at keys as these have room for, in rank order; one that another of its keys has no room for
 -- is parked there.
 -- returns admitted (JSON: scheduler to rows), reparked, keys (whose limiters are to be looked at: next.sql)
--- $1 keys at most, $2 windows that are closed, $3 when each opens, $4 the version of limits, $5 rows of a key at most, $6 rows more, where
+-- $1 keys at most of those that are new, and of those that are due: neither kind waits for the other, $2 windows that are closed, $3 when each opens, $4 the version of limits, $5 rows of a key at most, $6 rows more, where
 -- pauses may hold what stands first
 -- Room is counted over all keys of the pass: what two keys admit at once may share a third.
 WITH ready AS MATERIALIZED (
   SELECT s.key, s.known, least(s.room, $5::integer) AS room
   FROM rota_limit_states(ARRAY(
-    SELECT limiters.key FROM limiters WHERE limiters.next_at <= statement_timestamp() ORDER BY limiters.next_at LIMIT $1
+    (SELECT limiters.key FROM limiters WHERE limiters.next_at <= to_timestamp(0) LIMIT $1)
+    UNION ALL
+    (SELECT limiters.key FROM limiters
+      WHERE limiters.next_at > to_timestamp(0) AND limiters.next_at <= statement_timestamp() ORDER BY limiters.next_at LIMIT $1)
   ), $2::varchar[], $3::timestamptz[]) AS s
 ),
 heads AS MATERIALIZED (

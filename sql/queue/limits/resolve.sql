@@ -15,10 +15,11 @@ locked AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
   ) AS q
 ),
+-- Of 1970: before all keys that are due, of which there may be thousands (admit.sql).
 known AS (
-  INSERT INTO limiters AS l (key)
-  SELECT DISTINCT k.key COLLATE "C" FROM locked, unnest(locked.keys) AS k (key) WHERE NOT locked.paused ORDER BY 1
-  ON CONFLICT (key) DO UPDATE SET next_at = now() WHERE l.next_at = 'infinity'
+  INSERT INTO limiters AS l (key, next_at)
+  SELECT DISTINCT k.key COLLATE "C", to_timestamp(0) FROM locked, unnest(locked.keys) AS k (key) WHERE NOT locked.paused ORDER BY 1
+  ON CONFLICT (key) DO UPDATE SET next_at = EXCLUDED.next_at WHERE l.next_at = 'infinity'
 ),
 -- One that was admitted, and is held by a pause or a patch since, gives its places back.
 given_back AS (
