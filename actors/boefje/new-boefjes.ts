@@ -7,8 +7,8 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { boefjesByType, type Plugins, pluginsOf } from './services.ts';
-import { defaultLimitsOf } from './default-limits.ts';
+import { boefjesByType, enabledOf, pluginsOf } from './services.ts';
+import { tellDefaultLimits, type ToldLimits } from './default-limits.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './correction.ts';
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
@@ -26,15 +26,13 @@ interface LookReport {
 const attempts = 3;
 
 /** What is remembered from look to look, per actor. */
-interface Memory {
+interface Memory extends ToldLimits {
   /** Organisations that Katalogus does not know: reported once until it knows them again. */
   readonly unknown: Set<string>;
   /** Looks that ended with rejected pairs, by organisation. */
   readonly rejections: Map<string, number>;
   /** Crons that cannot be read and were warned of. */
   readonly crons: Set<string>;
-  /** Katalogus may have given limits, to this actor or to one before it. */
-  limits: boolean;
 }
 
 /** Pages of 1 000 objects × 12 boefjes of an IP address: about one push a page. */
@@ -55,10 +53,6 @@ export function newBoefjeLook(
     const report = await look(setup, revocations, organisationsOf(batch), memory);
     for (const delivery of batch) delivery.done(report);
   };
-}
-
-function enabledOf(plugins: Plugins): readonly Plugin[] {
-  return [...(plugins?.values() ?? [])].filter((it) => it.type === 'boefje' && it.enabled);
 }
 
 /** Undefined for all: one message that asks for all is enough. */
@@ -87,13 +81,7 @@ async function look(
 
   const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
   const plugins = await pluginsOf(setup, organisations, { fresh: true, known });
-  // Those of an organisation that does not answer are not known to be gone.
-  const lists = [...plugins.values()].flatMap((answer) => (answer.ok ? [answer.value] : []));
-  if (asked === undefined && lists.length === plugins.size) {
-    const limits = defaultLimitsOf(lists.flatMap((list) => enabledOf(list)));
-    if (limits.length > 0 || memory.limits) await setup.supervisor('set-default-limits', { limits });
-    memory.limits = limits.length > 0;
-  }
+  if (asked === undefined) await tellDefaultLimits(setup, [...plugins.values()], memory);
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];
   for (const organisation of organisations) {

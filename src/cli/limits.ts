@@ -99,7 +99,11 @@ function setLimitCommand(): Command {
       const set = await withRota(options, (client) =>
         request(client, 'set-limit', { name, ...bodyOf(options), key, rate, burst, concurrency }),
       );
-      print(options, set, ({ added }) => `${added ? 'set' : 'changed'}; it holds within 2 s, and in a long queue from the head on`);
+      print(
+        options,
+        set,
+        ({ added }) => `${added ? 'set' : 'changed'}; it holds within 2 s, and in a long queue from the head on`,
+      );
     });
 }
 
@@ -170,7 +174,11 @@ function setWindowCommand(): Command {
       const set = await withRota(options, (client) =>
         request(client, 'set-window', { name, ...bodyOf(options), zone, cron, seconds, from, until }),
       );
-      print(options, set, ({ added }) => `${added ? 'set' : 'changed'}; it holds within 2 s, and in a long queue from the head on`);
+      print(
+        options,
+        set,
+        ({ added }) => `${added ? 'set' : 'changed'}; it holds within 2 s, and in a long queue from the head on`,
+      );
     });
 }
 

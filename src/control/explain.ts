@@ -7,7 +7,6 @@ import type { ExplanationView, ScheduleView, TaskView } from '../protocol/operat
 import type { DueSchedule } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
-import type { Limits } from '../queue/limits/limits.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { rawData, taskTypeOf } from '../tasks/data.ts';
@@ -16,15 +15,14 @@ import type { TaskData } from '../tasks/task.ts';
 import { ExplainBounds } from './explain-bounds.ts';
 import { type PushPorts, pushSteps, type WayPorts, waysOf } from './in-the-way.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
-import { limitsOf, startBy, wayOf } from './limit-views.ts';
+import { type LimitingPorts, limitsOf, startBy, wayOf } from './limit-views.ts';
 import { listedText } from './paging.ts';
 import { whyNotNow } from './verdict.ts';
 
-interface ExplainPorts extends PushPorts, WayPorts {
+interface ExplainPorts extends PushPorts, WayPorts, LimitingPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
   readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview' | 'start'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
-  readonly limits: Pick<Limits, 'places'>;
   /** Task type of a scheduler. */
   readonly typeOf: (scheduler: string) => string;
 }

@@ -107,6 +107,10 @@ function wallText(instant: number, zone: string): string {
   return `${wall.toString({ smallestUnit: 'minute' }).replace('T', ' ')} ${zone}`;
 }
 
+export interface LimitingPorts {
+  readonly limits: Pick<Limits, 'places'>;
+}
+
 /** Limits and windows that hold a queued task, or would hold one that is not queued. */
 export async function limitsOf(
   limits: Pick<Limits, 'places'>,

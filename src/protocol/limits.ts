@@ -81,3 +81,11 @@ export interface LimitTest {
   /** When all have let it go, about; null where that cannot be told. */
   readonly starts_at: string | null;
 }
+
+/** The rate that a boefje's manifest asks for. */
+export interface DefaultLimit {
+  /** What those share that have it, in the manifest's words: `api.shodan.io`, `shodan:{input_ooi}`. */
+  readonly group: string;
+  readonly seconds: number;
+  readonly boefjes: readonly string[];
+}

@@ -1,4 +1,5 @@
 import type { Failure } from '../mailbox/failure.ts';
+import type { DefaultLimit } from './limits.ts';
 import type { DisabledReason, TaskData, TaskStatus } from '../tasks/task.ts';
 import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
 
@@ -235,14 +236,6 @@ export interface RevokedBoefjes {
   readonly organisation: string;
   readonly enabled: readonly string[];
   readonly disabled: readonly string[];
-}
-
-/** The rate that a boefje's manifest asks for. */
-export interface DefaultLimit {
-  /** What those share that have it, in the manifest's words: `api.shodan.io`, `shodan:{input_ooi}`. */
-  readonly group: string;
-  readonly seconds: number;
-  readonly boefjes: readonly string[];
 }
 
 export interface SeenBoefjes {

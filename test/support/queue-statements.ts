@@ -309,6 +309,7 @@ export const cases: readonly Case[] = [
   of('limits/close', () => ['l/', named]),
   of('limits/held', () => [['l'], named]),
   of('limits/places', ({ queued }) => [['l/x'], named, queued[0]!.id], { rows: 1 }),
+  of('limits/recall', () => ['l']),
   of('limits/touch', () => ['l'], { rows: 1 }),
   of(
     'limits/apply',

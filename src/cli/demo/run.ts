@@ -73,28 +73,19 @@ export async function runDemo(
   const installation = await startInstallation(world, parts, noting, stack);
   const { client, kat, supervisor, inspector, publisher } = installation;
   signal.throwIfAborted();
-  const { boefje, ...others } = jobs({
-    world,
-    bytes: bytesClient(kat.urls.bytes, kat.credentials),
-    publisher,
-    random,
-    fail: options.fail,
-  });
   workforce = new Workforce({
     client,
     ledger,
     random,
     workers: options.workers,
-    jobs: {
-      ...others,
-      boefje: (task) => {
-        const { boefje: of, deduplication_key: group } = task.data as {
-          boefje: { id: string };
-          deduplication_key?: string;
-        };
-        return atOnce.during(of.id, group ?? task.id, () => boefje(task));
-      },
-    },
+    jobs: jobs({
+      world,
+      bytes: bytesClient(kat.urls.bytes, kat.credentials),
+      publisher,
+      random,
+      fail: options.fail,
+      atOnce,
+    }),
     leaseMs,
     waitMs: popWaitMs,
     kill: options.killWorkers,

@@ -1,5 +1,5 @@
 import { type Executor, query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
-import type { DefaultLimit } from '../../protocol/requests.ts';
+import type { DefaultLimit } from '../../protocol/limits.ts';
 import { concerns, keyOf, type LimitedTask, type LimitKey, nameOfGroup, templateOfGroup } from './limit.ts';
 import { Releaser, type ReleaserOptions } from './releaser.ts';
 import { changing, type Limit, type LimitsView, readLimits } from './view.ts';
@@ -103,10 +103,11 @@ export class Limits {
       set_by: limit.setBy,
       by_katalogus: false,
     };
-    const [row] = await this.#change(name, (locked) =>
-      query<{ is_new: boolean }>(locked, statement('limits/set'), [JSON.stringify([columns])]),
-    );
-    return row!.is_new;
+    return this.#change(name, async (locked) => {
+      const [row] = await query<{ is_new: boolean }>(locked, statement('limits/set'), [JSON.stringify([columns])]);
+      await query(locked, statement('limits/recall'), [name]);
+      return row!.is_new;
+    });
   }
 
   /** @returns whether there was one */
