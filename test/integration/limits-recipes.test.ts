@@ -52,6 +52,8 @@ test('Shodan: one request a second, of all organisations together', async () => 
   expect(shodan[2]! - shodan[0]!).toBeGreaterThan(1_500);
   expect(popped.find(({ ooi }) => ooi.startsWith('Host'))!.at).toBeLessThan(shodan[2]!);
   await end('limits', 'shodan');
+  // What runs counts for the limits of the next recipe.
+  await complete(popped);
 });
 
 test('one scan per host', async () => {
