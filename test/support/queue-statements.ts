@@ -299,7 +299,8 @@ export const cases: readonly Case[] = [
     true,
   ]),
   of('limits/due', () => [], { rows: 1 }),
-  of('limits/running', () => ['00000000-0000-0000-0000-000000000000', named], { byKey: true }),
+  // Under an old snapshot the leases that ended are read, too.
+  of('limits/running', () => ['00000000-0000-0000-0000-000000000000', named], { rows: 100 }),
   of('limits/count', ({ leased }) => [
     JSON.stringify(leased.map(({ id, lease }) => ({ id, lease_id: lease, key: 'l/x' }))),
   ]),

@@ -14,7 +14,7 @@ locked AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
   ) AS l
 ),
-marked AS (UPDATE leases SET limited = true FROM locked WHERE leases.task_id = locked.id),
+marked AS (UPDATE leases SET limited = true WHERE task_id = ANY (ARRAY(SELECT locked.id FROM locked))),
 counted AS (
   INSERT INTO limit_claims AS c (task_id, unit, limits) SELECT locked.id, locked.unit, ARRAY[locked.key] FROM locked
   ON CONFLICT (task_id) DO UPDATE SET limits = CASE WHEN c.limits @> EXCLUDED.limits THEN c.limits ELSE c.limits || EXCLUDED.limits END
