@@ -126,7 +126,8 @@ export async function openDebian(): Promise<Debian> {
         ...Object.fromEntries(all('Environment').flatMap((line) => line.split(' ').map((entry) => entry.split('=')))),
         ...(file === undefined ? {} : parseEnv(await readFile(path(file), 'utf8'))),
       };
-      if (cache !== undefined) await exec('chroot', [root, 'install', '-d', '-o', user!, '-g', user!, `/var/cache/${cache}`]);
+      if (cache !== undefined)
+        await exec('chroot', [root, 'install', '-d', '-o', user!, '-g', user!, `/var/cache/${cache}`]);
       const script = [
         'mount --bind "$0" "$0" && cd "$0" && mount --bind /proc proc && mount -t tmpfs tmpfs tmp',
         ...(cache === undefined ? [] : [`mount --bind var/cache/${cache} var/cache/${cache}`]),
@@ -143,7 +144,8 @@ const plain = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 
 function follow(child: ChildProcess): Running {
   let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const endWithUs = () => void child.kill('SIGKILL');
   process.once('exit', endWithUs);
   const ended = new Promise<number | null>((resolve) =>
@@ -162,7 +164,11 @@ export async function raised(deb: string, version: string): Promise<string> {
     const tree = join(directory, 'tree');
     await exec('dpkg-deb', ['--raw-extract', deb, tree]);
     await exec('sed', ['-i', `s/^Version: .*/Version: ${version}/`, join(tree, 'DEBIAN/control')]);
-    await exec('sed', ['-i', `s/^  "version": .*/  "version": "${version}",/`, join(tree, 'usr/lib/rota/package.json')]);
+    await exec('sed', [
+      '-i',
+      `s/^  "version": .*/  "version": "${version}",/`,
+      join(tree, 'usr/lib/rota/package.json'),
+    ]);
     const target = deb.replace(/_[^_]+_/, `_${version}_`);
     await exec('dpkg-deb', ['-Znone', '--root-owner-group', '--build', tree, target], { maxBuffer: 2 ** 26 });
     return target;

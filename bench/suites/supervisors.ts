@@ -1,0 +1,175 @@
+import { connectNats } from '../../src/nats/connect.ts';
+import { type Bench, type Case, type CaseSet, type Sample, type Suite } from '../harness/bench.ts';
+import { cpuMsOf, cpuMsOfBackends, cpuMsOfMainThread } from '../harness/cpu-time.ts';
+import { bodyOf, type LeanClient, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
+import { attempt, Backlog, closedLoop, type Load } from '../harness/load.ts';
+import { type RotaOnStage, startRotaOn } from '../harness/stage.ts';
+import { lives, livesInSets, pushedTask } from '../harness/tasks.ts';
+
+const counts = [1, 2, 4] as const;
+const queued = 100_000;
+/** Of all supervisors of a database together. */
+const inFlight = 64;
+const bulk = 8;
+
+/** CPU time of each sample's tasks, in µs a task. */
+interface Spent {
+  readonly mainThread: number;
+  readonly supervisor: number;
+  readonly postgres: number;
+}
+
+/**
+ * The same load for one, two and four supervisors of one database: what they share (rows, locks, the wake of pops) must not cost more
+ * than they bring. On two cores more of them cannot do more; where there are cores, the CPU time of a task says what they will do.
+ */
+export const supervisors: Suite = {
+  name: 'supervisors',
+  about: 'one, two and four supervisors on one database: the same load for all, and the CPU time of a task',
+  run: async (bench) => {
+    const sets: (CaseSet & { readonly spent: ReadonlyMap<string, Spent[]> })[] = [];
+    try {
+      for (const count of counts) sets.push(await casesOf(bench, count));
+      const most = sets[0]!.cases.length;
+      // The same case by each number of supervisors, one after the other.
+      const byTurns = Array.from({ length: most }, (_none, at) => sets.map(({ cases }) => cases[at]!)).flat();
+      for (const one of byTurns) await one.sample();
+      for (const { spent } of sets) for (const samples of spent.values()) samples.length = 0;
+      await bench.measure('supervisors', byTurns);
+      for (const { spent } of sets) for (const [name, samples] of spent) record(bench, name, samples);
+    } finally {
+      for (const set of sets) await set.close();
+    }
+    for (const name of Object.keys(paths))
+      for (const count of counts.slice(1))
+        bench.want(`supervisors/${name}-${count}`, {
+          against: 'one supervisor',
+          of: `supervisors/${name}-1`,
+          atLeast: 0.9,
+        });
+  },
+};
+
+function record(bench: Bench, name: string, samples: readonly Spent[]): void {
+  for (const part of ['mainThread', 'supervisor', 'postgres'] as const)
+    bench.record(
+      `supervisors/${name}-${part === 'mainThread' ? 'main-thread' : part}`,
+      'µs/task',
+      samples.map((spent) => ({ value: spent[part] })),
+    );
+}
+
+interface Loaded {
+  readonly client: LeanClient;
+  readonly prefix: string;
+  readonly backlog: Backlog;
+}
+
+/** A task's ways through Rota; each is a load. */
+const paths: Readonly<Record<string, { readonly inFlight: number; send(on: Loaded): Load['send'] }>> = {
+  pop: { inFlight, send: pops },
+  'push-normalizer': { inFlight, send: (on) => pushes(on, 'normalizer') },
+  'push-boefje': { inFlight, send: (on) => pushes(on, 'boefje') },
+  'push-sets-of-1000': { inFlight: 4, send: (on) => pushes(on, 'normalizer', 1_000) },
+  lives: { inFlight, send: ({ client, prefix }) => lives(client, prefix) },
+  'lives-in-sets-of-100': { inFlight: bulk, send: ({ client, prefix }) => livesInSets(client, prefix, 100) },
+};
+
+async function casesOf(bench: Bench, count: number): Promise<CaseSet & { readonly spent: Map<string, Spent[]> }> {
+  const rota = await startRotaOn(await bench.stage(), `supervisors${count}`, {
+    supervisors: count,
+    // Seven supervisors at once: 25 each would be more than Postgres has for all.
+    settings: { SCHEDULER_DB_CONNECTION_POOL_SIZE: '12' },
+    filling: { queued, finished: 0 },
+  });
+  const connection = await connectNats({ servers: rota.natsUrl });
+  const on = {
+    client: leanClient(connection),
+    prefix: rota.prefix,
+    backlog: new Backlog(rota.sql, queued, 0.2),
+  };
+  const spent = new Map<string, Spent[]>();
+  const cases = Object.entries(paths).map(([path, { inFlight: requests, send }]): Case => {
+    const name = `${path}-${count}`;
+    const samples: Spent[] = [];
+    spent.set(name, samples);
+    return {
+      name,
+      unit: 'tasks/s',
+      prepare: () => on.backlog.refill(),
+      async sample() {
+        const before = await cpuOf(rota);
+        let tasks = 0;
+        const sample = await closedLoop({
+          inFlight: requests,
+          warmUpMs: bench.warmUpMs,
+          measureMs: bench.sampleMs,
+          send: counted(send(on), (of) => (tasks += of)),
+        });
+        const after = await cpuOf(rota);
+        const perTask = (part: keyof Spent) => ((after[part] - before[part]) * 1_000) / tasks;
+        samples.push({
+          mainThread: perTask('mainThread'),
+          supervisor: perTask('supervisor'),
+          postgres: perTask('postgres'),
+        });
+        return sample satisfies Sample;
+      },
+    };
+  });
+  return {
+    cases,
+    spent,
+    close: async () => {
+      await connection.close();
+      await rota.stop();
+    },
+  };
+}
+
+/** Those of the warm-up, and those in flight when it ends, cost CPU time too. */
+function counted(send: Load['send'], add: (tasks: number) => void): Load['send'] {
+  return (slot, done, failed) =>
+    send(
+      slot,
+      (tasks) => {
+        add(tasks);
+        done(tasks);
+      },
+      failed,
+    );
+}
+
+/** Milliseconds so far, of all supervisors together, and of their backends: vacuums, checkpoints and the log's writer are not among these. */
+async function cpuOf({ supervisors: processes, prefix }: RotaOnStage): Promise<Spent> {
+  const sum = async (of: (pid: number) => Promise<number>) =>
+    (await Promise.all(processes.map(({ pid }) => of(pid)))).reduce((total, ms) => total + ms, 0);
+  const [mainThread, supervisor, postgres] = await Promise.all([
+    sum(cpuMsOfMainThread),
+    sum(cpuMsOf),
+    cpuMsOfBackends(prefix),
+  ]);
+  return { mainThread, supervisor, postgres };
+}
+
+function pops({ client, prefix, backlog }: Loaded): Load['send'] {
+  const body = bodyOf({ limit: 1, worker: 'bench' });
+  return (slot, done, failed) =>
+    client.request(slot, `${prefix}.pop.boefje`, body, (message) =>
+      attempt(failed, () => done(backlog.took(tasksIn(textOf(message))))),
+    );
+}
+
+function pushes({ client, prefix }: Loaded, scheduler: keyof typeof pushedTask, size?: number): Load['send'] {
+  const pushed = () =>
+    size === undefined
+      ? pushedTask[scheduler]()
+      : { tasks: Array.from({ length: size }, () => pushedTask[scheduler]()) };
+  return (slot, done, failed) =>
+    client.request(slot, `${prefix}.push.${scheduler}`, bodyOf(pushed()), (message) =>
+      attempt(failed, () => {
+        if (textOf(message).includes('"error"')) throw new Error(`refused: ${textOf(message).slice(0, 300)}`);
+        done(size ?? 1);
+      }),
+    );
+}
