@@ -244,19 +244,24 @@ describe.skipIf(await noDebian())('docs/debian.md', () => {
     return rows.map(({ name }) => name);
   }
 
-  test('its commands install, take mula’s place, upgrade, give it back, and leave nothing', async () => {
-    const times = new Map<RegExp, number>();
-    for (const { command, output } of steps) {
-      expect(await take(command), command).toMatch(patternOf(output));
-      for (const [about, ...checks] of holds.filter(([pattern]) => pattern.test(command))) {
-        const time = times.get(about) ?? 0;
-        times.set(about, time + 1);
-        await checks[time]?.();
+  test(
+    'its commands install, take mula’s place, upgrade, give it back, and leave nothing',
+    { timeout: 180_000 },
+    async () => {
+      const times = new Map<RegExp, number>();
+      for (const { command, output } of steps) {
+        console.log(new Date().toISOString(), command);
+        expect(await take(command), command).toMatch(patternOf(output));
+        for (const [about, ...checks] of holds.filter(([pattern]) => pattern.test(command))) {
+          const time = times.get(about) ?? 0;
+          times.set(about, time + 1);
+          await checks[time]?.();
+        }
       }
-    }
-    for (const [about, ...checks] of holds)
-      expect(times.get(about), String(about)).toBeGreaterThanOrEqual(checks.length);
-  });
+      for (const [about, ...checks] of holds)
+        expect(times.get(about), String(about)).toBeGreaterThanOrEqual(checks.length);
+    },
+  );
 });
 
 /** A page shows what matters; `…` stands for anything. */
