@@ -1,5 +1,5 @@
 import { connectNats } from '../../src/nats/connect.ts';
-import { type Bench, type Case, type CaseSet, type Sample, type Suite } from '../harness/bench.ts';
+import { type Bench, type Case, type CaseSet, type Suite } from '../harness/bench.ts';
 import { cpuMsOf, cpuMsOfBackends, cpuMsOfMainThread } from '../harness/cpu-time.ts';
 import { bodyOf, type LeanClient, leanClient, tasksIn, textOf } from '../harness/lean-client.ts';
 import { attempt, Backlog, closedLoop, type Load } from '../harness/load.ts';
@@ -12,12 +12,21 @@ const queued = 100_000;
 const inFlight = 64;
 const bulk = 8;
 
-/** CPU time of each sample's tasks, in µs a task. */
+/** CPU time in ms, and bytes of the write-ahead log. */
 interface Spent {
   readonly mainThread: number;
   readonly supervisor: number;
   readonly postgres: number;
+  readonly log: number;
 }
+
+/** As figures of a task: their name, unit, and how many of that unit one of `Spent` is. */
+const parts = [
+  ['mainThread', 'main-thread', 'µs/task', 1_000],
+  ['supervisor', 'supervisor', 'µs/task', 1_000],
+  ['postgres', 'postgres', 'µs/task', 1_000],
+  ['log', 'log', 'kB/task', 0.001],
+] as const;
 
 /**
  * The same load for one, two and four supervisors of one database: what they share (rows, locks, the wake of pops) must not cost more
@@ -27,7 +36,7 @@ export const supervisors: Suite = {
   name: 'supervisors',
   about: 'one, two and four supervisors on one database: the same load for all, and the CPU time of a task',
   run: async (bench) => {
-    const sets: (CaseSet & { readonly spent: ReadonlyMap<string, Spent[]> })[] = [];
+    const sets: Awaited<ReturnType<typeof casesOf>>[] = [];
     try {
       for (const count of counts) sets.push(await casesOf(bench, count));
       const most = sets[0]!.cases.length;
@@ -37,6 +46,7 @@ export const supervisors: Suite = {
       for (const { spent } of sets) for (const samples of spent.values()) samples.length = 0;
       await bench.measure('supervisors', byTurns);
       for (const { spent } of sets) for (const [name, samples] of spent) record(bench, name, samples);
+      await recordSize(bench, sets[0]!.rota);
     } finally {
       for (const set of sets) await set.close();
     }
@@ -51,11 +61,11 @@ export const supervisors: Suite = {
 };
 
 function record(bench: Bench, name: string, samples: readonly Spent[]): void {
-  for (const part of ['mainThread', 'supervisor', 'postgres'] as const)
+  for (const [part, named, unit, times] of parts)
     bench.record(
-      `supervisors/${name}-${part === 'mainThread' ? 'main-thread' : part}`,
-      'µs/task',
-      samples.map((spent) => ({ value: spent[part] })),
+      `supervisors/${name}-${named}`,
+      unit,
+      samples.map((spent) => ({ value: spent[part] * times })),
     );
 }
 
@@ -75,7 +85,10 @@ const paths: Readonly<Record<string, { readonly inFlight: number; send(on: Loade
   'lives-in-sets-of-100': { inFlight: bulk, send: ({ client, prefix }) => livesInSets(client, prefix, 100) },
 };
 
-async function casesOf(bench: Bench, count: number): Promise<CaseSet & { readonly spent: Map<string, Spent[]> }> {
+async function casesOf(
+  bench: Bench,
+  count: number,
+): Promise<CaseSet & { rota: RotaOnStage; spent: Map<string, Spent[]> }> {
   const rota = await startRotaOn(await bench.stage(), `supervisors${count}`, {
     supervisors: count,
     // Seven supervisors at once: 25 each would be more than Postgres has for all.
@@ -107,17 +120,19 @@ async function casesOf(bench: Bench, count: number): Promise<CaseSet & { readonl
           send: counted(send(on), (of) => (tasks += of)),
         });
         const after = await cpuOf(rota);
-        const perTask = (part: keyof Spent) => ((after[part] - before[part]) * 1_000) / tasks;
+        const perTask = (part: keyof Spent) => (after[part] - before[part]) / tasks;
         samples.push({
           mainThread: perTask('mainThread'),
           supervisor: perTask('supervisor'),
           postgres: perTask('postgres'),
+          log: perTask('log'),
         });
-        return sample satisfies Sample;
+        return sample;
       },
     };
   });
   return {
+    rota,
     cases,
     spent,
     close: async () => {
@@ -140,16 +155,29 @@ function counted(send: Load['send'], add: (tasks: number) => void): Load['send']
     );
 }
 
-/** Milliseconds so far, of all supervisors together, and of their backends: vacuums, checkpoints and the log's writer are not among these. */
-async function cpuOf({ supervisors: processes, prefix }: RotaOnStage): Promise<Spent> {
+/**
+ * So far, of all supervisors together, and of their backends: vacuums, checkpoints and the log's writer are not among these. One
+ * sample is taken at a time, so that what the log gets is of its tasks.
+ */
+async function cpuOf({ supervisors: processes, prefix, sql }: RotaOnStage): Promise<Spent> {
   const sum = async (of: (pid: number) => Promise<number>) =>
     (await Promise.all(processes.map(({ pid }) => of(pid)))).reduce((total, ms) => total + ms, 0);
-  const [mainThread, supervisor, postgres] = await Promise.all([
+  const [mainThread, supervisor, postgres, [end]] = await Promise.all([
     sum(cpuMsOfMainThread),
     sum(cpuMsOf),
     cpuMsOfBackends(prefix),
+    sql<{ log: number }[]>`SELECT (pg_current_wal_insert_lsn() - '0/0')::float8 AS log`,
   ]);
-  return { mainThread, supervisor, postgres };
+  return { mainThread, supervisor, postgres, log: end!.log };
+}
+
+/** Tables and indexes, schedules and queue included, by the number of tasks: most of them pushed, popped, and half of them ended. */
+async function recordSize(bench: Bench, { sql }: RotaOnStage): Promise<void> {
+  await sql`VACUUM`;
+  const [size] = await sql<{ bytes: number; tasks: number }[]>`
+    SELECT sum(pg_total_relation_size(oid))::float8 AS bytes, (SELECT count(*)::float8 FROM tasks) AS tasks
+    FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace`;
+  bench.record('supervisors/database', 'kB/task', [{ value: size!.bytes / size!.tasks / 1_000 }]);
 }
 
 function pops({ client, prefix, backlog }: Loaded): Load['send'] {

@@ -12,6 +12,9 @@ folder=$1
 shift
 version=$("$root/node_modules/.bin/node" -p 'require(process.argv[1]).version' "$root/package.json")
 architecture=$(dpkg --print-architecture)
+license=$(echo "$root"/node_modules/node/node_modules/node-*/LICENSE)
+# npm takes it away when it installs one package more.
+[ -f "$license" ] || { echo "build.sh: expected Node's license in $license: rm -r node_modules && make install" >&2; exit 69; }
 mkdir -p "$folder"
 tree=$(mktemp -d "$folder/rota-deb-XXXXXX")
 trap 'rm -rf "$tree"' EXIT
@@ -36,7 +39,7 @@ install -D -m 644 "$root/docs/deploy/rota.service" "$tree/usr/lib/systemd/system
 doc=$tree/usr/share/doc/rota
 mkdir -p "$doc/docs/deploy"
 cp "$here/copyright" "$doc/copyright"
-cp "$root"/node_modules/node/node_modules/node-*/LICENSE "$doc/node-LICENSE"
+cp "$license" "$doc/node-LICENSE"
 cp "$root"/docs/*.md "$root"/docs/*.conf "$doc/docs"
 cp "$root"/docs/deploy/*.* "$doc/docs/deploy"
 cp "$root/README.md" "$root/CONTRIBUTING.md" "$root/CHANGELOG.md" "$doc"
