@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectNats } from '../../src/nats/connect.ts';
 import { type Bench, type Case, type CaseSet, type Suite } from '../harness/bench.ts';
 import { cpuMsOf, cpuMsOfBackends, cpuMsOfMainThread } from '../harness/cpu-time.ts';
@@ -8,9 +9,13 @@ import { lives, livesInSets, pushedTask } from '../harness/tasks.ts';
 
 const counts = [1, 2, 4] as const;
 const queued = 100_000;
-/** Of all supervisors of a database together. */
-const inFlight = 64;
+/** Of all supervisors of a database together: claims and pushes travel in sets, and four supervisors have a quarter of these each. */
+const inFlight = 256;
 const bulk = 8;
+/** Each of the four gets a quarter of the requests, and compiles what it runs as often as the one: short samples would measure that. */
+const warmUpMs = 4_000;
+const leastMs = 1_000;
+const idleMs = 3_000;
 
 /** CPU time in ms, and bytes of the write-ahead log. */
 interface Spent {
@@ -18,6 +23,14 @@ interface Spent {
   readonly supervisor: number;
   readonly postgres: number;
   readonly log: number;
+}
+
+const nothing: Spent = { mainThread: 0, supervisor: 0, postgres: 0, log: 0 };
+
+/** The difference, divided. */
+function less(after: Spent, before: Spent, by: number): Spent {
+  const of = (part: keyof Spent) => (after[part] - before[part]) / by;
+  return { mainThread: of('mainThread'), supervisor: of('supervisor'), postgres: of('postgres'), log: of('log') };
 }
 
 /** As figures of a task: their name, unit, and how many of that unit one of `Spent` is. */
@@ -36,14 +49,14 @@ export const supervisors: Suite = {
   name: 'supervisors',
   about: 'one, two and four supervisors on one database: the same load for all, and the CPU time of a task',
   run: async (bench) => {
-    const sets: Awaited<ReturnType<typeof casesOf>>[] = [];
+    const sets: Loadable[] = [];
     try {
       for (const count of counts) sets.push(await casesOf(bench, count));
       const most = sets[0]!.cases.length;
       // The same case by each number of supervisors, one after the other.
       const byTurns = Array.from({ length: most }, (_none, at) => sets.map(({ cases }) => cases[at]!)).flat();
-      for (const one of byTurns) await one.sample();
-      for (const { spent } of sets) for (const samples of spent.values()) samples.length = 0;
+      for (const { warmUp } of sets) await warmUp();
+      for (const { count, idle } of sets) recordIdle(bench, count, await idle());
       await bench.measure('supervisors', byTurns);
       for (const { spent } of sets) for (const [name, samples] of spent) record(bench, name, samples);
       await recordSize(bench, sets[0]!.rota);
@@ -69,6 +82,12 @@ function record(bench: Bench, name: string, samples: readonly Spent[]): void {
     );
 }
 
+/** Clocks, sweeps, looks and metrics, by supervisor: what is spent without a task, and is taken off what tasks cost. */
+function recordIdle(bench: Bench, count: number, perMs: Spent): void {
+  for (const [part, named] of parts.slice(0, 3))
+    bench.record(`supervisors/idle-${count}-${named}`, '% of a core', [{ value: (perMs[part] * 100) / count }]);
+}
+
 interface Loaded {
   readonly client: LeanClient;
   readonly prefix: string;
@@ -85,10 +104,16 @@ const paths: Readonly<Record<string, { readonly inFlight: number; send(on: Loade
   'lives-in-sets-of-100': { inFlight: bulk, send: ({ client, prefix }) => livesInSets(client, prefix, 100) },
 };
 
-async function casesOf(
-  bench: Bench,
-  count: number,
-): Promise<CaseSet & { rota: RotaOnStage; spent: Map<string, Spent[]> }> {
+interface Loadable extends CaseSet {
+  readonly rota: RotaOnStage;
+  readonly count: number;
+  readonly spent: ReadonlyMap<string, Spent[]>;
+  warmUp(): Promise<void>;
+  /** What is spent in a millisecond without a task. */
+  idle(): Promise<Spent>;
+}
+
+async function casesOf(bench: Bench, count: number): Promise<Loadable> {
   const rota = await startRotaOn(await bench.stage(), `supervisors${count}`, {
     supervisors: count,
     // Seven supervisors at once: 25 each would be more than Postgres has for all.
@@ -102,6 +127,20 @@ async function casesOf(
     backlog: new Backlog(rota.sql, queued, 0.2),
   };
   const spent = new Map<string, Spent[]>();
+  let idleOf = nothing;
+  const idle = async () => {
+    const since = performance.now();
+    const before = await cpuOf(rota);
+    await delay(idleMs);
+    idleOf = less(await cpuOf(rota), before, performance.now() - since);
+    return idleOf;
+  };
+  const warmUp = async () => {
+    for (const { inFlight: requests, send } of Object.values(paths)) {
+      await on.backlog.refill();
+      await closedLoop({ inFlight: requests, warmUpMs: 0, measureMs: warmUpMs, send: send(on) });
+    }
+  };
   const cases = Object.entries(paths).map(([path, { inFlight: requests, send }]): Case => {
     const name = `${path}-${count}`;
     const samples: Spent[] = [];
@@ -111,28 +150,28 @@ async function casesOf(
       unit: 'tasks/s',
       prepare: () => on.backlog.refill(),
       async sample() {
+        const since = performance.now();
         const before = await cpuOf(rota);
         let tasks = 0;
         const sample = await closedLoop({
           inFlight: requests,
           warmUpMs: bench.warmUpMs,
-          measureMs: bench.sampleMs,
+          measureMs: Math.max(bench.sampleMs, leastMs),
           send: counted(send(on), (of) => (tasks += of)),
         });
         const after = await cpuOf(rota);
-        const perTask = (part: keyof Spent) => (after[part] - before[part]) / tasks;
-        samples.push({
-          mainThread: perTask('mainThread'),
-          supervisor: perTask('supervisor'),
-          postgres: perTask('postgres'),
-          log: perTask('log'),
-        });
+        const anyway = performance.now() - since;
+        const worked = less(after, before, 1);
+        samples.push(less(worked, less(idleOf, nothing, 1 / anyway), tasks));
         return sample;
       },
     };
   });
   return {
     rota,
+    count,
+    idle,
+    warmUp,
     cases,
     spent,
     close: async () => {

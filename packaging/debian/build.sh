@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds rota_<version>_<architecture>.deb: packaging/debian/build.sh FOLDER [OPTION OF dpkg-deb]...
-# `make deb` calls it. It needs npm, dpkg-deb and the dev dependencies: `node` among them is what the package starts Rota with.
-# Rota runs from its sources, so there is nothing to compile.
+# `make deb` calls it. It needs dpkg-deb, tar and what `make install` installs: the dev
+# dependency `node` is what the package starts Rota with. Rota runs from its sources, so there is nothing to compile.
 set -eu
 umask 022
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -16,17 +16,24 @@ license=$(echo "$root"/node_modules/node/node_modules/node-*/LICENSE)
 # npm takes it away when it installs one package more.
 [ -f "$license" ] || { echo "build.sh: expected Node's license in $license: rm -r node_modules && make install" >&2; exit 69; }
 mkdir -p "$folder"
+folder=$(CDPATH='' cd -- "$folder" && pwd)
 tree=$(mktemp -d "$folder/rota-deb-XXXXXX")
 trap 'rm -rf "$tree"' EXIT
 chmod 755 "$tree"
 lib=$tree/usr/lib/rota
 
-# The files of the image (Dockerfile), and what `npm ci` needs once.
+# The files of the image (Dockerfile), and of the packages that are installed here those that `npm ci --omit=dev` would install.
 mkdir -p "$lib"
-cp -R "$root/src" "$root/actors" "$root/sql" "$root/package.json" "$root/package-lock.json" "$lib"
-(cd "$lib" && npm ci --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error)
-rm "$lib/package-lock.json"
-rm -rf "$lib/node_modules/.bin" "$lib/node_modules/.package-lock.json"
+cp -R "$root/src" "$root/actors" "$root/sql" "$root/package.json" "$lib"
+cd "$root"
+node_modules/.bin/node -p '
+  const { packages } = JSON.parse(fs.readFileSync("package-lock.json", "utf8"));
+  const wanted = Object.keys(packages).filter((path) => path !== "" && !packages[path].dev && !packages[path].devOptional);
+  const missing = wanted.filter((path) => !packages[path].optional && !fs.existsSync(path));
+  if (missing.length > 0) throw new Error(`not installed: ${missing.join(", ")}: make install`);
+  wanted.filter((path) => fs.existsSync(path)).join("\n")' >"$tree/packages"
+tar -cf - -T "$tree/packages" | tar -C "$lib" -xf -
+rm "$tree/packages"
 # Where src/launch.sh looks for it, which other processes of Rota are started by.
 mkdir "$lib/node_modules/.bin"
 cp -L "$root/node_modules/node/bin/node" "$lib/node_modules/.bin/node"

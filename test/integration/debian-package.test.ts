@@ -84,7 +84,7 @@ describe.skipIf(await noDebian())('docs/debian.md', () => {
       '[Service]\nUser=root\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n',
     );
     await done('systemctl enable kat-mula');
-  });
+  }, 180_000);
   afterAll(async () => {
     for (const { child, ended } of running.values()) {
       child.kill('SIGKILL');
