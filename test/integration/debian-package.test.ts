@@ -125,7 +125,7 @@ describe.skipIf(await noDebian())('docs/debian.md', () => {
   async function install(): Promise<string> {
     const first = !(await debian.exists('usr/bin/rota'));
     await promisify(execFile)('cp', [first ? deb : upgrade, join(debian.root, 'tmp/rota.deb')]);
-    const output = await done('dpkg --install /tmp/rota.deb; code=$?; rm /tmp/rota.deb; exit $code');
+    const output = await done('dpkg --force-unsafe-io --install /tmp/rota.deb; code=$?; rm /tmp/rota.deb; exit $code');
     if (!first) return output;
     expect(await done('stat -c "%a %U:%G" /etc/rota/rota.env')).toBe('640 root:rota');
     // Ports that other tests do not have; edits of the settings, too, which an upgrade must keep.
@@ -140,8 +140,13 @@ describe.skipIf(await noDebian())('docs/debian.md', () => {
     const started = await debian.start(unit);
     running.set(unit, started);
     const serves = unit === 'rota' ? ready : accepts;
-    const died = started.ended.then((code) => `${unit} ended with ${code}:\n${started.output()}`);
-    await expect.poll(() => Promise.race([serves(), died])).toBe(true);
+    const state = () => Promise.race([serves(), started.ended.then((code) => `ended with ${code}`)]);
+    await expect
+      .poll(state, { timeout: 60_000 })
+      .toBe(true)
+      .catch((error: unknown) => {
+        throw new Error(`${unit} does not serve:\n${started.output()}`, { cause: error });
+      });
   }
 
   async function stop(unit: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startNats } from '../../src/embedded/nats.ts';
 import { type Embedded, freePort } from '../../src/embedded/process.ts';
@@ -34,7 +34,7 @@ beforeAll(async () => {
     names.map((name, at) =>
       writeFile(
         join(folder, `${name}.conf`),
-        `include ${JSON.stringify(openNats)}\nserver_name: ${name}\ncluster { name: rota, listen: "127.0.0.1:${routes[at]}", routes: [${peers}] }\n`,
+        `include ${JSON.stringify(relative(folder, openNats))}\nserver_name: ${name}\ncluster { name: rota, listen: "127.0.0.1:${routes[at]}", routes: [${peers}] }\n`,
       ),
     ),
   );
