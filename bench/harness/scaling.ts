@@ -33,7 +33,7 @@ export function scaling({ machine, results }: Report): string {
   const life = per.find(({ path }) => path === 'lives')!;
   const size = of('database').median;
   return [
-    `Measured on ${machine.cores} × ${machine.cpu}, which Postgres, NATS and the load share; Node ${machine.node}.`,
+    `Measured on ${machine.cores} × ${machine.cpu}, which Postgres, NATS and the load share; Node ${machine.node}; load average at the start ${machine.load_average}.`,
     table(
       ['A task is', 'Main thread', 'Supervisor', 'Postgres', 'Log', 'One main thread', 'One core of Postgres'],
       per.map(({ what, main, supervisor, postgres, log }) => [
