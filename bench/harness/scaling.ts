@@ -34,6 +34,11 @@ export function scaling({ machine, results }: Report): string {
   const size = of('database').median;
   return [
     `Measured on ${machine.cores} × ${machine.cpu}, which Postgres, NATS and the load share; Node ${machine.node}; load average at the start ${machine.load_average}.`,
+    ...(machine.load_average > machine.cores
+      ? [
+          'Other work kept this machine busy meanwhile: CPU times are inflated, by half and more, and rates and ratios say little. To be measured again alone.',
+        ]
+      : []),
     table(
       ['A task is', 'Main thread', 'Supervisor', 'Postgres', 'Log', 'One main thread', 'One core of Postgres'],
       per.map(({ what, main, supervisor, postgres, log }) => [
@@ -47,7 +52,11 @@ export function scaling({ machine, results }: Report): string {
       ]),
     ),
     '“Supervisor” is all of its threads, the main one included. The last two columns are 1 000 000 µs divided by the µs of a task: where one core ends that does nothing else.',
-    `Without a task a supervisor takes ${figure('idle-1-supervisor')} % of a core, and ${figure('idle-1-postgres')} % of one in Postgres; the table has that taken off.`,
+    ...(found.has('supervisors/idle-1-supervisor')
+      ? [
+          `Without a task a supervisor takes ${figure('idle-1-supervisor')} % of a core, and ${figure('idle-1-postgres')} % of one in Postgres; the table has that taken off.`,
+        ]
+      : []),
     'The same load on one, two and four supervisors of one database, on these cores (256 requests in flight for all together, 8 of sets of 100, 4 of 1 000):',
     table(
       ['A task is', '1', '2', '4', '2 : 1', '4 : 1'],
@@ -82,6 +91,6 @@ function organisations(
   return [
     `**${figureText(count)} organisations** with ${objects} objects each, ${boefjes} boefjes an object a day, and ${normalizers} normalizers a boefje:`,
     `    ${figureText(count)} × ${objects} × ${boefjes} = ${figureText(runs)} boefjes a day, × ${1 + normalizers} = ${figureText(tasks)} tasks a day, / 86 400 = ${figureText(rate)} lives/s`,
-    `That is ${figureText(rate)} × (${figureText(life.supervisor)} + ${figureText(life.postgres)}) µs = ${figureText(work)} cores, ${figureText(work / busy)} with room; ${Math.ceil((rate * life.main) / 1e6 / busy)} supervisors, and one more to lose. ${days} days of retention are ${days} × ${figureText(tasks)} × ${figureText(size)} kB = ${figureText((days * tasks * size) / 1e9)} TB.`,
+    `That is ${figureText(rate)} × (${figureText(life.supervisor)} + ${figureText(life.postgres)}) µs = ${figureText(work)} cores, ${figureText(work / busy)} with room; supervisors: ${Math.ceil((rate * life.main) / 1e6 / busy)}, and one more to lose. ${days} days of retention are ${days} × ${figureText(tasks)} × ${figureText(size)} kB = ${figureText((days * tasks * size) / 1e9)} TB.`,
   ].join('\n\n');
 }
