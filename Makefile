@@ -5,11 +5,12 @@ file ?=
 function ?=
 m ?=
 PG ?=
+TO ?= .
 bin := $(CURDIR)/node_modules/.bin
 export PATH := $(bin):$(PATH)
 filter = $(file) $(if $(function),-t '$(function)')
 
-.PHONY: demo test utest itest run bench drill fuzz check format targets migrations install
+.PHONY: demo test utest itest run bench drill fuzz deb check format targets migrations install
 
 install: node_modules/.installed
 
@@ -43,6 +44,10 @@ drill: install
 # make fuzz ARGS="--requests 100000 --seed 1": what hostile input does, and the input itself (docs/fuzzing.md).
 fuzz: install
 	@node test/fuzz/main.ts $(ARGS)
+
+# rota_<version>_<architecture>.deb, beside this file (docs/debian.md). make deb ARGS=-Znone TO=/tmp: larger, built in seconds, there.
+deb: install
+	@packaging/debian/build.sh $(TO) $(ARGS)
 
 check: install
 	@tsc --noEmit
