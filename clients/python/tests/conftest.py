@@ -73,8 +73,9 @@ def rota(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rota]:
     # A task that lost its worker goes to the next one at once.
     environment = {**os.environ, "SCHEDULER_RETRY_SECONDS": "0"}
     with (data / "log").open("w") as log:
-        served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=CHECKOUT,
-        text=True) assert served.stdout is not None try:
+        served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=CHECKOUT, text=True)
+        assert served.stdout is not None
+        try:
             line = served.stdout.readline()
             assert line, f"rota dev ended: {(data / 'log').read_text()[-3000:]}"
             ready = json.loads(line)

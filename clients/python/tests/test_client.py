@@ -73,7 +73,7 @@ def test_refusals_have_their_code_and_reason(rota: Rota, image: str) -> None:
             with pytest.raises(RotaError, match="organisation") as refused:
                 await client.push("boefje", organisation="", data=boefje(image))
             assert refused.value.code == "INVALID_REQUEST"
-            with pytest.raises(RotaError, match="operator") as refused:
+            with pytest.raises(RotaError, match="filters") as refused:
                 wrong = {"filters": [{"column": "data", "operator": "resembles", "value": 1}]}
                 await client.pop("boefje", filters=wrong)
             assert not refused.value.busy
@@ -145,7 +145,7 @@ def test_a_push_whose_answer_is_lost_queues_one_task(rota: Rota, image: str, pro
 
 def test_a_server_that_is_away_is_named_and_waited_for(rota: Rota, image: str, proxy: Proxy) -> None:
     async def main() -> None:
-        with pytest.raises(RotaError, match="no NATS server answers at nats://127.0.0.1") as refused:
+        with pytest.raises(RotaError, match=r"no NATS server answers at nats://127\.0\.0\.1") as refused:
             await connect(f"nats://rota:secret@127.0.0.1:{free_port()}", connect_within=1)
         assert refused.value.busy and "secret" not in str(refused.value)
         proxy.down()
