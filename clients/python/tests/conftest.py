@@ -42,8 +42,9 @@ class Rota:
     def history(self, id: str) -> dict[str, Any]:
         return self.http.get(f"/tasks/{id}/history").raise_for_status().json()
 
-    def push(self, image: str, ooi: str, organisation: str = "aa", **more: Any) -> str:
-        boefje = {"id": "dns-records", "oci_image": image}
+    def push(self, image: str, ooi: str, organisation: str = "aa", boefje_id: str | None = None, **more: Any) -> str:
+        # Its own boefje: the hash of a task, which is queued once, has no image.
+        boefje = {"id": boefje_id or f"dns-{uuid.uuid4()}", "oci_image": image}
         data = {"boefje": boefje, "input_ooi": ooi, "organization": organisation, **more}
         body = {"organisation": organisation, "priority": 1, "data": data}
         return str(self.http.post("/schedulers/boefje/push", json=body).raise_for_status().json()["id"])

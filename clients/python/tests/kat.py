@@ -1,7 +1,7 @@
 """
 What a runner of KAT is to its scheduler client, after the recorded contract: its models of a task, and the life of its
-manager. One process pops and fills a queue; forked children take from it, report `running`, do the work, look whether the
-task still runs, and report its end. A child that died has its task failed by the manager.
+manager. One process pops and fills a queue; forked children take from it, report `running`, do the work, look whether
+the task still runs, and report its end. A child that died has its task failed by the manager.
 
     python kat.py <NATS URL> <REST API> <image> <log> <lease>
 

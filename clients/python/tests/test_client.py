@@ -12,7 +12,7 @@ from rota_worker import Client, RotaError, connect
 
 
 def boefje(image: str, ooi: str = "Hostname|internet|a.nl") -> dict[str, Any]:
-    return {"boefje": {"id": "dns-records", "oci_image": image}, "input_ooi": ooi, "organization": "aa"}
+    return {"boefje": {"id": image, "oci_image": image}, "input_ooi": ooi, "organization": "aa"}
 
 
 async def pushed(client: Client, image: str) -> str:

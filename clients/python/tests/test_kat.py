@@ -166,7 +166,9 @@ def test_a_child_that_is_killed_has_its_task_returned_and_no_other(rota: Rota, i
 def test_a_group_goes_with_the_child_that_runs_its_first_task(rota: Rota, image: str, scheduler: Made) -> None:
     client = scheduler(lease=20)
     key = str(uuid.uuid4())
-    ids = [rota.push(image, "Hostname|internet|a.nl", code, deduplication_key=key) for code in ("aa", "bb", "cc")]
+    ids = [
+        rota.push(image, "Hostname|internet|a.nl", code, "dns", deduplication_key=key) for code in ("aa", "bb", "cc")
+    ]
     tasks = client.pop_items("boefje")
     assert len(tasks) == 3
 
