@@ -97,7 +97,7 @@ def test_large_tasks_arrive_and_larger_ones_are_refused_before_they_are_sent(rot
             "boefje": {"id": "dns-records"},
             "input_ooi": "Hostname|internet|a.nl",
             "organization": "aa",
-            "arguments": {"input": {"text": "é" * (size // 6)}},
+            "arguments": {"input": {"text": "x" * size}},
         }
         raw = {"id": str(uuid.uuid4()), "boefje_meta": meta, "mime_types": [{"value": "boefje/dns-records"}]}
         return {"normalizer": {"id": f"large-{uuid.uuid4()}"}, "raw_data": raw}
@@ -108,7 +108,7 @@ def test_large_tasks_arrive_and_larger_ones_are_refused_before_they_are_sent(rot
                 await client.push("normalizer", organisation="aa", data=normalizer(700_000))
             for _ in range(3):
                 (task,) = await client.pop("normalizer", limit=10, wait=5)
-                assert len(task["data"]["raw_data"]["boefje_meta"]["arguments"]["input"]["text"]) == 700_000 // 6
+                assert len(task["data"]["raw_data"]["boefje_meta"]["arguments"]["input"]["text"]) == 700_000
                 await client.patch(task, "completed")
             with pytest.raises(RotaError, match="max_payload") as refused:
                 await client.push("normalizer", organisation="aa", data=normalizer(1_200_000))

@@ -163,6 +163,50 @@ def test_a_child_that_is_killed_has_its_task_returned_and_no_other(rota: Rota, i
     os.waitpid(pids[1], 0)
 
 
+def test_a_child_has_none_of_its_parents_connections(rota: Rota, image: str, scheduler: Made) -> None:
+    """Else NATS would take the client for alive after its process was killed, and Rota would answer its pops."""
+    before = sockets()
+    client = scheduler()
+    ids = [rota.push(image, f"Hostname|internet|{number}.nl") for number in range(20)]
+    tasks = [client.pop_items("boefje")[0] for _ in ids]
+    ours = sockets() - before
+    assert len(ours) >= 3
+
+    def child(task: kat.Task) -> None:
+        assert not sockets() & ours
+        client.patch_task(task.id, kat.TaskStatus.RUNNING)
+        client.patch_task(task.id, kat.TaskStatus.COMPLETED)
+
+    # At once, while the thread is at work: the forks find it at rest.
+    pids = [forked(lambda task=task: child(task)) for task in tasks]  # type: ignore[misc]
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 20
+    assert {rota.task(id)["status"] for id in ids} == {"completed"}
+    assert client.pop_items("boefje") == []
+
+
+def sockets() -> set[str]:
+    links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+    return {name for link in links if os.path.exists(link) and (name := os.readlink(link)).startswith("socket:")}
+
+
+def test_a_child_that_begins_another_task_has_left_the_one_before(rota: Rota, image: str, scheduler: Made) -> None:
+    client = scheduler(lease=1.5)
+    first, second = (rota.push(image, f"Hostname|internet|{name}.nl") for name in "ab")
+    tasks = [client.pop_items("boefje")[0] for _ in (first, second)]
+
+    def child() -> None:
+        for task in tasks:
+            client.patch_task(task.id, kat.TaskStatus.RUNNING)
+        time.sleep(600)
+
+    pid = forked(child)
+    rota.becomes(str(tasks[1].id), "running")
+    rota.becomes(str(tasks[0].id), "queued", 15)
+    assert rota.task(str(tasks[1].id))["status"] == "running"
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
 def test_a_group_goes_with_the_child_that_runs_its_first_task(rota: Rota, image: str, scheduler: Made) -> None:
     client = scheduler(lease=20)
     key = str(uuid.uuid4())
@@ -302,7 +346,8 @@ def test_the_tasks_of_a_runner_that_is_killed_come_to_another(
     first = runner()
     ids = [rota.push(image, f"sleep:6{number}") for number in range(3)]
     until(lambda: len(first.log("began")) == 2)
-    os.killpg(first.process.pid, signal.SIGKILL)
+    # Its children live on, and what they do has no lease any more.
+    os.kill(first.process.pid, signal.SIGKILL)
     for id in ids:
         rota.becomes(id, "queued", 30)
 
