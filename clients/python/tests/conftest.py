@@ -155,11 +155,13 @@ class Proxy:
             while chunk := source.recv(65_536):
                 if requests and self._needle is not None and self._needle in chunk:
                     self._needle = None
-                    # The answer has no way back any more when the request reaches the server.
+                    # The answer has no way back any more when the request reaches the server, nor for a while.
+                    self._up = False
+                    self.cuts += 1
                     source.shutdown(socket.SHUT_WR)
                     sink.sendall(chunk)
-                    time.sleep(0.5)
-                    self.cuts += 1
+                    time.sleep(1)
+                    self._up = True
                     break
                 sink.sendall(chunk)
         except OSError:
