@@ -149,7 +149,7 @@ def test_a_child_that_is_killed_has_its_task_returned_and_no_other(rota: Rota, i
     def child(task: kat.Task) -> None:
         client.patch_task(task.id, kat.TaskStatus.RUNNING)
         # With a child of its own, which must not pass for it.
-        forked(lambda: time.sleep(600))
+        forked(lambda: time.sleep(20))
         time.sleep(600)
 
     pids = [forked(lambda task=task: child(task)) for task in tasks]  # type: ignore[misc]
