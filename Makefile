@@ -58,6 +58,7 @@ targets: install
 
 # The wheel of clients/python, with any Python >= 3.10 that has pip: clients/python/dist.
 python:
+	@rm -f clients/python/dist/*.whl
 	@$${PYTHON:-python3} -m pip wheel --quiet --no-deps --wheel-dir clients/python/dist clients/python
 	@ls clients/python/dist/*.whl
 

@@ -15,6 +15,8 @@ export interface Python {
 export interface PythonEnvironment {
   /** Its own python. */
   readonly python: string;
+  /** A python that has pip: its own, or that of the machine. */
+  readonly withPip: string;
   /** `pip …` for it. */
   pip(...args: readonly string[]): Promise<void>;
   remove(): Promise<void>;
@@ -52,6 +54,7 @@ export async function findPython(): Promise<Python> {
       const command = own ? [inside, '-m', 'pip'] : [python, '-m', 'pip', '--python', inside];
       return {
         python: inside,
+        withPip: command[0]!,
         async pip(...args) {
           const options = ['--quiet', '--disable-pip-version-check', '--no-input'];
           await run(command[0]!, [...command.slice(1), ...args, ...options], { timeout: withinMs });
