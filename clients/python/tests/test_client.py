@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
+import shutil
+import subprocess
 import time
 import uuid
 from typing import Any
 
 import pytest
-from conftest import Proxy, Rota, free_port, only
+from conftest import CHECKOUT, Proxy, Rota, free_port, only
 
 from rota_worker import Client, RotaError, connect
 
@@ -186,6 +189,35 @@ def test_wrong_credentials_and_addresses_are_refused_at_once(rota: Rota) -> None
         assert refused.value.code == "BAD_CONFIG"
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_a_user_of_a_shared_server_may_do_what_its_permissions_say(rota: Rota, tmp_path: pathlib.Path) -> None:
+    """With an inbox of its own, and a password that a URL has to escape."""
+    # As `rota dev` found it.
+    unpacked = CHECKOUT / ".rota" / "bin" / "nats-server" / "usr" / "sbin" / "nats-server"
+    server = shutil.which("nats-server") or str(unpacked)
+    port = free_port()
+    allowed = 'permissions: {publish: ["rota.pop.*"], subscribe: ["_INBOX_worker.>"]}'
+    config = tmp_path / "nats.conf"
+    config.write_text(f'authorization {{ users: [{{user: worker, password: "p@/w", {allowed}}}] }}')
+    nats = subprocess.Popen([server, "-c", str(config), "-a", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
+
+    async def main() -> None:
+        url = f"nats://worker:p%40%2Fw@127.0.0.1:{port}"
+        with pytest.raises(RotaError):
+            await connect(url.replace("p%40", ""), connect_within=20)
+        async with await connect(url, inbox_prefix="_INBOX_worker", connect_within=20) as client:
+            with pytest.raises(RotaError, match=r"forbid rota\.push\.boefje") as refused:
+                await client.push("boefje", organisation="aa", data={})
+            assert refused.value.code == "UNAUTHORIZED" and not refused.value.busy
+            with pytest.raises(RotaError, match="nothing listens there"):
+                await client.pop("boefje")
+
+    try:
+        asyncio.run(asyncio.wait_for(main(), 60))
+    finally:
+        nats.terminate()
+        nats.wait(10)
 
 
 def test_nothing_that_listens_is_told_from_a_slow_service(rota: Rota) -> None:

@@ -102,6 +102,17 @@ def test_it_has_the_calls_of_kats_client(rota: Rota, image: str, scheduler: Made
         client.patch_task(uuid.uuid4(), kat.TaskStatus.FAILED)
 
 
+def test_filters_of_the_caller_are_asked_with_those_of_the_client(rota: Rota, image: str, scheduler: Made) -> None:
+    client = scheduler(plugins=["one", "two"])
+    for boefje in ("one", "two", "three"):
+        rota.push(image, "Hostname|internet|a.nl", "aa", f"{boefje}")
+    one = {"column": "data", "field": "boefje__id", "operator": "eq", "value": "one"}
+    assert [task.data.boefje.id for task in client.pop_items("boefje", {"filters": [one]}, 9)] == ["one"]
+    assert [task.data.boefje.id for task in client.pop_items("boefje", {"filters": {"not": [one]}}, 9)] == ["two"]
+    with pytest.raises(SchedulerError, match="filters"):
+        client.pop_items("boefje", {"filters": [{"column": "data", "operator": "resembles", "value": 1}]})
+
+
 def test_a_pushed_back_task_is_queued_again_and_another_is_new(rota: Rota, image: str, scheduler: Made) -> None:
     client = scheduler()
     id = rota.push(image, "Hostname|internet|a.nl")

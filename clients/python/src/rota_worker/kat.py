@@ -65,7 +65,7 @@ class SchedulerClient(Generic[T]):
     for are asked for here. Without it `task` makes a task of the JSON object, `Task.model_validate` for instance.
     Times are seconds.
 
-    Make it in the process that pops, before or after it forks.
+    Make it in the process that pops, before it forks the children that report.
     """
 
     def __init__(
@@ -130,14 +130,18 @@ class SchedulerClient(Generic[T]):
     ) -> list[T]:
         """Waits for tasks, and returns none where none came. Takes its wait in an outage, too, before it raises."""
         scheduler = queue if isinstance(queue, str) else str(queue.value)
-        asked = [*(filters or {}).get("filters", [])]
+        given = (filters or {}).get("filters") or []
+        groups: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"and": given}
+        asked = [*groups.pop("and", [])]
         for field, values in (("boefje__oci_image", self._images), ("boefje__id", self._plugins)):
             if values:
                 asked.append({"column": "data", "field": field, "operator": "in", "value": values})
+        if asked:
+            groups["and"] = asked
         body = {
             "scheduler": scheduler,
             "limit": limit or 1,
-            "filters": {"filters": asked} if asked else None,
+            "filters": {"filters": groups} if groups else None,
             "wait": self._wait,
             "worker": worker_name(),
         }
