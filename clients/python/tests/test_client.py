@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pathlib
 import shutil
 import subprocess
@@ -195,7 +196,8 @@ def test_a_user_of_a_shared_server_may_do_what_its_permissions_say(rota: Rota, t
     """With an inbox of its own, and a password that a URL has to escape."""
     # As `rota dev` found it.
     unpacked = CHECKOUT / ".rota" / "bin" / "nats-server" / "usr" / "sbin" / "nats-server"
-    server = shutil.which("nats-server") or str(unpacked)
+    folders = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin"
+    server = shutil.which("nats-server", path=folders) or str(unpacked)
     port = free_port()
     allowed = 'permissions: {publish: ["rota.pop.*"], subscribe: ["_INBOX_worker.>"]}'
     config = tmp_path / "nats.conf"

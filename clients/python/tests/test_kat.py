@@ -122,6 +122,8 @@ def test_a_pushed_back_task_is_queued_again_and_another_is_new(rota: Rota, image
     assert rota.task(id)["status"] == "queued"
     (task,) = client.pop_items("boefje")
     client.patch_task(task.id, kat.TaskStatus.COMPLETED)
+    with pytest.raises(SchedulerError, match="it has ended"):
+        client.push_item(task)
     fresh = task.model_copy(update={"id": uuid.uuid4()})
     fresh.data.id = fresh.id
     fresh.data.environment = {"SECRET": "s3cret"}

@@ -183,8 +183,9 @@ class Desk:
     async def _release(self, id: str, until: float) -> bool:
         held = self._held.get(id)
         if held is None:
-            # What was lost, or has ended, is not queued again.
-            return id in self._ended
+            if id in self._ended:
+                raise RotaError("LEASE_LOST", f"task {id}: it has ended, or is another worker's", 409)
+            return False
         await self._patiently(until, lambda: self._client.patch(held.lease, "queued"))
         self._end(held)
         return True
