@@ -64,7 +64,8 @@ def test_a_pop_waits_for_a_task(rota: Rota, image: str) -> None:
             assert len(await waiting) == 1
             return time.monotonic() - began
 
-    assert asyncio.run(main()) < 2
+    # Long before the wait is over; on a busy machine not at once.
+    assert asyncio.run(main()) < 15
 
 
 def test_refusals_have_their_code_and_reason(rota: Rota, image: str) -> None:
