@@ -90,8 +90,6 @@ export interface RotaOptions {
   readonly seed?: (sql: Sql) => Promise<void>;
   /** Another checkout of Rota, whose supervisor is started and makes its own tables; this one's where absent. */
   readonly checkout?: string | undefined;
-  /** That share the database and the requests; one where absent. */
-  readonly supervisors?: number;
 }
 
 export async function startRotaOn(
