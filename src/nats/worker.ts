@@ -4,8 +4,7 @@ import { codeOf, errorCodes, RotaError } from '../errors.ts';
 import { currentTrace, inTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
 import { excerpt } from '../printable.ts';
-import { errorCode, errorLengths } from '../tasks/limits.ts';
-import type { LeasedTask, TaskError } from '../tasks/task.ts';
+import { errorCode, errorLengths, type LeasedTask, type TaskError } from '../tasks/task.ts';
 import type { RotaClient, StatusPatch } from './client.ts';
 import { createHolding, type Holding } from './holding.ts';
 

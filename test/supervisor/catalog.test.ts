@@ -28,7 +28,7 @@ test('every folder with a behavior is a scheduler, every file in rankers/ a rank
     'rankers/first.ts': 'export default (batch) => ({ ranks: new Float64Array(batch.count) });',
     'host.ts': '',
   });
-  const catalog = await readCatalog(directory);
+  const catalog = await readCatalog([directory]);
   expect(catalog.actors.map(({ name }) => name)).toEqual(['alpha', 'zeta']);
   expect(catalog.actors[0]).toMatchObject({ behavior: new URL('alpha/behavior.ts', directory).href });
   expect(catalog.actors[0]!.definition).toMatchObject({ type: 'a', itemType: 'A' });
@@ -36,7 +36,7 @@ test('every folder with a behavior is a scheduler, every file in rankers/ a rank
 });
 
 test.for([
-  ['no behavior.ts', { 'odd/': '' }, /odd\/: expected a file behavior\.ts/],
+  ['no behavior.ts', { 'odd/': '' }, /odd\/: expected a file behavior\.ts or behavior\.js$/],
   ['no default export', { 'odd/behavior.ts': 'export const x = 1;' }, /odd\/behavior\.ts: .*type: string.*start: func/],
   [
     'an unknown stream',
@@ -53,7 +53,7 @@ test.for([
   ['a ranker that is none', { 'rankers/odd.ts': 'export default 1;' }, /rankers\/odd\.ts: .*rank\(batch\)/],
 ] as const)('a folder with %s stops the start with its path and what is missing', async ([, files, message]) => {
   const directory = await directoryOf(files);
-  await expect(readCatalog(directory)).rejects.toMatchObject({
+  await expect(readCatalog([directory])).rejects.toMatchObject({
     code: 'BAD_CONFIG',
     message: expect.stringMatching(message),
   });
@@ -61,9 +61,9 @@ test.for([
 
 test('SCHEDULER_ACTORS narrows the list, and names that do not exist stop the start', async () => {
   const directory = await directoryOf({ 'alpha/behavior.ts': complete, 'broken/': '', 'zeta/behavior.ts': complete });
-  const catalog = await readCatalog(directory, { only: 'zeta, alpha' });
+  const catalog = await readCatalog([directory], { only: 'zeta, alpha' });
   expect(catalog.actors.map(({ name }) => name)).toEqual(['alpha', 'zeta']);
-  await expect(readCatalog(directory, { only: 'beta' })).rejects.toMatchObject({
+  await expect(readCatalog([directory], { only: 'beta' })).rejects.toMatchObject({
     code: 'BAD_CONFIG',
     message: 'SCHEDULER_ACTORS=beta: expected names out of alpha, broken, zeta',
   });
@@ -76,7 +76,7 @@ test('a scheduler ranks by its own ranker unless the configuration names another
     'rankers/first.ts': ranker,
     'rankers/second.ts': ranker,
   });
-  const catalog = await readCatalog(directory);
+  const catalog = await readCatalog([directory]);
   expect(rankersOf(catalog, {}).get('alpha')).toBe('first');
   expect(rankersOf(catalog, { alpha: 'second' }).get('alpha')).toBe('second');
   expect(() => rankersOf(catalog, { alpha: 'third' })).toThrow(
