@@ -5,7 +5,7 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd) || exit 70
 cli="$root/src/cli.ts"
 if [ ! -f "$cli" ]; then
-  # package/build.ts lays a copy of this file beside the built cli.js, for the supervisors that `rota demo` starts.
+  # packaging/npm/build.ts lays a copy of this file beside the built cli.js, for the supervisors that `rota demo` starts.
   cli="$root/lib/src/cli.js"
   [ -f "$cli" ] || cli="$root/src/cli.js"
 elif [ ! -d "$root/node_modules" ]; then

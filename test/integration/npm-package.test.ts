@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -61,38 +61,44 @@ async function failure(command: string, env: NodeJS.ProcessEnv = {}): Promise<{ 
 }
 
 interface Served {
-  readonly child: ChildProcess;
   readonly api: string;
   readonly nats: string;
   readonly db: string;
 }
 
-/** A command of the pages that serves; `line` is called with each line of its output until it returns something. */
+/**
+ * A command of the pages that serves, in a process group, as a terminal starts it; it ends as by Ctrl-C. `read` is called with each line
+ * that it writes until it finds what it looks for.
+ */
 async function serve<T>(command: string, env: NodeJS.ProcessEnv, read: (line: string) => T | null) {
-  const child = spawn('bash', ['-c', `exec ${command}`], {
+  const child = spawn('bash', ['-c', command], {
     cwd: home,
     env: { ...process.env, PATH: path, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   let log = '';
+  const found = Promise.withResolvers<T>();
+  for (const output of [child.stdout, child.stderr])
+    createInterface({ input: output }).on('line', (line) => {
+      log += `${line}\n`;
+      const it = read(line);
+      if (it !== null) found.resolve(it);
+    });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  onTestFinished(async () => {
-    child.kill('SIGTERM');
-    await ended;
-  });
-  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  for await (const line of createInterface({ input: child.stdout })) {
-    log += `${line}\n`;
-    const found = read(line);
-    if (found === null) continue;
-    child.stdout.resume();
-    return { child, found, log: () => log };
-  }
-  throw new Error(`it ended before it served:\n${log}`);
+  void ended.then((code) => found.reject(new Error(`${command} ended (${code}) before it served:\n${log}`)));
+  const stop = () => {
+    if (child.exitCode === null) process.kill(-child.pid!, 'SIGINT');
+    return ended;
+  };
+  onTestFinished(async () => void (await stop()), 30_000);
+  return { found: await found.promise, log: () => log, stop };
 }
 
 test('the package holds what is built, what it reads as it runs, and nothing else', () => {
-  const kinds = packed.filter((path) => !/^lib\/(?:(?:src|actors|package)\/.*\.js|.*\.d\.ts|sql\/.*\.sql)$/.test(path));
+  const kinds = packed.filter(
+    (path) => !/^lib\/(?:(?:src|actors|packaging\/npm)\/.*\.js|.*\.d\.ts|sql\/.*\.sql)$/.test(path),
+  );
   expect(kinds.toSorted()).toEqual(
     [
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'src/launch.sh'],
@@ -113,9 +119,9 @@ test('a worker loads no package but nats, a scheduler none', async () => {
       for (const { target } of sources.has(path) ? importsOf(sources.get(path)!) : []) seen.add(target);
     return [...seen].filter((target) => !target.startsWith('node:') && !target.startsWith('lib/'));
   };
-  expect(packages('lib/package/worker.js')).toEqual(['nats']);
-  expect(packages('lib/package/scheduler.js')).toEqual([]);
-  expect(packages('lib/package/testing.js')).toContain('fastify');
+  expect(packages('lib/packaging/npm/worker.js')).toEqual(['nats']);
+  expect(packages('lib/packaging/npm/scheduler.js')).toEqual([]);
+  expect(packages('lib/packaging/npm/testing.js')).toContain('fastify');
 
   const alone = await mkdtemp(join(tmpdir(), 'rota-worker-'));
   onTestFinished(() => rm(alone, { recursive: true, force: true }));
@@ -128,8 +134,13 @@ test('a worker loads no package but nats, a scheduler none', async () => {
 
 test('the declarations fit the pages’ TypeScript, and JavaScript too', async () => {
   const options = {
-    ...{ noEmit: true, strict: true, module: 'nodenext', target: 'esnext', skipLibCheck: false, checkJs: false },
-    ...{ types: ['node'], typeRoots: [join(root, 'node_modules/@types')], noUncheckedIndexedAccess: true },
+    noEmit: true,
+    strict: true,
+    module: 'nodenext',
+    target: 'esnext',
+    skipLibCheck: false,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
   };
   await writeFile(
     join(home, 'worker.check.ts'),
@@ -138,7 +149,9 @@ test('the declarations fit the pages’ TypeScript, and JavaScript too', async (
   );
   const include = ['actors/**/*.ts', '*.ts'];
   await writeFile(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include }));
-  const { stdout } = await run(join(root, 'node_modules/.bin/tsc'), ['-p', home]).catch((error: never) => error);
+  const { stdout } = await run(join(root, 'node_modules/.bin/tsc'), ['-p', home]).catch(
+    (error: { stdout: string }) => error,
+  );
   expect(stdout).toBe('');
 });
 
@@ -176,7 +189,9 @@ test('a scheduler, a ranker and workers of one’s own, by `rota dev` and `rota 
   const ports = `--api-port ${api} --nats-port ${nats} --page-port ${operations}`;
   const shown = /```sh\n(SCHEDULER_ACTORS=\S+) (npx rota dev --actors \S+)\n/.exec(await page('extending'))!;
   const only = { SCHEDULER_ACTORS: shown[1]!.split('=')[1]! };
-  const dev = await serve(`${shown[2]} ${ports} --json`, only, (line) => JSON.parse(line) as Served);
+  const dev = await serve(`${shown[2]} ${ports} --json`, only, (line) =>
+    line.startsWith('{"ready"') ? (JSON.parse(line) as Served) : null,
+  );
   const { ids, served } = await schedulersOf(dev.found.api);
   expect(ids).toEqual(['crawl', 'export']);
   expect(served).toContain('CrawlTask');
@@ -190,23 +205,24 @@ test('a scheduler, a ranker and workers of one’s own, by `rota dev` and `rota 
   // A second supervisor on the same database, which claims the export's schedule or leaves it to the first.
   const started = await serve(
     `npx rota start --actors ./actors`,
-    {
-      ...{ ...only, SCHEDULER_DB_URI: dev.found.db, NATS_URL: dev.found.nats, SCHEDULER_LOGGING_FORMAT: 'json' },
-      ...{ SCHEDULER_API_HOST: '127.0.0.1', SCHEDULER_API_PORT: String(await freePort()) },
-    },
-    (line) => (line.includes('"supervisor ready"') || line.includes('supervisor.ready') ? line : null),
+    { ...only, SCHEDULER_DB_URI: dev.found.db, NATS_URL: dev.found.nats, SCHEDULER_API_PORT: String(await freePort()) },
+    (line) => (line.includes('INFO: serving') ? line : null),
   );
-  expect(started.child.exitCode).toBe(null);
   const made = await fetch(`${dev.found.api}/schedules`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      ...{ scheduler_id: 'export', organisation: 'docs', data: { table: 'orders' }, schedule: '0 2 * * *' },
+      scheduler_id: 'export',
+      organisation: 'docs',
+      data: { table: 'orders' },
+      schedule: '0 2 * * *',
       deadline_at: '2020-01-01T00:00:00Z',
     }),
   });
   expect(made.status).toBe(201);
-  const { connectRota } = (await import(pathToFileURL(join(home, 'node_modules/rota/lib/package/worker.js')).href)) as {
+  const { connectRota } = (await import(
+    pathToFileURL(join(home, 'node_modules/rota/lib/packaging/npm/worker.js')).href
+  )) as {
     connectRota(access: { servers: string }): Promise<RotaClient>;
   };
   const client = await connectRota({ servers: dev.found.nats });
@@ -215,6 +231,9 @@ test('a scheduler, a ranker and workers of one’s own, by `rota dev` and `rota 
   expect(task).toMatchObject({ organisation: 'docs', data: { table: 'orders' } });
   const { id, lease_id } = task!;
   expect(await client.patch({ id, lease_id, status: 'completed' })).toMatchObject({ status: 'completed' });
+  expect(await started.stop()).toBe(0);
+  expect(await worker.stop()).toBe(0);
+  expect(await dev.stop()).toBe(0);
 });
 
 test('a simulated KAT is served from the package', async () => {

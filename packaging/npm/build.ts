@@ -6,7 +6,7 @@ import { dirname, join, relative } from 'node:path';
  * Builds lib/, which `npm pack` ships in place of the sources: Node runs no TypeScript below node_modules. Its folders are those of the
  * repository, so that a file finds its statements, migrations and browser files by the same relative path in both.
  */
-const root = dirname(import.meta.dirname);
+const root = join(import.meta.dirname, '../..');
 const lib = join(root, 'lib');
 const { version, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   version: string;
@@ -14,7 +14,9 @@ const { version, exports } = JSON.parse(readFileSync(join(root, 'package.json'),
 };
 
 rmSync(lib, { recursive: true, force: true });
-execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', join(root, 'package/tsconfig.json')], { stdio: 'inherit' });
+execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', join(root, 'packaging/npm/tsconfig.json')], {
+  stdio: 'inherit',
+});
 
 // src/cli.ts and src/main.ts read it one folder above theirs.
 writeFileSync(join(lib, 'package.json'), `${JSON.stringify({ type: 'module', version }, null, 2)}\n`);
