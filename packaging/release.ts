@@ -90,11 +90,15 @@ function packFaults(): readonly string[] {
   if (tagged) return [];
   const folder = mkdtempSync(join(tmpdir(), 'rota-release-'));
   try {
-    execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root, stdio: 'pipe' });
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], {
+      cwd: root,
+      stdio: 'pipe',
+      encoding: 'utf8',
+    });
     return [];
   } catch (error) {
-    const { stderr, stdout, message } = error as { stderr?: Buffer; stdout?: Buffer; message: string };
-    return [`npm pack: ${`${stdout ?? ''}${stderr ?? ''}`.trim() || message}`];
+    const { stderr = '', stdout = '', message } = error as { stderr?: string; stdout?: string; message: string };
+    return [`npm pack: ${`${stdout}${stderr}`.trim() || message}`];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

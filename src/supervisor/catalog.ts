@@ -72,7 +72,7 @@ async function foldersIn(directory: URL): Promise<ReadonlyMap<string, URL>> {
 }
 
 function addOnce<T>(known: Map<string, T>, name: string, value: T, path: string): void {
-  if (known.has(name)) throw broken(path, `another name, since there is a '${name}' already`);
+  if (known.has(name)) throw broken(path, `a name that is not taken: there is '${name}' already`);
   known.set(name, value);
 }
 

@@ -73,6 +73,7 @@ test('everything that stands against a release is named, and nothing is tagged',
     'package.json': JSON.stringify({
       name: 'released',
       version: '0.2.0',
+      type: 'module',
       scripts: { prepack: 'echo no compiler; exit 1' },
     }),
     'package-lock.json': JSON.stringify({ version: '0.1.0', packages: { '': { version: '0.2.0' } } }),

@@ -59,6 +59,51 @@ test.for([
   });
 });
 
+test('a folder of one’s own adds to those before it, in TypeScript or JavaScript; a name is there once', async () => {
+  const ranker = 'export default () => ({ ranks: new Float64Array() });';
+  const first = await directoryOf({ 'alpha/behavior.ts': complete, 'rankers/first.ts': ranker });
+  const second = await directoryOf({
+    'beta/behavior.js': complete,
+    'gamma/behavior.mts': complete,
+    // What a compiler laid beside its source.
+    'rankers/second.ts': ranker,
+    'rankers/second.js': 'export default 1;',
+    'rankers/second.d.ts': 'export default function rank(): void;',
+    'rankers/third.mjs': ranker,
+  });
+  const catalog = await readCatalog([first, second]);
+  expect(catalog.actors.map(({ name }) => name)).toEqual(['alpha', 'beta', 'gamma']);
+  expect([...catalog.rankers.keys()].toSorted()).toEqual(['first', 'second', 'third']);
+  expect(catalog.rankers.get('second')).toBe(new URL('rankers/second.ts', second).href);
+
+  for (const [files, fault] of [
+    [{ 'alpha/behavior.ts': complete }, "alpha/: expected a name that is not taken: there is 'alpha' already"],
+    [{ 'rankers/first.js': ranker }, "rankers/first.js: expected a name that is not taken: there is 'first' already"],
+    [{ 'notes.txt': '' }, '/: expected a scheduler (<name>/behavior.ts) or a ranker (rankers/<name>.ts) in it'],
+  ] as const) {
+    const directory = await directoryOf(files);
+    await expect(readCatalog([first, directory])).rejects.toMatchObject({
+      code: 'BAD_CONFIG',
+      message: expect.stringMatching(new RegExp(`^/.*${RegExp.escape(fault)}$`)),
+    });
+  }
+  await expect(readCatalog([first, new URL('nowhere/', second)])).rejects.toMatchObject({
+    code: 'BAD_CONFIG',
+    message: expect.stringMatching(/nowhere\/: expected a folder of schedulers and rankers$/),
+  });
+});
+
+test('CommonJS, which npm init writes into package.json, is said to be the cause', async () => {
+  const directory = await directoryOf({
+    'package.json': '{"type":"commonjs"}',
+    'odd/behavior.ts': 'export default {};',
+  });
+  await expect(readCatalog([directory])).rejects.toMatchObject({
+    code: 'BAD_CONFIG',
+    message: expect.stringMatching(/odd\/behavior\.ts: .*; its package\.json needs "type": "module"\)$/),
+  });
+});
+
 test('SCHEDULER_ACTORS narrows the list, and names that do not exist stop the start', async () => {
   const directory = await directoryOf({ 'alpha/behavior.ts': complete, 'broken/': '', 'zeta/behavior.ts': complete });
   const catalog = await readCatalog([directory], { only: 'zeta, alpha' });
