@@ -118,6 +118,9 @@ export interface StartOptions {
 
 export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;
 
+/** At Ctrl-C a terminal sends SIGINT to all its processes, and `npx` passes its own on: within this time that is one. */
+const passedOnWithinMs = 300;
+
 /**
  * Runs until SIGTERM, SIGINT or SIGHUP (the terminal closed), drains, and exits 0. A second signal exits at once. An uncaught
  * exception also drains, and exits 70.
@@ -132,7 +135,11 @@ export async function runUntilSignal<Running extends Pick<RunningRota, 'drain'>>
   const stopping = new AbortController();
   const asked = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
   let signals = 0;
+  let interruptedAt = Number.NEGATIVE_INFINITY;
   const onSignal = (signal: NodeJS.Signals) => {
+    const isPassedOn = signal === 'SIGINT' && performance.now() - interruptedAt < passedOnWithinMs;
+    if (isPassedOn) return;
+    if (signal === 'SIGINT') interruptedAt = performance.now();
     signals += 1;
     // Closing a terminal often sends SIGHUP twice: from the shell and from the kernel.
     if (signals > 1 && signal !== 'SIGHUP') process.exit(signal === 'SIGINT' ? 130 : 143);
