@@ -171,7 +171,7 @@ test('the image runs the CLI as a non-root user, in exec form, and copies only w
   expect(instructions[user]).toBe('USER node');
   expect(instructions.findIndex((line) => line.startsWith('ENTRYPOINT '))).toBeGreaterThan(user);
   // The flags that the `rota` command has, which docs/benchmarks.md was measured with.
-  const flags = /^exec "\$node" (.+) "\$root\/src\/cli\.ts" "\$@"$/m.exec(read('src/launch.sh'))![1]!;
+  const flags = /^exec "\$node" (.+) "\$cli" "\$@"$/m.exec(read('src/launch.sh'))![1]!;
   expect(JSON.parse(instructions.find((line) => line.startsWith('ENTRYPOINT '))!.slice('ENTRYPOINT '.length))).toEqual([
     'node',
     ...flags.split(' '),
