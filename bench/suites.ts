@@ -18,6 +18,7 @@ import { ranking } from './suites/ranking.ts';
 import { rescheduling } from './suites/rescheduling.ts';
 import { rest } from './suites/rest.ts';
 import { restart } from './suites/restart.ts';
+import { supervisors } from './suites/supervisors.ts';
 
 /** In the order in which they run: the ten million that the last two need are seeded while `memory` soaks. */
 export const suites: readonly Suite[] = [
@@ -30,6 +31,7 @@ export const suites: readonly Suite[] = [
   rest,
   push,
   cycle,
+  supervisors,
   pause,
   limits,
   rerank,

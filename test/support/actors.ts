@@ -52,7 +52,7 @@ export async function supervise(
   actors: string,
   options: Partial<Omit<SupervisorOptions, 'catalog'>> = {},
 ): Promise<Supervisor> {
-  const catalog = await readCatalog(fixtureActors, { only: actors });
+  const catalog = await readCatalog([fixtureActors], { only: actors });
   const supervisor = new Supervisor({ settings: quietSettings, backend: backendOf(), ...options, catalog });
   onTestFinished(() => supervisor.terminate());
   return supervisor;
