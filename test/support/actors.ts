@@ -42,6 +42,7 @@ export function backendOf(answers: Partial<ActorBackend> = {}): ActorBackend {
     'delete-schedules': async () => ({ deleted: 0 }),
     'seen-boefjes': async () => [],
     'save-seen-boefjes': async () => null,
+    'set-default-limits': async () => null,
     ...answers,
   };
 }
