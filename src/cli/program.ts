@@ -8,6 +8,7 @@ import { configCommand } from './config.ts';
 import { deadCommand } from './dead.ts';
 import { demoCommand } from './demo/command.ts';
 import type { DemoParts } from './demo/installation.ts';
+import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
@@ -25,7 +26,7 @@ import {
   weightsCommand,
 } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
-import { devCommand, startCommand, type StartRota } from './start.ts';
+import { startCommand, type StartRota } from './start.ts';
 import { statusCommand } from './overview.ts';
 import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
@@ -51,7 +52,7 @@ export function createProgram(parts: ProgramParts): Command {
 
   const commands = [
     startCommand(parts.startRota),
-    devCommand(parts.startRota),
+    devCommand(parts.startRota, parts),
     demoCommand(parts),
     migrateCommand(),
     statusCommand(),

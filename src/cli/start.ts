@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type Config, readConfig } from '../config/config.ts';
 import { errorCodes } from '../errors.ts';
 import { emit, isHeard } from '../telemetry/events.ts';
-import { devData } from './remote.ts';
-import { write, writeJson } from './terminal.ts';
+import { write } from './terminal.ts';
 
 export function startCommand(start: StartRota): Command {
   return new Command('start')
@@ -14,64 +11,6 @@ export function startCommand(start: StartRota): Command {
     .action(async () => {
       await runUntilSignal(start, readConfig(process.env), {});
     });
-}
-
-export function devCommand(start: StartRota): Command {
-  return new Command('dev')
-    .description('run on embedded Postgres and nats-server, with no other service on the machine')
-    .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', devData)
-    .option('--api-port <port>', 'port of the REST API', port, 8000)
-    .option('--nats-port <port>', 'port of NATS', port, 4222)
-    .option('--page-port <port>', 'port of the operations page', port, 8001)
-    .option('--json', 'print one line of JSON once it serves')
-    .addHelpText('after', '\nExample:\n  rota dev --data ./data --api-port 18000 --nats-port 14222 --json')
-    .action(async (options: DevOptions) => {
-      const config = readConfig({
-        ...process.env,
-        SCHEDULER_DB_URI: undefined,
-        SCHEDULER_DB_DSN: undefined,
-        NATS_URL: undefined,
-        SCHEDULER_API_HOST: '127.0.0.1',
-        SCHEDULER_API_PORT: String(options.apiPort),
-        SCHEDULER_PAGE_HOST: '127.0.0.1',
-        SCHEDULER_PAGE_PORT: String(options.pagePort),
-      });
-      const pageCode = randomBytes(24).toString('base64url');
-      const embedded = { data: resolve(options.data), natsPort: options.natsPort, pageCode };
-      await runUntilSignal(start, config, embedded, (rota) => {
-        const { api, nats, db, page } = rota;
-        if (options.json === true) return writeJson({ ready: true, api, nats, db, page });
-        const data = resolve(options.data);
-        const lines = [
-          'Rota serves',
-          `  REST      ${api}  (docs: ${api}/docs)`,
-          `  page      ${page}  (logs in once)`,
-          `  NATS      ${nats}`,
-          `  Postgres  ${db}`,
-          `  data      ${data}`,
-          "The passwords are this folder's own. In other shells:",
-          `  export NATS_URL=$(cat ${data}/nats.url)`,
-          `  psql "$(cat ${data}/postgres.url)"`,
-          'Ctrl-C drains and ends it.',
-        ];
-        write(`${lines.join('\n')}\n`);
-      });
-    });
-}
-
-interface DevOptions {
-  readonly data: string;
-  readonly apiPort: number;
-  readonly natsPort: number;
-  readonly pagePort: number;
-  readonly json?: boolean;
-}
-
-export function port(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535)
-    throw new InvalidArgumentError('expected a port, 0 to 65535');
-  return value;
 }
 
 /** A running Rota: its URLs, and how to end it. */
