@@ -11,14 +11,11 @@ filter = $(file) $(if $(function),-t '$(function)')
 
 .PHONY: demo test utest itest run bench drill fuzz check format targets migrations install
 
-install: node_modules/.installed
-
-node_modules/.installed: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
+install:
+	@sh src/install.sh
 
 demo: install
-	@node src/cli.ts demo $(ARGS)
+	@src/launch.sh demo $(ARGS)
 
 test: install
 	@vitest run $(filter)
@@ -31,7 +28,7 @@ itest: install
 	@PG=$(PG) vitest run --project itest $(filter)
 
 run: install
-	@node src/cli.ts start $(ARGS)
+	@src/launch.sh start $(ARGS)
 
 bench: install
 	@node bench/main.ts $(ARGS)

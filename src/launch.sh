@@ -2,10 +2,11 @@
 # The `rota` command: runs src/cli.ts on the pinned Node, whatever the system's is, and installs first where that was not done.
 # exec keeps the process id, so that a signal to this process reaches Rota.
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd) || exit 70
-if [ ! -d "$root/node_modules" ]; then
-  echo "rota: installing its dependencies (npm ci)" >&2
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2) || exit 69
-fi
+sh "$root/src/install.sh"
+case $? in
+  0 | 75) ;; # It goes on with what is installed.
+  *) exit 69 ;;
+esac
 # A production install has no dev dependencies: its image brings the right Node.
 node="$root/node_modules/.bin/node"
 [ -x "$node" ] || node=node

@@ -12,7 +12,7 @@ import { askForReports, publishArrivals, Traffic } from '../simulator/traffic.ts
 import { jobs, Workforce } from '../simulator/workforce.ts';
 import { createWorld, depart, simulatedTypes, type World } from '../simulator/world.ts';
 import type { DemoParts } from './demo/installation.ts';
-import type { KatOptions } from './demo/kat-options.ts';
+import type { KatOptions } from './demo/run.ts';
 import { write } from './terminal.ts';
 
 /** An object is found so often: some three boefjes scan it, and four workers are busy now and then. */
@@ -41,14 +41,14 @@ export interface DevKat {
     readonly workers: number;
   };
   /** Lets events come and workers work on a Rota that serves. */
-  begin(rota: { readonly nats: string; readonly api: string }, prefix: string): Promise<void>;
+  startTraffic(rota: { readonly nats: string; readonly api: string }, prefix: string): Promise<void>;
   /** Events stop, and workers end what they have in hand; the services still answer. */
   stop(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Starts the services of a simulated KAT. In a fresh folder `begin` lets all its objects arrive over `seconds`; after that, and at
+ * Starts the services of a simulated KAT. In a fresh folder `startTraffic` lets all its objects arrive over `seconds`; after that, and at
  * once in a folder that has seen them, a new one comes every other second.
  */
 export async function startDevKat(options: KatOptions & { readonly data: string }, parts: DemoParts): Promise<DevKat> {
@@ -76,7 +76,7 @@ export async function startDevKat(options: KatOptions & { readonly data: string 
   return {
     environment: environmentOf(kat),
     shown: { ...kat.urls, organisations: [...world.organisations.keys()], failing, workers: options.workers },
-    begin: async ({ nats, api }, prefix) => {
+    startTraffic: async ({ nats, api }, prefix) => {
       const client = await parts.connectRota({ servers: nats, prefix });
       ends.unshift(() => client.close());
       const jetstream = parts.createJetstreamPublisher(client.connection, prefix);

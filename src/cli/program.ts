@@ -2,15 +2,12 @@ import { Command, CommanderError } from 'commander';
 import { codeOf, errorCodes } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import { type JetstreamOf, natsPermissionsCommand, tokenCommand } from './access.ts';
-import { auditCommand } from './audit.ts';
 import { completionCommand } from './completion.ts';
-import { configCommand } from './config.ts';
 import { deadCommand } from './dead.ts';
 import { demoCommand } from './demo/command.ts';
 import type { DemoParts } from './demo/installation.ts';
-import { devCommand } from './dev.ts';
-import { doctorCommand } from './doctor.ts';
-import { eventsCommand } from './events.ts';
+import { configCommand, doctorCommand } from './doctor.ts';
+import { auditCommand, eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
 import { namesCommand } from './names.ts';
@@ -26,7 +23,7 @@ import {
   weightsCommand,
 } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
-import { startCommand, type StartRota } from './start.ts';
+import { devCommand, startCommand, type StartRota } from './start.ts';
 import { statusCommand } from './overview.ts';
 import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';

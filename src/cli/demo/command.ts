@@ -1,9 +1,9 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { RotaError } from '../../errors.ts';
 import { createProgress, write, writeJson } from '../terminal.ts';
 import { faultsOf, reportOf, tablesOf } from './report.ts';
-import { runDemo, type RunOptions } from './run.ts';
+import { type KatOptions, runDemo, type RunOptions } from './run.ts';
 import type { DemoParts } from './installation.ts';
-import { addKatOptions, checkKatOptions, share, whole } from './kat-options.ts';
 
 /** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md explains its output. */
 export function demoCommand(parts: DemoParts): Command {
@@ -48,4 +48,37 @@ export function demoCommand(parts: DemoParts): Command {
 
 interface DemoOptions extends RunOptions {
   readonly json?: boolean;
+}
+
+/** The options of `rota demo` and of `rota dev --kat`. */
+export function addKatOptions(command: Command, workers: (text: string) => number, usually: number): Command {
+  return command
+    .option('--organisations <n>', 'organisations', whole(1), 5)
+    .option('--objects <n>', 'objects of each', whole(1), 40)
+    .option('--boefjes <n>', 'boefjes enabled in each', whole(1), 6)
+    .option('--workers <n>', 'workers in all', workers, usually)
+    .option('--seconds <n>', 'over which the events of the beginning are published', whole(1), 20)
+    .option('--seed <n>', 'the same seed makes the same world', whole(0), 1)
+    .option('--fail <share>', 'share of tasks that fail', share, 0.05);
+}
+
+export function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`expected a whole number, ${least} or more`);
+  };
+}
+
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('expected a share between 0 and 1');
+}
+
+/** @throws RotaError INVALID_REQUEST for a world with too many addresses. */
+export function checkKatOptions(options: Pick<KatOptions, 'organisations' | 'objects'>): void {
+  if (options.organisations * options.objects * 2 < 2 ** 24) return;
+  const message = `--organisations × --objects: expected at most ${2 ** 23}, as their addresses lie in 10.0.0.0/8`;
+  throw new RotaError('INVALID_REQUEST', message);
 }

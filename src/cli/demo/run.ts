@@ -13,7 +13,6 @@ import { EventTimes, Ledger } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
 import { askForReports, publishArrivals } from '../../simulator/traffic.ts';
 import { createWorld, depart, type World } from '../../simulator/world.ts';
-import type { KatOptions } from './kat-options.ts';
 import type { Progress } from '../terminal.ts';
 import type { Findings } from './report.ts';
 import { type DrillOptions, drills, katActors, Restarts } from './restarts.ts';
@@ -21,6 +20,21 @@ import { type DemoParts, leaseMs, startInstallation } from './installation.ts';
 
 /** Bounds how long a worker waits for a supervisor that was killed during its pop. */
 const popWaitMs = 1_000;
+
+/** The size of a simulated KAT, and its workers. */
+export interface KatOptions {
+  readonly organisations: number;
+  /** Per organisation. */
+  readonly objects: number;
+  /** Enabled per organisation. */
+  readonly boefjes: number;
+  readonly workers: number;
+  /** Over which the events of the beginning are spread. */
+  readonly seconds: number;
+  readonly seed: number;
+  /** Share of tasks whose worker reports a failure. */
+  readonly fail: number;
+}
 
 /** The simulated KAT, its workers, and the faults. */
 export interface RunOptions extends KatOptions, DrillOptions {
