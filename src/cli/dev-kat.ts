@@ -10,7 +10,7 @@ import { noLedger } from '../simulator/measures.ts';
 import { seeded } from '../simulator/random.ts';
 import { askForReports, publishArrivals, Traffic } from '../simulator/traffic.ts';
 import { jobs, Workforce } from '../simulator/workforce.ts';
-import { createWorld, depart, simulatedTypes, type World } from '../simulator/world.ts';
+import { createWorld, depart, type SimulatedObject, type World } from '../simulator/world.ts';
 import type { DemoParts } from './demo/installation.ts';
 import type { KatOptions } from './demo/run.ts';
 import { write } from './terminal.ts';
@@ -157,17 +157,19 @@ function workforce(
   });
 }
 
-/** The last boefje that every organisation has and that finds something to scan; null where that is the only one. */
+/** Of the boefjes that every organisation has, the one with the most to scan after `dns-records`; null where there is no other. */
 function failingOf(world: World): string | null {
   const organisations = [...world.organisations.values()];
-  const everywhere = [...organisations[0]!.plugins.values()].filter(
-    (plugin) =>
-      plugin.type === 'boefje' &&
-      plugin.scan_level <= 2 &&
-      plugin.consumes.some((type) => simulatedTypes.has(type)) &&
-      organisations.every(({ plugins }) => plugins.get(plugin.id)?.enabled === true),
-  );
-  return everywhere.length > 1 ? everywhere.at(-1)!.id : null;
+  const objects = organisations.flatMap((organisation) => [...organisation.objects.values()]);
+  const counted = [...organisations[0]!.plugins.values()].flatMap((plugin) => {
+    if (plugin.type !== 'boefje' || plugin.id === 'dns-records') return [];
+    if (!organisations.every(({ plugins }) => plugins.get(plugin.id)?.enabled === true)) return [];
+    const scans = ({ objectType, level }: SimulatedObject) =>
+      plugin.consumes.includes(objectType) && (level ?? 0) >= plugin.scan_level;
+    return [{ id: plugin.id, count: objects.filter(scans).length }];
+  });
+  const [most] = counted.filter(({ count }) => count > 0).toSorted((one, other) => other.count - one.count);
+  return most?.id ?? null;
 }
 
 /** How many objects were found in this folder; null where its world is another one, or there was none. */

@@ -140,6 +140,8 @@ test('without a KAT its events come over JetStream by themselves, and a broken o
   const { child, ready } = await startDev(data, []);
   try {
     expect(ready).toMatchObject({ data, kat: null });
+    // It serves before its actors listen: with the streams that they make it is ready.
+    await expect.poll(async () => (await fetch(`${ready.api}/ready`)).ok, { timeout: 30_000 }).toBe(true);
     await looked(ready, async (client) => {
       await client.connection.jetstream().publish('rota.kat.scan_profile_mutations', '{"operation":"create"}');
       const dead = () =>
