@@ -157,19 +157,19 @@ function workforce(
   });
 }
 
-/** Of the boefjes that every organisation has, the one with the most to scan after `dns-records`; null where there is no other. */
+/** The boefje with the most to scan after `dns-records`; null where no other has anything. */
 function failingOf(world: World): string | null {
-  const organisations = [...world.organisations.values()];
-  const objects = organisations.flatMap((organisation) => [...organisation.objects.values()]);
-  const counted = [...organisations[0]!.plugins.values()].flatMap((plugin) => {
-    if (plugin.type !== 'boefje' || plugin.id === 'dns-records') return [];
-    if (!organisations.every(({ plugins }) => plugins.get(plugin.id)?.enabled === true)) return [];
-    const scans = ({ objectType, level }: SimulatedObject) =>
-      plugin.consumes.includes(objectType) && (level ?? 0) >= plugin.scan_level;
-    return [{ id: plugin.id, count: objects.filter(scans).length }];
-  });
-  const [most] = counted.filter(({ count }) => count > 0).toSorted((one, other) => other.count - one.count);
-  return most?.id ?? null;
+  const scans = new Map<string, number>();
+  for (const { plugins, objects } of world.organisations.values()) {
+    for (const plugin of plugins.values()) {
+      if (plugin.type !== 'boefje' || !plugin.enabled || plugin.id === 'dns-records') continue;
+      const scanned = ({ objectType, level }: SimulatedObject) =>
+        plugin.consumes.includes(objectType) && (level ?? 0) >= plugin.scan_level;
+      scans.set(plugin.id, (scans.get(plugin.id) ?? 0) + [...objects.values()].filter(scanned).length);
+    }
+  }
+  const [most] = [...scans].filter(([, count]) => count > 0).toSorted(([, one], [, other]) => other - one);
+  return most?.[0] ?? null;
 }
 
 /** How many objects were found in this folder; null where its world is another one, or there was none. */

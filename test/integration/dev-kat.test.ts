@@ -11,7 +11,8 @@ import { connectRota, type RotaClient } from '../../src/nats/client.ts';
 import { noChromium, startBrowser } from '../support/chromium.ts';
 import { textOf } from '../support/page-stage.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+// A browser, and whole supervisors, on a busy machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const entry = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
@@ -27,12 +28,17 @@ interface Ready {
   } | null;
 }
 
+const started: ChildProcess[] = [];
+/** Also those of a test that ran out of time. */
+afterAll(() => Promise.all(started.map(stop)));
+
 /** `rota dev` as a person starts it, on free ports. */
 async function startDev(data: string, args: readonly string[]) {
   const ports = ['--api-port', '0', '--nats-port', '0', '--page-port', '0'];
   const child = spawn(process.execPath, [entry, 'dev', '--data', data, ...ports, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  started.push(child);
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const [line] = (await Promise.race([
@@ -78,8 +84,8 @@ describe.skipIf(await noChromium())('rota dev --kat', () => {
 
     const waiting = async () =>
       Number(await page.locator('#work-boefje td[data-head="Waiting"] data').getAttribute('value'));
-    await expect.poll(waiting, { timeout: 20_000 }).toBeGreaterThan(3);
-    await expect.poll(() => textOf(page, '#work-normalizer td[data-head="Out"]'), { timeout: 20_000 }).toMatch(/^\d/);
+    await expect.poll(waiting, { timeout: 60_000 }).toBeGreaterThan(3);
+    await expect.poll(() => textOf(page, '#work-normalizer td[data-head="Out"]'), { timeout: 60_000 }).toMatch(/^\d/);
     expect(await page.evaluate('globalThis.loadedOnce')).toBe(true);
 
     const origin = new URL(dev.ready.page).origin;
@@ -90,7 +96,7 @@ describe.skipIf(await noChromium())('rota dev --kat', () => {
           await page.goto(`${origin}/tasks?status=failed&scheduler=boefje`);
           return row.count();
         },
-        { timeout: 20_000, interval: 500 },
+        { timeout: 60_000, interval: 500 },
       )
       .toBeGreaterThan(0);
     expect(await row.textContent()).toContain('no route to host');
@@ -118,14 +124,14 @@ describe.skipIf(await noChromium())('rota dev --kat', () => {
     await looked(dev.ready, async (client) => {
       const since = await totals(client);
       expect(since).toBeGreaterThanOrEqual(before);
-      await expect.poll(() => totals(client), { timeout: 20_000 }).toBeGreaterThan(since);
+      await expect.poll(() => totals(client), { timeout: 60_000 }).toBeGreaterThan(since);
     });
     expect(dev.log()).not.toContain('ERROR');
   });
 });
 
 async function looked<T>({ nats }: Ready, look: (client: RotaClient) => Promise<T>): Promise<T> {
-  const client = await connectRota({ servers: nats });
+  const client = await connectRota({ servers: nats, timeoutMs: 60_000 });
   return look(client).finally(() => client.close());
 }
 
@@ -141,12 +147,12 @@ test('without a KAT its events come over JetStream by themselves, and a broken o
   try {
     expect(ready).toMatchObject({ data, kat: null });
     // It serves before its actors listen: with the streams that they make it is ready.
-    await expect.poll(async () => (await fetch(`${ready.api}/ready`)).ok, { timeout: 30_000 }).toBe(true);
+    await expect.poll(async () => (await fetch(`${ready.api}/ready`)).ok, { timeout: 60_000 }).toBe(true);
     await looked(ready, async (client) => {
       await client.connection.jetstream().publish('rota.kat.scan_profile_mutations', '{"operation":"create"}');
       const dead = () =>
         client.ctl<{ results: readonly unknown[] }>('dead-letters', { stream: 'scan_profile_mutations' });
-      await expect.poll(async () => (await dead()).results.length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(async () => (await dead()).results.length, { timeout: 60_000 }).toBe(1);
     });
   } finally {
     await stop(child);

@@ -34,7 +34,9 @@ beforeAll(async () => {
     });
   const readme = await readFile(join(clone, 'README.md'), 'utf8');
   const section = /^## First steps$(.*?)^## /ms.exec(readme)![1]!;
-  steps = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block!);
+  // Four backticks where the block has three.
+  steps = [...section.matchAll(/^(`{3,})sh\n(.*?)^\1$/gms)].map(([, , block]) => block!);
+  expect(steps).toHaveLength(6);
   await startDev();
 });
 
