@@ -31,19 +31,6 @@ function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) 
   return z.array(z.unknown()).min(least).max(most).pipe(z.array(item));
 }
 
-export const popBody = z.strictObject({
-  limit: z.int().min(1).max(requestBudget.set).default(1),
-  filters: filterRequest.nullish(),
-  // A longer wait is cut to that minute: no reason to refuse a pop.
-  wait_ms: z
-    .int()
-    .min(0)
-    .default(0)
-    .transform((ms) => Math.min(ms, requestBudget.waitMs)),
-  lease_ms: leaseMs.optional(),
-  worker: z.string().max(requestBudget.worker).nullish(),
-});
-
 export const taskBody = z.strictObject({
   id: uuid.optional(),
   scheduler_id: shortText(lengths.name).min(1).optional(),
@@ -66,7 +53,23 @@ export const patchBody = z
     message: 'only with failed, queued or cancelled',
   });
 
-export const patchSetBody = z.strictObject({ patches: atMost(requestBudget.set, patchBody, { least: 1 }) });
+const patches = atMost(requestBudget.set, patchBody, { least: 1 });
+
+export const patchSetBody = z.strictObject({ patches });
+
+export const popBody = z.strictObject({
+  limit: z.int().min(1).max(requestBudget.set).default(1),
+  filters: filterRequest.nullish(),
+  // A longer wait is cut to that minute: no reason to refuse a pop.
+  wait_ms: z
+    .int()
+    .min(0)
+    .default(0)
+    .transform((ms) => Math.min(ms, requestBudget.waitMs)),
+  lease_ms: leaseMs.optional(),
+  worker: z.string().max(requestBudget.worker).nullish(),
+  patches: patches.optional(),
+});
 
 export const heldTask = z.strictObject({ id: uuid, lease_id: uuid });
 
