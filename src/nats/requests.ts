@@ -110,7 +110,9 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
 
 export function requestSchemas(): Readonly<Record<EndpointName, JsonSchema>> {
   return {
-    pop: withProperty(jsonSchemaOf(popBody), 'filters', { anyOf: [filterDescription, { type: 'null' }] }),
+    pop: withProperty(ofSet(popBody, 'patches', patchBody), 'filters', {
+      anyOf: [filterDescription, { type: 'null' }],
+    }),
     push: { anyOf: [jsonSchemaOf(taskBody), ofSet(pushSetBody, 'tasks', taskBody)] },
     'task-get': jsonSchemaOf(getBody),
     'task-patch': { anyOf: [jsonSchemaOf(patchBody), ofSet(patchSetBody, 'patches', patchBody)] },
@@ -133,7 +135,7 @@ function withProperty(schema: JsonSchema, key: string, property: JsonSchema): Js
   return { ...schema, properties: { ...(schema['properties'] as JsonSchema), [key]: property } };
 }
 
-/** Of a micro service's endpoint: texts only. All of them have 9 kB in the answer to `$SRV.INFO`. */
+/** Of a micro service's endpoint: texts only. All of them have 10 kB in the answer to `$SRV.INFO`. */
 export function metadataOf(name: EndpointName): Record<string, string> {
   return { schema: JSON.stringify(requestSchemas()[name]), asyncapi: `/asyncapi.json#/operations/${name}` };
 }

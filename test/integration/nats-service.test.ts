@@ -270,7 +270,7 @@ test('the nats tools see the service: PING, INFO and STATS', async () => {
     const [pop] = info.endpoints ?? [];
     expect(pop?.metadata?.['asyncapi']).toBe('/asyncapi.json#/operations/pop');
     const schema = JSON.parse(pop!.metadata!['schema']!) as { properties: object };
-    expect(Object.keys(schema.properties)).toEqual(['limit', 'filters', 'wait_ms', 'lease_ms', 'worker']);
+    expect(Object.keys(schema.properties)).toEqual(['limit', 'filters', 'wait_ms', 'lease_ms', 'worker', 'patches']);
   }
   await client.pop('boefje');
   await wire.connection.request(`${prefix}.pop.boefje`, '{"limit":0}');

@@ -82,8 +82,12 @@ const endpoints: Readonly<Record<Exclude<EndpointName, 'ctl'>, Endpoint>> = {
   pop: {
     address: 'pop.{scheduler}',
     summary: 'Take tasks under a lease',
-    request: [{ limit: 1, wait_ms: 5_000, lease_ms: 60_000, worker: 'w1' }, {}],
-    reply: z.object({ results: z.array(leasedTask) }),
+    request: [
+      { limit: 1, wait_ms: 5_000, lease_ms: 60_000, worker: 'w1' },
+      {},
+      { patches: [{ id, lease_id, status: 'completed' }] },
+    ],
+    reply: z.object({ results: z.array(leasedTask), settled: z.array(z.union([brief, error])).optional() }),
     answer: { results: [leased] },
   },
   push: {
