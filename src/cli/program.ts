@@ -9,6 +9,7 @@ import type { DemoParts } from './demo/installation.ts';
 import { configCommand, doctorCommand } from './doctor.ts';
 import { auditCommand, eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
+import { limitsCommand, windowsCommand } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
 import { namesCommand } from './names.ts';
 import { pageCommand, type StartPage } from './page.ts';
@@ -69,6 +70,8 @@ export function createProgram(parts: ProgramParts): Command {
     purgeCommand(),
     rerankCommand(),
     weightsCommand(),
+    limitsCommand(),
+    windowsCommand(),
     auditCommand(),
     drainCommand(),
     configCommand(),

@@ -35,7 +35,7 @@ const key = z.strictObject({
 });
 
 /** Why, for people. */
-const note = z
+export const note = z
   .string()
   .transform((text) => excerptInBytes(oneLine(textWithoutSecrets(text)).toWellFormed(), lengths.name))
   .nullish();

@@ -14,14 +14,9 @@ import { priorityRange, taskStatuses } from '../tasks/task.ts';
 import { requestBudget } from './budgets.ts';
 
 /**
- * The headers and bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
+ * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
  * is refused, not ignored.
  */
-
-/** Header with the operator's name, for the audit log. */
-export const operatorHeader = 'Rota-By';
-/** `read` where the client asks for a person who may only look: it gives away what its NATS user may do beyond that. */
-export const accessHeader = 'Rota-Access';
 
 const leaseMs = z.int().min(100).max(requestBudget.leaseMs);
 const uuid = z.uuid();

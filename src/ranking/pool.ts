@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { Piscina } from 'piscina';
 import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
@@ -41,8 +41,8 @@ export interface RankingStatus {
 }
 
 interface RankingOptions {
-  /** Folder of `<name>.ts`; ends with a slash. */
-  readonly rankersDirectory: URL;
+  /** The URL of each ranker's file, by its name. */
+  readonly files: ReadonlyMap<string, string>;
   readonly threads: number;
   /** A batch whose ranker runs longer is given up, and its thread ended. */
   readonly deadlineMs: number;
@@ -74,10 +74,10 @@ const idleTimeoutMs = 10_000;
 const youngMb = 12;
 
 export function createRanking(options: RankingOptions): Ranking {
-  const { rankersDirectory, threads, deadlineMs } = options;
+  const { files, threads, deadlineMs } = options;
   const maxQueue = options.maxQueue ?? 1_000;
   const pool = new Piscina({
-    filename: new URL('batch.ts', import.meta.url).href,
+    filename: new URL(`batch${extname(import.meta.url)}`, import.meta.url).href,
     minThreads: 1,
     maxThreads: threads,
     maxQueue,
@@ -152,12 +152,10 @@ export function createRanking(options: RankingOptions): Ranking {
   }
 
   async function find(name: string): Promise<LoadedRanker> {
-    const files = await readdir(rankersDirectory);
-    const names = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -'.ts'.length));
-    if (!names.includes(name)) {
-      throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${names.sort().join(', ')}`);
+    const url = files.get(name);
+    if (url === undefined) {
+      throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${[...files.keys()].toSorted().join(', ')}`);
     }
-    const url = new URL(`${name}.ts`, rankersDirectory).href;
     const outcome = await run<DescribeOutcome>(name, { url }, 'describe');
     if (!outcome.ok) throw new RotaError('BAD_CONFIG', `ranker ${name} (${url}): ${outcome.message}`);
     const vouches = outcome.traits.inlineBelow > 0;

@@ -3,7 +3,7 @@ import type { BoefjeData, NormalizerData } from '../tasks/data.ts';
 import type { LeasedTask, TaskError } from '../tasks/task.ts';
 import type { BytesClient } from './bytes.ts';
 import { boefjeRun, type EventPublisher, scanProfileMutation } from './events.ts';
-import type { LeaseRecord } from './measures.ts';
+import type { AtOnce, LeaseRecord } from './measures.ts';
 import type { Random } from './random.ts';
 import { type Outcome, runSimulatedWorker, type TaskClient } from './worker.ts';
 import { discover, type World } from './world.ts';
@@ -117,6 +117,8 @@ interface JobSettings {
   readonly slowness?: number;
   /** Schedulers beside KAT's own: a worker of theirs takes its time, and completes. */
   readonly others?: readonly string[];
+  /** Counts the units of each boefje; a simulation without an end counts none. */
+  readonly atOnce?: AtOnce;
 }
 
 type Job = (task: LeasedTask) => Promise<Outcome>;
@@ -132,7 +134,7 @@ const findsObject = 1 / 3;
 
 /** What workers do with a task, by scheduler. */
 export function jobs(settings: JobSettings): Readonly<Record<string, Job>> {
-  const { world, bytes, publisher, random, fail, failing = null, slowness = 1, others = [] } = settings;
+  const { world, bytes, publisher, random, fail, failing = null, slowness = 1, others = [], atOnce } = settings;
   const work = async (kind: WorkKind) => {
     const [least, most] = workMs[kind];
     const ms = (least + random.next() * (most - least)) * slowness;
@@ -143,7 +145,9 @@ export function jobs(settings: JobSettings): Readonly<Record<string, Job>> {
 
   const boefjeJob: Job = async (task) => {
     const { boefje, input_ooi: inputOoi, organization: organisation } = task.data as unknown as BoefjeData;
-    const tookMs = await work('boefje');
+    const group = task.data['deduplication_key'];
+    const unit = typeof group === 'string' ? group : task.id;
+    const tookMs = await (atOnce?.during(boefje.id, unit, () => work('boefje')) ?? work('boefje'));
     const run = boefjeRun({ id: task.id, boefje: boefje.id, inputOoi, organisation, tookMs });
     if (random.chance(fail) || boefje.id === failing) {
       await bytes.store(run, 'FAILED', ['error/boefje']);

@@ -9,7 +9,7 @@ import {
 } from '../../simulator/events.ts';
 import { bytesClient } from '../../simulator/bytes.ts';
 import { jobs, Workforce, type WorkKind } from '../../simulator/workforce.ts';
-import { EventTimes, Ledger } from '../../simulator/measures.ts';
+import { AtOnce, EventTimes, Ledger } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
 import { askForReports, publishArrivals } from '../../simulator/traffic.ts';
 import { createWorld, depart, type World } from '../../simulator/world.ts';
@@ -40,6 +40,8 @@ export interface KatOptions {
 export interface RunOptions extends KatOptions, DrillOptions {
   /** Share of units whose worker dies while it holds them. */
   readonly killWorkers: number;
+  /** Tasks of one boefje that run at once; no bound where absent. */
+  readonly limit?: number;
 }
 
 /** Runs a whole KAT, from the first event to the last finished task, and inspects the database. */
@@ -55,6 +57,7 @@ export async function runDemo(
   const arrivals = seeded(options.seed).shuffle(depart(world));
   const ledger = new Ledger();
   const times = new EventTimes();
+  const atOnce = new AtOnce();
   const expected = new Map<string, Expected>();
   const random = seeded(options.seed);
   let published = 0;
@@ -90,6 +93,7 @@ export async function runDemo(
       random,
       fail: options.fail,
       others: restarts.actors.filter((name) => !katActors.includes(name)),
+      atOnce,
     }),
     leaseMs,
     waitMs: popWaitMs,
@@ -99,6 +103,11 @@ export async function runDemo(
   });
   const staff = workforce;
   stack.defer(() => staff.stop());
+  if (options.limit !== undefined) {
+    const limit = { name: 'demo', scheduler: 'boefje', key: 'boefje:{boefje}', concurrency: options.limit };
+    await client.ctl('set-limit', limit);
+    progress.note(`Of each boefje ${options.limit} at once, at most.`);
+  }
   staff.start();
   const began = performance.now();
   const show = async () => {
@@ -132,6 +141,7 @@ export async function runDemo(
     popWaits,
     eventTimes: times.milliseconds(),
     actors: restarts.counts(),
+    atOnce: { most: atOnce.most, limit: options.limit ?? null },
   };
   progress.end();
   return { findings, drained, log: supervisor.output() };
