@@ -235,6 +235,7 @@ test.each<Form>(['json', 'table'])('the place is looked at, and its actors are h
   await run(['top', '--frames', '1'], overview, /SUPERVISOR[^]*SOURCE +WAITING/);
   await run(['workers'], { results: any(Array), images: any(Array) }, /WORKER +VIA[^]*SCHEDULER +IMAGE[^]*boefje +any/);
   await run(['actors', 'list'], { actors: Array.from({ length: 6 }, () => ({ phase: 'running' })) }, /ACTOR[^]*report/);
+  await run(['actors', 'look', '--organisation', 'aa'], { looking: ['aa'] }, /looking in aa/);
   await run(['actors', 'log-level', 'report', 'debug'], { results: [{ level: 'debug' }, {}] }, /logs at debug/);
   const heap = await run(
     ['actors', 'heap', 'report', '--timeout', '60'],
