@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { codeOf, errorCodes } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import { type JetstreamOf, natsPermissionsCommand, tokenCommand } from './access.ts';
-import { auditCommand } from './audit.ts';
+import { auditCommand, incidentsCommand } from './audit.ts';
 import { completionCommand } from './completion.ts';
 import { configCommand } from './config.ts';
 import { deadCommand } from './dead.ts';
@@ -72,6 +72,7 @@ export function createProgram(parts: ProgramParts): Command {
     rerankCommand(),
     weightsCommand(),
     auditCommand(),
+    incidentsCommand(),
     drainCommand(),
     configCommand(),
     doctorCommand(),

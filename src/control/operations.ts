@@ -10,6 +10,7 @@ import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
 import { readDemand, readWorkers } from '../queue/lists/workers.ts';
 import { AuditLog } from '../queue/maintenance/audit.ts';
+import { IncidentLog } from '../queue/maintenance/incidents.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { purgeOrganisation } from '../queue/settle/cancellation.ts';
@@ -113,7 +114,7 @@ export interface Operations {
   readonly run: RunCommand;
   readonly audit: CommandAudit;
   readonly weights: Weights;
-  /** Starts the keepers of pauses and of the audit; commands work without them. */
+  /** Starts the keepers of pauses, of the audit and of incidents; commands work without them. */
   start(): void;
   stop(): Promise<void>;
 }
@@ -147,7 +148,17 @@ export function createOperations(parts: OperationsParts): Operations {
     });
   };
   const partRates = new PartRates();
-  const incidents = new Incidents(parts.now);
+  const incidentLog = new IncidentLog({
+    sql,
+    instance: parts.instance,
+    onVanished: (instance, seenAt) => incidents.vanished(instance, seenAt),
+    onError: (error) => log.error({ err: error }, 'incidents'),
+  });
+  const incidents = new Incidents({
+    instance: parts.instance,
+    now: parts.now,
+    keep: (incident) => incidentLog.write(incident),
+  });
   const loop = watchLoopDelay();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
@@ -180,6 +191,7 @@ export function createOperations(parts: OperationsParts): Operations {
         diagnoseDatabase: () => diagnoseDatabase(sql),
         audit,
         readAudit: (of) => auditLog.read(of),
+        readIncidents: (of) => incidentLog.read(of),
       }),
       audit,
     ),
@@ -188,6 +200,7 @@ export function createOperations(parts: OperationsParts): Operations {
     start: () => {
       pauses.start();
       auditLog.start();
+      incidentLog.start();
     },
     stop: async () => {
       rates.stop();
@@ -196,7 +209,7 @@ export function createOperations(parts: OperationsParts): Operations {
       loop.stop();
       await imageRates.stop();
       await pauses.stop();
-      await auditLog.stop();
+      await Promise.all([auditLog.stop(), incidentLog.stop()]);
       await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
     },
   };

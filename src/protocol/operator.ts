@@ -90,8 +90,11 @@ export interface OperatorAnswers {
     readonly any_image: readonly { readonly scheduler: string; readonly asked_at: string | null }[];
     readonly images: readonly AskedImage[];
   };
-  /** Newest first, since the supervisor's start, 100 at most. */
-  incidents: { readonly instance: string; readonly since: string; readonly results: readonly IncidentView[] };
+  /**
+   * Newest first. `unknown`: why those that are kept could not be read; the results are then what this supervisor remembers since its
+   * start, 100 at most.
+   */
+  incidents: { readonly results: readonly IncidentView[]; readonly unknown: string | null };
   config: { readonly instance: string; readonly values: readonly EffectiveValue[] };
   drain: { readonly draining: string };
 }

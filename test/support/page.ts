@@ -47,7 +47,7 @@ const quiet: Readonly<Record<string, unknown>> = {
     unknown: [],
   },
   doctor: { instance: 'aaaa', version: '1', node: 'v26', findings: [] },
-  incidents: { instance: 'aaaa', since: '2026-11-01T00:00:00Z', results: [] },
+  incidents: { results: [], unknown: null },
   'preview-pause': { tasks: 0, tasks_is_least: false, fair: true },
   organisations: { ...nothing, total: 0, organisations: 0 },
 };

@@ -275,6 +275,9 @@ export const cases: readonly Case[] = [
   of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
   of('maintenance/audit-read', () => [null, 'rare', 50], lists),
   of('maintenance/audit-forget', () => [200], lists),
+  of('maintenance/incidents-read', () => [null, 50], lists),
+  of('maintenance/incidents-forget', () => [200], lists),
+  of('maintenance/instance-seen', () => ['aaaa'], { rows: 1 }),
   of('schedules/enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], ['rare']], lists),
   of(
     'schedules/enable-schedules-of-oois',

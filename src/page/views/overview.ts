@@ -5,7 +5,14 @@ import { type Incidents, incidentsOf, type Overview } from '../../control/overvi
 import { withRates } from '../../control/parts.ts';
 import { within } from '../../deadline.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type { AuditView, Finding, PartRate, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
+import type {
+  AuditView,
+  Finding,
+  IncidentView,
+  PartRate,
+  QueuePartView,
+  SchedulerView,
+} from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
 import { whyItWaits } from './organisations.ts';
@@ -53,7 +60,7 @@ export async function overview(request: PageRequest): Promise<Page> {
       const { results } = await operators.ask('audit', { limit: mostEntries, max_age_seconds: maxAgeSeconds });
       return entries(results, now);
     }),
-    sectionOf('Last trouble', async () => troubles(await incidentsOf(operators, instances), now)),
+    sectionOf('Last trouble', () => lastTrouble(request, instances)),
   ]);
   return {
     title: 'Overview',
@@ -195,23 +202,40 @@ function entries(results: readonly AuditView[], now: number): Html {
   });
 }
 
-const ends: ReadonlySet<string> = new Set(['started', 'closed', 'connected', 'back']);
+async function lastTrouble(
+  { operators, now, maxAgeSeconds }: PageRequest,
+  instances: readonly string[],
+): Promise<Html> {
+  const known = await incidentsOf(operators, instances, { limit: mostEntries, max_age_seconds: maxAgeSeconds });
+  return html`${incidentsIn(known.results, now, 'Nothing broke within the last 30 days.')} ${missingIn(known)}`;
+}
 
-function troubles({ since, results, unanswered }: Incidents, now: number): Html {
-  const rows = results
-    .slice(0, mostEntries)
-    .map(({ at, about, happened, why, instance }) => [
-      timeOf(at, now),
-      html`${about} ${state(ends.has(happened) ? 'good' : 'bad', happened)}`,
-      foreign(why),
-      instance,
-    ]);
-  const none = unanswered.length === 0 ? 'Nothing broke.' : 'Those that answer saw nothing break.';
+/** What is not known of incidents, and why. */
+export function missingIn({ unknown, unanswered }: Incidents): Html {
+  if (unknown === null) return html``;
   const silent = unanswered.map(({ instance }) => instance).join(', ');
-  return html`${tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none })}
-    ${unanswered.length > 0 && html`<p>${state('warn', 'Not known')} what ${silent} saw: no answer.</p>`}
-    <p class="soft">
-      Since the supervisors’ start${since !== null && html`, the last ${timeOf(since, now)}`}; their logs go back
-      further.
-    </p>`;
+  return html`<p>
+    ${state('warn', unknown)}: this is what the supervisors remember since their
+    start${silent !== '' && html`, without ${silent}, which did not answer`}.
+  </p>`;
+}
+
+const levels: Partial<Record<IncidentView['happened'], 'good' | 'idle'>> = {
+  started: 'good',
+  closed: 'good',
+  connected: 'good',
+  back: 'good',
+  ended: 'idle',
+};
+
+/** What broke, and its end. */
+export function incidentsIn(results: readonly IncidentView[], now: number, none: string): Html {
+  const rows = results.map(({ at, about, happened, why, instance }) => [
+    timeOf(at, now),
+    html`${about} ${state(levels[happened] ?? 'bad', happened)}`,
+    foreign(why),
+    instance,
+  ]);
+  const keys = results.map(({ id }) => `broke-${id}`);
+  return tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none, keys });
 }
