@@ -14,8 +14,8 @@ import { IncidentLog } from '../queue/maintenance/incidents.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { purgeOrganisation } from '../queue/settle/cancellation.ts';
-import type { TaskRanking } from '../queue/push/rank.ts';
-import { rerank } from '../queue/maintenance/rerank.ts';
+import type { RankerChoice, TaskRanking } from '../queue/push/rank.ts';
+import { previewRerank, rerank } from '../queue/maintenance/rerank.ts';
 import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { RunningTaskQueue } from '../queue/task-queue.ts';
@@ -97,7 +97,7 @@ interface OperationsParts {
   readonly inspection: QueueInspection;
   readonly schedules: Schedules;
   readonly scheduleStore: ScheduleStore;
-  readonly ranking: TaskRanking;
+  readonly ranking: TaskRanking & RankerChoice;
   readonly supervision: Supervision;
   readonly backlog: Backlog | null;
   readonly deadLetters: DeadLetters | null;
@@ -186,6 +186,8 @@ export function createOperations(parts: OperationsParts): Operations {
           await queue.ranksFairly(scheduler);
           await rerank(sql, ranking, scheduler, report);
         },
+        rankers: ranking,
+        previewRerank: (scheduler, ranker) => previewRerank(sql, ranking, scheduler, ranker),
         parked: () => queue.parked(),
         effectiveConfig: () => effectiveConfig(config, process.env),
         diagnoseDatabase: () => diagnoseDatabase(sql),

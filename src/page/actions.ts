@@ -108,6 +108,14 @@ function confirmationPage(action: string, form: Form, confirmation: Confirmation
   const { title, effects, button, note = false, typed } = confirmation;
   const missed = typed !== undefined && field(form, 'typed') !== '';
   const confirmed = Object.fromEntries(Object.entries(form).filter(([name]) => !added.has(name)));
+  if (button === null)
+    return {
+      title,
+      sections: {
+        confirm: html`${effects}
+          <p><a href="${backOf(form)}">Back</a></p>`,
+      },
+    };
   const asked: Html = html`${effects}
     <form method="post" action="/do/${action}">
       ${hiddenFields({ ...confirmed, back: backOf(form), seal })}

@@ -86,3 +86,32 @@ export interface PausePreview {
   /** Whether organisations take turns by weight in this scheduler. */
   readonly fair: boolean;
 }
+
+/** Who would be next with a ranker: of the first 10 000 tasks of a queue that may be popped, ranked by it. */
+export interface RankedPreview {
+  readonly looked: number;
+  /** There are more, at which it does not look. */
+  readonly looked_is_least: boolean;
+  /** How many of the next 1 000 are whose, and the place of the first, from 1: as it is, and with the ranker. Those that change most first. */
+  readonly organisations: readonly {
+    readonly name: string;
+    readonly before: PlacesView;
+    readonly after: PlacesView;
+  }[];
+}
+
+export interface PlacesView {
+  readonly count: number;
+  readonly first: number | null;
+}
+
+export interface RerankPreview extends RankedPreview {
+  readonly scheduler: string;
+  readonly ranker: string;
+  /** The one that the scheduler has. */
+  readonly own: string;
+  /** Those that there are. */
+  readonly rankers: readonly string[];
+  /** Organisations beyond the 100 that are told of. */
+  readonly others: number;
+}

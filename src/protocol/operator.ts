@@ -12,7 +12,7 @@ import type {
   StartEstimate,
   TaskView,
 } from './operator-lists.ts';
-import type { OrganisationDetails, OrganisationPage, PausePreview } from './operator-organisations.ts';
+import type { OrganisationDetails, OrganisationPage, PausePreview, RerankPreview } from './operator-organisations.ts';
 import type {
   AskedImage,
   AuditView,
@@ -65,6 +65,7 @@ export interface OperatorAnswers {
   /** What it removed; tasks were cancelled. */
   purge: { readonly tasks: number; readonly schedules: number; readonly pauses: number };
   rerank: RerankProgress;
+  'preview-rerank': RerankPreview;
   /** Those that are not 1. */
   weights: Page<WeightView>;
   'set-weight': ChangedWeight;

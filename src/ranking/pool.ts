@@ -3,7 +3,7 @@ import { Piscina } from 'piscina';
 import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
-import type { RankAnswer, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
+import type { RankAnswer, RankedTask, RankerChoice, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
 import { emit } from '../telemetry/events.ts';
 import {
   batchOf,
@@ -24,6 +24,8 @@ export interface Ranking {
   rank(ranker: string, batch: RankBatch): Promise<Ranks>;
   /** @throws RotaError BAD_CONFIG: no such ranker (the message names those there are), or its file is not one. */
   describe(ranker: string): Promise<RankerTraits>;
+  /** Sorted. */
+  names(): Promise<readonly string[]>;
   status(): RankingStatus;
   /** Bytes of heap in use by each thread that there is now. */
   heaps(): Promise<readonly number[]>;
@@ -111,6 +113,7 @@ export function createRanking(options: RankingOptions): Ranking {
     async describe(name) {
       return (await load(name)).traits;
     },
+    names,
     status: () => ({
       threads: pool.threads.length,
       waiting: pool.queueSize,
@@ -151,12 +154,17 @@ export function createRanking(options: RankingOptions): Ranking {
     return loading;
   }
 
-  async function find(name: string): Promise<LoadedRanker> {
+  async function names(): Promise<readonly string[]> {
     const files = await readdir(rankersDirectory);
-    const names = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -'.ts'.length));
-    if (!names.includes(name)) {
-      throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${names.sort().join(', ')}`);
-    }
+    return files
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => file.slice(0, -'.ts'.length))
+      .sort();
+  }
+
+  async function find(name: string): Promise<LoadedRanker> {
+    const known = await names();
+    if (!known.includes(name)) throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${known.join(', ')}`);
     const url = new URL(`${name}.ts`, rankersDirectory).href;
     const outcome = await run<DescribeOutcome>(name, { url }, 'describe');
     if (!outcome.ok) throw new RotaError('BAD_CONFIG', `ranker ${name} (${url}): ${outcome.message}`);
@@ -219,11 +227,21 @@ interface TaskRankingOptions {
  * The queue's view of the pool: which ranker a scheduler has, and its tasks as columns. Reads every ranker once, so
  * that a broken one stops the start.
  */
-export async function createTaskRanking(options: TaskRankingOptions): Promise<TaskRanking> {
+export async function createTaskRanking(options: TaskRankingOptions): Promise<TaskRanking & RankerChoice> {
   const { ranking, rankers, gracePeriodSeconds } = options;
   const traits = new Map<string, RankerTraits>();
   for (const [scheduler, ranker] of rankers) traits.set(scheduler, await ranking.describe(ranker));
+  const ownOf = (scheduler: string) => rankers.get(scheduler) ?? 'created-at';
+  const rankBy = (ranker: string, tasks: readonly RankedTask[]) =>
+    ranking.rank(ranker, batchOf(tasks, { now: options.now(), gracePeriodSeconds }));
   return {
+    names: ranking.names,
+    ownOf,
+    async rankBy(ranker, tasks) {
+      const { fair } = await ranking.describe(ranker);
+      return { fair, ...(await rankBy(ranker, tasks)) };
+    },
+
     policyOf(scheduler): RankPolicy {
       const known = traits.get(scheduler);
       const fair = known?.fair ?? false;
@@ -232,8 +250,7 @@ export async function createTaskRanking(options: TaskRankingOptions): Promise<Ta
 
     async rank(scheduler, tasks): Promise<RankAnswer> {
       try {
-        const batch = batchOf(tasks, { now: options.now(), gracePeriodSeconds });
-        return await ranking.rank(rankers.get(scheduler) ?? 'created-at', batch);
+        return await rankBy(ownOf(scheduler), tasks);
       } catch (error) {
         return { failure: failureOf(error) };
       }

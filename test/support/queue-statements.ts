@@ -272,6 +272,7 @@ export const cases: readonly Case[] = [
     ({ queued }) => ['boefje', JSON.stringify(queued.map(({ id, hash }) => ({ id, hash, rank: 5, priority: 5 })))],
     lists,
   ),
+  of('maintenance/rerank-preview', () => ['boefje', named], { rows: named }),
   of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
   of('maintenance/audit-read', () => [null, 'rare', 50], lists),
   of('maintenance/audit-forget', () => [200], lists),

@@ -1,26 +1,43 @@
 import { z } from 'zod';
 import { eventStreams } from '../../tasks/task.ts';
+import { failureOf } from '../../mailbox/failure.ts';
 import { address, html } from '../html.ts';
+import { state } from '../pieces.ts';
+import { previewOf } from './outlook.ts';
 import { type Action, parametersOf } from '../page.ts';
-import { fieldsOf, type Form } from '../reply.ts';
+import { backOf, fieldsOf, type Form } from '../reply.ts';
 
 /** What is done to whole queues: a new ranking, and events that were given up. */
 
-const rerankForm = z.object({ scheduler: z.string(), queued: z.coerce.number().optional() });
+const rerankForm = z.object({
+  scheduler: z.string(),
+  queued: z.coerce.number().optional(),
+  /** Of the preview. */
+  ranker: z.string().optional(),
+});
 
 export const rerank: Action = {
-  async confirm(form) {
-    const { scheduler, queued } = parametersOf(rerankForm, form);
+  async confirm(form, { operators }) {
+    const { scheduler, queued, ranker } = parametersOf(rerankForm, form);
+    const of = { scheduler, ...(ranker === undefined ? {} : { ranker }) };
+    const preview = await operators.ask('preview-rerank', of).catch((error: unknown) => failureOf(error).message);
+    const shown =
+      typeof preview === 'string'
+        ? html`<p>${state('warn', 'Who would be next is not known')}: ${preview}.</p>`
+        : previewOf(preview, { ...(queued === undefined ? {} : { queued: String(queued) }), back: backOf(form) });
+    if (typeof preview !== 'string' && preview.ranker !== preview.own)
+      return { title: `${scheduler} with the ranker ${preview.ranker}`, effects: shown, button: null };
     return {
       title: `Rank ${scheduler} anew?`,
       effects: html`<ul>
-        <li>
-          ${queued === undefined ? 'Every queued task' : `Each of the ${queued.toLocaleString('en')} queued tasks`} gets
-          the place that the ranker gives it now. What a worker has stays with it.
-        </li>
-        <li>Nothing stops: pops go on meanwhile, and take what is first at their moment.</li>
-        <li>There is no way back to the places of before: rank it anew with the ranker of before.</li>
-      </ul>`,
+          <li>
+            ${queued === undefined ? 'Every queued task' : `Each of the ${queued.toLocaleString('en')} queued tasks`}
+            gets the place that the ranker gives it now. What a worker has stays with it.
+          </li>
+          <li>Nothing stops: pops go on meanwhile, and take what is first at their moment.</li>
+          <li>There is no way back to the places of before: rank it anew with the ranker of before.</li>
+        </ul>
+        ${shown}`,
       button: 'Rank anew',
     };
   },
