@@ -273,6 +273,7 @@ export const cases: readonly Case[] = [
     lists,
   ),
   of('maintenance/rerank-preview', () => ['boefje', named], { rows: named }),
+  of('schedules/schedule-patch', ({ queued }) => [ids(queued), '{"enabled":true}'], lists),
   of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
   of('maintenance/audit-read', () => [null, 'rare', 50], lists),
   of('maintenance/audit-forget', () => [200], lists),
