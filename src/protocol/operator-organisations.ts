@@ -115,3 +115,18 @@ export interface RerankPreview extends RankedPreview {
   /** Organisations beyond the 100 that are told of. */
   readonly others: number;
 }
+
+/** Tasks that ended within the last 24 hours; a minute old at most. */
+export interface DayView {
+  /** Hours in which any did, the oldest first. */
+  readonly hours: readonly {
+    readonly hour: string;
+    readonly completed: number;
+    readonly failed: number;
+    readonly organisations: number;
+    /** The 30 with most. */
+    readonly largest: readonly { readonly organisation: string; readonly completed: number; readonly failed: number }[];
+  }[];
+  /** There are more organisations than are read: the oldest hours are not whole. */
+  readonly cut: boolean;
+}

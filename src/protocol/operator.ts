@@ -12,7 +12,13 @@ import type {
   StartEstimate,
   TaskView,
 } from './operator-lists.ts';
-import type { OrganisationDetails, OrganisationPage, PausePreview, RerankPreview } from './operator-organisations.ts';
+import type {
+  DayView,
+  OrganisationDetails,
+  OrganisationPage,
+  PausePreview,
+  RerankPreview,
+} from './operator-organisations.ts';
 import type {
   AskedImage,
   AuditView,
@@ -57,6 +63,7 @@ export interface OperatorAnswers {
   'queue-rates': { readonly results: readonly PartRate[] };
   organisations: OrganisationPage;
   organisation: OrganisationDetails;
+  day: DayView;
   'preview-pause': PausePreview;
   names: { readonly results: readonly string[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */

@@ -213,6 +213,7 @@ export const cases: readonly Case[] = [
   // Fifty-one organisations are in the roll-up; each has a head and held rows of its own.
   of('lists/organisations', () => [['boefje', 'report'], '', named, 0, 5_000, named], { rows: 4 * named }),
   of('lists/organisation', () => [['boefje', 'report'], 'rare', named, 5_000], { rows: 51 + 2 * named }),
+  of('lists/day', () => [['boefje', 'report'], 30, 200_000], { rows: 2 }),
   of('lists/organisation-hours', () => [['boefje', 'report'], 'rare'], { rows: 2 }),
   of('lists/organisation-plugins', () => [['boefje', 'report'], 'rare', named, named], { rows: 2 * named }),
   of('lists/pause-preview', () => ['boefje', 10 * named, 'o1'], { rows: 4, key: 'q.organisation = $3', rest: 'true' }),

@@ -1,32 +1,16 @@
 import { z } from 'zod';
 import { type Found, situationOf } from '../../control/findings.ts';
 import { flowOf, isPaused } from '../../control/flow.ts';
-import { type Incidents, incidentsOf, type Overview } from '../../control/overview.ts';
+import { incidentsOf, type Overview } from '../../control/overview.ts';
 import { withRates } from '../../control/parts.ts';
 import { within } from '../../deadline.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type {
-  AuditView,
-  Finding,
-  IncidentView,
-  PartRate,
-  QueuePartView,
-  SchedulerView,
-} from '../../protocol/operator-status.ts';
+import type { Finding, PartRate, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
+import { actionsIn, incidentsIn, missingIn } from './day.ts';
 import { whyItWaits } from './organisations.ts';
-import {
-  actionButton,
-  figure,
-  flowLevels,
-  perSecond,
-  secondsOf,
-  sectionOf,
-  state,
-  tableOf,
-  timeOf,
-} from '../pieces.ts';
+import { actionButton, figure, flowLevels, perSecond, secondsOf, sectionOf, state, tableOf } from '../pieces.ts';
 
 /** Rows that one screen shows; the pages behind the links have the rest. */
 const mostFindings = 7;
@@ -58,7 +42,7 @@ export async function overview(request: PageRequest): Promise<Page> {
     }),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries, max_age_seconds: maxAgeSeconds });
-      return entries(results, now);
+      return actionsIn(results, now, 'Nobody paused, cancelled or retried anything in the last 90 days.');
     }),
     sectionOf('Last trouble', () => lastTrouble(request, instances)),
   ]);
@@ -188,54 +172,10 @@ function waiting(
   ${most.length > mostOrganisations && html`<p><a href="/organisations">All organisations</a></p>`}`;
 }
 
-function entries(results: readonly AuditView[], now: number): Html {
-  const rows = results.map(({ at, by, command, organisation, fields, refused }) => [
-    timeOf(at, now),
-    foreign(by),
-    html`${command}${refused !== null && html` ${state('bad', refused)}`}`,
-    foreign(organisation),
-    foreign(typeof fields['note'] === 'string' ? fields['note'] : null),
-  ]);
-  return tableOf('The last actions', ['When', 'Who', 'Did', 'Organisation', 'Note'], rows, {
-    none: 'Nobody paused, cancelled or retried anything in the last 90 days.',
-    keys: results.map(({ id }) => `did-${id}`),
-  });
-}
-
 async function lastTrouble(
   { operators, now, maxAgeSeconds }: PageRequest,
   instances: readonly string[],
 ): Promise<Html> {
   const known = await incidentsOf(operators, instances, { limit: mostEntries, max_age_seconds: maxAgeSeconds });
   return html`${incidentsIn(known.results, now, 'Nothing broke within the last 30 days.')} ${missingIn(known)}`;
-}
-
-/** What is not known of incidents, and why. */
-export function missingIn({ unknown, unanswered }: Incidents): Html {
-  if (unknown === null) return html``;
-  const silent = unanswered.map(({ instance }) => instance).join(', ');
-  return html`<p>
-    ${state('warn', unknown)}: this is what the supervisors remember since their
-    start${silent !== '' && html`, without ${silent}, which did not answer`}.
-  </p>`;
-}
-
-const levels: Partial<Record<IncidentView['happened'], 'good' | 'idle'>> = {
-  started: 'good',
-  closed: 'good',
-  connected: 'good',
-  back: 'good',
-  ended: 'idle',
-};
-
-/** What broke, and its end. */
-export function incidentsIn(results: readonly IncidentView[], now: number, none: string): Html {
-  const rows = results.map(({ at, about, happened, why, instance }) => [
-    timeOf(at, now),
-    html`${about} ${state(levels[happened] ?? 'bad', happened)}`,
-    foreign(why),
-    instance,
-  ]);
-  const keys = results.map(({ id }) => `broke-${id}`);
-  return tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none, keys });
 }
