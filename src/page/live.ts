@@ -60,9 +60,7 @@ interface Watch {
   rest: AbortController;
 }
 
-const query = z.object({
-  at: z.string().refine(isOurPath, 'expected a path of this page, of 4096 characters at most'),
-});
+const query = z.object({ at: z.string().refine(isOurPath, 'expected a path of this page, at most 4096 characters') });
 
 interface LiveOptions {
   readonly now: () => number;
@@ -101,7 +99,6 @@ export class LiveStreams {
     });
   }
 
-  /** How many watches and streams there are. */
   get size(): { readonly watches: number; readonly streams: number } {
     return { watches: this.#watches.size, streams: this.#all().length };
   }
@@ -227,8 +224,7 @@ function end(watch: Watch, stream: Stream, last: string | null = null): void {
   raw.once('close', () => clearTimeout(late));
 }
 
-/** The browser counts ages on by itself. */
-const agesOf = /(<time [^<>]*>)[^<]*/g;
+const agesOf = /(<time [^<>]*>)[^<]*/g; // the browser counts them on
 
 /**
  * The sections that a stream has not as they are, or that nothing changed: a figure on a screen has an age.
