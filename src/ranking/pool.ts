@@ -89,6 +89,10 @@ export function createRanking(options: RankingOptions): Ranking {
   // A thread that dies at start (out of memory, say) also rejects its batch; nothing else is to be done about it.
   pool.on('error', () => {});
   const rankers = new Map<string, Promise<LoadedRanker>>();
+  const names = async () => {
+    const files = (await readdir(rankersDirectory)).filter((file) => file.endsWith('.ts'));
+    return files.map((file) => file.slice(0, -'.ts'.length)).sort();
+  };
   let inFlight = 0;
   let ranked = 0;
   let failed = 0;
@@ -110,9 +114,7 @@ export function createRanking(options: RankingOptions): Ranking {
         throw error;
       }
     },
-    async describe(name) {
-      return (await load(name)).traits;
-    },
+    describe: async (name) => (await load(name)).traits,
     names,
     status: () => ({
       threads: pool.threads.length,
@@ -152,14 +154,6 @@ export function createRanking(options: RankingOptions): Ranking {
     loading.catch(() => rankers.delete(name));
     rankers.set(name, loading);
     return loading;
-  }
-
-  async function names(): Promise<readonly string[]> {
-    const files = await readdir(rankersDirectory);
-    return files
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => file.slice(0, -'.ts'.length))
-      .sort();
   }
 
   async function find(name: string): Promise<LoadedRanker> {
@@ -237,11 +231,7 @@ export async function createTaskRanking(options: TaskRankingOptions): Promise<Ta
   return {
     names: ranking.names,
     ownOf,
-    async rankBy(ranker, tasks) {
-      const { fair } = await ranking.describe(ranker);
-      return { fair, ...(await rankBy(ranker, tasks)) };
-    },
-
+    rankBy: async (ranker, tasks) => ({ ...(await ranking.describe(ranker)), ...(await rankBy(ranker, tasks)) }),
     policyOf(scheduler): RankPolicy {
       const known = traits.get(scheduler);
       const fair = known?.fair ?? false;

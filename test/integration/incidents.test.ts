@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { connect, query, statement } from '../../src/postgres/pool.ts';
 import type { IncidentView } from '../../src/protocol/operator-status.ts';
-import { IncidentLog } from '../../src/queue/maintenance/incidents.ts';
+import { IncidentLog } from '../../src/queue/maintenance/audit.ts';
 import { timeOrderedUuid } from '../../src/tasks/task.ts';
 import { startRotaAtHand, type RotaAtHand } from '../support/cli.ts';
 import { startProxy } from '../support/proxy.ts';
