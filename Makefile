@@ -5,11 +5,12 @@ file ?=
 function ?=
 m ?=
 PG ?=
+TO ?= .
 bin := $(CURDIR)/node_modules/.bin
 export PATH := $(bin):$(PATH)
 filter = $(file) $(if $(function),-t '$(function)')
 
-.PHONY: demo test utest itest run bench drill fuzz check format targets migrations install
+.PHONY: demo test utest itest run bench drill fuzz deb check format targets migrations install python
 
 install: node_modules/.installed
 
@@ -44,6 +45,10 @@ drill: install
 fuzz: install
 	@node test/fuzz/main.ts $(ARGS)
 
+# rota_<version>_<architecture>.deb, beside this file (docs/debian.md). make deb ARGS=-Znone TO=/tmp: larger, built in seconds, there.
+deb: install
+	@packaging/debian/build.sh $(TO) $(ARGS)
+
 check: install
 	@tsc --noEmit
 	@oxlint --type-aware
@@ -55,6 +60,12 @@ format: install
 # How large and how entangled src is, beside its limits and goals (CONTRIBUTING.md).
 targets: install
 	@node test/support/targets.ts
+
+# The wheel of clients/python, with any Python >= 3.10 that has pip: clients/python/dist.
+python:
+	@rm -f clients/python/dist/*.whl
+	@$${PYTHON:-python3} -m pip wheel --quiet --no-deps --wheel-dir clients/python/dist clients/python
+	@ls clients/python/dist/*.whl
 
 # make migrations m="add_x": the next number, an empty file.
 migrations: install

@@ -5,6 +5,7 @@ import { drain } from './suites/drain.ts';
 import { estimates } from './suites/estimates.ts';
 import { fairness } from './suites/fairness.ts';
 import { latency } from './suites/latency.ts';
+import { limits } from './suites/limits.ts';
 import { mailbox } from './suites/mailbox.ts';
 import { mutations } from './suites/mutations.ts';
 import { page } from './suites/page.ts';
@@ -17,6 +18,7 @@ import { ranking } from './suites/ranking.ts';
 import { rescheduling } from './suites/rescheduling.ts';
 import { rest } from './suites/rest.ts';
 import { restart } from './suites/restart.ts';
+import { supervisors } from './suites/supervisors.ts';
 
 /** In the order in which they run: the ten million that the last two need are seeded while `memory` soaks. */
 export const suites: readonly Suite[] = [
@@ -29,7 +31,9 @@ export const suites: readonly Suite[] = [
   rest,
   push,
   cycle,
+  supervisors,
   pause,
+  limits,
   rerank,
   fairness,
   estimates,

@@ -1,14 +1,29 @@
 #!/bin/sh
-# The `rota` command: runs src/cli.ts on the pinned Node, whatever the system's is, and installs first where that was not done.
+# The `rota` command. In a clone: src/cli.ts on the pinned Node, whatever the system's is, installed first where that was not done.
+# From the npm package: lib/src/cli.js on the Node of PATH.
 # exec keeps the process id, so that a signal to this process reaches Rota.
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd) || exit 70
-if [ ! -d "$root/node_modules" ]; then
+cli="$root/src/cli.ts"
+if [ ! -f "$cli" ]; then
+  # packaging/npm/build.ts lays a copy of this file beside the built cli.js, for the supervisors that `rota demo` starts.
+  cli="$root/lib/src/cli.js"
+  [ -f "$cli" ] || cli="$root/src/cli.js"
+elif [ ! -d "$root/node_modules" ]; then
   echo "rota: installing its dependencies (npm ci)" >&2
   (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2) || exit 69
 fi
-# A production install has no dev dependencies: its image brings the right Node.
+# The package, and an install without dev dependencies, run on what there is.
 node="$root/node_modules/.bin/node"
-[ -x "$node" ] || node=node
+if [ ! -x "$node" ]; then
+  node=node
+  version=$(node --version 2>/dev/null) || version='none'
+  major=${version#v}
+  major=${major%%.*}
+  if [ "$version" = none ] || [ "$major" -lt 24 ]; then
+    echo "rota: expected Node 24 or newer on PATH, found $version: install one from nodejs.org or your system's packages" >&2
+    exit 69
+  fi
+fi
 # malloc would keep an arena for each of fifteen threads: 20 MB of resident memory. V8 would let the main thread's heap of 40 MB
 # grow to 120 before it collects: at twice what lives, the same load peaked at 327 MB and not at 388 to 403. By half each time
 # it was 309, and 100 000 due schedules took 35 s instead of 26 to 30.
@@ -16,4 +31,4 @@ node="$root/node_modules/.bin/node"
 # and pops beside tasks of 1.9 MB had a p99 of 36 ms and not of 22. The rates of the bench are the same.
 # (Young generations of 8 MB in the main thread would save another 30, and cost a tenth of its pops.)
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
-exec "$node" --heap-growing-percent=100 --v8-pool-size=1 "$root/src/cli.ts" "$@"
+exec "$node" --heap-growing-percent=100 --v8-pool-size=1 "$cli" "$@"

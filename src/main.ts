@@ -28,7 +28,7 @@ import { readRestAccess, type RestAccess } from './rest/access.ts';
 import { createPageServer } from './page/server.ts';
 import { type PageAccess, readPageAccess } from './page/session.ts';
 import { createRestServer } from './rest/server.ts';
-import { actorsDirectory, rankersOf, readCatalog } from './supervisor/catalog.ts';
+import { rankersOf, readCatalog } from './supervisor/catalog.ts';
 import { createActorBackend } from './supervisor/requests.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 import { threadSettings } from './supervisor/thread-settings.ts';
@@ -112,8 +112,7 @@ type Queue = Awaited<ReturnType<typeof startQueue>>;
 
 /** @throws RotaError BAD_CONFIG, before anything is started that would have to be ended */
 async function readSchedulers({ config, options }: Start) {
-  const directory = options.actors ?? actorsDirectory;
-  const catalog = await readCatalog(directory, { only: config.SCHEDULER_ACTORS });
+  const catalog = await readCatalog(options.actors, { only: config.SCHEDULER_ACTORS });
   const all = catalog.actors.map(({ name, definition }) => ({
     id: name,
     type: definition.type,
@@ -127,7 +126,6 @@ async function readSchedulers({ config, options }: Start) {
     ids: all.map(({ id }) => id),
     typeOf: (id: string) => find(id)?.type ?? id,
     rankers: rankersOf(catalog, config.rankers),
-    rankersDirectory: new URL('rankers/', directory),
   };
 }
 
@@ -181,7 +179,7 @@ async function startQueue(
   const prefix = config.SCHEDULER_NATS_PREFIX;
 
   const ranking = createRanking({
-    rankersDirectory: schedulers.rankersDirectory,
+    files: schedulers.catalog.rankers,
     threads: config.SCHEDULER_RANKING_THREADS,
     deadlineMs: rankDeadlineMs,
   });

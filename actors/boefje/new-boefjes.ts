@@ -7,7 +7,8 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import { admit } from './admission.ts';
 import { aboutOf, type Candidate, candidateOf } from './candidate.ts';
 import { refusalOf, runsOnEventsOnly } from './permission.ts';
-import { boefjesByType, pluginsOf } from './services.ts';
+import { boefjesByType, enabledOf, pluginsOf } from './services.ts';
+import { tellDefaultLimits, type ToldLimits } from './default-limits.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
 import { changedOf, followRecurrence, recurrencesOf, warnOfCrons } from './correction.ts';
 import { revokeLost, type Revocations, type Watch } from './revocation.ts';
@@ -25,7 +26,7 @@ interface LookReport {
 const attempts = 3;
 
 /** What is remembered from look to look, per actor. */
-interface Memory {
+interface Memory extends ToldLimits {
   /** Organisations that Katalogus does not know: reported once until it knows them again. */
   readonly unknown: Set<string>;
   /** Looks that ended with rejected pairs, by organisation. */
@@ -47,7 +48,7 @@ export function newBoefjeLook(
   setup: Setup,
   revocations: Revocations,
 ): (batch: readonly Delivery<LookForNewBoefjes>[]) => Promise<void> {
-  const memory: Memory = { unknown: new Set(), rejections: new Map(), crons: new Set() };
+  const memory: Memory = { unknown: new Set(), rejections: new Map(), crons: new Set(), limits: true };
   return async (batch) => {
     const report = await look(setup, revocations, organisationsOf(batch), memory);
     for (const delivery of batch) delivery.done(report);
@@ -80,6 +81,7 @@ async function look(
 
   const organisations = (asked ?? [...known.keys()]).filter((organisation) => known.has(organisation));
   const plugins = await pluginsOf(setup, organisations, { fresh: true, known });
+  if (asked === undefined) await tellDefaultLimits(setup, [...plugins.values()], memory);
   const unfinished: string[] = [];
   let [newBoefjes, queued] = [0, 0];
   for (const organisation of organisations) {
@@ -89,7 +91,7 @@ async function look(
     }
     const answer = plugins.get(organisation)!;
     if (answer.ok && answer.value === null) continue;
-    const enabled = answer.ok ? [...answer.value!.values()].filter((it) => it.type === 'boefje' && it.enabled) : [];
+    const enabled = answer.ok ? enabledOf(answer.value) : [];
     warnOfCrons(setup, organisation, enabled, memory.crons);
     const before = seen.get(organisation);
     const found = enabled.filter((boefje) => before?.boefjes.includes(boefje.id) !== true);

@@ -35,6 +35,11 @@ async function knownOf(katalogus: Katalogus, asked: readonly string[], fresh: bo
   return fresh || asked.every((one) => known.has(one)) ? known : katalogus.organisations({ fresh: true });
 }
 
+/** The boefjes that are enabled. */
+export function enabledOf(plugins: Plugins): readonly Plugin[] {
+  return [...(plugins?.values() ?? [])].filter((it) => it.type === 'boefje' && it.enabled);
+}
+
 /** Boefjes by the type of OOI they consume, disabled ones too. */
 export function boefjesByType(plugins: Iterable<Plugin>): ReadonlyMap<string, readonly Plugin[]> {
   const byType = new Map<string, Plugin[]>();

@@ -4,8 +4,17 @@ import { readdir, readFile } from 'node:fs/promises';
 const msPerTick = 10;
 
 /** Milliseconds of CPU that a process and those of its children that have ended have taken, all threads of it. */
-export async function cpuMsOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+export function cpuMsOf(pid: number): Promise<number> {
+  return cpuMsAt(`/proc/${pid}/stat`);
+}
+
+/** The same of the thread that a process began with: that of a supervisor answers each request, and its other cores cannot help it. */
+export function cpuMsOfMainThread(pid: number): Promise<number> {
+  return cpuMsAt(`/proc/${pid}/task/${pid}/stat`);
+}
+
+async function cpuMsAt(path: string): Promise<number> {
+  const stat = await readFile(path, 'utf8');
   // The second field is the program's name, which may hold spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * msPerTick;

@@ -68,6 +68,8 @@ export async function setStage({ settings = {}, say = () => {} }: StageOptions =
 /** Rota as it is run: a process of its own on a database of its own. */
 export interface RotaOnStage {
   readonly supervisor: SupervisorProcess;
+  /** All of them. */
+  readonly supervisors: readonly SupervisorProcess[];
   readonly databaseUrl: string;
   /** Of its subjects. */
   readonly prefix: string;
@@ -78,6 +80,8 @@ export interface RotaOnStage {
 }
 
 export interface RotaOptions {
+  /** How many share the database and the prefix; one where absent. */
+  readonly supervisors?: number;
   /** Environment variables of the supervisor. */
   readonly settings?: Readonly<Record<string, string>>;
   /** What its database holds; nothing where absent. */
@@ -91,34 +95,35 @@ export interface RotaOptions {
 export async function startRotaOn(
   stage: Stage,
   name: string,
-  { settings = {}, filling = { queued: 0, finished: 0 }, seed, checkout }: RotaOptions = {},
+  { supervisors: count = 1, settings = {}, filling = { queued: 0, finished: 0 }, seed, checkout }: RotaOptions = {},
 ): Promise<RotaOnStage> {
   const empty = filling.queued + filling.finished === 0;
   const databaseUrl = empty ? await stage.database(name) : await stage.seeds.take(name, filling);
   if (empty && checkout === undefined) await migrate(databaseUrl);
   const sql = connect(databaseUrl, { max: 4 });
   await seed?.(sql);
-  const supervisor = await startSupervisorProcess(
-    {
-      SCHEDULER_DB_URI: databaseUrl,
-      NATS_URL: stage.natsUrl,
-      SCHEDULER_NATS_PREFIX: name,
-      // One connection represents a fleet here, and takes more than one worker holds.
-      SCHEDULER_CLIENT_LEASES: '1000000',
-      // Done above; at each start it would look up every queued task.
-      ...(checkout === undefined ? { DATABASE_MIGRATION: 'false' } : {}),
-      ...settings,
-    },
-    checkout === undefined ? undefined : join(checkout, 'src/launch.sh'),
-  );
+  const environment = {
+    SCHEDULER_DB_URI: databaseUrl,
+    NATS_URL: stage.natsUrl,
+    SCHEDULER_NATS_PREFIX: name,
+    // One connection represents a fleet here, and takes more than one worker holds.
+    SCHEDULER_CLIENT_LEASES: '1000000',
+    // Done above; at each start it would look up every queued task.
+    ...(checkout === undefined ? { DATABASE_MIGRATION: 'false' } : {}),
+    ...settings,
+  };
+  const launcher = checkout === undefined ? undefined : join(checkout, 'src/launch.sh');
+  const supervisors: SupervisorProcess[] = [];
+  while (supervisors.length < count) supervisors.push(await startSupervisorProcess(environment, launcher));
   return {
-    supervisor,
+    supervisor: supervisors[0]!,
+    supervisors,
     databaseUrl,
     prefix: name,
     natsUrl: stage.natsUrl,
     sql,
     stop: stage.keep(async () => {
-      await supervisor.stop();
+      for (const supervisor of supervisors) await supervisor.stop();
       await sql.end();
       if (databaseUrl.endsWith(`/${name}`)) await stage.drop(databaseUrl);
     }),

@@ -70,6 +70,32 @@ export function lives(client: LeanClient, prefix: string) {
   };
 }
 
+/** The same, where what ended goes with the next pop: three requests each. */
+export function livesSettledByPops(client: LeanClient, prefix: string) {
+  const ended = new Map<number, object>();
+  return (slot: number, done: (count: number) => void, failed: (error: unknown) => void): void => {
+    const ask = (subject: string, body: object, answered: (text: string) => void) =>
+      client.request(slot, `${prefix}.${subject}`, bodyOf(body), (message) =>
+        attempt(failed, () => answered(textOf(message))),
+      );
+    const take = (body: object) =>
+      ask('pop.normalizer', { worker: 'bench', ...body }, (popped) => {
+        const [task] = (JSON.parse(popped) as { results: LeasedTask[] }).results;
+        // Another worker took it: one that settles waits for no task.
+        if (task === undefined) return take({ wait_ms: 10_000 });
+        const lease = { id: task.id, lease_id: task.lease_id };
+        ask('task.patch', { ...lease, status: 'running' }, () => {
+          ended.set(slot, { ...lease, status: 'completed' });
+          done(1);
+        });
+      });
+    ask('push.normalizer', pushedTask.normalizer(), () => {
+      const patch = ended.get(slot);
+      take(patch === undefined ? { wait_ms: 10_000 } : { patches: [patch] });
+    });
+  };
+}
+
 /** The same in sets of `size`, without the step in between: what fills the write-ahead log fastest. */
 export function livesInSets(client: LeanClient, prefix: string, size: number) {
   return (slot: number, done: (count: number) => void, failed: (error: unknown) => void): void => {

@@ -1,7 +1,7 @@
 import { connectNats } from '../../src/nats/connect.ts';
 import { type Bench, type Suite, type CaseSet, type Size, sizesOf } from '../harness/bench.ts';
 import { bodyOf, type LeanClient, leanClient, textOf } from '../harness/lean-client.ts';
-import { lives, pushedTask } from '../harness/tasks.ts';
+import { lives, livesSettledByPops, pushedTask } from '../harness/tasks.ts';
 import { attempt, closedLoop } from '../harness/load.ts';
 import { startRotaOn } from '../harness/stage.ts';
 
@@ -34,7 +34,6 @@ async function livesAt(bench: Bench, { tasks, suffix }: Size): Promise<CaseSet> 
     await connection.close();
     await rota.stop();
   };
-  const send = lives(client, rota.prefix);
   const { warmUpMs, sampleMs: measureMs } = bench;
   try {
     if (tasks > 0) {
@@ -46,13 +45,20 @@ async function livesAt(bench: Bench, { tasks, suffix }: Size): Promise<CaseSet> 
     throw error;
   }
   return {
-    cases: [1, 16, 64, 256].map((inFlight) => ({
-      name: `${inFlight}-workers${suffix}`,
-      unit: 'tasks/s',
-      // Few workers measure only how long four requests take.
-      ...(bench.quick && inFlight < 64 ? { repetitions: 1 } : {}),
-      sample: () => closedLoop({ inFlight, warmUpMs, measureMs, send }),
-    })),
+    cases: [1, 16, 64, 256].flatMap((inFlight) =>
+      (
+        [
+          ['', lives],
+          ['-settled-by-pops', livesSettledByPops],
+        ] as const
+      ).map(([how, way]) => ({
+        name: `${inFlight}-workers${how}${suffix}`,
+        unit: 'tasks/s',
+        // Few workers measure only how long the requests take.
+        ...(bench.quick && inFlight < 64 ? { repetitions: 1 } : {}),
+        sample: () => closedLoop({ inFlight, warmUpMs, measureMs, send: way(client, rota.prefix) }),
+      })),
+    ),
     close,
   };
 }

@@ -1,6 +1,7 @@
 import type { RankedTask } from '../../src/queue/push/rank.ts';
 import { batchOf } from '../../src/ranking/batch.ts';
 import { createRanking } from '../../src/ranking/pool.ts';
+import { readRankers } from '../../src/supervisor/catalog.ts';
 import type { RankerModule } from '../../src/protocol/ranking.ts';
 import { type Bench, type Case, type Suite, nameOf } from '../harness/bench.ts';
 
@@ -10,11 +11,12 @@ export const ranking: Suite = {
   name: 'ranking',
   about: 'ranking a batch in the pool of threads, beside ranking it inline',
   run: async (bench) => {
+    const files = await readRankers(rankers);
     for (const name of ['fair-share', 'recency']) {
       const inline = (await import(new URL(`${name}.ts`, rankers).href)) as RankerModule;
       const pools = [1, 2].map((threads) => ({
         threads,
-        pool: createRanking({ rankersDirectory: rankers, threads, deadlineMs: 60_000 }),
+        pool: createRanking({ files, threads, deadlineMs: 60_000 }),
       }));
       try {
         for (const size of [1_000, 10_000, 100_000, 1_000_000]) {

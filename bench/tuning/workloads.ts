@@ -1,5 +1,6 @@
 import { batchOf } from '../../src/ranking/batch.ts';
 import { createRanking } from '../../src/ranking/pool.ts';
+import { readRankers } from '../../src/supervisor/catalog.ts';
 
 import { bodyOf, tasksIn, textOf } from '../harness/lean-client.ts';
 import { lives, livesInSets, pushedTask } from '../harness/tasks.ts';
@@ -79,7 +80,7 @@ const repetitions = 5;
 
 /** @returns tasks per second */
 async function rankOnce(threads: number): Promise<number> {
-  const pool = createRanking({ rankersDirectory, threads, deadlineMs: 60_000 });
+  const pool = createRanking({ files: await readRankers(rankersDirectory), threads, deadlineMs: 60_000 });
   try {
     const batch = batchOf(
       Array.from({ length: count }, (_, at) => ({

@@ -11,6 +11,7 @@ import type { DemoParts } from './demo/installation.ts';
 import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
+import { limitsCommand, windowsCommand } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
 import { namesCommand } from './names.ts';
 import { pageCommand, type StartPage } from './page.ts';
@@ -71,6 +72,8 @@ export function createProgram(parts: ProgramParts): Command {
     purgeCommand(),
     rerankCommand(),
     weightsCommand(),
+    limitsCommand(),
+    windowsCommand(),
     auditCommand(),
     incidentsCommand(),
     drainCommand(),

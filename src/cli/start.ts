@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Config, readConfig } from '../config/config.ts';
 import { errorCodes } from '../errors.ts';
+import { actorsDirectory } from '../supervisor/catalog.ts';
 import { emit, isHeard } from '../telemetry/events.ts';
 import { devData } from './remote.ts';
 import { write, writeJson } from './terminal.ts';
@@ -10,9 +12,10 @@ import { write, writeJson } from './terminal.ts';
 export function startCommand(start: StartRota): Command {
   return new Command('start')
     .description('run the supervisor, its actors, the NATS service and the REST API; configured by the environment')
-    .addHelpText('after', '\nExample:\n  SCHEDULER_DB_URI=postgres://… NATS_URL=nats://… rota start')
-    .action(async () => {
-      await runUntilSignal(start, readConfig(process.env), {});
+    .option('--actors <folder>', moreActors, actorsWithOwn)
+    .addHelpText('after', '\nExample:\n  SCHEDULER_DB_URI=postgres://… NATS_URL=nats://… rota start --actors ./actors')
+    .action(async ({ actors }: { actors?: readonly URL[] }) => {
+      await runUntilSignal(start, readConfig(process.env), actors === undefined ? {} : { actors });
     });
 }
 
@@ -23,6 +26,7 @@ export function devCommand(start: StartRota): Command {
     .option('--api-port <port>', 'port of the REST API', port, 8000)
     .option('--nats-port <port>', 'port of NATS', port, 4222)
     .option('--page-port <port>', 'port of the operations page', port, 8001)
+    .option('--actors <folder>', moreActors, actorsWithOwn)
     .option('--json', 'print one line of JSON once it serves')
     .addHelpText('after', '\nExample:\n  rota dev --data ./data --api-port 18000 --nats-port 14222 --json')
     .action(async (options: DevOptions) => {
@@ -37,7 +41,12 @@ export function devCommand(start: StartRota): Command {
         SCHEDULER_PAGE_PORT: String(options.pagePort),
       });
       const pageCode = randomBytes(24).toString('base64url');
-      const embedded = { data: resolve(options.data), natsPort: options.natsPort, pageCode };
+      const embedded = {
+        data: resolve(options.data),
+        natsPort: options.natsPort,
+        pageCode,
+        ...(options.actors === undefined ? {} : { actors: options.actors }),
+      };
       await runUntilSignal(start, config, embedded, (rota) => {
         const { api, nats, db, page } = rota;
         if (options.json === true) return writeJson({ ready: true, api, nats, db, page });
@@ -64,7 +73,15 @@ interface DevOptions {
   readonly apiPort: number;
   readonly natsPort: number;
   readonly pagePort: number;
+  readonly actors?: readonly URL[];
   readonly json?: boolean;
+}
+
+const moreActors = "more schedulers and rankers, beside Rota's own: a folder as docs/extending.md says";
+
+/** Looked at when they are read, by src/supervisor/catalog.ts. */
+function actorsWithOwn(folder: string): readonly URL[] {
+  return [actorsDirectory, pathToFileURL(`${resolve(folder)}/`)];
 }
 
 export function port(text: string): number {
@@ -95,11 +112,14 @@ export interface StartOptions {
   readonly stop?: () => void;
   /** A code that logs in to the page once, as an operator. */
   readonly pageCode?: string;
-  /** Folder of the schedulers and their rankers; by default this checkout's. */
-  readonly actors?: URL;
+  /** Folders of schedulers and rankers, each with a slash at its end; by default Rota's own alone. */
+  readonly actors?: readonly URL[];
 }
 
 export type StartRota = (config: Config, options: StartOptions) => Promise<RunningRota>;
+
+/** At Ctrl-C a terminal sends SIGINT to all its processes, and `npx` passes its own on: within this time that is one. */
+const passedOnWithinMs = 300;
 
 /**
  * Runs until SIGTERM, SIGINT or SIGHUP (the terminal closed), drains, and exits 0. A second signal exits at once. An uncaught
@@ -115,7 +135,11 @@ export async function runUntilSignal<Running extends Pick<RunningRota, 'drain'>>
   const stopping = new AbortController();
   const asked = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
   let signals = 0;
+  let interruptedAt = Number.NEGATIVE_INFINITY;
   const onSignal = (signal: NodeJS.Signals) => {
+    const isPassedOn = signal === 'SIGINT' && performance.now() - interruptedAt < passedOnWithinMs;
+    if (isPassedOn) return;
+    if (signal === 'SIGINT') interruptedAt = performance.now();
     signals += 1;
     // Closing a terminal often sends SIGHUP twice: from the shell and from the kernel.
     if (signals > 1 && signal !== 'SIGHUP') process.exit(signal === 'SIGINT' ? 130 : 143);

@@ -127,10 +127,13 @@ function showCommand(): Command {
     });
 }
 
+const heldBy = (limit: string | null) =>
+  limit === null ? 'held by a pause' : `held by ${limit} (rota limits list, rota windows list)`;
+
 function renderDetails(task: TaskView): string {
   const { plugin, ooi } = subjectOf(task.data);
   const { lease, queue } = task;
-  const place = queue === null ? null : queue.held ? 'held by a pause' : aheadOf(queue);
+  const place = queue === null ? null : queue.held ? heldBy(queue.limit) : aheadOf(queue);
   return fieldsOf([
     ['task', task.id],
     ['scheduler', task.scheduler_id],

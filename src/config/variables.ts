@@ -169,6 +169,8 @@ export const environment = z.object({
   ),
   SCHEDULER_PUSH_BATCH: count(1_000, { least: 1, most: 100_000 }).describe('tasks of one push statement at most'),
   SCHEDULER_MAILBOX_CAPACITY: count(1_000, { least: 1 }).describe('messages an actor holds before senders wait'),
-  SCHEDULER_ACTORS: text().describe('schedulers to run, comma-separated; all folders of actors/ where absent'),
+  SCHEDULER_ACTORS: text().describe(
+    'schedulers to run, comma-separated; all there are where absent, those of `--actors` too',
+  ),
   NODE_ENV: text().describe('production refuses to start embedded services'),
 });

@@ -15,10 +15,11 @@ import type { TaskData } from '../tasks/task.ts';
 import { ExplainBounds } from './explain-bounds.ts';
 import { type PushPorts, pushSteps, type WayPorts, waysOf } from './in-the-way.ts';
 import { type CommandAudit, command, type SomeCommands } from './operator-command.ts';
+import { type LimitingPorts, limitsOf, startBy, wayOf } from './limit-views.ts';
 import { listedText } from './paging.ts';
 import { whyNotNow } from './verdict.ts';
 
-interface ExplainPorts extends PushPorts, WayPorts {
+interface ExplainPorts extends PushPorts, WayPorts, LimitingPorts {
   readonly supervision: Pick<Supervision, 'ask'>;
   readonly inspection: Pick<QueueInspection, 'details' | 'schedules' | 'scheduleOf' | 'overview' | 'start'>;
   readonly scheduleStore: Pick<ScheduleStore, 'latestTasks'>;
@@ -119,10 +120,11 @@ async function explanationOf(
     latestOf(ports, explained),
     explained.schedule ?? (hash === null ? null : ports.inspection.scheduleOf(scheduler, hash)),
   ]);
-  const [{ steps, nextRunAt, data = null }, ways, start] = await Promise.all([
+  const [{ steps, nextRunAt, data = null }, ways, start, holding] = await Promise.all([
     decided(ports, explained, schedule, withinMs),
     waysOf(ports, explained, task),
     task?.queue ? ports.inspection.start(task) : null,
+    limitsOf(ports.limits, ports.now(), explained, task),
   ]);
   const refusing = steps.find(({ outcome }) => outcome === 'refuses');
   const unanswered = steps.some(({ outcome }) => outcome === 'unanswered');
@@ -135,8 +137,8 @@ async function explanationOf(
     verdict: refusing !== undefined ? 'refused' : unanswered ? 'unknown' : 'would-run',
     reason: refusing?.reason ?? null,
     steps,
-    in_the_way: ways,
-    start,
+    in_the_way: [...ways, ...holding.map(wayOf)],
+    start: start === null ? null : startBy(holding, start),
     task: task === null ? null : taskInShort(task),
     schedule: schedule === null ? null : scheduleInShort(schedule),
     next_run_at: schedule?.enabled === true ? schedule.deadline_at : null,

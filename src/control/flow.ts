@@ -21,7 +21,8 @@ export function flowOf(scheduler: SchedulerView, paused: boolean): Flow {
   const { queued, held, in_per_second: into, out_per_second: out, oldest_seconds: oldest, lately } = scheduler;
   if (queued === null) return { word: 'unknown', why: 'the database does not answer' };
   const waiting = queued - (held ?? 0);
-  if (waiting <= 0 && (paused || (held ?? 0) > 0)) return { word: 'held', why: 'a pause holds what is queued' };
+  if (waiting <= 0 && (paused || (held ?? 0) > 0))
+    return { word: 'held', why: 'a pause or a limit holds what is queued' };
   if (waiting <= 0) return { word: out > 0 ? 'flows' : 'idle', why: null };
   if (paused) return { word: 'held', why: 'the scheduler is paused' };
   const { out_seconds_ago: ago } = scheduler;

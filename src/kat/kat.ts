@@ -32,6 +32,8 @@ export interface Plugin {
   readonly runOn: readonly ('create' | 'update')[] | null;
   readonly ociImage: string | null;
   readonly deduplicate: boolean;
+  /** At most one start per so many seconds of all boefjes with the same group; absent: no bound. */
+  readonly rateLimit?: { readonly seconds: number; readonly group: string };
 }
 
 /** By id. `unreadable`: what Katalogus lists and gives not as agreed, of which nothing is known, not even that it is off. */

@@ -34,6 +34,14 @@ const plugin = z
     run_on: z.array(z.enum(['create', 'update'])).nullish(),
     oci_image: z.string().nullish(),
     deduplicate: z.boolean().default(false),
+    // Not in every release of KAT. One that does not fit is none: the boefje itself runs.
+    rate_limit_interval: z
+      .number()
+      .positive()
+      .max(31 * 86_400)
+      .nullish()
+      .catch(null),
+    rate_limit_group: z.string().min(1).max(200).nullish().catch(null),
   })
   .transform((read): Plugin => ({
     id: read.id,
@@ -49,6 +57,9 @@ const plugin = z
     runOn: read.run_on ?? null,
     ociImage: read.oci_image ?? null,
     deduplicate: read.deduplicate,
+    ...(read.rate_limit_interval == null
+      ? {}
+      : { rateLimit: { seconds: read.rate_limit_interval, group: read.rate_limit_group ?? read.id } }),
   }));
 
 /** A plug-in that is left out, since it does not fit. `field` and `why` name what was expected and never what came. */

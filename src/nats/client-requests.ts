@@ -1,9 +1,13 @@
 import { headers, type Msg, type MsgHdrs, NatsError } from 'nats';
 import { type ErrorCode, errorCodes, RotaError } from '../errors.ts';
 import { currentTrace, traceHeader } from '../mailbox/trace.ts';
-import { accessHeader, operatorHeader } from './requests.ts';
 
 /** The requests of a client: their headers, their repetition, sets in parts, and what a failure means. */
+
+/** Header with the operator's name, for the audit log. */
+export const operatorHeader = 'Rota-By';
+/** `read` where the client asks for a person who may only look: it gives away what its NATS user may do beyond that. */
+export const accessHeader = 'Rota-Access';
 
 /**
  * When requests that may be repeated (docs/workers.md) are sent again, beside the first: a server may send requests over a dead

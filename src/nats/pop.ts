@@ -4,8 +4,9 @@ import { distinctFilters, filterKey } from '../queue/filter/filter.ts';
 import type { ClaimedTask, TaskQueue } from '../queue/queue.ts';
 import { requestBudget } from './budgets.ts';
 import { FiltersInUse } from '../admission.ts';
-import { bytesOf, leasedText, resultsText } from './replies.ts';
+import { bytesOf, errorItem, errorOf, leasedText, resultsText, settledText } from './replies.ts';
 import { popBody } from './requests.ts';
+import { settleSet } from './settle.ts';
 import { check } from '../tasks/limits.ts';
 
 /**
@@ -19,6 +20,8 @@ interface PopDesk {
   pop(scheduler: string, asked: AskedPop): Promise<string>;
 }
 
+type PopRequest = z.output<typeof popBody>;
+
 interface AskedPop {
   readonly body: unknown;
   /** The client to which its filters and leases are counted. */
@@ -30,6 +33,8 @@ interface AskedPop {
 const presumedUnitBytes = 4_096;
 /** `{"results":[` and `]}`, and the headers that a server counts into the payload. */
 const envelopeBytes = 1_024;
+/** Of an answer, kept for what became of each patch: its id and status, or an error's code; and for the whole text of some errors. */
+const settledBytes = { each: 100, all: 4_096 };
 /** Units of the next claim after tasks that fit into no answer: more may follow, and each is written as JSON to know its size. */
 const unitsAfterUnfit = 4;
 /** How long one pop skips tasks that fit into no answer; then it is answered, and the next pop goes on. */
@@ -56,20 +61,46 @@ export function createPopDesk(options: {
   return {
     async pop(scheduler, { body, client, signal }) {
       const request = check(popBody, body);
-      if (request.filters == null) return take(scheduler, request, client, signal);
-      const leave = filtersInUse.enter(client, filterKey(request.filters));
-      return take(scheduler, request, client, signal).finally(leave);
+      const leave = request.filters == null ? null : filtersInUse.enter(client, filterKey(request.filters));
+      return (request.patches === undefined ? alone : settling)(scheduler, request, client, signal).finally(() =>
+        leave?.(),
+      );
     },
   };
 
-  async function take(
+  async function alone(scheduler: string, request: PopRequest, client: string, signal: AbortSignal): Promise<string> {
+    return resultsText(await take(scheduler, request, client, signal, 0));
+  }
+
+  /**
+   * A worker's next pop brings what it has to report: one request instead of two. The patches are settled beside the claim, and are
+   * answered whatever that finds. It does not wait for a task: the worker waits for what became of its patches.
+   */
+  async function settling(
     scheduler: string,
-    request: z.output<typeof popBody>,
-    holder: string,
+    { patches = [], ...request }: PopRequest,
+    client: string,
     signal: AbortSignal,
   ): Promise<string> {
+    const kept = Math.min(settledBytes.all + settledBytes.each * patches.length, options.maxPayload() / 2);
+    const [texts, settled] = await Promise.all([
+      take(scheduler, { ...request, wait_ms: 0 }, client, signal, kept),
+      // What was claimed meanwhile must reach the worker: where the set fails, each of its patches does.
+      settleSet(queue, patches).catch((error: unknown) => patches.map(() => errorItem(errorOf(error)))),
+    ]);
+    return settledText(texts, settled, kept);
+  }
+
+  async function take(
+    scheduler: string,
+    request: PopRequest,
+    holder: string,
+    signal: AbortSignal,
+    kept: number,
+  ): Promise<readonly string[]> {
     const began = performance.now();
-    const room = options.maxPayload() - envelopeBytes;
+    const largest = options.maxPayload() - envelopeBytes;
+    const room = largest - kept;
     for (;;) {
       const unitBytes = largestUnit.get(scheduler) ?? presumedUnitBytes;
       const units = Math.min(request.limit, Math.floor(room / unitBytes), careful.get(scheduler) ?? request.limit);
@@ -88,13 +119,13 @@ export function createPopDesk(options: {
           if (signal.aborted) return [];
           throw error;
         });
-      const packed = pack(claimed, room);
+      const packed = pack(claimed, room, largest);
       learn(scheduler, packed, unitBytes);
       // Not awaited: the database may hang by now, and the tasks that fit are claimed and must reach their worker.
       if (packed.left.length > 0) void giveBack(scheduler, packed.left);
       if (packed.unfit.length > 0) void fail(scheduler, packed.unfit);
       const passesOn = packed.texts.length === 0 && packed.unfit.length > 0 && !signal.aborted;
-      if (!passesOn || performance.now() - began > passOverMs) return resultsText(packed.texts);
+      if (!passesOn || performance.now() - began > passOverMs) return packed.texts;
     }
   }
 
@@ -134,16 +165,16 @@ interface Packed {
 
 /**
  * Whole units in order while they fit. A first unit that does not fit as a whole (a deduplicated group of hundreds of
- * organisations) is handed out in part rather than never.
+ * organisations) is handed out in part rather than never. A task of up to `largest` bytes fits into another answer.
  */
-function pack(claimed: readonly ClaimedTask[], room: number): Packed {
+function pack(claimed: readonly ClaimedTask[], room: number, largest: number): Packed {
   const packed = { texts: [] as string[], left: [] as ClaimedTask[], unfit: [] as ClaimedTask[], largestUnit: 0 };
   let used = 0;
   let full = false;
   for (const [place, unit] of units(claimed).entries()) {
     const sized = unit.map((task) => ({ task, text: leasedText(task) })).map(withBytes);
-    const fitting = sized.filter((member) => member.bytes <= room);
-    packed.unfit.push(...sized.filter((member) => member.bytes > room).map((member) => member.task));
+    const fitting = sized.filter((member) => member.bytes <= largest);
+    packed.unfit.push(...sized.filter((member) => member.bytes > largest).map((member) => member.task));
     const total = fitting.reduce((sum, member) => sum + member.bytes, 0);
     packed.largestUnit = Math.max(packed.largestUnit, total);
     full ||= used + total > room;

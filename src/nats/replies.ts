@@ -42,12 +42,21 @@ const briefly = [200, 60, 0] as const;
  * with `{id, status}` in place of each task, and less of each error.
  */
 export function setText(items: readonly SetItem[], maxPayload: number): string {
-  let text = resultsText(items.map((item) => item.text));
+  return resultsText(within(items, maxPayload));
+}
+
+/** A pop's answer, and what became of the patches that came with it. */
+export function settledText(items: readonly string[], settled: readonly SetItem[], room: number): string {
+  return `{"results":[${items.join(',')}],"settled":[${within(settled, room).join(',')}]}`;
+}
+
+function within(items: readonly SetItem[], room: number): readonly string[] {
+  let texts = items.map((item) => item.text);
   for (const characters of briefly) {
-    if (bytesOf(text) <= maxPayload) break;
-    text = resultsText(items.map((item) => item.brief(characters)));
+    if (bytesOf(resultsText(texts)) <= room) break;
+    texts = items.map((item) => item.brief(characters));
   }
-  return text;
+  return texts;
 }
 
 export function taskItem(text: string, id: string, status: string): SetItem {

@@ -14,14 +14,9 @@ import { priorityRange, taskStatuses } from '../tasks/task.ts';
 import { requestBudget } from './budgets.ts';
 
 /**
- * The headers and bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
+ * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
  * is refused, not ignored.
  */
-
-/** Header with the operator's name, for the audit log. */
-export const operatorHeader = 'Rota-By';
-/** `read` where the client asks for a person who may only look: it gives away what its NATS user may do beyond that. */
-export const accessHeader = 'Rota-Access';
 
 const leaseMs = z.int().min(100).max(requestBudget.leaseMs);
 const uuid = z.uuid();
@@ -30,19 +25,6 @@ const uuid = z.uuid();
 function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) {
   return z.array(z.unknown()).min(least).max(most).pipe(z.array(item));
 }
-
-export const popBody = z.strictObject({
-  limit: z.int().min(1).max(requestBudget.set).default(1),
-  filters: filterRequest.nullish(),
-  // A longer wait is cut to that minute: no reason to refuse a pop.
-  wait_ms: z
-    .int()
-    .min(0)
-    .default(0)
-    .transform((ms) => Math.min(ms, requestBudget.waitMs)),
-  lease_ms: leaseMs.optional(),
-  worker: z.string().max(requestBudget.worker).nullish(),
-});
 
 export const taskBody = z.strictObject({
   id: uuid.optional(),
@@ -66,7 +48,23 @@ export const patchBody = z
     message: 'only with failed, queued or cancelled',
   });
 
-export const patchSetBody = z.strictObject({ patches: atMost(requestBudget.set, patchBody, { least: 1 }) });
+const patches = atMost(requestBudget.set, patchBody, { least: 1 });
+
+export const patchSetBody = z.strictObject({ patches });
+
+export const popBody = z.strictObject({
+  limit: z.int().min(1).max(requestBudget.set).default(1),
+  filters: filterRequest.nullish(),
+  // A longer wait is cut to that minute: no reason to refuse a pop.
+  wait_ms: z
+    .int()
+    .min(0)
+    .default(0)
+    .transform((ms) => Math.min(ms, requestBudget.waitMs)),
+  lease_ms: leaseMs.optional(),
+  worker: z.string().max(requestBudget.worker).nullish(),
+  patches: patches.optional(),
+});
 
 export const heartbeatBody = z.strictObject({
   leases: atMost(requestBudget.set, z.strictObject({ id: uuid, lease_id: uuid }), { least: 1 }),

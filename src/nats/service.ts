@@ -10,11 +10,12 @@ import { Answers, answerInSpan } from './replies.ts';
 import { type ClientBudgets, requestBudget, inFlightByKind, sizeWithinBudget } from './budgets.ts';
 import type { Caller, RunCommand } from '../control/operator-command.ts';
 import { answeringInboxesOnly, clientOfReply } from './inbox.ts';
+import { accessHeader, operatorHeader } from './client-requests.ts';
 import { watchLink } from './connect.ts';
 import { emit, partAnswered, partFailed } from '../telemetry/events.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
-import { accessHeader, operatorHeader, parseBody } from './requests.ts';
+import { parseBody } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 import { Turns } from './turns.ts';
 

@@ -29,15 +29,21 @@ export async function patchTasks(queue: TaskQueue, body: unknown, maxPayload: nu
     if (outcome?.task === undefined) throw new RotaError('BROKEN', 'the queue did not answer the task');
     return taskText(outcome.task, maxPayload);
   }
-  const { patches } = check(patchSetBody, body);
+  return setText(await settleSet(queue, check(patchSetBody, body).patches), maxPayload);
+}
+
+/** One item a patch, in order. */
+export async function settleSet(
+  queue: TaskQueue,
+  patches: readonly z.output<typeof patchBody>[],
+): Promise<readonly SetItem[]> {
   const held = patches.filter(({ lease_id: lease }) => typeof lease === 'string');
   const outcomes = (await (held.length === 0 ? [] : queue.patch(held.map(patchOf)))).values();
-  const results = patches.map((patch) =>
+  return patches.map((patch) =>
     typeof patch.lease_id === 'string'
       ? resultOf(outcomes.next().value!, patch)
       : errorItem(errorBody('LEASE_LOST', unnamed(patch.id))),
   );
-  return setText(results, maxPayload);
 }
 
 /** Without `lease_ms` each lease keeps its length, or gets the one its pop asked for. */

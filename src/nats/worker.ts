@@ -1,16 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { within } from '../deadline.ts';
 import { codeOf, errorCodes, RotaError } from '../errors.ts';
-import { currentTrace, inTrace } from '../mailbox/trace.ts';
+import { inTrace } from '../mailbox/trace.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
 import { excerpt } from '../printable.ts';
-import { errorCode, errorLengths } from '../tasks/limits.ts';
-import type { LeasedTask, TaskError } from '../tasks/task.ts';
+import { errorCode, errorLengths, type LeasedTask, type TaskError } from '../tasks/task.ts';
 import type { RotaClient, StatusPatch } from './client.ts';
 import { createHolding, type Holding } from './holding.ts';
+import { createReporter, type PatchReport, tell } from './reports.ts';
 
 export interface WorkerOptions {
-  readonly client: Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
+  readonly client: Pick<RotaClient, 'pop' | 'settleAndPop' | 'patch' | 'heartbeat'>;
   readonly scheduler: string;
   /** Tasks handled at once. A deduplicated group may bring more: they wait here, and their leases are renewed. */
   readonly concurrency: number;
@@ -41,6 +41,9 @@ export interface Worker {
 /** First and longest pause after a failed pop: in an outage the workers must not hammer the server. */
 const pause = { firstMs: 100, longestMs: 5_000 };
 
+/** Of one request. docs/workers.md */
+const mostOfSet = 1_000;
+
 /** Pops with long polls and handles tasks until stopped (docs/workers.md). Survives outages; never rejects. */
 export function runWorker(options: WorkerOptions): Worker {
   const { client, scheduler, concurrency } = options;
@@ -50,6 +53,10 @@ export function runWorker(options: WorkerOptions): Worker {
   const backlog: LeasedTask[] = [];
   const stopping = new AbortController();
   const handling = new Set<Promise<void>>();
+  /** Outcomes that go with the next pop, which begins as soon as there are some. */
+  const outgoing: PatchReport[] = [];
+  /** Whether the next pop may be some time off: one waits for a task, or failed. */
+  let popWaits = false;
   let wakeFetcher = () => {};
   const fetching = fetchUntilStopped();
 
@@ -69,28 +76,54 @@ export function runWorker(options: WorkerOptions): Worker {
   async function fetchUntilStopped(): Promise<void> {
     let pauseMs = pause.firstMs;
     while (!stopping.signal.aborted) {
-      const free = concurrency - handling.size - backlog.length;
-      if (free <= 0) {
+      if (room() <= 0) {
+        // A group larger than the concurrency waits its turn: there is no next pop yet.
+        sendAlone(outgoing.splice(0));
         await new Promise<void>((resolve) => (wakeFetcher = resolve));
         continue;
       }
+      // What ends in the same turn goes with the same pop.
+      if (outgoing.length > 0) await nextTurn();
+      popWaits = outgoing.length === 0;
       try {
-        const tasks = await client.pop(scheduler, {
-          limit: free,
-          wait_ms: options.waitMs ?? 5_000,
-          lease_ms: leaseMs,
-          ...(options.filters === undefined ? {} : { filters: options.filters }),
-          ...(options.name === undefined ? {} : { worker: options.name }),
-        });
+        const tasks = await popMore();
         pauseMs = pause.firstMs;
         for (const task of tasks) holding.add(task);
         backlog.push(...tasks);
         if (!stopping.signal.aborted) startWaiting();
       } catch (error) {
+        popWaits = true;
         options.onError?.(error, null);
         await pauseOf(pauseMs * (0.5 + Math.random()), stopping.signal);
         pauseMs = Math.min(pauseMs * 2, pause.longestMs);
       }
+      popWaits = false;
+    }
+    sendAlone(outgoing.splice(0));
+  }
+
+  function room(): number {
+    return concurrency - (handling.size - outgoing.length) - backlog.length;
+  }
+
+  async function popMore(): Promise<readonly LeasedTask[]> {
+    const request = {
+      limit: Math.min(room(), mostOfSet),
+      lease_ms: leaseMs,
+      ...(options.filters === undefined ? {} : { filters: options.filters }),
+      ...(options.name === undefined ? {} : { worker: options.name }),
+    };
+    if (outgoing.length === 0) return client.pop(scheduler, { ...request, wait_ms: options.waitMs ?? 5_000 });
+    const set = outgoing.splice(0, mostOfSet);
+    try {
+      const patches = set.map(({ patch }) => patch);
+      const { results, settled } = await client.settleAndPop(scheduler, patches, request);
+      tell(set, settled);
+      return results;
+    } catch (error) {
+      // It says nothing of them.
+      sendAlone(set);
+      throw error;
     }
   }
 
@@ -126,19 +159,36 @@ export function runWorker(options: WorkerOptions): Worker {
 
   /** Tries again while the service is busy and the lease is still ours. @returns whether the patch was accepted. */
   async function settle(task: LeasedTask, outcome: Pick<StatusPatch, 'status' | 'error'>, signal: AbortSignal) {
+    const patch = { id: task.id, lease_id: task.lease_id, ...outcome };
+    // A request is of one trace.
+    let goes = outcome.status !== 'running' && task.traceparent === undefined ? withNextPop : report;
     for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, pause.longestMs)) {
       try {
-        await report({ id: task.id, lease_id: task.lease_id, ...outcome });
+        await goes(patch);
         return true;
       } catch (error) {
         if (errorCodes[codeOf(error)].family !== 'busy') {
           options.onError?.(error, task);
           return false;
         }
+        goes = report;
         await pauseOf(pauseMs, signal);
       }
     }
     return false;
+  }
+
+  function sendAlone(set: readonly PatchReport[]): void {
+    for (const { patch, resolve, reject } of set) void report(patch).then(resolve, reject);
+  }
+
+  /** By itself where the next pop may be some time off. */
+  async function withNextPop(patch: StatusPatch): Promise<void> {
+    if (popWaits || stopping.signal.aborted) return report(patch);
+    return new Promise((resolve, reject) => {
+      outgoing.push({ patch, resolve, reject });
+      wakeFetcher();
+    });
   }
 
   /** Tasks that cannot be given back now come back when their leases expire. */
@@ -163,50 +213,6 @@ function errorOf(error: unknown): TaskError {
 
 function inTraceOf<T>(task: LeasedTask, work: (task: LeasedTask) => T): T {
   return task.traceparent === undefined ? work(task) : inTrace(task.traceparent, () => work(task));
-}
-
-/** A patch to send, and the callers that wait for its result. */
-interface PatchReport {
-  readonly patch: StatusPatch;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
-/**
- * Settles in sets: what becomes ready in one turn of the event loop goes in one request, or in one for each trace of the tasks.
- * Always as a set, whose answer has no tasks: Postgres would read them for nothing.
- */
-function createReporter(client: Pick<RotaClient, 'patch'>): (patch: StatusPatch) => Promise<void> {
-  const ready = new Map<string, PatchReport[]>();
-  return (patch) => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const trace = currentTrace();
-    const set = ready.get(trace);
-    if (set !== undefined) set.push({ patch, resolve, reject });
-    else {
-      const begun = [{ patch, resolve, reject }];
-      ready.set(trace, begun);
-      // Runs in the trace of the set, since a patch of that trace schedules it.
-      setImmediate(() => {
-        ready.delete(trace);
-        void send(begun);
-      });
-    }
-    return promise;
-  };
-
-  async function send(set: readonly PatchReport[]): Promise<void> {
-    try {
-      const results = await client.patch(set.map(({ patch }) => patch));
-      for (const [at, { resolve, reject }] of set.entries()) {
-        const result = results[at]!;
-        if ('error' in result) reject(new RotaError(result.error.code, result.error.detail));
-        else resolve();
-      }
-    } catch (error) {
-      for (const { reject } of set) reject(error);
-    }
-  }
 }
 
 function pauseOf(ms: number, signal: AbortSignal): Promise<void> {

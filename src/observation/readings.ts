@@ -10,6 +10,7 @@ import {
   readUnbegun,
   type StatusCounts,
 } from '../queue/maintenance/counts.ts';
+import { type LimitReading, readLimitsHeld } from '../queue/limits/view.ts';
 import type { Sql } from '../postgres/pool.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { Ranking, RankingStatus } from '../ranking/pool.ts';
@@ -32,8 +33,10 @@ export interface Readings {
   organisations(): Promise<readonly QueuedOrganisation[]>;
   /** From the database: seconds for which the head of each scheduler's queue has waited. */
   heads(): Promise<ReadonlyMap<string, number>>;
-  /** From the database: tasks that pauses hold, by scheduler, counted to 10 000. */
+  /** From the database: tasks that pauses and limits hold, by scheduler, counted to 10 000. */
   held(): Promise<ReadonlyMap<string, number>>;
+  /** From the database: what limits and windows hold, by name. */
+  limits(): Promise<readonly LimitReading[]>;
   /** From the database: tasks that were popped over REST and not begun for too long, by scheduler. */
   unbegun(): Promise<ReadonlyMap<string, number>>;
   /** From the database: seconds since the oldest due deadline, by scheduler. */
@@ -117,6 +120,7 @@ export function readingsOf(
     organisations: fromDatabase(() => readQueuedOrganisations(sql, schedulerIds, largestOrganisations), []),
     heads: fromDatabase(() => readHeadWaits(sql, schedulerIds), new Map()),
     held: fromDatabase(() => readHeld(sql, schedulerIds), new Map()),
+    limits: fromDatabase(() => readLimitsHeld(sql), []),
     unbegun: fromDatabase(() => readUnbegun(sql, schedulerIds, startWithinSeconds(config)), new Map()),
     scheduleLags: fromDatabase(
       async () =>

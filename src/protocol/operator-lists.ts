@@ -38,10 +38,10 @@ export interface StartEstimate {
   /** Null where it cannot be told. */
   readonly estimated_start_at: string | null;
   /**
-   * Why it cannot: it is not queued; a pause holds it; no pop asks any more for what it is; none was handed out in the last
+   * Why it cannot: it is not queued; a pause holds it; a limit does, whose pace is not known; no pop asks any more for what it is; none was handed out in the last
    * minutes.
    */
-  readonly unknown: 'not-queued' | 'held' | 'nobody-asks' | 'none-handed-out' | null;
+  readonly unknown: 'not-queued' | 'held' | 'limited' | 'nobody-asks' | 'none-handed-out' | null;
   readonly image: string | null;
   /** The tasks that go before it, of its image alone or of all; which of them decides when it starts. Null where it is not in line. */
   readonly among: 'image' | 'all' | null;
@@ -86,10 +86,15 @@ export interface TaskView extends ListedTask, TaskHistory {
     readonly begun: boolean;
   } | null;
   /**
-   * Null where it is not queued. `ahead`: queued tasks that go before it, null where a pause holds it; `ahead_is_least`: there are
+   * Null where it is not queued. `limit`: the limit or window that holds it, null where a pause does. `ahead`: queued tasks that go before it, null where it is held; `ahead_is_least`: there are
    * more, of which 10 000 divided by the tasks asked for were counted.
    */
-  readonly queue: { readonly held: boolean; readonly ahead: number | null; readonly ahead_is_least: boolean } | null;
+  readonly queue: {
+    readonly held: boolean;
+    readonly limit: string | null;
+    readonly ahead: number | null;
+    readonly ahead_is_least: boolean;
+  } | null;
 }
 
 export type TaskAction = 'cancel' | 'retry' | 'release';
@@ -143,7 +148,7 @@ export interface ExplanationView {
    * that has it (`worker`), or whose lease has ended (`lease`): its name in `by`, and until when. The queue before it: `queue`.
    */
   readonly in_the_way: readonly {
-    readonly what: 'pause' | 'queue' | 'worker' | 'lease';
+    readonly what: 'pause' | 'limit' | 'window' | 'queue' | 'worker' | 'lease';
     readonly fact: string;
     readonly since?: string;
     readonly by?: string | null;

@@ -12,6 +12,7 @@ import type {
   StartEstimate,
   TaskView,
 } from './operator-lists.ts';
+import type { LimitTest, LimitView, SetLimit, WindowView } from './limits.ts';
 import type {
   DayView,
   OrganisationDetails,
@@ -77,6 +78,14 @@ export interface OperatorAnswers {
   weights: Page<WeightView>;
   'set-weight': ChangedWeight;
   'unset-weight': ChangedWeight;
+  limits: { readonly results: readonly LimitView[] };
+  'set-limit': SetLimit;
+  'unset-limit': { readonly name: string };
+  /** What would hold a task, or holds one. */
+  'test-limit': LimitTest;
+  windows: { readonly results: readonly WindowView[] };
+  'set-window': SetLimit;
+  'unset-window': { readonly name: string };
   explain: ExplanationView;
   /** `task`: its id. */
   'run-now': { readonly task: string; readonly scheduler: string; readonly organisation: string };

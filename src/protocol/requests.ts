@@ -1,4 +1,5 @@
 import type { Failure } from '../mailbox/failure.ts';
+import type { DefaultLimit } from './limits.ts';
 import type { DisabledReason, TaskData, TaskStatus } from '../tasks/task.ts';
 import type { RefusalReason, RevocationReason } from '../tasks/refusal.ts';
 
@@ -64,6 +65,8 @@ export interface SupervisorRequests {
   'seen-boefjes': { request: { organisations?: readonly string[] }; reply: readonly SeenBoefjes[] };
   /** Records the whole set of boefjes that are enabled now in an organisation. */
   'save-seen-boefjes': { request: { seen: readonly SeenBoefjes[] }; reply: null };
+  /** All limits that Katalogus gives: those that it gives no more end. What operators set or ended stays. */
+  'set-default-limits': { request: { limits: readonly DefaultLimit[] }; reply: null };
 }
 
 export type SupervisorRequestKind = keyof SupervisorRequests;

@@ -65,6 +65,8 @@ export interface RunningTaskQueue extends TaskQueue {
   drain(withinMs?: number): Promise<void>;
   /** Tasks were queued by another statement (a schedule, an operator, a pause that ended): parked pops look. */
   wake(scheduler: string, count: number): void;
+  /** Until null is given `onChanged` is called where something was queued, claimed or ended here: a limit may have room then. */
+  watch(onChanged: (() => void) | null): void;
   /** Ends expired leases now, as the sweeper does each second. @returns how many */
   sweep(): Promise<number>;
   /** Brings /tasks/stats up to date now, as the sweeper does each second. */
@@ -106,6 +108,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   /** The longest length that a lease over NATS begins with. */
   #firstLeaseMs = firstLeaseMs;
   #looks: NodeJS.Timeout | null = null;
+  #onChanged: (() => void) | null = null;
 
   constructor(options: TaskQueueOptions) {
     this.#options = options;
@@ -127,6 +130,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       maxInFlight: this.#bounds.writesInFlight,
       ranksOf,
       onQueued: (scheduler, count) => this.#queued(scheduler, count),
+      onChanged: () => this.#onChanged?.(),
     });
     this.#sweeper = new Sweeper({
       sql: this.#sql,
@@ -230,7 +234,11 @@ class PostgresTaskQueue implements RunningTaskQueue {
   }
 
   wake(scheduler: string, count: number): void {
-    this.#queued(scheduler, count);
+    this.#wakeUp(scheduler, count);
+  }
+
+  watch(onChanged: (() => void) | null): void {
+    this.#onChanged = onChanged;
   }
 
   sweep(): Promise<number> {
@@ -245,8 +253,13 @@ class PostgresTaskQueue implements RunningTaskQueue {
     return new Map([...this.#waiters].map(([scheduler, waiters]) => [scheduler, waiters.parked]));
   }
 
-  /** Pops that wait here are served first; what they leave is for pops that wait at other supervisors. */
   #queued(scheduler: string, count: number): void {
+    this.#onChanged?.();
+    this.#wakeUp(scheduler, count);
+  }
+
+  /** Pops that wait here are served first; what they leave is for pops that wait at other supervisors. */
+  #wakeUp(scheduler: string, count: number): void {
     const left = this.#waiters.get(scheduler)?.wake(count) ?? count;
     if (left > 0) this.#wake.publish(scheduler, left);
   }
@@ -288,6 +301,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
       claim: async (wants, found) => {
         const rows = await claim(this.#pools, { scheduler, firstLeaseMs: this.#firstLeaseMs }, wants, found);
         mark.claimed(rows.length);
+        if (rows.length > 0) this.#onChanged?.();
         const fitted = await this.#fit(rows);
         if (isFair && found.byRank) virtualTimes.dispatched(fitted.kept);
         return fitted;

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { Piscina } from 'piscina';
 import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
@@ -25,7 +25,7 @@ export interface Ranking {
   /** @throws RotaError BAD_CONFIG: no such ranker (the message names those there are), or its file is not one. */
   describe(ranker: string): Promise<RankerTraits>;
   /** Sorted. */
-  names(): Promise<readonly string[]>;
+  names(): readonly string[];
   status(): RankingStatus;
   /** Bytes of heap in use by each thread that there is now. */
   heaps(): Promise<readonly number[]>;
@@ -43,8 +43,8 @@ export interface RankingStatus {
 }
 
 interface RankingOptions {
-  /** Folder of `<name>.ts`; ends with a slash. */
-  readonly rankersDirectory: URL;
+  /** The URL of each ranker's file, by its name. */
+  readonly files: ReadonlyMap<string, string>;
   readonly threads: number;
   /** A batch whose ranker runs longer is given up, and its thread ended. */
   readonly deadlineMs: number;
@@ -76,10 +76,10 @@ const idleTimeoutMs = 10_000;
 const youngMb = 12;
 
 export function createRanking(options: RankingOptions): Ranking {
-  const { rankersDirectory, threads, deadlineMs } = options;
+  const { files, threads, deadlineMs } = options;
   const maxQueue = options.maxQueue ?? 1_000;
   const pool = new Piscina({
-    filename: new URL('batch.ts', import.meta.url).href,
+    filename: new URL(`batch${extname(import.meta.url)}`, import.meta.url).href,
     minThreads: 1,
     maxThreads: threads,
     maxQueue,
@@ -89,10 +89,7 @@ export function createRanking(options: RankingOptions): Ranking {
   // A thread that dies at start (out of memory, say) also rejects its batch; nothing else is to be done about it.
   pool.on('error', () => {});
   const rankers = new Map<string, Promise<LoadedRanker>>();
-  const names = async () => {
-    const files = (await readdir(rankersDirectory)).filter((file) => file.endsWith('.ts'));
-    return files.map((file) => file.slice(0, -'.ts'.length)).sort();
-  };
+  const names = () => [...files.keys()].toSorted();
   let inFlight = 0;
   let ranked = 0;
   let failed = 0;
@@ -157,9 +154,10 @@ export function createRanking(options: RankingOptions): Ranking {
   }
 
   async function find(name: string): Promise<LoadedRanker> {
-    const known = await names();
-    if (!known.includes(name)) throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${known.join(', ')}`);
-    const url = new URL(`${name}.ts`, rankersDirectory).href;
+    const url = files.get(name);
+    if (url === undefined) {
+      throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${names().join(', ')}`);
+    }
     const outcome = await run<DescribeOutcome>(name, { url }, 'describe');
     if (!outcome.ok) throw new RotaError('BAD_CONFIG', `ranker ${name} (${url}): ${outcome.message}`);
     const vouches = outcome.traits.inlineBelow > 0;

@@ -168,7 +168,10 @@ export const tasksAnswer = z.object({ results: z.array(taskAnswer) }).meta({ id:
 export const startAnswer = z
   .object({
     estimated_start_at: moment.nullable().describe('if workers go on as in the last minutes'),
-    unknown: z.enum(['not-queued', 'held', 'nobody-asks', 'none-handed-out']).nullable().describe('why there is none'),
+    unknown: z
+      .enum(['not-queued', 'held', 'limited', 'nobody-asks', 'none-handed-out'])
+      .nullable()
+      .describe('why there is none'),
     image: z.string().nullable(),
     among: z.enum(['image', 'all']).nullable().describe('the tasks that are counted'),
     before: z.int().nullable().describe('of those, before it'),

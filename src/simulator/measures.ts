@@ -93,6 +93,31 @@ export class Ledger {
   }
 }
 
+/** How many units of each kind were at work at one moment, at most, as their workers saw it. */
+export class AtOnce {
+  readonly #units = new Map<string, Map<string, number>>();
+  #most = 0;
+
+  /** Members of one unit count once. */
+  async during<T>(kind: string, unit: string, work: () => Promise<T>): Promise<T> {
+    const units = this.#units.get(kind) ?? new Map<string, number>();
+    this.#units.set(kind, units);
+    units.set(unit, (units.get(unit) ?? 0) + 1);
+    this.#most = Math.max(this.#most, units.size);
+    try {
+      return await work();
+    } finally {
+      const left = units.get(unit)! - 1;
+      if (left === 0) units.delete(unit);
+      else units.set(unit, left);
+    }
+  }
+
+  get most(): number {
+    return this.#most;
+  }
+}
+
 /** Milliseconds; null where nothing was measured. */
 export interface Percentiles {
   readonly p50: number | null;

@@ -27,6 +27,9 @@ export interface SimulatedBoefje extends PluginBase {
   readonly oci_image: string | null;
   readonly oci_arguments: readonly string[];
   deduplicate: boolean;
+  /** Seconds between two runs of all boefjes with that group; absent in most releases of KAT. */
+  rate_limit_interval?: number;
+  rate_limit_group?: string;
 }
 
 export interface SimulatedNormalizer extends PluginBase {

@@ -3,7 +3,7 @@ import type { BoefjeData, NormalizerData } from '../tasks/data.ts';
 import type { LeasedTask } from '../tasks/task.ts';
 import type { BytesClient } from './bytes.ts';
 import { boefjeRun, type EventPublisher, scanProfileMutation } from './events.ts';
-import type { Ledger } from './measures.ts';
+import type { AtOnce, Ledger } from './measures.ts';
 import type { Random } from './random.ts';
 import { runSimulatedWorker, type TaskClient } from './worker.ts';
 import { discover, type World } from './world.ts';
@@ -111,6 +111,8 @@ interface JobSettings {
   readonly random: Random;
   /** Share of tasks that fail. */
   readonly fail: number;
+  /** Counts the units of each boefje. */
+  readonly atOnce: AtOnce;
 }
 
 type Job = (task: LeasedTask) => Promise<'completed' | 'failed'>;
@@ -126,7 +128,7 @@ const findsObject = 1 / 3;
 
 /** What workers do with a task, by scheduler. */
 export function jobs(settings: JobSettings): Readonly<Record<WorkKind, Job>> {
-  const { world, bytes, publisher, random, fail } = settings;
+  const { world, bytes, publisher, random, fail, atOnce } = settings;
   const work = async (kind: WorkKind) => {
     const [least, most] = workMs[kind];
     const ms = least + random.next() * (most - least);
@@ -138,7 +140,8 @@ export function jobs(settings: JobSettings): Readonly<Record<WorkKind, Job>> {
     /** Stores what the boefje found in Bytes, which announces it. A boefje that fails stores its error there. */
     boefje: async (task) => {
       const { boefje, input_ooi: inputOoi, organization: organisation } = task.data as unknown as BoefjeData;
-      const tookMs = await work('boefje');
+      const group = task.data['deduplication_key'];
+      const tookMs = await atOnce.during(boefje.id, typeof group === 'string' ? group : task.id, () => work('boefje'));
       const run = boefjeRun({ id: task.id, boefje: boefje.id, inputOoi, organisation, tookMs });
       if (random.chance(fail)) {
         await bytes.store(run, 'FAILED', ['error/boefje']);

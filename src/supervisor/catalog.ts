@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
@@ -24,31 +25,55 @@ interface CatalogActor {
   readonly definition: SchedulerDefinition;
 }
 
+/** Rota's own. */
 export const actorsDirectory = new URL('../../actors/', import.meta.url);
 
 const rankersFolder = 'rankers';
+/** Of two files that differ in this alone, the first counts: what a compiler wrote stands beside its source. */
+const extensions = ['.ts', '.mts', '.js', '.mjs'];
 /** The name is the scheduler's id, which URLs and NATS subjects contain. */
 const folderName = /^[a-z][a-z0-9-]*$/;
 const streams: ReadonlySet<string> = new Set(eventStreams);
 
 /**
- * Reads the catalog: `<directory>/<name>/behavior.ts` and `<directory>/rankers/<name>.ts`. `only`: SCHEDULER_ACTORS,
- * comma-separated names; all where absent.
+ * Reads the catalog: `<name>/behavior.ts` and `rankers/<name>.ts` of each directory, or `.js` (Rota's own in its npm package).
+ * `only`: SCHEDULER_ACTORS, comma-separated names; all where absent.
  *
  * @throws RotaError BAD_CONFIG with the path of the faulty file or folder, and what it lacks.
  */
 export async function readCatalog(
-  directory: URL = actorsDirectory,
+  directories: readonly URL[] = [actorsDirectory],
   options: { only?: string | undefined; host?: URL } = {},
 ): Promise<Catalog> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== rankersFolder);
-  const names = folders.map((folder) => folder.name).toSorted();
+  const folders = new Map<string, URL>();
+  const rankers = new Map<string, string>();
+  for (const directory of directories) {
+    const found = await foldersIn(directory);
+    const ofDirectory = await readRankers(new URL(`${rankersFolder}/`, directory));
+    if (found.size === 0 && ofDirectory.size === 0)
+      throw broken(fileURLToPath(directory), 'a scheduler (<name>/behavior.ts) or a ranker (rankers/<name>.ts) in it');
+    for (const [name, folder] of found) addOnce(folders, name, folder, fileURLToPath(folder));
+    for (const [name, url] of ofDirectory) addOnce(rankers, name, url, fileURLToPath(url));
+  }
+  const names = narrow([...folders.keys()].toSorted(), options.only);
   return {
-    host: (options.host ?? new URL('host.ts', actorsDirectory)).href,
-    actors: await Promise.all(narrow(names, options.only).map((name) => readActor(directory, name))),
-    rankers: await readRankers(new URL(`${rankersFolder}/`, directory)),
+    host: (options.host ?? new URL(`host${extname(import.meta.url)}`, actorsDirectory)).href,
+    actors: await Promise.all(names.map((name) => readActor(name, folders.get(name)!))),
+    rankers,
   };
+}
+
+async function foldersIn(directory: URL): Promise<ReadonlyMap<string, URL>> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+    throw broken(fileURLToPath(directory), 'a folder of schedulers and rankers', error);
+  });
+  const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== rankersFolder);
+  return new Map(folders.map(({ name }) => [name, new URL(`${encodeURIComponent(name)}/`, directory)]));
+}
+
+function addOnce<T>(known: Map<string, T>, name: string, value: T, path: string): void {
+  if (known.has(name)) throw broken(path, `a name that is not taken: there is '${name}' already`);
+  known.set(name, value);
 }
 
 /**
@@ -75,11 +100,12 @@ function narrow(names: readonly string[], only: string | undefined): readonly st
   return names.filter((name) => wanted.includes(name));
 }
 
-async function readActor(directory: URL, name: string): Promise<CatalogActor> {
-  const folder = new URL(`${name}/`, directory);
+async function readActor(name: string, folder: URL): Promise<CatalogActor> {
   if (!folderName.test(name)) throw broken(fileURLToPath(folder), 'a name of small letters, digits and hyphens');
-  const behavior = new URL('behavior.ts', folder);
-  if (!existsSync(behavior)) throw broken(fileURLToPath(folder), 'a file behavior.ts');
+  const behavior = extensions
+    .map((extension) => new URL(`behavior${extension}`, folder))
+    .find((file) => existsSync(file));
+  if (behavior === undefined) throw broken(fileURLToPath(folder), 'a file behavior.ts or behavior.js');
   const module = await load<{ default?: unknown }>(behavior);
   const lacking = lackingInDefinition(module.default);
   if (lacking.length > 0)
@@ -104,14 +130,19 @@ function lackingInDefinition(exported: unknown): readonly string[] {
   return checks.filter(([, fits]) => !fits).map(([wanted]) => wanted);
 }
 
-async function readRankers(folder: URL): Promise<ReadonlyMap<string, string>> {
+/** URL by name. */
+export async function readRankers(folder: URL): Promise<ReadonlyMap<string, string>> {
   if (!existsSync(folder)) return new Map();
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.ts')).toSorted();
-  const rankers = files.map(async (file): Promise<[string, string]> => {
-    const url = new URL(file, folder);
+  const files = (await readdir(folder)).filter((file) => !file.endsWith('.d.ts')).toSorted();
+  const byName = new Map<string, string>();
+  for (const extension of extensions.toReversed())
+    for (const file of files.filter((each) => extname(each) === extension))
+      byName.set(file.slice(0, -extension.length), file);
+  const rankers = [...byName].map(async ([name, file]): Promise<[string, string]> => {
+    const url = new URL(encodeURIComponent(file), folder);
     const module = await load<Partial<RankerModule>>(url);
     if (typeof module.default !== 'function') throw broken(fileURLToPath(url), 'a default export: rank(batch)');
-    return [file.slice(0, -'.ts'.length), url.href];
+    return [name, url.href];
   });
   return new Map(await Promise.all(rankers));
 }
@@ -120,7 +151,11 @@ async function load<T>(url: URL): Promise<T> {
   try {
     return (await import(url.href)) as T;
   } catch (error) {
-    throw broken(fileURLToPath(url), `a module that loads (${failureOf(error).message})`, error);
+    const { message } = failureOf(error);
+    // `npm init` writes "type": "commonjs".
+    const isCommonJs = /Cannot use import statement|Unexpected token 'export'/.test(message);
+    const advice = isCommonJs ? '; its package.json needs "type": "module"' : '';
+    throw broken(fileURLToPath(url), `a module that loads (${message}${advice})`, error);
   }
 }
 

@@ -44,6 +44,7 @@ const storeKinds: { readonly [K in StoreKind]: true } = {
   'delete-schedules': true,
   'seen-boefjes': true,
   'save-seen-boefjes': true,
+  'set-default-limits': true,
 };
 
 /** Pushes go to the queue, everything else to the schedule store: no other part knows SQL. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { excerpt, excerptInBytes, oneLine, printable } from '../printable.ts';
 import { textWithoutSecrets } from './secrets.ts';
-import type { TaskData, TaskError } from './task.ts';
+import { errorCode, errorLengths, type TaskData, type TaskError } from './task.ts';
 
 /**
  * How long a name may be, in bytes of UTF-8: the same at every edge (REST, NATS, events). Names are part of indexes, answers
@@ -19,12 +19,6 @@ export const lengths = {
   /** The reference of an OOI holds whole URLs: those of 2 000 characters work on the web, longer ones seldom do. */
   ooi: 2_048,
 } as const;
-
-/** Of why a task failed, in bytes: ten thousand that fail alike hold 50 MB. Longer texts are cut, so that no report of a failure is refused. */
-export const errorLengths = { message: 1_024, detail: 4_096 } as const;
-
-/** Of a code, which is a label of a metric too. */
-export const errorCode = /^[A-Za-z0-9_.-]{1,64}$/;
 
 /** Why a task failed, as edges take it and the queue keeps it: without secrets and control characters, on one line but for `detail`. */
 export const taskError = z

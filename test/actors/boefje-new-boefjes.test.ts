@@ -196,4 +196,26 @@ describe('a look for new boefjes', () => {
     expect(it.pairs).toEqual([`dns bb ${a.primaryKey}`]);
     expect(it.seen.map(({ organisation }) => organisation)).toEqual(['bb']);
   });
+
+  test('tells the limits that Katalogus gives, one for each group, unless an organisation does not answer', async () => {
+    const limited = (id: string, seconds: number, group: string, enabled = true) =>
+      boefje(id, { enabled, rateLimit: { seconds, group } });
+    const it = ports(limited('shodan', 1, 'api'), limited('off', 9, 'api', false));
+    it.organisations['bb'] = { plugins: [limited('other', 2, 'api'), limited('x', 5, 'x:{input_ooi}')], objects: [] };
+    const look = actor(it);
+    await look();
+    const told = {
+      request: [
+        { group: 'api', seconds: 2, boefjes: ['other', 'shodan'] },
+        { group: 'x:{input_ooi}', seconds: 5, boefjes: ['x'] },
+      ],
+    };
+    expect(it.requests('set-default-limits')).toEqual([{ limits: told.request }]);
+    it.outage = (name, organisation) => {
+      if (name === 'plugins' && organisation === 'bb') throw outageOf('katalogus');
+    };
+    await look();
+    await look(['aa']);
+    expect(it.times('set-default-limits')).toBe(1);
+  });
 });

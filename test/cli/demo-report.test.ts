@@ -12,6 +12,7 @@ const clean: Findings = {
   ledger: { handedOut: 11, tasks: 10, completed: 9, failed: 1, redelivered: 1, handedOutTwice: 0, afterEnd: 0 },
   popWaits: [1, 2],
   eventTimes: [],
+  atOnce: { most: 1, limit: null },
   actors: { boefje: { restarts: 1 }, supervisor: { restarts: 0 } },
 };
 const missing = { scheduler: 'boefje', hash: 'h', about: 'nmap on a in org-1' } as const;
@@ -26,6 +27,7 @@ test('the JSON has exactly the keys that are promised', () => {
     lost: 0,
     handed_out_twice: 0,
     redelivered: 1,
+    most_at_once: 1,
     pop_wait_ms: { p50: 1, p99: 2 },
     event_to_worker_ms: { p50: null, p99: null },
     tasks_per_second: 2.5,

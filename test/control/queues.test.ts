@@ -131,7 +131,7 @@ test('a preview is made one at a time, by a ranker that there is, and tells of t
   const places = { count: 1, first: 1 };
   const ports = {
     schedulerIds: ['boefje'],
-    rankers: { names: async () => ['created-at', 'fair-share'], ownOf: () => 'fair-share' },
+    rankers: { names: () => ['created-at', 'fair-share'], ownOf: () => 'fair-share' },
     previewRerank: async (_scheduler: string, ranker: string) => {
       asked.push(ranker);
       await promise;

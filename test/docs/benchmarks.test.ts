@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { figureText, markdown, withResults } from '../../bench/harness/markdown.ts';
 import { readOptions } from '../../bench/harness/options.ts';
 import { readReport, type Report } from '../../bench/harness/report.ts';
+import { scaling } from '../../bench/harness/scaling.ts';
 import { plots } from '../../bench/plots/figures.ts';
 import { suites } from '../../bench/suites.ts';
 import { knobs } from '../../bench/tuning/knobs.ts';
@@ -37,6 +38,11 @@ test('the figures in docs/benchmark-results.md and the plots are those of docs/p
     expect([...plots(report.results).keys()]).toContain(name);
 });
 
+test('the figures in docs/scaling.md, and what is reckoned from them, are those of docs/plots/supervisors.json', async () => {
+  const shown = await page('scaling.md');
+  expect(cells(shown)).toEqual(cells(withResults(shown, scaling(await shownReport('supervisors')))));
+});
+
 test('the figures in the README are those of docs/plots/results.json', async () => {
   const medians = new Map((await shownReport()).results.map(({ name, median }) => [name, figureText(median)]));
   const rows = (await page('../README.md')).split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
@@ -61,15 +67,17 @@ test('the figures in the README are those of docs/plots/results.json', async () 
 });
 
 test('every command that the pages show is one that the bench takes', async () => {
-  const text = (await Promise.all(['benchmarks.md', 'tuning.md', 'design-choices.md'].map(page))).join('\n');
+  const text = (await Promise.all(['benchmarks.md', 'tuning.md', 'design-choices.md', 'scaling.md'].map(page))).join(
+    '\n',
+  );
   const shown = [...text.matchAll(/make bench ARGS="([^"<]*)"/g)].map(([, args]) => args!.split(' '));
   expect(shown.length).toBeGreaterThan(4);
   const named = new Map(suites.map(({ name, about }) => [name, about]));
   for (const args of shown) expect(() => readOptions(args, named), args.join(' ')).not.toThrow();
 });
 
-function shownReport(): Promise<Report> {
-  return readReport(fileURLToPath(new URL('../../docs/plots/results.json', import.meta.url)));
+function shownReport(name = 'results'): Promise<Report> {
+  return readReport(fileURLToPath(new URL(`../../docs/plots/${name}.json`, import.meta.url)));
 }
 
 /** A formatter aligns tables: what counts is in their cells. */

@@ -134,17 +134,34 @@ test('what is shipped starts Rota again when it exits with 70, as the operations
   expect(said).toContain('`restart: on-failure`');
 });
 
-test('docs/deploy/env.example holds only variables that Rota reads, with values it accepts', () => {
-  const lines = read('docs/deploy/env.example').split('\n');
+test('the unit starts the command, which knows its Node: that of the package, or of the checkout that its comment links', () => {
+  const unit = read('docs/deploy/rota.service');
+  expect(unit).toMatch(/^ExecStart=rota start$/m);
+  expect(unit).toMatch(/^EnvironmentFile=\/etc\/rota\/rota\.env$/m);
+  expect(unit).toContain('ln -s /opt/rota/src/launch.sh /usr/local/bin/rota');
+});
+
+test.each([
+  ['docs/deploy/env.example', { boefje: 'created-at' }],
+  ['packaging/debian/rota.env', {}],
+])('%s holds only variables that Rota reads, with values it accepts', (path, rankers) => {
+  const lines = read(path).split('\n');
   const entries = lines
     .filter((line) => /^#? ?[A-Z_]+=/.test(line))
     .map((line) => line.replace(/^# ?/, '').split('=', 2));
+  expect(new Set(entries.map(([name]) => name)).size).toBe(entries.length);
   const given = Object.fromEntries(entries) as Record<string, string>;
   const config = readConfig(given) as Record<string, unknown>;
   for (const name of Object.keys(given).filter((name) => given[name] !== '' && !name.endsWith('_RANKER'))) {
     expect(config, name).toHaveProperty(name);
   }
-  expect(config['rankers']).toEqual({ boefje: 'created-at' });
+  expect(config['rankers']).toEqual(rankers);
+});
+
+test('the Debian package has the folders that the image has', () => {
+  const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(\S+) \.\/\1$/gm)].map(([, path]) => path!);
+  expect(copied.length).toBeGreaterThan(2);
+  for (const path of copied) expect(read('packaging/debian/build.sh')).toContain(`"$root/${path}" `);
 });
 
 test('the image runs the CLI as a non-root user, in exec form, and copies only what exists', () => {
@@ -154,13 +171,13 @@ test('the image runs the CLI as a non-root user, in exec form, and copies only w
   expect(instructions[user]).toBe('USER node');
   expect(instructions.findIndex((line) => line.startsWith('ENTRYPOINT '))).toBeGreaterThan(user);
   // The flags that the `rota` command has, which docs/benchmarks.md was measured with.
-  const flags = /^exec "\$node" (.+) "\$root\/src\/cli\.ts" "\$@"$/m.exec(read('src/launch.sh'))![1]!;
+  const flags = /^exec "\$node" (.+) "\$cli" "\$@"$/m.exec(read('src/launch.sh'))![1]!;
   expect(JSON.parse(instructions.find((line) => line.startsWith('ENTRYPOINT '))!.slice('ENTRYPOINT '.length))).toEqual([
     'node',
     ...flags.split(' '),
     'src/cli.ts',
   ]);
-  expect(read('docs/deploy/rota.service')).toContain(`ExecStart=/usr/bin/node ${flags} src/cli.ts start`);
+  expect(read('packaging/debian/rota')).toContain(`/node" --env-file="$settings" ${flags} "$lib/src/cli.ts" "$@"`);
   expect(JSON.parse(instructions.find((line) => line.startsWith('CMD '))!.slice('CMD '.length))).toEqual(['start']);
   const copied = instructions
     .filter((line) => /^COPY (?!--from)/.test(line))
@@ -181,7 +198,7 @@ test('what the image runs imports no package that the image does not have', asyn
 });
 
 test('wherever Rota is started, its memory is bounded in the same way', () => {
-  for (const path of ['src/launch.sh', 'Dockerfile', 'docs/deploy/rota.service']) {
+  for (const path of ['src/launch.sh', 'Dockerfile', 'packaging/debian/rota']) {
     expect(read(path), path).toMatch(/MALLOC_ARENA_MAX=("\$\{MALLOC_ARENA_MAX:-)?2/);
   }
 });

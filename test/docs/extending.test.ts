@@ -26,7 +26,9 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** Code blocks that begin with the path of their file, by that path. */
 async function examplesOf(page: string): Promise<Map<string, string>> {
-  const blocks = (await readFile(page, 'utf8')).matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```/gms);
+  // What follows is used as it is installed: test/integration/npm-package.test.ts.
+  const [inside] = (await readFile(page, 'utf8')).split('## Outside of this repository');
+  const blocks = inside!.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```/gms);
   return new Map([...blocks].map(([, path, code]) => [path!, code!]));
 }
 

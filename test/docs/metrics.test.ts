@@ -24,6 +24,7 @@ const readings = {
   organisations: 'database: roll-up by organisation',
   heads: 'database: head of the queue’s index',
   held: 'database: bounded range of the queue’s index',
+  limits: 'database: bounded ranges of the index of what is parked',
   unbegun: 'database: leases by their end',
   scheduleLags: 'database: head of the deadlines’ index',
   backlog: 'the broker',

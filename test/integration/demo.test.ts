@@ -65,6 +65,16 @@ test(
   },
 );
 
+test(
+  'of each boefje no more run at once than the limit, while workers and the supervisor are killed',
+  { timeout: withinMs },
+  async () => {
+    const report = await runDemo([...chaos, '--limit', '1', '--restart-supervisor']);
+    expectAllFinished(report);
+    expect(report).toMatchObject({ lost: 0, handed_out_twice: 0, most_at_once: 1 });
+  },
+);
+
 test('Ctrl-C stops everything that the demo started', { timeout: withinMs }, async () => {
   const folders = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('rota-demo-'));
   const before = new Set(await folders());

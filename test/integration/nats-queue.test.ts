@@ -6,6 +6,7 @@ import { runWorker } from '../../src/nats/worker.ts';
 import { migrate } from '../../src/queue/schema/migrations.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../src/queue/task-queue.ts';
 import { createRanking, createTaskRanking, type Ranking } from '../../src/ranking/pool.ts';
+import { readRankers } from '../../src/supervisor/catalog.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
@@ -21,8 +22,8 @@ let two: Wire;
 beforeAll(async () => {
   database = await createDatabase();
   await migrate(database.url);
-  const rankersDirectory = new URL('../../actors/rankers/', import.meta.url);
-  ranking = createRanking({ rankersDirectory, threads: 1, deadlineMs: 10_000 });
+  const files = await readRankers(new URL('../../actors/rankers/', import.meta.url));
+  ranking = createRanking({ files, threads: 1, deadlineMs: 10_000 });
 });
 beforeEach(async () => {
   queues = [];

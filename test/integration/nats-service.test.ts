@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { RequestStrategy } from 'nats';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { z } from 'zod';
+import { RotaError } from '../../src/errors.ts';
 import type { RotaClient } from '../../src/nats/client.ts';
 import { command, commandRunner } from '../../src/control/operator-command.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
@@ -183,6 +184,69 @@ test('a task that can never fit into a message fails instead of blocking the hea
   await queue.push('boefje', [large('x', 2_000_000), boefjeTask('aa', 'small')]);
   expect((await client.pop('boefje'))[0]?.data['input_ooi']).toBe('small');
   expect([...queue.rows.values()][0]?.status).toBe('failed');
+});
+
+test('a pop that brings patches settles them, answers each, and waits for no task', async () => {
+  await client.push(
+    'boefje',
+    ['a', 'b', 'c'].map((ooi) => boefjeTask('aa', ooi)),
+  );
+  const [one, two] = await client.pop('boefje', { limit: 2 });
+  const lease = (task: typeof one) => ({ id: task!.id, lease_id: task!.lease_id });
+  const patches = [
+    { ...lease(one), status: 'completed' },
+    { ...lease(two), lease_id: randomUUID(), status: 'completed' },
+  ] as const;
+  const next = await client.settleAndPop('boefje', patches, { limit: 5 });
+  expect(next.results.map(({ data }) => data['input_ooi'])).toEqual(['c']);
+  expect(next.settled).toMatchObject([{ id: one!.id, status: 'completed' }, { error: { code: 'LEASE_LOST' } }]);
+  expect([...queue.rows.values()].map(({ status }) => status)).toEqual(['completed', 'dispatched', 'dispatched']);
+
+  const failed = { ...lease(two), status: 'failed', error: { message: 'no route' } } as const;
+  const began = performance.now();
+  const empty = await wire.connection.request(
+    `${prefix}.pop.boefje`,
+    JSON.stringify({ wait_ms: 30_000, patches: [failed] }),
+    { timeout: 20_000 },
+  );
+  expect(empty.json()).toEqual({ results: [], settled: [{ id: two!.id, status: 'failed' }] });
+  expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+test('of a pop that brings patches neither half takes the other down', async () => {
+  await client.push(
+    'boefje',
+    ['a', 'b', 'c'].map((ooi) => boefjeTask('aa', ooi)),
+  );
+  const [one] = await client.pop('boefje');
+  const patch = { id: one!.id, lease_id: one!.lease_id, status: 'completed' } as const;
+  const settles = queue.patch.bind(queue);
+  queue.patch = () => Promise.reject(new RotaError('DATABASE_UNAVAILABLE', 'away'));
+  const next = await client.settleAndPop('boefje', [patch]);
+  expect(next.results).toHaveLength(1);
+  expect(next.settled).toMatchObject([{ error: { code: 'DATABASE_UNAVAILABLE' } }]);
+
+  queue.patch = settles;
+  queue.pop = () => Promise.reject(new RotaError('FILTER_TOO_SLOW', 'narrow the filter'));
+  await expect(client.settleAndPop('boefje', [patch])).rejects.toMatchObject({ code: 'FILTER_TOO_SLOW' });
+  expect(queue.rows.get(one!.id)?.status).toBe('completed');
+
+  const wrong = [patch, { ...patch, status: 'done' as 'completed' }];
+  await expect(client.settleAndPop('boefje', wrong)).rejects.toThrow(/^patches\.1\.status: /);
+  const many = Array.from({ length: 1_001 }, () => patch);
+  await expect(client.settleAndPop('boefje', many)).rejects.toThrow(/^patches: /);
+});
+
+test('beside a thousand patches a task that fits into an answer of its own goes back, and does not fail', async () => {
+  const most = wire.connection.info!.max_payload;
+  // The double's hash holds its data once more.
+  await queue.push('boefje', [large('x', most / 2 - 20_000)]);
+  const patch = { id: randomUUID(), lease_id: randomUUID(), status: 'completed' } as const;
+  const patches = Array.from({ length: 1_000 }, () => patch);
+  const next = await client.settleAndPop('boefje', patches);
+  expect(next.results).toEqual([]);
+  expect(next.settled).toHaveLength(1_000);
+  expect(await client.pop('boefje', { wait_ms: 10_000 })).toHaveLength(1);
 });
 
 test('ctl commands reach any supervisor, or the one that is named, with the name of the caller', async () => {

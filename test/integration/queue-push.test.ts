@@ -119,6 +119,26 @@ describe('push', () => {
     expect(await push([5, 1])).toMatchObject([full, { outcome: 'queued' }]);
   });
 
+  test('a large bound is as exact, by the roll-up and what is not folded into it, also while a pause holds some', async () => {
+    const { queue, sql } = await queueUnderTest({ maxSize: 10_050 });
+    const push = (count: number, organisation: string) =>
+      queue.push(
+        'boefje',
+        Array.from({ length: count }, () => boefjeTask(undefined, { priority: 5, organisation })),
+      );
+    for (let set = 0; set < 10; set += 1) {
+      await push(1_000, `org-${set % 3}`);
+      if (set === 4) await queue.foldCounts();
+    }
+    await sql`UPDATE queue SET held = true WHERE organisation = 'org-1'`;
+    const full = { outcome: 'refused', reason: 'queue-full' };
+    expect((await push(51, 'org-2')).slice(-2)).toMatchObject([{ outcome: 'queued' }, full]);
+    await queue.pop('boefje', popRequest({ limit: 2 }));
+    expect(await push(3, 'org-1')).toMatchObject([{ outcome: 'queued' }, { outcome: 'queued' }, full]);
+    await queue.foldCounts();
+    expect(await push(1, 'org-1')).toMatchObject([full]);
+  });
+
   test('ranks what brings no priority; a ranker that fails refuses those tasks only', async () => {
     const ranking = {
       policyOf: () => ({ fair: false, manualOnly: false }),

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchOf } from '../../src/ranking/batch.ts';
 import { createRanking, type Ranking } from '../../src/ranking/pool.ts';
+import { readRankers } from '../../src/supervisor/catalog.ts';
 
 /** Rankers as a newcomer might write them, good and bad. */
 const rankers = {
@@ -33,9 +34,10 @@ let ranking: Ranking;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rota-rankers-'));
+  const files = new Map(Object.keys(rankers).map((name) => [name, pathToFileURL(join(directory, `${name}.ts`)).href]));
   for (const [name, source] of Object.entries(rankers)) await writeFile(join(directory, `${name}.ts`), source);
   // Long enough for a thread to start on a busy machine.
-  ranking = createRanking({ rankersDirectory: pathToFileURL(`${directory}/`), threads: 2, deadlineMs: 2_000 });
+  ranking = createRanking({ files, threads: 2, deadlineMs: 2_000 });
 });
 afterAll(async () => {
   await ranking.close();
@@ -117,7 +119,7 @@ test('an unknown ranker is a wrong configuration that names those there are; so 
 
 test('the shipped rankers are found and vouch for small batches', async () => {
   const shipped = createRanking({
-    rankersDirectory: new URL('../../actors/rankers/', import.meta.url),
+    files: await readRankers(new URL('../../actors/rankers/', import.meta.url)),
     threads: 1,
     deadlineMs: 10_000,
   });

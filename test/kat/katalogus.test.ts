@@ -53,6 +53,27 @@ describe('Katalogus', () => {
     expect(plugins!.get('port-classification')).toMatchObject({ type: 'bit', consumes: ['IPPort'] });
   });
 
+  test('gives the limit of a boefje whose release of KAT has them; one that does not fit is none', async () => {
+    const limited = { ...boefje, id: 'shodan', rate_limit_interval: 1, rate_limit_group: 'api.shodan.io' };
+    const others = [{ ...limited, id: 'alone', rate_limit_group: null }, boefje];
+    const misfits = [0, -1, '1/s', null].map((rate_limit_interval, n) => ({
+      ...limited,
+      id: `x${n}`,
+      rate_limit_interval,
+    }));
+    const answer = katalogusWith(
+      () => ['aa'],
+      () => [limited, ...others, ...misfits],
+    );
+    const plugins = (await (await kat(answer)).services.katalogus.plugins('aa'))!;
+    const limits = [...plugins.values()].flatMap(({ id, rateLimit }) => (rateLimit ? [{ id, ...rateLimit }] : []));
+    expect(limits).toEqual([
+      { id: 'shodan', seconds: 1, group: 'api.shodan.io' },
+      { id: 'alone', seconds: 1, group: 'alone' },
+    ]);
+    expect(plugins.size).toBe(7);
+  });
+
   test('keeps a plug-in that several organisations have alike once', async () => {
     const answer = katalogusWith(
       () => ['aa', 'bb', 'cc'],

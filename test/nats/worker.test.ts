@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
 import { RotaError } from '../../src/errors.ts';
 import { currentTrace, newTrace } from '../../src/mailbox/trace.ts';
-import type { ItemResult, RotaClient, StatusPatch } from '../../src/nats/client.ts';
+import type { ItemResult, PopOptions, StatusPatch } from '../../src/nats/client.ts';
 import { runWorker, type Worker, type WorkerOptions } from '../../src/nats/worker.ts';
 import type { LeasedTask } from '../../src/tasks/task.ts';
 
@@ -30,12 +30,21 @@ function work(
   tasks: readonly LeasedTask[],
   handle: WorkerOptions['handle'],
   answer: (patches: readonly StatusPatch[]) => ItemResult[] = taken,
+  { popFails = false } = {},
 ) {
-  const asked: { patches: string[] | 'one, with the whole task as its answer'; trace: string }[] = [];
+  const asked: { patches: string[] | 'one, with the whole task as its answer'; trace: string; with?: 'pop' }[] = [];
   const errors: unknown[] = [];
   const queued = [...tasks];
   const client = {
-    pop: async () => (queued.length > 0 ? queued.splice(0) : new Promise((resolve) => setTimeout(resolve, 20, []))),
+    async settleAndPop(_scheduler: string, set: readonly StatusPatch[], { limit = 1 }: PopOptions) {
+      const patches = set.map(({ id, status }) => `${id} ${status}`);
+      asked.push({ patches, trace: currentTrace(), with: 'pop' });
+      await Promise.resolve();
+      if (popFails) throw new RotaError('FILTER_TOO_SLOW', 'narrow the filter');
+      return { results: queued.splice(0, limit), settled: answer(set) };
+    },
+    pop: async (_scheduler: string, { limit = 1 }: PopOptions) =>
+      queued.length > 0 ? queued.splice(0, limit) : new Promise((resolve) => setTimeout(resolve, 20, [])),
     heartbeat: async () => ({ renewed: [], lost: [] }),
     async patch(patched: StatusPatch | readonly StatusPatch[]) {
       const isSet = Array.isArray(patched);
@@ -45,7 +54,7 @@ function work(
       await Promise.resolve();
       return answer(set);
     },
-  } as unknown as Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
+  } as unknown as WorkerOptions['client'];
   worker = runWorker({
     client,
     scheduler: 'boefje',
@@ -110,4 +119,26 @@ test('tasks of several traces are settled in a set for each, in that trace', asy
     { patches: ['task-0 completed', 'task-2 completed'], trace: one },
     { patches: ['task-1 completed'], trace: other },
   ]);
+});
+
+test('while there is work, what ends goes with the next pop', async () => {
+  const { asked, errors } = work(tasksOf(9), async () => {});
+  await vi.waitFor(() => expect(asked.flatMap(({ patches }) => patches)).toHaveLength(18), { timeout: 5_000 });
+  await idle();
+  const settling = asked.filter(({ with: by }) => by === 'pop');
+  expect(settling[0]?.patches).toEqual(['task-0 completed', 'task-1 completed', 'task-2 completed']);
+  expect(settling[1]?.patches).toEqual(['task-3 completed', 'task-4 completed', 'task-5 completed']);
+  expect(errors).toEqual([]);
+});
+
+test('where that pop fails, what it brought goes by itself', async () => {
+  const { asked, errors } = work(tasksOf(3), async () => {}, taken, { popFails: true });
+  await vi.waitFor(() => expect(asked.filter(({ with: by }) => by !== 'pop')).toHaveLength(2), { timeout: 5_000 });
+  await idle();
+  expect(asked.map(({ patches, with: by }) => [patches.length, by])).toEqual([
+    [3, undefined],
+    [3, 'pop'],
+    [3, undefined],
+  ]);
+  expect(errors).toEqual([new RotaError('FILTER_TOO_SLOW', 'narrow the filter')]);
 });

@@ -28,7 +28,7 @@ test('every folder with a behavior is a scheduler, every file in rankers/ a rank
     'rankers/first.ts': 'export default (batch) => ({ ranks: new Float64Array(batch.count) });',
     'host.ts': '',
   });
-  const catalog = await readCatalog(directory);
+  const catalog = await readCatalog([directory]);
   expect(catalog.actors.map(({ name }) => name)).toEqual(['alpha', 'zeta']);
   expect(catalog.actors[0]).toMatchObject({ behavior: new URL('alpha/behavior.ts', directory).href });
   expect(catalog.actors[0]!.definition).toMatchObject({ type: 'a', itemType: 'A' });
@@ -36,7 +36,7 @@ test('every folder with a behavior is a scheduler, every file in rankers/ a rank
 });
 
 test.for([
-  ['no behavior.ts', { 'odd/': '' }, /odd\/: expected a file behavior\.ts/],
+  ['no behavior.ts', { 'odd/': '' }, /odd\/: expected a file behavior\.ts or behavior\.js$/],
   ['no default export', { 'odd/behavior.ts': 'export const x = 1;' }, /odd\/behavior\.ts: .*type: string.*start: func/],
   [
     'an unknown stream',
@@ -53,17 +53,62 @@ test.for([
   ['a ranker that is none', { 'rankers/odd.ts': 'export default 1;' }, /rankers\/odd\.ts: .*rank\(batch\)/],
 ] as const)('a folder with %s stops the start with its path and what is missing', async ([, files, message]) => {
   const directory = await directoryOf(files);
-  await expect(readCatalog(directory)).rejects.toMatchObject({
+  await expect(readCatalog([directory])).rejects.toMatchObject({
     code: 'BAD_CONFIG',
     message: expect.stringMatching(message),
   });
 });
 
+test('a folder of one’s own adds to those before it, in TypeScript or JavaScript; a name is there once', async () => {
+  const ranker = 'export default () => ({ ranks: new Float64Array() });';
+  const first = await directoryOf({ 'alpha/behavior.ts': complete, 'rankers/first.ts': ranker });
+  const second = await directoryOf({
+    'beta/behavior.js': complete,
+    'gamma/behavior.mts': complete,
+    // What a compiler laid beside its source.
+    'rankers/second.ts': ranker,
+    'rankers/second.js': 'export default 1;',
+    'rankers/second.d.ts': 'export default function rank(): void;',
+    'rankers/third.mjs': ranker,
+  });
+  const catalog = await readCatalog([first, second]);
+  expect(catalog.actors.map(({ name }) => name)).toEqual(['alpha', 'beta', 'gamma']);
+  expect([...catalog.rankers.keys()].toSorted()).toEqual(['first', 'second', 'third']);
+  expect(catalog.rankers.get('second')).toBe(new URL('rankers/second.ts', second).href);
+
+  for (const [files, fault] of [
+    [{ 'alpha/behavior.ts': complete }, "alpha/: expected a name that is not taken: there is 'alpha' already"],
+    [{ 'rankers/first.js': ranker }, "rankers/first.js: expected a name that is not taken: there is 'first' already"],
+    [{ 'notes.txt': '' }, '/: expected a scheduler (<name>/behavior.ts) or a ranker (rankers/<name>.ts) in it'],
+  ] as const) {
+    const directory = await directoryOf(files);
+    await expect(readCatalog([first, directory])).rejects.toMatchObject({
+      code: 'BAD_CONFIG',
+      message: expect.stringMatching(new RegExp(`^/.*${RegExp.escape(fault)}$`)),
+    });
+  }
+  await expect(readCatalog([first, new URL('nowhere/', second)])).rejects.toMatchObject({
+    code: 'BAD_CONFIG',
+    message: expect.stringMatching(/nowhere\/: expected a folder of schedulers and rankers$/),
+  });
+});
+
+test('CommonJS, which npm init writes into package.json, is said to be the cause', async () => {
+  const directory = await directoryOf({
+    'package.json': '{"type":"commonjs"}',
+    'odd/behavior.ts': 'export default {};',
+  });
+  await expect(readCatalog([directory])).rejects.toMatchObject({
+    code: 'BAD_CONFIG',
+    message: expect.stringMatching(/odd\/behavior\.ts: .*; its package\.json needs "type": "module"\)$/),
+  });
+});
+
 test('SCHEDULER_ACTORS narrows the list, and names that do not exist stop the start', async () => {
   const directory = await directoryOf({ 'alpha/behavior.ts': complete, 'broken/': '', 'zeta/behavior.ts': complete });
-  const catalog = await readCatalog(directory, { only: 'zeta, alpha' });
+  const catalog = await readCatalog([directory], { only: 'zeta, alpha' });
   expect(catalog.actors.map(({ name }) => name)).toEqual(['alpha', 'zeta']);
-  await expect(readCatalog(directory, { only: 'beta' })).rejects.toMatchObject({
+  await expect(readCatalog([directory], { only: 'beta' })).rejects.toMatchObject({
     code: 'BAD_CONFIG',
     message: 'SCHEDULER_ACTORS=beta: expected names out of alpha, broken, zeta',
   });
@@ -76,7 +121,7 @@ test('a scheduler ranks by its own ranker unless the configuration names another
     'rankers/first.ts': ranker,
     'rankers/second.ts': ranker,
   });
-  const catalog = await readCatalog(directory);
+  const catalog = await readCatalog([directory]);
   expect(rankersOf(catalog, {}).get('alpha')).toBe('first');
   expect(rankersOf(catalog, { alpha: 'second' }).get('alpha')).toBe('second');
   expect(() => rankersOf(catalog, { alpha: 'third' })).toThrow(

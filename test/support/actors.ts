@@ -42,6 +42,7 @@ export function backendOf(answers: Partial<ActorBackend> = {}): ActorBackend {
     'delete-schedules': async () => ({ deleted: 0 }),
     'seen-boefjes': async () => [],
     'save-seen-boefjes': async () => null,
+    'set-default-limits': async () => null,
     ...answers,
   };
 }
@@ -51,7 +52,7 @@ export async function supervise(
   actors: string,
   options: Partial<Omit<SupervisorOptions, 'catalog'>> = {},
 ): Promise<Supervisor> {
-  const catalog = await readCatalog(fixtureActors, { only: actors });
+  const catalog = await readCatalog([fixtureActors], { only: actors });
   const supervisor = new Supervisor({ settings: quietSettings, backend: backendOf(), ...options, catalog });
   onTestFinished(() => supervisor.terminate());
   return supervisor;

@@ -125,8 +125,17 @@ export const rows: Readonly<Record<string, readonly (readonly Panel[])[]>> = {
     [
       { title: 'Queue size', queries: [gauge('scheduler_qsize')] },
       { title: 'Queued by organisation', queries: [gauge('rota_queue_organisation_tasks')], stacked: true },
-      { title: 'Held by a pause', queries: [gauge('rota_queue_held')] },
+      { title: 'Held by a pause or a limit', queries: [gauge('rota_queue_held')] },
       { title: 'How long the next task has waited', queries: [gauge('rota_queue_head_seconds')] },
+    ],
+    [
+      { title: 'Held by limits and windows', queries: [gauge('rota_limit_held')] },
+      { title: 'The oldest that a limit holds', queries: [gauge('rota_limit_oldest_seconds')] },
+      { title: 'Let go by limits', queries: [rate('rota_limit_admitted_total', { by: ['limit'] })] },
+      {
+        title: 'Seconds waited by what limits let go',
+        queries: [rate('rota_limit_waited_seconds_total', { by: ['limit'] })],
+      },
     ],
     [
       {

@@ -193,6 +193,7 @@ export class Ports {
     'delete-schedules': ({ hashes }) => ({ deleted: hashes.length }),
     'seen-boefjes': ({ organisations }) =>
       this.seen.filter((it) => organisations === undefined || organisations.includes(it.organisation)),
+    'set-default-limits': () => null,
     'save-seen-boefjes': ({ seen }) => {
       const saved = new Set(seen.map((it) => it.organisation));
       this.seen = [...this.seen.filter((it) => !saved.has(it.organisation)), ...seen];

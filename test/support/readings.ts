@@ -9,6 +9,7 @@ export const quietReadings: Readings = {
   organisations: async () => [],
   heads: async () => new Map(),
   held: async () => new Map(),
+  limits: async () => [],
   unbegun: async () => new Map(),
   scheduleLags: async () => new Map(),
   backlog: async () => [],

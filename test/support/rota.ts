@@ -121,7 +121,7 @@ export async function openHouse(
     async start({ environment: more = {}, actors } = {}) {
       const config = readConfig({ ...environment, ...more });
       const connected = next('source.connected');
-      const rota = await startRota(config, actors === undefined ? {} : { actors });
+      const rota = await startRota(config, actors === undefined ? {} : { actors: [actors] });
       if (config.QUEUE_URI !== undefined) await connected;
       const started: TestRota = {
         api: rota.api,

@@ -52,7 +52,8 @@ export function atTerminal(
   // The inner shell is replaced by the command: its process id is known.
   const shell = `stty rows ${rows} cols ${columns}; echo "tty=$(tty)="; echo "before=$(stty -g)=";
     sh -c 'echo "pid=$$="; exec ${command.replaceAll("'", '"')}${input === undefined ? '' : ` <${input}`}'; echo "code=$?="; echo "after=$(stty -g)="`;
-  const { NO_COLOR: _no, FORCE_COLOR: _yes, ...inherited } = process.env;
+  // Node takes a terminal for one without colours where CI is set.
+  const { NO_COLOR: _no, FORCE_COLOR: _yes, CI: _ci, ...inherited } = process.env;
   const child: ChildProcess = spawn('script', ['--quiet', '--flush', '--command', shell, '/dev/null'], {
     env: { ...inherited, TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
   });

@@ -1,12 +1,12 @@
 -- What operators see of tasks beyond the wire: reason, attempts, who holds them, where they stand in the queue.
 -- returns task (JSON text), reason, attempts, unbegun (claims whose holder never reported), lease_id, lease_worker, via, lease_until,
--- begun (null without a lease), held, ahead, worker and times (ISO) of the last attempt, error, attempts_before,
+-- begun (null without a lease), held, limited (the limit or window that holds it), ahead, worker and times (ISO) of the last attempt, error, attempts_before,
 -- changed (JSON); a row for each that exists
 -- $1 ids, $2 whether to count what goes before them: else `ahead` is null
 SELECT rota_task_json(t) AS task, t.reason, t.attempts, t.unbegun,
   l.lease_id, l.worker AS lease_worker, l.via, rota_timestamp(l.until) AS lease_until,
   l.begun OR t.status = 'RUNNING' AS begun,
-  q.held,
+  q.held, nullif(split_part(q.parked, '/', 1), '') AS limited,
   coalesce(l.worker, CASE WHEN l.via = 'rest' THEN l.holder END, t.worker) AS worker,
   rota_timestamp(coalesce(l.claimed_at, t.claimed_at)) AS claimed_at,
   rota_timestamp(t.started_at) AS started_at, rota_timestamp(t.ended_at) AS ended_at,

@@ -24,10 +24,16 @@ WITH items AS MATERIALIZED (
     n, id, own_id, organisation, hash, priority, score, flow, plugin, image, deduplication_key, traceparent,
     recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds, line)
 ),
--- What is held, and what stands from the low-water mark on (claim-heads.sql).
+-- A small bound counts what is held, and what stands from the low-water mark on (claim-heads.sql). A larger one reads the roll-up and
+-- what is not folded into it yet, which is as exact: to count a million took 122 to 308 ms a push.
 room AS MATERIALIZED (
-  SELECT CASE WHEN $5::integer > 0
-    THEN $5::integer - (SELECT count(*) FROM (
+  SELECT CASE
+    WHEN $5::integer > 10000 THEN $5::integer
+      - coalesce((SELECT t.count FROM task_totals t WHERE t.scheduler = $1 AND t.status = 'QUEUED'), 0)
+      - coalesce((
+        SELECT sum(g.delta) FROM task_changes g, unnest(g.schedulers, g.statuses) AS c (scheduler, status)
+        WHERE c.scheduler = $1 AND c.status = 'QUEUED'), 0)
+    WHEN $5::integer > 0 THEN $5::integer - (SELECT count(*) FROM (
       (SELECT FROM queue q WHERE q.scheduler = $1 AND q.held ORDER BY q.rank, q.created_at)
       UNION ALL
       (SELECT FROM queue q WHERE q.scheduler = $1 AND NOT q.held

@@ -18,6 +18,11 @@ export function demoCommand(parts: DemoParts): Command {
     .option('--fail <share>', 'share of tasks that fail', share, 0.05)
     .option('--kill-workers <share>', 'share of units whose worker dies over them', share, 0)
     .option('--kill-actors <n>', 'how often an actor is killed', whole(0), 0)
+    .option(
+      '--limit <n>',
+      'tasks of one boefje that run at once, at most; as many as there are workers where absent',
+      whole(1),
+    )
     .option('--restart-supervisor', 'kill the supervisor in the middle and start it again')
     .option('--json', 'end with one line of JSON on stdout; everything else goes to stderr')
     .addHelpText(

@@ -12,6 +12,7 @@ export interface DemoReport {
   readonly pop_wait_ms: Percentiles;
   readonly event_to_worker_ms: Percentiles;
   readonly tasks_per_second: number;
+  readonly most_at_once: number;
   readonly actors: Readonly<Record<string, { readonly restarts: number }>>;
 }
 
@@ -21,11 +22,13 @@ export interface Findings {
   readonly popWaits: readonly number[];
   readonly eventTimes: readonly number[];
   readonly actors: DemoReport['actors'];
+  /** Units of one boefje. */
+  readonly atOnce: { readonly most: number; readonly limit: number | null };
 }
 
 const none: TaskCounts = { queued: 0, dispatched: 0, completed: 0, failed: 0 };
 
-export function reportOf({ inspection, ledger, popWaits, eventTimes, actors }: Findings): DemoReport {
+export function reportOf({ inspection, ledger, popWaits, eventTimes, actors, atOnce }: Findings): DemoReport {
   const tasks = Object.fromEntries(actorNames.map((name) => [name, inspection.tasks[name] ?? none]));
   const finished = Object.values(tasks).reduce((sum, { completed, failed }) => sum + completed + failed, 0);
   return {
@@ -36,13 +39,14 @@ export function reportOf({ inspection, ledger, popWaits, eventTimes, actors }: F
     pop_wait_ms: percentiles(popWaits),
     event_to_worker_ms: percentiles(eventTimes),
     tasks_per_second: inspection.seconds === 0 ? 0 : Math.round((finished / inspection.seconds) * 10) / 10,
+    most_at_once: atOnce.most,
     actors,
   };
 }
 
 /** A sentence for each fault; a good run has none. */
 export function faultsOf(findings: Findings, drained: boolean): readonly string[] {
-  const { inspection, ledger } = findings;
+  const { inspection, ledger, atOnce } = findings;
   const faults: string[] = [];
   if (!drained) faults.push('The queue did not drain: nothing moved for too long.');
   if (inspection.adrift > 0)
@@ -58,6 +62,8 @@ export function faultsOf(findings: Findings, drained: boolean): readonly string[
   }
   if (ledger.handedOutTwice > 0) faults.push(`${ledger.handedOutTwice} tasks were handed out under two live leases.`);
   if (ledger.afterEnd > 0) faults.push(`${ledger.afterEnd} tasks were handed out after they had ended.`);
+  if (atOnce.limit !== null && atOnce.most > atOnce.limit)
+    faults.push(`${atOnce.most} units of one boefje ran at once: its limit is ${atOnce.limit}.`);
   return faults;
 }
 
@@ -79,6 +85,7 @@ export function tablesOf(report: DemoReport): string {
     `redelivered ${report.redelivered}`,
     `supervisor restarts ${report.actors['supervisor']?.restarts ?? 0}`,
     `${report.tasks_per_second} tasks/s`,
+    `of one boefje at once ${report.most_at_once}, at most`,
   ];
   return `${tasks.toString()}\n${times.toString()}\n${counts.join('  ·  ')}\n`;
 }

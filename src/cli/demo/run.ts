@@ -11,7 +11,7 @@ import {
 } from '../../simulator/events.ts';
 import { bytesClient } from '../../simulator/bytes.ts';
 import { jobs, Workforce, type WorkKind } from '../../simulator/workforce.ts';
-import { EventTimes, Ledger } from '../../simulator/measures.ts';
+import { AtOnce, EventTimes, Ledger } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
 import { type Arrival, arrive, createWorld, depart, type World } from '../../simulator/world.ts';
 import type { Progress } from '../terminal.ts';
@@ -35,6 +35,8 @@ export interface RunOptions extends DrillOptions {
   readonly fail: number;
   /** Share of units whose worker dies while it holds them. */
   readonly killWorkers: number;
+  /** Tasks of one boefje that run at once; no bound where absent. */
+  readonly limit?: number;
 }
 
 /** Runs a whole KAT, from the first event to the last finished task, and inspects the database. */
@@ -50,6 +52,7 @@ export async function runDemo(
   const arrivals = seeded(options.seed).shuffle(depart(world));
   const ledger = new Ledger();
   const times = new EventTimes();
+  const atOnce = new AtOnce();
   const expected = new Map<string, Expected>();
   const random = seeded(options.seed);
   let published = 0;
@@ -81,6 +84,7 @@ export async function runDemo(
       publisher,
       random,
       fail: options.fail,
+      atOnce,
     }),
     leaseMs,
     waitMs: popWaitMs,
@@ -91,6 +95,11 @@ export async function runDemo(
   const restarts = new Restarts(client, supervisor);
   await restarts.untilRunning(signal);
   stack.defer(() => staff.stop());
+  if (options.limit !== undefined) {
+    const limit = { name: 'demo', scheduler: 'boefje', key: 'boefje:{boefje}', concurrency: options.limit };
+    await client.ctl('set-limit', limit);
+    progress.note(`Of each boefje ${options.limit} at once, at most.`);
+  }
   staff.start();
   const began = performance.now();
   const show = async () => {
@@ -124,6 +133,7 @@ export async function runDemo(
     popWaits: staff.popWaits,
     eventTimes: times.milliseconds(),
     actors: restarts.counts(),
+    atOnce: { most: atOnce.most, limit: options.limit ?? null },
   };
   progress.end();
   return { findings, drained, log: supervisor.output() };

@@ -200,7 +200,7 @@ export function whyItWaits(
 ): Html {
   const pause = pauses.find((one) => holdsAll(one, organisation, scheduler));
   if (pause !== undefined) return pausedBy(pause);
-  if (allHeld) return html`${state('warn', 'held')} by a pause of all that it has queued`;
+  if (allHeld) return html`${state('warn', 'held')} by a pause or a limit of all that it has queued`;
   const of = schedulers.find(({ id }) => id === scheduler);
   const { word, why } = of === undefined ? { word: 'unknown', why: null } : flowOf(of, isPaused(of, pauses));
   if (word === 'stands') return html`${state('bad', word)} ${why}`;

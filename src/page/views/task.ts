@@ -133,6 +133,7 @@ async function placeOf(
 const unknownStarts: Readonly<Record<NonNullable<StartEstimate['unknown']>, string>> = {
   'not-queued': 'it has just left the queue',
   held: 'never, while a pause holds it',
+  limited: 'a limit holds it, whose pace is not known',
   'nobody-asks': 'nobody asks for it any more: do its workers run?',
   'none-handed-out': 'it cannot be told: nothing was handed out in the last minutes',
 };

@@ -73,7 +73,7 @@ export function createQueueInspection(sql: Sql): QueueInspection {
     standing: (ids) => tasksOf(ids, false),
     async start({ id, queue }, most = countedAtMost) {
       if (queue === null) return notInLine('not-queued');
-      if (queue.held) return notInLine('held');
+      if (queue.held) return notInLine(queue.limit === null ? 'held' : 'limited');
       return startOf(await runByKey<StartRow>('lists/task-start', [id, most, ...lookBack]), most);
     },
   };
@@ -119,16 +119,31 @@ interface DetailRow extends TaskHistory {
   readonly lease_until: string | null;
   readonly begun: boolean | null;
   readonly held: boolean | null;
+  readonly limited: string | null;
   readonly ahead: number | null;
 }
 
 function taskView(row: DetailRow, most: number): Omit<TaskView, 'streak'> {
-  const { task, lease_id: id, lease_worker: worker, via, lease_until: until, begun, held, ahead, ...rest } = row;
+  const {
+    task,
+    lease_id: id,
+    lease_worker: worker,
+    via,
+    lease_until: until,
+    begun,
+    held,
+    limited,
+    ahead,
+    ...rest
+  } = row;
   return {
     ...(JSON.parse(task) as Task),
     ...rest,
     lease: id === null ? null : { id, worker, via: via!, until: until!, begun: begun! },
-    queue: held === null ? null : { held, ahead: ahead && Math.min(ahead, most), ahead_is_least: (ahead ?? 0) > most },
+    queue:
+      held === null
+        ? null
+        : { held, limit: limited, ahead: ahead && Math.min(ahead, most), ahead_is_least: (ahead ?? 0) > most },
   };
 }
 

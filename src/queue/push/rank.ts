@@ -14,7 +14,7 @@ export interface TaskRanking {
 /** Every ranker that there is, beside those that schedulers have. */
 export interface RankerChoice {
   /** Sorted. */
-  names(): Promise<readonly string[]>;
+  names(): readonly string[];
   ownOf(scheduler: string): string;
   /** @throws RotaError RANK_FAILED, MAILBOX_FULL; BAD_CONFIG for a ranker there is not */
   rankBy(

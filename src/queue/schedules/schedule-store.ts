@@ -9,6 +9,7 @@ import type {
 } from '../../protocol/requests.ts';
 import { type DisabledReason, type TaskData, type TaskStatus, timeOrderedUuid } from '../../tasks/task.ts';
 import { emit } from '../../telemetry/events.ts';
+import { setDefaultLimits } from '../limits/limits.ts';
 import { revokeTasks, emitCancelled } from '../settle/cancellation.ts';
 
 export type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
@@ -123,6 +124,11 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
     async saveSeenBoefjes(_scheduler, { seen }) {
       const latest = [...new Map(seen.map((entry) => [entry.organisation, entry])).values()];
       if (latest.length > 0) await run('schedules/save-seen-boefjes', [JSON.stringify(latest)]);
+      return null;
+    },
+
+    async setDefaultLimits(scheduler, { limits }) {
+      await setDefaultLimits(sql, scheduler, limits);
       return null;
     },
 

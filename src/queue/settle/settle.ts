@@ -16,6 +16,8 @@ interface SettleOptions {
   readonly ranksOf: RanksOf;
   /** So many tasks went back to the queue of a scheduler. */
   onQueued(scheduler: string, count: number): void;
+  /** Some tasks have another status now. */
+  onChanged(): void;
 }
 
 /**
@@ -157,6 +159,7 @@ export class Settle {
       if (row.traceparent !== null) group.traced.push({ ...task, trace: row.traceparent, by });
       groups.set(key, group);
     }
+    if (groups.size > 0) this.#options.onChanged();
     for (const { row, tasks, traced, ended } of groups.values()) {
       const status = row.status.toLowerCase() as TaskStatus;
       emit({ name: 'tasks.changed', scheduler: row.scheduler, status, reason: row.reason, tasks, traced, ended });

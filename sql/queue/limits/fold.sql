@@ -1,0 +1,21 @@
+-- Folds what claims and ends did to keys into their limiters. Members of a group that one claim took count once. A key at which rows wait
+-- is looked at again. GCRA: each claim moves the theoretical arrival time by a spacing, from the claim on where it lay behind.
+WITH gone AS MATERIALIZED (DELETE FROM limit_changes RETURNING key, unit, xact, at, spent),
+changed AS MATERIALIZED (
+  SELECT g.key, g.at, g.spent * i.spacing AS step
+  FROM (
+    SELECT gone.key, count(DISTINCT (gone.unit, gone.xact)) FILTER (WHERE gone.spent) AS spent, max(gone.at) FILTER (WHERE gone.spent) AS at
+    FROM gone GROUP BY gone.key
+  ) AS g, LATERAL (
+    SELECT limits.spacing FROM limits WHERE limits.name = split_part(g.key, '/', 1) AND limits.removed_at IS NULL
+  ) AS i
+),
+known AS (
+  UPDATE limiters l
+  SET tat = CASE WHEN c.step > interval '0' THEN greatest(l.tat, c.at) + c.step ELSE l.tat END,
+      next_at = CASE WHEN l.next_at = 'infinity' THEN l.next_at ELSE least(l.next_at, now()) END
+  FROM changed c WHERE l.key = c.key
+)
+INSERT INTO limiters (key, tat, next_at)
+SELECT c.key, c.at + c.step, 'infinity' FROM changed c
+WHERE c.step > interval '0' AND NOT EXISTS (SELECT FROM limiters l WHERE l.key = c.key)

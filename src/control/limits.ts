@@ -1,0 +1,212 @@
+import { z } from 'zod';
+import { RotaError } from '../errors.ts';
+import { type Hours, hoursFault } from '../queue/limits/hours.ts';
+import { limitName, templateFault } from '../queue/limits/limit.ts';
+import type { HeldByLimit, Limits, NewLimit } from '../queue/limits/limits.ts';
+import type { Limit } from '../queue/limits/view.ts';
+import { lengths, shortText } from '../tasks/limits.ts';
+import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { note } from './queues.ts';
+import { countedAtMost, holdingOf, iso, limitView, windowView } from './limit-views.ts';
+
+export interface LimitPorts {
+  readonly limits: Pick<Limits, 'list' | 'set' | 'unset' | 'held' | 'places'>;
+  readonly schedulerIds: readonly string[];
+  readonly now: () => number;
+  readonly audit: CommandAudit;
+}
+
+/** All are read at each pass. */
+const mostLimits = 1_000;
+const longestDays = 31;
+
+const name = z.string().regex(limitName, 'at most 64 of A-Z, a-z, 0-9, _, . and -');
+const text = (bytes: number) =>
+  shortText(bytes)
+    .min(1)
+    .refine((given) => !given.includes('\0'), { message: 'no NUL' });
+
+const match = {
+  scheduler: text(lengths.name).nullish(),
+  organisation: text(lengths.organisation).nullish(),
+  boefje: text(lengths.name).nullish(),
+  image: text(lengths.name).nullish(),
+  ooi_type: text(64).nullish(),
+  exempt_manual: z.boolean().default(false),
+};
+
+const template = shortText(lengths.organisation).superRefine((given, context) => {
+  const fault = given.includes('\0') ? 'no NUL' : templateFault(given);
+  if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+});
+
+const newLimit = z
+  .strictObject({
+    name,
+    ...match,
+    key: template.default('all'),
+    rate: z
+      .strictObject({
+        tasks: z.int().min(1),
+        seconds: z
+          .number()
+          .positive()
+          .max(longestDays * 86_400),
+      })
+      .refine(({ tasks, seconds }) => tasks / seconds <= 1_000, { message: 'at most 1000 tasks a second' })
+      .nullish(),
+    burst: z.int().min(1).max(10_000).default(1),
+    concurrency: z.int().min(1).max(1_000_000).nullish(),
+    note,
+  })
+  .refine(({ rate, concurrency }) => rate != null || concurrency != null, {
+    message: 'expected a rate, a concurrency, or both',
+    path: ['rate'],
+  });
+
+const newWindow = z.strictObject({
+  name,
+  ...match,
+  zone: z.string().max(64).default('UTC'),
+  cron: z.string().max(500).optional(),
+  seconds: z
+    .int()
+    .min(1)
+    .max(longestDays * 86_400)
+    .optional(),
+  from: z.string().max(40).optional(),
+  until: z.string().max(40).optional(),
+  note,
+});
+
+const tested = z.strictObject({
+  scheduler: text(lengths.name).default('boefje'),
+  organisation: text(lengths.organisation).default('any'),
+  boefje: text(lengths.name).nullish(),
+  image: text(lengths.name).nullish(),
+  ooi: text(lengths.ooi).nullish(),
+  manual: z.boolean().default(false),
+});
+
+/** What may run how often, how many at once, and when. */
+export function limitCommands(ports: LimitPorts) {
+  const { limits, audit, now } = ports;
+  return {
+    limits: command('read', nothing, async () => ({
+      results: (await listed(ports, 'limit')).map(([limit, held]) => limitView(limit, held)),
+    })),
+
+    'set-limit': command(
+      'operate',
+      newLimit,
+      async ({ key, rate, burst, concurrency, note = null, ...body }, { by }) => {
+        const spacingMs = rate == null ? null : (rate.seconds * 1_000) / rate.tasks;
+        const given = { ...about(ports, body), template: key, spacingMs, burst, concurrency: concurrency ?? null };
+        const added = await set(ports, { ...given, kind: 'limit', hours: null, note, setBy: by });
+        audit('set-limit', by, { ...body, key, rate, burst, concurrency, added, ...(note === null ? {} : { note }) });
+        return { name: body.name, added };
+      },
+    ),
+
+    'unset-limit': command('operate', z.strictObject({ name }), ({ name }, { by }) => unset(ports, name, 'limit', by)),
+
+    'test-limit': command('read', tested, async (body) => {
+      const { boefje = null, image = null, ooi = null, ...task } = body;
+      const places = await limits.places({ ...task, plugin: boefje, image, ooi }, null);
+      const results = places.map((place) => holdingOf(place, now()));
+      const times = results.map(({ starts_at: at }) => at);
+      return { results, starts_at: times.includes(null) ? null : (times.toSorted().at(-1) ?? iso(now())) };
+    }),
+
+    windows: command('read', nothing, async () => ({
+      results: (await listed(ports, 'window')).map(([limit, held]) => windowView(limit, held, now())),
+    })),
+
+    'set-window': command(
+      'operate',
+      newWindow,
+      async ({ zone, cron, seconds, from, until, note = null, ...body }, { by }) => {
+        const hours = hoursOf({ zone, cron, seconds, from, until });
+        const fault = hoursFault(hours, now());
+        if (fault !== null) throw new RotaError('INVALID_REQUEST', `${'cron' in hours ? 'cron' : 'from'}: ${fault}`);
+        const rest = { template: '', spacingMs: null, burst: 1, concurrency: null, hours, note, setBy: by };
+        const added = await set(ports, { ...about(ports, body), kind: 'window', ...rest });
+        audit('set-window', by, { ...body, ...hours, added, ...(note === null ? {} : { note }) });
+        return { name: body.name, added };
+      },
+    ),
+
+    'unset-window': command('operate', z.strictObject({ name }), ({ name }, { by }) =>
+      unset(ports, name, 'window', by),
+    ),
+  } satisfies SomeCommands;
+}
+
+interface Body {
+  readonly name: string;
+  readonly scheduler?: string | null | undefined;
+  readonly organisation?: string | null | undefined;
+  readonly boefje?: string | null | undefined;
+  readonly image?: string | null | undefined;
+  readonly ooi_type?: string | null | undefined;
+  readonly exempt_manual: boolean;
+}
+
+function about(
+  { schedulerIds }: LimitPorts,
+  { name, scheduler = null, organisation = null, boefje = null, ...rest }: Body,
+) {
+  if (scheduler !== null && !schedulerIds.includes(scheduler))
+    throw new RotaError('NOT_FOUND', `no scheduler ${scheduler}; there are: ${schedulerIds.join(', ')}`);
+  const { image = null, ooi_type: ooiType = null, exempt_manual: exemptManual } = rest;
+  return { name, scheduler, organisation, plugin: boefje, image, ooiType, exemptManual };
+}
+
+function hoursOf(
+  given: { zone: string } & Record<'cron' | 'from' | 'until', string | undefined> & { seconds: number | undefined },
+): Hours {
+  const { zone, cron, seconds, from, until } = given;
+  if (cron !== undefined && seconds !== undefined && from === undefined && until === undefined)
+    return { zone, cron, seconds };
+  if (from !== undefined && until !== undefined && cron === undefined && seconds === undefined)
+    return { zone, from, until };
+  throw new RotaError(
+    'INVALID_REQUEST',
+    'expected cron and seconds (open from each of its times on), or from and until (closed between)',
+  );
+}
+
+/** @throws RotaError CONFLICT where the name is taken by the other kind, or there are too many */
+async function set({ limits }: LimitPorts, limit: NewLimit): Promise<boolean> {
+  const { limits: known } = await limits.list();
+  const same = known.find(({ name }) => name === limit.name);
+  if (same !== undefined && same.kind !== limit.kind)
+    throw new RotaError(
+      'CONFLICT',
+      `${limit.name} is a ${same.kind} already: choose another name, or end that one first`,
+    );
+  if (same === undefined && known.length >= mostLimits)
+    throw new RotaError('CONFLICT', `there are ${mostLimits} limits and windows already: end one first`);
+  return limits.set(limit);
+}
+
+async function unset({ limits, audit }: LimitPorts, name: string, kind: Limit['kind'], by: string | null) {
+  if (!(await limits.unset(name, kind))) {
+    const known = (await limits.list()).limits.filter((limit) => limit.kind === kind).map((limit) => limit.name);
+    throw new RotaError('NOT_FOUND', `no ${kind} ${name}; there are: ${known.join(', ') || 'none'}`);
+  }
+  audit(`unset-${kind}`, by, { name });
+  return { name };
+}
+
+async function listed(
+  { limits }: LimitPorts,
+  kind: Limit['kind'],
+): Promise<readonly (readonly [Limit, HeldByLimit])[]> {
+  const of = (await limits.list()).limits.filter((limit) => limit.kind === kind);
+  const held = await limits.held(
+    of.map(({ name }) => name),
+    countedAtMost,
+  );
+  return of.map((limit, at) => [limit, held[at]!] as const);
+}
