@@ -8,8 +8,7 @@ import { flowsOf, pushStatement, queueItem } from '../../src/queue/push/push-sta
 import { statement } from '../../src/postgres/pool.ts';
 import { boefjeTask } from './queue.ts';
 
-/** A supervisor. */
-const here = '00000000-0000-4000-8000-000000000001';
+const here = '00000000-0000-4000-8000-000000000001'; // a supervisor
 
 /** Tasks that a statement names. */
 export const named = 20;
@@ -120,7 +119,6 @@ function of(
 }
 
 const ids = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
-/** Each with its own image: as many look-ups as there can be. */
 const flows = (tasks: readonly Task[]) =>
   JSON.stringify(
     flowsOf(tasks.map(({ organisation }, at) => ({ organisation, image: `i${at % 10}`, manual: at % 7 === 0 }))).flows,
@@ -277,10 +275,8 @@ export const cases: readonly Case[] = [
   of('schedules/schedule-patch', ({ queued }) => [ids(queued), '{"enabled":true}'], lists),
   of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
   of('maintenance/audit-read', () => [null, 'rare', 50], lists),
-  of('maintenance/audit-forget', () => [200], lists),
   of('maintenance/incidents-read', () => [null, 50], lists),
-  of('maintenance/incidents-forget', () => [200], lists),
-  of('maintenance/instance-seen', () => ['aaaa'], { rows: 1 }),
+  ...['maintenance/audit-forget', 'maintenance/incidents-forget'].map((name) => of(name, () => [200], lists)),
   of('schedules/enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], ['rare']], lists),
   of(
     'schedules/enable-schedules-of-oois',
