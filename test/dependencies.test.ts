@@ -41,7 +41,7 @@ const permissive = [
   '(MIT OR CC0-1.0)',
 ];
 /** Of tools that are run and not shipped: MPL is about changes to its own files. */
-const ofTools = [...permissive, 'MPL-2.0', 'Python-2.0'];
+const ofTools = [...permissive, 'CC0-1.0', 'MPL-2.0', 'Python-2.0'];
 
 /** Programs that `npm ci` would run: each is foreign code with the rights of the user that runs it. */
 const scripts: ReadonlyMap<string, string> = new Map([

@@ -1,8 +1,8 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
-import { newToken, readTokens } from '../../src/api-tokens.ts';
+import { newToken } from '../../src/api-tokens.ts';
 import { freePort } from '../../src/embedded/process.ts';
-import { sessionCookie, Sessions } from '../../src/page/session.ts';
+import { cookieName, readPageAccess, Sessions } from '../../src/page/session.ts';
 
 /** Streams of one session and of one token that a page serves (src/page/live.ts). */
 const streamsOfSession = 4;
@@ -25,17 +25,14 @@ export async function pageOn(): Promise<PageOn> {
   const port = await freePort();
   const { token, line } = newToken('bench', 'operate');
   const secret = 'of one run: sessions are signed here, since log-ins are bounded';
-  const access = { host: '', port, tokens: readTokens({ SCHEDULER_API_TOKENS: line }), once: null, secret };
-  const cookies = Array.from({ length: sessions }, (_none, at) => {
-    // Cookies of one token differ by their end.
-    const begun = new Sessions({ ...access, publicUrls: [], tls: null }, () => Date.now() - at * 1_000).logIn(token)!;
-    return `${sessionCookie}=${encodeURIComponent(begun.cookie)}`;
-  });
-  return {
-    url: `http://127.0.0.1:${port}`,
-    cookies,
-    settings: { SCHEDULER_PAGE_PORT: String(port), SCHEDULER_API_TOKENS: line, SCHEDULER_PAGE_SECRET: secret },
-  };
+  const settings = { SCHEDULER_PAGE_PORT: String(port), SCHEDULER_API_TOKENS: line, SCHEDULER_PAGE_SECRET: secret };
+  const access = readPageAccess({ ...settings, SCHEDULER_PAGE_HOST: '127.0.0.1', SCHEDULER_PAGE_PORT: port })!;
+  const begun = new Sessions(access, Date.now);
+  const cookies = Array.from(
+    { length: sessions },
+    () => `${cookieName(access, 'page')}=${encodeURIComponent(begun.logIn(token)!.cookie)}`,
+  );
+  return { url: `http://127.0.0.1:${port}`, cookies, settings };
 }
 
 interface Fetched {

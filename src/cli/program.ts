@@ -7,7 +7,7 @@ import { deadCommand } from './dead.ts';
 import { demoCommand } from './demo/command.ts';
 import type { DemoParts } from './demo/installation.ts';
 import { configCommand, doctorCommand } from './doctor.ts';
-import { auditCommand, eventsCommand } from './events.ts';
+import { auditCommand, eventsCommand, incidentsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { limitsCommand, windowsCommand } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
@@ -73,6 +73,7 @@ export function createProgram(parts: ProgramParts): Command {
     limitsCommand(),
     windowsCommand(),
     auditCommand(),
+    incidentsCommand(),
     drainCommand(),
     configCommand(),
     doctorCommand(),

@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { rankerAdvice } from '../control/advice.ts';
 import { partsOf, type PartView } from '../control/parts.ts';
+import type { RerankPreview } from '../protocol/operator-organisations.ts';
 import type { WeightView } from '../protocol/operator.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { weightRange } from '../tasks/limits.ts';
@@ -8,7 +10,7 @@ import { leastOf } from './lists.ts';
 import { operators, print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { age, moment, rateOf } from '../control/wording.ts';
 import { tableOf } from './table.ts';
-import { confirm, line, write } from './terminal.ts';
+import { confirm, line, terminalWidth, write } from './terminal.ts';
 
 interface QueueOptions extends RemoteOptions {
   readonly by: QueuePart;
@@ -143,7 +145,14 @@ export function purgeCommand(): Command {
 export function rerankCommand(): Command {
   return remoteCommand('rerank', 'rank everything queued anew, as its ranker would now', 'rota rerank boefje')
     .argument('<scheduler>')
-    .action(async (scheduler: string, options: RemoteOptions) => {
+    .option('--preview [ranker]', 'rank nothing: show who would be next, with this ranker or with its own')
+    .action(async (scheduler: string, options: RemoteOptions & { readonly preview?: string | true }) => {
+      const { preview } = options;
+      if (preview !== undefined) {
+        const of = preview === true ? { scheduler } : { scheduler, ranker: preview };
+        print(options, await withRota(options, (client) => request(client, 'preview-rerank', of)), renderPreview);
+        return;
+      }
       const { looked, moved } = await withRota(options, async (client) => {
         let answer = await request(client, 'rerank', { scheduler });
         while (!answer.complete) {
@@ -154,6 +163,24 @@ export function rerankCommand(): Command {
       });
       print(options, { looked, moved }, () => `${looked} queued tasks ranked, ${moved} of them moved`);
     });
+}
+
+function renderPreview(preview: RerankPreview): string {
+  const { scheduler, ranker, looked, looked_is_least: least, organisations, others, own } = preview;
+  if (looked === 0) return `nothing is queued for ${scheduler} that may be popped`;
+  const rows = organisations.map(({ name, before, after }) => [
+    name,
+    before.count,
+    after.count,
+    before.first,
+    after.first,
+  ]);
+  return [
+    tableOf(['ORGANISATION', 'NOW', `WITH ${ranker}`, 'FIRST NOW', 'FIRST THEN'], rows, terminalWidth()),
+    ...(others > 0 ? [`and ${others} other organisations`] : []),
+    `of the next ${Math.min(looked, 1_000)} tasks, with the ${least ? `first ${looked}` : looked} queued ranked by ${ranker}; nothing is changed`,
+    ...(ranker === own ? [] : [`${scheduler} has ${own}: ${rankerAdvice(scheduler, ranker)}`]),
+  ].join('\n\n');
 }
 
 /** `rota weights`: how often an organisation is served, compared with others. */

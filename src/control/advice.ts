@@ -93,3 +93,9 @@ export const adviceOn: Readonly<Record<RefusalReason, Advice>> = {
     deed: 'see the log of the supervisor for what it threw, and mend or change the ranker',
   },
 };
+
+/** How a scheduler gets another ranker. */
+export function rankerAdvice(scheduler: string, ranker: string): string {
+  const variable = `SCHEDULER_${scheduler.toUpperCase().replaceAll('-', '_')}_RANKER`;
+  return `for this order set ${variable}=${ranker}, restart the supervisors, and rank anew (rota rerank ${scheduler})`;
+}

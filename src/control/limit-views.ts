@@ -142,7 +142,14 @@ export function wayOf({ kind, fact }: HoldingLimit): ExplanationView['in_the_way
 export function startBy(holding: readonly HoldingLimit[], start: StartEstimate): StartEstimate {
   const times = holding.map(({ starts_at: at }) => at);
   if (start.unknown !== 'limited' || times.length === 0 || times.includes(null)) return start;
-  return { ...start, estimated_start_at: times.toSorted().at(-1)!, unknown: null };
+  return {
+    ...start,
+    estimated_start_at: times
+      .filter((at) => at !== null)
+      .toSorted()
+      .at(-1)!,
+    unknown: null,
+  };
 }
 
 function imageOf(data: TaskData): string | null {

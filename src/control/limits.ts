@@ -115,7 +115,15 @@ export function limitCommands(ports: LimitPorts) {
       const places = await limits.places({ ...task, plugin: boefje, image, ooi }, null);
       const results = places.map((place) => holdingOf(place, now()));
       const times = results.map(({ starts_at: at }) => at);
-      return { results, starts_at: times.includes(null) ? null : (times.toSorted().at(-1) ?? iso(now())) };
+      return {
+        results,
+        starts_at: times.includes(null)
+          ? null
+          : (times
+              .filter((at) => at !== null)
+              .toSorted()
+              .at(-1) ?? iso(now())),
+      };
     }),
 
     windows: command('read', nothing, async () => ({

@@ -1,17 +1,21 @@
 import { z } from 'zod';
+import { within } from '../deadline.ts';
+import { codeOf } from '../errors.ts';
+import type { Incidents } from '../observation/incidents.ts';
 import type { PartRates } from '../observation/part-rates.ts';
 import type { OrganisationDetails, OrganisationPage } from '../protocol/operator-organisations.ts';
-import type { IncidentView, QueuePartView } from '../protocol/operator-status.ts';
+import type { QueuePartView } from '../protocol/operator-status.ts';
+import type { OperatorAnswers } from '../protocol/operator.ts';
 import { type NamesRequest, type StoredKind, storedKinds } from '../queue/lists/names.ts';
 import type { OrganisationLists } from '../queue/lists/organisations.ts';
-import type { AuditLog } from '../queue/maintenance/audit.ts';
+import type { AuditLog, IncidentLog } from '../queue/maintenance/audit.ts';
 import type { Supervision } from '../supervisor/supervision.ts';
 import { lengths, partsAtMost, shortText } from '../tasks/limits.ts';
 import { type QueuePart, queueParts } from '../tasks/task.ts';
 import { command, maxAge, nothing, type SomeCommands } from './operator-command.ts';
 import { listedText } from './paging.ts';
 import { requireScheduler } from './queues.ts';
-import { Recent } from './recent.ts';
+import { Recent, recent } from './recent.ts';
 
 export interface LookPorts {
   readonly schedulerIds: readonly string[];
@@ -86,6 +90,7 @@ const scheduler = listedText(lengths.name).min(1);
 export function organisationCommands({ schedulerIds, organisations }: OrganisationPorts) {
   const pages = new Recent<OrganisationPage>();
   const details = new Recent<OrganisationDetails>();
+  const wholeDay = recent(() => organisations.day(schedulerIds));
   return {
     organisations: command(
       'read',
@@ -111,6 +116,9 @@ export function organisationCommands({ schedulerIds, organisations }: Organisati
         details.of(organisation, seconds * 1_000, () => organisations.details(organisation, schedulerIds)),
     ),
 
+    // The one look that reads more than 20 000 rows: once a minute, whoever asks.
+    day: command('read', nothing, () => wholeDay(60_000)),
+
     'preview-pause': command(
       'read',
       z.strictObject({ scheduler, organisation: code.nullish(), boefje: scheduler.nullish() }),
@@ -121,6 +129,14 @@ export function organisationCommands({ schedulerIds, organisations }: Organisati
     ),
   } satisfies SomeCommands;
 }
+
+/** Of the audit or of incidents. */
+const pageOfLog = {
+  /** The id of an entry: older ones are wanted. */
+  before: z.uuid().toLowerCase().nullable().default(null),
+  limit: z.int().min(1).max(200).default(50),
+  ...maxAge,
+};
 
 export interface AuditPorts {
   readonly readAudit: AuditLog['read'];
@@ -134,12 +150,9 @@ export function auditCommands({ readAudit }: AuditPorts) {
       'read',
       z.strictObject({
         organisation: listedText(lengths.organisation).min(1).optional(),
-        /** The id of an entry: older ones are wanted. */
-        before: z.uuid().optional(),
-        limit: z.int().min(1).max(200).default(50),
-        ...maxAge,
+        ...pageOfLog,
       }),
-      async ({ organisation = null, before = null, limit, max_age_seconds: seconds }) => {
+      async ({ organisation = null, before, limit, max_age_seconds: seconds }) => {
         const of = { organisation, before, limit };
         return { results: await read.of(JSON.stringify(of), seconds * 1_000, () => readAudit(of)) };
       },
@@ -148,18 +161,28 @@ export function auditCommands({ readAudit }: AuditPorts) {
 }
 
 export interface IncidentPorts {
-  readonly instance: string;
-  readonly startedAt: Date;
-  readonly incidents: { list(): readonly IncidentView[] };
+  readonly incidents: Pick<Incidents, 'list'>;
+  readonly readIncidents: IncidentLog['read'];
 }
 
-/** `incidents`: trouble that this supervisor saw. */
-export function incidentCommands({ instance, startedAt, incidents }: IncidentPorts) {
+/** A page must tell of an outage while it lasts. */
+const readWithinMs = 1_500;
+
+/** `incidents`: what broke, and its end; while the database is away, what this supervisor remembers. */
+export function incidentCommands({ incidents, readIncidents }: IncidentPorts) {
+  const read = new Recent<OperatorAnswers['incidents']>();
   return {
-    incidents: command('read', nothing, async () => ({
-      instance,
-      since: startedAt.toISOString(),
-      results: incidents.list(),
-    })),
+    incidents: command('read', z.strictObject(pageOfLog), async ({ before, limit, max_age_seconds: seconds }) =>
+      read.of(JSON.stringify([before, limit]), seconds * 1_000, async () => {
+        try {
+          const results = await within(readIncidents({ before, limit }), readWithinMs, 'DATABASE_UNAVAILABLE');
+          return { results, unknown: null };
+        } catch (error) {
+          if (codeOf(error) !== 'DATABASE_UNAVAILABLE') throw error;
+          const older = before === null ? incidents.list() : incidents.list().filter(({ id }) => id < before);
+          return { results: older.slice(0, limit), unknown: 'the database does not answer' };
+        }
+      }),
+    ),
   } satisfies SomeCommands;
 }

@@ -9,13 +9,13 @@ import { createOrganisationLists } from '../queue/lists/organisations.ts';
 import { readNames } from '../queue/lists/names.ts';
 import { readQueueBy, readTaskTotals } from '../queue/maintenance/counts.ts';
 import { readDemand, readWorkers } from '../queue/lists/workers.ts';
-import { AuditLog } from '../queue/maintenance/audit.ts';
+import { AuditLog, IncidentLog } from '../queue/maintenance/audit.ts';
 import { Limits } from '../queue/limits/limits.ts';
 import { Pauses } from '../queue/maintenance/pauses.ts';
 import type { Sql } from '../postgres/pool.ts';
 import { purgeOrganisation } from '../queue/settle/cancellation.ts';
-import type { TaskRanking } from '../queue/push/rank.ts';
-import { rerank } from '../queue/maintenance/rerank.ts';
+import type { RankerChoice, TaskRanking } from '../queue/push/rank.ts';
+import { previewRerank, rerank } from '../queue/maintenance/rerank.ts';
 import type { Schedules } from '../queue/schedules/schedule-crud.ts';
 import type { ScheduleStore } from '../queue/schedules/schedule-store.ts';
 import type { RunningTaskQueue } from '../queue/task-queue.ts';
@@ -100,7 +100,7 @@ interface OperationsParts {
   readonly inspection: QueueInspection;
   readonly schedules: Schedules;
   readonly scheduleStore: ScheduleStore;
-  readonly ranking: TaskRanking;
+  readonly ranking: TaskRanking & RankerChoice;
   readonly supervision: Supervision;
   readonly backlog: Backlog | null;
   readonly deadLetters: DeadLetters | null;
@@ -117,7 +117,7 @@ export interface Operations {
   readonly run: RunCommand;
   readonly audit: CommandAudit;
   readonly weights: Weights;
-  /** Starts the keepers of pauses and of the audit; commands work without them. */
+  /** Starts the keepers of pauses, of the audit and of incidents; commands work without them. */
   start(): void;
   stop(): Promise<void>;
 }
@@ -161,7 +161,17 @@ export function createOperations(parts: OperationsParts): Operations {
     });
   };
   const partRates = new PartRates();
-  const incidents = new Incidents(parts.now);
+  const incidentLog = new IncidentLog({
+    sql,
+    instance: parts.instance,
+    onVanished: (instance, seenAt) => incidents.vanished(instance, seenAt),
+    onError: (error) => log.error({ err: error }, 'incidents'),
+  });
+  const incidents = new Incidents({
+    instance: parts.instance,
+    now: parts.now,
+    keep: (incident) => incidentLog.write(incident),
+  });
   const loop = watchLoopDelay();
   const imageRates = new ImageRates(sql, (error) => log.error({ err: error }, 'rates'));
   return {
@@ -193,11 +203,14 @@ export function createOperations(parts: OperationsParts): Operations {
           await queue.ranksFairly(scheduler);
           await rerank(sql, ranking, scheduler, report);
         },
+        rankers: ranking,
+        previewRerank: (scheduler, ranker) => previewRerank(sql, ranking, scheduler, ranker),
         parked: () => queue.parked(),
         effectiveConfig: () => effectiveConfig(config, process.env),
         diagnoseDatabase: () => diagnoseDatabase(sql),
         audit,
         readAudit: (of) => auditLog.read(of),
+        readIncidents: (of) => incidentLog.read(of),
       }),
       audit,
     ),
@@ -207,6 +220,7 @@ export function createOperations(parts: OperationsParts): Operations {
       pauses.start();
       limits.start();
       auditLog.start();
+      incidentLog.start();
     },
     stop: async () => {
       rates.stop();
@@ -216,7 +230,7 @@ export function createOperations(parts: OperationsParts): Operations {
       await imageRates.stop();
       await pauses.stop();
       await limits.stop();
-      await auditLog.stop();
+      await Promise.all([auditLog.stop(), incidentLog.stop()]);
       await Promise.all([parts.backlog?.close(), parts.deadLetters?.close()]);
     },
   };

@@ -125,31 +125,31 @@ function sourcesOf(statuses: readonly SupervisorView[]): readonly SourceView[] {
   return [...all.values()].map((same) => same.find(({ error }) => error === null) ?? same[0]!);
 }
 
-export interface Incident extends IncidentView {
-  readonly instance: string;
-}
-
 export interface Incidents {
-  readonly since: string | null;
-  readonly results: readonly Incident[];
-  /** What these saw is missing. */
+  readonly results: readonly IncidentView[];
+  /** Why those that are kept could not be read: the results are what the supervisors remember since their start. */
+  readonly unknown: string | null;
+  /** Then, what these remember is missing. */
   readonly unanswered: readonly Silent[];
 }
 
-/** Of all supervisors that answer, newest first. `since`: the latest start, before which one or another of them tells nothing. */
+/** The newest first; while the database is away, of all supervisors that answer. */
 export async function incidentsOf(
   client: Pick<OperatorClient, 'ask'>,
   instances: readonly string[],
+  body: BodyOf<'incidents'>,
 ): Promise<Incidents> {
-  const { answers: told, unanswered } = await askEach(client, instances, 'incidents', {});
-  const results = told.flatMap(({ instance, results: seen }) => seen.map((incident) => ({ instance, ...incident })));
+  const any = await askEach(client, [], 'incidents', body);
+  const [kept] = any.answers;
+  if (kept !== undefined && kept.unknown === null) return { ...kept, unanswered: [] };
+  const { answers, unanswered } = await askEach(client, instances, 'incidents', body);
+  const first = unanswered[0];
+  if (answers.length === 0 && first !== undefined) throw first.error;
+  // One that reaches the database has what the others have written.
+  const all = new Map(answers.flatMap(({ results }) => results.map((incident) => [incident.id, incident] as const)));
   return {
-    since:
-      told
-        .map(({ since }) => since)
-        .toSorted()
-        .at(-1) ?? null,
-    unanswered,
-    results: results.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)),
+    results: [...all.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, body.limit),
+    unknown: answers.some(({ unknown }) => unknown === null) ? null : (answers[0]?.unknown ?? null),
+    unanswered: unanswered.map(({ instance, why }) => ({ instance, why })),
   };
 }

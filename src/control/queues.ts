@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { within } from '../deadline.ts';
 import { codeOf, RotaError } from '../errors.ts';
 import { excerpt, excerptInBytes, oneLine } from '../printable.ts';
+import type { RankedPreview } from '../protocol/operator-organisations.ts';
 import type { PauseView } from '../protocol/operator.ts';
+import type { RankerChoice } from '../queue/push/rank.ts';
 import type { Pause, PauseKey, Pauses } from '../queue/maintenance/pauses.ts';
 import type { Purged } from '../queue/settle/cancellation.ts';
 import { textWithoutSecrets } from '../tasks/secrets.ts';
@@ -20,6 +22,9 @@ export interface QueuePorts extends DeadLetterPorts {
   readonly purge: (organisation: string, by: string) => Promise<Purged>;
   /** Ranks everything queued anew; `report` counts tasks looked at and moved. */
   readonly rerank: (scheduler: string, report: (looked: number, moved: number) => void) => Promise<void>;
+  readonly rankers: Pick<RankerChoice, 'names' | 'ownOf'>;
+  /** Ranks the first of the queue by another ranker, and writes nothing. */
+  readonly previewRerank: (scheduler: string, ranker: string) => Promise<RankedPreview>;
   readonly audit: CommandAudit;
 }
 
@@ -110,6 +115,9 @@ interface RerankRun {
 
 /** Below the 10 s that a client waits. */
 const rerankWithinMs = 5_000;
+/** A ranker that hangs is ended after 5 s. */
+const previewWithinMs = 8_000;
+const toldOrganisations = 100;
 /** How long the end of a run is kept for the client that follows it. */
 const endKeptMs = 60_000;
 
@@ -117,8 +125,9 @@ const endKeptMs = 60_000;
  * `rerank`: begins a run, or joins the one under way at this supervisor. A client asks `instance` again with `run` until
  * `complete`: a request without it is a new one, which an ended run does not answer.
  */
-function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
+function rerankCommands({ instance, schedulerIds, rankers, rerank, previewRerank, audit }: QueuePorts) {
   const runs = new Map<string, RerankRun>();
+  let previewing = false;
 
   const begin = (scheduler: string, by: string | null): RerankRun => {
     const run = { id: randomUUID(), scheduler, looked: 0, moved: 0, ended: false };
@@ -167,6 +176,26 @@ function rerankCommands({ instance, schedulerIds, rerank, audit }: QueuePorts) {
           if (run.ended) throw error;
         });
         return { instance, run: run.id, looked: run.looked, moved: run.moved, complete: run.ended };
+      },
+    ),
+
+    // It changes nothing, but takes a thread of the ranking pool from pushes: for operators, and one at a time.
+    'preview-rerank': command(
+      'operate',
+      z.strictObject({ scheduler: listedText(lengths.name), ranker: listedText(lengths.name).min(1).optional() }),
+      async ({ scheduler, ranker: wanted }) => {
+        requireScheduler(schedulerIds, scheduler);
+        const [own, names] = [rankers.ownOf(scheduler), rankers.names()];
+        const ranker = wanted ?? own;
+        if (!names.includes(ranker))
+          throw new RotaError('INVALID_REQUEST', `ranker: there is no ${ranker}; there are: ${names.join(', ')}`);
+        if (previewing) throw new RotaError('TOO_MANY_REQUESTS', 'a preview is being made already: ask again');
+        previewing = true;
+        const preview = previewRerank(scheduler, ranker).finally(() => (previewing = false));
+        const { organisations, ...rest } = await within(preview, previewWithinMs, 'ASK_TIMEOUT');
+        const told = organisations.slice(0, toldOrganisations);
+        const others = organisations.length - told.length;
+        return { scheduler, ranker, own, rankers: names, ...rest, organisations: told, others };
       },
     ),
   } satisfies SomeCommands;

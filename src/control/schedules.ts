@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { failureOf } from '../mailbox/failure.ts';
 import type { ChangedTasks, ListedSchedule, ScheduleView } from '../protocol/operator-lists.ts';
 import type { QueueInspection } from '../queue/lists/inspection.ts';
 import type { SchedulePatch, Schedules } from '../queue/schedules/schedule-crud.ts';
@@ -37,9 +36,8 @@ const selection = z.strictObject({
 
 const id = z.uuid();
 
-/** Schedules that one request changes: a statement each, some at once. */
+/** Schedules that one request changes, in one statement. */
 const mostChanged = 500;
-const atOnce = 4;
 
 /** Schedules as operators see and change them. */
 export function scheduleCommands(ports: SchedulePorts) {
@@ -140,36 +138,19 @@ interface ChangedSchedules extends Pick<ChangedTasks, 'refused'> {
 
 async function change(ports: SchedulePorts, action: ScheduleAction, ids: readonly string[]): Promise<ChangedSchedules> {
   const known = new Map((await ports.inspection.schedules(ids)).map((it) => [it.id, it]));
-  const refused: { id: string; code: string; detail: string }[] = [];
-  const done: ScheduleView[] = [];
-  const due = new Set<string>();
-  const one = async (of: string) => {
-    const found = known.get(of);
-    if (found === undefined) throw unknown(of);
-    if (action === 'run' && !found.enabled) throw disabled(found);
-    if ((await ports.schedules.patch(of, changes[action])) === null) throw unknown(of);
-    done.push(found);
-    if (action === 'run') due.add(found.scheduler_id);
-  };
-  let failure: unknown = null;
-  const left = [...ids];
-  const work = async () => {
-    for (let of = left.shift(); of !== undefined; of = left.shift()) {
-      try {
-        await one(of);
-      } catch (error) {
-        const { code, message: detail } = failureOf(error);
-        refused.push({ id: of, code, detail });
-        if (code === 'NOT_FOUND' || code === 'CONFLICT') continue;
-        // An outage: what was changed before it is answered and audited, the rest is not tried.
-        failure ??= error;
-        for (const id of left.splice(0)) refused.push({ id, code, detail });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
-  if (failure !== null && done.length === 0) throw failure;
+  const fit = ids.flatMap((of) => known.get(of) ?? []).filter(({ enabled }) => action !== 'run' || enabled);
+  const wanted = fit.map(({ id }) => id);
+  const patched = wanted.length === 0 ? new Set() : await ports.schedules.patchAll(wanted, changes[action]);
+  const done = fit.filter(({ id }) => patched.has(id));
+  const refused = ids
+    .filter((of) => !patched.has(of))
+    .map((of) => {
+      const found = known.get(of);
+      const { code, message } = action === 'run' && found?.enabled === false ? disabled(found) : unknown(of);
+      return { id: of, code, detail: message };
+    });
   // Best effort: the actor looks by itself within a minute.
+  const due = new Set(action === 'run' ? done.map(({ scheduler_id: scheduler }) => scheduler) : []);
   for (const scheduler of due) await ports.supervision.send(scheduler, { kind: 'reschedule' });
   return { done, refused };
 }

@@ -233,7 +233,9 @@ export function startSentence(start: StartEstimate, now?: number): string {
     limited: 'a limit holds it whose pace is not known',
     // Of pops that were refused none is kept.
     'nobody-asks':
-      asked === null ? `no pop for ${what} was admitted yet` : `no pop for ${what} was admitted since ${asked}`,
+      asked === null
+        ? `no pop for ${what} was admitted within the last week`
+        : `no pop for ${what} was admitted since ${asked}`,
     'none-handed-out': `none ${kind}was handed out in the last minutes; a worker last asked at ${asked}`,
   }[start.unknown!];
   return `When it starts cannot be told${place === '' ? '' : `, with ${place}`}: ${why}.`;

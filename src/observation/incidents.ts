@@ -1,35 +1,47 @@
 import type { IncidentView } from '../protocol/operator-status.ts';
 import { excerpt, oneLine } from '../printable.ts';
+import { timeOrderedUuid } from '../tasks/task.ts';
 import { on } from '../telemetry/events.ts';
 
-/** 60 kB at most: an answer is one message of NATS. */
-const mostKept = 100;
+/** In memory, 60 kB: an answer is one message of NATS. */
+const mostRemembered = 100;
 const longestWhy = 300;
+/** What goes on and off all day does not drown the rest of a month: 30 beginnings an hour of each. */
+const mostAnHour = 30;
+const hourMs = 3_600_000;
 
-/**
- * Trouble of this supervisor since its start, and its end, for people who come later. In memory: it tells of a night, the log of a year.
- */
+interface IncidentsOptions {
+  readonly instance: string;
+  /** The database's time, in epoch milliseconds. */
+  readonly now: () => number;
+  /** Never waits. */
+  readonly keep: (incident: IncidentView) => void;
+}
+
+/** Trouble of this supervisor, and its end, for people who come later: kept for a month, and in memory for while the database is away. */
 export class Incidents {
-  readonly #now: () => number;
-  readonly #kept: IncidentView[] = [];
+  readonly #options: IncidentsOptions;
+  readonly #recent: IncidentView[] = [];
+  /** Beginnings by what they are about, in the hour since `at`. */
+  readonly #counted = new Map<string, { readonly at: number; count: number }>();
   readonly #open = new Set<string>();
   readonly #ends: readonly (() => void)[];
 
-  /** @param now the database's time, in epoch milliseconds */
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(options: IncidentsOptions) {
+    this.#options = options;
     // Of an outage, the failures that led to a circuit's opening.
     const reasons = new Map<string, string>();
     this.#ends = [
-      on('actor.stopped', ({ actor, message }) => {
-        this.#add(`actor ${actor}`, 'stopped', message);
+      on('actor.stopped', ({ actor, code, message }) => {
+        // An operator asked for it, and the audit has that, or the supervisor ends.
+        if (code !== 'STOPPED') this.#begin(`actor ${actor}`, 'stopped', message);
         // Its next thread begins with closed circuits, and says nothing of them.
         for (const about of this.#open)
           if (about.startsWith('circuit ') && about.endsWith(` of ${actor}`))
             this.#end(about, 'closed', 'its actor stopped');
       }),
       on('actor.started', ({ actor, restarts }) => {
-        if (restarts > 0) this.#add(`actor ${actor}`, 'started', null);
+        if (restarts > 0) this.#end(`actor ${actor}`, 'started', null);
       }),
       on('actor.gave-up', ({ actor, restarts }) =>
         this.#add(`actor ${actor}`, 'gave up', `${restarts} restarts; it is tried once a minute`),
@@ -50,29 +62,66 @@ export class Incidents {
     this.#add('supervisor', 'started', null);
   }
 
-  /** Newest first. */
+  /** Those of this supervisor since its start, newest first. */
   list(): readonly IncidentView[] {
-    return this.#kept.toReversed();
+    return this.#recent.toReversed();
   }
 
+  /** Another supervisor ended without a word. `seenAt`: ISO */
+  vanished(instance: string, seenAt: string): void {
+    this.#add('supervisor', 'vanished', `last seen at ${seenAt}`, instance);
+  }
+
+  /** Ends with that of the supervisor. */
   stop(): void {
     for (const end of this.#ends) end();
+    this.#add('supervisor', 'ended', null);
   }
 
+  /** Its end is told of only where its beginning was. */
   #begin(about: string, happened: IncidentView['happened'], why: string | null): void {
     if (this.#open.has(about)) return;
+    const count = this.#countOf(about);
+    if (count > mostAnHour) return;
     this.#open.add(about);
-    this.#add(about, happened, why);
+    const more = count === mostAnHour ? 'no more of it is kept within an hour; the log has all' : null;
+    this.#add(about, happened, more === null ? why : why === null ? more : `${more}: ${why}`);
   }
 
   #end(about: string, happened: IncidentView['happened'], why: string | null): void {
     if (this.#open.delete(about)) this.#add(about, happened, why);
   }
 
-  #add(about: string, happened: IncidentView['happened'], why: string | null): void {
-    const at = new Date(this.#now()).toISOString();
-    this.#kept.push({ at, about, happened, why: why === null ? null : excerpt(oneLine(why), longestWhy) });
-    if (this.#kept.length > mostKept) this.#kept.shift();
+  /** Beginnings within an hour, this one included. */
+  #countOf(about: string): number {
+    const now = this.#options.now();
+    const known = this.#counted.get(about);
+    const counted = known !== undefined && now - known.at < hourMs ? known : { at: now, count: 0 };
+    counted.count += 1;
+    this.#counted.set(about, counted);
+    return counted.count;
+  }
+
+  /** Within one millisecond ids come in any order, and an actor's stop must not stand behind its circuit's end. */
+  #idAfterTheLast(): string {
+    const last = this.#recent.at(-1)?.id ?? '';
+    let id = timeOrderedUuid();
+    for (let tries = 0; id < last && tries < 100; tries += 1) id = timeOrderedUuid();
+    return id;
+  }
+
+  #add(about: string, happened: IncidentView['happened'], why: string | null, of = this.#options.instance): void {
+    const incident = {
+      id: this.#idAfterTheLast(),
+      at: new Date(this.#options.now()).toISOString(),
+      instance: of,
+      about,
+      happened,
+      why: why === null ? null : excerpt(oneLine(why), longestWhy),
+    };
+    this.#options.keep(incident);
+    this.#recent.push(incident);
+    if (this.#recent.length > mostRemembered) this.#recent.shift();
   }
 }
 

@@ -8,7 +8,7 @@ import { html, type Html } from './html.ts';
 import type { Action, Confirmation, Notice, Page, PageRequest } from './page.ts';
 import { hiddenFields, state } from './pieces.ts';
 import { backOf, field, type Form, formOf, isOurPath } from './reply.ts';
-import type { Session, Sessions } from './session.ts';
+import { cookieName, isSecure, type PageAccess, type Session, type Sessions } from './session.ts';
 
 /**
  * What a form does. A button posts its fields to `/do/<action>`. An action that costs something is asked about first: the answer is a
@@ -16,7 +16,6 @@ import type { Session, Sessions } from './session.ts';
  * and nothing of it needs a script.
  */
 
-const noticeCookie = 'rota_notice';
 const noticeSeconds = 30;
 /** A browser drops a cookie of more than 4 kB, and a proxy an answer with headers of more than that: both seem to do nothing. */
 const longestCookie = 3_500;
@@ -27,12 +26,12 @@ const added: ReadonlySet<string> = new Set(['seal', 'back', 'note', 'typed']);
 
 interface ActionParts {
   readonly sessions: Sessions;
-  readonly secure: boolean;
+  readonly access: PageAccess;
   readonly requestOf: (request: FastifyRequest) => PageRequest;
   readonly sendPage: (request: FastifyRequest, reply: FastifyReply, page: Page) => FastifyReply;
 }
 
-export function actionRoute(app: FastifyInstance, { sessions, secure, requestOf, sendPage }: ActionParts): void {
+export function actionRoute(app: FastifyInstance, { sessions, access, requestOf, sendPage }: ActionParts): void {
   app.post(
     '/do/:action',
     { config: { rateLimit: { max: actionsAMinute, timeWindow: 60_000 } } },
@@ -69,13 +68,19 @@ export function actionRoute(app: FastifyInstance, { sessions, secure, requestOf,
   );
 
   function leave(reply: FastifyReply, session: Session, notice: Notice, to: string): FastifyReply {
-    const options = { path: '/', httpOnly: true, sameSite: 'lax', secure, maxAge: noticeSeconds } as const;
+    const options = {
+      path: '/',
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: isSecure(access),
+      maxAge: noticeSeconds,
+    } as const;
     const { undo: _undo, ...without } = notice;
     const values = [notice, without].flatMap((one) =>
       noticeLengths.map((most) => cookieOf(sessions, session, { ...one, says: excerpt(oneLine(one.says), most) })),
     );
     const value = values.find(({ length }) => length <= longestCookie);
-    if (value !== undefined) reply.setCookie(noticeCookie, value, options);
+    if (value !== undefined) reply.setCookie(cookieName(access, 'notice'), value, options);
     return reply.redirect(isOurPath(to) ? to : '/', 303);
   }
 }
@@ -86,10 +91,16 @@ function cookieOf(sessions: Sessions, session: Session, notice: Notice): string 
 }
 
 /** What the last action of this session said, once. */
-export function takeNotice(request: FastifyRequest, reply: FastifyReply, sessions: Sessions): Notice | null {
+export function takeNotice(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  sessions: Sessions,
+  access: PageAccess,
+): Notice | null {
+  const noticeCookie = cookieName(access, 'notice');
   const given = request.cookies[noticeCookie];
   if (given === undefined || request.session === null) return null;
-  reply.clearCookie(noticeCookie, { path: '/' });
+  reply.clearCookie(noticeCookie, { path: '/', secure: isSecure(access) });
   try {
     const [text, seal] = JSON.parse(Buffer.from(given, 'base64url').toString()) as readonly [string, string];
     return sessions.isSealed(request.session, text, seal) ? (JSON.parse(text) as Notice) : null;
@@ -108,6 +119,14 @@ function confirmationPage(action: string, form: Form, confirmation: Confirmation
   const { title, effects, button, note = false, typed } = confirmation;
   const missed = typed !== undefined && field(form, 'typed') !== '';
   const confirmed = Object.fromEntries(Object.entries(form).filter(([name]) => !added.has(name)));
+  if (button === null)
+    return {
+      title,
+      sections: {
+        confirm: html`${effects}
+          <p><a href="${backOf(form)}">Back</a></p>`,
+      },
+    };
   const asked: Html = html`${effects}
     <form method="post" action="/do/${action}">
       ${hiddenFields({ ...confirmed, back: backOf(form), seal })}

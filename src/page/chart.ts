@@ -22,7 +22,13 @@ export interface Bar {
 const [barWidth, gap, height, markHeight] = [10, 2, 100, 6] as const;
 
 /** Stacked bars. @param unit what is counted, for who hears the chart instead of seeing it */
-export function barChart(title: string, unit: string, series: readonly Series[], bars: readonly Bar[]): Html {
+export function barChart(
+  title: string,
+  unit: string,
+  series: readonly Series[],
+  bars: readonly Bar[],
+  marks = 'people acted',
+): Html {
   const sums = bars.map(({ values }) => values.reduce((sum, value) => sum + value, 0));
   const most = Math.max(...sums, 0);
   const width = bars.length * (barWidth + gap);
@@ -43,8 +49,7 @@ export function barChart(title: string, unit: string, series: readonly Series[],
       ${
         marked &&
         html`<span class="key"
-          ><svg viewBox="0 0 10 10" aria-hidden="true"><rect class="mark" width="10" height="10" /></svg> people
-          acted</span
+          ><svg viewBox="0 0 10 10" aria-hidden="true"><rect class="mark" width="10" height="10" /></svg> ${marks}</span
         >`
       }
       <span class="soft">highest ${figure(most)}</span>
@@ -69,7 +74,7 @@ export function barChart(title: string, unit: string, series: readonly Series[],
       <summary>As a table</summary>
       ${tableOf(
         title,
-        ['When', ...series.map(({ name }) => name), ...(marked ? ['Done by people'] : [])],
+        ['When', ...series.map(({ name }) => name), ...(marked ? ['What happened'] : [])],
         bars.map(({ label, values, marks = [] }) => [
           label,
           ...values.map((value) => figure(value)),

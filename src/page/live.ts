@@ -60,9 +60,7 @@ interface Watch {
   rest: AbortController;
 }
 
-const query = z.object({
-  at: z.string().refine(isOurPath, 'expected a path of this page, of 4096 characters at most'),
-});
+const query = z.object({ at: z.string().refine(isOurPath, 'expected a path of this page, at most 4096 characters') });
 
 interface LiveOptions {
   readonly now: () => number;
@@ -90,8 +88,8 @@ export class LiveStreams {
   }
 
   partsOf({ sections, liveMs }: Page): Parts {
-    const texts = Object.entries(sections).map(([id, content]) => [id, String(content)]);
-    return { sections: Object.fromEntries(texts) as Parts['sections'], liveMs: liveMs ?? null };
+    const texts = Object.entries(sections).map(([id, content]) => [id, String(content)] as const);
+    return { sections: Object.fromEntries(texts), liveMs: liveMs ?? null };
   }
 
   routes(): void {
@@ -101,7 +99,6 @@ export class LiveStreams {
     });
   }
 
-  /** How many watches and streams there are. */
   get size(): { readonly watches: number; readonly streams: number } {
     return { watches: this.#watches.size, streams: this.#all().length };
   }
@@ -110,6 +107,11 @@ export class LiveStreams {
   end(): void {
     this.#ended = true;
     for (const watch of this.#watches.values()) this.#endAll(watch, 'bye');
+  }
+
+  /** Those of a session that was logged out. */
+  endOf(viewer: string): void {
+    for (const watch of this.#watches.values()) this.#endAll(watch, 'logout', viewer);
   }
 
   #all(): readonly Stream[] {
@@ -166,10 +168,10 @@ export class LiveStreams {
       if (parts === null) this.#send(watch, () => `event: stale\ndata: ${JSON.stringify({ now })}\n\n`);
       else this.#send(watch, changesFor(parts, now));
       if (parts !== null && parts.liveMs === null) this.#endAll(watch, 'end');
-      const took = performance.now() - began;
-      const restMs = parts?.liveMs ?? afterFailureMs;
       watch.rest = new AbortController();
       if (watch.streams.size === 0) return;
+      const took = performance.now() - began;
+      const restMs = parts?.liveMs ?? afterFailureMs;
       await delay(Math.max(restMs - took, took), undefined, { signal: watch.rest.signal }).catch(() => {});
     }
   }
@@ -204,8 +206,8 @@ export class LiveStreams {
   }
 
   /** `bye`: connect again. `end`: there is nothing more to come of this page. */
-  #endAll(watch: Watch, event: 'bye' | 'end'): void {
-    for (const stream of watch.streams) end(watch, stream, `event: ${event}\ndata: {}\n\n`);
+  #endAll(watch: Watch, event: 'bye' | 'end' | 'logout', viewer: string | null = null): void {
+    for (const stream of watch.streams) if ((viewer ?? stream.viewer) === stream.viewer) end(watch, stream, event);
   }
 }
 
@@ -214,17 +216,15 @@ function leave(watch: Watch, stream: Stream): void {
   if (watch.streams.size === 0) watch.rest.abort();
 }
 
-function end(watch: Watch, stream: Stream, last = ''): void {
+function end(watch: Watch, stream: Stream, last: string | null = null): void {
   const { raw } = stream.reply;
   leave(watch, stream);
-  raw.end(last);
-  const late = setTimeout(() => raw.destroy(), endWithinMs);
-  late.unref();
+  raw.end(last === null ? '' : `event: ${last}\ndata: {}\n\n`);
+  const late = setTimeout(() => raw.destroy(), endWithinMs).unref();
   raw.once('close', () => clearTimeout(late));
 }
 
-/** The browser counts ages on by itself. */
-const agesOf = /(<time [^<>]*>)[^<]*/g;
+const agesOf = /(<time [^<>]*>)[^<]*/g; // the browser counts them on
 
 /**
  * The sections that a stream has not as they are, or that nothing changed: a figure on a screen has an age.
@@ -241,8 +241,8 @@ function changesFor({ sections }: Parts, now: number): (stream: Stream) => strin
     const key = changed.map(({ id }) => id).join(' ');
     const known = texts.get(key);
     if (known !== undefined) return known;
-    const contents = Object.fromEntries(changed.map(({ id, content }) => [id, content]));
-    const event = changed.length === 0 ? { now } : { now, sections: contents };
+    const sections = Object.fromEntries(changed.map(({ id, content }) => [id, content]));
+    const event = changed.length === 0 ? { now } : { now, sections };
     const text = `event: live\ndata: ${JSON.stringify(event)}\n\n`;
     texts.set(key, text);
     return text;

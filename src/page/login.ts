@@ -5,7 +5,7 @@ import { type Html, html } from './html.ts';
 import { plainDocument } from './layout.ts';
 import { hiddenFields, state } from './pieces.ts';
 import { backOf, field, type Form, formOf, send, single } from './reply.ts';
-import { isSecure, type PageAccess, sessionCookie, type Sessions, sessionSeconds } from './session.ts';
+import { cookieName, isSecure, type PageAccess, type Sessions, sessionSeconds } from './session.ts';
 
 export const themes = ['auto', 'light', 'dark'] as const;
 
@@ -14,10 +14,13 @@ interface SessionParts {
   readonly sessions: Sessions;
   readonly access: PageAccess;
   readonly log: Logger;
+  /** A session has ended: by its cookie. */
+  readonly onLogOut: (cookie: string) => void;
 }
 
 /** Log-in, log-out, and the theme. */
-export function sessionRoutes(app: FastifyInstance, { assets, sessions, access, log }: SessionParts): void {
+export function sessionRoutes(app: FastifyInstance, { assets, sessions, access, log, onLogOut }: SessionParts): void {
+  const sessionCookie = cookieName(access, 'page');
   const options = {
     path: '/',
     httpOnly: true,
@@ -43,7 +46,14 @@ export function sessionRoutes(app: FastifyInstance, { assets, sessions, access, 
     const form = formOf(request);
     return enter(request, reply, field(form, 'token').trim(), form);
   });
-  app.post('/logout', (_request, reply) => reply.clearCookie(sessionCookie, { path: '/' }).redirect('/login', 303));
+  app.post('/logout', (request, reply) => {
+    const cookie = request.cookies[sessionCookie];
+    if (cookie !== undefined) {
+      sessions.logOut(cookie);
+      onLogOut(cookie);
+    }
+    return reply.clearCookie(sessionCookie, { ...options, maxAge: 0 }).redirect('/login', 303);
+  });
   app.post('/theme', (request, reply) => {
     const form = formOf(request);
     const known = themes.find((one) => one === field(form, 'theme')) ?? 'auto';

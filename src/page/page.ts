@@ -53,7 +53,8 @@ export interface Action {
 export interface Confirmation {
   readonly title: string;
   readonly effects: Html;
-  readonly button: string;
+  /** Null where there is nothing to be done: another ranker than the scheduler has. */
+  readonly button: string | null;
   /** Whether a person may say why. */
   readonly note?: boolean;
   /** What a person must type, where a mistake costs much. */

@@ -24,7 +24,7 @@ import { bareHeaders, installOrigin, securityHeaders } from './origin.ts';
 import type { Page, PageRequest } from './page.ts';
 import { state } from './pieces.ts';
 import { isOurPath, send, single } from './reply.ts';
-import { isSecure, type PageAccess, type Session, sessionCookie, Sessions } from './session.ts';
+import { cookieName, type PageAccess, type Session, Sessions } from './session.ts';
 import { progressOf } from './views/job.ts';
 import { views } from './views/views.ts';
 
@@ -107,7 +107,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     const watching = streams.watching();
     // A page alone can be looked at again: not the log-in, nor a stream, which would not end.
     if (watching !== null && !Object.hasOwn(views, request.routeOptions.url ?? '')) throw notFound(request);
-    const cookie = request.cookies[sessionCookie];
+    const cookie = request.cookies[cookieName(access, 'page')];
     request.session = watching ?? sessions.of(cookie);
     request.viewer = request.session !== null && sessions.areAsked && cookie !== undefined ? cookie : request.ip;
     if (request.session !== null || isOpen(request)) return;
@@ -128,9 +128,9 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   const jobs = new BulkJobs({ now: options.now, audit: options.audit });
   app.get(`${assets}/idiomorph.js`, (_request, reply) => reply.sendFile('idiomorph.min.js', dirname(morphing)));
   app.get('/robots.txt', (_request, reply) => reply.type('text/plain').send('User-agent: *\nDisallow: /\n'));
-  sessionRoutes(app, { assets, sessions, access, log });
+  sessionRoutes(app, { assets, sessions, access, log, onLogOut: (cookie) => streams.endOf(cookie) });
   streams.routes();
-  actionRoute(app, { sessions, secure: isSecure(access), requestOf, sendPage });
+  actionRoute(app, { sessions, access, requestOf, sendPage });
   for (const [path, view] of Object.entries(views)) {
     app.get(path, async (request, reply) => {
       const page = await view(requestOf(request));
@@ -177,7 +177,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
       theme,
       wall: query['wall'] === '1',
       now: options.now(),
-      notice: takeNotice(request, reply, sessions),
+      notice: takeNotice(request, reply, sessions, access),
       jobs: jobs
         .list()
         .filter(({ id, state }) => state === 'runs' && request.url !== `/jobs/${id}`)

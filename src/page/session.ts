@@ -14,6 +14,8 @@ export interface PageAccess {
   /** Logs in once, as `dev`; null but for `rota dev`. */
   readonly once: string | null;
   readonly secret: string;
+  /** Of this installation: browsers send the cookies of one host name to each of its ports. */
+  readonly cookieSuffix: string;
   /** Origins under which browsers reach the page beside its own address. */
   readonly publicUrls: readonly string[];
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
@@ -52,7 +54,14 @@ export function readPageAccess(
   }
   // Sessions of a secret of this process end with it; a configured one is shared by all supervisors behind one address.
   const secret = config.SCHEDULER_PAGE_SECRET ?? randomBytes(32).toString('base64url');
-  return { host, port, tokens, once, secret, publicUrls: config.SCHEDULER_PAGE_PUBLIC_URL?.split(',') ?? [], tls };
+  const publicUrls = config.SCHEDULER_PAGE_PUBLIC_URL?.split(',') ?? [];
+  // All supervisors behind one address have one secret; without it each is at a port of its own.
+  const installation = config.SCHEDULER_PAGE_SECRET === undefined ? `port ${port}` : keyFor('cookie', secret);
+  const cookieSuffix = createHash('sha256')
+    .update(JSON.stringify([installation, publicUrls]))
+    .digest('hex')
+    .slice(0, 8);
+  return { host, port, tokens, once, secret, cookieSuffix, publicUrls, tls };
 }
 
 function onceToken(code: string): ApiToken {
@@ -64,16 +73,21 @@ export interface Session {
   readonly access: Access;
 }
 
-export const sessionCookie = 'rota_page';
+/** `__Host-`: no other host of the domain, and nothing without TLS, can set it. */
+export function cookieName(access: PageAccess, what: 'page' | 'notice'): string {
+  return `${isSecure(access) ? '__Host-' : ''}rota_${what}_${access.cookieSuffix}`;
+}
+
 export const sessionSeconds = 12 * 60 * 60;
 
-/** Log-in, and what a cookie says: a name, an end and a part of the token's digest, signed. It ends with its token. */
+/** Log-in, and what a cookie says: a name, an end, a part of the token's digest and a nonce, signed. It ends with its token. */
 export class Sessions {
   readonly #access: PageAccess;
   readonly #signer: Signer;
   readonly #sealer: Signer;
   readonly #now: () => number;
   readonly #used = new Set<string>();
+  readonly #loggedOut = new Set<string>();
   #once: string | null;
 
   constructor(access: PageAccess, now: () => number) {
@@ -98,7 +112,15 @@ export class Sessions {
       this.#once = null;
     }
     const ends = Math.floor(this.#now() / 1_000) + sessionSeconds;
-    return { session: sessionOf(holder), cookie: this.#signer.sign(`${holder.name}/${ends}/${printOf(holder)}`) };
+    return {
+      session: sessionOf(holder),
+      cookie: this.#signer.sign(`${holder.name}/${ends}/${printOf(holder)}/${randomBytes(9).toString('base64url')}`),
+    };
+  }
+
+  /** Of this process: another supervisor behind the address takes a copy of the cookie until its end. */
+  logOut(cookie: string): void {
+    if (this.of(cookie) !== null) remember(this.#loggedOut, cookie);
   }
 
   /** Null without a valid cookie; where no token is configured everybody may look. */
@@ -108,7 +130,7 @@ export class Sessions {
     const [name, ends, print] = value?.split('/') ?? [];
     // `rota dev` has a token of its own beside a configured one of the same name.
     const holder = this.#access.tokens.find((token) => token.name === name && printOf(token) === print);
-    if (!valid || holder === undefined) return null;
+    if (!valid || holder === undefined || this.#loggedOut.has(cookie!)) return null;
     return Number(ends) * 1_000 > this.#now() ? sessionOf(holder) : null;
   }
 
@@ -127,15 +149,19 @@ export class Sessions {
   /** As above, once: what was confirmed is not done again by a form that is sent again. */
   useSeal(session: Session, text: string, seal: string): boolean {
     if (!this.isSealed(session, text, seal) || this.#used.has(seal)) return false;
-    this.#used.add(seal);
-    if (this.#used.size > mostUsed) this.#used.delete(this.#used.values().next().value!);
+    remember(this.#used, seal);
     return true;
   }
 }
 
 const sealSeconds = 15 * 60;
-/** More than all people confirm in a quarter of an hour, of some hundred bytes each. */
-const mostUsed = 10_000;
+/** More than all people confirm in a quarter of an hour, or log out of within a session's time; of some hundred bytes each. */
+const mostRemembered = 10_000;
+
+function remember(all: Set<string>, one: string): void {
+  all.add(one);
+  if (all.size > mostRemembered) all.delete(all.values().next().value!);
+}
 
 /** One for each purpose, so that what is signed for one is nothing to another. */
 function keyFor(purpose: string, secret: string): string {

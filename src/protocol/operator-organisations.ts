@@ -86,3 +86,47 @@ export interface PausePreview {
   /** Whether organisations take turns by weight in this scheduler. */
   readonly fair: boolean;
 }
+
+/** Who would be next with a ranker: of the first 10 000 tasks of a queue that may be popped, ranked by it. */
+export interface RankedPreview {
+  readonly looked: number;
+  /** There are more, at which it does not look. */
+  readonly looked_is_least: boolean;
+  /** How many of the next 1 000 are whose, and the place of the first, from 1: as it is, and with the ranker. Those that change most first. */
+  readonly organisations: readonly {
+    readonly name: string;
+    readonly before: PlacesView;
+    readonly after: PlacesView;
+  }[];
+}
+
+export interface PlacesView {
+  readonly count: number;
+  readonly first: number | null;
+}
+
+export interface RerankPreview extends RankedPreview {
+  readonly scheduler: string;
+  readonly ranker: string;
+  /** The one that the scheduler has. */
+  readonly own: string;
+  /** Those that there are. */
+  readonly rankers: readonly string[];
+  /** Organisations beyond the 100 that are told of. */
+  readonly others: number;
+}
+
+/** Tasks that ended within the last 24 hours; a minute old at most. */
+export interface DayView {
+  /** Hours in which any did, the oldest first. */
+  readonly hours: readonly {
+    readonly hour: string;
+    readonly completed: number;
+    readonly failed: number;
+    readonly organisations: number;
+    /** The 30 with most. */
+    readonly largest: readonly { readonly organisation: string; readonly completed: number; readonly failed: number }[];
+  }[];
+  /** There are more organisations than are read: the oldest hours are not whole. */
+  readonly cut: boolean;
+}

@@ -127,10 +127,25 @@ export interface AskedImage {
 
 /** Trouble that one supervisor saw, and its end. */
 export interface IncidentView {
+  /** In the order of time. */
+  readonly id: string;
   readonly at: string;
+  /** The supervisor that saw it; of one that vanished, that one. */
+  readonly instance: string;
   /** `actor boefje`, `circuit octopoes of boefje`, `events raw_file_received`, `database`, `supervisor`. */
   readonly about: string;
-  readonly happened: 'stopped' | 'started' | 'gave up' | 'opened' | 'closed' | 'lost' | 'connected' | 'away' | 'back';
+  readonly happened:
+    | 'stopped'
+    | 'started'
+    | 'gave up'
+    | 'opened'
+    | 'closed'
+    | 'lost'
+    | 'connected'
+    | 'away'
+    | 'back'
+    | 'ended'
+    | 'vanished';
   readonly why: string | null;
 }
 

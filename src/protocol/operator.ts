@@ -13,7 +13,13 @@ import type {
   TaskView,
 } from './operator-lists.ts';
 import type { LimitTest, LimitView, SetLimit, WindowView } from './limits.ts';
-import type { OrganisationDetails, OrganisationPage, PausePreview } from './operator-organisations.ts';
+import type {
+  DayView,
+  OrganisationDetails,
+  OrganisationPage,
+  PausePreview,
+  RerankPreview,
+} from './operator-organisations.ts';
 import type {
   AskedImage,
   AuditView,
@@ -58,6 +64,7 @@ export interface OperatorAnswers {
   'queue-rates': { readonly results: readonly PartRate[] };
   organisations: OrganisationPage;
   organisation: OrganisationDetails;
+  day: DayView;
   'preview-pause': PausePreview;
   names: { readonly results: readonly string[] };
   /** `held`: tasks that this request took out of the pops' way. `complete`: none is left. `known`: its organisation was ever seen. */
@@ -66,6 +73,7 @@ export interface OperatorAnswers {
   /** What it removed; tasks were cancelled. */
   purge: { readonly tasks: number; readonly schedules: number; readonly pauses: number };
   rerank: RerankProgress;
+  'preview-rerank': RerankPreview;
   /** Those that are not 1. */
   weights: Page<WeightView>;
   'set-weight': ChangedWeight;
@@ -99,8 +107,11 @@ export interface OperatorAnswers {
     readonly any_image: readonly { readonly scheduler: string; readonly asked_at: string | null }[];
     readonly images: readonly AskedImage[];
   };
-  /** Newest first, since the supervisor's start, 100 at most. */
-  incidents: { readonly instance: string; readonly since: string; readonly results: readonly IncidentView[] };
+  /**
+   * Newest first. `unknown`: why those that are kept could not be read; the results are then what this supervisor remembers since its
+   * start, 100 at most.
+   */
+  incidents: { readonly results: readonly IncidentView[]; readonly unknown: string | null };
   config: { readonly instance: string; readonly values: readonly EffectiveValue[] };
   drain: { readonly draining: string };
 }

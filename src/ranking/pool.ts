@@ -3,7 +3,7 @@ import { Piscina } from 'piscina';
 import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RankBatch, RankerModule, Ranks } from '../protocol/ranking.ts';
-import type { RankAnswer, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
+import type { RankAnswer, RankedTask, RankerChoice, RankPolicy, TaskRanking } from '../queue/push/rank.ts';
 import { emit } from '../telemetry/events.ts';
 import {
   batchOf,
@@ -24,6 +24,8 @@ export interface Ranking {
   rank(ranker: string, batch: RankBatch): Promise<Ranks>;
   /** @throws RotaError BAD_CONFIG: no such ranker (the message names those there are), or its file is not one. */
   describe(ranker: string): Promise<RankerTraits>;
+  /** Sorted. */
+  names(): readonly string[];
   status(): RankingStatus;
   /** Bytes of heap in use by each thread that there is now. */
   heaps(): Promise<readonly number[]>;
@@ -87,6 +89,7 @@ export function createRanking(options: RankingOptions): Ranking {
   // A thread that dies at start (out of memory, say) also rejects its batch; nothing else is to be done about it.
   pool.on('error', () => {});
   const rankers = new Map<string, Promise<LoadedRanker>>();
+  const names = () => [...files.keys()].toSorted();
   let inFlight = 0;
   let ranked = 0;
   let failed = 0;
@@ -108,9 +111,8 @@ export function createRanking(options: RankingOptions): Ranking {
         throw error;
       }
     },
-    async describe(name) {
-      return (await load(name)).traits;
-    },
+    describe: async (name) => (await load(name)).traits,
+    names,
     status: () => ({
       threads: pool.threads.length,
       waiting: pool.queueSize,
@@ -154,7 +156,7 @@ export function createRanking(options: RankingOptions): Ranking {
   async function find(name: string): Promise<LoadedRanker> {
     const url = files.get(name);
     if (url === undefined) {
-      throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${[...files.keys()].toSorted().join(', ')}`);
+      throw new RotaError('BAD_CONFIG', `no ranker ${name}; there are: ${names().join(', ')}`);
     }
     const outcome = await run<DescribeOutcome>(name, { url }, 'describe');
     if (!outcome.ok) throw new RotaError('BAD_CONFIG', `ranker ${name} (${url}): ${outcome.message}`);
@@ -217,11 +219,17 @@ interface TaskRankingOptions {
  * The queue's view of the pool: which ranker a scheduler has, and its tasks as columns. Reads every ranker once, so
  * that a broken one stops the start.
  */
-export async function createTaskRanking(options: TaskRankingOptions): Promise<TaskRanking> {
+export async function createTaskRanking(options: TaskRankingOptions): Promise<TaskRanking & RankerChoice> {
   const { ranking, rankers, gracePeriodSeconds } = options;
   const traits = new Map<string, RankerTraits>();
   for (const [scheduler, ranker] of rankers) traits.set(scheduler, await ranking.describe(ranker));
+  const ownOf = (scheduler: string) => rankers.get(scheduler) ?? 'created-at';
+  const rankBy = (ranker: string, tasks: readonly RankedTask[]) =>
+    ranking.rank(ranker, batchOf(tasks, { now: options.now(), gracePeriodSeconds }));
   return {
+    names: ranking.names,
+    ownOf,
+    rankBy: async (ranker, tasks) => ({ ...(await ranking.describe(ranker)), ...(await rankBy(ranker, tasks)) }),
     policyOf(scheduler): RankPolicy {
       const known = traits.get(scheduler);
       const fair = known?.fair ?? false;
@@ -230,8 +238,7 @@ export async function createTaskRanking(options: TaskRankingOptions): Promise<Ta
 
     async rank(scheduler, tasks): Promise<RankAnswer> {
       try {
-        const batch = batchOf(tasks, { now: options.now(), gracePeriodSeconds });
-        return await ranking.rank(rankers.get(scheduler) ?? 'created-at', batch);
+        return await rankBy(ownOf(scheduler), tasks);
       } catch (error) {
         return { failure: failureOf(error) };
       }

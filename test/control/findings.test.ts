@@ -166,26 +166,24 @@ test.each<[string, Partial<ActorView>, string[]]>([
   expect(texts(findingsOf({ ...looked, supervisors }))).toEqual(expected);
 });
 
-test('incidents of all supervisors that answer are one list, newest first, since the latest start', async () => {
-  const incident = (at: string) => ({ at, about: 'actor boefje', happened: 'stopped', why: null });
-  const told: Readonly<Record<string, object>> = {
-    one: {
-      instance: 'one',
-      since: '2026-03-02T08:00:00Z',
-      results: [incident('2026-03-02T12:00:00Z'), incident('2026-03-02T10:00:00Z')],
-    },
-    two: { instance: 'two', since: '2026-03-02T09:00:00Z', results: [incident('2026-03-02T11:00:00Z')] },
+test('incidents come from the database; while it is away they are those that all supervisors remember, each once', async () => {
+  const incident = (id: string, instance: string) => ({ id, instance, about: 'actor boefje', happened: 'stopped' });
+  const kept = { results: [incident('b', 'one')], unknown: null };
+  const away = 'the database does not answer';
+  const one = { results: [incident('c', 'one'), incident('a', 'one')], unknown: away };
+  const two = { results: [incident('b', 'two')], unknown: away };
+  const known = (told: Readonly<Record<string, object>>) => {
+    const ask = async (_name: string, _body: unknown, instance = 'any') =>
+      told[instance] ?? Promise.reject(new Error('gone'));
+    return incidentsOf({ ask } as unknown as OperatorClient, ['one', 'two', 'three'], {});
   };
-  const ask = async (_name: string, _body: unknown, instance: string) =>
-    told[instance] ?? Promise.reject(new Error('gone'));
-  const { since, results, unanswered } = await incidentsOf({ ask } as unknown as OperatorClient, [
-    'one',
-    'two',
-    'three',
-  ]);
-  expect(since).toBe('2026-03-02T09:00:00Z');
-  expect(unanswered.map(({ instance }) => instance)).toEqual(['three']);
-  expect(results.map(({ instance, at }) => `${instance} ${at.slice(11, 13)}`)).toEqual(['one 12', 'two 11', 'one 10']);
+  expect(await known({ any: kept })).toEqual({ ...kept, unanswered: [] });
+  const remembered = await known({ any: one, one, two });
+  expect(remembered.results.map(({ id, instance }) => `${id} ${instance}`)).toEqual(['c one', 'b two', 'a one']);
+  expect(remembered).toMatchObject({ unknown: away, unanswered: [{ instance: 'three' }] });
+  // One of them reaches it again.
+  const mixed = await known({ any: one, one, two: { results: [incident('c', 'one')], unknown: null } });
+  expect(mixed).toMatchObject({ unknown: null, results: [{ id: 'c' }, { id: 'a' }] });
 });
 
 test('what waits for an image that no pop asks for is told, unless one takes any or a pause holds it', () => {

@@ -124,3 +124,39 @@ test('dead letters are listed once for all who wait, and not while they are sett
   begun[2]!.end([]);
   expect(await later).toEqual({ results: [] });
 });
+
+test('a preview is made one at a time, by a ranker that there is, and tells of the hundred organisations that change most', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const places = { count: 1, first: 1 };
+  const ports = {
+    schedulerIds: ['boefje'],
+    rankers: { names: () => ['created-at', 'fair-share'], ownOf: () => 'fair-share' },
+    previewRerank: async (_scheduler: string, ranker: string) => {
+      asked.push(ranker);
+      await promise;
+      const organisations = Array.from({ length: 130 }, (_none, at) => ({
+        name: `org-${at}`,
+        before: places,
+        after: places,
+      }));
+      return { looked: 10_000, looked_is_least: true, organisations };
+    },
+  } as unknown as QueuePorts;
+  const command = queueCommands(ports)['preview-rerank'];
+  const ask = (ranker?: string) =>
+    command.run({ scheduler: 'boefje', ...(ranker === undefined ? {} : { ranker }) }, { by: 'me', access: 'operate' });
+  expect(command.access).toBe('operate');
+  await expect(ask('none')).rejects.toMatchObject({
+    code: 'INVALID_REQUEST',
+    message: 'ranker: there is no none; there are: created-at, fair-share',
+  });
+  const first = ask();
+  await expect.poll(() => asked).toEqual(['fair-share']);
+  await expect(ask('created-at')).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+  resolve();
+  const answer = await first;
+  expect(answer).toMatchObject({ ranker: 'fair-share', own: 'fair-share', others: 30 });
+  expect(answer.organisations).toHaveLength(100);
+  expect(await ask('created-at')).toMatchObject({ ranker: 'created-at' });
+});

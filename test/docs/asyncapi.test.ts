@@ -60,7 +60,7 @@ test('a schema says what the service refuses: the items of a set and their numbe
   const patch = { id: 'fd822b8d-58f1-4b30-a8d3-1ca11f6de745', status: 'running' };
   expect(validate({ patches: [patch] })).toBe(true);
   expect(validate({ patches: [{ ...patch, status: 'resting' }] })).toBe(false);
-  expect(validate({ patches: Array(requestBudget.set + 1).fill(patch) })).toBe(false);
+  expect(validate({ patches: Array.from({ length: requestBudget.set + 1 }, () => patch) })).toBe(false);
 });
 
 test('the metadata of all endpoints fit into an answer of the service', () => {

@@ -151,6 +151,7 @@ test.each<Form>(['json', 'table'])(
       { results: [{ command: 'pause', organisation, fields: { tasks: 2 } }] },
       /pause +.*organisation=/,
     );
+    await run(['incidents', '--limit', '5'], { results: any(Array), unknown: null }, /SUPERVISOR +WHAT/);
     await run(
       ['queue', 'boefje', '--by', 'organisation'],
       { results: any(Array) },

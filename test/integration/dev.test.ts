@@ -116,7 +116,10 @@ test(
     const data = await mkdtemp(join(tmpdir(), 'rota-dev-'));
     onTestFinished(() => rm(data, { recursive: true, force: true }));
     const first = await startDev(data);
-    expect(await follow(first.page)).toMatchObject({ status: 303, cookie: expect.stringMatching(/^rota_page=/) });
+    expect(await follow(first.page)).toMatchObject({
+      status: 303,
+      cookie: expect.stringMatching(/^rota_page_[0-9a-f]{8}=/),
+    });
     expect(await follow(first.page)).toEqual({ status: 401, cookie: null });
 
     const pushed = await ask(first.api, 'POST', '/schedulers/boefje/push', rockyPush);

@@ -130,7 +130,7 @@ test('a rate that Katalogus gives holds across organisations; an operator change
   );
   await house.start();
   await house.client.ctl('look');
-  const listed = async () => ((await house.client.ctl('limits')) as { readonly results: readonly LimitView[] }).results;
+  const listed = async () => (await house.client.ctl<{ readonly results: readonly LimitView[] }>('limits')).results;
   await expect
     .poll(listed, { timeout: 20_000 })
     .toMatchObject([

@@ -76,7 +76,7 @@ async function act(
   expect(answer.status, confirmation).toBe(303);
   const notice = answer.headers
     .getSetCookie()
-    .find((cookie) => cookie.startsWith('rota_notice='))!
+    .find((cookie) => cookie.startsWith('rota_notice_'))!
     .split(';')[0]!;
   const to = answer.headers.get('location')!;
   const page = await get(to, `${ops}; ${notice}`);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { newToken } from '../../src/api-tokens.ts';
 import { forecast } from '../../src/control/forecast.ts';
-import type { OrganisationDetails, OrganisationPage } from '../../src/protocol/operator-organisations.ts';
+import type { DayView, OrganisationDetails, OrganisationPage } from '../../src/protocol/operator-organisations.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { type Seen, visit, type Visitor } from '../support/visitor.ts';
 import { boefjeTask } from '../support/wire.ts';
@@ -198,4 +198,26 @@ test('real pops end each organisation about when the forecast says', async () =>
     1,
   );
   for (const [name, place] of expected) expect(Math.abs(order.lastIndexOf(name) + 1 - place)).toBeLessThanOrEqual(3);
+});
+
+test('the last 24 hours: organisations of an hour, on one axis with what people did and what broke, without a script', async () => {
+  await push('day-a', 2);
+  const popped = await hand.client.pop('boefje', { limit: 100 });
+  const mine = popped.filter(({ organisation }) => organisation === 'day-a');
+  await Promise.all(mine.map(({ id, lease_id }) => hand.client.patch({ id, lease_id, status: 'completed' })));
+  await rolledUp(async () => {
+    const day = await hand.client.ctl<DayView>('day', {});
+    expect(day.hours.flatMap(({ largest }) => largest).map(({ organisation }) => organisation)).toContain('day-a');
+  });
+  const now = `${new Date().toISOString().slice(0, 13)}:00:00.000Z`;
+  const number = Math.floor(Date.parse(now) / 3_600_000);
+  // The slider sends a number.
+  const moved = await wall.get(`/organisations?at=${number}`);
+  expect(moved.location).toBe(`/organisations?${String(new URLSearchParams({ at: now }))}`);
+  const seen = await wall.get(moved.location!);
+  expect(textOf(seen)).toContain('supervisor ✔ started');
+  expect(seen.text.match(/<a href="\/organisations\?at=[^"]*" aria-current="true"/g)).toHaveLength(1);
+  expect(seen.text).toContain('href="/organisations/day-a"');
+  expect((await wall.get('/organisations?at=never')).status).toBe(422);
+  expect((await wall.get('/organisations?at=2020-01-01T00:00:00Z')).status).toBe(404);
 });

@@ -176,7 +176,7 @@ test('the command decides anew: what was offered is refused once consent has end
   const confirmation = await (await send('/do/run-now', asOperator, form)).text();
   house.world.organisations.get(asked.organisation)!.objects.set(host.reference, hostname('example.nl', 0));
   const refused = await send('/do/run-now', asOperator, formOf(confirmation, 'run-now'));
-  const notice = refused.headers.getSetCookie().find((cookie) => cookie.startsWith('rota_notice='))!;
+  const notice = refused.headers.getSetCookie().find((cookie) => cookie.startsWith('rota_notice_'))!;
   const shown = await (await send(addressOf(asked), `${asOperator}; ${notice.split(';')[0]}`)).text();
   expect(textOf(shown)).toContain('not queued: scan-level-too-low');
   await expect(house.client.ctl('run-now', asked)).rejects.toMatchObject({ code: 'CONFLICT' });

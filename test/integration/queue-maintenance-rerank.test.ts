@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/postgres/pool.ts';
 import type { TaskRanking } from '../../src/queue/push/rank.ts';
-import { rerank } from '../../src/queue/maintenance/rerank.ts';
+import { previewRerank, rerank } from '../../src/queue/maintenance/rerank.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest } from '../support/queue.ts';
 
 test('what a person puts first while the queue is ranked again stays first', async () => {
@@ -71,4 +71,35 @@ test('a connection that is lost meanwhile ends it, with what was moved until the
   await expect(rerank(sql, ranking, 'boefje', () => {})).rejects.toThrow();
   await rerank(sql, ranking, 'boefje', () => {});
   expect([...(await sql`SELECT rank::integer FROM queue ORDER BY rank`)]).toEqual([{ rank: 200 }, { rank: 201 }]);
+});
+
+test('a preview counts whose the next thousand are, as they are and with another ranker, and changes nothing', async () => {
+  const { queue, sql } = await queueUnderTest();
+  const tasks = (organisation: string, count: number, priority: number) =>
+    Array.from({ length: count }, (_none, at) => boefjeTask(`${organisation}-${at}`, { organisation, priority }));
+  await queue.push('boefje', tasks('large', 1_500, 10));
+  await queue.push('boefje', tasks('small', 300, 20));
+  await queue.push('boefje', tasks('first', 2, 1));
+  await queue.push('boefje', tasks('heavy', 300, 20));
+  await sql`INSERT INTO fairness (scheduler, organisation, weight) VALUES ('boefje', 'heavy', 2)`;
+  const order = () => sql`SELECT id, rank FROM queue ORDER BY rank, created_at, id`;
+  const before = await order();
+  const rankBy = (fair: boolean) => ({
+    rankBy: async (_ranker: string, { length }: { readonly length: number }) => ({
+      fair,
+      ranks: Array.from({ length }, () => 1_000),
+    }),
+  });
+  const { organisations, ...looked } = await previewRerank(sql, rankBy(true), 'boefje', 'fair-share');
+  expect(looked).toEqual({ looked: 2_102, looked_is_least: false });
+  // Turns of large, small, and twice heavy, until heavy and small have none left.
+  expect(Object.fromEntries(organisations.map(({ name, ...places }) => [name, places]))).toEqual({
+    large: { before: { count: 998, first: 3 }, after: { count: 398, first: expect.any(Number) } },
+    small: { before: { count: 0, first: null }, after: { count: 300, first: expect.any(Number) } },
+    heavy: { before: { count: 0, first: null }, after: { count: 300, first: 3 } },
+    first: { before: { count: 2, first: 1 }, after: { count: 2, first: 1 } },
+  });
+  const equal = await previewRerank(sql, rankBy(false), 'boefje', 'created-at');
+  expect(equal.organisations[0]).toMatchObject({ name: 'large', before: { count: 998 }, after: { count: 998 } });
+  expect(await order()).toEqual(before);
 });

@@ -83,7 +83,7 @@ test('each command of the page answers what the page shows', async () => {
   let variables = `api=${ready.api}`;
   expect(steps.length).toBeGreaterThan(15);
   for (const { command, output } of steps) {
-    if (/^api=/.test(command)) continue;
+    if (command.startsWith('api=')) continue;
     if (/^[a-z]+=/.test(command)) {
       variables = `${variables}; ${ours(command)}`;
       continue;

@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Incidents } from '../../src/observation/incidents.ts';
+import type { IncidentView } from '../../src/protocol/operator-status.ts';
 import { emit } from '../../src/telemetry/events.ts';
 
 let incidents: Incidents;
+let kept: IncidentView[];
+let now = 0;
 beforeEach(() => {
-  incidents = new Incidents(() => 0);
+  kept = [];
+  incidents = new Incidents({ instance: 'aaaa', now: () => now, keep: (incident) => void kept.push(incident) });
 });
 afterEach(() => incidents.stop());
 
@@ -53,13 +57,47 @@ test('the database is away once and back once; a stream that connects for the fi
   ]);
 });
 
-test('the last hundred are kept, each short and without control characters', () => {
-  for (let n = 0; n < 250; n += 1) {
-    emit({ name: 'actor.stopped', actor: 'boefje', code: 'BROKEN', message: `${n}\u001B[2J${'x'.repeat(10_000)}` });
+test('what comes and goes all day is kept thirty times an hour, with its ends; the rest is kept as ever', () => {
+  const flap = () => {
+    circuit('open');
+    circuit('closed');
+  };
+  for (let n = 0; n < 250; n += 1) flap();
+  emit({ name: 'actor.stopped', actor: 'boefje', code: 'BROKEN', message: 'heap limit' });
+  emit({ name: 'actor.started', actor: 'boefje', restarts: 1 });
+  expect(kept).toHaveLength(1 + 60 + 2);
+  expect(kept.at(-4)).toMatchObject({
+    happened: 'opened',
+    why: 'no more of it is kept within an hour; the log has all',
+  });
+  now += 3_600_000;
+  flap();
+  expect(kept.slice(-2)).toMatchObject([{ happened: 'opened', why: null }, { happened: 'closed' }]);
+});
+
+test('each is short and without control characters, and the last hundred are remembered', () => {
+  for (let n = 0; n < 30; n += 1) {
+    const message = `${n}\u001B[2J${'x'.repeat(10_000)}`;
+    for (const actor of ['boefje', 'normalizer', 'report', 'other', 'more']) {
+      emit({ name: 'actor.stopped', actor, code: 'BROKEN', message });
+      emit({ name: 'actor.started', actor, restarts: n + 1 });
+    }
   }
-  const kept = incidents.list();
-  expect(kept).toHaveLength(100);
-  expect(kept[0]!.why).toMatch(/^249/);
-  expect(JSON.stringify(kept).length).toBeLessThan(60_000);
-  expect(kept[0]!.why).not.toContain('\u001B');
+  const remembered = incidents.list();
+  expect(kept).toHaveLength(301);
+  expect(remembered).toHaveLength(100);
+  expect(remembered).toEqual(kept.toReversed().slice(0, 100));
+  expect(remembered[1]).toMatchObject({ instance: 'aaaa', about: 'actor more', happened: 'stopped' });
+  expect(remembered[3]!.why).toContain('29');
+  expect(JSON.stringify(remembered).length).toBeLessThan(60_000);
+  expect(remembered[3]!.why).not.toContain('\u001B');
+});
+
+test('a supervisor that vanished is told of under its own name, and an end in order is the last', () => {
+  incidents.vanished('bbbb', '2026-03-02T12:00:00Z');
+  incidents.stop();
+  expect(kept.slice(1)).toMatchObject([
+    { instance: 'bbbb', about: 'supervisor', happened: 'vanished', why: 'last seen at 2026-03-02T12:00:00Z' },
+    { instance: 'aaaa', about: 'supervisor', happened: 'ended' },
+  ]);
 });

@@ -11,7 +11,7 @@ const { tokens, of } = tokensFor({ ops: 'operate', wall: 'read' });
 function cookiesOf(token: string, many: number): readonly string[] {
   return Array.from({ length: many }, (_, at) => {
     const { cookie } = new Sessions(pageAccess({ tokens }), () => Date.now() + at * 1_000).logIn(token)!;
-    return `rota_page=${cookie}`;
+    return `rota_page_test=${cookie}`;
   });
 }
 

@@ -175,6 +175,19 @@ describe('bounds', () => {
     expect((await eventsOf(await stream(other, '/')).next()).event).toBe('live');
   });
 
+  test('a log-out ends the streams of that session at once, and no others', async () => {
+    const { url, stream } = await started();
+    const [one, other] = await Promise.all([logIn(url, of.ops), logIn(url, of.ops)]);
+    const [mine, another] = [eventsOf(await stream(one, '/')), eventsOf(await stream(other, '/'))];
+    expect([(await mine.next()).event, (await another.next()).event]).toEqual(['live', 'live']);
+    await ask(url, '/logout', { method: 'POST', headers: { cookie: one, 'sec-fetch-site': 'same-origin' } });
+    let last = await mine.next();
+    while (last.event === 'live') last = await mine.next();
+    expect(last.event).toBe('logout');
+    expect((await ask(url, '/live?at=%2F', { headers: { cookie: one } })).status).toBe(401);
+    expect((await another.next()).event).toBe('live');
+  });
+
   test('a token has a hundred, in however many sessions', { timeout: 90_000 }, async () => {
     const clock = { now: Date.now() };
     const { url } = await startPageAlone({
@@ -187,7 +200,7 @@ describe('bounds', () => {
     for (let at = 0; at < 27; at++) {
       // Another second, another cookie: a log-in each would be too many from one address.
       const { cookie: value } = new Sessions(pageAccess({ tokens }), () => clock.now + at * 1_000).logIn(of.wall)!;
-      const cookie = `rota_page=${value}`;
+      const cookie = `rota_page_test=${value}`;
       for (let tab = 0; tab < 4; tab++) {
         const response = await open(url, '/live?at=%2F', { headers: { cookie } });
         onTestFinished(() => void response.destroy());

@@ -168,7 +168,7 @@ describe('a form', () => {
       '%00',
       encodeURIComponent('["{\\"says\\":\\"x\\"}","a.b"]'),
     ]) {
-      const answer = await ask(url, '/nowhere', { headers: { cookie: `${cookie}; rota_notice=${value}` } });
+      const answer = await ask(url, '/nowhere', { headers: { cookie: `${cookie}; rota_notice_test=${value}` } });
       expect(answer.status).toBe(404);
       expect(answer.body).not.toContain('class="notice');
     }

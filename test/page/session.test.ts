@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Signer } from '@fastify/cookie';
 import { describe, expect, test } from 'vitest';
-import { type Session, Sessions, sessionSeconds } from '../../src/page/session.ts';
+import { cookieName, readPageAccess, type Session, Sessions, sessionSeconds } from '../../src/page/session.ts';
 import { pageAccess, tokensFor } from '../support/page.ts';
 
 const { tokens, of } = tokensFor({ ops: 'operate', wall: 'read', runner: 'work' });
@@ -49,6 +49,26 @@ describe('a session', () => {
     expect(sessions({ tokens: others }).sessions.of(cookie)).toBeNull();
     expect(sessions({ tokens: [...others, ...replaced] }).sessions.of(cookie)).toBeNull();
     expect(sessions({ tokens: lowered }).sessions.of(cookie)).toEqual({ name: 'ops', access: 'read' });
+  });
+
+  test('ends with its log-out, and another one of the same token and second goes on', () => {
+    const { sessions: it } = sessions();
+    const [one, other] = [cookieOf(it, of.ops), cookieOf(it, of.ops)];
+    it.logOut(one);
+    it.logOut('forged');
+    expect(it.of(one)).toBeNull();
+    expect(it.of(other)).not.toBeNull();
+  });
+
+  test('has a cookie of its own for each installation on a host name, and one for all supervisors behind an address', () => {
+    const nameOf = (over: object) =>
+      cookieName(readPageAccess({ SCHEDULER_PAGE_HOST: '127.0.0.1', SCHEDULER_PAGE_PORT: 8_005, ...over })!, 'page');
+    const [first, second] = ['a', 'b'].map((letter) => ({ SCHEDULER_PAGE_SECRET: letter.repeat(40) }));
+    const names = [{}, { SCHEDULER_PAGE_PORT: 8_006 }, first!, second!].map(nameOf);
+    expect(new Set(names).size).toBe(4);
+    expect(nameOf({ ...first, SCHEDULER_PAGE_PORT: 8_006 })).toBe(names[2]);
+    expect(names[0]).toMatch(/^rota_page_[0-9a-f]{8}$/);
+    expect(nameOf({ SCHEDULER_PAGE_PUBLIC_URL: 'https://rota.example' })).toMatch(/^__Host-rota_page_[0-9a-f]{8}$/);
   });
 
   test('cannot be forged: not by another name, a later end, a cut or an empty value, nor by a seal', () => {

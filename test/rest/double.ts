@@ -76,6 +76,7 @@ export const emptyBook: Omit<Schedules, 'search'> = {
   get: () => Promise.resolve(null),
   create: () => Promise.resolve(null),
   patch: () => Promise.resolve(null),
+  patchAll: () => Promise.resolve(new Set()),
   delete: () => Promise.resolve(false),
 };
 

@@ -28,7 +28,8 @@ export function keepingLog(): { readonly log: Logger; readonly lines: unknown[][
 
 export function pageAccess(access: Partial<PageAccess> = {}): PageAccess {
   const secret = 'the secret of these tests, which is long enough';
-  return { host: '127.0.0.1', port: 0, tokens: [], once: null, secret, publicUrls: [], tls: null, ...access };
+  const plain = { host: '127.0.0.1', port: 0, tokens: [], once: null, publicUrls: [], tls: null };
+  return { ...plain, secret, cookieSuffix: 'test', ...access };
 }
 
 const nothing = { results: [], count: 0, count_is_least: false, next: null };
@@ -47,7 +48,7 @@ const quiet: Readonly<Record<string, unknown>> = {
     unknown: [],
   },
   doctor: { instance: 'aaaa', version: '1', node: 'v26', findings: [] },
-  incidents: { instance: 'aaaa', since: '2026-11-01T00:00:00Z', results: [] },
+  incidents: { results: [], unknown: null },
   'preview-pause': { tasks: 0, tasks_is_least: false, fair: true },
   organisations: { ...nothing, total: 0, organisations: 0 },
 };

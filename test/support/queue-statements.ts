@@ -8,8 +8,7 @@ import { flowsOf, pushStatement, queueItem } from '../../src/queue/push/push-sta
 import { statement } from '../../src/postgres/pool.ts';
 import { boefjeTask } from './queue.ts';
 
-/** A supervisor. */
-const here = '00000000-0000-4000-8000-000000000001';
+const here = '00000000-0000-4000-8000-000000000001'; // a supervisor
 
 /** Tasks that a statement names. */
 export const named = 20;
@@ -120,7 +119,6 @@ function of(
 }
 
 const ids = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
-/** Each with its own image: as many look-ups as there can be. */
 const flows = (tasks: readonly Task[]) =>
   JSON.stringify(
     flowsOf(tasks.map(({ organisation }, at) => ({ organisation, image: `i${at % 10}`, manual: at % 7 === 0 }))).flows,
@@ -213,6 +211,7 @@ export const cases: readonly Case[] = [
   // Fifty-one organisations are in the roll-up; each has a head and held rows of its own.
   of('lists/organisations', () => [['boefje', 'report'], '', named, 0, 5_000, named], { rows: 4 * named }),
   of('lists/organisation', () => [['boefje', 'report'], 'rare', named, 5_000], { rows: 51 + 2 * named }),
+  of('lists/day', () => [['boefje', 'report'], 30, 200_000], { rows: 2 }),
   of('lists/organisation-hours', () => [['boefje', 'report'], 'rare'], { rows: 2 }),
   of('lists/organisation-plugins', () => [['boefje', 'report'], 'rare', named, named], { rows: 2 * named }),
   of('lists/pause-preview', () => ['boefje', 10 * named, 'o1'], { rows: 4, key: 'q.organisation = $3', rest: 'true' }),
@@ -272,9 +271,12 @@ export const cases: readonly Case[] = [
     ({ queued }) => ['boefje', JSON.stringify(queued.map(({ id, hash }) => ({ id, hash, rank: 5, priority: 5 })))],
     lists,
   ),
+  of('maintenance/rerank-preview', () => ['boefje', named], { rows: named }),
+  of('schedules/schedule-patch', ({ queued }) => [ids(queued), '{"enabled":true}'], lists),
   of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
   of('maintenance/audit-read', () => [null, 'rare', 50], lists),
-  of('maintenance/audit-forget', () => [200], lists),
+  of('maintenance/incidents-read', () => [null, 50], lists),
+  ...['maintenance/audit-forget', 'maintenance/incidents-forget'].map((name) => of(name, () => [200], lists)),
   of('schedules/enable-schedules', () => ['boefje', 'rare', ['boefje-gone'], ['rare']], lists),
   of(
     'schedules/enable-schedules-of-oois',

@@ -1,8 +1,12 @@
 -- Changes what a person names. Disabling is recorded as the person's, over an earlier reason; a new deadline
 -- or enabling ends a claim, so that "run now" is now. Secrets that a task may carry are gone from its data: withoutSecrets.
--- returns schedule (JSON text); no row where there is none
--- $1 id, $2 a JSON object of the columns to change: hash, data, enabled, schedule, deadline_at ('now', as Postgres reads it, is this
+-- returns id, schedule (JSON text); no row where there is none
+-- $1 ids, $2 a JSON object of the columns to change: hash, data, enabled, schedule, deadline_at ('now', as Postgres reads it, is this
 -- transaction's beginning)
+-- Locked in one order: two that change many wait for each other and not in a circle.
+WITH named AS MATERIALIZED (
+  SELECT id FROM schedules WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE
+)
 UPDATE schedules s
 SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
     data = CASE WHEN p.patch ? 'data' THEN p.patch -> 'data' ELSE s.data END,
@@ -21,6 +25,6 @@ SET hash = CASE WHEN p.patch ? 'hash' THEN p.patch ->> 'hash' ELSE s.hash END,
       WHEN NOT s.enabled AND (p.patch ->> 'enabled')::boolean THEN s.deadline_at ELSE s.asked_deadline END,
     claimed_until = CASE WHEN p.patch ? 'deadline_at' OR p.patch ? 'enabled' THEN NULL ELSE s.claimed_until END,
     modified_at = now()
-FROM (SELECT $2::text::jsonb AS patch) AS p
-WHERE s.id = $1::uuid
-RETURNING rota_schedule_json(s) AS schedule
+FROM named, (SELECT $2::text::jsonb AS patch) AS p
+WHERE s.id = named.id
+RETURNING s.id, rota_schedule_json(s) AS schedule

@@ -4,7 +4,7 @@ import { weightRange } from '../../tasks/limits.ts';
 import { foreign, html } from '../html.ts';
 import { type Action, parametersOf } from '../page.ts';
 import { figure } from '../pieces.ts';
-import { outlookOf } from './outlook.ts';
+import { outlookOf } from './pauses.ts';
 
 const purged = z.object({ organisation: z.string() });
 

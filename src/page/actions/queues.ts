@@ -1,26 +1,44 @@
 import { z } from 'zod';
 import { eventStreams } from '../../tasks/task.ts';
-import { address, html } from '../html.ts';
+import { failureOf } from '../../mailbox/failure.ts';
+import { rankerAdvice } from '../../control/advice.ts';
+import type { RerankPreview } from '../../protocol/operator-organisations.ts';
+import { address, each, foreign, type Html, html } from '../html.ts';
+import { figure, hiddenFields, state, tableOf } from '../pieces.ts';
 import { type Action, parametersOf } from '../page.ts';
-import { fieldsOf, type Form } from '../reply.ts';
+import { backOf, fieldsOf, type Form } from '../reply.ts';
 
 /** What is done to whole queues: a new ranking, and events that were given up. */
 
-const rerankForm = z.object({ scheduler: z.string(), queued: z.coerce.number().optional() });
+const rerankForm = z.object({
+  scheduler: z.string(),
+  queued: z.coerce.number().optional(),
+  /** Of the preview. */
+  ranker: z.string().optional(),
+});
 
 export const rerank: Action = {
-  async confirm(form) {
-    const { scheduler, queued } = parametersOf(rerankForm, form);
+  async confirm(form, { operators }) {
+    const { scheduler, queued, ranker } = parametersOf(rerankForm, form);
+    const of = { scheduler, ...(ranker === undefined ? {} : { ranker }) };
+    const preview = await operators.ask('preview-rerank', of).catch((error: unknown) => failureOf(error).message);
+    const shown =
+      typeof preview === 'string'
+        ? html`<p>${state('warn', 'Who would be next is not known')}: ${preview}.</p>`
+        : previewOf(preview, { ...(queued === undefined ? {} : { queued: String(queued) }), back: backOf(form) });
+    if (typeof preview !== 'string' && preview.ranker !== preview.own)
+      return { title: `${scheduler} with the ranker ${preview.ranker}`, effects: shown, button: null };
     return {
       title: `Rank ${scheduler} anew?`,
       effects: html`<ul>
-        <li>
-          ${queued === undefined ? 'Every queued task' : `Each of the ${queued.toLocaleString('en')} queued tasks`} gets
-          the place that the ranker gives it now. What a worker has stays with it.
-        </li>
-        <li>Nothing stops: pops go on meanwhile, and take what is first at their moment.</li>
-        <li>There is no way back to the places of before: rank it anew with the ranker of before.</li>
-      </ul>`,
+          <li>
+            ${queued === undefined ? 'Every queued task' : `Each of the ${queued.toLocaleString('en')} queued tasks`}
+            gets the place that the ranker gives it now. What a worker has stays with it.
+          </li>
+          <li>Nothing stops: pops go on meanwhile, and take what is first at their moment.</li>
+          <li>There is no way back to the places of before: rank it anew with the ranker of before.</li>
+        </ul>
+        ${shown}`,
       button: 'Rank anew',
     };
   },
@@ -105,3 +123,34 @@ export const dropLetters: Action = {
     return { says: `${settled.length === 1 ? '1 event is' : `${settled.length} events are`} dropped.` };
   },
 };
+
+/** Who would be next with a ranker, and a form that asks the same of another one. */
+function previewOf(preview: RerankPreview, kept: Readonly<Record<string, string>>): Html {
+  const { scheduler, ranker, own, rankers, looked, looked_is_least: least, organisations, others } = preview;
+  const rows = organisations.map(({ name, before, after }) => [
+    foreign(name),
+    figure(before.count),
+    figure(after.count),
+    figure(before.first),
+    figure(after.first),
+  ]);
+  const caption = `Of the next ${Math.min(looked, 1_000)} tasks, as it is and ranked by ${ranker}`;
+  const head = ['Organisation', 'Now', `With ${ranker}`, 'First now', 'First then'];
+  return html`<form class="filter" method="post" action="/do/rerank">
+      ${hiddenFields({ scheduler, ...kept })}
+      <label
+        >Who would be next with
+        <select name="ranker">
+          ${each(rankers, (one) => html`<option ${one === ranker && html`selected`}>${one}</option>`)}
+        </select></label
+      >
+      <button>Preview</button>
+    </form>
+    ${tableOf(caption, head, rows, { none: 'Nothing is queued that may be popped.' })}
+    ${others > 0 && html`<p class="soft">And ${others} other organisations.</p>`}
+    <p class="soft">
+      The ${least && 'first'} ${figure(looked)} queued tasks were ranked by ${ranker}, and nothing is
+      changed.${least && ' What stands behind them is not looked at.'}
+    </p>
+    ${ranker !== own && html`<p>${scheduler} has ${own}: ${rankerAdvice(scheduler, ranker)}.</p>`}`;
+}

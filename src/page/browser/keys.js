@@ -78,3 +78,8 @@ function click(element) {
 function focus(element) {
   if (element instanceof HTMLElement) element.focus();
 }
+
+// The slider of hours: where it is left is where it goes.
+document.addEventListener('change', ({ target }) => {
+  if (target instanceof HTMLInputElement && target.dataset['submit'] !== undefined) target.form?.requestSubmit();
+});

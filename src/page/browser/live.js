@@ -124,6 +124,11 @@ function connect() {
   });
   // The server ends: another one is there in a moment, and not all tabs come to it at once.
   source.addEventListener('bye', () => later(1_000 + Math.random() * 2_000));
+  source.addEventListener('logout', () => {
+    isLoggedOut = true;
+    later(60_000);
+    mark();
+  });
   source.addEventListener('end', () => {
     isFinal = true;
     disconnect();

@@ -7,8 +7,10 @@ import type { OrganisationPage, OrganisationView } from '../../protocol/operator
 import type { SchedulerView } from '../../protocol/operator-status.ts';
 import type { PauseView } from '../../protocol/operator.ts';
 import { lengths, shortText } from '../../tasks/limits.ts';
+import { lastHours } from '../chart.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
+import { day } from './day.ts';
 import { figure, perSecond, secondsOf, shareOf, state, tableOf } from '../pieces.ts';
 
 const rowsOnPage = 50;
@@ -18,12 +20,16 @@ const mostColumns = 4;
 const query = z.object({
   scheduler: z.string().optional(),
   prefix: shortText(lengths.organisation).optional(),
+  /** An hour: the day again. */
+  at: z.string().max(40).optional(),
   page: z.coerce.number({ error: 'expected a number' }).int().min(1).max(2_000).default(1),
 });
 
 /** `/organisations`: who waits, who is served, and when and why. */
-export async function organisations({ operators, maxAgeSeconds, query: given }: PageRequest): Promise<Page> {
-  const { scheduler, prefix, page } = parametersOf(query, given);
+export async function organisations(request: PageRequest): Promise<Page> {
+  const { operators, maxAgeSeconds, query: given, now } = request;
+  const { scheduler, prefix, page, at } = parametersOf(query, given);
+  if (at !== undefined) return day(request, at);
   const instances = await operators.instances();
   const of = scheduler === undefined ? {} : { scheduler };
   const [listed, looked, { results: pauses }, work] = await Promise.all([
@@ -52,6 +58,7 @@ export async function organisations({ operators, maxAgeSeconds, query: given }: 
         >
         <label>Code begins with <input name="prefix" value="${prefix}" maxlength="512" autocomplete="off" /></label>
         <button class="main">Filter</button>
+        <a href="${address('/organisations', { at: lastHours(now).at(-1)! })}">the last 24 hours by the hour</a>
         ${(scheduler ?? prefix) !== undefined && html`<a href="/organisations">all organisations</a>`}
       </form>`,
       organisations: listOf({ listed, schedulers: looked.schedulers, pauses, work, prefix }),

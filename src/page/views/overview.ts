@@ -1,25 +1,16 @@
 import { z } from 'zod';
 import { type Found, situationOf } from '../../control/findings.ts';
 import { flowOf, isPaused } from '../../control/flow.ts';
-import { type Incidents, incidentsOf, type Overview } from '../../control/overview.ts';
+import { incidentsOf, type Overview } from '../../control/overview.ts';
 import { withRates } from '../../control/parts.ts';
 import { within } from '../../deadline.ts';
 import type { PauseView } from '../../protocol/operator.ts';
-import type { AuditView, Finding, PartRate, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
+import type { Finding, PartRate, QueuePartView, SchedulerView } from '../../protocol/operator-status.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import { type Page, type PageRequest, parametersOf } from '../page.ts';
+import { actionsIn, incidentsIn, missingIn } from './day.ts';
 import { whyItWaits } from './organisations.ts';
-import {
-  actionButton,
-  figure,
-  flowLevels,
-  perSecond,
-  secondsOf,
-  sectionOf,
-  state,
-  tableOf,
-  timeOf,
-} from '../pieces.ts';
+import { actionButton, figure, flowLevels, perSecond, secondsOf, sectionOf, state, tableOf } from '../pieces.ts';
 
 /** Rows that one screen shows; the pages behind the links have the rest. */
 const mostFindings = 7;
@@ -51,9 +42,9 @@ export async function overview(request: PageRequest): Promise<Page> {
     }),
     sectionOf('Done by people', async () => {
       const { results } = await operators.ask('audit', { limit: mostEntries, max_age_seconds: maxAgeSeconds });
-      return entries(results, now);
+      return actionsIn(results, now, 'Nobody paused, cancelled or retried anything in the last 90 days.');
     }),
-    sectionOf('Last trouble', async () => troubles(await incidentsOf(operators, instances), now)),
+    sectionOf('Last trouble', () => lastTrouble(request, instances)),
   ]);
   return {
     title: 'Overview',
@@ -181,37 +172,10 @@ function waiting(
   ${most.length > mostOrganisations && html`<p><a href="/organisations">All organisations</a></p>`}`;
 }
 
-function entries(results: readonly AuditView[], now: number): Html {
-  const rows = results.map(({ at, by, command, organisation, fields, refused }) => [
-    timeOf(at, now),
-    foreign(by),
-    html`${command}${refused !== null && html` ${state('bad', refused)}`}`,
-    foreign(organisation),
-    foreign(typeof fields['note'] === 'string' ? fields['note'] : null),
-  ]);
-  return tableOf('The last actions', ['When', 'Who', 'Did', 'Organisation', 'Note'], rows, {
-    none: 'Nobody paused, cancelled or retried anything in the last 90 days.',
-    keys: results.map(({ id }) => `did-${id}`),
-  });
-}
-
-const ends: ReadonlySet<string> = new Set(['started', 'closed', 'connected', 'back']);
-
-function troubles({ since, results, unanswered }: Incidents, now: number): Html {
-  const rows = results
-    .slice(0, mostEntries)
-    .map(({ at, about, happened, why, instance }) => [
-      timeOf(at, now),
-      html`${about} ${state(ends.has(happened) ? 'good' : 'bad', happened)}`,
-      foreign(why),
-      instance,
-    ]);
-  const none = unanswered.length === 0 ? 'Nothing broke.' : 'Those that answer saw nothing break.';
-  const silent = unanswered.map(({ instance }) => instance).join(', ');
-  return html`${tableOf('What broke, and its end', ['When', 'What', 'Why', 'On'], rows, { none })}
-    ${unanswered.length > 0 && html`<p>${state('warn', 'Not known')} what ${silent} saw: no answer.</p>`}
-    <p class="soft">
-      Since the supervisors’ start${since !== null && html`, the last ${timeOf(since, now)}`}; their logs go back
-      further.
-    </p>`;
+async function lastTrouble(
+  { operators, now, maxAgeSeconds }: PageRequest,
+  instances: readonly string[],
+): Promise<Html> {
+  const known = await incidentsOf(operators, instances, { limit: mostEntries, max_age_seconds: maxAgeSeconds });
+  return html`${incidentsIn(known.results, now, 'Nothing broke within the last 30 days.')} ${missingIn(known)}`;
 }

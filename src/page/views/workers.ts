@@ -47,6 +47,9 @@ export async function workers({ operators, now }: PageRequest): Promise<Html> {
     ${asked(demand, now)}`;
 }
 
+/** Of one scheduler, that are told of. */
+const mostImages = 100;
+
 function imagesOf(images: readonly AskedImage[], caption: string, none: string, now: number): Html {
   return tableOf(
     caption,
@@ -57,7 +60,7 @@ function imagesOf(images: readonly AskedImage[], caption: string, none: string, 
       figure(it.queued, it.queued_is_least),
       figure(it.held),
       secondsOf(it.oldest_seconds),
-      it.asked_at === null ? html`<span class="soft">not known</span>` : timeOf(it.asked_at, now),
+      it.asked_at === null ? html`<span class="soft">not within the last week</span>` : timeOf(it.asked_at, now),
     ]),
     { none },
   );
@@ -68,13 +71,16 @@ function asked({ any_image: any, images }: Parameters<typeof mismatchOf>[0], now
       ${any.map(
         ({ scheduler, asked_at: at }) =>
           html`<li>
-            ${scheduler}, any image: ${at === null ? 'no pop asked lately' : html`last asked ${timeOf(at, now)}`}
+            ${scheduler}, any image:
+            ${at === null ? 'no pop asked within the last week' : html`last asked ${timeOf(at, now)}`}
           </li>`,
       )}
     </ul>
     ${imagesOf(
       images.filter(({ queued }) => queued > 0),
-      'Images that are queued',
+      images.length < mostImages
+        ? 'Images that are queued'
+        : 'Images that are queued, of the first 100 of each scheduler',
       'Nothing that has an image is queued. Only tasks of boefjes that run in one have.',
       now,
     )}`;

@@ -1,6 +1,7 @@
 import { queryByKey, type Sql, statement } from '../../postgres/pool.ts';
 import type { StartEstimate } from '../../protocol/operator-lists.ts';
 import type {
+  DayView,
   FairShare,
   OrganisationDetails,
   OrganisationPage,
@@ -22,6 +23,10 @@ const countedOfOne = 1_000;
 const sampled = 1_000;
 const lookedAt = 3_000;
 
+/** A day of 300 organisations is 86 000 rows of the roll-up, which take 16 ms; of an hour so many organisations are told of. */
+const dayRead = 200_000;
+const toldOfHour = 30;
+
 export interface OrganisationsRequest {
   readonly schedulers: readonly string[];
   readonly prefix: string;
@@ -33,6 +38,8 @@ export interface OrganisationsRequest {
 export interface OrganisationLists {
   page(request: OrganisationsRequest): Promise<OrganisationPage>;
   details(organisation: string, schedulers: readonly string[]): Promise<OrganisationDetails>;
+  /** Of all organisations, the last 24 hours. */
+  day(schedulers: readonly string[]): Promise<DayView>;
   previewPause(key: PauseKey): Promise<PausePreview>;
 }
 
@@ -73,6 +80,18 @@ export function createOrganisationLists(sql: Sql, start: (task: string) => Promi
       };
     },
 
+    async day(schedulers) {
+      const rows = await read<DayRow>('day', schedulers, toldOfHour, dayRead);
+      const hours = [...Map.groupBy(rows, ({ hour }) => hour)].map(([hour, of]) => ({
+        hour,
+        completed: of[0]!.all_completed,
+        failed: of[0]!.all_failed,
+        organisations: of[0]!.organisations,
+        largest: of.map(({ organisation, completed, failed }) => ({ organisation, completed, failed })),
+      }));
+      return { hours, cut: rows[0]?.cut ?? false };
+    },
+
     async previewPause({ scheduler, organisation, plugin }) {
       const given = [organisation, plugin].filter((one) => one !== null);
       const column = organisation === null ? 'plugin' : 'organisation';
@@ -84,6 +103,17 @@ export function createOrganisationLists(sql: Sql, start: (task: string) => Promi
       return { tasks: row!.tasks, tasks_is_least: row!.looked >= countedAtLook, fair: row!.fair };
     },
   };
+}
+
+interface DayRow {
+  readonly hour: string;
+  readonly organisation: string;
+  readonly completed: number;
+  readonly failed: number;
+  readonly all_completed: number;
+  readonly all_failed: number;
+  readonly organisations: number;
+  readonly cut: boolean;
 }
 
 interface PageRow {

@@ -1,8 +1,17 @@
-import { patientConnection, query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
+import {
+  patientConnection,
+  query,
+  queryByKey,
+  type Sql,
+  statement,
+  transact,
+  transaction,
+} from '../../postgres/pool.ts';
+import type { RankedPreview } from '../../protocol/operator-organisations.ts';
 import { priorityOf } from '../push/push-statement.ts';
 import type { Flow } from '../push/push-statement.ts';
-import { Deal } from '../push/requeue.ts';
-import { notRanked, type TaskRanking } from '../push/rank.ts';
+import { costOf, Deal } from '../push/requeue.ts';
+import { notRanked, type RankedTask, type RankerChoice, type TaskRanking } from '../push/rank.ts';
 
 /** Tasks ranked and moved at once. */
 const perBatch = 1_000;
@@ -34,17 +43,7 @@ export async function rerank(
   const { fair } = ranking.policyOf(scheduler);
   const deal = new Deal(scheduler, 'nothing');
   const ranked = async (batch: readonly QueuedRow[]) => {
-    const answer = await ranking.rank(
-      scheduler,
-      batch.map(({ organisation, created_ms, last_run_ms }) => ({
-        organisation,
-        createdAt: created_ms,
-        lastRunAt: last_run_ms,
-        // A raw file's task is made within milliseconds of its event.
-        occurredAt: created_ms,
-        manual: false,
-      })),
-    );
+    const answer = await ranking.rank(scheduler, batch.map(featuresOf));
     if ('failure' in answer) throw notRanked(answer.failure);
     const flows = batch.map(flowOf);
     if (fair) await deal.start(sql, flows, []);
@@ -99,6 +98,82 @@ export async function rerank(
       await query(looking, 'CLOSE looked', [], bounded).catch(() => {});
     }
   }).finally(() => patient.end({ timeout: 1 }));
+}
+
+/** Tasks that a preview ranks, and those of them whose organisations it counts. */
+const previewed = 10_000;
+const counted = 1_000;
+/** A preview is for somebody who waits, and may be given up. */
+const previewWithinMs = 3_000;
+
+interface PreviewRow extends Omit<QueuedRow, 'id' | 'hash'> {
+  readonly weight: number;
+  readonly is_first: boolean;
+}
+
+/**
+ * Who would be next if the first 10 000 tasks of a scheduler that may be popped were ranked by `ranker`: of the next 1 000 the organisations,
+ * as it is and with it. Nothing is written or locked. A fair ranker deals as if all organisations and images began now, which is what
+ * a rerank does but for images that are behind the others.
+ *
+ * @throws RotaError RANK_FAILED, MAILBOX_FULL, DATABASE_UNAVAILABLE
+ */
+export async function previewRerank(
+  sql: Sql,
+  rankers: Pick<RankerChoice, 'rankBy'>,
+  scheduler: string,
+  ranker: string,
+): Promise<RankedPreview> {
+  // One more tells whether there are more.
+  const found = await transact(() =>
+    queryByKey<PreviewRow>(sql, statement('maintenance/rerank-preview'), [scheduler, previewed + 1], {
+      withinMs: previewWithinMs,
+    }),
+  );
+  const rows = found.slice(0, previewed);
+  const ranked = rows.filter((row) => !row.is_first);
+  const { fair, ranks } = await rankers.rankBy(ranker, ranked.map(featuresOf));
+  const last = new Map<string, number>();
+  const places = ranked.map((row, at) => {
+    if (!fair) return { row, rank: ranks[at]! };
+    const flow = JSON.stringify([row.organisation, row.image]);
+    const rank = (last.get(flow) ?? 0) + costOf(ranks[at]!, row.weight);
+    last.set(flow, rank);
+    return { row, rank };
+  });
+  // The rows stand in their order of now, which an equal rank keeps where it was made at the same time.
+  const after = places.toSorted((a, b) => a.rank - b.rank || a.row.created_ms - b.row.created_ms).map(({ row }) => row);
+  const first = rows.filter((row) => row.is_first);
+  return {
+    looked: rows.length,
+    looked_is_least: found.length > previewed,
+    organisations: changesOf(rows.slice(0, counted), [...first, ...after].slice(0, counted)),
+  };
+}
+
+function changesOf(before: readonly PreviewRow[], after: readonly PreviewRow[]): RankedPreview['organisations'] {
+  const [was, is] = [placesOf(before), placesOf(after)];
+  const none = { count: 0, first: null };
+  const names = [...new Set([...was.keys(), ...is.keys()])];
+  const all = names.map((name) => ({ name, before: was.get(name) ?? none, after: is.get(name) ?? none }));
+  const change = ({ before, after }: (typeof all)[number]) => Math.abs(after.count - before.count);
+  return all.toSorted((a, b) => change(b) - change(a) || b.before.count - a.before.count || (a.name < b.name ? -1 : 1));
+}
+
+/** Of each organisation how many are among them, and the place of its first, from 1. */
+function placesOf(rows: readonly PreviewRow[]): ReadonlyMap<string, { count: number; readonly first: number }> {
+  const found = new Map<string, { count: number; readonly first: number }>();
+  for (const [at, { organisation }] of rows.entries()) {
+    const known = found.get(organisation);
+    if (known === undefined) found.set(organisation, { count: 1, first: at + 1 });
+    else known.count += 1;
+  }
+  return found;
+}
+
+function featuresOf({ organisation, created_ms, last_run_ms }: Omit<QueuedRow, 'id' | 'hash' | 'image'>): RankedTask {
+  // A raw file's task is made within milliseconds of its event.
+  return { organisation, createdAt: created_ms, lastRunAt: last_run_ms, occurredAt: created_ms, manual: false };
 }
 
 /** What a person put first is not ranked. */

@@ -11,6 +11,18 @@ export interface TaskRanking {
   rank(scheduler: string, tasks: readonly RankedTask[]): Promise<RankAnswer>;
 }
 
+/** Every ranker that there is, beside those that schedulers have. */
+export interface RankerChoice {
+  /** Sorted. */
+  names(): readonly string[];
+  ownOf(scheduler: string): string;
+  /** @throws RotaError RANK_FAILED, MAILBOX_FULL; BAD_CONFIG for a ranker there is not */
+  rankBy(
+    ranker: string,
+    tasks: readonly RankedTask[],
+  ): Promise<{ readonly fair: boolean; readonly ranks: ArrayLike<number> }>;
+}
+
 export interface RankPolicy {
   /** Its answers are costs, by which the queue deals ranks out: docs/queue-semantics.md, "Fair share". */
   readonly fair: boolean;

@@ -74,9 +74,14 @@ export class Deal {
   /** The next rank of a flow that has begun. */
   next(flow: Flow, cost: number): number {
     const begun = this.#flows.get(keyOfFlow(flow))!;
-    begun.last += Math.max(1, Math.min(1e9, Math.round(cost / begun.weight)));
+    begun.last += costOf(cost, begun.weight);
     return begun.last;
   }
+}
+
+/** How far a task moves its flow. */
+export function costOf(cost: number, weight: number): number {
+  return Math.max(1, Math.min(1e9, Math.round(cost / weight)));
 }
 
 /** Those of images of which nothing is queued. In two statements: the second one sees what was pushed before the lock was had. */

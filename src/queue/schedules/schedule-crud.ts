@@ -49,6 +49,8 @@ export interface Schedules {
   create(schedule: ScheduleCreation): Promise<string | null>;
   /** Null where there is none. @throws RotaError CONFLICT where the new hash is taken. */
   patch(id: string, patch: SchedulePatch): Promise<string | null>;
+  /** All of them or none, in one statement. @returns the ids of those that there are */
+  patchAll(ids: readonly string[], patch: SchedulePatch): Promise<ReadonlySet<string>>;
   /** False where there was none. */
   delete(id: string): Promise<boolean>;
 }
@@ -70,7 +72,13 @@ export function createSchedules(sql: Sql, pages: PagePools = { plain: sql, searc
     create: ({ schedulerId, organisation, hash, data, schedule, deadlineAt }) =>
       one('schedules/schedule-create', [schedulerId, organisation, hash, storedJson(data), schedule, deadlineAt]),
 
-    patch: (id, patch) => one('schedules/schedule-patch', [id, JSON.stringify(columnsOf(patch))]),
+    patch: (id, patch) => one('schedules/schedule-patch', [[id], JSON.stringify(columnsOf(patch))]),
+
+    async patchAll(ids, patch) {
+      const values = [ids, JSON.stringify(columnsOf(patch))];
+      const rows = await transact(() => query<{ id: string }>(sql, statement('schedules/schedule-patch'), values));
+      return new Set(rows.map(({ id }) => id));
+    },
 
     async delete(id) {
       return (await transact(() => query(sql, statement('schedules/schedule-delete'), [id]))).length > 0;
