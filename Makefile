@@ -12,14 +12,11 @@ filter = $(file) $(if $(function),-t '$(function)')
 
 .PHONY: demo test utest itest run bench drill fuzz deb check format targets migrations install python
 
-install: node_modules/.installed
-
-node_modules/.installed: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
+install:
+	@sh src/install.sh
 
 demo: install
-	@node src/cli.ts demo $(ARGS)
+	@src/launch.sh demo $(ARGS)
 
 test: install
 	@vitest run $(filter)
@@ -32,7 +29,7 @@ itest: install
 	@PG=$(PG) vitest run --project itest $(filter)
 
 run: install
-	@node src/cli.ts start $(ARGS)
+	@src/launch.sh start $(ARGS)
 
 bench: install
 	@node bench/main.ts $(ARGS)

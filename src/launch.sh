@@ -8,9 +8,12 @@ if [ ! -f "$cli" ]; then
   # packaging/npm/build.ts lays a copy of this file beside the built cli.js, for the supervisors that `rota demo` starts.
   cli="$root/lib/src/cli.js"
   [ -f "$cli" ] || cli="$root/src/cli.js"
-elif [ ! -d "$root/node_modules" ]; then
-  echo "rota: installing its dependencies (npm ci)" >&2
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2) || exit 69
+else
+  sh "$root/src/install.sh"
+  case $? in
+    0 | 75) ;; # It goes on with what is installed.
+    *) exit 69 ;;
+  esac
 fi
 # The package, and an install without dev dependencies, run on what there is.
 node="$root/node_modules/.bin/node"

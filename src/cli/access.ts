@@ -7,7 +7,9 @@ import { write } from './terminal.ts';
 
 /** `rota token new`: prints the token once and stores it nowhere; a supervisor gets its hash. */
 export function tokenCommand(): Command {
-  const token = new Command('token').description('tokens of the REST API');
+  const token = new Command('token')
+    .description('tokens of the REST API')
+    .addHelpText('after', '\nExample:\n  rota token new boefje-runner work');
   token
     .command('new')
     .description('make one: prints the token, and the line for SCHEDULER_API_TOKENS_FILE that lets it in')

@@ -69,3 +69,10 @@ export function jsonOrUndefined(content: string): unknown {
     return undefined;
   }
 }
+
+export function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('expected a port, 0 to 65535');
+  return value;
+}

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { readConfig } from '../config/config.ts';
+import { effectiveConfig, readConfig } from '../config/config.ts';
 import { unreadFindings } from '../control/doctor.ts';
 import { codeOf } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { RotaClient } from '../nats/client.ts';
+import type { OperatorAnswers } from '../protocol/operator.ts';
 import type { Examination, Finding } from '../protocol/operator-status.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
@@ -98,4 +99,40 @@ function render({ findings }: DoctorReport): string {
     terminalWidth(),
     { wrap: true },
   );
+}
+
+interface ConfigOptions extends RemoteOptions {
+  readonly instance?: string;
+  readonly local?: boolean;
+  readonly all?: boolean;
+}
+
+export function configCommand(): Command {
+  return remoteCommand('config', 'the configuration in use, and where each value comes from', 'rota config --local')
+    .option('--instance <id>', 'of this supervisor; any answers where absent')
+    .option('--local', "of this shell's environment; asks no supervisor")
+    .option('--all', 'defaults, too')
+    .action(async (options: ConfigOptions) => {
+      const answer = options.local === true ? local() : await remote(options);
+      const values = options.all === true ? answer.values : answer.values.filter(({ from }) => from !== 'default');
+      print(options, { ...answer, values }, (it) =>
+        tableOf(
+          ['VARIABLE', 'VALUE', 'FROM'],
+          it.values.map(({ name, value, from }) => [name, value, from]),
+        ),
+      );
+    });
+}
+
+/** `instance` is null for the configuration of this shell. */
+interface ConfigAnswer extends Omit<OperatorAnswers['config'], 'instance'> {
+  readonly instance: string | null;
+}
+
+function local(): ConfigAnswer {
+  return { instance: null, values: effectiveConfig(readConfig(process.env), process.env) };
+}
+
+function remote(options: ConfigOptions): Promise<ConfigAnswer> {
+  return withRota(options, (client) => request(client, 'config', {}, options.instance));
 }

@@ -6,7 +6,8 @@ import { connectRota, type RotaClient } from '../nats/client.ts';
 import { operatorsFor } from '../nats/operators.ts';
 import type { OperatorAnswers } from '../protocol/operator.ts';
 import { type RemoteOptions, remoteCommand } from './remote.ts';
-import { port, runUntilSignal } from './start.ts';
+import { port } from './arguments.ts';
+import { runUntilSignal } from './start.ts';
 import { write, writeJson } from './terminal.ts';
 
 /** What the page needs: src/cli.ts builds its server. */

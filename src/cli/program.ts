@@ -2,14 +2,12 @@ import { Command, CommanderError } from 'commander';
 import { codeOf, errorCodes } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import { type JetstreamOf, natsPermissionsCommand, tokenCommand } from './access.ts';
-import { auditCommand, incidentsCommand } from './audit.ts';
 import { completionCommand } from './completion.ts';
-import { configCommand } from './config.ts';
 import { deadCommand } from './dead.ts';
 import { demoCommand } from './demo/command.ts';
 import type { DemoParts } from './demo/installation.ts';
-import { doctorCommand } from './doctor.ts';
-import { eventsCommand } from './events.ts';
+import { configCommand, doctorCommand } from './doctor.ts';
+import { auditCommand, eventsCommand, incidentsCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { limitsCommand, windowsCommand } from './limits.ts';
 import { migrateCommand } from './migrate.ts';
@@ -52,7 +50,7 @@ export function createProgram(parts: ProgramParts): Command {
 
   const commands = [
     startCommand(parts.startRota),
-    devCommand(parts.startRota),
+    devCommand(parts.startRota, parts),
     demoCommand(parts),
     migrateCommand(),
     statusCommand(),

@@ -6,6 +6,11 @@ import { type Config, readConfig } from '../config/config.ts';
 import { errorCodes } from '../errors.ts';
 import { actorsDirectory } from '../supervisor/catalog.ts';
 import { emit, isHeard } from '../telemetry/events.ts';
+import { port } from './arguments.ts';
+import { addKatOptions, checkKatOptions, whole } from './demo/command.ts';
+import type { DemoParts } from './demo/installation.ts';
+import type { KatOptions } from './demo/run.ts';
+import type { DevKat } from './dev-kat.ts';
 import { devData } from './remote.ts';
 import { write, writeJson } from './terminal.ts';
 
@@ -19,8 +24,9 @@ export function startCommand(start: StartRota): Command {
     });
 }
 
-export function devCommand(start: StartRota): Command {
-  return new Command('dev')
+/** `rota dev`: a whole Rota on this machine alone, and with `--kat` a simulated KAT that keeps it busy. */
+export function devCommand(start: StartRota, parts: DemoParts): Command {
+  const command = new Command('dev')
     .description('run on embedded Postgres and nats-server, with no other service on the machine')
     .option('--data <dir>', 'where they keep their data; created if absent, kept afterwards', devData)
     .option('--api-port <port>', 'port of the REST API', port, 8000)
@@ -28,53 +34,113 @@ export function devCommand(start: StartRota): Command {
     .option('--page-port <port>', 'port of the operations page', port, 8001)
     .option('--actors <folder>', moreActors, actorsWithOwn)
     .option('--json', 'print one line of JSON once it serves')
-    .addHelpText('after', '\nExample:\n  rota dev --data ./data --api-port 18000 --nats-port 14222 --json')
+    .option('--kat', 'with a simulated KAT, whose events and workers never end; its size:');
+  return addKatOptions(command, workers, 4)
+    .addHelpText(
+      'after',
+      '\nExample:\n  rota dev --kat --organisations 20 --workers 8\n  rota dev --data ./data --api-port 18000 --nats-port 14222 --json',
+    )
     .action(async (options: DevOptions) => {
-      const config = readConfig({
-        ...process.env,
-        SCHEDULER_DB_URI: undefined,
-        SCHEDULER_DB_DSN: undefined,
-        NATS_URL: undefined,
-        SCHEDULER_API_HOST: '127.0.0.1',
-        SCHEDULER_API_PORT: String(options.apiPort),
-        SCHEDULER_PAGE_HOST: '127.0.0.1',
-        SCHEDULER_PAGE_PORT: String(options.pagePort),
-      });
+      checkKatOptions(options);
+      const data = resolve(options.data);
       const pageCode = randomBytes(24).toString('base64url');
-      const embedded = {
-        data: resolve(options.data),
-        natsPort: options.natsPort,
-        pageCode,
-        ...(options.actors === undefined ? {} : { actors: options.actors }),
-      };
-      await runUntilSignal(start, config, embedded, (rota) => {
+      const own = options.actors === undefined ? {} : { actors: options.actors };
+      const embedded = { data, natsPort: options.natsPort, pageCode, ...own };
+      const kat = options.kat === true ? await startKat({ ...options, data }, parts) : null;
+      const config = readConfig(environmentFor(options, kat));
+      await runUntilSignal(withKat(start, kat, config), config, embedded, (rota) => {
         const { api, nats, db, page } = rota;
-        if (options.json === true) return writeJson({ ready: true, api, nats, db, page });
-        const data = resolve(options.data);
-        const lines = [
-          'Rota serves',
-          `  REST      ${api}  (docs: ${api}/docs)`,
-          `  page      ${page}  (logs in once)`,
-          `  NATS      ${nats}`,
-          `  Postgres  ${db}`,
-          `  data      ${data}`,
-          "The passwords are this folder's own. In other shells:",
-          `  export NATS_URL=$(cat ${data}/nats.url)`,
-          `  psql "$(cat ${data}/postgres.url)"`,
-          'Ctrl-C drains and ends it.',
-        ];
-        write(`${lines.join('\n')}\n`);
+        if (options.json === true)
+          return writeJson({ ready: true, api, nats, db, page, data, kat: kat?.shown ?? null });
+        write(`${linesOf(rota, data, kat).join('\n')}\n`);
       });
     });
 }
 
-interface DevOptions {
+interface DevOptions extends KatOptions {
   readonly data: string;
   readonly apiPort: number;
   readonly natsPort: number;
   readonly pagePort: number;
   readonly actors?: readonly URL[];
   readonly json?: boolean;
+  readonly kat?: boolean;
+}
+
+/** A scheduler without a worker would stand still: three at least, or none, for workers of one's own. */
+function workers(text: string): number {
+  const value = whole(0)(text);
+  if (value === 0 || value >= 3) return value;
+  throw new InvalidArgumentError('expected 0, or 3 or more: one for each scheduler');
+}
+
+/** Its modules would cost every other command a tenth of a second. */
+async function startKat(options: KatOptions & { readonly data: string }, parts: DemoParts): Promise<DevKat> {
+  return (await import('./dev-kat.ts')).startDevKat(options, parts);
+}
+
+/** Events come over the embedded NATS, unless the environment names a broker. */
+function environmentFor(options: DevOptions, kat: DevKat | null): NodeJS.ProcessEnv {
+  const { env } = process;
+  return {
+    ...env,
+    ...(env['QUEUE_URI'] === undefined && env['SCHEDULER_EVENTS'] === undefined
+      ? { SCHEDULER_EVENTS: 'jetstream' }
+      : {}),
+    ...kat?.environment,
+    SCHEDULER_DB_URI: undefined,
+    SCHEDULER_DB_DSN: undefined,
+    NATS_URL: undefined,
+    SCHEDULER_API_HOST: '127.0.0.1',
+    SCHEDULER_API_PORT: String(options.apiPort),
+    SCHEDULER_PAGE_HOST: '127.0.0.1',
+    SCHEDULER_PAGE_PORT: String(options.pagePort),
+  };
+}
+
+/** Rota first, then its KAT; at the end the KAT's workers first, so that they end what they have in hand. */
+function withKat(start: StartRota, kat: DevKat | null, { SCHEDULER_NATS_PREFIX: prefix }: Config): StartRota {
+  if (kat === null) return start;
+  return async (config: Config, options: StartOptions) => {
+    const rota = await start(config, options).catch(async (error: unknown) => {
+      await kat.close();
+      throw error;
+    });
+    const drain = async () => {
+      await kat.stop();
+      await rota.drain();
+      await kat.close();
+    };
+    try {
+      await kat.startTraffic(rota, prefix);
+    } catch (error) {
+      await drain();
+      throw error;
+    }
+    return { ...rota, drain };
+  };
+}
+
+function linesOf({ api, page, nats, db }: RunningRota, data: string, kat: DevKat | null): readonly string[] {
+  return [
+    'Rota serves',
+    `  REST      ${api}  (docs: ${api}/docs)`,
+    `  page      ${page}  (logs in once)`,
+    `  NATS      ${nats}`,
+    `  Postgres  ${db}`,
+    `  data      ${data}`,
+    ...(kat === null ? [] : [`  KAT       ${katOf(kat)}`]),
+    "The passwords are this folder's own. In other shells:",
+    `  export NATS_URL=$(cat ${data}/nats.url)`,
+    `  psql "$(cat ${data}/postgres.url)"`,
+    'Ctrl-C drains and ends it.',
+  ];
+}
+
+function katOf({ shown: { organisations, workers: count, failing } }: DevKat): string {
+  const those = organisations.length === 1 ? organisations[0]! : `${organisations[0]} to ${organisations.at(-1)}`;
+  const fails = count > 0 && failing !== null ? `; boefje ${failing} always fails` : '';
+  return `simulated: ${those}, ${count === 0 ? 'no' : count} workers${fails}`;
 }
 
 const moreActors = "more schedulers and rankers, beside Rota's own: a folder as docs/extending.md says";
@@ -82,13 +148,6 @@ const moreActors = "more schedulers and rankers, beside Rota's own: a folder as 
 /** Looked at when they are read, by src/supervisor/catalog.ts. */
 function actorsWithOwn(folder: string): readonly URL[] {
   return [actorsDirectory, pathToFileURL(`${resolve(folder)}/`)];
-}
-
-export function port(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535)
-    throw new InvalidArgumentError('expected a port, 0 to 65535');
-  return value;
 }
 
 /** A running Rota: its URLs, and how to end it. */

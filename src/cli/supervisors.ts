@@ -18,7 +18,7 @@ const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 /** `rota actors …`: every supervisor has its own actors, so a command acts on all supervisors unless `--instance` names one. */
 export function actorsCommand(): Command {
   return new Command('actors')
-    .description('list actors, restart them, set their log level, take a heap snapshot')
+    .description('list actors, restart them, have them look for new boefjes, set their log level, take a heap snapshot')
     .addHelpText('after', '\nExample:\n  rota actors restart boefje')
     .addCommand(listCommand())
     .addCommand(
@@ -46,7 +46,25 @@ export function actorsCommand(): Command {
       )
         .argument('<actor>')
         .action((actor: string, options: ActorOptions) => act(options, 'heap', { actor }, 'heap written')),
-    );
+    )
+    .addCommand(lookCommand());
+}
+
+/** As Katalogus' signal does that a boefje was enabled. */
+function lookCommand(): Command {
+  return remoteCommand(
+    'look',
+    'look for newly enabled boefjes now, and not within the minute',
+    'rota actors look --organisation acme',
+  )
+    .option('--organisation <code...>', 'only in these')
+    .action(async ({ organisation, ...options }: RemoteOptions & { readonly organisation?: readonly string[] }) => {
+      const body = organisation === undefined ? {} : { organisations: [...organisation] };
+      const answer = await withRota(options, (client) => request(client, 'look', body));
+      print(options, answer, ({ looking }) =>
+        looking === 'all' ? 'looking in every organisation' : `looking in ${looking.join(', ')}`,
+      );
+    });
 }
 
 function actorCommand(name: string, description: string, example: string): Command {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { headers, type MsgHdrs, type NatsConnection, type ServiceMsg } from 'nats';
 import { codeOf, errorCodes, type ErrorCode, budgetOf, RotaError } from '../errors.ts';
 import { inTrace } from '../mailbox/trace.ts';
-import { excerpt, excerptInJson } from '../printable.ts';
+import { excerpt, excerptInJson, oneLine } from '../printable.ts';
 import type { Log } from '../protocol/scheduler.ts';
 import type { ClaimedTask } from '../queue/queue.ts';
 import { emit, type SpanAttributes } from '../telemetry/events.ts';
@@ -136,6 +136,8 @@ export async function answerInSpan(
 export class Answers {
   /** Answers that were errors, by code. */
   readonly errors: Record<string, number> = {};
+  /** The same by endpoint, as the statistics of a micro service have it. */
+  readonly ofEndpoint: Record<string, { errors: number; last: string }> = {};
   readonly #connection: NatsConnection;
   readonly #maxPayload: () => number;
   readonly #log: Log;
@@ -146,15 +148,15 @@ export class Answers {
     this.#log = options.log;
   }
 
-  answer(message: ServiceMsg, bytes: Uint8Array): void {
+  answer(message: ServiceMsg, bytes: Uint8Array, endpoint: string): void {
     const most = this.#maxPayload();
     if (bytes.length <= most) return this.#send(message, bytes);
     const said = `the answer has ${bytes.length} bytes; NATS takes ${most} (max_payload): ask for less of it at once`;
-    this.refuse(message, new RotaError('SERVICE_REJECTED', said));
+    this.refuse(message, new RotaError('SERVICE_REJECTED', said), endpoint);
   }
 
   /** @param client of the request; its inbox where it is not known yet */
-  refuse(message: ServiceMsg, error: unknown, client = message.reply ?? ''): void {
+  refuse(message: ServiceMsg, error: unknown, endpoint: string, client = message.reply ?? ''): void {
     const code = codeOf(error);
     this.errors[code] = (this.errors[code] ?? 0) + 1;
     const budget = budgetOf(error);
@@ -162,13 +164,17 @@ export class Answers {
       const reason = errorOf(error).error.detail;
       emit({ name: 'request.refused', edge: 'nats', of: budget, client: excerpt(client), reason });
     }
-    if (code !== 'BROKEN') return this.#sendError(message, errorOf(error));
+    if (code !== 'BROKEN') return this.#sendError(message, errorOf(error), endpoint);
     const id = randomUUID();
     this.#log.error({ subject: message.subject, err: error, id }, 'request failed');
-    this.#sendError(message, errorBody('BROKEN', `internal error ${id}`));
+    this.#sendError(message, errorBody('BROKEN', `internal error ${id}`), endpoint);
   }
 
-  #sendError(message: ServiceMsg, body: ErrorBody): void {
+  #sendError(message: ServiceMsg, body: ErrorBody, endpoint: string): void {
+    const { status, detail } = body.error;
+    const count = (this.ofEndpoint[endpoint] ??= { errors: 0, last: '' });
+    count.errors += 1;
+    count.last = `${status}:${oneLine(detail).slice(0, 500).toWellFormed()}`;
     this.#send(message, JSON.stringify(body), errorHeaders(body));
   }
 

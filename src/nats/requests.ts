@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { filterRequest } from '../queue/filter/schema.ts';
+import { filterDescription, filterRequest } from '../queue/filter/schema.ts';
 import {
   deepestNesting,
   jsonExcess,
@@ -66,8 +66,10 @@ export const popBody = z.strictObject({
   patches: patches.optional(),
 });
 
+export const heldTask = z.strictObject({ id: uuid, lease_id: uuid });
+
 export const heartbeatBody = z.strictObject({
-  leases: atMost(requestBudget.set, z.strictObject({ id: uuid, lease_id: uuid }), { least: 1 }),
+  leases: atMost(requestBudget.set, heldTask, { least: 1 }),
   lease_ms: leaseMs.optional(),
 });
 
@@ -84,4 +86,51 @@ export function parseBody(text: string): unknown {
   } catch {
     throw new RotaError('INVALID_REQUEST', 'body: expected JSON');
   }
+}
+
+/**
+ * What each endpoint takes, as JSON Schema, made from the schemas that validate: `nats micro info` shows it, and `/asyncapi.json` is
+ * made of it (test/support/asyncapi.ts).
+ */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export const endpointNames = ['pop', 'push', 'task-get', 'task-patch', 'task-heartbeat', 'ctl'] as const;
+export type EndpointName = (typeof endpointNames)[number];
+
+/** As a client writes it: what a transform makes of it is ours. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const { $schema: _version, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest;
+}
+
+export function requestSchemas(): Readonly<Record<EndpointName, JsonSchema>> {
+  return {
+    pop: withProperty(ofSet(popBody, 'patches', patchBody), 'filters', {
+      anyOf: [filterDescription, { type: 'null' }],
+    }),
+    push: { anyOf: [jsonSchemaOf(taskBody), ofSet(pushSetBody, 'tasks', taskBody)] },
+    'task-get': jsonSchemaOf(getBody),
+    'task-patch': { anyOf: [jsonSchemaOf(patchBody), ofSet(patchSetBody, 'patches', patchBody)] },
+    'task-heartbeat': ofSet(heartbeatBody, 'leases', heldTask),
+    ctl: {
+      type: ['object', 'null'],
+      description: 'its command is the last token of the subject; /asyncapi.json has each',
+    },
+  };
+}
+
+/** Items are counted before they are looked at (requests.ts), so zod says nothing of them here. */
+function ofSet(set: z.ZodType, key: string, item: z.ZodType): JsonSchema {
+  const schema = jsonSchemaOf(set);
+  const list = (schema['properties'] as Record<string, JsonSchema>)[key];
+  return withProperty(schema, key, { ...list, items: jsonSchemaOf(item) });
+}
+
+function withProperty(schema: JsonSchema, key: string, property: JsonSchema): JsonSchema {
+  return { ...schema, properties: { ...(schema['properties'] as JsonSchema), [key]: property } };
+}
+
+/** Of a micro service's endpoint: texts only. All of them have 10 kB in the answer to `$SRV.INFO`. */
+export function metadataOf(name: EndpointName): Record<string, string> {
+  return { schema: JSON.stringify(requestSchemas()[name]), asyncapi: `/asyncapi.json#/operations/${name}` };
 }

@@ -1,4 +1,4 @@
-import type { Msg, MsgHdrs, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
+import type { Endpoint, Msg, MsgHdrs, NatsConnection, ServiceGroup, ServiceMsg } from 'nats';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import { traceHeader } from '../mailbox/trace.ts';
@@ -15,7 +15,7 @@ import { watchLink } from './connect.ts';
 import { emit, partAnswered, partFailed } from '../telemetry/events.ts';
 import { createPopDesk } from './pop.ts';
 import { push, type SchedulerRef } from './push.ts';
-import { parseBody } from './requests.ts';
+import { endpointNames, metadataOf, parseBody } from './requests.ts';
 import { getTask, heartbeat, patchTasks } from './settle.ts';
 import { Turns } from './turns.ts';
 
@@ -130,7 +130,10 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     description: 'Task scheduler of OpenKAT',
     queue: prefix,
     metadata: { instance: options.instance },
-    statsHandler: async () => ({ in_flight: inFlight.size, answered, errors: answers.errors }),
+    statsHandler: async (endpoint) => {
+      countErrors(endpoint);
+      return { in_flight: inFlight.size, answered, errors: answers.errors };
+    },
   });
   const scheduler = (id: string): SchedulerRef => {
     const found = schedulers.get(id);
@@ -138,7 +141,12 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     throw new RotaError('NOT_FOUND', `no scheduler ${excerpt(id)}; there are: ${[...schedulers.keys()].join(', ')}`);
   };
   const endpoint = (group: ServiceGroup, name: string, subject: string, handle: (r: Request) => Promise<string>) => {
-    group.addEndpoint(name, { subject, handler: (error, message) => error === null && start(message, name, handle) });
+    const kind = endpointNames.find((known) => known === name) ?? 'ctl';
+    group.addEndpoint(name, {
+      subject,
+      metadata: metadataOf(kind),
+      handler: (error, message) => error === null && start(message, name, handle),
+    });
   };
   const root = service.addGroup(prefix);
   const of = (r: Request) => ({ 'rota.scheduler': r.target });
@@ -187,7 +195,7 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
     try {
       leave = kindOf(name).enter(client, sizeWithinBudget(message, name));
     } catch (error) {
-      return answers.refuse(message, error, client);
+      return answers.refuse(message, error, name, client);
     }
     const wait = new AbortController();
     if (draining) wait.abort();
@@ -213,12 +221,12 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       if (pending.answered) return;
       pending.answered = true;
       await reachable.promise;
-      answers.answer(message, bytes);
+      answers.answer(message, bytes, name);
     } catch (error) {
       const late = pending.answered && wait.signal.aborted && !draining;
       pending.answered = true;
       await reachable.promise;
-      if (!late) answers.refuse(message, error, client);
+      if (!late) answers.refuse(message, error, name, client);
     } finally {
       inFlight.remove(pending.key, pending);
       pending.leave();
@@ -233,8 +241,16 @@ export async function serveNats(options: NatsServiceOptions): Promise<NatsServic
       if (pending.answered || pending.until > now || !link.up) continue;
       pending.answered = true;
       pending.wait.abort();
-      answers.refuse(pending.message, unanswered());
+      answers.refuse(pending.message, unanswered(), pending.name);
     }
+  }
+
+  /** The library counts what a callback throws: ours answer later, and count themselves. */
+  function countErrors(endpoint: Endpoint): void {
+    const { name, stats } = endpoint as Endpoint & { name: string; stats: { num_errors: number; last_error?: string } };
+    const { errors, last } = answers.ofEndpoint[name] ?? { errors: 0 };
+    stats.num_errors = errors;
+    if (last !== undefined) stats.last_error = last;
   }
 
   function drop({ subject, reply = '' }: Msg | ServiceMsg): void {

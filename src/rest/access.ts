@@ -93,6 +93,7 @@ export const accessOf: Readonly<Record<string, Access>> = {
   'GET /docs/static/index.html': 'document',
   'GET /docs/static/swagger-initializer.js': 'document',
   'GET /openapi.json': 'document',
+  'GET /asyncapi.json': 'document',
 
   'GET /': 'read',
   'GET /metrics': 'read',

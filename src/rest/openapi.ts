@@ -2,10 +2,12 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { App } from './app.ts';
+import asyncApi from './asyncapi.json' with { type: 'json' };
 import { accessOf } from './access.ts';
 
 /**
- * `/openapi.json`, made from the schemas that validate. Register it before the routes.
+ * `/openapi.json`, made from the schemas that validate, and `/asyncapi.json`, the same of Rota over NATS. Register it before the
+ * routes.
  *
  * @param secured whether tokens are configured: the document then has the role of each operation
  */
@@ -14,7 +16,7 @@ export async function installOpenApi(app: App, version: string, secured: boolean
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Scheduler', description: "Rota's REST API", version },
+      info: { title: 'Scheduler', description, version },
       ...(secured ? { components: { securitySchemes: { bearer } } } : {}),
     },
     transform: jsonSchemaTransform,
@@ -24,7 +26,10 @@ export async function installOpenApi(app: App, version: string, secured: boolean
     },
   });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(app.swagger()));
+  app.get('/asyncapi.json', { schema: { hide: true } }, (_request, reply) => reply.send(asyncApi));
 }
+
+const description = 'Rota’s REST API. What workers and operators use over NATS is in [asyncapi.json](/asyncapi.json).';
 
 /** `/docs`: Swagger's page of the document. */
 export async function installDocs(pages: App): Promise<void> {

@@ -13,6 +13,9 @@ export function createBytesStore(): BytesStore {
   return { runs: new Map(), raws: new Map() };
 }
 
+/** The oldest runs go first: a KAT that runs for days would grow without end. About 1 kB each. */
+const mostRuns = 50_000;
+
 interface BytesOptions {
   readonly username: string;
   readonly password: string;
@@ -79,6 +82,7 @@ export function bytesRoutes(store: BytesStore, tokens: Set<string>, options: Byt
         return reply.code(400).send({ status: 'failed', message });
       }
       store.runs.set(request.body.id, request.body);
+      if (store.runs.size > mostRuns) forget(store, store.runs.keys().next().value!);
       return reply.code(201).send({ status: 'success' });
     });
 
@@ -104,6 +108,11 @@ export function bytesRoutes(store: BytesStore, tokens: Set<string>, options: Byt
       },
     );
   };
+}
+
+function forget(store: BytesStore, run: string): void {
+  store.runs.delete(run);
+  store.raws.delete(run);
 }
 
 /** How a runner stores what a boefje found. */

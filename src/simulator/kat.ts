@@ -25,6 +25,18 @@ export interface SimulatedKat {
   close(): Promise<void>;
 }
 
+/** The variables of a supervisor that works for this KAT, its events over JetStream. */
+export function environmentOf({ urls, credentials }: Pick<SimulatedKat, 'urls' | 'credentials'>) {
+  return {
+    SCHEDULER_EVENTS: 'jetstream',
+    KATALOGUS_API: urls.katalogus,
+    OCTOPOES_API: urls.octopoes,
+    BYTES_API: urls.bytes,
+    BYTES_USERNAME: credentials.username,
+    BYTES_PASSWORD: credentials.password,
+  };
+}
+
 interface KatOptions {
   /** Katalogus' own setting BOEFJES_DEDUPLICATE; on by default, as in KAT's shipped environment. */
   readonly deduplicate?: boolean;

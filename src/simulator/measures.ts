@@ -30,6 +30,12 @@ export interface LedgerCounts {
   readonly afterEnd: number;
 }
 
+/** What a worker enters of each lease that it gets. */
+export type LeaseRecord = Pick<Ledger, 'handedOut' | 'renewed' | 'settled'>;
+
+/** For a simulation without an end, whose ledger would grow without one. */
+export const noLedger: LeaseRecord = { handedOut() {}, renewed() {}, settled() {} };
+
 /**
  * What workers saw of every task: each pop, heartbeat and confirmed end. It is independent of the supervisor's records, so
  * that it can contradict them.

@@ -1,21 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { codeOf, errorCodes } from '../errors.ts';
 import type { RotaClient } from '../nats/client.ts';
-import type { LeasedTask } from '../tasks/task.ts';
-import type { Ledger } from './measures.ts';
+import type { LeasedTask, TaskError } from '../tasks/task.ts';
+import type { LeaseRecord } from './measures.ts';
 
 export type TaskClient = Pick<RotaClient, 'pop' | 'patch' | 'heartbeat'>;
+
+/** How the work on a task ended. */
+export type Outcome = 'completed' | { readonly failed: TaskError };
 
 export interface SimulatedWorker {
   readonly name: string;
   readonly scheduler: string;
   readonly client: TaskClient;
-  readonly ledger: Ledger;
+  readonly ledger: LeaseRecord;
   readonly leaseMs: number;
   /** How long one pop waits, also on a supervisor that was killed. */
   readonly waitMs: number;
   /** Does the work; a worker that dies never calls it. */
-  perform(task: LeasedTask): Promise<'completed' | 'failed'>;
+  perform(task: LeasedTask): Promise<Outcome>;
   /** Whether it dies over this unit: no heartbeat and no report from then on. */
   dies(): boolean;
   onWaiting(waiting: boolean): void;
@@ -83,16 +86,22 @@ async function pop(worker: SimulatedWorker): Promise<readonly LeasedTask[]> {
 async function handle(worker: SimulatedWorker, task: LeasedTask): Promise<void> {
   worker.onHandlerStarted(task);
   if (!(await settle(worker, task, 'running'))) return;
-  const status = await worker.perform(task).catch(() => 'failed' as const);
-  await settle(worker, task, status);
+  const outcome = await worker.perform(task).catch((error: unknown): Outcome => ({ failed: errorOf(error) }));
+  if (outcome === 'completed') await settle(worker, task, 'completed');
+  else await settle(worker, task, 'failed', outcome.failed);
 }
 
 /** Repeats until the service has taken the status or answers that the lease is lost. @returns whether it was taken. */
-async function settle(worker: SimulatedWorker, task: LeasedTask, status: 'running' | 'completed' | 'failed') {
+async function settle(
+  worker: SimulatedWorker,
+  task: LeasedTask,
+  status: 'running' | 'completed' | 'failed',
+  error?: TaskError,
+) {
   const { client, ledger, signal } = worker;
   for (;;) {
     try {
-      await client.patch({ id: task.id, lease_id: task.lease_id, status });
+      await client.patch({ id: task.id, lease_id: task.lease_id, status, ...(error === undefined ? {} : { error }) });
       if (status !== 'running') ledger.settled(task.lease_id, status);
       return true;
     } catch (error) {
@@ -105,6 +114,10 @@ async function settle(worker: SimulatedWorker, task: LeasedTask, status: 'runnin
       await delay(pauseMs, undefined, { signal }).catch(() => {});
     }
   }
+}
+
+function errorOf(error: unknown): TaskError {
+  return { code: 'worker', message: error instanceof Error ? error.message : String(error) };
 }
 
 /** A heartbeat that fails is followed by another; a lease that is lost shows when the task is settled. */

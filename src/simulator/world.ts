@@ -126,6 +126,18 @@ export function arrive(arrival: Arrival): void {
   for (const { organisation, object } of arrival) organisation.objects.set(object.reference, object);
 }
 
+/** Found objects have numbers from here on: those of the beginning have smaller ones. */
+const foundFrom = 1_000_000;
+
+/** The `number`-th object that is found in a world that goes on: always the same one, of one organisation. */
+export function findObject(world: World, number: number, random: Random): Arrival {
+  const organisations = [...world.organisations.values()];
+  const organisation = organisations[number % organisations.length]!;
+  const at = foundFrom + Math.floor(number / organisations.length);
+  const made = makeObject({ domain: `${organisation.id}.example`, at, address: 2 ** 24 - 1 - (number % 2 ** 22) });
+  return [{ organisation, object: { ...made, level: random.pick(levels), profile: 'inherited' } }];
+}
+
 /** An object (OOI) of the simulated Octopoes. */
 export interface SimulatedObject {
   readonly reference: string;

@@ -236,6 +236,7 @@ test.each<Form>(['json', 'table'])('the place is looked at, and its actors are h
   await run(['top', '--frames', '1'], overview, /SUPERVISOR[^]*SOURCE +WAITING/);
   await run(['workers'], { results: any(Array), images: any(Array) }, /WORKER +VIA[^]*SCHEDULER +IMAGE[^]*boefje +any/);
   await run(['actors', 'list'], { actors: Array.from({ length: 6 }, () => ({ phase: 'running' })) }, /ACTOR[^]*report/);
+  await run(['actors', 'look', '--organisation', 'aa'], { looking: ['aa'] }, /looking in aa/);
   await run(['actors', 'log-level', 'report', 'debug'], { results: [{ level: 'debug' }, {}] }, /logs at debug/);
   const heap = await run(
     ['actors', 'heap', 'report', '--timeout', '60'],
@@ -249,6 +250,24 @@ test.each<Form>(['json', 'table'])('the place is looked at, and its actors are h
   await run(['actors', 'restart', 'report'], { results: [{ restarted: 'report' }, {}] }, /restarted/);
   await run(['config'], { values: any(Array) }, /VARIABLE +VALUE +FROM[^]*SCHEDULER_DB_URI/);
   await run(['doctor'], { findings: any(Array) }, /ABOUT +ON +FINDING[^]*every migration is applied/);
+});
+
+test.each<Form>(['json', 'table'])('limits and windows are set, looked at and ended: --%s', async (form) => {
+  const run = (args: string[], json: unknown, table: RegExp) => drive(form, args, json, table);
+  const organisation = `limits-${form}`;
+  const of = ['--organisation', organisation];
+  const limit = { name: organisation, organisation, concurrency: 3 };
+  await run(['limits', 'set', organisation, ...of, '--concurrency', '3'], { added: true }, /^set; it holds within 2 s/);
+  await run(['limits', 'list'], { results: [limit] }, new RegExp(`${organisation} +${organisation} +all`));
+  await run(['limits', 'show', organisation], limit, /concurrency +3/);
+  await run(['limits', 'test', ...of], { results: [{ name: organisation }] }, /at most 3 at once: 0 before it/);
+  await run(['limits', 'unset', organisation], { name: organisation }, /^ended/);
+  const window = { name: organisation, organisation, open: false };
+  const closed = ['--closed-from', '2020-01-01T00:00', '--until', '2999-01-01T00:00'];
+  await run(['windows', 'set', organisation, ...of, ...closed], { added: any(Boolean) }, /it holds within 2 s/);
+  await run(['windows', 'list'], { results: [window] }, new RegExp(`${organisation} +${organisation} +but 2020`));
+  await run(['windows', 'show', organisation], window, /open +false/);
+  await run(['windows', 'unset', organisation], { name: organisation }, /^ended/);
 });
 
 test('each supervisor drains and ends as a signal would end it: --json and --table', async () => {

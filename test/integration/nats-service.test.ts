@@ -267,12 +267,20 @@ test('the nats tools see the service: PING, INFO and STATS', async () => {
         (s) => `${prefix}.${s}`,
       ),
     );
+    const [pop] = info.endpoints ?? [];
+    expect(pop?.metadata?.['asyncapi']).toBe('/asyncapi.json#/operations/pop');
+    const schema = JSON.parse(pop!.metadata!['schema']!) as { properties: object };
+    expect(Object.keys(schema.properties)).toEqual(['limit', 'filters', 'wait_ms', 'lease_ms', 'worker', 'patches']);
   }
   await client.pop('boefje');
+  await wire.connection.request(`${prefix}.pop.boefje`, '{"limit":0}');
+  await wire.connection.request(`${prefix}.pop.nothing`);
   for await (const stats of await tools.stats(prefix)) {
-    const pop = stats.endpoints?.find((endpoint) => endpoint.name === 'pop');
-    expect(pop?.num_requests).toBe(1);
-    expect(pop?.data).toMatchObject({ in_flight: 0 });
+    const of = (name: string) => stats.endpoints?.find((endpoint) => endpoint.name === name);
+    expect(of('pop')).toMatchObject({ num_requests: 3, num_errors: 2, data: { in_flight: 0 } });
+    expect(of('pop')?.last_error).toMatch(/^404:no scheduler nothing; there are:/);
+    expect(of('push')).toMatchObject({ num_errors: 0 });
+    expect(of('push')?.last_error).toBeUndefined();
   }
 });
 

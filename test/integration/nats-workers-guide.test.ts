@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -8,6 +9,9 @@ import { startNats } from '../../src/embedded/nats.ts';
 import type { Embedded } from '../../src/embedded/process.ts';
 import { MemoryQueue } from '../support/memory-queue.ts';
 import { boefjeTask, startWire, type Wire } from '../support/wire.ts';
+
+// npm and pip fetch packages.
+vi.setConfig({ testTimeout: 120_000 });
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -19,9 +23,8 @@ let wire: Wire;
 let queue: MemoryQueue;
 
 beforeAll(async () => {
-  // Inside the checkout, so that the TypeScript worker finds the nats package.
-  await mkdir(join(root, '.rota'), { recursive: true });
-  directory = await mkdtemp(join(root, '.rota', 'workers-guide-'));
+  // Outside the checkout, which has packages that a worker's folder has not.
+  directory = await mkdtemp(join(tmpdir(), 'rota-workers-guide-'));
   // One that begins with a digit, which the library would take for a port.
   await mkdir(join(directory, 'nats'), { mode: 0o700 });
   await writeFile(join(directory, 'nats', 'rota.password'), '8aB', { mode: 0o600 });
@@ -37,11 +40,37 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function blockOf(language: string): Promise<string> {
-  const guide = await readFile(join(root, 'docs/workers.md'), 'utf8');
-  const found = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'ms').exec(guide)?.[1];
-  if (found === undefined) throw new Error(`docs/workers.md has no block of ${language}`);
-  return found;
+const guide = await readFile(join(root, 'docs/workers.md'), 'utf8');
+
+/** The code below a heading, block by block: `ts`, `python`, and what a shell runs. */
+function blocksOf(heading: string, language: string): readonly string[] {
+  const section = guide.split(/^## /m).find((part) => part.startsWith(heading));
+  const found = [...(section ?? '').matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))];
+  if (found.length === 0) throw new Error(`docs/workers.md has no block of ${language} below ${heading}`);
+  return found.map(([, block]) => block!);
+}
+
+/** Commands as they are printed, in a folder of their own; HOME has `rota`, a clone with a `rota dev`. */
+async function shell(block: string, folder: string): Promise<void> {
+  await run('bash', ['-e', '-c', block], { cwd: folder, env: await environment() });
+}
+
+async function environment(): Promise<NodeJS.ProcessEnv> {
+  await mkdir(join(directory, 'rota/.rota/dev'), { recursive: true });
+  await writeFile(join(directory, 'rota/.rota/dev/nats.url'), `${server.url}\n`);
+  const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm');
+  return {
+    ...process.env,
+    HOME: directory,
+    npm_config_cache: cache,
+    PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+  };
+}
+
+async function folderOf(worker: string): Promise<string> {
+  const folder = join(directory, worker);
+  await mkdir(folder);
+  return folder;
 }
 
 /** The answers to the first `running` and to the first `completed` are lost after they were done. */
@@ -58,12 +87,13 @@ function loseAnswers(): void {
 }
 
 /** Lets a worker of the guide do three tasks, two answers of which are lost, then ends it as an orchestrator would. */
-async function letWork(command: string, file: string): Promise<{ output: string; code: number | null }> {
+async function letWork(command: string, folder: string): Promise<{ output: string; code: number | null }> {
   const oois = ['one', 'two', 'three'];
   const tasks = oois.map((ooi) => boefjeTask('aa', ooi));
   loseAnswers();
   await wire.client.push('boefje', tasks);
-  const worker = spawn(command, [file], { env: { ...process.env, NATS_URL: server.url } });
+  // `exec`: SIGTERM is for the worker, not for its shell.
+  const worker = spawn('bash', ['-c', `exec env ${command}`], { cwd: folder, env: await environment() });
   let output = '';
   worker.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   worker.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -85,29 +115,50 @@ async function letWork(command: string, file: string): Promise<{ output: string;
   }
 }
 
-test('the TypeScript worker of the guide runs unchanged', async () => {
-  const file = join(directory, 'worker.ts');
-  await writeFile(file, await blockOf('ts'));
-  const { output, code } = await letWork(process.execPath, file);
-  expect(output).toContain('dns-records on one\ndns-records on two\ndns-records on three\n');
+const done = 'dns-records on one\ndns-records on two\ndns-records on three\n';
+
+test('the TypeScript worker of the guide runs as printed, in a folder of its own', async () => {
+  const folder = await folderOf('typescript');
+  const [install, start] = blocksOf('TypeScript', 'sh');
+  await shell(install!, folder);
+  await writeFile(join(folder, 'worker.ts'), blocksOf('TypeScript', 'ts')[0]!);
+  const { output, code } = await letWork(start!, folder);
+  expect(output).toContain(done);
+  // Not even a warning, such as that the package has no type.
+  expect(output).not.toContain('Warning');
   expect(code).toBe(0);
 });
 
-test('the Python worker of the guide compiles, and runs unchanged where nats-py is installed', async (context) => {
-  const python = process.env['PYTHON'] ?? 'python3';
-  const has = (...args: string[]) => run(python, args).then(Boolean, () => false);
+test('the Python worker of the guide compiles, and runs as printed where nats-py can be installed', async (context) => {
+  const has = (...args: string[]) => run('python3', args).then(Boolean, () => false);
   if (!(await has('--version'))) return context.annotate('no python3 here: not compiled');
-  const file = join(directory, 'worker.py');
-  await writeFile(file, await blockOf('python'));
-  await run(python, ['-m', 'py_compile', file]);
-  if (!(await has('-c', 'import nats'))) return context.annotate('no nats-py here: compiled only');
-  const { output, code } = await letWork(python, file);
-  expect(output).toContain('dns-records on one\ndns-records on two\ndns-records on three\n');
+  const folder = await folderOf('python');
+  await writeFile(join(folder, 'worker.py'), blocksOf('Python', 'python')[0]!);
+  await run('python3', ['-m', 'py_compile', join(folder, 'worker.py')]);
+  const lines = blocksOf('Python', 'sh')[0]!.trim().split('\n');
+  const installed = await shell(lines.slice(0, -1).join('\n'), folder).then(
+    () => true,
+    () => false,
+  );
+  if (!installed) return context.annotate('nats-py cannot be installed here: compiled only');
+  const { output, code } = await letWork(lines.at(-1)!, folder);
+  expect(output).toContain(done);
   expect(code).toBe(0);
 });
 
-test('the shell example of the guide is a shell script', async () => {
-  const file = join(directory, 'worker.sh');
-  await writeFile(file, await blockOf('sh'));
-  await run('bash', ['-n', file]);
+test('the shell example of the guide does a task, where nats and jq are', async (context) => {
+  const block = blocksOf('The `nats` command', 'sh')[0]!;
+  const folder = await folderOf('shell');
+  await writeFile(join(folder, 'worker.sh'), block);
+  await run('bash', ['-n', 'worker.sh'], { cwd: folder });
+  const has = (command: string) =>
+    run('bash', ['-c', `command -v ${command}`]).then(
+      () => true,
+      () => false,
+    );
+  if (!(await has('nats')) || !(await has('jq')))
+    return context.annotate('no nats and jq here: the script is only read');
+  const task = await wire.client.push('boefje', boefjeTask('aa', 'one'));
+  await shell(`NATS_URL=$(cat ~/rota/.rota/dev/nats.url); export NATS_URL\n${block}`, folder);
+  expect(queue.rows.get(task.id)?.status).toBe('completed');
 });

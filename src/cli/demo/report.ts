@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { type LedgerCounts, type Percentiles, percentiles } from '../../simulator/measures.ts';
 import type { Inspection, TaskCounts } from './inspection.ts';
-import { actorNames } from './restarts.ts';
+import { katActors } from './restarts.ts';
 
 /** The last line of `rota demo --json`; docs/demo.md defines each figure. */
 export interface DemoReport {
@@ -29,7 +29,8 @@ export interface Findings {
 const none: TaskCounts = { queued: 0, dispatched: 0, completed: 0, failed: 0 };
 
 export function reportOf({ inspection, ledger, popWaits, eventTimes, actors, atOnce }: Findings): DemoReport {
-  const tasks = Object.fromEntries(actorNames.map((name) => [name, inspection.tasks[name] ?? none]));
+  const schedulers = new Set([...katActors, ...Object.keys(inspection.tasks)]);
+  const tasks = Object.fromEntries([...schedulers].map((name) => [name, inspection.tasks[name] ?? none]));
   const finished = Object.values(tasks).reduce((sum, { completed, failed }) => sum + completed + failed, 0);
   return {
     tasks,

@@ -8,7 +8,8 @@ import type { SupervisorProcess } from './supervisor-process.ts';
 /** `status` waits up to 2 s for a thread that is starting; a supervisor that takes five times that is in trouble. */
 const statusWithinMs = 10_000;
 
-export const actorNames = ['boefje', 'normalizer', 'report'] as const;
+/** KAT's own; `actors/` may have more. */
+export const katActors: readonly string[] = ['boefje', 'normalizer', 'report'];
 
 /** Kills actors and the supervisor, and counts restarts over all processes of the supervisor. */
 export class Restarts {
@@ -46,7 +47,7 @@ export class Restarts {
 
   /** Resolves when every actor receives; the supervisor serves earlier. */
   async untilRunning(signal: AbortSignal): Promise<void> {
-    await this.#until((status) => actorNames.every((actor) => isRunning(status, actor)), signal);
+    await this.#until(({ actors }) => actors.length > 0 && actors.every(({ phase }) => phase === 'running'), signal);
   }
 
   async #until(reached: (status: SupervisorView) => boolean, signal: AbortSignal): Promise<void> {
@@ -55,9 +56,15 @@ export class Restarts {
     while (!(await look())) await delay(50, undefined, { signal });
   }
 
+  /** KAT's own first. */
+  get actors(): readonly string[] {
+    const seen = [...this.#seen.values()].flatMap((restarts) => [...restarts.keys()]);
+    return [...new Set([...katActors, ...seen])];
+  }
+
   counts(): Readonly<Record<string, { readonly restarts: number }>> {
     const counts: Record<string, { restarts: number }> = {};
-    for (const actor of actorNames) {
+    for (const actor of this.actors) {
       const all = [...this.#seen.values()].map((restarts) => restarts.get(actor) ?? 0);
       counts[actor] = { restarts: all.reduce((sum, one) => sum + one, 0) };
     }
@@ -100,7 +107,7 @@ export async function drills(
   signal: AbortSignal,
 ): Promise<void> {
   const plan = Array.from({ length: options.killActors }, (_, at) => {
-    const actor = actorNames[at % actorNames.length]!;
+    const actor = katActors[at % katActors.length]!;
     return {
       share: (at + 1) / (options.killActors + 1),
       name: `Actor ${actor} killed`,

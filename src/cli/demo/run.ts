@@ -4,35 +4,40 @@ import {
   type Expected,
   expectedOfMutation,
   expectedOfRawFile,
-  expectedOfReport,
   type RawFileReceivedBody,
-  scanProfileMutation,
   type ScanProfileMutationBody,
 } from '../../simulator/events.ts';
 import { bytesClient } from '../../simulator/bytes.ts';
 import { jobs, Workforce, type WorkKind } from '../../simulator/workforce.ts';
 import { AtOnce, EventTimes, Ledger } from '../../simulator/measures.ts';
 import { seeded } from '../../simulator/random.ts';
-import { type Arrival, arrive, createWorld, depart, type World } from '../../simulator/world.ts';
+import { askForReports, publishArrivals } from '../../simulator/traffic.ts';
+import { createWorld, depart, type World } from '../../simulator/world.ts';
 import type { Progress } from '../terminal.ts';
 import type { Findings } from './report.ts';
-import { type DrillOptions, drills, Restarts } from './restarts.ts';
-import { type DemoParts, type Installation, leaseMs, startInstallation } from './installation.ts';
+import { type DrillOptions, drills, katActors, Restarts } from './restarts.ts';
+import { type DemoParts, leaseMs, startInstallation } from './installation.ts';
 
 /** Bounds how long a worker waits for a supervisor that was killed during its pop. */
 const popWaitMs = 1_000;
 
-/** The size of the simulated KAT, its workers, and the faults. */
-export interface RunOptions extends DrillOptions {
+/** The size of a simulated KAT, and its workers. */
+export interface KatOptions {
   readonly organisations: number;
   /** Per organisation. */
   readonly objects: number;
   /** Enabled per organisation. */
   readonly boefjes: number;
   readonly workers: number;
+  /** Over which the events of the beginning are spread. */
+  readonly seconds: number;
   readonly seed: number;
   /** Share of tasks whose worker reports a failure. */
   readonly fail: number;
+}
+
+/** The simulated KAT, its workers, and the faults. */
+export interface RunOptions extends KatOptions, DrillOptions {
   /** Share of units whose worker dies while it holds them. */
   readonly killWorkers: number;
   /** Tasks of one boefje that run at once; no bound where absent. */
@@ -57,6 +62,7 @@ export async function runDemo(
   const random = seeded(options.seed);
   let published = 0;
   let workforce: Workforce | null = null;
+  const popWaits: number[] = [];
 
   /** Notes the tasks that an event must cause before it is published, so that none is missed. */
   const noting = (jetstream: EventPublisher): EventPublisher => ({
@@ -73,6 +79,8 @@ export async function runDemo(
   const installation = await startInstallation(world, parts, noting, stack);
   const { client, kat, supervisor, inspector, publisher } = installation;
   signal.throwIfAborted();
+  const restarts = new Restarts(client, supervisor);
+  await restarts.untilRunning(signal);
   workforce = new Workforce({
     client,
     ledger,
@@ -84,16 +92,16 @@ export async function runDemo(
       publisher,
       random,
       fail: options.fail,
+      others: restarts.actors.filter((name) => !katActors.includes(name)),
       atOnce,
     }),
     leaseMs,
     waitMs: popWaitMs,
     kill: options.killWorkers,
-    onHandlerStarted: (_scheduler, task) => times.handlerStarted(keyOfTask(task.data)),
+    onHandlerStarted: (task) => times.handlerStarted(keyOfTask(task.data)),
+    onPopServed: (ms) => popWaits.push(ms),
   });
   const staff = workforce;
-  const restarts = new Restarts(client, supervisor);
-  await restarts.untilRunning(signal);
   stack.defer(() => staff.stop());
   if (options.limit !== undefined) {
     const limit = { name: 'demo', scheduler: 'boefje', key: 'boefje:{boefje}', concurrency: options.limit };
@@ -116,9 +124,9 @@ export async function runDemo(
 
   const publishAndDrain = async () => {
     progress.note(`Publishing events over ${options.seconds} s to ${options.workers} workers that wait.`);
-    for (const report of await askForReports(installation, world)) expected.set(report.hash, report);
+    for (const report of await askForReports(client, supervisor.api, world)) expected.set(report.hash, report);
     await Promise.all([
-      publishAll(arrivals, options.seconds, publisher, signal, show),
+      publishArrivals(arrivals, { seconds: options.seconds, publisher, signal, looked: show }),
       drills(options, restarts, progress, signal),
     ]);
     return untilDrained({ show, missing: () => inspector.missing(expected), idle: () => staff.working === 0, signal });
@@ -130,7 +138,7 @@ export async function runDemo(
   const findings = {
     inspection: await inspector.inspect(expected, ledger),
     ledger: ledger.counts(),
-    popWaits: staff.popWaits,
+    popWaits,
     eventTimes: times.milliseconds(),
     actors: restarts.counts(),
     atOnce: { most: atOnce.most, limit: options.limit ?? null },
@@ -152,53 +160,6 @@ function readEvent(world: World, stream: string, body: unknown): { key: string; 
 function keyOfTask(data: Readonly<Record<string, unknown>>): string {
   const raw = data['raw_data'] as { id: string } | undefined;
   return raw?.id ?? `${String(data['organization'])} ${String(data['input_ooi'])}`;
-}
-
-/** Half of the reports get a schedule that is due now (REST), the others are pushed (NATS). */
-async function askForReports({ client, supervisor }: Installation, world: World): Promise<readonly Expected[]> {
-  const asked: Expected[] = [];
-  for (const { id: organisation, recipes } of world.organisations.values()) {
-    for (const [at, recipe] of recipes.entries()) {
-      const data = { organisation_id: organisation, report_recipe_id: recipe };
-      if (at % 2 === 0) {
-        const body = { scheduler_id: 'report', organisation, data, deadline_at: new Date().toISOString() };
-        const headers = { 'content-type': 'application/json' };
-        const init = { method: 'POST', headers, body: JSON.stringify(body) };
-        const response = await fetch(`${supervisor.api}/schedules`, init);
-        if (response.status !== 201) throw new Error(`POST /schedules answered ${response.status}`);
-      } else await client.push('report', { organisation, data, priority: 1 });
-      asked.push(expectedOfReport(organisation, recipe));
-    }
-  }
-  // Due schedules are claimed once a minute; an operator's command does it now.
-  await client.ctl('reschedule', { actor: 'report' }, { by: 'demo' });
-  return asked;
-}
-
-/** Objects arrive in random order at even intervals; each organisation that has one publishes an event. */
-async function publishAll(
-  arrivals: readonly Arrival[],
-  seconds: number,
-  publisher: EventPublisher,
-  signal: AbortSignal,
-  show: () => Promise<unknown>,
-): Promise<void> {
-  const began = performance.now();
-  let shown = 0;
-  for (const [at, arrival] of arrivals.entries()) {
-    const due = began + (at / arrivals.length) * seconds * 1_000;
-    while (performance.now() < due) {
-      await delay(Math.min(due - performance.now(), 250), undefined, { signal });
-      if (performance.now() - shown < 250) continue;
-      shown = performance.now();
-      await show();
-    }
-    signal.throwIfAborted();
-    arrive(arrival);
-    for (const { organisation, object } of arrival) {
-      await publisher.publish('scan_profile_mutations', scanProfileMutation(organisation.id, 'create', object));
-    }
-  }
 }
 
 function rejection(signal: AbortSignal): Promise<never> {
