@@ -87,7 +87,7 @@ test('a preview counts whose the next thousand are, as they are and with another
   const rankBy = (fair: boolean) => ({
     rankBy: async (_ranker: string, { length }: { readonly length: number }) => ({
       fair,
-      ranks: Array(length).fill(1_000),
+      ranks: Array.from({ length }, () => 1_000),
     }),
   });
   const { organisations, ...looked } = await previewRerank(sql, rankBy(true), 'boefje', 'fair-share');
