@@ -205,10 +205,13 @@ test('the last 24 hours: organisations of an hour, on one axis with what people 
   const popped = await hand.client.pop('boefje', { limit: 100 });
   const mine = popped.filter(({ organisation }) => organisation === 'day-a');
   await Promise.all(mine.map(({ id, lease_id }) => hand.client.patch({ id, lease_id, status: 'completed' })));
+  // The day is kept for a minute: it is asked for once the roll-up has them.
   await rolledUp(async () => {
-    const day = await hand.client.ctl<DayView>('day', {});
-    expect(day.hours.flatMap(({ largest }) => largest).map(({ organisation }) => organisation)).toContain('day-a');
+    const { hours } = await hand.client.ctl<OrganisationDetails>('organisation', { organisation: 'day-a' });
+    expect(hours).toMatchObject([{ completed: 2 }]);
   });
+  const { hours: day } = await hand.client.ctl<DayView>('day', {});
+  expect(day.at(-1)!.largest).toContainEqual({ organisation: 'day-a', completed: 2, failed: 0 });
   const now = `${new Date().toISOString().slice(0, 13)}:00:00.000Z`;
   const number = Math.floor(Date.parse(now) / 3_600_000);
   // The slider sends a number.
