@@ -4,6 +4,8 @@ import type { DefaultLimit } from '../../src/protocol/limits.ts';
 import type { Setup } from '../../src/protocol/scheduler.ts';
 import { enabledOf, type Plugins } from './services.ts';
 
+/** An organisation may add boefjes of its own: none is to stop a service that all share for longer. */
+const longestSeconds = 86_400;
 /** More than KAT has boefjes with a limit; each limit is read at each pass. */
 const mostDefaults = 200;
 
@@ -16,7 +18,10 @@ function defaultLimitsOf(boefjes: Iterable<Plugin>): readonly DefaultLimit[] {
   for (const { id, rateLimit } of boefjes) {
     if (!rateLimit) continue;
     const { seconds, boefjes: those } = groups.get(rateLimit.group) ?? { seconds: 0, boefjes: new Set<string>() };
-    groups.set(rateLimit.group, { seconds: Math.max(seconds, rateLimit.seconds), boefjes: those.add(id) });
+    groups.set(rateLimit.group, {
+      seconds: Math.min(Math.max(seconds, rateLimit.seconds), longestSeconds),
+      boefjes: those.add(id),
+    });
   }
   return [...groups]
     .slice(0, mostDefaults)

@@ -18,7 +18,7 @@ CREATE TABLE limits (
   burst         integer NOT NULL DEFAULT 1 CHECK (burst >= 1),
   concurrency   integer CHECK (concurrency >= 1),
   exempt_manual boolean NOT NULL DEFAULT false,
-  hours         jsonb, -- of a window: {zone, crons, seconds} or {zone, from, to}
+  hours         jsonb, -- of a window: {zone, cron, seconds} or {zone, from, until}
   note          varchar,
   set_by        varchar,
   -- A default, which an operator may change, and is then the operator's, or end: then it stays, ended, as long as Katalogus gives it.

@@ -88,7 +88,7 @@ export async function startDevKat(options: KatOptions & { readonly data: string 
       }
       const keep = () => writePrivate(file, JSON.stringify({ world: size, found: traffic.found }));
       let turn = 0;
-      const events = async () => {
+      const events = async (isWell: () => void) => {
         if (fresh) {
           await askForReports(client, api, world);
           await publishArrivals(arrivals, { seconds: options.seconds, publisher: announcing, signal });
@@ -101,6 +101,7 @@ export async function startDevKat(options: KatOptions & { readonly data: string 
           turn += 1;
           if (turn % askEvery === 0) await traffic.ask(client, turn / askEvery);
           await keep();
+          isWell();
         }
       };
       const coming = untilStopped(events, signal);
@@ -115,11 +116,11 @@ export async function startDevKat(options: KatOptions & { readonly data: string 
 }
 
 /** Goes on after a fault, such as NATS that is away; the first of several in a row is told. */
-async function untilStopped(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+async function untilStopped(work: (isWell: () => void) => Promise<void>, signal: AbortSignal): Promise<void> {
   let told = '';
   while (!signal.aborted) {
     try {
-      await work();
+      await work(() => (told = ''));
     } catch (error) {
       if (signal.aborted) return;
       const reason = error instanceof Error ? error.message : String(error);

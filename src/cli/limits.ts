@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { rateInShort } from '../control/limit-views.ts';
 import { age, moment, whenOf } from '../control/wording.ts';
-import type { LimitMatchView, LimitView, WindowView } from '../protocol/limits.ts';
+import type { LimitMatchView, LimitView, SetLimit, WindowView } from '../protocol/limits.ts';
 import { RotaError } from '../errors.ts';
 import { duration, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
@@ -99,11 +100,7 @@ function setLimitCommand(): Command {
       const set = await withRota(options, (client) =>
         request(client, 'set-limit', { name, ...bodyOf(options), key, rate, burst, concurrency }),
       );
-      print(
-        options,
-        set,
-        ({ added }) => `${added ? 'set' : 'changed'}; it holds within 2 s, and in a long queue from the head on`,
-      );
+      print(options, set, setText);
     });
 }
 
@@ -114,7 +111,7 @@ function testLimitCommand(): Command {
     "rota limits test --boefje nmap --organisation acme --ooi 'Hostname|internet|example.com'",
   )
     .option('--scheduler <id>', 'boefje where absent')
-    .option('--organisation <code>')
+    .option('--organisation <code>', 'without it, limits of one organisation are not looked at')
     .option('--boefje <id>', 'or normalizer, or report recipe')
     .option('--image <image>')
     .option('--ooi <reference>')
@@ -174,11 +171,7 @@ function setWindowCommand(): Command {
       const set = await withRota(options, (client) =>
         request(client, 'set-window', { name, ...bodyOf(options), zone, cron, seconds, from, until }),
       );
-      print(
-        options,
-        set,
-        ({ added }) => `${added ? 'set' : 'changed'}; it holds within 2 s, and in a long queue from the head on`,
-      );
+      print(options, set, setText);
     });
 }
 
@@ -217,7 +210,7 @@ function matching(name: string, description: string, example: string): Command {
     .argument('<name>', 'of A-Z, a-z, 0-9, _, . and -')
     .option('--scheduler <id>', 'boefje, normalizer, report, …; all where absent, as with all of these')
     .option('--organisation <code>')
-    .option('--boefje <id>', 'or normalizer, or report recipe')
+    .option('--boefje <id>', 'or normalizer, or report recipe; several by commas')
     .option('--image <image>')
     .option('--ooi-type <type>', 'as Hostname')
     .option('--exempt-manual', 'not what a person pushes')
@@ -237,7 +230,11 @@ function rate(text: string): { readonly tasks: number; readonly seconds: number 
 }
 
 function rateText({ rate }: LimitView): string | null {
-  return rate === null ? null : `${rate.tasks}/${rate.seconds === 1 ? 's' : age(rate.seconds)}`;
+  return rate === null ? null : rateInShort(rate);
+}
+
+function setText({ added }: SetLimit): string {
+  return `${added ? 'set' : 'changed'}; it holds within 2 s, and in a long queue from the head on`;
 }
 
 function heldText({ waiting, waiting_is_least: isLeast }: LimitView | WindowView): string {

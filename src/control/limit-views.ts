@@ -66,11 +66,24 @@ function rateFrom(spacingMs: number): { tasks: number; seconds: number } {
   return { tasks: Number((1_000 / spacingMs).toFixed(6)), seconds: 1 };
 }
 
-/** `1/s`, `1/5m 0s`, `at most 3 at once`. */
+const units = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['m', 60],
+] as const;
+
+/** As `rota limits set --rate` takes it: `1/s`, `1/5m`. */
+export function rateInShort({ tasks, seconds }: { tasks: number; seconds: number }): string {
+  const [unit, length] = units.find(([, of]) => seconds % of === 0) ?? ['s', 1];
+  const every = seconds / length;
+  return `${tasks}/${every === 1 ? '' : every}${unit}`;
+}
+
+/** `1/s`, `1/5m`, `at most 3 at once`. */
 export function limitInShort({ spacingMs, concurrency }: Pick<Limit, 'spacingMs' | 'concurrency'>): string {
   const rate = spacingMs === null ? null : rateFrom(spacingMs);
   const parts = [
-    ...(rate === null ? [] : [`${rate.tasks}/${rate.seconds === 1 ? 's' : age(rate.seconds)}`]),
+    ...(rate === null ? [] : [rateInShort(rate)]),
     ...(concurrency === null ? [] : [`at most ${concurrency} at once`]),
   ];
   return parts.join(', ');
@@ -78,8 +91,8 @@ export function limitInShort({ spacingMs, concurrency }: Pick<Limit, 'spacingMs'
 
 /** What a limit does to one task, in words too. */
 export function holdingOf({ limit, key, fellBack, before, taken, readyMs }: LimitPlace, now: number): HoldingLimit {
-  const { name, kind, hours, spacingMs, burst, concurrency } = limit;
-  const about = { name, kind, key, unread: fellBack, before, taken };
+  const { name, kind, hours, spacingMs, burst, concurrency, note, setBy } = limit;
+  const about = { name, kind, note, set_by: setBy, key, unread: fellBack, before, taken };
   if (hours !== null) {
     const { open, until } = windowAt(hours, now);
     const starts = open ? now : until;
@@ -101,7 +114,7 @@ export function holdingOf({ limit, key, fellBack, before, taken, readyMs }: Limi
   };
 }
 
-/** `22:00 Europe/Amsterdam`, with the date where it is not within a day. */
+/** `2026-12-28 22:00 Europe/Amsterdam`. */
 function wallText(instant: number, zone: string): string {
   const wall = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDateTime();
   return `${wall.toString({ smallestUnit: 'minute' }).replace('T', ' ')} ${zone}`;
@@ -134,8 +147,8 @@ export async function limitsOf(
     .filter((it) => it.starts_at === null || Date.parse(it.starts_at) - now > 1_000);
 }
 
-export function wayOf({ kind, fact }: HoldingLimit): ExplanationView['in_the_way'][number] {
-  return { what: kind, fact: fact.slice(kind.length + 1) };
+export function wayOf({ kind, fact, note, set_by: by }: HoldingLimit): ExplanationView['in_the_way'][number] {
+  return { what: kind, fact: fact.slice(kind.length + 1), note, by };
 }
 
 /** Of what a limit holds: when the last of them lets it go. */

@@ -180,14 +180,25 @@ function hoursOf(
     return { zone, from, until };
   throw new RotaError(
     'INVALID_REQUEST',
-    'expected cron and seconds (open from each of its times on), or from and until (closed between)',
+    'expected cron and seconds (--opens and --for: open from each of its times on), or from and until (--closed-from and --until)',
   );
 }
 
-/** @throws RotaError CONFLICT where the name is taken by the other kind, or there are too many */
+/**
+ * A change names the tasks and the key again: what is left out is any, and a limit of one boefje would become one of all tasks.
+ * @throws RotaError CONFLICT where the name is taken by the other kind, what it is for would get lost, or there are too many
+ */
 async function set({ limits }: LimitPorts, limit: NewLimit): Promise<boolean> {
   const { limits: known } = await limits.list();
   const same = known.find(({ name }) => name === limit.name);
+  // A default of Katalogus is one of its name and no more: an operator's takes its place.
+  const isOwn = same !== undefined && same.kind === limit.kind && same.setBy !== 'katalogus';
+  const lost = isOwn ? lostBy(same, limit) : [];
+  if (lost.length > 0)
+    throw new RotaError(
+      'CONFLICT',
+      `${limit.name} is for ${lost.join(', ')}: name that again, or end it first for another meaning`,
+    );
   if (same !== undefined && same.kind !== limit.kind)
     throw new RotaError(
       'CONFLICT',
@@ -196,6 +207,15 @@ async function set({ limits }: LimitPorts, limit: NewLimit): Promise<boolean> {
   if (same === undefined && known.length >= mostLimits)
     throw new RotaError('CONFLICT', `there are ${mostLimits} limits and windows already: end one first`);
   return limits.set(limit);
+}
+
+function lostBy(before: Limit, after: NewLimit): readonly string[] {
+  const { scheduler, organisation, plugin, image, ooiType } = before;
+  const kept = { scheduler, organisation, boefje: plugin, image, ooi_type: ooiType };
+  const given = [after.scheduler, after.organisation, after.plugin, after.image, after.ooiType];
+  const matches = Object.entries(kept).filter(([, value], at) => value !== null && given[at] === null);
+  const isKeyLost = before.template !== after.template && after.template === 'all';
+  return [...matches, ...(isKeyLost ? [['key', before.template]] : [])].map(([field, value]) => `${field} ${value}`);
 }
 
 async function unset({ limits, audit }: LimitPorts, name: string, kind: Limit['kind'], by: string | null) {

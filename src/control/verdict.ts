@@ -83,13 +83,12 @@ function queued(explained: ExplanationView): Verdict {
     const sentence = `Queued, ${pausedSince(pause)}.`;
     return { kind: 'held', level: 'warn', sentence, reason: null, fact: pause.note ?? more, advice: resumeIt };
   }
-  const limit = explained.in_the_way.find(({ what }) => what === 'limit' || what === 'window');
-  if (limit !== undefined) {
+  const limit = limitOf(explained);
+  if (limit !== null) {
     const at = start?.estimated_start_at ?? null;
     const when = at === null ? '' : `; it may start about ${momentAnd(at, explained)}`;
     const sentence = `${since}, and held by ${limit.what} ${limit.fact}${when}.`;
-    const advice = 'nothing: wait for its turn; rota limits list and rota windows list show what holds tasks';
-    return { kind: 'held', level: 'idle', sentence, reason: null, fact: more, advice };
+    return { kind: 'held', level: 'idle', sentence, reason: null, fact: limit.note ?? more, advice: itsTurn };
   }
   const known = { kind: 'queued', reason: null, fact: more } as const;
   if (start?.estimated_start_at != null) {
@@ -119,6 +118,7 @@ function queued(explained: ExplanationView): Verdict {
   };
 }
 
+const itsTurn = 'nothing: wait for its turn; rota limits list and rota windows list show what holds tasks';
 const resumeIt = 'resume it, once the reason of the pause is gone';
 
 function placeOf({ before, before_is_least: least, image, among }: StartEstimate): string {
@@ -137,6 +137,9 @@ function momentAnd(at: string, { asked_at: now }: ExplanationView): string {
 function pauseOf({ in_the_way: ways }: ExplanationView): Way | null {
   return ways.find(({ what }) => what === 'pause') ?? null;
 }
+
+const limitOf = ({ in_the_way: ways }: ExplanationView): Way | null =>
+  ways.find(({ what }) => what === 'limit' || what === 'window') ?? null;
 
 function pausedSince({ since, by }: Way): string {
   return `paused since ${moment(since ?? null)} by ${by ?? 'an unknown operator'}`;
@@ -198,6 +201,11 @@ function free(explained: ExplanationView): Verdict {
   if (pause !== null) {
     const sentence = `It would be queued ${occasion(explained)}, and held: ${pausedSince(pause)}.`;
     return { kind: 'held', level: 'warn', sentence, reason: null, fact: pause.note ?? null, advice: resumeIt };
+  }
+  const limit = limitOf(explained);
+  if (limit !== null) {
+    const sentence = `It would be queued ${occasion(explained)}, and held by ${limit.what} ${limit.fact}.`;
+    return { kind: 'held', level: 'idle', sentence, reason: null, fact: limit.note ?? null, advice: itsTurn };
   }
   if (late) {
     const sentence = `Its schedule was due ${due}, and it would be queued now: the scheduler is late.`;

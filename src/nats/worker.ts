@@ -6,6 +6,7 @@ import type { FilterRequest } from '../queue/filter/filter.ts';
 import { excerpt } from '../printable.ts';
 import { errorCode, errorLengths, type LeasedTask, type TaskError } from '../tasks/task.ts';
 import type { RotaClient, StatusPatch } from './client.ts';
+import { chunksOf } from './client-requests.ts';
 import { createHolding, type Holding } from './holding.ts';
 import { createReporter, type PatchReport, tell } from './reports.ts';
 
@@ -43,6 +44,7 @@ const pause = { firstMs: 100, longestMs: 5_000 };
 
 /** Of one request. docs/workers.md */
 const mostOfSet = 1_000;
+const longestWaitMs = 5_000;
 
 /** Pops with long polls and handles tasks until stopped (docs/workers.md). Survives outages; never rejects. */
 export function runWorker(options: WorkerOptions): Worker {
@@ -57,6 +59,8 @@ export function runWorker(options: WorkerOptions): Worker {
   const outgoing: PatchReport[] = [];
   /** Whether the next pop may be some time off: one waits for a task, or failed. */
   let popWaits = false;
+  /** Reports that could not go with a pop: a stop gives back nothing before they are told. */
+  let alone: Promise<unknown> = Promise.resolve();
   let wakeFetcher = () => {};
   const fetching = fetchUntilStopped();
 
@@ -100,6 +104,7 @@ export function runWorker(options: WorkerOptions): Worker {
       popWaits = false;
     }
     sendAlone(outgoing.splice(0));
+    await within(alone, options.waitMs ?? longestWaitMs).catch(() => {});
   }
 
   function room(): number {
@@ -113,10 +118,11 @@ export function runWorker(options: WorkerOptions): Worker {
       ...(options.filters === undefined ? {} : { filters: options.filters }),
       ...(options.name === undefined ? {} : { worker: options.name }),
     };
-    if (outgoing.length === 0) return client.pop(scheduler, { ...request, wait_ms: options.waitMs ?? 5_000 });
-    const set = outgoing.splice(0, mostOfSet);
+    if (outgoing.length === 0) return client.pop(scheduler, { ...request, wait_ms: options.waitMs ?? longestWaitMs });
+    // As many as one request of patches has: their errors may be long.
+    const [patches = []] = chunksOf(outgoing.map(({ patch }) => patch)) as Iterable<StatusPatch[]>;
+    const set = outgoing.splice(0, patches.length);
     try {
-      const patches = set.map(({ patch }) => patch);
       const { results, settled } = await client.settleAndPop(scheduler, patches, request);
       tell(set, settled);
       return results;
@@ -179,7 +185,10 @@ export function runWorker(options: WorkerOptions): Worker {
   }
 
   function sendAlone(set: readonly PatchReport[]): void {
-    for (const { patch, resolve, reject } of set) void report(patch).then(resolve, reject);
+    alone = Promise.allSettled([
+      alone,
+      ...set.map(({ patch, resolve, reject }) => report(patch).then(resolve, reject)),
+    ]);
   }
 
   /** By itself where the next pop may be some time off. */

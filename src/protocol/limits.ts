@@ -55,6 +55,8 @@ export interface WindowView extends Held {
 export interface HoldingLimit {
   readonly name: string;
   readonly kind: 'limit' | 'window';
+  readonly note: string | null;
+  readonly set_by: string | null;
   /** What it shares the limit with. */
   readonly key: string;
   /** Its value could not be read. */
@@ -76,7 +78,7 @@ export interface SetLimit {
 }
 
 export interface LimitTest {
-  /** Those that concern it, the one that holds it longest last. */
+  /** Those that concern it, by name. */
   readonly results: readonly HoldingLimit[];
   /** When all have let it go, about; null where that cannot be told. */
   readonly starts_at: string | null;

@@ -96,12 +96,14 @@ export class Traffic {
     for (const { organisation, object } of arrival) {
       await publisher.publish('scan_profile_mutations', scanProfileMutation(organisation.id, 'create', object));
     }
-    this.#found += 1;
-    if (this.#found <= mostFound) return;
-    for (const { organisation, object } of this.#at(this.#found - mostFound - 1)) {
-      organisation.objects.delete(object.reference);
-      await publisher.publish('scan_profile_mutations', scanProfileDeletion(organisation.id, object.reference));
+    if (this.#found >= mostFound) {
+      for (const { organisation, object } of this.#at(this.#found - mostFound)) {
+        organisation.objects.delete(object.reference);
+        await publisher.publish('scan_profile_mutations', scanProfileDeletion(organisation.id, object.reference));
+      }
     }
+    // Last: what could not be published is published again.
+    this.#found += 1;
   }
 
   /** A person asks for a report that the organisation has a recipe for. */

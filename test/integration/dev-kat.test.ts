@@ -150,8 +150,7 @@ test('without a KAT its events come over JetStream by themselves, and a broken o
     await expect.poll(async () => (await fetch(`${ready.api}/ready`)).ok, { timeout: 60_000 }).toBe(true);
     await looked(ready, async (client) => {
       await client.connection.jetstream().publish('rota.kat.scan_profile_mutations', '{"operation":"create"}');
-      const dead = () =>
-        client.ctl<{ results: readonly unknown[] }>('dead-letters', { stream: 'scan_profile_mutations' });
+      const dead = () => client.ctl<{ results: readonly unknown[] }>('dead-letters', {});
       await expect.poll(async () => (await dead()).results.length, { timeout: 60_000 }).toBe(1);
     });
   } finally {

@@ -43,12 +43,10 @@ test('a limit is set, listed, tested, explained and ended', async () => {
     ],
   });
   const tested = await hand.run(['limits', 'test', ...of, '--ooi', 'Hostname|internet|d']);
-  expect(tested.stdout).toMatch(
-    /^limit slow 1\/1h 0m: 2 before it, about [23]h \d+m \(slow\/all\)\nit may start in [23]h/,
-  );
+  expect(tested.stdout).toMatch(/^limit slow 1\/h: 2 before it, about [23]h \d+m \(slow\/all\)\nit may start in [23]h/);
   const tasks = await hand.json<{ results: { id: string }[] }>(['tasks', 'list', ...of, '--status', 'queued']);
   const explained = await hand.run(['explain', tasks.results[0]!.id]);
-  expect(explained.stdout).toContain('In the way: limit: slow 1/1h 0m: 1 before it, about ');
+  expect(explained.stdout).toContain('In the way: limit: slow 1/h: 1 before it, about ');
   expect(explained.stdout).toMatch(/It may start about 20.*, by its limits\./);
   expect((await hand.run(['tasks', 'show', tasks.results[0]!.id])).stdout).toMatch(/in the queue +held by slow/);
   expect(await hand.json(['limits', 'unset', 'slow'])).toEqual({ name: 'slow' });
@@ -87,6 +85,11 @@ test('what makes no sense is refused with the field and what was expected', asyn
       (error: Error) => error.message,
     );
   const limit = { name: 'x', key: 'all', rate: { tasks: 1, seconds: 1 } };
+  await hand.client.ctl('set-limit', { ...limit, boefje: 'shodan' });
+  expect(await refused('set-limit', { name: limit.name, rate: { tasks: 1, seconds: 300 } })).toMatch(
+    /is for boefje shodan.*: name that again, or end it first/,
+  );
+  await hand.client.ctl('unset-limit', { name: limit.name });
   expect(await refused('set-limit', { ...limit, key: ' ' })).toMatch(/key: it names nothing/);
   expect(await refused('set-limit', { ...limit, key: 'host:{hots}' })).toMatch(
     /key: unknown placeholder \{hots\}: expected .*\{host\}/,

@@ -97,20 +97,23 @@ test('nights only: a window that is closed holds, and says when it opens', async
   const { open, changes_at: changes } = results[0]!;
   const hour = Number(new Date(changes).toLocaleString('en-GB', { timeZone: 'Europe/Amsterdam', hour: '2-digit' }));
   expect(hour).toBe(open ? 6 : 22);
+  // By its own hours it may be open at this moment: six hours from now it is closed.
+  const later = `0 ${(new Date().getUTCHours() + 6) % 24} * * *`;
+  await hand.json(['windows', 'set', 'nights', '--boefje', 'nmap', '--opens', later, '--for', '1h']);
   await push([task('a', 'nmap', 'Hostname|internet|night.nl')]);
-  if (!open) {
-    await expect.poll(() => hand.json(['windows', 'list'])).toMatchObject({ results: [{ waiting: 1 }] });
-    expect(await pop()).toEqual([]);
-    await end('windows', 'nights');
-    await popAll(1);
-  } else {
-    await popAll(1);
-    await end('windows', 'nights');
-  }
+  await expect.poll(() => hand.json(['windows', 'list'])).toMatchObject({ results: [{ waiting: 1, open: false }] });
+  expect(await pop()).toEqual([]);
+  await end('windows', 'nights');
+  await popAll(1);
 });
 
 test('an organisation on hold: nothing of it, and all of the others', async () => {
-  await hand.json(recipe('hold'));
+  // Of the recipe, with times around this moment.
+  const around: Readonly<Record<string, number>> = { '--closed-from': -7_200_000, '--until': 172_800_000 };
+  const wallOf = (ms: number) => new Date(Date.now() + ms).toISOString().slice(0, 16);
+  await hand.json(
+    recipe('hold').map((word, at, words) => ((words[at - 1] ?? '') in around ? wallOf(around[words[at - 1]!]!) : word)),
+  );
   await push([task('org-1', 'nmap', 'Hostname|internet|x.nl'), task('org-2', 'nmap', 'Hostname|internet|x.nl')]);
   await popAll(1);
   await expect

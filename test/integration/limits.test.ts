@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Limits, type NewLimit, setDefaultLimits } from '../../src/queue/limits/limits.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
@@ -154,6 +154,33 @@ test('a deduplicated group is let go whole and counts once', async () => {
   await complete(under, first.slice(2));
   await passes(limits);
   expect(oois(await pop(under))).toEqual(['y', 'y', 'y']);
+});
+
+test('a group frees no task of another limit: who pushes chooses the group', async () => {
+  const under = await queueUnderTest();
+  const limits = limitsOf(under);
+  await limits.set(aLimit({ name: 'host', template: 'host:{host}', concurrency: 1 }));
+  await limits.set(aLimit({ name: 'one', organisation: 'bb', template: 'all', concurrency: 1 }));
+  const of = (organisation: string, host: string) => boefjeTask(`H|${host}`, { organisation, group: 'g' });
+  await under.queue.push('boefje', [boefjeTask('H|first.nl', { organisation: 'bb' })]);
+  await under.queue.push('boefje', [of('aa', 'x.nl'), of('aa', 'y.nl'), of('bb', 'x.nl')]);
+  await passes(limits);
+  expect(oois(await pop(under))).toEqual(['H|first.nl', 'H|x.nl', 'H|y.nl']);
+});
+
+test('what is left of the last limit is forgotten, and what was told of it folded in parts', async () => {
+  const under = await queueUnderTest();
+  const limits = limitsOf(under);
+  await limits.set(aLimit({ name: 'host', template: 'host:{host}', spacingMs: 1 }));
+  await under.sql`INSERT INTO limit_changes (key, unit, spent) SELECT 'host/host:a.nl', n, true FROM generate_series(1, 50_000) AS n`;
+  await passes(limits);
+  expect(await under.sql`SELECT FROM limit_changes`).toHaveLength(0);
+  await limits.unset('host', 'limit');
+  await under.sql`UPDATE limits SET removed_at = now() - interval '2 minutes'`;
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 120_000);
+  onTestFinished(() => void vi.restoreAllMocks());
+  await limits.releaser.look();
+  expect(await under.sql`SELECT FROM limits, limiters`).toHaveLength(0);
 });
 
 test('the rest of a group of which a filter took a part waits for its own turn', async () => {

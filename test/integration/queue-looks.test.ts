@@ -53,8 +53,8 @@ test(
     const [last] = await sql<{ id: string }[]>`SELECT id FROM queue WHERE NOT held ORDER BY rank DESC LIMIT 1`;
     const [early] = await sql<{ id: string }[]>`SELECT id FROM queue WHERE NOT held ORDER BY rank LIMIT 1 OFFSET 7`;
     const placeOf = async (id: string) => (await inspection.details([id]))[0]!.queue;
-    expect(await placeOf(last!.id)).toEqual({ held: false, ahead: 10_000, ahead_is_least: true });
-    expect(await placeOf(early!.id)).toEqual({ held: false, ahead: 7, ahead_is_least: false });
+    expect(await placeOf(last!.id)).toEqual({ held: false, limit: null, ahead: 10_000, ahead_is_least: true });
+    expect(await placeOf(early!.id)).toEqual({ held: false, limit: null, ahead: 7, ahead_is_least: false });
 
     // Where few are held, or few wait, the other figure follows.
     await sql`UPDATE queue SET held = false WHERE rank > 1000`;

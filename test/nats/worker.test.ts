@@ -30,7 +30,7 @@ function work(
   tasks: readonly LeasedTask[],
   handle: WorkerOptions['handle'],
   answer: (patches: readonly StatusPatch[]) => ItemResult[] = taken,
-  { popFails = false } = {},
+  { popFails = false, concurrency = 3 } = {},
 ) {
   const asked: { patches: string[] | 'one, with the whole task as its answer'; trace: string; with?: 'pop' }[] = [];
   const errors: unknown[] = [];
@@ -58,7 +58,7 @@ function work(
   worker = runWorker({
     client,
     scheduler: 'boefje',
-    concurrency: 3,
+    concurrency,
     handle,
     onError: (error) => void errors.push(error),
   });
@@ -141,4 +141,33 @@ test('where that pop fails, what it brought goes by itself', async () => {
     [3, undefined],
   ]);
   expect(errors).toEqual([new RotaError('FILTER_TOO_SLOW', 'narrow the filter')]);
+});
+
+test('a stop tells what ended before it gives back the rest', async () => {
+  const { asked } = work(tasksOf(3), async () => {}, taken, { popFails: true });
+  await vi.waitFor(() => expect(asked.at(-1)?.with).toBe('pop'), { timeout: 5_000, interval: 1 });
+  await worker!.stop();
+  const alone = asked.filter(({ with: by }) => by !== 'pop').flatMap(({ patches }) => patches);
+  expect(alone.filter((patch) => !patch.endsWith(' running'))).toEqual([
+    'task-0 completed',
+    'task-1 completed',
+    'task-2 completed',
+  ]);
+});
+
+test('what goes with a pop fits into it, however long the errors are', async () => {
+  const sizes: number[] = [];
+  const { asked } = work(
+    tasksOf(400),
+    async () => {
+      throw new Error('x'.repeat(900), { cause: 'y' });
+    },
+    (patches) => (sizes.push(JSON.stringify(patches).length), taken(patches)),
+    { concurrency: 400 },
+  );
+  await vi.waitFor(
+    () => expect(asked.flatMap(({ patches }) => patches).filter((it) => it.endsWith(' failed'))).toHaveLength(400),
+    { timeout: 10_000 },
+  );
+  expect(Math.max(...sizes)).toBeLessThan(300_000);
 });

@@ -306,8 +306,8 @@ export const cases: readonly Case[] = [
   of('limits/count', ({ leased }) => [
     JSON.stringify(leased.map(({ id, lease }) => ({ id, lease_id: lease, key: 'l/x' }))),
   ]),
-  of('limits/fold', () => []),
-  of('limits/admit', () => [named, [], [], 1, named, 0]),
+  of('limits/fold', () => [named]),
+  of('limits/admit', () => [named, [], [], 1, named, 0, named]),
   of('limits/next', () => [['l/x'], [], []], { rows: 1 }),
   of('limits/close', () => ['l/', named]),
   of('limits/held', () => [['l'], named]),

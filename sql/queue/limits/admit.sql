@@ -1,8 +1,9 @@
 -- Admits as many of the rows that are parked at keys as these have room for, in rank order; one that another of its keys has no room for
 -- is parked there.
--- returns admitted (JSON: scheduler to rows), reparked, keys (whose limiters are to be looked at: next.sql)
--- $1 keys at most of those that are new, and of those that are due: neither kind waits for the other, $2 windows that are closed, $3 when each opens, $4 the version of limits, $5 rows of a key at most, $6 rows more, where
--- pauses may hold what stands first
+-- returns admitted (JSON: scheduler to rows), keys (whose limiters are to be looked at: next.sql)
+-- $1 keys at most of those that are new, and of those that are due: neither kind waits for the other, $2 windows that are closed, $3 when
+-- each opens, $4 the version of limits, $5 rows of a key at most, $6 rows more while there is a pause, which may hold what stands first,
+-- $7 rows of a group at most
 -- Room is counted over all keys of the pass: what two keys admit at once may share a third.
 WITH ready AS MATERIALIZED (
   SELECT s.key, s.known, least(s.room, $5::integer) AS room
@@ -20,7 +21,7 @@ heads AS MATERIALIZED (
       coalesce(q.scheduler || ' ' || q.deduplication_key, q.id::text) AS unit,
       EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin)) AS paused
     FROM queue q WHERE q.held AND q.parked = r.key
-    ORDER BY q.rank, q.created_at, q.id LIMIT r.room + $6::integer
+    ORDER BY q.rank, q.created_at, q.id LIMIT r.room + CASE WHEN EXISTS (SELECT FROM pauses p WHERE p.ended_at IS NULL) THEN $6::integer ELSE 0 END
     FOR UPDATE SKIP LOCKED
   ) AS h
   WHERE r.room > 0
@@ -51,13 +52,15 @@ lacking AS MATERIALIZED (
   SELECT e.id, min(e.key) AS key FROM each e, all_rooms a WHERE e.place > (a.rooms ->> e.key)::integer GROUP BY e.id
 ),
 admitted AS MATERIALIZED (SELECT l.* FROM leaders l WHERE l.id NOT IN (SELECT lacking.id FROM lacking)),
--- The rest of the group comes with it, and has its keys.
+-- The rest of the group comes with it, as far as it has the same keys: what another limit is for too waits for that one. Who pushes a task
+-- chooses its group.
 members AS MATERIALIZED (
   SELECT m.hash, m.scheduler, m.id, a.limits
   FROM admitted a, LATERAL (
     SELECT q.hash, q.scheduler, q.id FROM queue q
     WHERE q.deduplication_key = a.deduplication_key AND q.scheduler IS NOT DISTINCT FROM a.scheduler
-      AND q.held AND q.parked <> '' AND q.id <> a.id AND NOT EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin))
+      AND q.held AND q.parked <> '' AND q.id <> a.id AND q.limits = a.limits AND NOT EXISTS (SELECT FROM rota_paused(q.scheduler, q.organisation, q.plugin))
+    LIMIT $7::integer
     FOR UPDATE SKIP LOCKED
   ) AS m
   WHERE a.deduplication_key IS NOT NULL
@@ -82,7 +85,8 @@ moved AS (
 counted AS (
   UPDATE limits i SET admitted = i.admitted + n.count, waited = i.waited + n.waited
   FROM (
-    SELECT split_part(k.key, '/', 1) AS name, count(*) AS count, sum(extract(epoch FROM clock_timestamp() - a.created_at)) AS waited FROM admitted a, unnest(a.limits) AS k (key) GROUP BY 1
+    SELECT split_part(k.key, '/', 1) AS name, count(*) AS count, sum(extract(epoch FROM clock_timestamp() - a.created_at)) AS waited
+    FROM admitted a, unnest(a.limits) AS k (key) GROUP BY 1
   ) AS n
   WHERE i.name = n.name
 )
@@ -90,7 +94,6 @@ SELECT (
     SELECT coalesce(json_object_agg(s.scheduler, s.count), '{}')
     FROM (SELECT m.scheduler, count(*) AS count FROM moved m WHERE NOT m.held GROUP BY 1) AS s
   ) AS admitted,
-  (SELECT count(*)::integer FROM moved m WHERE m.held) AS reparked,
   ARRAY(
     SELECT ready.key FROM ready
     UNION SELECT k.key FROM admitted a, unnest(a.limits) AS k (key)

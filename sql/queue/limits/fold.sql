@@ -1,6 +1,10 @@
 -- Folds what claims and ends did to keys into their limiters. Members of a group that one claim took count once. A key at which rows wait
--- is looked at again. GCRA: each claim moves the theoretical arrival time by a spacing, from the claim on where it lay behind.
-WITH gone AS MATERIALIZED (DELETE FROM limit_changes RETURNING key, unit, xact, at, spent),
+-- is looked at again. What is left counts as unfolded. GCRA: each claim moves the theoretical arrival time by a spacing, from the claim on where it lay behind.
+-- $1 changes at most
+WITH gone AS MATERIALIZED (
+  DELETE FROM limit_changes WHERE ctid = ANY (ARRAY(SELECT c.ctid FROM limit_changes c LIMIT $1::integer))
+  RETURNING key, unit, xact, at, spent
+),
 changed AS MATERIALIZED (
   SELECT g.key, g.at, g.spent * i.spacing AS step
   FROM (

@@ -34,7 +34,8 @@ export function hoursFault(hours: Hours, now: number): string | null {
     return hours.seconds >= 1 ? null : 'it never opens: its duration is 0';
   }
   const [from, until] = [instantOf(hours.from, hours.zone), instantOf(hours.until, hours.zone)];
-  if (from === null || until === null) return 'expected wall-clock times such as 2026-12-24T08:00';
+  if (from === null || until === null || [hours.from, hours.until].some((time) => !/^\d{4}-/.test(time)))
+    return 'expected wall-clock times such as 2026-12-24T08:00, without Z: the zone is its own';
   if (until <= from) return 'it ends before it begins';
   return until <= now ? 'it has ended already' : null;
 }

@@ -108,7 +108,7 @@ const longestValue = 400;
 
 /** What a task has to share with others of a limit: the limit's name, `/` and the value of its template. */
 export function keyOf({ name, template }: Pick<KeyedLimit, 'name' | 'template'>, task: LimitedTask): LimitKey {
-  const reference = readReference(task.ooi ?? '');
+  const reference = referenceOf(task.ooi ?? '');
   let fellBack = false;
   let value = template.replaceAll(placeholder, (_text, wanted: string) => {
     const read = readerOf(wanted)?.(task, reference) ?? null;
@@ -121,17 +121,28 @@ export function keyOf({ name, template }: Pick<KeyedLimit, 'name' | 'template'>,
   return { key: `${name}/${value}`, fellBack };
 }
 
+/** Of the task before: several limits read the same one. */
+let lastRead: readonly [ooi: string, reference: Reference] | null = null;
+
+function referenceOf(ooi: string): Reference {
+  if (lastRead?.[0] !== ooi) lastRead = [ooi, readReference(ooi)];
+  return lastRead[1];
+}
+
 interface Reference {
   readonly type: string;
   readonly host: string | null;
   readonly address: string | null;
 }
 
+/** The longest of KAT have nine. Clients name references of 2 kB, and to read 340 URLs took 0.3 ms a task and limit. */
+const mostParts = 16;
+
 const hostname = /^(?=.{1,253}$)[a-z0-9_*-]{1,63}(?:\.[a-z0-9_-]{1,63})+\.?$/;
 
 /** Host and address that an OOI is about. References are the parts of its natural key, by `|`; of a URL the host is in the text. */
 export function readReference(ooi: string): Reference {
-  const [type = '', ...parts] = ooi.split('|');
+  const [type = '', ...parts] = ooi.split('|', mostParts);
   let host: string | null = null;
   let address: string | null = null;
   for (const part of parts.flatMap((text) => (text.includes('://') ? hostsOfUrl(text) : [text]))) {

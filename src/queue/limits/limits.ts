@@ -144,7 +144,7 @@ export async function setDefaultLimits(sql: Sql, scheduler: string, limits: read
   await changing(sql, async (locked) => {
     const changed = await query<{ name: string }>(locked, statement('limits/set'), [JSON.stringify(columns)]);
     const given = columns.map(({ name }) => name);
-    const ended = await query<{ name: string }>(locked, statement('limits/drop-defaults'), [given]);
+    const ended = await query<{ name: string }>(locked, statement('limits/drop-defaults'), [given, scheduler]);
     for (const { name } of [...changed, ...ended]) await query(locked, statement('limits/touch'), [name]);
   });
 }

@@ -25,6 +25,10 @@ const keysPerPass = 200;
 const rowsOfKey = 200;
 /** Rows that a pause holds are set aside where they stand first at a key. */
 const pausedPerPass = 500;
+/** Of a larger group the rest waits for its next turn: one statement is to end in time. */
+const rowsOfGroup = 1_000;
+/** What claims and ends told, folded at once. */
+const changesPerPass = 20_000;
 
 /** Rows that may be popped, by scheduler. */
 type Freed = Readonly<Record<string, number>>;
@@ -36,7 +40,6 @@ interface Due {
 
 interface Admitted {
   readonly admitted: Freed;
-  readonly reparked: number;
   readonly keys: readonly string[];
 }
 
@@ -125,10 +128,11 @@ export class Releaser {
       // What a window let go is looked for once a second, too.
       if (view.limits.some(({ hours }) => hours !== null)) this.#passAt = 0;
     }
+    // After the last limit has gone, too: what is left of it would grow with each claim.
+    if (isFull) await this.#forget();
     if (!this.#isNeeded) return lookEveryMs;
     const [due] = await transact(() => query<Due>(sql, statement('limits/due'), []));
     const isDue = due!.is_due || (due!.wait_ms ?? lookEveryMs) <= 0 || performance.now() >= this.#passAt;
-    if (isFull) await this.#forget();
     if (isDue) return this.pass();
     return Math.min(due!.wait_ms ?? lookEveryMs, this.#passAt - performance.now());
   }
@@ -153,7 +157,7 @@ export class Releaser {
       const closed = closedAt(view);
       const closing = await close(releasing, closed);
       const looked = await resolve(releasing, view);
-      await query(releasing, statement('limits/fold'), []);
+      await query(releasing, statement('limits/fold'), [changesPerPass]);
       const { admitted, keys } = await admit(releasing, view, closed);
       const values = [keys, closed.names, closed.opens];
       const [next] = await query<{ wait_ms: number | null }>(releasing, statement('limits/next'), values);
@@ -198,7 +202,7 @@ async function resolve(releasing: Executor, { limits }: LimitsView): Promise<{ c
 }
 
 async function admit(releasing: Executor, { limits }: LimitsView, { names, opens }: Closed): Promise<Admitted> {
-  const values = [keysPerPass, names, opens, versionOf(limits), rowsOfKey, pausedPerPass];
+  const values = [keysPerPass, names, opens, versionOf(limits), rowsOfKey, pausedPerPass, rowsOfGroup];
   const [row] = await query<Admitted>(releasing, statement('limits/admit'), values);
   return row!;
 }

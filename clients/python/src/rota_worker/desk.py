@@ -80,7 +80,7 @@ class Desk:
                 text = json.dumps(answer).encode()
                 writer.write(struct.pack("!I", len(text)) + text)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, OSError, ValueError):
+        except (asyncio.IncompleteReadError, OSError, ValueError, KeyError, TypeError):
             pass
         except asyncio.CancelledError:
             pass
