@@ -74,7 +74,7 @@ export function createPopDesk(options: {
 
   /**
    * A worker's next pop brings what it has to report: one request instead of two. The patches are settled beside the claim, and are
-   * answered whatever that finds. It does not wait for a task: the worker waits for what became of its patches.
+   * answered whether or not that finds a task. It does not wait for a task: the worker waits for what became of its patches.
    */
   async function settling(
     scheduler: string,
