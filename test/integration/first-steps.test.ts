@@ -115,5 +115,5 @@ test('the demo has a worker for that scheduler, too', async () => {
   const { code, output: said } = await shell(`make demo ARGS="${args}"`);
   expect(code, said).toBe(0);
   // Queued, dispatched, completed.
-  expect(said).toMatch(/inventory │ +2 │ +2 │ +2 │/);
+  expect(said).toMatch(/inventory +│ +2 │ +2 │ +2 │/);
 });

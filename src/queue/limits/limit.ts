@@ -160,7 +160,7 @@ function hostsOfUrl(text: string): readonly string[] {
 
 function canonical(address: string): string {
   if (isIP(address) === 4) return address;
-  return URL.parse(`http://[${address.replace(/%.*$/, '')}]/`)?.hostname.slice(1, -1) ?? address;
+  return URL.parse(`http://[${address.split('%', 1)[0]}]/`)?.hostname.slice(1, -1) ?? address;
 }
 
 /**
