@@ -168,7 +168,7 @@ test('workers are scaled by metrics that Rota has', () => {
     name,
     label,
   ]);
-  expect(named).toHaveLength(3);
+  expect(named).toHaveLength(4);
   const metrics = read('docs/metrics.md');
   for (const [name, label] of named)
     expect(metrics).toMatch(new RegExp(`^\\| \`${name}\` \\| gauge \\| \`${label}\``, 'm'));
