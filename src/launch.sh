@@ -1,5 +1,5 @@
 #!/bin/sh
-# The `rota` command. In a clone: src/cli.ts on the pinned Node, whatever the system's is, installed first where that was not done.
+# The `rota` command. In a clone: src/cli.ts on the pinned Node, not the system's, installed first where that was not done.
 # From the npm package: lib/src/cli.js on the Node of PATH.
 # exec keeps the process id, so that a signal to this process reaches Rota.
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd) || exit 70

@@ -96,7 +96,7 @@ LANGUAGE sql STABLE AS $$
     AND (l.plugin IS NULL OR of_plugin = ANY (string_to_array(l.plugin, ',')))
 $$;
 
--- A claimed row takes its keys along to its lease, whoever claims it and by whatever statement: no supervisor need know of a limit to
+-- A claimed row takes its keys along to its lease, by any claim and any statement: no supervisor need know of a limit to
 -- keep it. A row that leaves the queue otherwise gives its place back. The rest of a group that was not taken with it waits again.
 CREATE FUNCTION rota_limited_leaves() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -177,7 +177,7 @@ BEGIN
     CASE WHEN r.kind = 'window' AND r.name = ANY (closed) THEN 0
       ELSE greatest(0, least(plenty, r.by_rate, r.by_concurrency))::integer END,
     CASE WHEN r.kind = 'window' THEN coalesce(opens[array_position(closed, r.name)], moment)
-      -- What is admitted and not claimed yet takes a token when it is claimed, and that is told, as is whatever else it comes to. A look a
+      -- What is admitted and not claimed yet takes a token when it is claimed, and that is told, as is any other end of it. A look a
       -- second at each of ten thousand keys whose rows no worker takes kept new ones waiting for seconds.
       WHEN r.by_rate <= 0 THEN CASE WHEN r.admitted >= r.burst THEN moment + interval '1 minute'
         ELSE r.theoretical - (r.burst - 1 - r.admitted - r.unfolded) * r.spacing END

@@ -116,7 +116,7 @@ export function organisationCommands({ schedulerIds, organisations }: Organisati
         details.of(organisation, seconds * 1_000, () => organisations.details(organisation, schedulerIds)),
     ),
 
-    // The one look that reads more than 20 000 rows: once a minute, whoever asks.
+    // The one look that reads more than 20 000 rows: once a minute for all who ask.
     day: command('read', nothing, () => wholeDay(60_000)),
 
     'preview-pause': command(

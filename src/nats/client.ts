@@ -59,7 +59,7 @@ export interface RotaClient {
   readonly connection: NatsConnection;
   pop(scheduler: string, options?: PopOptions): Promise<LeasedTask[]>;
   /**
-   * The same with up to 1 000 patches, which are settled whatever is found: one request instead of two. Waits for no task. An error
+   * The same with up to 1 000 patches, which are settled whether or not a task is found: one request instead of two. Waits for no task. An error
    * says nothing of the patches: send them by themselves.
    */
   settleAndPop(

@@ -77,7 +77,6 @@ export async function findDebian(): Promise<string> {
         `--include=${packages.join(',')}`,
         suite,
         staging,
-        'http://deb.debian.org/debian',
       ],
       {
         env: { ...process.env, DEBOOTSTRAP_DIR: join(tools, 'usr/share/debootstrap') },

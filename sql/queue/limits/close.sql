@@ -1,4 +1,4 @@
--- A window has closed: rows that it let go and that nobody claimed are parked at it again.
+-- A window has closed: rows that it let go and that no worker claimed are parked at it again.
 -- returns parked (how many)
 -- $1 its key, $2 rows at most
 WITH chosen AS MATERIALIZED (

@@ -59,7 +59,7 @@ export async function day(request: PageRequest, at: string): Promise<Page> {
         </p>
         ${endedIn(known, chosen)}`,
       people: html`<h2>Done by people in that hour</h2>
-        ${actionsIn(within(people), now, 'Nobody changed anything in that hour.')} ${reaches(people, chosen)}`,
+        ${actionsIn(within(people), now, 'No person changed anything in that hour.')} ${reaches(people, chosen)}`,
       trouble: html`<h2>Trouble in that hour</h2>
         ${incidentsIn(within(broken.results), now, 'Nothing broke in that hour.')} ${missingIn(broken)}
         ${reaches(broken.results, chosen)}`,

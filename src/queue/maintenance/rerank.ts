@@ -103,7 +103,7 @@ export async function rerank(
 /** Tasks that a preview ranks, and those of them whose organisations it counts. */
 const previewed = 10_000;
 const counted = 1_000;
-/** A preview is for somebody who waits, and may be given up. */
+/** A person waits for a preview, and may give it up. */
 const previewWithinMs = 3_000;
 
 interface PreviewRow extends Omit<QueuedRow, 'id' | 'hash'> {

@@ -27,7 +27,7 @@ _REFUSED_PUBLISH = re.compile(r'permissions violation for publish to "([^"]+)"',
 
 
 class Connection:
-    """Opens, and opens again after whatever closed it. `options` are those of `nats.connect`."""
+    """Opens, and opens again after anything closed it. `options` are those of `nats.connect`."""
 
     def __init__(self, servers: str | Sequence[str], options: dict[str, Any]) -> None:
         urls = [_server(url.strip()) for url in (servers.split(",") if isinstance(servers, str) else servers)]
@@ -59,7 +59,7 @@ class Connection:
 
         options = {**self._options, "error_cb": on_error}
         if self._needs_tls:
-            # The library sends them in clear to a server that offers no TLS, whatever the scheme says.
+            # The library sends them in clear to a server that offers no TLS, also with a tls: URL.
             for name in ("user", "password", "token"):
                 if options.get(name) is not None:
                     options[name] = _only_over_tls(nats, options[name])
