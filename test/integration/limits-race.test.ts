@@ -43,6 +43,8 @@ async function record(sql: Sql): Promise<void> {
     CREATE TABLE record_claims (task_id uuid, at timestamptz, xact xid8);
     CREATE TABLE record_ends (task_id uuid, at timestamptz);
     CREATE TABLE record_spent (key varchar, unit varchar, xact xid8, at timestamptz);
+    CREATE INDEX ON record_ends (task_id, at);
+    CREATE INDEX ON record_spent (xact);
     CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF TG_TABLE_NAME = 'limit_changes' THEN INSERT INTO record_spent VALUES (NEW.key, NEW.unit, NEW.xact, NEW.at);
       ELSIF TG_OP = 'DELETE' THEN INSERT INTO record_ends VALUES (OLD.task_id, clock_timestamp());

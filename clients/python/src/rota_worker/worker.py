@@ -163,7 +163,7 @@ class Worker:
             await _call(self._handle, task)
         except asyncio.CancelledError:
             current = asyncio.current_task()
-            # A handler's own cancellation of something that it awaited, which this worker did not ask for, is a failure.
+            # A cancellation of its own that a handler awaited, which this worker did not ask for, is a failure.
             if task["lease_id"] in self._lost or self._stopping.is_set() or _is_cancelled(current):
                 raise
             error = {"message": "CancelledError"}
