@@ -4,12 +4,11 @@ import { cpuMsOf, cpuMsOfBackends } from '../harness/cpu-time.ts';
 import type { KatOnStage } from '../harness/kat.ts';
 import { look, type PageOn } from '../harness/page-client.ts';
 import type { RotaOnStage } from '../harness/stage.ts';
-import { median } from '../harness/statistics.ts';
 
 /** Of one page: its streams allow no more of one token. */
 export const viewers = 100;
 /** What was just begun compiles still, and the one before has just ended. */
-const settleMs = 5_000;
+const settleMs = 3_000;
 
 interface Window {
   /** Share of a core, in percent. */
@@ -22,9 +21,13 @@ interface Window {
 
 type Supervisors = Readonly<Record<'withPage' | 'without', KatOnStage>>;
 
-/** Of the Overview: nobody looks, one does, a hundred do, in turns, for a minute each in all; less what nobody costs. */
+/**
+ * Of the Overview: no viewer, one, a hundred, in turns, for a minute each in all. A supervisor alone takes between 2 and 5 % of a core
+ * from one minute to the next, as the machine has it, and a viewer less than 1: so each figure is the median over turns of what a turn
+ * took more than the one without viewers beside it.
+ */
 export async function costs(bench: Bench, shown: PageOn, supervisors: Supervisors): Promise<void> {
-  const [rounds, ms] = bench.quick ? [2, 10_000] : [4, 15_000];
+  const [rounds, ms] = bench.quick ? [4, 5_000] : [12, 5_000];
   const windows = new Map<number, Window[]>([0, 1, viewers].map((count) => [count, []]));
   for (let round = 0; round < rounds; round += 1) {
     // There and back: what a supervisor costs falls with its age.
@@ -43,28 +46,21 @@ export async function costs(bench: Bench, shown: PageOn, supervisors: Supervisor
   const idle = windows.get(0)!;
   const samples = (of: readonly Window[], value: (window: Window) => number) =>
     of.map((window) => ({ value: value(window) }));
-  const own = median(idle.map(({ supervisor, postgres }) => supervisor + postgres));
-  bench.record(
-    'page/cpu-no-viewer',
-    '% of a core',
-    samples(idle, (it) => it.supervisor + it.postgres),
-  );
+  bench.record('page/cpu-no-viewer', '% of a core', samples(idle, both));
   for (const [count, name, atMost] of [
     [1, '1-viewer', 1],
     [viewers, `${viewers}-viewers`, 3],
   ] as const) {
     const of = windows.get(count)!;
-    const [supervisor, postgres] = (['supervisor', 'postgres'] as const).map((part) => {
-      const without = median(idle.map((it) => it[part]));
-      return samples(of, (it) => Math.max(0, it[part] - without));
-    }) as [Sample[], Sample[]];
-    bench.record(`page/cpu-${name}-supervisor`, '% of a core', supervisor);
-    bench.record(`page/cpu-${name}-postgres`, '% of a core', postgres);
-    bench.record(
-      `page/cpu-${name}`,
-      '% of a core',
-      samples(of, (it) => it.supervisor + it.postgres - own),
-    );
+    const more = (value: (window: Window) => number): Sample[] =>
+      of.map((window, round) => ({ value: value(window) - value(idle[round]!) }));
+    for (const part of ['supervisor', 'postgres'] as const)
+      bench.record(
+        `page/cpu-${name}-${part}`,
+        '% of a core',
+        more((it) => it[part]),
+      );
+    bench.record(`page/cpu-${name}`, '% of a core', more(both));
     bench.want(`page/cpu-${name}`, { own: 'median', atMost });
   }
   bench.record(
@@ -85,6 +81,8 @@ export async function costs(bench: Bench, shown: PageOn, supervisors: Supervisor
   // Both have timers of their own, which need not fall into one window.
   bench.want('page/transactions-no-viewer', { against: 'no page', of: 'page/transactions-no-page', atMost: 1.05 });
 }
+
+const both = ({ supervisor, postgres }: Window): number => supervisor + postgres;
 
 async function windowOf({ withPage, without }: Supervisors, ms: number): Promise<Window> {
   const spent = async () =>
