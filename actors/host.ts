@@ -16,6 +16,7 @@ import { emit, forwardEvents } from '../src/telemetry/events.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { watchLoopDelay } from '../src/telemetry/loop-delay.ts';
 import { handlersInSpans } from '../src/telemetry/scheduler-spans.ts';
+import { chance, time } from '../src/time-and-chance.ts';
 
 /**
  * Entry of every scheduler thread: builds the ports around one behavior and receives until it is stopped. The only
@@ -45,7 +46,7 @@ const setup: Setup = {
   supervisor: askOver(requests),
   kat,
   now,
-  random: Math.random,
+  random: chance.random,
   log,
   stopping: stopping.signal,
   refuse: (reason, about) => refusals.refuse(reason, about),
@@ -88,14 +89,14 @@ serveControl(data.control, {
 
 receive(data.inbox, mailbox, {
   drain: async (withinMs) => {
-    const deadline = performance.now() + withinMs;
+    const deadline = time.monotonicMs() + withinMs;
     for (const stop of stopClocks) stop();
     stopping.abort();
     // Events in hand are settled by the mailbox, which is open until the source has stopped.
     await source
       .stop(withinMs)
       .catch((error: unknown) => log.warn({ err: error }, 'event source did not stop in order'));
-    const left = await mailbox.drain(Math.max(0, deadline - performance.now()));
+    const left = await mailbox.drain(Math.max(0, deadline - time.monotonicMs()));
     refusals.flush();
     return left;
   },

@@ -1,13 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, RotaError } from './errors.ts';
+import { time, type Timer } from './time-and-chance.ts';
 
 /** Rejects where `work` takes longer; it is left to itself then. */
 export async function within<T>(work: Promise<T>, ms: number, code: ErrorCode = 'DRAINING'): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new RotaError(code, `not done within ${Math.round(ms)} ms`)), ms);
+    timer = time.setTimeout(() => reject(new RotaError(code, `not done within ${Math.round(ms)} ms`)), ms);
   });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  return Promise.race([work, late]).finally(() => time.clearTimeout(timer));
 }
 
 /** Rejects as soon as `signal` is aborted; the work is left to itself then. @throws RotaError DRAINING */
@@ -31,7 +31,7 @@ export async function every(
 ): Promise<void> {
   while (!signal.aborted) {
     await work().catch(onError);
-    await delay(ms, undefined, { signal }).catch(() => {});
+    await time.sleep(ms, signal).catch(() => {});
   }
 }
 
@@ -57,12 +57,12 @@ export class Shutdown {
 
   /** Never rejects: a step that fails, or waits for a lost database, must not leave the rest running. */
   async run(): Promise<readonly UnfinishedStep[]> {
-    const deadline = performance.now() + shutdownWithinMs;
+    const deadline = time.monotonicMs() + shutdownWithinMs;
     const left: UnfinishedStep[] = [];
     const steps = this.#steps.splice(0).reverse();
     for (const [at, { name, undo }] of steps.entries()) {
       const reserved = (steps.length - at - 1) * leastStepMs;
-      const withinMs = Math.max(deadline - performance.now() - reserved, leastStepMs);
+      const withinMs = Math.max(deadline - time.monotonicMs() - reserved, leastStepMs);
       await within(Promise.try(undo, withinMs), withinMs).catch((error: unknown) =>
         left.push({ step: name, why: error instanceof Error ? error.message : String(error) }),
       );

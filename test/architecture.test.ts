@@ -42,7 +42,7 @@ test.for<[string, Record<string, string>, string]>([
   [
     'a mailbox that knows a package',
     { 'src/mailbox/a.ts': "import type { z } from 'zod';" },
-    'src/mailbox/a.ts → zod: mailbox imports only node:',
+    'src/mailbox/a.ts → zod: mailbox imports only node:, time and chance',
   ],
   [
     'a protocol with values',
@@ -57,7 +57,7 @@ test.for<[string, Record<string, string>, string]>([
   [
     'an actor that does I/O',
     { 'actors/boefje/a.ts': "import postgres from 'postgres';" },
-    'actors/boefje/a.ts → postgres: actors decide: they import values only from mailbox, protocol, tasks and their own folder',
+    'actors/boefje/a.ts → postgres: actors decide: they import values only from mailbox, protocol, tasks, time and chance, and their own folder',
   ],
   [
     'an actor that imports another, a type even',
@@ -116,8 +116,18 @@ test.for<[string, Record<string, string>, string]>([
   ['a god file', { 'bench/a.ts': 'x;\n'.repeat(251) }, 'bench/a.ts: more than 250 lines'],
   [
     'a deadline by the wall clock',
-    { 'actors/boefje/a.ts': 'const deadline = new Date();' },
-    'actors/boefje/a.ts: decides by the wall clock',
+    { 'src/rest/a.ts': 'const deadline = new Date();' },
+    'src/rest/a.ts: decides by the wall clock',
+  ],
+  [
+    'a timer that no simulation sees',
+    { 'src/queue/a.ts': 'const timer = setTimeout(run, 1_000);' },
+    'src/queue/a.ts: takes time or chance past src/time-and-chance.ts',
+  ],
+  [
+    'chance that no seed repeats',
+    { 'actors/boefje/a.ts': 'const id = crypto.randomUUID();' },
+    'actors/boefje/a.ts: takes time or chance past src/time-and-chance.ts',
   ],
   [
     'a statement without a bound',

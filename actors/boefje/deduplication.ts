@@ -6,6 +6,7 @@ import { historiesOf } from './history.ts';
 import { inParallel, pluginsOf } from './services.ts';
 import { isRunOn, pluginIn, refusalOf } from './permission.ts';
 import { recurrenceOfPlugin, unscheduled } from './recurrence.ts';
+import { chance } from '../../src/time-and-chance.ts';
 
 /** Requests in flight to Katalogus and Octopoes: within each client's 10 connections. */
 const width = 8;
@@ -31,8 +32,7 @@ export async function withSiblings(setup: Setup, runs: readonly Run[]): Promise<
     const joined = invited.flatMap((sibling) => siblings.get(sibling) ?? []);
     if (members.length + joined.length === 0) output.push(head);
     else {
-      // An identity, not a decision: nothing depends on its value, so it needs no port.
-      const id = crypto.randomUUID();
+      const id = chance.uuid();
       output.push({ ...head, id, deduplicationKey: id });
       for (const run of [...members, ...joined]) output.push({ ...run, deduplicationKey: id });
     }

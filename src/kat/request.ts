@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { partAnswered, partFailed } from '../telemetry/events.ts';
@@ -14,6 +13,7 @@ import {
   urlOf,
   type WireRequest,
 } from './http.ts';
+import { time } from '../time-and-chance.ts';
 
 export interface ServiceSettings {
   /** Base URL; a path in it is kept, a user and password in it become basic authentication. */
@@ -35,7 +35,7 @@ export interface Time {
 
 /** `today`: epoch milliseconds, by the database's clock. */
 export function realTime(today: () => number): Time {
-  return { now: () => performance.now(), today, sleep: (ms, signal) => delay(ms, undefined, { signal }) };
+  return { now: () => time.monotonicMs(), today, sleep: (ms, signal) => time.sleep(ms, signal) };
 }
 
 export interface JsonRequest<T> extends WireRequest {

@@ -1,6 +1,7 @@
 import type { Delivery, Message } from './message.ts';
 import { type Failure, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
 import { inTrace } from './trace.ts';
+import { time } from '../time-and-chance.ts';
 
 /** A message on its way through a mailbox, with the callbacks of its sender: `accepted` at most once, then `settled` once. */
 export interface Letter {
@@ -110,12 +111,12 @@ export class Lane {
   }
 
   #accept(letter: Letter): void {
-    this.#queued.push({ letter, since: performance.now() });
+    this.#queued.push({ letter, since: time.monotonicMs() });
     letter.accepted();
     if (this.#running) return;
     this.#running = true;
     // The next turn of the event loop, not a microtask: everything the port holds now becomes one batch.
-    setImmediate(() => void this.#run());
+    time.setImmediate(() => void this.#run());
   }
 
   async #run(): Promise<void> {
@@ -125,7 +126,7 @@ export class Lane {
       this.#inHand = [];
       this.#events.rested();
       // Signals are answered between batches even where a handler never waits for anything.
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => time.setImmediate(resolve));
     }
     this.#running = false;
     this.#events.rested();
@@ -145,7 +146,7 @@ export class Lane {
 
   /** The next batch. Its places go to the letters that waited longest. */
   #take(): InHand[] {
-    const now = performance.now();
+    const now = time.monotonicMs();
     const next = () => {
       const { letter, since } = this.#queued.shift()!;
       this.#waitedMs += now - since;

@@ -3,6 +3,7 @@ import { type Failure, failureOf, mailboxFailure, type Result, succeeded } from 
 import { type Handler, Lane, type LaneLimits, type LaneStatus, type Letter } from './lane.ts';
 import type { Delivery, FromActor, Message, ToActor } from './message.ts';
 import { currentTrace } from './trace.ts';
+import { time, type Timer } from '../time-and-chance.ts';
 
 /** One handler per kind of message: the shape of a behavior (src/protocol/scheduler.ts). */
 export type Handlers<M extends Message> = {
@@ -127,7 +128,7 @@ export class Mailbox<M extends Message = Message> {
   }
 
   status(): readonly LaneStatus[] {
-    const now = performance.now();
+    const now = time.monotonicMs();
     return [...this.#lanes.values()].map((lane) => lane.status(now));
   }
 
@@ -138,14 +139,14 @@ export class Mailbox<M extends Message = Message> {
   #untilIdle(withinMs: number): Promise<void> {
     return new Promise((resolve) => {
       const finish = () => {
-        clearTimeout(timer);
+        time.clearTimeout(timer);
         this.#rested.delete(check);
         resolve();
       };
       const check = () => {
         if (this.#closed || [...this.#lanes.values()].every((lane) => lane.idle)) finish();
       };
-      const timer = setTimeout(finish, withinMs);
+      const timer = time.setTimeout(finish, withinMs);
       this.#rested.add(check);
       check();
     });
@@ -163,15 +164,15 @@ function unknownMessage(message: Message): Failure {
  */
 export function startClock<M extends Message>(mailbox: Mailbox<M>, message: M, everyMs: number): () => void {
   let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   const tick = async () => {
     await mailbox.ask(message);
-    if (!stopped) timer = setTimeout(() => void tick(), everyMs);
+    if (!stopped) timer = time.setTimeout(() => void tick(), everyMs);
   };
   void tick();
   return () => {
     stopped = true;
-    clearTimeout(timer);
+    time.clearTimeout(timer);
   };
 }
 

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Message, FromActor, ToActor } from './message.ts';
 import { type Failure, FailureError, type Result, failureOf, mailboxFailure, succeeded } from './failure.ts';
 import { currentTrace } from './trace.ts';
+import { time, type Timer } from '../time-and-chance.ts';
 
 /** How an ask ends. */
 export type Outcome<T> =
@@ -97,16 +98,16 @@ export class ActorRef<M extends Message = Message> {
     if (!this.#open) return Promise.resolve({ outcome: 'terminated' });
     return new Promise((resolve) => {
       const id = ++this.#lastId;
-      let timer: NodeJS.Timeout | undefined;
+      let timer: Timer | undefined;
       const pending: PendingAsk = {
         envelope: build(id),
         settle: (outcome) => {
-          clearTimeout(timer);
+          time.clearTimeout(timer);
           this.#forget(pending);
           resolve(outcome);
         },
       };
-      if (withinMs !== undefined) timer = setTimeout(() => pending.settle({ outcome: 'timeout' }), withinMs);
+      if (withinMs !== undefined) timer = time.setTimeout(() => pending.settle({ outcome: 'timeout' }), withinMs);
       this.#pending.set(id, pending);
       this.#admit(pending);
     });

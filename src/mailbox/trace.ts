@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { chance } from '../time-and-chance.ts';
 
 /** Header of HTTP, NATS and AMQP with the W3C trace context of who sends. */
 export const traceHeader = 'traceparent';
@@ -18,7 +18,7 @@ export function inTrace<T>(trace: string, work: () => T): T {
 
 /** A traceparent of a new trace, marked as sampled. */
 export function newTrace(): string {
-  return `00-${randomBytes(16).toString('hex')}-${newSpanId()}-01`;
+  return `00-${chance.hex(16)}-${newSpanId()}-01`;
 }
 
 /** A traceparent for a part of `trace`, with its flags; of a new trace where that is no traceparent. */
@@ -47,5 +47,5 @@ const traceparent =
   /^(?!ff)(?:00(?=.{53}$)|(?!00)[0-9a-f]{2})-(?!0{32})(?<traceId>[0-9a-f]{32})-(?!0{16})(?<spanId>[0-9a-f]{16})-(?<flags>[0-9a-f]{2})(?=-|$)/;
 
 function newSpanId(): string {
-  return randomBytes(8).toString('hex');
+  return chance.hex(8);
 }

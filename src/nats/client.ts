@@ -3,16 +3,10 @@ import { natsIsLost } from '../control/overview.ts';
 import { RotaError, type ErrorCode } from '../errors.ts';
 import type { FilterRequest } from '../queue/filter/filter.ts';
 import { excerpt, oneLine } from '../printable.ts';
-import {
-  type LeasedTask,
-  type Task,
-  type TaskData,
-  type TaskError,
-  type TaskStatus,
-  timeOrderedUuid,
-} from '../tasks/task.ts';
+import { type LeasedTask, type Task, type TaskData, type TaskError, type TaskStatus } from '../tasks/task.ts';
 import { connectNats, type NatsAccess, watchLink } from './connect.ts';
 import { chunksOf, repeating, requestError, sentHeaders, serviceError } from './client-requests.ts';
+import { chance } from '../time-and-chance.ts';
 
 export interface PopOptions {
   /** Units: a deduplicated group counts once. 1 where absent. Fewer may come: what fits into one message. */
@@ -159,7 +153,7 @@ export function rotaClient(
   function push(scheduler: string, pushed: TaskPush | readonly TaskPush[]): Promise<Task | ItemResult[]> {
     const subject = `push.${scheduler}`;
     // With an id, a push whose answer was lost can be repeated: it is answered with the task that the first one made.
-    const named = (task: TaskPush): TaskPush => ({ id: timeOrderedUuid(), ...task });
+    const named = (task: TaskPush): TaskPush => ({ id: chance.timeOrderedUuid(), ...task });
     const extra = { repeats: true };
     return isList(pushed)
       ? askInChunks(subject, 'tasks', pushed.map(named), extra)

@@ -1,7 +1,7 @@
 import type { IncidentView } from '../protocol/operator-status.ts';
 import { excerpt, oneLine } from '../printable.ts';
-import { timeOrderedUuid } from '../tasks/task.ts';
 import { on } from '../telemetry/events.ts';
+import { chance } from '../time-and-chance.ts';
 
 /** In memory, 60 kB: an answer is one message of NATS. */
 const mostRemembered = 100;
@@ -105,8 +105,8 @@ export class Incidents {
   /** Within one millisecond ids come in any order, and an actor's stop must not stand behind its circuit's end. */
   #idAfterTheLast(): string {
     const last = this.#recent.at(-1)?.id ?? '';
-    let id = timeOrderedUuid();
-    for (let tries = 0; id < last && tries < 100; tries += 1) id = timeOrderedUuid();
+    let id = chance.timeOrderedUuid();
+    for (let tries = 0; id < last && tries < 100; tries += 1) id = chance.timeOrderedUuid();
     return id;
   }
 

@@ -1,4 +1,5 @@
 import { codeOf, RotaError } from '../errors.ts';
+import { time, type Timer } from '../time-and-chance.ts';
 
 interface StatementsInFlightOptions {
   /** Statements at once, at most. */
@@ -16,7 +17,7 @@ export class StatementsInFlight {
   readonly #options: StatementsInFlightOptions;
   readonly #running = new Set<Promise<void>>();
   #scheduled = false;
-  #holdTimer: NodeJS.Timeout | null = null;
+  #holdTimer: Timer | null = null;
   #holdIsOver = false;
 
   constructor(options: StatementsInFlightOptions) {
@@ -31,7 +32,7 @@ export class StatementsInFlight {
   schedule(): void {
     if (this.#scheduled || this.full) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    time.setImmediate(() => {
       this.#scheduled = false;
       this.#options.start();
     });
@@ -43,7 +44,7 @@ export class StatementsInFlight {
    */
   admits(items: number, beside: number): boolean {
     if (this.#holdIsOver || beside === 0 || items >= 4 ** beside) return true;
-    if (this.#holdTimer === null) this.#holdTimer = setTimeout(() => this.#startAnyway(), longestHoldMs);
+    if (this.#holdTimer === null) this.#holdTimer = time.setTimeout(() => this.#startAnyway(), longestHoldMs);
     return false;
   }
 
@@ -100,7 +101,7 @@ const lookEveryMs = 500;
 
 interface Submission<Item, Outcome> {
   readonly item: Item;
-  /** performance.now() after which it is refused unless it was sent. */
+  /** time.monotonicMs() after which it is refused unless it was sent. */
   readonly until: number;
   readonly requester: Requester | undefined;
   resolve(outcome: Outcome): void;
@@ -122,7 +123,7 @@ export class Coalescer<Item, Outcome> {
   readonly #busyKeys = new Set<string>();
   readonly #statements: StatementsInFlight;
   #inFlight = 0;
-  #look: NodeJS.Timeout | null = null;
+  #look: Timer | null = null;
 
   constructor(options: CoalescerOptions<Item, Outcome>) {
     this.#options = options;
@@ -131,7 +132,7 @@ export class Coalescer<Item, Outcome> {
 
   /** One outcome per item, in order. Rejects where the database as a whole failed. */
   submit(items: readonly Item[], requester?: Requester): Promise<Outcome[]> {
-    const until = performance.now() + (requester?.withinMs ?? longestWaitMs);
+    const until = time.monotonicMs() + (requester?.withinMs ?? longestWaitMs);
     const outcomes = items.map(
       (item) =>
         new Promise<Outcome>((resolve, reject) => {
@@ -139,7 +140,7 @@ export class Coalescer<Item, Outcome> {
         }),
     );
     this.#statements.schedule();
-    if (this.#look === null) this.#look = setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
+    if (this.#look === null) this.#look = time.setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
     return Promise.all(outcomes);
   }
 
@@ -147,19 +148,19 @@ export class Coalescer<Item, Outcome> {
   async idle(): Promise<void> {
     while (this.#waiting.length > 0 || this.#inFlight > 0) {
       await this.#statements.settled();
-      if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+      if (this.#waiting.length > 0) await new Promise<void>((resolve) => time.setImmediate(resolve));
     }
   }
 
   /** Drops items that waited too long, and items whose requester left. */
   #refuseLate(): void {
-    const now = performance.now();
+    const now = time.monotonicMs();
     const over = new Set(
       this.#waiting.filter(({ until, requester }) => until <= now || requester?.isGone?.() === true),
     );
     if (over.size > 0) this.#waiting = this.#waiting.filter((submission) => !over.has(submission));
     for (const submission of over) submission.reject(late());
-    this.#look = this.#waiting.length === 0 ? null : setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
+    this.#look = this.#waiting.length === 0 ? null : time.setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
   }
 
   #start(): void {

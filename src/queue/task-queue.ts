@@ -29,6 +29,7 @@ import {
 } from './queue.ts';
 import { Renewals, Sweeper } from './settle/leases.ts';
 import { Settle } from './settle/settle.ts';
+import { time, type Timer } from '../time-and-chance.ts';
 
 export interface TaskQueueOptions {
   readonly databaseUrl: string;
@@ -107,7 +108,7 @@ class PostgresTaskQueue implements RunningTaskQueue {
   #unsubscribe: (() => void) | null = null;
   /** The longest length that a lease over NATS begins with. */
   #firstLeaseMs = firstLeaseMs;
-  #looks: NodeJS.Timeout | null = null;
+  #looks: Timer | null = null;
   #onChanged: (() => void) | null = null;
 
   constructor(options: TaskQueueOptions) {
@@ -154,14 +155,16 @@ class PostgresTaskQueue implements RunningTaskQueue {
   start(): void {
     this.#sweeper.start();
     this.#unsubscribe ??= this.#wake.subscribe((scheduler, count) => void this.#waiters.get(scheduler)?.wake(count));
-    this.#looks ??= setInterval(() => {
-      for (const waiters of this.#waiters.values()) if (waiters.parked > 0) waiters.wake(Number.MAX_SAFE_INTEGER);
-    }, lookEveryMs).unref();
+    this.#looks ??= time
+      .setInterval(() => {
+        for (const waiters of this.#waiters.values()) if (waiters.parked > 0) waiters.wake(Number.MAX_SAFE_INTEGER);
+      }, lookEveryMs)
+      .unref();
   }
 
   async drain(withinMs = 5_000): Promise<void> {
     this.#unsubscribe?.();
-    if (this.#looks !== null) clearInterval(this.#looks);
+    if (this.#looks !== null) time.clearInterval(this.#looks);
     try {
       await within(this.#idle(), withinMs);
     } finally {

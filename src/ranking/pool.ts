@@ -14,6 +14,7 @@ import {
   rankWith,
   splitBatch,
 } from './batch.ts';
+import { time } from '../time-and-chance.ts';
 
 /** Ranks by a ranker's name. What the queue uses. */
 export interface Ranking {
@@ -97,9 +98,9 @@ export function createRanking(options: RankingOptions): Ranking {
   return {
     async rank(name, batch) {
       const ranker = await load(name);
-      const from = performance.now();
+      const from = time.monotonicMs();
       const tell = (failure: string | null) =>
-        emit({ name: 'batch.ranked', ranker: name, tasks: batch.count, ms: performance.now() - from, failure });
+        emit({ name: 'batch.ranked', ranker: name, tasks: batch.count, ms: time.monotonicMs() - from, failure });
       try {
         const ranks = await rankBy(ranker, batch);
         ranked += 1;

@@ -5,6 +5,7 @@ import { Mailbox, receive } from '../mailbox/mailbox.ts';
 import { ActorRef } from '../mailbox/ref.ts';
 import { type ActorBackend, type ActorMessage, requestHandlers } from './requests.ts';
 import type { ThreadData, ThreadSettings } from './thread-data.ts';
+import { time } from '../time-and-chance.ts';
 
 export interface ThreadOptions {
   readonly actor: string;
@@ -68,9 +69,9 @@ export class ActorThread {
   async stop(reason: Failure, graceMs: number): Promise<void> {
     this.#reason ??= reason;
     this.inbox.stop();
-    const timer = setTimeout(() => void this.#worker.terminate(), graceMs);
+    const timer = time.setTimeout(() => void this.#worker.terminate(), graceMs);
     await this.ended;
-    clearTimeout(timer);
+    time.clearTimeout(timer);
   }
 
   /** Resolves when every request of the thread is answered, or after `withinMs`. */

@@ -1,6 +1,7 @@
 import type { Log } from '../protocol/scheduler.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
 import { emit } from '../telemetry/events.ts';
+import { time, type Timer } from '../time-and-chance.ts';
 
 /**
  * Counts declined tasks by reason and reports the counts once a second: a burst of mutations declines tens of thousands,
@@ -10,7 +11,7 @@ export class Refusals {
   readonly #scheduler: string;
   readonly #log: Log;
   readonly #counts = new Map<RefusalReason, number>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(scheduler: string, log: Log) {
     this.#scheduler = scheduler;
@@ -20,11 +21,11 @@ export class Refusals {
   refuse(reason: RefusalReason, about: Readonly<Record<string, string | null>>): void {
     this.#log.debug({ reason, ...about }, 'task declined');
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    this.#timer ??= setTimeout(() => this.flush(), 1_000);
+    this.#timer ??= time.setTimeout(() => this.flush(), 1_000);
   }
 
   flush(): void {
-    clearTimeout(this.#timer);
+    time.clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const [reason, count] of this.#counts)
       emit({ name: 'tasks.refused', scheduler: this.#scheduler, reason, count });

@@ -4,6 +4,7 @@ import { type Failure, mailboxFailure } from '../mailbox/failure.ts';
 import { emit } from '../telemetry/events.ts';
 import { ActorThread, type ThreadOptions } from './actor-thread.ts';
 import type { ActorPhase, ActorStatus } from './supervision.ts';
+import { time } from '../time-and-chance.ts';
 
 /** The supervisor's clock; tests bring their own. */
 export interface Timers {
@@ -14,10 +15,10 @@ export interface Timers {
 }
 
 export const systemTimers: Timers = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => performance.timeOrigin + time.monotonicMs(),
   after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
+    const timer = time.setTimeout(run, ms);
+    return () => time.clearTimeout(timer);
   },
 };
 
@@ -72,8 +73,8 @@ export class SupervisedActor {
   readonly #supervising: Supervising;
   #thread: ActorThread | null = null;
   #phase: ActorPhase = 'stopped';
-  /** By performance.now(). */
-  #phaseFrom = performance.now();
+  /** By time.monotonicMs(). */
+  #phaseFrom = time.monotonicMs();
   /** Drained or terminated: nothing is started any more. */
   #final = false;
   #history = noFailures;
@@ -101,7 +102,7 @@ export class SupervisedActor {
     return {
       name: this.name,
       phase: this.#phase,
-      phaseSeconds: (performance.now() - this.#phaseFrom) / 1_000,
+      phaseSeconds: (time.monotonicMs() - this.#phaseFrom) / 1_000,
       restarts: this.#restarts,
       retryAt: this.#retry?.at ?? null,
       lastFailure:
@@ -147,7 +148,7 @@ export class SupervisedActor {
   }
 
   #enter(phase: ActorPhase): void {
-    if (phase !== this.#phase) this.#phaseFrom = performance.now();
+    if (phase !== this.#phase) this.#phaseFrom = time.monotonicMs();
     this.#phase = phase;
   }
 
@@ -203,9 +204,9 @@ export class SupervisedActor {
 }
 
 async function emptyAndStop(thread: ActorThread, withinMs: number): Promise<void> {
-  const deadline = performance.now() + withinMs;
+  const deadline = time.monotonicMs() + withinMs;
   // At least a second: a slow handler must not cut short the end of the thread and the commit of its requests.
-  const left = () => Math.max(deadline - performance.now(), 1_000);
+  const left = () => Math.max(deadline - time.monotonicMs(), 1_000);
   await thread.inbox.drain(withinMs);
   await thread.stop(askedToStop, left());
   await thread.settleRequests(left());

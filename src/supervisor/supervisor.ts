@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ThreadStatus } from './thread-control.ts';
@@ -18,6 +17,7 @@ import {
 } from './supervised-actor.ts';
 import type { ActorStatus, Supervision } from './supervision.ts';
 import type { ThreadSettings } from './thread-data.ts';
+import { chance } from '../time-and-chance.ts';
 
 export interface SupervisorOptions {
   readonly catalog: Catalog;
@@ -42,7 +42,7 @@ export class Supervisor implements Supervision {
       ...defaultPings,
       policy: defaultRestartPolicy,
       timers: systemTimers,
-      random: Math.random,
+      random: chance.random,
       ...options.supervising,
     };
     const { catalog, settings, backend, maxHeapMb = 512 } = options;
@@ -76,7 +76,7 @@ export class Supervisor implements Supervision {
   async writeHeapSnapshot(name: string): Promise<Outcome<string>> {
     const thread = this.#actor(name).thread;
     if (thread === null) return { outcome: 'terminated' };
-    const file = join(tmpdir(), `rota-${name}-${randomUUID()}.heapsnapshot`);
+    const file = join(tmpdir(), `rota-${name}-${chance.uuid()}.heapsnapshot`);
     return thread.control.writeHeapSnapshot(file, snapshotWithinMs);
   }
 

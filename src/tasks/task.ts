@@ -1,5 +1,3 @@
-import crypto from 'node:crypto';
-
 /**
  * The life of a task (docs/queue-semantics.md); the database decides what may follow what, by rota_may_follow.
  *
@@ -140,18 +138,3 @@ export const eventStreams = ['scan_profile_mutations', 'raw_file_received'] as c
  * may pass before 2^53: 9 × 10^12, which all of KAT's planned load in one organisation reaches in 13 000 years.
  */
 export const fairCost = 1_000;
-
-/**
- * A UUID of version 7: later ones sort after earlier ones, so that the primary keys of tasks and schedules grow at
- * their right edge and not all over (one random page less per row and index to write into the log after each
- * checkpoint). By this machine's clock, however wrong: nothing is decided by the order of ids.
- */
-export function timeOrderedUuid(): string {
-  // The pinned Node has it, @types/node 24 and early releases of Node 24 do not: 0.26 µs, where one made of a random UUID takes 1 µs.
-  const { randomUUIDv7 } = crypto as { randomUUIDv7?: () => string };
-  if (randomUUIDv7 !== undefined) return randomUUIDv7();
-  const time = Math.floor(performance.timeOrigin + performance.now())
-    .toString(16)
-    .padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
-}

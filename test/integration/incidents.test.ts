@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { connect, query, statement } from '../../src/postgres/pool.ts';
 import type { IncidentView } from '../../src/protocol/operator-status.ts';
 import { IncidentLog } from '../../src/queue/maintenance/audit.ts';
-import { timeOrderedUuid } from '../../src/tasks/task.ts';
 import { startRotaAtHand, type RotaAtHand } from '../support/cli.ts';
 import { startProxy } from '../support/proxy.ts';
 import { queueUnderTest } from '../support/queue.ts';
+import { chance } from '../../src/time-and-chance.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -18,10 +17,10 @@ afterAll(() => hand.stop());
 
 function incident(why: string): IncidentView {
   const at = new Date().toISOString();
-  return { id: timeOrderedUuid(), at, instance: 'aaaa', about: 'database', happened: 'away', why };
+  return { id: chance.timeOrderedUuid(), at, instance: 'aaaa', about: 'database', happened: 'away', why };
 }
 
-async function logUnderTest(at: { readonly url: string }, instance: string = randomUUID().slice(0, 8)) {
+async function logUnderTest(at: { readonly url: string }, instance: string = chance.uuid().slice(0, 8)) {
   const sql = connect(at.url, { max: 2 });
   const vanished: string[] = [];
   const told = Promise.withResolvers<void>();

@@ -19,8 +19,11 @@ const composes = (path: string) => /^(?:src\/(?:main|cli)\.ts|actors\/host\.ts)$
 const isTest = (path: string) => path.startsWith('test/') || path.startsWith('bench/');
 
 const importRules: Readonly<Record<string, ImportRule>> = {
-  'mailbox imports only node:': ({ from, target }) =>
-    folder(from) === 'mailbox' && folder(target) !== 'mailbox' && !target.startsWith('node:'),
+  'mailbox imports only node:, time and chance': ({ from, target }) =>
+    folder(from) === 'mailbox' &&
+    folder(target) !== 'mailbox' &&
+    !target.startsWith('node:') &&
+    target !== timeAndChance,
 
   'protocol is types only': ({ from, typeOnly }) => folder(from) === 'protocol' && !typeOnly,
 
@@ -34,7 +37,7 @@ const importRules: Readonly<Record<string, ImportRule>> = {
         target !== 'src/errors.ts' &&
         target !== 'src/printable.ts')),
 
-  'actors decide: they import values only from mailbox, protocol, tasks and their own folder': ({
+  'actors decide: they import values only from mailbox, protocol, tasks, time and chance, and their own folder': ({
     from,
     target,
     typeOnly,
@@ -42,6 +45,7 @@ const importRules: Readonly<Record<string, ImportRule>> = {
     actor(from) !== null &&
     !typeOnly &&
     !['mailbox', 'protocol', 'tasks'].includes(folder(target) ?? '') &&
+    target !== timeAndChance &&
     actor(target) !== actor(from) &&
     !/^node:(?:crypto|assert)$/.test(target),
 
@@ -100,7 +104,13 @@ const readsWallClock: ReadonlyMap<string, string> = new Map([
   ['src/control/wording.ts', 'ages, for people'],
   ['src/tasks/cron.ts', 'whether a cron ever runs, not when'],
 ]);
-const wallClock = /\bDate\.now\b|\bnew Date\(\)/;
+const wallClock = /\bDate\.now\b|\bnew Date\(\)|\btime\.wallMs\b/;
+
+/** What a simulation runs on virtual time and with seeded chance takes both from one place. */
+const timeAndChance = 'src/time-and-chance.ts';
+const simulated = /^(?:src\/(?:queue|mailbox|supervisor|ranking|kat)\/|src\/deadline\.ts$|actors\/)/;
+const ownTimeOrChance =
+  /(?<![\w.])(?:set(?:Timeout|Interval|Immediate)|randomUUID(?:v7)?|randomBytes)\(|\b(?:Date\.now|performance\.now|Math\.random|crypto\.(?:random\w+|getRandomValues))\b|\bnew Date\(\)|'node:timers/;
 
 /** Foreign text may control a terminal: these escape what they write. src/cli.ts only listens for their ends. */
 const writers: ReadonlySet<string> = new Set(['src/cli/terminal.ts', 'src/telemetry/log.ts', 'src/cli.ts']);
@@ -138,8 +148,14 @@ export function violations(sources: readonly Source[]): readonly string[] {
       .filter(({ path, text }) => text.trimEnd().split('\n').length > mostLinesOf(path))
       .map(({ path }) => `${path}: more than ${mostLinesOf(path)} lines`),
     ...modules
-      .filter(({ path, text }) => decides(path) && !readsWallClock.has(path) && wallClock.test(text))
+      .filter(
+        ({ path, text }) =>
+          path !== timeAndChance && decides(path) && !readsWallClock.has(path) && wallClock.test(text),
+      )
       .map(({ path }) => `${path}: decides by the wall clock`),
+    ...modules
+      .filter(({ path, text }) => simulated.test(path) && ownTimeOrChance.test(text))
+      .map(({ path }) => `${path}: takes time or chance past ${timeAndChance}`),
     ...modules
       .filter(({ path, text }) => !isTest(path) && !writers.has(path) && writesByItself.test(text))
       .map(({ path }) => `${path}: writes past src/cli/terminal.ts, where control characters are escaped`),

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Executor, query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { concerns, keyOf, type LimitedTask } from './limit.ts';
 import { changing, type Limit, type LimitsView, readLimits, versionOf } from './view.ts';
+import { time } from '../../time-and-chance.ts';
 
 /** Rows of one statement: some 50 ms during which claims step over them. */
 const perBatch = 1_000;
@@ -112,7 +112,7 @@ async function hold(
     if (concerned.length > skipped) onChanged();
     if (skipped > 0 && left > 0) {
       left -= 1;
-      await delay(againMs);
+      await time.sleep(againMs);
     } else {
       left = tries;
       from = row!;
@@ -134,7 +134,7 @@ async function countRunning(sql: Sql, limit: Limit, signal: AbortSignal): Promis
       await transact(() => query(sql, statement('limits/count'), [JSON.stringify(found)]));
       left -= 1;
       // Again, from the same place on: until none of them lacks the key.
-      if (left < tries - 1) await delay(againMs);
+      if (left < tries - 1) await time.sleep(againMs);
       continue;
     }
     left = tries;

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Executor, query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { RunningTaskQueue } from '../task-queue.ts';
 import { applyLimits, type Found, park } from './apply.ts';
 import { changing, type Closed, closedAt, type LimitsView, readLimits, versionOf } from './view.ts';
+import { time } from '../../time-and-chance.ts';
 
 export interface ReleaserOptions {
   readonly sql: Sql;
@@ -58,7 +58,7 @@ export class Releaser {
   #viewedAt = Number.NEGATIVE_INFINITY;
   /** When a pass is due by the clock: a window opens or closes, or the last one left something. */
   #passAt = 0;
-  #forgotAt = performance.now();
+  #forgotAt = time.monotonicMs();
   #applying: Promise<unknown> = Promise.resolve();
   #isApplying = false;
 
@@ -100,17 +100,17 @@ export class Releaser {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       this.#woken = Promise.withResolvers();
-      const began = performance.now();
+      const began = time.monotonicMs();
       const waitMs = await this.look().catch((error: unknown) => {
         onError(error);
         return lookEveryMs;
       });
       // As long again as it took: with ten thousand keys due the workers' statements have half of a core at least.
-      const restMs = Math.max(leastBetweenMs, performance.now() - began);
-      await delay(restMs, undefined, { signal }).catch(() => {});
+      const restMs = Math.max(leastBetweenMs, time.monotonicMs() - began);
+      await time.sleep(restMs, signal).catch(() => {});
       if (waitMs <= restMs) continue;
       const timer = new AbortController();
-      const due = delay(Math.min(waitMs, lookEveryMs) - restMs, undefined, { signal: timer.signal }).catch(() => {});
+      const due = time.sleep(Math.min(waitMs, lookEveryMs) - restMs, timer.signal).catch(() => {});
       await Promise.race([this.#woken.promise, due]);
       timer.abort();
     }
@@ -119,10 +119,10 @@ export class Releaser {
   /** @returns milliseconds until there may be something to do */
   async look(): Promise<number> {
     const { sql } = this.#options;
-    const isFull = performance.now() - this.#viewedAt >= lookEveryMs;
+    const isFull = time.monotonicMs() - this.#viewedAt >= lookEveryMs;
     if (isFull) {
       const view = await transact(() => readLimits(sql));
-      this.#viewedAt = performance.now();
+      this.#viewedAt = time.monotonicMs();
       this.#need(view.limits.length > 0);
       this.#apply(view);
       // What a window let go is looked for once a second, too.
@@ -132,14 +132,14 @@ export class Releaser {
     if (isFull) await this.#forget();
     if (!this.#isNeeded) return lookEveryMs;
     const [due] = await transact(() => query<Due>(sql, statement('limits/due'), []));
-    const isDue = due!.is_due || (due!.wait_ms ?? lookEveryMs) <= 0 || performance.now() >= this.#passAt;
+    const isDue = due!.is_due || (due!.wait_ms ?? lookEveryMs) <= 0 || time.monotonicMs() >= this.#passAt;
     if (isDue) return this.pass();
-    return Math.min(due!.wait_ms ?? lookEveryMs, this.#passAt - performance.now());
+    return Math.min(due!.wait_ms ?? lookEveryMs, this.#passAt - time.monotonicMs());
   }
 
   async #forget(): Promise<void> {
-    if (performance.now() - this.#forgotAt < forgetEveryMs) return;
-    this.#forgotAt = performance.now();
+    if (time.monotonicMs() - this.#forgotAt < forgetEveryMs) return;
+    this.#forgotAt = time.monotonicMs();
     await changing(this.#options.sql, (forgetting) => query(forgetting, statement('limits/forget'), []));
   }
 
@@ -166,7 +166,7 @@ export class Releaser {
       const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, changesMs, lookEveryMs);
       return { freed: [...Object.entries(looked.freed), ...Object.entries(admitted)], waitMs, changesMs };
     });
-    this.#passAt = performance.now() + done.changesMs;
+    this.#passAt = time.monotonicMs() + done.changesMs;
     for (const [scheduler, count] of done.freed) queue.wake(scheduler, count);
     return done.waitMs;
   }
@@ -174,10 +174,10 @@ export class Releaser {
   /** Holds what was queued before a limit was set: beside the passes, since it may take long. */
   #apply(view: LimitsView): void {
     const { sql, schedulerIds, onError } = this.#options;
-    if (this.#isApplying || performance.now() < this.#applyAt || !view.limits.some(({ isApplying }) => isApplying))
+    if (this.#isApplying || time.monotonicMs() < this.#applyAt || !view.limits.some(({ isApplying }) => isApplying))
       return;
     this.#isApplying = true;
-    this.#applyAt = performance.now() + applyAgainMs[Math.min(this.#walks, 1)]!;
+    this.#applyAt = time.monotonicMs() + applyAgainMs[Math.min(this.#walks, 1)]!;
     this.#walks += 1;
     this.#applying = applyLimits(sql, view, schedulerIds, this.#stop.signal, () => this.wake())
       .catch(onError)

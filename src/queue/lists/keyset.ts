@@ -1,5 +1,6 @@
 import { query, queryByKey, type Sql, pageMs, statement } from '../../postgres/pool.ts';
 import { Conditions, entriesOf, listFailed, type PageSource } from './page.ts';
+import { time } from '../../time-and-chance.ts';
 
 /** Where a part of a list ends: the next one begins after it. */
 export interface Key {
@@ -133,7 +134,7 @@ async function searchRows(
   { after, limit }: KeysetBounds,
   { window, search }: ListSizes,
 ): Promise<Part> {
-  const until = performance.now() + search.ms;
+  const until = time.monotonicMs() + search.ms;
   const keys: string[] = [];
   let [count, looked, from] = [0, 0, after];
   for (let size = Math.min(Math.max(window.least, 4 * limit), window.most); ; size = Math.min(4 * size, window.most)) {
@@ -144,7 +145,7 @@ async function searchRows(
     count += part.found;
     looked += part.looked;
     const ended = part.looked < rows;
-    const enough = looked >= search.rows || performance.now() > until;
+    const enough = looked >= search.rows || time.monotonicMs() > until;
     if (ended || enough || keys.length > limit) {
       const last = ended ? null : part.last;
       return { count, countIsLeast: after !== null || !ended, lookedAt: looked, ...endOf(keys, limit, last) };

@@ -1,7 +1,7 @@
 import { every, within } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { IncidentView } from '../../protocol/operator-status.ts';
-import { timeOrderedUuid } from '../../tasks/task.ts';
+import { chance } from '../../time-and-chance.ts';
 
 /** What an operator did. `fields` are facts about it: small, without secrets. */
 export interface AuditEntry {
@@ -119,7 +119,7 @@ export class AuditLog {
   }
 
   write(entry: AuditEntry): void {
-    this.#kept.write({ id: timeOrderedUuid(), ...entry });
+    this.#kept.write({ id: chance.timeOrderedUuid(), ...entry });
   }
 
   read(of: {

@@ -1,6 +1,7 @@
 import { every } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { fairCost } from '../../tasks/task.ts';
+import { time } from '../../time-and-chance.ts';
 
 /** What a pause holds: all tasks of a scheduler, or those of an organisation, of a plug-in, or of both. */
 export interface PauseKey {
@@ -77,13 +78,13 @@ export class Pauses {
   /** Paused already: the pause that is there, with this note if there is one. */
   async pause(key: PauseKey, by: string | null, note: string | null = null): Promise<Moved> {
     await this.#one('maintenance/pause', [...valuesOf(key), by, note]);
-    return this.#move(key, true, performance.now() + moveWithinMs);
+    return this.#move(key, true, time.monotonicMs() + moveWithinMs);
   }
 
   /** Null where nothing of exactly this key is paused. */
   async resume(key: PauseKey): Promise<Moved | null> {
     const ended = await this.#one('maintenance/resume', valuesOf(key));
-    return ended ? this.#move(key, false, performance.now() + moveWithinMs) : null;
+    return ended ? this.#move(key, false, time.monotonicMs() + moveWithinMs) : null;
   }
 
   /** Moves rows that are not where the pauses want them, and forgets pauses that ended long enough ago. */
@@ -107,7 +108,7 @@ export class Pauses {
       moved += count;
       if (!hold && count > 0) this.#options.onResumed(key.scheduler, count);
       if (count === 0) return { moved, complete: true };
-      if (performance.now() > deadline) break;
+      if (time.monotonicMs() > deadline) break;
     }
     return { moved, complete: false };
   }

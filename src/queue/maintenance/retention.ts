@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { every } from '../../deadline.ts';
 import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { emit } from '../../telemetry/events.ts';
+import { time } from '../../time-and-chance.ts';
 
 interface RetentionOptions {
   readonly sql: Sql;
@@ -76,7 +76,7 @@ export class Retention {
       total += stretch.removed;
       if (stretch.looked < perStretch) break;
       after = stretch.after;
-      await delay(pauseMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      await time.sleep(pauseMs, this.#stop.signal).catch(() => {});
     }
     return total;
   }

@@ -1,14 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { RotaError } from '../../errors.ts';
 import { StatementsInFlight } from '../batching.ts';
 import { distinctFilters } from '../filter/filter.ts';
 import type { ClaimedTask, PopRequest } from '../queue.ts';
 import { type ClaimStatement, filterTooSlow, type Way } from './claim.ts';
+import { time } from '../../time-and-chance.ts';
 
 /** One pop, from its arrival to its answer. */
 export interface Waiter {
   readonly request: PopRequest;
-  /** performance.now() at which it stops waiting. */
+  /** time.monotonicMs() at which it stops waiting. */
   deadline: number;
   readonly answer: (tasks: readonly ClaimedTask[]) => void;
   readonly refuse: (error: unknown) => void;
@@ -78,7 +78,7 @@ export class ClaimLane {
    * again because of a wake (each push wakes them all) leave half of the claims to pops that have not looked yet.
    */
   next(): { line: Line; batch: readonly Waiter[] } | null {
-    const now = performance.now();
+    const now = time.monotonicMs();
     const looksAdmitted = this.#options.way === 'open' || this.#looks < Math.ceil(this.#options.most / 2);
     let oldest = Number.POSITIVE_INFINITY;
     let next: { line: Line; batch: readonly Waiter[] } | null = null;
@@ -102,7 +102,7 @@ export class ClaimLane {
   /** @throws RotaError FILTER_TOO_SLOW for a filter that was so a moment ago */
   admit(key: string): void {
     const rest = this.#rests.get(key);
-    if (rest?.tooSlow === true && rest.until > performance.now()) throw filterTooSlow();
+    if (rest?.tooSlow === true && rest.until > time.monotonicMs()) throw filterTooSlow();
   }
 
   /** A line for a filter that no pop waits with. @throws RotaError MAILBOX_FULL */
@@ -120,12 +120,12 @@ export class ClaimLane {
     const looks = looksAgain(batch) ? 1 : 0;
     line.inFlight += 1;
     this.#looks += looks;
-    const started = performance.now();
+    const started = time.monotonicMs();
     const ended = claim().then((end) => {
       line.inFlight -= 1;
       this.#looks -= looks;
       this.forget(line);
-      const ms = performance.now() - started;
+      const ms = time.monotonicMs() - started;
       if (this.#options.way === 'open' || (ms < expensiveMs && end === 'served')) return undefined;
       this.#rest(line, ms, end === 'too slow');
       return this.#options.way === 'search' ? this.#pause(Math.min(ms, longestRestMs)) : undefined;
@@ -154,16 +154,18 @@ export class ClaimLane {
     const restMs = Math.min(ms * restsPerClaim, longestRestMs);
     this.#rests.delete(line.key);
     if (this.#rests.size >= mostRests) this.#rests.delete(this.#rests.keys().next().value!);
-    const rest = { until: performance.now() + restMs, tooSlow: slow };
+    const rest = { until: time.monotonicMs() + restMs, tooSlow: slow };
     this.#rests.set(line.key, rest);
-    setTimeout(() => {
-      if (this.#rests.get(line.key) === rest) this.#rests.delete(line.key);
-      this.inFlight.schedule();
-    }, restMs + 1).unref();
+    time
+      .setTimeout(() => {
+        if (this.#rests.get(line.key) === rest) this.#rests.delete(line.key);
+        this.inFlight.schedule();
+      }, restMs + 1)
+      .unref();
   }
 
   async #pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.#ending.signal }).catch(() => {});
+    await time.sleep(ms, this.#ending.signal).catch(() => {});
   }
 
   #restOf({ key }: Line, now: number): number {

@@ -5,6 +5,7 @@ import { emit } from '../../telemetry/events.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile.ts';
 import { filterFault, type FilterRequest } from '../filter/filter.ts';
 import { roomBytes } from '../queue.ts';
+import { time } from '../../time-and-chance.ts';
 
 /** What one waiter wants from a claim. */
 export interface Want {
@@ -74,7 +75,7 @@ export async function claim(
   { way, byRank, images, text, values }: ClaimStatement,
 ): Promise<readonly RawRow[]> {
   const parameters = claimParameters(scheduler, wants, firstLeaseMs, values);
-  const started = performance.now();
+  const started = time.monotonicMs();
   const run = () => query<RawRow>(way === 'search' ? search : sql, text, parameters, { prepare: isPrepared(text) });
   const rows = await transact(way === 'open' ? run : () => run().catch((error: unknown) => throwFault(error, way)));
   emit({
@@ -82,7 +83,7 @@ export async function claim(
     scheduler,
     waiters: wants.length,
     rows: rows.length,
-    ms: performance.now() - started,
+    ms: time.monotonicMs() - started,
     waited: rows.flatMap(({ waited }) => waited ?? []),
     asked: images,
     filtered: way !== 'open',

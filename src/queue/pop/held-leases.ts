@@ -1,5 +1,6 @@
 import { RotaError } from '../../errors.ts';
 import type { PopRequest } from '../queue.ts';
+import { time } from '../../time-and-chance.ts';
 
 interface HeldLeasesOptions {
   /** Leases of one client, with those that its claims in flight ask for. */
@@ -15,7 +16,7 @@ interface HolderLeases {
   claiming: number;
   /** Handed out since the count in flight was asked for; null while none is. */
   sinceCount: number | null;
-  /** performance.now() */
+  /** time.monotonicMs() */
   countAgainAt: number;
 }
 
@@ -66,11 +67,11 @@ export class HeldLeases {
   }
 
   #count(holder: string, known: HolderLeases): void {
-    const now = performance.now();
+    const now = time.monotonicMs();
     if (known.sinceCount !== null || now < known.countAgainAt) return;
     known.sinceCount = 0;
     const rest = () => {
-      const ended = performance.now();
+      const ended = time.monotonicMs();
       known.sinceCount = null;
       known.countAgainAt = ended + Math.max(countEveryMs, (ended - now) * restsPerCount);
     };

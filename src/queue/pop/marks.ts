@@ -2,6 +2,7 @@ import { RotaError } from '../../errors.ts';
 import { query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { databaseError, sqlState } from '../../postgres/sql-states.ts';
 import type { VirtualTime } from '../push/push-statement.ts';
+import { time, type Timer } from '../../time-and-chance.ts';
 
 /** Entries of popped rows that a claim may walk past before the mark follows: a fifth of a millisecond's worth. */
 const raiseAfterRows = 2_000;
@@ -34,10 +35,10 @@ export class LowWaterMark {
   /** After a claim of so many rows: raises the mark in the background where that is worth it. */
   claimed(rows: number): void {
     this.#rows += rows;
-    if (this.#rows < raiseAfterRows || performance.now() - this.#raisedAt < raiseEveryMs) return;
+    if (this.#rows < raiseAfterRows || time.monotonicMs() - this.#raisedAt < raiseEveryMs) return;
     this.#raising ??= this.raise().finally(() => {
       this.#raising = null;
-      this.#raisedAt = performance.now();
+      this.#raisedAt = time.monotonicMs();
     });
   }
 
@@ -92,7 +93,7 @@ export class VirtualTimes {
   readonly #onError: (error: unknown) => void;
   readonly #ranks = new Map<string, VirtualTime>();
   readonly #unsaved = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #saving: Promise<void> | null = null;
 
   constructor(sql: Sql, scheduler: string, onError: (error: unknown) => void) {
@@ -111,7 +112,7 @@ export class VirtualTimes {
       this.#ranks.set(key, { image, rank });
       this.#unsaved.add(key);
     }
-    if (this.#unsaved.size > 0) this.#timer ??= setTimeout(() => void this.save(), saveEveryMs).unref();
+    if (this.#unsaved.size > 0) this.#timer ??= time.setTimeout(() => void this.save(), saveEveryMs).unref();
   }
 
   /** Those that a statement may not find in the database. */
@@ -127,7 +128,7 @@ export class VirtualTimes {
 
   /** Stores them now. Never rejects: what could not be stored is tried again with the next claim. */
   async save(): Promise<void> {
-    clearTimeout(this.#timer);
+    time.clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#saving;
     const rising = this.unsaved().toSorted((a, b) =>

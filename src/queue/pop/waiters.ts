@@ -5,6 +5,7 @@ import type { QueueBounds, ClaimedTask, PopRequest } from '../queue.ts';
 import type { ClaimRow, ClaimStatement, Fitted, Want, Way } from './claim.ts';
 import { type HeldLeases, holdsTooMany } from './held-leases.ts';
 import { claimsInFlightOf, ClaimLane, type Line, unitsOf, type Waiter } from './claim-lane.ts';
+import { time } from '../../time-and-chance.ts';
 
 /** How long past its deadline a requester waits for its answer; our own client waits as long. */
 const requesterWaitsMs = 10_000;
@@ -56,7 +57,7 @@ export class Waiters {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         request,
-        deadline: performance.now() + request.waitMs,
+        deadline: time.monotonicMs() + request.waitMs,
         answer: resolve,
         refuse: reject,
         looked: false,
@@ -131,13 +132,13 @@ export class Waiters {
       // It never got its turn: the claims before it hang, and later ones would hang as well.
       if (waiter.state === 'waiting' && waitMs === 0) this.#refuse(line, waiter, noClaimBegan());
       // A timer may fire early: without this the waiter would park, and nothing would end its wait.
-      else if (waiter.state === 'claiming' && waitMs > 0) waiter.deadline = performance.now();
+      else if (waiter.state === 'claiming' && waitMs > 0) waiter.deadline = time.monotonicMs();
       else leave();
     };
-    const timer = setTimeout(expire, waitMs === 0 ? requesterWaitsMs : waitMs);
+    const timer = time.setTimeout(expire, waitMs === 0 ? requesterWaitsMs : waitMs);
     signal?.addEventListener('abort', leave, { once: true });
     waiter.unwatch = () => {
-      clearTimeout(timer);
+      time.clearTimeout(timer);
       signal?.removeEventListener('abort', leave);
     };
   }
@@ -214,7 +215,7 @@ export class Waiters {
    */
   #again(line: Line, waiter: Waiter, more: boolean, woken: boolean): void {
     const gone = this.#stopped || waiter.request.signal?.aborted === true;
-    const waits = performance.now() < waiter.deadline;
+    const waits = time.monotonicMs() < waiter.deadline;
     if (gone || !(waits || (more && waiter.request.waitMs === 0))) {
       this.#answer(line, waiter, []);
     } else if (more || woken) {
@@ -303,7 +304,7 @@ function emitDispatched(scheduler: string, shares: readonly Share[]): void {
 
 /** A task claimed for a requester that gave up would wait until its lease ends. */
 function isGone({ request, deadline }: Waiter): boolean {
-  return request.signal?.aborted === true || performance.now() > deadline + requesterWaitsMs;
+  return request.signal?.aborted === true || time.monotonicMs() > deadline + requesterWaitsMs;
 }
 
 function noClaimBegan(): RotaError {

@@ -1,4 +1,5 @@
 import type { CorrectSchedules, PushedSchedule } from '../../protocol/commands.ts';
+import { time, type Timer } from '../../time-and-chance.ts';
 
 /** One command for each push would be a message to another thread and three statements. No caller waits for the outcome. */
 const gatherMs = 50;
@@ -9,7 +10,7 @@ const most = 1_000;
 export class Corrections {
   readonly #send: (scheduler: string, command: CorrectSchedules) => void;
   readonly #gathered = new Map<string, Map<string, PushedSchedule>>();
-  #timer: NodeJS.Timeout | null = null;
+  #timer: Timer | null = null;
 
   constructor(send: (scheduler: string, command: CorrectSchedules) => void) {
     this.#send = send;
@@ -20,11 +21,11 @@ export class Corrections {
     for (const schedule of pushed) gathered.set(schedule.id, schedule);
     this.#gathered.set(scheduler, gathered);
     if (gathered.size >= most) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), gatherMs).unref();
+    else this.#timer ??= time.setTimeout(() => this.flush(), gatherMs).unref();
   }
 
   flush(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) time.clearTimeout(this.#timer);
     this.#timer = null;
     for (const [scheduler, gathered] of this.#gathered) {
       const command = { kind: 'correct-schedules', ids: [...gathered.keys()], pushed: [...gathered.values()] } as const;

@@ -5,7 +5,8 @@ import type { NewTask } from '../../protocol/requests.ts';
 import { checkLength, checkTexts, refuseLongText, lengths } from '../../tasks/limits.ts';
 import { storedJson } from '../../tasks/secrets.ts';
 import { type TaskType, taskTypeOf } from '../../tasks/data.ts';
-import { priorityRange, type TaskData, timeOrderedUuid } from '../../tasks/task.ts';
+import { priorityRange, type TaskData } from '../../tasks/task.ts';
+import { chance } from '../../time-and-chance.ts';
 
 /** One item of push.sql, named as its columns are. */
 export interface QueueItem extends Partial<ScheduleColumns> {
@@ -90,7 +91,7 @@ function identify(
   type: { carriesId: boolean },
 ): { id: string; own_id: boolean } {
   const agreed = type.carriesId && id !== dataId ? undefined : id;
-  return agreed === undefined ? { id: timeOrderedUuid(), own_id: false } : { id: agreed, own_id: true };
+  return agreed === undefined ? { id: chance.timeOrderedUuid(), own_id: false } : { id: agreed, own_id: true };
 }
 
 function checkPriority(priority: number | undefined): void {
@@ -101,7 +102,7 @@ function checkPriority(priority: number | undefined): void {
 
 function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | undefined {
   if (!taskTypeOf(options.type).schedules || task.recurrence === 'none') return undefined;
-  const new_schedule_id = timeOrderedUuid();
+  const new_schedule_id = chance.timeOrderedUuid();
   if (typeof task.recurrence === 'object') {
     const {
       schedule,
@@ -117,7 +118,7 @@ function scheduleOf(task: NewTask, options: NewTaskOptions): ScheduleColumns | u
   const recurrence = task.recurrence ?? 'assumed';
   // The grace period is the boefje's alone: a report without a cron runs once.
   if (options.type !== 'boefje') return { recurrence, new_schedule_id };
-  const delay_seconds = options.gracePeriodSeconds + Math.random() * options.jitterSeconds;
+  const delay_seconds = options.gracePeriodSeconds + chance.random() * options.jitterSeconds;
   return { recurrence, new_schedule_id, delay_seconds };
 }
 

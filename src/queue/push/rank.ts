@@ -1,5 +1,6 @@
 import { codeOf, isOfItem, RotaError } from '../../errors.ts';
 import type { Failure } from '../../mailbox/failure.ts';
+import { time } from '../../time-and-chance.ts';
 
 /**
  * What the queue needs from a ranker (the pool of src/ranking): the pop order of tasks without a priority of their own.
@@ -57,6 +58,6 @@ export function notRanked(failure: Failure): RotaError {
 export const rankByArrival: TaskRanking = {
   policyOf: () => ({ fair: false, manualOnly: false }),
   rank: async (_scheduler, tasks) => ({
-    ranks: tasks.map((task) => (task.manual ? 1 : Math.floor(Date.now() / 1_000))),
+    ranks: tasks.map((task) => (task.manual ? 1 : Math.floor(time.wallMs() / 1_000))),
   }),
 };

@@ -7,10 +7,11 @@ import type {
   ScheduleSettlement,
   SupervisorRequests,
 } from '../../protocol/requests.ts';
-import { type DisabledReason, type TaskData, type TaskStatus, timeOrderedUuid } from '../../tasks/task.ts';
+import { type DisabledReason, type TaskData, type TaskStatus } from '../../tasks/task.ts';
 import { emit } from '../../telemetry/events.ts';
 import { setDefaultLimits } from '../limits/limits.ts';
 import { revokeTasks, emitCancelled } from '../settle/cancellation.ts';
+import { chance } from '../../time-and-chance.ts';
 
 export type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
@@ -69,7 +70,7 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
       if (schedules.length === 0) return { added: 0 };
       const rows = schedules.map(({ recurrence, ...rest }) => ({
         ...rest,
-        id: timeOrderedUuid(),
+        id: chance.timeOrderedUuid(),
         schedule: recurrence.schedule,
         inherited: recurrence.inherited ?? false,
         deadline_at: recurrence.deadlineAt,

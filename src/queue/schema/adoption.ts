@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { RotaError } from '../../errors.ts';
 import { statement } from '../../postgres/pool.ts';
@@ -7,6 +6,7 @@ import { inSession } from '../../postgres/session.ts';
 import { taskTypeOf } from '../../tasks/data.ts';
 import { recountWhereEmpty } from '../maintenance/counts.ts';
 import { changeSchema, lockSchema, runEach } from './schema-lock.ts';
+import { time } from '../../time-and-chance.ts';
 
 interface ReconcileOptions {
   readonly gracePeriodSeconds: number;
@@ -131,6 +131,6 @@ async function untilNobodyWorks(client: Client): Promise<void> {
     if (look === 5) {
       throw new RotaError('CONFLICT', `Rota works on this database (${rowCount} connections): stop it first`);
     }
-    await delay(200);
+    await time.sleep(200);
   }
 }

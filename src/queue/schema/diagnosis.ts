@@ -2,6 +2,7 @@ import { codeOf } from '../../errors.ts';
 import { connect, query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import { notWritable } from '../../postgres/sql-states.ts';
 import { migrationNames } from './migrations.ts';
+import { time } from '../../time-and-chance.ts';
 
 /** What `rota doctor` reports of the database. */
 export interface DatabaseDiagnosis {
@@ -42,9 +43,9 @@ export async function diagnoseDatabase(sql: Sql): Promise<DatabaseDiagnosis> {
     if (codeOf(error) !== 'SCHEMA_UNKNOWN') throw error;
   });
   // This machine's wall clock, which only logs and traces go by.
-  const [asked, began] = [Date.now(), performance.now()];
+  const [asked, began] = [time.wallMs(), time.monotonicMs()];
   const [row] = await transact(() => query<DiagnosisRow>(sql, statement('schema/diagnosis'), []));
-  const roundTripMs = Math.round(performance.now() - began);
+  const roundTripMs = Math.round(time.monotonicMs() - began);
   const known = await migrationNames();
   const done = row!.migrations;
   return {

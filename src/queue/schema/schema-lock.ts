@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { time } from '../../time-and-chance.ts';
 
 /** Any number will do, as long as every version of Rota uses the same one. */
 const lockKey = 7_682_118;
@@ -12,7 +12,7 @@ export async function lockSchema(client: Client): Promise<void> {
   while (true) {
     const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [lockKey]);
     if (rows[0]?.locked === true) return;
-    await delay(200);
+    await time.sleep(200);
   }
 }
 
@@ -34,7 +34,7 @@ export async function changeSchema(client: Client, steps: () => Promise<unknown>
     } catch (error) {
       await client.query('ROLLBACK');
       if ((error as { code?: unknown }).code !== '55P03') throw error;
-      await delay(200);
+      await time.sleep(200);
     }
   }
 }

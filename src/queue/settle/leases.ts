@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { every, within } from '../../deadline.ts';
 import { query, type Sql, statement, transact, transaction } from '../../postgres/pool.ts';
 import { emit } from '../../telemetry/events.ts';
@@ -7,6 +6,7 @@ import { foldCounts } from '../maintenance/counts.ts';
 import { forgetVirtualTimes } from '../push/requeue.ts';
 import type { LeaseRef } from '../queue.ts';
 import { type RanksOf, type TaskChange, settle, type Settled } from './settle.ts';
+import { chance, time } from '../../time-and-chance.ts';
 
 /** A lease that its holder renews for `leaseMs` from now on; null keeps its length. */
 interface Renewal extends LeaseRef {
@@ -123,9 +123,9 @@ function changeOf({ id, lease_id: leaseId, unbegun, unclaimed, exhausted }: Expi
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
-  readonly #instance = randomUUID();
+  readonly #instance = chance.uuid();
   readonly #stop = new AbortController();
-  /** performance.now() of the last minute's round. */
+  /** time.monotonicMs() of the last minute's round. */
   #aliveAt: number | null = null;
   #running: Promise<void> | null = null;
 
@@ -202,12 +202,12 @@ export class Sweeper {
 
   async #round(): Promise<void> {
     const { signal } = this.#stop;
-    if (this.#aliveAt === null || performance.now() - this.#aliveAt > aliveEveryMs) {
+    if (this.#aliveAt === null || time.monotonicMs() - this.#aliveAt > aliveEveryMs) {
       await transact(() => query(this.#options.sql, statement('settle/alive'), []));
       await transact(() => query(this.#options.sql, statement('maintenance/forget-counts'), []));
       await transact(() => query(this.#options.sql, statement('settle/forget-gaps'), []));
       await transact(() => forgetVirtualTimes(this.#options.sql));
-      this.#aliveAt = performance.now();
+      this.#aliveAt = time.monotonicMs();
     }
     // A full sweep leaves more behind: a burst of expiries does not wait for the next second.
     while (!signal.aborted && (await this.#isPresent()) && (await this.sweep()) === perSweep);
