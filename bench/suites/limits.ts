@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RotaClient, rotaClient } from '../../src/nats/client.ts';
 import { connectNats } from '../../src/nats/connect.ts';
-import type { Sql } from '../../src/postgres/pool.ts';
+import { patientConnection, type Sql } from '../../src/postgres/pool.ts';
 import { type Bench, type Suite, warmUp } from '../harness/bench.ts';
 import { until } from '../harness/kat.ts';
 import { leanClient } from '../harness/lean-client.ts';
@@ -89,16 +89,14 @@ async function measure(bench: Bench, { name, depth, keys, atLeast }: Measured): 
 
 /** Each OOI is a key. Nothing of the filling is left to a vacuum beside the samples. */
 async function spread(sql: Sql, keys: number): Promise<void> {
-  const patient = await sql.reserve();
+  const patient = patientConnection(sql, 600_000);
   try {
-    await patient`SET statement_timeout = 0`;
     await patient`
       UPDATE tasks SET data = jsonb_set(data, '{input_ooi}', to_jsonb('Hostname|internet|h' || (hashtext(id::text) & 2147483647) % ${keys}::integer))
       WHERE organisation = ${limited}`;
     await patient`VACUUM ANALYZE`;
-    await patient`RESET statement_timeout`;
   } finally {
-    patient.release();
+    await patient.end();
   }
 }
 
