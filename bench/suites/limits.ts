@@ -61,11 +61,12 @@ async function measure(bench: Bench, { name, depth, keys, atLeast }: Measured): 
     const rate = { tasks: 1, seconds: keys === 1 ? 3_600 : 10 };
     const began = performance.now();
     await client.ctl('set-limit', { name: 'bench', organisation: limited, key: '{ooi}', rate });
-    await until('parked', async () => {
+    const parked = async () => {
       const [rows] = await within.sql<{ free: number }[]>`
         SELECT count(*)::integer AS free FROM queue WHERE organisation = ${limited} AND parked IS NULL`;
       return rows!.free <= keys;
-    });
+    };
+    await until('parked', parked, 600_000);
     bench.record(`limits/${name}-to-park`, 's', [{ value: (performance.now() - began) / 1_000 }]);
     const lean = leanClient(connection);
     const pops = [
