@@ -35,7 +35,18 @@ export function excerpt(text: string, most = mostShown): string {
   return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 }
 
-/** As above, by its bytes. */
+/** Each text of an answer, as above. */
+export function excerptEach<T>(answer: T, most: number): T {
+  const short = (value: unknown): unknown => {
+    if (typeof value === 'string') return excerpt(value, most);
+    if (Array.isArray(value)) return value.map(short);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, short(field)]));
+  };
+  return short(answer) as T;
+}
+
+/** An excerpt by its bytes. */
 export function excerptInBytes(text: string, mostBytes: number): string {
   if (Buffer.byteLength(text) <= mostBytes) return text;
   const room = mostBytes - Buffer.byteLength('…');

@@ -2,8 +2,8 @@ import type { HoldingLimit, LimitMatchView, LimitView, WindowView } from '../pro
 import type { ExplanationView, StartEstimate, TaskView } from '../protocol/operator-lists.ts';
 import { windowAt } from '../queue/limits/hours.ts';
 import type { LimitedTask } from '../queue/limits/limit.ts';
-import type { HeldByLimit, LimitPlace, Limits } from '../queue/limits/limits.ts';
-import type { Limit } from '../queue/limits/view.ts';
+import type { LimitPlace, Limits } from '../queue/limits/limits.ts';
+import type { HeldByLimit, Limit } from '../queue/limits/view.ts';
 import type { TaskData } from '../tasks/task.ts';
 import { age, subjectOf } from './wording.ts';
 

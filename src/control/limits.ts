@@ -2,11 +2,12 @@ import { z } from 'zod';
 import { RotaError } from '../errors.ts';
 import { type Hours, hoursFault } from '../queue/limits/hours.ts';
 import { limitName, templateFault } from '../queue/limits/limit.ts';
-import type { HeldByLimit, Limits, NewLimit } from '../queue/limits/limits.ts';
-import type { Limit } from '../queue/limits/view.ts';
+import type { Limits, NewLimit } from '../queue/limits/limits.ts';
+import type { HeldByLimit, Limit } from '../queue/limits/view.ts';
 import { lengths, shortText } from '../tasks/limits.ts';
-import { type CommandAudit, command, nothing, type SomeCommands } from './operator-command.ts';
+import { aged, type CommandAudit, command, maxAge, type SomeCommands } from './operator-command.ts';
 import { note } from './queues.ts';
+import { Recent, recent } from './recent.ts';
 import { countedAtMost, holdingOf, iso, limitView, windowView } from './limit-views.ts';
 
 export interface LimitPorts {
@@ -86,14 +87,20 @@ const tested = z.strictObject({
   image: text(lengths.name).nullish(),
   ooi: text(lengths.ooi).nullish(),
   manual: z.boolean().default(false),
+  ...maxAge,
 });
 
 /** What may run how often, how many at once, and when. */
 export function limitCommands(ports: LimitPorts) {
   const { limits, audit, now } = ports;
+  // Each counts up to 10 000 rows of each limit.
+  const all = recent(() => listed(ports));
+  const places = new Recent<Awaited<ReturnType<Limits['places']>>>();
   return {
-    limits: command('read', nothing, async () => ({
-      results: (await listed(ports, 'limit')).map(([limit, held]) => limitView(limit, held)),
+    limits: command('read', aged, async ({ max_age_seconds: seconds }) => ({
+      results: (await all(seconds * 1_000)).flatMap(([limit, held]) =>
+        limit.kind === 'limit' ? [limitView(limit, held)] : [],
+      ),
     })),
 
     'set-limit': command(
@@ -111,9 +118,11 @@ export function limitCommands(ports: LimitPorts) {
     'unset-limit': command('operate', z.strictObject({ name }), ({ name }, { by }) => unset(ports, name, 'limit', by)),
 
     'test-limit': command('read', tested, async (body) => {
-      const { boefje = null, image = null, ooi = null, ...task } = body;
-      const places = await limits.places({ ...task, plugin: boefje, image, ooi }, null);
-      const results = places.map((place) => holdingOf(place, now()));
+      const { boefje = null, image = null, ooi = null, max_age_seconds: seconds, ...task } = body;
+      const about = { ...task, plugin: boefje, image, ooi };
+      const ask = () => limits.places(about, null);
+      const found = await places.of(JSON.stringify(about), seconds * 1_000, ask);
+      const results = found.map((place) => holdingOf(place, now()));
       const times = results.map(({ starts_at: at }) => at);
       return {
         results,
@@ -126,8 +135,10 @@ export function limitCommands(ports: LimitPorts) {
       };
     }),
 
-    windows: command('read', nothing, async () => ({
-      results: (await listed(ports, 'window')).map(([limit, held]) => windowView(limit, held, now())),
+    windows: command('read', aged, async ({ max_age_seconds: seconds }) => ({
+      results: (await all(seconds * 1_000)).flatMap(([limit, held]) =>
+        limit.kind === 'window' ? [windowView(limit, held, now())] : [],
+      ),
     })),
 
     'set-window': command(
@@ -227,11 +238,8 @@ async function unset({ limits, audit }: LimitPorts, name: string, kind: Limit['k
   return { name };
 }
 
-async function listed(
-  { limits }: LimitPorts,
-  kind: Limit['kind'],
-): Promise<readonly (readonly [Limit, HeldByLimit])[]> {
-  const of = (await limits.list()).limits.filter((limit) => limit.kind === kind);
+async function listed({ limits }: LimitPorts): Promise<readonly (readonly [Limit, HeldByLimit])[]> {
+  const { limits: of } = await limits.list();
   const held = await limits.held(
     of.map(({ name }) => name),
     countedAtMost,

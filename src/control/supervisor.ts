@@ -3,7 +3,7 @@ import type { EffectiveValue } from '../config/config.ts';
 import { within } from '../deadline.ts';
 import { RotaError } from '../errors.ts';
 import type { Backlog } from '../events/backlog.ts';
-import { excerpt } from '../printable.ts';
+import { excerptEach } from '../printable.ts';
 import { FailureError, failureOf } from '../mailbox/failure.ts';
 import { type Outcome, valueOf } from '../mailbox/ref.ts';
 import type { SupervisorCommand } from '../protocol/commands.ts';
@@ -63,7 +63,7 @@ export function supervisorCommands(ports: SupervisorPorts) {
         figures.of('', maxAgeMs, () => figuresOf(ports)).then((found) => schedulerViews(ports, found)),
         backlog.of('', maxAgeMs, async () => (await ports.backlog?.look()) ?? []),
       ]);
-      return inShort({ ...processView(ports), actors, schedulers, sources, unknown });
+      return excerptEach({ ...processView(ports), actors, schedulers, sources, unknown }, longestText);
     }),
 
     config: command('read', nothing, async () => ({ instance, values: ports.effectiveConfig() })),
@@ -148,17 +148,6 @@ function processView({ instance, version, startedAt, now, loopDelay }: Superviso
 
 /** In UTF-16 units. An error may quote an event of 1 MB, and one answer must fit into one message of NATS: 1 MB. */
 const longestText = 500;
-
-/** Its texts, cut. A round trip through JSON would take three times as long, each second that a page is on a screen. */
-function inShort<T>(answer: T): T {
-  const short = (value: unknown): unknown => {
-    if (typeof value === 'string') return excerpt(value, longestText);
-    if (Array.isArray(value)) return value.map(short);
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, short(field)]));
-  };
-  return short(answer) as T;
-}
 
 /** Operators look during outages: the rest of the answer must not wait for the database. */
 const databaseWithinMs = 2_000;

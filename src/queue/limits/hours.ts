@@ -40,8 +40,22 @@ export function hoursFault(hours: Hours, now: number): string | null {
   return until <= now ? 'it has ended already' : null;
 }
 
+/** What was found of windows: an answer holds until it changes, and a cron's takes up to a thousand starts to find. */
+const found = new Map<string, { readonly from: number; readonly state: WindowState }>();
+const mostFound = 2_000;
+
 /** Whether a window is open at an instant, and until when. */
 export function windowAt(hours: Hours, now: number): WindowState {
+  const key = JSON.stringify(hours);
+  const last = found.get(key);
+  if (last !== undefined && last.from <= now && now < (last.state.until ?? Number.POSITIVE_INFINITY)) return last.state;
+  const state = findState(hours, now);
+  if (found.size >= mostFound) found.clear();
+  found.set(key, { from: now, state });
+  return state;
+}
+
+function findState(hours: Hours, now: number): WindowState {
   if ('cron' in hours) return openedBy(hours, now);
   const [from, until] = [instantOf(hours.from, hours.zone)!, instantOf(hours.until, hours.zone)!];
   if (now < from) return { open: true, until: from };

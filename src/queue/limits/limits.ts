@@ -2,21 +2,13 @@ import { type Executor, query, queryByKey, type Sql, statement, transact } from 
 import type { DefaultLimit } from '../../protocol/limits.ts';
 import { concerns, keyOf, type LimitedTask, type LimitKey, nameOfGroup, templateOfGroup } from './limit.ts';
 import { Releaser, type ReleaserOptions } from './releaser.ts';
-import { changing, type Limit, type LimitsView, readLimits } from './view.ts';
+import { changing, type HeldByLimit, type Limit, type LimitsView, readHeld, readLimits } from './view.ts';
 
 /** What an operator sets. */
 export type NewLimit = Omit<
   Limit,
   'version' | 'changedAt' | 'isApplying' | 'removed' | 'admitted' | 'waited' | 'fallbacks'
 >;
-
-/** Tasks that a limit holds back. */
-export interface HeldByLimit {
-  readonly waiting: number;
-  readonly keys: number;
-  /** Null where there is none. */
-  readonly oldest_seconds: number | null;
-}
 
 /** Where a task stands, or would, at one of its limits. */
 export interface LimitPlace extends LimitKey {
@@ -61,9 +53,8 @@ export class Limits {
   }
 
   /** Of each of these, in their order. */
-  async held(names: readonly string[], countedAtMost: number): Promise<readonly HeldByLimit[]> {
-    if (names.length === 0) return [];
-    return queryByKey<HeldByLimit>(this.#sql, statement('limits/held'), [names, countedAtMost]);
+  async held(names: readonly string[], most: number): Promise<readonly HeldByLimit[]> {
+    return readHeld(this.#sql, names, most);
   }
 
   /** The limits that concern a task; `id` where it is queued. */

@@ -140,14 +140,25 @@ export interface LimitReading {
 
 const countedAtMost = 10_000;
 
+/** What a limit or a window holds back. */
+export interface HeldByLimit {
+  /** Tasks, and their keys. */
+  readonly waiting: number;
+  readonly keys: number;
+  /** Null where there is none. */
+  readonly oldest_seconds: number | null;
+}
+
+/** Of each of these, in their order. */
+export async function readHeld(sql: Sql, names: readonly string[], most: number): Promise<readonly HeldByLimit[]> {
+  return names.length === 0 ? [] : queryByKey<HeldByLimit>(sql, statement('limits/held'), [names, most]);
+}
+
 /** What each limit and window holds. */
 export async function readLimitsHeld(sql: Sql): Promise<readonly LimitReading[]> {
   const limits = (await transact(() => readLimits(sql))).limits.filter(({ removed }) => !removed);
-  if (limits.length === 0) return [];
-  const held = await queryByKey<{ waiting: number; oldest_seconds: number | null }>(sql, statement('limits/held'), [
-    limits.map(({ name }) => name),
-    countedAtMost,
-  ]);
+  const names = limits.map(({ name }) => name);
+  const held = await readHeld(sql, names, countedAtMost);
   return limits.map(({ name, admitted, waited }, at) => {
     const { waiting, oldest_seconds: oldest } = held[at]!;
     return { name, waiting, oldestSeconds: oldest ?? 0, admitted, waited };
