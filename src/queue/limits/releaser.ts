@@ -22,6 +22,9 @@ const forgetEveryMs = 60_000;
 /** Rows and keys of one pass: some 50 ms at most, so that no key waits long for those before it. */
 const rowsPerPass = 500;
 const keysPerPass = 200;
+/** On a busy machine 200 keys took 300 ms, and what was pushed waited for two passes and a rest: a pass that takes longer halves the next. */
+const longestPassMs = 100;
+const leastKeysPerPass = 25;
 const rowsOfKey = 200;
 /** Rows that a pause holds are set aside where they stand first at a key. */
 const pausedPerPass = 500;
@@ -58,6 +61,7 @@ export class Releaser {
   #viewedAt = Number.NEGATIVE_INFINITY;
   /** When a pass is due by the clock: a window opens or closes, or the last one left something. */
   #passAt = 0;
+  #keysPerPass = keysPerPass;
   #forgotAt = time.monotonicMs();
   #applying: Promise<unknown> = Promise.resolve();
   #isApplying = false;
@@ -152,13 +156,14 @@ export class Releaser {
   /** One pass over what waits. @returns milliseconds until the next is due */
   async pass(): Promise<number> {
     const { sql, queue } = this.#options;
+    const began = time.monotonicMs();
     const done = await changing(sql, async (releasing) => {
       const view = await readLimits(releasing);
       const closed = closedAt(view);
       const closing = await close(releasing, closed);
       const looked = await resolve(releasing, view);
       await query(releasing, statement('limits/fold'), [changesPerPass]);
-      const { admitted, keys } = await admit(releasing, view, closed);
+      const { admitted, keys } = await admit(releasing, view, closed, this.#keysPerPass);
       const values = [keys, closed.names, closed.opens];
       const [next] = await query<{ wait_ms: number | null }>(releasing, statement('limits/next'), values);
       const isFull = closing === rowsPerPass || looked.count === rowsPerPass;
@@ -166,7 +171,12 @@ export class Releaser {
       const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, changesMs, lookEveryMs);
       return { freed: [...Object.entries(looked.freed), ...Object.entries(admitted)], waitMs, changesMs };
     });
-    this.#passAt = time.monotonicMs() + done.changesMs;
+    const now = time.monotonicMs();
+    this.#passAt = now + done.changesMs;
+    this.#keysPerPass =
+      now - began > longestPassMs
+        ? Math.max(leastKeysPerPass, Math.floor(this.#keysPerPass / 2))
+        : Math.min(keysPerPass, this.#keysPerPass + leastKeysPerPass);
     for (const [scheduler, count] of done.freed) queue.wake(scheduler, count);
     return done.waitMs;
   }
@@ -201,8 +211,13 @@ async function resolve(releasing: Executor, { limits }: LimitsView): Promise<{ c
   return { count: rows.length, freed: rows.length === 0 ? {} : (await park(releasing, limits, rows, true)).freed };
 }
 
-async function admit(releasing: Executor, { limits }: LimitsView, { names, opens }: Closed): Promise<Admitted> {
-  const values = [keysPerPass, names, opens, versionOf(limits), rowsOfKey, pausedPerPass, rowsOfGroup];
+async function admit(
+  releasing: Executor,
+  { limits }: LimitsView,
+  { names, opens }: Closed,
+  keys: number,
+): Promise<Admitted> {
+  const values = [keys, names, opens, versionOf(limits), rowsOfKey, pausedPerPass, rowsOfGroup];
   const [row] = await query<Admitted>(releasing, statement('limits/admit'), values);
   return row!;
 }
