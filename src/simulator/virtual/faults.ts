@@ -113,19 +113,19 @@ export class Faults {
     return random.chance(twice) ? [delay, delay + random.integer(30_000)] : [delay];
   }
 
-  #lasting(most: number): number {
+  #lasting(most: number, isOutage: boolean): number {
     const { random, trouble } = this.#options;
     const ms = minute + random.integer(most);
-    trouble.lasts(ms);
+    trouble.lasts(ms, isOutage);
     return ms;
   }
 
   #outage(service: KatServiceName): void {
-    this.#out.set(service, this.#options.clock.now + this.#lasting(2 * hour));
+    this.#out.set(service, this.#options.clock.now + this.#lasting(2 * hour, true));
   }
 
   #databaseOut(): void {
-    this.#options.supervisor.loseDatabase(this.#lasting(30 * minute));
+    this.#options.supervisor.loseDatabase(this.#lasting(30 * minute, true));
   }
 
   #killSupervisor(): void {
@@ -133,13 +133,13 @@ export class Faults {
     if (!supervisor.serves) return;
     supervisor.kill();
     supervisorDied();
-    clock.settleAfter(this.#lasting(10 * minute), () => supervisor.start());
+    clock.settleAfter(this.#lasting(10 * minute, true), () => supervisor.start());
   }
 
   #stepClock(): void {
     const { random, stepClock } = this.#options;
     stepClock((random.chance(0.5) ? 1 : -1) * (1_000 + random.integer(5 * minute)));
-    this.#lasting(minute);
+    this.#lasting(minute, true);
   }
 
   #pause(): void {
@@ -147,7 +147,7 @@ export class Faults {
     const { id } = this.#organisation();
     const pause = { scheduler: 'boefje', organisation: random.chance(0.2) ? null : id, plugin: null };
     queue.pause(pause);
-    clock.settleAfter(this.#lasting(4 * hour), () => queue.resume(pause));
+    clock.settleAfter(this.#lasting(4 * hour, false), () => queue.resume(pause));
   }
 
   /** An operator cancels some of what is queued or runs. */

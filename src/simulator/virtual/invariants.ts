@@ -2,6 +2,7 @@ import type { Failure } from '../../mailbox/failure.ts';
 import type { StreamEvent } from '../../protocol/events.ts';
 import type { SchedulerSettings } from '../../protocol/scheduler.ts';
 import { normalizerHash } from '../../tasks/data.ts';
+import { isFinished } from '../../tasks/task.ts';
 import type { Estate } from './estate.ts';
 import { FairBound } from './fair-bound.ts';
 import type { Journal } from './journal.ts';
@@ -110,7 +111,7 @@ export class Invariants implements Listener, WorkerWitness {
     if (refusal === null) return;
     const since = estate.since(row.organisation, row.plugin!, ooi) ?? 0;
     const lateMs = now() - since;
-    if (lateMs > latenessMs + trouble.since(since))
+    if (lateMs > latenessMs + trouble.since(since, 'outages'))
       journal.violate(
         'permission',
         `${about(row)} is handed out ${inMinutes(lateMs)} after its permission ended: ${refusal}`,
@@ -119,7 +120,8 @@ export class Invariants implements Listener, WorkerWitness {
 
   changed(row: Row): void {
     const hand = this.#hands.get(row.id);
-    if (hand !== undefined && row.lease === null) hand.over = true;
+    // What goes back to the queue before its lease is over may be in the hands of its worker still.
+    if (hand !== undefined && isFinished(row.status)) hand.over = true;
     this.#bounds.get(row.scheduler)?.left(row);
     if (row.type !== 'boefje' || (row.status !== 'completed' && row.status !== 'failed')) return;
     this.#periods.ended(row);
@@ -195,7 +197,7 @@ export class Invariants implements Listener, WorkerWitness {
     this.#periods.audit();
     const now = this.#options.now();
     for (const [event, at] of this.#events) {
-      if (now - at <= latenessMs + this.#options.trouble.since(at)) break;
+      if (now - at <= latenessMs + this.#options.trouble.since(at, 'outages')) break;
       this.#options.journal.violate('events', `an event is not settled after ${inMinutes(now - at)}: ${event.kind}`);
     }
   }
@@ -210,7 +212,7 @@ export class Invariants implements Listener, WorkerWitness {
       if (isUnderWay !== queue.leases.has(row)) journal.violate('nothing-lost', `${about(row)} has no lease`);
       if (row.lease === null) continue;
       const lateMs = databaseNow() - row.lease.until;
-      if (lateMs > latenessMs + this.#skewMs + trouble.since(now() - lateMs))
+      if (lateMs > latenessMs + this.#skewMs + trouble.since(now() - lateMs, 'any'))
         journal.violate('nothing-lost', `the lease of ${about(row)} is over since ${inMinutes(lateMs)}`);
     }
   }

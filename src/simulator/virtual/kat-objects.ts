@@ -121,6 +121,7 @@ export class KatObjects implements KatServices {
     organisation: string,
     query: { readonly types: readonly string[]; readonly scanLevels: readonly number[] },
   ): AsyncGenerator<readonly Ooi[]> {
+    if (query.types.length === 0 || query.scanLevels.length === 0) return;
     const [types, levels] = [new Set(query.types), new Set(query.scanLevels)];
     for (let offset = 0; ; offset += pageSize) {
       await this.#options.answering('octopoes');

@@ -97,7 +97,7 @@ export class Periods {
     const permitted = Math.max(estate.since(organisation, plugin.id, ooi) ?? 0, this.#options.began);
     const since = Math.max(permitted, pair?.endedAt ?? 0, pair?.queuedAt ?? 0);
     const lateMs = now() - since - longest;
-    if (lateMs > latenessMs + this.#skewMs + trouble.since(since))
+    if (lateMs > latenessMs + this.#skewMs + trouble.since(since, 'any'))
       journal.violate(
         'period',
         `${plugin.id} on ${ooi} in ${organisation} did not run for ${inMinutes(now() - since)}`,

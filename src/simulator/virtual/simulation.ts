@@ -124,7 +124,7 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
     gracePeriodSeconds: settings.gracePeriodSeconds,
     now: databaseNow,
   });
-  const isFair = (scheduler: string) => ranking.policyOf(scheduler).fair;
+  const isFair = (scheduler: string) => policy === 'fair-share' && scheduler !== 'report';
   const invariants = new Invariants({
     journal,
     estate,
