@@ -10,13 +10,17 @@ bin := $(CURDIR)/node_modules/.bin
 export PATH := $(bin):$(PATH)
 filter = $(file) $(if $(function),-t '$(function)')
 
-.PHONY: demo test utest itest run bench drill fuzz deb check format targets migrations install python
+.PHONY: demo simulate test utest itest run bench drill fuzz deb check format targets migrations install python
 
 install:
 	@sh src/install.sh
 
 demo: install
 	@src/launch.sh demo $(ARGS)
+
+# make simulate ARGS="--seeds 200 --faults all": days of a KAT in virtual time (docs/simulation.md).
+simulate: install
+	@src/launch.sh simulate $(ARGS)
 
 test: install
 	@vitest run $(filter)

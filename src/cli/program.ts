@@ -25,6 +25,7 @@ import {
 } from './queues.ts';
 import { schedulesCommand } from './schedules.ts';
 import { devCommand, startCommand, type StartRota } from './start.ts';
+import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './overview.ts';
 import { actorsCommand, drainCommand } from './supervisors.ts';
 import { tasksCommand } from './tasks.ts';
@@ -52,6 +53,7 @@ export function createProgram(parts: ProgramParts): Command {
     startCommand(parts.startRota),
     devCommand(parts.startRota, parts),
     demoCommand(parts),
+    simulateCommand(),
     migrateCommand(),
     statusCommand(),
     topCommand(),

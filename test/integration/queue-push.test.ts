@@ -229,6 +229,23 @@ describe('schedules on push', () => {
     expect(await push({ recurrence: interval })).toEqual({ ...interval, schedule: '1 2 * * *' });
   });
 
+  test("a person's push keeps the deadline that an interval set, since Katalogus may be away when it is to be put right", async () => {
+    const { queue, sql } = await queueUnderTest();
+    const at = '2031-02-03T04:05:06.000Z';
+    const push = async (recurrence: Partial<NewTask>) => {
+      await queue.push('boefje', [boefjeTask('ooi', recurrence)]);
+      await queue.pop('boefje', popRequest());
+      const [row] = await sql`SELECT deadline_at FROM schedules`;
+      return (row!['deadline_at'] as Date).toISOString();
+    };
+    expect(await push({ recurrence: { schedule: null, deadlineAt: at, byInterval: true } })).toBe(at);
+    expect(await push({})).toBe(at);
+    expect(await push({ recurrence: { schedule: null, deadlineAt: at } })).toBe(at);
+    expect(await push({})).not.toBe(at);
+    await sql`UPDATE schedules SET deadline_at = NULL`;
+    expect(await push({})).not.toBe(at);
+  });
+
   test('reports which schedules a person moved with the default recurrence, so that the actor can correct them', async () => {
     const told: (readonly PushedSchedule[] | undefined)[] = [];
     const { queue, sql } = await queueUnderTest({

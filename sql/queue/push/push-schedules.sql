@@ -26,14 +26,16 @@ given AS (
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
   RETURNING s.id, s.hash
 ),
--- The default: a cron that is there keeps its deadline; without one the new deadline counts, where there is a new one.
+-- The default: a cron that is there keeps its deadline, and an interval its rhythm, since the actor may not be able to put right what it
+-- would lose (Katalogus is away); without one the new deadline counts, where there is a new one.
 assumed AS (
   INSERT INTO schedules AS s (id, scheduler_id, organisation, hash, data, enabled, deadline_at)
   SELECT new_schedule_id, $1, organisation, hash, data, true, now() + delay_seconds * interval '1 second'
   FROM accepted WHERE recurrence = 'assumed' ORDER BY hash
   ON CONFLICT (hash) DO UPDATE
     SET deadline_at =
-          CASE WHEN s.schedule IS NULL THEN coalesce(EXCLUDED.deadline_at, s.deadline_at) ELSE s.deadline_at END,
+          CASE WHEN s.schedule IS NULL AND (s.interval_deadline = s.deadline_at) IS NOT TRUE
+            THEN coalesce(EXCLUDED.deadline_at, s.deadline_at) ELSE s.deadline_at END,
         modified_at = now()
     WHERE s.enabled AND s.scheduler_id = EXCLUDED.scheduler_id
   RETURNING s.id, s.hash, s.inherited

@@ -1,0 +1,138 @@
+import type { NewTask } from '../../protocol/requests.ts';
+import { boefjes, type SimulatedBoefje } from '../plugins.ts';
+import type { Random } from '../random.ts';
+import { createWorld, type SimulatedOrganisation, type World } from '../world.ts';
+import type { VirtualClock } from './clock.ts';
+import type { Estate } from './estate.ts';
+import type { MemorySchedules } from './memory-schedules.ts';
+import { reportHash } from '../../tasks/data.ts';
+
+interface LifeOptions {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly world: World;
+  readonly estate: Estate;
+  readonly schedules: MemorySchedules;
+  readonly push: (scheduler: string, task: NewTask) => void;
+}
+
+const minute = 60_000;
+const hour = 60 * minute;
+/** A day has so many changes of each kind for each hundred objects. */
+const perDay = { touched: 24, found: 6, removed: 4, levelled: 6, toggled: 1, asked: 6, reported: 4 };
+
+/** What goes on in a KAT without any fault: objects come, change and leave, boefjes are enabled, people ask for runs and reports. */
+export class Life {
+  readonly #options: LifeOptions;
+  readonly #organisations: readonly SimulatedOrganisation[];
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    this.#organisations = [...options.world.organisations.values()];
+  }
+
+  start(): void {
+    const { estate, random } = this.#options;
+    const objects = this.#organisations.reduce((sum, { objects: those }) => sum + those.size, 0);
+    const often = (times: number, run: (organisation: SimulatedOrganisation) => void) => {
+      const everyMs = (24 * hour) / Math.max(1, (times * objects) / 100);
+      const again = () => {
+        run(random.pick(this.#organisations));
+        this.#options.clock.settleAfter(everyMs * (0.5 + random.next()), again);
+      };
+      this.#options.clock.settleAfter(everyMs * random.next(), again);
+    };
+    often(perDay.touched, (organisation) =>
+      this.#withObject(organisation, (object) => estate.touch(organisation, object)),
+    );
+    often(perDay.found, () => estate.find());
+    often(perDay.removed, (organisation) =>
+      this.#withObject(organisation, (object) => estate.remove(organisation, object)),
+    );
+    often(perDay.levelled, (organisation) =>
+      this.#withObject(organisation, (object) => estate.setLevel(organisation, object, random.integer(5))),
+    );
+    often(perDay.toggled, (organisation) => this.#toggle(organisation));
+    often(perDay.asked, (organisation) => this.#ask(organisation));
+    often(perDay.reported, (organisation) => this.#report(organisation));
+    for (const organisation of this.#organisations) this.#schedule(organisation);
+  }
+
+  #withObject(
+    { objects }: SimulatedOrganisation,
+    run: (object: SimulatedOrganisation['objects'] extends Map<string, infer O> ? O : never) => void,
+  ): void {
+    if (objects.size > 1) run(this.#options.random.pick([...objects.values()]));
+  }
+
+  #toggle(organisation: SimulatedOrganisation): void {
+    const { estate, random } = this.#options;
+    const plugin = random.pick(boefjesOf(organisation));
+    estate.enable(organisation, plugin, !plugin.enabled);
+  }
+
+  /** A person starts a boefje on an object by hand. */
+  #ask(organisation: SimulatedOrganisation): void {
+    const { estate, push, random } = this.#options;
+    this.#withObject(organisation, ({ reference, objectType }) => {
+      const able = boefjesOf(organisation).filter(
+        ({ id, consumes }) =>
+          consumes.includes(objectType) && estate.refusalOf(organisation.id, id, reference) === null,
+      );
+      if (able.length === 0) return;
+      const { id, name, version, oci_image } = random.pick(able);
+      const boefje = { id, name, version, oci_image };
+      const data = {
+        boefje,
+        input_ooi: reference,
+        organization: organisation.id,
+        deduplication_key: null,
+        dispatches: [],
+      };
+      push('boefje', { organisation: organisation.id, data, priority: 1 });
+    });
+  }
+
+  #report({ id: organisation, recipes }: SimulatedOrganisation): void {
+    const recipe = this.#options.random.pick(recipes);
+    const data = { organisation_id: organisation, report_recipe_id: recipe };
+    this.#options.push('report', { organisation, data, priority: 1 });
+  }
+
+  /** The first report of each organisation is made each night. */
+  #schedule({ id: organisation, recipes: [recipe] }: SimulatedOrganisation): void {
+    if (recipe === undefined) return;
+    const data = { organisation_id: organisation, report_recipe_id: recipe };
+    const hash = reportHash({ recipeId: recipe, organisation });
+    const deadlineAt = new Date(this.#options.clock.now + 4 * hour).toISOString();
+    this.#options.schedules.add('report', [
+      { organisation, hash, data, recurrence: { schedule: '0 4 * * *', deadlineAt } },
+    ]);
+  }
+}
+
+export function boefjesOf(organisation: SimulatedOrganisation): readonly SimulatedBoefje[] {
+  return [...organisation.plugins.values()].filter((it) => it.type === 'boefje');
+}
+
+interface WorldOfDays {
+  readonly organisations: number;
+  readonly objects: number;
+  readonly seed: number;
+  readonly boefjes?: number;
+}
+
+/** With boefjes that have an interval, a cron and operations among those that ship, which have none. */
+export function worldOf(options: WorldOfDays): World {
+  const { organisations, objects, seed, boefjes: enabled = boefjes().length } = options;
+  const world = createWorld({ organisations, objects, boefjes: enabled, seed });
+  for (const organisation of world.organisations.values()) {
+    const [first, second, third] = boefjesOf(organisation).filter(
+      ({ id, consumes }) => id !== 'dns-records' && consumes.includes('Hostname'),
+    );
+    if (first !== undefined) first.interval = 12 * 60;
+    if (second !== undefined) second.cron = '0 3 * * *';
+    if (third !== undefined) third.run_on = ['create'];
+  }
+  return world;
+}

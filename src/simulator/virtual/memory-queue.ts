@@ -1,0 +1,107 @@
+import { fairCost, isFinished } from '../../tasks/task.ts';
+import type { Row } from './rows.ts';
+import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
+
+type MemoryQueueOptions = Omit<CommonParts, 'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld'>;
+
+interface Pause {
+  readonly scheduler: string;
+  readonly organisation: string | null;
+  readonly plugin: string | null;
+}
+
+/** The queue of all schedulers in memory, with the decisions of the statements in sql/queue; docs/simulation.md. */
+export class MemoryQueue {
+  readonly options: MemoryQueueOptions;
+  readonly byId = new Map<string, Row>();
+  /** Rows that have a lease. */
+  readonly leases = new Set<Row>();
+  /** By `scheduler organisation`; 1 where absent. */
+  readonly weights = new Map<string, number>();
+  readonly #schedulers = new Map<string, SchedulerTasks>();
+  readonly #pauses: Pause[] = [];
+  #number = 0;
+
+  constructor(options: MemoryQueueOptions) {
+    this.options = options;
+  }
+
+  of(scheduler: string): SchedulerTasks {
+    const known = this.#schedulers.get(scheduler);
+    if (known !== undefined) return known;
+    const made = new SchedulerTasks(
+      {
+        ...this.options,
+        byId: this.byId,
+        leases: this.leases,
+        nextNumber: () => (this.#number += 1),
+        weightOf: (of, organisation) => this.weights.get(`${of} ${organisation}`) ?? 1,
+        isHeld: (...of) => this.isHeld(...of),
+      },
+      scheduler,
+    );
+    this.#schedulers.set(scheduler, made);
+    return made;
+  }
+
+  schedulers(): Iterable<SchedulerTasks> {
+    return this.#schedulers.values();
+  }
+
+  /** Retention: what ended before then, but the newest of what runs again. */
+  retire(before: number, removed: (id: string) => void): void {
+    for (const row of this.byId.values()) {
+      if (!isFinished(row.status) || row.modifiedAt >= before) continue;
+      const { history } = this.of(row.scheduler);
+      const runs = history.get(row.hash);
+      const isLatest = runs?.at(-1) === row;
+      if (isLatest && row.type !== 'normalizer') continue;
+      this.byId.delete(row.id);
+      removed(row.id);
+      if (isLatest) history.delete(row.hash);
+    }
+  }
+
+  isHeld(scheduler: string, organisation: string, plugin: string | null): boolean {
+    return this.#pauses.some((pause) => holds(pause, scheduler, organisation, plugin));
+  }
+
+  pause(pause: Pause): void {
+    this.#pauses.push(pause);
+    const { rows } = this.of(pause.scheduler);
+    for (const row of rows.byHash.values())
+      if (holds(pause, row.scheduler, row.organisation, row.plugin)) rows.hold(row);
+  }
+
+  /** Ends that pause. What comes back with a rank that has passed goes behind the last of its flow: hold.sql. */
+  resume(pause: Pause): void {
+    this.#pauses.splice(this.#pauses.indexOf(pause), 1);
+    const { rows, fair } = this.of(pause.scheduler);
+    const isFair = this.options.policyOf(pause.scheduler).fair;
+    const back = [...rows.byHash.values()]
+      .filter((row) => row.held && !this.isHeld(row.scheduler, row.organisation, row.plugin))
+      .toSorted((a, b) => a.rank - b.rank || a.createdAt - b.createdAt || a.number - b.number);
+    // All flows begin where they are before anything comes back.
+    const starts = new Map(
+      isFair ? back.flatMap(({ flow }) => (flow === null ? [] : [[flow, fair.startOf(flow)]])) : [],
+    );
+    for (const row of back) {
+      const start = row.flow === null ? undefined : starts.get(row.flow);
+      if (start === undefined) rows.release(row, row.rank);
+      else {
+        const next = start + fair.stepOf(row.flow!, fairCost);
+        starts.set(row.flow!, next);
+        rows.release(row, Math.max(row.rank, next));
+      }
+    }
+    for (const row of back) this.options.happened.queued(row, true);
+  }
+}
+
+function holds(pause: Pause, scheduler: string, organisation: string, plugin: string | null): boolean {
+  return (
+    pause.scheduler === scheduler &&
+    (pause.organisation === null || pause.organisation === organisation) &&
+    (pause.plugin === null || pause.plugin === plugin)
+  );
+}

@@ -1,0 +1,126 @@
+import type { SchedulerSettings } from '../../protocol/scheduler.ts';
+import { isFinished } from '../../tasks/task.ts';
+import type { SimulatedBoefje } from '../plugins.ts';
+import type { Estate } from './estate.ts';
+import type { Journal } from './journal.ts';
+import { about, inMinutes, type Row } from './rows.ts';
+import type { Trouble } from './trouble.ts';
+
+interface PeriodsOptions {
+  readonly journal: Journal;
+  readonly estate: Estate;
+  readonly trouble: Trouble;
+  readonly settings: SchedulerSettings;
+  readonly now: () => number;
+  /** When the simulation begins. */
+  readonly began: number;
+}
+
+/** What is known of the runs of a boefje on an OOI. */
+interface Pair {
+  queuedAt: number;
+  endedAt: number | null;
+  /** In a row. */
+  failures: number;
+  row: Row;
+}
+
+/** How late a run may be without a fault. */
+const latenessMs = 10 * 60_000;
+const minute = 60_000;
+
+/** Whether each boefje runs on each OOI as often as it is to, and no more often. */
+export class Periods {
+  readonly #options: PeriodsOptions;
+  readonly #pairs = new Map<string, Pair>();
+  /** By how much the database's clock was set. */
+  #skewMs = 1_000;
+
+  constructor(options: PeriodsOptions) {
+    this.#options = options;
+  }
+
+  clockStepped(ms: number): void {
+    this.#skewMs += Math.abs(ms);
+  }
+
+  queued(row: Row): void {
+    const { journal, estate, settings } = this.#options;
+    const now = this.#options.now();
+    const key = keyOf(row);
+    const pair = this.#pairs.get(key);
+    if (pair === undefined) {
+      this.#pairs.set(key, { queuedAt: now, endedAt: null, failures: 0, row });
+      return;
+    }
+    const plugin = estate.world.organisations.get(row.organisation)?.plugins.get(row.plugin!) as SimulatedBoefje;
+    const isOwn = plugin.interval !== null || plugin.cron !== null;
+    const sinceMs = pair.endedAt === null ? Infinity : now - pair.endedAt;
+    const leastMs = settings.gracePeriodSeconds * 1_000;
+    if (!row.asked && !isOwn && sinceMs < leastMs - this.#skewMs)
+      journal.violate(
+        'period',
+        `${about(row)} is queued ${inMinutes(sinceMs)} after its last run, within its grace period`,
+      );
+    pair.queuedAt = now;
+    pair.row = row;
+  }
+
+  ended(row: Row): void {
+    const pair = this.#pairs.get(keyOf(row));
+    if (pair === undefined) return;
+    pair.endedAt = this.#options.now();
+    pair.failures = row.status === 'failed' ? pair.failures + 1 : 0;
+  }
+
+  /** Each pair that may run did, within its period. */
+  audit(): void {
+    const { estate } = this.#options;
+    for (const organisation of estate.world.organisations.values()) {
+      const boefjes = [...organisation.plugins.values()].filter((it) => it.type === 'boefje' && it.enabled);
+      for (const object of organisation.objects.values()) {
+        for (const plugin of boefjes as SimulatedBoefje[]) {
+          if (!plugin.consumes.includes(object.objectType)) continue;
+          if (object.level === null || object.level < plugin.scan_level) continue;
+          this.#runs(organisation.id, plugin, object.reference);
+        }
+      }
+    }
+  }
+
+  #runs(organisation: string, plugin: SimulatedBoefje, ooi: string): void {
+    const { journal, estate, trouble, now } = this.#options;
+    const pair = this.#pairs.get(`${organisation}\n${plugin.id}\n${ooi}`);
+    if (pair !== undefined && !isFinished(pair.row.status)) return;
+    const longest = pair === undefined ? firstMs(plugin) : this.#longestMs(plugin, pair.failures);
+    if (longest === null) return;
+    const permitted = Math.max(estate.since(organisation, plugin.id, ooi) ?? 0, this.#options.began);
+    const since = Math.max(permitted, pair?.endedAt ?? 0, pair?.queuedAt ?? 0);
+    const lateMs = now() - since - longest;
+    if (lateMs > latenessMs + this.#skewMs + trouble.since(since, 'any'))
+      journal.violate(
+        'period',
+        `${plugin.id} on ${ooi} in ${organisation} did not run for ${inMinutes(now() - since)}`,
+      );
+  }
+
+  /** Null: not by time. */
+  #longestMs(plugin: SimulatedBoefje, failures: number): number | null {
+    const { gracePeriodSeconds, jitterSeconds } = this.#options.settings;
+    if (plugin.run_on !== null && plugin.interval === null && plugin.cron === null) return null;
+    if (plugin.cron !== null) return 86_400_000 + minute;
+    const period = plugin.interval === null ? gracePeriodSeconds * 1_000 : plugin.interval * minute;
+    const grown = Math.min(period * 2 ** Math.min(Math.max(failures - 1, 0), 5), Math.max(period, 30 * 86_400_000));
+    return grown + (plugin.interval === null ? jitterSeconds * 1_000 : period / 10);
+  }
+}
+
+/** Until the first run of what may run; null where that waits for an operation. */
+function firstMs(plugin: SimulatedBoefje): number | null {
+  return plugin.run_on === null ? 0 : null;
+}
+
+function keyOf(row: Row): string {
+  const { input_ooi: ooi = null } = row.data as { input_ooi?: string | null };
+  return `${row.organisation}\n${row.plugin}\n${ooi}`;
+}

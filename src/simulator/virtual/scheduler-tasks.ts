@@ -1,0 +1,216 @@
+import { RotaError } from '../../errors.ts';
+import { failureOf } from '../../mailbox/failure.ts';
+import type { NewTask, PushOutcome } from '../../protocol/requests.ts';
+import type { RankPolicy } from '../../queue/push/rank.ts';
+import { type TaskType, taskTypeOf } from '../../tasks/data.ts';
+import type { RefusalReason } from '../../tasks/refusal.ts';
+import { isFinished } from '../../tasks/task.ts';
+import { chance } from '../../time-and-chance.ts';
+import { FairShare } from './fair-share.ts';
+import type { MemorySchedules } from './memory-schedules.ts';
+import { QueuedRows } from './queued-rows.ts';
+import type { Lease, Row } from './rows.ts';
+
+/** One unit of a claim: a task, or a deduplicated group that comes whole. */
+export type Unit = readonly Row[];
+
+interface Claim {
+  readonly units: number;
+  readonly leaseMs: number;
+  readonly via: 'nats' | 'rest';
+  readonly worker: string | null;
+}
+
+/** What the tasks of all schedulers have in common. */
+export interface CommonParts {
+  readonly byId: Map<string, Row>;
+  /** Rows that have a lease. */
+  readonly leases: Set<Row>;
+  readonly now: () => number;
+  readonly policyOf: (scheduler: string) => RankPolicy;
+  readonly typeOf: (scheduler: string) => string;
+  readonly schedules: MemorySchedules;
+  /** Queued tasks of a scheduler; 0 is unlimited. */
+  readonly maxSize: number;
+  /** What happened to a task; called after it has. */
+  readonly happened: Listener;
+  /** Runs it a quarter of a second later: when a supervisor stores what its claims raised. */
+  readonly soon: (run: () => void) => void;
+  readonly nextNumber: () => number;
+  readonly weightOf: (scheduler: string, organisation: string) => number;
+  readonly isHeld: (scheduler: string, organisation: string, plugin: string | null) => boolean;
+}
+
+/** How the queue tells of each decision. */
+export interface Listener {
+  queued(row: Row, again: boolean): void;
+  claimed(unit: Unit): void;
+  changed(row: Row, was: Row['status']): void;
+}
+
+/** What a lease over NATS begins with at most: firstLeaseMs of src/queue/queue.ts. */
+const firstLeaseMs = 60_000;
+/** Tasks of a hash that are remembered: as many as failure-streaks.sql reads. */
+const mostOfHash = 10;
+
+/** The tables `tasks`, `queue` and `leases` of one scheduler, and the statements push and claim on them. */
+export class SchedulerTasks {
+  readonly scheduler: string;
+  readonly rows = new QueuedRows();
+  readonly fair: FairShare;
+  /** The newest of each hash, newest last. */
+  readonly history = new Map<string, Row[]>();
+  readonly #type: TaskType;
+  readonly #typeName: string;
+  readonly #common: CommonParts;
+
+  constructor(common: CommonParts, scheduler: string) {
+    this.scheduler = scheduler;
+    this.#common = common;
+    this.#typeName = common.typeOf(scheduler);
+    this.#type = taskTypeOf(this.#typeName);
+    this.fair = new FairShare(this.rows, {
+      weightOf: (organisation) => common.weightOf(scheduler, organisation),
+      isPaused: (organisation) => common.isHeld(scheduler, organisation, null),
+    });
+  }
+
+  latest(hash: string): Row | undefined {
+    return this.history.get(hash)?.at(-1);
+  }
+
+  /** `scores`: ranks, or costs where the ranker is fair; by task. */
+  push(tasks: readonly NewTask[], scores: ArrayLike<number>): readonly PushOutcome[] {
+    const common = this.#common;
+    const { fair } = common.policyOf(this.scheduler);
+    const starts = new Map<unknown, number>();
+    const places = common.maxSize === 0 ? Infinity : common.maxSize - this.rows.byHash.size;
+    let taken = 0;
+    const items = tasks.map((task, n) => {
+      const hash = task.hash ?? this.#type.hash(task.data);
+      if (task.follows !== undefined && (this.latest(hash)?.id ?? null) !== task.follows)
+        return { task, hash, refused: 'already-queued' as const, rank: 0 };
+      if (task.id !== undefined && this.#common.byId.has(task.id))
+        return { task, hash, refused: 'id-taken' as const, rank: 0 };
+      const manual = task.priority === 1;
+      if (!manual) taken += 1;
+      const refused = manual || taken <= places ? null : ('queue-full' as const);
+      if (!fair) return { task, hash, refused, rank: scores[n]! };
+      const flow = this.rows.flowOf(task.organisation, this.#type.columns(task.data).image ?? '', manual);
+      let last = starts.get(flow) ?? this.fair.startOf(flow);
+      if (refused === null && !this.rows.byHash.has(hash)) last += this.fair.stepOf(flow, scores[n]!);
+      starts.set(flow, last);
+      return { task, hash, refused, rank: last };
+    });
+    return items.map((item) => this.#insert(item));
+  }
+
+  #insert({ task, hash, refused, rank }: Item): PushOutcome {
+    if (refused === 'id-taken')
+      return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${task.id} exists already`)) };
+    const reason: RefusalReason | null = refused ?? (this.rows.byHash.has(hash) ? 'already-queued' : null);
+    if (reason !== null) return { outcome: 'refused', reason };
+    const common = this.#common;
+    const now = common.now();
+    const columns = this.#type.columns(task.data);
+    const scheduleId = this.#type.schedules
+      ? common.schedules.pushed(this.scheduler, task, hash, this.#typeName === 'boefje')
+      : null;
+    const row: Row = {
+      id: task.id ?? chance.timeOrderedUuid(),
+      scheduler: this.scheduler,
+      type: this.#typeName,
+      number: this.#common.nextNumber(),
+      organisation: task.organisation,
+      hash,
+      data: task.data,
+      plugin: columns.plugin,
+      image: columns.image ?? '',
+      group: columns.deduplicationKey,
+      manual: task.priority === 1,
+      asked: task.follows === undefined,
+      createdAt: now,
+      scheduleId,
+      status: 'queued',
+      modifiedAt: now,
+      attempts: 0,
+      unbegun: 0,
+      rank,
+      held: this.#common.isHeld(this.scheduler, task.organisation, columns.plugin),
+      flow: null,
+      lease: null,
+      settledBy: null,
+      reason: null,
+      turn: 0,
+    };
+    this.#common.byId.set(row.id, row);
+    const earlier = this.history.get(hash);
+    if (earlier === undefined) this.history.set(hash, [row]);
+    else {
+      earlier.push(row);
+      if (earlier.length > mostOfHash) this.#forget(earlier.shift()!);
+    }
+    this.rows.add(row);
+    common.happened.queued(row, false);
+    return { outcome: 'queued', id: row.id, scheduleId };
+  }
+
+  claim({ units: most, leaseMs, via, worker }: Claim): readonly Unit[] {
+    const units: Unit[] = [];
+    for (const head of this.rows.heads(most)) {
+      // A head of a group that another head led away.
+      if (head.status !== 'queued') continue;
+      const unit = head.group === null ? [head] : this.rows.groupOf(head.group);
+      for (const row of unit) this.#hand(row, { leaseMs, via, worker });
+      this.#dispatched(unit[0]!);
+      units.push(unit);
+      this.#common.happened.claimed(unit);
+    }
+    return units;
+  }
+
+  #isSaving = false;
+
+  /** Retention: what is finished, and of which enough newer ones are known. */
+  #forget(row: Row): void {
+    if (isFinished(row.status)) this.#common.byId.delete(row.id);
+  }
+
+  #dispatched(head: Row): void {
+    this.fair.dispatched(head);
+    if (this.#isSaving) return;
+    this.#isSaving = true;
+    this.#common.soon(() => {
+      this.#isSaving = false;
+      this.fair.save();
+    });
+  }
+
+  #hand(row: Row, { leaseMs, via, worker }: Omit<Claim, 'units'>): void {
+    const now = this.#common.now();
+    this.rows.remove(row);
+    const firstMs = via === 'nats' ? Math.min(leaseMs, firstLeaseMs) : leaseMs;
+    const lease: Lease = {
+      id: chance.uuid(),
+      via,
+      worker,
+      rank: row.rank,
+      until: now + firstMs,
+      renewedAt: now,
+      askedMs: firstMs < leaseMs ? leaseMs : null,
+      begun: false,
+    };
+    row.status = 'dispatched';
+    row.modifiedAt = now;
+    row.attempts += 1;
+    row.lease = lease;
+    this.#common.leases.add(row);
+  }
+}
+
+interface Item {
+  readonly task: NewTask;
+  readonly hash: string;
+  readonly refused: 'already-queued' | 'queue-full' | 'id-taken' | null;
+  readonly rank: number;
+}

@@ -1,0 +1,210 @@
+import { fairCost, isFinished, type TaskStatus } from '../../tasks/task.ts';
+import type { MemoryQueue } from './memory-queue.ts';
+import type { Row } from './rows.ts';
+
+/** A patch as settle.sql judges it. `rota`: by Rota itself, which has no holder and gives way to a queued twin. */
+export interface Change {
+  readonly id: string;
+  /** Null where the patch names none. */
+  readonly leaseId: string | null;
+  readonly status: TaskStatus;
+  readonly rota?: boolean;
+  /** It counts as no attempt. */
+  readonly unclaimed?: boolean;
+  readonly unbegun?: boolean;
+  readonly reason?: string;
+  /** In place of the rank that it was popped with. */
+  readonly rank?: number;
+}
+
+export type Outcome = 'done' | 'repeated' | 'NOT_FOUND' | 'LEASE_LOST' | 'CONFLICT';
+
+interface SettlementOptions {
+  readonly queue: MemoryQueue;
+  readonly maxAttempts: number;
+  readonly retryMs: number;
+  readonly gracePeriodSeconds: number;
+}
+
+/** Claims that no worker began count as no attempt so often: leases.ts. */
+const freeOfCharge = 2;
+/** rota_is_silent */
+const silentMs = 3_000;
+/** Leases of one sweep. */
+const perSweep = 500;
+
+/** A time in which no heartbeat could be recorded; epoch milliseconds. */
+interface Gap {
+  readonly began: number;
+  readonly ended: number;
+}
+
+/** The statements of src/queue/settle on the queue in memory: what becomes of tasks that were handed out. */
+export class Settlement {
+  readonly #options: SettlementOptions;
+  readonly #gaps: Gap[] = [];
+  #heardAt: number | null = null;
+
+  constructor(options: SettlementOptions) {
+    this.#options = options;
+  }
+
+  /** One patch. */
+  apply(change: Change): Outcome {
+    const { queue } = this.#options;
+    const row = queue.byId.get(change.id);
+    if (row === undefined) return 'NOT_FOUND';
+    const { leaseId, status } = change;
+    if (leaseId !== null && leaseId === row.settledBy && isRepeat(row.status, status)) return 'repeated';
+    if (leaseId !== null && leaseId !== row.lease?.id) return 'LEASE_LOST';
+    if (leaseId === null && row.lease?.via === 'nats' && status !== 'cancelled') return 'LEASE_LOST';
+    if (isFinished(row.status) && status !== row.status && status !== 'queued') return 'CONFLICT';
+    if (status === row.status) {
+      row.modifiedAt = queue.options.now();
+      return 'done';
+    }
+    if (status !== 'queued') {
+      this.#become(row, status, change);
+      return 'done';
+    }
+    if (!queue.of(row.scheduler).rows.byHash.has(row.hash)) this.#requeue(row, change);
+    else if (change.rota === true) this.#become(row, 'cancelled', { ...change, reason: 'superseded' });
+    else return 'CONFLICT';
+    return 'done';
+  }
+
+  #become(row: Row, status: TaskStatus, { leaseId, rota, reason }: Change): void {
+    const { queue, gracePeriodSeconds } = this.#options;
+    const now = queue.options.now();
+    const was = row.status;
+    if (was === 'queued') queue.of(row.scheduler).rows.remove(row);
+    row.status = status;
+    row.modifiedAt = now;
+    row.reason = reason ?? null;
+    if (status === 'running' || status === 'dispatched') this.#begin(row, now, gracePeriodSeconds);
+    else {
+      row.settledBy = rota === true ? null : leaseId;
+      row.lease = null;
+      queue.leases.delete(row);
+    }
+    queue.options.happened.changed(row, was);
+  }
+
+  #begin(row: Row, now: number, gracePeriodSeconds: number): void {
+    const { lease } = row;
+    if (lease === null) return;
+    if (lease.via === 'rest') lease.askedMs = gracePeriodSeconds * 1_000;
+    if (lease.askedMs !== null) {
+      lease.until = now + lease.askedMs;
+      lease.renewedAt = now;
+    }
+    lease.askedMs = null;
+    lease.begun = true;
+  }
+
+  #requeue(row: Row, change: Change): void {
+    const { queue } = this.#options;
+    const { rows, fair } = queue.of(row.scheduler);
+    const was = row.status;
+    const finished = isFinished(was);
+    const isFair = queue.options.policyOf(row.scheduler).fair;
+    const dealt = isFair && (finished || change.rank === behind);
+    const flow = rows.flowOf(row.organisation, row.image, row.manual);
+    if (dealt) row.rank = fair.startOf(flow) + fair.stepOf(flow, fairCost);
+    else row.rank = row.lease?.rank ?? row.rank;
+    if (finished) [row.attempts, row.unbegun] = [0, 0];
+    else if (change.unclaimed === true) row.attempts = Math.max(0, row.attempts - 1);
+    if (change.unbegun === true) row.unbegun += 1;
+    row.settledBy = change.rota === true ? null : change.leaseId;
+    row.status = 'queued';
+    row.modifiedAt = queue.options.now();
+    row.reason = null;
+    row.lease = null;
+    queue.leases.delete(row);
+    row.held = queue.isHeld(row.scheduler, row.organisation, row.plugin);
+    rows.add(row);
+    queue.options.happened.changed(row, was);
+    queue.options.happened.queued(row, true);
+  }
+
+  /** @returns the ids of those that are renewed; the others are lost */
+  heartbeat(held: readonly { readonly id: string; readonly leaseId: string }[], leaseMs: number | null): string[] {
+    const { queue } = this.#options;
+    const now = queue.options.now();
+    return held.flatMap(({ id, leaseId }) => {
+      const lease = queue.byId.get(id)?.lease;
+      if (lease?.id !== leaseId) return [];
+      lease.until = now + (leaseMs ?? lease.askedMs ?? lease.until - lease.renewedAt);
+      lease.renewedAt = now;
+      lease.askedMs = null;
+      lease.begun = true;
+      return [id];
+    });
+  }
+
+  /** For tasks that reached no worker. */
+  giveBack(claimed: readonly { readonly id: string; readonly leaseId: string }[]): void {
+    for (const { id, leaseId } of claimed) this.apply({ id, leaseId, status: 'queued', rota: true, unclaimed: true });
+  }
+
+  /** This supervisor can record heartbeats at this moment; since it last said so it could not, where that is too long ago. */
+  present(): void {
+    const now = this.#options.queue.options.now();
+    if (this.#heardAt !== null && this.#heardAt < now - silentMs) this.#gaps.push({ began: this.#heardAt, ended: now });
+    this.#heardAt = now;
+    if (this.#gaps.length > 0 && this.#gaps[0]!.ended < now - 86_400_000) this.#gaps.shift();
+  }
+
+  /** Ends expired leases: sweep-find.sql and sweep-look.sql. @returns how many */
+  sweep(): number {
+    const { queue, maxAttempts } = this.#options;
+    const now = queue.options.now();
+    const expired: Row[] = [];
+    for (const row of queue.leases) if (row.lease!.until < now && this.#isDue(row, now)) expired.push(row);
+    expired.sort((a, b) => a.lease!.until - b.lease!.until || a.number - b.number);
+    for (const row of expired.slice(0, perSweep)) {
+      const lease = row.lease!;
+      const unbegun = !lease.begun && row.status === 'dispatched';
+      const unclaimed = (unbegun && row.unbegun < freeOfCharge) || this.#gapOf(row) !== undefined;
+      const exhausted = row.attempts >= maxAttempts && !unclaimed;
+      const by = { id: row.id, leaseId: lease.id, rota: true };
+      if (exhausted) this.apply({ ...by, status: 'failed', reason: 'lease-expired' });
+      else this.apply({ ...by, status: 'queued', unbegun, unclaimed, ...(unclaimed ? {} : { rank: behind }) });
+    }
+    return Math.min(expired.length, perSweep);
+  }
+
+  #isDue(row: Row, now: number): boolean {
+    const { maxAttempts, retryMs } = this.#options;
+    const lease = row.lease!;
+    const spared = this.#gaps.some(
+      (gap) => lease.until >= gap.began && now < gap.ended + graceAfter(gap, lease.until - lease.renewedAt),
+    );
+    if (spared) return false;
+    return (
+      row.attempts >= maxAttempts ||
+      lease.until < now - row.attempts * retryMs ||
+      (!lease.begun && row.status === 'dispatched' && row.unbegun < freeOfCharge) ||
+      this.#gapOf(row) !== undefined
+    );
+  }
+
+  /** The gap in which a lease ran out. */
+  #gapOf({ lease }: Row): Gap | undefined {
+    const { until, renewedAt } = lease!;
+    return this.#gaps.find((gap) => until >= gap.began && until < gap.ended + graceAfter(gap, until - renewedAt));
+  }
+}
+
+/** In the place of a rank: behind what waits, as if it were pushed now. */
+const behind = Number.NEGATIVE_INFINITY;
+
+/** rota_grace_after */
+function graceAfter({ began, ended }: Gap, leaseMs: number): number {
+  return Math.min(Math.max(leaseMs, 0) / 3 + 1_000, Math.max(ended - began, 60_000));
+}
+
+function isRepeat(was: TaskStatus, becomes: TaskStatus): boolean {
+  if (becomes === 'queued') return was === 'queued' || was === 'dispatched' || was === 'running';
+  return becomes === was && isFinished(was);
+}

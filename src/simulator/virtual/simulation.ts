@@ -1,0 +1,238 @@
+import type { StreamEvent } from '../../protocol/events.ts';
+import type { EventStream } from '../../protocol/scheduler.ts';
+import { type Catalog, readCatalog } from '../../supervisor/catalog.ts';
+import { replaceTimeAndChance } from '../../time-and-chance.ts';
+import { type Random, seeded } from '../random.ts';
+import { Broker } from './broker.ts';
+import { VirtualClock } from './clock.ts';
+import { Estate } from './estate.ts';
+import { type FaultKind, Faults } from './faults.ts';
+import { Invariants } from './invariants.ts';
+import { Journal, type Violation } from './journal.ts';
+import { KatObjects, serviceOut } from './kat-objects.ts';
+import { Life, worldOf } from './life.ts';
+import { MemoryQueue } from './memory-queue.ts';
+import { MemorySchedules } from './memory-schedules.ts';
+import { rankInThread } from './rankers.ts';
+import { seededChance } from './seeded-chance.ts';
+import { Settlement } from './settlement.ts';
+import { SimulatedSupervisor } from './supervisor.ts';
+import { Tally, type TallyReport } from './tally.ts';
+import { Trouble } from './trouble.ts';
+import { Workers } from './workers.ts';
+
+export interface SimulationOptions {
+  readonly days: number;
+  readonly organisations: number;
+  /** Of each organisation. */
+  readonly objects: number;
+  readonly seed: number;
+  readonly faults: readonly FaultKind[];
+  readonly policy: 'fair-share' | 'created-at';
+  /** Enabled in each organisation; all that ship where absent. */
+  readonly boefjes?: number;
+  /** Rota's own where absent. */
+  readonly catalog?: Catalog;
+  /** Hears each decision. */
+  readonly listener?: (line: string) => void;
+  /** Breaks what is simulated, to see whether it is noticed. */
+  readonly sabotage?: (parts: SimulationParts) => void;
+}
+
+/** What a test may break. */
+export interface SimulationParts {
+  readonly queue: MemoryQueue;
+  readonly settlement: Settlement;
+  readonly schedules: MemorySchedules;
+  readonly kat: KatObjects;
+  readonly estate: Estate;
+}
+
+export interface SimulationReport extends TallyReport {
+  /** SHA-256 of all decisions. */
+  readonly digest: string;
+  readonly decisions: number;
+  readonly violations: readonly Violation[];
+  readonly virtual_days: number;
+  /** That it took. */
+  readonly seconds: number;
+}
+
+/** 2026-03-23, a Monday: in Europe the clocks are set forward at the end of that week. */
+const began = Date.UTC(2026, 2, 23);
+const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
+const maxAttempts = 3;
+const retryMs = 10_000;
+const auditMs = 3_600_000;
+/** Of finished tasks. */
+const keptMs = 86_400_000;
+/** Of an answer of a service of KAT, at most. */
+const answerMs = 60;
+const failingShare = 0.03;
+
+/**
+ * Days of a KAT and of the Rota that schedules it, in one thread on virtual time: the same for the same options, on any machine. Ends at
+ * the first violation of what Rota promises. docs/simulation.md says what is real in it and what is not.
+ */
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  const from = performance.now();
+  const clock = new VirtualClock(began);
+  const chanceOf = (part: number) => seeded((options.seed * 16 + part) >>> 0);
+  const restore = replaceTimeAndChance({ time: clock.time, chance: seededChance(chanceOf(0), () => clock.now) });
+  try {
+    const run = await start(options, clock, chanceOf);
+    const { journal } = run;
+    try {
+      await clock.run(began + options.days * 86_400_000, () => journal.violation !== null);
+    } catch (error) {
+      if (journal.violation === null) throw error;
+    }
+    const { decisions, violation } = journal;
+    return {
+      digest: journal.digest(),
+      decisions,
+      violations: violation === null ? [] : [violation],
+      ...run.tally.report(),
+      virtual_days: Math.round(((clock.now - began) / 86_400_000) * 1_000) / 1_000,
+      seconds: Math.round(performance.now() - from) / 1_000,
+    };
+  } finally {
+    restore();
+  }
+}
+
+async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: (part: number) => Random) {
+  const { organisations, objects, seed, policy } = options;
+  const catalog = options.catalog ?? (await readCatalog());
+  let ahead = 0;
+  const databaseNow = () => clock.now + ahead;
+  const now = () => clock.now;
+  const journal = new Journal(seed, now, options.listener);
+  const trouble = new Trouble(now);
+  const world = worldOf(options);
+  const publish = (stream: EventStream, event: StreamEvent, delayMs: number) => {
+    for (const lateMs of faults.copies()) {
+      const copy = { ...event };
+      invariants.published(copy);
+      broker.publish(stream, copy, delayMs + lateMs);
+    }
+  };
+  const estate = new Estate({ world, random: chanceOf(1), now, publish });
+  const ranking = await rankInThread({
+    catalog,
+    overrides: { boefje: policy, normalizer: policy },
+    gracePeriodSeconds: settings.gracePeriodSeconds,
+    now: databaseNow,
+  });
+  const isFair = (scheduler: string) => policy === 'fair-share' && scheduler !== 'report';
+  const invariants = new Invariants({
+    journal,
+    estate,
+    trouble,
+    settings,
+    maxAttempts,
+    now,
+    databaseNow,
+    began,
+    isFair,
+  });
+  const broker = new Broker({
+    clock,
+    random: chanceOf(2),
+    settled: (_stream, event, failure) => invariants.settled(event, failure),
+  });
+  const tally = new Tally({ journal, now, watched: invariants, wake: (scheduler) => workers.wake(scheduler) });
+  const schedules = new MemorySchedules({
+    now: databaseNow,
+    ...settings,
+    changed: (schedule) => {
+      tally.scheduled(schedule);
+      invariants.scheduled(schedule);
+    },
+  });
+  const queue = new MemoryQueue({
+    now: databaseNow,
+    policyOf: (scheduler) => ranking.policyOf(scheduler),
+    typeOf: (scheduler) => catalog.actors.find(({ name }) => name === scheduler)?.definition.type ?? scheduler,
+    schedules,
+    maxSize: 0,
+    happened: tally,
+    soon: (run) => void clock.after(250, run),
+  });
+  invariants.watch(queue);
+  const settlement = new Settlement({ queue, maxAttempts, retryMs, gracePeriodSeconds: settings.gracePeriodSeconds });
+  const answers = chanceOf(3);
+  const kat = new KatObjects({
+    world,
+    now,
+    answering: async (service) => {
+      await clock.sleep(1 + answers.integer(answerMs));
+      if (faults.isOut(service)) throw serviceOut(service);
+    },
+    lastRun: (organisation, boefje, ooi) => estate.lastRun(organisation, boefje, ooi),
+  });
+  estate.serve(kat);
+  const supervisor = new SimulatedSupervisor({
+    catalog,
+    clock,
+    random: chanceOf(4),
+    journal,
+    broker,
+    kat,
+    queue,
+    schedules,
+    settlement,
+    ranking,
+    settings,
+    databaseNow,
+  });
+  const faults = new Faults({
+    kinds: new Set(options.faults),
+    clock,
+    random: chanceOf(5),
+    journal,
+    world,
+    estate,
+    queue,
+    settlement,
+    supervisor,
+    trouble,
+    push: (scheduler, tasks) => supervisor.ask(scheduler, tasks),
+    supervisorDied: () => invariants.supervisorDied(),
+    stepClock: (ms) => {
+      ahead += ms;
+      invariants.clockStepped(ms);
+    },
+  });
+  const load = organisations * objects;
+  const workers = new Workers({
+    clock,
+    random: chanceOf(6),
+    queue,
+    settlement,
+    estate,
+    witness: invariants,
+    counts: { boefje: Math.max(2, Math.ceil(load / 150)), normalizer: Math.max(2, Math.ceil(load / 600)), report: 1 },
+    fail: failingShare,
+    failing: null,
+    isReachable: () => supervisor.serves,
+    lapse: () => faults.lapse(),
+  });
+  const life = new Life({
+    clock,
+    random: chanceOf(7),
+    world,
+    estate,
+    schedules,
+    push: (scheduler, task) => supervisor.ask(scheduler, [task]),
+  });
+  options.sabotage?.({ queue, settlement, schedules, kat, estate });
+  clock.settleAfter(0, () => supervisor.start());
+  life.start();
+  faults.start();
+  clock.every(auditMs, () => {
+    invariants.audit();
+    queue.retire(databaseNow() - keptMs, (id) => invariants.forgotten(id));
+  });
+  return { journal, tally };
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { faultKinds } from '../../src/simulator/virtual/faults.ts';
+import { simulate, type SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
+import { foundSeeds } from './found-seeds.ts';
+
+const small: SimulationOptions = {
+  days: 1,
+  organisations: 3,
+  objects: 15,
+  seed: 1,
+  faults: faultKinds,
+  policy: 'fair-share',
+};
+
+test('the same seed makes the same decisions, another seed others', async () => {
+  const [once, again, other] = [await simulate(small), await simulate(small), await simulate({ ...small, seed: 2 })];
+  expect(again).toEqual({ ...once, seconds: again.seconds });
+  expect(other.digest).not.toBe(once.digest);
+  expect(once.decisions).toBeGreaterThan(1_000);
+  expect(once.tasks['boefje']!['completed']).toBeGreaterThan(100);
+});
+
+test.each([1, 2, 3, 4, 5])('what Rota promises holds in a small world under faults, with seed %i', async (seed) => {
+  const { violations } = await simulate({ ...small, seed });
+  expect(violations).toEqual([]);
+});
+
+test('without a fault, and first come, first served, too', async () => {
+  const { violations, virtual_days } = await simulate({ ...small, faults: [], policy: 'created-at' });
+  expect({ violations, virtual_days }).toEqual({ violations: [], virtual_days: 1 });
+});
+
+describe('what was found once', () => {
+  test.each(foundSeeds)('$found', async ({ found: _found, faults, ...options }) => {
+    const { violations } = await simulate({
+      ...options,
+      faults: faults === 'all' ? faultKinds : faults,
+      policy: 'fair-share',
+    });
+    expect(violations).toEqual([]);
+  });
+});
