@@ -98,6 +98,11 @@ export function shareOf(part: number, whole: number): Html {
   >`;
 }
 
+/** A part of a whole in per cent alone, as a figure. */
+export function percentOf(part: number, whole: number): Html {
+  return whole <= 0 ? noFigure : html`<data value="${part / whole}">${percent(part / whole)}</data>`;
+}
+
 /** `18 %`; below ten with a digit more. */
 export function percent(share: number): string {
   const of = share * 100;

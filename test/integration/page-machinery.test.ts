@@ -158,7 +158,7 @@ test('the level of an actor’s log is set and put back', async () => {
 
 test('a queue is ranked anew, due schedules and enabled boefjes are looked for', async () => {
   const { confirmation, says, to } = await act('rerank', { scheduler: 'boefje', queued: '1' });
-  expect(confirmation).toContain('Each of the 1 queued tasks');
+  expect(confirmation).toContain('Every queued task');
   expect(says).toContain('Rank boefje anew: begun');
   const [job] = /\/jobs\/[0-9a-f-]{36}/.exec(to)!;
   const wall = await logIn(reader.token);
