@@ -242,6 +242,31 @@ describe.skipIf(await noChromium())('rota dev --kat', () => {
     expect(harm).toEqual([]);
   });
 
+  test('an hour of the last 24 is chosen below its bar and by the slider, on a phone', async () => {
+    const { page, harm } = await visit('ops-1');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto('/organisations');
+    await page.getByRole('link', { name: 'the last 24 hours by the hour' }).click();
+    const hours = page.getByRole('navigation', { name: 'Hours, UTC' });
+    const [chart, choice, pages] = await Promise.all(
+      [page.locator('svg.chart'), hours, page.getByRole('navigation', { name: 'Pages' })].map((it) => it.boundingBox()),
+    );
+    // Each in its place: the hours below the bars, and neither over the other pages.
+    expect(choice!.y).toBeGreaterThanOrEqual(chart!.y + chart!.height - 1);
+    expect(choice!.y + choice!.height).toBeLessThan(pages!.y);
+    expect(await textOf(page, '#hour table')).toContain(dev.ready.kat!.organisations[0]);
+    expect(await textOf(page, '#people')).toContain('pause');
+    const chosen = () => hours.locator('[aria-current]').getAttribute('title');
+    const now = await chosen();
+    await hours.getByRole('link').nth(2).click();
+    expect(await textOf(page, '#hour')).toContain('No task ended in that hour.');
+    expect(await chosen()).not.toBe(now);
+    const slider = page.getByRole('slider', { name: 'Hour, UTC' });
+    await slider.fill((await slider.getAttribute('max'))!);
+    await expect.poll(chosen).toBe(now);
+    expect(harm).toEqual([]);
+  });
+
   test('a session that reads sees all and acts on nothing: no button, and what it posts is refused', async () => {
     const { page } = await visit('wall');
     const [organisation] = dev.ready.kat!.organisations as [string];

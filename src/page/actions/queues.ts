@@ -26,8 +26,9 @@ export const rerank: Action = {
       typeof preview === 'string'
         ? html`<p>${state('warn', 'Who would be next is not known')}: ${preview}.</p>`
         : previewOf(preview, { ...(queued === undefined ? {} : { queued: String(queued) }), back: backOf(form) });
-    if (typeof preview !== 'string' && preview.ranker !== preview.own)
-      return { title: `${scheduler} as ${preview.ranker} would rank it`, effects: shown, button: null };
+    // Only the scheduler's own ranker can rank it anew.
+    if (ranker !== undefined && (typeof preview === 'string' || ranker !== preview.own))
+      return { title: `${scheduler} as ${ranker} would rank it`, effects: shown, button: null };
     return {
       title: `Rank ${scheduler} anew?`,
       effects: html`<ul>
