@@ -2,10 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ErrorCode, RotaError } from './errors.ts';
 
 /** Rejects where `work` takes longer; it is left to itself then. */
-export async function within<T>(work: Promise<T>, ms: number, code: ErrorCode = 'DRAINING'): Promise<T> {
+export async function within<T>(
+  work: Promise<T>,
+  ms: number,
+  code: ErrorCode = 'DRAINING',
+  says = `not done within ${Math.round(ms)} ms`,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new RotaError(code, `not done within ${Math.round(ms)} ms`)), ms);
+    timer = setTimeout(() => reject(new RotaError(code, says)), ms);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -135,7 +135,8 @@ export async function sectionOf(
   withinMs = sectionWithinMs,
 ): Promise<Html> {
   const work = Promise.try(() => (typeof content === 'function' ? content() : content));
-  const shown = await within(work, withinMs, 'ASK_TIMEOUT').catch((error: unknown) => {
+  const late = `no answer within ${withinMs / 1_000} s`;
+  const shown = await within(work, withinMs, 'ASK_TIMEOUT', late).catch((error: unknown) => {
     const isBroken = codeOf(error) === 'BROKEN';
     // Its text is for the log: it may quote anything.
     if (isBroken) emit({ name: 'error.uncaught', kind: 'rejection', error });
