@@ -78,7 +78,7 @@ const pingsUnderTraffic = [2, 11] as const;
 
 /** Exported for its tests. */
 export function natsFinding(version: string | null): Finding {
-  if (version === null) return problem('nats', 'not connected', 'is it up? see NATS_URL');
+  if (version === null) return problem('nats', 'not connected: no pop over NATS is answered', 'is it up? see NATS_URL');
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [least, leastMinor] = pingsUnderTraffic;
   if (major > least || (major === least && minor >= leastMinor)) return fine('nats', `nats-server ${version}`);
@@ -90,8 +90,9 @@ export function natsFinding(version: string | null): Finding {
 }
 
 async function databaseFindings(ports: DoctorPorts): Promise<readonly Finding[]> {
+  const late = `it does not answer within ${databaseWithinMs / 1_000} s`;
   try {
-    return findingsOf(await within(ports.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE'));
+    return findingsOf(await within(ports.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE', late));
   } catch (error) {
     const advice =
       'is Postgres up, reachable from the supervisor, and can it be written? schema, clock and indexes are unknown';

@@ -53,7 +53,7 @@ const mostImages = 100;
 function imagesOf(images: readonly AskedImage[], caption: string, none: string, now: number): Html {
   return tableOf(
     caption,
-    ['Image', 'Scheduler', 'Queued', 'Held', 'Next waited', 'Last asked'],
+    ['Image', 'Scheduler', 'Queued', 'Held', 'Next waited', 'Last asked by name'],
     images.map((it) => [
       foreign(it.image),
       it.scheduler,
@@ -84,8 +84,8 @@ function asked(
     ${imagesOf(
       images.filter((image) => image.queued > 0 && !unasked.includes(image)),
       images.length < mostImages
-        ? 'Images that are queued and asked for'
-        : 'Images that are queued and asked for, of the first 100 of each scheduler',
+        ? 'Images that are queued and that pops ask for, by name or for any'
+        : 'Images that are queued and that pops ask for, by name or for any, of the first 100 of each scheduler',
       'Nothing that has an image is queued and asked for. Only tasks of boefjes that run in one have.',
       now,
     )}`;
