@@ -2,10 +2,15 @@ import { type ErrorCode, RotaError } from './errors.ts';
 import { time, type Timer } from './time-and-chance.ts';
 
 /** Rejects where `work` takes longer; it is left to itself then. */
-export async function within<T>(work: Promise<T>, ms: number, code: ErrorCode = 'DRAINING'): Promise<T> {
+export async function within<T>(
+  work: Promise<T>,
+  ms: number,
+  code: ErrorCode = 'DRAINING',
+  says = `not done within ${Math.round(ms)} ms`,
+): Promise<T> {
   let timer: Timer | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = time.setTimeout(() => reject(new RotaError(code, `not done within ${Math.round(ms)} ms`)), ms);
+    timer = time.setTimeout(() => reject(new RotaError(code, says)), ms);
   });
   return Promise.race([work, late]).finally(() => time.clearTimeout(timer));
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { newToken } from '../api-tokens.ts';
 import { writePrivate } from '../embedded/passwords.ts';
 import { bytesClient } from '../simulator/bytes.ts';
 import type { EventPublisher } from '../simulator/events.ts';
@@ -31,6 +32,8 @@ const state = z.object({ world: z.array(z.number()), found: z.int().min(0) });
 export interface DevKat {
   /** For the supervisor. */
   readonly environment: ReturnType<typeof environmentOf>;
+  /** Of its token, for a supervisor whose REST API asks for one: it makes schedules as Rocky does. */
+  readonly tokenLine: string;
   /** For scripts and people. */
   readonly shown: {
     readonly katalogus: string;
@@ -69,12 +72,14 @@ export async function startDevKat(options: KatOptions & { readonly data: string 
     },
   };
   const kat = await startKat(world, { publisher: announcing });
+  const { token, line: tokenLine } = newToken('simulated-kat', 'operate');
   const stopping = new AbortController();
   const { signal } = stopping;
   const ends: (() => Promise<unknown>)[] = [];
 
   return {
     environment: environmentOf(kat),
+    tokenLine,
     shown: { ...kat.urls, organisations: [...world.organisations.keys()], failing, workers: options.workers },
     startTraffic: async ({ nats, api }, prefix) => {
       const client = await parts.connectRota({ servers: nats, prefix });
@@ -90,7 +95,7 @@ export async function startDevKat(options: KatOptions & { readonly data: string 
       let turn = 0;
       const events = async (isWell: () => void) => {
         if (fresh) {
-          await askForReports(client, api, world);
+          await askForReports(client, api, world, token);
           await publishArrivals(arrivals, { seconds: options.seconds, publisher: announcing, signal });
           await keep();
           fresh = false;

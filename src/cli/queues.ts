@@ -166,7 +166,7 @@ export function rerankCommand(): Command {
 }
 
 function renderPreview(preview: RerankPreview): string {
-  const { scheduler, ranker, looked, looked_is_least: least, organisations, others, own } = preview;
+  const { scheduler, ranker, looked, looked_is_least: least, counted, organisations, others, own } = preview;
   if (looked === 0) return `nothing is queued for ${scheduler} that may be popped`;
   const rows = organisations.map(({ name, before, after }) => [
     name,
@@ -178,7 +178,7 @@ function renderPreview(preview: RerankPreview): string {
   return [
     tableOf(['ORGANISATION', 'NOW', `WITH ${ranker}`, 'FIRST NOW', 'FIRST THEN'], rows, terminalWidth()),
     ...(others > 0 ? [`and ${others} other organisations`] : []),
-    `of the next ${Math.min(looked, 1_000)} tasks, with the ${least ? `first ${looked}` : looked} queued ranked by ${ranker}; nothing is changed`,
+    `of the next ${counted} tasks, with the ${least ? `first ${looked}` : looked} queued ranked by ${ranker}; nothing is changed`,
     ...(ranker === own ? [] : [`${scheduler} has ${own}: ${rankerAdvice(scheduler, ranker)}`]),
   ].join('\n\n');
 }

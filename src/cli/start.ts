@@ -79,6 +79,8 @@ async function startKat(options: KatOptions & { readonly data: string }, parts: 
   return (await import('./dev-kat.ts')).startDevKat(options, parts);
 }
 
+const tokenVariables = ['SCHEDULER_API_TOKEN', 'SCHEDULER_API_TOKENS', 'SCHEDULER_API_TOKENS_FILE'];
+
 /** Events come over the embedded NATS, unless the environment names a broker. */
 function environmentFor(options: DevOptions, kat: DevKat | null): NodeJS.ProcessEnv {
   const { env } = process;
@@ -88,6 +90,9 @@ function environmentFor(options: DevOptions, kat: DevKat | null): NodeJS.Process
       ? { SCHEDULER_EVENTS: 'jetstream' }
       : {}),
     ...kat?.environment,
+    ...(kat === null || tokenVariables.every((name) => (env[name] ?? '') === '')
+      ? {}
+      : { SCHEDULER_API_TOKENS: [env['SCHEDULER_API_TOKENS'] ?? '', kat.tokenLine].join(',') }),
     SCHEDULER_DB_URI: undefined,
     SCHEDULER_DB_DSN: undefined,
     NATS_URL: undefined,

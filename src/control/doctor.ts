@@ -29,25 +29,34 @@ export interface DoctorPorts {
 const mostSkewMs = 15_000;
 /** Vacuum cannot clean behind an open transaction: the queue's index keeps every popped row. */
 const oldTransactionSeconds = 600;
-/** Operators look during outages: the rest of the answer must not wait for the database. */
-const databaseWithinMs = 3_000;
+/** Operators look during outages: the rest of the answer must not wait for the database; less than a page waits for all of it. */
+const databaseWithinMs = 2_000;
 const leastFreeBytes = 1_073_741_824;
 
 /** `doctor`: this supervisor's findings about itself and what it depends on. */
 export function doctorCommands(ports: DoctorPorts) {
-  const examined = recent(async () => ({
-    instance: ports.instance,
-    version: ports.version,
-    node: process.version,
-    findings: [
-      ...unreadFindings(ports.unread),
-      ...(await databaseFindings(ports)),
-      natsFinding(ports.natsVersion()),
-      ...(await actorFindings(ports)),
-      ...sourceFindings((await ports.backlog?.look()) ?? []),
-      await diskFinding(),
-    ],
-  }));
+  const examined = recent(async () => {
+    // At once: in an outage each takes all the time that it has.
+    const [database, actors, backlogs, disk] = await Promise.all([
+      databaseFindings(ports),
+      actorFindings(ports),
+      ports.backlog?.look() ?? [],
+      diskFinding(),
+    ]);
+    return {
+      instance: ports.instance,
+      version: ports.version,
+      node: process.version,
+      findings: [
+        ...unreadFindings(ports.unread),
+        ...database,
+        natsFinding(ports.natsVersion()),
+        ...actors,
+        ...sourceFindings(backlogs),
+        disk,
+      ],
+    };
+  });
   return {
     doctor: command('read', aged, async ({ max_age_seconds: seconds }) => examined(seconds * 1_000)),
   } satisfies SomeCommands;
@@ -69,7 +78,7 @@ const pingsUnderTraffic = [2, 11] as const;
 
 /** Exported for its tests. */
 export function natsFinding(version: string | null): Finding {
-  if (version === null) return problem('nats', 'not connected', 'is it up? see NATS_URL');
+  if (version === null) return problem('nats', 'not connected: no pop over NATS is answered', 'is it up? see NATS_URL');
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [least, leastMinor] = pingsUnderTraffic;
   if (major > least || (major === least && minor >= leastMinor)) return fine('nats', `nats-server ${version}`);
@@ -81,8 +90,9 @@ export function natsFinding(version: string | null): Finding {
 }
 
 async function databaseFindings(ports: DoctorPorts): Promise<readonly Finding[]> {
+  const late = `it does not answer within ${databaseWithinMs / 1_000} s`;
   try {
-    return findingsOf(await within(ports.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE'));
+    return findingsOf(await within(ports.diagnoseDatabase(), databaseWithinMs, 'DATABASE_UNAVAILABLE', late));
   } catch (error) {
     const advice =
       'is Postgres up, reachable from the supervisor, and can it be written? schema, clock and indexes are unknown';

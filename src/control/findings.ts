@@ -79,7 +79,7 @@ function isNatsOut({ unanswered }: Overview, examined: readonly Examination[]): 
 function ofNats(unanswered: readonly Silent[]): Finding {
   const others = unanswered.length === 1 ? 'another supervisor' : `${unanswered.length} other supervisors`;
   const silent = unanswered.length === 0 ? '' : `; ${others} cannot be asked`;
-  return problem('nats', `not connected${silent}`, 'is it up? see NATS_URL');
+  return problem('nats', `not connected: no pop over NATS is answered${silent}`, 'is it up? see NATS_URL');
 }
 
 function ofSilent(unanswered: readonly Silent[]): readonly Finding[] {

@@ -156,7 +156,8 @@ type Figures = Awaited<ReturnType<typeof askFigures>> | { readonly why: string }
 
 /** Of the database: they are the same for all supervisors. */
 async function figuresOf(ports: SupervisorPorts): Promise<Figures> {
-  return within(askFigures(ports), databaseWithinMs, 'DATABASE_UNAVAILABLE').catch((error: unknown) => ({
+  const late = `no answer within ${databaseWithinMs / 1_000} s`;
+  return within(askFigures(ports), databaseWithinMs, 'DATABASE_UNAVAILABLE', late).catch((error: unknown) => ({
     why: failureOf(error).message,
   }));
 }

@@ -16,6 +16,8 @@ export interface Trouble {
 /** A start takes a second or two, and a restart's drain at most ten. */
 const passingSeconds = 30;
 
+const isBrokerUp = 'is the broker up? see QUEUE_URI, or NATS_URL where events come over JetStream';
+
 /** `restarts` and the like are no trouble while they are short: each release goes through them. */
 export function troublesOfActor(actor: ActorView): readonly Trouble[] {
   const { name, phase, thread } = actor;
@@ -30,16 +32,8 @@ export function troublesOfActor(actor: ActorView): readonly Trouble[] {
     ...thread.streams
       .filter(({ connected }) => !connected)
       .map(({ stream, last_error: why }): Trouble => {
-        const advice = 'is the broker up? see QUEUE_URI';
-        return {
-          level: 'problem',
-          about: `events ${stream}`,
-          what: 'not connected',
-          of: name,
-          since: null,
-          why,
-          advice,
-        };
+        const what = 'not connected';
+        return { level: 'problem', about: `events ${stream}`, what, of: name, since: null, why, advice: isBrokerUp };
       }),
     ...thread.services
       .filter(({ circuit }) => circuit !== 'closed')
@@ -71,9 +65,7 @@ function ofPhase({ name, phase, phase_seconds: seconds, retry_at: again, last_fa
 export function troublesOfSource({ source, stream, dead, error, full }: SourceView): readonly Trouble[] {
   const of = { about: source, of: null, since: null, why: null };
   return [
-    ...(error === null
-      ? []
-      : [{ ...of, level: 'problem' as const, what: error, advice: 'is the broker up? see QUEUE_URI' }]),
+    ...(error === null ? [] : [{ ...of, level: 'problem' as const, what: error, advice: isBrokerUp }]),
     ...(full === null
       ? []
       : [{ ...of, level: 'problem' as const, what: full, advice: 'raise its limits: a full stream takes no event' }]),

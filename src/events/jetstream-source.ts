@@ -53,8 +53,10 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
   let connecting: Promise<NatsConnection> | null = null;
   const link = new SourceLink('jetstream', tell);
   let online: boolean | null = null;
+  let connectionError: string | null = null;
 
   const become = (next: boolean, message: string) => {
+    connectionError = next ? null : message;
     if (online === next) return;
     online = next;
     if (next) return link.up();
@@ -138,7 +140,9 @@ export function createJetstreamSource(options: JetstreamOptions): EventSource {
         const { inHand, done, retried, dead } = intake.counts;
         const source = sourceName('jetstream', stream);
         const connected = online === true && consumers.every((consumer) => consumer.consuming());
-        return { source, stream, connected, inHand, done, retried, deadLettered: dead, lastError: lastError() };
+        // Why it is not connected is not what was wrong with an event before.
+        const error = connectionError ?? lastError();
+        return { source, stream, connected, inHand, done, retried, deadLettered: dead, lastError: error };
       }),
     stop: async (withinMs) => {
       stopping.abort();

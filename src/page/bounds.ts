@@ -1,8 +1,10 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { InFlight } from '../admission.ts';
+import { within } from '../deadline.ts';
 import { boundConnections, type HeldPlace, heldWhile, letGo, whenGone } from '../http-bounds.ts';
 import { RotaError } from '../errors.ts';
+import type { Page } from './page.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -104,3 +106,14 @@ export const logInBound = {
   allowList: ({ method, query }: FastifyRequest) =>
     method === 'GET' && (query as Readonly<Record<string, unknown>>)['once'] === undefined,
 };
+
+/** A list has 5 s of the database. */
+const pageWithinMs = 6_000;
+/** An explanation asks an actor, which has 8 s. */
+const boundsItself: ReadonlySet<string> = new Set(['/why']);
+
+/** In an outage a page says so while the person who asked still looks. @param path of the view */
+export async function withinPage(path: string, viewed: Promise<Page>): Promise<Page> {
+  if (boundsItself.has(path)) return viewed;
+  return within(viewed, pageWithinMs, 'SERVICE_UNAVAILABLE', `this page did not come within ${pageWithinMs / 1_000} s`);
+}

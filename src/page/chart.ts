@@ -16,18 +16,25 @@ export interface Bar {
   readonly values: readonly number[];
   /** What else happened then, which is marked above the bar. */
   readonly marks?: readonly string[];
+  /** The page tells of it below. */
+  readonly chosen?: boolean;
 }
 
 /** Of the drawing, which the browser stretches: a bar takes 10 of its 12. */
 const [barWidth, gap, height, markHeight] = [10, 2, 100, 6] as const;
 
-/** Stacked bars. @param unit what is counted, for who hears the chart instead of seeing it */
+/**
+ * Stacked bars.
+ *
+ * @param unit what is counted, for who hears the chart instead of seeing it
+ * @param axis below the bars, instead of the labels of the first, the middle and the last
+ */
 export function barChart(
   title: string,
   unit: string,
   series: readonly Series[],
   bars: readonly Bar[],
-  marks = 'people acted',
+  { marks = 'people acted', axis }: { readonly marks?: string; readonly axis?: Html } = {},
 ): Html {
   const sums = bars.map(({ values }) => values.reduce((sum, value) => sum + value, 0));
   const most = Math.max(...sums, 0);
@@ -63,13 +70,7 @@ export function barChart(
     >
       ${bars.map((bar, at) => barOf(bar, at, most, series))}
     </svg>
-    ${
-      bars.length > 1 &&
-      html`<div class="axis" aria-hidden="true">
-        <span>${bars[0]!.label}</span><span>${bars[Math.floor(bars.length / 2)]!.label}</span
-        ><span>${bars.at(-1)!.label}</span>
-      </div>`
-    }
+    ${axis ?? axisOf(bars)}
     <details>
       <summary>As a table</summary>
       ${tableOf(
@@ -86,14 +87,27 @@ export function barChart(
   </figure>`;
 }
 
-function barOf({ label, values, marks = [] }: Bar, at: number, most: number, series: readonly Series[]): Html {
+function axisOf(bars: readonly Bar[]): Html {
+  if (bars.length < 2) return html``;
+  return html`<div class="axis" aria-hidden="true">
+    <span>${bars[0]!.label}</span><span>${bars[Math.floor(bars.length / 2)]!.label}</span
+    ><span>${bars.at(-1)!.label}</span>
+  </div>`;
+}
+
+function barOf(
+  { label, values, marks = [], chosen = false }: Bar,
+  at: number,
+  most: number,
+  series: readonly Series[],
+): Html {
   const x = at * (barWidth + gap);
   const heights = heightsOf(values, most);
   const says = values.map((value, of) => `${value.toLocaleString('en')} ${series[of]?.name ?? ''}`);
   let top = height + markHeight;
   return html`<g>
     <title>${[label, ...says, ...marks].join(' · ')}</title>
-    <rect class="room" x="${x}" y="0" width="${barWidth + gap}" height="${height + markHeight}" />
+    <rect class="room ${chosen && 'chosen'}" x="${x}" y="0" width="${barWidth + gap}" height="${height + markHeight}" />
     ${heights.map((tall, of) => {
       top -= tall;
       return tall === 0

@@ -98,6 +98,11 @@ export function shareOf(part: number, whole: number): Html {
   >`;
 }
 
+/** A part of a whole in per cent alone, as a figure. */
+export function percentOf(part: number, whole: number): Html {
+  return whole <= 0 ? noFigure : html`<data value="${part / whole}">${percent(part / whole)}</data>`;
+}
+
 /** `18 %`; below ten with a digit more. */
 export function percent(share: number): string {
   const of = share * 100;
@@ -130,7 +135,8 @@ export async function sectionOf(
   withinMs = sectionWithinMs,
 ): Promise<Html> {
   const work = Promise.try(() => (typeof content === 'function' ? content() : content));
-  const shown = await within(work, withinMs, 'ASK_TIMEOUT').catch((error: unknown) => {
+  const late = `no answer within ${withinMs / 1_000} s`;
+  const shown = await within(work, withinMs, 'ASK_TIMEOUT', late).catch((error: unknown) => {
     const isBroken = codeOf(error) === 'BROKEN';
     // Its text is for the log: it may quote anything.
     if (isBroken) emit({ name: 'error.uncaught', kind: 'rejection', error });

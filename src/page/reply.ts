@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { codeOf, errorCodes } from '../errors.ts';
+import { excerpt, oneLine } from '../printable.ts';
 import type { Html } from './html.ts';
 
 const htmlType = 'text/html; charset=utf-8';
@@ -44,4 +46,13 @@ export function isOurPath(text: string): boolean {
 export function backOf(form: Form): string {
   const back = field(form, 'back');
   return isOurPath(back) ? back : '/';
+}
+
+/** Fastify's own refusals have a status and quote the whole address. */
+export function answerTo(error: unknown): { readonly status: number; readonly sentence: string } {
+  const { statusCode, message } = error as { readonly statusCode?: number; readonly message: string };
+  const code = codeOf(error);
+  if (code !== 'BROKEN') return { status: errorCodes[code].status, sentence: excerpt(message, 1_000) };
+  if (statusCode !== undefined && statusCode < 500) return { status: statusCode, sentence: excerpt(oneLine(message)) };
+  return { status: 500, sentence: 'a fault in the page itself: the supervisor’s log has it' };
 }

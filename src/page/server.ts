@@ -10,11 +10,11 @@ import files from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Access, CommandAudit } from '../control/operator-command.ts';
 import type { OperatorClient } from '../control/overview.ts';
-import { codeOf, errorCodes, RotaError } from '../errors.ts';
+import { RotaError } from '../errors.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { actionRoute, takeNotice } from './actions.ts';
-import { installBounds } from './bounds.ts';
+import { installBounds, withinPage } from './bounds.ts';
 import { BulkJobs } from './bulk-jobs.ts';
 import { address, html } from './html.ts';
 import { documentOf, type Frame, plainDocument, sectionsOf } from './layout.ts';
@@ -23,7 +23,7 @@ import { sessionRoutes, themes } from './login.ts';
 import { bareHeaders, installOrigin, securityHeaders } from './origin.ts';
 import type { Page, PageRequest } from './page.ts';
 import { state } from './pieces.ts';
-import { isOurPath, send, single } from './reply.ts';
+import { answerTo, isOurPath, send, single } from './reply.ts';
 import { cookieName, type PageAccess, type Session, Sessions } from './session.ts';
 import { progressOf } from './views/job.ts';
 import { views } from './views/views.ts';
@@ -133,7 +133,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   actionRoute(app, { sessions, access, requestOf, sendPage });
   for (const [path, view] of Object.entries(views)) {
     app.get(path, async (request, reply) => {
-      const page = await view(requestOf(request));
+      const page = await withinPage(path, view(requestOf(request)));
       return page.goTo === undefined ? sendPage(request, reply, page) : reply.redirect(page.goTo, 303);
     });
   }
@@ -190,7 +190,11 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     if (status === 500) log.error({ err: error, path: excerpt(request.url) }, 'page failed');
     const title = status === 404 ? 'Not found' : status === 403 ? 'Not allowed' : 'This did not work';
     const said = html`<p role="alert">${state('bad', sentence)}</p>
-      <p><a href="/">Overview</a></p>`;
+      ${
+        status >= 500
+          ? html`<p><a href="">Try again</a>, or see <a href="/">what is wrong</a>.</p>`
+          : html`<p><a href="/">Overview</a></p>`
+      }`;
     reply.code(status).header('cache-control', 'no-store');
     if (request.session === null) return send(reply, plainDocument(assets, title, said));
     return send(reply, documentOf({ title, sections: { error: said } }, frameOf(request, reply)));
@@ -228,15 +232,6 @@ function atOf({ url }: FastifyRequest): string {
 
 function isOpen({ routeOptions, url }: FastifyRequest): boolean {
   return url.startsWith('/assets/') || routeOptions.url === '/login' || routeOptions.url === '/robots.txt';
-}
-
-/** Fastify's own refusals have a status and quote the whole address. */
-function answerTo(error: unknown): { readonly status: number; readonly sentence: string } {
-  const { statusCode, message } = error as { readonly statusCode?: number; readonly message: string };
-  const code = codeOf(error);
-  if (code !== 'BROKEN') return { status: errorCodes[code].status, sentence: excerpt(message, 1_000) };
-  if (statusCode !== undefined && statusCode < 500) return { status: statusCode, sentence: excerpt(oneLine(message)) };
-  return { status: 500, sentence: 'a fault in the page itself: the supervisor’s log has it' };
 }
 
 /** Changes with the files, so that browsers may keep each for ever. */

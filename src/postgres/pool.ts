@@ -222,7 +222,8 @@ export async function transact<T>(operation: () => Promise<T>): Promise<T> {
 /** Reports an outage, with the server's own words, which are for logs only. */
 function reported(error: RotaError): RotaError {
   const { cause } = error;
-  const words = cause instanceof Error ? ` (${cause.message})` : '';
+  // The driver makes no connection itself, and has no address to name.
+  const words = cause instanceof Error ? ` (${cause.message.replace(' undefined:undefined', '')})` : '';
   if (error.code === 'DATABASE_UNAVAILABLE') partFailed('database', `${error.message}${words}`);
   return error;
 }

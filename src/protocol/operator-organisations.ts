@@ -92,7 +92,9 @@ export interface RankedPreview {
   readonly looked: number;
   /** There are more, at which it does not look. */
   readonly looked_is_least: boolean;
-  /** How many of the next 1 000 are whose, and the place of the first, from 1: as it is, and with the ranker. Those that change most first. */
+  /** Tasks whose organisations are counted: those that would be next. */
+  readonly counted: number;
+  /** How many of the next `counted` are whose, and the place of the first, from 1: as it is, and with the ranker. Those that change most first. */
   readonly organisations: readonly {
     readonly name: string;
     readonly before: PlacesView;

@@ -45,6 +45,7 @@ export async function askForReports(
   client: Pick<RotaClient, 'push' | 'ctl'>,
   api: string,
   world: World,
+  token?: string,
 ): Promise<readonly Expected[]> {
   const asked: Expected[] = [];
   for (const { id: organisation, recipes } of world.organisations.values()) {
@@ -52,7 +53,10 @@ export async function askForReports(
       const data = { organisation_id: organisation, report_recipe_id: recipe };
       if (at % 2 === 0) {
         const body = { scheduler_id: 'report', organisation, data, deadline_at: new Date().toISOString() };
-        const headers = { 'content-type': 'application/json' };
+        const headers = {
+          'content-type': 'application/json',
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        };
         const init = { method: 'POST', headers, body: JSON.stringify(body) };
         const response = await fetch(`${api}/schedules`, init);
         // 409: it has its schedule from an earlier run.

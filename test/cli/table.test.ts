@@ -122,7 +122,12 @@ test('problems come first, each with what it is; without any there are none, and
   expect(problems!.split('\n').map((row) => row.split(/ {2,}/))).toEqual([
     ['LEVEL', 'ABOUT', 'FINDING', 'DO'],
     ['problem', 'database', 'does not answer: away', 'is the database up? rota doctor'],
-    ['problem', 'events raw_file_received', 'not connected for boefje: refused', 'is the broker up? see QUEUE_URI'],
+    [
+      'problem',
+      'events raw_file_received',
+      'not connected for boefje: refused',
+      'is the broker up? see QUEUE_URI, or NATS_URL where events come over JetStream',
+    ],
     [
       'problem',
       'octopoes',

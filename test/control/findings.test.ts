@@ -127,7 +127,7 @@ test('NATS away: it is said first and once, without the silence of others and of
   const looked = overview('closed', { supervisors: [{ ...own!, actors: [cut] }], unanswered, sources });
   const nats = found('nats', 'not connected', 'problem');
   expect(texts(findingsOf(looked, { examined: [examined('a', nats)], pauses: [pause] }))).toEqual([
-    'problem nats: not connected; 3 other supervisors cannot be asked',
+    'problem nats: not connected: no pop over NATS is answered; 3 other supervisors cannot be asked',
     expect.stringContaining('warning boefje, acme'),
   ]);
 });

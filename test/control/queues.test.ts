@@ -140,7 +140,7 @@ test('a preview is made one at a time, by a ranker that there is, and tells of t
         before: places,
         after: places,
       }));
-      return { looked: 10_000, looked_is_least: true, organisations };
+      return { looked: 10_000, looked_is_least: true, counted: 1_000, organisations };
     },
   } as unknown as QueuePorts;
   const command = queueCommands(ports)['preview-rerank'];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Task } from '../../src/tasks/task.ts';
+import type { RerankPreview } from '../../src/protocol/operator-organisations.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { boefjeTask } from '../support/wire.ts';
 
@@ -50,6 +51,7 @@ test('resuming what is not paused says what is', async () => {
   const { code, stderr } = await hand.run(['resume', 'boefje']);
   expect(stderr).toContain('paused are: report / every organisation / every boefje');
   expect(code).toBe(66);
+  await hand.json(['resume', 'report']);
 });
 
 test('a purge takes an organisation out of queue, schedules and pauses, and leaves the others', async () => {
@@ -89,6 +91,36 @@ test('a rerank puts what is queued where its ranker would put it now, and a manu
     ['Hostname|internet|manual', 1],
     ['Hostname|internet|slow', minute],
   ]);
+});
+
+test('a preview shows whose the next tasks would be with another ranker, and moves nothing', async () => {
+  const report = (organisation: string, n: number) => ({
+    organisation,
+    data: { organisation_id: organisation, report_recipe_id: `00000000-0000-4000-8000-00000000000${n}` },
+  });
+  const pushes = [0, 1, 2, 3, 4, 5].map((n) => report('crowd', n));
+  await hand.client.push('report', pushes);
+  await hand.client.push('report', [report('lone', 6), report('lone', 7)]);
+  const order = async () =>
+    (await hand.json<{ results: Task[] }>(['tasks', 'list', '--scheduler', 'report'])).results.map(
+      ({ id, priority }) => [id, priority],
+    );
+  const before = await order();
+  const own = await hand.json<RerankPreview>(['rerank', 'report', '--preview']);
+  expect(own).toMatchObject({ ranker: own.own, looked: 8, looked_is_least: false, counted: 4, others: 0 });
+  expect(own.organisations).toEqual([{ name: 'crowd', before: { count: 4, first: 1 }, after: { count: 4, first: 1 } }]);
+  const fair = await hand.json<RerankPreview>(['rerank', 'report', '--preview', 'fair-share']);
+  expect(
+    Object.fromEntries(fair.organisations.map(({ name, before: was, after }) => [name, [was.count, after.count]])),
+  ).toEqual({ crowd: [4, 2], lone: [0, 2] });
+  const { stdout } = await hand.run(['rerank', 'report', '--preview', 'fair-share']);
+  expect(stdout).toMatch(/ORGANISATION +NOW +WITH fair-share +FIRST NOW +FIRST THEN/);
+  expect(stdout).toMatch(/lone +0 +2 +- +2/);
+  expect(stdout).toContain('of the next 4 tasks, with the 8 queued ranked by fair-share; nothing is changed');
+  expect(stdout).toContain(`report has ${own.own}: for this order set SCHEDULER_REPORT_RANKER=fair-share`);
+  const none = await hand.run(['rerank', 'report', '--preview', 'none']);
+  expect(none.stderr).toContain('ranker: there is no none; there are:');
+  expect(await order()).toEqual(before);
 });
 
 test('a queue is told with what was handed out and failed, of what is no longer queued too', async () => {

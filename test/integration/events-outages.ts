@@ -71,6 +71,17 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
       expect(calls.filter(({ alone }) => alone)).toEqual([]);
     });
 
+    test('is told by its own error, not by that of an event before', async () => {
+      const { status } = await on.run((_name, call) => (call === 1 ? failed : done));
+      await on.broker.publish(stream, mutation('a'));
+      await until(() => expect(status()).toMatchObject({ done: 1, lastError: expect.stringContaining('nonsense') }));
+      on.broker.down();
+      await until(() => expect(status().connected).toBe(false));
+      await until(() => expect(status().lastError).not.toContain('nonsense'));
+      on.broker.up();
+      await until(() => expect(status().connected).toBe(true));
+    });
+
     test('at the start is no error: events come as soon as the broker does', async () => {
       on.broker.down();
       const { calls, status } = await on.run(() => done);

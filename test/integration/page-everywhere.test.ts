@@ -61,6 +61,7 @@ describe.skipIf(await noChromium())('every page', () => {
       'running task': `/tasks/${running!.id}`,
       'queued task': `/tasks/${queued.id}`,
       organisations: '/organisations',
+      'the last 24 hours': of('/organisations', { at: new Date().toISOString() }),
       organisation: `/organisations/${encodeURIComponent(organisation)}`,
       schedules: '/schedules?state=all',
       'schedules by filter': of('/schedules', { organisation: markup, boefje: markup }),
@@ -172,6 +173,9 @@ describe.skipIf(await noChromium())('every page', () => {
     await page.goto(paths['organisation']!);
     await page.getByRole('button', { name: 'Purge…' }).click();
     await examine('confirmation');
+    await page.goto('/machinery');
+    await page.getByRole('button', { name: 'Rank anew…' }).first().click();
+    await examine('preview of a ranker');
     await page.context().clearCookies();
     await page.goto('/login');
     await examine('login');

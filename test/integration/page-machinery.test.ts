@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { newToken } from '../../src/api-tokens.ts';
-import type { ActorView, IncidentView, WorkerView } from '../../src/protocol/operator-status.ts';
+import type { ActorView, AuditView, IncidentView, WorkerView } from '../../src/protocol/operator-status.ts';
 import { next } from '../../src/telemetry/events.ts';
 import { type RotaAtHand, startRotaAtHand } from '../support/cli.ts';
 import { createVhost } from '../support/vhost.ts';
@@ -158,7 +158,7 @@ test('the level of an actor’s log is set and put back', async () => {
 
 test('a queue is ranked anew, due schedules and enabled boefjes are looked for', async () => {
   const { confirmation, says, to } = await act('rerank', { scheduler: 'boefje', queued: '1' });
-  expect(confirmation).toContain('Each of the 1 queued tasks');
+  expect(confirmation).toContain('Every queued task');
   expect(says).toContain('Rank boefje anew: begun');
   const [job] = /\/jobs\/[0-9a-f-]{36}/.exec(to)!;
   const wall = await logIn(reader.token);
@@ -168,6 +168,38 @@ test('a queue is ranked anew, due schedules and enabled boefjes are looked for',
   expect(partOf(await get(job, wall), 'progress')).not.toContain('<form');
   expect((await act('reschedule', { instance, actor: 'boefje' })).says).toContain('looks for due schedules');
   expect((await act('look', { instance, actor: 'boefje' })).says).toContain('looks for boefjes');
+});
+
+test('who would be next with another ranker is shown where a new ranking is asked about, and nothing is done by that', async () => {
+  const report = (organisation: string, n: number) => ({
+    organisation,
+    data: { organisation_id: organisation, report_recipe_id: `00000000-0000-4000-8000-00000000000${n}` },
+  });
+  await hand.client.push(
+    'report',
+    [0, 1, 2, 3].map((n) => report('crowd', n)),
+  );
+  await hand.client.push('report', [report(markup, 4), report(markup, 5)]);
+  const ask = async (form: Form) =>
+    partOf(
+      await (await send('/do/rerank', ops, { scheduler: 'report', back: '/machinery', ...form })).text(),
+      'confirm',
+    );
+  const question = await ask({});
+  expect(textOf(question)).toMatch(/Whose the next 3 tasks are.* crowd 3 3 1 1 All 6 tasks that may be popped/);
+  expect(textOf(question)).toContain('Rank anew');
+  expect(question).toMatch(/<select name="ranker">.*<option ?>fair-share<\/option>/s);
+  const preview = await ask({ ranker: 'fair-share' });
+  expect(preview).not.toContain('<img');
+  expect(textOf(preview)).toMatch(/crowd 3 2 1 1 /);
+  expect(textOf(preview)).toMatch(/onerror=alert\(1\)&gt; 0 1 – 2 /);
+  expect(textOf(preview)).toMatch(/for this order set SCHEDULER_REPORT_RANKER=fair-share.* Back/);
+  // What cannot be previewed is no question about the scheduler's own ranker.
+  const unknown = await ask({ ranker: 'none' });
+  expect(textOf(unknown)).toContain('ranker: there is no none');
+  for (const shown of [preview, unknown]) expect(shown).not.toContain('name="seal"');
+  const { results } = await hand.client.ctl<{ results: AuditView[] }>('audit', {});
+  expect(results.filter(({ command, fields }) => command === 'rerank' && fields['scheduler'] === 'report')).toEqual([]);
 });
 
 test('the only supervisor is drained with its name typed, and after one was told that the page goes too', async () => {

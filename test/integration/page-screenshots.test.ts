@@ -87,7 +87,7 @@ describe.skipIf(!screenshotsAreWanted() || (await noChromium()))('screenshots', 
     }
   }
 
-  test('of a failed task, a refusal, organisations, and the overview', async () => {
+  test('of a failed task, a refusal, the overview, organisations, their day, and a preview', async () => {
     const { page } = await stage.visit('ops-1');
     await page.goto(`/tasks/${failed}`);
     await page.getByText('what its worker said').click();
@@ -104,5 +104,13 @@ describe.skipIf(!screenshotsAreWanted() || (await noChromium()))('screenshots', 
     await shoot(page, 'organisations');
     await page.goto('/organisations/northfield');
     await shoot(page, 'organisation');
+    await page.goto(`/organisations?at=${new Date().toISOString()}`);
+    await shoot(page, 'day');
+    await page.goto('/machinery');
+    await page.getByRole('button', { name: 'Rank anew…' }).first().click();
+    await page.getByRole('combobox').selectOption('created-at');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    expect(await textOf(page, '#confirm')).toContain('for this order set');
+    await shoot(page, 'preview');
   });
 });

@@ -149,7 +149,7 @@ describe('in an outage', () => {
       { timeout: 15_000, interval: 200 },
     );
     expect(body).toContain('boefje');
-    expect(body).toContain('not done within 3000 ms');
+    expect(body).toContain('no answer within 3 s');
   });
 
   test('NATS is away: a supervisor’s page has all of that supervisor', async () => {

@@ -91,7 +91,7 @@ test('a preview counts whose the next thousand are, as they are and with another
     }),
   });
   const { organisations, ...looked } = await previewRerank(sql, rankBy(true), 'boefje', 'fair-share');
-  expect(looked).toEqual({ looked: 2_102, looked_is_least: false });
+  expect(looked).toEqual({ looked: 2_102, looked_is_least: false, counted: 1_000 });
   // Turns of large, small, and twice heavy, until heavy and small have none left.
   expect(Object.fromEntries(organisations.map(({ name, ...places }) => [name, places]))).toEqual({
     large: { before: { count: 998, first: 3 }, after: { count: 398, first: expect.any(Number) } },

@@ -278,6 +278,16 @@ describe('a page that fails', () => {
     const answer = await ask(url, '/', { headers: { cookie } });
     expect(performance.now() - began).toBeLessThan(4_500);
     expect(answer.status).toBe(200);
-    expect(answer.body).toContain('not done within');
+    expect(answer.body).toContain('no answer within 3 s');
+  });
+
+  test('one that has nothing but the answer says so within seconds, and where to look', async () => {
+    const { url, cookie } = await started({ ask: () => new Promise(() => {}) });
+    const began = performance.now();
+    const answer = await ask(url, '/schedules', { headers: { cookie } });
+    expect(performance.now() - began).toBeLessThan(7_500);
+    expect(answer.status).toBe(503);
+    expect(answer.body).toContain('this page did not come within 6 s');
+    expect(answer.body).toContain('<a href="">Try again</a>, or see <a href="/">what is wrong</a>');
   });
 });

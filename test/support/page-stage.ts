@@ -59,27 +59,7 @@ export async function openStage(options: { readonly prefix?: string } = {}): Pro
     browser,
     url,
     tokens,
-    async visit(who, options = {}) {
-      const context = await browser.newContext({ baseURL: url, ...options });
-      onTestFinished(() => context.close());
-      const [name = '', value = ''] = (await sessionOf(who)).split(/=(.*)/s);
-      await context.addCookies([{ name, value, url }]);
-      const harm: string[] = [];
-      await context.exposeFunction('harmed', (what: string) => harm.push(what));
-      await context.addInitScript(
-        `addEventListener('securitypolicyviolation', (event) => harmed(event.violatedDirective + ' ' + event.blockedURI))`,
-      );
-      const page = await context.newPage();
-      page.on('dialog', (dialog) => {
-        harm.push(`dialog ${dialog.message()}`);
-        void dialog.dismiss();
-      });
-      page.on('pageerror', (error) => harm.push(error.message));
-      page.on('console', (message) => {
-        if (message.type() === 'error') harm.push(message.text());
-      });
-      return { page, harm };
-    },
+    visit: async (who, visitOptions) => openWatched(browser, url, await sessionOf(who), visitOptions),
     async push(organisation, oois, boefje) {
       const ids: string[] = [];
       for (let from = 0; from < oois.length; from += 500) {
@@ -105,6 +85,34 @@ export async function openStage(options: { readonly prefix?: string } = {}): Pro
       await house.stop();
     },
   };
+}
+
+/** @param session cookie, as `name=value` */
+export async function openWatched(
+  browser: Browser,
+  url: string,
+  session: string,
+  options: BrowserContextOptions = {},
+): Promise<Watched> {
+  const context = await browser.newContext({ baseURL: url, ...options });
+  onTestFinished(() => context.close());
+  const [name = '', value = ''] = session.split(/=(.*)/s);
+  await context.addCookies([{ name, value, url }]);
+  const harm: string[] = [];
+  await context.exposeFunction('harmed', (what: string) => harm.push(what));
+  await context.addInitScript(
+    `addEventListener('securitypolicyviolation', (event) => harmed(event.violatedDirective + ' ' + event.blockedURI))`,
+  );
+  const page = await context.newPage();
+  page.on('dialog', (dialog) => {
+    harm.push(`dialog ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('pageerror', (error) => harm.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') harm.push(message.text());
+  });
+  return { page, harm };
 }
 
 /** Of a part of the page, as it is read. */

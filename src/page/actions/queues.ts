@@ -26,17 +26,19 @@ export const rerank: Action = {
       typeof preview === 'string'
         ? html`<p>${state('warn', 'Who would be next is not known')}: ${preview}.</p>`
         : previewOf(preview, { ...(queued === undefined ? {} : { queued: String(queued) }), back: backOf(form) });
-    if (typeof preview !== 'string' && preview.ranker !== preview.own)
-      return { title: `${scheduler} with the ranker ${preview.ranker}`, effects: shown, button: null };
+    // Only the scheduler's own ranker can rank it anew.
+    if (ranker !== undefined && (typeof preview === 'string' || ranker !== preview.own))
+      return { title: `${scheduler} as ${ranker} would rank it`, effects: shown, button: null };
     return {
       title: `Rank ${scheduler} anew?`,
       effects: html`<ul>
           <li>
-            ${queued === undefined ? 'Every queued task' : `Each of the ${queued.toLocaleString('en')} queued tasks`}
-            gets the place that the ranker gives it now. What a worker has stays with it.
+            ${(queued ?? 0) < 2 ? 'Every queued task' : `Each of the ${queued!.toLocaleString('en')} queued tasks`} gets
+            the place that ${typeof preview === 'string' ? 'the ranker' : `the ranker ${preview.own}`} gives it now.
+            What a worker has stays with it.
           </li>
           <li>Nothing stops: pops go on meanwhile, and take what is first at their moment.</li>
-          <li>There is no way back to the places of before: rank it anew with the ranker of before.</li>
+          <li>The places of before are not kept: there is no way back.</li>
         </ul>
         ${shown}`,
       button: 'Rank anew',
@@ -126,7 +128,7 @@ export const dropLetters: Action = {
 
 /** Who would be next with a ranker, and a form that asks the same of another one. */
 function previewOf(preview: RerankPreview, kept: Readonly<Record<string, string>>): Html {
-  const { scheduler, ranker, own, rankers, looked, looked_is_least: least, organisations, others } = preview;
+  const { scheduler, ranker, own, rankers, looked, looked_is_least: least, counted, organisations, others } = preview;
   const rows = organisations.map(({ name, before, after }) => [
     foreign(name),
     figure(before.count),
@@ -134,8 +136,8 @@ function previewOf(preview: RerankPreview, kept: Readonly<Record<string, string>
     figure(before.first),
     figure(after.first),
   ]);
-  const caption = `Of the next ${Math.min(looked, 1_000)} tasks, as it is and ranked by ${ranker}`;
-  const head = ['Organisation', 'Now', `With ${ranker}`, 'First now', 'First then'];
+  const caption = `Whose the next ${counted.toLocaleString('en')} tasks are, and the place of the first: as it is, and ranked by ${ranker}`;
+  const head = ['Organisation', 'Now', 'Then', 'First now', 'First then'];
   return html`<form class="filter" method="post" action="/do/rerank">
       ${hiddenFields({ scheduler, ...kept })}
       <label
@@ -148,9 +150,6 @@ function previewOf(preview: RerankPreview, kept: Readonly<Record<string, string>
     </form>
     ${tableOf(caption, head, rows, { none: 'Nothing is queued that may be popped.' })}
     ${others > 0 && html`<p class="soft">And ${others} other organisations.</p>`}
-    <p class="soft">
-      The ${least && 'first'} ${figure(looked)} queued tasks were ranked by ${ranker}, and nothing is
-      changed.${least && ' What stands behind them is not looked at.'}
-    </p>
+    ${looked > 0 && html`<p class="soft">${least ? 'The first' : 'All'} ${figure(looked)} tasks that may be popped were ranked by ${ranker}, and nothing is changed.${least && ' What stands behind them is not looked at.'}</p>`}
     ${ranker !== own && html`<p>${scheduler} has ${own}: ${rankerAdvice(scheduler, ranker)}.</p>`}`;
 }

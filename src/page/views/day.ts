@@ -6,8 +6,9 @@ import type { AuditView, IncidentView } from '../../protocol/operator-status.ts'
 import { barChart, lastHours } from '../chart.ts';
 import { address, each, foreign, type Html, html } from '../html.ts';
 import type { Page, PageRequest } from '../page.ts';
-import { figure, percent, sectionOf, shareOf, state, tableOf, timeOf } from '../pieces.ts';
+import { figure, percentOf, sectionOf, shareOf, state, tableOf, timeOf } from '../pieces.ts';
 
+const title = 'The last 24 hours';
 const hourMs = 3_600_000;
 /** Entries of the audit, and incidents, that the day is marked with. */
 const mostMarked = 200;
@@ -18,7 +19,7 @@ export async function day(request: PageRequest, at: string): Promise<Page> {
   const hours = lastHours(now);
   const chosen = hourOf(at, hours);
   // The slider has a number: an address that lasts has the hour.
-  if (at !== chosen) return { title: 'A day again', sections: {}, goTo: addressOf(chosen) };
+  if (at !== chosen) return { title, sections: {}, goTo: addressOf(chosen) };
   const [known, { results: people }, broken] = await Promise.all([
     operators.ask('day', {}),
     operators.ask('audit', { limit: mostMarked, max_age_seconds: 5 }),
@@ -29,29 +30,9 @@ export async function day(request: PageRequest, at: string): Promise<Page> {
   const next = hours[hours.indexOf(chosen) + 1];
   const before = hours[hours.indexOf(chosen) - 1];
   return {
-    title: 'A day again',
+    title,
     sections: {
-      choose: html`<form class="filter" action="/organisations">
-          <label class="slide"
-            >Hour
-            <input
-              type="range"
-              name="at"
-              min="${numberOf(hours[0]!)}"
-              max="${numberOf(hours.at(-1)!)}"
-              value="${numberOf(chosen)}"
-              list="hours"
-              aria-valuetext="${words(chosen)}"
-              data-submit
-          /></label>
-          <datalist id="hours">${each(hours, (hour) => html`<option value="${numberOf(hour)}"></option>`)}</datalist>
-          <button>Show</button>
-          <a href="/organisations">now</a>
-        </form>
-        <nav class="hours" aria-label="Hours, UTC">
-          ${each(hours, (hour) => html`<a href="${addressOf(hour)}" ${hour === chosen && html`aria-current="true"`}>${hour.slice(11, 13)}</a>`)}
-        </nav>`,
-      day: await sectionOf('The last 24 hours', async () => chartOf(known, hours, did, broken.results)),
+      day: await sectionOf('By the hour', async () => chartOf(known, hours, { chosen, did, broken: broken.results })),
       hour: html`<h2>${words(chosen)}</h2>
         <p class="pages">
           ${before !== undefined && html`<a rel="prev" href="${addressOf(before)}">‹ an hour before</a>`}
@@ -59,9 +40,10 @@ export async function day(request: PageRequest, at: string): Promise<Page> {
         </p>
         ${endedIn(known, chosen)}`,
       people: html`<h2>Done by people in that hour</h2>
-        ${actionsIn(within(people), now, 'No person changed anything in that hour.')} ${reaches(people, chosen)}`,
+        ${actionsIn(within(people), now, 'No person changed anything in that hour.', clockOf)}
+        ${reaches(people, chosen)}`,
       trouble: html`<h2>Trouble in that hour</h2>
-        ${incidentsIn(within(broken.results), now, 'Nothing broke in that hour.')} ${missingIn(broken)}
+        ${incidentsIn(within(broken.results), now, 'Nothing broke in that hour.', clockOf)} ${missingIn(broken)}
         ${reaches(broken.results, chosen)}`,
     },
     command: ['rota', 'incidents'],
@@ -86,11 +68,16 @@ function words(hour: string): string {
   return `${hour.slice(0, 10)} ${hour.slice(11, 13)}:00 to ${hour.slice(11, 13)}:59 UTC`;
 }
 
+interface Marked {
+  readonly chosen: string;
+  readonly did: readonly AuditView[];
+  readonly broken: readonly IncidentView[];
+}
+
 function chartOf(
   { hours: known, cut }: DayView,
   hours: readonly string[],
-  people: readonly AuditView[],
-  broken: readonly IncidentView[],
+  { chosen, did: people, broken }: Marked,
 ): Html {
   const bars = hours.map((hour) => {
     const of = known.find((it) => numberOf(it.hour) === numberOf(hour));
@@ -104,14 +91,37 @@ function chartOf(
       label: `${hour.slice(11, 16)} UTC`,
       values: [of?.completed ?? 0, of?.failed ?? 0],
       marks: [...did, ...broke],
+      chosen: hour === chosen,
     };
   });
   const series = [
     { name: 'completed', css: 'done' },
     { name: 'failed', css: 'failed' },
   ] as const;
-  return html`${barChart('Tasks of all organisations by the hour of their end', 'tasks in 24 hours', series, bars, 'people acted, or something broke')}
+  return html`${barChart('Tasks of all organisations by the hour of their end', 'tasks in 24 hours', series, bars, { marks: 'people acted, or something broke', axis: choiceOf(hours, chosen) })}
   ${cut && html`<p class="soft">There are more organisations than are read: the oldest hours are not whole.</p>`}`;
+}
+
+/** A link below each bar, and a slider, for one of them. */
+function choiceOf(hours: readonly string[], chosen: string): Html {
+  return html`<nav class="hours" aria-label="Hours, UTC">
+      ${each(hours, (hour) => html`<a href="${addressOf(hour)}" title="${words(hour)}" ${hour === chosen && html`aria-current="true"`}>${hour.slice(11, 13)}</a>`)}
+    </nav>
+    <form class="filter" action="/organisations">
+      <label class="slide"
+        ><span class="sr">Hour, UTC</span>
+        <input
+          type="range"
+          name="at"
+          min="${numberOf(hours[0]!)}"
+          max="${numberOf(hours.at(-1)!)}"
+          value="${numberOf(chosen)}"
+          aria-valuetext="${words(chosen)}"
+          data-submit
+      /></label>
+      <button>Show</button>
+      <a href="/organisations">what waits now</a>
+    </form>`;
 }
 
 function endedIn({ hours }: DayView, chosen: string): Html {
@@ -121,11 +131,11 @@ function endedIn({ hours }: DayView, chosen: string): Html {
     html`<a href="/organisations/${encodeURIComponent(organisation)}">${foreign(organisation)}</a>`,
     figure(completed),
     figure(failed),
-    percent(failed / Math.max(1, completed + failed)),
+    percentOf(failed, completed + failed),
     shareOf(completed + failed, total),
   ]);
   const others = (of?.organisations ?? 0) - rows.length;
-  return html`${tableOf('Organisations by tasks that ended', ['Organisation', 'Completed', 'Failed', 'Failed of its own', 'Of the work'], rows, { none: 'No task ended in that hour.' })}
+  return html`${tableOf('Organisations by tasks that ended', ['Organisation', 'Completed', 'Failed', 'Failure rate', 'Of the work'], rows, { none: 'No task ended in that hour.' })}
   ${others > 0 && html`<p class="soft">And ${figure(others)} organisations with fewer.</p>`}`;
 }
 
@@ -136,16 +146,24 @@ function reaches(all: readonly { readonly at: string }[], hour: string): Html {
   return html`<p class="soft">Of the newest ${mostMarked} alone, which go back to ${moment(oldest.at)}.</p>`;
 }
 
+/** How a time is shown. */
+type When = (timestamp: string, now: number) => Html;
+
+/** `18:32:19`, where the hour is known: an age would count on from now. */
+function clockOf(timestamp: string): Html {
+  return html`<span class="whole" title="${moment(timestamp)}">${timestamp.slice(11, 19)}</span>`;
+}
+
 /** What people did. */
-export function actionsIn(results: readonly AuditView[], now: number, none: string): Html {
+export function actionsIn(results: readonly AuditView[], now: number, none: string, when: When = timeOf): Html {
   const rows = results.map(({ at, by, command, organisation, fields, refused }) => [
-    timeOf(at, now),
+    when(at, now),
     foreign(by),
     html`${command}${refused !== null && html` ${state('bad', refused)}`}`,
     foreign(organisation),
     foreign(typeof fields['note'] === 'string' ? fields['note'] : null),
   ]);
-  return tableOf('The last actions', ['When', 'Who', 'Did', 'Organisation', 'Note'], rows, {
+  return tableOf('What people did', ['When', 'Who', 'Did', 'Organisation', 'Note'], rows, {
     none,
     keys: results.map(({ id }) => `did-${id}`),
   });
@@ -170,9 +188,9 @@ const levels: Partial<Record<IncidentView['happened'], 'good' | 'idle'>> = {
 };
 
 /** What broke, and its end. */
-export function incidentsIn(results: readonly IncidentView[], now: number, none: string): Html {
+export function incidentsIn(results: readonly IncidentView[], now: number, none: string, when: When = timeOf): Html {
   const rows = results.map(({ at, about, happened, why, instance }) => [
-    timeOf(at, now),
+    when(at, now),
     html`${about} ${state(levels[happened] ?? 'bad', happened)}`,
     foreign(why),
     instance,

@@ -37,7 +37,7 @@ export function sources({ sources: all, supervisors }: Overview): Html {
         it.stream,
         it.instance,
         html`${it.connected ? state('good', 'connected') : state('bad', 'not connected')}
-        ${it.last_error !== null && foreign(it.last_error)}`,
+        ${it.last_error !== null && html`<span class="soft">last error: ${foreign(it.last_error)}</span>`}`,
         figure(it.in_hand),
         figure(it.done),
         figure(it.retried),

@@ -43,8 +43,8 @@ export async function workers({ operators, now }: PageRequest): Promise<Html> {
     )}
     <h3>Asked for, and nothing of it is queued</h3>
     ${imagesOf(askedNotQueued, 'Workers wait for these', 'None.', now)}
-    <h3>Asked for and queued</h3>
-    ${asked(demand, now)}`;
+    <h3>When pops asked</h3>
+    ${asked(demand, queuedNotAsked, now)}`;
 }
 
 /** Of one scheduler, that are told of. */
@@ -53,7 +53,7 @@ const mostImages = 100;
 function imagesOf(images: readonly AskedImage[], caption: string, none: string, now: number): Html {
   return tableOf(
     caption,
-    ['Image', 'Scheduler', 'Queued', 'Held', 'Next waited', 'Last asked'],
+    ['Image', 'Scheduler', 'Queued', 'Held', 'Next waited', 'Last asked by name'],
     images.map((it) => [
       foreign(it.image),
       it.scheduler,
@@ -66,7 +66,12 @@ function imagesOf(images: readonly AskedImage[], caption: string, none: string, 
   );
 }
 
-function asked({ any_image: any, images }: Parameters<typeof mismatchOf>[0], now: number): Html {
+/** Without those that are told of above. */
+function asked(
+  { any_image: any, images }: Parameters<typeof mismatchOf>[0],
+  unasked: readonly AskedImage[],
+  now: number,
+): Html {
   return html`<ul>
       ${any.map(
         ({ scheduler, asked_at: at }) =>
@@ -77,11 +82,11 @@ function asked({ any_image: any, images }: Parameters<typeof mismatchOf>[0], now
       )}
     </ul>
     ${imagesOf(
-      images.filter(({ queued }) => queued > 0),
+      images.filter((image) => image.queued > 0 && !unasked.includes(image)),
       images.length < mostImages
-        ? 'Images that are queued'
-        : 'Images that are queued, of the first 100 of each scheduler',
-      'Nothing that has an image is queued. Only tasks of boefjes that run in one have.',
+        ? 'Images that are queued and that pops ask for, by name or for any'
+        : 'Images that are queued and that pops ask for, by name or for any, of the first 100 of each scheduler',
+      'Nothing that has an image is queued and asked for. Only tasks of boefjes that run in one have.',
       now,
     )}`;
 }

@@ -100,9 +100,10 @@ export async function rerank(
   }).finally(() => patient.end({ timeout: 1 }));
 }
 
-/** Tasks that a preview ranks, and those of them whose organisations it counts. */
+/** Tasks that a preview ranks. */
 const previewed = 10_000;
-const counted = 1_000;
+/** Of these, the next whose organisations it counts; half at most, since all of them are the same tasks in any order. */
+const countedOf = (looked: number) => Math.min(1_000, Math.ceil(looked / 2));
 /** A person waits for a preview, and may give it up. */
 const previewWithinMs = 3_000;
 
@@ -112,8 +113,8 @@ interface PreviewRow extends Omit<QueuedRow, 'id' | 'hash'> {
 }
 
 /**
- * Who would be next if the first 10 000 tasks of a scheduler that may be popped were ranked by `ranker`: of the next 1 000 the organisations,
- * as it is and with it. Nothing is written or locked. A fair ranker deals as if all organisations and images began now, which is what
+ * Who would be next if the first 10 000 tasks of a scheduler that may be popped were ranked by `ranker`: of the next 1 000, or half of fewer
+ * than 2 000, the organisations, as it is and with it. Nothing is written or locked. A fair ranker deals as if all organisations and images began now, which is what
  * a rerank does but for images that are behind the others.
  *
  * @throws RotaError RANK_FAILED, MAILBOX_FULL, DATABASE_UNAVAILABLE
@@ -144,9 +145,11 @@ export async function previewRerank(
   // The rows stand in their order of now, which an equal rank keeps where it was made at the same time.
   const after = places.toSorted((a, b) => a.rank - b.rank || a.row.created_ms - b.row.created_ms).map(({ row }) => row);
   const first = rows.filter((row) => row.is_first);
+  const counted = countedOf(rows.length);
   return {
     looked: rows.length,
     looked_is_least: found.length > previewed,
+    counted,
     organisations: changesOf(rows.slice(0, counted), [...first, ...after].slice(0, counted)),
   };
 }
