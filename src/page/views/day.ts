@@ -105,7 +105,7 @@ function chartOf(
 /** A link below each bar, and a slider, for one of them. */
 function choiceOf(hours: readonly string[], chosen: string): Html {
   return html`<nav class="hours" aria-label="Hours, UTC">
-      ${each(hours, (hour) => html`<a href="${addressOf(hour)}" title="${words(hour)}" ${hour === chosen && html`aria-current="true"`}>${hour.slice(11, 13)}</a>`)}
+      ${each(hours, (hour) => html`<a href="${addressOf(hour)}" ${hour === chosen && html`aria-current="true"`} title="${words(hour)}">${hour.slice(11, 13)}</a>`)}
     </nav>
     <form class="filter" action="/organisations">
       <label class="slide"
