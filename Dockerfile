@@ -28,5 +28,5 @@ EXPOSE 8001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["node", "-e", "const tls = process.env.SCHEDULER_API_TLS_CERT; if (tls) process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch(`http${tls ? 's' : ''}://127.0.0.1:${process.env.SCHEDULER_API_PORT ?? 8000}/ready`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # exec form: SIGTERM reaches node, which drains and exits 0. MALLOC_ARENA_MAX and the flags: src/launch.sh.
-ENTRYPOINT ["node", "--heap-growing-percent=100", "--v8-pool-size=1", "src/cli.ts"]
+ENTRYPOINT ["node", "--heap-growing-percent=100", "--min-semi-space-size=4", "--v8-pool-size=1", "src/cli.ts"]
 CMD ["start"]
