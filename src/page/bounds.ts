@@ -36,7 +36,6 @@ const mostConnections = 1_000;
 const mostConnectionsOfAddress = 200;
 
 interface Bounded {
-  readonly isWatch: () => boolean;
   /** Then all connections may have one address. */
   readonly isBehindProxy: boolean;
 }
@@ -45,7 +44,7 @@ interface Bounded {
  * So that who looks, however often, leaves room for others and for the work: by session, and by the token of any number of sessions.
  * A watch is bounded by itself (live.ts).
  */
-export async function installBounds(app: FastifyInstance, { isWatch, isBehindProxy }: Bounded): Promise<void> {
+export async function installBounds(app: FastifyInstance, { isBehindProxy }: Bounded): Promise<void> {
   const mostOfAddress = isBehindProxy ? mostConnections : mostConnectionsOfAddress;
   boundConnections(app.server, { most: mostConnections, mostOfAddress });
   const refused = (after: string) => new RotaError('TOO_MANY_REQUESTS', `too many requests: again in ${after}`);
@@ -54,7 +53,7 @@ export async function installBounds(app: FastifyInstance, { isWatch, isBehindPro
     max: pagesAMinute,
     timeWindow: minuteMs,
     keyGenerator: ({ viewer }) => viewer,
-    allowList: ({ url }) => isWatch() || url.startsWith('/assets/'),
+    allowList: ({ url }) => url.startsWith('/assets/'),
     errorResponseBuilder: (_request, { after }) => refused(after),
   });
   const ofToken = app.createRateLimit({ max: pagesOfTokenAMinute, timeWindow: minuteMs, keyGenerator: tokenOf });
@@ -74,7 +73,7 @@ export async function installBounds(app: FastifyInstance, { isWatch, isBehindPro
     };
   });
   app.addHook('preHandler', async (request, reply) => {
-    if (isWatch() || request.routeOptions.url === '/live') return;
+    if (request.routeOptions.url === '/live') return;
     const leaveViewer = ofViewers.enter(request.viewer, 0);
     const leaveToken = enterOr(leaveViewer, () => ofTokens.enter(tokenOf(request), 0));
     const held: HeldPlace = { holders: 1, leave: () => (leaveToken(), leaveViewer()) };

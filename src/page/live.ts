@@ -1,13 +1,13 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Access } from '../control/operator-command.ts';
 import { within } from '../deadline.ts';
-import { RotaError } from '../errors.ts';
+import { codeOf, RotaError } from '../errors.ts';
+import { excerpt } from '../printable.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { parametersOf, type Page } from './page.ts';
+import { type Page, parametersOf } from './page.ts';
 import { isOurPath } from './reply.ts';
 import type { Session } from './session.ts';
 
@@ -63,6 +63,11 @@ interface Watch {
 const query = z.object({ at: z.string().refine(isOurPath, 'expected a path of this page, at most 4096 characters') });
 
 interface LiveOptions {
+  /**
+   * The page at a path and query, by one who may do that. Not through the server, whose hooks, bounds and texts would be half of what a
+   * watch costs: its viewers came through them.
+   */
+  readonly pageAt: (at: string, access: Access) => Promise<Page>;
   readonly now: () => number;
   readonly log: Logger;
   /** Of a stream that is not read; half a minute where absent. */
@@ -72,24 +77,12 @@ interface LiveOptions {
 export class LiveStreams {
   readonly #app: FastifyInstance;
   readonly #options: LiveOptions;
-  /** Known inside this process alone: no header of a client is one of a watch. */
-  readonly #watching = new AsyncLocalStorage<Session>();
   readonly #watches = new Map<string, Watch>();
   #ended = false;
 
   constructor(app: FastifyInstance, options: LiveOptions) {
     this.#app = app;
     this.#options = options;
-  }
-
-  /** The session of a watch, which asks for its page as a browser does, through all of its checks; null in any other request. */
-  watching(): Session | null {
-    return this.#watching.getStore() ?? null;
-  }
-
-  partsOf({ sections, liveMs }: Page): Parts {
-    const texts = Object.entries(sections).map(([id, content]) => [id, String(content)] as const);
-    return { sections: Object.fromEntries(texts), liveMs: liveMs ?? null };
   }
 
   routes(): void {
@@ -178,15 +171,14 @@ export class LiveStreams {
 
   async #render({ access, at }: Watch): Promise<Parts | null> {
     try {
-      // It begins with the await, which must be within.
-      const asked = this.#watching.run(
-        { name: 'a live page', access },
-        async () => await this.#app.inject({ method: 'GET', url: at }),
-      );
-      const { statusCode, payload } = await within(asked, renderWithinMs, 'ASK_TIMEOUT');
-      return statusCode === 200 ? (JSON.parse(payload) as Parts) : null;
+      const asked = this.#options.pageAt(at, access);
+      const { sections, liveMs = null, goTo } = await within(asked, renderWithinMs, 'ASK_TIMEOUT');
+      if (goTo !== undefined) return null;
+      const texts = Object.entries(sections).map(([id, content]) => [id, String(content)] as const);
+      return { sections: Object.fromEntries(texts), liveMs };
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'a live page failed');
+      // That there is no such page, or that a part does not answer, is for the screen.
+      if (codeOf(error) === 'BROKEN') this.#options.log.warn({ err: error, path: excerpt(at) }, 'a live page failed');
       return null;
     }
   }

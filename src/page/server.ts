@@ -26,7 +26,7 @@ import { state } from './pieces.ts';
 import { answerTo, isOurPath, send, single } from './reply.ts';
 import { cookieName, type PageAccess, type Session, Sessions } from './session.ts';
 import { progressOf } from './views/job.ts';
-import { views } from './views/views.ts';
+import { viewAt, views } from './views/views.ts';
 
 export interface PageOptions {
   readonly access: PageAccess;
@@ -98,17 +98,14 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     index: false,
   });
 
-  const streams = new LiveStreams(app, { now: options.now, log });
+  const streams = new LiveStreams(app, { now: options.now, log, pageAt });
   app.decorateRequest('session', null);
   app.decorateRequest('viewer', '');
   installOrigin(app, access);
   app.addHook('onRequest', async (request, reply) => {
     if (!request.url.startsWith('/assets/')) reply.header('cache-control', 'no-store');
-    const watching = streams.watching();
-    // A page alone can be looked at again: not the log-in, nor a stream, which would not end.
-    if (watching !== null && !Object.hasOwn(views, request.routeOptions.url ?? '')) throw notFound(request);
     const cookie = request.cookies[cookieName(access, 'page')];
-    request.session = watching ?? sessions.of(cookie);
+    request.session = sessions.of(cookie);
     request.viewer = request.session !== null && sessions.areAsked && cookie !== undefined ? cookie : request.ip;
     if (request.session !== null || isOpen(request)) return;
     const isForPage = request.method === 'GET' && request.headers['x-part'] === undefined;
@@ -116,10 +113,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     const back = request.url !== '/' && isOurPath(request.url) ? request.url : null;
     return reply.redirect(address('/login', { back }), 303);
   });
-  await installBounds(app, {
-    isWatch: () => streams.watching() !== null,
-    isBehindProxy: access.publicUrls.length > 0,
-  });
+  await installBounds(app, { isBehindProxy: access.publicUrls.length > 0 });
   app.setErrorHandler(async (error, request, reply) => sendError(error, request, reply));
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) =>
     sendError(notFound(request), request, reply),
@@ -138,27 +132,35 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     });
   }
 
+  /** What a watch looks at: a page alone, not the log-in, nor a stream, which would not end. */
+  async function pageAt(at: string, access: Access): Promise<Page> {
+    const found = viewAt(at);
+    if (found === null) throw notFound({ url: at });
+    const { path, view, ...parts } = found;
+    return withinPage(path, view({ ...requestBy({ name: 'a live page', access }, true), at, ...parts }));
+  }
+
   function requestOf(request: FastifyRequest): PageRequest {
-    const { name: by, access: may } = request.session!;
+    return {
+      ...requestBy(request.session!, request.headers['x-part'] === 'live'),
+      at: atOf(request),
+      params: request.params as Readonly<Record<string, string>>,
+      query: single(request.query as Readonly<Record<string, string | string[]>>),
+    };
+  }
+
+  function requestBy({ name: by, access: may }: Session, isRepeated: boolean) {
     return {
       operators: options.operatorsFor({ by, access: may }),
       access: may,
       by,
       jobs,
-      at: atOf(request),
-      params: request.params as Readonly<Record<string, string>>,
-      query: single(request.query as Readonly<Record<string, string | string[]>>),
       now: options.now(),
-      maxAgeSeconds: isRepeated(request) ? maxAgeSeconds : 0,
+      maxAgeSeconds: isRepeated ? maxAgeSeconds : 0,
     };
   }
 
-  function isRepeated(request: FastifyRequest): boolean {
-    return streams.watching() !== null || request.headers['x-part'] === 'live';
-  }
-
   function sendPage(request: FastifyRequest, reply: FastifyReply, page: Page): FastifyReply {
-    if (streams.watching() !== null) return reply.send(streams.partsOf(page));
     if (request.headers['x-part'] === 'live')
       return send(reply.header('x-now', options.now()), sectionsOf(page.sections));
     return send(reply, documentOf(page, frameOf(request, reply)));
@@ -221,7 +223,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   };
 }
 
-function notFound({ url }: FastifyRequest): RotaError {
+function notFound({ url }: { readonly url: string }): RotaError {
   return new RotaError('NOT_FOUND', `there is no page ${excerpt(oneLine(url))}`);
 }
 

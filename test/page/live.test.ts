@@ -5,7 +5,6 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { html } from '../../src/page/html.ts';
 import { LiveStreams } from '../../src/page/live.ts';
-import type { Page } from '../../src/page/page.ts';
 import { Sessions } from '../../src/page/session.ts';
 import { ask, keepingLog, logIn, open, pageAccess, quietAnswer, startPageAlone, tokensFor } from '../support/page.ts';
 
@@ -230,10 +229,11 @@ describe('bounds', () => {
   test('a stream that is not read gets nothing more, and is cut off', async () => {
     const app = fastify();
     onTestFinished(() => app.close());
-    const streams = new LiveStreams(app, { now: () => 0, log: keepingLog().log, giveUpMs: 300 });
     let looks = 0;
     const section = () => ({ a: html`${`${(looks += 1)}${'x'.repeat(1_000_000)}`}` });
-    asOnePage(app, streams, () => ({ title: '', liveMs: 10, sections: section() }));
+    const pageAt = async () => ({ title: '', liveMs: 10, sections: section() });
+    const streams = new LiveStreams(app, { now: () => 0, log: keepingLog().log, giveUpMs: 300, pageAt });
+    withStreams(app, streams);
     const { port } = new URL(await app.listen());
     const socket = connect(Number(port), '127.0.0.1');
     onTestFinished(() => void socket.destroy());
@@ -249,8 +249,9 @@ describe('bounds', () => {
   test('a page with nothing more to come says so, and ends', async () => {
     const app = fastify();
     onTestFinished(() => app.close());
-    const streams = new LiveStreams(app, { now: () => 0, log: keepingLog().log });
-    asOnePage(app, streams, () => ({ title: '', sections: { a: html`all` } }));
+    const pageAt = async () => ({ title: '', sections: { a: html`all` } });
+    const streams = new LiveStreams(app, { now: () => 0, log: keepingLog().log, pageAt });
+    withStreams(app, streams);
     const events = eventsOf(await open(await app.listen(), '/live?at=%2F'));
     expect((await events.next()).data.sections).toEqual({ a: 'all' });
     expect((await events.next()).event).toBe('end');
@@ -259,15 +260,14 @@ describe('bounds', () => {
   });
 });
 
-/** Nothing but streams, of one page. */
-function asOnePage(app: FastifyInstance, streams: LiveStreams, page: () => Page): void {
+/** Nothing but streams, without a log-in. */
+function withStreams(app: FastifyInstance, streams: LiveStreams): void {
   app.decorateRequest('session', null);
   app.decorateRequest('viewer', '');
   app.addHook('onRequest', async (request) => {
     request.session = { name: 'x', access: 'read' };
     request.viewer = 'x';
   });
-  app.get('/', () => streams.partsOf(page()));
   streams.routes();
 }
 

@@ -25,3 +25,34 @@ export const views: Readonly<Record<string, View>> = {
   '/schedules': schedules,
   '/schedules/:id': schedule,
 };
+
+const patterns = Object.entries(views).map(([path, view]) => ({
+  path,
+  view,
+  pattern: new URLPattern({ pathname: path }),
+}));
+
+/** A page, and what its address says. */
+export interface FoundView {
+  readonly path: string;
+  readonly view: View;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** The page at a path and query, as the server's router finds it; null where there is none. */
+export function viewAt(at: string): FoundView | null {
+  const [path = '', query = ''] = at.split(/\?(.*)/s);
+  const pathname = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  for (const { pattern, ...found } of patterns) {
+    const groups = pattern.exec({ pathname })?.pathname.groups;
+    if (groups === undefined) continue;
+    try {
+      const params = Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value ?? '')]);
+      return { ...found, params: Object.fromEntries(params), query: Object.fromEntries(new URLSearchParams(query)) };
+    } catch {
+      return null;
+    }
+  }
+  return null;
+}
