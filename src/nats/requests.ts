@@ -36,7 +36,13 @@ export const taskBody = z.compile(
   }),
 );
 
-export const pushSetBody = z.compile(z.strictObject({ tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }) }));
+export const pushSetBody = z.compile(
+  z.strictObject({
+    tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }),
+    // The answer has the id and status of each task, not the whole of it.
+    brief: z.boolean().default(false),
+  }),
+);
 
 /** Required, but checked per task in settle.ts, so that one task without it does not refuse the whole set. */
 const leaseId = uuid.nullish();
