@@ -4,7 +4,7 @@ import type { NewTask, PushOutcome } from '../protocol/requests.ts';
 import type { TaskQueue } from '../queue/queue.ts';
 import { taskTypeOf } from '../tasks/data.ts';
 import type { RefusalReason } from '../tasks/refusal.ts';
-import { errorBody, errorItem, errorOf, type SetItem, setText, taskItem, taskText } from './replies.ts';
+import { errorBody, errorItem, errorOf, type SetItem, namedItem, setText, taskItem, taskText } from './replies.ts';
 import { pushSetBody, taskBody } from './requests.ts';
 import { check } from '../tasks/limits.ts';
 
@@ -15,7 +15,7 @@ export interface SchedulerRef {
 }
 
 /** A client repeats a push whose answer was lost: only REST answers a known id with 409, as mula does. */
-const answers = { answersTasks: true, answersRepeats: true } as const;
+const asked = { answersTasks: true, answersRepeats: true } as const;
 
 /** One task, or `{tasks: […]}` with a result per task. @returns the reply as JSON text. */
 export async function push(
@@ -24,29 +24,52 @@ export async function push(
   body: unknown,
   maxPayload: number,
 ): Promise<string> {
-  if (!isSet(body)) {
-    const [outcome] = await queue.push(scheduler.id, [newTask(scheduler, body, '')], answers);
-    if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
-    if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
-    if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome));
-    return taskText(taskTextOf(outcome), maxPayload);
-  }
-  const { tasks } = check(pushSetBody, body);
+  return isSet(body)
+    ? setAnswer(pushSet(queue, scheduler, body, maxPayload), maxPayload)
+    : taskAnswer(queue.push(scheduler.id, [newTask(scheduler, body, '')], asked), maxPayload);
+}
+
+async function taskAnswer(pushed: Promise<readonly PushOutcome[]>, maxPayload: number): Promise<string> {
+  const [outcome] = await pushed;
+  if (outcome === undefined) throw new RotaError('BROKEN', 'the queue gave no outcome');
+  if (outcome.outcome === 'failed') throw new FailureError(outcome.failure);
+  if (outcome.outcome === 'refused') throw new RotaError(refusalCode(outcome.reason), refusalText(outcome));
+  if (outcome.task === undefined) throw new RotaError('BROKEN', 'the queue did not answer the task');
+  return taskText(outcome.task, maxPayload);
+}
+
+async function setAnswer({ results, places, outcomes }: PushedSet, maxPayload: number): Promise<string> {
+  for (const [index, outcome] of (await outcomes).entries()) results[places[index]!] = resultOf(outcome);
+  return setText(results, maxPayload);
+}
+
+interface PushedSet {
+  /** Of the tasks that are refused here. */
+  readonly results: SetItem[];
+  /** Of the others in the set, and what becomes of them. */
+  readonly places: readonly number[];
+  readonly outcomes: Promise<readonly PushOutcome[]>;
+}
+
+/** Waits for nothing: while the tasks are pushed no function holds their data, which the queue has as text. */
+function pushSet(queue: TaskQueue, scheduler: SchedulerRef, body: unknown, maxPayload: number): PushedSet {
+  const { tasks, brief } = check(pushSetBody, body);
   const results: SetItem[] = Array.from({ length: tasks.length });
-  const accepted: { at: number; task: NewTask }[] = [];
+  const places: number[] = [];
+  const accepted: NewTask[] = [];
   for (const [at, task] of tasks.entries()) {
     try {
-      accepted.push({ at, task: newTask(scheduler, task, `tasks.${at}`) });
+      accepted.push(newTask(scheduler, task, `tasks.${at}`));
+      places.push(at);
     } catch (error) {
       results[at] = errorItem(errorOf(error));
     }
   }
-  if (accepted.length > 0) {
-    const tasksToPush = accepted.map((entry) => entry.task);
-    const outcomes = await queue.push(scheduler.id, tasksToPush, answers);
-    for (const [index, { at }] of accepted.entries()) results[at] = resultOf(outcomes[index]!);
-  }
-  return setText(results, maxPayload);
+  const outcomes =
+    accepted.length === 0
+      ? Promise.resolve([])
+      : queue.push(scheduler.id, accepted, { ...asked, answersTasks: !brief, room: maxPayload });
+  return { results, places, outcomes };
 }
 
 function isSet(body: unknown): boolean {
@@ -74,14 +97,12 @@ function newTask(scheduler: SchedulerRef, body: unknown, at: string): NewTask {
 }
 
 function resultOf(outcome: PushOutcome): SetItem {
-  if (outcome.outcome === 'queued') return taskItem(taskTextOf(outcome), outcome.id, outcome.status ?? 'queued');
+  if (outcome.outcome === 'queued') {
+    const { id, status = 'queued', task } = outcome;
+    return task === undefined ? namedItem(id, status) : taskItem(task, id, status);
+  }
   if (outcome.outcome === 'failed') return errorItem(errorOf(outcome.failure));
   return errorItem(errorBody(refusalCode(outcome.reason), refusalText(outcome)));
-}
-
-function taskTextOf(outcome: Extract<PushOutcome, { outcome: 'queued' }>): string {
-  if (outcome.task === undefined) throw new RotaError('BROKEN', 'the queue did not answer the task');
-  return outcome.task;
 }
 
 /** The error of a refusal; the other reasons are an actor's, and never come from a push. */

@@ -60,7 +60,18 @@ function within(items: readonly SetItem[], room: number): readonly string[] {
 }
 
 export function taskItem(text: string, id: string, status: string): SetItem {
-  return { text, brief: () => JSON.stringify({ id, status }) };
+  return { text, brief: () => namedText(id, status) };
+}
+
+/** Of a task no more than its id and status. */
+export function namedItem(id: string, status: string): SetItem {
+  const text = namedText(id, status);
+  return { text, brief: () => text };
+}
+
+/** Ids that the queue gave, and statuses, need no escapes. */
+function namedText(id: string, status: string): string {
+  return `{"id":"${id}","status":"${status}"}`;
 }
 
 export function errorItem(body: ErrorBody): SetItem {

@@ -15,7 +15,7 @@ import { requestBudget } from './budgets.ts';
 
 /**
  * The bodies that workers and clients send (docs/workers.md), checked at the edge. Objects are strict: a misspelt key
- * is refused, not ignored.
+ * is refused, not ignored. Compiled, as data is (tasks/data.ts).
  */
 
 const leaseMs = z.int().min(100).max(requestBudget.leaseMs);
@@ -26,52 +26,66 @@ function atMost<T extends z.ZodType>(most: number, item: T, { least = 0 } = {}) 
   return z.array(z.unknown()).min(least).max(most).pipe(z.array(item));
 }
 
-export const taskBody = z.strictObject({
-  id: uuid.optional(),
-  scheduler_id: shortText(lengths.name).min(1).optional(),
-  organisation: shortText(lengths.organisation).min(1),
-  priority: z.int().min(priorityRange.least).max(priorityRange.most).optional(),
-  data: z.record(z.string(), z.unknown()),
-});
+export const taskBody = z.compile(
+  z.strictObject({
+    id: uuid.optional(),
+    scheduler_id: shortText(lengths.name).min(1).optional(),
+    organisation: shortText(lengths.organisation).min(1),
+    priority: z.int().min(priorityRange.least).max(priorityRange.most).optional(),
+    data: z.record(z.string(), z.unknown()),
+  }),
+);
 
-export const pushSetBody = z.strictObject({ tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }) });
+export const pushSetBody = z.compile(
+  z.strictObject({
+    tasks: atMost(requestBudget.set, z.unknown(), { least: 1 }),
+    // The answer has the id and status of each task, not the whole of it.
+    brief: z.boolean().default(false),
+  }),
+);
 
 /** Required, but checked per task in settle.ts, so that one task without it does not refuse the whole set. */
 const leaseId = uuid.nullish();
 
-export const getBody = z.strictObject({ id: uuid, lease_id: leaseId });
+export const getBody = z.compile(z.strictObject({ id: uuid, lease_id: leaseId }));
 
-export const patchBody = z
-  .strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: leaseId, error: taskError.nullish() })
-  .refine(({ status, error }) => error == null || mayHaveError(status), {
-    path: ['error'],
-    message: 'only with failed, queued or cancelled',
-  });
+export const patchBody = z.compile(
+  z
+    .strictObject({ id: uuid, status: z.enum(taskStatuses), lease_id: leaseId, error: taskError.nullish() })
+    .refine(({ status, error }) => error == null || mayHaveError(status), {
+      path: ['error'],
+      message: 'only with failed, queued or cancelled',
+    }),
+);
 
 const patches = atMost(requestBudget.set, patchBody, { least: 1 });
 
-export const patchSetBody = z.strictObject({ patches });
+export const patchSetBody = z.compile(z.strictObject({ patches }));
 
-export const popBody = z.strictObject({
-  limit: z.int().min(1).max(requestBudget.set).default(1),
-  filters: filterRequest.nullish(),
-  // A longer wait is cut to that minute: no reason to refuse a pop.
-  wait_ms: z
-    .int()
-    .min(0)
-    .default(0)
-    .transform((ms) => Math.min(ms, requestBudget.waitMs)),
-  lease_ms: leaseMs.optional(),
-  worker: z.string().max(requestBudget.worker).nullish(),
-  patches: patches.optional(),
-});
+export const popBody = z.compile(
+  z.strictObject({
+    limit: z.int().min(1).max(requestBudget.set).default(1),
+    filters: filterRequest.nullish(),
+    // A longer wait is cut to that minute: no reason to refuse a pop.
+    wait_ms: z
+      .int()
+      .min(0)
+      .default(0)
+      .transform((ms) => Math.min(ms, requestBudget.waitMs)),
+    lease_ms: leaseMs.optional(),
+    worker: z.string().max(requestBudget.worker).nullish(),
+    patches: patches.optional(),
+  }),
+);
 
-export const heldTask = z.strictObject({ id: uuid, lease_id: uuid });
+export const heldTask = z.compile(z.strictObject({ id: uuid, lease_id: uuid }));
 
-export const heartbeatBody = z.strictObject({
-  leases: atMost(requestBudget.set, heldTask, { least: 1 }),
-  lease_ms: leaseMs.optional(),
-});
+export const heartbeatBody = z.compile(
+  z.strictObject({
+    leases: atMost(requestBudget.set, heldTask, { least: 1 }),
+    lease_ms: leaseMs.optional(),
+  }),
+);
 
 /** @throws RotaError INVALID_REQUEST (422). An empty body is an empty object. */
 export function parseBody(text: string): unknown {

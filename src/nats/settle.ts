@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { RotaError, codeOf } from '../errors.ts';
 import { FailureError } from '../mailbox/failure.ts';
 import type { PatchOutcome, TaskPatch, TaskQueue } from '../queue/queue.ts';
-import { errorBody, errorItem, setText, type SetItem, taskItem, taskText } from './replies.ts';
+import { errorBody, errorItem, namedItem, setText, type SetItem, taskText } from './replies.ts';
 import { getBody, heartbeatBody, patchBody, patchSetBody } from './requests.ts';
 import { check } from '../tasks/limits.ts';
 
@@ -72,5 +72,5 @@ function unnamed(id: string): string {
 
 function resultOf(outcome: PatchOutcome, { id, status }: { id: string; status: string }): SetItem {
   if (!outcome.ok) return errorItem(errorBody(codeOf(outcome.failure), outcome.failure.message));
-  return taskItem(JSON.stringify({ id, status }), id, status);
+  return namedItem(id, status);
 }

@@ -99,13 +99,23 @@ const longestWaitMs = 10_000;
 /** One timer for all waiting items: a timer for each would cost a push on an idle database a twentieth. */
 const lookEveryMs = 500;
 
+/** An item that waits: the one at that place of its request. */
 interface Submission<Item, Outcome> {
   readonly item: Item;
-  /** time.monotonicMs() after which it is refused unless it was sent. */
+  readonly at: number;
+  readonly request: Request<Outcome>;
+}
+
+/** Items that were submitted together: one promise for all of them, not one for each. */
+interface Request<Outcome> {
+  readonly outcomes: Outcome[];
+  /** How many have no outcome yet. */
+  pending: number;
+  /** time.monotonicMs() after which what was not sent is refused. */
   readonly until: number;
   readonly requester: Requester | undefined;
-  resolve(outcome: Outcome): void;
-  reject(error: unknown): void;
+  readonly resolve: (outcomes: Outcome[]) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -132,16 +142,21 @@ export class Coalescer<Item, Outcome> {
 
   /** One outcome per item, in order. Rejects where the database as a whole failed. */
   submit(items: readonly Item[], requester?: Requester): Promise<Outcome[]> {
+    if (items.length === 0) return Promise.resolve([]);
     const until = time.monotonicMs() + (requester?.withinMs ?? longestWaitMs);
-    const outcomes = items.map(
-      (item) =>
-        new Promise<Outcome>((resolve, reject) => {
-          this.#waiting.push({ item, until, requester, resolve, reject });
-        }),
-    );
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome[]>();
+    const request = {
+      outcomes: Array.from<Outcome>({ length: items.length }),
+      pending: items.length,
+      until,
+      requester,
+      resolve,
+      reject,
+    };
+    for (const [at, item] of items.entries()) this.#waiting.push({ item, at, request });
     this.#statements.schedule();
     if (this.#look === null) this.#look = time.setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
-    return Promise.all(outcomes);
+    return promise;
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
@@ -156,10 +171,10 @@ export class Coalescer<Item, Outcome> {
   #refuseLate(): void {
     const now = time.monotonicMs();
     const over = new Set(
-      this.#waiting.filter(({ until, requester }) => until <= now || requester?.isGone?.() === true),
+      this.#waiting.filter(({ request: { until, requester } }) => until <= now || requester?.isGone?.() === true),
     );
     if (over.size > 0) this.#waiting = this.#waiting.filter((submission) => !over.has(submission));
-    for (const submission of over) submission.reject(late());
+    for (const { request } of over) request.reject(late());
     this.#look = this.#waiting.length === 0 ? null : time.setTimeout(() => this.#refuseLate(), lookEveryMs).unref();
   }
 
@@ -204,7 +219,7 @@ export class Coalescer<Item, Outcome> {
   async #settle(batch: readonly Submission<Item, Outcome>[]): Promise<void> {
     try {
       const outcomes = await this.#options.run(batch.map(({ item }) => item));
-      batch.forEach((submission, index) => submission.resolve(outcomes[index] as Outcome));
+      batch.forEach((submission, index) => settle(submission, outcomes[index] as Outcome));
     } catch (error) {
       if (batch.length > 1 && ofOneItem.has(codeOf(error))) {
         const middle = batch.length >> 1;
@@ -214,11 +229,17 @@ export class Coalescer<Item, Outcome> {
       }
       for (const submission of batch) {
         const outcome = ofOneItem.has(codeOf(error)) ? this.#options.outcomeOf(submission.item, error) : null;
-        if (outcome === null) submission.reject(error);
-        else submission.resolve(outcome);
+        if (outcome === null) submission.request.reject(error);
+        else settle(submission, outcome);
       }
     }
   }
+}
+
+function settle<Outcome>({ at, request }: Submission<unknown, Outcome>, outcome: Outcome): void {
+  request.outcomes[at] = outcome;
+  request.pending -= 1;
+  if (request.pending === 0) request.resolve(request.outcomes);
 }
 
 /** Errors that one item of a batch may cause; any other concerns the whole batch. */

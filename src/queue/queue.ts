@@ -55,6 +55,8 @@ export interface PatchAnswers {
 export interface PushAnswers {
   /** With its task, each that is queued. */
   readonly answersTasks?: boolean;
+  /** Characters: where all tasks together have more, none is answered. */
+  readonly room?: number;
   /** A push that was made before, with the same id and content, is answered with the task that it made, not refused. */
   readonly answersRepeats?: boolean;
 }

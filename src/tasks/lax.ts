@@ -66,22 +66,36 @@ const secondsBound = 2e10;
 
 /** @returns null where the text is no timestamp. */
 export function parseTimestamp(text: string): Timestamp | null {
-  if (unix.test(text)) return fromUnix(Number(text));
   const match = form.exec(text);
-  if (match === null) return null;
-  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
-  const [hour, minute, second] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
+  if (match === null) return unix.test(text) ? fromUnix(Number(text)) : null;
+  if (!isOnCalendar(match)) return null;
   // Not Date.UTC, which takes the years before 100 for those of the last century.
-  const midnight = new Date(0).setUTCFullYear(year, month - 1, day);
-  if (year === 0 || new Date(midnight).getUTCDate() !== day || month > 12) return null;
-  if (hour > 23 || minute > 59 || second > 59) return null;
+  const midnight = new Date(0).setUTCFullYear(Number(match[1]), Number(match[2]) - 1, Number(match[3]));
+  const [hour, minute, second] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
   const offset = offsetOf(match[8], match[9], match[10], match[11]);
-  if (offset !== null && Math.abs(offset) >= 24 * 60) return null;
   return {
     seconds: midnight / 1000 + hour * 3600 + minute * 60 + second - (offset ?? 0) * 60,
-    micros: Number((match[7] ?? '').slice(0, 6).padEnd(6, '0')),
+    micros: Number(microsOf(match)),
     offset,
   };
+}
+
+/** Whether there is such a day, time and zone. */
+function isOnCalendar(match: RegExpExecArray): boolean {
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
+  if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return false;
+  const isTime = Number(match[4] ?? 0) <= 23 && Number(match[5] ?? 0) <= 59 && Number(match[6] ?? 0) <= 59;
+  return isTime && Math.abs(offsetOf(match[8], match[9], match[10], match[11]) ?? 0) < 24 * 60;
+}
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+/** Six digits. */
+function microsOf(match: RegExpExecArray): string {
+  return (match[7] ?? '').slice(0, 6).padEnd(6, '0');
 }
 
 export function fromUnix(value: number): Timestamp | null {
@@ -101,11 +115,26 @@ export function toUtc(timestamp: Timestamp): string {
   return `${wallClock(timestamp.seconds)}.${String(timestamp.micros).padStart(6, '0')}Z`;
 }
 
-/** As mula's models write it into a task's data: the zone as given, microseconds only where there are any. */
-export function toDataForm(timestamp: Timestamp): string {
-  const { seconds, micros, offset } = timestamp;
-  const fraction = micros === 0 ? '' : `.${String(micros).padStart(6, '0')}`;
-  return `${wallClock(seconds + (offset ?? 0) * 60)}${fraction}${zone(offset)}`;
+/**
+ * As mula's models write a timestamp into a task's data: the zone as given, microseconds only where there are any. The digits of a
+ * text are kept: through a Date a normalizer's task took twice as long to validate.
+ *
+ * @returns null where it is none.
+ */
+export function dataFormOf(given: string | number): string | null {
+  const match = typeof given === 'string' ? form.exec(given) : null;
+  if (match === null) {
+    const parsed = typeof given === 'number' || unix.test(given) ? fromUnix(Number(given)) : null;
+    return parsed === null ? null : `${wallClock(parsed.seconds)}${fraction(String(parsed.micros).padStart(6, '0'))}Z`;
+  }
+  if (!isOnCalendar(match)) return null;
+  const [, year, month, day, hour = '00', minute = '00', second = '00', , z, sign, hours, minutes] = match;
+  const time = `${hour}:${minute}:${second}${fraction(microsOf(match))}`;
+  return `${year}-${month}-${day}T${time}${zone(offsetOf(z, sign, hours, minutes))}`;
+}
+
+function fraction(micros: string): string {
+  return micros === '000000' ? '' : `.${micros}`;
 }
 
 function wallClock(seconds: number): string {

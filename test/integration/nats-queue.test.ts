@@ -169,3 +169,20 @@ test('what comes again is answered as the first time: a push with its id, which 
   ]);
   await one.client.pop('boefje');
 });
+
+test('a set that asks for no tasks is answered with ids and states: of new tasks, of repeats, beside what was refused', async () => {
+  const known = await one.client.push('boefje', { ...boefjeTask('brief', 'known'), id: randomUUID() });
+  const repeated = { ...boefjeTask('brief', 'known'), id: known.id };
+  const named = { ...boefjeTask('brief', 'new'), id: randomUUID() };
+  const twin = boefjeTask('brief', 'new');
+  const unfit = { organisation: 'brief', data: { boefje: {} } };
+  const results = await one.client.push('boefje', [named, repeated, twin, unfit], { brief: true });
+  expect(results).toEqual([
+    { id: named.id, status: 'queued' },
+    { id: known.id, status: 'queued' },
+    { error: expect.objectContaining({ code: 'CONFLICT' }) },
+    { error: expect.objectContaining({ detail: expect.stringMatching(/^tasks\.3\.data\.boefje\.id: /) }) },
+  ]);
+  const [whole] = await two.client.push('boefje', [repeated]);
+  expect(whole).toEqual(known);
+});

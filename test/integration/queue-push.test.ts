@@ -29,6 +29,24 @@ describe('push', () => {
     expect(task.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   });
 
+  test('answers the tasks of a set where they fit into the room that there is, to the last character, and else none', async () => {
+    const { queue } = await queueUnderTest();
+    const generic = (n: number): NewTask => ({ organisation: 'a', data: { n, '': [1e21, 1e-9, '\u0001\n"é😀'] } });
+    for (const [scheduler, make] of [
+      ['boefje', () => boefjeTask()],
+      ['s', generic],
+    ] as const) {
+      const push = (from: number, room: number) =>
+        queue.push(scheduler, [make(from), make(from + 1)], { answersTasks: true, room });
+      const textsOf = (outcomes: Awaited<ReturnType<typeof push>>) =>
+        outcomes.map((outcome) => (outcome.outcome === 'queued' ? outcome.task : outcome.outcome));
+      const texts = textsOf(await push(0, 1e9));
+      const characters = texts.join('').length;
+      expect(textsOf(await push(2, characters)).join('')).toHaveLength(characters);
+      expect(textsOf(await push(4, 500))).toEqual([undefined, undefined]);
+    }
+  });
+
   test('queues a hash once, in one set and in a later one', async () => {
     const { queue } = await queueUnderTest();
     const twin = boefjeTask('ooi', { priority: 2 });

@@ -93,7 +93,11 @@ const endpoints: Readonly<Record<Exclude<EndpointName, 'ctl'>, Endpoint>> = {
   push: {
     address: 'push.{scheduler}',
     summary: 'Queue a task, or a set of them',
-    request: [{ id, organisation: 'aa', priority: 1, data }, { tasks: [{ organisation: 'aa', data }] }],
+    request: [
+      { id, organisation: 'aa', priority: 1, data },
+      { tasks: [{ organisation: 'aa', data }] },
+      { tasks: [{ organisation: 'aa', data }], brief: true },
+    ],
     reply: z.union([task, brief, z.object({ results: z.array(z.union([task, brief, error])) })]),
     answer: exampleTask,
   },

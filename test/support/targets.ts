@@ -7,12 +7,12 @@ import { importsOf, readSources, type Import, type Source } from './imports.ts';
  */
 export const targets = {
   // Ten of them are limits and windows, one is where time and chance enter, 30 are the simulation of days, `rota simulate` with it.
-  files: { now: 354, goal: 265, what: 'files in src, at most' },
+  files: { now: 357, goal: 265, what: 'files in src, at most' },
   medianLines: { now: 115, goal: 90, what: 'median of their lines, at least' },
   inCircles: { now: 0, goal: 0, what: 'files in a circle of imports, types included, at most' },
   arrowsUp: { now: 2, goal: 2, what: 'pairs of layers of which the lower one imports the upper one, at most' },
-  // Time and chance enter by one file, which each of these ways passes.
-  mutation: { now: 46, goal: 45, what: 'files from a mutation to its queued task, at most' },
+  // Time and chance enter by one file, which each of these ways passes. The hash of tasks is a file of ours, and was a package.
+  mutation: { now: 47, goal: 45, what: 'files from a mutation to its queued task, at most' },
   pop: { now: 15, goal: 14, what: 'files of a pop behind its edge, at most' },
   settle: { now: 11, goal: 12, what: 'files of a settlement behind its edge, at most' },
   list: { now: 20, goal: 18, what: 'files of a list with filters, at most' },

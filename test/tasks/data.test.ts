@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { rawData, taskTypeOf } from '../../src/tasks/data.ts';
+import { parseTimestamp, toEpochMs } from '../../src/tasks/lax.ts';
 import { withoutSecrets } from '../../src/tasks/secrets.ts';
 
 test('lessons 1: environment and runnable_hash of a raw file are dropped, never stored', () => {
@@ -69,11 +70,27 @@ const forms: readonly (readonly [string | number, string | null])[] = [
   [1_748_336_415, '2025-05-27T09:00:15Z'],
   [1_748_336_415.25, '2025-05-27T09:00:15.250000Z'],
   [1_748_336_415_500, '2025-05-27T09:00:15.500000Z'],
+  ['2024-02-29T00:00:00Z', '2024-02-29T00:00:00Z'],
+  ['2025-00-15', null],
+  ['2025-02-29', null],
+  ['1900-02-29', null],
+  ['2025-04-31', null],
   ['2025-05-27T24:00:00Z', null],
   ['2025-05-27T09:00:60Z', null],
   ['2025-05-27T9:00:15Z', null],
   ['1e9', null],
 ];
+
+test.each(forms.filter(([given]) => typeof given === 'string'))(
+  'and is the same moment as it is read: %s',
+  (given, written) => {
+    const moment = (text: string | number | null) => {
+      const parsed = text === null ? null : parseTimestamp(String(text));
+      return parsed && toEpochMs(parsed);
+    };
+    expect(moment(given)).toBe(moment(written));
+  },
+);
 
 test.each(forms)('a time in data, %s, is written as mula’s models write it', (given, written) => {
   const meta = {

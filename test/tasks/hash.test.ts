@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
+import * as fc from 'fast-check';
+// @ts-expect-error -- it comes without types
+import untyped from 'murmurhash3js-revisited';
 import { describe, expect, test } from 'vitest';
-import { murmur128, taskTypeOf } from '../../src/tasks/data.ts';
+import { taskTypeOf } from '../../src/tasks/data.ts';
+import { murmur128 } from '../../src/tasks/murmur128.ts';
 
 type Vector = Record<string, string | null> & { kind: string };
 
@@ -57,4 +61,24 @@ test('a scheduler of its own type gets one hash for equal data, whatever the ord
   const type = taskTypeOf('sweep');
   expect(type.hash({ a: 1, b: { c: 2, d: 3 } })).toBe(type.hash({ b: { d: 3, c: 2 }, a: 1 }));
   expect(type.hash({ a: 1 })).not.toBe(type.hash({ a: 2 }));
+});
+
+test('the hash of any text is that of another implementation, on either side of the length up to which it needs no memory', () => {
+  const other: { readonly x64: { hash128(bytes: Uint8Array): string } } = untyped;
+  const halves = (text: string) => other.x64.hash128(new TextEncoder().encode(text)).match(/.{16}/g)!;
+  const littleEndian = (hex: string) => Buffer.from(hex, 'hex').reverse().toString('hex');
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 100 }),
+    fc.string({ unit: 'grapheme' }),
+    fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+    fc
+      .tuple(fc.string({ minLength: 1 }), fc.integer({ min: 2_700, max: 2_760 }))
+      .map(([part, length]) => part.repeat(length).slice(0, length)),
+  );
+  fc.assert(
+    fc.property(text, (given) => {
+      expect(murmur128(given)).toBe(halves(given).map(littleEndian).join(''));
+    }),
+    { numRuns: 500 },
+  );
 });

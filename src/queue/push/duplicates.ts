@@ -24,6 +24,7 @@ export async function withRepeats(
   scheduler: string,
   items: readonly Pushed[],
   outcomes: readonly PushOutcome[],
+  withTasks: boolean,
 ): Promise<readonly PushOutcome[]> {
   const refused = items.flatMap(({ row, priority }, n) =>
     row.own_id && mayBeThere(outcomes[n]!)
@@ -47,7 +48,7 @@ export async function withRepeats(
     const found = repeats.get(n);
     if (found === undefined) return outcome;
     const { status, schedule_id: scheduleId, task } = found;
-    return { outcome: 'queued', id: items[n]!.row.id, scheduleId, task, status };
+    return { outcome: 'queued', id: items[n]!.row.id, scheduleId, status, ...(withTasks ? { task } : {}) };
   });
 }
 

@@ -10,7 +10,7 @@ import type { PushAnswers } from '../queue.ts';
 import { overtakenOf, withRepeats } from './duplicates.ts';
 import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
 import type { VirtualTimes } from '../pop/marks.ts';
-import { notRanked, type RankedTask, type TaskRanking } from './rank.ts';
+import { type RankedTask, scoresOf, type TaskRanking } from './rank.ts';
 
 interface PushOptions {
   readonly sql: Sql;
@@ -35,8 +35,20 @@ interface Item {
   readonly features: RankedTask;
   readonly hash: string;
   readonly follows: string | null | undefined;
-  /** The answer carries the task. */
-  readonly answered: boolean;
+  /** Of all items of its request. */
+  readonly answer: Answer;
+}
+
+interface Answer {
+  /** It carries the tasks. */
+  withTasks: boolean;
+}
+
+/** Of a request: what goes into the queue, and of each task its place there, or why it does not. */
+interface Prepared {
+  readonly items: readonly Item[];
+  readonly places: readonly (PushOutcome | number)[];
+  readonly answer: Answer;
 }
 
 interface PushRow {
@@ -73,10 +85,12 @@ export class Push {
 
   /** One outcome per task, in order; within equal ranks the set's order is the pop order. */
   async push(tasks: readonly NewTask[], asked: PushAnswers & Requester): Promise<readonly PushOutcome[]> {
-    const outcomes: PushOutcome[] = [];
     const { maxBatch } = this.#options;
+    // Nothing waits here, and so holds the tasks' data while they are pushed.
+    if (tasks.length <= maxBatch) return this.#submit(this.#prepareAll(tasks, asked), asked);
+    const outcomes: PushOutcome[] = [];
     for (let from = 0; from < tasks.length; from += maxBatch) {
-      outcomes.push(...(await this.#pushSome(tasks.slice(from, from + maxBatch), asked)));
+      outcomes.push(...(await this.#submit(this.#prepareAll(tasks.slice(from, from + maxBatch), asked), asked)));
     }
     return outcomes;
   }
@@ -85,25 +99,37 @@ export class Push {
     await Promise.all([this.#asked.idle(), this.#decided.idle()]);
   }
 
-  async #pushSome(tasks: readonly NewTask[], asked: PushAnswers & Requester): Promise<PushOutcome[]> {
-    const { answersTasks: answered = false, answersRepeats = false } = asked;
-    const { sql, scheduler } = this.#options;
+  #prepareAll(
+    tasks: readonly NewTask[],
+    { answersTasks = false, room = Number.POSITIVE_INFINITY }: PushAnswers,
+  ): Prepared {
+    const answer: Answer = { withTasks: answersTasks };
     const items: Item[] = [];
-    const answers = tasks.map((task): PushOutcome | number => {
+    let characters = 0;
+    const places = tasks.map((task): PushOutcome | number => {
       try {
-        return items.push({ ...this.#prepare(task), answered }) - 1;
+        const item = this.#prepare(task, answer);
+        characters += leastTaskCharacters + item.row.data.length;
+        return items.push(item) - 1;
       } catch (error) {
         return { outcome: 'failed', failure: failureOf(error) };
       }
     });
-    const line = items.some(isDecided) ? this.#decided : this.#asked;
-    const given = await line.submit(items, asked);
-    const outcomes = answersRepeats ? await withRepeats(sql, scheduler, items, given) : given;
-    emitRefused(scheduler, items, outcomes);
-    return answers.map((answer) => (typeof answer === 'number' ? outcomes[answer]! : answer));
+    if (characters > room) answer.withTasks = false;
+    return { items, places, answer };
   }
 
-  #prepare(task: NewTask): Omit<Item, 'answered'> {
+  async #submit({ items, places, answer }: Prepared, asked: PushAnswers & Requester): Promise<PushOutcome[]> {
+    const { sql, scheduler } = this.#options;
+    const line = items.some(isDecided) ? this.#decided : this.#asked;
+    const given = await line.submit(items, asked);
+    const outcomes =
+      asked.answersRepeats === true ? await withRepeats(sql, scheduler, items, given, answer.withTasks) : given;
+    emitRefused(scheduler, items, outcomes);
+    return places.map((place) => (typeof place === 'number' ? outcomes[place]! : place));
+  }
+
+  #prepare(task: NewTask, answer: Answer): Item {
     const policy = this.#options.ranking.policyOf(this.#options.scheduler);
     const row = queueItem(task, this.#options.newTask);
     const manual = task.priority === 1;
@@ -118,13 +144,14 @@ export class Push {
         occurredAt: task.occurredAt ?? null,
         manual,
       },
+      answer,
     };
   }
 
   async #commit(batch: readonly Item[]): Promise<readonly PushOutcome[]> {
-    const { sql, scheduler } = this.#options;
+    const { sql, scheduler, ranking } = this.#options;
     const rows = await transact(async () => {
-      const scores = await this.#rank(batch);
+      const scores = await scoresOf(ranking, scheduler, batch);
       if (!batch.some(isDecided)) return this.#insert(sql, batch, scores, none);
       return transaction(sql, async (pushing) => {
         const overtaken = await overtakenOf(pushing, scheduler, batch);
@@ -148,7 +175,7 @@ export class Push {
       scheduler,
       type: newTask.type,
       maxSize,
-      answersTasks: batch.some(({ answered }) => answered),
+      answersTasks: batch.some(({ answer }) => answer.withTasks),
       costs: ranking.policyOf(scheduler).fair ? { unsaved: virtualTimes.unsaved() } : null,
     });
     const rows = await query<PushRow>(sql, text, values);
@@ -161,20 +188,6 @@ export class Push {
     return [...rows, ...others].toSorted((a, b) => a.n - b.n);
   }
 
-  /** The rank of each item, or what it costs. */
-  async #rank(batch: readonly Item[]): Promise<readonly number[]> {
-    const { scheduler, ranking } = this.#options;
-    const { fair } = ranking.policyOf(scheduler);
-    const asked = fair ? batch : batch.filter((item) => item.priority === undefined);
-    if (asked.length === 0) return batch.map((item) => item.priority!);
-    const answer = await ranking.rank(
-      scheduler,
-      asked.map((item) => item.features),
-    );
-    if ('failure' in answer) throw notRanked(answer.failure);
-    return fair ? Array.from(answer.ranks) : merge(batch, asked, answer.ranks);
-  }
-
   #report(batch: readonly Item[], rows: readonly PushRow[]): readonly PushOutcome[] {
     const { scheduler } = this.#options;
     const queued = rows.filter((row) => row.outcome === 'queued').map((row) => batch[row.n]!.row);
@@ -185,11 +198,11 @@ export class Push {
     const corrected = assumedOf(rows, batch);
     if (corrected.length > 0) this.#options.onDefaultSchedules(corrected);
     return rows.map((row): PushOutcome => {
-      const { row: item, answered } = batch[row.n]!;
+      const { row: item, answer } = batch[row.n]!;
       const id = item.id;
       if (row.outcome === 'queued') {
-        const task = answered && row.task !== null ? { task: row.task } : {};
-        return { outcome: 'queued', id, scheduleId: row.schedule_id, ...task };
+        const queued = { outcome: 'queued', id, scheduleId: row.schedule_id } as const;
+        return answer.withTasks && row.task !== null ? { ...queued, task: row.task } : queued;
       }
       if (row.outcome !== 'id-taken') return { outcome: 'refused', reason: row.outcome };
       return { outcome: 'failed', failure: failureOf(new RotaError('CONFLICT', `a task ${id} exists already`)) };
@@ -197,14 +210,14 @@ export class Push {
   }
 }
 
+/**
+ * Of a task's JSON text beside its data: keys, ids, hash and times. The data have as many characters in it as they are stored with, or
+ * more: Postgres writes a space behind each colon and comma.
+ */
+const leastTaskCharacters = 270;
+
 function isDecided({ follows }: Item): boolean {
   return follows !== undefined;
-}
-
-/** Ranks of the whole batch: a task's own priority, else the ranker's answer. */
-function merge(batch: readonly Item[], ranked: readonly Item[], ranks: ArrayLike<number>): number[] {
-  const given = new Map(ranked.map((item, index) => [item, ranks[index]!]));
-  return batch.map((item) => item.priority ?? given.get(item)!);
 }
 
 const none: ReadonlySet<Item> = new Set();

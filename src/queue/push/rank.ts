@@ -54,6 +54,28 @@ export function notRanked(failure: Failure): RotaError {
   return new RotaError(isOfItem(failure) ? 'RANK_FAILED' : codeOf(failure), failure.message);
 }
 
+/** What of a task that is pushed decides its rank: its own priority, where it has one, and is not ranked fairly. */
+interface Ranked {
+  readonly priority: number | undefined;
+  readonly features: RankedTask;
+}
+
+/** The rank of each task, or what it costs. @throws RotaError RANK_FAILED */
+export async function scoresOf(
+  ranking: TaskRanking,
+  scheduler: string,
+  tasks: readonly Ranked[],
+): Promise<readonly number[]> {
+  const { fair } = ranking.policyOf(scheduler);
+  const asked = fair ? tasks : tasks.filter(({ priority }) => priority === undefined);
+  if (asked.length === 0) return tasks.map(({ priority }) => priority!);
+  const features = asked.map((task) => task.features);
+  const answer = await ranking.rank(scheduler, features);
+  if ('failure' in answer) throw notRanked(answer.failure);
+  const ranks = Array.from(answer.ranks).values();
+  return tasks.map(({ priority }) => (fair || priority === undefined ? ranks.next().value! : priority));
+}
+
 /** mula's order of boefje tasks: first come, first served, in epoch seconds. Used by a queue that is given no ranking. */
 export const rankByArrival: TaskRanking = {
   policyOf: () => ({ fair: false, manualOnly: false }),
