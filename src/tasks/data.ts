@@ -1,8 +1,7 @@
-// @ts-expect-error -- it comes without types
-import untyped from 'murmurhash3js-revisited';
 import { z } from 'zod';
 import { type BoundedText, lengths, shortText } from './limits.ts';
 import { fromUnix, parseTimestamp, parseUuid, toDataForm } from './lax.ts';
+import { murmur128 } from './murmur3.ts';
 
 /**
  * What a task is about, by task type: the zod shapes that edges validate with, the hash, and the columns that the queue
@@ -93,25 +92,6 @@ export type RawData = z.output<typeof rawData>;
 export type NormalizerData = z.output<typeof normalizerData>;
 export type RawFileQuestion = z.output<typeof rawFileQuestion>;
 export type ReportData = z.output<typeof reportData>;
-
-const murmurhash: { readonly x64: { hash128(bytes: Uint8Array): string } } = untyped;
-
-/**
- * mula's task hash: MurmurHash3 x64 128-bit, seed 0, hex of the little-endian bytes (`mmh3.hash_bytes`); kat-contract
- * §1. The library answers with the two 64-bit halves big-endian, so the bytes of each half are reversed.
- */
-export function murmur128(text: string): string {
-  const hex = murmurhash.x64.hash128(encoder.encode(text));
-  return reverseBytes(hex.slice(0, 16)) + reverseBytes(hex.slice(16));
-}
-
-const encoder = new TextEncoder();
-
-function reverseBytes(hex: string): string {
-  let reversed = '';
-  for (let at = hex.length - 2; at >= 0; at -= 2) reversed += hex.slice(at, at + 2);
-  return reversed;
-}
 
 export function boefjeHash(task: { boefjeId: string; inputOoi: string | null; organisation: string }): string {
   return murmur128(

@@ -9,7 +9,7 @@ const edges = ['nats', 'rest', 'page', 'events', 'cli'] as const;
 const inputOutput =
   /^node:(?:fs|net|tls|dns|http2?|https|dgram|child_process|cluster|worker_threads|readline|process|inspector)\b/;
 /** Packages that compute only. */
-const purePackages = new Set(['zod', 'murmurhash3js-revisited']);
+const purePackages = new Set(['zod']);
 
 const folder = (path: string) => /^src\/([^/.]+)\//.exec(path)?.[1] ?? null;
 const actor = (path: string) => /^actors\/([^/]+)\//.exec(path)?.[1] ?? null;

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
+import * as fc from 'fast-check';
+// @ts-expect-error -- it comes without types
+import untyped from 'murmurhash3js-revisited';
 import { describe, expect, test } from 'vitest';
-import { murmur128, taskTypeOf } from '../../src/tasks/data.ts';
+import { taskTypeOf } from '../../src/tasks/data.ts';
+import { murmur128 } from '../../src/tasks/murmur3.ts';
 
 type Vector = Record<string, string | null> & { kind: string };
 
@@ -57,4 +61,16 @@ test('a scheduler of its own type gets one hash for equal data, whatever the ord
   const type = taskTypeOf('sweep');
   expect(type.hash({ a: 1, b: { c: 2, d: 3 } })).toBe(type.hash({ b: { d: 3, c: 2 }, a: 1 }));
   expect(type.hash({ a: 1 })).not.toBe(type.hash({ a: 2 }));
+});
+
+test('any text has the hash that another implementation gives it', () => {
+  const { x64 } = untyped as { readonly x64: { hash128(bytes: Uint8Array): string } };
+  const reversed = (half: string) => Buffer.from(half, 'hex').reverse().toString('hex');
+  // It answers both halves with their highest byte first.
+  const expected = (text: string) => {
+    const hex = x64.hash128(new TextEncoder().encode(text));
+    return reversed(hex.slice(0, 16)) + reversed(hex.slice(16));
+  };
+  const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 400 }));
+  fc.assert(fc.property(text, (any) => murmur128(any) === expected(any)), { numRuns: 300 });
 });

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { murmur128 } from '../../tasks/data.ts';
+import { murmur128 } from '../../tasks/murmur3.ts';
 
 /** Which tasks a limit or a window is for; null is any. */
 export interface LimitMatch {
