@@ -71,6 +71,9 @@ test('any text has the hash that another implementation gives it', () => {
     const hex = x64.hash128(new TextEncoder().encode(text));
     return reversed(hex.slice(0, 16)) + reversed(hex.slice(16));
   };
-  const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 400 }));
-  fc.assert(fc.property(text, (any) => murmur128(any) === expected(any)), { numRuns: 300 });
+  const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 150 }));
+  fc.assert(
+    fc.property(text, (any) => murmur128(any) === expected(any)),
+    { numRuns: 150 },
+  );
 });
