@@ -42,6 +42,8 @@ interface Hand {
 /** How long an event, a revocation or a run may be late without a fault. */
 const latenessMs = 10 * 60_000;
 const minute = 60_000;
+/** At one in so many audits all pairs are looked at: what runs late shows when it runs. */
+const auditsPerLook = 2;
 /** Of raw files one in so many is looked at. */
 const rawFilesPerLook = 10;
 
@@ -57,6 +59,7 @@ export class Invariants implements Listener, WorkerWitness {
   readonly #events = new Map<StreamEvent, number>();
   readonly #bounds = new Map<string, FairBound>();
   #rawFiles = 0;
+  #audits = 0;
   #queue: MemoryQueue | null = null;
 
   constructor(options: InvariantsOptions) {
@@ -203,7 +206,7 @@ export class Invariants implements Listener, WorkerWitness {
   /** What holds of all that there is, looked at now and then. */
   audit(): void {
     this.#nothingIsLost();
-    this.#periods.audit();
+    if ((this.#audits += 1) % auditsPerLook === 0) this.#periods.audit();
     const now = this.#options.now();
     for (const [event, at] of this.#events) {
       if (now - at <= latenessMs + this.#options.trouble.since(at, 'outages')) break;

@@ -65,7 +65,7 @@ const began = Date.UTC(2026, 2, 23);
 const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
 const maxAttempts = 3;
 const retryMs = 10_000;
-const auditMs = 3_600_000;
+const auditMs = 2 * 3_600_000;
 /** Of finished tasks. */
 const keptMs = 86_400_000;
 /** Of an answer of a service of KAT, at most. */
