@@ -22,7 +22,14 @@ export function murmur128(text: string): string {
     timesFivePlus(second, 0x38495ab5);
   }
   if (length - blocks > 8) {
-    mix(second, tail(bytes, blocks + 12, length), tail(bytes, blocks + 8, length), constants.second, 33, constants.first);
+    mix(
+      second,
+      tail(bytes, blocks + 12, length),
+      tail(bytes, blocks + 8, length),
+      constants.second,
+      33,
+      constants.first,
+    );
   }
   if (length > blocks) {
     mix(first, tail(bytes, blocks + 4, length), tail(bytes, blocks, length), constants.first, 31, constants.second);
@@ -133,7 +140,5 @@ const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padSta
 
 /** Its bytes from the lowest on. */
 function hexOf(value: number): string {
-  return (
-    digits[value & 0xff]! + digits[(value >>> 8) & 0xff]! + digits[(value >>> 16) & 0xff]! + digits[value >>> 24]!
-  );
+  return digits[value & 0xff]! + digits[(value >>> 8) & 0xff]! + digits[(value >>> 16) & 0xff]! + digits[value >>> 24]!;
 }
