@@ -160,8 +160,9 @@ export function warnOfCrons(setup: Setup, organisation: string, boefjes: readonl
   for (const boefje of boefjes) {
     const cron = cronOf(boefje);
     const why = cron === null ? null : cronFault(cron);
+    if (why === null) continue;
     const key = JSON.stringify([boefje.id, cron]);
-    if (why === null || told.has(key)) continue;
+    if (told.has(key)) continue;
     if (told.size >= mostTold) told.clear();
     told.add(key);
     setup.log.warn(

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type FaultKind, faultKinds } from '../simulator/virtual/faults.ts';
+import type { SimulatedLimit } from '../simulator/virtual/memory-limits.ts';
 import type { Violation } from '../simulator/virtual/journal.ts';
 import type { SimulationReport } from '../simulator/virtual/simulation.ts';
-import { oneOf, wholeNumber } from './arguments.ts';
+import { jsonOrUndefined, oneOf, readInput, wholeNumber } from './arguments.ts';
 import { checkKatOptions } from './demo/command.ts';
 import { tableOf } from './table.ts';
 import { line, write, writeJson } from './terminal.ts';
@@ -16,6 +17,7 @@ interface SimulateOptions {
   readonly seeds: number;
   readonly faults: readonly FaultKind[];
   readonly policy: 'fair-share' | 'created-at';
+  readonly limits?: string;
   readonly json?: boolean;
 }
 
@@ -31,13 +33,15 @@ export function simulateCommand(): Command {
     .option('--seeds <n>', 'so many seeds, from that one on', wholeNumber(1), 1)
     .option('--faults <kinds>', `all, none, or some of ${faultKinds.join(', ')}`, faultsIn, [])
     .option('--policy <ranker>', 'fair-share or created-at', oneOf(['fair-share', 'created-at']), 'fair-share')
+    .option('--limits <file>', 'limits and windows as JSON, or the word typical: docs/simulation.md')
     .option('--json', 'end with one line of JSON on stdout; everything else goes to stderr')
     .addHelpText('after', '\nExample:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all')
-    .action(async ({ seeds, json = false, ...options }: SimulateOptions) => {
+    .action(async ({ seeds, json = false, limits: file, ...options }: SimulateOptions) => {
       checkKatOptions(options);
+      const limits = await limitsIn(file);
       // Its modules would cost every other command a second.
       const { simulateSeeds } = await import('../simulator/virtual/seeds.ts');
-      const report = await simulateSeeds(options, seeds, (seed, done) => {
+      const report = await simulateSeeds({ ...options, limits }, seeds, (seed, done) => {
         const found = done.violations.length === 0 ? 'nothing broken' : 'BROKEN';
         if (seeds > 1 || !json)
           write(
@@ -50,6 +54,13 @@ export function simulateCommand(): Command {
       else write(`${summaryOf(report)}\n`);
       process.exitCode = report.violations.length === 0 ? 0 : 1;
     });
+}
+
+/** Its module is loaded where it is asked for, as the simulation is. */
+async function limitsIn(file: string | undefined): Promise<readonly SimulatedLimit[]> {
+  if (file === undefined) return [];
+  const { limitsOf, typicalLimits } = await import('../simulator/virtual/limits-of-file.ts');
+  return file === 'typical' ? typicalLimits : limitsOf(jsonOrUndefined(await readInput(file)));
 }
 
 function faultsIn(text: string): readonly FaultKind[] {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { faultKinds } from '../../src/simulator/virtual/faults.ts';
+import { typicalLimits } from '../../src/simulator/virtual/limits-of-file.ts';
 import type { simulate as Simulate, SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -64,6 +65,30 @@ const faults: readonly DeliberateFault[] = [
     right: 'if (row.lease!.until < now && this.#isDue(row, now)) expired.push(row);',
     wrong: 'if (row.lease!.until - 45_000 < now) expired.push(row);',
     breaks: 'one-holder',
+  },
+  {
+    fault: 'what a limit let go and no worker claimed yet takes no place',
+    file: 'src/simulator/virtual/memory-limits.ts',
+    right: 'limit.concurrency - admitted.size - leased.size',
+    wrong: 'limit.concurrency - leased.size',
+    breaks: 'limits',
+    options: { limits: typicalLimits },
+  },
+  {
+    fault: 'of a limit for several boefjes the others are not held',
+    file: 'src/queue/limits/limit.ts',
+    right: "limit.plugin.split(',').includes(task.plugin)",
+    wrong: "limit.plugin.split(',')[0] === task.plugin",
+    breaks: 'limits',
+    options: { limits: typicalLimits },
+  },
+  {
+    fault: 'a window is open for twice as long',
+    file: 'src/queue/limits/hours.ts',
+    right: 'const length = seconds * 1_000;',
+    wrong: 'const length = seconds * 2_000;',
+    breaks: 'limits',
+    options: { limits: typicalLimits, days: 2 },
   },
   {
     fault: 'clearance is not looked at',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { faultKinds } from '../../src/simulator/virtual/faults.ts';
+import { limitsOf, typicalLimits } from '../../src/simulator/virtual/limits-of-file.ts';
 import { simulate, type SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
 import { foundSeeds } from './found-seeds.ts';
 
@@ -10,6 +11,7 @@ const small: SimulationOptions = {
   seed: 1,
   faults: faultKinds,
   policy: 'fair-share',
+  limits: typicalLimits,
 };
 
 test('the same seed makes the same decisions, another seed others', async () => {
@@ -28,6 +30,24 @@ test.each([1, 2, 3, 4, 5])('what Rota promises holds in a small world under faul
 test('without a fault, and first come, first served, too', async () => {
   const { violations, virtual_days } = await simulate({ ...small, faults: [], policy: 'created-at' });
   expect({ violations, virtual_days }).toEqual({ violations: [], virtual_days: 1 });
+});
+
+test('limits and windows of a file are those that operators write, and a wrong one is named', () => {
+  const [limit, window] = limitsOf([
+    {
+      name: 'one-per-host',
+      boefje: 'nmap',
+      key: 'host:{host}',
+      concurrency: 1,
+      rate: { tasks: 2, seconds: 60 },
+      burst: 3,
+    },
+    { name: 'night', window: { zone: 'UTC', cron: '0 22 * * *', seconds: 3_600 } },
+  ]);
+  expect(limit).toMatchObject({ plugin: 'nmap', template: 'host:{host}', spacingMs: 30_000, burst: 3, hours: null });
+  expect(window).toMatchObject({ concurrency: null, hours: { cron: '0 22 * * *' } });
+  expect(() => limitsOf([{ name: 'x', key: 'host:{nothing}' }])).toThrow(/x: unknown placeholder/);
+  expect(() => limitsOf([{ name: 'x', concurrency: 0 }])).toThrow(/0.concurrency/);
 });
 
 describe('what was found once', () => {

@@ -25,12 +25,13 @@ export class FairBound {
   }
 
   queued(row: Row, again: boolean): void {
-    if (again) {
+    // What is held goes with its old rank once it may: limits keep ranks.
+    if (again || row.held) {
       this.#back.add(row);
       this.#waiting.delete(row);
       return;
     }
-    if (row.flow === null || row.manual || row.held || row.flow.ready > 1) return;
+    if (row.flow === null || row.manual || row.flow.ready > 1) return;
     if ((this.#arrived += 1) % followed === 0) this.#waiting.set(row, new Map(this.#served));
   }
 

@@ -9,6 +9,8 @@ import type { Journal } from './journal.ts';
 import type { MemoryQueue } from './memory-queue.ts';
 import type { Listener, Unit } from './scheduler-tasks.ts';
 import type { StoredSchedule } from './stored-schedule.ts';
+import { LimitsKept } from './limits-kept.ts';
+import type { SimulatedLimit } from './memory-limits.ts';
 import { Periods } from './periods.ts';
 import { about, inMinutes, type Row } from './rows.ts';
 import type { Outcome } from './settlement.ts';
@@ -27,6 +29,7 @@ interface InvariantsOptions {
   /** When the simulation begins. */
   readonly began: number;
   readonly isFair: (scheduler: string) => boolean;
+  readonly limits: readonly SimulatedLimit[];
 }
 
 interface Hand {
@@ -39,6 +42,8 @@ interface Hand {
 /** How long an event, a revocation or a run may be late without a fault. */
 const latenessMs = 10 * 60_000;
 const minute = 60_000;
+/** At one in so many audits all pairs are looked at: what runs late shows when it runs. */
+const auditsPerLook = 2;
 /** Of raw files one in so many is looked at. */
 const rawFilesPerLook = 10;
 
@@ -50,14 +55,17 @@ export class Invariants implements Listener, WorkerWitness {
   readonly #options: InvariantsOptions;
   readonly #hands = new Map<string, Hand>();
   readonly #periods: Periods;
+  readonly #limits: LimitsKept;
   readonly #events = new Map<StreamEvent, number>();
   readonly #bounds = new Map<string, FairBound>();
   #rawFiles = 0;
+  #audits = 0;
   #queue: MemoryQueue | null = null;
 
   constructor(options: InvariantsOptions) {
     this.#options = options;
     this.#periods = new Periods(options);
+    this.#limits = new LimitsKept(options.journal, options.limits, options.databaseNow);
   }
 
   watch(queue: MemoryQueue): void {
@@ -90,11 +98,13 @@ export class Invariants implements Listener, WorkerWitness {
   clockStepped(ms: number): void {
     this.#skewMs += Math.abs(ms);
     this.#periods.clockStepped(ms);
+    this.#limits.clockStepped();
   }
 
   claimed(unit: Unit): void {
     const { journal, isFair, maxAttempts } = this.#options;
     const [head] = unit;
+    this.#limits.claimed(unit);
     if (isFair(head!.scheduler)) this.#boundOf(head!.scheduler).claimed(unit);
     for (const row of unit) {
       if (row.attempts > maxAttempts)
@@ -118,7 +128,9 @@ export class Invariants implements Listener, WorkerWitness {
       );
   }
 
-  changed(row: Row): void {
+  changed(row: Row, was: Row['status']): void {
+    const wasUnderWay = was === 'dispatched' || was === 'running';
+    if (wasUnderWay && row.lease === null) this.#limits.left(row);
     const hand = this.#hands.get(row.id);
     // What goes back to the queue before its lease is over may be in the hands of its worker still.
     if (hand !== undefined && isFinished(row.status)) hand.over = true;
@@ -194,7 +206,7 @@ export class Invariants implements Listener, WorkerWitness {
   /** What holds of all that there is, looked at now and then. */
   audit(): void {
     this.#nothingIsLost();
-    this.#periods.audit();
+    if ((this.#audits += 1) % auditsPerLook === 0) this.#periods.audit();
     const now = this.#options.now();
     for (const [event, at] of this.#events) {
       if (now - at <= latenessMs + this.#options.trouble.since(at, 'outages')) break;

@@ -107,11 +107,11 @@ export class KatObjects implements KatServices {
     const own = world.organisations.get(organisation);
     const settings = own?.settings.get(boefje);
     if (own === undefined || settings === undefined || own.plugins.get(boefje)?.enabled !== true) return [];
-    const text = JSON.stringify(settings);
+    const text = textOf(settings);
     const duplicates = [...world.organisations.values()].flatMap((other) => {
       const theirs = other.settings.get(boefje);
       if (other.id === organisation || !other.deduplicate || theirs === undefined) return [];
-      if (JSON.stringify(theirs) !== text) return [];
+      if (textOf(theirs) !== text) return [];
       return [{ organisationId: other.id, enabled: other.plugins.get(boefje)?.enabled === true }];
     });
     return [{ boefjeId: boefje, organisationId: organisation, enabled: true, duplicates }];
@@ -152,6 +152,15 @@ export class KatObjects implements KatServices {
     this.#kept.set(key, { value, until: this.#options.now() + keptMs });
     return value;
   }
+}
+
+const texts = new WeakMap<object, string>();
+
+/** Settings do not change: each is written once. */
+function textOf(settings: object): string {
+  const known = texts.get(settings) ?? JSON.stringify(settings);
+  texts.set(settings, known);
+  return known;
 }
 
 function pluginOf(plugin: SimulatedPlugin): Plugin {

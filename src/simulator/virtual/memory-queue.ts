@@ -1,8 +1,16 @@
 import { fairCost, isFinished } from '../../tasks/task.ts';
+import { MemoryLimits, type SimulatedLimit } from './memory-limits.ts';
 import type { Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
-type MemoryQueueOptions = Omit<CommonParts, 'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld'>;
+interface MemoryQueueOptions extends Omit<
+  CommonParts,
+  'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'limits'
+> {
+  readonly limits: readonly SimulatedLimit[];
+  /** Rows that were held may be popped. */
+  readonly freed: (scheduler: string) => void;
+}
 
 interface Pause {
   readonly scheduler: string;
@@ -19,11 +27,20 @@ export class MemoryQueue {
   /** By `scheduler organisation`; 1 where absent. */
   readonly weights = new Map<string, number>();
   readonly #schedulers = new Map<string, SchedulerTasks>();
+  readonly limits: MemoryLimits;
   readonly #pauses: Pause[] = [];
   #number = 0;
 
   constructor(options: MemoryQueueOptions) {
     this.options = options;
+    this.limits = new MemoryLimits({
+      limits: options.limits,
+      now: options.now,
+      rowsOf: (scheduler) => this.of(scheduler).rows,
+      isPaused: (row) => this.#isPaused(row.scheduler, row.organisation, row.plugin),
+      freed: options.freed,
+      after: options.after,
+    });
   }
 
   of(scheduler: string): SchedulerTasks {
@@ -34,6 +51,7 @@ export class MemoryQueue {
         ...this.options,
         byId: this.byId,
         leases: this.leases,
+        limits: this.limits,
         nextNumber: () => (this.#number += 1),
         weightOf: (of, organisation) => this.weights.get(`${of} ${organisation}`) ?? 1,
         isHeld: (...of) => this.isHeld(...of),
@@ -63,14 +81,21 @@ export class MemoryQueue {
   }
 
   isHeld(scheduler: string, organisation: string, plugin: string | null): boolean {
+    return this.#isPaused(scheduler, organisation, plugin) || this.limits.mayConcern(scheduler, organisation, plugin);
+  }
+
+  #isPaused(scheduler: string, organisation: string, plugin: string | null): boolean {
     return this.#pauses.some((pause) => holds(pause, scheduler, organisation, plugin));
   }
 
   pause(pause: Pause): void {
     this.#pauses.push(pause);
     const { rows } = this.of(pause.scheduler);
-    for (const row of rows.byHash.values())
-      if (holds(pause, row.scheduler, row.organisation, row.plugin)) rows.hold(row);
+    for (const row of rows.byHash.values()) {
+      if (!holds(pause, row.scheduler, row.organisation, row.plugin)) continue;
+      rows.hold(row);
+      this.limits.left(row);
+    }
   }
 
   /** Ends that pause. What comes back with a rank that has passed goes behind the last of its flow: hold.sql. */
@@ -79,7 +104,7 @@ export class MemoryQueue {
     const { rows, fair } = this.of(pause.scheduler);
     const isFair = this.options.policyOf(pause.scheduler).fair;
     const back = [...rows.byHash.values()]
-      .filter((row) => row.held && !this.isHeld(row.scheduler, row.organisation, row.plugin))
+      .filter((row) => row.held && row.limits === null && !this.#isPaused(row.scheduler, row.organisation, row.plugin))
       .toSorted((a, b) => a.rank - b.rank || a.createdAt - b.createdAt || a.number - b.number);
     // All flows begin where they are before anything comes back.
     const starts = new Map(
@@ -87,12 +112,14 @@ export class MemoryQueue {
     );
     for (const row of back) {
       const start = row.flow === null ? undefined : starts.get(row.flow);
-      if (start === undefined) rows.release(row, row.rank);
-      else {
+      if (start !== undefined) {
         const next = start + fair.stepOf(row.flow!, fairCost);
         starts.set(row.flow!, next);
-        rows.release(row, Math.max(row.rank, next));
+        row.rank = Math.max(row.rank, next);
       }
+      // What a limit may concern is looked at again.
+      if (this.isHeld(row.scheduler, row.organisation, row.plugin)) this.limits.arrived(row);
+      else rows.release(row, row.rank);
     }
     for (const row of back) this.options.happened.queued(row, true);
   }

@@ -62,6 +62,10 @@ export class Periods {
         'period',
         `${about(row)} is queued ${inMinutes(sinceMs)} after its last run, within its grace period`,
       );
+    // Late, too: the audit may have passed by.
+    const { input_ooi: ooi } = row.data as { input_ooi?: string | null };
+    if (ooi != null && estate.refusalOf(row.organisation, plugin.id, ooi) === null)
+      this.#runs(row.organisation, plugin, ooi);
     pair.queuedAt = now;
     pair.row = row;
   }

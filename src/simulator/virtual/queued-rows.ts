@@ -135,6 +135,11 @@ export class QueuedRows {
       .toSorted((a, b) => (inPopOrder({ row: a, rank: a.rank, turn: 0 }, { row: b, rank: b.rank, turn: 0 }) ? -1 : 1));
   }
 
+  /** All of a group that are held. */
+  heldOfGroup(key: string): readonly Row[] {
+    return [...(this.#groups.get(key) ?? [])].filter(({ held }) => held);
+  }
+
   /** The greatest rank of a flow that may be popped; null where none may. */
   lastRank(flow: Flow): number | null {
     return firstThat(flow.ranks)?.rank ?? null;

@@ -44,6 +44,10 @@ export interface Row {
   lease: Lease | null;
   settledBy: string | null;
   reason: string | null;
+  /** The keys that it has to share with others; null where none, or it was not looked at. */
+  limits: readonly string[] | null;
+  /** The one of them that has no room for it. */
+  parkedAt: string | null;
   /** Each time that it enters or leaves the pop order: what a heap says of an earlier time does not count. */
   turn: number;
 }

@@ -7,6 +7,7 @@ import type { RefusalReason } from '../../tasks/refusal.ts';
 import { isFinished } from '../../tasks/task.ts';
 import { chance } from '../../time-and-chance.ts';
 import { FairShare } from './fair-share.ts';
+import type { MemoryLimits } from './memory-limits.ts';
 import type { MemorySchedules } from './memory-schedules.ts';
 import { QueuedRows } from './queued-rows.ts';
 import type { Lease, Row } from './rows.ts';
@@ -34,8 +35,9 @@ export interface CommonParts {
   readonly maxSize: number;
   /** What happened to a task; called after it has. */
   readonly happened: Listener;
-  /** Runs it a quarter of a second later: when a supervisor stores what its claims raised. */
-  readonly soon: (run: () => void) => void;
+  /** Runs it after so many milliseconds. */
+  readonly after: (ms: number, run: () => void) => void;
+  readonly limits: MemoryLimits;
   readonly nextNumber: () => number;
   readonly weightOf: (scheduler: string, organisation: string) => number;
   readonly isHeld: (scheduler: string, organisation: string, plugin: string | null) => boolean;
@@ -50,6 +52,8 @@ export interface Listener {
 
 /** What a lease over NATS begins with at most: firstLeaseMs of src/queue/queue.ts. */
 const firstLeaseMs = 60_000;
+/** How long another supervisor may not know of what this one dispatched: marks.ts. */
+const saveMs = 250;
 /** Tasks of a hash that are remembered: as many as failure-streaks.sql reads. */
 const mostOfHash = 10;
 
@@ -141,6 +145,8 @@ export class SchedulerTasks {
       lease: null,
       settledBy: null,
       reason: null,
+      limits: null,
+      parkedAt: null,
       turn: 0,
     };
     this.#common.byId.set(row.id, row);
@@ -151,6 +157,7 @@ export class SchedulerTasks {
       if (earlier.length > mostOfHash) this.#forget(earlier.shift()!);
     }
     this.rows.add(row);
+    if (row.held) common.limits.arrived(row);
     common.happened.queued(row, false);
     return { outcome: 'queued', id: row.id, scheduleId };
   }
@@ -180,7 +187,7 @@ export class SchedulerTasks {
     this.fair.dispatched(head);
     if (this.#isSaving) return;
     this.#isSaving = true;
-    this.#common.soon(() => {
+    this.#common.after(saveMs, () => {
       this.#isSaving = false;
       this.fair.save();
     });
@@ -189,6 +196,7 @@ export class SchedulerTasks {
   #hand(row: Row, { leaseMs, via, worker }: Omit<Claim, 'units'>): void {
     const now = this.#common.now();
     this.rows.remove(row);
+    this.#common.limits.claimed(row);
     const firstMs = via === 'nats' ? Math.min(leaseMs, firstLeaseMs) : leaseMs;
     const lease: Lease = {
       id: chance.uuid(),

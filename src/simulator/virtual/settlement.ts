@@ -78,6 +78,7 @@ export class Settlement {
     const now = queue.options.now();
     const was = row.status;
     if (was === 'queued') queue.of(row.scheduler).rows.remove(row);
+    if (status !== 'running') queue.limits.left(row);
     row.status = status;
     row.modifiedAt = now;
     row.reason = reason ?? null;
@@ -121,8 +122,10 @@ export class Settlement {
     row.reason = null;
     row.lease = null;
     queue.leases.delete(row);
+    queue.limits.left(row);
     row.held = queue.isHeld(row.scheduler, row.organisation, row.plugin);
     rows.add(row);
+    if (row.held) queue.limits.arrived(row);
     queue.options.happened.changed(row, was);
     queue.options.happened.queued(row, true);
   }

@@ -11,6 +11,7 @@ import { Invariants } from './invariants.ts';
 import { Journal, type Violation } from './journal.ts';
 import { KatObjects, serviceOut } from './kat-objects.ts';
 import { Life, worldOf } from './life.ts';
+import type { SimulatedLimit } from './memory-limits.ts';
 import { MemoryQueue } from './memory-queue.ts';
 import { MemorySchedules } from './memory-schedules.ts';
 import { rankInThread } from './rankers.ts';
@@ -29,6 +30,7 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly faults: readonly FaultKind[];
   readonly policy: 'fair-share' | 'created-at';
+  readonly limits?: readonly SimulatedLimit[];
   /** Enabled in each organisation; all that ship where absent. */
   readonly boefjes?: number;
   /** Rota's own where absent. */
@@ -63,7 +65,7 @@ const began = Date.UTC(2026, 2, 23);
 const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
 const maxAttempts = 3;
 const retryMs = 10_000;
-const auditMs = 3_600_000;
+const auditMs = 2 * 3_600_000;
 /** Of finished tasks. */
 const keptMs = 86_400_000;
 /** Of an answer of a service of KAT, at most. */
@@ -102,7 +104,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 }
 
 async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: (part: number) => Random) {
-  const { organisations, objects, seed, policy } = options;
+  const { organisations, objects, seed, policy, limits = [] } = options;
   const catalog = options.catalog ?? (await readCatalog());
   let ahead = 0;
   const databaseNow = () => clock.now + ahead;
@@ -135,6 +137,7 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
     databaseNow,
     began,
     isFair,
+    limits,
   });
   const broker = new Broker({
     clock,
@@ -157,7 +160,9 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
     schedules,
     maxSize: 0,
     happened: tally,
-    soon: (run) => void clock.after(250, run),
+    after: (ms, run) => void clock.after(ms, run),
+    limits,
+    freed: (scheduler) => workers.wake(scheduler),
   });
   invariants.watch(queue);
   const settlement = new Settlement({ queue, maxAttempts, retryMs, gracePeriodSeconds: settings.gracePeriodSeconds });

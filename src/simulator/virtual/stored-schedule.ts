@@ -46,15 +46,13 @@ interface Deadline {
   readonly at: number;
   readonly schedule: StoredSchedule;
   readonly turn: number;
+  readonly order: number;
 }
 
 /** The schedules of one scheduler by when they may be claimed: their deadline, or when the claim that they have ends. */
 export class Deadlines {
-  readonly #heap = new Heap<Deadline>(
-    (a, b) =>
-      a.at < b.at ||
-      (a.at === b.at && (a.schedule.id < b.schedule.id || (a.schedule === b.schedule && a.turn < b.turn))),
-  );
+  readonly #heap = new Heap<Deadline>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
+  #order = 0;
   #planned = 0;
 
   /** As it is now; what it was before does not count any more. */
@@ -62,7 +60,12 @@ export class Deadlines {
     schedule.turn += 1;
     const { enabled, deadlineAt, claimedUntil, turn } = schedule;
     if (!enabled || deadlineAt === null) return;
-    this.#heap.push({ at: Math.max(deadlineAt, claimedUntil ?? deadlineAt), schedule, turn });
+    this.#heap.push({
+      at: Math.max(deadlineAt, claimedUntil ?? deadlineAt),
+      schedule,
+      turn,
+      order: (this.#order += 1),
+    });
     if ((this.#planned += 1) < this.#heap.size / 2) return;
     this.#heap.keep(isThere);
     this.#planned = 0;

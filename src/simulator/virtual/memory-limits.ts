@@ -1,0 +1,250 @@
+import { type Hours, windowAt, type WindowState } from '../../queue/limits/hours.ts';
+import { concerns, type KeyedLimit, keyOf, type LimitedTask } from '../../queue/limits/limit.ts';
+import { Heap } from './heap.ts';
+import type { QueuedRows } from './queued-rows.ts';
+import type { Row } from './rows.ts';
+
+/** A limit, or a window (`hours`). */
+export interface SimulatedLimit extends KeyedLimit {
+  /** Milliseconds between two claims of a key; null: no rate. */
+  readonly spacingMs: number | null;
+  readonly burst: number;
+  readonly concurrency: number | null;
+  readonly hours: Hours | null;
+}
+
+interface LimitsParts {
+  readonly limits: readonly SimulatedLimit[];
+  readonly now: () => number;
+  readonly rowsOf: (scheduler: string) => QueuedRows;
+  readonly isPaused: (row: Row) => boolean;
+  /** Rows may be popped. */
+  readonly freed: (scheduler: string) => void;
+  /** Runs it after so many milliseconds. */
+  readonly after: (ms: number, run: () => void) => void;
+}
+
+/** A key: what was claimed of it, and what is under way, by unit. */
+interface Limiter {
+  readonly limit: SimulatedLimit;
+  /** GCRA's theoretical arrival time. */
+  arrival: number;
+  readonly admitted: Map<string, Set<Row>>;
+  readonly leased: Map<string, Set<Row>>;
+  readonly parked: Heap<Row>;
+}
+
+const leastBetweenMs = 40;
+const lookEveryMs = 60_000;
+
+const inPopOrder = (a: Row, b: Row): boolean =>
+  a.rank < b.rank ||
+  (a.rank === b.rank && (a.createdAt < b.createdAt || (a.createdAt === b.createdAt && a.number < b.number)));
+
+/** What limits and windows hold, and the releaser that lets it go: src/queue/limits on the queue in memory. */
+export class MemoryLimits {
+  readonly #parts: LimitsParts;
+  readonly #limiters = new Map<string, Limiter>();
+  readonly #windows = new Map<string, WindowState>();
+  /** Held, and not looked at. */
+  #arrived: Row[] = [];
+  #nextAt = Infinity;
+
+  constructor(parts: LimitsParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether a row is to be looked at before it may be popped: rota_pausing knows scheduler, organisation and plug-in. */
+  mayConcern(scheduler: string, organisation: string, plugin: string | null): boolean {
+    return this.#parts.limits.some(
+      (limit) =>
+        (limit.scheduler ?? scheduler) === scheduler &&
+        (limit.organisation ?? organisation) === organisation &&
+        (limit.plugin === null || (plugin !== null && limit.plugin.split(',').includes(plugin))),
+    );
+  }
+
+  /** It is queued, and held. */
+  arrived(row: Row): void {
+    this.#arrived.push(row);
+    this.#wake(leastBetweenMs);
+  }
+
+  /** Its place is taken by a lease: what it spends is spent. */
+  claimed(row: Row): void {
+    for (const key of row.limits ?? []) {
+      const limiter = this.#limiters.get(key)!;
+      // A deduplicated group counts once.
+      const unit = row.group ?? row.id;
+      const isFirst = !limiter.leased.has(unit);
+      drop(limiter.admitted, unit, row);
+      addTo(limiter.leased, unit, row);
+      const { spacingMs } = limiter.limit;
+      if (isFirst && spacingMs !== null) limiter.arrival = Math.max(limiter.arrival, this.#parts.now()) + spacingMs;
+    }
+  }
+
+  /** It is neither queued nor leased as it was: it gives its places back. */
+  left(row: Row): void {
+    if (row.limits === null) return;
+    for (const key of row.limits) {
+      const limiter = this.#limiters.get(key)!;
+      drop(limiter.admitted, row.group ?? row.id, row);
+      drop(limiter.leased, row.group ?? row.id, row);
+    }
+    row.limits = null;
+    row.parkedAt = null;
+    this.#wake(leastBetweenMs);
+  }
+
+  /** The next pass comes then, or earlier. */
+  #wake(ms: number): void {
+    const at = this.#parts.now() + ms;
+    if (at >= this.#nextAt) return;
+    this.#nextAt = at;
+    this.#parts.after(ms, () => {
+      if (this.#nextAt !== at) return;
+      this.#nextAt = Infinity;
+      this.#pass();
+      this.#wake(Math.max(leastBetweenMs, this.#dueMs()));
+    });
+  }
+
+  /** Until a key may have room again, or a window closes on what it let go. Ends wake it, and a clock that is set is noticed in a while. */
+  #dueMs(): number {
+    let due = lookEveryMs;
+    for (const { limit, arrival, admitted, parked } of this.#limiters.values()) {
+      if (parked.size + (limit.hours === null ? 0 : admitted.size) === 0) continue;
+      const changes =
+        limit.hours === null
+          ? arrival - (limit.burst - 1) * (limit.spacingMs ?? 0)
+          : this.#windows.get(limit.name)?.until;
+      const ms = (changes ?? Infinity) - this.#parts.now();
+      if (ms > 0 && ms < due) due = ms;
+    }
+    return due;
+  }
+
+  #pass(): void {
+    this.#close();
+    const rows = this.#arrived;
+    this.#arrived = [];
+    for (const row of rows) if (row.status === 'queued' && row.held && row.limits === null) this.#resolve(row);
+    for (const limiter of this.#limiters.values()) this.#admit(limiter);
+  }
+
+  /** Parks again what a window let go before it closed. */
+  #close(): void {
+    for (const { limit, admitted } of this.#limiters.values()) {
+      if (limit.hours === null || this.#isOpen(limit)) continue;
+      for (const row of [...admitted.values()].flatMap((unit) => [...unit])) {
+        this.#parts.rowsOf(row.scheduler).hold(row);
+        this.left(row);
+        this.#arrived.push(row);
+      }
+    }
+  }
+
+  #resolve(row: Row): void {
+    // The end of the pause brings it back.
+    if (this.#parts.isPaused(row)) return;
+    const task = limitedOf(row);
+    const keys = this.#parts.limits
+      .filter((limit) => concerns(limit, task))
+      .map((limit) => {
+        const { key } = keyOf(limit, task);
+        if (!this.#limiters.has(key))
+          this.#limiters.set(key, {
+            limit,
+            arrival: 0,
+            admitted: new Map(),
+            leased: new Map(),
+            parked: new Heap(inPopOrder),
+          });
+        return key;
+      });
+    if (keys.length === 0) {
+      this.#parts.rowsOf(row.scheduler).release(row, row.rank);
+      this.#parts.freed(row.scheduler);
+      return;
+    }
+    row.limits = keys;
+    this.#park(row, keys[0]!);
+  }
+
+  #park(row: Row, key: string): void {
+    row.parkedAt = key;
+    this.#limiters.get(key)!.parked.push(row);
+  }
+
+  #admit(limiter: Limiter): void {
+    const { parked } = limiter;
+    const away: Row[] = [];
+    for (let row = parked.peek(); row !== undefined; row = parked.peek()) {
+      const isThere =
+        row.parkedAt !== null && row.held && row.status === 'queued' && this.#limiters.get(row.parkedAt) === limiter;
+      if (isThere && this.#roomOf(limiter) < 1) break;
+      parked.pop();
+      if (!isThere) continue;
+      if (this.#parts.isPaused(row)) {
+        [row.limits, row.parkedAt] = [null, null];
+        continue;
+      }
+      const full = row.limits!.find((key) => this.#roomOf(this.#limiters.get(key)!) < 1);
+      if (full === undefined) this.#letGo(row);
+      else {
+        row.parkedAt = full;
+        away.push(row);
+      }
+    }
+    for (const row of away) this.#park(row, row.parkedAt!);
+  }
+
+  /** With the rest of its group, as far as it has the same keys. */
+  #letGo(leader: Row): void {
+    const rows = this.#parts.rowsOf(leader.scheduler);
+    const isAlike = (row: Row) => row.held && row.limits !== null && String(row.limits) === String(leader.limits);
+    const unit = leader.group === null ? [leader] : rows.heldOfGroup(leader.group).filter(isAlike);
+    for (const row of unit) {
+      row.parkedAt = null;
+      for (const key of row.limits!) addTo(this.#limiters.get(key)!.admitted, row.group ?? row.id, row);
+      rows.release(row, row.rank);
+    }
+    this.#parts.freed(leader.scheduler);
+  }
+
+  /** How many units a key may let go at this moment. */
+  #roomOf({ limit, arrival, admitted, leased }: Limiter): number {
+    if (limit.hours !== null) return this.#isOpen(limit) ? Infinity : 0;
+    const places = limit.concurrency === null ? Infinity : limit.concurrency - admitted.size - leased.size;
+    if (limit.spacingMs === null) return places;
+    const ahead = Math.max(arrival - this.#parts.now(), 0);
+    return Math.min(places, Math.floor(limit.burst - ahead / limit.spacingMs) - admitted.size);
+  }
+
+  #isOpen({ name, hours }: SimulatedLimit): boolean {
+    const now = this.#parts.now();
+    const known = this.#windows.get(name);
+    if (known !== undefined && known.until !== null && now < known.until) return known.open;
+    const state = windowAt(hours!, now);
+    this.#windows.set(name, state);
+    return state.open;
+  }
+}
+
+export function limitedOf({ scheduler, organisation, plugin, image, manual, data }: Row): LimitedTask {
+  const { input_ooi: ooi = null } = data as { input_ooi?: string | null };
+  return { scheduler, organisation, plugin, image: image === '' ? null : image, ooi, manual };
+}
+
+function addTo(units: Map<string, Set<Row>>, unit: string, row: Row): void {
+  const known = units.get(unit);
+  if (known === undefined) units.set(unit, new Set([row]));
+  else known.add(row);
+}
+
+function drop(units: Map<string, Set<Row>>, unit: string, row: Row): void {
+  const rows = units.get(unit);
+  rows?.delete(row);
+  if (rows?.size === 0) units.delete(unit);
+}
