@@ -11,6 +11,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Access, CommandAudit } from '../control/operator-command.ts';
 import type { OperatorClient } from '../control/overview.ts';
 import { RotaError } from '../errors.ts';
+import { heldWhile } from '../http-bounds.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { actionRoute, takeNotice } from './actions.ts';
@@ -127,7 +128,10 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   actionRoute(app, { sessions, access, requestOf, sendPage });
   for (const [path, view] of Object.entries(views)) {
     app.get(path, async (request, reply) => {
-      const page = await withinPage(path, view(requestOf(request)));
+      const viewed = view(requestOf(request));
+      // A page that was given up keeps its place until its work is over.
+      heldWhile(request.held, () => viewed);
+      const page = await withinPage(path, viewed);
       return page.goTo === undefined ? sendPage(request, reply, page) : reply.redirect(page.goTo, 303);
     });
   }

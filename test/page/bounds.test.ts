@@ -70,6 +70,25 @@ test('who hangs up has its place until the work is done', async () => {
   await expect.poll(async () => (await ask(url, '/', { headers: { cookie: cookie! } })).status).toBe(200);
 });
 
+test('a page that was given up has its place until its work is over', { timeout: 30_000 }, async () => {
+  const answered = Promise.withResolvers<void>();
+  onTestFinished(() => answered.resolve());
+  const { url } = await startPageAlone({
+    access: { tokens },
+    ask: async (name) => {
+      if (name === 'tasks') await answered.promise;
+      return quietAnswer(name);
+    },
+  });
+  const [cookie] = cookiesOf(of.ops, 1);
+  const statusOf = async () => (await ask(url, '/tasks', { headers: { cookie: cookie! } })).status;
+  const given = await Promise.all(Array.from({ length: 16 }, statusOf));
+  expect(new Set(given)).toEqual(new Set([503]));
+  expect(await statusOf()).toBe(429);
+  answered.resolve();
+  await expect.poll(statusOf).not.toBe(429);
+});
+
 test(
   'one token has 2 400 requests a minute in however many sessions, and another goes on',
   { timeout: 60_000 },
