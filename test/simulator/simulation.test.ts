@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { faultKinds } from '../../src/simulator/virtual/faults.ts';
-import { limitsOf, typicalLimits } from '../../src/simulator/virtual/limits-of-file.ts';
+import { limitsOf, typicalLimits } from '../../src/simulator/virtual/limits-file.ts';
 import { simulate, type SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
 import { foundSeeds } from './found-seeds.ts';
 
@@ -53,9 +53,9 @@ test('limits and windows of a file are those that operators write, and a wrong o
 describe('what was found once', () => {
   test.each(foundSeeds)('$found', async ({ found: _found, faults, ...options }) => {
     const { violations } = await simulate({
+      policy: 'fair-share',
       ...options,
       faults: faults === 'all' ? faultKinds : faults,
-      policy: 'fair-share',
     });
     expect(violations).toEqual([]);
   });
