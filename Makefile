@@ -18,7 +18,7 @@ install:
 demo: install
 	@src/launch.sh demo $(ARGS)
 
-# make simulate ARGS="--seeds 200 --faults all": days of a KAT in virtual time (docs/simulation.md).
+# make simulate ARGS="--days 2 --organisations 5 --objects 40 --seeds 200 --faults all": days of a KAT in virtual time (docs/simulation.md).
 simulate: install
 	@src/launch.sh simulate $(ARGS)
 

@@ -59,7 +59,7 @@ export function simulateCommand(): Command {
 /** Its module is loaded where it is asked for, as the simulation is. */
 async function limitsIn(file: string | undefined): Promise<readonly SimulatedLimit[]> {
   if (file === undefined) return [];
-  const { limitsOf, typicalLimits } = await import('../simulator/virtual/limits-of-file.ts');
+  const { limitsOf, typicalLimits } = await import('../simulator/virtual/limits-file.ts');
   return file === 'typical' ? typicalLimits : limitsOf(jsonOrUndefined(await readInput(file)));
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { faultKinds } from '../../src/simulator/virtual/faults.ts';
-import { typicalLimits } from '../../src/simulator/virtual/limits-of-file.ts';
+import { typicalLimits } from '../../src/simulator/virtual/limits-file.ts';
 import type { simulate as Simulate, SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
 
 const root = join(import.meta.dirname, '../..');

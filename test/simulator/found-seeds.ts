@@ -1,11 +1,10 @@
 import type { FaultKind } from '../../src/simulator/virtual/faults.ts';
+import type { SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
 
-/** A seed that found a fault: it is played by each run of the tests. */
-export interface FoundSeed {
-  readonly seed: number;
-  readonly days: number;
-  readonly organisations: number;
-  readonly objects: number;
+/** A seed that found a fault, and its options: it is played by each run of the tests. */
+export interface FoundSeed extends Omit<SimulationOptions, 'faults' | 'policy'> {
+  /** fair-share where absent. */
+  readonly policy?: SimulationOptions['policy'];
   readonly faults: readonly FaultKind[] | 'all';
   /** What was wrong. */
   readonly found: string;

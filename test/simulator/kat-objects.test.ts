@@ -103,7 +103,7 @@ describe('KAT as objects and KAT over HTTP', () => {
     expect(await ask(objects)).toEqual(await ask(overHttp));
   });
 
-  test('both keep what Katalogus says for half a minute, unless it is asked anew', async () => {
+  test('the objects keep what Katalogus says for half a minute, as its client does, unless it is asked anew', async () => {
     const before = await objects.katalogus.plugins(second.id);
     const [plugin] = [...second.plugins.values()];
     plugin!.enabled = !plugin!.enabled;

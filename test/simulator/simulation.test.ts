@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { faultKinds } from '../../src/simulator/virtual/faults.ts';
-import { limitsOf, typicalLimits } from '../../src/simulator/virtual/limits-of-file.ts';
+import { limitsOf, typicalLimits } from '../../src/simulator/virtual/limits-file.ts';
 import { simulate, type SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
 import { foundSeeds } from './found-seeds.ts';
 
@@ -46,16 +46,19 @@ test('limits and windows of a file are those that operators write, and a wrong o
   ]);
   expect(limit).toMatchObject({ plugin: 'nmap', template: 'host:{host}', spacingMs: 30_000, burst: 3, hours: null });
   expect(window).toMatchObject({ concurrency: null, hours: { cron: '0 22 * * *' } });
-  expect(() => limitsOf([{ name: 'x', key: 'host:{nothing}' }])).toThrow(/x: unknown placeholder/);
+  expect(() => limitsOf([{ name: 'x', concurrency: 1, key: 'host:{nothing}' }])).toThrow(/x: unknown placeholder/);
   expect(() => limitsOf([{ name: 'x', concurrency: 0 }])).toThrow(/0.concurrency/);
+  expect(() => limitsOf([{ name: 'x' }])).toThrow(/expected a window, or a rate/);
+  const hourly = { zone: 'UTC', cron: '0 * * * *', seconds: 60 };
+  expect(() => limitsOf([{ name: 'x', window: hourly }])).toThrow(/0.window.cron: .*once a day/);
 });
 
 describe('what was found once', () => {
   test.each(foundSeeds)('$found', async ({ found: _found, faults, ...options }) => {
     const { violations } = await simulate({
+      policy: 'fair-share',
       ...options,
       faults: faults === 'all' ? faultKinds : faults,
-      policy: 'fair-share',
     });
     expect(violations).toEqual([]);
   });

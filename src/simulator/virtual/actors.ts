@@ -46,7 +46,7 @@ export class Actors {
     for (const { name, definition } of options.catalog.actors) this.#start(name, definition);
   }
 
-  /** Whether there is one of that name. */
+  /** Nothing where there is none of that name. */
   tell(scheduler: string, message: Message): void {
     void this.#mailboxes.get(scheduler)?.tell(message);
   }

@@ -1,4 +1,5 @@
 import { isOfItem } from '../../errors.ts';
+import { defaultTiming } from '../../events/timing.ts';
 import type { Failure, Result } from '../../mailbox/failure.ts';
 import type { StreamEvent } from '../../protocol/events.ts';
 import type { EventStream } from '../../protocol/scheduler.ts';
@@ -24,9 +25,8 @@ interface Delivery {
   again: boolean;
 }
 
-/** As src/events: the pauses before a failed event comes again, and those of one that is held in an outage. */
-const retryMs = [1_000, 10_000, 60_000];
-const holdMs = [500, 4_000] as const;
+const { retryMs, holdMs } = defaultTiming;
+/** The default of SCHEDULER_EVENT_MAX_ATTEMPTS. */
 const maxAttempts = 3;
 /** Until the broker delivers again what a killed process had in hand. */
 const redeliverMs = 10_000;
@@ -44,13 +44,6 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-  }
-
-  /** Events that are not settled. */
-  unsettled(): number {
-    const count = (lists: Iterable<{ size: number } | readonly unknown[]>) =>
-      [...lists].reduce((sum, list) => sum + ('size' in list ? list.size : list.length), 0);
-    return count(this.#waiting.values()) + count(this.#inHand.values());
   }
 
   consume(stream: EventStream, handler: Handler): void {

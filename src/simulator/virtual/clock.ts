@@ -19,7 +19,6 @@ export class VirtualClock {
   readonly #began: number;
   #now: number;
   #planned = 0;
-  #happened = 0;
 
   /** @param began epoch milliseconds */
   constructor(began: number) {
@@ -30,11 +29,6 @@ export class VirtualClock {
   /** Epoch milliseconds. */
   get now(): number {
     return this.#now;
-  }
-
-  /** What happened so far. */
-  get happened(): number {
-    return this.#happened;
   }
 
   /** Something that settles no promise. */
@@ -73,7 +67,6 @@ export class VirtualClock {
       const { run } = next;
       if (run === null) continue;
       this.#now = next.at;
-      this.#happened += 1;
       next.run = null;
       run();
       if (next.settles) await turnOfTheLoop();

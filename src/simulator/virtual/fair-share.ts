@@ -1,48 +1,48 @@
-import type { QueuedRows } from './queued-rows.ts';
+import { bandOf, type QueuedRows } from './queued-rows.ts';
 import type { Flow, Row } from './rows.ts';
 
-const leastFirst = -2_147_483_648;
 /** Ranks of what a person put first begin here; those of other tasks at 1. */
 const manualFrom = -(2 ** 52);
 
 /** What fair-share asks of the rest of the queue. */
-interface Around {
+interface FairShareParts {
   weightOf(organisation: string): number;
-  /** Whether a pause holds all of an organisation. */
-  isPaused(organisation: string): boolean;
+  /** Whether a pause holds all of an organisation, or a limit or window may. */
+  isHeld(organisation: string): boolean;
 }
 
 /** The virtual times of one scheduler, and where its flows begin: rota_flows in sql/migrations. */
 export class FairShare {
   readonly #rows: QueuedRows;
-  readonly #around: Around;
+  readonly #parts: FairShareParts;
   /** By image, those of what a person put first under another key. What a killed supervisor did not store is lost. */
   readonly #stored = new Map<string, number>();
   readonly #raised = new Map<string, number>();
 
-  constructor(rows: QueuedRows, around: Around) {
+  constructor(rows: QueuedRows, parts: FairShareParts) {
     this.#rows = rows;
-    this.#around = around;
+    this.#parts = parts;
   }
 
   /** The rank after which the next task of a flow comes. */
   startOf(flow: Flow): number {
     const time = this.#timeOf(flow);
     const queued = this.#rows.lastRank(flow) ?? -Infinity;
-    const held = this.#around.isPaused(flow.organisation) ? (this.#rows.lastHeld(flow) ?? -Infinity) : -Infinity;
+    const held = this.#parts.isHeld(flow.organisation) ? (this.#rows.lastHeld(flow) ?? -Infinity) : -Infinity;
     return Math.max(time, queued, held);
   }
 
   /** How far a task of that cost moves a flow. */
   stepOf(flow: Flow, cost: number): number {
-    const step = Math.floor(cost / this.#around.weightOf(flow.organisation) + 0.5);
+    const step = Math.floor(cost / this.#parts.weightOf(flow.organisation) + 0.5);
     return Math.max(1, Math.min(1_000_000_000, step));
   }
 
   /** Claims in pop order; of each unit the first. */
   dispatched(row: Row): void {
-    if (row.rank >= leastFirst && row.rank <= 1) return;
-    const key = keyOf(row.image, row.rank < leastFirst);
+    const band = bandOf(row.rank);
+    if (band === 1) return;
+    const key = keyOf(row.image, band === 0);
     if (row.rank > (this.#known(key) ?? -Infinity)) this.#raised.set(key, row.rank);
   }
 

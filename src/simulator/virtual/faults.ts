@@ -3,13 +3,13 @@ import type { KatServiceName } from '../kat.ts';
 import type { Random } from '../random.ts';
 import type { SimulatedOrganisation, World } from '../world.ts';
 import type { VirtualClock } from './clock.ts';
-import type { Estate } from './estate.ts';
+import type { KatState } from './kat-state.ts';
 import type { Journal } from './journal.ts';
 import type { MemoryQueue } from './memory-queue.ts';
 import type { Settlement } from './settlement.ts';
 import type { SimulatedSupervisor } from './supervisor.ts';
-import type { Trouble } from './trouble.ts';
-import { boefjesOf } from './life.ts';
+import type { FaultTimes } from './fault-times.ts';
+import { boefjesOf } from './activity.ts';
 import type { Lapse } from './workers.ts';
 
 /** What may go wrong: services that are out, a supervisor that is killed, a clock that is set, what operators do, bursts, workers and events. */
@@ -36,11 +36,11 @@ interface FaultsOptions {
   readonly random: Random;
   readonly journal: Journal;
   readonly world: World;
-  readonly estate: Estate;
+  readonly katState: KatState;
   readonly queue: MemoryQueue;
   readonly settlement: Settlement;
   readonly supervisor: SimulatedSupervisor;
-  readonly trouble: Trouble;
+  readonly faultTimes: FaultTimes;
   readonly push: (scheduler: string, tasks: readonly NewTask[]) => void;
   readonly supervisorDied: () => void;
   /** The database's clock is set by so much. */
@@ -114,9 +114,9 @@ export class Faults {
   }
 
   #lasting(most: number, isOutage: boolean): number {
-    const { random, trouble } = this.#options;
+    const { random, faultTimes } = this.#options;
     const ms = minute + random.integer(most);
-    trouble.lasts(ms, isOutage);
+    faultTimes.lasts(ms, isOutage);
     return ms;
   }
 
@@ -164,11 +164,11 @@ export class Faults {
   /** A person asks for every boefje on every object of an organisation at once, and not before others. */
   #burst(): void {
     const organisation = this.#organisation();
-    const { estate, push } = this.#options;
+    const { katState, push } = this.#options;
     const tasks: NewTask[] = [];
     for (const { reference, objectType } of organisation.objects.values()) {
       for (const { id, name, version, oci_image, consumes } of boefjesOf(organisation)) {
-        if (!consumes.includes(objectType) || estate.refusalOf(organisation.id, id, reference) !== null) continue;
+        if (!consumes.includes(objectType) || katState.refusalOf(organisation.id, id, reference) !== null) continue;
         const boefje = { id, name, version, oci_image };
         const data = {
           boefje,
@@ -184,19 +184,19 @@ export class Faults {
   }
 
   #enableEverywhere(): void {
-    const { estate, random, world } = this.#options;
+    const { katState, random, world } = this.#options;
     const { id } = random.pick(boefjesOf(this.#organisation()));
     for (const organisation of world.organisations.values()) {
       const plugin = organisation.plugins.get(id);
-      if (plugin?.type === 'boefje') estate.enable(organisation, plugin, true);
+      if (plugin?.type === 'boefje') katState.enable(organisation, plugin, true);
     }
   }
 
   #lowerClearances(): void {
-    const { estate, random } = this.#options;
+    const { katState, random } = this.#options;
     const organisation = this.#organisation();
     for (const object of organisation.objects.values())
-      if (random.chance(0.3)) estate.setLevel(organisation, object, Math.max(0, (object.level ?? 0) - 1));
+      if (random.chance(0.3)) katState.setLevel(organisation, object, Math.max(0, (object.level ?? 0) - 1));
   }
 
   #organisation(): SimulatedOrganisation {

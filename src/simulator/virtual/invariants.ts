@@ -3,7 +3,7 @@ import type { StreamEvent } from '../../protocol/events.ts';
 import type { SchedulerSettings } from '../../protocol/scheduler.ts';
 import { normalizerHash } from '../../tasks/data.ts';
 import { isFinished } from '../../tasks/task.ts';
-import type { Estate } from './estate.ts';
+import type { KatState } from './kat-state.ts';
 import { FairBound } from './fair-bound.ts';
 import type { Journal } from './journal.ts';
 import type { MemoryQueue } from './memory-queue.ts';
@@ -14,13 +14,13 @@ import type { SimulatedLimit } from './memory-limits.ts';
 import { Periods } from './periods.ts';
 import { about, inMinutes, type Row } from './rows.ts';
 import type { Outcome } from './settlement.ts';
-import type { Trouble } from './trouble.ts';
-import type { WorkerWitness } from './workers.ts';
+import { latenessMs, type FaultTimes } from './fault-times.ts';
+import { leaseMs, type WorkerWitness } from './workers.ts';
 
 interface InvariantsOptions {
   readonly journal: Journal;
-  readonly estate: Estate;
-  readonly trouble: Trouble;
+  readonly katState: KatState;
+  readonly faultTimes: FaultTimes;
   readonly settings: SchedulerSettings;
   readonly maxAttempts: number;
   /** Virtual time, and the database's. */
@@ -32,16 +32,14 @@ interface InvariantsOptions {
   readonly limits: readonly SimulatedLimit[];
 }
 
-interface Hand {
+/** Who holds a task, as workers saw it. */
+interface Holder {
   readonly worker: string;
   readonly leaseId: string;
   until: number;
   over: boolean;
 }
 
-/** How long an event, a revocation or a run may be late without a fault. */
-const latenessMs = 10 * 60_000;
-const minute = 60_000;
 /** At one in so many audits all pairs are looked at: what runs late shows when it runs. */
 const auditsPerLook = 2;
 /** Of raw files one in so many is looked at. */
@@ -53,11 +51,13 @@ const rawFilesPerLook = 10;
  */
 export class Invariants implements Listener, WorkerWitness {
   readonly #options: InvariantsOptions;
-  readonly #hands = new Map<string, Hand>();
+  readonly #holders = new Map<string, Holder>();
   readonly #periods: Periods;
   readonly #limits: LimitsKept;
   readonly #events = new Map<StreamEvent, number>();
   readonly #bounds = new Map<string, FairBound>();
+  /** By how much the database's clock was set. */
+  #skewMs = 1_000;
   #rawFiles = 0;
   #audits = 0;
   #queue: MemoryQueue | null = null;
@@ -92,9 +92,6 @@ export class Invariants implements Listener, WorkerWitness {
     return bound;
   }
 
-  /** By how much the database's clock was set. */
-  #skewMs = 1_000;
-
   clockStepped(ms: number): void {
     this.#skewMs += Math.abs(ms);
     this.#periods.clockStepped(ms);
@@ -115,13 +112,13 @@ export class Invariants implements Listener, WorkerWitness {
 
   #mayRun(row: Row): void {
     if (row.type !== 'boefje') return;
-    const { journal, estate, trouble, now } = this.#options;
+    const { journal, katState, faultTimes, now } = this.#options;
     const { input_ooi: ooi = null } = row.data as { input_ooi?: string | null };
-    const refusal = estate.refusalOf(row.organisation, row.plugin!, ooi);
+    const refusal = katState.refusalOf(row.organisation, row.plugin!, ooi);
     if (refusal === null) return;
-    const since = estate.since(row.organisation, row.plugin!, ooi) ?? 0;
+    const since = katState.since(row.organisation, row.plugin!, ooi) ?? 0;
     const lateMs = now() - since;
-    if (lateMs > latenessMs + trouble.since(since, 'outages'))
+    if (lateMs > latenessMs + faultTimes.allowanceMs(since, 'outages'))
       journal.violate(
         'permission',
         `${about(row)} is handed out ${inMinutes(lateMs)} after its permission ended: ${refusal}`,
@@ -131,9 +128,9 @@ export class Invariants implements Listener, WorkerWitness {
   changed(row: Row, was: Row['status']): void {
     const wasUnderWay = was === 'dispatched' || was === 'running';
     if (wasUnderWay && row.lease === null) this.#limits.left(row);
-    const hand = this.#hands.get(row.id);
+    const holder = this.#holders.get(row.id);
     // What goes back to the queue before its lease is over may be in the hands of its worker still.
-    if (hand !== undefined && isFinished(row.status)) hand.over = true;
+    if (holder !== undefined && isFinished(row.status)) holder.over = true;
     this.#bounds.get(row.scheduler)?.left(row);
     if (row.type !== 'boefje' || (row.status !== 'completed' && row.status !== 'failed')) return;
     this.#periods.ended(row);
@@ -141,26 +138,24 @@ export class Invariants implements Listener, WorkerWitness {
 
   handed(row: Row, worker: string, leaseId: string): void {
     const { journal, databaseNow } = this.#options;
-    const before = this.#hands.get(row.id);
+    const before = this.#holders.get(row.id);
     if (before !== undefined && !before.over && before.until > databaseNow())
       journal.violate('one-holder', `${about(row)} is handed to ${worker} while ${before.worker} holds it`);
-    this.#hands.set(row.id, { worker, leaseId, until: databaseNow() + minute, over: false });
+    this.#holders.set(row.id, { worker, leaseId, until: databaseNow() + leaseMs, over: false });
   }
 
   renewed(row: Row, leaseId: string): void {
-    const hand = this.#hands.get(row.id);
-    if (hand?.leaseId !== leaseId)
+    const holder = this.#holders.get(row.id);
+    if (holder?.leaseId !== leaseId)
       this.#options.journal.violate('fencing', `a lease of ${about(row)} is renewed that is not the last one`);
-    hand.until = this.#options.databaseNow() + minute;
+    holder.until = this.#options.databaseNow() + leaseMs;
   }
 
   reported(row: Row, leaseId: string, status: string, answer: Outcome): void {
-    const hand = this.#hands.get(row.id);
-    if (answer === 'done' && hand?.leaseId !== leaseId)
+    const holder = this.#holders.get(row.id);
+    if (answer === 'done' && holder?.leaseId !== leaseId)
       this.#options.journal.violate('fencing', `${about(row)} becomes ${status} by a lease that is not the last one`);
   }
-
-  died(): void {}
 
   scheduled(schedule: StoredSchedule): void {
     const { enabled, deadlineAt, boefje, organisation, ooi } = schedule;
@@ -183,11 +178,11 @@ export class Invariants implements Listener, WorkerWitness {
   }
 
   #isParsed(event: Extract<StreamEvent, { kind: 'raw-file-received' }>): void {
-    const { estate, journal } = this.#options;
+    const { katState, journal } = this.#options;
     const types = new Set(event.rawData.mime_types.map(({ value }) => value));
     const meta = event.rawData.boefje_meta;
     const tasks = this.#queue!.of('normalizer');
-    for (const plugin of estate.world.organisations.get(event.organisation)?.plugins.values() ?? []) {
+    for (const plugin of katState.world.organisations.get(event.organisation)?.plugins.values() ?? []) {
       if (plugin.type !== 'normalizer' || !plugin.enabled || !plugin.consumes.some((type) => types.has(type))) continue;
       const hash = normalizerHash({ normalizerId: plugin.id, boefjeMetaId: meta.id, organisation: meta.organization });
       if (tasks.latest(hash) === undefined)
@@ -200,7 +195,7 @@ export class Invariants implements Listener, WorkerWitness {
 
   /** Of a task that retention removed. */
   forgotten(id: string): void {
-    this.#hands.delete(id);
+    this.#holders.delete(id);
   }
 
   /** What holds of all that there is, looked at now and then. */
@@ -209,13 +204,13 @@ export class Invariants implements Listener, WorkerWitness {
     if ((this.#audits += 1) % auditsPerLook === 0) this.#periods.audit();
     const now = this.#options.now();
     for (const [event, at] of this.#events) {
-      if (now - at <= latenessMs + this.#options.trouble.since(at, 'outages')) break;
+      if (now - at <= latenessMs + this.#options.faultTimes.allowanceMs(at, 'outages')) break;
       this.#options.journal.violate('events', `an event is not settled after ${inMinutes(now - at)}: ${event.kind}`);
     }
   }
 
   #nothingIsLost(): void {
-    const { journal, databaseNow, trouble, now } = this.#options;
+    const { journal, databaseNow, faultTimes, now } = this.#options;
     const queue = this.#queue!;
     for (const row of queue.byId.values()) {
       const isQueued = queue.of(row.scheduler).rows.byHash.get(row.hash) === row;
@@ -224,7 +219,7 @@ export class Invariants implements Listener, WorkerWitness {
       if (isUnderWay !== queue.leases.has(row)) journal.violate('nothing-lost', `${about(row)} has no lease`);
       if (row.lease === null) continue;
       const lateMs = databaseNow() - row.lease.until;
-      if (lateMs > latenessMs + this.#skewMs + trouble.since(now() - lateMs, 'any'))
+      if (lateMs > latenessMs + this.#skewMs + faultTimes.allowanceMs(now() - lateMs, 'any'))
         journal.violate('nothing-lost', `the lease of ${about(row)} is over since ${inMinutes(lateMs)}`);
     }
   }

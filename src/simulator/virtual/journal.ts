@@ -14,12 +14,6 @@ export interface Violation {
 /** Ends what was being decided; a simulation ends by the violation itself, since an actor survives errors. */
 class ViolationError extends Error {
   override readonly name = 'ViolationError';
-  readonly violation: Violation;
-
-  constructor(violation: Violation) {
-    super(`${violation.invariant}: ${violation.message}`);
-    this.violation = violation;
-  }
 }
 
 const lastShown = 40;
@@ -68,13 +62,12 @@ export class Journal {
     return this.#hash.update(this.#pending).digest('hex');
   }
 
-  /** Never returns. */
   violate(invariant: string, message: string): never {
     const from = this.#decisions % lastShown;
     const last = [...this.#last.slice(from), ...this.#last.slice(0, from)].filter((line) => line !== '');
     const at = new Date(this.#now()).toISOString();
     this.#violation ??= { invariant, message, seed: this.#seed, at, last: last.map(readable) };
-    throw new ViolationError(this.#violation);
+    throw new ViolationError(`${this.#violation.invariant}: ${this.#violation.message}`);
   }
 }
 

@@ -4,7 +4,7 @@ import type { KatServiceName } from '../kat.ts';
 import type { SimulatedPlugin } from '../plugins.ts';
 import type { SimulatedObject, SimulatedOrganisation, World } from '../world.ts';
 
-export interface KatObjectsOptions {
+interface KatObjectsOptions {
   readonly world: World;
   /** Milliseconds of any steadily growing clock. */
   readonly now: () => number;

@@ -8,15 +8,16 @@ import type { Unit } from './scheduler-tasks.ts';
 const closingMs = 2_000;
 
 /**
- * Whether claims keep limits and windows, by a record of its own: of each organisation, since the limits of simulations share by
- * organisation or by nothing, and by the hour on the wall.
+ * Whether claims keep limits and windows, by a record of its own. A fault in src/queue/limits is not repeated here where a limit names
+ * schedulers and plug-ins alone, and its key the organisation or nothing; of others the key and the tasks are those that that code says.
  */
 export class LimitsKept {
   readonly #journal: Journal;
   readonly #limits: readonly SimulatedLimit[];
   readonly #now: () => number;
-  /** Units under way, and times of claims, by limit and organisation. */
+  /** By key: units under way, with how many tasks of each. */
   readonly #underWay = new Map<string, Map<string, number>>();
+  /** By key: times of the last claims. */
   readonly #claims = new Map<string, number[]>();
 
   constructor(journal: Journal, limits: readonly SimulatedLimit[], now: () => number) {
@@ -59,14 +60,13 @@ export class LimitsKept {
 
   #isOpen({ hours }: SimulatedLimit): boolean {
     if (hours === null || !('cron' in hours)) return true;
-    // Of simulations: each day at an hour.
-    const from = Number(hours.cron.split(' ')[1]);
+    // Once a day (limitsOf refuses others), and read without the code that opens it.
+    const [minute, hour] = hours.cron.split(' ').map(Number) as [number, number];
     return [this.#now(), this.#now() - closingMs].some((at) => {
       const shown = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(hours.zone);
-      const day = shown.hour >= from ? shown : shown.subtract({ days: 1 });
-      return (
-        at - day.with({ hour: from, minute: 0, second: 0, millisecond: 0 }).epochMilliseconds < hours.seconds * 1_000
-      );
+      const opens = (day: typeof shown) => day.with({ hour, minute, second: 0, millisecond: 0 }).epochMilliseconds;
+      const opened = opens(shown) <= at ? opens(shown) : opens(shown.subtract({ days: 1 }));
+      return at - opened < hours.seconds * 1_000;
     });
   }
 

@@ -2,7 +2,7 @@ import { type Hours, windowAt, type WindowState } from '../../queue/limits/hours
 import { concerns, type KeyedLimit, keyOf, type LimitedTask } from '../../queue/limits/limit.ts';
 import { Heap } from './heap.ts';
 import type { QueuedRows } from './queued-rows.ts';
-import type { Row } from './rows.ts';
+import { popOrder, type Row } from './rows.ts';
 
 /** A limit, or a window (`hours`). */
 export interface SimulatedLimit extends KeyedLimit {
@@ -34,12 +34,10 @@ interface Limiter {
   readonly parked: Heap<Row>;
 }
 
+/** As the releaser's. */
 const leastBetweenMs = 40;
+/** The releaser looks each second, in case another supervisor changed something: here each change wakes it. */
 const lookEveryMs = 60_000;
-
-const inPopOrder = (a: Row, b: Row): boolean =>
-  a.rank < b.rank ||
-  (a.rank === b.rank && (a.createdAt < b.createdAt || (a.createdAt === b.createdAt && a.number < b.number)));
 
 /** What limits and windows hold, and the releaser that lets it go: src/queue/limits on the queue in memory. */
 export class MemoryLimits {
@@ -159,7 +157,7 @@ export class MemoryLimits {
             arrival: 0,
             admitted: new Map(),
             leased: new Map(),
-            parked: new Heap(inPopOrder),
+            parked: new Heap((a, b) => popOrder(a, b) < 0),
           });
         return key;
       });

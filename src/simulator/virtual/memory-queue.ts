@@ -1,6 +1,6 @@
 import { fairCost, isFinished } from '../../tasks/task.ts';
 import { MemoryLimits, type SimulatedLimit } from './memory-limits.ts';
-import type { Row } from './rows.ts';
+import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
 interface MemoryQueueOptions extends Omit<
@@ -105,7 +105,7 @@ export class MemoryQueue {
     const isFair = this.options.policyOf(pause.scheduler).fair;
     const back = [...rows.byHash.values()]
       .filter((row) => row.held && row.limits === null && !this.#isPaused(row.scheduler, row.organisation, row.plugin))
-      .toSorted((a, b) => a.rank - b.rank || a.createdAt - b.createdAt || a.number - b.number);
+      .toSorted(popOrder);
     // All flows begin where they are before anything comes back.
     const starts = new Map(
       isFair ? back.flatMap(({ flow }) => (flow === null ? [] : [[flow, fair.startOf(flow)]])) : [],

@@ -11,6 +11,7 @@ interface MemorySchedulesOptions {
   readonly changed: (schedule: StoredSchedule) => void;
 }
 
+/** How long claim-due-schedules.sql gives an actor to settle what it claimed. */
 const claimMs = 60_000;
 
 /** The table `schedules` in memory, with the decisions of the statements in sql/queue/schedules and of push-schedules.sql. */

@@ -1,5 +1,6 @@
 import type { FailureStreak, Revocation, SeenBoefjes, SupervisorRequests } from '../../protocol/requests.ts';
 import type { ScheduleStore } from '../../queue/schedules/schedule-store.ts';
+import { mostOfHash } from './scheduler-tasks.ts';
 import type { MemoryQueue } from './memory-queue.ts';
 import type { MemorySchedules } from './memory-schedules.ts';
 import { dueOf } from './stored-schedule.ts';
@@ -187,7 +188,7 @@ function streakOf(hash: string, history: readonly Row[]): FailureStreak | null {
   return {
     hash,
     failures: failed.length,
-    bounded: !ended && history.length === 10,
+    bounded: !ended && history.length === mostOfHash,
     firstAt: failed.at(-1)!.modifiedAt,
     lastAt: last.modifiedAt,
     version: version ?? null,

@@ -1,15 +1,15 @@
 import type { SchedulerSettings } from '../../protocol/scheduler.ts';
 import { isFinished } from '../../tasks/task.ts';
 import type { SimulatedBoefje } from '../plugins.ts';
-import type { Estate } from './estate.ts';
+import type { KatState } from './kat-state.ts';
 import type { Journal } from './journal.ts';
 import { about, inMinutes, type Row } from './rows.ts';
-import type { Trouble } from './trouble.ts';
+import { latenessMs, type FaultTimes } from './fault-times.ts';
 
 interface PeriodsOptions {
   readonly journal: Journal;
-  readonly estate: Estate;
-  readonly trouble: Trouble;
+  readonly katState: KatState;
+  readonly faultTimes: FaultTimes;
   readonly settings: SchedulerSettings;
   readonly now: () => number;
   /** When the simulation begins. */
@@ -25,8 +25,6 @@ interface Pair {
   row: Row;
 }
 
-/** How late a run may be without a fault. */
-const latenessMs = 10 * 60_000;
 const minute = 60_000;
 
 /** Whether each boefje runs on each OOI as often as it is to, and no more often. */
@@ -45,7 +43,7 @@ export class Periods {
   }
 
   queued(row: Row): void {
-    const { journal, estate, settings } = this.#options;
+    const { journal, katState, settings } = this.#options;
     const now = this.#options.now();
     const key = keyOf(row);
     const pair = this.#pairs.get(key);
@@ -53,7 +51,7 @@ export class Periods {
       this.#pairs.set(key, { queuedAt: now, endedAt: null, failures: 0, row });
       return;
     }
-    const plugin = estate.world.organisations.get(row.organisation)?.plugins.get(row.plugin!) as SimulatedBoefje;
+    const plugin = katState.world.organisations.get(row.organisation)?.plugins.get(row.plugin!) as SimulatedBoefje;
     const isOwn = plugin.interval !== null || plugin.cron !== null;
     const sinceMs = pair.endedAt === null ? Infinity : now - pair.endedAt;
     const leastMs = settings.gracePeriodSeconds * 1_000;
@@ -64,7 +62,7 @@ export class Periods {
       );
     // Late, too: the audit may have passed by.
     const { input_ooi: ooi } = row.data as { input_ooi?: string | null };
-    if (ooi != null && estate.refusalOf(row.organisation, plugin.id, ooi) === null)
+    if (ooi != null && katState.refusalOf(row.organisation, plugin.id, ooi) === null)
       this.#runs(row.organisation, plugin, ooi);
     pair.queuedAt = now;
     pair.row = row;
@@ -79,8 +77,8 @@ export class Periods {
 
   /** Each pair that may run did, within its period. */
   audit(): void {
-    const { estate } = this.#options;
-    for (const organisation of estate.world.organisations.values()) {
+    const { katState } = this.#options;
+    for (const organisation of katState.world.organisations.values()) {
       const boefjes = [...organisation.plugins.values()].filter((it) => it.type === 'boefje' && it.enabled);
       for (const object of organisation.objects.values()) {
         for (const plugin of boefjes as SimulatedBoefje[]) {
@@ -93,15 +91,15 @@ export class Periods {
   }
 
   #runs(organisation: string, plugin: SimulatedBoefje, ooi: string): void {
-    const { journal, estate, trouble, now } = this.#options;
+    const { journal, katState, faultTimes, now } = this.#options;
     const pair = this.#pairs.get(`${organisation}\n${plugin.id}\n${ooi}`);
     if (pair !== undefined && !isFinished(pair.row.status)) return;
     const longest = pair === undefined ? firstMs(plugin) : this.#longestMs(plugin, pair.failures);
     if (longest === null) return;
-    const permitted = Math.max(estate.since(organisation, plugin.id, ooi) ?? 0, this.#options.began);
+    const permitted = Math.max(katState.since(organisation, plugin.id, ooi) ?? 0, this.#options.began);
     const since = Math.max(permitted, pair?.endedAt ?? 0, pair?.queuedAt ?? 0);
     const lateMs = now() - since - longest;
-    if (lateMs > latenessMs + this.#skewMs + trouble.since(since, 'any'))
+    if (lateMs > latenessMs + this.#skewMs + faultTimes.allowanceMs(since, 'any'))
       journal.violate(
         'period',
         `${plugin.id} on ${ooi} in ${organisation} did not run for ${inMinutes(now() - since)}`,

@@ -1,10 +1,11 @@
+import { priorityRange } from '../../tasks/task.ts';
 import { Heap } from './heap.ts';
-import type { Flow, Image, Place, Row } from './rows.ts';
+import { type Flow, type Image, type Place, popOrder, type Row } from './rows.ts';
 
-/** Below it are the ranks that fair-share deals out to what a person put first, above 1 all others. */
-const leastFirst = -2_147_483_648;
-const bandOf = (rank: number): 0 | 1 | 2 => (rank < leastFirst ? 0 : rank <= 1 ? 1 : 2);
+/** 0: ranks that fair-share deals out to what a person put first; 2: those of other tasks; 1: priorities that somebody gave, of no flow. */
+export const bandOf = (rank: number): 0 | 1 | 2 => (rank < priorityRange.least ? 0 : rank <= 1 ? 1 : 2);
 
+/** As popOrder, by the rank that a row had when it took its place. */
 const inPopOrder = ({ row: a, rank }: Place, { row: b, rank: other }: Place): boolean =>
   rank < other ||
   (rank === other && (a.createdAt < b.createdAt || (a.createdAt === b.createdAt && a.number < b.number)));
@@ -33,10 +34,6 @@ export class QueuedRows {
     const flow: Flow = { organisation, image: this.#imageOf(image), manual, ready: 0, ranks };
     this.#flows.set(key, flow);
     return flow;
-  }
-
-  flows(): Iterable<Flow> {
-    return this.#flows.values();
   }
 
   #imageOf(name: string): Image {
@@ -130,9 +127,7 @@ export class QueuedRows {
 
   /** All of a group that may be popped, in pop order. */
   groupOf(key: string): readonly Row[] {
-    return [...(this.#groups.get(key) ?? [])]
-      .filter(({ held }) => !held)
-      .toSorted((a, b) => (inPopOrder({ row: a, rank: a.rank, turn: 0 }, { row: b, rank: b.rank, turn: 0 }) ? -1 : 1));
+    return [...(this.#groups.get(key) ?? [])].filter(({ held }) => !held).toSorted(popOrder);
   }
 
   /** All of a group that are held. */

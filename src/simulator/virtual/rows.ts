@@ -1,4 +1,4 @@
-import type { Task, TaskData, TaskStatus } from '../../tasks/task.ts';
+import type { TaskData, TaskStatus } from '../../tasks/task.ts';
 import type { Heap } from './heap.ts';
 
 /** A lease as the table `leases` has it. */
@@ -75,24 +75,12 @@ export interface Image {
   readonly ready: { manual: number; other: number };
 }
 
-/** As REST and NATS answer it: its eleven keys. */
-export function taskOf(row: Row): Task {
-  return {
-    id: row.id,
-    scheduler_id: row.scheduler,
-    schedule_id: row.scheduleId,
-    organisation: row.organisation,
-    priority: Math.min(row.manual ? 1 : row.rank, 2_147_483_647),
-    status: row.status,
-    type: row.type,
-    hash: row.hash,
-    data: row.data,
-    created_at: new Date(row.createdAt).toISOString(),
-    modified_at: new Date(row.modifiedAt).toISOString(),
-  };
+/** The order of claims: negative where the first goes before the other. */
+export function popOrder(a: Row, b: Row): number {
+  return a.rank - b.rank || a.createdAt - b.createdAt || a.number - b.number;
 }
 
-/** In words. */
+/** For people: which task it is. */
 export function about(row: Row): string {
   const { input_ooi: ooi } = row.data as { input_ooi?: string | null };
   return `${row.scheduler} #${row.number} (${row.plugin}${ooi == null ? '' : ` on ${ooi}`} in ${row.organisation})`;

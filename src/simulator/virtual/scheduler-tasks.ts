@@ -2,6 +2,7 @@ import { RotaError } from '../../errors.ts';
 import { failureOf } from '../../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../../protocol/requests.ts';
 import type { RankPolicy } from '../../queue/push/rank.ts';
+import { firstLeaseMs } from '../../queue/queue.ts';
 import { type TaskType, taskTypeOf } from '../../tasks/data.ts';
 import type { RefusalReason } from '../../tasks/refusal.ts';
 import { isFinished } from '../../tasks/task.ts';
@@ -50,12 +51,10 @@ export interface Listener {
   changed(row: Row, was: Row['status']): void;
 }
 
-/** What a lease over NATS begins with at most: firstLeaseMs of src/queue/queue.ts. */
-const firstLeaseMs = 60_000;
-/** How long another supervisor may not know of what this one dispatched: marks.ts. */
+/** From a claim until the virtual times that it raised are stored, as of marks.ts: a supervisor that is killed before loses them. */
 const saveMs = 250;
 /** Tasks of a hash that are remembered: as many as failure-streaks.sql reads. */
-const mostOfHash = 10;
+export const mostOfHash = 10;
 
 /** The tables `tasks`, `queue` and `leases` of one scheduler, and the statements push and claim on them. */
 export class SchedulerTasks {
@@ -67,6 +66,7 @@ export class SchedulerTasks {
   readonly #type: TaskType;
   readonly #typeName: string;
   readonly #common: CommonParts;
+  #isSaving = false;
 
   constructor(common: CommonParts, scheduler: string) {
     this.scheduler = scheduler;
@@ -75,7 +75,7 @@ export class SchedulerTasks {
     this.#type = taskTypeOf(this.#typeName);
     this.fair = new FairShare(this.rows, {
       weightOf: (organisation) => common.weightOf(scheduler, organisation),
-      isPaused: (organisation) => common.isHeld(scheduler, organisation, null),
+      isHeld: (organisation) => common.isHeld(scheduler, organisation, null),
     });
   }
 
@@ -175,8 +175,6 @@ export class SchedulerTasks {
     }
     return units;
   }
-
-  #isSaving = false;
 
   /** Retention: what is finished, and of which enough newer ones are known. */
   #forget(row: Row): void {

@@ -28,9 +28,9 @@ interface SettlementOptions {
 
 /** Claims that no worker began count as no attempt so often: leases.ts. */
 const freeOfCharge = 2;
-/** rota_is_silent */
+/** As rota_is_silent of sql/migrations: a supervisor says each second that it is present. */
 const silentMs = 3_000;
-/** Leases of one sweep. */
+/** Leases of one sweep, as of leases.ts. */
 const perSweep = 500;
 
 /** A time in which no heartbeat could be recorded; epoch milliseconds. */
@@ -145,11 +145,6 @@ export class Settlement {
     });
   }
 
-  /** For tasks that reached no worker. */
-  giveBack(claimed: readonly { readonly id: string; readonly leaseId: string }[]): void {
-    for (const { id, leaseId } of claimed) this.apply({ id, leaseId, status: 'queued', rota: true, unclaimed: true });
-  }
-
   /** This supervisor can record heartbeats at this moment; since it last said so it could not, where that is too long ago. */
   present(): void {
     const now = this.#options.queue.options.now();
@@ -202,7 +197,7 @@ export class Settlement {
 /** In the place of a rank: behind what waits, as if it were pushed now. */
 const behind = Number.NEGATIVE_INFINITY;
 
-/** rota_grace_after */
+/** As rota_grace_after of sql/migrations. */
 function graceAfter({ began, ended }: Gap, leaseMs: number): number {
   return Math.min(Math.max(leaseMs, 0) / 3 + 1_000, Math.max(ended - began, 60_000));
 }

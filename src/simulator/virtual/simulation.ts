@@ -1,16 +1,16 @@
 import type { StreamEvent } from '../../protocol/events.ts';
 import type { EventStream } from '../../protocol/scheduler.ts';
-import { type Catalog, readCatalog } from '../../supervisor/catalog.ts';
+import { readCatalog } from '../../supervisor/catalog.ts';
 import { replaceTimeAndChance } from '../../time-and-chance.ts';
 import { type Random, seeded } from '../random.ts';
 import { Broker } from './broker.ts';
 import { VirtualClock } from './clock.ts';
-import { Estate } from './estate.ts';
+import { KatState } from './kat-state.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { Invariants } from './invariants.ts';
 import { Journal, type Violation } from './journal.ts';
 import { KatObjects, serviceOut } from './kat-objects.ts';
-import { Life, worldOf } from './life.ts';
+import { Activity, worldOf } from './activity.ts';
 import type { SimulatedLimit } from './memory-limits.ts';
 import { MemoryQueue } from './memory-queue.ts';
 import { MemorySchedules } from './memory-schedules.ts';
@@ -19,7 +19,7 @@ import { seededChance } from './seeded-chance.ts';
 import { Settlement } from './settlement.ts';
 import { SimulatedSupervisor } from './supervisor.ts';
 import { Tally, type TallyReport } from './tally.ts';
-import { Trouble } from './trouble.ts';
+import { FaultTimes } from './fault-times.ts';
 import { Workers } from './workers.ts';
 
 export interface SimulationOptions {
@@ -33,21 +33,8 @@ export interface SimulationOptions {
   readonly limits?: readonly SimulatedLimit[];
   /** Enabled in each organisation; all that ship where absent. */
   readonly boefjes?: number;
-  /** Rota's own where absent. */
-  readonly catalog?: Catalog;
   /** Hears each decision. */
   readonly listener?: (line: string) => void;
-  /** Breaks what is simulated, to see whether it is noticed. */
-  readonly sabotage?: (parts: SimulationParts) => void;
-}
-
-/** What a test may break. */
-export interface SimulationParts {
-  readonly queue: MemoryQueue;
-  readonly settlement: Settlement;
-  readonly schedules: MemorySchedules;
-  readonly kat: KatObjects;
-  readonly estate: Estate;
 }
 
 export interface SimulationReport extends TallyReport {
@@ -62,9 +49,11 @@ export interface SimulationReport extends TallyReport {
 
 /** 2026-03-23, a Monday: in Europe the clocks are set forward at the end of that week. */
 const began = Date.UTC(2026, 2, 23);
+/** The defaults of Rota's settings (src/config/variables.ts): a simulation reads no environment. */
 const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
 const maxAttempts = 3;
 const retryMs = 10_000;
+/** Between looks at all that there is: at each decision it would take most of the time. */
 const auditMs = 2 * 3_600_000;
 /** Of finished tasks. */
 const keptMs = 86_400_000;
@@ -105,12 +94,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 
 async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: (part: number) => Random) {
   const { organisations, objects, seed, policy, limits = [] } = options;
-  const catalog = options.catalog ?? (await readCatalog());
+  const catalog = await readCatalog();
   let ahead = 0;
   const databaseNow = () => clock.now + ahead;
   const now = () => clock.now;
   const journal = new Journal(seed, now, options.listener);
-  const trouble = new Trouble(now);
+  const faultTimes = new FaultTimes(now);
   const world = worldOf(options);
   const publish = (stream: EventStream, event: StreamEvent, delayMs: number) => {
     for (const lateMs of faults.copies()) {
@@ -119,7 +108,7 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
       broker.publish(stream, copy, delayMs + lateMs);
     }
   };
-  const estate = new Estate({ world, random: chanceOf(1), now, publish });
+  const katState = new KatState({ world, random: chanceOf(1), now, publish });
   const ranking = await rankInThread({
     catalog,
     overrides: { boefje: policy, normalizer: policy },
@@ -129,8 +118,8 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
   const isFair = (scheduler: string) => policy === 'fair-share' && scheduler !== 'report';
   const invariants = new Invariants({
     journal,
-    estate,
-    trouble,
+    katState,
+    faultTimes,
     settings,
     maxAttempts,
     now,
@@ -174,9 +163,9 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
       await clock.sleep(1 + answers.integer(answerMs));
       if (faults.isOut(service)) throw serviceOut(service);
     },
-    lastRun: (organisation, boefje, ooi) => estate.lastRun(organisation, boefje, ooi),
+    lastRun: (organisation, boefje, ooi) => katState.lastRun(organisation, boefje, ooi),
   });
-  estate.serve(kat);
+  katState.serve(kat);
   const supervisor = new SimulatedSupervisor({
     catalog,
     clock,
@@ -197,11 +186,11 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
     random: chanceOf(5),
     journal,
     world,
-    estate,
+    katState,
     queue,
     settlement,
     supervisor,
-    trouble,
+    faultTimes,
     push: (scheduler, tasks) => supervisor.ask(scheduler, tasks),
     supervisorDied: () => invariants.supervisorDied(),
     stepClock: (ms) => {
@@ -215,25 +204,23 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
     random: chanceOf(6),
     queue,
     settlement,
-    estate,
+    katState,
     witness: invariants,
     counts: { boefje: Math.max(2, Math.ceil(load / 150)), normalizer: Math.max(2, Math.ceil(load / 600)), report: 1 },
     fail: failingShare,
-    failing: null,
     isReachable: () => supervisor.serves,
     lapse: () => faults.lapse(),
   });
-  const life = new Life({
+  const activity = new Activity({
     clock,
     random: chanceOf(7),
     world,
-    estate,
+    katState,
     schedules,
     push: (scheduler, task) => supervisor.ask(scheduler, [task]),
   });
-  options.sabotage?.({ queue, settlement, schedules, kat, estate });
   clock.settleAfter(0, () => supervisor.start());
-  life.start();
+  activity.start();
   faults.start();
   clock.every(auditMs, () => {
     invariants.audit();

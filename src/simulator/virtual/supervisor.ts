@@ -36,6 +36,7 @@ const sweepMs = 1_000;
 export class SimulatedSupervisor {
   readonly #options: SupervisorOptions;
   #actors: Actors | null = null;
+  #store: ReturnType<typeof createMemoryStore> | null = null;
   #databaseUntil = 0;
 
   constructor(options: SupervisorOptions) {
@@ -76,8 +77,6 @@ export class SimulatedSupervisor {
         journal.violate('actors', `${scheduler} ends: ${error instanceof Error ? error.stack : String(error)}`),
     });
   }
-
-  #store: ReturnType<typeof createMemoryStore> | null = null;
 
   kill(): void {
     this.#actors?.kill();

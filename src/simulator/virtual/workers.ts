@@ -1,6 +1,6 @@
 import type { Random } from '../random.ts';
 import type { VirtualClock } from './clock.ts';
-import type { Estate } from './estate.ts';
+import type { KatState } from './kat-state.ts';
 import type { MemoryQueue } from './memory-queue.ts';
 import type { Unit } from './scheduler-tasks.ts';
 import type { Row } from './rows.ts';
@@ -15,8 +15,6 @@ export interface WorkerWitness {
   renewed(row: Row, leaseId: string): void;
   /** The queue answered a report. */
   reported(row: Row, leaseId: string, status: 'running' | 'completed' | 'failed', answer: Outcome): void;
-  /** The worker is gone: it works on nothing any more. */
-  died(worker: string): void;
 }
 
 interface WorkersOptions {
@@ -24,13 +22,12 @@ interface WorkersOptions {
   readonly random: Random;
   readonly queue: MemoryQueue;
   readonly settlement: Settlement;
-  readonly estate: Estate;
+  readonly katState: KatState;
   readonly witness: WorkerWitness;
   /** Workers of each scheduler. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Share of tasks that fail; a boefje that always does. */
+  /** Share of tasks that fail. */
   readonly fail: number;
-  readonly failing: string | null;
   /** Whether the queue can be reached. */
   readonly isReachable: () => boolean;
   /** Decides over each unit. */
@@ -48,7 +45,8 @@ const workSeconds: Readonly<Record<string, readonly [number, number]>> = {
   normalizer: [1, 4],
   report: [5, 30],
 };
-const leaseMs = 60_000;
+/** Of each lease that a worker asks for or renews. */
+export const leaseMs = 60_000;
 /** Between tries of a report that cannot be delivered. */
 const pauseMs = 2_000;
 /** Until a dead worker is replaced. */
@@ -123,9 +121,7 @@ export class Workers {
   }
 
   #die(worker: Worker): void {
-    const { clock, witness } = this.#options;
-    witness.died(worker.name);
-    clock.after(replacedMs, () => this.#hire(worker.scheduler));
+    this.#options.clock.after(replacedMs, () => this.#hire(worker.scheduler));
   }
 
   /** One task of the unit after the other. */
@@ -163,9 +159,9 @@ export class Workers {
   }
 
   #end(held: Held, startedAt: number, next: () => void): void {
-    const { random, fail, failing } = this.#options;
+    const { random, fail } = this.#options;
     const { row } = held;
-    const failed = random.chance(fail) || (failing !== null && row.plugin === failing);
+    const failed = random.chance(fail);
     this.#report(held, failed ? 'failed' : 'completed', (answer) => {
       if (answer === 'done') this.#leave(row, failed, startedAt);
       next();
@@ -174,13 +170,13 @@ export class Workers {
 
   /** What the work leaves behind in KAT. */
   #leave(row: Row, failed: boolean, startedAt: number): void {
-    const { estate, random } = this.#options;
+    const { katState, random } = this.#options;
     if (row.type === 'boefje') {
       const { input_ooi: ooi = null } = row.data as { input_ooi?: string | null };
-      estate.store({ id: row.id, boefje: row.plugin!, ooi, organisation: row.organisation, startedAt, failed });
+      katState.store({ id: row.id, boefje: row.plugin!, ooi, organisation: row.organisation, startedAt, failed });
     } else if (row.type === 'normalizer' && !failed && random.chance(findsObject)) {
-      const organisation = estate.world.organisations.get(row.organisation);
-      if (organisation !== undefined) estate.discover(organisation);
+      const organisation = katState.world.organisations.get(row.organisation);
+      if (organisation !== undefined) katState.discover(organisation);
     }
   }
 

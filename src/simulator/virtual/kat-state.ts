@@ -6,7 +6,7 @@ import type { Random } from '../random.ts';
 import { discover, findObject, type SimulatedObject, type SimulatedOrganisation, type World } from '../world.ts';
 import type { KatObjects } from './kat-objects.ts';
 
-interface EstateOptions {
+interface KatStateOptions {
   readonly world: World;
   readonly random: Random;
   readonly now: () => number;
@@ -30,16 +30,16 @@ interface StoredRun {
  * KAT itself in a simulation: its world, what changes in it, and since when. It publishes what KAT would, and knows what may run,
  * independent of Rota.
  */
-export class Estate {
+export class KatState {
   readonly world: World;
-  readonly #options: EstateOptions;
+  readonly #options: KatStateOptions;
   /** When a plug-in or an OOI last changed what it permits, by organisation and name. */
   readonly #changes = new Map<string, number>();
   readonly #lastRuns = new Map<string, number>();
   #kat: KatObjects | null = null;
   #found = 0;
 
-  constructor(options: EstateOptions) {
+  constructor(options: KatStateOptions) {
     this.#options = options;
     this.world = options.world;
   }

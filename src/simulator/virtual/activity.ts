@@ -1,17 +1,17 @@
 import type { NewTask } from '../../protocol/requests.ts';
+import { reportHash } from '../../tasks/data.ts';
 import { boefjes, type SimulatedBoefje } from '../plugins.ts';
 import type { Random } from '../random.ts';
-import { createWorld, type SimulatedOrganisation, type World } from '../world.ts';
+import { createWorld, type SimulatedObject, type SimulatedOrganisation, type World } from '../world.ts';
 import type { VirtualClock } from './clock.ts';
-import type { Estate } from './estate.ts';
+import type { KatState } from './kat-state.ts';
 import type { MemorySchedules } from './memory-schedules.ts';
-import { reportHash } from '../../tasks/data.ts';
 
-interface LifeOptions {
+interface ActivityOptions {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly world: World;
-  readonly estate: Estate;
+  readonly katState: KatState;
   readonly schedules: MemorySchedules;
   readonly push: (scheduler: string, task: NewTask) => void;
 }
@@ -22,17 +22,17 @@ const hour = 60 * minute;
 const perDay = { touched: 24, found: 6, removed: 4, levelled: 6, toggled: 1, asked: 6, reported: 4 };
 
 /** What goes on in a KAT without any fault: objects come, change and leave, boefjes are enabled, people ask for runs and reports. */
-export class Life {
-  readonly #options: LifeOptions;
+export class Activity {
+  readonly #options: ActivityOptions;
   readonly #organisations: readonly SimulatedOrganisation[];
 
-  constructor(options: LifeOptions) {
+  constructor(options: ActivityOptions) {
     this.#options = options;
     this.#organisations = [...options.world.organisations.values()];
   }
 
   start(): void {
-    const { estate, random } = this.#options;
+    const { katState, random } = this.#options;
     const objects = this.#organisations.reduce((sum, { objects: those }) => sum + those.size, 0);
     const often = (times: number, run: (organisation: SimulatedOrganisation) => void) => {
       const everyMs = (24 * hour) / Math.max(1, (times * objects) / 100);
@@ -43,14 +43,14 @@ export class Life {
       this.#options.clock.settleAfter(everyMs * random.next(), again);
     };
     often(perDay.touched, (organisation) =>
-      this.#withObject(organisation, (object) => estate.touch(organisation, object)),
+      this.#withObject(organisation, (object) => katState.touch(organisation, object)),
     );
-    often(perDay.found, () => estate.find());
+    often(perDay.found, () => katState.find());
     often(perDay.removed, (organisation) =>
-      this.#withObject(organisation, (object) => estate.remove(organisation, object)),
+      this.#withObject(organisation, (object) => katState.remove(organisation, object)),
     );
     often(perDay.levelled, (organisation) =>
-      this.#withObject(organisation, (object) => estate.setLevel(organisation, object, random.integer(5))),
+      this.#withObject(organisation, (object) => katState.setLevel(organisation, object, random.integer(5))),
     );
     often(perDay.toggled, (organisation) => this.#toggle(organisation));
     often(perDay.asked, (organisation) => this.#ask(organisation));
@@ -58,26 +58,23 @@ export class Life {
     for (const organisation of this.#organisations) this.#schedule(organisation);
   }
 
-  #withObject(
-    { objects }: SimulatedOrganisation,
-    run: (object: SimulatedOrganisation['objects'] extends Map<string, infer O> ? O : never) => void,
-  ): void {
+  #withObject({ objects }: SimulatedOrganisation, run: (object: SimulatedObject) => void): void {
     if (objects.size > 1) run(this.#options.random.pick([...objects.values()]));
   }
 
   #toggle(organisation: SimulatedOrganisation): void {
-    const { estate, random } = this.#options;
+    const { katState, random } = this.#options;
     const plugin = random.pick(boefjesOf(organisation));
-    estate.enable(organisation, plugin, !plugin.enabled);
+    katState.enable(organisation, plugin, !plugin.enabled);
   }
 
   /** A person starts a boefje on an object by hand. */
   #ask(organisation: SimulatedOrganisation): void {
-    const { estate, push, random } = this.#options;
+    const { katState, push, random } = this.#options;
     this.#withObject(organisation, ({ reference, objectType }) => {
       const able = boefjesOf(organisation).filter(
         ({ id, consumes }) =>
-          consumes.includes(objectType) && estate.refusalOf(organisation.id, id, reference) === null,
+          consumes.includes(objectType) && katState.refusalOf(organisation.id, id, reference) === null,
       );
       if (able.length === 0) return;
       const { id, name, version, oci_image } = random.pick(able);

@@ -1,5 +1,10 @@
+/** How long an event, a revocation or a run may be late without a fault. */
+export const latenessMs = 10 * 60_000;
+/** From the end of a fault until what it held up is made up for. */
+const recoveryMs = 15 * 60_000;
+
 /** Times in which something was broken on purpose: what Rota promises within a time, it promises for the rest of it. */
-export class Trouble {
+export class FaultTimes {
   readonly #now: () => number;
   readonly #times: { readonly began: number; readonly ended: number; readonly isOutage: boolean }[] = [];
 
@@ -13,8 +18,8 @@ export class Trouble {
     this.#times.push({ began, ended: began + ms, isOutage });
   }
 
-  /** How much longer something may take that began then, in milliseconds; by any trouble, or by outages alone. */
-  since(then: number, by: 'any' | 'outages'): number {
+  /** How much longer something may take that began then, in milliseconds; by any fault, or by outages alone. */
+  allowanceMs(then: number, by: 'any' | 'outages'): number {
     const now = this.#now();
     let ms = 0;
     for (let at = this.#times.length - 1; at >= 0; at -= 1) {
@@ -27,5 +32,3 @@ export class Trouble {
     return Math.max(0, ms);
   }
 }
-
-const recoveryMs = 15 * 60_000;

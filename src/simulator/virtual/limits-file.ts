@@ -36,6 +36,9 @@ export const typicalLimits: readonly SimulatedLimit[] = [
   },
 ];
 
+/** What the check of windows can follow by itself (limits-kept.ts). */
+const onceADay = /^\d{1,2} \d{1,2} \* \* \*$/;
+
 /** In the words of `rota limits` and `rota windows`. */
 const file = z.array(
   z
@@ -52,9 +55,16 @@ const file = z.array(
       burst: z.int().min(1).default(1),
       concurrency: z.int().min(1).nullable().default(null),
       window: z
-        .strictObject({ zone: z.string(), cron: z.string(), seconds: z.number().positive() })
+        .strictObject({
+          zone: z.string(),
+          cron: z.string().regex(onceADay, 'expected a window that opens once a day, such as 0 22 * * *'),
+          seconds: z.number().positive(),
+        })
         .nullable()
         .default(null),
+    })
+    .refine(({ rate, concurrency, window }) => (window === null) !== (rate === null && concurrency === null), {
+      message: 'expected a window, or a rate, a concurrency, or both',
     })
     .transform(({ boefje, ooi_type, exempt_manual, key, rate, window, ...same }): SimulatedLimit => ({
       ...same,
