@@ -167,7 +167,8 @@ test.each<Form>(['json', 'table'])(
       new RegExp(`boefje +${organisation} +2\\.5`),
     );
     await run(['weights', 'unset', ...weight], { weight: 1, before: 2.5 }, /weight 1, was 2\.5/);
-    await run(['rerank', 'boefje'], { looked: 2, moved: any(Number) }, /2 queued tasks ranked/);
+    // On a slow machine a lease that the form before left has ended by now: then there is a third one.
+    await run(['rerank', 'boefje'], { looked: any(Number), moved: any(Number) }, /[23] queued tasks ranked/);
 
     await run(
       ['pop', 'boefje', '--limit', '2'],
