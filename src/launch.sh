@@ -34,6 +34,6 @@ fi
 # and pops beside tasks of 1.9 MB had a p99 of 36 ms and not of 22. The rates of the bench are the same.
 # (Young generations of 8 MB in the main thread would save another 30, and cost a tenth of its pops.)
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
-# V8 shrinks the young generation of a heap with little to do to 1 MB and then collects it each second, for 2 ms: a third of what a
+# V8 shrinks the young generation of a heap with little to do to 1 MB and then collects it each second, for 2 ms: a quarter of what a
 # viewer of the page took of the main thread. With 4 MB at least it does so every five seconds.
 exec "$node" --heap-growing-percent=100 --min-semi-space-size=4 --v8-pool-size=1 "$cli" "$@"

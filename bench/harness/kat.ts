@@ -55,15 +55,16 @@ export async function startKatOn(
 }
 
 /** Asks until it is true; the pause is small beside what is waited for. */
-/** A question that takes long is asked less often: at most a twentieth of the time goes to it. */
-export async function until(what: string, truth: () => Promise<boolean>, withinMs = 300_000): Promise<void> {
+/** @param everyMs what is dear to ask slows down what it waits for */
+export async function until(
+  what: string,
+  truth: () => Promise<boolean>,
+  { withinMs = 300_000, everyMs = 20 } = {},
+): Promise<void> {
   const deadline = performance.now() + withinMs;
-  for (;;) {
-    const asked = performance.now();
-    if (await truth()) return;
-    const now = performance.now();
-    if (now > deadline) throw new Error(`${what}: not within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(20, 20 * (now - asked))));
+  while (!(await truth())) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

@@ -111,8 +111,12 @@ const pageWithinMs = 6_000;
 /** An explanation asks an actor, which has 8 s. */
 const boundsItself: ReadonlySet<string> = new Set(['/why']);
 
-/** In an outage a page says so while the person who asked still looks. @param path of the view */
-export async function withinPage(path: string, viewed: Promise<Page>): Promise<Page> {
+/**
+ * In an outage a page says so while the person who asked still looks; its request keeps its place until the work is over.
+ * @param path of the view. @param held null: of a watch
+ */
+export async function withinPage(path: string, viewed: Promise<Page>, held: HeldPlace | null): Promise<Page> {
+  heldWhile(held, () => viewed);
   if (boundsItself.has(path)) return viewed;
   return within(viewed, pageWithinMs, 'SERVICE_UNAVAILABLE', `this page did not come within ${pageWithinMs / 1_000} s`);
 }

@@ -64,7 +64,7 @@ const query = z.object({ at: z.string().refine(isOurPath, 'expected a path of th
 
 interface LiveOptions {
   /**
-   * The page at a path and query, by one who may do that. Not through the server, whose hooks, bounds and texts would be half of what a
+   * The page at a path and query, by one who may do that. Not through the server, whose hooks, bounds and texts would add a fifth to what a
    * watch costs: its viewers came through them.
    */
   readonly pageAt: (at: string, access: Access) => Promise<Page>;

@@ -11,7 +11,6 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Access, CommandAudit } from '../control/operator-command.ts';
 import type { OperatorClient } from '../control/overview.ts';
 import { RotaError } from '../errors.ts';
-import { heldWhile } from '../http-bounds.ts';
 import { excerpt, oneLine } from '../printable.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { actionRoute, takeNotice } from './actions.ts';
@@ -128,10 +127,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
   actionRoute(app, { sessions, access, requestOf, sendPage });
   for (const [path, view] of Object.entries(views)) {
     app.get(path, async (request, reply) => {
-      const viewed = view(requestOf(request));
-      // A page that was given up keeps its place until its work is over.
-      heldWhile(request.held, () => viewed);
-      const page = await withinPage(path, viewed);
+      const page = await withinPage(path, view(requestOf(request)), request.held);
       return page.goTo === undefined ? sendPage(request, reply, page) : reply.redirect(page.goTo, 303);
     });
   }
@@ -141,7 +137,7 @@ export async function createPageServer(options: PageOptions): Promise<PageServer
     const found = viewAt(at);
     if (found === null) throw notFound({ url: at });
     const { path, view, ...parts } = found;
-    return withinPage(path, view({ ...requestBy({ name: 'a live page', access }, true), at, ...parts }));
+    return withinPage(path, view({ ...requestBy({ name: 'a live page', access }, true), at, ...parts }), null);
   }
 
   function requestOf(request: FastifyRequest): PageRequest {

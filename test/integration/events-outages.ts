@@ -71,7 +71,7 @@ export function outagesAreOutlived(start: () => Promise<Broker>): void {
       expect(calls.filter(({ alone }) => alone)).toEqual([]);
     });
 
-    test('is told by its own error, not by that of an event before', async () => {
+    test('names its own error, not that of an event before', async () => {
       const { status } = await on.run((_name, call) => (call === 1 ? failed : done));
       await on.broker.publish(stream, mutation('a'));
       await until(() => expect(status()).toMatchObject({ done: 1, lastError: expect.stringContaining('nonsense') }));

@@ -156,8 +156,10 @@ export class Releaser {
   /** One pass over what waits. @returns milliseconds until the next is due */
   async pass(): Promise<number> {
     const { sql, queue } = this.#options;
-    const began = time.monotonicMs();
+    // With the lock: another supervisor's pass is not this one's length.
+    let began = 0;
     const done = await changing(sql, async (releasing) => {
+      began = time.monotonicMs();
       const view = await readLimits(releasing);
       const closed = closedAt(view);
       const closing = await close(releasing, closed);

@@ -71,22 +71,9 @@ export class Activity {
   /** A person starts a boefje on an object by hand. */
   #ask(organisation: SimulatedOrganisation): void {
     const { katState, push, random } = this.#options;
-    this.#withObject(organisation, ({ reference, objectType }) => {
-      const able = boefjesOf(organisation).filter(
-        ({ id, consumes }) =>
-          consumes.includes(objectType) && katState.refusalOf(organisation.id, id, reference) === null,
-      );
-      if (able.length === 0) return;
-      const { id, name, version, oci_image } = random.pick(able);
-      const boefje = { id, name, version, oci_image };
-      const data = {
-        boefje,
-        input_ooi: reference,
-        organization: organisation.id,
-        deduplication_key: null,
-        dispatches: [],
-      };
-      push('boefje', { organisation: organisation.id, data, priority: 1 });
+    this.#withObject(organisation, (object) => {
+      const able = tasksFor(katState, organisation, object);
+      if (able.length > 0) push('boefje', { ...random.pick(able), priority: 1 });
     });
   }
 
@@ -106,6 +93,24 @@ export class Activity {
       { organisation, hash, data, recurrence: { schedule: '0 4 * * *', deadlineAt } },
     ]);
   }
+}
+
+/** A task of each boefje that may run on an object. */
+export function tasksFor(
+  katState: KatState,
+  organisation: SimulatedOrganisation,
+  { reference, objectType }: SimulatedObject,
+): readonly NewTask[] {
+  return boefjesOf(organisation)
+    .filter(
+      ({ id, consumes }) =>
+        consumes.includes(objectType) && katState.refusalOf(organisation.id, id, reference) === null,
+    )
+    .map(({ id, name, version, oci_image }) => {
+      const boefje = { id, name, version, oci_image };
+      const about = { input_ooi: reference, organization: organisation.id };
+      return { organisation: organisation.id, data: { boefje, ...about, deduplication_key: null, dispatches: [] } };
+    });
 }
 
 export function boefjesOf(organisation: SimulatedOrganisation): readonly SimulatedBoefje[] {

@@ -9,7 +9,7 @@ import type { MemoryQueue } from './memory-queue.ts';
 import type { Settlement } from './settlement.ts';
 import type { SimulatedSupervisor } from './supervisor.ts';
 import type { FaultTimes } from './fault-times.ts';
-import { boefjesOf } from './activity.ts';
+import { boefjesOf, tasksFor } from './activity.ts';
 import type { Lapse } from './workers.ts';
 
 /** What may go wrong: services that are out, a supervisor that is killed, a clock that is set, what operators do, bursts, workers and events. */
@@ -165,21 +165,7 @@ export class Faults {
   #burst(): void {
     const organisation = this.#organisation();
     const { katState, push } = this.#options;
-    const tasks: NewTask[] = [];
-    for (const { reference, objectType } of organisation.objects.values()) {
-      for (const { id, name, version, oci_image, consumes } of boefjesOf(organisation)) {
-        if (!consumes.includes(objectType) || katState.refusalOf(organisation.id, id, reference) !== null) continue;
-        const boefje = { id, name, version, oci_image };
-        const data = {
-          boefje,
-          input_ooi: reference,
-          organization: organisation.id,
-          deduplication_key: null,
-          dispatches: [],
-        };
-        tasks.push({ organisation: organisation.id, data });
-      }
-    }
+    const tasks = [...organisation.objects.values()].flatMap((object) => tasksFor(katState, organisation, object));
     push('boefje', tasks);
   }
 

@@ -44,7 +44,7 @@ export class KatState {
     this.world = options.world;
   }
 
-  /** Which is told of plug-ins that change. */
+  /** Plug-ins that change are published to it. */
   serve(kat: KatObjects): void {
     this.#kat = kat;
   }

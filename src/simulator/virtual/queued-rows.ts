@@ -2,7 +2,7 @@ import { priorityRange } from '../../tasks/task.ts';
 import { Heap } from './heap.ts';
 import { type Flow, type Image, type Place, popOrder, type Row } from './rows.ts';
 
-/** 0: ranks that fair-share deals out to what a person put first; 2: those of other tasks; 1: priorities that somebody gave, of no flow. */
+/** 0: ranks that fair-share deals out to what a person put first; 2: those of other tasks; 1: priorities that a push gave, of no flow. */
 export const bandOf = (rank: number): 0 | 1 | 2 => (rank < priorityRange.least ? 0 : rank <= 1 ? 1 : 2);
 
 /** As popOrder, by the rank that a row had when it took its place. */

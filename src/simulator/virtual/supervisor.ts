@@ -55,7 +55,7 @@ export class SimulatedSupervisor {
 
   start(): void {
     const { broker, catalog, clock, journal, kat, queue, random, schedules, settings, settlement } = this.#options;
-    // What it is told stays with the database; what an actor remembers begins anew.
+    // What the database has stays; what an actor remembers begins anew.
     this.#store ??= createMemoryStore({ queue, schedules, settlement });
     this.#actors = new Actors({
       catalog,
