@@ -30,7 +30,7 @@ const faults: readonly DeliberateFault[] = [
   },
   {
     fault: 'a flow with nothing queued begins behind all others',
-    file: 'src/simulator/virtual/fair-share.ts',
+    file: 'src/simulator/virtual/queue/fair-share.ts',
     right: 'const head = this.#rows.first(manual ? 0 : 2)?.rank ?? this.#greatest(manual);',
     wrong: 'const head = this.#greatest(manual) + 50_000;',
     breaks: 'fair-share',
@@ -53,7 +53,7 @@ const faults: readonly DeliberateFault[] = [
   },
   {
     fault: 'any lease settles a task',
-    file: 'src/simulator/virtual/settlement.ts',
+    file: 'src/simulator/virtual/queue/settlement.ts',
     right: "if (leaseId !== null && leaseId !== row.lease?.id) return 'LEASE_LOST';",
     wrong: '',
     breaks: 'fencing',
@@ -61,14 +61,14 @@ const faults: readonly DeliberateFault[] = [
   },
   {
     fault: 'a lease ends before its time',
-    file: 'src/simulator/virtual/settlement.ts',
+    file: 'src/simulator/virtual/queue/settlement.ts',
     right: 'if (row.lease!.until < now && this.#isDue(row, now)) expired.push(row);',
     wrong: 'if (row.lease!.until - 45_000 < now) expired.push(row);',
     breaks: 'one-holder',
   },
   {
     fault: 'what a limit let go and no worker claimed yet takes no place',
-    file: 'src/simulator/virtual/memory-limits.ts',
+    file: 'src/simulator/virtual/queue/memory-limits.ts',
     right: 'limit.concurrency - admitted.size - leased.size',
     wrong: 'limit.concurrency - leased.size',
     breaks: 'limits',

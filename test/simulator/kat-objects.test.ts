@@ -5,7 +5,7 @@ import type { KatServices } from '../../src/kat/kat.ts';
 import { bytesClient } from '../../src/simulator/bytes.ts';
 import { boefjeRun } from '../../src/simulator/events.ts';
 import { type SimulatedKat, startKat } from '../../src/simulator/kat.ts';
-import { KatObjects, serviceOut } from '../../src/simulator/virtual/kat-objects.ts';
+import { KatObjects, serviceOut } from '../../src/simulator/virtual/kat/kat-objects.ts';
 import { createWorld } from '../../src/simulator/world.ts';
 
 const world = createWorld({ organisations: 3, objects: 30, boefjes: 6, seed: 11 });

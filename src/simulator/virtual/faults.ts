@@ -3,13 +3,13 @@ import type { KatServiceName } from '../kat.ts';
 import type { Random } from '../random.ts';
 import type { SimulatedOrganisation, World } from '../world.ts';
 import type { VirtualClock } from './clock.ts';
-import type { KatState } from './kat-state.ts';
+import type { KatState } from './kat/kat-state.ts';
 import type { Journal } from './journal.ts';
-import type { MemoryQueue } from './memory-queue.ts';
-import type { Settlement } from './settlement.ts';
+import type { SimulatedQueue } from './queue/simulated-queue.ts';
+import type { Settlement } from './queue/settlement.ts';
 import type { SimulatedSupervisor } from './supervisor.ts';
 import type { FaultTimes } from './fault-times.ts';
-import { boefjesOf, tasksFor } from './activity.ts';
+import { boefjesOf, tasksFor } from './kat/activity.ts';
 import type { Lapse } from './workers.ts';
 
 /** What may go wrong: services that are out, a supervisor that is killed, a clock that is set, what operators do, bursts, workers and events. */
@@ -37,7 +37,7 @@ interface FaultsOptions {
   readonly journal: Journal;
   readonly world: World;
   readonly katState: KatState;
-  readonly queue: MemoryQueue;
+  readonly queue: SimulatedQueue;
   readonly settlement: Settlement;
   readonly supervisor: SimulatedSupervisor;
   readonly faultTimes: FaultTimes;

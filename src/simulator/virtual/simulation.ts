@@ -5,20 +5,20 @@ import { replaceTimeAndChance } from '../../time-and-chance.ts';
 import { type Random, seeded } from '../random.ts';
 import { Broker } from './broker.ts';
 import { VirtualClock } from './clock.ts';
-import { KatState } from './kat-state.ts';
+import { KatState } from './kat/kat-state.ts';
 import { type FaultKind, Faults } from './faults.ts';
-import { Invariants } from './invariants.ts';
+import { Invariants } from './checks/invariants.ts';
 import { Journal, type Violation } from './journal.ts';
-import { KatObjects, serviceOut } from './kat-objects.ts';
-import { Activity, worldOf } from './activity.ts';
-import type { SimulatedLimit } from './memory-limits.ts';
-import { MemoryQueue } from './memory-queue.ts';
-import { MemorySchedules } from './memory-schedules.ts';
+import { KatObjects, serviceOut } from './kat/kat-objects.ts';
+import { Activity, worldOf } from './kat/activity.ts';
+import type { SimulatedLimit } from './queue/memory-limits.ts';
+import { SimulatedQueue } from './queue/simulated-queue.ts';
+import { MemorySchedules } from './queue/memory-schedules.ts';
 import { rankInThread } from './rankers.ts';
 import { seededChance } from './seeded-chance.ts';
-import { Settlement } from './settlement.ts';
+import { Settlement } from './queue/settlement.ts';
 import { SimulatedSupervisor } from './supervisor.ts';
-import { Tally, type TallyReport } from './tally.ts';
+import { Tally, type TallyReport } from './checks/tally.ts';
 import { FaultTimes } from './fault-times.ts';
 import { Workers } from './workers.ts';
 
@@ -142,7 +142,7 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
       invariants.scheduled(schedule);
     },
   });
-  const queue = new MemoryQueue({
+  const queue = new SimulatedQueue({
     now: databaseNow,
     policyOf: (scheduler) => ranking.policyOf(scheduler),
     typeOf: (scheduler) => catalog.actors.find(({ name }) => name === scheduler)?.definition.type ?? scheduler,

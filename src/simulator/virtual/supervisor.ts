@@ -9,11 +9,11 @@ import { Actors } from './actors.ts';
 import type { Broker } from './broker.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Journal } from './journal.ts';
-import type { KatObjects } from './kat-objects.ts';
-import type { MemoryQueue } from './memory-queue.ts';
-import type { MemorySchedules } from './memory-schedules.ts';
-import { createMemoryStore } from './memory-store.ts';
-import type { Settlement } from './settlement.ts';
+import type { KatObjects } from './kat/kat-objects.ts';
+import type { SimulatedQueue } from './queue/simulated-queue.ts';
+import type { MemorySchedules } from './queue/memory-schedules.ts';
+import { createMemoryStore } from './queue/memory-store.ts';
+import type { Settlement } from './queue/settlement.ts';
 
 interface SupervisorOptions {
   readonly catalog: Catalog;
@@ -22,7 +22,7 @@ interface SupervisorOptions {
   readonly journal: Journal;
   readonly broker: Broker;
   readonly kat: KatObjects;
-  readonly queue: MemoryQueue;
+  readonly queue: SimulatedQueue;
   readonly schedules: MemorySchedules;
   readonly settlement: Settlement;
   readonly ranking: TaskRanking;

@@ -1,10 +1,10 @@
 import type { Random } from '../random.ts';
 import type { VirtualClock } from './clock.ts';
-import type { KatState } from './kat-state.ts';
-import type { MemoryQueue } from './memory-queue.ts';
-import type { Unit } from './scheduler-tasks.ts';
-import type { Row } from './rows.ts';
-import type { Outcome, Settlement } from './settlement.ts';
+import type { KatState } from './kat/kat-state.ts';
+import type { SimulatedQueue } from './queue/simulated-queue.ts';
+import type { Unit } from './queue/scheduler-tasks.ts';
+import type { Row } from './queue/rows.ts';
+import type { Outcome, Settlement } from './queue/settlement.ts';
 
 /** How a worker goes wrong over a unit, if it does. */
 export type Lapse = 'dies' | 'falls-silent' | 'never-begins';
@@ -20,7 +20,7 @@ export interface WorkerWitness {
 interface WorkersOptions {
   readonly clock: VirtualClock;
   readonly random: Random;
-  readonly queue: MemoryQueue;
+  readonly queue: SimulatedQueue;
   readonly settlement: Settlement;
   readonly katState: KatState;
   readonly witness: WorkerWitness;

@@ -1,11 +1,11 @@
-import type { NewTask } from '../../protocol/requests.ts';
-import { reportHash } from '../../tasks/data.ts';
-import { boefjes, type SimulatedBoefje } from '../plugins.ts';
-import type { Random } from '../random.ts';
-import { createWorld, type SimulatedObject, type SimulatedOrganisation, type World } from '../world.ts';
-import type { VirtualClock } from './clock.ts';
+import type { NewTask } from '../../../protocol/requests.ts';
+import { reportHash } from '../../../tasks/data.ts';
+import { boefjes, type SimulatedBoefje } from '../../plugins.ts';
+import type { Random } from '../../random.ts';
+import { createWorld, type SimulatedObject, type SimulatedOrganisation, type World } from '../../world.ts';
+import type { VirtualClock } from '../clock.ts';
 import type { KatState } from './kat-state.ts';
-import type { MemorySchedules } from './memory-schedules.ts';
+import type { MemorySchedules } from '../queue/memory-schedules.ts';
 
 interface ActivityOptions {
   readonly clock: VirtualClock;

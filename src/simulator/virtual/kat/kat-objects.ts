@@ -1,8 +1,8 @@
-import { RotaError } from '../../errors.ts';
-import type { BoefjeConfig, BoefjeRun, KatServices, Ooi, Organisation, Plugin, PluginList } from '../../kat/kat.ts';
-import type { KatServiceName } from '../kat.ts';
-import type { SimulatedPlugin } from '../plugins.ts';
-import type { SimulatedObject, SimulatedOrganisation, World } from '../world.ts';
+import { RotaError } from '../../../errors.ts';
+import type { BoefjeConfig, BoefjeRun, KatServices, Ooi, Organisation, Plugin, PluginList } from '../../../kat/kat.ts';
+import type { KatServiceName } from '../../kat.ts';
+import type { SimulatedPlugin } from '../../plugins.ts';
+import type { SimulatedObject, SimulatedOrganisation, World } from '../../world.ts';
 
 interface KatObjectsOptions {
   readonly world: World;

@@ -1,6 +1,6 @@
-import type { DueSchedule } from '../../protocol/requests.ts';
-import type { DisabledReason, TaskData } from '../../tasks/task.ts';
-import { Heap } from './heap.ts';
+import type { DueSchedule } from '../../../protocol/requests.ts';
+import type { DisabledReason, TaskData } from '../../../tasks/task.ts';
+import { Heap } from '../heap.ts';
 
 /** A row of the table `schedules`. Times are epoch milliseconds. */
 export interface StoredSchedule {

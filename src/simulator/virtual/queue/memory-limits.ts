@@ -1,6 +1,6 @@
-import { type Hours, windowAt, type WindowState } from '../../queue/limits/hours.ts';
-import { concerns, type KeyedLimit, keyOf, type LimitedTask } from '../../queue/limits/limit.ts';
-import { Heap } from './heap.ts';
+import { type Hours, windowAt, type WindowState } from '../../../queue/limits/hours.ts';
+import { concerns, type KeyedLimit, keyOf, type LimitedTask } from '../../../queue/limits/limit.ts';
+import { Heap } from '../heap.ts';
 import type { QueuedRows } from './queued-rows.ts';
 import { popOrder, type Row } from './rows.ts';
 

@@ -1,6 +1,6 @@
-import type { Journal } from './journal.ts';
-import type { Unit } from './scheduler-tasks.ts';
-import { about, type Flow, type Row } from './rows.ts';
+import type { Journal } from '../journal.ts';
+import type { Unit } from '../queue/scheduler-tasks.ts';
+import { about, type Flow, type Row } from '../queue/rows.ts';
 
 /** Of those that find nothing queued of their flow one in so many is followed: each costs a look at all flows. */
 const followed = 7;

@@ -1,8 +1,8 @@
-import { concerns, keyOf as limitKeyOf } from '../../queue/limits/limit.ts';
-import { limitedOf, type SimulatedLimit } from './memory-limits.ts';
-import type { Journal } from './journal.ts';
-import { about, inMinutes, type Row } from './rows.ts';
-import type { Unit } from './scheduler-tasks.ts';
+import { concerns, keyOf as limitKeyOf } from '../../../queue/limits/limit.ts';
+import { limitedOf, type SimulatedLimit } from '../queue/memory-limits.ts';
+import type { Journal } from '../journal.ts';
+import { about, inMinutes, type Row } from '../queue/rows.ts';
+import type { Unit } from '../queue/scheduler-tasks.ts';
 
 /** Until a window that closed is looked at. */
 const closingMs = 2_000;

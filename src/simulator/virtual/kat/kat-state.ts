@@ -1,9 +1,9 @@
-import type { StreamEvent } from '../../protocol/events.ts';
-import type { EventStream } from '../../protocol/scheduler.ts';
-import { chance } from '../../time-and-chance.ts';
-import type { SimulatedBoefje } from '../plugins.ts';
-import type { Random } from '../random.ts';
-import { discover, findObject, type SimulatedObject, type SimulatedOrganisation, type World } from '../world.ts';
+import type { StreamEvent } from '../../../protocol/events.ts';
+import type { EventStream } from '../../../protocol/scheduler.ts';
+import { chance } from '../../../time-and-chance.ts';
+import type { SimulatedBoefje } from '../../plugins.ts';
+import type { Random } from '../../random.ts';
+import { discover, findObject, type SimulatedObject, type SimulatedOrganisation, type World } from '../../world.ts';
 import type { KatObjects } from './kat-objects.ts';
 
 interface KatStateOptions {

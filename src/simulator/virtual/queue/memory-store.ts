@@ -1,14 +1,14 @@
-import type { FailureStreak, Revocation, SeenBoefjes, SupervisorRequests } from '../../protocol/requests.ts';
-import type { ScheduleStore } from '../../queue/schedules/schedule-store.ts';
+import type { FailureStreak, Revocation, SeenBoefjes, SupervisorRequests } from '../../../protocol/requests.ts';
+import type { ScheduleStore } from '../../../queue/schedules/schedule-store.ts';
 import { mostOfHash } from './scheduler-tasks.ts';
-import type { MemoryQueue } from './memory-queue.ts';
+import type { SimulatedQueue } from './simulated-queue.ts';
 import type { MemorySchedules } from './memory-schedules.ts';
 import { dueOf } from './stored-schedule.ts';
 import type { Row } from './rows.ts';
 import type { Settlement } from './settlement.ts';
 
 interface StoreParts {
-  readonly queue: MemoryQueue;
+  readonly queue: SimulatedQueue;
   readonly schedules: MemorySchedules;
   readonly settlement: Settlement;
 }
@@ -134,7 +134,7 @@ export function createMemoryStore({ queue, schedules, settlement }: StoreParts):
 }
 
 function revoke(
-  queue: MemoryQueue,
+  queue: SimulatedQueue,
   scheduler: string,
   revocations: readonly Revocation[],
   cancel: (row: Row, reason: string) => void,

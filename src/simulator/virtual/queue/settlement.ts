@@ -1,5 +1,5 @@
-import { fairCost, isFinished, type TaskStatus } from '../../tasks/task.ts';
-import type { MemoryQueue } from './memory-queue.ts';
+import { fairCost, isFinished, type TaskStatus } from '../../../tasks/task.ts';
+import type { SimulatedQueue } from './simulated-queue.ts';
 import type { Row } from './rows.ts';
 
 /** A patch as settle.sql judges it. `rota`: by Rota itself, which has no holder and gives way to a queued twin. */
@@ -20,7 +20,7 @@ export interface Change {
 export type Outcome = 'done' | 'repeated' | 'NOT_FOUND' | 'LEASE_LOST' | 'CONFLICT';
 
 interface SettlementOptions {
-  readonly queue: MemoryQueue;
+  readonly queue: SimulatedQueue;
   readonly maxAttempts: number;
   readonly retryMs: number;
   readonly gracePeriodSeconds: number;

@@ -1,4 +1,4 @@
-import { fairCost, isFinished } from '../../tasks/task.ts';
+import { fairCost, isFinished } from '../../../tasks/task.ts';
 import { MemoryLimits, type SimulatedLimit } from './memory-limits.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
@@ -19,7 +19,7 @@ interface Pause {
 }
 
 /** The queue of all schedulers in memory, with the decisions of the statements in sql/queue; docs/simulation.md. */
-export class MemoryQueue {
+export class SimulatedQueue {
   readonly options: MemoryQueueOptions;
   readonly byId = new Map<string, Row>();
   /** Rows that have a lease. */

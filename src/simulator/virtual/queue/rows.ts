@@ -1,5 +1,5 @@
-import type { TaskData, TaskStatus } from '../../tasks/task.ts';
-import type { Heap } from './heap.ts';
+import type { TaskData, TaskStatus } from '../../../tasks/task.ts';
+import type { Heap } from '../heap.ts';
 
 /** A lease as the table `leases` has it. */
 export interface Lease {

@@ -1,5 +1,5 @@
-import { priorityRange } from '../../tasks/task.ts';
-import { Heap } from './heap.ts';
+import { priorityRange } from '../../../tasks/task.ts';
+import { Heap } from '../heap.ts';
 import { type Flow, type Image, type Place, popOrder, type Row } from './rows.ts';
 
 /** 0: ranks that fair-share deals out to what a person put first; 2: those of other tasks; 1: priorities that a push gave, of no flow. */

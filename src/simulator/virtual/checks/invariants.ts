@@ -1,21 +1,21 @@
-import type { Failure } from '../../mailbox/failure.ts';
-import type { StreamEvent } from '../../protocol/events.ts';
-import type { SchedulerSettings } from '../../protocol/scheduler.ts';
-import { normalizerHash } from '../../tasks/data.ts';
-import { isFinished } from '../../tasks/task.ts';
-import type { KatState } from './kat-state.ts';
+import type { Failure } from '../../../mailbox/failure.ts';
+import type { StreamEvent } from '../../../protocol/events.ts';
+import type { SchedulerSettings } from '../../../protocol/scheduler.ts';
+import { normalizerHash } from '../../../tasks/data.ts';
+import { isFinished } from '../../../tasks/task.ts';
+import type { KatState } from '../kat/kat-state.ts';
 import { FairBound } from './fair-bound.ts';
-import type { Journal } from './journal.ts';
-import type { MemoryQueue } from './memory-queue.ts';
-import type { Listener, Unit } from './scheduler-tasks.ts';
-import type { StoredSchedule } from './stored-schedule.ts';
+import type { Journal } from '../journal.ts';
+import type { SimulatedQueue } from '../queue/simulated-queue.ts';
+import type { Listener, Unit } from '../queue/scheduler-tasks.ts';
+import type { StoredSchedule } from '../queue/stored-schedule.ts';
 import { LimitsKept } from './limits-kept.ts';
-import type { SimulatedLimit } from './memory-limits.ts';
+import type { SimulatedLimit } from '../queue/memory-limits.ts';
 import { Periods } from './periods.ts';
-import { about, inMinutes, type Row } from './rows.ts';
-import type { Outcome } from './settlement.ts';
-import { latenessMs, type FaultTimes } from './fault-times.ts';
-import { leaseMs, type WorkerWitness } from './workers.ts';
+import { about, inMinutes, type Row } from '../queue/rows.ts';
+import type { Outcome } from '../queue/settlement.ts';
+import { latenessMs, type FaultTimes } from '../fault-times.ts';
+import { leaseMs, type WorkerWitness } from '../workers.ts';
 
 interface InvariantsOptions {
   readonly journal: Journal;
@@ -60,7 +60,7 @@ export class Invariants implements Listener, WorkerWitness {
   #skewMs = 1_000;
   #rawFiles = 0;
   #audits = 0;
-  #queue: MemoryQueue | null = null;
+  #queue: SimulatedQueue | null = null;
 
   constructor(options: InvariantsOptions) {
     this.#options = options;
@@ -68,7 +68,7 @@ export class Invariants implements Listener, WorkerWitness {
     this.#limits = new LimitsKept(options.journal, options.limits, options.databaseNow);
   }
 
-  watch(queue: MemoryQueue): void {
+  watch(queue: SimulatedQueue): void {
     this.#queue = queue;
   }
 

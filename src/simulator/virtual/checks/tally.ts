@@ -1,7 +1,7 @@
-import type { Journal } from './journal.ts';
-import type { Listener, Unit } from './scheduler-tasks.ts';
-import type { StoredSchedule } from './stored-schedule.ts';
-import { about, type Row } from './rows.ts';
+import type { Journal } from '../journal.ts';
+import type { Listener, Unit } from '../queue/scheduler-tasks.ts';
+import type { StoredSchedule } from '../queue/stored-schedule.ts';
+import { about, type Row } from '../queue/rows.ts';
 
 /** Seconds. */
 interface Waits {

@@ -1,10 +1,10 @@
-import type { SchedulerSettings } from '../../protocol/scheduler.ts';
-import { isFinished } from '../../tasks/task.ts';
-import type { SimulatedBoefje } from '../plugins.ts';
-import type { KatState } from './kat-state.ts';
-import type { Journal } from './journal.ts';
-import { about, inMinutes, type Row } from './rows.ts';
-import { latenessMs, type FaultTimes } from './fault-times.ts';
+import type { SchedulerSettings } from '../../../protocol/scheduler.ts';
+import { isFinished } from '../../../tasks/task.ts';
+import type { SimulatedBoefje } from '../../plugins.ts';
+import type { KatState } from '../kat/kat-state.ts';
+import type { Journal } from '../journal.ts';
+import { about, inMinutes, type Row } from '../queue/rows.ts';
+import { latenessMs, type FaultTimes } from '../fault-times.ts';
 
 interface PeriodsOptions {
   readonly journal: Journal;

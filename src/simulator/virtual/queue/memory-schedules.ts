@@ -1,6 +1,6 @@
-import type { DueSchedule, NewSchedule, NewTask, Recurrence, ScheduleSettlement } from '../../protocol/requests.ts';
-import type { DisabledReason } from '../../tasks/task.ts';
-import { chance } from '../../time-and-chance.ts';
+import type { DueSchedule, NewSchedule, NewTask, Recurrence, ScheduleSettlement } from '../../../protocol/requests.ts';
+import type { DisabledReason } from '../../../tasks/task.ts';
+import { chance } from '../../../time-and-chance.ts';
 import { Deadlines, dueOf, type StoredSchedule } from './stored-schedule.ts';
 
 interface MemorySchedulesOptions {
