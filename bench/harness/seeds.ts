@@ -79,7 +79,8 @@ const firstRank = 1_700_000_000;
  */
 export async function fill(databaseUrl: string, { queued, finished }: Filling): Promise<void> {
   await migrate(databaseUrl);
-  const sql = connect(databaseUrl, { max: connections });
+  // On a slow machine an index of two million rows takes longer than any statement of Rota may.
+  const sql = connect(databaseUrl, { max: connections, statementMs: 1_800_000 });
   try {
     await sql`ALTER TABLE tasks DISABLE TRIGGER USER, SET (autovacuum_enabled = false)`;
     await sql`ALTER TABLE queue DISABLE TRIGGER USER, SET (autovacuum_enabled = false)`;
@@ -118,7 +119,6 @@ async function dropIndexes(sql: Sql): Promise<readonly string[]> {
 async function restore(sql: Sql, definition: string): Promise<void> {
   await sql.begin(async (transaction) => {
     await transaction`SET LOCAL maintenance_work_mem = '512MB'`;
-    await transaction`SET LOCAL statement_timeout = 0`;
     await transaction.unsafe(definition);
   });
 }
