@@ -147,7 +147,7 @@ test('a rate that Katalogus gives holds across organisations; an operator change
     return popped.toSorted();
   };
   await expect.poll(pop, { timeout: 20_000 }).toEqual(['dns', 'dns', 'shodan']);
-  expect(await waiting()).toBe(1);
+  await expect.poll(waiting).toBe(1);
   await house.client.ctl('set-limit', {
     name: 'katalogus.api.shodan.io',
     boefje: 'shodan',

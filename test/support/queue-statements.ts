@@ -312,8 +312,8 @@ export const cases: readonly Case[] = [
   of('limits/close', () => ['l/', named]),
   of('limits/held', () => [['l'], named]),
   of('limits/places', ({ queued }) => [['l/x'], named, queued[0]!.id], { rows: 1 }),
-  of('limits/recall', () => ['l']),
-  of('limits/touch', () => ['l'], { rows: 1 }),
+  of('limits/revisit', () => ['l', named, named]),
+  of('limits/forget', () => ['', named], { rows: 1 }),
   of(
     'limits/apply',
     () => ['l', named, '-9223372036854775808', '-infinity', '00000000-0000-0000-0000-000000000000', 'boefje'],

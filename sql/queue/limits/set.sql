@@ -15,16 +15,16 @@ WITH given AS MATERIALIZED (
 ),
 now_set AS (
   INSERT INTO limits AS l (name, kind, scheduler, organisation, plugin, image, ooi_type, template, spacing, burst, concurrency,
-    exempt_manual, hours, note, set_by, by_katalogus, version)
+    exempt_manual, hours, note, set_by, by_katalogus, version, revisit)
   SELECT name, kind, scheduler, organisation, plugin, image, ooi_type, template, spacing_ms * interval '1 millisecond', burst, concurrency,
-    exempt_manual, hours, note, set_by, by_katalogus, version
+    exempt_manual, hours, note, set_by, by_katalogus, version, ''
   FROM given
   ON CONFLICT (name) DO UPDATE
   SET kind = EXCLUDED.kind, scheduler = EXCLUDED.scheduler, organisation = EXCLUDED.organisation, plugin = EXCLUDED.plugin,
       image = EXCLUDED.image, ooi_type = EXCLUDED.ooi_type, template = EXCLUDED.template, spacing = EXCLUDED.spacing,
       burst = EXCLUDED.burst, concurrency = EXCLUDED.concurrency, exempt_manual = EXCLUDED.exempt_manual, hours = EXCLUDED.hours,
       note = coalesce(EXCLUDED.note, l.note), set_by = EXCLUDED.set_by, by_katalogus = EXCLUDED.by_katalogus, changed_at = now(),
-      removed_at = NULL, version = EXCLUDED.version,
+      removed_at = NULL, version = EXCLUDED.version, revisit = EXCLUDED.revisit,
       -- What is claimed was not counted for a limit that had no concurrency.
       applied_at = CASE WHEN l.version = EXCLUDED.version AND (l.concurrency IS NOT NULL OR EXCLUDED.concurrency IS NULL) THEN l.applied_at END,
       counted_at = CASE WHEN l.version = EXCLUDED.version AND (l.concurrency IS NOT NULL OR EXCLUDED.concurrency IS NULL) THEN l.counted_at END

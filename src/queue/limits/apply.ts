@@ -85,9 +85,7 @@ export async function applyLimits(
     if (limit.concurrency !== null) await countRunning(sql, limit, signal);
     if (signal.aborted) return;
     await changing(sql, async (locked) => {
-      const values = [limit.name, limit.version, now];
-      const [row] = await query<{ is_first: boolean }>(locked, statement('limits/applied'), values);
-      if (row?.is_first) await query(locked, statement('limits/touch'), [limit.name]);
+      await query(locked, statement('limits/applied'), [limit.name, limit.version, now]);
     });
     onChanged();
   }

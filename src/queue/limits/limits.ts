@@ -1,13 +1,13 @@
 import { type Executor, query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { DefaultLimit } from '../../protocol/limits.ts';
 import { concerns, keyOf, type LimitedTask, type LimitKey, nameOfGroup, templateOfGroup } from './limit.ts';
-import { Releaser, type ReleaserOptions } from './releaser.ts';
+import { Releaser, type ReleaserOptions, revisit } from './releaser.ts';
 import { changing, type HeldByLimit, type Limit, type LimitsView, readHeld, readLimits } from './view.ts';
 
 /** What an operator sets. */
 export type NewLimit = Omit<
   Limit,
-  'version' | 'changedAt' | 'isApplying' | 'removed' | 'admitted' | 'waited' | 'fallbacks'
+  'version' | 'changedAt' | 'isApplying' | 'isRevisited' | 'removed' | 'admitted' | 'waited' | 'fallbacks'
 >;
 
 /** Where a task stands, or would, at one of its limits. */
@@ -96,7 +96,6 @@ export class Limits {
     };
     return this.#change(name, async (locked) => {
       const [row] = await query<{ is_new: boolean }>(locked, statement('limits/set'), [JSON.stringify([columns])]);
-      await query(locked, statement('limits/recall'), [name]);
       return row!.is_new;
     });
   }
@@ -110,7 +109,7 @@ export class Limits {
   async #change<T>(name: string, change: (changing: Executor) => Promise<T>): Promise<T> {
     const changed = await changing(this.#sql, async (locked) => {
       const answer = await change(locked);
-      await query(locked, statement('limits/touch'), [name]);
+      await revisit(locked, name);
       return answer;
     });
     this.releaser.changed();
@@ -133,9 +132,7 @@ export async function setDefaultLimits(sql: Sql, scheduler: string, limits: read
     by_katalogus: true,
   }));
   await changing(sql, async (locked) => {
-    const changed = await query<{ name: string }>(locked, statement('limits/set'), [JSON.stringify(columns)]);
-    const given = columns.map(({ name }) => name);
-    const ended = await query<{ name: string }>(locked, statement('limits/drop-defaults'), [given, scheduler]);
-    for (const { name } of [...changed, ...ended]) await query(locked, statement('limits/touch'), [name]);
+    await query(locked, statement('limits/set'), [JSON.stringify(columns)]);
+    await query(locked, statement('limits/drop-defaults'), [columns.map(({ name }) => name), scheduler]);
   });
 }

@@ -30,6 +30,11 @@ const rowsOfKey = 200;
 const pausedPerPass = 500;
 /** Of a larger group the rest waits for its next turn: one statement is to end in time. */
 const rowsOfGroup = 1_000;
+/** Of a limit that has other numbers: some 100 ms. */
+const revisitedKeys = 1_000;
+const revisitedRows = 1_000;
+/** Limiters of one look, once a second until all were looked through. */
+const forgetPerLook = 5_000;
 /** What claims and ends told, folded at once. */
 const changesPerPass = 20_000;
 
@@ -63,6 +68,8 @@ export class Releaser {
   #passAt = 0;
   #keysPerPass = keysPerPass;
   #forgotAt = time.monotonicMs();
+  /** '' at the beginning. */
+  #forgetAfter = '';
   #applying: Promise<unknown> = Promise.resolve();
   #isApplying = false;
 
@@ -129,11 +136,11 @@ export class Releaser {
       this.#viewedAt = time.monotonicMs();
       this.#need(view.limits.length > 0);
       this.#apply(view);
-      // What a window let go is looked for once a second, too.
-      if (view.limits.some(({ hours }) => hours !== null)) this.#passAt = 0;
+      // What a window let go is looked for once a second, too; and what another supervisor left of a change.
+      if (view.limits.some(({ hours, isRevisited }) => hours !== null || isRevisited)) this.#passAt = 0;
     }
     // After the last limit has gone, too: what is left of it would grow with each claim.
-    if (isFull) await this.#forget();
+    if (isFull && time.monotonicMs() - this.#forgotAt >= forgetEveryMs) await this.forget();
     if (!this.#isNeeded) return lookEveryMs;
     const [due] = await transact(() => query<Due>(sql, statement('limits/due'), []));
     const isDue = due!.is_due || (due!.wait_ms ?? lookEveryMs) <= 0 || time.monotonicMs() >= this.#passAt;
@@ -141,10 +148,13 @@ export class Releaser {
     return Math.min(due!.wait_ms ?? lookEveryMs, this.#passAt - time.monotonicMs());
   }
 
-  async #forget(): Promise<void> {
-    if (time.monotonicMs() - this.#forgotAt < forgetEveryMs) return;
-    this.#forgotAt = time.monotonicMs();
-    await changing(this.#options.sql, (forgetting) => query(forgetting, statement('limits/forget'), []));
+  /** A stretch of the limiters: those that are of no use any more go. */
+  async forget(): Promise<void> {
+    const [stretch] = await changing(this.#options.sql, (forgetting) =>
+      query<{ after: string | null }>(forgetting, statement('limits/forget'), [this.#forgetAfter, forgetPerLook]),
+    );
+    this.#forgetAfter = stretch!.after ?? '';
+    if (stretch!.after === null) this.#forgotAt = time.monotonicMs();
   }
 
   /** Without a limit the queue tells nothing. */
@@ -162,13 +172,15 @@ export class Releaser {
       began = time.monotonicMs();
       const view = await readLimits(releasing);
       const closed = closedAt(view);
+      const changed = view.limits.find(({ isRevisited }) => isRevisited);
+      const isLeft = changed !== undefined && (await revisit(releasing, changed.name));
       const closing = await close(releasing, closed);
       const looked = await resolve(releasing, view);
       await query(releasing, statement('limits/fold'), [changesPerPass]);
       const { admitted, keys } = await admit(releasing, view, closed, this.#keysPerPass);
       const values = [keys, closed.names, closed.opens];
       const [next] = await query<{ wait_ms: number | null }>(releasing, statement('limits/next'), values);
-      const isFull = closing === rowsPerPass || looked.count === rowsPerPass;
+      const isFull = isLeft || closing === rowsPerPass || looked.count === rowsPerPass;
       const changesMs = isFull ? 0 : closed.next - view.now;
       const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, changesMs, lookEveryMs);
       return { freed: [...Object.entries(looked.freed), ...Object.entries(admitted)], waitMs, changesMs };
@@ -195,6 +207,13 @@ export class Releaser {
       .catch(onError)
       .finally(() => (this.#isApplying = false));
   }
+}
+
+/** Makes the keys of a limit due that has other numbers. Within `changing`. @returns whether there are more */
+export async function revisit(locked: Executor, name: string): Promise<boolean> {
+  const values = [name, revisitedKeys, revisitedRows];
+  const [row] = await query<{ is_left: boolean }>(locked, statement('limits/revisit'), values);
+  return row!.is_left;
 }
 
 /** Parks again what a window let go before it closed. @returns the most rows of one window */

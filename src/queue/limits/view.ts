@@ -17,6 +17,8 @@ export interface Limit extends KeyedLimit {
   readonly changedAt: string;
   /** What was queued before may be free yet. */
   readonly isApplying: boolean;
+  /** Its keys are looked at by other numbers, in parts. */
+  readonly isRevisited: boolean;
   /** It holds nothing any more; what it held is being let go. */
   readonly removed: boolean;
   /** Units, since it was first set. */
@@ -52,6 +54,7 @@ interface LimitRow {
   readonly version: number;
   readonly changed_at: string;
   readonly is_applying: boolean;
+  readonly is_revisited: boolean;
   readonly removed: boolean;
   readonly admitted: number;
   readonly waited: number;
@@ -82,7 +85,16 @@ export async function readLimits(sql: Executor): Promise<LimitsView> {
 function limitOf(row: LimitRow): Limit {
   const { ooi_type: ooiType, spacing_ms: spacingMs, exempt_manual: exemptManual, set_by: setBy } = row;
   const { name, kind, scheduler, organisation, plugin, image, template, burst, concurrency, hours, note } = row;
-  const { version, changed_at: changedAt, is_applying: isApplying, removed, admitted, waited, fallbacks } = row;
+  const {
+    version,
+    changed_at: changedAt,
+    is_applying: isApplying,
+    is_revisited: isRevisited,
+    removed,
+    admitted,
+    waited,
+    fallbacks,
+  } = row;
   return {
     name,
     kind,
@@ -102,6 +114,7 @@ function limitOf(row: LimitRow): Limit {
     version,
     changedAt,
     isApplying,
+    isRevisited,
     removed,
     admitted,
     waited,
