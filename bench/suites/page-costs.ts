@@ -22,7 +22,7 @@ interface Window {
 type Supervisors = Readonly<Record<'withPage' | 'without', KatOnStage>>;
 
 /**
- * Of the Overview: no viewer, one, a hundred, in turns, for a minute each in all. A supervisor alone takes between 2 and 5 % of a core
+ * Of the Overview at rest, which is looked at every two seconds: no viewer, one, a hundred, in turns, for a minute each in all. A supervisor alone takes between 2 and 5 % of a core
  * from one minute to the next, as the machine has it, and a viewer less than 1: so each figure is the median over turns of what a turn
  * took more than the one without viewers beside it.
  */

@@ -246,6 +246,27 @@ describe('bounds', () => {
     expect(socket.bytesRead).toBeLessThan(20_000_000);
   });
 
+  test('a page at which nothing moves is looked at half as often, and as before when something does', async () => {
+    const app = fastify();
+    onTestFinished(() => app.close());
+    let [looks, moves] = [0, false];
+    const looked: number[] = [];
+    const pageAt = async () => {
+      looked.push(performance.now());
+      looks += 1;
+      return { title: '', liveMs: 200, sections: { a: html`${moves ? looks : 'same'}` } };
+    };
+    withStreams(app, new LiveStreams(app, { now: () => 0, log: keepingLog().log, pageAt }));
+    eventsOf(await open(await app.listen(), '/live?at=%2F'));
+    await expect.poll(() => looks).toBeGreaterThanOrEqual(4);
+    const between = () => looked.at(-1)! - looked.at(-2)!;
+    expect(between()).toBeGreaterThan(390);
+    moves = true;
+    await expect
+      .poll(() => (looks > 6 ? Math.min(...looked.slice(5).map((at, n) => at - looked[n + 4]!)) : 999))
+      .toBeLessThan(390);
+  });
+
   test('a page with nothing more to come says so, and ends', async () => {
     const app = fastify();
     onTestFinished(() => app.close());
