@@ -113,6 +113,45 @@ const faults: readonly DeliberateFault[] = [
     breaks: 'deadline',
     options: { days: 2, faults: [] },
   },
+  {
+    fault: 'what goes back to the queue has no place in it',
+    file: 'src/simulator/virtual/queue/settlement.ts',
+    right: '    rows.add(row);',
+    wrong: '',
+    breaks: 'nothing-lost',
+    options: { faults: ['workers'] },
+  },
+  {
+    fault: 'a task that ends its workers is handed out for ever',
+    file: 'src/simulator/virtual/queue/settlement.ts',
+    right: 'const exhausted = row.attempts >= maxAttempts && !unclaimed;',
+    wrong: 'const exhausted = false;',
+    breaks: 'retries',
+    options: { faults: ['workers'] },
+  },
+  {
+    fault: 'raw files are taken for parsed while Katalogus is out',
+    file: 'actors/normalizer/raw-files.ts',
+    right: '        delivery.fail(answer.failure);',
+    wrong: '',
+    breaks: 'events',
+    options: { faults: ['katalogus'] },
+  },
+  {
+    fault: 'an OOI that is deleted is asked for its clearance',
+    file: 'actors/boefje/mutations.ts',
+    right: 'changes.filter((change) => change.ooi !== null),',
+    wrong: 'changes,',
+    breaks: 'actors',
+  },
+  {
+    fault: 'estimates take workers for twice as fast',
+    file: 'src/queue/lists/start.ts',
+    right: 'return { perSecond: tasks / overSeconds, overSeconds };',
+    wrong: 'return { perSecond: (2 * tasks) / overSeconds, overSeconds };',
+    breaks: 'estimates',
+    options: { objects: 60, faults: [] },
+  },
 ];
 
 test.each(faults)('is found: $fault', async ({ file, right, wrong, breaks, options }) => {

@@ -1,16 +1,17 @@
+import type { SetLimit } from '../../../control/limit-bodies.ts';
 import type { Failure } from '../../../mailbox/failure.ts';
 import type { StreamEvent } from '../../../protocol/events.ts';
 import type { SchedulerSettings } from '../../../protocol/scheduler.ts';
 import { normalizerHash } from '../../../tasks/data.ts';
 import { isFinished } from '../../../tasks/task.ts';
 import type { KatState } from '../kat/kat-state.ts';
+import { Estimates } from './estimates.ts';
 import { FairBound } from './fair-bound.ts';
 import type { Journal } from '../journal.ts';
 import type { SimulatedQueue } from '../queue/simulated-queue.ts';
 import type { Listener, Unit } from '../queue/scheduler-tasks.ts';
 import type { StoredSchedule } from '../queue/stored-schedule.ts';
 import { LimitsKept } from './limits-kept.ts';
-import type { SimulatedLimit } from '../queue/memory-limits.ts';
 import { Periods } from './periods.ts';
 import { about, inMinutes, type Row } from '../queue/rows.ts';
 import type { Outcome } from '../queue/settlement.ts';
@@ -29,13 +30,18 @@ interface InvariantsOptions {
   /** When the simulation begins. */
   readonly began: number;
   readonly isFair: (scheduler: string) => boolean;
-  readonly limits: readonly SimulatedLimit[];
+  readonly limits: readonly SetLimit[];
 }
 
 /** Who holds a task, as workers saw it. */
 interface Holder {
   readonly worker: string;
   readonly leaseId: string;
+  /** By virtual time. */
+  readonly at: number;
+  /** Workers before this one that began the task, and that no outage kept from ending it: each is an attempt. */
+  readonly attempts: number;
+  begun: boolean;
   until: number;
   over: boolean;
 }
@@ -61,6 +67,7 @@ export class Invariants implements Listener, WorkerWitness {
   #rawFiles = 0;
   #audits = 0;
   #queue: SimulatedQueue | null = null;
+  #estimates: Estimates | null = null;
 
   constructor(options: InvariantsOptions) {
     this.#options = options;
@@ -70,6 +77,7 @@ export class Invariants implements Listener, WorkerWitness {
 
   watch(queue: SimulatedQueue): void {
     this.#queue = queue;
+    this.#estimates = new Estimates({ ...this.#options, queue });
   }
 
   /** What claims raised is lost: what waits may be overtaken once. */
@@ -99,15 +107,11 @@ export class Invariants implements Listener, WorkerWitness {
   }
 
   claimed(unit: Unit): void {
-    const { journal, isFair, maxAttempts } = this.#options;
     const [head] = unit;
     this.#limits.claimed(unit);
-    if (isFair(head!.scheduler)) this.#boundOf(head!.scheduler).claimed(unit);
-    for (const row of unit) {
-      if (row.attempts > maxAttempts)
-        journal.violate('retries', `${about(row)} is handed out for the ${row.attempts}th time`);
-      this.#mayRun(row);
-    }
+    this.#estimates!.claimed(unit);
+    if (this.#options.isFair(head!.scheduler)) this.#boundOf(head!.scheduler).claimed(unit);
+    for (const row of unit) this.#mayRun(row);
   }
 
   #mayRun(row: Row): void {
@@ -132,16 +136,25 @@ export class Invariants implements Listener, WorkerWitness {
     // What goes back to the queue before its lease is over may be in the hands of its worker still.
     if (holder !== undefined && isFinished(row.status)) holder.over = true;
     this.#bounds.get(row.scheduler)?.left(row);
+    this.#estimates!.left(row);
     if (row.type !== 'boefje' || (row.status !== 'completed' && row.status !== 'failed')) return;
     this.#periods.ended(row);
   }
 
   handed(row: Row, worker: string, leaseId: string): void {
-    const { journal, databaseNow } = this.#options;
+    const { journal, databaseNow, maxAttempts, now } = this.#options;
     const before = this.#holders.get(row.id);
     if (before !== undefined && !before.over && before.until > databaseNow())
       journal.violate('one-holder', `${about(row)} is handed to ${worker} while ${before.worker} holds it`);
-    this.#holders.set(row.id, { worker, leaseId, until: databaseNow() + leaseMs, over: false });
+    const attempts = before === undefined ? 0 : before.attempts + (this.#isAttempt(before) ? 1 : 0);
+    if (attempts >= maxAttempts)
+      journal.violate('retries', `${about(row)} is handed to ${worker} after ${attempts} workers began it`);
+    const until = databaseNow() + leaseMs;
+    this.#holders.set(row.id, { worker, leaseId, at: now(), attempts, begun: false, until, over: false });
+  }
+
+  #isAttempt({ begun, at }: Holder): boolean {
+    return begun && this.#options.faultTimes.allowanceMs(at, 'outages') === 0;
   }
 
   renewed(row: Row, leaseId: string): void {
@@ -152,9 +165,11 @@ export class Invariants implements Listener, WorkerWitness {
   }
 
   reported(row: Row, leaseId: string, status: string, answer: Outcome): void {
+    if (answer !== 'done') return;
     const holder = this.#holders.get(row.id);
-    if (answer === 'done' && holder?.leaseId !== leaseId)
+    if (holder?.leaseId !== leaseId)
       this.#options.journal.violate('fencing', `${about(row)} becomes ${status} by a lease that is not the last one`);
+    holder.begun = true;
   }
 
   scheduled(schedule: StoredSchedule): void {
@@ -198,6 +213,11 @@ export class Invariants implements Listener, WorkerWitness {
     this.#holders.delete(id);
   }
 
+  /** Asks when tasks start. */
+  askForStarts(): void {
+    this.#estimates!.sample();
+  }
+
   /** What holds of all that there is, looked at now and then. */
   audit(): void {
     this.#nothingIsLost();
@@ -212,12 +232,18 @@ export class Invariants implements Listener, WorkerWitness {
   #nothingIsLost(): void {
     const { journal, databaseNow, faultTimes, now } = this.#options;
     const queue = this.#queue!;
-    for (const row of queue.byId.values()) {
-      const isQueued = queue.of(row.scheduler).rows.byHash.get(row.hash) === row;
-      if ((row.status === 'queued') !== isQueued) journal.violate('nothing-lost', `${about(row)} is ${row.status}`);
-      const isUnderWay = row.status === 'dispatched' || row.status === 'running';
-      if (isUnderWay !== queue.leases.has(row)) journal.violate('nothing-lost', `${about(row)} has no lease`);
-      if (row.lease === null) continue;
+    // What is finished is most of it, and is known by its state alone.
+    for (const row of queue.byId.values())
+      if (row.status === 'queued' && queue.of(row.scheduler).rows.byHash.get(row.hash) !== row)
+        journal.violate('nothing-lost', `${about(row)} is queued and has no place in the queue`);
+      else if ((row.status === 'dispatched' || row.status === 'running') && !queue.leases.has(row))
+        journal.violate('nothing-lost', `${about(row)} has no lease`);
+    for (const { rows } of queue.schedulers())
+      for (const row of rows.byHash.values())
+        if (row.status !== 'queued') journal.violate('nothing-lost', `${about(row)} is ${row.status} in the queue`);
+    for (const row of queue.leases) {
+      if (row.lease === null || (row.status !== 'dispatched' && row.status !== 'running'))
+        return journal.violate('nothing-lost', `${about(row)} is ${row.status} among the leases`);
       const lateMs = databaseNow() - row.lease.until;
       if (lateMs > latenessMs + this.#skewMs + faultTimes.allowanceMs(now() - lateMs, 'any'))
         journal.violate('nothing-lost', `the lease of ${about(row)} is over since ${inMinutes(lateMs)}`);
