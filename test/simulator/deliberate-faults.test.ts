@@ -150,7 +150,7 @@ const faults: readonly DeliberateFault[] = [
     right: 'return { perSecond: tasks / overSeconds, overSeconds };',
     wrong: 'return { perSecond: (2 * tasks) / overSeconds, overSeconds };',
     breaks: 'estimates',
-    options: { objects: 60, faults: [] },
+    options: { objects: 80, faults: [], policy: 'created-at' },
   },
 ];
 

@@ -78,7 +78,7 @@ export class VirtualClock {
           if (ended) resolve();
         } catch (error) {
           ended = true;
-          reject(error as Error);
+          reject(error);
         }
       };
       // Node settles promises between two immediates, too; an event loop's turn for each would cost four times as much.

@@ -3,10 +3,10 @@ import type { Failure } from '../../../mailbox/failure.ts';
 import type { StreamEvent } from '../../../protocol/events.ts';
 import type { SchedulerSettings } from '../../../protocol/scheduler.ts';
 import { normalizerHash } from '../../../tasks/data.ts';
-import { isFinished } from '../../../tasks/task.ts';
 import type { KatState } from '../kat/kat-state.ts';
 import { Estimates } from './estimates.ts';
 import { FairBound } from './fair-bound.ts';
+import { Holders } from './holders.ts';
 import type { Journal } from '../journal.ts';
 import type { SimulatedQueue } from '../queue/simulated-queue.ts';
 import type { Listener, Unit } from '../queue/scheduler-tasks.ts';
@@ -14,9 +14,7 @@ import type { StoredSchedule } from '../queue/stored-schedule.ts';
 import { LimitsKept } from './limits-kept.ts';
 import { Periods } from './periods.ts';
 import { about, inMinutes, type Row } from '../queue/rows.ts';
-import type { Outcome } from '../queue/settlement.ts';
 import { latenessMs, type FaultTimes } from '../fault-times.ts';
-import { leaseMs, type WorkerWitness } from '../workers.ts';
 
 interface InvariantsOptions {
   readonly journal: Journal;
@@ -33,19 +31,6 @@ interface InvariantsOptions {
   readonly limits: readonly SetLimit[];
 }
 
-/** Who holds a task, as workers saw it. */
-interface Holder {
-  readonly worker: string;
-  readonly leaseId: string;
-  /** By virtual time. */
-  readonly at: number;
-  /** Workers before this one that began the task, and that no outage kept from ending it: each is an attempt. */
-  readonly attempts: number;
-  begun: boolean;
-  until: number;
-  over: boolean;
-}
-
 /** At one in so many audits all pairs are looked at: what runs late shows when it runs. */
 const auditsPerLook = 2;
 /** Of raw files one in so many is looked at. */
@@ -55,9 +40,10 @@ const rawFilesPerLook = 10;
  * What Rota promises, held against each decision of a simulation (docs/simulation.md has the list). It knows the world and what workers
  * see, and nothing of how Rota decides.
  */
-export class Invariants implements Listener, WorkerWitness {
+export class Invariants implements Listener {
   readonly #options: InvariantsOptions;
-  readonly #holders = new Map<string, Holder>();
+  /** What workers see. */
+  readonly holders: Holders;
   readonly #periods: Periods;
   readonly #limits: LimitsKept;
   readonly #events = new Map<StreamEvent, number>();
@@ -71,6 +57,7 @@ export class Invariants implements Listener, WorkerWitness {
 
   constructor(options: InvariantsOptions) {
     this.#options = options;
+    this.holders = new Holders(options);
     this.#periods = new Periods(options);
     this.#limits = new LimitsKept(options.journal, options.limits, options.databaseNow);
   }
@@ -132,44 +119,11 @@ export class Invariants implements Listener, WorkerWitness {
   changed(row: Row, was: Row['status']): void {
     const wasUnderWay = was === 'dispatched' || was === 'running';
     if (wasUnderWay && row.lease === null) this.#limits.left(row);
-    const holder = this.#holders.get(row.id);
-    // What goes back to the queue before its lease is over may be in the hands of its worker still.
-    if (holder !== undefined && isFinished(row.status)) holder.over = true;
+    this.holders.changed(row);
     this.#bounds.get(row.scheduler)?.left(row);
     this.#estimates!.left(row);
     if (row.type !== 'boefje' || (row.status !== 'completed' && row.status !== 'failed')) return;
     this.#periods.ended(row);
-  }
-
-  handed(row: Row, worker: string, leaseId: string): void {
-    const { journal, databaseNow, maxAttempts, now } = this.#options;
-    const before = this.#holders.get(row.id);
-    if (before !== undefined && !before.over && before.until > databaseNow())
-      journal.violate('one-holder', `${about(row)} is handed to ${worker} while ${before.worker} holds it`);
-    const attempts = before === undefined ? 0 : before.attempts + (this.#isAttempt(before) ? 1 : 0);
-    if (attempts >= maxAttempts)
-      journal.violate('retries', `${about(row)} is handed to ${worker} after ${attempts} workers began it`);
-    const until = databaseNow() + leaseMs;
-    this.#holders.set(row.id, { worker, leaseId, at: now(), attempts, begun: false, until, over: false });
-  }
-
-  #isAttempt({ begun, at }: Holder): boolean {
-    return begun && this.#options.faultTimes.allowanceMs(at, 'outages') === 0;
-  }
-
-  renewed(row: Row, leaseId: string): void {
-    const holder = this.#holders.get(row.id);
-    if (holder?.leaseId !== leaseId)
-      this.#options.journal.violate('fencing', `a lease of ${about(row)} is renewed that is not the last one`);
-    holder.until = this.#options.databaseNow() + leaseMs;
-  }
-
-  reported(row: Row, leaseId: string, status: string, answer: Outcome): void {
-    if (answer !== 'done') return;
-    const holder = this.#holders.get(row.id);
-    if (holder?.leaseId !== leaseId)
-      this.#options.journal.violate('fencing', `${about(row)} becomes ${status} by a lease that is not the last one`);
-    holder.begun = true;
   }
 
   scheduled(schedule: StoredSchedule): void {
@@ -210,7 +164,7 @@ export class Invariants implements Listener, WorkerWitness {
 
   /** Of a task that retention removed. */
   forgotten(id: string): void {
-    this.#holders.delete(id);
+    this.holders.forget(id);
   }
 
   /** Asks when tasks start. */
