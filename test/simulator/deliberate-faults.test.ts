@@ -72,7 +72,7 @@ const faults: readonly DeliberateFault[] = [
     right: 'limit.concurrency - admitted.size - leased.size',
     wrong: 'limit.concurrency - leased.size',
     breaks: 'limits',
-    options: { limits: typicalLimits },
+    options: { limits: typicalLimits, faults: [] },
   },
   {
     fault: 'of a limit for several boefjes the others are not held',
@@ -88,7 +88,7 @@ const faults: readonly DeliberateFault[] = [
     right: 'const length = seconds * 1_000;',
     wrong: 'const length = seconds * 2_000;',
     breaks: 'limits',
-    options: { limits: typicalLimits, days: 2 },
+    options: { limits: typicalLimits, days: 2, faults: [] },
   },
   {
     fault: 'clearance is not looked at',
@@ -130,12 +130,12 @@ const faults: readonly DeliberateFault[] = [
     options: { faults: ['workers'] },
   },
   {
-    fault: 'raw files are taken for parsed while Katalogus is out',
+    fault: 'a raw file is parsed by the first normalizer that consumes it, and by no other',
     file: 'actors/normalizer/raw-files.ts',
-    right: '        delivery.fail(answer.failure);',
-    wrong: '',
+    right: 'return consumers.flatMap((normalizer) => {',
+    wrong: 'return consumers.slice(0, 1).flatMap((normalizer) => {',
     breaks: 'events',
-    options: { faults: ['katalogus'] },
+    options: { faults: [] },
   },
   {
     fault: 'an OOI that is deleted is asked for its clearance',
