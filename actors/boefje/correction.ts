@@ -157,9 +157,10 @@ function followingOf(setup: Setup, plugin: Plugin, schedule: DueSchedule): Sched
  * every minute. `told` lasts from look to look.
  */
 export function warnOfCrons(setup: Setup, organisation: string, boefjes: readonly Plugin[], told: Set<string>): void {
+  const now = new Date(setup.now());
   for (const boefje of boefjes) {
     const cron = cronOf(boefje);
-    const why = cron === null ? null : cronFault(cron);
+    const why = cron === null ? null : cronFault(cron, now);
     if (why === null) continue;
     const key = JSON.stringify([boefje.id, cron]);
     if (told.has(key)) continue;

@@ -94,12 +94,10 @@ async function look(
     const enabled = answer.ok ? enabledOf(answer.value) : [];
     warnOfCrons(setup, organisation, enabled, memory.crons);
     const before = seen.get(organisation);
-    const found = enabled.filter((boefje) => before?.boefjes.includes(boefje.id) !== true);
+    const known = before && new Set(before.boefjes);
+    const found = enabled.filter((boefje) => known?.has(boefje.id) !== true);
     const changed = changedOf(enabled, before?.recurrences ?? null);
-    if (answer.ok) {
-      const known = before && new Set(before.boefjes);
-      await revokeLost(setup, revocations, { organisation, plugins: answer.value!, before: known });
-    }
+    if (answer.ok) await revokeLost(setup, revocations, { organisation, plugins: answer.value!, before: known });
     const result = answer.ok
       ? await revocations.watching((watch) => queueNew(setup, watch, organisation, found, changed))
       : answer;
@@ -114,9 +112,9 @@ async function look(
       continue;
     }
     newBoefjes += found.length;
-    const boefjes = enabled.map((boefje) => boefje.id);
-    const recurrences = recurrencesOf(enabled, before?.recurrences ?? null);
-    if (before?.recurrences == null || found.length + changed.length > 0 || before.boefjes.length !== boefjes.length) {
+    if (before?.recurrences == null || found.length + changed.length > 0 || before.boefjes.length !== enabled.length) {
+      const boefjes = enabled.map((boefje) => boefje.id);
+      const recurrences = recurrencesOf(enabled, before?.recurrences ?? null);
       await setup.supervisor('save-seen-boefjes', { seen: [{ organisation, boefjes, recurrences }] });
     }
   }

@@ -5,7 +5,7 @@ import type { Setup } from '../../src/protocol/scheduler.ts';
 import type { RefusalReason } from '../../src/tasks/refusal.ts';
 import { type Candidate, hashOf } from './candidate.ts';
 import { lacksClearance } from './permission.ts';
-import { boefjesByType, pluginsOf, type Plugins } from './services.ts';
+import { boefjesByType, enabledOf, pluginsOf, type Plugins } from './services.ts';
 
 /**
  * Permissions that end while the lanes of one actor decide. A batch asks Octopoes, Katalogus and Bytes, which takes seconds,
@@ -145,13 +145,12 @@ export async function revokeLost(
     before,
   }: { organisation: string; plugins: PluginList; before: ReadonlySet<string> | undefined },
 ): Promise<void> {
-  const allowed = allowedIn(organisation, plugins);
-  if (allowed === null) return;
-  const enabled = new Set(allowed.enabled);
+  if (plugins.size === 0) return;
+  const enabled = mayBeEnabled(plugins);
   const looked = revocations.looked.get(organisation) ?? new Set();
   if (before === undefined || !before.isSubsetOf(enabled) || !looked.isSubsetOf(enabled)) {
     revocations.enabled(organisation, enabled);
-    await revocations.revoke(setup, [allowed]);
+    await revocations.revoke(setup, [allowedIn(organisation, plugins)!]);
   }
   revocations.looked.set(organisation, enabled);
 }
@@ -182,7 +181,17 @@ export async function confirmLosses(
 /** Null for an empty list: KAT ships a hundred plug-ins, so a list of none says nothing about any. */
 function allowedIn(organisation: string, plugins: PluginList): RevokedBoefjes | null {
   if (plugins.size === 0) return null;
-  const boefjes = [...plugins.values()].filter(({ type }) => type === 'boefje');
-  const idsOf = (wanted: boolean) => boefjes.filter(({ enabled }) => enabled === wanted).map(({ id }) => id);
-  return { organisation, enabled: [...idsOf(true), ...(plugins.unreadable ?? [])], disabled: idsOf(false) };
+  const disabled = [...plugins.values()].filter(({ type, enabled }) => type === 'boefje' && !enabled);
+  return { organisation, enabled: [...mayBeEnabled(plugins)], disabled: disabled.map(({ id }) => id) };
+}
+
+const enabledIds = new WeakMap<PluginList, ReadonlySet<string>>();
+
+/** Of boefjes that are not known to be off; once for each list that is kept. */
+function mayBeEnabled(plugins: PluginList): ReadonlySet<string> {
+  const known = enabledIds.get(plugins);
+  if (known !== undefined) return known;
+  const ids = new Set([...enabledOf(plugins).map(({ id }) => id), ...(plugins.unreadable ?? [])]);
+  enabledIds.set(plugins, ids);
+  return ids;
 }

@@ -35,9 +35,17 @@ async function knownOf(katalogus: Katalogus, asked: readonly string[], fresh: bo
   return fresh || asked.every((one) => known.has(one)) ? known : katalogus.organisations({ fresh: true });
 }
 
+/** Of lists that are kept: the look of each minute and its default limits ask for them again. */
+const enabledIn = new WeakMap<PluginList, readonly Plugin[]>();
+
 /** The boefjes that are enabled. */
 export function enabledOf(plugins: Plugins): readonly Plugin[] {
-  return [...(plugins?.values() ?? [])].filter((it) => it.type === 'boefje' && it.enabled);
+  if (plugins === null) return [];
+  const known = enabledIn.get(plugins);
+  if (known !== undefined) return known;
+  const enabled = [...plugins.values()].filter((it) => it.type === 'boefje' && it.enabled);
+  enabledIn.set(plugins, enabled);
+  return enabled;
 }
 
 /** Boefjes by the type of OOI they consume, disabled ones too. */

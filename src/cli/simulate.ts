@@ -1,6 +1,8 @@
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import type { SetLimit } from '../control/limit-bodies.ts';
+import { RotaError } from '../errors.ts';
 import { type FaultKind, faultKinds } from '../simulator/virtual/faults.ts';
-import type { SimulatedLimit } from '../simulator/virtual/queue/memory-limits.ts';
 import type { Violation } from '../simulator/virtual/journal.ts';
 import type { SimulationReport } from '../simulator/virtual/simulation.ts';
 import { jsonOrUndefined, oneOf, readInput, wholeNumber } from './arguments.ts';
@@ -18,6 +20,7 @@ interface SimulateOptions {
   readonly faults: readonly FaultKind[];
   readonly policy: 'fair-share' | 'created-at';
   readonly limits?: string;
+  readonly trace?: string;
   readonly json?: boolean;
 }
 
@@ -34,14 +37,19 @@ export function simulateCommand(): Command {
     .option('--faults <kinds>', `all, none, or some of ${faultKinds.join(', ')}`, faultsIn, [])
     .option('--policy <ranker>', 'fair-share or created-at', oneOf(['fair-share', 'created-at']), 'fair-share')
     .option('--limits <file>', 'limits and windows as JSON, or the word typical: docs/simulation.md')
+    .option('--trace <file>', 'write each decision to a file, whose SHA-256 is the digest; of one seed')
     .option('--json', 'end with one line of JSON on stdout; everything else goes to stderr')
     .addHelpText('after', '\nExample:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all')
-    .action(async ({ seeds, json = false, limits: file, ...options }: SimulateOptions) => {
+    .action(async ({ seeds, json = false, limits: file, trace: to, ...options }: SimulateOptions) => {
       checkKatOptions(options);
+      if (to !== undefined && seeds > 1)
+        throw new RotaError('INVALID_REQUEST', '--trace: of one seed; leave --seeds out');
       const limits = await limitsIn(file);
       // Its modules would cost every other command a second.
       const { simulateSeeds } = await import('../simulator/virtual/seeds.ts');
-      const report = await simulateSeeds({ ...options, limits }, seeds, (seed, done) => {
+      const out = to === undefined ? null : openSync(to, 'w');
+      const trace = out === null ? {} : { trace: (lines: string) => writeFileSync(out, lines) };
+      const report = await simulateSeeds({ ...options, ...trace, limits }, seeds, (seed, done) => {
         const found = done.violations.length === 0 ? 'nothing broken' : 'BROKEN';
         if (seeds > 1 || !json)
           write(
@@ -50,6 +58,7 @@ export function simulateCommand(): Command {
           );
         for (const violation of done.violations) write(shown(violation), 'err');
       });
+      if (out !== null) closeSync(out);
       if (json) writeJson(report);
       else write(`${summaryOf(report)}\n`);
       process.exitCode = report.violations.length === 0 ? 0 : 1;
@@ -57,7 +66,7 @@ export function simulateCommand(): Command {
 }
 
 /** Its module is loaded where it is asked for, as the simulation is. */
-async function limitsIn(file: string | undefined): Promise<readonly SimulatedLimit[]> {
+async function limitsIn(file: string | undefined): Promise<readonly SetLimit[]> {
   if (file === undefined) return [];
   const { limitsOf, typicalLimits } = await import('../simulator/virtual/limits-file.ts');
   return file === 'typical' ? typicalLimits : limitsOf(jsonOrUndefined(await readInput(file)));

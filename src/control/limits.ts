@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { RotaError } from '../errors.ts';
-import { type Hours, hoursFault } from '../queue/limits/hours.ts';
-import { limitName, templateFault } from '../queue/limits/limit.ts';
 import type { Limits, NewLimit } from '../queue/limits/limits.ts';
 import type { HeldByLimit, Limit } from '../queue/limits/view.ts';
-import { lengths, shortText } from '../tasks/limits.ts';
+import { lengths } from '../tasks/limits.ts';
 import { aged, type CommandAudit, command, maxAge, type SomeCommands } from './operator-command.ts';
-import { note } from './queues.ts';
+import { limitBody, limitOf, name, text, windowBody, windowOf } from './limit-bodies.ts';
 import { Recent, recent } from './recent.ts';
 import { countedAtMost, holdingOf, iso, limitView, windowView } from './limit-views.ts';
 
@@ -19,66 +17,6 @@ export interface LimitPorts {
 
 /** All are read at each pass. */
 const mostLimits = 1_000;
-const longestDays = 31;
-
-const name = z.string().regex(limitName, 'at most 64 of A-Z, a-z, 0-9, _, . and -');
-const text = (bytes: number) =>
-  shortText(bytes)
-    .min(1)
-    .refine((given) => !given.includes('\0'), { message: 'no NUL' });
-
-const match = {
-  scheduler: text(lengths.name).nullish(),
-  organisation: text(lengths.organisation).nullish(),
-  boefje: text(lengths.name).nullish(),
-  image: text(lengths.name).nullish(),
-  ooi_type: text(64).nullish(),
-  exempt_manual: z.boolean().default(false),
-};
-
-const template = shortText(lengths.organisation).superRefine((given, context) => {
-  const fault = given.includes('\0') ? 'no NUL' : templateFault(given);
-  if (fault !== null) context.addIssue({ code: 'custom', message: fault });
-});
-
-const newLimit = z
-  .strictObject({
-    name,
-    ...match,
-    key: template.default('all'),
-    rate: z
-      .strictObject({
-        tasks: z.int().min(1),
-        seconds: z
-          .number()
-          .positive()
-          .max(longestDays * 86_400),
-      })
-      .refine(({ tasks, seconds }) => tasks / seconds <= 1_000, { message: 'at most 1000 tasks a second' })
-      .nullish(),
-    burst: z.int().min(1).max(10_000).default(1),
-    concurrency: z.int().min(1).max(1_000_000).nullish(),
-    note,
-  })
-  .refine(({ rate, concurrency }) => rate != null || concurrency != null, {
-    message: 'expected a rate, a concurrency, or both',
-    path: ['rate'],
-  });
-
-const newWindow = z.strictObject({
-  name,
-  ...match,
-  zone: z.string().max(64).default('UTC'),
-  cron: z.string().max(500).optional(),
-  seconds: z
-    .int()
-    .min(1)
-    .max(longestDays * 86_400)
-    .optional(),
-  from: z.string().max(40).optional(),
-  until: z.string().max(40).optional(),
-  note,
-});
 
 const tested = z.strictObject({
   scheduler: text(lengths.name).default('boefje'),
@@ -103,17 +41,12 @@ export function limitCommands(ports: LimitPorts) {
       ),
     })),
 
-    'set-limit': command(
-      'operate',
-      newLimit,
-      async ({ key, rate, burst, concurrency, note = null, ...body }, { by }) => {
-        const spacingMs = rate == null ? null : (rate.seconds * 1_000) / rate.tasks;
-        const given = { ...about(ports, body), template: key, spacingMs, burst, concurrency: concurrency ?? null };
-        const added = await set(ports, { ...given, kind: 'limit', hours: null, note, setBy: by });
-        audit('set-limit', by, { ...body, key, rate, burst, concurrency, added, ...(note === null ? {} : { note }) });
-        return { name: body.name, added };
-      },
-    ),
+    'set-limit': command('operate', limitBody, async (body, { by }) => {
+      const { note = null, ...rest } = body;
+      const added = await set(ports, { ...limitOf(body), kind: 'limit', note, setBy: by });
+      audit('set-limit', by, { ...rest, added, ...(note === null ? {} : { note }) });
+      return { name: body.name, added };
+    }),
 
     'unset-limit': command('operate', z.strictObject({ name }), ({ name }, { by }) => unset(ports, name, 'limit', by)),
 
@@ -141,19 +74,12 @@ export function limitCommands(ports: LimitPorts) {
       ),
     })),
 
-    'set-window': command(
-      'operate',
-      newWindow,
-      async ({ zone, cron, seconds, from, until, note = null, ...body }, { by }) => {
-        const hours = hoursOf({ zone, cron, seconds, from, until });
-        const fault = hoursFault(hours, now());
-        if (fault !== null) throw new RotaError('INVALID_REQUEST', `${'cron' in hours ? 'cron' : 'from'}: ${fault}`);
-        const rest = { template: '', spacingMs: null, burst: 1, concurrency: null, hours, note, setBy: by };
-        const added = await set(ports, { ...about(ports, body), kind: 'window', ...rest });
-        audit('set-window', by, { ...body, ...hours, added, ...(note === null ? {} : { note }) });
-        return { name: body.name, added };
-      },
-    ),
+    'set-window': command('operate', windowBody, async (body, { by }) => {
+      const { note = null, ...rest } = body;
+      const added = await set(ports, { ...windowOf(body, now()), kind: 'window', note, setBy: by });
+      audit('set-window', by, { ...rest, added, ...(note === null ? {} : { note }) });
+      return { name: body.name, added };
+    }),
 
     'unset-window': command('operate', z.strictObject({ name }), ({ name }, { by }) =>
       unset(ports, name, 'window', by),
@@ -161,45 +87,15 @@ export function limitCommands(ports: LimitPorts) {
   } satisfies SomeCommands;
 }
 
-interface Body {
-  readonly name: string;
-  readonly scheduler?: string | null | undefined;
-  readonly organisation?: string | null | undefined;
-  readonly boefje?: string | null | undefined;
-  readonly image?: string | null | undefined;
-  readonly ooi_type?: string | null | undefined;
-  readonly exempt_manual: boolean;
-}
-
-function about(
-  { schedulerIds }: LimitPorts,
-  { name, scheduler = null, organisation = null, boefje = null, ...rest }: Body,
-) {
-  if (scheduler !== null && !schedulerIds.includes(scheduler))
-    throw new RotaError('NOT_FOUND', `no scheduler ${scheduler}; there are: ${schedulerIds.join(', ')}`);
-  const { image = null, ooi_type: ooiType = null, exempt_manual: exemptManual } = rest;
-  return { name, scheduler, organisation, plugin: boefje, image, ooiType, exemptManual };
-}
-
-function hoursOf(
-  given: { zone: string } & Record<'cron' | 'from' | 'until', string | undefined> & { seconds: number | undefined },
-): Hours {
-  const { zone, cron, seconds, from, until } = given;
-  if (cron !== undefined && seconds !== undefined && from === undefined && until === undefined)
-    return { zone, cron, seconds };
-  if (from !== undefined && until !== undefined && cron === undefined && seconds === undefined)
-    return { zone, from, until };
-  throw new RotaError(
-    'INVALID_REQUEST',
-    'expected cron and seconds (--opens and --for: open from each of its times on), or from and until (--closed-from and --until)',
-  );
-}
-
 /**
  * A change names the tasks and the key again: what is left out is any, and a limit of one boefje would become one of all tasks.
- * @throws RotaError CONFLICT where the name is taken by the other kind, what it is for would get lost, or there are too many
+ * @throws RotaError CONFLICT where the name is taken by the other kind, what it is for would get lost, or there are too many; NOT_FOUND
+ * where it names a scheduler that there is not
  */
-async function set({ limits }: LimitPorts, limit: NewLimit): Promise<boolean> {
+async function set({ limits, schedulerIds }: LimitPorts, limit: NewLimit): Promise<boolean> {
+  const { scheduler } = limit;
+  if (scheduler !== null && !schedulerIds.includes(scheduler))
+    throw new RotaError('NOT_FOUND', `no scheduler ${scheduler}; there are: ${schedulerIds.join(', ')}`);
   const { limits: known } = await limits.list();
   const same = known.find(({ name }) => name === limit.name);
   // A default of Katalogus is one of its name and no more: an operator's takes its place.

@@ -32,9 +32,9 @@ export const defaultTiming: Timing = {
 export const closeWithinMs = 2_000;
 
 /** The pause after `tries` failed tries; half of it is random, so that many clients do not come back at once. */
-export function backOff([first, longest]: readonly [number, number], tries: number): number {
+export function backOff([first, longest]: readonly [number, number], tries: number, random = Math.random): number {
   const full = Math.min(first * 2 ** Math.min(tries, 30), longest);
-  return full / 2 + (Math.random() * full) / 2;
+  return full / 2 + (random() * full) / 2;
 }
 
 /** Waits, at most until one of the signals is aborted. */

@@ -83,7 +83,7 @@ function wholeSeconds(): number {
 }
 
 /** How long another supervisor may not know what this one handed out. */
-const saveEveryMs = 2_000;
+export const saveEveryMs = 2_000;
 /** Images of one scheduler that are told apart in one save; clients name images as they like. */
 const mostSaved = 100;
 /** Images of one scheduler that are told apart until then. */

@@ -113,8 +113,21 @@ const yearsAhead = 50;
 /** Timestamps of four-digit years are all that clients can read. */
 const lastYear = 9999;
 
-/** The first time strictly after `after`; null where there is none. At most 130 years of days are looked at. */
+/** The last answer of each: from `from` on, until it has passed, it is the same. Boefjes share few crons, and each is asked for each minute. */
+const answers = new WeakMap<CronTimes, { readonly from: number; readonly next: number }>();
+
+/** The first time strictly after `after`; null where there is none. */
 function nextTime(times: CronTimes, after: Date): Date | null {
+  const from = after.getTime();
+  const known = answers.get(times);
+  if (known !== undefined && known.from <= from && from < known.next) return new Date(known.next);
+  const next = firstAfter(times, after);
+  if (next !== null) answers.set(times, { from, next: next.getTime() });
+  return next;
+}
+
+/** At most 130 years of days are looked at. */
+function firstAfter(times: CronTimes, after: Date): Date | null {
   const first = new Date(Math.floor(after.getTime() / 1000) * 1000 + 1000);
   const today = dateOf(first);
   if (isDay(times, today)) {

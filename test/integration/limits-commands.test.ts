@@ -147,7 +147,8 @@ test('a rate that Katalogus gives holds across organisations; an operator change
     return popped.toSorted();
   };
   await expect.poll(pop, { timeout: 20_000 }).toEqual(['dns', 'dns', 'shodan']);
-  await expect.poll(waiting).toBe(1);
+  // What readers ask is remembered for a second.
+  await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
   await house.client.ctl('set-limit', {
     name: 'katalogus.api.shodan.io',
     boefje: 'shodan',

@@ -72,7 +72,7 @@ const faults: readonly DeliberateFault[] = [
     right: 'limit.concurrency - admitted.size - leased.size',
     wrong: 'limit.concurrency - leased.size',
     breaks: 'limits',
-    options: { limits: typicalLimits },
+    options: { limits: typicalLimits, faults: [] },
   },
   {
     fault: 'of a limit for several boefjes the others are not held',
@@ -88,7 +88,7 @@ const faults: readonly DeliberateFault[] = [
     right: 'const length = seconds * 1_000;',
     wrong: 'const length = seconds * 2_000;',
     breaks: 'limits',
-    options: { limits: typicalLimits, days: 2 },
+    options: { limits: typicalLimits, days: 2, faults: [] },
   },
   {
     fault: 'clearance is not looked at',
@@ -112,6 +112,45 @@ const faults: readonly DeliberateFault[] = [
     wrong: 'deadlineAt: null, inherited: false };',
     breaks: 'deadline',
     options: { days: 2, faults: [] },
+  },
+  {
+    fault: 'what goes back to the queue has no place in it',
+    file: 'src/simulator/virtual/queue/settlement.ts',
+    right: '    rows.add(row);',
+    wrong: '',
+    breaks: 'nothing-lost',
+    options: { faults: ['workers'] },
+  },
+  {
+    fault: 'a task that ends its workers is handed out for ever',
+    file: 'src/simulator/virtual/queue/settlement.ts',
+    right: 'const exhausted = row.attempts >= maxAttempts && !unclaimed;',
+    wrong: 'const exhausted = false;',
+    breaks: 'retries',
+    options: { faults: ['workers'] },
+  },
+  {
+    fault: 'a raw file is parsed by the first normalizer that consumes it, and by no other',
+    file: 'actors/normalizer/raw-files.ts',
+    right: 'return consumers.flatMap((normalizer) => {',
+    wrong: 'return consumers.slice(0, 1).flatMap((normalizer) => {',
+    breaks: 'events',
+    options: { faults: [] },
+  },
+  {
+    fault: 'an OOI that is deleted is asked for its clearance',
+    file: 'actors/boefje/mutations.ts',
+    right: 'changes.filter((change) => change.ooi !== null),',
+    wrong: 'changes,',
+    breaks: 'actors',
+  },
+  {
+    fault: 'estimates take workers for twice as fast',
+    file: 'src/queue/lists/start.ts',
+    right: 'return { perSecond: tasks / overSeconds, overSeconds };',
+    wrong: 'return { perSecond: (2 * tasks) / overSeconds, overSeconds };',
+    breaks: 'estimates',
+    options: { objects: 80, faults: [], policy: 'created-at' },
   },
 ];
 

@@ -1,4 +1,5 @@
 import type { FaultKind } from '../../src/simulator/virtual/faults.ts';
+import { typicalLimits } from '../../src/simulator/virtual/limits-file.ts';
 import type { SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
 
 /** A seed that found a fault, and its options: it is played by each run of the tests. */
@@ -19,5 +20,15 @@ export const foundSeeds: readonly FoundSeed[] = [
     faults: ['katalogus'],
     found:
       'a person asked for a run of a boefje with an interval while Katalogus was out: its schedule took the grace period and lost its rhythm',
+  },
+  {
+    seed: 29,
+    days: 2,
+    organisations: 5,
+    objects: 40,
+    faults: 'all',
+    limits: typicalLimits,
+    found:
+      'the check of fair-share took a task behind others of its flow that a limit held for the first one of its flow',
   },
 ];

@@ -1,7 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { simulateCommand } from '../../src/cli/simulate.ts';
 import { faultKinds } from '../../src/simulator/virtual/faults.ts';
 import { limitsOf, typicalLimits } from '../../src/simulator/virtual/limits-file.ts';
-import { simulate, type SimulationOptions } from '../../src/simulator/virtual/simulation.ts';
+import { simulate, type SimulationOptions, type SimulationReport } from '../../src/simulator/virtual/simulation.ts';
 import { foundSeeds } from './found-seeds.ts';
 
 const small: SimulationOptions = {
@@ -42,15 +47,31 @@ test('limits and windows of a file are those that operators write, and a wrong o
       rate: { tasks: 2, seconds: 60 },
       burst: 3,
     },
-    { name: 'night', window: { zone: 'UTC', cron: '0 22 * * *', seconds: 3_600 } },
+    { name: 'night', cron: '0 22 * * *', seconds: 3_600 },
   ]);
   expect(limit).toMatchObject({ plugin: 'nmap', template: 'host:{host}', spacingMs: 30_000, burst: 3, hours: null });
-  expect(window).toMatchObject({ concurrency: null, hours: { cron: '0 22 * * *' } });
-  expect(() => limitsOf([{ name: 'x', concurrency: 1, key: 'host:{nothing}' }])).toThrow(/x: unknown placeholder/);
-  expect(() => limitsOf([{ name: 'x', concurrency: 0 }])).toThrow(/0.concurrency/);
-  expect(() => limitsOf([{ name: 'x' }])).toThrow(/expected a window, or a rate/);
-  const hourly = { zone: 'UTC', cron: '0 * * * *', seconds: 60 };
-  expect(() => limitsOf([{ name: 'x', window: hourly }])).toThrow(/0.window.cron: .*once a day/);
+  expect(window).toMatchObject({ concurrency: null, hours: { zone: 'UTC', cron: '0 22 * * *' } });
+  expect(() => limitsOf([{ name: 'x', concurrency: 1, key: 'host:{nothing}' }])).toThrow(/x: key: unknown placeholder/);
+  expect(() => limitsOf([{ name: 'x', concurrency: 0 }])).toThrow(/x: concurrency/);
+  expect(() => limitsOf([{ name: 'x' }])).toThrow(/expected a rate, a concurrency/);
+  expect(() => limitsOf([{ name: 'x', cron: '0 * * * *', seconds: 60 }])).toThrow(/x: cron: .*once a day/);
+  expect(() => limitsOf([{ name: 'x', cron: '0 22 * * *' }])).toThrow(/x: expected cron and seconds/);
+});
+
+test('the command writes each decision to a file, whose SHA-256 is the digest', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rota-simulate-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'decisions');
+  const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  onTestFinished(() => out.mockRestore());
+  const size = ['--days', '1', '--organisations', '1', '--objects', '10', '--boefjes', '5'];
+  await simulateCommand().parseAsync([...size, '--trace', file, '--json'], { from: 'user' });
+  const report = JSON.parse(String(out.mock.lastCall![0])) as SimulationReport;
+  const decisions = readFileSync(file, 'utf8');
+  expect(createHash('sha256').update(decisions).digest('hex')).toBe(report.digest);
+  expect(decisions.split('\n')).toHaveLength(report.decisions + 1);
+  const several = simulateCommand().parseAsync([...size, '--trace', file, '--seeds', '2'], { from: 'user' });
+  await expect(several).rejects.toThrow(/--trace: of one seed/);
 });
 
 describe('what was found once', () => {

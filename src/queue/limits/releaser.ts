@@ -15,7 +15,7 @@ export interface ReleaserOptions {
 /** How long a change, a row of another supervisor or a place that nothing told of waits at most. */
 const lookEveryMs = 1_000;
 /** A burst of wakes is one look. */
-const leastBetweenMs = 40;
+export const leastBetweenMs = 40;
 /** A walk over all that is queued: soon again for what the first one just missed, then once more when nothing of before is under way. */
 const applyAgainMs = [2_000, 21_000] as const;
 const forgetEveryMs = 60_000;

@@ -73,7 +73,7 @@ export class LowWaterMark {
  * How long another supervisor may not know of what this one dispatched. To store them with each claim would let the claims of a
  * scheduler wait for each other's commit.
  */
-const saveEveryMs = 250;
+export const saveEveryMs = 250;
 /**
  * Ranks that a patch, or a push by another ranker, gives to what a person puts first: they move no virtual time. Below them are those
  * that fair-share deals out to such tasks, above them all others.

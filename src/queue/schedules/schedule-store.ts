@@ -7,11 +7,12 @@ import type {
   ScheduleSettlement,
   SupervisorRequests,
 } from '../../protocol/requests.ts';
-import { type DisabledReason, type TaskData, type TaskStatus } from '../../tasks/task.ts';
+import type { DisabledReason, TaskData } from '../../tasks/task.ts';
 import { emit } from '../../telemetry/events.ts';
 import { setDefaultLimits } from '../limits/limits.ts';
 import { revokeTasks, emitCancelled } from '../settle/cancellation.ts';
 import { chance } from '../../time-and-chance.ts';
+import { mostOfHash, type PastTask, streakOf } from './streak.ts';
 
 export type StoreKind = Exclude<keyof SupervisorRequests, 'push-tasks'>;
 
@@ -152,53 +153,15 @@ function latestTask({ hash, id, status, created_ms, modified_ms }: LatestRow): L
   return { hash, id, status, createdAt: created_ms, modifiedAt: modified_ms };
 }
 
-/** Five doublings need six failures; the others leave room for tasks that were cancelled or are under way. */
-const mostRead = 10;
-
-interface StreakRow {
-  readonly hash: string;
-  readonly status: TaskStatus;
-  readonly version: string | null;
-  readonly image: string | null;
-  readonly modified_ms: number;
-}
-
 /** The failures in a row of each pair whose last finished task failed, in one statement. */
 export async function readStreaks(
   sql: Sql,
   pairs: readonly { readonly scheduler: string; readonly hash: string }[],
 ): Promise<readonly FailureStreak[]> {
   if (pairs.length === 0) return [];
-  const values = [pairs.map(({ scheduler }) => scheduler), pairs.map(({ hash }) => hash), mostRead];
-  const rows = await transact(() => query<StreakRow>(sql, statement('schedules/failure-streaks'), values));
+  const values = [pairs.map(({ scheduler }) => scheduler), pairs.map(({ hash }) => hash), mostOfHash];
+  const rows = await transact(() => query<PastTask>(sql, statement('schedules/failure-streaks'), values));
   return [...Map.groupBy(rows, ({ hash }) => hash).values()].flatMap((tasks) => streakOf(tasks) ?? []);
-}
-
-/** Of tasks of one hash, newest first. A version or image that a task does not say may be any. */
-function streakOf(tasks: readonly StreakRow[]): FailureStreak | null {
-  const failed: StreakRow[] = [];
-  let version: string | null = null;
-  let image: string | null = null;
-  const isOther = (known: string | null, given: string | null) => known !== null && given !== null && known !== given;
-  const end = tasks.findIndex((task) => {
-    if (task.status !== 'failed') return task.status === 'completed';
-    if (isOther(version, task.version) || isOther(image, task.image)) return true;
-    version ??= task.version;
-    image ??= task.image;
-    failed.push(task);
-    return false;
-  });
-  const [last] = failed;
-  if (last === undefined) return null;
-  return {
-    hash: last.hash,
-    failures: failed.length,
-    bounded: end < 0 && tasks.length === mostRead,
-    firstAt: failed.at(-1)!.modified_ms,
-    lastAt: last.modified_ms,
-    version,
-    image,
-  };
 }
 
 interface ScheduleRow {

@@ -77,8 +77,8 @@ interface SweeperOptions {
   onError(error: unknown): void;
 }
 
-const everyMs = 1_000;
-const perSweep = 500;
+export const sweepEveryMs = 1_000;
+export const perSweep = 500;
 const aliveEveryMs = 60_000;
 /** A supervisor that ends without saying so counts as killed: a gap of 20 s for the others. */
 const leaveWithinMs = 1_000;
@@ -86,7 +86,7 @@ const leaveWithinMs = 1_000;
  * How often a task whose holder never reported goes back as if it had not been claimed: a lost answer, or a runner whose Octopoes
  * is away, says nothing about the task. After that the task itself may be one that no worker can begin.
  */
-const freeOfCharge = 2;
+export const freeOfCharge = 2;
 
 /** A row of sweep-look.sql. */
 interface Expired {
@@ -135,7 +135,7 @@ export class Sweeper {
 
   start(): void {
     const { onError } = this.#options;
-    this.#running ??= every(everyMs, this.#stop.signal, () => this.#round(), onError);
+    this.#running ??= every(sweepEveryMs, this.#stop.signal, () => this.#round(), onError);
   }
 
   async stop(): Promise<void> {

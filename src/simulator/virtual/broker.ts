@@ -1,5 +1,5 @@
 import { isOfItem } from '../../errors.ts';
-import { defaultTiming } from '../../events/timing.ts';
+import { backOff, defaultTiming } from '../../events/timing.ts';
 import type { Failure, Result } from '../../mailbox/failure.ts';
 import type { StreamEvent } from '../../protocol/events.ts';
 import type { EventStream } from '../../protocol/scheduler.ts';
@@ -11,6 +11,10 @@ type Handler = (event: StreamEvent, delivery: { alone: boolean; again: boolean }
 interface BrokerOptions {
   readonly clock: VirtualClock;
   readonly random: Random;
+  /** In hand of a consumer at once. */
+  readonly prefetch: number;
+  /** Of one event, before it is a dead letter. */
+  readonly maxAttempts: number;
   /** An event was settled; a failure: it is a dead letter. */
   readonly settled: (stream: EventStream, event: StreamEvent, failure: Failure | null) => void;
 }
@@ -26,12 +30,8 @@ interface Delivery {
 }
 
 const { retryMs, holdMs } = defaultTiming;
-/** The default of SCHEDULER_EVENT_MAX_ATTEMPTS. */
-const maxAttempts = 3;
 /** Until the broker delivers again what a killed process had in hand. */
 const redeliverMs = 10_000;
-/** In hand of a consumer at once. */
-const prefetch = 500;
 
 /** KAT's broker: at least once, in order but for what comes again; what becomes of an event is decided as in src/events/intake.ts. */
 export class Broker {
@@ -86,24 +86,36 @@ export class Broker {
     if (handler === undefined) return;
     const waiting = this.#queueOf(stream);
     const inHand = this.#inHand.get(stream)!;
-    while (inHand.size < prefetch && waiting.length > 0) this.#hand(waiting.shift()!, handler, inHand);
+    while (inHand.size < this.#options.prefetch && waiting.length > 0) this.#hand(waiting.shift()!, handler, inHand);
   }
 
   #hand(delivery: Delivery, handler: Handler, inHand: Set<Delivery>): void {
     const epoch = this.#epoch;
     inHand.add(delivery);
     const alone = delivery.attempts > 0;
-    void handler(delivery.event, { alone, again: delivery.again || alone || delivery.tries > 0 }).then((result) => {
+    const handled = handler(delivery.event, { alone, again: delivery.again || alone || delivery.tries > 0 });
+    const settled = handled.then((result) => {
       if (epoch !== this.#epoch) return;
       if (result.ok) this.#settle(delivery, inHand, null);
       else if (isOfItem(result.failure)) this.#fail(delivery, inHand, result.failure);
-      else this.#later(delivery, this.#holdMs(delivery.tries++), inHand);
+      else this.#hold(delivery, inHand);
     });
+    this.#options.clock.follow(settled);
+  }
+
+  #hold(delivery: Delivery, inHand: Set<Delivery>): void {
+    const { random } = this.#options;
+    this.#later(
+      delivery,
+      backOff(holdMs, delivery.tries, () => random.next()),
+      inHand,
+    );
+    delivery.tries += 1;
   }
 
   #fail(delivery: Delivery, inHand: Set<Delivery>, failure: Failure): void {
     delivery.attempts += 1;
-    if (delivery.attempts >= maxAttempts) this.#settle(delivery, inHand, failure);
+    if (delivery.attempts >= this.#options.maxAttempts) this.#settle(delivery, inHand, failure);
     else this.#later(delivery, retryMs[delivery.attempts - 1]!, inHand);
   }
 
@@ -120,10 +132,5 @@ export class Broker {
     inHand.delete(delivery);
     this.#options.settled(delivery.stream, delivery.event, failure);
     this.#serve(delivery.stream);
-  }
-
-  #holdMs(tries: number): number {
-    const full = Math.min(holdMs[0] * 2 ** Math.min(tries, 30), holdMs[1]);
-    return full / 2 + (this.#options.random.next() * full) / 2;
   }
 }

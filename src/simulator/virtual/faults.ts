@@ -10,6 +10,7 @@ import type { Settlement } from './queue/settlement.ts';
 import type { SimulatedSupervisor } from './supervisor.ts';
 import type { FaultTimes } from './fault-times.ts';
 import { boefjesOf, tasksFor } from './kat/activity.ts';
+import type { Unit } from './queue/scheduler-tasks.ts';
 import type { Lapse } from './workers.ts';
 
 /** What may go wrong: services that are out, a supervisor that is killed, a clock that is set, what operators do, bursts, workers and events. */
@@ -53,6 +54,8 @@ const hour = 60 * minute;
 const everyMs = 3 * hour;
 /** Shares of units over which a worker goes wrong. */
 const lapses = { dies: 0.004, 'falls-silent': 0.002, 'never-begins': 0.002 } as const;
+/** Share of the tasks at which a worker dies that end every other one, too: by chance alone a task would never use up its attempts. */
+const deadly = 0.25;
 /** Share of events that come twice, and of those that come late. */
 const twice = 0.02;
 const late = 0.02;
@@ -62,6 +65,8 @@ export class Faults {
   readonly #options: FaultsOptions;
   readonly #out = new Map<KatServiceName, number>();
   readonly #kinds: readonly (readonly [FaultKind, () => void])[];
+  /** Tasks that end each worker that begins them. */
+  readonly #deadly = new Set<string>();
 
   constructor(options: FaultsOptions) {
     this.#options = options;
@@ -97,10 +102,15 @@ export class Faults {
     return this.#options.clock.now < (this.#out.get(service) ?? 0);
   }
 
-  lapse(): Lapse | null {
-    if (!this.#options.kinds.has('workers')) return null;
-    const draw = this.#options.random.next();
-    if (draw < lapses.dies) return 'dies';
+  lapse([head]: Unit): Lapse | null {
+    const { kinds, random } = this.#options;
+    if (!kinds.has('workers')) return null;
+    if (this.#deadly.has(head!.id)) return 'dies';
+    const draw = random.next();
+    if (draw < lapses.dies) {
+      if (draw < lapses.dies * deadly) this.#deadly.add(head!.id);
+      return 'dies';
+    }
     if (draw < lapses.dies + lapses['falls-silent']) return 'falls-silent';
     return draw < lapses.dies + lapses['falls-silent'] + lapses['never-begins'] ? 'never-begins' : null;
   }

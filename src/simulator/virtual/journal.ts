@@ -26,15 +26,16 @@ export class Journal {
   readonly #now: () => number;
   readonly #hash = createHash('sha256');
   readonly #last: string[] = Array.from({ length: lastShown }, () => '');
-  readonly #listener: ((line: string) => void) | null;
+  readonly #write: ((lines: string) => void) | null;
   #pending = '';
   #violation: Violation | null = null;
   #decisions = 0;
 
-  constructor(seed: number, now: () => number, listener: ((line: string) => void) | null = null) {
+  /** @param write what the digest is of, many lines at once */
+  constructor(seed: number, now: () => number, write: ((lines: string) => void) | null = null) {
     this.#seed = seed;
     this.#now = now;
-    this.#listener = listener;
+    this.#write = write;
   }
 
   get decisions(): number {
@@ -48,26 +49,36 @@ export class Journal {
 
   note(decision: string): void {
     const line = `${this.#now()} ${decision}`;
-    this.#listener?.(line);
     this.#last[this.#decisions % lastShown] = line;
     this.#decisions += 1;
     this.#pending += `${line}\n`;
-    if (this.#pending.length < chunk) return;
-    this.#hash.update(this.#pending);
-    this.#pending = '';
+    if (this.#pending.length >= chunk) this.#flush();
   }
 
   /** Of all decisions so far, as hexadecimal digits. Nothing is noted afterwards. */
   digest(): string {
-    return this.#hash.update(this.#pending).digest('hex');
+    this.#flush();
+    return this.#hash.digest('hex');
   }
 
+  #flush(): void {
+    this.#hash.update(this.#pending);
+    this.#write?.(this.#pending);
+    this.#pending = '';
+  }
+
+  /** Ends what is being decided, and the simulation. */
   violate(invariant: string, message: string): never {
+    this.breaks(invariant, message);
+    throw new ViolationError(`${this.#violation!.invariant}: ${this.#violation!.message}`);
+  }
+
+  /** Ends the simulation. */
+  breaks(invariant: string, message: string): void {
     const from = this.#decisions % lastShown;
     const last = [...this.#last.slice(from), ...this.#last.slice(0, from)].filter((line) => line !== '');
     const at = new Date(this.#now()).toISOString();
     this.#violation ??= { invariant, message, seed: this.#seed, at, last: last.map(readable) };
-    throw new ViolationError(`${this.#violation.invariant}: ${this.#violation.message}`);
   }
 }
 

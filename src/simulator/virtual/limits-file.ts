@@ -1,92 +1,45 @@
 import { z } from 'zod';
+import { limitBody, limitOf, type SetLimit, windowBody, windowOf } from '../../control/limit-bodies.ts';
 import { RotaError } from '../../errors.ts';
-import { hoursFault } from '../../queue/limits/hours.ts';
-import { limitName, templateFault } from '../../queue/limits/limit.ts';
-import type { SimulatedLimit } from './queue/memory-limits.ts';
 
-const any = { scheduler: null, organisation: null, image: null, ooiType: null, exemptManual: false } as const;
-const none = { spacingMs: null, burst: 1, concurrency: null, hours: null } as const;
-
-/** What an operator may set: at most so many at once, a rate, and nights, in a zone whose clocks are set forward on the last day. */
-export const typicalLimits: readonly SimulatedLimit[] = [
-  {
-    ...any,
-    ...none,
-    name: 'few-scans',
-    plugin: 'nmap,nmap-ports,nmap-udp',
-    template: 'nmap:{organisation}',
-    concurrency: 1,
-  },
-  {
-    ...any,
-    ...none,
-    name: 'shodan',
-    plugin: 'shodan,shodan_internetdb',
-    template: 'shodan',
-    spacingMs: 90_000,
-    burst: 2,
-  },
-  {
-    ...any,
-    ...none,
-    name: 'at-night',
-    plugin: 'rdns',
-    template: 'night',
-    hours: { zone: 'Europe/Amsterdam', cron: '0 22 * * *', seconds: 8 * 3_600 },
-  },
-];
-
+const hoursFields = ['zone', 'cron', 'seconds', 'from', 'until'];
 /** What the check of windows can follow by itself (limits-kept.ts). */
 const onceADay = /^\d{1,2} \d{1,2} \* \* \*$/;
 
-/** In the words of `rota limits` and `rota windows`. */
-const file = z.array(
-  z
-    .strictObject({
-      name: z.string().regex(limitName),
-      scheduler: z.string().nullable().default(null),
-      organisation: z.string().nullable().default(null),
-      boefje: z.string().nullable().default(null),
-      image: z.string().nullable().default(null),
-      ooi_type: z.string().nullable().default(null),
-      exempt_manual: z.boolean().default(false),
-      key: z.string().default('all'),
-      rate: z.strictObject({ tasks: z.number().positive(), seconds: z.number().positive() }).nullable().default(null),
-      burst: z.int().min(1).default(1),
-      concurrency: z.int().min(1).nullable().default(null),
-      window: z
-        .strictObject({
-          zone: z.string(),
-          cron: z.string().regex(onceADay, 'expected a window that opens once a day, such as 0 22 * * *'),
-          seconds: z.number().positive(),
-        })
-        .nullable()
-        .default(null),
-    })
-    .refine(({ rate, concurrency, window }) => (window === null) !== (rate === null && concurrency === null), {
-      message: 'expected a window, or a rate, a concurrency, or both',
-    })
-    .transform(({ boefje, ooi_type, exempt_manual, key, rate, window, ...same }): SimulatedLimit => ({
-      ...same,
-      plugin: boefje,
-      ooiType: ooi_type,
-      exemptManual: exempt_manual,
-      template: key,
-      spacingMs: rate === null ? null : (rate.seconds * 1_000) / rate.tasks,
-      hours: window,
-    })),
-);
+/** What an operator may set: at most so many at once, a rate, and nights, in a zone whose clocks are set forward on the last day. */
+export const typicalLimits = limitsOf([
+  { name: 'few-scans', boefje: 'nmap,nmap-ports,nmap-udp', key: 'nmap:{organisation}', concurrency: 1 },
+  { name: 'shodan', boefje: 'shodan,shodan_internetdb', key: 'shodan', rate: { tasks: 1, seconds: 90 }, burst: 2 },
+  { name: 'at-night', boefje: 'rdns', zone: 'Europe/Amsterdam', cron: '0 22 * * *', seconds: 8 * 3_600 },
+]);
 
-/** @throws RotaError INVALID_REQUEST that says what is wrong with which one */
-export function limitsOf(json: unknown): readonly SimulatedLimit[] {
-  const read = file.safeParse(json);
-  if (!read.success) {
-    const { path, message } = read.error.issues[0]!;
-    throw new RotaError('INVALID_REQUEST', `limits: ${path.join('.')}: ${message}`);
-  }
-  for (const { name, template, hours } of read.data) {
-    const fault = templateFault(template) ?? (hours === null ? null : hoursFault(hours, Date.now()));
-    if (fault !== null) throw new RotaError('INVALID_REQUEST', `limits: ${name}: ${fault}`);
-  }
-  return read.data;
+/**
+ * A file of limits and windows: the bodies of `set-limit` and `set-window`, of a window that opens once a day.
+ *
+ * @throws RotaError INVALID_REQUEST that says what is wrong with which one
+ */
+export function limitsOf(json: unknown): readonly SetLimit[] {
+  const entries = z.array(z.looseObject({})).safeParse(json);
+  if (!entries.success) throw wrong('expected an array of limits and windows');
+  return entries.data.map((entry, at) => {
+    const about = typeof entry['name'] === 'string' ? entry['name'] : String(at);
+    try {
+      const isWindow = hoursFields.some((field) => field in entry);
+      return isWindow ? dailyWindowOf(windowBody.parse(entry)) : limitOf(limitBody.parse(entry));
+    } catch (error) {
+      if (error instanceof RotaError) throw wrong(`${about}: ${error.message}`);
+      if (!(error instanceof z.ZodError)) throw error;
+      const { path, message } = error.issues[0]!;
+      throw wrong([about, ...path, message].join(': '));
+    }
+  });
+}
+
+function dailyWindowOf(body: z.infer<typeof windowBody>): SetLimit {
+  if (body.cron !== undefined && onceADay.test(body.cron)) return windowOf(body, Date.now());
+  throw new RotaError('INVALID_REQUEST', 'cron: expected a window that opens once a day, such as 0 22 * * *');
+}
+
+function wrong(message: string): RotaError {
+  return new RotaError('INVALID_REQUEST', `limits: ${message}`);
 }

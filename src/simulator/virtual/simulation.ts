@@ -1,3 +1,5 @@
+import type { SetLimit } from '../../control/limit-bodies.ts';
+import { environment } from '../../config/variables.ts';
 import type { StreamEvent } from '../../protocol/events.ts';
 import type { EventStream } from '../../protocol/scheduler.ts';
 import { readCatalog } from '../../supervisor/catalog.ts';
@@ -11,7 +13,6 @@ import { Invariants } from './checks/invariants.ts';
 import { Journal, type Violation } from './journal.ts';
 import { KatObjects, serviceOut } from './kat/kat-objects.ts';
 import { Activity, worldOf } from './kat/activity.ts';
-import type { SimulatedLimit } from './queue/memory-limits.ts';
 import { SimulatedQueue } from './queue/simulated-queue.ts';
 import { MemorySchedules } from './queue/memory-schedules.ts';
 import { rankInThread } from './rankers.ts';
@@ -30,11 +31,11 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly faults: readonly FaultKind[];
   readonly policy: 'fair-share' | 'created-at';
-  readonly limits?: readonly SimulatedLimit[];
+  readonly limits?: readonly SetLimit[];
   /** Enabled in each organisation; all that ship where absent. */
   readonly boefjes?: number;
-  /** Hears each decision. */
-  readonly listener?: (line: string) => void;
+  /** Is given all decisions in their order, a line each, many at once: what the digest is of. */
+  readonly trace?: (lines: string) => void;
 }
 
 export interface SimulationReport extends TallyReport {
@@ -49,12 +50,17 @@ export interface SimulationReport extends TallyReport {
 
 /** 2026-03-23, a Monday: in Europe the clocks are set forward at the end of that week. */
 const began = Date.UTC(2026, 2, 23);
-/** The defaults of Rota's settings (src/config/variables.ts): a simulation reads no environment. */
-const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
-const maxAttempts = 3;
-const retryMs = 10_000;
+/** The defaults of Rota's settings: a simulation reads no environment. */
+const defaults = environment.parse({});
+const settings = {
+  gracePeriodSeconds: defaults.SCHEDULER_PQ_GRACE_PERIOD,
+  jitterSeconds: defaults.SCHEDULER_PQ_JITTER,
+};
+const maxAttempts = defaults.SCHEDULER_MAX_ATTEMPTS;
 /** Between looks at all that there is: at each decision it would take most of the time. */
 const auditMs = 2 * 3_600_000;
+/** Between two questions when a task starts. */
+const askEveryMs = 2 * 60_000;
 /** Of finished tasks. */
 const keptMs = 86_400_000;
 /** Of an answer of a service of KAT, at most. */
@@ -98,7 +104,7 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
   let ahead = 0;
   const databaseNow = () => clock.now + ahead;
   const now = () => clock.now;
-  const journal = new Journal(seed, now, options.listener);
+  const journal = new Journal(seed, now, options.trace);
   const faultTimes = new FaultTimes(now);
   const world = worldOf(options);
   const publish = (stream: EventStream, event: StreamEvent, delayMs: number) => {
@@ -131,6 +137,8 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
   const broker = new Broker({
     clock,
     random: chanceOf(2),
+    prefetch: defaults.SCHEDULER_RABBITMQ_PREFETCH_COUNT,
+    maxAttempts: defaults.SCHEDULER_EVENT_MAX_ATTEMPTS,
     settled: (_stream, event, failure) => invariants.settled(event, failure),
   });
   const tally = new Tally({ journal, now, watched: invariants, wake: (scheduler) => workers.wake(scheduler) });
@@ -154,7 +162,12 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
     freed: (scheduler) => workers.wake(scheduler),
   });
   invariants.watch(queue);
-  const settlement = new Settlement({ queue, maxAttempts, retryMs, gracePeriodSeconds: settings.gracePeriodSeconds });
+  const settlement = new Settlement({
+    queue,
+    maxAttempts,
+    retryMs: defaults.SCHEDULER_RETRY_SECONDS * 1_000,
+    gracePeriodSeconds: settings.gracePeriodSeconds,
+  });
   const answers = chanceOf(3);
   const kat = new KatObjects({
     world,
@@ -205,11 +218,11 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
     queue,
     settlement,
     katState,
-    witness: invariants,
+    witness: invariants.holders,
     counts: { boefje: Math.max(2, Math.ceil(load / 150)), normalizer: Math.max(2, Math.ceil(load / 600)), report: 1 },
     fail: failingShare,
     isReachable: () => supervisor.serves,
-    lapse: () => faults.lapse(),
+    lapse: (unit) => faults.lapse(unit),
   });
   const activity = new Activity({
     clock,
@@ -222,6 +235,8 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
   clock.settleAfter(0, () => supervisor.start());
   activity.start();
   faults.start();
+  // What a limit lets go later goes before what is younger, and no estimate knows of it.
+  if (limits.length === 0) clock.every(askEveryMs, () => invariants.askForStarts());
   clock.every(auditMs, () => {
     invariants.audit();
     queue.retire(databaseNow() - keptMs, (id) => invariants.forgotten(id));

@@ -2,6 +2,7 @@ import { RotaError } from '../../errors.ts';
 import type { NewTask, PushOutcome } from '../../protocol/requests.ts';
 import type { Log, SchedulerSettings } from '../../protocol/scheduler.ts';
 import type { TaskRanking } from '../../queue/push/rank.ts';
+import { sweepEveryMs } from '../../queue/settle/leases.ts';
 import { createActorBackend } from '../../supervisor/requests.ts';
 import type { Catalog } from '../../supervisor/catalog.ts';
 import type { Random } from '../random.ts';
@@ -30,8 +31,6 @@ interface SupervisorOptions {
   readonly databaseNow: () => number;
 }
 
-const sweepMs = 1_000;
-
 /** A supervisor: its actors, its sweeps, and what it knows. It can be killed and started again, and the database be out of its reach. */
 export class SimulatedSupervisor {
   readonly #options: SupervisorOptions;
@@ -41,7 +40,7 @@ export class SimulatedSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    options.clock.every(sweepMs, () => this.#sweep());
+    options.clock.every(sweepEveryMs, () => this.#sweep());
   }
 
   /** Whether workers and actors reach the queue. */
@@ -73,8 +72,7 @@ export class SimulatedSupervisor {
       refused: (scheduler, reason, { organisation, boefje, ooi }) =>
         journal.note(`refused ${scheduler} ${reason} ${organisation} ${boefje} ${ooi}`),
       crashed: (scheduler, error) =>
-        journal.violation ??
-        journal.violate('actors', `${scheduler} ends: ${error instanceof Error ? error.stack : String(error)}`),
+        journal.breaks('actors', `${scheduler} ends: ${error instanceof Error ? error.stack : String(error)}`),
     });
   }
 
@@ -88,8 +86,7 @@ export class SimulatedSupervisor {
 
   /** A person pushes, where Rota serves at this moment. */
   ask(scheduler: string, tasks: readonly NewTask[]): void {
-    // What it violates is in the journal.
-    if (this.serves) void this.#push(scheduler, tasks).catch(() => {});
+    if (this.serves) this.#options.clock.follow(this.#push(scheduler, tasks));
   }
 
   async #push(scheduler: string, tasks: readonly NewTask[]): Promise<readonly PushOutcome[]> {

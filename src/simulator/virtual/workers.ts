@@ -31,7 +31,7 @@ interface WorkersOptions {
   /** Whether the queue can be reached. */
   readonly isReachable: () => boolean;
   /** Decides over each unit. */
-  readonly lapse: () => Lapse | null;
+  readonly lapse: (unit: Unit) => Lapse | null;
 }
 
 interface Worker {
@@ -109,7 +109,7 @@ export class Workers {
 
   #begin(worker: Worker, unit: Unit, held: readonly Held[]): void {
     const { clock, random, lapse } = this.#options;
-    const how = lapse();
+    const how = lapse(unit);
     if (how === 'never-begins') return this.#die(worker);
     clock.after(1 + random.integer(5), () => {
       if (how === 'dies') {

@@ -31,7 +31,8 @@ export class FairBound {
       this.#waiting.delete(row);
       return;
     }
-    if (row.flow === null || row.manual || row.flow.ready > 1) return;
+    // What a limit holds has its rank, and what comes after it goes behind that.
+    if (row.flow === null || row.manual || row.flow.ready > 1 || row.flow.held.size > 0) return;
     if ((this.#arrived += 1) % followed === 0) this.#waiting.set(row, new Map(this.#served));
   }
 

@@ -1,21 +1,20 @@
+import type { SetLimit } from '../../../control/limit-bodies.ts';
 import type { Failure } from '../../../mailbox/failure.ts';
 import type { StreamEvent } from '../../../protocol/events.ts';
 import type { SchedulerSettings } from '../../../protocol/scheduler.ts';
 import { normalizerHash } from '../../../tasks/data.ts';
-import { isFinished } from '../../../tasks/task.ts';
 import type { KatState } from '../kat/kat-state.ts';
+import { Estimates } from './estimates.ts';
 import { FairBound } from './fair-bound.ts';
+import { Holders } from './holders.ts';
 import type { Journal } from '../journal.ts';
 import type { SimulatedQueue } from '../queue/simulated-queue.ts';
 import type { Listener, Unit } from '../queue/scheduler-tasks.ts';
 import type { StoredSchedule } from '../queue/stored-schedule.ts';
 import { LimitsKept } from './limits-kept.ts';
-import type { SimulatedLimit } from '../queue/memory-limits.ts';
 import { Periods } from './periods.ts';
 import { about, inMinutes, type Row } from '../queue/rows.ts';
-import type { Outcome } from '../queue/settlement.ts';
 import { latenessMs, type FaultTimes } from '../fault-times.ts';
-import { leaseMs, type WorkerWitness } from '../workers.ts';
 
 interface InvariantsOptions {
   readonly journal: Journal;
@@ -29,15 +28,7 @@ interface InvariantsOptions {
   /** When the simulation begins. */
   readonly began: number;
   readonly isFair: (scheduler: string) => boolean;
-  readonly limits: readonly SimulatedLimit[];
-}
-
-/** Who holds a task, as workers saw it. */
-interface Holder {
-  readonly worker: string;
-  readonly leaseId: string;
-  until: number;
-  over: boolean;
+  readonly limits: readonly SetLimit[];
 }
 
 /** At one in so many audits all pairs are looked at: what runs late shows when it runs. */
@@ -49,9 +40,10 @@ const rawFilesPerLook = 10;
  * What Rota promises, held against each decision of a simulation (docs/simulation.md has the list). It knows the world and what workers
  * see, and nothing of how Rota decides.
  */
-export class Invariants implements Listener, WorkerWitness {
+export class Invariants implements Listener {
   readonly #options: InvariantsOptions;
-  readonly #holders = new Map<string, Holder>();
+  /** What workers see. */
+  readonly holders: Holders;
   readonly #periods: Periods;
   readonly #limits: LimitsKept;
   readonly #events = new Map<StreamEvent, number>();
@@ -61,15 +53,18 @@ export class Invariants implements Listener, WorkerWitness {
   #rawFiles = 0;
   #audits = 0;
   #queue: SimulatedQueue | null = null;
+  #estimates: Estimates | null = null;
 
   constructor(options: InvariantsOptions) {
     this.#options = options;
+    this.holders = new Holders(options);
     this.#periods = new Periods(options);
     this.#limits = new LimitsKept(options.journal, options.limits, options.databaseNow);
   }
 
   watch(queue: SimulatedQueue): void {
     this.#queue = queue;
+    this.#estimates = new Estimates({ ...this.#options, queue });
   }
 
   /** What claims raised is lost: what waits may be overtaken once. */
@@ -99,15 +94,11 @@ export class Invariants implements Listener, WorkerWitness {
   }
 
   claimed(unit: Unit): void {
-    const { journal, isFair, maxAttempts } = this.#options;
     const [head] = unit;
     this.#limits.claimed(unit);
-    if (isFair(head!.scheduler)) this.#boundOf(head!.scheduler).claimed(unit);
-    for (const row of unit) {
-      if (row.attempts > maxAttempts)
-        journal.violate('retries', `${about(row)} is handed out for the ${row.attempts}th time`);
-      this.#mayRun(row);
-    }
+    this.#estimates!.claimed(unit);
+    if (this.#options.isFair(head!.scheduler)) this.#boundOf(head!.scheduler).claimed(unit);
+    for (const row of unit) this.#mayRun(row);
   }
 
   #mayRun(row: Row): void {
@@ -128,33 +119,11 @@ export class Invariants implements Listener, WorkerWitness {
   changed(row: Row, was: Row['status']): void {
     const wasUnderWay = was === 'dispatched' || was === 'running';
     if (wasUnderWay && row.lease === null) this.#limits.left(row);
-    const holder = this.#holders.get(row.id);
-    // What goes back to the queue before its lease is over may be in the hands of its worker still.
-    if (holder !== undefined && isFinished(row.status)) holder.over = true;
+    this.holders.changed(row);
     this.#bounds.get(row.scheduler)?.left(row);
+    this.#estimates!.left(row);
     if (row.type !== 'boefje' || (row.status !== 'completed' && row.status !== 'failed')) return;
     this.#periods.ended(row);
-  }
-
-  handed(row: Row, worker: string, leaseId: string): void {
-    const { journal, databaseNow } = this.#options;
-    const before = this.#holders.get(row.id);
-    if (before !== undefined && !before.over && before.until > databaseNow())
-      journal.violate('one-holder', `${about(row)} is handed to ${worker} while ${before.worker} holds it`);
-    this.#holders.set(row.id, { worker, leaseId, until: databaseNow() + leaseMs, over: false });
-  }
-
-  renewed(row: Row, leaseId: string): void {
-    const holder = this.#holders.get(row.id);
-    if (holder?.leaseId !== leaseId)
-      this.#options.journal.violate('fencing', `a lease of ${about(row)} is renewed that is not the last one`);
-    holder.until = this.#options.databaseNow() + leaseMs;
-  }
-
-  reported(row: Row, leaseId: string, status: string, answer: Outcome): void {
-    const holder = this.#holders.get(row.id);
-    if (answer === 'done' && holder?.leaseId !== leaseId)
-      this.#options.journal.violate('fencing', `${about(row)} becomes ${status} by a lease that is not the last one`);
   }
 
   scheduled(schedule: StoredSchedule): void {
@@ -195,7 +164,12 @@ export class Invariants implements Listener, WorkerWitness {
 
   /** Of a task that retention removed. */
   forgotten(id: string): void {
-    this.#holders.delete(id);
+    this.holders.forget(id);
+  }
+
+  /** Asks when tasks start. */
+  askForStarts(): void {
+    this.#estimates!.sample();
   }
 
   /** What holds of all that there is, looked at now and then. */
@@ -212,12 +186,18 @@ export class Invariants implements Listener, WorkerWitness {
   #nothingIsLost(): void {
     const { journal, databaseNow, faultTimes, now } = this.#options;
     const queue = this.#queue!;
-    for (const row of queue.byId.values()) {
-      const isQueued = queue.of(row.scheduler).rows.byHash.get(row.hash) === row;
-      if ((row.status === 'queued') !== isQueued) journal.violate('nothing-lost', `${about(row)} is ${row.status}`);
-      const isUnderWay = row.status === 'dispatched' || row.status === 'running';
-      if (isUnderWay !== queue.leases.has(row)) journal.violate('nothing-lost', `${about(row)} has no lease`);
-      if (row.lease === null) continue;
+    // What is finished is most of it, and is known by its state alone.
+    for (const row of queue.byId.values())
+      if (row.status === 'queued' && queue.of(row.scheduler).rows.byHash.get(row.hash) !== row)
+        journal.violate('nothing-lost', `${about(row)} is queued and has no place in the queue`);
+      else if ((row.status === 'dispatched' || row.status === 'running') && !queue.leases.has(row))
+        journal.violate('nothing-lost', `${about(row)} has no lease`);
+    for (const { rows } of queue.schedulers())
+      for (const row of rows.byHash.values())
+        if (row.status !== 'queued') journal.violate('nothing-lost', `${about(row)} is ${row.status} in the queue`);
+    for (const row of queue.leases) {
+      if (row.lease === null || (row.status !== 'dispatched' && row.status !== 'running'))
+        return journal.violate('nothing-lost', `${about(row)} is ${row.status} among the leases`);
       const lateMs = databaseNow() - row.lease.until;
       if (lateMs > latenessMs + this.#skewMs + faultTimes.allowanceMs(now() - lateMs, 'any'))
         journal.violate('nothing-lost', `the lease of ${about(row)} is over since ${inMinutes(lateMs)}`);

@@ -1,5 +1,6 @@
+import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { concerns, keyOf as limitKeyOf } from '../../../queue/limits/limit.ts';
-import { limitedOf, type SimulatedLimit } from '../queue/memory-limits.ts';
+import { limitedOf } from '../queue/memory-limits.ts';
 import type { Journal } from '../journal.ts';
 import { about, inMinutes, type Row } from '../queue/rows.ts';
 import type { Unit } from '../queue/scheduler-tasks.ts';
@@ -13,14 +14,14 @@ const closingMs = 2_000;
  */
 export class LimitsKept {
   readonly #journal: Journal;
-  readonly #limits: readonly SimulatedLimit[];
+  readonly #limits: readonly SetLimit[];
   readonly #now: () => number;
   /** By key: units under way, with how many tasks of each. */
   readonly #underWay = new Map<string, Map<string, number>>();
   /** By key: times of the last claims. */
   readonly #claims = new Map<string, number[]>();
 
-  constructor(journal: Journal, limits: readonly SimulatedLimit[], now: () => number) {
+  constructor(journal: Journal, limits: readonly SetLimit[], now: () => number) {
     this.#journal = journal;
     this.#limits = limits;
     this.#now = now;
@@ -31,7 +32,7 @@ export class LimitsKept {
       for (const row of unit.filter((one) => isFor(limit, one))) this.#claimedBy(limit, row, unit);
   }
 
-  #claimedBy(limit: SimulatedLimit, row: Row, unit: Unit): void {
+  #claimedBy(limit: SetLimit, row: Row, unit: Unit): void {
     const key = keyOf(limit, row);
     const group = row.group ?? row.id;
     const units = this.#underWay.get(key) ?? new Map<string, number>();
@@ -46,7 +47,7 @@ export class LimitsKept {
   }
 
   /** Of any burst + k claims in a row the last is at least k spacings after the first. */
-  #atItsRate({ name, burst }: SimulatedLimit, spacingMs: number, key: string, row: Row): void {
+  #atItsRate({ name, burst }: SetLimit, spacingMs: number, key: string, row: Row): void {
     const times = this.#claims.get(key) ?? [];
     this.#claims.set(key, times);
     times.push(this.#now());
@@ -58,7 +59,7 @@ export class LimitsKept {
     }
   }
 
-  #isOpen({ hours }: SimulatedLimit): boolean {
+  #isOpen({ hours }: SetLimit): boolean {
     if (hours === null || !('cron' in hours)) return true;
     // Once a day (limitsOf refuses others), and read without the code that opens it.
     const [minute, hour] = hours.cron.split(' ').map(Number) as [number, number];
@@ -88,7 +89,7 @@ export class LimitsKept {
 }
 
 /** By its own reading where the limit names schedulers and plug-ins alone. */
-function isFor(limit: SimulatedLimit, row: Row): boolean {
+function isFor(limit: SetLimit, row: Row): boolean {
   const { scheduler, plugin, organisation, image, ooiType, exemptManual } = limit;
   if (organisation !== null || image !== null || ooiType !== null || exemptManual)
     return concerns(limit, limitedOf(row));
@@ -98,7 +99,7 @@ function isFor(limit: SimulatedLimit, row: Row): boolean {
   );
 }
 
-function keyOf(limit: SimulatedLimit, row: Row): string {
+function keyOf(limit: SetLimit, row: Row): string {
   const { name, template } = limit;
   const isOwn = !template.replaceAll('{organisation}', '').includes('{');
   if (!isOwn) return limitKeyOf(limit, limitedOf(row)).key;

@@ -30,7 +30,8 @@ const minute = 60_000;
 /** Whether each boefje runs on each OOI as often as it is to, and no more often. */
 export class Periods {
   readonly #options: PeriodsOptions;
-  readonly #pairs = new Map<string, Pair>();
+  /** By organisation and boefje, and by OOI. */
+  readonly #pairs = new Map<string, Map<string, Pair>>();
   /** By how much the database's clock was set. */
   #skewMs = 1_000;
 
@@ -45,10 +46,10 @@ export class Periods {
   queued(row: Row): void {
     const { journal, katState, settings } = this.#options;
     const now = this.#options.now();
-    const key = keyOf(row);
-    const pair = this.#pairs.get(key);
+    const pairs = this.#pairsOf(row.organisation, row.plugin!);
+    const pair = pairs.get(ooiOf(row));
     if (pair === undefined) {
-      this.#pairs.set(key, { queuedAt: now, endedAt: null, failures: 0, row });
+      pairs.set(ooiOf(row), { queuedAt: now, endedAt: null, failures: 0, row });
       return;
     }
     const plugin = katState.world.organisations.get(row.organisation)?.plugins.get(row.plugin!) as SimulatedBoefje;
@@ -61,15 +62,15 @@ export class Periods {
         `${about(row)} is queued ${inMinutes(sinceMs)} after its last run, within its grace period`,
       );
     // Late, too: the audit may have passed by.
-    const { input_ooi: ooi } = row.data as { input_ooi?: string | null };
-    if (ooi != null && katState.refusalOf(row.organisation, plugin.id, ooi) === null)
-      this.#runs(row.organisation, plugin, ooi);
+    const ooi = ooiOf(row);
+    if (ooi !== '' && katState.refusalOf(row.organisation, plugin.id, ooi) === null)
+      this.#runs(row.organisation, plugin, ooi, pair);
     pair.queuedAt = now;
     pair.row = row;
   }
 
   ended(row: Row): void {
-    const pair = this.#pairs.get(keyOf(row));
+    const pair = this.#pairsOf(row.organisation, row.plugin!).get(ooiOf(row));
     if (pair === undefined) return;
     pair.endedAt = this.#options.now();
     pair.failures = row.status === 'failed' ? pair.failures + 1 : 0;
@@ -80,24 +81,33 @@ export class Periods {
     const { katState } = this.#options;
     for (const organisation of katState.world.organisations.values()) {
       const boefjes = [...organisation.plugins.values()].filter((it) => it.type === 'boefje' && it.enabled);
-      for (const object of organisation.objects.values()) {
-        for (const plugin of boefjes as SimulatedBoefje[]) {
-          if (!plugin.consumes.includes(object.objectType)) continue;
-          if (object.level === null || object.level < plugin.scan_level) continue;
-          this.#runs(organisation.id, plugin, object.reference);
-        }
+      for (const plugin of boefjes as SimulatedBoefje[]) {
+        const pairs = this.#pairsOf(organisation.id, plugin.id);
+        for (const { objectType, level, reference } of organisation.objects.values())
+          if (level !== null && level >= plugin.scan_level && plugin.consumes.includes(objectType))
+            this.#runs(organisation.id, plugin, reference, pairs.get(reference));
       }
     }
   }
 
-  #runs(organisation: string, plugin: SimulatedBoefje, ooi: string): void {
+  #pairsOf(organisation: string, boefje: string): Map<string, Pair> {
+    const key = `${organisation}\n${boefje}`;
+    const known = this.#pairs.get(key);
+    if (known !== undefined) return known;
+    const pairs = new Map<string, Pair>();
+    this.#pairs.set(key, pairs);
+    return pairs;
+  }
+
+  #runs(organisation: string, plugin: SimulatedBoefje, ooi: string, pair: Pair | undefined): void {
     const { journal, katState, faultTimes, now } = this.#options;
-    const pair = this.#pairs.get(`${organisation}\n${plugin.id}\n${ooi}`);
     if (pair !== undefined && !isFinished(pair.row.status)) return;
     const longest = pair === undefined ? firstMs(plugin) : this.#longestMs(plugin, pair.failures);
-    if (longest === null) return;
+    const last = Math.max(pair?.endedAt ?? 0, pair?.queuedAt ?? 0);
+    // Of most that is all there is to look at.
+    if (longest === null || now() - last <= longest) return;
     const permitted = Math.max(katState.since(organisation, plugin.id, ooi) ?? 0, this.#options.began);
-    const since = Math.max(permitted, pair?.endedAt ?? 0, pair?.queuedAt ?? 0);
+    const since = Math.max(permitted, last);
     const lateMs = now() - since - longest;
     if (lateMs > latenessMs + this.#skewMs + faultTimes.allowanceMs(since, 'any'))
       journal.violate(
@@ -122,7 +132,7 @@ function firstMs(plugin: SimulatedBoefje): number | null {
   return plugin.run_on === null ? 0 : null;
 }
 
-function keyOf(row: Row): string {
-  const { input_ooi: ooi = null } = row.data as { input_ooi?: string | null };
-  return `${row.organisation}\n${row.plugin}\n${ooi}`;
+/** '' where it runs on none. */
+function ooiOf(row: Row): string {
+  return (row.data as { input_ooi?: string | null }).input_ooi ?? '';
 }

@@ -1,20 +1,13 @@
-import { type Hours, windowAt, type WindowState } from '../../../queue/limits/hours.ts';
-import { concerns, type KeyedLimit, keyOf, type LimitedTask } from '../../../queue/limits/limit.ts';
+import type { SetLimit } from '../../../control/limit-bodies.ts';
+import { windowAt, type WindowState } from '../../../queue/limits/hours.ts';
+import { leastBetweenMs } from '../../../queue/limits/releaser.ts';
+import { concerns, keyOf, type LimitedTask } from '../../../queue/limits/limit.ts';
 import { Heap } from '../heap.ts';
 import type { QueuedRows } from './queued-rows.ts';
 import { popOrder, type Row } from './rows.ts';
 
-/** A limit, or a window (`hours`). */
-export interface SimulatedLimit extends KeyedLimit {
-  /** Milliseconds between two claims of a key; null: no rate. */
-  readonly spacingMs: number | null;
-  readonly burst: number;
-  readonly concurrency: number | null;
-  readonly hours: Hours | null;
-}
-
 interface LimitsParts {
-  readonly limits: readonly SimulatedLimit[];
+  readonly limits: readonly SetLimit[];
   readonly now: () => number;
   readonly rowsOf: (scheduler: string) => QueuedRows;
   readonly isPaused: (row: Row) => boolean;
@@ -26,7 +19,7 @@ interface LimitsParts {
 
 /** A key: what was claimed of it, and what is under way, by unit. */
 interface Limiter {
-  readonly limit: SimulatedLimit;
+  readonly limit: SetLimit;
   /** GCRA's theoretical arrival time. */
   arrival: number;
   readonly admitted: Map<string, Set<Row>>;
@@ -34,8 +27,6 @@ interface Limiter {
   readonly parked: Heap<Row>;
 }
 
-/** As the releaser's. */
-const leastBetweenMs = 40;
 /** The releaser looks each second, in case another supervisor changed something: here each change wakes it. */
 const lookEveryMs = 60_000;
 
@@ -220,7 +211,7 @@ export class MemoryLimits {
     return Math.min(places, Math.floor(limit.burst - ahead / limit.spacingMs) - admitted.size);
   }
 
-  #isOpen({ name, hours }: SimulatedLimit): boolean {
+  #isOpen({ name, hours }: SetLimit): boolean {
     const now = this.#parts.now();
     const known = this.#windows.get(name);
     if (known !== undefined && known.until !== null && now < known.until) return known.open;

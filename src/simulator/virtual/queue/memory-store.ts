@@ -1,6 +1,6 @@
-import type { FailureStreak, Revocation, SeenBoefjes, SupervisorRequests } from '../../../protocol/requests.ts';
+import type { Revocation, SeenBoefjes, SupervisorRequests } from '../../../protocol/requests.ts';
 import type { ScheduleStore } from '../../../queue/schedules/schedule-store.ts';
-import { mostOfHash } from './scheduler-tasks.ts';
+import { type PastTask, streakOf } from '../../../queue/schedules/streak.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
 import type { MemorySchedules } from './memory-schedules.ts';
 import { dueOf } from './stored-schedule.ts';
@@ -32,7 +32,9 @@ export function createMemoryStore({ queue, schedules, settlement }: StoreParts):
 
     async failureStreaks(scheduler, { hashes }) {
       const { history } = queue.of(scheduler);
-      return [...new Set(hashes)].flatMap((hash) => streakOf(hash, history.get(hash) ?? []) ?? []);
+      return [...new Set(hashes)].flatMap(
+        (hash) => streakOf((history.get(hash) ?? []).toReversed().map(pastTaskOf)) ?? [],
+      );
     },
 
     async claimDueSchedules(scheduler, { limit, except = [] }) {
@@ -166,32 +168,8 @@ function latestOf({ hash, id, status, createdAt, modifiedAt }: Row) {
   return { hash, id, status, createdAt, modifiedAt };
 }
 
-/** As streakOf of schedule-store.ts; `history` is newest last, and holds as many as that one reads. */
-function streakOf(hash: string, history: readonly Row[]): FailureStreak | null {
-  const failed: Row[] = [];
-  let [version, image]: (string | null)[] = [null, null];
-  const isOther = (known: string | null | undefined, given: string | null) =>
-    known != null && given !== null && known !== given;
-  let ended = false;
-  for (const row of history.toReversed()) {
-    if (row.status !== 'failed' && row.status !== 'completed') continue;
-    const { boefje } = row.data as { boefje?: { version?: string | null; oci_image?: string | null } };
-    const [ofVersion, ofImage] = [boefje?.version ?? null, boefje?.oci_image ?? null];
-    ended = row.status === 'completed' || isOther(version, ofVersion) || isOther(image, ofImage);
-    if (ended) break;
-    version ??= ofVersion;
-    image ??= ofImage;
-    failed.push(row);
-  }
-  const [last] = failed;
-  if (last === undefined) return null;
-  return {
-    hash,
-    failures: failed.length,
-    bounded: !ended && history.length === mostOfHash,
-    firstAt: failed.at(-1)!.modifiedAt,
-    lastAt: last.modifiedAt,
-    version: version ?? null,
-    image: image ?? null,
-  };
+/** As failure-streaks.sql reads it. */
+function pastTaskOf({ hash, status, data, modifiedAt: modified_ms }: Row): PastTask {
+  const { boefje } = data as { boefje?: { version?: string | null; oci_image?: string | null } };
+  return { hash, status, version: boefje?.version ?? null, image: boefje?.oci_image ?? null, modified_ms };
 }

@@ -31,7 +31,7 @@ export class QueuedRows {
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
     const ranks = new Heap<Place>((a, b) => a.rank > b.rank || (a.rank === b.rank && a.row.number > b.row.number));
-    const flow: Flow = { organisation, image: this.#imageOf(image), manual, ready: 0, ranks };
+    const flow: Flow = { organisation, image: this.#imageOf(image), manual, ready: 0, held: new Set(), ranks };
     this.#flows.set(key, flow);
     return flow;
   }
@@ -53,7 +53,8 @@ export class QueuedRows {
     }
     const band = bandOf(row.rank);
     row.flow = band === 1 ? null : this.flowOf(row.organisation, row.image, band === 0);
-    if (!row.held) this.#show(row);
+    if (row.held) row.flow?.held.add(row);
+    else this.#show(row);
   }
 
   remove(row: Row): void {
@@ -63,7 +64,8 @@ export class QueuedRows {
       group?.delete(row);
       if (group?.size === 0) this.#groups.delete(row.group);
     }
-    if (!row.held) this.#hide(row);
+    if (row.held) row.flow?.held.delete(row);
+    else this.#hide(row);
   }
 
   /** A pause or a limit holds it from now on. */
@@ -71,12 +73,14 @@ export class QueuedRows {
     if (row.held) return;
     this.#hide(row);
     row.held = true;
+    row.flow?.held.add(row);
   }
 
   /** It may be popped again, with that rank. */
   release(row: Row, rank: number): void {
     row.rank = rank;
     row.held = false;
+    row.flow?.held.delete(row);
     this.#show(row);
   }
 
@@ -143,8 +147,7 @@ export class QueuedRows {
   /** The greatest rank that is held of a flow. */
   lastHeld(flow: Flow): number | null {
     let last: number | null = null;
-    for (const row of this.byHash.values())
-      if (row.held && row.flow === flow && (last === null || row.rank > last)) last = row.rank;
+    for (const { rank } of flow.held) if (last === null || rank > last) last = rank;
     return last;
   }
 }

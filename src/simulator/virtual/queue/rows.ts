@@ -65,6 +65,8 @@ export interface Flow {
   readonly manual: boolean;
   /** How many may be popped. */
   ready: number;
+  /** Those that may not. */
+  readonly held: Set<Row>;
   /** The greatest rank first; of those that may be popped. */
   readonly ranks: Heap<Place>;
 }

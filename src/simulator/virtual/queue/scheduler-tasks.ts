@@ -2,7 +2,9 @@ import { RotaError } from '../../../errors.ts';
 import { failureOf } from '../../../mailbox/failure.ts';
 import type { NewTask, PushOutcome } from '../../../protocol/requests.ts';
 import type { RankPolicy } from '../../../queue/push/rank.ts';
+import { saveEveryMs } from '../../../queue/pop/marks.ts';
 import { firstLeaseMs } from '../../../queue/queue.ts';
+import { mostOfHash } from '../../../queue/schedules/streak.ts';
 import { type TaskType, taskTypeOf } from '../../../tasks/data.ts';
 import type { RefusalReason } from '../../../tasks/refusal.ts';
 import { isFinished } from '../../../tasks/task.ts';
@@ -10,6 +12,7 @@ import { chance } from '../../../time-and-chance.ts';
 import { FairShare } from './fair-share.ts';
 import type { MemoryLimits } from './memory-limits.ts';
 import type { MemorySchedules } from './memory-schedules.ts';
+import { PopRates } from './pop-rates.ts';
 import { QueuedRows } from './queued-rows.ts';
 import type { Lease, Row } from './rows.ts';
 
@@ -51,16 +54,12 @@ export interface Listener {
   changed(row: Row, was: Row['status']): void;
 }
 
-/** From a claim until the virtual times that it raised are stored, as of marks.ts: a supervisor that is killed before loses them. */
-const saveMs = 250;
-/** Tasks of a hash that are remembered: as many as failure-streaks.sql reads. */
-export const mostOfHash = 10;
-
 /** The tables `tasks`, `queue` and `leases` of one scheduler, and the statements push and claim on them. */
 export class SchedulerTasks {
   readonly scheduler: string;
   readonly rows = new QueuedRows();
   readonly fair: FairShare;
+  readonly rates: PopRates;
   /** The newest of each hash, newest last. */
   readonly history = new Map<string, Row[]>();
   readonly #type: TaskType;
@@ -73,6 +72,7 @@ export class SchedulerTasks {
     this.#common = common;
     this.#typeName = common.typeOf(scheduler);
     this.#type = taskTypeOf(this.#typeName);
+    this.rates = new PopRates(this.rows, common.now);
     this.fair = new FairShare(this.rows, {
       weightOf: (organisation) => common.weightOf(scheduler, organisation),
       isHeld: (organisation) => common.isHeld(scheduler, organisation, null),
@@ -170,6 +170,7 @@ export class SchedulerTasks {
       const unit = head.group === null ? [head] : this.rows.groupOf(head.group);
       for (const row of unit) this.#hand(row, { leaseMs, via, worker });
       this.#dispatched(unit[0]!);
+      this.rates.claimed(unit);
       units.push(unit);
       this.#common.happened.claimed(unit);
     }
@@ -185,7 +186,8 @@ export class SchedulerTasks {
     this.fair.dispatched(head);
     if (this.#isSaving) return;
     this.#isSaving = true;
-    this.#common.after(saveMs, () => {
+    // A supervisor that is killed before loses them.
+    this.#common.after(saveEveryMs, () => {
       this.#isSaving = false;
       this.fair.save();
     });

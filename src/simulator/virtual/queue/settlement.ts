@@ -1,3 +1,4 @@
+import { freeOfCharge, perSweep } from '../../../queue/settle/leases.ts';
 import { fairCost, isFinished, type TaskStatus } from '../../../tasks/task.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
 import type { Row } from './rows.ts';
@@ -26,12 +27,8 @@ interface SettlementOptions {
   readonly gracePeriodSeconds: number;
 }
 
-/** Claims that no worker began count as no attempt so often: leases.ts. */
-const freeOfCharge = 2;
 /** As rota_is_silent of sql/migrations: a supervisor says each second that it is present. */
 const silentMs = 3_000;
-/** Leases of one sweep, as of leases.ts. */
-const perSweep = 500;
 
 /** A time in which no heartbeat could be recorded; epoch milliseconds. */
 interface Gap {

@@ -1,5 +1,6 @@
+import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { fairCost, isFinished } from '../../../tasks/task.ts';
-import { MemoryLimits, type SimulatedLimit } from './memory-limits.ts';
+import { MemoryLimits } from './memory-limits.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
@@ -7,7 +8,7 @@ interface MemoryQueueOptions extends Omit<
   CommonParts,
   'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'limits'
 > {
-  readonly limits: readonly SimulatedLimit[];
+  readonly limits: readonly SetLimit[];
   /** Rows that were held may be popped. */
   readonly freed: (scheduler: string) => void;
 }
