@@ -1,12 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type FaultKind, faultKinds } from '../simulator/virtual/faults.ts';
-import type { SimulatedLimit } from '../simulator/virtual/queue/memory-limits.ts';
+import type { SimulatedLimit } from '../simulator/virtual/queue/limiter.ts';
 import type { Violation } from '../simulator/virtual/journal.ts';
 import type { SimulationReport } from '../simulator/virtual/simulation.ts';
 import { jsonOrUndefined, oneOf, readInput, wholeNumber } from './arguments.ts';
 import { checkKatOptions } from './demo/command.ts';
 import { tableOf } from './table.ts';
 import { line, write, writeJson } from './terminal.ts';
+import { isWhatIf, runWhatIf, whatIfDays, whatIfOptions, type WhatIfOptions } from './what-if.ts';
 
 interface SimulateOptions {
   readonly days: number;
@@ -23,9 +24,9 @@ interface SimulateOptions {
 
 /** `rota simulate`: days of a KAT in virtual time, the same each time; docs/simulation.md explains what it finds. */
 export function simulateCommand(): Command {
-  return new Command('simulate')
+  const command = new Command('simulate')
     .description('run days of a KAT in virtual time, and check what Rota promises at each decision')
-    .option('--days <n>', 'of virtual time', wholeNumber(1, 366), 7)
+    .option('--days <n>', `of virtual time; ${whatIfDays} with --from-database`, wholeNumber(1, 366), 7)
     .option('--organisations <n>', 'organisations', wholeNumber(1), 20)
     .option('--objects <n>', 'objects of each', wholeNumber(1), 100)
     .option('--boefjes <n>', 'boefjes enabled in each; all that ship where absent', wholeNumber(1))
@@ -35,8 +36,16 @@ export function simulateCommand(): Command {
     .option('--policy <ranker>', 'fair-share or created-at', oneOf(['fair-share', 'created-at']), 'fair-share')
     .option('--limits <file>', 'limits and windows as JSON, or the word typical: docs/simulation.md')
     .option('--json', 'end with one line of JSON on stdout; everything else goes to stderr')
-    .addHelpText('after', '\nExample:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all')
-    .action(async ({ seeds, json = false, limits: file, ...options }: SimulateOptions) => {
+    .addHelpText(
+      'after',
+      "\nExamples:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all\n  rota simulate --from-database --pause 'boefje --organisation acme'",
+    )
+    .action(async (given: SimulateOptions & Partial<WhatIfOptions>, command: Command) => {
+      if (isWhatIf(command, given)) {
+        const isGiven = command.getOptionValueSource('days') !== 'default';
+        return runWhatIf(isGiven ? given : { ...given, days: whatIfDays });
+      }
+      const { seeds, json = false, limits: file, ...options } = given;
       checkKatOptions(options);
       const limits = await limitsIn(file);
       // Its modules would cost every other command a second.
@@ -54,6 +63,8 @@ export function simulateCommand(): Command {
       else write(`${summaryOf(report)}\n`);
       process.exitCode = report.violations.length === 0 ? 0 : 1;
     });
+  for (const option of whatIfOptions()) command.addOption(option);
+  return command;
 }
 
 /** Its module is loaded where it is asked for, as the simulation is. */

@@ -30,6 +30,7 @@ interface Target {
 const layers = [
   'mailbox',
   'tasks',
+  'plots',
   'protocol',
   'telemetry',
   'postgres',

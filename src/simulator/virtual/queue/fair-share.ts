@@ -52,6 +52,11 @@ export class FairShare {
     this.#raised.clear();
   }
 
+  /** As it is stored, where a queue begins as a database has it. */
+  restore(image: string, manual: boolean, rank: number): void {
+    this.#stored.set(keyOf(image, manual), rank);
+  }
+
   /** The process ended before it could store them. */
   lose(): void {
     this.#raised.clear();

@@ -67,6 +67,10 @@ export interface Flow {
   ready: number;
   /** The greatest rank first; of those that may be popped. */
   readonly ranks: Heap<Place>;
+  /** Of those that are held. */
+  readonly held: Heap<Place>;
+  /** Places of before are taken out of it when it has so many. */
+  heldAtMost: number;
 }
 
 export interface Image {

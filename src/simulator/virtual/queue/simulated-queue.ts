@@ -1,5 +1,6 @@
 import { fairCost, isFinished } from '../../../tasks/task.ts';
-import { MemoryLimits, type SimulatedLimit } from './memory-limits.ts';
+import type { SimulatedLimit } from './limiter.ts';
+import { MemoryLimits } from './memory-limits.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
@@ -8,6 +9,8 @@ interface MemoryQueueOptions extends Omit<
   'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'limits'
 > {
   readonly limits: readonly SimulatedLimit[];
+  /** By key, where it begins as a database has it: until when a rate leaves no room. */
+  readonly limitArrivals?: ReadonlyMap<string, number>;
   /** Rows that were held may be popped. */
   readonly freed: (scheduler: string) => void;
 }
@@ -35,6 +38,7 @@ export class SimulatedQueue {
     this.options = options;
     this.limits = new MemoryLimits({
       limits: options.limits,
+      limitArrivals: options.limitArrivals ?? new Map(),
       now: options.now,
       rowsOf: (scheduler) => this.of(scheduler).rows,
       isPaused: (row) => this.#isPaused(row.scheduler, row.organisation, row.plugin),
@@ -112,14 +116,17 @@ export class SimulatedQueue {
     );
     for (const row of back) {
       const start = row.flow === null ? undefined : starts.get(row.flow);
+      let { rank } = row;
       if (start !== undefined) {
         const next = start + fair.stepOf(row.flow!, fairCost);
         starts.set(row.flow!, next);
-        row.rank = Math.max(row.rank, next);
+        rank = Math.max(rank, next);
       }
-      // What a limit may concern is looked at again.
-      if (this.isHeld(row.scheduler, row.organisation, row.plugin)) this.limits.arrived(row);
-      else rows.release(row, row.rank);
+      if (this.isHeld(row.scheduler, row.organisation, row.plugin)) {
+        rows.moveHeld(row, rank);
+        // What a limit may concern is looked at again.
+        this.limits.arrived(row);
+      } else rows.release(row, rank);
     }
     for (const row of back) this.options.happened.queued(row, true);
   }
