@@ -47,7 +47,10 @@ export async function changedStanding(
   const read = async (option: keyof GivenChanges, change: (words: readonly string[]) => Promise<void>) => {
     for (const text of given[option] ?? [])
       await change(wordsOf(text)).catch((error: unknown) => {
-        const said = error instanceof CommanderError ? error.message.replace(/^error: /, '') : failureOf(error).message;
+        const said =
+          error instanceof CommanderError
+            ? error.message.replace(/^error: /, '').replace('\n', ' ')
+            : failureOf(error).message;
         throw new RotaError('INVALID_REQUEST', line`--${dashed(option)} ${JSON.stringify(text)}: ${said}`);
       });
   };

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { readConfig } from '../config/config.ts';
 import { age } from '../control/wording.ts';
 import { RotaError } from '../errors.ts';
+import { failureOf } from '../mailbox/failure.ts';
 import type { QueueOutcome, Wait } from '../simulator/what-if/depths.ts';
 import type { WhatIfReport } from '../simulator/what-if/report.ts';
 import { tableOf } from './table.ts';
@@ -26,7 +27,10 @@ const changes = ['pause', 'resume', 'weight', 'limit', 'window', 'withoutLimit',
 /** What `rota simulate` takes beside `--from-database`. */
 export function whatIfOptions(): readonly Option[] {
   const several = (flags: string, description: string) =>
-    new Option(flags, description).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+    new Option(flags, description).argParser<readonly string[] | undefined>((text, before) => [
+      ...(before ?? []),
+      text,
+    ]);
   return [
     new Option(
       '--from-database [url]',
@@ -75,7 +79,13 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
   ]);
   const catalog = await readCatalog();
   const schedulers = catalog.actors.map(({ name }) => name);
-  const snapshot = await readSnapshot(url, { days, schedulers, wantsOois: options.limit !== undefined });
+  const wantsOois = options.limit !== undefined;
+  const snapshot = await readSnapshot(url, { days, schedulers, wantsOois }).catch((error: unknown) => {
+    const { code, message } = failureOf(error);
+    const named = '--from-database cannot be used';
+    if (code !== 'BAD_CONFIG' || options.fromDatabase === true) throw error;
+    throw new RotaError('INVALID_REQUEST', message.replace('SCHEDULER_DB_URI cannot be used', named));
+  });
   const isChanged = changes.some((name) => options[name] !== undefined);
   const changed = isChanged ? await changedStanding(snapshot, standingOf(snapshot), options) : null;
   const report = await whatIf(snapshot, changed, {
@@ -96,13 +106,14 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
     });
   }
   if (json) writeJson(report);
-  else write(`${textOf(report)}\n`);
+  else write(`${whatIfText(report)}\n`);
 }
 
 /** Of each scheduler: all, and so many organisations. */
 const shownAtMost = 20;
 
-function textOf(report: WhatIfReport): string {
+/** For people. */
+export function whatIfText(report: WhatIfReport): string {
   const { at, days, schedulers, cut, queues, others } = report;
   const busy = queues.filter(
     ({ as_it_is: one, with_change: other }) => isOfUse(one) || (other !== null && isOfUse(other)),
@@ -124,12 +135,12 @@ function textOf(report: WhatIfReport): string {
       cell(({ end }) => String(end)),
       cell(({ wait }) => waitText(wait.p50)),
       cell(({ wait }) => waitText(wait.p99)),
-      cell(({ worked_off_seconds: seconds }) => (seconds === null ? `not in ${days}d` : age(seconds))),
+      one.now === 0 ? '-' : cell(({ worked_off_seconds: off }) => (off === null ? `not in ${days}d` : age(off))),
     ];
   });
   return [
     `From ${at} on, ${days} ${days === 1 ? 'day' : 'days'}; nothing was changed. What is taken for granted: docs/simulation.md, "What if".`,
-    ...Object.entries(schedulers).map(([name, facts]) => factsText(name, facts)),
+    ...Object.entries(schedulers).flatMap(([name, facts]) => factsText(name, facts) ?? []),
     ...cut.map((sentence) => `Left out: ${sentence}.`),
     '',
     rows.length === 0
@@ -148,15 +159,17 @@ function waitText(wait: Wait | null): string {
   return wait === null ? '-' : `${age(wait.seconds)}${wait.is_least ? '+' : ''}`;
 }
 
-function factsText(name: string, facts: WhatIfReport['schedulers'][string]): string {
+/** Null where there is nothing to say. */
+function factsText(name: string, facts: WhatIfReport['schedulers'][string]): string | null {
   const { ranker, queued, in_hand: inHand, schedules, workers, seconds_a_task: seconds, ended } = facts;
+  if (queued + inHand + schedules + ended + facts.arrivals_an_hour === 0) return null;
   const { seen, with_change: used } = workers;
   const count = used === seen ? `${seen}` : `${seen} → ${used}`;
   const parts = [
     `${queued} queued`,
     `${inHand} in hand`,
     `${schedules} schedules fall due`,
-    `${facts.arrivals_an_hour} tasks an hour beside`,
+    `${facts.arrivals_an_hour} tasks an hour that no schedule makes`,
     seen === 0 && used === 0 ? 'no worker was seen' : `${count} worked on at once`,
     seconds === null ? 'none ended lately: 10 s each are assumed' : `${seconds} s each (median of ${ended})`,
     ranker,

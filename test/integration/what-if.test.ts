@@ -1,5 +1,8 @@
-import { createHash } from 'node:crypto';
-import { expect, test, vi } from 'vitest';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Sql } from '../../src/postgres/pool.ts';
 import { readCatalog } from '../../src/supervisor/catalog.ts';
 import { readSnapshot } from '../../src/simulator/what-if/read-snapshot.ts';
@@ -8,6 +11,8 @@ import type { RunOptions } from '../../src/simulator/what-if/run.ts';
 import type { Snapshot } from '../../src/simulator/what-if/snapshot.ts';
 import { standingOf } from '../../src/simulator/what-if/standing.ts';
 import { changedStanding, type GivenChanges } from '../../src/cli/what-if-changes.ts';
+import { runCli } from '../support/cli.ts';
+import { createDatabase } from '../support/database.ts';
 import { boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -212,4 +217,81 @@ test('nothing is written, and the same seed answers the same', async () => {
   const first = await predict(snapshot, { workers: ['boefje 2'] });
   expect(await contents(sql)).toBe(before);
   expect(JSON.stringify(await predict(snapshot, { workers: ['boefje 2'] }))).toBe(JSON.stringify(first));
+});
+
+test('the command prints a table, JSON and a plot, and shows no password', async () => {
+  const { url } = await twoOrganisations();
+  const directory = await mkdtemp(join(tmpdir(), 'rota-what-if-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const plot = join(directory, 'later.svg');
+  const args = ['simulate', '--from-database', url, '--days', '1', '--pause', 'boefje --organisation bb'];
+  const table = await runCli([...args, '--plot', plot]);
+  expect(table, table.stderr).toMatchObject({ code: 0, stderr: '' });
+  expect(table.stdout).toMatch(
+    /boefje: 60 queued, 0 in hand, .*, 1 worked on at once, 60 s each \(median of 30\), fair-share/,
+  );
+  expect(table.stdout).toMatch(/boefje +bb +30 +30 +0 → 30 .*59m 0s → not in 1d/);
+  expect(await readFile(plot, 'utf8')).toContain('bb, with the change');
+  // The URL is that of the environment.
+  const json = await runCli(['simulate', '--from-database', '--json'], { env: { SCHEDULER_DB_URI: url } });
+  const report = JSON.parse(json.stdout) as WhatIfReport;
+  expect(report).toMatchObject({ days: 2, seed: 1, schedulers: { boefje: { queued: 60 } }, cut: [] });
+  expect(queueOf(report, 'boefje', 'aa')).toMatchObject({ as_it_is: { now: 30 }, with_change: null });
+  expect(queueOf(report, 'boefje', 'aa').as_it_is.depth).toHaveLength(report.points.length);
+
+  const wrong = async (given: readonly string[]) => {
+    const { code, stderr } = await runCli(['simulate', ...given]);
+    expect(stderr).not.toContain('s3cret');
+    return `${code} ${stderr.trim()}`;
+  };
+  expect(await wrong(['--from-database', url, '--pause', 'boefje --organization bb'])).toBe(
+    `64 rota: --pause "boefje --organization bb": unknown option '--organization' (Did you mean --organisation?)`,
+  );
+  expect(await wrong(['--pause', 'boefje'])).toBe('64 rota: --pause goes with --from-database');
+  expect(await wrong(['--from-database', url, '--faults', 'all'])).toBe(
+    '64 rota: --faults is for a KAT that is simulated, not for --from-database',
+  );
+  expect(await wrong(['--from-database', url, '--plot', join(directory, 'none', 'x.svg')])).toMatch(
+    /^64 rota: --plot .*: cannot be written \(ENOENT\)$/,
+  );
+  const away = new URL(url);
+  [away.password, away.port] = ['s3cret', '1'];
+  expect(await wrong(['--from-database', away.href])).toMatch(/^75 rota: /);
+  expect(await wrong(['--from-database', 'mysql://rota:s3cret@db/rota'])).toMatch(
+    /^64 rota: --from-database cannot be used \(expected postgresql:/,
+  );
+});
+
+test('a database that is not of this version is refused, and an account that may only read is enough', async () => {
+  const empty = await createDatabase();
+  onTestFinished(() => empty.drop());
+  await expect(snapshotOf(empty.url)).rejects.toMatchObject({
+    code: 'SCHEMA_UNKNOWN',
+    message: expect.stringMatching(/^the database is not migrated .*: run rota migrate$/),
+  });
+  const { sql, url } = await twoOrganisations();
+  const role = `reader_${randomUUID().slice(0, 8)}`;
+  await sql.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'reads'`);
+  await sql.unsafe(`GRANT pg_read_all_data TO ${role}`);
+  onTestFinished(async () => void (await sql.unsafe(`DROP ROLE ${role}`)));
+  const reader = new URL(url);
+  [reader.username, reader.password] = [role, 'reads'];
+  const snapshot = await snapshotOf(reader.href);
+  expect(snapshot.schedulers[0]!.queued).toHaveLength(60);
+  await sql.unsafe(`INSERT INTO rota_migrations (number, name) VALUES (9999, '9999_later')`);
+  await expect(snapshotOf(url)).rejects.toMatchObject({
+    code: 'SCHEMA_UNKNOWN',
+    message: expect.stringMatching(/^the database was migrated to 9999 by a newer Rota/),
+  });
+});
+
+test('of a queue that is larger than it may be the first are read, and it says so', async () => {
+  const { url } = await twoOrganisations();
+  const bounds = { queued: 40, schedules: 50 };
+  const snapshot = await readSnapshot(url, { days: 3, schedulers, wantsOois: false, bounds });
+  expect(snapshot.schedulers[0]).toMatchObject({ queued: { length: 40 }, schedules: { length: 50 } });
+  expect(snapshot.cut).toEqual([
+    'the first 40 queued tasks of boefje were read, then it takes no more: what comes after them is left out',
+    'the first 50 schedules of boefje that fall due were read, then it takes no more: what comes after them is left out',
+  ]);
 });

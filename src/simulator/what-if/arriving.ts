@@ -72,7 +72,8 @@ export class Arriving {
         again(ms, run);
       });
     };
-    clock.settleAfter(0, () => this.#look());
+    // After the moment of the snapshot: what waited then was made earlier.
+    clock.settleAfter(1, () => this.#look());
     again(lookEveryMs, () => this.#look());
     again(arriveEveryMs, () => this.#arrive());
   }

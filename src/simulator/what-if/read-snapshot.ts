@@ -71,7 +71,7 @@ class SnapshotReader {
   async read(): Promise<Snapshot> {
     const { schedulers: names, wantsOois, days } = this.#options;
     const [standing] = await this.#ask<StandingRow>('standing', [ofEach]);
-    const at = Math.round(standing!.now_ms);
+    const at = Math.ceil(standing!.now_ms);
     const limits = (await readLimits(this.#sql)).limits.filter(({ removed }) => !removed);
     const pauses = await query<Pause>(this.#sql, statement('maintenance/pauses'), [false]);
     const [weights] = await query<{ results: string }>(this.#sql, statement('maintenance/weights'), [ofEach, 0]);
