@@ -46,7 +46,7 @@ export async function changedStanding(
   const draft = new Draft(limits, standing, at);
   const read = async (option: keyof GivenChanges, change: (words: readonly string[]) => Promise<void>) => {
     for (const text of given[option] ?? [])
-      await change(wordsOf(text)).catch((error: unknown) => {
+      await Promise.try(() => change(wordsOf(text))).catch((error: unknown) => {
         const said =
           error instanceof CommanderError
             ? error.message.replace(/^error: /, '').replace('\n', ' ')
@@ -211,6 +211,8 @@ async function argumentsOf<Options extends object>(
 
 /** As a shell has them: parted by blanks, but within quotes. */
 function wordsOf(text: string): readonly string[] {
+  if (/['"]/.test(text.replaceAll(/'[^']*'|"[^"]*"/g, '')))
+    throw new RotaError('INVALID_REQUEST', 'a quote without its other one');
   const words = text.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? [];
   return words.map((word) => word.replaceAll(/'([^']*)'|"([^"]*)"/g, (_all, single, double) => single ?? double));
 }

@@ -98,6 +98,7 @@ test.for<[GivenChanges, string]>([
     { pause: ['boefje --nats nats://x'] },
     '--pause "boefje --nats nats://x": --nats is for a Rota that runs: nothing is asked of one here',
   ],
+  [{ pause: ["boefje --organisation 'acme"] }, `--pause "boefje --organisation 'acme": a quote without its other one`],
   [{ resume: ['boefje'] }, '--resume "boefje": '],
   [
     { weight: ['boefje acme 0'] },
