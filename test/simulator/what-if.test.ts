@@ -157,3 +157,14 @@ test('a quantile of waits that still go on is the least that it can be', () => {
   expect(waits.quantile(0.5, still)!.isLeast).toBe(true);
   expect(none.quantile(0.5, new WaitTimes())).toBeNull();
 });
+
+test('a limit with a key for each host, and thousands of hosts, takes no time to speak of', async () => {
+  const tasks = queued('acme', 12_000).map((task, n) => ({ ...task, ooi: `Hostname|internet|h${n % 6_000}.example` }));
+  const { queues } = await predict(snapshotOf({ queued: tasks, arrivals: [] }), {
+    limit: ["per-host --scheduler boefje --key 'host:{host}' --concurrency 1"],
+    workers: ['boefje 20'],
+  });
+  const { as_it_is: before, with_change: after } = queues[0]!;
+  // The hosts are as many that no worker waits for one.
+  expect(after!.worked_off_seconds).toBeLessThan(before.worked_off_seconds! / 3.5);
+});

@@ -84,6 +84,7 @@ async function start(
     after: (ms, run) => void clock.after(ms, run),
     limits: standing.limits,
     limitArrivals: snapshot.limitArrivals,
+    limitRestMs: (keys) => Math.floor(keys / 2),
     freed: (scheduler) => workers.wake(scheduler),
   });
   for (const { scheduler, organisation, weight } of standing.weights)

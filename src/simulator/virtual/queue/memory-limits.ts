@@ -8,6 +8,8 @@ interface LimitsParts {
   readonly limits: readonly SimulatedLimit[];
   /** By key: GCRA's theoretical arrival time, where a queue begins as a database has it. */
   readonly limitArrivals?: ReadonlyMap<string, number>;
+  /** From one pass to the next at least, by how many keys there are: each pass looks at all. None where absent. */
+  readonly restMs?: (keys: number) => number;
   readonly now: () => number;
   readonly rowsOf: (scheduler: string) => QueuedRows;
   readonly isPaused: (row: Row) => boolean;
@@ -88,10 +90,11 @@ export class MemoryLimits {
 
   /** The next pass comes then, or earlier. */
   #wake(ms: number): void {
-    const at = this.#parts.now() + ms;
+    const rest = Math.max(ms, this.#parts.restMs?.(this.#limiters.size) ?? 0);
+    const at = this.#parts.now() + rest;
     if (at >= this.#nextAt) return;
     this.#nextAt = at;
-    this.#parts.after(ms, () => {
+    this.#parts.after(rest, () => {
       if (this.#nextAt !== at) return;
       this.#nextAt = Infinity;
       this.#pass();

@@ -11,6 +11,8 @@ interface MemoryQueueOptions extends Omit<
   readonly limits: readonly SimulatedLimit[];
   /** By key, where it begins as a database has it: until when a rate leaves no room. */
   readonly limitArrivals?: ReadonlyMap<string, number>;
+  /** Between looks at all keys of limits, by how many there are. */
+  readonly limitRestMs?: (keys: number) => number;
   /** Rows that were held may be popped. */
   readonly freed: (scheduler: string) => void;
 }
@@ -39,6 +41,7 @@ export class SimulatedQueue {
     this.limits = new MemoryLimits({
       limits: options.limits,
       limitArrivals: options.limitArrivals ?? new Map(),
+      restMs: options.limitRestMs ?? (() => 0),
       now: options.now,
       rowsOf: (scheduler) => this.of(scheduler).rows,
       isPaused: (row) => this.#isPaused(row.scheduler, row.organisation, row.plugin),
