@@ -38,7 +38,7 @@ export function simulateCommand(): Command {
     .option('--json', 'end with one line of JSON on stdout; everything else goes to stderr')
     .addHelpText(
       'after',
-      "\nExamples:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all\n  rota simulate --from-database --pause 'boefje --organisation acme'",
+      "\nExample:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all\n  rota simulate --from-database --pause 'boefje --organisation acme'",
     )
     .action(async (given: SimulateOptions & Partial<WhatIfOptions>, command: Command) => {
       if (isWhatIf(command, given)) {

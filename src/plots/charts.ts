@@ -178,6 +178,7 @@ export function shortNumber(value: number): string {
   return value >= 9_995 ? `${digits(value / 1_000)} k` : withThousands(digits(value));
 }
 
+/** Of less than ten thousand. */
 function withThousands(text: string): string {
-  return text.replace(/\B(?=(\d{3})+$)/, ' ');
+  return /^\d{4}$/.test(text) ? `${text.slice(0, 1)} ${text.slice(1)}` : text;
 }

@@ -12,7 +12,8 @@ export const whatIfCases: readonly Case[] = [
     ...lists,
     about: ' without OOIs',
   }),
-  of('what-if/first', () => ['boefje'], { ...lists, rows: 1 }),
+  // Asked once, and not by the low-water mark: under an old snapshot it walks past what was popped.
+  of('what-if/first', () => ['boefje'], { ...lists, rows: 4 }),
   of('what-if/schedules', () => ['boefje', '-infinity', zero, never, named, true], lists),
   // Under an old snapshot the leases that ended are read, too.
   of('what-if/leases', () => [zero, named], { ...lists, rows: 100 }),

@@ -64,7 +64,7 @@ export class Depths implements Listener {
   }
 
   /** What waits as the days begin. */
-  begin(scheduler: string, counts: ReadonlyMap<string, number>): void {
+  waits(scheduler: string, counts: ReadonlyMap<string, number>): void {
     for (const [organisation, count] of counts) this.#add(scheduler, organisation, count);
     this.#add(
       scheduler,

@@ -5,6 +5,7 @@ import { readLimits } from '../../queue/limits/view.ts';
 import { requireMigrated } from '../../queue/schema/migrations.ts';
 import { time } from '../../time-and-chance.ts';
 import { readHistory } from './read-history.ts';
+import type { LeaseRow, QueueRow, ScheduleRow, StandingRow, SubjectRow } from './snapshot-rows.ts';
 import type { DueLater, LeasedTask, QueuedTask, SchedulerSnapshot, Snapshot } from './snapshot.ts';
 
 interface ReadingOptions {
@@ -237,44 +238,3 @@ interface Pages<Row> {
 }
 
 const zeroId = '00000000-0000-0000-0000-000000000000';
-
-interface StandingRow {
-  readonly now_ms: number;
-  readonly oldest_ms: number | null;
-  readonly virtual_times: string;
-  readonly intervals: string;
-  readonly arrivals: string;
-}
-
-interface SubjectRow {
-  readonly organisation: string;
-  readonly plugin: string | null;
-  readonly image: string | null;
-  readonly hash: string;
-  readonly ooi: string | null;
-}
-
-interface QueueRow extends SubjectRow {
-  readonly held: boolean;
-  readonly rank: number;
-  readonly made_at: string;
-  readonly id: string;
-  readonly deduplication_key: string | null;
-}
-
-interface ScheduleRow extends SubjectRow {
-  readonly deadline_at: string;
-  readonly id: string;
-  readonly cron: string | null;
-  readonly by_interval: boolean;
-}
-
-interface LeaseRow extends SubjectRow {
-  readonly id: string;
-  readonly scheduler: string;
-  readonly deduplication_key: string | null;
-  readonly manual: boolean;
-  readonly made_ms: number;
-  readonly claimed_ms: number;
-  readonly started_ms: number | null;
-}

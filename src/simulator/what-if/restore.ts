@@ -45,7 +45,7 @@ export function restore({ snapshot, standing, queue, depths, workers, typeOf }: 
       tasks.restore(rowOf(name, type, (number += 1), task, held));
       counts.set(task.organisation, (counts.get(task.organisation) ?? 0) + 1);
     }
-    depths.begin(name, counts);
+    depths.waits(name, counts);
     workers.wake(name);
   }
   for (const pause of standing.resumed) queue.resume(pause);
