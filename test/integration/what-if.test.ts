@@ -159,6 +159,28 @@ async function twoOrganisations() {
   return { ...stage, snapshot: await snapshotOf(stage.url) };
 }
 
+test('what completes leads to tasks of normalizers, as many as it did', async () => {
+  const { queue, sql, url } = await queueUnderTest();
+  await history(sql, { seconds: 60, count: 30 });
+  await sql.unsafe(
+    `INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status)
+     SELECT gen_random_uuid(), 'normalizer', 'before', 'normalizer', md5('n' || n), 2, jsonb_build_object(
+       'normalizer', jsonb_build_object('id', 'dns-normalize'),
+       'raw_data', jsonb_build_object('boefje_meta', jsonb_build_object('boefje', jsonb_build_object('id', 'dns-records')))), 'COMPLETED'
+     FROM generate_series(1, 60) n`,
+  );
+  await queue.push(
+    'boefje',
+    Array.from({ length: 40 }, () => boefjeTask()),
+  );
+  await age(sql);
+  const snapshot = await snapshotOf(url);
+  expect(snapshot.follows.get('dns-records')).toEqual(new Map([['dns-normalize', 2]]));
+  // No worker of theirs was seen.
+  const { as_it_is: outcome } = queueOf(await predict(snapshot), 'normalizer', 'aa');
+  expect(outcome).toMatchObject({ now: 0, end: 80, handed_out: 0 });
+});
+
 test('a pause holds its organisation, and the others are done sooner', async () => {
   const { snapshot } = await twoOrganisations();
   // Those of aa were pushed first.
