@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Result } from '../harness/report.ts';
-import { barChart, lineChart, type Series, decadeScale, linearScale, steppedScale } from './charts.ts';
+import { barChart, lineChart, type Series, decadeScale, linearScale, steppedScale } from '../../src/plots/charts.ts';
 
 type Results = ReadonlyMap<string, Result>;
 type Figure = (results: Results) => string | null;

@@ -36,6 +36,14 @@ export function duration(text: string): number {
   return Number(amount) * units[unit!]!;
 }
 
+/** `1/s`, `30/m`, `1/5m`. */
+export function rate(text: string): { readonly tasks: number; readonly seconds: number } {
+  const [, tasks, every] = /^(\d+)\/(\d*[smhd])$/.exec(text) ?? [];
+  if (tasks === undefined || Number(tasks) < 1)
+    throw new InvalidArgumentError('expected tasks and a duration, such as 1/s, 30/m or 1/5m; at least one task.');
+  return { tasks: Number(tasks), seconds: duration(/^\d/.test(every!) ? every! : `1${every}`) };
+}
+
 /** `2026-11-24`, or `2026-11-24T12:00Z` with seconds or without, as a timestamp of UTC. */
 export function timestamp(text: string): string {
   const [, date, time = '00:00'] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)Z)?$/.exec(text) ?? [];

@@ -1,9 +1,9 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { rateInShort } from '../control/limit-views.ts';
 import { age, moment, whenOf } from '../control/wording.ts';
 import type { LimitMatchView, LimitView, SetLimit, WindowView } from '../protocol/limits.ts';
 import { RotaError } from '../errors.ts';
-import { duration, wholeNumber } from './arguments.ts';
+import { duration, rate, wholeNumber } from './arguments.ts';
 import { print, remoteCommand, type RemoteOptions, request, withRota } from './remote.ts';
 import { tableOf } from './table.ts';
 
@@ -17,14 +17,14 @@ interface MatchOptions extends RemoteOptions {
   readonly note?: string;
 }
 
-interface LimitOptions extends MatchOptions {
+export interface LimitOptions extends MatchOptions {
   readonly key?: string;
   readonly rate?: { readonly tasks: number; readonly seconds: number };
   readonly burst?: number;
   readonly concurrency?: number;
 }
 
-interface WindowOptions extends MatchOptions {
+export interface WindowOptions extends MatchOptions {
   readonly zone?: string;
   readonly opens?: string;
   readonly for?: number;
@@ -82,7 +82,7 @@ function listLimitsCommand(): Command {
   );
 }
 
-function setLimitCommand(): Command {
+export function setLimitCommand(): Command {
   return matching(
     'set',
     'set a limit, or change it',
@@ -96,10 +96,7 @@ function setLimitCommand(): Command {
     .option('--burst <tasks>', 'so many may go at once after a rest', wholeNumber(1))
     .option('--concurrency <tasks>', 'so many are claimed or running at once', wholeNumber(1))
     .action(async (name: string, options: LimitOptions) => {
-      const { key, rate, burst, concurrency } = options;
-      const set = await withRota(options, (client) =>
-        request(client, 'set-limit', { name, ...bodyOf(options), key, rate, burst, concurrency }),
-      );
+      const set = await withRota(options, (client) => request(client, 'set-limit', limitBody(name, options)));
       print(options, set, setText);
     });
 }
@@ -155,7 +152,7 @@ function listWindowsCommand(): Command {
   );
 }
 
-function setWindowCommand(): Command {
+export function setWindowCommand(): Command {
   return matching(
     'set',
     'say when tasks may run',
@@ -167,10 +164,7 @@ function setWindowCommand(): Command {
     .option('--until <time>', 'when that ends')
     .option('--zone <name>', 'as Europe/Amsterdam; UTC where absent')
     .action(async (name: string, options: WindowOptions) => {
-      const { zone, opens: cron, for: seconds, closedFrom: from, until } = options;
-      const set = await withRota(options, (client) =>
-        request(client, 'set-window', { name, ...bodyOf(options), zone, cron, seconds, from, until }),
-      );
+      const set = await withRota(options, (client) => request(client, 'set-window', windowBody(name, options)));
       print(options, set, setText);
     });
 }
@@ -217,16 +211,20 @@ function matching(name: string, description: string, example: string): Command {
     .option('--note <text>', 'why');
 }
 
-function bodyOf({ scheduler, organisation, boefje, image, ooiType, exemptManual, note }: MatchOptions) {
-  return { scheduler, organisation, boefje, image, ooi_type: ooiType, exempt_manual: exemptManual, note };
+/** Of `set-limit`. */
+export function limitBody(name: string, options: LimitOptions) {
+  const { key, rate, burst, concurrency } = options;
+  return { name, ...bodyOf(options), key, rate, burst, concurrency };
 }
 
-/** `1/s`, `30/m`, `1/5m`. */
-function rate(text: string): { readonly tasks: number; readonly seconds: number } {
-  const [, tasks, every] = /^(\d+)\/(\d*[smhd])$/.exec(text) ?? [];
-  if (tasks === undefined || Number(tasks) < 1)
-    throw new InvalidArgumentError('expected tasks and a duration, such as 1/s, 30/m or 1/5m; at least one task.');
-  return { tasks: Number(tasks), seconds: duration(/^\d/.test(every!) ? every! : `1${every}`) };
+/** Of `set-window`. */
+export function windowBody(name: string, options: WindowOptions) {
+  const { zone, opens: cron, for: seconds, closedFrom: from, until } = options;
+  return { name, ...bodyOf(options), zone, cron, seconds, from, until };
+}
+
+function bodyOf({ scheduler, organisation, boefje, image, ooiType, exemptManual, note }: MatchOptions) {
+  return { scheduler, organisation, boefje, image, ooi_type: ooiType, exempt_manual: exemptManual, note };
 }
 
 function rateText({ rate }: LimitView): string | null {

@@ -49,7 +49,7 @@ export function partCells(part: PartView): readonly (string | number | null)[] {
   ];
 }
 
-interface PauseOptions extends RemoteOptions {
+export interface PauseOptions extends RemoteOptions {
   readonly organisation?: string;
   readonly boefje?: string;
   readonly note?: string;
@@ -214,7 +214,7 @@ function listWeightsCommand(): Command {
   });
 }
 
-function setWeightCommand(): Command {
+export function setWeightCommand(): Command {
   return remoteCommand('set', 'serve an organisation so often', 'rota weights set boefje acme 2')
     .argument('<scheduler>')
     .argument('<organisation>')

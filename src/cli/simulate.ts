@@ -9,6 +9,7 @@ import { jsonOrUndefined, oneOf, readInput, wholeNumber } from './arguments.ts';
 import { checkKatOptions } from './demo/command.ts';
 import { tableOf } from './table.ts';
 import { line, write, writeJson } from './terminal.ts';
+import { isWhatIf, runWhatIf, whatIfDays, whatIfOptions, type WhatIfOptions } from './what-if.ts';
 
 interface SimulateOptions {
   readonly days: number;
@@ -26,9 +27,9 @@ interface SimulateOptions {
 
 /** `rota simulate`: days of a KAT in virtual time, the same each time; docs/simulation.md explains what it finds. */
 export function simulateCommand(): Command {
-  return new Command('simulate')
+  const command = new Command('simulate')
     .description('run days of a KAT in virtual time, and check what Rota promises at each decision')
-    .option('--days <n>', 'of virtual time', wholeNumber(1, 366), 7)
+    .option('--days <n>', `of virtual time; ${whatIfDays} with --from-database`, wholeNumber(1, 366), 7)
     .option('--organisations <n>', 'organisations', wholeNumber(1), 20)
     .option('--objects <n>', 'objects of each', wholeNumber(1), 100)
     .option('--boefjes <n>', 'boefjes enabled in each; all that ship where absent', wholeNumber(1))
@@ -39,8 +40,16 @@ export function simulateCommand(): Command {
     .option('--limits <file>', 'limits and windows as JSON, or the word typical: docs/simulation.md')
     .option('--trace <file>', 'write each decision to a file, whose SHA-256 is the digest; of one seed')
     .option('--json', 'end with one line of JSON on stdout; everything else goes to stderr')
-    .addHelpText('after', '\nExample:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all')
-    .action(async ({ seeds, json = false, limits: file, trace: to, ...options }: SimulateOptions) => {
+    .addHelpText(
+      'after',
+      "\nExample:\n  rota simulate --days 2 --organisations 5 --objects 40 --seeds 20 --faults all\n  rota simulate --from-database --pause 'boefje --organisation acme'",
+    )
+    .action(async (given: SimulateOptions & Partial<WhatIfOptions>, command: Command) => {
+      if (isWhatIf(command, given)) {
+        const isGiven = command.getOptionValueSource('days') !== 'default';
+        return runWhatIf(isGiven ? given : { ...given, days: whatIfDays });
+      }
+      const { seeds, json = false, limits: file, trace: to, ...options } = given;
       checkKatOptions(options);
       if (to !== undefined && seeds > 1)
         throw new RotaError('INVALID_REQUEST', '--trace: of one seed; leave --seeds out');
@@ -63,6 +72,8 @@ export function simulateCommand(): Command {
       else write(`${summaryOf(report)}\n`);
       process.exitCode = report.violations.length === 0 ? 0 : 1;
     });
+  for (const option of whatIfOptions()) command.addOption(option);
+  return command;
 }
 
 /** Its module is loaded where it is asked for, as the simulation is. */

@@ -45,7 +45,12 @@ export const note = z
   .transform((text) => excerptInBytes(oneLine(textWithoutSecrets(text)).toWellFormed(), lengths.name))
   .nullish();
 
-function pauseCommands({ pauses, schedulerIds, purge, audit }: QueuePorts) {
+export function pauseCommands({
+  pauses,
+  schedulerIds,
+  purge,
+  audit,
+}: Pick<QueuePorts, 'pauses' | 'schedulerIds' | 'purge' | 'audit'>) {
   const listed = recent(() => pauses.list());
   return {
     pauses: command('read', aged, async (body) => {

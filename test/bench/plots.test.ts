@@ -9,7 +9,7 @@ import {
   linearScale,
   shortNumber,
   steppedScale,
-} from '../../bench/plots/charts.ts';
+} from '../../src/plots/charts.ts';
 import { plots } from '../../bench/plots/figures.ts';
 
 function result(name: string, median: number, p50_ms: number | null = null, p99_ms: number | null = null): Result {

@@ -94,7 +94,7 @@ function textOf(name: string): string {
   return found === undefined ? statement(name) : queueSizeStatement(found);
 }
 
-function of(
+export function of(
   name: string,
   values: (tasks: Tasks) => readonly unknown[],
   {

@@ -1,5 +1,6 @@
 import type { Journal } from '../journal.ts';
 import type { Unit } from '../queue/scheduler-tasks.ts';
+import { lastHeld } from '../queue/queued-rows.ts';
 import { about, type Flow, type Row } from '../queue/rows.ts';
 
 /** Of those that find nothing queued of their flow one in so many is followed: each costs a look at all flows. */
@@ -32,7 +33,7 @@ export class FairBound {
       return;
     }
     // What a limit holds has its rank, and what comes after it goes behind that.
-    if (row.flow === null || row.manual || row.flow.ready > 1 || row.flow.held.size > 0) return;
+    if (row.flow === null || row.manual || row.flow.ready > 1 || lastHeld(row.flow) !== null) return;
     if ((this.#arrived += 1) % followed === 0) this.#waiting.set(row, new Map(this.#served));
   }
 

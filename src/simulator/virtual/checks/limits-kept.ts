@@ -1,6 +1,6 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { concerns, keyOf as limitKeyOf } from '../../../queue/limits/limit.ts';
-import { limitedOf } from '../queue/memory-limits.ts';
+import { limitedOf } from '../queue/limiter.ts';
 import type { Journal } from '../journal.ts';
 import { about, inMinutes, type Row } from '../queue/rows.ts';
 import type { Unit } from '../queue/scheduler-tasks.ts';

@@ -28,7 +28,7 @@ export class FairShare {
   startOf(flow: Flow): number {
     const time = this.#timeOf(flow);
     const queued = this.#rows.lastRank(flow) ?? -Infinity;
-    const held = this.#parts.isHeld(flow.organisation) ? (this.#rows.lastHeld(flow) ?? -Infinity) : -Infinity;
+    const held = this.#parts.isHeld(flow.organisation) ? (lastHeld(flow) ?? -Infinity) : -Infinity;
     return Math.max(time, queued, held);
   }
 
@@ -50,6 +50,11 @@ export class FairShare {
   save(): void {
     for (const [key, rank] of this.#raised) this.#stored.set(key, rank);
     this.#raised.clear();
+  }
+
+  /** As it is stored, where a queue begins as a database has it. */
+  restore(image: string, manual: boolean, rank: number): void {
+    this.#stored.set(keyOf(image, manual), rank);
   }
 
   /** The process ended before it could store them. */

@@ -1,13 +1,17 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { windowAt, type WindowState } from '../../../queue/limits/hours.ts';
+import { concerns, keyOf } from '../../../queue/limits/limit.ts';
 import { leastBetweenMs } from '../../../queue/limits/releaser.ts';
-import { concerns, keyOf, type LimitedTask } from '../../../queue/limits/limit.ts';
-import { Heap } from '../heap.ts';
+import { addTo, drop, limitedOf, type Limiter, limiterOf } from './limiter.ts';
 import type { QueuedRows } from './queued-rows.ts';
-import { popOrder, type Row } from './rows.ts';
+import type { Row } from './rows.ts';
 
 interface LimitsParts {
   readonly limits: readonly SetLimit[];
+  /** By key: GCRA's theoretical arrival time, where a queue begins as a database has it. */
+  readonly limitArrivals?: ReadonlyMap<string, number>;
+  /** From one pass to the next at least, by how many keys there are: each pass looks at all. None where absent. */
+  readonly restMs?: (keys: number) => number;
   readonly now: () => number;
   readonly rowsOf: (scheduler: string) => QueuedRows;
   readonly isPaused: (row: Row) => boolean;
@@ -15,16 +19,6 @@ interface LimitsParts {
   readonly freed: (scheduler: string) => void;
   /** Runs it after so many milliseconds. */
   readonly after: (ms: number, run: () => void) => void;
-}
-
-/** A key: what was claimed of it, and what is under way, by unit. */
-interface Limiter {
-  readonly limit: SetLimit;
-  /** GCRA's theoretical arrival time. */
-  arrival: number;
-  readonly admitted: Map<string, Set<Row>>;
-  readonly leased: Map<string, Set<Row>>;
-  readonly parked: Heap<Row>;
 }
 
 /** The releaser looks each second, in case another supervisor changed something: here each change wakes it. */
@@ -59,6 +53,14 @@ export class MemoryLimits {
     this.#wake(leastBetweenMs);
   }
 
+  /** It is under way already, and takes its places. */
+  underWay(row: Row): void {
+    const keys = this.#keysOf(row);
+    if (keys.length === 0) return;
+    row.limits = keys;
+    for (const key of keys) addTo(this.#limiters.get(key)!.leased, row.group ?? row.id, row);
+  }
+
   /** Its place is taken by a lease: what it spends is spent. */
   claimed(row: Row): void {
     for (const key of row.limits ?? []) {
@@ -88,10 +90,11 @@ export class MemoryLimits {
 
   /** The next pass comes then, or earlier. */
   #wake(ms: number): void {
-    const at = this.#parts.now() + ms;
+    const rest = Math.max(ms, this.#parts.restMs?.(this.#limiters.size) ?? 0);
+    const at = this.#parts.now() + rest;
     if (at >= this.#nextAt) return;
     this.#nextAt = at;
-    this.#parts.after(ms, () => {
+    this.#parts.after(rest, () => {
       if (this.#nextAt !== at) return;
       this.#nextAt = Infinity;
       this.#pass();
@@ -137,21 +140,7 @@ export class MemoryLimits {
   #resolve(row: Row): void {
     // The end of the pause brings it back.
     if (this.#parts.isPaused(row)) return;
-    const task = limitedOf(row);
-    const keys = this.#parts.limits
-      .filter((limit) => concerns(limit, task))
-      .map((limit) => {
-        const { key } = keyOf(limit, task);
-        if (!this.#limiters.has(key))
-          this.#limiters.set(key, {
-            limit,
-            arrival: 0,
-            admitted: new Map(),
-            leased: new Map(),
-            parked: new Heap((a, b) => popOrder(a, b) < 0),
-          });
-        return key;
-      });
+    const keys = this.#keysOf(row);
     if (keys.length === 0) {
       this.#parts.rowsOf(row.scheduler).release(row, row.rank);
       this.#parts.freed(row.scheduler);
@@ -159,6 +148,18 @@ export class MemoryLimits {
     }
     row.limits = keys;
     this.#park(row, keys[0]!);
+  }
+
+  #keysOf(row: Row): readonly string[] {
+    const task = limitedOf(row);
+    return this.#parts.limits
+      .filter((limit) => concerns(limit, task))
+      .map((limit) => {
+        const { key } = keyOf(limit, task);
+        if (!this.#limiters.has(key))
+          this.#limiters.set(key, limiterOf(limit, this.#parts.limitArrivals?.get(key) ?? 0));
+        return key;
+      });
   }
 
   #park(row: Row, key: string): void {
@@ -219,21 +220,4 @@ export class MemoryLimits {
     this.#windows.set(name, state);
     return state.open;
   }
-}
-
-export function limitedOf({ scheduler, organisation, plugin, image, manual, data }: Row): LimitedTask {
-  const { input_ooi: ooi = null } = data as { input_ooi?: string | null };
-  return { scheduler, organisation, plugin, image: image === '' ? null : image, ooi, manual };
-}
-
-function addTo(units: Map<string, Set<Row>>, unit: string, row: Row): void {
-  const known = units.get(unit);
-  if (known === undefined) units.set(unit, new Set([row]));
-  else known.add(row);
-}
-
-function drop(units: Map<string, Set<Row>>, unit: string, row: Row): void {
-  const rows = units.get(unit);
-  rows?.delete(row);
-  if (rows?.size === 0) units.delete(unit);
 }

@@ -26,12 +26,14 @@ export class QueuedRows {
     return this.#ready;
   }
 
-  flowOf(organisation: string, image: string, manual: boolean): Flow {
-    const key = `${manual ? '!' : ''}${organisation}\n${image}`;
+  flowOf(organisation: string, name: string, manual: boolean): Flow {
+    const key = `${manual ? '!' : ''}${organisation}\n${name}`;
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
-    const ranks = new Heap<Place>((a, b) => a.rank > b.rank || (a.rank === b.rank && a.row.number > b.row.number));
-    const flow: Flow = { organisation, image: this.#imageOf(image), manual, ready: 0, held: new Set(), ranks };
+    const ranks = () =>
+      new Heap<Place>((a, b) => a.rank > b.rank || (a.rank === b.rank && a.row.number > b.row.number));
+    const image = this.#imageOf(name);
+    const flow = { organisation, image, manual, ready: 0, ranks: ranks(), held: ranks(), heldAtMost: 16 };
     this.#flows.set(key, flow);
     return flow;
   }
@@ -53,7 +55,7 @@ export class QueuedRows {
     }
     const band = bandOf(row.rank);
     row.flow = band === 1 ? null : this.flowOf(row.organisation, row.image, band === 0);
-    if (row.held) row.flow?.held.add(row);
+    if (row.held) this.#keep(row);
     else this.#show(row);
   }
 
@@ -64,7 +66,7 @@ export class QueuedRows {
       group?.delete(row);
       if (group?.size === 0) this.#groups.delete(row.group);
     }
-    if (row.held) row.flow?.held.delete(row);
+    if (row.held) row.turn += 1;
     else this.#hide(row);
   }
 
@@ -73,15 +75,30 @@ export class QueuedRows {
     if (row.held) return;
     this.#hide(row);
     row.held = true;
-    row.flow?.held.add(row);
+    this.#keep(row);
+  }
+
+  /** It stays held, with another rank. */
+  moveHeld(row: Row, rank: number): void {
+    row.rank = rank;
+    this.#keep(row);
   }
 
   /** It may be popped again, with that rank. */
   release(row: Row, rank: number): void {
     row.rank = rank;
     row.held = false;
-    row.flow?.held.delete(row);
     this.#show(row);
+  }
+
+  #keep(row: Row): void {
+    row.turn += 1;
+    const { flow } = row;
+    if (flow === null) return;
+    flow.held.push({ row, rank: row.rank, turn: row.turn });
+    if (flow.held.size < flow.heldAtMost) return;
+    flow.held.keep(isThere);
+    flow.heldAtMost = 2 * flow.held.size + 16;
   }
 
   #show(row: Row): void {
@@ -143,13 +160,11 @@ export class QueuedRows {
   lastRank(flow: Flow): number | null {
     return firstThat(flow.ranks)?.rank ?? null;
   }
+}
 
-  /** The greatest rank that is held of a flow. */
-  lastHeld(flow: Flow): number | null {
-    let last: number | null = null;
-    for (const { rank } of flow.held) if (last === null || rank > last) last = rank;
-    return last;
-  }
+/** The greatest rank that is held of a flow; null where none is. */
+export function lastHeld(flow: Flow): number | null {
+  return firstThat(flow.held)?.rank ?? null;
 }
 
 function isThere({ row, turn }: Place): boolean {

@@ -65,10 +65,12 @@ export interface Flow {
   readonly manual: boolean;
   /** How many may be popped. */
   ready: number;
-  /** Those that may not. */
-  readonly held: Set<Row>;
   /** The greatest rank first; of those that may be popped. */
   readonly ranks: Heap<Place>;
+  /** Of those that are held. */
+  readonly held: Heap<Place>;
+  /** Places of before are taken out of it when it has so many. */
+  heldAtMost: number;
 }
 
 export interface Image {

@@ -162,6 +162,18 @@ export class SchedulerTasks {
     return { outcome: 'queued', id: row.id, scheduleId };
   }
 
+  /** A row as a database has it: queued, or under way where it has a lease. Nothing hears of it. */
+  restore(row: Row): void {
+    this.#common.byId.set(row.id, row);
+    if (row.lease === null) {
+      this.rows.add(row);
+      if (row.held) this.#common.limits.arrived(row);
+    } else {
+      this.#common.leases.add(row);
+      this.#common.limits.underWay(row);
+    }
+  }
+
   claim({ units: most, leaseMs, via, worker }: Claim): readonly Unit[] {
     const units: Unit[] = [];
     for (const head of this.rows.heads(most)) {

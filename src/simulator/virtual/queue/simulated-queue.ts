@@ -9,6 +9,10 @@ interface MemoryQueueOptions extends Omit<
   'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'limits'
 > {
   readonly limits: readonly SetLimit[];
+  /** By key, where it begins as a database has it: until when a rate leaves no room. */
+  readonly limitArrivals?: ReadonlyMap<string, number>;
+  /** Between looks at all keys of limits, by how many there are. */
+  readonly limitRestMs?: (keys: number) => number;
   /** Rows that were held may be popped. */
   readonly freed: (scheduler: string) => void;
 }
@@ -36,6 +40,8 @@ export class SimulatedQueue {
     this.options = options;
     this.limits = new MemoryLimits({
       limits: options.limits,
+      limitArrivals: options.limitArrivals ?? new Map(),
+      restMs: options.limitRestMs ?? (() => 0),
       now: options.now,
       rowsOf: (scheduler) => this.of(scheduler).rows,
       isPaused: (row) => this.#isPaused(row.scheduler, row.organisation, row.plugin),
@@ -113,14 +119,17 @@ export class SimulatedQueue {
     );
     for (const row of back) {
       const start = row.flow === null ? undefined : starts.get(row.flow);
+      let { rank } = row;
       if (start !== undefined) {
         const next = start + fair.stepOf(row.flow!, fairCost);
         starts.set(row.flow!, next);
-        row.rank = Math.max(row.rank, next);
+        rank = Math.max(rank, next);
       }
-      // What a limit may concern is looked at again.
-      if (this.isHeld(row.scheduler, row.organisation, row.plugin)) this.limits.arrived(row);
-      else rows.release(row, row.rank);
+      if (this.isHeld(row.scheduler, row.organisation, row.plugin)) {
+        rows.moveHeld(row, rank);
+        // What a limit may concern is looked at again.
+        this.limits.arrived(row);
+      } else rows.release(row, rank);
     }
     for (const row of back) this.options.happened.queued(row, true);
   }

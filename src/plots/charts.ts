@@ -5,6 +5,8 @@ export interface Series {
   /** Place in the palette: related series have neighbouring colours. */
   readonly colour: number;
   readonly dashed?: boolean;
+  /** So many points that they are a line by themselves: none is marked, and only the first and the last are described. */
+  readonly dense?: boolean;
   /** [x, y] in ascending order of x. */
   readonly points: readonly (readonly [number, number])[];
 }
@@ -29,7 +31,10 @@ export function lineChart({ title, x, y, series }: LineChart): string {
   const xOf = (value: number) => plot.left + across.place(value) * (plot.right - plot.left);
   const yOf = (value: number) => plot.bottom - up.place(value) * (plot.bottom - plot.top);
   const ends = series.map((one) => yOf(one.points.at(-1)![1]));
-  const description = `${y.label} over ${x.label}: ${series.map(({ label, points }) => `${label} ${points.map(([at, value]) => `${shortNumber(value)} at ${shortNumber(at)}`).join(', ')}`).join('; ')}.`;
+  const told = ({ points, dense = false }: Series) => (dense ? [points[0]!, points.at(-1)!] : points);
+  const valuesOf = (one: Series) => told(one).map(([at, value]) => `${shortNumber(value)} at ${shortNumber(at)}`);
+  const lines = series.map((one) => `${one.label} ${valuesOf(one).join(', ')}`);
+  const description = `${y.label} over ${x.label}: ${lines.join('; ')}.`;
   return drawing(size, { title, description }, [
     element('text', { x: 24, y: 54, class: 'faint' }, y.label),
     ...up.ticks.flatMap((tick) => [
@@ -58,7 +63,7 @@ function number(x: number, y: number, anchor: string, value: number): Element {
 }
 
 function curve(
-  { points, colour, dashed = false }: Series,
+  { points, colour, dashed = false, dense = false }: Series,
   xOf: (value: number) => number,
   yOf: (value: number) => number,
 ): Element[] {
@@ -66,7 +71,9 @@ function curve(
   const corners = points.map(([x, y]) => `${xOf(x).toFixed(1)},${yOf(y).toFixed(1)}`).join(' ');
   return [
     element('polyline', { points: corners, class: `curve line${place}${dashed ? ' dashed' : ''}` }),
-    ...points.map(([x, y]) => element('circle', { cx: xOf(x), cy: yOf(y), r: 3.2, class: `fill${place}` })),
+    ...(dense ? [] : points).map(([x, y]) =>
+      element('circle', { cx: xOf(x), cy: yOf(y), r: 3.2, class: `fill${place}` }),
+    ),
   ];
 }
 
@@ -136,7 +143,7 @@ interface Scale {
 
 /** From zero to the first round number that no value exceeds, in four to six steps of 1, 2 or 5 times a power of ten. */
 export function linearScale(values: readonly number[]): Scale {
-  const highest = Math.max(...values);
+  const highest = Math.max(...values) || 1;
   const step = roundStep(highest / 5);
   const count = Math.max(1, Math.ceil(highest / step - 1e-9));
   const ticks = Array.from({ length: count + 1 }, (_, at) => Number((at * step).toPrecision(12)));
@@ -171,6 +178,7 @@ export function shortNumber(value: number): string {
   return value >= 9_995 ? `${digits(value / 1_000)} k` : withThousands(digits(value));
 }
 
+/** Of less than ten thousand. */
 function withThousands(text: string): string {
-  return text.replace(/\B(?=(\d{3})+$)/, ' ');
+  return /^\d{4}$/.test(text) ? `${text.slice(0, 1)} ${text.slice(1)}` : text;
 }

@@ -1,0 +1,36 @@
+import type { SetLimit } from '../../../control/limit-bodies.ts';
+import type { LimitedTask } from '../../../queue/limits/limit.ts';
+import { Heap } from '../heap.ts';
+import { popOrder, type Row } from './rows.ts';
+
+/** A key: what was claimed of it, and what is under way, by unit. */
+export interface Limiter {
+  readonly limit: SetLimit;
+  /** GCRA's theoretical arrival time. */
+  arrival: number;
+  readonly admitted: Map<string, Set<Row>>;
+  readonly leased: Map<string, Set<Row>>;
+  readonly parked: Heap<Row>;
+}
+
+export function limiterOf(limit: SetLimit, arrival: number): Limiter {
+  const parked = new Heap<Row>((a, b) => popOrder(a, b) < 0);
+  return { limit, arrival, admitted: new Map(), leased: new Map(), parked };
+}
+
+export function limitedOf({ scheduler, organisation, plugin, image, manual, data }: Row): LimitedTask {
+  const { input_ooi: ooi = null } = data as { input_ooi?: string | null };
+  return { scheduler, organisation, plugin, image: image === '' ? null : image, ooi, manual };
+}
+
+export function addTo(units: Map<string, Set<Row>>, unit: string, row: Row): void {
+  const known = units.get(unit);
+  if (known === undefined) units.set(unit, new Set([row]));
+  else known.add(row);
+}
+
+export function drop(units: Map<string, Set<Row>>, unit: string, row: Row): void {
+  const rows = units.get(unit);
+  rows?.delete(row);
+  if (rows?.size === 0) units.delete(unit);
+}

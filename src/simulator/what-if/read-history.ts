@@ -1,0 +1,99 @@
+import { type Executor, query, statement } from '../../postgres/pool.ts';
+import type { Arrivals, SchedulerSnapshot, ServiceTimes, Snapshot } from './snapshot.ts';
+
+type SchedulerHistory = Pick<SchedulerSnapshot, 'service' | 'serviceOfAll' | 'arrivals' | 'atOnce'>;
+
+interface History extends Pick<Snapshot, 'follows' | 'cut'> {
+  readonly schedulers: ReadonlyMap<string, SchedulerHistory>;
+}
+
+const daySeconds = 86_400;
+/** Of a scheduler, the newest first. */
+const lookedAt = 400_000;
+/** Of a database that is younger it is not known how it goes on. */
+const leastSeconds = 3_600;
+/** From fewer ends nothing is told: then those are looked at that were made before the first task that waits. */
+const fewEnds = 20;
+/** One statement reads all that is looked at. */
+const withinMs = 60_000;
+
+/** Epoch milliseconds: of the snapshot, and when the oldest task was made. */
+interface Age {
+  readonly now: number;
+  readonly oldest: number | null;
+}
+
+/** The last day of the table of tasks: what came, what it led to, and how long it took. */
+export async function readHistory(sql: Executor, schedulers: readonly string[], age: Age): Promise<History> {
+  const histories = new Map<string, SchedulerHistory>();
+  const cut: string[] = [];
+  /** Of boefjes that completed, in a second. */
+  const completions = new Map<string, number>();
+  const follows = new Map<string, Map<string, number>>();
+  for (const name of schedulers) {
+    const { all, service, atOnce, seconds } = await serviceOf(sql, name, age);
+    if (name === 'boefje')
+      for (const [plugin, { completed }] of service) if (completed > 0) completions.set(plugin, completed / seconds);
+    const rows = await query<ArrivalRow>(sql, statement('what-if/arrivals'), [name, daySeconds, lookedAt], {
+      withinMs,
+    });
+    if ((rows[0]?.looked ?? 0) >= lookedAt)
+      cut.push(`of the tasks of ${name} that were made in the last day the newest ${lookedAt} were looked at`);
+    const arrivals: Arrivals[] = [];
+    for (const row of rows) {
+      const { organisation, plugin, image, manual, boefje } = row;
+      const perSecond = row.count / secondsOf(row, age);
+      const completed = boefje === null ? undefined : completions.get(boefje);
+      if (completed === undefined) arrivals.push({ organisation, plugin, image, manual, perSecond });
+      else addTo(follows, boefje!, plugin!, perSecond / completed);
+    }
+    histories.set(name, { service, serviceOfAll: all, arrivals, atOnce });
+  }
+  return { schedulers: histories, follows, cut };
+}
+
+function addTo(follows: Map<string, Map<string, number>>, boefje: string, normalizer: string, count: number): void {
+  const normalizers = follows.get(boefje) ?? new Map<string, number>();
+  follows.set(boefje, normalizers.set(normalizer, (normalizers.get(normalizer) ?? 0) + count));
+}
+
+/** How long a time what was looked at is of: a day, unless there was more than is looked at, or the database is younger. */
+function secondsOf({ looked, since_ms: since }: Looked, { now, oldest }: Age): number {
+  const from = looked >= lookedAt ? since : oldest;
+  return from === null ? daySeconds : Math.min(daySeconds, Math.max(leastSeconds, (now - from) / 1_000));
+}
+
+async function serviceOf(sql: Executor, scheduler: string, age: Age) {
+  const ask = (before: string) =>
+    query<ServiceRow>(sql, statement('what-if/service'), [scheduler, daySeconds, before, lookedAt], { withinMs });
+  let rows = await ask(new Date(age.now + 1_000).toISOString());
+  if (rows[0]!.ended < fewEnds) {
+    const [first] = await query<{ made_at: string | null }>(sql, statement('what-if/first'), [scheduler]);
+    const older = first!.made_at === null ? rows : await ask(first!.made_at);
+    if (older[0]!.ended > rows[0]!.ended) rows = older;
+  }
+  const [all, ...plugins] = rows as [ServiceRow, ...ServiceRow[]];
+  const timesOf = ({ ended, completed, quantiles }: ServiceRow): ServiceTimes => ({ ended, completed, quantiles });
+  return {
+    all: all.ended === 0 ? null : timesOf(all),
+    service: new Map(plugins.flatMap((row) => (row.plugin === null ? [] : [[row.plugin, timesOf(row)] as const]))),
+    atOnce: { lately: all.at_once_lately ?? 0, day: all.at_once ?? 0 },
+    seconds: secondsOf(all, age),
+  };
+}
+
+interface Looked {
+  readonly looked: number;
+  readonly since_ms: number | null;
+}
+
+interface ServiceRow extends ServiceTimes, Looked {
+  readonly plugin: string | null;
+  readonly at_once: number | null;
+  readonly at_once_lately: number | null;
+}
+
+interface ArrivalRow extends Omit<Arrivals, 'perSecond'>, Looked {
+  readonly boefje: string | null;
+  readonly count: number;
+}

@@ -1,0 +1,240 @@
+import { getHeapStatistics } from 'node:v8';
+import { connect, type Executor, query, statement, transact, transaction } from '../../postgres/pool.ts';
+import type { Pause } from '../../queue/maintenance/pauses.ts';
+import { readLimits } from '../../queue/limits/view.ts';
+import { requireMigrated } from '../../queue/schema/migrations.ts';
+import { time } from '../../time-and-chance.ts';
+import { readHistory } from './read-history.ts';
+import type { LeaseRow, QueueRow, ScheduleRow, StandingRow, SubjectRow } from './snapshot-rows.ts';
+import type { DueLater, LeasedTask, QueuedTask, SchedulerSnapshot, Snapshot } from './snapshot.ts';
+
+interface ReadingOptions {
+  /** Schedules that fall due later are left out. */
+  readonly days: number;
+  readonly schedulers: readonly string[];
+  /** OOIs are read although no limit that stands asks for them. */
+  readonly wantsOois: boolean;
+  readonly bounds?: Partial<SnapshotBounds>;
+}
+
+interface SnapshotBounds {
+  /** Of each scheduler, as schedules are. */
+  readonly queued: number;
+  readonly schedules: number;
+  readonly leases: number;
+  /** Of the whole transaction: it keeps a vacuum from what ended meanwhile. */
+  readonly seconds: number;
+}
+
+/** A million tasks and as many schedules of 200 organisations took 2.7 GB, two runs included. */
+const bytesEach = 3_000;
+const mostRows = 1_000_000;
+
+/** As much as the memory of this process takes. */
+function boundsHere(): SnapshotBounds {
+  const rows = Math.min(mostRows, Math.floor(getHeapStatistics().heap_size_limit / bytesEach));
+  return { queued: rows, schedules: rows, leases: 100_000, seconds: 120 };
+}
+
+const perPage = 20_000;
+/** Rows of what is little: virtual times, intervals, keys of limits. */
+const ofEach = 100_000;
+/** Of one statement: the history of a day is read in one. */
+const statementMs = 60_000;
+
+/**
+ * What is in a database at one moment: one transaction that reads only, sees one state of it, and takes no lock that any statement of a
+ * supervisor waits for.
+ * @throws RotaError SCHEMA_UNKNOWN where it is not a database of this version; DATABASE_UNAVAILABLE
+ */
+export async function readSnapshot(databaseUrl: string, options: ReadingOptions): Promise<Snapshot> {
+  await requireMigrated(databaseUrl);
+  const sql = connect(databaseUrl, { max: 1, statementMs });
+  try {
+    return await transact(() =>
+      transaction(sql, async (reading) => {
+        await query(reading, 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY', [], { prepare: false });
+        return new SnapshotReader(reading, options).read();
+      }),
+    );
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+class SnapshotReader {
+  readonly #sql: Executor;
+  readonly #options: ReadingOptions;
+  readonly #bounds: SnapshotBounds;
+  readonly #until: number;
+  readonly #texts = new Map<string, string>();
+  readonly #cut: string[] = [];
+  #wantsOois = false;
+
+  constructor(sql: Executor, options: ReadingOptions) {
+    this.#sql = sql;
+    this.#options = options;
+    this.#bounds = { ...boundsHere(), ...options.bounds };
+    this.#until = time.monotonicMs() + this.#bounds.seconds * 1_000;
+  }
+
+  async read(): Promise<Snapshot> {
+    const { schedulers: names, wantsOois, days } = this.#options;
+    const [standing] = await this.#ask<StandingRow>('standing', [ofEach]);
+    const at = Math.ceil(standing!.now_ms);
+    const limits = (await readLimits(this.#sql)).limits.filter(({ removed }) => !removed);
+    const pauses = await query<Pause>(this.#sql, statement('maintenance/pauses'), [false]);
+    const [weights] = await query<{ results: string }>(this.#sql, statement('maintenance/weights'), [ofEach, 0]);
+    this.#wantsOois = wantsOois || limits.some((limit) => limit.ooiType !== null || limit.template.includes('{'));
+    const leases = await this.#leases();
+    const history = await readHistory(this.#sql, names, { now: at, oldest: standing!.oldest_ms });
+    const intervals = intervalsOf(standing!.intervals);
+    const schedulers: SchedulerSnapshot[] = [];
+    for (const name of names) {
+      const queued = await this.#queued(name);
+      const schedules = await this.#schedules(name, at + days * 86_400_000, intervals);
+      schedulers.push({ name, queued, schedules, ...history.schedulers.get(name)! });
+    }
+    return {
+      at,
+      schedulers,
+      leases,
+      pauses: pauses.map(({ scheduler, organisation, plugin }) => ({ scheduler, organisation, plugin })),
+      limits,
+      limitArrivals: new Map(
+        (JSON.parse(standing!.arrivals) as { key: string; at_ms: number }[]).map((it) => [it.key, it.at_ms]),
+      ),
+      weights: JSON.parse(weights!.results) as Snapshot['weights'],
+      virtualTimes: JSON.parse(standing!.virtual_times) as Snapshot['virtualTimes'],
+      follows: history.follows,
+      cut: [...this.#cut, ...history.cut],
+    };
+  }
+
+  async #queued(scheduler: string): Promise<readonly QueuedTask[]> {
+    const queued: QueuedTask[] = [];
+    await this.#readAll<QueueRow>({
+      what: `queued tasks of ${scheduler}`,
+      most: this.#bounds.queued,
+      page: (last, rows) => {
+        const after =
+          last === null
+            ? [false, '-9223372036854775808', '-infinity', zeroId]
+            : [last.held, String(last.rank), last.made_at, last.id];
+        return this.#ask('queue', [scheduler, ...after, rows, this.#wantsOois]);
+      },
+      take: (row) =>
+        queued.push({
+          ...this.#subjectOf(row),
+          rank: row.rank,
+          madeAt: Date.parse(row.made_at),
+          group: this.#textOf(row.deduplication_key),
+        }),
+    });
+    return queued;
+  }
+
+  async #schedules(
+    scheduler: string,
+    before: number,
+    intervals: ReadonlyMap<string, number>,
+  ): Promise<readonly DueLater[]> {
+    const schedules: DueLater[] = [];
+    const until = new Date(before).toISOString();
+    await this.#readAll<ScheduleRow>({
+      what: `schedules of ${scheduler} that fall due`,
+      most: this.#bounds.schedules,
+      page: (last, rows) => {
+        const after = last === null ? ['-infinity', zeroId] : [last.deadline_at, last.id];
+        return this.#ask('schedules', [scheduler, ...after, until, rows, this.#wantsOois]);
+      },
+      take: (row) =>
+        schedules.push({
+          ...this.#subjectOf(row),
+          deadlineAt: Date.parse(row.deadline_at),
+          cron: this.#textOf(row.cron),
+          intervalMs: row.by_interval ? (intervals.get(`${row.organisation}\n${row.plugin}`) ?? null) : null,
+        }),
+    });
+    return schedules;
+  }
+
+  async #leases(): Promise<readonly LeasedTask[]> {
+    const leases: LeasedTask[] = [];
+    await this.#readAll<LeaseRow>({
+      what: 'tasks that workers have in hand',
+      most: this.#bounds.leases,
+      page: (last, rows) => this.#ask('leases', [last?.id ?? zeroId, rows]),
+      take: (row) =>
+        leases.push({
+          ...this.#subjectOf(row),
+          scheduler: this.#textOf(row.scheduler)!,
+          madeAt: Math.round(row.made_ms),
+          claimedAt: Math.round(row.claimed_ms),
+          startedAt: row.started_ms === null ? null : Math.round(row.started_ms),
+          group: this.#textOf(row.deduplication_key),
+          manual: row.manual,
+        }),
+    });
+    return leases;
+  }
+
+  /** Page by page, until there is no more, or it is enough: then it says so. */
+  async #readAll<Row>({ what, most, page, take }: Pages<Row>): Promise<void> {
+    let last: Row | null = null;
+    for (let count = 0; ;) {
+      const limit = Math.min(perPage, most - count);
+      const rows: readonly Row[] = await page(last, limit);
+      for (const row of rows) take(row);
+      count += rows.length;
+      if (rows.length < limit) return;
+      const isLate = time.monotonicMs() > this.#until;
+      last = rows.at(-1)!;
+      const isEnd = count >= most && (await page(last, 1)).length === 0;
+      if (isEnd) return;
+      if (count >= most || isLate) {
+        const why = isLate ? `${this.#bounds.seconds} s were over` : 'it takes no more';
+        this.#cut.push(`the first ${count} ${what} were read, then ${why}: what comes after them is left out`);
+        return;
+      }
+    }
+  }
+
+  async #ask<Row extends object>(name: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    return query<Row>(this.#sql, statement(`what-if/${name}`), values, { withinMs: statementMs });
+  }
+
+  #subjectOf({ organisation, plugin, image, hash, ooi }: SubjectRow) {
+    return {
+      organisation: this.#textOf(organisation)!,
+      plugin: this.#textOf(plugin),
+      image: this.#textOf(image),
+      hash,
+      ooi,
+    };
+  }
+
+  #textOf(text: string | null): string | null {
+    if (text === null) return null;
+    const known = this.#texts.get(text);
+    if (known === undefined) this.#texts.set(text, text);
+    return known ?? text;
+  }
+}
+
+function intervalsOf(json: string): ReadonlyMap<string, number> {
+  const intervals = JSON.parse(json) as { organisation: string; boefje: string; minutes: number }[];
+  return new Map(
+    intervals.map(({ organisation, boefje, minutes }) => [`${organisation}\n${boefje}`, minutes * 60_000]),
+  );
+}
+
+interface Pages<Row> {
+  readonly what: string;
+  readonly most: number;
+  /** The rows after one. */
+  readonly page: (last: Row | null, rows: number) => Promise<readonly Row[]>;
+  readonly take: (row: Row) => void;
+}
+
+const zeroId = '00000000-0000-0000-0000-000000000000';

@@ -1,0 +1,127 @@
+import type { NewTask } from '../../protocol/requests.ts';
+import { scoresOf } from '../../queue/push/rank.ts';
+import { type Catalog } from '../../supervisor/catalog.ts';
+import { replaceTimeAndChance } from '../../time-and-chance.ts';
+import { type Random, seeded } from '../random.ts';
+import { VirtualClock } from '../virtual/clock.ts';
+import { MemorySchedules } from '../virtual/queue/memory-schedules.ts';
+import type { Row } from '../virtual/queue/rows.ts';
+import { Settlement } from '../virtual/queue/settlement.ts';
+import { SimulatedQueue } from '../virtual/queue/simulated-queue.ts';
+import { rankInThread } from '../virtual/rankers.ts';
+import { seededChance } from '../virtual/seeded-chance.ts';
+import { Arriving } from './arriving.ts';
+import { Depths, type QueueOutcome } from './depths.ts';
+import { restore } from './restore.ts';
+import { Service } from './service-times.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { Standing } from './standing.ts';
+import { type Push, taskOf } from './tasks-made.ts';
+import { MeasuredWorkers } from './workers.ts';
+
+export interface RunOptions {
+  readonly days: number;
+  readonly seed: number;
+  /** Those of the supervisors. */
+  readonly settings: {
+    readonly gracePeriodSeconds: number;
+    readonly jitterSeconds: number;
+    /** 0: unlimited. */
+    readonly maxSize: number;
+  };
+  readonly catalog: Catalog;
+  /** By scheduler, where it is not its own one. */
+  readonly rankers: Readonly<Record<string, string>>;
+}
+
+/** By scheduler and organisation. */
+export type Outcomes = ReadonlyMap<string, ReadonlyMap<string, QueueOutcome>>;
+
+/** Points of time that outcomes have, the beginning not counted. */
+export const pointCount = 96;
+const maxAttempts = 3;
+
+/** The days that follow a snapshot, on virtual time: the same for the same snapshot, options and seed. */
+export async function runDays(snapshot: Snapshot, standing: Standing, options: RunOptions): Promise<Outcomes> {
+  const clock = new VirtualClock(snapshot.at);
+  const chanceOf = (part: number) => seeded((options.seed * 16 + part) >>> 0);
+  const restored = replaceTimeAndChance({ time: clock.time, chance: seededChance(chanceOf(0), () => clock.now) });
+  try {
+    const { depths, queue, failed } = await start(snapshot, standing, options, clock, chanceOf);
+    await clock.run(snapshot.at + options.days * 86_400_000, () => failed() !== null);
+    if (failed() !== null) throw failed();
+    return depths.outcomes(waitingIn(queue));
+  } finally {
+    restored();
+  }
+}
+
+async function start(
+  snapshot: Snapshot,
+  standing: Standing,
+  options: RunOptions,
+  clock: VirtualClock,
+  chanceOf: (part: number) => Random,
+) {
+  const { catalog, rankers, settings, days } = options;
+  const now = () => clock.now;
+  const ranking = await rankInThread({
+    catalog,
+    overrides: rankers,
+    gracePeriodSeconds: settings.gracePeriodSeconds,
+    now,
+  });
+  const typeOf = (scheduler: string) => catalog.actors.find(({ name }) => name === scheduler)?.definition.type ?? '';
+  const depths = new Depths({ began: snapshot.at, now, wake: (scheduler) => workers.wake(scheduler) });
+  const queue = new SimulatedQueue({
+    now,
+    policyOf: (scheduler) => ranking.policyOf(scheduler),
+    typeOf,
+    // Those of the snapshot are followed by themselves: no push makes or moves one.
+    schedules: new MemorySchedules({ now, ...settings, changed: () => {} }),
+    maxSize: settings.maxSize,
+    happened: depths,
+    after: (ms, run) => void clock.after(ms, run),
+    limits: standing.limits,
+    limitArrivals: snapshot.limitArrivals,
+    limitRestMs: (keys) => Math.floor(keys / 2),
+    freed: (scheduler) => workers.wake(scheduler),
+  });
+  for (const { scheduler, organisation, weight } of standing.weights)
+    queue.weights.set(`${scheduler} ${organisation}`, weight);
+  const { gracePeriodSeconds } = settings;
+  const settlement = new Settlement({ queue, maxAttempts, retryMs: 0, gracePeriodSeconds });
+  let failure: unknown = null;
+  const pushed = async (...[scheduler, made]: Parameters<Push>) => {
+    const tasks = made.map((it): NewTask => taskOf(typeOf(scheduler), it));
+    const scores = await scoresOf(
+      ranking,
+      scheduler,
+      made.map(({ organisation, manual, lastRunAt }) => ({
+        priority: manual ? 1 : undefined,
+        features: { organisation, lastRunAt, occurredAt: clock.now, manual },
+      })),
+    );
+    queue.of(scheduler).push(tasks, scores);
+  };
+  const push: Push = (scheduler, made) => void pushed(scheduler, made).catch((error: unknown) => (failure ??= error));
+  const chances = chanceOf(1);
+  const workers = new MeasuredWorkers({
+    clock,
+    queue,
+    settlement,
+    counts: standing.workers,
+    services: new Map(snapshot.schedulers.map((it) => [it.name, new Service(it, chances)])),
+    completed: (row) => arriving.completed(row),
+  });
+  const arriving = new Arriving({ snapshot, clock, random: chanceOf(2), queue, settings, days, push });
+  restore({ snapshot, standing, queue, depths, workers, typeOf });
+  depths.point();
+  clock.every((days * 86_400_000) / pointCount, () => depths.point());
+  arriving.start();
+  return { depths, queue, failed: () => failure };
+}
+
+function* waitingIn(queue: SimulatedQueue): Iterable<Row> {
+  for (const { rows } of queue.schedulers()) yield* rows.byHash.values();
+}
