@@ -145,6 +145,12 @@ export class Settlement {
     });
   }
 
+  /** What a supervisor does each second: Sweeper of src/queue/settle/leases.ts. */
+  round(): void {
+    this.present();
+    this.sweep();
+  }
+
   /** This supervisor can record heartbeats at this moment; since it last said so it could not, where that is too long ago. */
   present(): void {
     const now = this.#options.queue.options.now();
