@@ -11,6 +11,8 @@ import type { QueueSide, State, TaskState } from './side.ts';
 
 export interface SideOptions {
   readonly scheduler: string;
+  /** In epoch milliseconds; by which rankers and what measures time go, too. */
+  readonly clock: { now: number };
   /** Epoch milliseconds. */
   readonly began: number;
   readonly ranking: TaskRanking;
@@ -53,8 +55,9 @@ export class MemorySide implements QueueSide {
       happened: { queued: () => {}, claimed: () => {}, changed: () => {} },
       after: (ms, run) =>
         this.clock.after(ms, () => {
-          this.#happened.push(this.clock.now);
+          const before = this.#places();
           run();
+          if (this.#places() !== before) this.#happened.push(this.clock.now);
         }),
       limits,
       freed: () => {},
@@ -64,7 +67,13 @@ export class MemorySide implements QueueSide {
     this.store = createMemoryStore({ queue: this.#queue, schedules: this.#schedules, settlement: this.#settlement });
   }
 
-  /** @returns when something happened by itself meanwhile */
+  /** Where rows stand that a limit may concern. */
+  #places(): string {
+    if (this.#options.limits.length === 0) return '';
+    return [...this.#queue.byId.values()].map(({ held, limits, parkedAt }) => `${held} ${limits} ${parkedAt}`).join('\n');
+  }
+
+  /** @returns when the releaser moved something meanwhile */
   async pass(ms: number, isPresent: boolean): Promise<readonly number[]> {
     this.#happened = [];
     const until = this.clock.now + ms;

@@ -18,6 +18,8 @@ const began = Date.UTC(2026, 2, 23, 20);
 const settings = { gracePeriodSeconds: 86_400, jitterSeconds: 18_000 };
 /** After each command: virtual times are stored, the releaser has looked, and no two commands have one time. */
 const betweenMs = 300;
+/** No run lasts as long: a monotonic clock goes on where the next one begins at the same time again. */
+const longestRunMs = 1_000 * 86_400_000;
 
 export interface Scenario {
   readonly policy: 'fair-share' | 'created-at';
@@ -35,10 +37,9 @@ export interface Difference {
 /** Plays scenarios on the queue in memory and on Postgres, in this thread's virtual time. */
 export class BothQueues {
   readonly #statements: Statements;
-  readonly #clock: { now: number };
+  readonly #clock: Clock;
   readonly #ranking: TaskRanking;
   readonly #restore: () => void;
-  #runs = 0;
 
   private constructor(statements: Statements, parts: BothParts) {
     this.#statements = statements;
@@ -48,7 +49,7 @@ export class BothQueues {
   }
 
   static async open(): Promise<BothQueues> {
-    const clock = { now: began };
+    const clock: Clock = { now: began, runs: 0 };
     const rankers = { fair: fairShare, arrival: createdAt };
     const rankerOf = (scheduler: string) => scheduler.split('-', 1)[0] as keyof typeof rankers;
     const ranking: TaskRanking = {
@@ -62,7 +63,7 @@ export class BothQueues {
         ),
     };
     const restore = replaceTimeAndChance({
-      time: { ...time, wallMs: () => clock.now, monotonicMs: () => clock.now - began },
+      time: { ...time, wallMs: () => clock.now, monotonicMs: () => clock.now - began + clock.runs * longestRunMs },
       // The same jitter on both sides; ids sort as they are made.
       chance: { ...seededChance(seeded(1), () => clock.now), random: () => 0.25 },
     });
@@ -87,8 +88,10 @@ export class BothQueues {
   async #begin(policy: Scenario['policy'], limits: Scenario['limits']) {
     const clock = this.#clock;
     clock.now = began;
-    const scheduler = `${policy === 'fair-share' ? 'fair' : 'arrival'}-${(this.#runs += 1)}`;
+    clock.runs += 1;
+    const scheduler = `${policy === 'fair-share' ? 'fair' : 'arrival'}-${clock.runs}`;
     const options = {
+      clock,
       scheduler,
       began,
       ranking: this.#ranking,
@@ -106,10 +109,12 @@ export class BothQueues {
     };
     const pass = async (ms: number, isPresent: boolean) => {
       const moments = await memory.pass(ms, isPresent);
-      clock.now = memory.clock.now;
       await statements.pass(ms, isPresent, moments);
     };
-    await pass(60_000, false);
+    // A supervisor starts, and has been there for a while.
+    for (const side of [memory, statements]) await side.round();
+    await pass(60_000, true);
+    let isPresent = true;
     return {
       async step(command: Command) {
         if (command.do === 'forget-finished') {
@@ -119,15 +124,23 @@ export class BothQueues {
           const answered = await both((player) => player.play(command, clock.now));
           if (answered !== null) return answered;
         }
-        await pass(command.do === 'pass' ? command.ms : betweenMs, command.do !== 'pass' || command.present);
+        // One that was away is there again with its next round.
+        if (command.do === 'round') isPresent = true;
+        if (command.do === 'pass' && !command.present) isPresent = false;
+        await pass(command.do === 'pass' ? command.ms : betweenMs, isPresent);
         return both((player) => player.state());
       },
     };
   }
 }
 
+interface Clock {
+  now: number;
+  runs: number;
+}
+
 interface BothParts {
-  readonly clock: { now: number };
+  readonly clock: Clock;
   readonly ranking: TaskRanking;
   readonly restore: () => void;
 }

@@ -12,9 +12,13 @@ import type { SideOptions } from './memory-side.ts';
 import type { QueueSide, ScheduleState, State, TaskState } from './side.ts';
 import { createVirtualDatabase, type VirtualDatabase } from './virtual-now.ts';
 
-const tables =
-  'tasks, queue, queue_floors, leases, rare_outcomes, schedules, seen_boefjes, fairness, virtual_times, pauses, gaps, supervisors, ' +
-  'limits, limiters, limit_changes, limit_claims, task_changes, task_counts, task_totals';
+/** In an order that references allow. */
+const tables = (
+  'leases queue queue_floors tasks rare_outcomes schedules seen_boefjes fairness virtual_times pauses gaps supervisors limits limiters ' +
+  'limit_changes limit_claims task_changes task_counts task_totals'
+).split(' ');
+
+const mostPasses = 20;
 
 function fail(error: unknown): void {
   throw error;
@@ -53,7 +57,8 @@ export class Statements {
 
   /** Nothing is queued, at that time. */
   async begin(options: SideOptions): Promise<StatementSide> {
-    await this.database.sql.unsafe(`TRUNCATE ${tables} CASCADE`);
+    // Quicker than TRUNCATE, for the few rows that there are.
+    await this.database.sql.unsafe(tables.map((table) => `DELETE FROM ${table}`).join(';'));
     await this.database.setNow(options.began);
     const side = new StatementSide(this, options, this.#plainly, this.#ranking);
     await side.setLimits();
@@ -118,8 +123,12 @@ export class StatementSide implements QueueSide {
 
   async #look(): Promise<void> {
     if (this.#options.limits.length === 0) return;
-    await this.#limits.releaser.look();
-    await this.#limits.releaser.applied();
+    // As its loop does: what is left is due at once.
+    for (let passes = 0; passes < mostPasses; passes += 1) {
+      const waitMs = await this.#limits.releaser.look();
+      await this.#limits.releaser.applied();
+      if (waitMs > 0) return;
+    }
   }
 
   /** @param moments at which the releaser looks meanwhile, as it does at the end */
@@ -129,6 +138,7 @@ export class StatementSide implements QueueSide {
     const looks = this.#options.limits.length > 0 ? moments : [];
     for (const moment of new Set([...looks, this.#now])) {
       await this.#database.setNow(moment);
+      this.#options.clock.now = moment;
       await this.#look();
     }
     if (isPresent) await this.#sql`UPDATE supervisors SET heard_at = now()`;
@@ -179,7 +189,7 @@ export class StatementSide implements QueueSide {
   async state(): Promise<State> {
     const tasks = await this.#sql<(Omit<TaskState, 'queued' | 'lease'> & Columns)[]>`
       SELECT t.id, lower(t.status::text) AS status, t.attempts, t.unbegun, t.reason, ${ms(this.#sql, 't.modified_at')} AS "modifiedAt",
-        q.rank::float8 AS rank, q.held, q.limits, nullif(q.parked, '') AS parked,
+        q.rank::float8 AS rank, q.held, q.limits, q.parked,
         CASE WHEN l.via = 'nats' THEN l.lease_id END AS "leaseId", l.via, ${ms(this.#sql, 'l.until')} AS until,
         ${ms(this.#sql, 'l.renewed_at')} AS "renewedAt", l.asked_ms AS "askedMs", l.begun OR t.status = 'RUNNING' AS begun
       FROM tasks t LEFT JOIN queue q ON q.id = t.id LEFT JOIN leases l ON l.task_id = t.id ORDER BY t.created_at, t.id`;

@@ -7,7 +7,7 @@ const manualFrom = -(2 ** 52);
 /** What fair-share asks of the rest of the queue. */
 interface FairShareParts {
   weightOf(organisation: string): number;
-  /** Whether a pause holds all of an organisation, or a limit or window may. */
+  /** Whether a pause holds all of an organisation; or a limit or window may, while there is a pause of anything. */
   isHeld(organisation: string): boolean;
 }
 

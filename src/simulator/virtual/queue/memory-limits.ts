@@ -18,6 +18,8 @@ interface LimitsParts {
   readonly now: () => number;
   readonly rowsOf: (scheduler: string) => QueuedRows;
   readonly isPaused: (row: Row) => boolean;
+  /** There is a pause of anything. */
+  readonly isPausing: () => boolean;
   /** Rows may be popped. */
   readonly freed: (scheduler: string) => void;
   /** Runs it after so many milliseconds. */
@@ -34,6 +36,9 @@ interface Limiter {
   readonly parked: Heap<Row>;
 }
 
+/** In the place of a key: a pause holds it, and brings it back when it ends. */
+export const setAside = '';
+
 /** As the releaser's. */
 const leastBetweenMs = 40;
 /** The releaser looks each second, in case another supervisor changed something: here each change wakes it. */
@@ -49,7 +54,8 @@ export class MemoryLimits {
   #nextAt = Infinity;
 
   constructor(parts: LimitsParts) {
-    this.#parts = parts;
+    // As limits.sql reads them: a row is parked at the first of its keys.
+    this.#parts = { ...parts, limits: parts.limits.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
   }
 
   /** Whether a row is to be looked at before it may be popped: rota_pausing knows scheduler, organisation and plug-in. */
@@ -64,6 +70,7 @@ export class MemoryLimits {
 
   /** It is queued, and held. */
   arrived(row: Row): void {
+    if (this.#parts.limits.length === 0) return;
     this.#arrived.push(row);
     this.#wake(leastBetweenMs);
   }
@@ -84,6 +91,7 @@ export class MemoryLimits {
 
   /** It is neither queued nor leased as it was: it gives its places back. */
   left(row: Row): void {
+    row.parkedAt = null;
     if (row.limits === null) return;
     for (const key of row.limits) {
       const limiter = this.#limiters.get(key)!;
@@ -91,7 +99,6 @@ export class MemoryLimits {
       drop(limiter.leased, row.group ?? row.id, row);
     }
     row.limits = null;
-    row.parkedAt = null;
     this.#wake(leastBetweenMs);
   }
 
@@ -127,7 +134,8 @@ export class MemoryLimits {
     this.#close();
     const rows = this.#arrived;
     this.#arrived = [];
-    for (const row of rows) if (row.status === 'queued' && row.held && row.limits === null) this.#resolve(row);
+    for (const row of rows)
+      if (row.status === 'queued' && row.held && row.limits === null && row.parkedAt === null) this.#resolve(row);
     for (const limiter of this.#limiters.values()) this.#admit(limiter);
   }
 
@@ -144,8 +152,10 @@ export class MemoryLimits {
   }
 
   #resolve(row: Row): void {
-    // The end of the pause brings it back.
-    if (this.#parts.isPaused(row)) return;
+    if (this.#parts.isPaused(row)) {
+      row.parkedAt = setAside;
+      return;
+    }
     const task = limitedOf(row);
     const keys = this.#parts.limits
       .filter((limit) => concerns(limit, task))
@@ -177,17 +187,13 @@ export class MemoryLimits {
 
   #admit(limiter: Limiter): void {
     const { parked } = limiter;
+    if (this.#parts.isPausing() && this.#roomOf(limiter) >= 1) this.#setAside(limiter);
     const away: Row[] = [];
     for (let row = parked.peek(); row !== undefined; row = parked.peek()) {
-      const isThere =
-        row.parkedAt !== null && row.held && row.status === 'queued' && this.#limiters.get(row.parkedAt) === limiter;
+      const isThere = this.#isParkedAt(limiter, row);
       if (isThere && this.#roomOf(limiter) < 1) break;
       parked.pop();
       if (!isThere) continue;
-      if (this.#parts.isPaused(row)) {
-        [row.limits, row.parkedAt] = [null, null];
-        continue;
-      }
       const full = row.limits!.find((key) => this.#roomOf(this.#limiters.get(key)!) < 1);
       if (full === undefined) this.#letGo(row);
       else {
@@ -198,10 +204,24 @@ export class MemoryLimits {
     for (const row of away) this.#park(row, row.parkedAt!);
   }
 
+  #isParkedAt(limiter: Limiter, { parkedAt, held, status }: Row): boolean {
+    return parkedAt !== null && held && status === 'queued' && this.#limiters.get(parkedAt) === limiter;
+  }
+
+  /** What a pause holds does not stand before others. */
+  #setAside(limiter: Limiter): void {
+    limiter.parked.keep((row) => {
+      if (!this.#isParkedAt(limiter, row)) return false;
+      if (!this.#parts.isPaused(row)) return true;
+      [row.limits, row.parkedAt] = [null, setAside];
+      return false;
+    });
+  }
+
   /** With the rest of its group, as far as it has the same keys. */
   #letGo(leader: Row): void {
     const rows = this.#parts.rowsOf(leader.scheduler);
-    const isAlike = (row: Row) => row.held && row.limits !== null && String(row.limits) === String(leader.limits);
+    const isAlike = (row: Row) => row.held && row.limits !== null && String(row.limits) === String(leader.limits) && !this.#parts.isPaused(row);
     const unit = leader.group === null ? [leader] : rows.heldOfGroup(leader.group).filter(isAlike);
     for (const row of unit) {
       row.parkedAt = null;

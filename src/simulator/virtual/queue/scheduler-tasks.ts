@@ -42,6 +42,8 @@ export interface CommonParts {
   readonly nextNumber: () => number;
   readonly weightOf: (scheduler: string, organisation: string) => number;
   readonly isHeld: (scheduler: string, organisation: string, plugin: string | null) => boolean;
+  /** There is a pause of it. */
+  readonly isPausing: (scheduler: string) => boolean;
 }
 
 /** How the queue tells of each decision. */
@@ -75,7 +77,7 @@ export class SchedulerTasks {
     this.#type = taskTypeOf(this.#typeName);
     this.fair = new FairShare(this.rows, {
       weightOf: (organisation) => common.weightOf(scheduler, organisation),
-      isHeld: (organisation) => common.isHeld(scheduler, organisation, null),
+      isHeld: (organisation) => common.isPausing(scheduler) && common.isHeld(scheduler, organisation, null),
     });
   }
 
@@ -90,7 +92,8 @@ export class SchedulerTasks {
     const starts = new Map<unknown, number>();
     const places = common.maxSize === 0 ? Infinity : common.maxSize - this.rows.byHash.size;
     let taken = 0;
-    const items = tasks.map((task, n) => {
+    const items = tasks.map((given, n) => {
+      const task = given.checked === true ? given : { ...given, data: this.#type.schema.parse(given.data) };
       const hash = task.hash ?? this.#type.hash(task.data);
       if (task.follows !== undefined && (this.latest(hash)?.id ?? null) !== task.follows)
         return { task, hash, refused: 'already-queued' as const, rank: 0 };

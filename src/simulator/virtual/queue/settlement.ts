@@ -1,4 +1,5 @@
 import { fairCost, isFinished, type TaskStatus } from '../../../tasks/task.ts';
+import { chance } from '../../../time-and-chance.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
 import type { Row } from './rows.ts';
 
@@ -61,6 +62,7 @@ export class Settlement {
     if (isFinished(row.status) && status !== row.status && status !== 'queued') return 'CONFLICT';
     if (status === row.status) {
       row.modifiedAt = queue.options.now();
+      if (status === 'running' || status === 'dispatched') this.#begin(row);
       return 'done';
     }
     if (status !== 'queued') {
@@ -73,16 +75,18 @@ export class Settlement {
     return 'done';
   }
 
-  #become(row: Row, status: TaskStatus, { leaseId, rota, reason }: Change): void {
-    const { queue, gracePeriodSeconds } = this.#options;
+  #become(row: Row, status: TaskStatus, change: Change): void {
+    const { leaseId, rota, reason } = change;
+    const { queue } = this.#options;
     const now = queue.options.now();
     const was = row.status;
     if (was === 'queued') queue.of(row.scheduler).rows.remove(row);
     if (status !== 'running') queue.limits.left(row);
+    uncount(row, change);
     row.status = status;
     row.modifiedAt = now;
     row.reason = reason ?? null;
-    if (status === 'running' || status === 'dispatched') this.#begin(row, now, gracePeriodSeconds);
+    if (status === 'running' || status === 'dispatched') this.#begin(row);
     else {
       row.settledBy = rota === true ? null : leaseId;
       row.lease = null;
@@ -91,16 +95,23 @@ export class Settlement {
     queue.options.happened.changed(row, was);
   }
 
-  #begin(row: Row, now: number, gracePeriodSeconds: number): void {
-    const { lease } = row;
-    if (lease === null) return;
-    if (lease.via === 'rest') lease.askedMs = gracePeriodSeconds * 1_000;
-    if (lease.askedMs !== null) {
-      lease.until = now + lease.askedMs;
-      lease.renewedAt = now;
+  /** Its holder has reported: over NATS its lease has the length that was asked for; over REST, or without a claim, a grace period. */
+  #begin(row: Row): void {
+    const { queue, gracePeriodSeconds } = this.#options;
+    const now = queue.options.now();
+    if (row.lease?.via === 'nats') {
+      const { lease } = row;
+      if (lease.askedMs !== null) [lease.until, lease.renewedAt] = [now + lease.askedMs, now];
+      lease.askedMs = null;
+      lease.begun = true;
+      return;
     }
-    lease.askedMs = null;
-    lease.begun = true;
+    const until = now + gracePeriodSeconds * 1_000;
+    if (row.lease === null) {
+      const id = chance.uuid();
+      row.lease = { id, via: 'rest', worker: null, rank: null, until, renewedAt: now, askedMs: null, begun: true };
+      queue.leases.add(row);
+    } else Object.assign(row.lease, { until, renewedAt: now, begun: true });
   }
 
   #requeue(row: Row, change: Change): void {
@@ -114,8 +125,7 @@ export class Settlement {
     if (dealt) row.rank = fair.startOf(flow) + fair.stepOf(flow, fairCost);
     else row.rank = row.lease?.rank ?? row.rank;
     if (finished) [row.attempts, row.unbegun] = [0, 0];
-    else if (change.unclaimed === true) row.attempts = Math.max(0, row.attempts - 1);
-    if (change.unbegun === true) row.unbegun += 1;
+    else uncount(row, change);
     row.settledBy = change.rota === true ? null : change.leaseId;
     row.status = 'queued';
     row.modifiedAt = queue.options.now();
@@ -202,6 +212,12 @@ export class Settlement {
 
 /** In the place of a rank: behind what waits, as if it were pushed now. */
 const behind = Number.NEGATIVE_INFINITY;
+
+/** A claim that reached no worker, or that none began. */
+function uncount(row: Row, { unclaimed, unbegun }: Change): void {
+  if (unclaimed === true) row.attempts = Math.max(0, row.attempts - 1);
+  if (unbegun === true) row.unbegun += 1;
+}
 
 /** As rota_grace_after of sql/migrations. */
 function graceAfter({ began, ended }: Gap, leaseMs: number): number {

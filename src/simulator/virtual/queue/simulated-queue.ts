@@ -1,11 +1,11 @@
 import { fairCost, isFinished } from '../../../tasks/task.ts';
-import { MemoryLimits, type SimulatedLimit } from './memory-limits.ts';
+import { MemoryLimits, setAside, type SimulatedLimit } from './memory-limits.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
 interface MemoryQueueOptions extends Omit<
   CommonParts,
-  'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'limits'
+  'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'isPausing' | 'limits'
 > {
   readonly limits: readonly SimulatedLimit[];
   /** Rows that were held may be popped. */
@@ -38,6 +38,7 @@ export class SimulatedQueue {
       now: options.now,
       rowsOf: (scheduler) => this.of(scheduler).rows,
       isPaused: (row) => this.#isPaused(row.scheduler, row.organisation, row.plugin),
+      isPausing: () => this.#pauses.length > 0,
       freed: options.freed,
       after: options.after,
     });
@@ -55,6 +56,7 @@ export class SimulatedQueue {
         nextNumber: () => (this.#number += 1),
         weightOf: (of, organisation) => this.weights.get(`${of} ${organisation}`) ?? 1,
         isHeld: (...of) => this.isHeld(...of),
+        isPausing: (of) => this.#pauses.some((pause) => pause.scheduler === of),
       },
       scheduler,
     );
@@ -92,9 +94,11 @@ export class SimulatedQueue {
     this.#pauses.push(pause);
     const { rows } = this.of(pause.scheduler);
     for (const row of rows.byHash.values()) {
-      if (!holds(pause, row.scheduler, row.organisation, row.plugin)) continue;
+      // What a limit has parked stays where it is.
+      if (row.held || !holds(pause, row.scheduler, row.organisation, row.plugin)) continue;
       rows.hold(row);
       this.limits.left(row);
+      this.limits.arrived(row);
     }
   }
 
@@ -104,13 +108,19 @@ export class SimulatedQueue {
     const { rows, fair } = this.of(pause.scheduler);
     const isFair = this.options.policyOf(pause.scheduler).fair;
     const back = [...rows.byHash.values()]
-      .filter((row) => row.held && row.limits === null && !this.#isPaused(row.scheduler, row.organisation, row.plugin))
+      .filter((row) => row.held && holds(pause, row.scheduler, row.organisation, row.plugin))
+      .filter(({ scheduler, organisation, plugin, parkedAt }) =>
+        parkedAt === setAside
+          ? !this.#isPaused(scheduler, organisation, plugin)
+          : !this.isHeld(scheduler, organisation, plugin),
+      )
       .toSorted(popOrder);
     // All flows begin where they are before anything comes back.
     const starts = new Map(
       isFair ? back.flatMap(({ flow }) => (flow === null ? [] : [[flow, fair.startOf(flow)]])) : [],
     );
     for (const row of back) {
+      row.parkedAt = null;
       const start = row.flow === null ? undefined : starts.get(row.flow);
       if (start !== undefined) {
         const next = start + fair.stepOf(row.flow!, fairCost);
