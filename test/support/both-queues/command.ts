@@ -154,7 +154,11 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   command(3, 'settle', { settlements: fc.array(settlement, { minLength: 1, maxLength: 3 }) }),
   command(1, 'read-boefje', { organisation: few, boefje: few, limit: fc.constantFrom(1, 100) }),
   command(1, 'add', {
-    schedules: fc.array(fc.record({ ...pair, recurrence: givenRecurrence }), { minLength: 1, maxLength: 4 }),
+    schedules: fc.uniqueArray(fc.record({ ...pair, recurrence: givenRecurrence }), {
+      minLength: 1,
+      maxLength: 4,
+      selector: ({ organisation, boefje, ooi }) => `${organisation} ${boefje} ${ooi}`,
+    }),
   }),
   command(1, 'enable', {
     organisation: few,

@@ -7,7 +7,7 @@ import { rankedPush } from '../../../src/simulator/virtual/queue/ranked-push.ts'
 import type { Row } from '../../../src/simulator/virtual/queue/rows.ts';
 import { Settlement } from '../../../src/simulator/virtual/queue/settlement.ts';
 import { SimulatedQueue } from '../../../src/simulator/virtual/queue/simulated-queue.ts';
-import type { QueueSide, State, TaskState } from './side.ts';
+import { parkedAt, type QueueSide, type State, type TaskState } from './side.ts';
 
 export interface SideOptions {
   readonly scheduler: string;
@@ -70,7 +70,7 @@ export class MemorySide implements QueueSide {
   /** Where rows stand that a limit may concern. */
   #places(): string {
     if (this.#options.limits.length === 0) return '';
-    return [...this.#queue.byId.values()].map(({ held, limits, parkedAt }) => `${held} ${limits} ${parkedAt}`).join('\n');
+    return [...this.#queue.byId.values()].map(({ held, limits, parkedAt: at }) => `${held} ${limits} ${at}`).join('\n');
   }
 
   /** @returns when the releaser moved something meanwhile */
@@ -172,7 +172,7 @@ export class MemorySide implements QueueSide {
 }
 
 function taskOf(row: Row): TaskState {
-  const { id, status, attempts, unbegun, reason, modifiedAt, rank, held, limits, parkedAt, lease } = row;
+  const { id, status, attempts, unbegun, reason, modifiedAt, rank, held, limits, lease } = row;
   return {
     id,
     status,
@@ -180,7 +180,7 @@ function taskOf(row: Row): TaskState {
     unbegun,
     reason,
     modifiedAt,
-    queued: status === 'queued' ? { rank, held, limits, parked: parkedAt } : null,
+    queued: status === 'queued' ? { rank, held, limits, parked: parkedAt(row.parkedAt) } : null,
     lease:
       lease === null
         ? null

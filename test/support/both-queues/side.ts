@@ -53,7 +53,8 @@ export interface TaskState {
     readonly rank: number;
     readonly held: boolean;
     readonly limits: readonly string[] | null;
-    readonly parked: string | null;
+    /** Which of several keys that are full it waits at is not promised. */
+    readonly parked: 'at a key' | 'by a pause' | null;
   } | null;
   readonly lease: {
     readonly leaseId: string | null;
@@ -63,6 +64,11 @@ export interface TaskState {
     readonly askedMs: number | null;
     readonly begun: boolean;
   } | null;
+}
+
+export function parkedAt(key: string | null): NonNullable<TaskState['queued']>['parked'] {
+  if (key === null) return null;
+  return key === '' ? 'by a pause' : 'at a key';
 }
 
 export interface ScheduleState {

@@ -9,7 +9,7 @@ import { Sweeper } from '../../../src/queue/settle/leases.ts';
 import { createTaskQueue, type RunningTaskQueue } from '../../../src/queue/task-queue.ts';
 import { popRequest } from '../queue.ts';
 import type { SideOptions } from './memory-side.ts';
-import type { QueueSide, ScheduleState, State, TaskState } from './side.ts';
+import { parkedAt, type QueueSide, type ScheduleState, type State, type TaskState } from './side.ts';
 import { createVirtualDatabase, type VirtualDatabase } from './virtual-now.ts';
 
 /** In an order that references allow. */
@@ -207,7 +207,9 @@ const ms = (sql: Sql, column: string) => sql.unsafe(`floor(extract(epoch FROM ${
 
 type Queued = NonNullable<TaskState['queued']>;
 type Leased = NonNullable<TaskState['lease']>;
-type Columns = { [K in keyof Queued]: Queued[K] | null } & { [K in keyof Leased]: Leased[K] | null };
+type Columns = { [K in keyof Omit<Queued, 'parked'>]: Queued[K] | null } & { [K in keyof Leased]: Leased[K] | null } & {
+  readonly parked: string | null;
+};
 
 function taskOf(row: Omit<TaskState, 'queued' | 'lease'> & Columns): TaskState {
   const { id, status, attempts, unbegun, reason, modifiedAt, rank, held, limits, parked } = row;
@@ -219,7 +221,7 @@ function taskOf(row: Omit<TaskState, 'queued' | 'lease'> & Columns): TaskState {
     unbegun,
     reason,
     modifiedAt,
-    queued: rank === null ? null : { rank, held: held!, limits, parked },
+    queued: rank === null ? null : { rank, held: held!, limits, parked: parkedAt(parked) },
     lease: via === null ? null : { leaseId, via, until: until!, renewedAt: renewedAt!, askedMs, begun: begun! },
   };
 }

@@ -51,6 +51,9 @@ export class MemoryLimits {
   readonly #windows = new Map<string, WindowState>();
   /** Held, and not looked at. */
   #arrived: Row[] = [];
+  /** By which a row that is under way counts. */
+  readonly #units = new WeakMap<Row, string>();
+  #taken = 0;
   #nextAt = Infinity;
 
   constructor(parts: LimitsParts) {
@@ -75,17 +78,32 @@ export class MemoryLimits {
     this.#wake(leastBetweenMs);
   }
 
-  /** Its place is taken by a lease: what it spends is spent. */
-  claimed(row: Row): void {
+  /** Its place is taken by a lease: what it spends is spent. A deduplicated group that one claim took counts once. */
+  claimed(row: Row, claim: number): void {
+    row.parkedAt = null;
+    const unit = `${claim} ${row.group ?? row.id}`;
+    this.#units.set(row, unit);
     for (const key of row.limits ?? []) {
       const limiter = this.#limiters.get(key)!;
-      // A deduplicated group counts once.
-      const unit = row.group ?? row.id;
       const isFirst = !limiter.leased.has(unit);
-      drop(limiter.admitted, unit, row);
+      drop(limiter.admitted, row.group ?? row.id, row);
       addTo(limiter.leased, unit, row);
       const { spacingMs } = limiter.limit;
       if (isFirst && spacingMs !== null) limiter.arrival = Math.max(limiter.arrival, this.#parts.now()) + spacingMs;
+    }
+  }
+
+  /** It runs without a claim: it counts, and the rest of its group waits again. */
+  taken(row: Row): void {
+    if (row.limits === null) return;
+    this.claimed(row, (this.#taken -= 1));
+    this.#wake(leastBetweenMs);
+    const rows = this.#parts.rowsOf(row.scheduler);
+    for (const member of row.group === null ? [] : rows.groupOf(row.group)) {
+      if (member.limits === null) continue;
+      rows.hold(member);
+      this.left(member);
+      this.arrived(member);
     }
   }
 
@@ -96,7 +114,7 @@ export class MemoryLimits {
     for (const key of row.limits) {
       const limiter = this.#limiters.get(key)!;
       drop(limiter.admitted, row.group ?? row.id, row);
-      drop(limiter.leased, row.group ?? row.id, row);
+      drop(limiter.leased, this.#units.get(row) ?? '', row);
     }
     row.limits = null;
     this.#wake(leastBetweenMs);
@@ -141,12 +159,12 @@ export class MemoryLimits {
 
   /** Parks again what a window let go before it closed. */
   #close(): void {
-    for (const { limit, admitted } of this.#limiters.values()) {
+    for (const [window, { limit, admitted }] of this.#limiters) {
       if (limit.hours === null || this.#isOpen(limit)) continue;
       for (const row of [...admitted.values()].flatMap((unit) => [...unit])) {
         this.#parts.rowsOf(row.scheduler).hold(row);
-        this.left(row);
-        this.#arrived.push(row);
+        for (const key of row.limits!) drop(this.#limiters.get(key)!.admitted, row.group ?? row.id, row);
+        this.#park(row, window);
       }
     }
   }

@@ -69,6 +69,7 @@ export class SchedulerTasks {
   readonly #typeName: string;
   readonly #common: CommonParts;
   #isSaving = false;
+  #claims = 0;
 
   constructor(common: CommonParts, scheduler: string) {
     this.scheduler = scheduler;
@@ -167,6 +168,7 @@ export class SchedulerTasks {
 
   claim({ units: most, leaseMs, via, worker }: Claim): readonly Unit[] {
     const units: Unit[] = [];
+    this.#claims += 1;
     for (const head of this.rows.heads(most)) {
       // A head of a group that another head led away.
       if (head.status !== 'queued') continue;
@@ -197,7 +199,7 @@ export class SchedulerTasks {
   #hand(row: Row, { leaseMs, via, worker }: Omit<Claim, 'units'>): void {
     const now = this.#common.now();
     this.rows.remove(row);
-    this.#common.limits.claimed(row);
+    this.#common.limits.claimed(row, this.#claims);
     const firstMs = via === 'nats' ? Math.min(leaseMs, firstLeaseMs) : leaseMs;
     const lease: Lease = {
       id: chance.uuid(),

@@ -1,7 +1,7 @@
 import { fairCost, isFinished, type TaskStatus } from '../../../tasks/task.ts';
 import { chance } from '../../../time-and-chance.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
-import type { Row } from './rows.ts';
+import type { Flow, Row } from './rows.ts';
 
 /** A patch as settle.sql judges it. `rota`: by Rota itself, which has no holder and gives way to a queued twin. */
 export interface Change {
@@ -80,13 +80,15 @@ export class Settlement {
     const { queue } = this.#options;
     const now = queue.options.now();
     const was = row.status;
+    const isUnderWay = status === 'running' || status === 'dispatched';
     if (was === 'queued') queue.of(row.scheduler).rows.remove(row);
-    if (status !== 'running') queue.limits.left(row);
+    if (!isUnderWay) queue.limits.left(row);
+    else if (was === 'queued') queue.limits.taken(row);
     uncount(row, change);
     row.status = status;
     row.modifiedAt = now;
     row.reason = reason ?? null;
-    if (status === 'running' || status === 'dispatched') this.#begin(row);
+    if (isUnderWay) this.#begin(row);
     else {
       row.settledBy = rota === true ? null : leaseId;
       row.lease = null;
@@ -116,14 +118,11 @@ export class Settlement {
 
   #requeue(row: Row, change: Change): void {
     const { queue } = this.#options;
-    const { rows, fair } = queue.of(row.scheduler);
+    const { rows } = queue.of(row.scheduler);
     const was = row.status;
     const finished = isFinished(was);
-    const isFair = queue.options.policyOf(row.scheduler).fair;
-    const dealt = isFair && (finished || change.rank === behind);
-    const flow = rows.flowOf(row.organisation, row.image, row.manual);
-    if (dealt) row.rank = fair.startOf(flow) + fair.stepOf(flow, fairCost);
-    else row.rank = row.lease?.rank ?? row.rank;
+    const dealt = finished ? this.#deal([row]).get(row) : change.rank;
+    row.rank = dealt ?? row.lease?.rank ?? row.rank;
     if (finished) [row.attempts, row.unbegun] = [0, 0];
     else uncount(row, change);
     row.settledBy = change.rota === true ? null : change.leaseId;
@@ -176,16 +175,40 @@ export class Settlement {
     const expired: Row[] = [];
     for (const row of queue.leases) if (row.lease!.until < now && this.#isDue(row, now)) expired.push(row);
     expired.sort((a, b) => a.lease!.until - b.lease!.until || a.number - b.number);
-    for (const row of expired.slice(0, perSweep)) {
+    // Of two of one hash the older one goes back.
+    const swept = expired.slice(0, perSweep).toSorted((a, b) => a.number - b.number);
+    const changes = swept.map((row) => {
       const lease = row.lease!;
       const unbegun = !lease.begun && row.status === 'dispatched';
       const unclaimed = (unbegun && row.unbegun < freeOfCharge) || this.#gapOf(row) !== undefined;
-      const exhausted = row.attempts >= maxAttempts && !unclaimed;
-      const by = { id: row.id, leaseId: lease.id, rota: true };
-      if (exhausted) this.apply({ ...by, status: 'failed', reason: 'lease-expired' });
-      else this.apply({ ...by, status: 'queued', unbegun, unclaimed, ...(unclaimed ? {} : { rank: behind }) });
+      const by = { id: row.id, leaseId: lease.id, rota: true, unbegun, unclaimed };
+      if (row.attempts >= maxAttempts && !unclaimed)
+        return { ...by, status: 'failed', reason: 'lease-expired' } as const;
+      return { ...by, status: 'queued' } as const;
+    });
+    const behind = swept.filter((_row, at) => changes[at]!.status === 'queued' && !changes[at]!.unclaimed);
+    const ranks = this.#deal(behind);
+    for (const [at, change] of changes.entries()) {
+      const rank = ranks.get(swept[at]!);
+      this.apply(rank === undefined ? change : { ...change, rank });
     }
-    return Math.min(expired.length, perSweep);
+    return swept.length;
+  }
+
+  /** Ranks as if they were pushed now, before any of them is queued: Deal of src/queue/push/requeue.ts. */
+  #deal(again: readonly Row[]): ReadonlyMap<Row, number> {
+    const { queue } = this.#options;
+    const last = new Map<Flow, number>();
+    const ranks = new Map<Row, number>();
+    for (const row of again) {
+      if (!queue.options.policyOf(row.scheduler).fair) continue;
+      const { rows, fair } = queue.of(row.scheduler);
+      const flow = rows.flowOf(row.organisation, row.image, row.manual);
+      const rank = (last.get(flow) ?? fair.startOf(flow)) + fair.stepOf(flow, fairCost);
+      last.set(flow, rank);
+      ranks.set(row, rank);
+    }
+    return ranks;
   }
 
   #isDue(row: Row, now: number): boolean {
@@ -209,9 +232,6 @@ export class Settlement {
     return this.#gaps.find((gap) => until >= gap.began && until < gap.ended + graceAfter(gap, until - renewedAt));
   }
 }
-
-/** In the place of a rank: behind what waits, as if it were pushed now. */
-const behind = Number.NEGATIVE_INFINITY;
 
 /** A claim that reached no worker, or that none began. */
 function uncount(row: Row, { unclaimed, unbegun }: Change): void {
