@@ -74,7 +74,12 @@ export type Command =
   | { readonly do: 'look' }
   | { readonly do: 'see'; readonly organisation: number; readonly boefjes: readonly number[] }
   | { readonly do: 'revoke'; readonly pairs: readonly PairChoice[] }
-  | { readonly do: 'revoke-boefjes'; readonly organisation: number; readonly enabled: readonly number[]; readonly disabled: readonly number[] }
+  | {
+      readonly do: 'revoke-boefjes';
+      readonly organisation: number;
+      readonly enabled: readonly number[];
+      readonly disabled: readonly number[];
+    }
   | { readonly do: 'pause'; readonly of: PauseChoice }
   | { readonly do: 'resume'; readonly of: PauseChoice }
   | { readonly do: 'weigh'; readonly organisation: number; readonly weight: number }
@@ -105,7 +110,14 @@ const recurrence: fc.Arbitrary<RecurrenceChoice> = fc.oneof(
   { weight: 1, arbitrary: givenRecurrence },
 );
 
-const reasons = ['ooi-gone', 'scan-level-too-low', 'boefje-disabled', 'boefje-gone', 'run-on-only', 'cron-unreadable'] as const;
+const reasons = [
+  'ooi-gone',
+  'scan-level-too-low',
+  'boefje-disabled',
+  'boefje-gone',
+  'run-on-only',
+  'cron-unreadable',
+] as const;
 
 const settlement: fc.Arbitrary<SettlementChoice> = fc.record({
   schedule: back,
@@ -149,7 +161,7 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   }),
   command(1, 'heartbeat', { leases: fc.array(back, { minLength: 1, maxLength: 3 }), leaseMs: fc.option(leaseMs) }),
   command(1, 'give-back', { lease: back }),
-  command(4, 'round', {}),
+  command(5, 'round', {}),
   command(3, 'claim-due', { limit: fc.constant(100), except: fc.uniqueArray(few, { maxLength: 1 }) }),
   command(3, 'settle', { settlements: fc.array(settlement, { minLength: 1, maxLength: 3 }) }),
   command(1, 'read-boefje', { organisation: few, boefje: few, limit: fc.constantFrom(1, 100) }),
@@ -180,6 +192,9 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     ms: fc.oneof(
       fc.integer({ min: 1, max: 3 * second }),
       fc.integer({ min: second, max: 3 * minute }),
+      // A lease ends, and its task waits to be tried again.
+      fc.integer({ min: 20 * second, max: 35 * second }),
+      fc.integer({ min: 60 * second, max: 75 * second }),
       fc.integer({ min: minute, max: 3 * hour }),
       fc.integer({ min: hour, max: 3 * day }),
     ),

@@ -25,6 +25,8 @@ const pop = (units: number, leaseMs = 60_000): Command => ({ do: 'pop', units, l
 const pass = (ms: number, present = true): Command => ({ do: 'pass', ms, present });
 const round: Command = { do: 'round' };
 const hour = 3_600_000;
+const complete = (...leases: readonly number[]): readonly Command[] =>
+  leases.map((lease) => ({ do: 'patch', lease, status: 'completed' }));
 
 export const foundDifferences: readonly FoundDifference[] = [
   {
@@ -61,6 +63,23 @@ export const foundDifferences: readonly FoundDifference[] = [
     ],
   },
   {
+    found: 'the virtual time of an image of which nothing is queued was never forgotten',
+    policy: 'fair-share',
+    commands: [
+      push(task({ boefje: 2 })),
+      pop(1),
+      push(task({ organisation: 1 }), task({ organisation: 1, ooi: 1 })),
+      pop(2),
+      ...complete(0, 1),
+      push(task({ organisation: 2, boefje: 2 }), task({ organisation: 2, boefje: 2, ooi: 1 })),
+      pop(2),
+      ...complete(0, 1),
+      round,
+      { do: 'give-back', lease: 4 },
+      push(task({ organisation: 1 })),
+    ],
+  },
+  {
     found: 'a revocation of boefjes told nothing of what was handed out',
     policy: 'fair-share',
     commands: [push(task()), pop(1), { do: 'revoke-boefjes', organisation: 0, enabled: [1], disabled: [] }],
@@ -75,7 +94,14 @@ export const foundDifferences: readonly FoundDifference[] = [
           organisation: 0,
           boefje: 0,
           ooi: 0,
-          recurrence: { cron: null, inherited: false, afterMs: hour, byInterval: false, unreadable: false, read: false },
+          recurrence: {
+            cron: null,
+            inherited: false,
+            afterMs: hour,
+            byInterval: false,
+            unreadable: false,
+            read: false,
+          },
         })),
       },
     ],
@@ -100,7 +126,10 @@ export const foundDifferences: readonly FoundDifference[] = [
     found: 'what limits hold of a flow, and no pause, moved its next task back',
     policy: 'fair-share',
     limits: limitSets.all,
-    commands: [push(...[0, 1, 2].flatMap((ooi) => [task({ ooi, boefje: 1 }), task({ ooi })])), push(task({ boefje: 1, ooi: 0, organisation: 1 }))],
+    commands: [
+      push(...[0, 1, 2].flatMap((ooi) => [task({ ooi, boefje: 1 }), task({ ooi })])),
+      push(task({ boefje: 1, ooi: 0, organisation: 1 })),
+    ],
   },
   {
     found: 'a limited task that runs without a claim did not count, and its group stayed let go',
@@ -117,6 +146,14 @@ export const foundDifferences: readonly FoundDifference[] = [
     found: 'a window closed on what it had let go: its claims go on at night only',
     policy: 'created-at',
     limits: limitSets.night,
-    commands: [push(task(), task({ boefje: 1 })), pass(2 * hour), pop(1), pass(8 * hour), pop(2), pass(14 * hour), pop(2)],
+    commands: [
+      push(task(), task({ boefje: 1 })),
+      pass(2 * hour),
+      pop(1),
+      pass(8 * hour),
+      pop(2),
+      pass(14 * hour),
+      pop(2),
+    ],
   },
 ];

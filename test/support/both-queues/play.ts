@@ -97,7 +97,7 @@ export class BothQueues {
       ranking: this.#ranking,
       limits,
       settings,
-      maxAttempts: 2,
+      maxAttempts: 3,
       retryMs: 10_000,
     };
     const memory = new MemorySide(options);

@@ -62,7 +62,9 @@ export class Player {
       case 'see':
         return this.#schedules.play(command, now);
       case 'revoke': {
-        const revocations = command.pairs.map((pair) => ({ hash: hashOf(pair), reason: 'scan-level-too-low' }) as const);
+        const revocations = command.pairs.map(
+          (pair) => ({ hash: hashOf(pair), reason: 'scan-level-too-low' }) as const,
+        );
         return side.store.revokeTasks(side.scheduler, { revocations });
       }
       case 'revoke-boefjes': {
@@ -101,7 +103,8 @@ export class Player {
       tasks: known.map(({ id, lease, ...task }) => ({
         task: this.#nameOf(id),
         ...task,
-        lease: lease === null ? null : { ...lease, leaseId: lease.leaseId === null ? null : this.#nameOf(lease.leaseId) },
+        lease:
+          lease === null ? null : { ...lease, leaseId: lease.leaseId === null ? null : this.#nameOf(lease.leaseId) },
       })),
       schedules,
     };

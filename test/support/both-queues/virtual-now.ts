@@ -21,9 +21,13 @@ const clocks = ['now', 'transaction_timestamp', 'statement_timestamp', 'clock_ti
 export async function createVirtualDatabase(): Promise<VirtualDatabase> {
   const { url, drop } = await createDatabase();
   await inSession(url, async (client) => {
-    await client.query(`CREATE SCHEMA sim; CREATE TABLE sim.clock (at timestamptz NOT NULL); INSERT INTO sim.clock VALUES (now())`);
+    await client.query(
+      `CREATE SCHEMA sim; CREATE TABLE sim.clock (at timestamptz NOT NULL); INSERT INTO sim.clock VALUES (now())`,
+    );
     for (const name of clocks)
-      await client.query(`CREATE FUNCTION sim.${name}() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT at FROM sim.clock'`);
+      await client.query(
+        `CREATE FUNCTION sim.${name}() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT at FROM sim.clock'`,
+      );
     await client.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET search_path = sim, pg_catalog`);
   });
   await migrate(url);

@@ -57,6 +57,16 @@ export class FairShare {
     this.#raised.clear();
   }
 
+  /** Those of images of which nothing is queued join again at the greatest, of which one stays: forget-virtual-times.sql. */
+  forget(): void {
+    const queued = new Set([...this.#rows.byHash.values()].map(({ image }) => image));
+    for (const manual of [true, false]) {
+      const times = [...this.#stored].filter(([key]) => isManual(key) === manual);
+      const greatest = times.toSorted(([a, one], [b, other]) => other - one || (a > b ? -1 : 1)).at(0)?.[0];
+      for (const [key] of times) if (key !== greatest && !queued.has(key.slice(1))) this.#stored.delete(key);
+    }
+  }
+
   /** An image with no task that may be popped has no virtual time of its own: it joins again at the head. */
   #timeOf({ image, manual }: Flow): number {
     const key = keyOf(image.name, manual);

@@ -239,7 +239,8 @@ export class MemoryLimits {
   /** With the rest of its group, as far as it has the same keys. */
   #letGo(leader: Row): void {
     const rows = this.#parts.rowsOf(leader.scheduler);
-    const isAlike = (row: Row) => row.held && row.limits !== null && String(row.limits) === String(leader.limits) && !this.#parts.isPaused(row);
+    const isAlike = (row: Row) =>
+      row.held && row.limits !== null && String(row.limits) === String(leader.limits) && !this.#parts.isPaused(row);
     const unit = leader.group === null ? [leader] : rows.heldOfGroup(leader.group).filter(isAlike);
     for (const row of unit) {
       row.parkedAt = null;

@@ -31,6 +31,8 @@ interface SettlementOptions {
 const freeOfCharge = 2;
 /** As rota_is_silent of sql/migrations: a supervisor says each second that it is present. */
 const silentMs = 3_000;
+/** Between looks for virtual times that are of no use any more, as of leases.ts. */
+const forgetMs = 60_000;
 /** Leases of one sweep, as of leases.ts. */
 const perSweep = 500;
 
@@ -45,6 +47,7 @@ export class Settlement {
   readonly #options: SettlementOptions;
   readonly #gaps: Gap[] = [];
   #heardAt: number | null = null;
+  #forgotAt: number | null = null;
 
   constructor(options: SettlementOptions) {
     this.#options = options;
@@ -156,6 +159,12 @@ export class Settlement {
 
   /** What a supervisor does each second: Sweeper of src/queue/settle/leases.ts. */
   round(): void {
+    const { queue } = this.#options;
+    const now = queue.options.now();
+    if (this.#forgotAt === null || Math.abs(now - this.#forgotAt) > forgetMs) {
+      for (const { fair } of queue.schedulers()) fair.forget();
+      this.#forgotAt = now;
+    }
     this.present();
     this.sweep();
   }
