@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type FaultKind, faultKinds } from '../simulator/virtual/faults.ts';
-import type { SimulatedLimit } from '../simulator/virtual/queue/memory-limits.ts';
+import type { SimulatedLimit } from '../simulator/virtual/queue/limiter.ts';
 import type { Violation } from '../simulator/virtual/journal.ts';
 import type { SimulationReport } from '../simulator/virtual/simulation.ts';
 import { jsonOrUndefined, oneOf, readInput, wholeNumber } from './arguments.ts';

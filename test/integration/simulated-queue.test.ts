@@ -6,7 +6,7 @@ import { anyLimits } from '../support/both-queues/limits.ts';
 import { BothQueues, type Scenario } from '../support/both-queues/play.ts';
 
 /** Scenarios by chance; docs/simulation.md. */
-const runs = Number(process.env['SIMULATED_QUEUE_RUNS'] ?? 6);
+const runs = Number(process.env['SIMULATED_QUEUE_RUNS'] ?? 12);
 /** To shrink a difference takes longest: what is found by then is told. */
 const longestMs = runs * 2_000 + 120_000;
 
@@ -36,7 +36,7 @@ describe('the simulated queue decides as the statements do', { timeout: 2 * long
   });
 
   test.each([1, 2])('in scenarios of seed %i', async (seed) => {
-    await fc.assert(property, { seed, numRuns: 10, interruptAfterTimeLimit: longestMs });
+    await fc.assert(property, { seed, numRuns: 24, interruptAfterTimeLimit: longestMs });
   });
 
   test(`in ${runs} scenarios by chance`, async () => {

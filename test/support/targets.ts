@@ -7,7 +7,7 @@ import { importsOf, readSources, type Import, type Source } from './imports.ts';
  */
 export const targets = {
   // Ten of them are limits and windows, one is where time and chance enter, one the hash of tasks, 33 are the simulation of days, `rota simulate` with it.
-  files: { now: 358, goal: 265, what: 'files in src, at most' },
+  files: { now: 361, goal: 265, what: 'files in src, at most' },
   medianLines: { now: 115, goal: 90, what: 'median of their lines, at least' },
   inCircles: { now: 0, goal: 0, what: 'files in a circle of imports, types included, at most' },
   arrowsUp: { now: 2, goal: 2, what: 'pairs of layers of which the lower one imports the upper one, at most' },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RotaError } from '../../errors.ts';
 import { hoursFault } from '../../queue/limits/hours.ts';
 import { limitName, templateFault } from '../../queue/limits/limit.ts';
-import type { SimulatedLimit } from './queue/memory-limits.ts';
+import type { SimulatedLimit } from './queue/limiter.ts';
 
 const any = { scheduler: null, organisation: null, image: null, ooiType: null, exemptManual: false } as const;
 const none = { spacingMs: null, burst: 1, concurrency: null, hours: null } as const;

@@ -11,7 +11,7 @@ import { Invariants } from './checks/invariants.ts';
 import { Journal, type Violation } from './journal.ts';
 import { KatObjects, serviceOut } from './kat/kat-objects.ts';
 import { Activity, worldOf } from './kat/activity.ts';
-import type { SimulatedLimit } from './queue/memory-limits.ts';
+import type { SimulatedLimit } from './queue/limiter.ts';
 import { SimulatedQueue } from './queue/simulated-queue.ts';
 import { MemorySchedules } from './queue/memory-schedules.ts';
 import { rankInThread } from './rankers.ts';

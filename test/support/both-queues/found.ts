@@ -1,4 +1,4 @@
-import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/memory-limits.ts';
+import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/limiter.ts';
 import type { Command, TaskChoice } from './command.ts';
 import { limitSets } from './limits.ts';
 import type { Scenario } from './play.ts';

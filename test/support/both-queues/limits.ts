@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { limitsOf } from '../../../src/simulator/virtual/limits-file.ts';
-import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/memory-limits.ts';
+import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/limiter.ts';
 
 /** In the words of `rota limits` and `rota windows`; organisations and boefjes are those of pairs.ts. */
 export const limitSets = {

@@ -1,6 +1,6 @@
 import type { TaskRanking } from '../../../src/queue/push/rank.ts';
 import { VirtualClock } from '../../../src/simulator/virtual/clock.ts';
-import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/memory-limits.ts';
+import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/limiter.ts';
 import { MemorySchedules } from '../../../src/simulator/virtual/queue/memory-schedules.ts';
 import { createMemoryStore } from '../../../src/simulator/virtual/queue/memory-store.ts';
 import { rankedPush } from '../../../src/simulator/virtual/queue/ranked-push.ts';
@@ -70,7 +70,7 @@ export class MemorySide implements QueueSide {
   /** Where rows stand that a limit may concern. */
   #places(): string {
     if (this.#options.limits.length === 0) return '';
-    return [...this.#queue.byId.values()].map(({ held, limits, parkedAt: at }) => `${held} ${limits} ${at}`).join('\n');
+    return JSON.stringify([...this.#queue.byId.values()].map(({ held, limits, parkedAt: at }) => [held, limits, at]));
   }
 
   /** @returns when the releaser moved something meanwhile */

@@ -5,7 +5,7 @@ import type { TaskRanking } from '../../../src/queue/push/rank.ts';
 import { batchOf } from '../../../src/ranking/batch.ts';
 import { seeded } from '../../../src/simulator/random.ts';
 import { seededChance } from '../../../src/simulator/virtual/seeded-chance.ts';
-import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/memory-limits.ts';
+import type { SimulatedLimit } from '../../../src/simulator/virtual/queue/limiter.ts';
 import { replaceTimeAndChance, time } from '../../../src/time-and-chance.ts';
 import type { Command } from './command.ts';
 import { MemorySide } from './memory-side.ts';

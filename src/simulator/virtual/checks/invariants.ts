@@ -10,7 +10,7 @@ import type { SimulatedQueue } from '../queue/simulated-queue.ts';
 import type { Listener, Unit } from '../queue/scheduler-tasks.ts';
 import type { StoredSchedule } from '../queue/stored-schedule.ts';
 import { LimitsKept } from './limits-kept.ts';
-import type { SimulatedLimit } from '../queue/memory-limits.ts';
+import type { SimulatedLimit } from '../queue/limiter.ts';
 import { Periods } from './periods.ts';
 import { about, inMinutes, type Row } from '../queue/rows.ts';
 import type { Outcome } from '../queue/settlement.ts';

@@ -1,5 +1,5 @@
 import { concerns, keyOf as limitKeyOf } from '../../../queue/limits/limit.ts';
-import { limitedOf, type SimulatedLimit } from '../queue/memory-limits.ts';
+import { limitedOf, type SimulatedLimit } from '../queue/limiter.ts';
 import type { Journal } from '../journal.ts';
 import { about, inMinutes, type Row } from '../queue/rows.ts';
 import type { Unit } from '../queue/scheduler-tasks.ts';

@@ -1,17 +1,8 @@
-import { type Hours, windowAt, type WindowState } from '../../../queue/limits/hours.ts';
-import { concerns, type KeyedLimit, keyOf, type LimitedTask } from '../../../queue/limits/limit.ts';
-import { Heap } from '../heap.ts';
+import { windowAt, type WindowState } from '../../../queue/limits/hours.ts';
+import { concerns, keyOf } from '../../../queue/limits/limit.ts';
+import { addTo, drop, limitedOf, type Limiter, newLimiter, type SimulatedLimit } from './limiter.ts';
 import type { QueuedRows } from './queued-rows.ts';
-import { popOrder, type Row } from './rows.ts';
-
-/** A limit, or a window (`hours`). */
-export interface SimulatedLimit extends KeyedLimit {
-  /** Milliseconds between two claims of a key; null: no rate. */
-  readonly spacingMs: number | null;
-  readonly burst: number;
-  readonly concurrency: number | null;
-  readonly hours: Hours | null;
-}
+import type { Row } from './rows.ts';
 
 interface LimitsParts {
   readonly limits: readonly SimulatedLimit[];
@@ -24,16 +15,6 @@ interface LimitsParts {
   readonly freed: (scheduler: string) => void;
   /** Runs it after so many milliseconds. */
   readonly after: (ms: number, run: () => void) => void;
-}
-
-/** A key: what was claimed of it, and what is under way, by unit. */
-interface Limiter {
-  readonly limit: SimulatedLimit;
-  /** GCRA's theoretical arrival time. */
-  arrival: number;
-  readonly admitted: Map<string, Set<Row>>;
-  readonly leased: Map<string, Set<Row>>;
-  readonly parked: Heap<Row>;
 }
 
 /** In the place of a key: a pause holds it, and brings it back when it ends. */
@@ -179,14 +160,7 @@ export class MemoryLimits {
       .filter((limit) => concerns(limit, task))
       .map((limit) => {
         const { key } = keyOf(limit, task);
-        if (!this.#limiters.has(key))
-          this.#limiters.set(key, {
-            limit,
-            arrival: 0,
-            admitted: new Map(),
-            leased: new Map(),
-            parked: new Heap((a, b) => popOrder(a, b) < 0),
-          });
+        if (!this.#limiters.has(key)) this.#limiters.set(key, newLimiter(limit));
         return key;
       });
     if (keys.length === 0) {
@@ -267,21 +241,4 @@ export class MemoryLimits {
     this.#windows.set(name, state);
     return state.open;
   }
-}
-
-export function limitedOf({ scheduler, organisation, plugin, image, manual, data }: Row): LimitedTask {
-  const { input_ooi: ooi = null } = data as { input_ooi?: string | null };
-  return { scheduler, organisation, plugin, image: image === '' ? null : image, ooi, manual };
-}
-
-function addTo(units: Map<string, Set<Row>>, unit: string, row: Row): void {
-  const known = units.get(unit);
-  if (known === undefined) units.set(unit, new Set([row]));
-  else known.add(row);
-}
-
-function drop(units: Map<string, Set<Row>>, unit: string, row: Row): void {
-  const rows = units.get(unit);
-  rows?.delete(row);
-  if (rows?.size === 0) units.delete(unit);
 }

@@ -1,5 +1,6 @@
 import { fairCost, isFinished, type TaskStatus } from '../../../tasks/task.ts';
 import { chance } from '../../../time-and-chance.ts';
+import { Gaps } from './gaps.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
 import type { Flow, Row } from './rows.ts';
 
@@ -29,24 +30,15 @@ interface SettlementOptions {
 
 /** Claims that no worker began count as no attempt so often: leases.ts. */
 const freeOfCharge = 2;
-/** As rota_is_silent of sql/migrations: a supervisor says each second that it is present. */
-const silentMs = 3_000;
 /** Between looks for virtual times that are of no use any more, as of leases.ts. */
 const forgetMs = 60_000;
 /** Leases of one sweep, as of leases.ts. */
 const perSweep = 500;
 
-/** A time in which no heartbeat could be recorded; epoch milliseconds. */
-interface Gap {
-  readonly began: number;
-  readonly ended: number;
-}
-
 /** The statements of src/queue/settle on the queue in memory: what becomes of tasks that were handed out. */
 export class Settlement {
   readonly #options: SettlementOptions;
-  readonly #gaps: Gap[] = [];
-  #heardAt: number | null = null;
+  readonly #gaps = new Gaps();
   #forgotAt: number | null = null;
 
   constructor(options: SettlementOptions) {
@@ -169,12 +161,9 @@ export class Settlement {
     this.sweep();
   }
 
-  /** This supervisor can record heartbeats at this moment; since it last said so it could not, where that is too long ago. */
+  /** This supervisor can record heartbeats at this moment. */
   present(): void {
-    const now = this.#options.queue.options.now();
-    if (this.#heardAt !== null && this.#heardAt < now - silentMs) this.#gaps.push({ began: this.#heardAt, ended: now });
-    this.#heardAt = now;
-    if (this.#gaps.length > 0 && this.#gaps[0]!.ended < now - 86_400_000) this.#gaps.shift();
+    this.#gaps.heard(this.#options.queue.options.now());
   }
 
   /** Ends expired leases: sweep-find.sql and sweep-look.sql. @returns how many */
@@ -189,7 +178,7 @@ export class Settlement {
     const changes = swept.map((row) => {
       const lease = row.lease!;
       const unbegun = !lease.begun && row.status === 'dispatched';
-      const unclaimed = (unbegun && row.unbegun < freeOfCharge) || this.#gapOf(row) !== undefined;
+      const unclaimed = (unbegun && row.unbegun < freeOfCharge) || this.#gaps.took(row.lease!);
       const by = { id: row.id, leaseId: lease.id, rota: true, unbegun, unclaimed };
       if (row.attempts >= maxAttempts && !unclaimed)
         return { ...by, status: 'failed', reason: 'lease-expired' } as const;
@@ -223,22 +212,13 @@ export class Settlement {
   #isDue(row: Row, now: number): boolean {
     const { maxAttempts, retryMs } = this.#options;
     const lease = row.lease!;
-    const spared = this.#gaps.some(
-      (gap) => lease.until >= gap.began && now < gap.ended + graceAfter(gap, lease.until - lease.renewedAt),
-    );
-    if (spared) return false;
+    if (this.#gaps.spares(lease, now)) return false;
     return (
       row.attempts >= maxAttempts ||
       lease.until < now - row.attempts * retryMs ||
       (!lease.begun && row.status === 'dispatched' && row.unbegun < freeOfCharge) ||
-      this.#gapOf(row) !== undefined
+      this.#gaps.took(row.lease!)
     );
-  }
-
-  /** The gap in which a lease ran out. */
-  #gapOf({ lease }: Row): Gap | undefined {
-    const { until, renewedAt } = lease!;
-    return this.#gaps.find((gap) => until >= gap.began && until < gap.ended + graceAfter(gap, until - renewedAt));
   }
 }
 
@@ -246,11 +226,6 @@ export class Settlement {
 function uncount(row: Row, { unclaimed, unbegun }: Change): void {
   if (unclaimed === true) row.attempts = Math.max(0, row.attempts - 1);
   if (unbegun === true) row.unbegun += 1;
-}
-
-/** As rota_grace_after of sql/migrations. */
-function graceAfter({ began, ended }: Gap, leaseMs: number): number {
-  return Math.min(Math.max(leaseMs, 0) / 3 + 1_000, Math.max(ended - began, 60_000));
 }
 
 function isRepeat(was: TaskStatus, becomes: TaskStatus): boolean {

@@ -1,5 +1,6 @@
 import { fairCost, isFinished } from '../../../tasks/task.ts';
-import { MemoryLimits, setAside, type SimulatedLimit } from './memory-limits.ts';
+import { MemoryLimits, setAside } from './memory-limits.ts';
+import type { SimulatedLimit } from './limiter.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
