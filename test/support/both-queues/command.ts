@@ -148,7 +148,7 @@ const command = <K extends Command['do']>(
   values: { [P in keyof Omit<Extract<Command, { do: K }>, 'do'>]: fc.Arbitrary<Extract<Command, { do: K }>[P]> },
 ) => ({ weight, arbitrary: fc.record({ do: fc.constant(kind), ...values }) as unknown as fc.Arbitrary<Command> });
 
-export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
+const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   command(8, 'push', { tasks: fc.array(task, { minLength: 1, maxLength: 5 }) }),
   command(6, 'pop', { units: fc.integer({ min: 1, max: 4 }), leaseMs }),
   command(5, 'patch', {
@@ -201,3 +201,24 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     present: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, fc.constant(false)),
   }),
 );
+
+/** A worker that begins a task and dies: its lease ends, and the task waits to be tried again, or is taken by a sweep. */
+const deadWorker: fc.Arbitrary<readonly Command[]> = fc
+  .record({ length: fc.constantFrom(20 * second, 60 * second), after: fc.nat(30 * second) })
+  .map(({ length, after }) => [
+    { do: 'pop', units: 1, leaseMs: length },
+    { do: 'patch', lease: 0, status: 'running' },
+    { do: 'pass', ms: length + after, present: true },
+    { do: 'round' },
+  ]);
+
+/** Some 30, any of which may come after any other. */
+export const anyCommands: fc.Arbitrary<readonly Command[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 25, arbitrary: anyCommand.map((one): readonly Command[] => [one]) },
+      { weight: 1, arbitrary: deadWorker },
+    ),
+    { minLength: 1, maxLength: 60, size: 'max' },
+  )
+  .map((parts) => parts.flat());
