@@ -124,8 +124,8 @@ const faults: readonly DeliberateFault[] = [
   {
     fault: 'a task that ends its workers is handed out for ever',
     file: 'src/simulator/virtual/queue/settlement.ts',
-    right: 'const exhausted = row.attempts >= maxAttempts && !unclaimed;',
-    wrong: 'const exhausted = false;',
+    right: 'if (row.attempts >= maxAttempts && !unclaimed)',
+    wrong: 'if (row.attempts < 0)',
     breaks: 'retries',
     options: { faults: ['workers'] },
   },

@@ -135,7 +135,7 @@ export class Sweeper {
 
   start(): void {
     const { onError } = this.#options;
-    this.#running ??= every(sweepEveryMs, this.#stop.signal, () => this.#round(), onError);
+    this.#running ??= every(sweepEveryMs, this.#stop.signal, () => this.round(), onError);
   }
 
   async stop(): Promise<void> {
@@ -200,7 +200,8 @@ export class Sweeper {
     return true;
   }
 
-  async #round(): Promise<void> {
+  /** What it does each second. */
+  async round(): Promise<void> {
     const { signal } = this.#stop;
     if (this.#aliveAt === null || time.monotonicMs() - this.#aliveAt > aliveEveryMs) {
       await transact(() => query(this.#options.sql, statement('settle/alive'), []));

@@ -11,6 +11,7 @@ import type { Broker } from './broker.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Journal } from './journal.ts';
 import type { KatObjects } from './kat/kat-objects.ts';
+import { rankedPush } from './queue/ranked-push.ts';
 import type { SimulatedQueue } from './queue/simulated-queue.ts';
 import type { MemorySchedules } from './queue/memory-schedules.ts';
 import { createMemoryStore } from './queue/memory-store.ts';
@@ -91,15 +92,7 @@ export class SimulatedSupervisor {
 
   async #push(scheduler: string, tasks: readonly NewTask[]): Promise<readonly PushOutcome[]> {
     const { queue, ranking } = this.#options;
-    const { fair, manualOnly } = ranking.policyOf(scheduler);
-    const features = tasks.map(({ organisation, lastRunAt = null, occurredAt = null, priority }) => {
-      return { organisation, lastRunAt, occurredAt, manual: priority === 1 };
-    });
-    const answer = await ranking.rank(scheduler, features);
-    if ('failure' in answer) return tasks.map(() => ({ outcome: 'refused', reason: 'rank-failed' }) as const);
-    const isOwn = (task: NewTask) => !fair && task.priority !== undefined && (!manualOnly || task.priority === 1);
-    const scores = Float64Array.from(tasks, (task, at) => (isOwn(task) ? task.priority! : answer.ranks[at]!));
-    const outcomes = queue.of(scheduler).push(tasks, scores);
+    const outcomes = await rankedPush(queue, ranking, scheduler, tasks);
     const assumed = outcomes.flatMap((outcome, at) =>
       outcome.outcome === 'queued' && outcome.scheduleId !== null && tasks[at]!.recurrence === undefined
         ? [outcome.scheduleId]
@@ -111,10 +104,7 @@ export class SimulatedSupervisor {
   }
 
   #sweep(): void {
-    if (!this.serves) return;
-    const { settlement } = this.#options;
-    settlement.present();
-    settlement.sweep();
+    if (this.serves) this.#options.settlement.round();
   }
 }
 

@@ -20,7 +20,7 @@ export type Push = (scheduler: string, made: readonly MadeTask[]) => void;
 export function taskOf(type: string, made: MadeTask): NewTask {
   const { organisation, plugin, image, ooi, hash, manual } = made;
   const data = dataOf(type, plugin, image, ooi);
-  return { organisation, hash, recurrence: 'none', data, ...(manual ? { priority: 1 } : {}) };
+  return { organisation, hash, checked: true, recurrence: 'none', data, ...(manual ? { priority: 1 } : {}) };
 }
 
 function dataOf(type: string, plugin: string | null, image: string | null, ooi: string | null): TaskData {

@@ -1,4 +1,4 @@
-import { bandOf, type QueuedRows } from './queued-rows.ts';
+import { bandOf, lastHeld, type QueuedRows } from './queued-rows.ts';
 import type { Flow, Row } from './rows.ts';
 
 /** Ranks of what a person put first begin here; those of other tasks at 1. */
@@ -7,7 +7,7 @@ const manualFrom = -(2 ** 52);
 /** What fair-share asks of the rest of the queue. */
 interface FairShareParts {
   weightOf(organisation: string): number;
-  /** Whether a pause holds all of an organisation, or a limit or window may. */
+  /** Whether a pause holds all of an organisation; or a limit or window may, while there is a pause of anything. */
   isHeld(organisation: string): boolean;
 }
 
@@ -60,6 +60,16 @@ export class FairShare {
   /** The process ended before it could store them. */
   lose(): void {
     this.#raised.clear();
+  }
+
+  /** Those of images of which nothing is queued join again at the greatest, of which one stays: forget-virtual-times.sql. */
+  forget(): void {
+    const queued = new Set([...this.#rows.byHash.values()].map(({ image }) => image));
+    for (const manual of [true, false]) {
+      const times = [...this.#stored].filter(([key]) => isManual(key) === manual);
+      const greatest = times.toSorted(([a, one], [b, other]) => other - one || (a > b ? -1 : 1)).at(0)?.[0];
+      for (const [key] of times) if (key !== greatest && !queued.has(key.slice(1))) this.#stored.delete(key);
+    }
   }
 
   /** An image with no task that may be popped has no virtual time of its own: it joins again at the head. */

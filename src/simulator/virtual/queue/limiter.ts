@@ -1,4 +1,5 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
+import { windowAt, type WindowState } from '../../../queue/limits/hours.ts';
 import type { LimitedTask } from '../../../queue/limits/limit.ts';
 import { Heap } from '../heap.ts';
 import { popOrder, type Row } from './rows.ts';
@@ -33,4 +34,28 @@ export function drop(units: Map<string, Set<Row>>, unit: string, row: Row): void
   const rows = units.get(unit);
   rows?.delete(row);
   if (rows?.size === 0) units.delete(unit);
+}
+
+/** Windows as they are at a moment; each is worked out when it changes. */
+export class Windows {
+  readonly #now: () => number;
+  readonly #states = new Map<string, WindowState>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  isOpen({ name, hours }: SetLimit): boolean {
+    const now = this.#now();
+    const known = this.#states.get(name);
+    if (known !== undefined && known.until !== null && now < known.until) return known.open;
+    const state = windowAt(hours!, now);
+    this.#states.set(name, state);
+    return state.open;
+  }
+
+  /** When it changes next, as far as it was looked at; null: never. */
+  until(name: string): number | null | undefined {
+    return this.#states.get(name)?.until;
+  }
 }

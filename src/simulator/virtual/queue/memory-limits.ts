@@ -1,8 +1,7 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
-import { windowAt, type WindowState } from '../../../queue/limits/hours.ts';
 import { concerns, keyOf } from '../../../queue/limits/limit.ts';
 import { leastBetweenMs } from '../../../queue/limits/releaser.ts';
-import { addTo, drop, limitedOf, type Limiter, limiterOf } from './limiter.ts';
+import { addTo, drop, limitedOf, type Limiter, limiterOf, Windows } from './limiter.ts';
 import type { QueuedRows } from './queued-rows.ts';
 import type { Row } from './rows.ts';
 
@@ -15,11 +14,16 @@ interface LimitsParts {
   readonly now: () => number;
   readonly rowsOf: (scheduler: string) => QueuedRows;
   readonly isPaused: (row: Row) => boolean;
+  /** There is a pause of anything. */
+  readonly isPausing: () => boolean;
   /** Rows may be popped. */
   readonly freed: (scheduler: string) => void;
   /** Runs it after so many milliseconds. */
   readonly after: (ms: number, run: () => void) => void;
 }
+
+/** In the place of a key: a pause holds it, and brings it back when it ends. */
+export const setAside = '';
 
 /** The releaser looks each second, in case another supervisor changed something: here each change wakes it. */
 const lookEveryMs = 60_000;
@@ -28,13 +32,18 @@ const lookEveryMs = 60_000;
 export class MemoryLimits {
   readonly #parts: LimitsParts;
   readonly #limiters = new Map<string, Limiter>();
-  readonly #windows = new Map<string, WindowState>();
+  readonly #windows: Windows;
   /** Held, and not looked at. */
   #arrived: Row[] = [];
+  /** By which a row that is under way counts. */
+  readonly #units = new WeakMap<Row, string>();
+  #taken = 0;
   #nextAt = Infinity;
 
   constructor(parts: LimitsParts) {
-    this.#parts = parts;
+    // As limits.sql reads them: a row is parked at the first of its keys.
+    this.#parts = { ...parts, limits: parts.limits.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+    this.#windows = new Windows(parts.now);
   }
 
   /** Whether a row is to be looked at before it may be popped: rota_pausing knows scheduler, organisation and plug-in. */
@@ -49,6 +58,7 @@ export class MemoryLimits {
 
   /** It is queued, and held. */
   arrived(row: Row): void {
+    if (this.#parts.limits.length === 0) return;
     this.#arrived.push(row);
     this.#wake(leastBetweenMs);
   }
@@ -58,33 +68,50 @@ export class MemoryLimits {
     const keys = this.#keysOf(row);
     if (keys.length === 0) return;
     row.limits = keys;
-    for (const key of keys) addTo(this.#limiters.get(key)!.leased, row.group ?? row.id, row);
+    const unit = `0 ${row.group ?? row.id}`;
+    this.#units.set(row, unit);
+    for (const key of keys) addTo(this.#limiters.get(key)!.leased, unit, row);
   }
 
-  /** Its place is taken by a lease: what it spends is spent. */
-  claimed(row: Row): void {
+  /** Its place is taken by a lease: what it spends is spent. A deduplicated group that one claim took counts once. */
+  claimed(row: Row, claim: number): void {
+    row.parkedAt = null;
+    const unit = `${claim} ${row.group ?? row.id}`;
+    this.#units.set(row, unit);
     for (const key of row.limits ?? []) {
       const limiter = this.#limiters.get(key)!;
-      // A deduplicated group counts once.
-      const unit = row.group ?? row.id;
       const isFirst = !limiter.leased.has(unit);
-      drop(limiter.admitted, unit, row);
+      drop(limiter.admitted, row.group ?? row.id, row);
       addTo(limiter.leased, unit, row);
       const { spacingMs } = limiter.limit;
       if (isFirst && spacingMs !== null) limiter.arrival = Math.max(limiter.arrival, this.#parts.now()) + spacingMs;
     }
   }
 
+  /** It runs without a claim: it counts, and the rest of its group waits again. */
+  taken(row: Row): void {
+    if (row.limits === null) return;
+    this.claimed(row, (this.#taken -= 1));
+    this.#wake(leastBetweenMs);
+    const rows = this.#parts.rowsOf(row.scheduler);
+    for (const member of row.group === null ? [] : rows.groupOf(row.group)) {
+      if (member.limits === null) continue;
+      rows.hold(member);
+      this.left(member);
+      this.arrived(member);
+    }
+  }
+
   /** It is neither queued nor leased as it was: it gives its places back. */
   left(row: Row): void {
+    row.parkedAt = null;
     if (row.limits === null) return;
     for (const key of row.limits) {
       const limiter = this.#limiters.get(key)!;
       drop(limiter.admitted, row.group ?? row.id, row);
-      drop(limiter.leased, row.group ?? row.id, row);
+      drop(limiter.leased, this.#units.get(row) ?? '', row);
     }
     row.limits = null;
-    row.parkedAt = null;
     this.#wake(leastBetweenMs);
   }
 
@@ -110,7 +137,7 @@ export class MemoryLimits {
       const changes =
         limit.hours === null
           ? arrival - (limit.burst - 1) * (limit.spacingMs ?? 0)
-          : this.#windows.get(limit.name)?.until;
+          : this.#windows.until(limit.name);
       const ms = (changes ?? Infinity) - this.#parts.now();
       if (ms > 0 && ms < due) due = ms;
     }
@@ -121,25 +148,28 @@ export class MemoryLimits {
     this.#close();
     const rows = this.#arrived;
     this.#arrived = [];
-    for (const row of rows) if (row.status === 'queued' && row.held && row.limits === null) this.#resolve(row);
+    for (const row of rows)
+      if (row.status === 'queued' && row.held && row.limits === null && row.parkedAt === null) this.#resolve(row);
     for (const limiter of this.#limiters.values()) this.#admit(limiter);
   }
 
   /** Parks again what a window let go before it closed. */
   #close(): void {
-    for (const { limit, admitted } of this.#limiters.values()) {
-      if (limit.hours === null || this.#isOpen(limit)) continue;
+    for (const [window, { limit, admitted }] of this.#limiters) {
+      if (limit.hours === null || this.#windows.isOpen(limit)) continue;
       for (const row of [...admitted.values()].flatMap((unit) => [...unit])) {
         this.#parts.rowsOf(row.scheduler).hold(row);
-        this.left(row);
-        this.#arrived.push(row);
+        for (const key of row.limits!) drop(this.#limiters.get(key)!.admitted, row.group ?? row.id, row);
+        this.#park(row, window);
       }
     }
   }
 
   #resolve(row: Row): void {
-    // The end of the pause brings it back.
-    if (this.#parts.isPaused(row)) return;
+    if (this.#parts.isPaused(row)) {
+      row.parkedAt = setAside;
+      return;
+    }
     const keys = this.#keysOf(row);
     if (keys.length === 0) {
       this.#parts.rowsOf(row.scheduler).release(row, row.rank);
@@ -169,17 +199,13 @@ export class MemoryLimits {
 
   #admit(limiter: Limiter): void {
     const { parked } = limiter;
+    if (this.#parts.isPausing() && this.#roomOf(limiter) >= 1) this.#setAside(limiter);
     const away: Row[] = [];
     for (let row = parked.peek(); row !== undefined; row = parked.peek()) {
-      const isThere =
-        row.parkedAt !== null && row.held && row.status === 'queued' && this.#limiters.get(row.parkedAt) === limiter;
+      const isThere = this.#isParkedAt(limiter, row);
       if (isThere && this.#roomOf(limiter) < 1) break;
       parked.pop();
       if (!isThere) continue;
-      if (this.#parts.isPaused(row)) {
-        [row.limits, row.parkedAt] = [null, null];
-        continue;
-      }
       const full = row.limits!.find((key) => this.#roomOf(this.#limiters.get(key)!) < 1);
       if (full === undefined) this.#letGo(row);
       else {
@@ -190,10 +216,25 @@ export class MemoryLimits {
     for (const row of away) this.#park(row, row.parkedAt!);
   }
 
+  #isParkedAt(limiter: Limiter, { parkedAt, held, status }: Row): boolean {
+    return parkedAt !== null && held && status === 'queued' && this.#limiters.get(parkedAt) === limiter;
+  }
+
+  /** What a pause holds does not stand before others. */
+  #setAside(limiter: Limiter): void {
+    limiter.parked.keep((row) => {
+      if (!this.#isParkedAt(limiter, row)) return false;
+      if (!this.#parts.isPaused(row)) return true;
+      [row.limits, row.parkedAt] = [null, setAside];
+      return false;
+    });
+  }
+
   /** With the rest of its group, as far as it has the same keys. */
   #letGo(leader: Row): void {
     const rows = this.#parts.rowsOf(leader.scheduler);
-    const isAlike = (row: Row) => row.held && row.limits !== null && String(row.limits) === String(leader.limits);
+    const isAlike = (row: Row) =>
+      row.held && row.limits !== null && String(row.limits) === String(leader.limits) && !this.#parts.isPaused(row);
     const unit = leader.group === null ? [leader] : rows.heldOfGroup(leader.group).filter(isAlike);
     for (const row of unit) {
       row.parkedAt = null;
@@ -205,19 +246,10 @@ export class MemoryLimits {
 
   /** How many units a key may let go at this moment. */
   #roomOf({ limit, arrival, admitted, leased }: Limiter): number {
-    if (limit.hours !== null) return this.#isOpen(limit) ? Infinity : 0;
+    if (limit.hours !== null) return this.#windows.isOpen(limit) ? Infinity : 0;
     const places = limit.concurrency === null ? Infinity : limit.concurrency - admitted.size - leased.size;
     if (limit.spacingMs === null) return places;
     const ahead = Math.max(arrival - this.#parts.now(), 0);
     return Math.min(places, Math.floor(limit.burst - ahead / limit.spacingMs) - admitted.size);
-  }
-
-  #isOpen({ name, hours }: SetLimit): boolean {
-    const now = this.#parts.now();
-    const known = this.#windows.get(name);
-    if (known !== undefined && known.until !== null && now < known.until) return known.open;
-    const state = windowAt(hours!, now);
-    this.#windows.set(name, state);
-    return state.open;
   }
 }

@@ -105,9 +105,13 @@ export class MemorySchedules {
   }
 
   add(scheduler: string, schedules: readonly NewSchedule[]): number {
-    const added = schedules.filter(({ hash }) => !this.byHash.has(hash));
-    for (const { recurrence, ...of } of added) this.#insert({ ...of, scheduler }, recurrence);
-    return added.length;
+    let added = 0;
+    for (const { recurrence, ...of } of schedules) {
+      if (this.byHash.has(of.hash)) continue;
+      this.#insert({ ...of, scheduler }, recurrence);
+      added += 1;
+    }
+    return added;
   }
 
   /** Another version, and due when it says so now. */

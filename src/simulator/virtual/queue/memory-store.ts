@@ -160,6 +160,9 @@ function revoke(
       cancel(row, disabled.has(row.plugin) ? 'boefje-disabled' : 'boefje-gone');
       cancelled += 1;
     }
+    for (const { scheduler: of, status, organisation, plugin } of queue.leases)
+      if (of === scheduler && status === 'dispatched' && organisation === revocation.organisation)
+        if (plugin !== null && !enabled.has(plugin)) told += 1;
   }
   return { cancelled, told, more: false };
 }

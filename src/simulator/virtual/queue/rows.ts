@@ -6,7 +6,8 @@ export interface Lease {
   readonly id: string;
   readonly via: 'nats' | 'rest';
   readonly worker: string | null;
-  readonly rank: number;
+  /** That it was popped with; null where it was never claimed. */
+  readonly rank: number | null;
   until: number;
   renewedAt: number;
   /** The length that its claim asked for, where that is longer than the first. */

@@ -45,6 +45,8 @@ export interface CommonParts {
   readonly nextNumber: () => number;
   readonly weightOf: (scheduler: string, organisation: string) => number;
   readonly isHeld: (scheduler: string, organisation: string, plugin: string | null) => boolean;
+  /** There is a pause of it. */
+  readonly isPausing: (scheduler: string) => boolean;
 }
 
 /** How the queue tells of each decision. */
@@ -66,6 +68,7 @@ export class SchedulerTasks {
   readonly #typeName: string;
   readonly #common: CommonParts;
   #isSaving = false;
+  #claims = 0;
 
   constructor(common: CommonParts, scheduler: string) {
     this.scheduler = scheduler;
@@ -75,7 +78,7 @@ export class SchedulerTasks {
     this.rates = new PopRates(this.rows, common.now);
     this.fair = new FairShare(this.rows, {
       weightOf: (organisation) => common.weightOf(scheduler, organisation),
-      isHeld: (organisation) => common.isHeld(scheduler, organisation, null),
+      isHeld: (organisation) => common.isPausing(scheduler) && common.isHeld(scheduler, organisation, null),
     });
   }
 
@@ -90,7 +93,8 @@ export class SchedulerTasks {
     const starts = new Map<unknown, number>();
     const places = common.maxSize === 0 ? Infinity : common.maxSize - this.rows.byHash.size;
     let taken = 0;
-    const items = tasks.map((task, n) => {
+    const items = tasks.map((given, n) => {
+      const task = given.checked === true ? given : { ...given, data: this.#type.schema.parse(given.data) };
       const hash = task.hash ?? this.#type.hash(task.data);
       if (task.follows !== undefined && (this.latest(hash)?.id ?? null) !== task.follows)
         return { task, hash, refused: 'already-queued' as const, rank: 0 };
@@ -176,6 +180,7 @@ export class SchedulerTasks {
 
   claim({ units: most, leaseMs, via, worker }: Claim): readonly Unit[] {
     const units: Unit[] = [];
+    this.#claims += 1;
     for (const head of this.rows.heads(most)) {
       // A head of a group that another head led away.
       if (head.status !== 'queued') continue;
@@ -208,7 +213,7 @@ export class SchedulerTasks {
   #hand(row: Row, { leaseMs, via, worker }: Omit<Claim, 'units'>): void {
     const now = this.#common.now();
     this.rows.remove(row);
-    this.#common.limits.claimed(row);
+    this.#common.limits.claimed(row, this.#claims);
     const firstMs = via === 'nats' ? Math.min(leaseMs, firstLeaseMs) : leaseMs;
     const lease: Lease = {
       id: chance.uuid(),

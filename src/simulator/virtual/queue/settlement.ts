@@ -1,7 +1,9 @@
 import { freeOfCharge, perSweep } from '../../../queue/settle/leases.ts';
 import { fairCost, isFinished, type TaskStatus } from '../../../tasks/task.ts';
+import { chance } from '../../../time-and-chance.ts';
+import { Gaps } from './gaps.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
-import type { Row } from './rows.ts';
+import type { Flow, Row } from './rows.ts';
 
 /** A patch as settle.sql judges it. `rota`: by Rota itself, which has no holder and gives way to a queued twin. */
 export interface Change {
@@ -27,20 +29,14 @@ interface SettlementOptions {
   readonly gracePeriodSeconds: number;
 }
 
-/** As rota_is_silent of sql/migrations: a supervisor says each second that it is present. */
-const silentMs = 3_000;
-
-/** A time in which no heartbeat could be recorded; epoch milliseconds. */
-interface Gap {
-  readonly began: number;
-  readonly ended: number;
-}
+/** Between looks for virtual times that are of no use any more, as of leases.ts. */
+const forgetMs = 60_000;
 
 /** The statements of src/queue/settle on the queue in memory: what becomes of tasks that were handed out. */
 export class Settlement {
   readonly #options: SettlementOptions;
-  readonly #gaps: Gap[] = [];
-  #heardAt: number | null = null;
+  readonly #gaps = new Gaps();
+  #forgotAt: number | null = null;
 
   constructor(options: SettlementOptions) {
     this.#options = options;
@@ -58,6 +54,7 @@ export class Settlement {
     if (isFinished(row.status) && status !== row.status && status !== 'queued') return 'CONFLICT';
     if (status === row.status) {
       row.modifiedAt = queue.options.now();
+      if (status === 'running' || status === 'dispatched') this.#begin(row);
       return 'done';
     }
     if (status !== 'queued') {
@@ -70,16 +67,20 @@ export class Settlement {
     return 'done';
   }
 
-  #become(row: Row, status: TaskStatus, { leaseId, rota, reason }: Change): void {
-    const { queue, gracePeriodSeconds } = this.#options;
+  #become(row: Row, status: TaskStatus, change: Change): void {
+    const { leaseId, rota, reason } = change;
+    const { queue } = this.#options;
     const now = queue.options.now();
     const was = row.status;
+    const isUnderWay = status === 'running' || status === 'dispatched';
     if (was === 'queued') queue.of(row.scheduler).rows.remove(row);
-    if (status !== 'running') queue.limits.left(row);
+    if (!isUnderWay) queue.limits.left(row);
+    else if (was === 'queued') queue.limits.taken(row);
+    uncount(row, change);
     row.status = status;
     row.modifiedAt = now;
     row.reason = reason ?? null;
-    if (status === 'running' || status === 'dispatched') this.#begin(row, now, gracePeriodSeconds);
+    if (isUnderWay) this.#begin(row);
     else {
       row.settledBy = rota === true ? null : leaseId;
       row.lease = null;
@@ -88,31 +89,34 @@ export class Settlement {
     queue.options.happened.changed(row, was);
   }
 
-  #begin(row: Row, now: number, gracePeriodSeconds: number): void {
-    const { lease } = row;
-    if (lease === null) return;
-    if (lease.via === 'rest') lease.askedMs = gracePeriodSeconds * 1_000;
-    if (lease.askedMs !== null) {
-      lease.until = now + lease.askedMs;
-      lease.renewedAt = now;
+  /** Its holder has reported: over NATS its lease has the length that was asked for; over REST, or without a claim, a grace period. */
+  #begin(row: Row): void {
+    const { queue, gracePeriodSeconds } = this.#options;
+    const now = queue.options.now();
+    if (row.lease?.via === 'nats') {
+      const { lease } = row;
+      if (lease.askedMs !== null) [lease.until, lease.renewedAt] = [now + lease.askedMs, now];
+      lease.askedMs = null;
+      lease.begun = true;
+      return;
     }
-    lease.askedMs = null;
-    lease.begun = true;
+    const until = now + gracePeriodSeconds * 1_000;
+    if (row.lease === null) {
+      const id = chance.uuid();
+      row.lease = { id, via: 'rest', worker: null, rank: null, until, renewedAt: now, askedMs: null, begun: true };
+      queue.leases.add(row);
+    } else Object.assign(row.lease, { until, renewedAt: now, begun: true });
   }
 
   #requeue(row: Row, change: Change): void {
     const { queue } = this.#options;
-    const { rows, fair } = queue.of(row.scheduler);
+    const { rows } = queue.of(row.scheduler);
     const was = row.status;
     const finished = isFinished(was);
-    const isFair = queue.options.policyOf(row.scheduler).fair;
-    const dealt = isFair && (finished || change.rank === behind);
-    const flow = rows.flowOf(row.organisation, row.image, row.manual);
-    if (dealt) row.rank = fair.startOf(flow) + fair.stepOf(flow, fairCost);
-    else row.rank = row.lease?.rank ?? row.rank;
+    const dealt = finished ? this.#deal([row]).get(row) : change.rank;
+    row.rank = dealt ?? row.lease?.rank ?? row.rank;
     if (finished) [row.attempts, row.unbegun] = [0, 0];
-    else if (change.unclaimed === true) row.attempts = Math.max(0, row.attempts - 1);
-    if (change.unbegun === true) row.unbegun += 1;
+    else uncount(row, change);
     row.settledBy = change.rota === true ? null : change.leaseId;
     row.status = 'queued';
     row.modifiedAt = queue.options.now();
@@ -142,12 +146,21 @@ export class Settlement {
     });
   }
 
-  /** This supervisor can record heartbeats at this moment; since it last said so it could not, where that is too long ago. */
+  /** What a supervisor does each second: Sweeper of src/queue/settle/leases.ts. */
+  round(): void {
+    const { queue } = this.#options;
+    const now = queue.options.now();
+    if (this.#forgotAt === null || Math.abs(now - this.#forgotAt) > forgetMs) {
+      for (const { fair } of queue.schedulers()) fair.forget();
+      this.#forgotAt = now;
+    }
+    this.present();
+    this.sweep();
+  }
+
+  /** This supervisor can record heartbeats at this moment. */
   present(): void {
-    const now = this.#options.queue.options.now();
-    if (this.#heardAt !== null && this.#heardAt < now - silentMs) this.#gaps.push({ began: this.#heardAt, ended: now });
-    this.#heardAt = now;
-    if (this.#gaps.length > 0 && this.#gaps[0]!.ended < now - 86_400_000) this.#gaps.shift();
+    this.#gaps.heard(this.#options.queue.options.now());
   }
 
   /** Ends expired leases: sweep-find.sql and sweep-look.sql. @returns how many */
@@ -157,46 +170,59 @@ export class Settlement {
     const expired: Row[] = [];
     for (const row of queue.leases) if (row.lease!.until < now && this.#isDue(row, now)) expired.push(row);
     expired.sort((a, b) => a.lease!.until - b.lease!.until || a.number - b.number);
-    for (const row of expired.slice(0, perSweep)) {
+    // Of two of one hash the older one goes back.
+    const swept = expired.slice(0, perSweep).toSorted((a, b) => a.number - b.number);
+    const changes = swept.map((row) => {
       const lease = row.lease!;
       const unbegun = !lease.begun && row.status === 'dispatched';
-      const unclaimed = (unbegun && row.unbegun < freeOfCharge) || this.#gapOf(row) !== undefined;
-      const exhausted = row.attempts >= maxAttempts && !unclaimed;
-      const by = { id: row.id, leaseId: lease.id, rota: true };
-      if (exhausted) this.apply({ ...by, status: 'failed', reason: 'lease-expired' });
-      else this.apply({ ...by, status: 'queued', unbegun, unclaimed, ...(unclaimed ? {} : { rank: behind }) });
+      const unclaimed = (unbegun && row.unbegun < freeOfCharge) || this.#gaps.took(row.lease!);
+      const by = { id: row.id, leaseId: lease.id, rota: true, unbegun, unclaimed };
+      if (row.attempts >= maxAttempts && !unclaimed)
+        return { ...by, status: 'failed', reason: 'lease-expired' } as const;
+      return { ...by, status: 'queued' } as const;
+    });
+    const behind = swept.filter((_row, at) => changes[at]!.status === 'queued' && !changes[at]!.unclaimed);
+    const ranks = this.#deal(behind);
+    for (const [at, change] of changes.entries()) {
+      const rank = ranks.get(swept[at]!);
+      this.apply(rank === undefined ? change : { ...change, rank });
     }
-    return Math.min(expired.length, perSweep);
+    return swept.length;
+  }
+
+  /** Ranks as if they were pushed now, before any of them is queued: Deal of src/queue/push/requeue.ts. */
+  #deal(again: readonly Row[]): ReadonlyMap<Row, number> {
+    const { queue } = this.#options;
+    const last = new Map<Flow, number>();
+    const ranks = new Map<Row, number>();
+    for (const row of again) {
+      if (!queue.options.policyOf(row.scheduler).fair) continue;
+      const { rows, fair } = queue.of(row.scheduler);
+      const flow = rows.flowOf(row.organisation, row.image, row.manual);
+      const rank = (last.get(flow) ?? fair.startOf(flow)) + fair.stepOf(flow, fairCost);
+      last.set(flow, rank);
+      ranks.set(row, rank);
+    }
+    return ranks;
   }
 
   #isDue(row: Row, now: number): boolean {
     const { maxAttempts, retryMs } = this.#options;
     const lease = row.lease!;
-    const spared = this.#gaps.some(
-      (gap) => lease.until >= gap.began && now < gap.ended + graceAfter(gap, lease.until - lease.renewedAt),
-    );
-    if (spared) return false;
+    if (this.#gaps.spares(lease, now)) return false;
     return (
       row.attempts >= maxAttempts ||
       lease.until < now - row.attempts * retryMs ||
       (!lease.begun && row.status === 'dispatched' && row.unbegun < freeOfCharge) ||
-      this.#gapOf(row) !== undefined
+      this.#gaps.took(row.lease!)
     );
-  }
-
-  /** The gap in which a lease ran out. */
-  #gapOf({ lease }: Row): Gap | undefined {
-    const { until, renewedAt } = lease!;
-    return this.#gaps.find((gap) => until >= gap.began && until < gap.ended + graceAfter(gap, until - renewedAt));
   }
 }
 
-/** In the place of a rank: behind what waits, as if it were pushed now. */
-const behind = Number.NEGATIVE_INFINITY;
-
-/** As rota_grace_after of sql/migrations. */
-function graceAfter({ began, ended }: Gap, leaseMs: number): number {
-  return Math.min(Math.max(leaseMs, 0) / 3 + 1_000, Math.max(ended - began, 60_000));
+/** A claim that reached no worker, or that none began. */
+function uncount(row: Row, { unclaimed, unbegun }: Change): void {
+  if (unclaimed === true) row.attempts = Math.max(0, row.attempts - 1);
+  if (unbegun === true) row.unbegun += 1;
 }
 
 function isRepeat(was: TaskStatus, becomes: TaskStatus): boolean {

@@ -1,12 +1,12 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { fairCost, isFinished } from '../../../tasks/task.ts';
-import { MemoryLimits } from './memory-limits.ts';
+import { MemoryLimits, setAside } from './memory-limits.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
 interface MemoryQueueOptions extends Omit<
   CommonParts,
-  'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'limits'
+  'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'isPausing' | 'limits'
 > {
   readonly limits: readonly SetLimit[];
   /** By key, where it begins as a database has it: until when a rate leaves no room. */
@@ -45,6 +45,7 @@ export class SimulatedQueue {
       now: options.now,
       rowsOf: (scheduler) => this.of(scheduler).rows,
       isPaused: (row) => this.#isPaused(row.scheduler, row.organisation, row.plugin),
+      isPausing: () => this.#pauses.length > 0,
       freed: options.freed,
       after: options.after,
     });
@@ -62,6 +63,7 @@ export class SimulatedQueue {
         nextNumber: () => (this.#number += 1),
         weightOf: (of, organisation) => this.weights.get(`${of} ${organisation}`) ?? 1,
         isHeld: (...of) => this.isHeld(...of),
+        isPausing: (of) => this.#pauses.some((pause) => pause.scheduler === of),
       },
       scheduler,
     );
@@ -99,9 +101,11 @@ export class SimulatedQueue {
     this.#pauses.push(pause);
     const { rows } = this.of(pause.scheduler);
     for (const row of rows.byHash.values()) {
-      if (!holds(pause, row.scheduler, row.organisation, row.plugin)) continue;
+      // What a limit has parked stays where it is.
+      if (row.held || !holds(pause, row.scheduler, row.organisation, row.plugin)) continue;
       rows.hold(row);
       this.limits.left(row);
+      this.limits.arrived(row);
     }
   }
 
@@ -111,13 +115,19 @@ export class SimulatedQueue {
     const { rows, fair } = this.of(pause.scheduler);
     const isFair = this.options.policyOf(pause.scheduler).fair;
     const back = [...rows.byHash.values()]
-      .filter((row) => row.held && row.limits === null && !this.#isPaused(row.scheduler, row.organisation, row.plugin))
+      .filter((row) => row.held && holds(pause, row.scheduler, row.organisation, row.plugin))
+      .filter(({ scheduler, organisation, plugin, parkedAt }) =>
+        parkedAt === setAside
+          ? !this.#isPaused(scheduler, organisation, plugin)
+          : !this.isHeld(scheduler, organisation, plugin),
+      )
       .toSorted(popOrder);
     // All flows begin where they are before anything comes back.
     const starts = new Map(
       isFair ? back.flatMap(({ flow }) => (flow === null ? [] : [[flow, fair.startOf(flow)]])) : [],
     );
     for (const row of back) {
+      row.parkedAt = null;
       const start = row.flow === null ? undefined : starts.get(row.flow);
       let { rank } = row;
       if (start !== undefined) {
