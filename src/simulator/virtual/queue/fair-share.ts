@@ -1,4 +1,4 @@
-import { bandOf, type QueuedRows } from './queued-rows.ts';
+import { bandOf, lastHeld, type QueuedRows } from './queued-rows.ts';
 import type { Flow, Row } from './rows.ts';
 
 /** Ranks of what a person put first begin here; those of other tasks at 1. */
