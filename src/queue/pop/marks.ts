@@ -80,8 +80,6 @@ export const saveEveryMs = 250;
  */
 const leastFirst = -2_147_483_648;
 const first = 1;
-/** Images whose virtual time is known to be stored: it is not stored again. */
-const mostRemembered = 1_000;
 
 /**
  * The virtual times of one scheduler as this supervisor's claims move them: of each image the greatest rank dispatched. They are
@@ -91,8 +89,7 @@ export class VirtualTimes {
   readonly #sql: Sql;
   readonly #scheduler: string;
   readonly #onError: (error: unknown) => void;
-  readonly #ranks = new Map<string, VirtualTime>();
-  readonly #unsaved = new Set<string>();
+  readonly #unsaved = new Map<string, VirtualTime>();
   #timer: Timer | undefined;
   #saving: Promise<void> | null = null;
 
@@ -107,17 +104,15 @@ export class VirtualTimes {
     for (const [at, { image, rank, unit }] of rows.entries()) {
       if ((rank >= leastFirst && rank <= first) || unit === rows[at - 1]?.unit) continue;
       const key = keyOf({ image, rank });
-      const known = this.#ranks.get(key);
-      if (known !== undefined && rank <= known.rank) continue;
-      this.#ranks.set(key, { image, rank });
-      this.#unsaved.add(key);
+      const known = this.#unsaved.get(key);
+      if (known === undefined || rank > known.rank) this.#unsaved.set(key, { image, rank });
     }
     if (this.#unsaved.size > 0) this.#timer ??= time.setTimeout(() => void this.save(), saveEveryMs).unref();
   }
 
   /** Those that a statement may not find in the database. */
   unsaved(): readonly VirtualTime[] {
-    return [...this.#unsaved].map((key) => this.#ranks.get(key)!);
+    return [...this.#unsaved.values()];
   }
 
   /** Another ranker ranks now: what it queues must not be measured by these. */
@@ -143,17 +138,12 @@ export class VirtualTimes {
       ]),
     ).then(
       () => {
-        for (const time of rising) if (this.#ranks.get(keyOf(time)) === time) this.#unsaved.delete(keyOf(time));
-        // Clients name the images of what they push.
-        if (this.#ranks.size > mostRemembered) this.#forgetSaved();
+        // Not remembered: the database forgets an image of which nothing is queued, and may then have a lower one stored again.
+        for (const time of rising) if (this.#unsaved.get(keyOf(time)) === time) this.#unsaved.delete(keyOf(time));
       },
       (error: unknown) => this.#onError(error),
     );
     await this.#saving;
-  }
-
-  #forgetSaved(): void {
-    for (const key of this.#ranks.keys()) if (!this.#unsaved.has(key)) this.#ranks.delete(key);
   }
 }
 
