@@ -4,6 +4,9 @@ import type { LimitedTask } from '../../../queue/limits/limit.ts';
 import { Heap } from '../heap.ts';
 import { popOrder, type Row } from './rows.ts';
 
+/** In the place of a key: a pause holds it, and brings it back when it ends. */
+export const setAside = '';
+
 /** A key: what was claimed of it, and what is under way, by unit. */
 export interface Limiter {
   readonly limit: SetLimit;

@@ -1,7 +1,7 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { concerns, keyOf } from '../../../queue/limits/limit.ts';
 import { leastBetweenMs } from '../../../queue/limits/releaser.ts';
-import { addTo, drop, limitedOf, type Limiter, limiterOf, Windows } from './limiter.ts';
+import { addTo, drop, limitedOf, type Limiter, limiterOf, setAside, Windows } from './limiter.ts';
 import type { QueuedRows } from './queued-rows.ts';
 import type { Row } from './rows.ts';
 
@@ -18,12 +18,8 @@ interface LimitsParts {
   readonly isPausing: () => boolean;
   /** Rows may be popped. */
   readonly freed: (scheduler: string) => void;
-  /** Runs it after so many milliseconds. */
   readonly after: (ms: number, run: () => void) => void;
 }
-
-/** In the place of a key: a pause holds it, and brings it back when it ends. */
-export const setAside = '';
 
 /** The releaser looks each second, in case another supervisor changed something: here each change wakes it. */
 const lookEveryMs = 60_000;
@@ -66,8 +62,7 @@ export class MemoryLimits {
   /** It is under way already, and takes its places. */
   underWay(row: Row): void {
     const keys = this.#keysOf(row);
-    if (keys.length === 0) return;
-    row.limits = keys;
+    if (keys.length > 0) row.limits = keys;
     const unit = `0 ${row.group ?? row.id}`;
     this.#units.set(row, unit);
     for (const key of keys) addTo(this.#limiters.get(key)!.leased, unit, row);
@@ -135,9 +130,7 @@ export class MemoryLimits {
     for (const { limit, arrival, admitted, parked } of this.#limiters.values()) {
       if (parked.size + (limit.hours === null ? 0 : admitted.size) === 0) continue;
       const changes =
-        limit.hours === null
-          ? arrival - (limit.burst - 1) * (limit.spacingMs ?? 0)
-          : this.#windows.until(limit.name);
+        limit.hours === null ? arrival - (limit.burst - 1) * (limit.spacingMs ?? 0) : this.#windows.until(limit.name);
       const ms = (changes ?? Infinity) - this.#parts.now();
       if (ms > 0 && ms < due) due = ms;
     }

@@ -1,6 +1,7 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { fairCost, isFinished } from '../../../tasks/task.ts';
-import { MemoryLimits, setAside } from './memory-limits.ts';
+import { setAside } from './limiter.ts';
+import { MemoryLimits } from './memory-limits.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
