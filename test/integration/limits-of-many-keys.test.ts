@@ -94,3 +94,54 @@ test('limiters that are of no use any more are forgotten in parts, and no other'
   expect(looks).toBeGreaterThan(2);
   expect(await under.sql`SELECT FROM limiters WHERE tat < now() - interval '1 hour'`).toHaveLength(0);
 });
+
+test('what was let go and may be stays let go, whatever else of its limit or window is set', async () => {
+  const under = await queueUnderTest();
+  const limits = limitsOf(under);
+  const nights: NewLimit = {
+    ...perHost,
+    name: 'nights',
+    kind: 'window',
+    template: '',
+    spacingMs: null,
+    hours: { zone: 'UTC', cron: '* * * * *', seconds: 86_400 },
+  };
+  await limits.set(nights);
+  await limits.set({ ...perHost, template: 'all', concurrency: 5_000, spacingMs: null });
+  // What was claimed before is counted first.
+  await limits.releaser.look();
+  await limits.releaser.applied();
+  const tasks = Array.from({ length: 3_000 }, (_, n) => boefjeTask(`Hostname|internet|h${n}.example.com`));
+  await under.queue.push('boefje', tasks);
+  await passUntil(limits, async () => (await free(under)) === 3_000);
+  await under.sql.unsafe(`
+    CREATE TABLE held_again (id uuid);
+    CREATE FUNCTION held_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO held_again VALUES (NEW.id); RETURN NULL; END $$;
+    CREATE TRIGGER held_again AFTER UPDATE ON queue FOR EACH ROW WHEN (NEW.held AND NOT OLD.held) EXECUTE FUNCTION held_again()`);
+  await limits.set({ ...nights, note: 'for the night shift' });
+  await limits.set({ ...perHost, template: 'all', concurrency: 4_000, spacingMs: null });
+  await passUntil(limits, async () => (await under.sql`SELECT FROM limits WHERE revisit IS NOT NULL`).length === 0);
+  expect(await under.sql`SELECT FROM held_again`).toHaveLength(0);
+  // Numbers that allow less hold back what they do not allow, and nothing for ever.
+  await limits.set({ ...perHost, template: 'all', concurrency: 500, spacingMs: null });
+  await passUntil(limits, async () => {
+    const [row] = await under.sql`SELECT FROM queue WHERE held AND parked IS NULL LIMIT 1`;
+    return row === undefined && (await free(under)) === 500;
+  });
+  expect((await under.sql`SELECT FROM held_again`).length).toBeLessThan(4_000);
+});
+
+test('what a window holds that never opens again is let go when the window ends', async () => {
+  const under = await queueUnderTest();
+  const limits = limitsOf(under);
+  const hours = { zone: 'UTC', cron: '0 22 1 1 *', seconds: 60 };
+  await limits.set({ ...perHost, name: 'w', kind: 'window', template: '', spacingMs: null, hours });
+  await under.queue.push('boefje', [boefjeTask()]);
+  await limits.releaser.pass();
+  // A cron may name its years, and these have passed.
+  await under.sql`UPDATE limits SET hours = '{"zone": "UTC", "cron": "0 22 1 1 * 0 2020", "seconds": 60}'`;
+  await under.sql`UPDATE limiters SET next_at = now()`;
+  await limits.releaser.pass();
+  await limits.unset('w', 'window');
+  await passUntil(limits, async () => (await free(under)) === 1);
+});

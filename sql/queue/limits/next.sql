@@ -9,7 +9,9 @@ WITH times AS MATERIALIZED (
   ), $2::varchar[], $3::timestamptz[]) AS s
 ),
 settled AS (
-  UPDATE limiters l SET next_at = coalesce((times.at ->> l.key)::timestamptz, 'infinity')
+  -- A day at most: a window that never opens again may be ended, and infinity says that nothing waits.
+  UPDATE limiters l
+  SET next_at = CASE WHEN times.at ? l.key THEN least((times.at ->> l.key)::timestamptz, now() + interval '1 day') ELSE 'infinity' END
   FROM times WHERE l.key = ANY ($1::varchar[])
   RETURNING l.next_at
 )

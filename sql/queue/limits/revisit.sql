@@ -1,6 +1,6 @@
--- A limit has other numbers, or has ended: its keys are due at once, a part of them at a time, for there may be a million. What they let
--- go and no worker has claimed yet is held and looked at again, so that the numbers hold for that too. What is being claimed at this moment
--- is not: it was claimed before. Run with the lock of lock.sql held.
+-- A limit has other numbers, or has ended: its keys are due at once, a part of them at a time, for there may be a million. Where they let
+-- go more than they may now, what no worker has claimed yet is held and looked at again, so that the numbers hold for that too. What is being
+-- claimed at this moment is not: it was claimed before. What a window let go is parked where it closes (close.sql). Run with the lock of lock.sql held.
 -- returns is_left (keys that were not looked at yet)
 -- $1 name, $2 keys and $3 rows at most
 WITH changed AS MATERIALIZED (
@@ -12,8 +12,11 @@ chosen AS MATERIALIZED (
     ORDER BY limiters.key LIMIT $2::integer
   ) AS k
 ),
+-- Of keys that let go more than they may by now: what a look admits again is not recalled again.
 admitted AS MATERIALIZED (
-  SELECT a.hash, a.scheduler, a.id FROM changed c, rota_limits_admitted(ARRAY(SELECT chosen.key FROM chosen), $3::integer) AS a WHERE c.holds
+  SELECT a.hash, a.scheduler, a.id FROM changed c, rota_limits_admitted(
+    ARRAY(SELECT s.key FROM rota_limit_states(ARRAY(SELECT chosen.key FROM chosen), '{}'::varchar[], '{}'::timestamptz[]) AS s WHERE s.over), $3::integer) AS a
+  WHERE c.holds
 ),
 locked AS MATERIALIZED (
   SELECT a.hash, a.scheduler, a.id FROM admitted a, LATERAL (

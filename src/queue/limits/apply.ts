@@ -8,6 +8,9 @@ const perBatch = 1_000;
 /** A row that is being claimed or changed is looked at again soon, so often at most: then the next walk finds it. */
 const tries = 20;
 const againMs = 25;
+/** Of a limit that has other numbers: some 100 ms. */
+const revisitedKeys = 1_000;
+const revisitedRows = 1_000;
 
 export interface Found extends LimitedTask {
   readonly id: string;
@@ -139,4 +142,11 @@ async function countRunning(sql: Sql, limit: Limit, signal: AbortSignal): Promis
     if (rows.length < perBatch) return;
     after = rows.at(-1)!.id;
   }
+}
+
+/** Makes the keys of a limit due that has other numbers. Within `changing`. @returns whether there are more */
+export async function revisit(locked: Executor, name: string): Promise<boolean> {
+  const values = [name, revisitedKeys, revisitedRows];
+  const [row] = await query<{ is_left: boolean }>(locked, statement('limits/revisit'), values);
+  return row!.is_left;
 }

@@ -1,7 +1,8 @@
 import { type Executor, query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { DefaultLimit } from '../../protocol/limits.ts';
 import { concerns, keyOf, type LimitedTask, type LimitKey, nameOfGroup, templateOfGroup } from './limit.ts';
-import { Releaser, type ReleaserOptions, revisit } from './releaser.ts';
+import { Releaser, type ReleaserOptions } from './releaser.ts';
+import { revisit } from './apply.ts';
 import { changing, type HeldByLimit, type Limit, type LimitsView, readHeld, readLimits } from './view.ts';
 
 /** What an operator sets. */

@@ -1,6 +1,6 @@
 import { type Executor, query, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type { RunningTaskQueue } from '../task-queue.ts';
-import { applyLimits, type Found, park } from './apply.ts';
+import { applyLimits, type Found, park, revisit } from './apply.ts';
 import { changing, type Closed, closedAt, type LimitsView, readLimits, versionOf } from './view.ts';
 import { time } from '../../time-and-chance.ts';
 
@@ -30,9 +30,6 @@ const rowsOfKey = 200;
 const pausedPerPass = 500;
 /** Of a larger group the rest waits for its next turn: one statement is to end in time. */
 const rowsOfGroup = 1_000;
-/** Of a limit that has other numbers: some 100 ms. */
-const revisitedKeys = 1_000;
-const revisitedRows = 1_000;
 /** Limiters of one look, once a second until all were looked through. */
 const forgetPerLook = 5_000;
 /** What claims and ends told, folded at once. */
@@ -67,6 +64,7 @@ export class Releaser {
   /** When a pass is due by the clock: a window opens or closes, or the last one left something. */
   #passAt = 0;
   #keysPerPass = keysPerPass;
+  #turns = 0;
   #forgotAt = time.monotonicMs();
   /** '' at the beginning. */
   #forgetAfter = '';
@@ -129,7 +127,7 @@ export class Releaser {
 
   /** @returns milliseconds until there may be something to do */
   async look(): Promise<number> {
-    const { sql } = this.#options;
+    const { sql, onError } = this.#options;
     const isFull = time.monotonicMs() - this.#viewedAt >= lookEveryMs;
     if (isFull) {
       const view = await transact(() => readLimits(sql));
@@ -139,9 +137,14 @@ export class Releaser {
       // What a window let go is looked for once a second, too; and what another supervisor left of a change.
       if (view.limits.some(({ hours, isRevisited }) => hours !== null || isRevisited)) this.#passAt = 0;
     }
-    // After the last limit has gone, too: what is left of it would grow with each claim.
-    if (isFull && time.monotonicMs() - this.#forgotAt >= forgetEveryMs) await this.forget();
-    if (!this.#isNeeded) return lookEveryMs;
+    const waitMs = this.#isNeeded ? await this.#passIfDue() : lookEveryMs;
+    // After the last limit has gone, too: what is left of it would grow with each claim. No pass fails with it.
+    if (isFull && time.monotonicMs() - this.#forgotAt >= forgetEveryMs) await this.forget().catch(onError);
+    return waitMs;
+  }
+
+  async #passIfDue(): Promise<number> {
+    const { sql } = this.#options;
     const [due] = await transact(() => query<Due>(sql, statement('limits/due'), []));
     const isDue = due!.is_due || (due!.wait_ms ?? lookEveryMs) <= 0 || time.monotonicMs() >= this.#passAt;
     if (isDue) return this.pass();
@@ -150,11 +153,13 @@ export class Releaser {
 
   /** A stretch of the limiters: those that are of no use any more go. */
   async forget(): Promise<void> {
+    const before = this.#forgotAt;
+    this.#forgotAt = time.monotonicMs();
     const [stretch] = await changing(this.#options.sql, (forgetting) =>
       query<{ after: string | null }>(forgetting, statement('limits/forget'), [this.#forgetAfter, forgetPerLook]),
     );
     this.#forgetAfter = stretch!.after ?? '';
-    if (stretch!.after === null) this.#forgotAt = time.monotonicMs();
+    if (stretch!.after !== null) this.#forgotAt = before;
   }
 
   /** Without a limit the queue tells nothing. */
@@ -172,15 +177,19 @@ export class Releaser {
       began = time.monotonicMs();
       const view = await readLimits(releasing);
       const closed = closedAt(view);
-      const changed = view.limits.find(({ isRevisited }) => isRevisited);
-      const isLeft = changed !== undefined && (await revisit(releasing, changed.name));
+      const revisited = view.limits.filter(({ isRevisited }) => isRevisited);
+      // In turns: one with a million keys takes minutes.
+      const turn = revisited[(this.#turns += 1) % revisited.length];
+      const isLeft = turn !== undefined && (await revisit(releasing, turn.name));
+      // The length of a pass decides how many keys that are due the next one takes: this is none of it.
+      if (turn !== undefined) began = time.monotonicMs();
       const closing = await close(releasing, closed);
       const looked = await resolve(releasing, view);
       await query(releasing, statement('limits/fold'), [changesPerPass]);
       const { admitted, keys } = await admit(releasing, view, closed, this.#keysPerPass);
       const values = [keys, closed.names, closed.opens];
       const [next] = await query<{ wait_ms: number | null }>(releasing, statement('limits/next'), values);
-      const isFull = isLeft || closing === rowsPerPass || looked.count === rowsPerPass;
+      const isFull = isLeft || revisited.length > 1 || closing === rowsPerPass || looked.count === rowsPerPass;
       const changesMs = isFull ? 0 : closed.next - view.now;
       const waitMs = Math.min(next!.wait_ms ?? lookEveryMs, changesMs, lookEveryMs);
       return { freed: [...Object.entries(looked.freed), ...Object.entries(admitted)], waitMs, changesMs };
@@ -207,13 +216,6 @@ export class Releaser {
       .catch(onError)
       .finally(() => (this.#isApplying = false));
   }
-}
-
-/** Makes the keys of a limit due that has other numbers. Within `changing`. @returns whether there are more */
-export async function revisit(locked: Executor, name: string): Promise<boolean> {
-  const values = [name, revisitedKeys, revisitedRows];
-  const [row] = await query<{ is_left: boolean }>(locked, statement('limits/revisit'), values);
-  return row!.is_left;
 }
 
 /** Parks again what a window let go before it closed. @returns the most rows of one window */

@@ -122,7 +122,10 @@ function limitOf(row: LimitRow): Limit {
   };
 }
 
-/** Windows that are closed at this moment: names, and when each opens (ISO; infinity: never). */
+/** The driver takes no infinity for a time: with it every pass failed. */
+const never = Date.UTC(9_999, 0);
+
+/** Windows that are closed at this moment: names, and when each opens (ISO). */
 export interface Closed {
   readonly names: readonly string[];
   readonly opens: readonly string[];
@@ -137,7 +140,7 @@ export function closedAt({ limits, now }: LimitsView): Closed {
   const closed = windows.filter(({ open }) => !open);
   return {
     names: closed.map(({ name }) => name),
-    opens: closed.map(({ until }) => (until === null ? 'infinity' : new Date(until).toISOString())),
+    opens: closed.map(({ until }) => new Date(until ?? never).toISOString()),
     next: Math.min(...windows.map(({ until }) => until ?? Number.POSITIVE_INFINITY)),
   };
 }
