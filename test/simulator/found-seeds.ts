@@ -31,4 +31,14 @@ export const foundSeeds: readonly FoundSeed[] = [
     found:
       'the check of fair-share took a task behind others of its flow that a limit held for the first one of its flow',
   },
+  {
+    seed: 50,
+    days: 2,
+    organisations: 5,
+    objects: 40,
+    faults: 'all',
+    limits: typicalLimits,
+    found:
+      'the check of fair-share held an organisation’s images to turns among themselves, which are promised among organisations: an image joins at the head of the queue, behind some of another image',
+  },
 ];

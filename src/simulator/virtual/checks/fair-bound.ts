@@ -5,7 +5,10 @@ import { about, type Flow, type Row } from '../queue/rows.ts';
 
 /** Of those that find nothing queued of their flow one in so many is followed: each costs a look at all flows. */
 const followed = 7;
-/** A task waits for at most so many of each other flow of equal weight: docs/queue-semantics.md, "Fair share". */
+/**
+ * A task waits for at most so many of each flow of another organisation of equal weight: docs/queue-semantics.md, "Fair share". An
+ * organisation's own images have a share each, and begin where the queue is: one may go before another.
+ */
 const mostOfOthers = 2;
 
 /** Follows tasks of flows with nothing queued until they are popped, and counts what others got meanwhile. */
@@ -58,7 +61,7 @@ export class FairBound {
     this.#waiting.delete(row);
     for (const [flow, served] of this.#served) {
       const passed = served - (before.get(flow) ?? 0);
-      if (flow !== row.flow && passed > mostOfOthers)
+      if (flow.organisation !== row.organisation && passed > mostOfOthers)
         this.#journal.violate(
           'fair-share',
           `${about(row)} waited for ${passed} tasks of ${flow.organisation} of ${flow.image.name || 'no image'}`,
