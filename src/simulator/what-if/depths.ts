@@ -29,8 +29,6 @@ export interface QueueOutcome {
 export const ofAll = '';
 
 interface Part {
-  readonly scheduler: string;
-  readonly organisation: string;
   readonly now: number;
   depth: number;
   most: number;
@@ -73,11 +71,13 @@ export class Depths implements Listener {
     );
   }
 
-  queued(row: Row): void {
-    for (const part of this.#of(row)) {
-      part.depth += 1;
-      part.most = Math.max(part.most, part.depth);
-    }
+  queued(row: Row, again: boolean): void {
+    // What a pause held waited, and was counted, all the time; no task goes back to the queue here.
+    if (!again)
+      for (const part of this.#of(row)) {
+        part.depth += 1;
+        part.most = Math.max(part.most, part.depth);
+      }
     if (!row.held) this.#options.wake(row.scheduler);
   }
 
@@ -141,8 +141,6 @@ export class Depths implements Listener {
 
   #add(scheduler: string, organisation: string, now: number): Part {
     const part: Part = {
-      scheduler,
-      organisation,
       now,
       depth: now,
       most: now,

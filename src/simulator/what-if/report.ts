@@ -70,9 +70,8 @@ export async function whatIf(snapshot: Snapshot, changed: Standing | null, optio
   const others: Record<string, number> = {};
   for (const { name } of snapshot.schedulers) {
     const all = queuesOf(name, before, after);
-    const told = all.filter(({ organisation }) => organisation === null || organisation !== ofAll);
-    queues.push(...told.slice(0, organisationsAtMost + 1));
-    if (told.length > organisationsAtMost + 1) others[name] = told.length - organisationsAtMost - 1;
+    queues.push(...all.slice(0, organisationsAtMost + 1));
+    if (all.length > organisationsAtMost + 1) others[name] = all.length - organisationsAtMost - 1;
   }
   return {
     at: new Date(snapshot.at).toISOString(),

@@ -1,10 +1,9 @@
-import type { NewTask } from '../../protocol/requests.ts';
-import { scoresOf } from '../../queue/push/rank.ts';
-import { type Catalog } from '../../supervisor/catalog.ts';
+import { type Catalog, typeOf } from '../../supervisor/catalog.ts';
 import { replaceTimeAndChance } from '../../time-and-chance.ts';
 import { type Random, seeded } from '../random.ts';
 import { VirtualClock } from '../virtual/clock.ts';
 import { MemorySchedules } from '../virtual/queue/memory-schedules.ts';
+import { rankedPush } from '../virtual/queue/ranked-push.ts';
 import type { Row } from '../virtual/queue/rows.ts';
 import { Settlement } from '../virtual/queue/settlement.ts';
 import { SimulatedQueue } from '../virtual/queue/simulated-queue.ts';
@@ -39,7 +38,6 @@ export type Outcomes = ReadonlyMap<string, ReadonlyMap<string, QueueOutcome>>;
 
 /** Points of time that outcomes have, the beginning not counted. */
 export const pointCount = 96;
-const maxAttempts = 3;
 
 /** The days that follow a snapshot, on virtual time: the same for the same snapshot, options and seed. */
 export async function runDays(snapshot: Snapshot, standing: Standing, options: RunOptions): Promise<Outcomes> {
@@ -71,12 +69,11 @@ async function start(
     gracePeriodSeconds: settings.gracePeriodSeconds,
     now,
   });
-  const typeOf = (scheduler: string) => catalog.actors.find(({ name }) => name === scheduler)?.definition.type ?? '';
   const depths = new Depths({ began: snapshot.at, now, wake: (scheduler) => workers.wake(scheduler) });
   const queue = new SimulatedQueue({
     now,
     policyOf: (scheduler) => ranking.policyOf(scheduler),
-    typeOf,
+    typeOf: (scheduler) => typeOf(catalog, scheduler),
     // Those of the snapshot are followed by themselves: no push makes or moves one.
     schedules: new MemorySchedules({ now, ...settings, changed: () => {} }),
     maxSize: settings.maxSize,
@@ -90,19 +87,17 @@ async function start(
   for (const { scheduler, organisation, weight } of standing.weights)
     queue.weights.set(`${scheduler} ${organisation}`, weight);
   const { gracePeriodSeconds } = settings;
-  const settlement = new Settlement({ queue, maxAttempts, retryMs: 0, gracePeriodSeconds });
+  // Nothing is swept: no worker dies, so attempts and pauses between them decide nothing.
+  const settlement = new Settlement({ queue, maxAttempts: Infinity, retryMs: 0, gracePeriodSeconds });
   let failure: unknown = null;
   const pushed = async (...[scheduler, made]: Parameters<Push>) => {
-    const tasks = made.map((it): NewTask => taskOf(typeOf(scheduler), it));
-    const scores = await scoresOf(
+    const type = typeOf(catalog, scheduler);
+    await rankedPush(
+      queue,
       ranking,
       scheduler,
-      made.map(({ organisation, manual, lastRunAt }) => ({
-        priority: manual ? 1 : undefined,
-        features: { organisation, lastRunAt, occurredAt: clock.now, manual },
-      })),
+      made.map((it) => taskOf(type, it, clock.now)),
     );
-    queue.of(scheduler).push(tasks, scores);
   };
   const push: Push = (scheduler, made) => void pushed(scheduler, made).catch((error: unknown) => (failure ??= error));
   const chances = chanceOf(1);
@@ -115,7 +110,7 @@ async function start(
     completed: (row) => arriving.completed(row),
   });
   const arriving = new Arriving({ snapshot, clock, random: chanceOf(2), queue, settings, days, push });
-  restore({ snapshot, standing, queue, depths, workers, typeOf });
+  restore({ snapshot, standing, queue, depths, workers, typeOf: (scheduler) => typeOf(catalog, scheduler) });
   depths.point();
   clock.every((days * 86_400_000) / pointCount, () => depths.point());
   arriving.start();

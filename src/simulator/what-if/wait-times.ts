@@ -6,10 +6,6 @@ export class WaitTimes {
   readonly #counts: number[] = [];
   #total = 0;
 
-  get total(): number {
-    return this.#total;
-  }
-
   add(seconds: number): this {
     const bucket = Math.floor(Math.log1p(Math.max(0, seconds)) / growth);
     while (this.#counts.length <= bucket) this.#counts.push(0);
