@@ -114,7 +114,9 @@ const shownAtMost = 20;
 
 /** For people. */
 export function whatIfText(report: WhatIfReport): string {
-  const { at, days, schedulers, cut, queues, others } = report;
+  const { at, days, schedulers, cut, queues, others, full_after_seconds: full } = report;
+  const workedOff = ({ worked_off_seconds: off }: QueueOutcome, end: number | null) =>
+    off === null ? `not in ${end === null ? `${days}d` : age(end)}` : age(off);
   const busy = queues.filter(
     ({ as_it_is: one, with_change: other }) => isOfUse(one) || (other !== null && isOfUse(other)),
   );
@@ -123,19 +125,19 @@ export function whatIfText(report: WhatIfReport): string {
   );
   const left = busy.length - shown.length + Object.values(others).reduce((sum, count) => sum + count, 0);
   const rows = shown.map(({ scheduler, organisation, as_it_is: one, with_change: other }) => {
-    const cell = (read: (outcome: QueueOutcome) => string) => {
-      const [before, after] = [read(one), other === null ? null : read(other)];
+    const cell = (read: (outcome: QueueOutcome, full: number | null) => string) => {
+      const [before, after] = [read(one, full.as_it_is), other === null ? null : read(other, full.with_change)];
       return after === null || after === before ? before : `${before} → ${after}`;
     };
     return [
       scheduler,
-      organisation ?? 'all',
+      organisation ?? '(all)',
       String(one.now),
       cell(({ most }) => String(most)),
       cell(({ end }) => String(end)),
       cell(({ wait }) => waitText(wait.p50)),
       cell(({ wait }) => waitText(wait.p99)),
-      one.now === 0 ? '-' : cell(({ worked_off_seconds: off }) => (off === null ? `not in ${days}d` : age(off))),
+      one.now === 0 ? '-' : cell(workedOff),
     ];
   });
   return [

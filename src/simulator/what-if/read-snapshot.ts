@@ -1,10 +1,10 @@
-import { getHeapStatistics } from 'node:v8';
 import { connect, type Executor, query, statement, transact, transaction } from '../../postgres/pool.ts';
 import type { Pause } from '../../queue/maintenance/pauses.ts';
 import { readLimits } from '../../queue/limits/view.ts';
 import { requireMigrated } from '../../queue/schema/migrations.ts';
 import { time } from '../../time-and-chance.ts';
 import { readHistory } from './read-history.ts';
+import { rowsHere } from './rows-here.ts';
 import type { LeaseRow, QueueRow, ScheduleRow, StandingRow, SubjectRow } from './snapshot-rows.ts';
 import type { DueLater, LeasedTask, QueuedTask, SchedulerSnapshot, Snapshot } from './snapshot.ts';
 
@@ -26,13 +26,9 @@ interface SnapshotBounds {
   readonly seconds: number;
 }
 
-/** A million tasks and as many schedules of 200 organisations took 2.7 GB, two runs included. */
-const bytesEach = 3_000;
-const mostRows = 1_000_000;
-
 /** As much as the memory of this process takes. */
 function boundsHere(): SnapshotBounds {
-  const rows = Math.min(mostRows, Math.floor(getHeapStatistics().heap_size_limit / bytesEach));
+  const rows = rowsHere();
   return { queued: rows, schedules: rows, leases: 100_000, seconds: 120 };
 }
 
