@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { readConfig } from '../config/config.ts';
 import { age } from '../control/wording.ts';
-import { RotaError } from '../errors.ts';
+import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { QueueOutcome, Wait } from '../simulator/what-if/depths.ts';
 import type { WhatIfReport } from '../simulator/what-if/report.ts';
@@ -70,6 +70,11 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
   const url = options.fromDatabase === true ? config.SCHEDULER_DB_URI : options.fromDatabase;
   if (url === undefined)
     throw new RotaError('INVALID_REQUEST', '--from-database names no URL, and SCHEDULER_DB_URI is not set');
+  const cannotWrite = (error: NodeJS.ErrnoException) => {
+    throw new RotaError('INVALID_REQUEST', line`--plot ${plot}: cannot be written (${error.code})`);
+  };
+  // What cannot be written is said before minutes of work.
+  const drawing = plot === undefined ? null : await open(plot, 'w').catch(cannotWrite);
   // Their modules would cost every other command a second.
   const [{ readCatalog }, { readSnapshot }, { whatIf }, { standingOf }] = await Promise.all([
     import('../supervisor/catalog.ts'),
@@ -81,10 +86,12 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
   const schedulers = catalog.actors.map(({ name }) => name);
   const wantsOois = options.limit !== undefined;
   const snapshot = await readSnapshot(url, { days, schedulers, wantsOois }).catch((error: unknown) => {
-    const { code, message } = failureOf(error);
-    const named = '--from-database cannot be used';
-    if (code !== 'BAD_CONFIG' || options.fromDatabase === true) throw error;
-    throw new RotaError('INVALID_REQUEST', message.replace('SCHEDULER_DB_URI cannot be used', named));
+    if (options.fromDatabase === true) throw error;
+    // It says what to correct: that which was given.
+    const code = codeOf(error) === 'BAD_CONFIG' ? 'INVALID_REQUEST' : codeOf(error);
+    const { message, fields } = failureOf(error);
+    const named = message.replaceAll('SCHEDULER_DB_URI', '--from-database');
+    throw new RotaError(code, named, { ...(fields === undefined ? {} : { fields }), cause: error });
   });
   const isChanged = changes.some((name) => options[name] !== undefined);
   const changed = isChanged ? await changedStanding(snapshot, standingOf(snapshot), options) : null;
@@ -99,14 +106,13 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
     },
   });
-  if (plot !== undefined) {
-    const { plotOf } = await import('../simulator/what-if/plot.ts');
-    await writeFile(plot, plotOf(report)).catch((error: NodeJS.ErrnoException) => {
-      throw new RotaError('INVALID_REQUEST', line`--plot ${plot}: cannot be written (${error.code})`);
-    });
-  }
+  // First: a disk that is full loses the drawing alone.
   if (json) writeJson(report);
   else write(`${whatIfText(report)}\n`);
+  if (drawing === null) return;
+  const { plotOf } = await import('../simulator/what-if/plot.ts');
+  await drawing.writeFile(plotOf(report)).catch(cannotWrite);
+  await drawing.close();
 }
 
 /** Of each scheduler: all, and so many organisations. */

@@ -4,7 +4,7 @@ import { readLimits } from '../../queue/limits/view.ts';
 import { requireMigrated } from '../../queue/schema/migrations.ts';
 import { time } from '../../time-and-chance.ts';
 import { readHistory } from './read-history.ts';
-import { rowsHere } from './rows-here.ts';
+import { boundsHere, type SnapshotBounds } from './bounds.ts';
 import type { LeaseRow, QueueRow, ScheduleRow, StandingRow, SubjectRow } from './snapshot-rows.ts';
 import type { DueLater, LeasedTask, QueuedTask, SchedulerSnapshot, Snapshot } from './snapshot.ts';
 
@@ -17,24 +17,7 @@ interface ReadingOptions {
   readonly bounds?: Partial<SnapshotBounds>;
 }
 
-interface SnapshotBounds {
-  /** Of each scheduler, as schedules are. */
-  readonly queued: number;
-  readonly schedules: number;
-  readonly leases: number;
-  /** Of the whole transaction: it keeps a vacuum from what ended meanwhile. */
-  readonly seconds: number;
-}
-
-/** As much as the memory of this process takes. */
-function boundsHere(): SnapshotBounds {
-  const rows = rowsHere();
-  return { queued: rows, schedules: rows, leases: 100_000, seconds: 120 };
-}
-
 const perPage = 20_000;
-/** Rows of what is little: virtual times, intervals, keys of limits. */
-const ofEach = 100_000;
 /** Of one statement: the history of a day is read in one. */
 const statementMs = 60_000;
 
@@ -44,7 +27,7 @@ const statementMs = 60_000;
  * @throws RotaError SCHEMA_UNKNOWN where it is not a database of this version; DATABASE_UNAVAILABLE
  */
 export async function readSnapshot(databaseUrl: string, options: ReadingOptions): Promise<Snapshot> {
-  await requireMigrated(databaseUrl);
+  await requireMigrated(databaseUrl, { reads: true });
   const sql = connect(databaseUrl, { max: 1, statementMs });
   try {
     return await transact(() =>
@@ -76,15 +59,20 @@ class SnapshotReader {
 
   async read(): Promise<Snapshot> {
     const { schedulers: names, wantsOois, days } = this.#options;
-    const [standing] = await this.#ask<StandingRow>('standing', [ofEach]);
+    const { each } = this.#bounds;
+    const [standing] = await this.#ask<StandingRow>('standing', [each + 1, names]);
     const at = Math.ceil(standing!.now_ms);
     const limits = (await readLimits(this.#sql)).limits.filter(({ removed }) => !removed);
     const pauses = await query<Pause>(this.#sql, statement('maintenance/pauses'), [false]);
-    const [weights] = await query<{ results: string }>(this.#sql, statement('maintenance/weights'), [ofEach, 0]);
+    const [weights] = await query<{ results: string }>(this.#sql, statement('maintenance/weights'), [each + 1, 0]);
     this.#wantsOois = wantsOois || limits.some((limit) => limit.ooiType !== null || limit.template.includes('{'));
     const leases = await this.#leases();
-    const history = await readHistory(this.#sql, names, { now: at, oldest: standing!.oldest_ms });
-    const intervals = intervalsOf(standing!.intervals);
+    const history = await readHistory(this.#sql, names, { now: at, oldest: standing!.oldest_ms }, this.#bounds);
+    const intervals = intervalsOf(this.#first('intervals of boefjes', JSON.parse(standing!.intervals) as Interval[]));
+    const virtualTimes = Map.groupBy(
+      JSON.parse(standing!.virtual_times) as Snapshot['virtualTimes'],
+      ({ scheduler }) => scheduler,
+    );
     const schedulers: SchedulerSnapshot[] = [];
     for (const name of names) {
       const queued = await this.#queued(name);
@@ -98,13 +86,26 @@ class SnapshotReader {
       pauses: pauses.map(({ scheduler, organisation, plugin }) => ({ scheduler, organisation, plugin })),
       limits,
       limitArrivals: new Map(
-        (JSON.parse(standing!.arrivals) as { key: string; at_ms: number }[]).map((it) => [it.key, it.at_ms]),
+        this.#first(
+          'keys of limits that have no room by their rate',
+          JSON.parse(standing!.arrivals) as { key: string; at_ms: number }[],
+        ).map((it) => [it.key, it.at_ms]),
       ),
-      weights: JSON.parse(weights!.results) as Snapshot['weights'],
-      virtualTimes: JSON.parse(standing!.virtual_times) as Snapshot['virtualTimes'],
+      weights: this.#first('weights', JSON.parse(weights!.results) as Snapshot['weights']),
+      virtualTimes: [...virtualTimes].flatMap(([scheduler, rows]) =>
+        this.#first(`virtual times of ${scheduler}, the greatest first,`, rows),
+      ),
       follows: history.follows,
       cut: [...this.#cut, ...history.cut],
     };
+  }
+
+  /** Of a list that has one more than is read where there are more. */
+  #first<Row>(what: string, rows: readonly Row[]): readonly Row[] {
+    const { each } = this.#bounds;
+    if (rows.length <= each) return rows;
+    this.#cut.push(`${each} ${what} were read: the others are left out`);
+    return rows.slice(0, each);
   }
 
   async #queued(scheduler: string): Promise<readonly QueuedTask[]> {
@@ -218,8 +219,13 @@ class SnapshotReader {
   }
 }
 
-function intervalsOf(json: string): ReadonlyMap<string, number> {
-  const intervals = JSON.parse(json) as { organisation: string; boefje: string; minutes: number }[];
+interface Interval {
+  readonly organisation: string;
+  readonly boefje: string;
+  readonly minutes: number;
+}
+
+function intervalsOf(intervals: readonly Interval[]): ReadonlyMap<string, number> {
   return new Map(
     intervals.map(({ organisation, boefje, minutes }) => [`${organisation}\n${boefje}`, minutes * 60_000]),
   );

@@ -14,7 +14,7 @@ import { Arriving } from './arriving.ts';
 import { Depths, type QueueOutcomes } from './depths.ts';
 import { mostToDo } from './most-to-do.ts';
 import { restore } from './restore.ts';
-import { rowsHere } from './rows-here.ts';
+import { rowsHere } from './bounds.ts';
 import { Service } from './service-times.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Standing } from './standing.ts';
