@@ -7,6 +7,7 @@ import { failureOf } from '../mailbox/failure.ts';
 import type { PauseKey } from '../queue/maintenance/pauses.ts';
 import type { Limit } from '../queue/limits/view.ts';
 import { line } from './terminal.ts';
+import { isSame } from '../simulator/virtual/queue/pauses.ts';
 import type { Snapshot } from '../simulator/what-if/snapshot.ts';
 import type { Standing } from '../simulator/what-if/standing.ts';
 import { wholeNumber } from './arguments.ts';
@@ -183,10 +184,6 @@ class Draft {
 
 function notHere(): Promise<never> {
   return Promise.reject(new RotaError('NOT_FOUND', 'a what-if purges nothing'));
-}
-
-function isSame(one: PauseKey, other: PauseKey): boolean {
-  return one.scheduler === other.scheduler && one.organisation === other.organisation && one.plugin === other.plugin;
 }
 
 /** What a command would be called with. @throws CommanderError */

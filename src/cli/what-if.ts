@@ -6,6 +6,7 @@ import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { QueueOutcome, Wait } from '../simulator/what-if/depths.ts';
 import type { WhatIfReport } from '../simulator/what-if/report.ts';
+import { assumedSeconds } from '../simulator/what-if/service-times.ts';
 import { tableOf } from './table.ts';
 import { line, write, writeJson } from './terminal.ts';
 import { changedStanding, dashed, type GivenChanges } from './what-if-changes.ts';
@@ -84,7 +85,7 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
   ]);
   const catalog = await readCatalog();
   const schedulers = catalog.actors.map(({ name }) => name);
-  const wantsOois = options.limit !== undefined;
+  const wantsOois = options.limit !== undefined || options.window !== undefined;
   const snapshot = await readSnapshot(url, { days, schedulers, wantsOois }).catch((error: unknown) => {
     if (options.fromDatabase === true) throw error;
     // It says what to correct: that which was given.
@@ -179,7 +180,9 @@ function factsText(name: string, facts: WhatIfReport['schedulers'][string]): str
     `${schedules} schedules fall due`,
     `${facts.arrivals_an_hour} tasks an hour that no schedule makes`,
     seen === 0 && used === 0 ? 'no worker was seen' : `${count} worked on at once`,
-    seconds === null ? 'none ended lately: 10 s each are assumed' : `${seconds} s each (median of ${ended})`,
+    seconds === null
+      ? `none ended lately: ${assumedSeconds} s each are assumed`
+      : `${seconds} s each (median of ${ended})`,
     ranker,
   ];
   return line`${name}: ${parts.join(', ')}`;

@@ -109,11 +109,7 @@ export function barChart({ title, label, bars }: BarChart): string {
   return drawing({ width, height: bottom + 54 }, { title, description }, [
     ...across.ticks.flatMap((tick) => [
       element('line', { x1: xOf(tick), x2: xOf(tick), y1: top - 6, y2: bottom, class: tick === 0 ? 'axis' : 'grid' }),
-      element(
-        'text',
-        { x: xOf(tick), y: bottom + 18, 'text-anchor': 'middle', class: 'faint number' },
-        shortNumber(tick),
-      ),
+      number(xOf(tick), bottom + 18, 'middle', tick),
     ]),
     element('text', { x: (left + right) / 2, y: bottom + 40, 'text-anchor': 'middle', class: 'faint' }, label),
     ...bars.flatMap((bar, at) => {

@@ -25,6 +25,11 @@ interface CatalogActor {
   readonly definition: SchedulerDefinition;
 }
 
+/** Of a scheduler's tasks. One that the catalog lacks has a type by its own name. */
+export function typeOf({ actors }: Pick<Catalog, 'actors'>, scheduler: string): string {
+  return actors.find(({ name }) => name === scheduler)?.definition.type ?? scheduler;
+}
+
 /** Rota's own. */
 export const actorsDirectory = new URL('../../actors/', import.meta.url);
 

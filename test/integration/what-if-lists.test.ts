@@ -42,3 +42,18 @@ test('of lists that are longer than they may be so many are read, of each schedu
   const enough = { each: 3, groups: 3, plugins: 2 };
   expect((await readSnapshot(url, { days: 1, schedulers, wantsOois: false, bounds: enough })).cut).toEqual([]);
 });
+
+test('of a queue that is larger than it may be the first are read, and it says so', async () => {
+  const { queue, url } = await queueUnderTest();
+  await queue.push(
+    'boefje',
+    Array.from({ length: 60 }, (_none, n) => boefjeTask(`Hostname|internet|${n}.example`)),
+  );
+  const bounds = { queued: 40, schedules: 50 };
+  const snapshot = await readSnapshot(url, { days: 3, schedulers, wantsOois: false, bounds });
+  expect(snapshot.schedulers[0]).toMatchObject({ queued: { length: 40 }, schedules: { length: 50 } });
+  expect(snapshot.cut).toEqual([
+    'the first 40 queued tasks of boefje were read, then it takes no more: what comes after them is left out',
+    'the first 50 schedules of boefje that fall due were read, then it takes no more: what comes after them is left out',
+  ]);
+});

@@ -14,6 +14,7 @@ import { changedStanding, type GivenChanges } from '../../src/cli/what-if-change
 import { runCli } from '../support/cli.ts';
 import { createDatabase } from '../support/database.ts';
 import { boefjeTask, popRequest, queueUnderTest } from '../support/queue.ts';
+import { age, history, stageOfTwo } from '../support/what-if-stage.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -29,6 +30,11 @@ const options: RunOptions = {
 
 const snapshotOf = (url: string) => readSnapshot(url, { days: 1, schedulers, wantsOois: true });
 
+async function twoOrganisations() {
+  const stage = await stageOfTwo();
+  return { ...stage, snapshot: await snapshotOf(stage.url) };
+}
+
 /** What is predicted of a snapshot, with changes where some are given. */
 async function predict(snapshot: Snapshot, given: GivenChanges = {}, more: Partial<RunOptions> = {}) {
   const isChanged = Object.keys(given).length > 0;
@@ -38,25 +44,6 @@ async function predict(snapshot: Snapshot, given: GivenChanges = {}, more: Parti
 
 function queueOf({ queues }: WhatIfReport, scheduler: string, organisation: string | null) {
   return queues.find((it) => it.scheduler === scheduler && it.organisation === organisation)!;
-}
-
-/** Tasks that one worker ran, one after the other, of `seconds` each, the last of which ended a minute ago. They had waited for two days. */
-async function history(sql: Sql, { count = 30, seconds = 60, boefje = 'dns-records', scheduler = 'boefje' } = {}) {
-  await sql.unsafe(
-    `INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at, modified_at, attempts,
-       worker, claimed_at, started_at, ended_at)
-     SELECT gen_random_uuid(), $1, 'before', $1, md5($2 || n), 2,
-       jsonb_build_object('boefje', jsonb_build_object('id', $2::text), 'input_ooi', 'Hostname|internet|' || n, 'organization', 'before'),
-       'COMPLETED', at - interval '2 days', at + $3 * interval '1 second', 1, 'w', at, at, at + $3 * interval '1 second'
-     FROM (SELECT n, now() - interval '1 minute' - (n + 1) * $3 * interval '1 second' AS at FROM generate_series(0, $4::integer - 1) n) t`,
-    [scheduler, boefje, seconds, count],
-  );
-}
-
-/** As if all that is queued had been pushed two days ago: it says nothing of what comes. */
-async function age(sql: Sql) {
-  await sql.unsafe(`UPDATE queue SET created_at = created_at - interval '2 days'`);
-  await sql.unsafe(`UPDATE tasks SET created_at = created_at - interval '2 days' WHERE status = 'QUEUED'`);
 }
 
 /** All that is in the database, as one hash. */
@@ -141,24 +128,6 @@ test('the snapshot is what the database has: queue, hands, schedules, pauses, we
   expect(snapshot.cut).toEqual([]);
 });
 
-/** Two organisations with thirty tasks each, one worker, a minute a task. */
-async function twoOrganisations() {
-  const stage = await queueUnderTest();
-  await history(stage.sql, { seconds: 60 });
-  for (const organisation of ['aa', 'bb'])
-    await stage.queue.push(
-      'boefje',
-      Array.from({ length: 30 }, (_none, n) =>
-        boefjeTask(`Hostname|internet|${organisation}${n}.example`, {
-          organisation,
-          boefje: n % 2 === 0 ? 'nmap' : 'dns',
-        }),
-      ),
-    );
-  await age(stage.sql);
-  return { ...stage, snapshot: await snapshotOf(stage.url) };
-}
-
 test('what completes leads to tasks of normalizers, as many as it did', async () => {
   const { queue, sql, url } = await queueUnderTest();
   await history(sql, { seconds: 60, count: 30 });
@@ -218,27 +187,62 @@ test('more workers shorten the wait, a limit lengthens it, and what stands count
   expect(await workedOff({ window: [window] })).toBeNull();
 });
 
-test('a weight says how turns are taken of what comes, and a pause that stands may end', async () => {
+test('a weight says how turns are taken of what comes', async () => {
+  const { sql, url } = await twoOrganisations();
+  // When the queue is worked off, all fall due at once.
+  await sql.unsafe(`UPDATE schedules SET deadline_at = now() + interval '2 hours'`);
+  const report = await predict(await snapshotOf(url), { weight: ['boefje aa 2'] });
+  const medianOf = (organisation: string) => {
+    const { as_it_is: before, with_change: after } = queueOf(report, 'boefje', organisation);
+    for (const outcome of [before, after!]) expect(outcome).toMatchObject({ now: 30, end: 0, handed_out: 60 });
+    // The other half have waited for two days, and their ranks stay.
+    return { before: before.wait.p50!.seconds / 60, after: after!.wait.p50!.seconds / 60 };
+  };
+  const [aa, bb] = [medianOf('aa'), medianOf('bb')];
+  expect(aa.before).toBeGreaterThan(55);
+  // Two of each three turns are theirs: 44 go before the last of them.
+  expect(aa.after).toBeGreaterThan(42);
+  expect(aa.after).toBeLessThan(47);
+  expect(bb.after).toBeGreaterThan(55);
+});
+
+test('a pause that stands may end: what it held is counted once', async () => {
   const { sql, url } = await twoOrganisations();
   await sql.unsafe(`INSERT INTO pauses (scheduler, organisation) VALUES ('boefje', 'bb')`);
   await sql.unsafe(`UPDATE queue SET held = true WHERE organisation = 'bb'`);
-  const snapshot = await snapshotOf(url);
-  const report = await predict(snapshot, { resume: ['boefje --organisation bb'] });
+  const report = await predict(await snapshotOf(url), { resume: ['boefje --organisation bb'] });
   expect(queueOf(report, 'boefje', 'bb')).toMatchObject({
-    as_it_is: { handed_out: 0, worked_off_seconds: null },
-    with_change: { handed_out: 30 },
+    as_it_is: { now: 30, most: 30, end: 30, handed_out: 0, worked_off_seconds: null },
+    with_change: { now: 30, most: 30, end: 0, handed_out: 30 },
   });
-  const weighed = await predict(snapshot, { weight: ['boefje aa 2'] });
-  expect(queueOf(weighed, 'boefje', 'aa').with_change).toMatchObject({ handed_out: 30 });
+  expect(queueOf(report, 'boefje', null)).toMatchObject({ with_change: { now: 60, most: 60, end: 0 } });
 });
 
-test('nothing is written, and the same seed answers the same', async () => {
+test('nothing is written', async () => {
   const { sql, snapshot, url } = await twoOrganisations();
   const before = await contents(sql);
   await snapshotOf(url);
-  const first = await predict(snapshot, { workers: ['boefje 2'] });
+  await predict(snapshot, { workers: ['boefje 2'] });
   expect(await contents(sql)).toBe(before);
-  expect(JSON.stringify(await predict(snapshot, { workers: ['boefje 2'] }))).toBe(JSON.stringify(first));
+});
+
+test('reading takes no longer than it may, although no statement took as long as it may', async () => {
+  const { sql, url } = await twoOrganisations();
+  const bounds = { seconds: 2 };
+  const reading = () => readSnapshot(url, { days: 1, schedulers, wantsOois: false, bounds });
+  expect(await reading()).toMatchObject({ cut: [] });
+  const locked = Promise.withResolvers<null>();
+  const read = Promise.withResolvers<null>();
+  const locking = sql.begin(async (other) => {
+    await other.unsafe('LOCK TABLE tasks');
+    locked.resolve(null);
+    await read.promise;
+  });
+  await locked.promise;
+  const began = performance.now();
+  await expect(reading().finally(() => read.resolve(null))).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  expect(performance.now() - began).toBeLessThan(8_000);
+  await locking;
 });
 
 test('the command prints a table, JSON and a plot, and shows no password', async () => {
@@ -297,6 +301,23 @@ test('the command prints a table, JSON and a plot, and shows no password', async
   }
 });
 
+test('the command reads OOIs where a window asks for them, although nothing in the database does', async () => {
+  const { url } = await twoOrganisations();
+  const window = 'later --ooi-type Hostname --closed-from 2020-01-01T00:00 --until 2999-01-01T00:00';
+  const { stdout, stderr } = await runCli([
+    'simulate',
+    '--from-database',
+    url,
+    '--days',
+    '1',
+    '--json',
+    '--window',
+    window,
+  ]);
+  const { with_change: outcome } = queueOf(JSON.parse(stdout) as WhatIfReport, 'boefje', null);
+  expect(outcome, stderr).toMatchObject({ end: 60, handed_out: 0 });
+});
+
 test('a database that is not of this version is refused, and an account that may only read is enough', async () => {
   const empty = await createDatabase();
   onTestFinished(() => empty.drop());
@@ -323,15 +344,4 @@ test('a database that is not of this version is refused, and an account that may
     code: 'SCHEMA_UNKNOWN',
     message: expect.stringMatching(/^the database was migrated to 9999 by a newer Rota/),
   });
-});
-
-test('of a queue that is larger than it may be the first are read, and it says so', async () => {
-  const { url } = await twoOrganisations();
-  const bounds = { queued: 40, schedules: 50 };
-  const snapshot = await readSnapshot(url, { days: 3, schedulers, wantsOois: false, bounds });
-  expect(snapshot.schedulers[0]).toMatchObject({ queued: { length: 40 }, schedules: { length: 50 } });
-  expect(snapshot.cut).toEqual([
-    'the first 40 queued tasks of boefje were read, then it takes no more: what comes after them is left out',
-    'the first 50 schedules of boefje that fall due were read, then it takes no more: what comes after them is left out',
-  ]);
 });

@@ -6,7 +6,12 @@ import { plotOf } from '../../src/simulator/what-if/plot.ts';
 import { whatIf } from '../../src/simulator/what-if/report.ts';
 import { standingOf } from '../../src/simulator/what-if/standing.ts';
 import { WaitTimes } from '../../src/simulator/what-if/wait-times.ts';
-import { options, predict, queued, snapshotOf } from '../support/what-if-snapshot.ts';
+import type { SchedulerSnapshot, Snapshot } from '../../src/simulator/what-if/snapshot.ts';
+import { at, hour, options, predict, queued, snapshotOf } from '../support/what-if-snapshot.ts';
+
+function subject(hash: string) {
+  return { organisation: 'acme', plugin: 'nmap', image: 'kat/nmap', hash, ooi: null };
+}
 
 test('the example of docs/simulation.md is what is printed', async () => {
   const report = await predict(snapshotOf(), { pause: ['boefje --organisation acme'] });
@@ -89,7 +94,7 @@ test('a quantile of waits that still go on is the least that it can be', () => {
   expect(none.quantile(0.5, new WaitTimes())).toBeNull();
 });
 
-test('a limit with a key for each host, and thousands of hosts, takes no time to speak of', async () => {
+test('hosts with a limit each do not hold workers up', async () => {
   const tasks = queued('acme', 12_000).map((task, n) => ({ ...task, ooi: `Hostname|internet|h${n % 6_000}.example` }));
   const { queues } = await predict(snapshotOf({ queued: tasks, arrivals: [] }), {
     limit: ["per-host --scheduler boefje --key 'host:{host}' --concurrency 1"],
@@ -98,4 +103,38 @@ test('a limit with a key for each host, and thousands of hosts, takes no time to
   const { as_it_is: before, with_change: after } = queues[0]!;
   // The hosts are as many that no worker waits for one.
   expect(after!.worked_off_seconds).toBeLessThan(before.worked_off_seconds! / 3.5);
+});
+
+test.for<[string, Snapshot['leases']]>([
+  ['that waited as the days began', []],
+  [
+    'that waited as the days began, beside one of the same hash that was under way',
+    [
+      {
+        ...subject('once'),
+        scheduler: 'boefje',
+        madeAt: at - hour,
+        claimedAt: at - hour,
+        startedAt: at,
+        group: null,
+        manual: false,
+      },
+    ],
+  ],
+])('what falls due is not queued again while a task %s is worked on', async ([_what, leases]) => {
+  const [task] = queued('acme', 1);
+  const times = { ended: 10, completed: 10, quantiles: Array.from({ length: 21 }, () => 7_200) };
+  const boefje: Partial<SchedulerSnapshot> = {
+    queued: [{ ...task!, hash: 'once' }],
+    // While the last of them is worked on.
+    schedules: [
+      { ...subject('once'), deadlineAt: at + (leases.length + 0.5) * 2 * hour, cron: null, intervalMs: 240 * hour },
+    ],
+    service: new Map([['nmap', times]]),
+    serviceOfAll: times,
+    arrivals: [],
+    atOnce: { lately: 1, day: 1 },
+  };
+  const { queues } = await predict({ ...snapshotOf(boefje), leases }, {});
+  expect(queues[0]!.as_it_is).toMatchObject({ now: 1, most: 1, handed_out: 1, end: 0 });
 });

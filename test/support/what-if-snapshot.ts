@@ -6,8 +6,8 @@ import { standingOf } from '../../src/simulator/what-if/standing.ts';
 import { readCatalog } from '../../src/supervisor/catalog.ts';
 
 const catalog = await readCatalog();
-const at = Date.UTC(2026, 2, 24, 9);
-const hour = 3_600_000;
+export const at = Date.UTC(2026, 2, 24, 9);
+export const hour = 3_600_000;
 
 function idle(name: string): SchedulerSnapshot {
   const times = { service: new Map(), serviceOfAll: null, atOnce: { lately: 0, day: 0 } };

@@ -77,8 +77,8 @@ export function versionOf(limits: readonly Limit[]): number {
   return Math.max(0, ...limits.map(({ version }) => version));
 }
 
-export async function readLimits(sql: Executor): Promise<LimitsView> {
-  const rows = await query<LimitRow>(sql, statement('limits/limits'), []);
+export async function readLimits(sql: Executor, options: { readonly withinMs?: number } = {}): Promise<LimitsView> {
+  const rows = await query<LimitRow>(sql, statement('limits/limits'), [], options);
   return { limits: rows.map(limitOf), now: rows[0]?.now_ms ?? 0 };
 }
 

@@ -10,7 +10,7 @@ import type { PushAnswers } from '../queue.ts';
 import { overtakenOf, withRepeats } from './duplicates.ts';
 import { type NewTaskOptions, pushStatement, type QueueItem, queueItem } from './push-statement.ts';
 import type { VirtualTimes } from '../pop/marks.ts';
-import { type RankedTask, scoresOf, type TaskRanking } from './rank.ts';
+import { keptPriority, type RankedTask, rankedTask, scoresOf, type TaskRanking } from './rank.ts';
 
 interface PushOptions {
   readonly sql: Sql;
@@ -132,18 +132,12 @@ export class Push {
   #prepare(task: NewTask, answer: Answer): Item {
     const policy = this.#options.ranking.policyOf(this.#options.scheduler);
     const row = queueItem(task, this.#options.newTask);
-    const manual = task.priority === 1;
     return {
       row,
       hash: row.hash,
       follows: task.follows,
-      priority: policy.manualOnly && !manual ? undefined : task.priority,
-      features: {
-        organisation: task.organisation,
-        lastRunAt: task.lastRunAt ?? null,
-        occurredAt: task.occurredAt ?? null,
-        manual,
-      },
+      priority: keptPriority(task, policy),
+      features: rankedTask(task),
       answer,
     };
   }

@@ -1,5 +1,6 @@
 import { codeOf, isOfItem, RotaError } from '../../errors.ts';
 import type { Failure } from '../../mailbox/failure.ts';
+import type { NewTask } from '../../protocol/requests.ts';
 import { time } from '../../time-and-chance.ts';
 
 /**
@@ -58,6 +59,21 @@ export function notRanked(failure: Failure): RotaError {
 interface Ranked {
   readonly priority: number | undefined;
   readonly features: RankedTask;
+}
+
+/** The priority that a push keeps; undefined: its task is ranked. */
+export function keptPriority({ priority }: NewTask, { manualOnly }: RankPolicy): number | undefined {
+  return manualOnly && priority !== 1 ? undefined : priority;
+}
+
+/** What a ranker is told of a task that is pushed. */
+export function rankedTask({ organisation, lastRunAt, occurredAt, priority }: NewTask): RankedTask {
+  return {
+    organisation,
+    lastRunAt: lastRunAt ?? null,
+    occurredAt: occurredAt ?? null,
+    manual: priority === 1,
+  };
 }
 
 /** The rank of each task, or what it costs. @throws RotaError RANK_FAILED */

@@ -191,13 +191,8 @@ export async function requireMigrated(databaseUrl: string, { reads = false } = {
   if (pending.length === 0) return;
   const left = [...new Set([pending[0], pending.at(-1)])].join(' to ');
   const its = ours ? 'use the rota of the version that runs on it' : 'no Rota runs on it';
-  throw new RotaError(
-    'SCHEMA_UNKNOWN',
-    `the database is not migrated (${left} left): ${reads ? its : 'run rota migrate'}`,
-    {
-      fields: { pending },
-    },
-  );
+  const message = `the database is not migrated (${left} left): ${reads ? its : 'run rota migrate'}`;
+  throw new RotaError('SCHEMA_UNKNOWN', message, { fields: { pending } });
 }
 
 async function pendingIn(

@@ -1,5 +1,5 @@
 import type { Time, Timer } from '../../time-and-chance.ts';
-import { Heap } from './heap.ts';
+import { byTime, Heap } from './heap.ts';
 
 /** What happens at a time; `run` is null once it was cancelled. */
 interface Happening extends Timer {
@@ -17,7 +17,7 @@ const turnsAtOnce = 256;
  * which it was planned; so a run is the same each time, on any machine.
  */
 export class VirtualClock {
-  readonly #plan = new Heap<Happening>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
+  readonly #plan = new Heap<Happening>(byTime);
   readonly #began: number;
   #now: number;
   #planned = 0;

@@ -1,3 +1,13 @@
+interface Timed {
+  readonly at: number;
+  readonly order: number;
+}
+
+/** The earlier one first; of one time the one with the lower order. */
+export function byTime(one: Timed, other: Timed): boolean {
+  return one.at < other.at || (one.at === other.at && one.order < other.order);
+}
+
 /** A binary heap: the first by `before` is popped first. What is equal comes in no order, so `before` is to be a total one. */
 export class Heap<T> {
   readonly #before: (one: T, other: T) => boolean;

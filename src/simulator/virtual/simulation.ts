@@ -2,7 +2,7 @@ import type { SetLimit } from '../../control/limit-bodies.ts';
 import { environment } from '../../config/variables.ts';
 import type { StreamEvent } from '../../protocol/events.ts';
 import type { EventStream } from '../../protocol/scheduler.ts';
-import { readCatalog } from '../../supervisor/catalog.ts';
+import { readCatalog, typeOf } from '../../supervisor/catalog.ts';
 import { replaceTimeAndChance } from '../../time-and-chance.ts';
 import { type Random, seeded } from '../random.ts';
 import { Broker } from './broker.ts';
@@ -153,7 +153,7 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
   const queue = new SimulatedQueue({
     now: databaseNow,
     policyOf: (scheduler) => ranking.policyOf(scheduler),
-    typeOf: (scheduler) => catalog.actors.find(({ name }) => name === scheduler)?.definition.type ?? scheduler,
+    typeOf: (scheduler) => typeOf(catalog, scheduler),
     schedules,
     maxSize: 0,
     happened: tally,
@@ -239,7 +239,7 @@ async function start(options: SimulationOptions, clock: VirtualClock, chanceOf: 
   if (limits.length === 0) clock.every(askEveryMs, () => invariants.askForStarts());
   clock.every(auditMs, () => {
     invariants.audit();
-    queue.retire(databaseNow() - keptMs, (id) => invariants.forgotten(id));
+    queue.forgetFinished(databaseNow() - keptMs, (id) => invariants.forgotten(id));
   });
   return { journal, tally };
 }

@@ -3,7 +3,7 @@ import type { VirtualClock } from './clock.ts';
 import type { KatState } from './kat/kat-state.ts';
 import type { SimulatedQueue } from './queue/simulated-queue.ts';
 import type { Unit } from './queue/scheduler-tasks.ts';
-import type { Row } from './queue/rows.ts';
+import { ooiOf, type Row } from './queue/rows.ts';
 import type { Outcome, Settlement } from './queue/settlement.ts';
 
 /** How a worker goes wrong over a unit, if it does. */
@@ -116,7 +116,7 @@ export class Workers {
         this.#report(held[0]!, 'running', () => this.#die(worker));
         return;
       }
-      this.#work({ worker, unit, held, at: 0, isSilent: how === 'falls-silent', startedAt: clock.now });
+      this.#work({ worker, held, at: 0, isSilent: how === 'falls-silent', startedAt: clock.now });
     });
   }
 
@@ -172,8 +172,14 @@ export class Workers {
   #leave(row: Row, failed: boolean, startedAt: number): void {
     const { katState, random } = this.#options;
     if (row.type === 'boefje') {
-      const { input_ooi: ooi = null } = row.data as { input_ooi?: string | null };
-      katState.store({ id: row.id, boefje: row.plugin!, ooi, organisation: row.organisation, startedAt, failed });
+      katState.store({
+        id: row.id,
+        boefje: row.plugin!,
+        ooi: ooiOf(row.data),
+        organisation: row.organisation,
+        startedAt,
+        failed,
+      });
     } else if (row.type === 'normalizer' && !failed && random.chance(findsObject)) {
       const organisation = katState.world.organisations.get(row.organisation);
       if (organisation !== undefined) katState.discover(organisation);
@@ -201,7 +207,6 @@ interface Held {
 
 interface Job {
   readonly worker: Worker;
-  readonly unit: Unit;
   readonly held: readonly Held[];
   readonly at: number;
   /** It renews nothing, and its work takes long. */

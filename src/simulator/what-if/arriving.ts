@@ -1,8 +1,8 @@
 import { nextRun } from '../../tasks/cron.ts';
 import type { Random } from '../random.ts';
 import type { VirtualClock } from '../virtual/clock.ts';
-import { Heap } from '../virtual/heap.ts';
-import type { Row } from '../virtual/queue/rows.ts';
+import { byTime, Heap } from '../virtual/heap.ts';
+import { ooiOf, type Row } from '../virtual/queue/rows.ts';
 import type { SimulatedQueue } from '../virtual/queue/simulated-queue.ts';
 import type { Arrivals, DueLater, Snapshot } from './snapshot.ts';
 import type { MadeTask, Push } from './tasks-made.ts';
@@ -41,8 +41,8 @@ interface Coming {
 /** What comes as the days go by: what falls due, what events and people bring, and what follows from what completed. */
 export class Arriving {
   readonly #options: ArrivingOptions;
-  readonly #due = new Heap<Due>(earlier);
-  readonly #coming = new Heap<Coming>(earlier);
+  readonly #due = new Heap<Due>(byTime);
+  readonly #coming = new Heap<Coming>(byTime);
   readonly #until: number;
   /** By organisation and plug-in. */
   readonly #oois = new Map<string, string[]>();
@@ -83,7 +83,7 @@ export class Arriving {
     const { snapshot, random, clock, push } = this.#options;
     const follows = scheduler === 'boefje' && plugin !== null ? snapshot.follows.get(plugin) : undefined;
     if (follows === undefined) return;
-    const { input_ooi: ooi = null } = data as { input_ooi?: string | null };
+    const ooi = ooiOf(data);
     const made: MadeTask[] = [];
     for (const [normalizer, mean] of follows) {
       const count = Math.floor(mean) + (random.next() < mean % 1 ? 1 : 0);
@@ -99,9 +99,8 @@ export class Arriving {
       this.#due.pop();
       const { scheduler, schedule } = due;
       const { organisation, plugin, image, ooi, hash } = schedule;
-      const tasks = queue.of(scheduler);
-      // Refused as `already-queued`; what is under way is so too.
-      if (!tasks.rows.byHash.has(hash) && tasks.history.get(hash) === undefined && !queue.byId.has(`leased ${hash}`)) {
+      // Of what ends nothing is kept: one that is known is queued or under way, and another one is refused as `already-queued`.
+      if (queue.of(scheduler).latest(hash) === undefined) {
         const task = { organisation, plugin, image, ooi, hash, manual: false, lastRunAt: this.#lastRun(due) };
         addTo(made, scheduler, task);
       }
@@ -168,10 +167,6 @@ function addTo(made: Map<string, MadeTask[]>, scheduler: string, task: MadeTask)
   const tasks = made.get(scheduler);
   if (tasks === undefined) made.set(scheduler, [task]);
   else tasks.push(task);
-}
-
-function earlier(one: { at: number; order: number }, other: { at: number; order: number }): boolean {
-  return one.at < other.at || (one.at === other.at && one.order < other.order);
 }
 
 /** Never, where a cron cannot run any more. */

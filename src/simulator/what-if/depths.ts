@@ -32,8 +32,6 @@ export type QueueOutcomes = ReadonlyMap<string, ReadonlyMap<string | null, Queue
 export const ofAll = null;
 
 interface Part {
-  readonly scheduler: string;
-  readonly organisation: string | null;
   readonly now: number;
   depth: number;
   most: number;
@@ -91,11 +89,13 @@ export class Depths implements Listener {
     );
   }
 
-  queued(row: Row): void {
-    for (const part of this.#of(row)) {
-      part.depth += 1;
-      part.most = Math.max(part.most, part.depth);
-    }
+  queued(row: Row, again: boolean): void {
+    // What a pause held waited, and was counted, all the time; no task goes back to the queue here.
+    if (!again)
+      for (const part of this.#of(row)) {
+        part.depth += 1;
+        part.most = Math.max(part.most, part.depth);
+      }
     if (!row.held) this.#options.wake(row.scheduler);
   }
 
@@ -168,8 +168,6 @@ export class Depths implements Listener {
 
   #add(scheduler: string, organisation: string | null, now: number): Part {
     const part: Part = {
-      scheduler,
-      organisation,
       now,
       depth: now,
       most: now,

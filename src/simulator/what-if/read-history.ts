@@ -1,4 +1,3 @@
-import { type Executor, query, statement } from '../../postgres/pool.ts';
 import type { HistoryBounds } from './bounds.ts';
 import type { Arrivals, SchedulerSnapshot, ServiceTimes, Snapshot } from './snapshot.ts';
 
@@ -14,9 +13,7 @@ const lookedAt = 400_000;
 /** Of a database that is younger it is not known how it goes on. */
 const leastSeconds = 3_600;
 /** From fewer ends nothing is told: then those are looked at that were made before the first task that waits. */
-const fewEnds = 20;
-/** One statement reads all that is looked at. */
-const withinMs = 60_000;
+const fewEndsInADay = 20;
 
 /** Epoch milliseconds: of the snapshot, and when the oldest task was made. */
 interface Age {
@@ -24,9 +21,12 @@ interface Age {
   readonly oldest: number | null;
 }
 
+/** Asks a statement of sql/queue within the time that the snapshot has. */
+type Ask = <Row extends object>(name: string, values: readonly unknown[]) => Promise<readonly Row[]>;
+
 /** The last day of the table of tasks: what came, what it led to, and how long it took. */
 export async function readHistory(
-  sql: Executor,
+  ask: Ask,
   schedulers: readonly string[],
   age: Age,
   { groups, plugins }: HistoryBounds,
@@ -37,13 +37,12 @@ export async function readHistory(
   const completions = new Map<string, number>();
   const follows = new Map<string, Map<string, number>>();
   for (const name of schedulers) {
-    const { all, service, atOnce, seconds, isCut } = await serviceOf(sql, name, age, plugins);
+    const { all, service, atOnce, seconds, isCut } = await serviceOf(ask, name, age, plugins);
     if (isCut)
       cut.push(`of the tasks of ${name} that ended those of the ${plugins} most frequent plug-ins are told apart`);
     if (name === 'boefje')
       for (const [plugin, { completed }] of service) if (completed > 0) completions.set(plugin, completed / seconds);
-    const values = [name, daySeconds, lookedAt, groups + 1];
-    const found = await query<ArrivalRow>(sql, statement('what-if/arrivals'), values, { withinMs });
+    const found = await ask<ArrivalRow>('what-if/arrivals', [name, daySeconds, lookedAt, groups + 1]);
     const rows = found.slice(0, groups);
     if (found.length > groups)
       cut.push(`of the tasks of ${name} that no schedule makes the ${groups} most frequent kinds are followed`);
@@ -73,16 +72,14 @@ function secondsOf({ looked, since_ms: since }: Looked, { now, oldest }: Age): n
   return from === null ? daySeconds : Math.min(daySeconds, Math.max(leastSeconds, (now - from) / 1_000));
 }
 
-async function serviceOf(sql: Executor, scheduler: string, age: Age, most: number) {
+async function serviceOf(ask: Ask, scheduler: string, age: Age, most: number) {
   // One row is that of all.
-  const ask = (before: string) =>
-    query<ServiceRow>(sql, statement('what-if/service'), [scheduler, daySeconds, before, lookedAt, most + 2], {
-      withinMs,
-    });
-  let rows = await ask(new Date(age.now + 1_000).toISOString());
-  if (rows[0]!.ended < fewEnds) {
-    const [first] = await query<{ made_at: string | null }>(sql, statement('what-if/first'), [scheduler]);
-    const older = first!.made_at === null ? rows : await ask(first!.made_at);
+  const endsBefore = (before: string) =>
+    ask<ServiceRow>('what-if/service', [scheduler, daySeconds, before, lookedAt, most + 2]);
+  let rows = await endsBefore(new Date(age.now + 1_000).toISOString());
+  if (rows[0]!.ended < fewEndsInADay) {
+    const [first] = await ask<{ made_at: string | null }>('what-if/first', [scheduler]);
+    const older = first!.made_at === null ? rows : await endsBefore(first!.made_at);
     if (older[0]!.ended > rows[0]!.ended) rows = older;
   }
   const [all, ...plugins] = rows as [ServiceRow, ...ServiceRow[]];

@@ -20,6 +20,8 @@ interface ReadingOptions {
 const perPage = 20_000;
 /** Of one statement: the history of a day is read in one. */
 const statementMs = 60_000;
+/** After this share of its time it begins no further page: what was read until then is an answer. */
+const pagesShare = 5 / 6;
 
 /**
  * What is in a database at one moment: one transaction that reads only, sees one state of it, and takes no lock that any statement of a
@@ -45,7 +47,7 @@ class SnapshotReader {
   readonly #sql: Executor;
   readonly #options: ReadingOptions;
   readonly #bounds: SnapshotBounds;
-  readonly #until: number;
+  readonly #began = time.monotonicMs();
   readonly #texts = new Map<string, string>();
   readonly #cut: string[] = [];
   #wantsOois = false;
@@ -54,20 +56,20 @@ class SnapshotReader {
     this.#sql = sql;
     this.#options = options;
     this.#bounds = { ...boundsHere(), ...options.bounds };
-    this.#until = time.monotonicMs() + this.#bounds.seconds * 1_000;
   }
 
   async read(): Promise<Snapshot> {
     const { schedulers: names, wantsOois, days } = this.#options;
     const { each } = this.#bounds;
-    const [standing] = await this.#ask<StandingRow>('standing', [each + 1, names]);
+    const [standing] = await this.#ask<StandingRow>('what-if/standing', [each + 1, names]);
     const at = Math.ceil(standing!.now_ms);
-    const limits = (await readLimits(this.#sql)).limits.filter(({ removed }) => !removed);
-    const pauses = await query<Pause>(this.#sql, statement('maintenance/pauses'), [false]);
-    const [weights] = await query<{ results: string }>(this.#sql, statement('maintenance/weights'), [each + 1, 0]);
+    const limits = (await readLimits(this.#sql, await this.#time())).limits.filter(({ removed }) => !removed);
+    const pauses = await this.#ask<Pause>('maintenance/pauses', [false]);
+    const [weights] = await this.#ask<{ results: string }>('maintenance/weights', [each + 1, 0]);
     this.#wantsOois = wantsOois || limits.some((limit) => limit.ooiType !== null || limit.template.includes('{'));
     const leases = await this.#leases();
-    const history = await readHistory(this.#sql, names, { now: at, oldest: standing!.oldest_ms }, this.#bounds);
+    const age = { now: at, oldest: standing!.oldest_ms };
+    const history = await readHistory((...of) => this.#ask(...of), names, age, this.#bounds);
     const intervals = intervalsOf(this.#first('intervals of boefjes', JSON.parse(standing!.intervals) as Interval[]));
     const virtualTimes = Map.groupBy(
       JSON.parse(standing!.virtual_times) as Snapshot['virtualTimes'],
@@ -118,7 +120,7 @@ class SnapshotReader {
           last === null
             ? [false, '-9223372036854775808', '-infinity', zeroId]
             : [last.held, String(last.rank), last.made_at, last.id];
-        return this.#ask('queue', [scheduler, ...after, rows, this.#wantsOois]);
+        return this.#ask('what-if/queue', [scheduler, ...after, rows, this.#wantsOois]);
       },
       take: (row) =>
         queued.push({
@@ -143,7 +145,7 @@ class SnapshotReader {
       most: this.#bounds.schedules,
       page: (last, rows) => {
         const after = last === null ? ['-infinity', zeroId] : [last.deadline_at, last.id];
-        return this.#ask('schedules', [scheduler, ...after, until, rows, this.#wantsOois]);
+        return this.#ask('what-if/schedules', [scheduler, ...after, until, rows, this.#wantsOois]);
       },
       take: (row) =>
         schedules.push({
@@ -161,7 +163,7 @@ class SnapshotReader {
     await this.#readAll<LeaseRow>({
       what: 'tasks that workers have in hand',
       most: this.#bounds.leases,
-      page: (last, rows) => this.#ask('leases', [last?.id ?? zeroId, rows]),
+      page: (last, rows) => this.#ask('what-if/leases', [last?.id ?? zeroId, rows]),
       take: (row) =>
         leases.push({
           ...this.#subjectOf(row),
@@ -185,12 +187,12 @@ class SnapshotReader {
       for (const row of rows) take(row);
       count += rows.length;
       if (rows.length < limit) return;
-      const isLate = time.monotonicMs() > this.#until;
+      const isLate = this.#leftMs() < (1 - pagesShare) * this.#bounds.seconds * 1_000;
       last = rows.at(-1)!;
       const isEnd = count >= most && (await page(last, 1)).length === 0;
       if (isEnd) return;
       if (count >= most || isLate) {
-        const why = isLate ? `${this.#bounds.seconds} s were over` : 'it takes no more';
+        const why = isLate ? `${Math.round(this.#bounds.seconds * pagesShare)} s were over` : 'it takes no more';
         this.#cut.push(`the first ${count} ${what} were read, then ${why}: what comes after them is left out`);
         return;
       }
@@ -198,17 +200,24 @@ class SnapshotReader {
   }
 
   async #ask<Row extends object>(name: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    return query<Row>(this.#sql, statement(`what-if/${name}`), values, { withinMs: statementMs });
+    return query<Row>(this.#sql, statement(name), values, await this.#time());
+  }
+
+  /** For one statement. Where less is left than each may take, the server ends it then, too. */
+  async #time(): Promise<{ readonly withinMs: number }> {
+    const withinMs = Math.max(1, Math.min(statementMs, Math.floor(this.#leftMs())));
+    if (withinMs < statementMs)
+      await query(this.#sql, `SET LOCAL statement_timeout = ${withinMs}`, [], { prepare: false, withinMs });
+    return { withinMs };
+  }
+
+  #leftMs(): number {
+    return this.#began + this.#bounds.seconds * 1_000 - time.monotonicMs();
   }
 
   #subjectOf({ organisation, plugin, image, hash, ooi }: SubjectRow) {
-    return {
-      organisation: this.#textOf(organisation)!,
-      plugin: this.#textOf(plugin),
-      image: this.#textOf(image),
-      hash,
-      ooi,
-    };
+    const of = this.#textOf(organisation)!;
+    return { organisation: of, plugin: this.#textOf(plugin), image: this.#textOf(image), hash, ooi };
   }
 
   #textOf(text: string | null): string | null {
@@ -226,9 +235,7 @@ interface Interval {
 }
 
 function intervalsOf(intervals: readonly Interval[]): ReadonlyMap<string, number> {
-  return new Map(
-    intervals.map(({ organisation, boefje, minutes }) => [`${organisation}\n${boefje}`, minutes * 60_000]),
-  );
+  return new Map(intervals.map((it) => [`${it.organisation}\n${it.boefje}`, it.minutes * 60_000]));
 }
 
 interface Pages<Row> {

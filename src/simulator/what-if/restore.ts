@@ -1,6 +1,6 @@
 import { priorityRange } from '../../tasks/task.ts';
 import { chance } from '../../time-and-chance.ts';
-import type { Row } from '../virtual/queue/rows.ts';
+import type { Lease, Row } from '../virtual/queue/rows.ts';
 import type { SimulatedQueue } from '../virtual/queue/simulated-queue.ts';
 import type { Depths } from './depths.ts';
 import type { LeasedTask, QueuedTask, Snapshot } from './snapshot.ts';
@@ -59,9 +59,10 @@ const nothing: Row['data'] = Object.freeze({});
 function rowOf(scheduler: string, type: string, number: number, task: QueuedTask | LeasedTask, held = false): Row {
   const { organisation, plugin, image, hash, ooi, group, madeAt } = task;
   const leased = 'claimedAt' in task ? task : null;
+  const lease = leased === null ? null : leaseOf(leased);
   const rank = 'rank' in task ? task.rank : 0;
   return {
-    id: leased === null ? hash : `leased ${hash}`,
+    id: lease?.id ?? hash,
     scheduler,
     type,
     number,
@@ -82,7 +83,7 @@ function rowOf(scheduler: string, type: string, number: number, task: QueuedTask
     rank,
     held,
     flow: null,
-    lease: leased === null ? null : leaseOf(leased),
+    lease,
     settledBy: null,
     reason: null,
     limits: null,
@@ -91,7 +92,7 @@ function rowOf(scheduler: string, type: string, number: number, task: QueuedTask
   };
 }
 
-function leaseOf({ claimedAt }: LeasedTask): Row['lease'] {
+function leaseOf({ claimedAt }: LeasedTask): Lease {
   return {
     id: chance.uuid(),
     via: 'nats',

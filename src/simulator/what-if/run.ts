@@ -1,10 +1,9 @@
-import type { NewTask } from '../../protocol/requests.ts';
-import { scoresOf } from '../../queue/push/rank.ts';
-import { type Catalog } from '../../supervisor/catalog.ts';
+import { type Catalog, typeOf } from '../../supervisor/catalog.ts';
 import { replaceTimeAndChance } from '../../time-and-chance.ts';
 import { type Random, seeded } from '../random.ts';
 import { VirtualClock } from '../virtual/clock.ts';
 import { MemorySchedules } from '../virtual/queue/memory-schedules.ts';
+import { rankedPush } from '../virtual/queue/ranked-push.ts';
 import type { Row } from '../virtual/queue/rows.ts';
 import { Settlement } from '../virtual/queue/settlement.ts';
 import { SimulatedQueue } from '../virtual/queue/simulated-queue.ts';
@@ -12,9 +11,8 @@ import { rankInThread } from '../virtual/rankers.ts';
 import { seededChance } from '../virtual/seeded-chance.ts';
 import { Arriving } from './arriving.ts';
 import { Depths, type QueueOutcomes } from './depths.ts';
-import { mostToDo } from './most-to-do.ts';
 import { restore } from './restore.ts';
-import { rowsHere } from './bounds.ts';
+import { mostToDo, rowsHere } from './bounds.ts';
 import { Service } from './service-times.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Standing } from './standing.ts';
@@ -48,7 +46,6 @@ export interface Outcomes {
 
 /** Points of time that outcomes have, the beginning not counted. */
 export const pointCount = 96;
-const maxAttempts = 3;
 /** Organisations that are told apart. */
 const organisationsTold = 1_000;
 /** Tasks of one push: more may wait by no more than that. */
@@ -85,13 +82,12 @@ async function start(
     gracePeriodSeconds: settings.gracePeriodSeconds,
     now,
   });
-  const typeOf = (scheduler: string) => catalog.actors.find(({ name }) => name === scheduler)?.definition.type ?? '';
   const told = mostToDo(snapshot, days, organisationsTold);
   const depths = new Depths({ began: snapshot.at, now, told, wake: (scheduler) => workers.wake(scheduler) });
   const queue = new SimulatedQueue({
     now,
     policyOf: (scheduler) => ranking.policyOf(scheduler),
-    typeOf,
+    typeOf: (scheduler) => typeOf(catalog, scheduler),
     // Those of the snapshot are followed by themselves: no push makes or moves one.
     schedules: new MemorySchedules({ now, ...settings, changed: () => {} }),
     maxSize: settings.maxSize,
@@ -105,7 +101,8 @@ async function start(
   for (const { scheduler, organisation, weight } of standing.weights)
     queue.weights.set(`${scheduler} ${organisation}`, weight);
   const { gracePeriodSeconds } = settings;
-  const settlement = new Settlement({ queue, maxAttempts, retryMs: 0, gracePeriodSeconds });
+  // Nothing is swept: no worker dies, so attempts and pauses between them decide nothing.
+  const settlement = new Settlement({ queue, maxAttempts: Infinity, retryMs: 0, gracePeriodSeconds });
   let failure: unknown = null;
   let fullAt: number | null = null;
   const pushed = async (...[scheduler, all]: Parameters<Push>) => {
@@ -115,16 +112,13 @@ async function start(
     }
   };
   const pushedAtOnce = async (...[scheduler, made]: Parameters<Push>) => {
-    const tasks = made.map((it): NewTask => taskOf(typeOf(scheduler), it));
-    const scores = await scoresOf(
+    const type = typeOf(catalog, scheduler);
+    await rankedPush(
+      queue,
       ranking,
       scheduler,
-      made.map(({ organisation, manual, lastRunAt }) => ({
-        priority: manual ? 1 : undefined,
-        features: { organisation, lastRunAt, occurredAt: clock.now, manual },
-      })),
+      made.map((it) => taskOf(type, it, clock.now)),
     );
-    queue.of(scheduler).push(tasks, scores);
   };
   const push: Push = (scheduler, made) => void pushed(scheduler, made).catch((error: unknown) => (failure ??= error));
   const chances = chanceOf(1);
@@ -137,7 +131,7 @@ async function start(
     completed: (row) => arriving.completed(row),
   });
   const arriving = new Arriving({ snapshot, clock, random: chanceOf(2), queue, settings, days, push });
-  restore({ snapshot, standing, queue, depths, workers, typeOf });
+  restore({ snapshot, standing, queue, depths, workers, typeOf: (scheduler) => typeOf(catalog, scheduler) });
   const most = depths.waiting + (options.mostWaiting ?? rowsHere());
   depths.point();
   clock.every((days * 86_400_000) / pointCount, () => depths.point());

@@ -17,10 +17,19 @@ export interface MadeTask {
 export type Push = (scheduler: string, made: readonly MadeTask[]) => void;
 
 /** With as much data as decides who runs it when. */
-export function taskOf(type: string, made: MadeTask): NewTask {
-  const { organisation, plugin, image, ooi, hash, manual } = made;
+export function taskOf(type: string, made: MadeTask, occurredAt: number): NewTask {
+  const { organisation, plugin, image, ooi, hash, manual, lastRunAt } = made;
   const data = dataOf(type, plugin, image, ooi);
-  return { organisation, hash, checked: true, recurrence: 'none', data, ...(manual ? { priority: 1 } : {}) };
+  return {
+    organisation,
+    hash,
+    checked: true,
+    recurrence: 'none',
+    data,
+    occurredAt,
+    ...(lastRunAt === null ? {} : { lastRunAt }),
+    ...(manual ? { priority: 1 } : {}),
+  };
 }
 
 function dataOf(type: string, plugin: string | null, image: string | null, ooi: string | null): TaskData {

@@ -6,10 +6,6 @@ export class WaitTimes {
   readonly #counts = new Map<number, number>();
   #total = 0;
 
-  get total(): number {
-    return this.#total;
-  }
-
   /** Numbers that are kept. */
   get size(): number {
     return this.#counts.size;

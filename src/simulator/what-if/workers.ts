@@ -16,7 +16,7 @@ interface MeasuredWorkersOptions {
   readonly completed: (row: Row) => void;
 }
 
-/** Long enough for any work: no lease runs out. */
+/** Any: what a worker begins it ends, so no lease is swept. */
 const leaseMs = 366 * 86_400_000;
 
 /** Workers that take as long as was measured, pop without a filter, and pop again at once. */
@@ -82,9 +82,7 @@ export class MeasuredWorkers {
     const completes = services.get(scheduler)!.completes(plugin);
     for (const row of unit) {
       settlement.apply({ id: row.id, leaseId: row.lease!.id, status: completes ? 'completed' : 'failed' });
-      // Nothing asks about it any more.
-      queue.byId.delete(row.id);
-      queue.of(scheduler).history.delete(row.hash);
+      queue.of(scheduler).forget(row);
       if (completes) completed(row);
     }
     this.#busy.set(scheduler, this.#busy.get(scheduler)! - 1);

@@ -36,7 +36,6 @@ export class MemorySide implements QueueSide {
   readonly #queue: SimulatedQueue;
   readonly #settlement: Settlement;
   readonly #schedules: MemorySchedules;
-  readonly #pauses: Parameters<QueueSide['pause']>[0][] = [];
   #happened: number[] = [];
 
   constructor(options: SideOptions) {
@@ -88,7 +87,7 @@ export class MemorySide implements QueueSide {
   /** @returns the ids of what it forgot */
   forgetFinished(): readonly string[] {
     const forgotten: string[] = [];
-    this.#queue.retire(this.clock.now - forgottenAfterMs, (id) => forgotten.push(id));
+    this.#queue.forgetFinished(this.clock.now - forgottenAfterMs, (id) => forgotten.push(id));
     return forgotten;
   }
 
@@ -127,21 +126,11 @@ export class MemorySide implements QueueSide {
   }
 
   async pause(key: Parameters<QueueSide['pause']>[0]) {
-    if (this.#find(key) !== undefined) return;
-    this.#pauses.push(key);
-    this.#queue.pause(key);
+    if (!this.#queue.hasPause(key)) this.#queue.pause(key);
   }
 
   async resume(key: Parameters<QueueSide['resume']>[0]) {
-    const pause = this.#find(key);
-    if (pause === undefined) return false;
-    this.#pauses.splice(this.#pauses.indexOf(pause), 1);
-    this.#queue.resume(pause);
-    return true;
-  }
-
-  #find({ organisation, plugin }: Parameters<QueueSide['resume']>[0]) {
-    return this.#pauses.find((pause) => pause.organisation === organisation && pause.plugin === plugin);
+    return this.#queue.resume(key);
   }
 
   async weigh(organisation: string, weight: number) {

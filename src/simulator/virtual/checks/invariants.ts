@@ -13,7 +13,7 @@ import type { Listener, Unit } from '../queue/scheduler-tasks.ts';
 import type { StoredSchedule } from '../queue/stored-schedule.ts';
 import { LimitsKept } from './limits-kept.ts';
 import { Periods } from './periods.ts';
-import { about, inMinutes, type Row } from '../queue/rows.ts';
+import { about, inMinutes, ooiOf, type Row } from '../queue/rows.ts';
 import { latenessMs, type FaultTimes } from '../fault-times.ts';
 
 interface InvariantsOptions {
@@ -104,7 +104,7 @@ export class Invariants implements Listener {
   #mayRun(row: Row): void {
     if (row.type !== 'boefje') return;
     const { journal, katState, faultTimes, now } = this.#options;
-    const { input_ooi: ooi = null } = row.data as { input_ooi?: string | null };
+    const ooi = ooiOf(row.data);
     const refusal = katState.refusalOf(row.organisation, row.plugin!, ooi);
     if (refusal === null) return;
     const since = katState.since(row.organisation, row.plugin!, ooi) ?? 0;
@@ -162,7 +162,7 @@ export class Invariants implements Listener {
     }
   }
 
-  /** Of a task that retention removed. */
+  /** Of a task that is finished, and that the queue in memory forgot. */
   forgotten(id: string): void {
     this.holders.forget(id);
   }

@@ -3,7 +3,7 @@ import { isFinished } from '../../../tasks/task.ts';
 import type { SimulatedBoefje } from '../../plugins.ts';
 import type { KatState } from '../kat/kat-state.ts';
 import type { Journal } from '../journal.ts';
-import { about, inMinutes, type Row } from '../queue/rows.ts';
+import { about, inMinutes, ooiOf, type Row } from '../queue/rows.ts';
 import { latenessMs, type FaultTimes } from '../fault-times.ts';
 
 interface PeriodsOptions {
@@ -47,9 +47,10 @@ export class Periods {
     const { journal, katState, settings } = this.#options;
     const now = this.#options.now();
     const pairs = this.#pairsOf(row.organisation, row.plugin!);
-    const pair = pairs.get(ooiOf(row));
+    const ooi = ooiOf(row.data) ?? '';
+    const pair = pairs.get(ooi);
     if (pair === undefined) {
-      pairs.set(ooiOf(row), { queuedAt: now, endedAt: null, failures: 0, row });
+      pairs.set(ooi, { queuedAt: now, endedAt: null, failures: 0, row });
       return;
     }
     const plugin = katState.world.organisations.get(row.organisation)?.plugins.get(row.plugin!) as SimulatedBoefje;
@@ -62,7 +63,6 @@ export class Periods {
         `${about(row)} is queued ${inMinutes(sinceMs)} after its last run, within its grace period`,
       );
     // Late, too: the audit may have passed by.
-    const ooi = ooiOf(row);
     if (ooi !== '' && katState.refusalOf(row.organisation, plugin.id, ooi) === null)
       this.#runs(row.organisation, plugin, ooi, pair);
     pair.queuedAt = now;
@@ -70,7 +70,7 @@ export class Periods {
   }
 
   ended(row: Row): void {
-    const pair = this.#pairsOf(row.organisation, row.plugin!).get(ooiOf(row));
+    const pair = this.#pairsOf(row.organisation, row.plugin!).get(ooiOf(row.data) ?? '');
     if (pair === undefined) return;
     pair.endedAt = this.#options.now();
     pair.failures = row.status === 'failed' ? pair.failures + 1 : 0;
@@ -130,9 +130,4 @@ export class Periods {
 /** Until the first run of what may run; null where that waits for an operation. */
 function firstMs(plugin: SimulatedBoefje): number | null {
   return plugin.run_on === null ? 0 : null;
-}
-
-/** '' where it runs on none. */
-function ooiOf(row: Row): string {
-  return (row.data as { input_ooi?: string | null }).input_ooi ?? '';
 }

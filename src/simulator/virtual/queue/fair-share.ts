@@ -46,7 +46,7 @@ export class FairShare {
     if (row.rank > (this.#known(key) ?? -Infinity)) this.#raised.set(key, row.rank);
   }
 
-  /** What claims raised is stored from now on. @returns whether there was anything */
+  /** What claims raised is stored from now on. */
   save(): void {
     for (const [key, rank] of this.#raised) this.#stored.set(key, rank);
     this.#raised.clear();

@@ -2,7 +2,7 @@ import type { SetLimit } from '../../../control/limit-bodies.ts';
 import { windowAt, type WindowState } from '../../../queue/limits/hours.ts';
 import type { LimitedTask } from '../../../queue/limits/limit.ts';
 import { Heap } from '../heap.ts';
-import { popOrder, type Row } from './rows.ts';
+import { ooiOf, popOrder, type Row } from './rows.ts';
 
 /** In the place of a key: a pause holds it, and brings it back when it ends. */
 export const setAside = '';
@@ -23,14 +23,13 @@ export function limiterOf(limit: SetLimit, arrival: number): Limiter {
 }
 
 export function limitedOf({ scheduler, organisation, plugin, image, manual, data }: Row): LimitedTask {
-  const { input_ooi: ooi = null } = data as { input_ooi?: string | null };
-  return { scheduler, organisation, plugin, image: image === '' ? null : image, ooi, manual };
+  return { scheduler, organisation, plugin, image: image === '' ? null : image, ooi: ooiOf(data), manual };
 }
 
-export function addTo(units: Map<string, Set<Row>>, unit: string, row: Row): void {
-  const known = units.get(unit);
-  if (known === undefined) units.set(unit, new Set([row]));
-  else known.add(row);
+export function addTo<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
+  const known = sets.get(key);
+  if (known === undefined) sets.set(key, new Set([value]));
+  else known.add(value);
 }
 
 export function drop(units: Map<string, Set<Row>>, unit: string, row: Row): void {

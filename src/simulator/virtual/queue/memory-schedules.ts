@@ -1,6 +1,8 @@
 import type { DueSchedule, NewSchedule, NewTask, Recurrence, ScheduleSettlement } from '../../../protocol/requests.ts';
 import type { DisabledReason } from '../../../tasks/task.ts';
 import { chance } from '../../../time-and-chance.ts';
+import { addTo } from './limiter.ts';
+import { ooiOf } from './rows.ts';
 import { Deadlines, dueOf, type StoredSchedule } from './stored-schedule.ts';
 
 interface MemorySchedulesOptions {
@@ -75,7 +77,8 @@ export class MemorySchedules {
     recurrence: Recurrence,
   ): StoredSchedule {
     const { scheduler, organisation, hash, data } = of;
-    const { boefje, input_ooi: ooi = null } = data as { boefje?: { id: string }; input_ooi?: string | null };
+    const { boefje } = data as { boefje?: { id: string } };
+    const ooi = ooiOf(data);
     const deadlineAt = msOf(recurrence.deadlineAt);
     const made: StoredSchedule = {
       id: chance.timeOrderedUuid(),
@@ -235,10 +238,4 @@ function isoOf(ms: number): string {
 
 function ooiKey(organisation: string, ooi: string): string {
   return `${organisation}\n${ooi}`;
-}
-
-function addTo<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
-  const known = sets.get(key);
-  if (known === undefined) sets.set(key, new Set([value]));
-  else known.add(value);
 }

@@ -85,10 +85,15 @@ export function popOrder(a: Row, b: Row): number {
   return a.rank - b.rank || a.createdAt - b.createdAt || a.number - b.number;
 }
 
+/** Null where it runs on none. */
+export function ooiOf(data: TaskData): string | null {
+  return (data as { input_ooi?: string | null }).input_ooi ?? null;
+}
+
 /** For people: which task it is. */
 export function about(row: Row): string {
-  const { input_ooi: ooi } = row.data as { input_ooi?: string | null };
-  return `${row.scheduler} #${row.number} (${row.plugin}${ooi == null ? '' : ` on ${ooi}`} in ${row.organisation})`;
+  const ooi = ooiOf(row.data);
+  return `${row.scheduler} #${row.number} (${row.plugin}${ooi === null ? '' : ` on ${ooi}`} in ${row.organisation})`;
 }
 
 export function inMinutes(ms: number): string {

@@ -153,13 +153,7 @@ export class SchedulerTasks {
       parkedAt: null,
       turn: 0,
     };
-    this.#common.byId.set(row.id, row);
-    const earlier = this.history.get(hash);
-    if (earlier === undefined) this.history.set(hash, [row]);
-    else {
-      earlier.push(row);
-      if (earlier.length > mostOfHash) this.#forget(earlier.shift()!);
-    }
+    this.#remember(row);
     this.rows.add(row);
     if (row.held) common.limits.arrived(row);
     common.happened.queued(row, false);
@@ -168,7 +162,7 @@ export class SchedulerTasks {
 
   /** A row as a database has it: queued, or under way where it has a lease. Nothing hears of it. */
   restore(row: Row): void {
-    this.#common.byId.set(row.id, row);
+    this.#remember(row);
     if (row.lease === null) {
       this.rows.add(row);
       if (row.held) this.#common.limits.arrived(row);
@@ -194,9 +188,22 @@ export class SchedulerTasks {
     return units;
   }
 
-  /** Retention: what is finished, and of which enough newer ones are known. */
-  #forget(row: Row): void {
-    if (isFinished(row.status)) this.#common.byId.delete(row.id);
+  #remember(row: Row): void {
+    this.#common.byId.set(row.id, row);
+    const runs = this.history.get(row.hash) ?? [];
+    if (runs.push(row) === 1) this.history.set(row.hash, runs);
+    if (runs.length <= mostOfHash) return;
+    // What is finished, and of which enough newer ones are known, no decision asks for.
+    const oldest = runs.shift()!;
+    if (isFinished(oldest.status)) this.#common.byId.delete(oldest.id);
+  }
+
+  /** A task that is finished, for which no decision asks any more. */
+  forget(row: Row): void {
+    this.#common.byId.delete(row.id);
+    const others = (this.history.get(row.hash) ?? []).filter((run) => run !== row);
+    if (others.length === 0) this.history.delete(row.hash);
+    else this.history.set(row.hash, others);
   }
 
   #dispatched(head: Row): void {

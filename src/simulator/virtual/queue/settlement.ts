@@ -155,7 +155,7 @@ export class Settlement {
       this.#forgotAt = now;
     }
     this.present();
-    this.sweep();
+    this.#sweep();
   }
 
   /** This supervisor can record heartbeats at this moment. */
@@ -163,8 +163,8 @@ export class Settlement {
     this.#gaps.heard(this.#options.queue.options.now());
   }
 
-  /** Ends expired leases: sweep-find.sql and sweep-look.sql. @returns how many */
-  sweep(): number {
+  /** Ends expired leases: sweep-find.sql and sweep-look.sql. */
+  #sweep(): void {
     const { queue, maxAttempts } = this.#options;
     const now = queue.options.now();
     const expired: Row[] = [];
@@ -187,7 +187,6 @@ export class Settlement {
       const rank = ranks.get(swept[at]!);
       this.apply(rank === undefined ? change : { ...change, rank });
     }
-    return swept.length;
   }
 
   /** Ranks as if they were pushed now, before any of them is queued: Deal of src/queue/push/requeue.ts. */

@@ -1,11 +1,13 @@
 import type { SetLimit } from '../../../control/limit-bodies.ts';
+import type { PauseKey } from '../../../queue/maintenance/pauses.ts';
 import { fairCost, isFinished } from '../../../tasks/task.ts';
 import { setAside } from './limiter.ts';
 import { MemoryLimits } from './memory-limits.ts';
+import { holds, isSame } from './pauses.ts';
 import { popOrder, type Row } from './rows.ts';
 import { type CommonParts, SchedulerTasks } from './scheduler-tasks.ts';
 
-interface MemoryQueueOptions extends Omit<
+interface SimulatedQueueOptions extends Omit<
   CommonParts,
   'byId' | 'leases' | 'nextNumber' | 'weightOf' | 'isHeld' | 'isPausing' | 'limits'
 > {
@@ -18,15 +20,9 @@ interface MemoryQueueOptions extends Omit<
   readonly freed: (scheduler: string) => void;
 }
 
-interface Pause {
-  readonly scheduler: string;
-  readonly organisation: string | null;
-  readonly plugin: string | null;
-}
-
 /** The queue of all schedulers in memory, with the decisions of the statements in sql/queue; docs/simulation.md. */
 export class SimulatedQueue {
-  readonly options: MemoryQueueOptions;
+  readonly options: SimulatedQueueOptions;
   readonly byId = new Map<string, Row>();
   /** Rows that have a lease. */
   readonly leases = new Set<Row>();
@@ -34,10 +30,10 @@ export class SimulatedQueue {
   readonly weights = new Map<string, number>();
   readonly #schedulers = new Map<string, SchedulerTasks>();
   readonly limits: MemoryLimits;
-  readonly #pauses: Pause[] = [];
+  readonly #pauses: PauseKey[] = [];
   #number = 0;
 
-  constructor(options: MemoryQueueOptions) {
+  constructor(options: SimulatedQueueOptions) {
     this.options = options;
     this.limits = new MemoryLimits({
       limits: options.limits,
@@ -76,17 +72,16 @@ export class SimulatedQueue {
     return this.#schedulers.values();
   }
 
-  /** Retention: what ended before then, but the newest of what runs again. */
-  retire(before: number, removed: (id: string) => void): void {
+  /** What ended before then, and no decision asks for: the newest of what runs again stays. */
+  forgetFinished(before: number, forgotten: (id: string) => void): void {
     for (const row of this.byId.values()) {
       if (!isFinished(row.status) || row.modifiedAt >= before) continue;
-      const { history } = this.of(row.scheduler);
-      const runs = history.get(row.hash);
-      const isLatest = runs?.at(-1) === row;
+      const tasks = this.of(row.scheduler);
+      const isLatest = tasks.latest(row.hash) === row;
       if (isLatest && row.type !== 'normalizer') continue;
       this.byId.delete(row.id);
-      removed(row.id);
-      if (isLatest) history.delete(row.hash);
+      forgotten(row.id);
+      if (isLatest) tasks.history.delete(row.hash);
     }
   }
 
@@ -95,28 +90,38 @@ export class SimulatedQueue {
   }
 
   #isPaused(scheduler: string, organisation: string, plugin: string | null): boolean {
-    return this.#pauses.some((pause) => holds(pause, scheduler, organisation, plugin));
+    return this.#pauses.some((pause) => holds(pause, { scheduler, organisation, plugin }));
   }
 
-  pause(pause: Pause): void {
+  /** Whether there is that very pause. */
+  hasPause(key: PauseKey): boolean {
+    return this.#pauses.some((known) => isSame(known, key));
+  }
+
+  pause(pause: PauseKey): void {
     this.#pauses.push(pause);
     const { rows } = this.of(pause.scheduler);
     for (const row of rows.byHash.values()) {
       // What a limit has parked stays where it is.
-      if (row.held || !holds(pause, row.scheduler, row.organisation, row.plugin)) continue;
+      if (row.held || !holds(pause, row)) continue;
       rows.hold(row);
       this.limits.left(row);
       this.limits.arrived(row);
     }
   }
 
-  /** Ends that pause. What comes back with a rank that has passed goes behind the last of its flow: hold.sql. */
-  resume(pause: Pause): void {
-    this.#pauses.splice(this.#pauses.indexOf(pause), 1);
-    const { rows, fair } = this.of(pause.scheduler);
-    const isFair = this.options.policyOf(pause.scheduler).fair;
+  /**
+   * Ends that pause, once where it was set several times. What comes back with a rank that has passed goes behind the last of its
+   * flow: hold.sql. @returns whether there was one
+   */
+  resume(key: PauseKey): boolean {
+    const place = this.#pauses.findIndex((known) => isSame(known, key));
+    if (place < 0) return false;
+    this.#pauses.splice(place, 1);
+    const { rows, fair } = this.of(key.scheduler);
+    const isFair = this.options.policyOf(key.scheduler).fair;
     const back = [...rows.byHash.values()]
-      .filter((row) => row.held && holds(pause, row.scheduler, row.organisation, row.plugin))
+      .filter((row) => row.held && holds(key, row))
       .filter(({ scheduler, organisation, plugin, parkedAt }) =>
         parkedAt === setAside
           ? !this.#isPaused(scheduler, organisation, plugin)
@@ -143,13 +148,6 @@ export class SimulatedQueue {
       } else rows.release(row, rank);
     }
     for (const row of back) this.options.happened.queued(row, true);
+    return true;
   }
-}
-
-function holds(pause: Pause, scheduler: string, organisation: string, plugin: string | null): boolean {
-  return (
-    pause.scheduler === scheduler &&
-    (pause.organisation === null || pause.organisation === organisation) &&
-    (pause.plugin === null || pause.plugin === plugin)
-  );
 }

@@ -1,6 +1,6 @@
 import type { DueSchedule } from '../../../protocol/requests.ts';
 import type { DisabledReason, TaskData } from '../../../tasks/task.ts';
-import { Heap } from '../heap.ts';
+import { byTime, Heap } from '../heap.ts';
 
 /** A row of the table `schedules`. Times are epoch milliseconds. */
 export interface StoredSchedule {
@@ -51,7 +51,7 @@ interface Deadline {
 
 /** The schedules of one scheduler by when they may be claimed: their deadline, or when the claim that they have ends. */
 export class Deadlines {
-  readonly #heap = new Heap<Deadline>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
+  readonly #heap = new Heap<Deadline>(byTime);
   #order = 0;
   #planned = 0;
 
