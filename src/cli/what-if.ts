@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { readConfig } from '../config/config.ts';
 import { age } from '../control/wording.ts';
-import { RotaError } from '../errors.ts';
+import { codeOf, RotaError } from '../errors.ts';
 import { failureOf } from '../mailbox/failure.ts';
 import type { QueueOutcome, Wait } from '../simulator/what-if/depths.ts';
 import type { WhatIfReport } from '../simulator/what-if/report.ts';
@@ -71,6 +71,11 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
   const url = options.fromDatabase === true ? config.SCHEDULER_DB_URI : options.fromDatabase;
   if (url === undefined)
     throw new RotaError('INVALID_REQUEST', '--from-database names no URL, and SCHEDULER_DB_URI is not set');
+  const cannotWrite = (error: NodeJS.ErrnoException) => {
+    throw new RotaError('INVALID_REQUEST', line`--plot ${plot}: cannot be written (${error.code})`);
+  };
+  // What cannot be written is said before minutes of work.
+  const drawing = plot === undefined ? null : await open(plot, 'w').catch(cannotWrite);
   // Their modules would cost every other command a second.
   const [{ readCatalog }, { readSnapshot }, { whatIf }, { standingOf }] = await Promise.all([
     import('../supervisor/catalog.ts'),
@@ -82,10 +87,12 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
   const schedulers = catalog.actors.map(({ name }) => name);
   const wantsOois = options.limit !== undefined || options.window !== undefined;
   const snapshot = await readSnapshot(url, { days, schedulers, wantsOois }).catch((error: unknown) => {
-    const { code, message } = failureOf(error);
-    const named = '--from-database cannot be used';
-    if (code !== 'BAD_CONFIG' || options.fromDatabase === true) throw error;
-    throw new RotaError('INVALID_REQUEST', message.replace('SCHEDULER_DB_URI cannot be used', named));
+    if (options.fromDatabase === true) throw error;
+    // It says what to correct: that which was given.
+    const code = codeOf(error) === 'BAD_CONFIG' ? 'INVALID_REQUEST' : codeOf(error);
+    const { message, fields } = failureOf(error);
+    const named = message.replaceAll('SCHEDULER_DB_URI', '--from-database');
+    throw new RotaError(code, named, { ...(fields === undefined ? {} : { fields }), cause: error });
   });
   const isChanged = changes.some((name) => options[name] !== undefined);
   const changed = isChanged ? await changedStanding(snapshot, standingOf(snapshot), options) : null;
@@ -100,14 +107,13 @@ export async function runWhatIf(options: WhatIfOptions): Promise<void> {
       maxSize: config.SCHEDULER_PQ_MAXSIZE,
     },
   });
-  if (plot !== undefined) {
-    const { plotOf } = await import('../simulator/what-if/plot.ts');
-    await writeFile(plot, plotOf(report)).catch((error: NodeJS.ErrnoException) => {
-      throw new RotaError('INVALID_REQUEST', line`--plot ${plot}: cannot be written (${error.code})`);
-    });
-  }
+  // First: a disk that is full loses the drawing alone.
   if (json) writeJson(report);
   else write(`${whatIfText(report)}\n`);
+  if (drawing === null) return;
+  const { plotOf } = await import('../simulator/what-if/plot.ts');
+  await drawing.writeFile(plotOf(report)).catch(cannotWrite);
+  await drawing.close();
 }
 
 /** Of each scheduler: all, and so many organisations. */
@@ -115,7 +121,9 @@ const shownAtMost = 20;
 
 /** For people. */
 export function whatIfText(report: WhatIfReport): string {
-  const { at, days, schedulers, cut, queues, others } = report;
+  const { at, days, schedulers, cut, queues, others, full_after_seconds: full } = report;
+  const workedOff = ({ worked_off_seconds: off }: QueueOutcome, end: number | null) =>
+    off === null ? `not in ${end === null ? `${days}d` : age(end)}` : age(off);
   const busy = queues.filter(
     ({ as_it_is: one, with_change: other }) => isOfUse(one) || (other !== null && isOfUse(other)),
   );
@@ -124,19 +132,19 @@ export function whatIfText(report: WhatIfReport): string {
   );
   const left = busy.length - shown.length + Object.values(others).reduce((sum, count) => sum + count, 0);
   const rows = shown.map(({ scheduler, organisation, as_it_is: one, with_change: other }) => {
-    const cell = (read: (outcome: QueueOutcome) => string) => {
-      const [before, after] = [read(one), other === null ? null : read(other)];
+    const cell = (read: (outcome: QueueOutcome, full: number | null) => string) => {
+      const [before, after] = [read(one, full.as_it_is), other === null ? null : read(other, full.with_change)];
       return after === null || after === before ? before : `${before} → ${after}`;
     };
     return [
       scheduler,
-      organisation ?? 'all',
+      organisation ?? '(all)',
       String(one.now),
       cell(({ most }) => String(most)),
       cell(({ end }) => String(end)),
       cell(({ wait }) => waitText(wait.p50)),
       cell(({ wait }) => waitText(wait.p99)),
-      one.now === 0 ? '-' : cell(({ worked_off_seconds: off }) => (off === null ? `not in ${days}d` : age(off))),
+      one.now === 0 ? '-' : cell(workedOff),
     ];
   });
   return [

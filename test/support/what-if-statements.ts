@@ -17,7 +17,7 @@ export const whatIfCases: readonly Case[] = [
   of('what-if/schedules', () => ['boefje', '-infinity', zero, never, named, true], lists),
   // Under an old snapshot the leases that ended are read, too.
   of('what-if/leases', () => [zero, named], { ...lists, rows: 100 }),
-  of('what-if/standing', () => [named], { ...lists, rows: 4 }),
-  of('what-if/service', () => ['boefje', 86_400, never, named], lists),
-  of('what-if/arrivals', () => ['boefje', 86_400, named], lists),
+  of('what-if/standing', () => [named, ['boefje', 'normalizer', 'report']], { ...lists, rows: 4 }),
+  of('what-if/service', () => ['boefje', 86_400, never, named, named], lists),
+  of('what-if/arrivals', () => ['boefje', 86_400, named, named], lists),
 ];

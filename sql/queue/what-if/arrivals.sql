@@ -2,7 +2,7 @@
 -- their schedule too, as an event's does. Those with a boefje in their data are told by it: they follow its runs.
 -- returns organisation, plugin, image, manual, boefje (whose raw file it is; null: none), count; looked (tasks that were looked at), since_ms
 --   (epoch milliseconds: when the first of those was made)
--- $1 scheduler, $2 seconds that count, $3 tasks that are looked at, the newest first
+-- $1 scheduler, $2 seconds that count, $3 tasks that are looked at, the newest first, $4 rows at most
 WITH looked AS MATERIALIZED (
   SELECT type, data, organisation, priority, schedule_id, created_at
   FROM tasks WHERE scheduler_id = $1 AND created_at > now() - $2 * interval '1 second' ORDER BY created_at DESC LIMIT $3
@@ -18,4 +18,4 @@ SELECT u.organisation, u.plugin, u.image, u.manual, u.boefje, count(*)::float8 A
 FROM unscheduled u
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY count DESC, 1, 2, 3, 4, 5
-LIMIT 100000
+LIMIT $4

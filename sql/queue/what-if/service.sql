@@ -2,7 +2,7 @@
 -- returns plugin (null of all), ended, completed, quantiles (seconds: 21 of them, from the least to the most), at_once (of all; tasks
 --   of a group that one claim took are one), at_once_lately (within the last hour), looked (tasks that were looked at), since_ms
 --   (epoch milliseconds: when the first of those was made)
--- $1 scheduler, $2 seconds that count, $3 made before (ISO), $4 tasks that are looked at, the newest first
+-- $1 scheduler, $2 seconds that count, $3 made before (ISO), $4 tasks that are looked at, the newest first, $5 rows at most
 WITH looked AS MATERIALIZED (
   SELECT type, data, status, coalesce(started_at, claimed_at) AS began, ended_at, claimed_at, worker, created_at
   FROM tasks WHERE scheduler_id = $1 AND created_at <= $3::text::timestamptz ORDER BY created_at DESC LIMIT $4
@@ -29,4 +29,4 @@ SELECT e.plugin, count(*)::float8 AS ended, count(*) FILTER (WHERE e.completed):
 FROM ended e
 GROUP BY GROUPING SETS ((e.plugin), ())
 ORDER BY grouping(e.plugin) DESC, ended DESC, e.plugin
-LIMIT 2000
+LIMIT $5

@@ -184,14 +184,15 @@ export async function planMigration(databaseUrl: string): Promise<MigrationPlan>
 /**
  * For a start that does not migrate itself.
  * @throws RotaError SCHEMA_UNKNOWN that names the migrations which are not applied: none of them, or not all
+ * @param reads alone: what runs on the database is another process, whose version is the right one
  */
-export async function requireMigrated(databaseUrl: string): Promise<void> {
-  const { pending } = await reading(databaseUrl, pendingIn);
+export async function requireMigrated(databaseUrl: string, { reads = false } = {}): Promise<void> {
+  const { ours, pending } = await reading(databaseUrl, pendingIn);
   if (pending.length === 0) return;
   const left = [...new Set([pending[0], pending.at(-1)])].join(' to ');
-  throw new RotaError('SCHEMA_UNKNOWN', `the database is not migrated (${left} left): run rota migrate`, {
-    fields: { pending },
-  });
+  const its = ours ? 'use the rota of the version that runs on it' : 'no Rota runs on it';
+  const message = `the database is not migrated (${left} left): ${reads ? its : 'run rota migrate'}`;
+  throw new RotaError('SCHEMA_UNKNOWN', message, { fields: { pending } });
 }
 
 async function pendingIn(

@@ -25,8 +25,11 @@ export interface QueueOutcome {
   readonly waited: readonly (number | null)[];
 }
 
-/** In the place of an organisation: all of a scheduler. */
-export const ofAll = '';
+/** By scheduler and organisation. */
+export type QueueOutcomes = ReadonlyMap<string, ReadonlyMap<string | null, QueueOutcome>>;
+
+/** In the place of an organisation, whose name may be any text: all of a scheduler. */
+export const ofAll = null;
 
 interface Part {
   readonly now: number;
@@ -38,7 +41,7 @@ interface Part {
   workedOffAt: number | null;
   readonly waits: WaitTimes;
   /** Since the last point. */
-  lately: number[];
+  lately: WaitTimes;
   readonly depths: number[];
   readonly medians: (number | null)[];
 }
@@ -48,12 +51,16 @@ interface DepthsOptions {
   readonly now: () => number;
   /** Something may be popped. */
   readonly wake: (scheduler: string) => void;
+  /** Organisations that are told apart. */
+  readonly told: ReadonlySet<string>;
 }
 
 /** Who waits, how many and how long, as the days go by. */
 export class Depths implements Listener {
   readonly #options: DepthsOptions;
-  readonly #parts = new Map<string, Map<string, Part>>();
+  readonly #parts = new Map<string, Map<string | null, Part>>();
+  /** By scheduler: organisations that are not told apart. */
+  readonly #untold = new Map<string, Set<string>>();
   /** How many points there were before a part was first seen. */
   #points = 0;
 
@@ -61,9 +68,20 @@ export class Depths implements Listener {
     this.#options = options;
   }
 
+  /** Tasks that wait now, of all schedulers. */
+  get waiting(): number {
+    return this.#parts.values().reduce((sum, parts) => sum + (parts.get(ofAll)?.depth ?? 0), 0);
+  }
+
+  /** By scheduler: organisations that have tasks and are not told apart. */
+  get untold(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#untold;
+  }
+
   /** What waits as the days begin. */
   waits(scheduler: string, counts: ReadonlyMap<string, number>): void {
-    for (const [organisation, count] of counts) this.#add(scheduler, organisation, count);
+    for (const [organisation, count] of counts)
+      if (this.#isTold(scheduler, organisation)) this.#add(scheduler, organisation, count);
     this.#add(
       scheduler,
       ofAll,
@@ -89,7 +107,7 @@ export class Depths implements Listener {
         part.depth -= 1;
         part.handedOut += 1;
         part.waits.add(seconds);
-        part.lately.push(seconds);
+        part.lately.add(seconds);
         if (row.createdAt > began) continue;
         part.left -= 1;
         if (part.left === 0) part.workedOffAt = now();
@@ -106,12 +124,12 @@ export class Depths implements Listener {
     for (const part of this.#all()) {
       part.depths.push(part.depth);
       part.medians.push(medianOf(part.lately));
-      part.lately = [];
+      part.lately = new WaitTimes();
     }
   }
 
   /** @param waiting the rows that wait at the end */
-  outcomes(waiting: Iterable<Row>): ReadonlyMap<string, ReadonlyMap<string, QueueOutcome>> {
+  outcomes(waiting: Iterable<Row>): QueueOutcomes {
     const { now, began } = this.#options;
     const stillOf = new Map<Part, WaitTimes>();
     for (const row of waiting)
@@ -119,7 +137,7 @@ export class Depths implements Listener {
         const still = stillOf.get(part) ?? new WaitTimes();
         stillOf.set(part, still.add((now() - row.createdAt) / 1_000));
       }
-    const outcomes = new Map<string, Map<string, QueueOutcome>>();
+    const outcomes = new Map<string, Map<string | null, QueueOutcome>>();
     for (const [scheduler, parts] of this.#parts)
       outcomes.set(
         scheduler,
@@ -132,14 +150,23 @@ export class Depths implements Listener {
     for (const parts of this.#parts.values()) yield* parts.values();
   }
 
-  /** That of its organisation, and that of all. */
-  #of({ scheduler, organisation }: Row): readonly [Part, Part] {
+  /** That of all, and that of its organisation where it is told apart. */
+  #of({ scheduler, organisation }: Row): readonly Part[] {
     const parts = this.#parts.get(scheduler);
-    const own = parts?.get(organisation) ?? this.#add(scheduler, organisation, 0);
-    return [own, parts?.get(ofAll) ?? this.#add(scheduler, ofAll, 0)];
+    const all = parts?.get(ofAll) ?? this.#add(scheduler, ofAll, 0);
+    if (!this.#isTold(scheduler, organisation)) return [all];
+    return [all, parts?.get(organisation) ?? this.#add(scheduler, organisation, 0)];
   }
 
-  #add(scheduler: string, organisation: string, now: number): Part {
+  #isTold(scheduler: string, organisation: string): boolean {
+    if (this.#options.told.has(organisation)) return true;
+    const others = this.#untold.get(scheduler);
+    if (others === undefined) this.#untold.set(scheduler, new Set([organisation]));
+    else others.add(organisation);
+    return false;
+  }
+
+  #add(scheduler: string, organisation: string | null, now: number): Part {
     const part: Part = {
       now,
       depth: now,
@@ -148,11 +175,11 @@ export class Depths implements Listener {
       left: now,
       workedOffAt: now === 0 ? this.#options.began : null,
       waits: new WaitTimes(),
-      lately: [],
+      lately: new WaitTimes(),
       depths: Array.from({ length: this.#points }, () => 0),
       medians: Array.from({ length: this.#points }, () => null),
     };
-    const parts = this.#parts.get(scheduler) ?? new Map<string, Part>();
+    const parts = this.#parts.get(scheduler) ?? new Map<string | null, Part>();
     this.#parts.set(scheduler, parts.set(organisation, part));
     return part;
   }
@@ -176,10 +203,12 @@ function outcomeOf(part: Part, still: WaitTimes, began: number): QueueOutcome {
   };
 }
 
-function medianOf(waits: readonly number[]): number | null {
-  if (waits.length === 0) return null;
-  return rounded(Float64Array.from(waits).sort()[(waits.length - 1) >> 1]!);
+function medianOf(waits: WaitTimes): number | null {
+  const median = waits.quantile(0.5, none);
+  return median === null ? null : rounded(median.seconds);
 }
+
+const none = new WaitTimes();
 
 /** Tenths of a second. */
 function rounded(seconds: number): number {

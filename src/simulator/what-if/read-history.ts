@@ -1,3 +1,4 @@
+import type { HistoryBounds } from './bounds.ts';
 import type { Arrivals, SchedulerSnapshot, ServiceTimes, Snapshot } from './snapshot.ts';
 
 type SchedulerHistory = Pick<SchedulerSnapshot, 'service' | 'serviceOfAll' | 'arrivals' | 'atOnce'>;
@@ -24,17 +25,27 @@ interface Age {
 type Ask = <Row extends object>(name: string, values: readonly unknown[]) => Promise<readonly Row[]>;
 
 /** The last day of the table of tasks: what came, what it led to, and how long it took. */
-export async function readHistory(ask: Ask, schedulers: readonly string[], age: Age): Promise<History> {
+export async function readHistory(
+  ask: Ask,
+  schedulers: readonly string[],
+  age: Age,
+  { groups, plugins }: HistoryBounds,
+): Promise<History> {
   const histories = new Map<string, SchedulerHistory>();
   const cut: string[] = [];
   /** Of boefjes that completed, in a second. */
   const completions = new Map<string, number>();
   const follows = new Map<string, Map<string, number>>();
   for (const name of schedulers) {
-    const { all, service, atOnce, seconds } = await serviceOf(ask, name, age);
+    const { all, service, atOnce, seconds, isCut } = await serviceOf(ask, name, age, plugins);
+    if (isCut)
+      cut.push(`of the tasks of ${name} that ended those of the ${plugins} most frequent plug-ins are told apart`);
     if (name === 'boefje')
       for (const [plugin, { completed }] of service) if (completed > 0) completions.set(plugin, completed / seconds);
-    const rows = await ask<ArrivalRow>('what-if/arrivals', [name, daySeconds, lookedAt]);
+    const found = await ask<ArrivalRow>('what-if/arrivals', [name, daySeconds, lookedAt, groups + 1]);
+    const rows = found.slice(0, groups);
+    if (found.length > groups)
+      cut.push(`of the tasks of ${name} that no schedule makes the ${groups} most frequent kinds are followed`);
     if ((rows[0]?.looked ?? 0) >= lookedAt)
       cut.push(`of the tasks of ${name} that were made in the last day the newest ${lookedAt} were looked at`);
     const arrivals: Arrivals[] = [];
@@ -61,8 +72,10 @@ function secondsOf({ looked, since_ms: since }: Looked, { now, oldest }: Age): n
   return from === null ? daySeconds : Math.min(daySeconds, Math.max(leastSeconds, (now - from) / 1_000));
 }
 
-async function serviceOf(ask: Ask, scheduler: string, age: Age) {
-  const endsBefore = (before: string) => ask<ServiceRow>('what-if/service', [scheduler, daySeconds, before, lookedAt]);
+async function serviceOf(ask: Ask, scheduler: string, age: Age, most: number) {
+  // One row is that of all.
+  const endsBefore = (before: string) =>
+    ask<ServiceRow>('what-if/service', [scheduler, daySeconds, before, lookedAt, most + 2]);
   let rows = await endsBefore(new Date(age.now + 1_000).toISOString());
   if (rows[0]!.ended < fewEndsInADay) {
     const [first] = await ask<{ made_at: string | null }>('what-if/first', [scheduler]);
@@ -73,9 +86,12 @@ async function serviceOf(ask: Ask, scheduler: string, age: Age) {
   const timesOf = ({ ended, completed, quantiles }: ServiceRow): ServiceTimes => ({ ended, completed, quantiles });
   return {
     all: all.ended === 0 ? null : timesOf(all),
-    service: new Map(plugins.flatMap((row) => (row.plugin === null ? [] : [[row.plugin, timesOf(row)] as const]))),
+    service: new Map(
+      plugins.slice(0, most).flatMap((row) => (row.plugin === null ? [] : [[row.plugin, timesOf(row)] as const])),
+    ),
     atOnce: { lately: all.at_once_lately ?? 0, day: all.at_once ?? 0 },
     seconds: secondsOf(all, age),
+    isCut: plugins.length > most,
   };
 }
 

@@ -1,10 +1,10 @@
-import { getHeapStatistics } from 'node:v8';
 import { connect, type Executor, query, statement, transact, transaction } from '../../postgres/pool.ts';
 import type { Pause } from '../../queue/maintenance/pauses.ts';
 import { readLimits } from '../../queue/limits/view.ts';
 import { requireMigrated } from '../../queue/schema/migrations.ts';
 import { time } from '../../time-and-chance.ts';
 import { readHistory } from './read-history.ts';
+import { boundsHere, type SnapshotBounds } from './bounds.ts';
 import type { LeaseRow, QueueRow, ScheduleRow, StandingRow, SubjectRow } from './snapshot-rows.ts';
 import type { DueLater, LeasedTask, QueuedTask, SchedulerSnapshot, Snapshot } from './snapshot.ts';
 
@@ -17,28 +17,7 @@ interface ReadingOptions {
   readonly bounds?: Partial<SnapshotBounds>;
 }
 
-interface SnapshotBounds {
-  /** Of each scheduler, as schedules are. */
-  readonly queued: number;
-  readonly schedules: number;
-  readonly leases: number;
-  /** Of the whole transaction, which keeps a vacuum from what ended meanwhile; then no statement goes on. */
-  readonly seconds: number;
-}
-
-/** A million tasks and as many schedules of 200 organisations took 2.7 GB, two runs included. */
-const bytesEach = 3_000;
-const mostRows = 1_000_000;
-
-/** As much as the memory of this process takes. */
-function boundsHere(): SnapshotBounds {
-  const rows = Math.min(mostRows, Math.floor(getHeapStatistics().heap_size_limit / bytesEach));
-  return { queued: rows, schedules: rows, leases: 100_000, seconds: 120 };
-}
-
 const perPage = 20_000;
-/** Rows of what is little: virtual times, intervals, keys of limits. */
-const ofEach = 100_000;
 /** Of one statement: the history of a day is read in one. */
 const statementMs = 60_000;
 /** After this share of its time it begins no further page: what was read until then is an answer. */
@@ -50,7 +29,7 @@ const pagesShare = 5 / 6;
  * @throws RotaError SCHEMA_UNKNOWN where it is not a database of this version; DATABASE_UNAVAILABLE
  */
 export async function readSnapshot(databaseUrl: string, options: ReadingOptions): Promise<Snapshot> {
-  await requireMigrated(databaseUrl);
+  await requireMigrated(databaseUrl, { reads: true });
   const sql = connect(databaseUrl, { max: 1, statementMs });
   try {
     return await transact(() =>
@@ -81,15 +60,21 @@ class SnapshotReader {
 
   async read(): Promise<Snapshot> {
     const { schedulers: names, wantsOois, days } = this.#options;
-    const [standing] = await this.#ask<StandingRow>('what-if/standing', [ofEach]);
+    const { each } = this.#bounds;
+    const [standing] = await this.#ask<StandingRow>('what-if/standing', [each + 1, names]);
     const at = Math.ceil(standing!.now_ms);
     const limits = (await readLimits(this.#sql, await this.#time())).limits.filter(({ removed }) => !removed);
     const pauses = await this.#ask<Pause>('maintenance/pauses', [false]);
-    const [weights] = await this.#ask<{ results: string }>('maintenance/weights', [ofEach, 0]);
+    const [weights] = await this.#ask<{ results: string }>('maintenance/weights', [each + 1, 0]);
     this.#wantsOois = wantsOois || limits.some((limit) => limit.ooiType !== null || limit.template.includes('{'));
     const leases = await this.#leases();
-    const history = await readHistory((...of) => this.#ask(...of), names, { now: at, oldest: standing!.oldest_ms });
-    const intervals = intervalsOf(standing!.intervals);
+    const age = { now: at, oldest: standing!.oldest_ms };
+    const history = await readHistory((...of) => this.#ask(...of), names, age, this.#bounds);
+    const intervals = intervalsOf(this.#first('intervals of boefjes', JSON.parse(standing!.intervals) as Interval[]));
+    const virtualTimes = Map.groupBy(
+      JSON.parse(standing!.virtual_times) as Snapshot['virtualTimes'],
+      ({ scheduler }) => scheduler,
+    );
     const schedulers: SchedulerSnapshot[] = [];
     for (const name of names) {
       const queued = await this.#queued(name);
@@ -103,13 +88,26 @@ class SnapshotReader {
       pauses: pauses.map(({ scheduler, organisation, plugin }) => ({ scheduler, organisation, plugin })),
       limits,
       limitArrivals: new Map(
-        (JSON.parse(standing!.arrivals) as { key: string; at_ms: number }[]).map((it) => [it.key, it.at_ms]),
+        this.#first(
+          'keys of limits that have no room by their rate',
+          JSON.parse(standing!.arrivals) as { key: string; at_ms: number }[],
+        ).map((it) => [it.key, it.at_ms]),
       ),
-      weights: JSON.parse(weights!.results) as Snapshot['weights'],
-      virtualTimes: JSON.parse(standing!.virtual_times) as Snapshot['virtualTimes'],
+      weights: this.#first('weights', JSON.parse(weights!.results) as Snapshot['weights']),
+      virtualTimes: [...virtualTimes].flatMap(([scheduler, rows]) =>
+        this.#first(`virtual times of ${scheduler}, the greatest first,`, rows),
+      ),
       follows: history.follows,
       cut: [...this.#cut, ...history.cut],
     };
+  }
+
+  /** Of a list that has one more than is read where there are more. */
+  #first<Row>(what: string, rows: readonly Row[]): readonly Row[] {
+    const { each } = this.#bounds;
+    if (rows.length <= each) return rows;
+    this.#cut.push(`${each} ${what} were read: the others are left out`);
+    return rows.slice(0, each);
   }
 
   async #queued(scheduler: string): Promise<readonly QueuedTask[]> {
@@ -230,8 +228,13 @@ class SnapshotReader {
   }
 }
 
-function intervalsOf(json: string): ReadonlyMap<string, number> {
-  const intervals = JSON.parse(json) as { organisation: string; boefje: string; minutes: number }[];
+interface Interval {
+  readonly organisation: string;
+  readonly boefje: string;
+  readonly minutes: number;
+}
+
+function intervalsOf(intervals: readonly Interval[]): ReadonlyMap<string, number> {
   return new Map(intervals.map((it) => [`${it.organisation}\n${it.boefje}`, it.minutes * 60_000]));
 }
 

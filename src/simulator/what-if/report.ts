@@ -1,4 +1,5 @@
-import { ofAll, type QueueOutcome } from './depths.ts';
+import { age } from '../../control/wording.ts';
+import { type QueueOutcome, type QueueOutcomes } from './depths.ts';
 import { type Outcomes, pointCount, runDays, type RunOptions } from './run.ts';
 import type { SchedulerSnapshot, Snapshot } from './snapshot.ts';
 import { type Standing, standingOf } from './standing.ts';
@@ -36,6 +37,8 @@ export interface WhatIfReport {
   readonly seed: number;
   readonly grace_period_seconds: number;
   readonly schedulers: Readonly<Record<string, SchedulerFacts>>;
+  /** Where a run ended early, since more tasks waited than the memory takes. */
+  readonly full_after_seconds: { readonly as_it_is: number | null; readonly with_change: number | null };
   /** What was left out, a sentence each. */
   readonly cut: readonly string[];
   /** Seconds from the beginning, of `depth` and `waited`. */
@@ -69,9 +72,11 @@ export async function whatIf(snapshot: Snapshot, changed: Standing | null, optio
   const queues: QueueReport[] = [];
   const others: Record<string, number> = {};
   for (const { name } of snapshot.schedulers) {
-    const all = queuesOf(name, before, after);
+    const all = queuesOf(name, before.queues, after?.queues ?? null);
     queues.push(...all.slice(0, organisationsAtMost + 1));
-    if (all.length > organisationsAtMost + 1) others[name] = all.length - organisationsAtMost - 1;
+    const untold = new Set([...(before.untold.get(name) ?? []), ...(after?.untold.get(name) ?? [])]);
+    const left = Math.max(0, all.length - organisationsAtMost - 1) + untold.size;
+    if (left > 0) others[name] = left;
   }
   return {
     at: new Date(snapshot.at).toISOString(),
@@ -81,14 +86,21 @@ export async function whatIf(snapshot: Snapshot, changed: Standing | null, optio
     schedulers: Object.fromEntries(
       snapshot.schedulers.map((it) => [it.name, factsOf(it, snapshot, { standing, changed, options })]),
     ),
-    cut: snapshot.cut,
+    full_after_seconds: { as_it_is: before.full?.seconds ?? null, with_change: after?.full?.seconds ?? null },
+    cut: [...snapshot.cut, ...fullText('as it is', before), ...fullText('with the change', after)],
     points: Array.from({ length: pointCount + 1 }, (_none, at) => Math.round((at * days * 86_400) / pointCount)),
     queues,
     others,
   };
 }
 
-function queuesOf(scheduler: string, before: Outcomes, after: Outcomes | null): readonly QueueReport[] {
+function fullText(which: string, run: Outcomes | null): readonly string[] {
+  if (run === null || run.full === null) return [];
+  const { most, seconds } = run.full;
+  return [`${which}, more than ${most} tasks wait after ${age(seconds)}: the time after that is left out`];
+}
+
+function queuesOf(scheduler: string, before: QueueOutcomes, after: QueueOutcomes | null): readonly QueueReport[] {
   const [was, is] = [before.get(scheduler), after?.get(scheduler)];
   const names = [...new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])])];
   const weightOf = ({ organisation, as_it_is: one, with_change: other }: QueueReport) =>
@@ -98,7 +110,7 @@ function queuesOf(scheduler: string, before: Outcomes, after: Outcomes | null): 
   return names
     .map((name): QueueReport => ({
       scheduler,
-      organisation: name === ofAll ? null : name,
+      organisation: name,
       as_it_is: was?.get(name) ?? nothing,
       with_change: after === null ? null : (is?.get(name) ?? nothing),
     }))

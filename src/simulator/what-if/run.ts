@@ -10,8 +10,9 @@ import { SimulatedQueue } from '../virtual/queue/simulated-queue.ts';
 import { rankInThread } from '../virtual/rankers.ts';
 import { seededChance } from '../virtual/seeded-chance.ts';
 import { Arriving } from './arriving.ts';
-import { Depths, type QueueOutcome } from './depths.ts';
+import { Depths, type QueueOutcomes } from './depths.ts';
 import { restore } from './restore.ts';
+import { mostToDo, rowsHere } from './bounds.ts';
 import { Service } from './service-times.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Standing } from './standing.ts';
@@ -31,13 +32,24 @@ export interface RunOptions {
   readonly catalog: Catalog;
   /** By scheduler, where it is not its own one. */
   readonly rankers: Readonly<Record<string, string>>;
+  /** Tasks that may wait beside those that wait as the days begin: as much as the memory of this process takes where absent. */
+  readonly mostWaiting?: number;
 }
 
-/** By scheduler and organisation. */
-export type Outcomes = ReadonlyMap<string, ReadonlyMap<string, QueueOutcome>>;
+export interface Outcomes {
+  readonly queues: QueueOutcomes;
+  /** By scheduler: organisations that are not told apart. */
+  readonly untold: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Where more tasks wait than may: how many may, and after which time. */
+  readonly full: { readonly most: number; readonly seconds: number } | null;
+}
 
 /** Points of time that outcomes have, the beginning not counted. */
 export const pointCount = 96;
+/** Organisations that are told apart. */
+const organisationsTold = 1_000;
+/** Tasks of one push: more may wait by no more than that. */
+const atOnce = 10_000;
 
 /** The days that follow a snapshot, on virtual time: the same for the same snapshot, options and seed. */
 export async function runDays(snapshot: Snapshot, standing: Standing, options: RunOptions): Promise<Outcomes> {
@@ -45,10 +57,11 @@ export async function runDays(snapshot: Snapshot, standing: Standing, options: R
   const chanceOf = (part: number) => seeded((options.seed * 16 + part) >>> 0);
   const restored = replaceTimeAndChance({ time: clock.time, chance: seededChance(chanceOf(0), () => clock.now) });
   try {
-    const { depths, queue, failed } = await start(snapshot, standing, options, clock, chanceOf);
-    await clock.run(snapshot.at + options.days * 86_400_000, () => failed() !== null);
+    const { depths, queue, most, failed, fullAt } = await start(snapshot, standing, options, clock, chanceOf);
+    await clock.run(snapshot.at + options.days * 86_400_000, () => failed() !== null || fullAt() !== null);
     if (failed() !== null) throw failed();
-    return depths.outcomes(waitingIn(queue));
+    const [queues, { untold }, at] = [depths.outcomes(waitingIn(queue)), depths, fullAt()];
+    return { queues, untold, full: at === null ? null : { most, seconds: (at - snapshot.at) / 1_000 } };
   } finally {
     restored();
   }
@@ -69,7 +82,8 @@ async function start(
     gracePeriodSeconds: settings.gracePeriodSeconds,
     now,
   });
-  const depths = new Depths({ began: snapshot.at, now, wake: (scheduler) => workers.wake(scheduler) });
+  const told = mostToDo(snapshot, days, organisationsTold);
+  const depths = new Depths({ began: snapshot.at, now, told, wake: (scheduler) => workers.wake(scheduler) });
   const queue = new SimulatedQueue({
     now,
     policyOf: (scheduler) => ranking.policyOf(scheduler),
@@ -90,7 +104,14 @@ async function start(
   // Nothing is swept: no worker dies, so attempts and pauses between them decide nothing.
   const settlement = new Settlement({ queue, maxAttempts: Infinity, retryMs: 0, gracePeriodSeconds });
   let failure: unknown = null;
-  const pushed = async (...[scheduler, made]: Parameters<Push>) => {
+  let fullAt: number | null = null;
+  const pushed = async (...[scheduler, all]: Parameters<Push>) => {
+    for (let from = 0; from < all.length && fullAt === null; from += atOnce) {
+      await pushedAtOnce(scheduler, all.slice(from, from + atOnce));
+      if (depths.waiting > most) fullAt = clock.now;
+    }
+  };
+  const pushedAtOnce = async (...[scheduler, made]: Parameters<Push>) => {
     const type = typeOf(catalog, scheduler);
     await rankedPush(
       queue,
@@ -111,10 +132,11 @@ async function start(
   });
   const arriving = new Arriving({ snapshot, clock, random: chanceOf(2), queue, settings, days, push });
   restore({ snapshot, standing, queue, depths, workers, typeOf: (scheduler) => typeOf(catalog, scheduler) });
+  const most = depths.waiting + (options.mostWaiting ?? rowsHere());
   depths.point();
   clock.every((days * 86_400_000) / pointCount, () => depths.point());
   arriving.start();
-  return { depths, queue, failed: () => failure };
+  return { depths, queue, most, failed: () => failure, fullAt: () => fullAt };
 }
 
 function* waitingIn(queue: SimulatedQueue): Iterable<Row> {

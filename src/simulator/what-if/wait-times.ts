@@ -1,15 +1,19 @@
 /** Each a fiftieth wider than the one before: a quantile is off by a hundredth at most. */
 const growth = Math.log(1.02);
 
-/** Seconds that tasks waited, in buckets: of a million tasks it keeps some hundred numbers. */
+/** Seconds that tasks waited, in buckets: of a million tasks it keeps some hundred numbers, and none of a bucket without a task. */
 export class WaitTimes {
-  readonly #counts: number[] = [];
+  readonly #counts = new Map<number, number>();
   #total = 0;
+
+  /** Numbers that are kept. */
+  get size(): number {
+    return this.#counts.size;
+  }
 
   add(seconds: number): this {
     const bucket = Math.floor(Math.log1p(Math.max(0, seconds)) / growth);
-    while (this.#counts.length <= bucket) this.#counts.push(0);
-    this.#counts[bucket]! += 1;
+    this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + 1);
     this.#total += 1;
     return this;
   }
@@ -31,11 +35,11 @@ export class WaitTimes {
 
   /** In which bucket so many are reached; null where there are fewer. */
   #bucketOf(rank: number, waiting: WaitTimes | null): number | null {
-    const others = waiting === null ? [] : waiting.#counts;
+    const others = waiting === null ? new Map<number, number>() : waiting.#counts;
     let count = 0;
-    const buckets = Math.max(this.#counts.length, others.length);
-    for (let bucket = 0; bucket < buckets; bucket += 1) {
-      count += (this.#counts[bucket] ?? 0) + (others[bucket] ?? 0);
+    const buckets = new Set([...this.#counts.keys(), ...others.keys()]);
+    for (const bucket of [...buckets].toSorted((a, b) => a - b)) {
+      count += (this.#counts.get(bucket) ?? 0) + (others.get(bucket) ?? 0);
       if (count >= rank) return bucket;
     }
     return null;
