@@ -7,7 +7,7 @@ import { BothQueues, type Scenario } from '../support/both-queues/play.ts';
 
 /** Scenarios by chance; docs/simulation.md. */
 const runs = Number(process.env['SIMULATED_QUEUE_RUNS'] ?? 12);
-/** To shrink a difference takes longest: what is found by then is told. */
+/** To shrink a difference takes longest: the test prints what it has by then. */
 const longestMs = runs * 2_000 + 120_000;
 
 let both: BothQueues;

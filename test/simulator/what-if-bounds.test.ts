@@ -43,7 +43,7 @@ test('what begins with more than that may still be worked off', async () => {
   expect(report.cut).toEqual([]);
 });
 
-test('beyond the 1 000 organisations with most to do none is told apart, but counted', async () => {
+test('beyond the 1 000 organisations with most to do each is counted, and none has a row', async () => {
   const small = Array.from({ length: 1_200 }, (_none, n) => queued(`org-${String(n).padStart(4, '0')}`, 1)).flat();
   const snapshot = snapshotOf({ queued: [...small, ...queued('acme', 5)] });
   const { queues, untold } = await runDays(snapshot, standingOf(snapshot), options);

@@ -66,7 +66,7 @@ export function keptPriority({ priority }: NewTask, { manualOnly }: RankPolicy):
   return manualOnly && priority !== 1 ? undefined : priority;
 }
 
-/** What a ranker is told of a task that is pushed. */
+/** What a ranker gets of a task that is pushed. */
 export function rankedTask({ organisation, lastRunAt, occurredAt, priority }: NewTask): RankedTask {
   return {
     organisation,

@@ -150,7 +150,7 @@ export class Depths implements Listener {
     for (const parts of this.#parts.values()) yield* parts.values();
   }
 
-  /** That of all, and that of its organisation where it is told apart. */
+  /** That of all, and that of its organisation where the run keeps it apart. */
   #of({ scheduler, organisation }: Row): readonly Part[] {
     const parts = this.#parts.get(scheduler);
     const all = parts?.get(ofAll) ?? this.#add(scheduler, ofAll, 0);

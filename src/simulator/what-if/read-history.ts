@@ -12,7 +12,7 @@ const daySeconds = 86_400;
 const lookedAt = 400_000;
 /** Of a database that is younger it is not known how it goes on. */
 const leastSeconds = 3_600;
-/** From fewer ends nothing is told: then those are looked at that were made before the first task that waits. */
+/** Fewer ends say nothing: then those are looked at that were made before the first task that waits. */
 const fewEndsInADay = 20;
 
 /** Epoch milliseconds: of the snapshot, and when the oldest task was made. */

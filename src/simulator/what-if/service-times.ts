@@ -1,7 +1,7 @@
 import type { Random } from '../random.ts';
 import type { Quantiles, SchedulerSnapshot, ServiceTimes } from './snapshot.ts';
 
-/** From fewer ends of a plug-in nothing is told: those of the scheduler stand in for it. */
+/** Fewer ends of a plug-in say nothing: those of the scheduler stand in for it. */
 const fewEnds = 5;
 /** Where no task of a scheduler ended lately. */
 export const assumedSeconds = 10;
