@@ -21,7 +21,8 @@ else await (options.tune ? runTuning() : runSuites());
 process.exit();
 
 async function runSuites(): Promise<void> {
-  const chosen = options.only.length === 0 ? suites : suites.filter(({ name }) => options.only.includes(name));
+  const { only } = options;
+  const chosen = suites.filter(({ name, alone }) => (only.length === 0 ? alone !== true : only.includes(name)));
   const bench = new Bench({ quick: options.quick, suites: chosen.map(({ name }) => name), say });
   onSignal(() => bench.close());
   const began = performance.now();

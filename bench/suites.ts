@@ -18,6 +18,7 @@ import { ranking } from './suites/ranking.ts';
 import { rescheduling } from './suites/rescheduling.ts';
 import { rest } from './suites/rest.ts';
 import { restart } from './suites/restart.ts';
+import { soak } from './suites/soak.ts';
 import { supervisors } from './suites/supervisors.ts';
 
 /** In the order in which they run: the ten million that the last two need are seeded while `memory` soaks. */
@@ -42,4 +43,5 @@ export const suites: readonly Suite[] = [
   memory,
   pop,
   api,
+  soak,
 ];

@@ -25,8 +25,8 @@ const afterRejectionMs = 3_600_000;
 /**
  * Queues what is due, oldest deadline first, until nothing is. Each examined schedule moves on or is disabled with its reason,
  * refused or not (lessons §0.6), and is examined once per tick. What an outage leaves undecided stays unsettled and comes back
- * when its claim ends; the tick skips the rest of an organisation that is out. From the second batch on two run side by side:
- * Octopoes answers about one while the other is queued, and 100 000 take three quarters of the time.
+ * when its claim ends; the tick skips the rest of an organisation that is out. From the second batch on three run side by side:
+ * two are examined while one is queued, which one at a time does (src/queue/push/duplicates.ts). With two 100 000 took 1.14 of the time.
  */
 export async function reschedule(
   setup: Setup,
@@ -37,7 +37,7 @@ export async function reschedule(
   let more = true;
   // One batch finds out that a service is away, not two at once.
   while (more && tick.settled === 0) more = await settleBatch(setup, tick);
-  const lanes = !more ? 0 : tick.examined.size < claimSize ? 1 : 2;
+  const lanes = !more ? 0 : tick.examined.size < claimSize ? 1 : 3;
   const ended = await Promise.allSettled(Array.from({ length: lanes }, () => settleAll(setup, tick)));
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason;
   const report = { examined: tick.examined.size, settled: tick.settled, left: tick.examined.size - tick.settled };
@@ -70,19 +70,22 @@ async function settleBatch(setup: Setup, tick: Tick): Promise<boolean> {
   if (due.length === 0) return false;
   for (const schedule of due) examined.add(schedule.id);
   const outBefore = out.size;
-  const { settlements, full } = await tick.revocations.watching((watch) =>
+  const { settlements, moved, full } = await tick.revocations.watching((watch) =>
     examine(clockOfDue(setup, due), watch, due, out),
   );
   if (settlements.length > 0) await setup.supervisor('settle-schedules', { settlements });
-  tick.settled += settlements.length;
-  tick.silent = settlements.length > 0 || out.size > outBefore ? 0 : tick.silent + 1;
+  const settled = settlements.length + moved;
+  tick.settled += settled;
+  tick.silent = settled > 0 || out.size > outBefore ? 0 : tick.silent + 1;
   tick.full ||= full;
   return tick.silent < mostSilentBatches && !tick.full && !setup.stopping.aborted;
 }
 
 interface ExaminedBatch {
-  /** One per schedule that could be decided; the organisations of others land in `out`. */
+  /** One per schedule that could be decided and was not moved; the organisations of others land in `out`. */
   readonly settlements: readonly ScheduleSettlement[];
+  /** Schedules that the push of their task has moved. */
+  readonly moved: number;
   /** Further due schedules would find no room: the tick ends. */
   readonly full: boolean;
 }
@@ -102,9 +105,9 @@ async function examine(
     watch,
     candidates.map(({ candidate }) => candidate),
   );
-  let full = false;
+  let [moved, full] = [0, false];
   const rejected: string[] = [];
-  for (const [at, { schedule, recurrence }] of candidates.entries()) {
+  for (const [at, { schedule, candidate, recurrence }] of candidates.entries()) {
     const { id, version } = schedule;
     const verdict = verdicts[at]!;
     if (verdict.verdict === 'failed') {
@@ -117,7 +120,8 @@ async function examine(
       setup.log.error({ schedule: id, ...verdict.failure }, 'due task cannot be pushed, its schedule moves on');
       settlements.push({ id, version, ...recurrence });
     }
-    // The push has moved the schedule of this hash; settling it too moves an adopted one whose hash differs.
+    // The push has moved the schedule of its hash, so that the version is another one. An adopted one may have another hash.
+    else if (verdict.verdict === 'queued' && schedule.hash === candidate.hash) moved += 1;
     else if (verdict.verdict === 'queued') settlements.push({ id, version, ...recurrence });
     else settlements.push(settlementOf(schedule, verdict.reason, recurrence, verdict));
   }
@@ -127,7 +131,7 @@ async function examine(
       'a service rejects due pairs, asked again in an hour',
     );
   }
-  return { settlements, full };
+  return { settlements, moved, full };
 }
 
 /** A due schedule of a boefje that may run in its organisation. */
@@ -235,8 +239,8 @@ async function stillEnabled(
   settlements: ScheduleSettlement[],
 ): Promise<readonly DueCandidate[]> {
   if (candidates.length === 0) return candidates;
-  const schedules = await setup.supervisor('read-schedules', { ids: candidates.map(({ schedule }) => schedule.id) });
-  const disabled = new Set(schedules.filter(({ enabled }) => !enabled).map(({ id }) => id));
+  const ids = candidates.map(({ schedule }) => schedule.id);
+  const disabled = new Set(await setup.supervisor('disabled-schedules', { ids }));
   for (const { schedule, candidate } of candidates.filter((it) => disabled.has(it.schedule.id))) {
     setup.refuse('schedule-disabled', aboutOf(candidate));
     settlements.push({ id: schedule.id, version: schedule.version });

@@ -6,6 +6,8 @@ import { setStage, type Stage } from './stage.ts';
 export interface Suite {
   readonly name: string;
   readonly about: string;
+  /** Runs where it is named, and not with all others: it takes an hour. */
+  readonly alone?: true;
   run(bench: Bench): Promise<void>;
 }
 

@@ -79,6 +79,63 @@ export function closedLoop(load: Load): Promise<Sample> {
   });
 }
 
+/**
+ * An open loop: requests begin at their time, whether earlier ones are answered or not; a load that falls behind shows in its latencies.
+ * @throws where more than `most` are unanswered at once, from `stop`
+ */
+export function openLoop({ rate, most, send }: Pick<Load, 'send'> & { readonly rate: number; readonly most: number }) {
+  let [latencies, begun, busy]: [number[], number, number] = [[], 0, 0];
+  let failure: unknown = null;
+  const free = Array.from({ length: most }, (_, slot) => slot);
+  const idle = Promise.withResolvers<void>();
+  const started = performance.now();
+  const fail = (error: unknown) => (failure ??= error);
+  const begin = (slot: number) => {
+    const due = started + (begun * 1_000) / rate;
+    begun += 1;
+    busy += 1;
+    const ended = () => {
+      free.push(slot);
+      busy -= 1;
+      if (ending && busy === 0) idle.resolve();
+    };
+    send(
+      slot,
+      () => {
+        latencies.push(performance.now() - due);
+        ended();
+      },
+      (error) => {
+        fail(error);
+        ended();
+      },
+    );
+  };
+  const pacing = setInterval(() => {
+    while (begun < ((performance.now() - started) * rate) / 1_000) {
+      const slot = free.pop();
+      if (slot === undefined) return fail(new Error(`more than ${most} requests are unanswered`));
+      begin(slot);
+    }
+  }, 5);
+  let ending = false;
+  return {
+    /** Milliseconds of what ended since the last call, from when it was due. */
+    take(): Float64Array {
+      const taken = Float64Array.from(latencies);
+      latencies = [];
+      if (failure !== null) throw failure;
+      return taken;
+    },
+    async stop(): Promise<void> {
+      clearInterval(pacing);
+      ending = true;
+      if (busy > 0) await idle.promise;
+      if (failure !== null) throw failure;
+    },
+  };
+}
+
 /** What a callback throws would end the process: it fails the sample instead. */
 export function attempt(failed: (error: unknown) => void, work: () => unknown): void {
   try {

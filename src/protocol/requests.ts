@@ -26,6 +26,8 @@ export interface SupervisorRequests {
   'settle-schedules': { request: { settlements: readonly ScheduleSettlement[] }; reply: null };
   /** Schedules by id, due or not: to correct the recurrence after a person's push. */
   'read-schedules': { request: { ids: readonly string[] }; reply: readonly DueSchedule[] };
+  /** Those of these schedules that are disabled by now, by id. */
+  'disabled-schedules': { request: { ids: readonly string[] }; reply: readonly string[] };
   /**
    * Schedules of one boefje in one organisation, in order of id, after `after`: the enabled ones, and those disabled for
    * their recurrence (`run-on-only`, `cron-unreadable`). At most `limit`; fewer are the last ones.

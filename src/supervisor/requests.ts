@@ -36,6 +36,7 @@ const storeKinds: { readonly [K in StoreKind]: true } = {
   'claim-due-schedules': true,
   'settle-schedules': true,
   'read-schedules': true,
+  'disabled-schedules': true,
   'schedules-of-boefje': true,
   'add-schedules': true,
   'forget-oois': true,

@@ -12,18 +12,19 @@ describe('a tick', () => {
     await tick(it);
     expect(it.pushed).toHaveLength(2500);
     expect(it.times('objectsByReference')).toBe(3);
-    expect(settlements(it)).toHaveLength(2500);
+    // The push of a task moves its schedule.
+    expect(settlements(it)).toEqual([]);
     expect(it.schedules.every(({ deadlineAt }) => deadlineAt! > noon)).toBe(true);
   });
 
-  test('from the second batch on two go side by side; what fits into one is claimed once', async () => {
+  test('from the second batch on three go side by side; what fits into one is claimed once', async () => {
     const due = (count: number) =>
       ports([boefje('dns')], ...Array.from({ length: count }, (_, at) => schedule({ ooi: `Hostname|internet|${at}` })));
     const order = (it: ReturnType<typeof due>) =>
       it.asked.map(({ name }) => name.slice(0, 6)).filter((name) => name === 'claim-' || name === 'settle');
-    const many = due(3_000);
+    const many = due(4_000);
     await tick(many);
-    expect(order(many).slice(0, 4)).toEqual(['claim-', 'settle', 'claim-', 'claim-']);
+    expect(order(many).slice(0, 5)).toEqual(['claim-', 'settle', 'claim-', 'claim-', 'claim-']);
     const few = due(10);
     await tick(few);
     expect(order(few)).toEqual(['claim-', 'settle', 'claim-']);
@@ -102,7 +103,7 @@ describe('a tick', () => {
       if (name === 'push-tasks') it.stopping.abort();
     };
     await tick(it);
-    expect([it.pushed.length, settlements(it).length, it.times('claim-due-schedules')]).toEqual([1000, 1000, 1]);
+    expect([it.pushed.length, it.times('claim-due-schedules')]).toEqual([1000, 1]);
   });
 
   test('ends with a full queue, and leaves what found no room to the next', async () => {

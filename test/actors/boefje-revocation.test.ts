@@ -128,7 +128,7 @@ describe('a due schedule', () => {
     const { send, reschedule } = actor(it);
     let sent: Promise<unknown> | undefined;
     it.outage = (name) => {
-      if (name === 'read-schedules') sent ??= send(event);
+      if (name === 'disabled-schedules') sent ??= send(event);
     };
     await reschedule();
     await sent;
@@ -144,7 +144,7 @@ describe('a due schedule', () => {
       ...it.setup,
       supervisor: async (kind, request) => {
         if (kind === 'revoke-tasks') revoking.resolve();
-        if (kind !== 'read-schedules') return supervisor(kind, request);
+        if (kind !== 'disabled-schedules') return supervisor(kind, request);
         it.organisations['aa'] = { plugins: [boefje('dns', { enabled: false }), boefje('other')], objects: [object] };
         const looked = look();
         await revoking.promise;

@@ -34,6 +34,7 @@ export function backendOf(answers: Partial<ActorBackend> = {}): ActorBackend {
     'claim-due-schedules': async () => [],
     'settle-schedules': async () => null,
     'read-schedules': async () => [],
+    'disabled-schedules': async () => [],
     'schedules-of-boefje': async () => [],
     'add-schedules': async () => ({ added: 0 }),
     'forget-oois': async () => ({ cancelled: 0, disabled: 0 }),

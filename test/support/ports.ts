@@ -159,6 +159,8 @@ export class Ports {
       return null;
     },
     'read-schedules': ({ ids }) => this.schedules.filter((schedule) => ids.includes(schedule.id)),
+    'disabled-schedules': ({ ids }) =>
+      this.schedules.filter(({ id, enabled }) => !enabled && ids.includes(id)).map(({ id }) => id),
     'schedules-of-boefje': ({ organisation, boefje, after, limit }) =>
       this.schedules
         .filter((it) => it.organisation === organisation && boefjeData.safeParse(it.data).data?.boefje.id === boefje)
@@ -201,6 +203,24 @@ export class Ports {
     },
   };
 
+  /** What push-schedules.sql does with the schedule of a task whose recurrence is given. */
+  #moveSchedule(hash: string, { recurrence }: NewTask): void {
+    if (typeof recurrence !== 'object') return;
+    const { schedule, inherited = false, deadlineAt, byInterval = false } = recurrence;
+    this.schedules = this.schedules.map((known): DueSchedule => {
+      if (known.hash !== hash || !known.enabled) return known;
+      this.#claimed.delete(known.id);
+      const keeps = schedule == null && !known.inherited;
+      return {
+        ...known,
+        ...(keeps ? {} : { schedule: schedule ?? null }),
+        inherited,
+        deadlineAt: deadlineAt == null ? null : Date.parse(deadlineAt),
+        byInterval,
+      };
+    });
+  }
+
   #push(task: NewTask): PushOutcome {
     const hash = taskTypeOf(this.type).hash(task.data);
     // It says that it need not be read again.
@@ -212,6 +232,7 @@ export class Ports {
     if (reason !== null) return { outcome: 'refused', reason };
     this.#queued.add(hash);
     this.pushed.push(task);
+    this.#moveSchedule(hash, task);
     return { outcome: 'queued', id: task.id ?? `task-${this.pushed.length}`, scheduleId: null };
   }
 }

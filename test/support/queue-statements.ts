@@ -274,6 +274,7 @@ export const cases: readonly Case[] = [
   of('maintenance/rerank-preview', () => ['boefje', named], { rows: named }),
   of('schedules/schedule-patch', ({ queued }) => [ids(queued), '{"enabled":true}'], lists),
   of('schedules/claim-due-schedules', () => ['boefje', named, []], lists),
+  of('schedules/disabled-schedules', ({ queued }) => ['boefje', ids(queued)], lists),
   of('maintenance/audit-read', () => [null, 'rare', 50], lists),
   of('maintenance/incidents-read', () => [null, 50], lists),
   ...['maintenance/audit-forget', 'maintenance/incidents-forget'].map((name) => of(name, () => [200], lists)),

@@ -2,56 +2,27 @@
 -- returns n, outcome (queued | already-queued | queue-full | id-taken), schedule_id, corrects, inherited, task: one row an item
 -- $1 scheduler, $2 task type, $3 items as a JSON array, $4 their data: a line of JSON each, $5 most rows in the queue (0: no bound;
 -- priority 1 always enters), $6 whether to answer the tasks that were queued, as JSON text: reading them afterwards would
--- take as long as the push. {ranked} is push-flows.sql where scores are costs; else scores are ranks. {schedules} is push-schedules.sql
--- where a task has a recurrence. A set of thirty costs a twelfth less without it, and with the data beside the items, where they
--- are read once.
+-- take as long as the push. Parts that not every set needs (push-statement.ts): {admitted} is push-bounded.sql where there is a bound; {ranked} is
+-- push-flows.sql where scores are costs, else scores are ranks; {schedules} is push-schedules.sql where a task has a recurrence, and
+-- {columns} and {types} are what it reads. A set of thirty costs a twelfth less without schedules, and with the data beside the items,
+-- where they are read once; a set of one an eighth less without a bound and those columns.
 WITH items AS MATERIALIZED (
   -- Made a document here, once, for the task and its schedule.
   SELECT n, id, own_id, organisation, hash, priority, score, flow, plugin, image, deduplication_key, traceparent,
-    recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds,
-    line::jsonb AS data,
+    {columns}line::jsonb AS data,
     now() + n * interval '1 microsecond' AS created_at,
     -- By key, one by one: an EXISTS may be planned as a hash of all tasks there are.
     own_id AND (SELECT true FROM tasks t WHERE t.id = i.id) IS NOT NULL AS taken
   FROM ROWS FROM (
     json_to_recordset($3::text::json) AS (
       n integer, id uuid, own_id boolean, organisation text, hash text, priority integer, score bigint, flow integer,
-      plugin text, image text, deduplication_key text, traceparent text,
-      recurrence text, new_schedule_id uuid, schedule text, inherited boolean, deadline_at timestamptz, by_interval boolean,
-      disabled text, version timestamptz, delay_seconds double precision),
+      plugin text, image text, deduplication_key text, traceparent text{types}),
     string_to_table($4, E'\n')
   ) AS i (
     n, id, own_id, organisation, hash, priority, score, flow, plugin, image, deduplication_key, traceparent,
-    recurrence, new_schedule_id, schedule, inherited, deadline_at, by_interval, disabled, version, delay_seconds, line)
+    {columns}line)
 ),
--- A small bound counts what is held, and what stands from the low-water mark on (claim-heads.sql). A larger one reads the roll-up and
--- what is not folded into it yet, which is as exact: to count a million took 122 to 308 ms a push.
-room AS MATERIALIZED (
-  SELECT CASE
-    WHEN $5::integer > 10000 THEN $5::integer
-      - coalesce((SELECT t.count FROM task_totals t WHERE t.scheduler = $1 AND t.status = 'QUEUED'), 0)
-      - coalesce((
-        SELECT sum(g.delta) FROM task_changes g, unnest(g.schedulers, g.statuses) AS c (scheduler, status)
-        WHERE c.scheduler = $1 AND c.status = 'QUEUED'), 0)
-    WHEN $5::integer > 0 THEN $5::integer - (SELECT count(*) FROM (
-      (SELECT FROM queue q WHERE q.scheduler = $1 AND q.held ORDER BY q.rank, q.created_at)
-      UNION ALL
-      (SELECT FROM queue q WHERE q.scheduler = $1 AND NOT q.held
-        AND (q.rank, q.created_at) >= (
-          coalesce((SELECT f.rank FROM queue_floors f WHERE f.scheduler = $1), -9223372036854775808),
-          coalesce((SELECT f.created_at FROM queue_floors f WHERE f.scheduler = $1), '-infinity'))
-        ORDER BY q.rank, q.created_at)
-      LIMIT $5::integer
-    ) AS counted)
-  END AS places
-),
-admitted AS MATERIALIZED (
-  -- A task that is queued already takes no place.
-  SELECT i.*,
-    i.priority IS NOT DISTINCT FROM 1 OR room.places IS NULL
-      OR count(*) FILTER (WHERE i.priority IS DISTINCT FROM 1 AND NOT i.taken) OVER (ORDER BY i.n) <= room.places AS fits
-  FROM items i, room
-),
+{admitted}
 {ranked}
 -- In the order of the hashes: two sets with the same tasks in another order would wait for each other for ever.
 queued AS (

@@ -189,6 +189,7 @@ export function pushStatement(
 ): { text: string; values: readonly unknown[] } {
   const data = items.map(({ row }) => row.data).join('\n');
   const withSchedules = items.some(({ row }) => row.recurrence !== undefined);
+  const parts = (withCosts: boolean) => ({ withSchedules, withCosts, bounded: maxSize > 0 });
   const valuesOf = (columns: readonly object[]) => [
     scheduler,
     type,
@@ -201,7 +202,7 @@ export function pushStatement(
     const columns = items.map(({ row, n, score }) => {
       return { ...row, data: undefined, n, score, priority: priorityOf(score) };
     });
-    return { text: statementText(withSchedules, false), values: valuesOf(columns) };
+    return { text: statementText(parts(false)), values: valuesOf(columns) };
   }
   const { flows, of } = flowsOf(
     items.map(({ row: { organisation, image }, manual }) => ({ organisation, image: image ?? '', manual })),
@@ -210,26 +211,52 @@ export function pushStatement(
     return { ...row, data: undefined, n, score, flow: of[at], priority: manual ? 1 : undefined };
   });
   return {
-    text: statementText(withSchedules, true),
+    text: statementText(parts(true)),
     values: [...valuesOf(columns), JSON.stringify(flows), JSON.stringify(costs.unsaved)],
   };
 }
 
-function statementText(withSchedules: boolean, withCosts: boolean): string {
-  const key = `${withSchedules} ${withCosts}`;
+interface Parts {
+  readonly withSchedules: boolean;
+  readonly withCosts: boolean;
+  readonly bounded: boolean;
+}
+
+/**
+ * What a set does not need is not in its statement: for one task Postgres takes most of its time to set up the plan, in proportion to its
+ * nodes and their columns.
+ */
+function statementText(parts: Parts): string {
+  const key = Object.values(parts).join(' ');
   const known = texts.get(key);
   if (known !== undefined) return known;
-  const schedules = withSchedules ? statement('push/push-schedules').trimEnd() : noSchedules;
-  const ranked = withCosts ? statement('push/push-flows').trimEnd() : byScore;
+  const { withSchedules, withCosts, bounded } = parts;
+  const part = (name: string) => statement(`push/${name}`).trimEnd();
   const text = statement('push/push')
-    .replace('{schedules}', () => schedules)
-    .replace('{ranked}', () => ranked);
+    .replaceAll('{columns}', withSchedules ? `${scheduleColumns.map(([name]) => name).join(', ')}, ` : '')
+    .replace('{types}', withSchedules ? `, ${scheduleColumns.map((column) => column.join(' ')).join(', ')}` : '')
+    .replace('{admitted}', () => (bounded ? part('push-bounded') : unbounded))
+    .replace('{schedules}', () => (withSchedules ? part('push-schedules') : noSchedules))
+    .replace('{ranked}', () => (withCosts ? part('push-flows') : byScore));
   texts.set(key, text);
   return text;
 }
 
 const texts = new Map<string, string>();
 
+const scheduleColumns = [
+  ['recurrence', 'text'],
+  ['new_schedule_id', 'uuid'],
+  ['schedule', 'text'],
+  ['inherited', 'boolean'],
+  ['deadline_at', 'timestamptz'],
+  ['by_interval', 'boolean'],
+  ['disabled', 'text'],
+  ['version', 'timestamptz'],
+  ['delay_seconds', 'double precision'],
+] as const satisfies readonly (readonly [keyof ScheduleColumns, string])[];
+
+const unbounded = 'admitted AS NOT MATERIALIZED (SELECT *, true AS fits FROM items WHERE $5::integer = 0),';
 const byScore = 'ranked AS NOT MATERIALIZED (SELECT *, score AS rank FROM admitted),';
 const noSchedules = `scheduled AS MATERIALIZED (
   SELECT NULL::uuid AS id, NULL::text AS hash, false AS corrects, false AS inherited WHERE false

@@ -1,4 +1,4 @@
-import { query, type Sql, statement, transact } from '../../postgres/pool.ts';
+import { query, queryByKey, type Sql, statement, transact } from '../../postgres/pool.ts';
 import type {
   DueSchedule,
   FailureStreak,
@@ -46,7 +46,9 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
     },
 
     async claimDueSchedules(scheduler, { limit, except = [] }) {
-      return (await run<ScheduleRow>('schedules/claim-due-schedules', [scheduler, limit, except])).map(dueSchedule);
+      // Where statistics say that few are due, all of them would be sorted at each claim: 20 of 50 ms with 80 000 due.
+      const text = statement('schedules/claim-due-schedules');
+      return (await queryByKey<ScheduleRow>(sql, text, [scheduler, limit, except], { anew: true })).map(dueSchedule);
     },
 
     async settleSchedules(scheduler, { settlements }) {
@@ -60,6 +62,11 @@ export function createScheduleStore(sql: Sql): ScheduleStore {
     async readSchedules(scheduler, { ids }) {
       if (ids.length === 0) return [];
       return (await run<ScheduleRow>('schedules/read-schedules', [scheduler, ids])).map(dueSchedule);
+    },
+
+    async disabledSchedules(scheduler, { ids }) {
+      if (ids.length === 0) return [];
+      return (await run<{ id: string }>('schedules/disabled-schedules', [scheduler, ids])).map(({ id }) => id);
     },
 
     async schedulesOfBoefje(scheduler, { organisation, boefje, after, limit }) {

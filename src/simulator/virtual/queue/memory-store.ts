@@ -55,6 +55,10 @@ export function createMemoryStore({ queue, schedules, settlement }: StoreParts):
       return schedules.read(scheduler, ids);
     },
 
+    async disabledSchedules(scheduler, { ids }) {
+      return schedules.read(scheduler, ids).flatMap(({ id, enabled }) => (enabled ? [] : [id]));
+    },
+
     async schedulesOfBoefje(scheduler, { organisation, boefje, after, limit }) {
       return [...schedules.of(organisation)]
         .filter((it) => it.scheduler === scheduler && it.boefje === boefje && (after === null || it.id > after))
