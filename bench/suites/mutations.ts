@@ -37,10 +37,16 @@ async function measure(bench: Bench, { tasks, suffix }: Size): Promise<void> {
     requests.push(Object.values(kat.counters().katalogus).reduce((sum, count) => sum + count, 0));
     return { value: seconds };
   };
+  /** What the sample before queued: to count fifty thousand each 20 ms took Postgres longer than to queue them. */
+  const empty = async () => {
+    await rota.sql`
+      WITH gone AS (DELETE FROM queue WHERE scheduler = 'boefje' AND organisation = 'org-1' RETURNING id)
+      UPDATE tasks SET status = 'COMPLETED' FROM gone WHERE tasks.id = gone.id`;
+  };
   try {
     await untilLooked(stage);
     await bench.measure('mutations', [
-      { name: `batch-to-queued${suffix}`, unit: 's', repetitions: bench.quick ? 1 : 5, sample },
+      { name: `batch-to-queued${suffix}`, unit: 's', repetitions: bench.quick ? 1 : 5, prepare: empty, sample },
     ]);
     bench.record(
       `mutations/katalogus-requests${suffix}`,

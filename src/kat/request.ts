@@ -5,10 +5,11 @@ import { inSpan, type Span } from '../telemetry/spans.ts';
 import { type Circuit, type CircuitState, createCircuit, createSlots } from './resilience.ts';
 import {
   afterMs,
+  ask,
   basicAuthorization,
+  createConnections,
   detailOf,
   isOwnNotFound,
-  requestInit,
   transportReason,
   urlOf,
   type WireRequest,
@@ -84,6 +85,7 @@ export function createServiceClient(
   const base = new URL(settings.url);
   const basic = basicAuthorization(base);
   const slots = createSlots(settings.connections);
+  const connections = createConnections(settings.connections);
   const closing = new AbortController();
   let openSince: number | null = null;
   // Five in a row is more than one lost connection or one restart of a replica. 2 s to 4 s between probes: one request, and
@@ -139,14 +141,16 @@ export function createServiceClient(
     let retryAfter: string | null;
     let text: string;
     try {
-      const response = await fetch(url, {
-        ...requestInit(request, basic, span?.trace ?? null),
+      const trace = span?.trace ?? null;
+      const answer = await ask(url, request, {
+        basic,
+        trace,
         signal: AbortSignal.any([timeout, closing.signal]),
+        connections,
       });
-      status = response.status;
+      ({ status, retryAfter } = answer);
       span?.set({ 'http.response.status_code': status });
-      retryAfter = response.headers.get('retry-after');
-      text = await response.text();
+      text = await answer.text();
     } catch (cause) {
       permit.failed();
       const reason = timeout.aborted ? `within ${settings.timeoutMs} ms` : `(${transportReason(cause)})`;
@@ -207,7 +211,10 @@ export function createServiceClient(
       }
     },
     status: () => ({ service, circuit: circuit.state(), openSince, inFlight: slots.inUse(), lastError }),
-    close: () => closing.abort(),
+    close: () => {
+      closing.abort();
+      void connections.destroy();
+    },
   };
 }
 

@@ -66,6 +66,20 @@ describe('a request to a service of KAT', () => {
     expect(client.status().lastError).toContain('502');
   });
 
+  test('goes where a proxy sends it, and takes its credentials to no other host', async () => {
+    const elsewhere = await scripted(healthy);
+    const double = await doubleOf(({ path }) => {
+      if (path === '/health') return { status: 308, headers: { location: '/moved' } };
+      return { status: 307, headers: { location: `${elsewhere.url}/health` } };
+    });
+    const { ask } = clientOf(double.settings({ url: double.url.replace('//', '//ann:secret@') }));
+    expect(await ask()).toEqual({ ok: true, value: { healthy: true } });
+    expect(double.received.map(({ path, headers }) => [path, headers.authorization])).toEqual(
+      ['/health', '/moved'].map((path) => [path, expect.stringMatching(/^Basic /)]),
+    );
+    expect(elsewhere.received.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+
   test('is never tried again after a 4xx, and says why', async () => {
     const double = await scripted({ status: 400, body: { detail: 'Unknown type Hostnam' } });
     const { ask } = clientOf(double.settings());
