@@ -32,7 +32,7 @@ async function measure(bench: Bench, { tasks, suffix }: Size): Promise<void> {
     kat.resetCounters();
     const began = performance.now();
     await Promise.all(bodies.map((body) => events.publish('scan_profile_mutations', body)));
-    await until('10 000 tasks', async () => (await queued(rota.sql)) >= wanted);
+    await until('10 000 tasks', async () => (await queued(rota.sql)) >= wanted, { everyMs: 50 });
     const seconds = (performance.now() - began) / 1_000;
     requests.push(Object.values(kat.counters().katalogus).reduce((sum, count) => sum + count, 0));
     return { value: seconds };
