@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { closedLoop, Meter } from '../../bench/harness/load.ts';
+import { closedLoop, Meter, openLoop } from '../../bench/harness/load.ts';
 
 const unhurried = { warmUpMs: 0, measureMs: 600_000 };
 
@@ -87,4 +87,43 @@ test('a meter ends when as many are handled as there may be, and answers with th
 
 test('a meter of something that does nothing answers 0', async () => {
   expect(await new Meter({ warmUpMs: 1, measureMs: 1, most: 10 }).rate).toBe(0);
+});
+
+test('an open loop sends at its rate, whether it is answered or not, and times from when a request was due', async () => {
+  const waiting: (() => void)[] = [];
+  const tenth = Promise.withResolvers<void>();
+  const began = performance.now();
+  const loop = openLoop({
+    rate: 1_000,
+    most: 100_000,
+    send: (_slot, done) => {
+      waiting.push(() => done(1));
+      if (waiting.length === 10) tenth.resolve();
+    },
+  });
+  await tenth.promise;
+  const stopped = loop.stop();
+  for (const answer of waiting) answer();
+  await stopped;
+  const [first] = loop.take();
+  // Ten requests at a thousand a second: the first was answered nine milliseconds after it was due, or later.
+  expect([first! >= 8, first! <= performance.now() - began]).toEqual([true, true]);
+  expect(loop.take()).toHaveLength(0);
+});
+
+test('an open loop fails where more requests wait than it may have', async () => {
+  const answers: (() => void)[] = [];
+  const third = Promise.withResolvers<void>();
+  const loop = openLoop({
+    rate: 100_000,
+    most: 3,
+    send: (_slot, done) => {
+      answers.push(() => done(1));
+      if (answers.length === 3) third.resolve();
+    },
+  });
+  await third.promise;
+  const stopped = loop.stop();
+  for (const answer of answers) answer();
+  await expect(stopped).rejects.toThrow('more than 3 requests are unanswered');
 });
