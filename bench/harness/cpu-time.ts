@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 /** Linux counts a process's time in ticks of 10 ms. */
 const msPerTick = 10;
 
-/** Milliseconds of CPU that a process and those of its children that have ended have taken, all threads of it. */
+/** Milliseconds of CPU that all threads of a process have taken. */
 export function cpuMsOf(pid: number): Promise<number> {
   return cpuMsAt(`/proc/${pid}/stat`);
 }
@@ -14,10 +14,38 @@ export function cpuMsOfMainThread(pid: number): Promise<number> {
 }
 
 async function cpuMsAt(path: string): Promise<number> {
+  return (await statAt(path)).ownMs;
+}
+
+interface Stat {
+  readonly parent: number;
+  readonly ownMs: number;
+  /** Of its children that have ended. */
+  readonly endedMs: number;
+}
+
+async function statAt(path: string): Promise<Stat> {
   const stat = await readFile(path, 'utf8');
   // The second field is the program's name, which may hold spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * msPerTick;
+  const ms = (first: number) => (Number(fields[first]) + Number(fields[first + 1])) * msPerTick;
+  return { parent: Number(fields[1]), ownMs: ms(11), endedMs: ms(13) };
+}
+
+/**
+ * Of a process with its children, those that have ended included: of a Postgres its vacuums, its checkpoints, and backends whose
+ * connections were replaced, which the driver does after half an hour to an hour.
+ */
+export async function cpuMsOfFamily(pid: number): Promise<number> {
+  const { ownMs, endedMs } = await statAt(`/proc/${pid}/stat`);
+  let total = ownMs + endedMs;
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    // It may end between the listing and the reading: the next call counts it among the ended.
+    const child = await statAt(`/proc/${entry}/stat`).catch(() => null);
+    if (child?.parent === pid) total += child.ownMs;
+  }
+  return total;
 }
 
 /** The same of all backends that Postgres names in its process title as connected to that database. */

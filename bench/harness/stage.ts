@@ -12,6 +12,8 @@ import { type Filling, Seeds } from './seeds.ts';
 /** Embedded Postgres with durable commits, and nats-server: what `rota dev` starts, and nothing faster. */
 export interface Stage {
   readonly natsUrl: string;
+  /** Of the Postgres process that all others of it are children of. */
+  readonly postgresPid: number;
   readonly seeds: Seeds;
   /** An empty database of that name, recreated where it exists. @returns its URL */
   database(name: string): Promise<string>;
@@ -48,6 +50,7 @@ export async function setStage({ settings = {}, say = () => {} }: StageOptions =
     const copy = (name: string, from: string) => make(name, `TEMPLATE ${from} STRATEGY FILE_COPY`);
     return {
       natsUrl: nats.url,
+      postgresPid: postgres.pid,
       seeds: new Seeds({ create, copy, url }, say),
       database: create,
       drop: (databaseUrl) => drop(new URL(databaseUrl).pathname.slice(1)),

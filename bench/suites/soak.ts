@@ -3,7 +3,7 @@ import { connectNats } from '../../src/nats/connect.ts';
 import type { Sql } from '../../src/postgres/pool.ts';
 import { Retention } from '../../src/queue/maintenance/retention.ts';
 import { type Bench, type Sample, type Suite } from '../harness/bench.ts';
-import { cpuMsOf, cpuMsOfBackends } from '../harness/cpu-time.ts';
+import { cpuMsOf, cpuMsOfFamily } from '../harness/cpu-time.ts';
 import { leanClient } from '../harness/lean-client.ts';
 import { openLoop } from '../harness/load.ts';
 import { type RotaOnStage, startRotaOn } from '../harness/stage.ts';
@@ -47,7 +47,7 @@ export const soak: Suite = {
       await delay(began);
       const seen: Window[] = [];
       for (let n = 0; n < windows; n += 1) {
-        seen.push(await window(rota, loop, windowMs));
+        seen.push(await window(rota, stage.postgresPid, loop, windowMs));
         bench.say(`  ${told(seen.at(-1)!)}`);
       }
       stop.abort();
@@ -65,7 +65,7 @@ export const soak: Suite = {
 interface Window {
   readonly lives: number;
   readonly latenciesMs: Float64Array;
-  /** µs a life. */
+  /** µs a life, what is spent without one included; of Postgres all processes, vacuums too. */
   readonly supervisor: number;
   readonly postgres: number;
   /** MB at its end. */
@@ -76,9 +76,14 @@ interface Window {
   readonly dead: number;
 }
 
-async function window(rota: RotaOnStage, loop: ReturnType<typeof openLoop>, ms: number): Promise<Window> {
+async function window(
+  rota: RotaOnStage,
+  postgresPid: number,
+  loop: ReturnType<typeof openLoop>,
+  ms: number,
+): Promise<Window> {
   const { pid } = rota.supervisor;
-  const cpu = async () => [await cpuMsOf(pid), await cpuMsOfBackends(rota.prefix)] as const;
+  const cpu = async () => [await cpuMsOf(pid), await cpuMsOfFamily(postgresPid)] as const;
   loop.take();
   const before = await cpu();
   await delay(ms);
