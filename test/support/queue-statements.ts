@@ -1,5 +1,6 @@
 import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
 import { countStatement, fewStatement, type KeysetSource, windowStatement } from '../../src/queue/lists/keyset.ts';
+import { Conditions, lookedPageStatement } from '../../src/queue/lists/page.ts';
 import { queueSizeStatement } from '../../src/queue/lists/queue-size.ts';
 import { scheduleSource } from '../../src/queue/lists/schedule-search.ts';
 import { taskSource } from '../../src/queue/lists/task-search.ts';
@@ -142,6 +143,24 @@ function listing(about: string, source: KeysetSource, { after = someKey, rows = 
     one('the count', countStatement(source, named)),
     ...(source.few === null ? [] : [one('all', fewStatement(source, source.few, { after, limit: 1 }, named))]),
   ];
+}
+
+/** A page over REST whose rows must be looked at. */
+function looking(name: string, organisation: string): Case {
+  const conditions = new Conditions();
+  conditions.add(`t.scheduler_id = ${conditions.bind('boefje')}`);
+  if (organisation !== '') conditions.add(`t.organisation = ${conditions.bind(organisation)}`);
+  conditions.addLook(`t.status = 'QUEUED'`);
+  const source = {
+    from: 'tasks t',
+    id: 't.id',
+    createdAt: 't.created_at',
+    table: 'tasks',
+    json: 'rota_task_json',
+  } as const;
+  const bounds = { offset: 0, limit: named, filters: null, countPages: 1 };
+  const { text, values } = lookedPageStatement(source, conditions, bounds, 10 * named);
+  return { name, byKey: 'anew', text, values: () => values, rows: 2 * named };
 }
 
 const page = { after: null, limit: named };
@@ -340,6 +359,8 @@ export const cases: readonly Case[] = [
   ...listing('late schedules', scheduleSource({ ...page, state: 'late' }, both), { after: soonest }),
   ...listing('disabled schedules', scheduleSource({ ...page, state: 'disabled' }, both), { after: soonest }),
   ...listing('schedules of an organisation', scheduleSource({ ...page, organisation: 'o1' }, both), { after: soonest }),
+  looking('a page that looks', ''),
+  looking('a page that looks, of an organisation', 'o1'),
   {
     name: 'schedulers of tasks',
     byKey: 'anew',
