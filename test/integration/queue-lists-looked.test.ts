@@ -13,7 +13,7 @@ async function filled(): Promise<{ url: string; sql: Sql }> {
   const database = await unattendedDatabase();
   await database.sql`
     INSERT INTO tasks (id, scheduler_id, organisation, type, hash, priority, data, status, created_at)
-    SELECT gen_random_uuid(), 'boefje', 'o' || age % 5, 'boefje', md5(age::text), 1,
+    SELECT gen_random_uuid(), 'boefje', 'o' || age % 10, 'boefje', md5(age::text), 1,
       jsonb_build_object('n', age, 'input_ooi', 'ooi-' || age, 'boefje', jsonb_build_object('id',
         CASE WHEN age % 6000 = 5 THEN 'rare' WHEN age % 100 = 1 THEN 'seldom' ELSE 'usual' END)),
       CASE WHEN age % 3 = 0 THEN 'QUEUED' ELSE 'COMPLETED' END::taskstatus, '2026-06-01'::timestamptz - age * interval '1 second'
@@ -54,7 +54,7 @@ test('a bounded list looks at what its page needs and 2 000 rows behind it, howe
     };
     // Two of three match: of the 2 000 behind 150 some 1 333.
     expect(await looked({ status: 'completed' }, 225)).toEqual({ count: 1_483, partial: true });
-    expect(await looked({ status: 'completed', ...ofOne }, 225)).toEqual({ count: 1_483, partial: true });
+    expect(await looked({ status: 'completed', ...ofOne, limit: 20 }, 30)).toEqual({ count: 201, partial: true });
     expect(await looked({ status: 'completed', offset: 1_500 }, 2_475)).toEqual({ count: 2_983, partial: true });
     expect(await looked({ ...plugin('seldom'), limit: 10 }, 1_101)).toEqual({ count: 30, partial: true });
     expect(await looked({ pluginId: 'seldom', limit: 10 }, 1_101)).toEqual({ count: 30, partial: true });
@@ -114,7 +114,7 @@ test('a bounded list by what an index has finds the few at once, and counts them
     const [found] = await sql<{ id: string }[]>`SELECT id FROM tasks WHERE data ->> 'n' = '19999'`;
     const ooi = equal('data', 'input_ooi', 'ooi-19999');
     await few({ status: 'completed', filters: { filters: [equal('id', null, found!.id)] } });
-    await few({ filters: { filters: [equal('organisation', null, 'o4'), ooi] } });
+    await few({ filters: { filters: [equal('organisation', null, 'o9'), ooi] } });
   } finally {
     await sql.end();
   }
