@@ -238,12 +238,13 @@ export function queryByKey<Row extends object>(
   sql: Sql,
   text: string,
   values: readonly unknown[],
-  { anew = false, ...options }: Pick<StatementOptions, 'withinMs'> & { readonly anew?: boolean } = {},
+  { anew = false, prepare = true, withinMs }: StatementOptions & { readonly anew?: boolean } = {},
 ): Promise<readonly Row[]> {
   const settings = JSON.stringify(anew ? planByKeyAnew : planByKey);
+  const bound = withinMs === undefined ? {} : { withinMs };
   const read = async (reading: Executor) => {
     await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [settings]);
-    return query<Row>(reading, text, values, options);
+    return query<Row>(reading, text, values, { prepare, ...bound });
   };
-  return transact(() => transaction(sql, read, options));
+  return transact(() => transaction(sql, read, bound));
 }

@@ -4,6 +4,7 @@ import { claim, claimStatement } from '../../src/queue/pop/claim.ts';
 import { LowWaterMark } from '../../src/queue/pop/marks.ts';
 import { type Sql, connect, planByKeyAnew, query, statement } from '../../src/postgres/pool.ts';
 import { blocksOf, unattendedDatabase } from '../support/blocks.ts';
+import { listCases } from '../support/list-statements.ts';
 import { type Case, type Task, type Tasks, cases, named } from '../support/queue-statements.ts';
 import { whatIfCases } from '../support/what-if-statements.ts';
 
@@ -97,7 +98,7 @@ async function database(): Promise<Connections> {
       const settings = JSON.stringify(planByKeyAnew);
       await listing`SELECT set_config(key, value, false) FROM json_each_text(${settings}::text::json)`;
       const connectionOf = ({ byKey }: Case) => (byKey === 'anew' ? listing : byKey ? queue : others);
-      for (const one of [...cases, ...whatIfCases]) {
+      for (const one of [...cases, ...listCases, ...whatIfCases]) {
         for (let run = 0; run < (one.byKey === true ? 1 : 6); run += 1) {
           await blocksOf(connectionOf(one), one.text, one.values(nothing));
         }
@@ -110,7 +111,7 @@ async function database(): Promise<Connections> {
 /** Some index descents of three pages for each task; a plan that is wrong reads 20 000 rows, or the 200 pages of an index. */
 async function expectFewBlocks(connectionOf: (one: Case) => Sql, tasks: Tasks): Promise<void> {
   const tooMany: unknown[] = [];
-  for (const one of [...cases, ...whatIfCases]) {
+  for (const one of [...cases, ...listCases, ...whatIfCases]) {
     const blocks = await blocksOf(connectionOf(one), one.text, one.values(tasks));
     const sum = blocks.reduce((total, [, count]) => total + count, 0);
     if (sum > 60 + 80 * one.rows) tooMany.push([one.name, sum, blocks.slice(0, 4).join(' ')]);

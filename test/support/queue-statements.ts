@@ -1,8 +1,5 @@
 import { claimParameters, claimStatement, type Want } from '../../src/queue/pop/claim.ts';
-import { countStatement, fewStatement, type KeysetSource, windowStatement } from '../../src/queue/lists/keyset.ts';
 import { queueSizeStatement } from '../../src/queue/lists/queue-size.ts';
-import { scheduleSource } from '../../src/queue/lists/schedule-search.ts';
-import { taskSource } from '../../src/queue/lists/task-search.ts';
 import type { FilterRequest } from '../../src/queue/filter/filter.ts';
 import { flowsOf, pushStatement, queueItem } from '../../src/queue/push/push-statement.ts';
 import { statement } from '../../src/postgres/pool.ts';
@@ -128,24 +125,6 @@ const leases = (tasks: readonly Task[]) => tasks.map(({ lease }) => lease);
 const patched = (tasks: readonly Task[], patch: object) =>
   JSON.stringify(tasks.map(({ id, lease }, n) => ({ n, id, lease_id: lease, ...patch })));
 const lists = { byKey: false };
-
-const someKey = { at: '2100-01-01T00:00:00.000000Z', id: here };
-const soonest = { at: '2000-01-01T00:00:00.000000Z', id: here };
-
-/** The statements of a list that operators ask for: a page after some key, the first rows counted, and what may be few read whole. */
-function listing(about: string, source: KeysetSource, { after = someKey, rows = named } = {}): readonly Case[] {
-  const one = (name: string, { text, values }: { text: string; values: readonly unknown[] }): Case => {
-    return { name: `${name} of ${about}`, byKey: 'anew', text, values: () => values, rows };
-  };
-  return [
-    one('a window', windowStatement(source, after, named, named)),
-    one('the count', countStatement(source, named)),
-    ...(source.few === null ? [] : [one('all', fewStatement(source, source.few, { after, limit: 1 }, named))]),
-  ];
-}
-
-const page = { after: null, limit: named };
-const both = ['boefje', 'report'];
 
 /** The statements of the queue, of the sweeper, of schedules and of operators that name rows or look for the first ones. */
 export const cases: readonly Case[] = [
@@ -320,32 +299,4 @@ export const cases: readonly Case[] = [
     () => ['l', named, '-9223372036854775808', '-infinity', '00000000-0000-0000-0000-000000000000', 'boefje'],
     { byKey: false },
   ),
-  ...listing('tasks', taskSource(page, [])),
-  ...listing('a scheduler', taskSource({ ...page, schedulerId: 'boefje' }, ['boefje'])),
-  ...listing('an organisation', taskSource({ ...page, organisation: 'rare', pluginId: 'none' }, both)),
-  ...listing('queued tasks', taskSource({ ...page, status: 'queued' }, both)),
-  ...listing('queued tasks of an organisation', taskSource({ ...page, status: 'queued', organisation: 'rare' }, both)),
-  ...listing('queued tasks of a plug-in', taskSource({ ...page, status: 'queued', pluginId: 'none' }, both)),
-  ...listing(
-    'queued tasks with an OOI',
-    taskSource({ ...page, status: 'queued', organisation: 'o1', ooiPart: 'none' }, both),
-  ),
-  // Under an old snapshot the leases that ended are read, too.
-  ...listing('tasks of workers', taskSource({ ...page, status: 'running' }, both), { rows: 100 }),
-  ...listing('failed tasks', taskSource({ ...page, status: 'failed', pluginId: 'none' }, both)),
-  ...listing(
-    'an OOI',
-    taskSource({ ...page, schedulerId: 'boefje', organisation: 'rare', ooi: 'ooi-500' }, ['boefje']),
-  ),
-  ...listing('schedules', scheduleSource({ ...page, boefje: 'none' }, both), { after: soonest }),
-  ...listing('late schedules', scheduleSource({ ...page, state: 'late' }, both), { after: soonest }),
-  ...listing('disabled schedules', scheduleSource({ ...page, state: 'disabled' }, both), { after: soonest }),
-  ...listing('schedules of an organisation', scheduleSource({ ...page, organisation: 'o1' }, both), { after: soonest }),
-  {
-    name: 'schedulers of tasks',
-    byKey: 'anew',
-    text: statement('lists/schedulers-of').replaceAll('{table}', 'tasks'),
-    values: () => [],
-    rows: 2,
-  },
 ];

@@ -2,7 +2,7 @@ import { type BoundedCounts, countedAtLook, queueSizeOf, queueSizeStatement } fr
 import { type PagePools, query, type Sql, transact } from '../../postgres/pool.ts';
 import type { TaskStatus } from '../../tasks/task.ts';
 import { compileFilter } from '../filter/compile.ts';
-import type { Filter, FilterRequest } from '../filter/filter.ts';
+import { type Filter, type FilterRequest, groupsOf } from '../filter/filter.ts';
 import { readTaskStats, type StatsQuery } from '../maintenance/counts.ts';
 import type { KeysetPage } from './keyset.ts';
 import { addRange, Conditions, type ListBounds, type JsonPage, readPage } from './page.ts';
@@ -67,7 +67,7 @@ export function createTaskLists(sql: Sql, pages: PagePools = { plain: sql, searc
 async function listTasks(pages: PagePools, request: TaskListQuery): Promise<JsonPage> {
   const source = taskSource(request.status);
   const conditions = new Conditions();
-  if (source.status !== null) conditions.add(source.status);
+  if (source.status !== null) conditions.addLook(source.status);
   conditions.addEqual(source.scheduler, request.schedulerId);
   conditions.addEqual(source.organisation, request.organisation);
   addRange(conditions, source.createdAt, request.minCreatedAt, request.maxCreatedAt);
@@ -75,6 +75,7 @@ async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Json
   for (const organisation of organisations) conditions.addEqual(source.organisation, organisation);
   const searches = request.inputOoi !== undefined || request.pluginId !== undefined || rest !== null;
   const readsTask = addTaskConditions(conditions, request, rest, searches);
+  const organised = request.organisation !== undefined || organisations.length > 0;
   return readPage(
     searches ? pages.search : pages.plain,
     {
@@ -83,6 +84,11 @@ async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Json
       createdAt: source.createdAt,
       table: 'tasks',
       json: 'rota_task_json',
+      // An index of an organisation's tasks has those of each scheduler in their order.
+      inOrder:
+        source.from === allTasks.from &&
+        (!organised || request.schedulerId !== undefined) &&
+        !isNarrow(rest, organised),
     },
     conditions,
     request,
@@ -95,7 +101,7 @@ function splitOrganisations(request: FilterRequest | null): {
   rest: FilterRequest | null;
 } {
   if (request === null) return { organisations: [], rest: null };
-  const groups = 'length' in request.filters ? { and: request.filters } : request.filters;
+  const groups = groupsOf(request);
   const organisations: string[] = [];
   const and = (groups.and ?? []).filter((filter) => {
     if (!isOrganisation(filter)) return true;
@@ -112,6 +118,16 @@ function isOrganisation({ column, field, operator, value }: Filter): boolean {
   return column === 'organisation' && plain && (operator === '==' || operator === 'eq') && storable;
 }
 
+/** Whether an index may lead to the few tasks that a filter asks for, in whatever order: then its rows are read whole. */
+function isNarrow(request: FilterRequest | null, organised: boolean): boolean {
+  if (request === null) return false;
+  return (groupsOf(request).and ?? []).some(({ column, field, operator }) => {
+    if (operator !== '==' && operator !== 'eq' && operator !== 'in') return false;
+    if (column === 'data') return organised && field === 'input_ooi';
+    return ['id', 'hash', 'schedule_id', 'organisation'].includes(column);
+  });
+}
+
 /** Conditions on alias t. @returns whether there are any. */
 function addTaskConditions(
   conditions: Conditions,
@@ -124,14 +140,15 @@ function addTaskConditions(
   // where a task's data is read the type is asked as a literal, since the partial index on OOIs needs it.
   const implied = type === schedulerId && !searches;
   if (type !== undefined && !implied) {
-    conditions.add(hasOoi(type) ? `t.type = '${type}'` : `t.type = ${conditions.bind(type)}`);
+    conditions.addLook(hasOoi(type) ? `t.type = '${type}'` : `t.type = ${conditions.bind(type)}`);
   }
   if (inputOoi !== undefined) {
-    conditions.add(`${ooiExpression(type)} ILIKE ${conditions.bind(containsText(inputOoi))}`);
+    conditions.addLook(`${ooiExpression(type)} ILIKE ${conditions.bind(containsText(inputOoi))}`);
   }
-  if (pluginId !== undefined) conditions.add(`${pluginExpression(type)} = ${conditions.bind(pluginId)}`);
+  if (pluginId !== undefined) conditions.addLook(`${pluginExpression(type)} = ${conditions.bind(pluginId)}`);
   if (filters !== null) {
-    conditions.append(compileFilter(filters, { target: 'tasks', firstParameter: conditions.nextParameter }));
+    const compiled = compileFilter(filters, { target: 'tasks', firstParameter: conditions.nextParameter });
+    conditions.addLook(conditions.bindAll(compiled));
   }
   return searches || (type !== undefined && !implied);
 }

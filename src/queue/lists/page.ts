@@ -1,5 +1,5 @@
 import { codeOf, RotaError } from '../../errors.ts';
-import { pageMs, query, type Sql, statement } from '../../postgres/pool.ts';
+import { pageMs, query, queryByKey, type Sql, statement } from '../../postgres/pool.ts';
 import { databaseError, queryCanceled, sqlState } from '../../postgres/sql-states.ts';
 import { filterFault, type FilterRequest } from '../filter/filter.ts';
 import { roomBytes } from '../queue.ts';
@@ -8,6 +8,7 @@ import { roomBytes } from '../queue.ts';
 export class Conditions {
   readonly values: unknown[];
   readonly #texts: string[] = [];
+  readonly #looks: string[] = [];
 
   /** @param values of the first placeholders */
   constructor(...values: unknown[]) {
@@ -23,15 +24,20 @@ export class Conditions {
     this.#texts.push(text);
   }
 
+  /** Adds a condition that no index serves: a row must be looked at to know whether it matches. */
+  addLook(text: string): void {
+    this.#looks.push(text);
+  }
+
   /** Adds `column = value`, unless the value is absent. */
   addEqual(column: string, value: string | boolean | undefined): void {
     if (value !== undefined) this.add(`${column} = ${this.bind(value)}`);
   }
 
-  /** Adds an expression whose first placeholder is number `nextParameter`. */
-  append(expression: { readonly text: string; readonly values: readonly unknown[] }): void {
-    this.#texts.push(expression.text);
+  /** The text of an expression whose first placeholder is number `nextParameter`, which is added next. */
+  bindAll(expression: { readonly text: string; readonly values: readonly unknown[] }): string {
     this.values.push(...expression.values);
+    return expression.text;
   }
 
   get nextParameter(): number {
@@ -40,7 +46,14 @@ export class Conditions {
 
   /** ` WHERE …`, or nothing. */
   where(): string {
-    return this.#texts.length === 0 ? '' : ` WHERE ${this.#texts.join(' AND ')}`;
+    const texts = [...this.#texts, ...this.#looks];
+    return texts.length === 0 ? '' : ` WHERE ${texts.join(' AND ')}`;
+  }
+
+  /** What an index serves, `true` where nothing is asked of it; and what a row must be looked at for. */
+  parts(): { readonly served: string; readonly looks: string | null } {
+    const all = (texts: readonly string[]) => (texts.length === 0 ? null : texts.join(' AND '));
+    return { served: all(this.#texts) ?? 'true', looks: all(this.#looks) };
   }
 }
 
@@ -84,7 +97,12 @@ export interface PageSource {
   /** The table that ids belong to, and the function that writes its rows. */
   readonly table: 'tasks' | 'schedules';
   readonly json: 'rota_task_json' | 'rota_schedule_json';
+  /** Whether an index has what the other conditions leave in the list's order, so that a bounded count may stop looking. */
+  readonly inOrder?: boolean;
 }
+
+/** Rows behind a page that a bounded count looks at, where a row must be looked at: 10 ms. */
+const lookedBehind = 2_000;
 
 /**
  * One page and the count in one statement. Rows of one moment are in the order of their ids, so that pages neither repeat nor
@@ -93,6 +111,22 @@ export interface PageSource {
  * @throws RotaError INVALID_FILTER where a filter's value is to blame, LIST_TOO_SLOW
  */
 export async function readPage(
+  sql: Sql,
+  source: PageSource,
+  conditions: Conditions,
+  bounds: ListBounds,
+): Promise<JsonPage> {
+  try {
+    const { looks } = conditions.parts();
+    return await (source.inOrder === true && looks !== null && bounds.countPages !== null
+      ? readLookedPage(sql, source, conditions, { ...bounds, countPages: bounds.countPages })
+      : readServedPage(sql, source, conditions, bounds));
+  } catch (error) {
+    throw listFailed(error);
+  }
+}
+
+async function readServedPage(
   sql: Sql,
   source: PageSource,
   conditions: Conditions,
@@ -114,15 +148,48 @@ export async function readPage(
       nullif(max(at), (SELECT coalesce(cardinality(list), 0) FROM ids)) AS "cutAt",
       concat('[', string_agg(json, ',' ORDER BY at), ']') AS results
     FROM entries WHERE at <= 1 OR bytes <= ${roomBytes}`;
-  try {
-    const [row] = await query<{ count: number; cutAt: number | null; results: string }>(sql, text, conditions.values, {
-      prepare: false,
-      withinMs: 2 * pageMs,
-    });
-    return { count: row!.count, partial: row!.count > bound, results: row!.results, cutAt: row!.cutAt };
-  } catch (error) {
-    throw listFailed(error);
-  }
+  const options = { prepare: false, withinMs: 2 * pageMs };
+  const [row] = await query<CountedPage>(sql, text, conditions.values, options);
+  return { count: row!.count, partial: row!.count > bound, results: row!.results, cutAt: row!.cutAt };
+}
+
+interface CountedPage {
+  readonly count: number;
+  readonly cutAt: number | null;
+  readonly results: string;
+}
+
+type Bounded = ListBounds & { readonly countPages: number };
+
+async function readLookedPage(
+  sql: Sql,
+  source: PageSource,
+  conditions: Conditions,
+  bounds: Bounded,
+): Promise<JsonPage> {
+  const { text, values } = lookedPageStatement(source, conditions, bounds, lookedBehind);
+  const options = { prepare: false, withinMs: 2 * pageMs, anew: true };
+  const [row] = await queryByKey<CountedPage & { ended: boolean }>(sql, text, values, options);
+  const bound = bounds.offset + bounds.countPages * bounds.limit;
+  const count = Math.min(row!.count, bound + 1);
+  return { count, partial: !row!.ended || row!.count > bound, results: row!.results, cutAt: row!.cutAt };
+}
+
+export function lookedPageStatement(
+  source: PageSource,
+  conditions: Conditions,
+  { offset, limit }: ListBounds,
+  behind: number,
+): { text: string; values: readonly unknown[] } {
+  const { served, looks } = conditions.parts();
+  const parts = {
+    ...{ id: source.id, created_at: source.createdAt, from: source.from, served, looks: looks! },
+    ...{ offset: conditions.bind(offset), limit: conditions.bind(limit), behind: conditions.bind(behind) },
+    ...{ entries: entriesOf(source), room: String(roomBytes) },
+  };
+  let text = statement('lists/looked-page');
+  for (const [name, part] of Object.entries(parts)) text = text.replaceAll(`{${name}}`, () => part);
+  return { text, values: conditions.values };
 }
 
 /** The text of entries.sql: rows as JSON, as many as have room. */

@@ -96,7 +96,8 @@ async function listSchedules(pages: PagePools, request: ScheduleListQuery): Prom
   addRange(conditions, 's.created_at', request.minCreatedAt, request.maxCreatedAt);
   if (request.filters !== null) {
     const { nextParameter } = conditions;
-    conditions.append(compileFilter(request.filters, { target: 'schedules', firstParameter: nextParameter }));
+    const compiled = compileFilter(request.filters, { target: 'schedules', firstParameter: nextParameter });
+    conditions.addLook(conditions.bindAll(compiled));
   }
   const source = { from: 'schedules s', id: 's.id', createdAt: 's.created_at' };
   const pool = request.filters === null ? pages.plain : pages.search;
