@@ -38,12 +38,18 @@ interface WireAnswer {
   text(): Promise<string>;
 }
 
-/** As many as fetch follows; a proxy in front of a service may need one. */
+/** As browsers do; a proxy in front of a service may need one. */
 const mostRedirections = 20;
+/** Of Octopoes' answers the largest is some 5 MB; what has no end must not take the process with it. */
+const mostBytes = 256_000_000;
 
-/** Connections to one service, kept while it is asked. */
+/**
+ * Connections to one service, kept while it is asked. HTTP/1.1: what is given up there closes its connection, while over HTTP/2 all requests
+ * share one, and one that died without a word is asked for 14 s (1.3 s so).
+ */
 export function createConnections(connections: number): Dispatcher {
-  return new Agent({ connections }).compose(interceptors.redirect({ maxRedirections: mostRedirections }));
+  const redirecting = interceptors.redirect({ maxRedirections: mostRedirections, throwOnMaxRedirect: true });
+  return new Agent({ connections, allowH2: false, maxResponseSize: mostBytes }).compose(redirecting);
 }
 
 /**
@@ -75,12 +81,21 @@ export async function ask(
     signal,
     dispatcher: connections,
   });
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+    body.dump().catch(() => {});
+    throw Object.assign(new Error('compressed'), { code: compressed });
+  }
   const retryAfter = headers['retry-after'];
   return { status, retryAfter: typeof retryAfter === 'string' ? retryAfter : null, text: () => body.text() };
 }
 
 function requestInit(request: WireRequest, basic: string | null, trace: string | null) {
-  const headers: Record<string, string> = { accept: 'application/json' };
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    // Without this any coding may be sent, and a small answer be a large one.
+    'accept-encoding': 'identity',
+    'user-agent': 'rota',
+  };
   if (trace !== null) headers[traceHeader] = trace;
   if (request.bearer !== undefined) headers['authorization'] = `Bearer ${request.bearer}`;
   else if (basic !== null) headers['authorization'] = basic;
@@ -114,9 +129,21 @@ function decoded(text: string): string {
   });
 }
 
+const compressed = 'ROTA_COMPRESSED';
+
+/** What operators read; other codes are well known, or say it themselves. */
+const reasons: Readonly<Record<string, string>> = {
+  [compressed]: 'compressed, which was not asked for: check any proxy in front of it',
+  UND_ERR_REDIRECT_MAX: `redirected more than ${mostRedirections} times`,
+  UND_ERR_INVALID_ARG: 'redirected in a circle, or to no http URL',
+  ERR_INVALID_URL: 'redirected to no URL',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: `more than ${mostBytes / 1_000_000} MB`,
+};
+
 export function transportReason(error: unknown): string {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : 'connection lost';
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  if (typeof code === 'string') return reasons[code] ?? code;
+  return typeof name === 'string' && name !== 'Error' ? name : 'connection lost';
 }
 
 export function afterMs(retryAfter: string | null): number | null {

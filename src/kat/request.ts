@@ -163,11 +163,16 @@ export function createServiceClient(
     }
     if (absent.has(status)) permit.failed();
     else permit.succeeded();
+    // No answer to anything, and no fault of what was asked about: a login page of a proxy, say.
+    if (status < 400 && status >= 300) {
+      const message = `answered ${status} to ${name}, a redirect to nowhere: check its URL, and any proxy in front of it`;
+      return { outage: unavailable(message, url.pathname), afterMs: null };
+    }
     if (status >= 500 || status === 429) {
       return { outage: unavailable(`answered ${status} to ${name}`, url.pathname), afterMs: afterMs(retryAfter) };
     }
     if (request.declines?.includes(status) === true) return { ok: false, status };
-    if (status >= 300) {
+    if (status >= 400) {
       const detail = request.form === undefined ? detailOf(text) : '';
       throw rejected(`answered ${status} to ${name}${detail}`, url.pathname, { status });
     }

@@ -80,6 +80,49 @@ describe('a request to a service of KAT', () => {
     expect(elsewhere.received.map(({ headers }) => headers.authorization)).toEqual([undefined]);
   });
 
+  test.each([
+    ['/circle', { status: 302, headers: { location: '/circle' } }, 'redirected in a circle, or to no http URL'],
+    [
+      '/file',
+      { status: 302, headers: { location: 'file:///etc/passwd' } },
+      'redirected in a circle, or to no http URL',
+    ],
+    ['/zipped', { headers: { 'content-encoding': 'gzip' }, body: 'zipped' }, 'compressed, which was not asked for'],
+  ] as const)(
+    'that a proxy spoils (%s) is an outage, and no fault of what was asked about',
+    async (path, reply, why) => {
+      const double = await scripted(reply);
+      const { ask } = clientOf(double.settings());
+      await expect(ask([path.slice(1)])).rejects.toMatchObject({
+        code: 'SERVICE_UNAVAILABLE',
+        message: expect.stringContaining(why),
+      });
+    },
+  );
+
+  test('that is sent on and on is an outage, and so is a redirect that names no place', async () => {
+    let steps = 0;
+    const double = await doubleOf(({ path }) => {
+      steps += 1;
+      return path === '/health' ? { status: 302 } : { status: 302, headers: { location: `/on/${steps}` } };
+    });
+    const { ask } = clientOf(double.settings());
+    await expect(ask()).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      message: expect.stringContaining('a redirect to nowhere'),
+    });
+    await expect(ask(['on'])).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      message: expect.stringContaining('redirected more than 20 times'),
+    });
+  });
+
+  test('says who asks, and asks for no compression', async () => {
+    const double = await scripted(healthy);
+    await clientOf(double.settings()).ask();
+    expect(double.received[0]!.headers).toMatchObject({ 'user-agent': 'rota', 'accept-encoding': 'identity' });
+  });
+
   test('is never tried again after a 4xx, and says why', async () => {
     const double = await scripted({ status: 400, body: { detail: 'Unknown type Hostnam' } });
     const { ask } = clientOf(double.settings());

@@ -55,28 +55,21 @@ function claiming(name: string, rows: number, filters: FilterRequest | null): Ca
   };
 }
 
-function pushing(
-  name: string,
-  recurrence: object,
-  maxSize: number,
-  costs: Parameters<typeof pushStatement>[1]['costs'] = null,
-): Case {
+/** Each text that push.sql becomes. */
+function pushing({ scheduled, maxSize, byCosts }: { scheduled: boolean; maxSize: number; byCosts: boolean }): Case {
+  const options = scheduled ? {} : { recurrence: 'none' as const };
   const items = () =>
     Array.from({ length: named }, (_none, n) => ({
-      row: queueItem(boefjeTask(`new-${n}`, recurrence), { type: 'boefje', gracePeriodSeconds: 60, jitterSeconds: 0 }),
+      row: queueItem(boefjeTask(`new-${n}`, options), { type: 'boefje', gracePeriodSeconds: 60, jitterSeconds: 0 }),
       n,
       score: n + 2,
       manual: n % 7 === 0,
     }));
+  const costs = byCosts ? { unsaved: [] } : null;
   const settings = { scheduler: 'boefje', type: 'boefje', maxSize, answersTasks: true, costs };
   const { text } = pushStatement(items(), settings);
-  return {
-    name: `push ${name}`,
-    byKey: true,
-    text,
-    values: () => pushStatement(items(), settings).values,
-    rows: named,
-  };
+  const name = `push ${scheduled ? 'with' : 'without'} schedules, ${maxSize > 0 ? 'bounded' : 'unbounded'}, by ${byCosts ? 'costs' : 'ranks'}`;
+  return { name, byKey: true, text, values: () => pushStatement(items(), settings).values, rows: named };
 }
 
 /** Those that count a queue have a statement's part in them. */
@@ -137,12 +130,11 @@ export const cases: readonly Case[] = [
   claiming('of a plug-in', 1, equal('data', 'boefje__id', 'rare')),
   claiming('of an image that nothing has', 1, equal('data', 'boefje__oci_image', 'none')),
   of('pop/raise-low-water-mark', () => ['boefje'], { rows: 1 }),
-  pushing('without schedules', { recurrence: { kind: 'none' } }, 0),
-  pushing('with schedules', {}, 0),
-  pushing('into a queue that is full', { recurrence: { kind: 'none' } }, named),
+  ...[false, true].flatMap((scheduled) =>
+    [0, named].flatMap((maxSize) => [false, true].map((byCosts) => pushing({ scheduled, maxSize, byCosts }))),
+  ),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)]),
   of('push/latest-tasks', ({ queued }) => ['boefje', hashes(queued)], { ...lists, about: ' of the lists' }),
-  pushing('by costs', { recurrence: { kind: 'none' } }, named, { unsaved: [] }),
   of('push/flows', ({ queued }) => ['boefje', flows(queued), '[]']),
   of('settle/requeue-look', ({ queued }) => [ids(queued), false]),
   of('schedules/failure-streaks', ({ queued }) => [queued.map(() => 'boefje'), hashes(queued), 10]),

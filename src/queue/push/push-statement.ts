@@ -226,18 +226,24 @@ interface Parts {
  * What a set does not need is not in its statement: for one task Postgres takes most of its time to set up the plan, in proportion to its
  * nodes and their columns.
  */
-function statementText(parts: Parts): string {
-  const key = Object.values(parts).join(' ');
+function statementText(given: Parts): string {
+  const { withSchedules, withCosts, bounded } = given;
+  const key = `${withSchedules} ${withCosts} ${bounded}`;
   const known = texts.get(key);
   if (known !== undefined) return known;
-  const { withSchedules, withCosts, bounded } = parts;
   const part = (name: string) => statement(`push/${name}`).trimEnd();
-  const text = statement('push/push')
-    .replaceAll('{columns}', withSchedules ? `${scheduleColumns.map(([name]) => name).join(', ')}, ` : '')
-    .replace('{types}', withSchedules ? `, ${scheduleColumns.map((column) => column.join(' ')).join(', ')}` : '')
-    .replace('{admitted}', () => (bounded ? part('push-bounded') : unbounded))
-    .replace('{schedules}', () => (withSchedules ? part('push-schedules') : noSchedules))
-    .replace('{ranked}', () => (withCosts ? part('push-flows') : byScore));
+  const columns = withSchedules ? scheduleColumns : [];
+  const parts: Readonly<Record<string, string>> = {
+    columns: columns.map(([name]) => `${name}, `).join(''),
+    types: columns.map((column) => `, ${column.join(' ')}`).join(''),
+    admitted: bounded ? part('push-bounded') : unbounded,
+    ranked: withCosts ? part('push-flows') : byScore,
+    schedules: withSchedules ? part('push-schedules') : noSchedules,
+  };
+  const text = statement('push/push').replaceAll(
+    /\{(columns|types|admitted|ranked|schedules)\}/g,
+    (_, name: string) => parts[name]!,
+  );
   texts.set(key, text);
   return text;
 }
@@ -256,7 +262,8 @@ const scheduleColumns = [
   ['delay_seconds', 'double precision'],
 ] as const satisfies readonly (readonly [keyof ScheduleColumns, string])[];
 
-const unbounded = 'admitted AS NOT MATERIALIZED (SELECT *, true AS fits FROM items WHERE $5::integer = 0),';
+// Named, since a parameter that no part names has no type.
+const unbounded = 'admitted AS NOT MATERIALIZED (SELECT *, true AS fits FROM items WHERE $5::integer <= 0),';
 const byScore = 'ranked AS NOT MATERIALIZED (SELECT *, score AS rank FROM admitted),';
 const noSchedules = `scheduled AS MATERIALIZED (
   SELECT NULL::uuid AS id, NULL::text AS hash, false AS corrects, false AS inherited WHERE false
