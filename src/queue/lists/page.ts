@@ -182,13 +182,20 @@ export function lookedPageStatement(
   behind: number,
 ): { text: string; values: readonly unknown[] } {
   const { served, looks } = conditions.parts();
-  const parts = {
-    ...{ id: source.id, created_at: source.createdAt, from: source.from, served, looks: looks! },
-    ...{ offset: conditions.bind(offset), limit: conditions.bind(limit), behind: conditions.bind(behind) },
-    ...{ entries: entriesOf(source), room: String(roomBytes) },
+  const parts: Readonly<Record<string, string>> = {
+    id: source.id,
+    created_at: source.createdAt,
+    from: source.from,
+    served,
+    looks: looks ?? 'true',
+    offset: conditions.bind(offset),
+    limit: conditions.bind(limit),
+    behind: conditions.bind(behind),
+    entries: entriesOf(source),
+    room: String(roomBytes),
   };
-  let text = statement('lists/looked-page');
-  for (const [name, part] of Object.entries(parts)) text = text.replaceAll(`{${name}}`, () => part);
+  // In one pass: a path in a filter may look like a name.
+  const text = statement('lists/looked-page').replaceAll(/\{(\w+)\}/g, (_name, name: string) => parts[name]!);
   return { text, values: conditions.values };
 }
 
