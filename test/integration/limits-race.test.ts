@@ -8,8 +8,8 @@ const first = Number(process.env['LIMITS_RACE_SEED'] ?? Date.now() % 1_000_000_0
 const races = Math.max(2, Math.ceil(seconds / perRace));
 const total = { claims: 0, admissions: 0 };
 
-/** Of four races of a long run one is tight: the others have ten times the admissions. */
-const kindOf = (nth: number) => (nth % 4 === 0 ? 'tight' : 'wide');
+/** Of ten races of a long run one is tight: the others have twenty times the admissions. */
+const kindOf = (nth: number) => (nth % 10 === 0 ? 'tight' : 'wide');
 
 test.for(Array.from({ length: races }, (_, nth) => [kindOf(nth), first + nth] as const))(
   'no limit is ever exceeded, whatever is killed; nothing stays behind: %s, seed %i',

@@ -46,7 +46,9 @@ function replaced(text: string, was: string, becomes: string): string {
 
 export async function putInto(sql: Sql, { functions = {} }: Fault): Promise<void> {
   for (const [name, [was, becomes]] of Object.entries(functions)) {
-    const [found] = await sql<{ text: string }[]>`SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE proname = ${name}`;
+    const [found] = await sql<
+      { text: string }[]
+    >`SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE proname = ${name}`;
     await sql.unsafe(replaced(found!.text, was, becomes));
   }
 }

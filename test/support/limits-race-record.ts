@@ -31,13 +31,12 @@ export async function record(sql: Sql): Promise<void> {
     CREATE FUNCTION record_ended() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO record_ends SELECT task_id, clock_timestamp() FROM ended; RETURN NULL; END $$;
     CREATE FUNCTION record_spent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      INSERT INTO record_spent SELECT key, unit, xact, at FROM changes WHERE spent; RETURN NULL; END $$;
+      INSERT INTO record_spent VALUES (NEW.key, NEW.unit, NEW.xact, NEW.at); RETURN NULL; END $$;
     CREATE TRIGGER record_claimed AFTER INSERT ON leases REFERENCING NEW TABLE AS leased
       FOR EACH STATEMENT EXECUTE FUNCTION record_claimed();
     CREATE TRIGGER record_ended AFTER DELETE ON leases REFERENCING OLD TABLE AS ended
       FOR EACH STATEMENT EXECUTE FUNCTION record_ended();
-    CREATE TRIGGER record_spent AFTER INSERT ON limit_changes REFERENCING NEW TABLE AS changes
-      FOR EACH STATEMENT EXECUTE FUNCTION record_spent()`);
+    CREATE TRIGGER record_spent AFTER INSERT ON limit_changes FOR EACH ROW WHEN (NEW.spent) EXECUTE FUNCTION record_spent()`);
 }
 
 interface Claim extends RacedTask {
@@ -77,28 +76,28 @@ export async function check(
     WHERE c.xact IS NOT NULL`);
   const spent = await sql.unsafe<Spent[]>(`
     SELECT xact::text AS xact, unit, key, extract(epoch FROM at)::float8 * 1000000 AS at FROM record_spent ORDER BY at`);
-  // Members of a group that one claim took are one, under way until the last of them ends.
-  const units = new Map<string, { keys: readonly string[]; ended: number }>();
+  // Members of a group that one claim took are one at each of their keys, under way until the last of them ends.
+  const claimed = new Map<string, number>();
   for (const claim of claims) {
-    const id = `${claim.xact} ${claim.unit}`;
-    const ended = Math.max(units.get(id)?.ended ?? 0, claim.ended ?? Number.POSITIVE_INFINITY);
-    units.set(id, { keys: keysOf(claim), ended });
+    const ended = claim.ended ?? Number.POSITIVE_INFINITY;
+    for (const key of keysOf(claim)) {
+      const id = `${claim.xact} ${claim.unit} ${key}`;
+      claimed.set(id, Math.max(claimed.get(id) ?? ended, ended));
+    }
   }
   const booked = new Set<string>();
   const spans = new Map<string, Span[]>();
   for (const { xact, unit, key, at } of spent) {
-    const claimed = units.get(`${xact} ${unit}`);
     const id = `${xact} ${unit} ${key}`;
-    if (claimed === undefined || booked.has(id)) continue;
+    const ended = claimed.get(id);
+    if (ended === undefined || booked.has(id)) continue;
     booked.add(id);
     const of = spans.get(key) ?? [];
-    of.push({ began: at, ended: claimed.ended });
+    of.push({ began: at, ended });
     spans.set(key, of);
   }
-  const violations: string[] = [];
-  // Each claim of a limited task was booked under each key that it should have.
-  for (const [id, { keys }] of units)
-    for (const key of keys) if (!booked.has(`${id} ${key}`)) violations.push(`${id} not counted at ${key}`);
+  // Each claim was booked under each key that it should have.
+  const violations = [...claimed.keys()].filter((id) => !booked.has(id)).map((id) => `not counted: ${id}`);
   for (const [key, of] of spans) {
     const { spacingMs, burst, concurrency } = set.find(({ name }) => key.startsWith(`${name}/`))!;
     const early = spacingMs === null ? 0 : overRate(of, spacingMs * 1_000, burst);

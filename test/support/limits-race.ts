@@ -81,8 +81,7 @@ export async function race(options: RaceOptions): Promise<Checked> {
   const errors: unknown[] = [];
   const supervisors = [supervisor(under, options, errors), supervisor(under, options, errors)];
   for (const limit of kind.limits) await supervisors[0]!.limits.set(limit);
-  const work = running(under, supervisors, kind, random, performance.now() + seconds * 1_000);
-  await work;
+  await running(under, supervisors, kind, random, performance.now() + seconds * 1_000);
   const checked = await check(under.sql, kind.limits, kind.keysOf);
   const violations = [...checked.violations];
   if (drains) violations.push(...(await drain(under.sql, supervisors[0]!, kind.limits)));
@@ -134,7 +133,8 @@ async function running(
     while (going()) {
       const { queue } = supervisors[which % 2]!;
       const value = Array.from({ length: 30 }, () => kind.task(random(pushed + 1)).organisation);
-      const filters = kind.filters && random(4) === 0 ? { filters: [{ column: 'organisation', operator: 'in', value }] } : null;
+      const filters =
+        kind.filters && random(4) === 0 ? { filters: [{ column: 'organisation', operator: 'in', value }] } : null;
       // What is admitted heaps up meanwhile.
       await delay(random(kind.claimEveryMs));
       const limit = kind.leastClaimed + random(kind.claimed);
@@ -175,10 +175,17 @@ async function drain(sql: Sql, { queue, limits }: Supervisor, set: readonly NewL
   for (;;) {
     const [row] = await sql`SELECT count(*)::int AS n FROM queue`;
     if (row!['n'] === 0) return [];
-    if (performance.now() > rest) return [`${row!['n']} rows are stuck`];
+    if (performance.now() > rest) return [`${row!['n']} rows are stuck: ${JSON.stringify(await stuck(sql))}`];
     const tasks = await queue.pop('boefje', popRequest({ limit: 300, waitMs: 100 }));
     await queue.patch(
       tasks.map(({ id, leaseId }) => ({ id, leaseId, via: 'nats' as const, status: 'completed' as const })),
     );
   }
+}
+
+/** Where they are: at which key, and when that is looked at. */
+function stuck(sql: Sql): PromiseLike<readonly object[]> {
+  return sql`
+    SELECT q.held, q.parked, l.next_at::text, l.next_at - now() < interval '1 second' AS due, count(*)::int AS rows
+    FROM queue q LEFT JOIN limiters l ON l.key = q.parked GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC LIMIT 10`;
 }
