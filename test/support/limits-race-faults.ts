@@ -54,8 +54,8 @@ export async function putInto(sql: Sql, { functions = {} }: Fault): Promise<void
 }
 
 /**
- * A releaser's connections that run its statements as the fault has them. Between folding and admitting they wait for a while, with and without a
- * fault: what happens in between makes the difference.
+ * A releaser's connections that run its statements as the fault has them. Before admitting and after it they wait for a while, with and without a
+ * fault: what is claimed, or another releaser reads, in between makes the difference.
  */
 export function rewriting(sql: Sql, { statements = {} }: Pick<Fault, 'statements'>, pauseMs: number): Sql {
   const texts = new Map(
@@ -69,7 +69,7 @@ export function rewriting(sql: Sql, { statements = {} }: Pick<Fault, 'statements
       get(target, name) {
         if (name === 'unsafe')
           return (text: string, ...rest: never[]) => {
-            if (text === statement('limits/admit')) void pause(target, pauseMs);
+            if (text === statement('limits/admit') || text === statement('limits/next')) void pause(target, pauseMs);
             return target.unsafe(texts.get(text) ?? text, ...rest);
           };
         if (name === 'begin')

@@ -14,7 +14,7 @@ export interface RaceOptions {
   readonly seed: number;
   readonly seconds: number;
   readonly fault?: Fault;
-  /** Between folding and admitting. */
+  /** Before admitting and after it. */
   readonly pauseMs?: number;
   /** Whether to wait until nothing is queued any more, without limits. */
   readonly drains?: boolean;
