@@ -11,16 +11,6 @@ export interface Fault {
 
 export const faults: readonly Fault[] = [
   {
-    name: 'the lock is taken in the statement that reads: its snapshot is older',
-    statements: {
-      'limits/lock': [['pg_advisory_xact_lock(7682121), ', '']],
-      'limits/admit': [
-        ['WITH ready', 'WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(7682121)),\nready'],
-        ['FROM rota_limit_states(ARRAY(\n    (SELECT', 'FROM locked, rota_limit_states(ARRAY(\n    (SELECT'],
-      ],
-    },
-  },
-  {
     name: 'a claim that is not folded yet takes no room',
     functions: { rota_limit_states: ['- t.admitted - t.unfolded AS by_rate', '- t.admitted AS by_rate'] },
   },
