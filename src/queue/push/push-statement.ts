@@ -189,7 +189,6 @@ export function pushStatement(
 ): { text: string; values: readonly unknown[] } {
   const data = items.map(({ row }) => row.data).join('\n');
   const withSchedules = items.some(({ row }) => row.recurrence !== undefined);
-  const parts = (withCosts: boolean) => ({ withSchedules, withCosts, bounded: maxSize > 0 });
   const valuesOf = (columns: readonly object[]) => [
     scheduler,
     type,
@@ -202,7 +201,7 @@ export function pushStatement(
     const columns = items.map(({ row, n, score }) => {
       return { ...row, data: undefined, n, score, priority: priorityOf(score) };
     });
-    return { text: statementText(parts(false)), values: valuesOf(columns) };
+    return { text: statementText(withSchedules, false, maxSize > 0), values: valuesOf(columns) };
   }
   const { flows, of } = flowsOf(
     items.map(({ row: { organisation, image }, manual }) => ({ organisation, image: image ?? '', manual })),
@@ -211,31 +210,20 @@ export function pushStatement(
     return { ...row, data: undefined, n, score, flow: of[at], priority: manual ? 1 : undefined };
   });
   return {
-    text: statementText(parts(true)),
+    text: statementText(withSchedules, true, maxSize > 0),
     values: [...valuesOf(columns), JSON.stringify(flows), JSON.stringify(costs.unsaved)],
   };
 }
 
-interface Parts {
-  readonly withSchedules: boolean;
-  readonly withCosts: boolean;
-  readonly bounded: boolean;
-}
-
-/**
- * What a set does not need is not in its statement: for one task Postgres takes most of its time to set up the plan, in proportion to its
- * nodes and their columns.
- */
-function statementText(given: Parts): string {
-  const { withSchedules, withCosts, bounded } = given;
+/** What a set does not need is not in its statement: setting up the plan is most of what one task takes (docs/design-choices.md). */
+function statementText(withSchedules: boolean, withCosts: boolean, bounded: boolean): string {
   const key = `${withSchedules} ${withCosts} ${bounded}`;
   const known = texts.get(key);
   if (known !== undefined) return known;
   const part = (name: string) => statement(`push/${name}`).trimEnd();
-  const columns = withSchedules ? scheduleColumns : [];
   const parts: Readonly<Record<string, string>> = {
-    columns: columns.map(([name]) => `${name}, `).join(''),
-    types: columns.map((column) => `, ${column.join(' ')}`).join(''),
+    columns: withSchedules ? scheduleColumns.replaceAll(/ [^,]+/g, '').replaceAll(',', ', ') + ', ' : '',
+    types: withSchedules ? `, ${scheduleColumns}` : '',
     admitted: bounded ? part('push-bounded') : unbounded,
     ranked: withCosts ? part('push-flows') : byScore,
     schedules: withSchedules ? part('push-schedules') : noSchedules,
@@ -249,22 +237,12 @@ function statementText(given: Parts): string {
 }
 
 const texts = new Map<string, string>();
-
-const scheduleColumns = [
-  ['recurrence', 'text'],
-  ['new_schedule_id', 'uuid'],
-  ['schedule', 'text'],
-  ['inherited', 'boolean'],
-  ['deadline_at', 'timestamptz'],
-  ['by_interval', 'boolean'],
-  ['disabled', 'text'],
-  ['version', 'timestamptz'],
-  ['delay_seconds', 'double precision'],
-] as const satisfies readonly (readonly [keyof ScheduleColumns, string])[];
-
+/** `ScheduleColumns` with their types. */
+const scheduleColumns =
+  'recurrence text,new_schedule_id uuid,schedule text,inherited boolean,deadline_at timestamptz,by_interval boolean,' +
+  'disabled text,version timestamptz,delay_seconds double precision';
 // Named, since a parameter that no part names has no type.
 const unbounded = 'admitted AS NOT MATERIALIZED (SELECT *, true AS fits FROM items WHERE $5::integer <= 0),';
 const byScore = 'ranked AS NOT MATERIALIZED (SELECT *, score AS rank FROM admitted),';
-const noSchedules = `scheduled AS MATERIALIZED (
-  SELECT NULL::uuid AS id, NULL::text AS hash, false AS corrects, false AS inherited WHERE false
-),`;
+const noSchedules =
+  'scheduled AS MATERIALIZED (SELECT NULL::uuid AS id, NULL::text AS hash, false AS corrects, false AS inherited WHERE false),';
