@@ -23,6 +23,8 @@ export interface RaceKind {
   readonly worksMs: number;
   readonly leaseMs: number;
   readonly passEveryMs: number;
+  /** Between kills at least. A pass over many keys takes a second on a busy machine: it must come to its end now and then. */
+  readonly killEveryMs: number;
 }
 
 const aLimit = (fields: Partial<NewLimit> & { name: string }): NewLimit => ({
@@ -74,6 +76,7 @@ export function tight(random: Random): RaceKind {
     worksMs: 60,
     leaseMs: 300,
     passEveryMs: 0,
+    killEveryMs: 300,
   };
 }
 
@@ -112,6 +115,7 @@ export function wide(random: Random): RaceKind {
     worksMs: 5,
     leaseMs: 2_000,
     passEveryMs: 40,
+    killEveryMs: 1_500,
   };
 }
 

@@ -147,7 +147,7 @@ async function running(
   };
   const kills = async () => {
     while (going()) {
-      await delay(300 + random(700));
+      await delay(kind.killEveryMs + random(2 * kind.killEveryMs));
       await kill(under.sql, random).catch(() => {});
     }
   };
