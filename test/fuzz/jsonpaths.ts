@@ -33,6 +33,7 @@ $.datetime(
 $.datetime("YYYY")
 $ like_regex
 $ ? (@ like_regex "(")
+$ ? (@ like_regex "a" flag "x")
 $.a ? (@ like_regex "(a+)+$")
 $.**{
 $.**

@@ -115,6 +115,12 @@ test('a bounded list by what an index has finds the few at once, and counts them
     const ooi = equal('data', 'input_ooi', 'ooi-19999');
     await few({ status: 'completed', filters: { filters: [equal('id', null, found!.id)] } });
     await few({ filters: { filters: [equal('organisation', null, 'o9'), ooi] } });
+    const byId = equal('id', null, found!.id);
+    await few({ filters: { filters: { or: [byId, byId] } } });
+    await few({ filters: { filters: [{ column: 'id', operator: 'in', value: [found!.id] }] } });
+    // Its oldest: all others are newer, and are not read first.
+    const [oldest] = await sql<{ at: string }[]>`SELECT min(created_at)::text AS at FROM tasks`;
+    await few({ filters: { filters: [{ column: 'created_at', operator: '<=', value: oldest!.at }] } });
   } finally {
     await sql.end();
   }

@@ -88,7 +88,7 @@ async function listTasks(pages: PagePools, request: TaskListQuery): Promise<Json
       inOrder:
         source.from === allTasks.from &&
         (!organised || request.schedulerId !== undefined) &&
-        !isNarrow(rest, organised),
+        isLookedFor(rest, organised),
     },
     conditions,
     request,
@@ -118,14 +118,20 @@ function isOrganisation({ column, field, operator, value }: Filter): boolean {
   return column === 'organisation' && plain && (operator === '==' || operator === 'eq') && storable;
 }
 
-/** Whether an index may lead to the few tasks that a filter asks for, in whatever order: then its rows are read whole. */
-function isNarrow(request: FilterRequest | null, organised: boolean): boolean {
-  if (request === null) return false;
-  return (groupsOf(request).and ?? []).some(({ column, field, operator }) => {
-    if (operator !== '==' && operator !== 'eq' && operator !== 'in') return false;
-    if (column === 'data') return organised && field === 'input_ooi';
-    return ['id', 'hash', 'schedule_id', 'organisation'].includes(column);
-  });
+/**
+ * Whether no index can lead to the tasks that a filter asks for. Where one may (an id, a hash, an OOI of an organisation, a time, a schedule),
+ * it does so in whatever order, and all of them are read.
+ */
+function isLookedFor(request: FilterRequest | null, organised: boolean): boolean {
+  if (request === null) return true;
+  const { and = [], or = [], not = [] } = groupsOf(request);
+  return (
+    or.length === 0 &&
+    [...and, ...not].every(({ column, field }) => {
+      if (column === 'data') return !organised || field !== 'input_ooi';
+      return ['status', 'type', 'priority', 'modified_at'].includes(column);
+    })
+  );
 }
 
 /** Conditions on alias t. @returns whether there are any. */
