@@ -3,28 +3,53 @@ import { type Sql, statement } from '../../src/postgres/pool.ts';
 /** A deliberate fault of the mechanism: a race that has it is to be seen to exceed a limit. */
 export interface Fault {
   readonly name: string;
+  /** The kinds of race that are to see it. */
+  readonly seenBy: readonly ('tight' | 'wide')[];
+  /** What is told of it. */
+  readonly told: RegExp;
   /** In the releaser's statements, by their names. */
   readonly statements?: Readonly<Record<string, readonly (readonly [was: string, becomes: string])[]>>;
   /** In the functions of the database. */
   readonly functions?: Readonly<Record<string, readonly [was: string, becomes: string]>>;
 }
 
+const exceeded = /over its rate|at once of/;
+
 export const faults: readonly Fault[] = [
   {
     name: 'a claim that is not folded yet takes no room',
+    seenBy: ['tight', 'wide'],
+    told: exceeded,
     functions: { rota_limit_states: ['- t.admitted - t.unfolded AS by_rate', '- t.admitted AS by_rate'] },
   },
   {
     name: 'the fold takes more than it counts: the claims of one statement are one',
+    seenBy: ['tight'],
+    told: exceeded,
     statements: { 'limits/fold': [['count(DISTINCT (gone.unit, gone.xact))', 'count(DISTINCT gone.xact)']] },
   },
   {
     name: 'room is counted for each key of a pass by itself',
+    seenBy: ['tight', 'wide'],
+    told: exceeded,
     statements: { 'limits/admit': [['PARTITION BY k.key ORDER', 'PARTITION BY k.key, l.key ORDER']] },
   },
   {
     name: 'a claim leaves nothing that says that it runs',
+    seenBy: ['tight', 'wide'],
+    told: exceeded,
     functions: { rota_limited_leaves: ['IF claimed THEN', 'IF false THEN'] },
+  },
+  {
+    name: 'a claim is remembered though its lease has ended',
+    seenBy: ['tight'],
+    told: /are remembered whose leases have ended/,
+    functions: {
+      rota_limited_ends: [
+        'DELETE FROM limit_claims WHERE task_id = OLD.task_id RETURNING limits',
+        'SELECT limits FROM limit_claims WHERE task_id = OLD.task_id',
+      ],
+    },
   },
 ];
 

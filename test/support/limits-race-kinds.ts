@@ -80,25 +80,25 @@ export function tight(random: Random): RaceKind {
   };
 }
 
-const hosts = 100;
+const hosts = 200;
 const organisations = 20;
 
-/** Many keys, two a task, with rates that admit thousands a second: shows many admissions. */
+/** Many keys, two a task, each as busy as it may be: together they admit some thousand a second, and are asked for more. */
 export function wide(random: Random): RaceKind {
   const limits = [
     aLimit({
       name: 'host',
       template: 'host:{host}',
-      spacingMs: 8 + random(12),
-      burst: 20 + random(40),
-      concurrency: 20 + random(60),
+      spacingMs: 150 + random(200),
+      burst: 1 + random(4),
+      concurrency: 1 + random(4),
     }),
     aLimit({
       name: 'organisation',
       template: 'organisation:{organisation}',
-      spacingMs: 2 + random(3),
-      burst: 50 + random(200),
-      concurrency: 100 + random(300),
+      spacingMs: 15 + random(20),
+      burst: 2 + random(10),
+      concurrency: 5 + random(20),
     }),
   ];
   return {

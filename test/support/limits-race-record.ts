@@ -6,6 +6,10 @@ export interface Checked {
   readonly claims: number;
   /** A claim of a task with two keys is admitted by two. */
   readonly admissions: number;
+  /** Claims that came within one interval of their key's rate of the moment from which they might: the others show nothing of it. */
+  readonly atBound: number;
+  /** Keys that had as many under way as they may. */
+  readonly full: number;
   /** Empty where each limit was kept. */
   readonly violations: readonly string[];
 }
@@ -18,8 +22,8 @@ export interface RacedTask {
 }
 
 /**
- * Keeps its own record of what is claimed and for how long, by the database's clock, whatever the mechanism writes down. A statement's leases
- * at once, and no index: the record is to cost little of what it watches.
+ * Keeps its own record of what is claimed and for how long, by the database's clock. The moment of a claim is the one that the mechanism books,
+ * which must be that of the statement that claims. A statement's leases at once, and no index: the record is to cost little of what it watches.
  */
 export async function record(sql: Sql): Promise<void> {
   await sql.unsafe(`
@@ -28,21 +32,31 @@ export async function record(sql: Sql): Promise<void> {
     CREATE UNLOGGED TABLE record_spent (key varchar, unit varchar, xact xid8, at timestamptz);
     CREATE FUNCTION record_claimed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO record_claims SELECT task_id, clock_timestamp(), pg_current_xact_id() FROM leased; RETURN NULL; END $$;
+    CREATE FUNCTION record_claimed_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO record_claims SELECT n.task_id, clock_timestamp(), pg_current_xact_id()
+      FROM leased n JOIN before b USING (task_id) WHERE n.lease_id <> b.lease_id; RETURN NULL; END $$;
     CREATE FUNCTION record_ended() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO record_ends SELECT task_id, clock_timestamp() FROM ended; RETURN NULL; END $$;
     CREATE FUNCTION record_spent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO record_spent VALUES (NEW.key, NEW.unit, NEW.xact, NEW.at); RETURN NULL; END $$;
     CREATE TRIGGER record_claimed AFTER INSERT ON leases REFERENCING NEW TABLE AS leased
       FOR EACH STATEMENT EXECUTE FUNCTION record_claimed();
+    CREATE TRIGGER record_claimed_again AFTER UPDATE ON leases REFERENCING NEW TABLE AS leased OLD TABLE AS before
+      FOR EACH STATEMENT EXECUTE FUNCTION record_claimed_again();
     CREATE TRIGGER record_ended AFTER DELETE ON leases REFERENCING OLD TABLE AS ended
       FOR EACH STATEMENT EXECUTE FUNCTION record_ended();
     CREATE TRIGGER record_spent AFTER INSERT ON limit_changes FOR EACH ROW WHEN (NEW.spent) EXECUTE FUNCTION record_spent()`);
 }
 
+/** No statement of Rota's runs longer. */
+const longestStatementMs = 15_000;
+
 interface Claim extends RacedTask {
   readonly xact: string;
   readonly unit: string;
-  /** Microseconds; null: it has not ended. */
+  /** Microseconds, as the record has them. */
+  readonly at: number;
+  /** Null: it has not ended. */
   readonly ended: number | null;
 }
 
@@ -68,55 +82,66 @@ export async function check(
   const claims = await sql.unsafe<Claim[]>(`
     SELECT c.xact::text AS xact, coalesce('boefje ' || (t.data ->> 'deduplication_key'), t.id::text) AS unit,
       t.data #>> '{boefje,id}' AS boefje, split_part(t.data ->> 'input_ooi', '|', 3) AS host, t.organisation,
-      extract(epoch FROM c.ended)::float8 * 1000000 AS ended
+      extract(epoch FROM c.at)::float8 * 1000000 AS at, extract(epoch FROM c.ended)::float8 * 1000000 AS ended
     FROM (
-      SELECT task_id, xact, lead(at) OVER (PARTITION BY task_id ORDER BY at) AS ended
+      SELECT task_id, xact, at, lead(at) OVER (PARTITION BY task_id ORDER BY at) AS ended
       FROM (SELECT task_id, at, xact FROM record_claims UNION ALL SELECT task_id, at, NULL FROM record_ends) AS events
     ) AS c JOIN tasks t ON t.id = c.task_id
     WHERE c.xact IS NOT NULL`);
   const spent = await sql.unsafe<Spent[]>(`
     SELECT xact::text AS xact, unit, key, extract(epoch FROM at)::float8 * 1000000 AS at FROM record_spent ORDER BY at`);
   // Members of a group that one claim took are one at each of their keys, under way until the last of them ends.
-  const claimed = new Map<string, number>();
+  const claimed = new Map<string, Span>();
   for (const claim of claims) {
-    const ended = claim.ended ?? Number.POSITIVE_INFINITY;
     for (const key of keysOf(claim)) {
       const id = `${claim.xact} ${claim.unit} ${key}`;
-      claimed.set(id, Math.max(claimed.get(id) ?? ended, ended));
+      const known = claimed.get(id);
+      const ended = Math.max(claim.ended ?? Number.POSITIVE_INFINITY, known?.ended ?? 0);
+      claimed.set(id, { began: known?.began ?? claim.at, ended });
     }
   }
+  const violations: string[] = [];
   const booked = new Set<string>();
   const spans = new Map<string, Span[]>();
   for (const { xact, unit, key, at } of spent) {
     const id = `${xact} ${unit} ${key}`;
-    const ended = claimed.get(id);
-    if (ended === undefined || booked.has(id)) continue;
+    const claim = claimed.get(id);
+    if (claim === undefined || booked.has(id)) continue;
     booked.add(id);
+    if (Math.abs(at - claim.began) > longestStatementMs * 1_000) violations.push(`booked for another moment: ${id}`);
     const of = spans.get(key) ?? [];
-    of.push({ began: at, ended });
+    of.push({ began: at, ended: claim.ended });
     spans.set(key, of);
   }
   // Each claim was booked under each key that it should have.
-  const violations = [...claimed.keys()].filter((id) => !booked.has(id)).map((id) => `not counted: ${id}`);
+  for (const id of claimed.keys()) if (!booked.has(id)) violations.push(`not counted: ${id}`);
+  let [atBound, full] = [0, 0];
   for (const [key, of] of spans) {
     const { spacingMs, burst, concurrency } = set.find(({ name }) => key.startsWith(`${name}/`))!;
-    const early = spacingMs === null ? 0 : overRate(of, spacingMs * 1_000, burst);
-    if (early > 0) violations.push(`${key} over its rate: ${early} of ${of.length} too early`);
+    const rate = spacingMs === null ? { early: 0, near: 0 } : againstRate(of, spacingMs * 1_000, burst);
+    if (rate.early > 0) violations.push(`${key} over its rate: ${rate.early} of ${of.length} too early`);
+    atBound += rate.near;
     const most = concurrency === null ? 0 : mostAtOnce(of);
     if (concurrency !== null && most > concurrency) violations.push(`${key}: ${most} at once of ${concurrency}`);
+    if (most === concurrency) full += 1;
   }
-  return { claims: claims.length, admissions: booked.size, violations };
+  return { claims: claims.length, admissions: booked.size, atBound, full, violations };
 }
 
-/** GCRA by itself: claims that came before their time, by more than the microsecond that the sum of intervals is rounded to. */
-function overRate(units: readonly Span[], spacing: number, burst: number): number {
+/**
+ * GCRA by itself: claims that came before their time, by more than the microsecond that the sum of intervals is rounded to, and those that came
+ * within one interval after it.
+ */
+function againstRate(units: readonly Span[], spacing: number, burst: number): { early: number; near: number } {
   let theoretical = Number.NEGATIVE_INFINITY;
-  let early = 0;
+  let [early, near] = [0, 0];
   for (const { began } of units) {
-    if (began < theoretical - (burst - 1) * spacing - 2) early += 1;
+    const after = began - (theoretical - (burst - 1) * spacing);
+    if (after < -2) early += 1;
+    else if (after < spacing) near += 1;
     theoretical = Math.max(theoretical, began) + spacing;
   }
-  return early;
+  return { early, near };
 }
 
 function mostAtOnce(units: readonly Span[]): number {
