@@ -16,10 +16,7 @@ export type Executor = Pick<Sql, 'unsafe'>;
 interface ConnectOptions {
   /** Connections at most. */
   readonly max: number;
-  /**
-   * Plans by key, for the queue's own statements, which know their rows. Statistics mislead there: after a quiet hour they
-   * call the queue empty, and the plan for an empty table sorts the next hundred thousand rows at every claim.
-   */
+  /** Plans by key, for the queue's own statements: after a quiet hour statistics call it empty, and that plan sorts all rows at each claim. */
   readonly byKey?: boolean;
   /** Milliseconds after which the server ends a statement. */
   readonly statementMs?: number;
@@ -37,10 +34,7 @@ export const planByKey = {
   jit: 'off',
 } as const;
 
-/**
- * Lists, schedules and operators' commands are planned for the tables as they are now: a generic plan that was made for empty
- * tables is kept until the next ANALYZE.
- */
+/** For lists, schedules and operators' commands: a generic plan that was made for empty tables is kept until the next ANALYZE. */
 const planAnew = { plan_cache_mode: 'force_custom_plan' } as const;
 const serial = { max_parallel_workers_per_gather: 0 } as const;
 
@@ -233,30 +227,24 @@ const maxAttempts = 5;
 const statementWithinMs = 20_000;
 const undone: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);
 
-type ByKeyOptions = StatementOptions & { readonly anew?: boolean };
-
-/** Along indexes: for 100 000 of 400 000 rows that no vacuum has seen the planner sorts all, 0.8 s instead of 0.1. */
+/**
+ * Along indexes: for 100 000 of 400 000 rows that no vacuum has seen the planner sorts all, 0.8 s instead of 0.1.
+ * `bare`: once, with the server's own errors, where a caller's words may be to blame, which is no outage.
+ */
 export function queryByKey<Row extends object>(
   sql: Sql,
   text: string,
   values: readonly unknown[],
-  options: ByKeyOptions = {},
+  { anew = false, bare = false, prepare = true, withinMs = statementWithinMs }: ByKeyOptions = {},
 ): Promise<readonly Row[]> {
-  return transact(() => readByKey<Row>(sql, text, values, options));
+  const settings = [JSON.stringify(anew ? planByKeyAnew : planByKey)];
+  const read = async (reading: Executor) => {
+    await query(reading, settingAll, settings, { withinMs });
+    return query<Row>(reading, text, values, { prepare, withinMs });
+  };
+  const once = () => transaction(sql, read, { withinMs });
+  return bare ? once() : transact(once);
 }
 
-/** The same once, with the server's own errors: where a caller's words may be to blame, which is no outage. */
-export function readByKey<Row extends object>(
-  sql: Sql,
-  text: string,
-  values: readonly unknown[],
-  { anew = false, prepare = true, withinMs }: ByKeyOptions = {},
-): Promise<readonly Row[]> {
-  const settings = JSON.stringify(anew ? planByKeyAnew : planByKey);
-  const bound = withinMs === undefined ? {} : { withinMs };
-  const read = async (reading: Executor) => {
-    await query(reading, 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)', [settings], bound);
-    return query<Row>(reading, text, values, { prepare, ...bound });
-  };
-  return transaction(sql, read, bound);
-}
+type ByKeyOptions = StatementOptions & { readonly anew?: boolean; readonly bare?: boolean };
+const settingAll = 'SELECT set_config(key, value, true) FROM json_each_text($1::text::json)';

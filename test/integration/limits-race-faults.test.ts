@@ -24,6 +24,7 @@ test.for(raced)('a $kind race shows it where $name', { timeout: 180_000 }, async
 
 test.for(['tight', 'wide'] as const)(
   'no %s race shows anything without a fault, under the same pauses',
+  { timeout: 180_000 },
   async (kind) => {
     for (let nth = 0; nth < 2; nth += 1) {
       const { violations } = await race({ kind, seed: first + nth, seconds, pauseMs });

@@ -41,6 +41,17 @@ export const faults: readonly Fault[] = [
     functions: { rota_limited_leaves: ['IF claimed THEN', 'IF false THEN'] },
   },
   {
+    name: 'a claim is booked for when its statement began',
+    seenBy: ['tight'],
+    told: /booked for another moment/,
+    functions: {
+      rota_limited_leaves: [
+        'INSERT INTO limit_changes (key, unit, spent) SELECT k.key, unit_of, claimed FROM',
+        'INSERT INTO limit_changes (key, unit, spent, at) SELECT k.key, unit_of, claimed, statement_timestamp() FROM',
+      ],
+    },
+  },
+  {
     name: 'a claim is remembered though its lease has ended',
     seenBy: ['tight'],
     told: /are remembered whose leases have ended/,

@@ -23,40 +23,38 @@ export interface RacedTask {
 
 /**
  * Keeps its own record of what is claimed and for how long, by the database's clock. The moment of a claim is the one that the mechanism books,
- * which must be that of the statement that claims. A statement's leases at once, and no index: the record is to cost little of what it watches.
+ * which must be the moment at which it books. A statement's leases at once, and no index: the record is to cost little of what it watches.
  */
 export async function record(sql: Sql): Promise<void> {
   await sql.unsafe(`
     CREATE UNLOGGED TABLE record_claims (task_id uuid, at timestamptz, xact xid8);
     CREATE UNLOGGED TABLE record_ends (task_id uuid, at timestamptz);
-    CREATE UNLOGGED TABLE record_spent (key varchar, unit varchar, xact xid8, at timestamptz);
+    CREATE UNLOGGED TABLE record_spent (key varchar, unit varchar, xact xid8, at timestamptz, before timestamptz, after timestamptz);
     CREATE FUNCTION record_claimed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO record_claims SELECT task_id, clock_timestamp(), pg_current_xact_id() FROM leased; RETURN NULL; END $$;
     CREATE FUNCTION record_claimed_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      INSERT INTO record_claims SELECT n.task_id, clock_timestamp(), pg_current_xact_id()
-      FROM leased n JOIN before b USING (task_id) WHERE n.lease_id <> b.lease_id; RETURN NULL; END $$;
+      INSERT INTO record_claims VALUES (NEW.task_id, clock_timestamp(), pg_current_xact_id()); RETURN NULL; END $$;
+    CREATE FUNCTION record_before() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      PERFORM set_config('record.before', clock_timestamp()::text, true); RETURN NULL; END $$;
     CREATE FUNCTION record_ended() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO record_ends SELECT task_id, clock_timestamp() FROM ended; RETURN NULL; END $$;
     CREATE FUNCTION record_spent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      INSERT INTO record_spent VALUES (NEW.key, NEW.unit, NEW.xact, NEW.at); RETURN NULL; END $$;
+      INSERT INTO record_spent
+      VALUES (NEW.key, NEW.unit, NEW.xact, NEW.at, current_setting('record.before')::timestamptz, clock_timestamp()); RETURN NULL; END $$;
     CREATE TRIGGER record_claimed AFTER INSERT ON leases REFERENCING NEW TABLE AS leased
       FOR EACH STATEMENT EXECUTE FUNCTION record_claimed();
-    CREATE TRIGGER record_claimed_again AFTER UPDATE ON leases REFERENCING NEW TABLE AS leased OLD TABLE AS before
-      FOR EACH STATEMENT EXECUTE FUNCTION record_claimed_again();
+    CREATE TRIGGER record_claimed_again AFTER UPDATE OF lease_id ON leases FOR EACH ROW
+      WHEN (OLD.lease_id <> NEW.lease_id) EXECUTE FUNCTION record_claimed_again();
+    CREATE TRIGGER record_before BEFORE INSERT ON limit_changes FOR EACH STATEMENT EXECUTE FUNCTION record_before();
     CREATE TRIGGER record_ended AFTER DELETE ON leases REFERENCING OLD TABLE AS ended
       FOR EACH STATEMENT EXECUTE FUNCTION record_ended();
     CREATE TRIGGER record_spent AFTER INSERT ON limit_changes FOR EACH ROW WHEN (NEW.spent) EXECUTE FUNCTION record_spent()`);
 }
 
-/** No statement of Rota's runs longer. */
-const longestStatementMs = 15_000;
-
 interface Claim extends RacedTask {
   readonly xact: string;
   readonly unit: string;
-  /** Microseconds, as the record has them. */
-  readonly at: number;
-  /** Null: it has not ended. */
+  /** Microseconds; null: it has not ended. */
   readonly ended: number | null;
 }
 
@@ -65,6 +63,7 @@ interface Spent {
   readonly unit: string;
   readonly key: string;
   readonly at: number;
+  readonly booked_now: boolean;
 }
 
 interface Span {
@@ -82,35 +81,36 @@ export async function check(
   const claims = await sql.unsafe<Claim[]>(`
     SELECT c.xact::text AS xact, coalesce('boefje ' || (t.data ->> 'deduplication_key'), t.id::text) AS unit,
       t.data #>> '{boefje,id}' AS boefje, split_part(t.data ->> 'input_ooi', '|', 3) AS host, t.organisation,
-      extract(epoch FROM c.at)::float8 * 1000000 AS at, extract(epoch FROM c.ended)::float8 * 1000000 AS ended
+      extract(epoch FROM c.ended)::float8 * 1000000 AS ended
     FROM (
-      SELECT task_id, xact, at, lead(at) OVER (PARTITION BY task_id ORDER BY at) AS ended
+      SELECT task_id, xact, lead(at) OVER (PARTITION BY task_id ORDER BY at) AS ended
       FROM (SELECT task_id, at, xact FROM record_claims UNION ALL SELECT task_id, at, NULL FROM record_ends) AS events
     ) AS c JOIN tasks t ON t.id = c.task_id
     WHERE c.xact IS NOT NULL`);
   const spent = await sql.unsafe<Spent[]>(`
-    SELECT xact::text AS xact, unit, key, extract(epoch FROM at)::float8 * 1000000 AS at FROM record_spent ORDER BY at`);
+    SELECT xact::text AS xact, unit, key, extract(epoch FROM at)::float8 * 1000000 AS at,
+      at BETWEEN before - interval '1 millisecond' AND after + interval '1 millisecond' AS booked_now
+    FROM record_spent ORDER BY at`);
   // Members of a group that one claim took are one at each of their keys, under way until the last of them ends.
-  const claimed = new Map<string, Span>();
+  const claimed = new Map<string, number>();
   for (const claim of claims) {
+    const ended = claim.ended ?? Number.POSITIVE_INFINITY;
     for (const key of keysOf(claim)) {
       const id = `${claim.xact} ${claim.unit} ${key}`;
-      const known = claimed.get(id);
-      const ended = Math.max(claim.ended ?? Number.POSITIVE_INFINITY, known?.ended ?? 0);
-      claimed.set(id, { began: known?.began ?? claim.at, ended });
+      claimed.set(id, Math.max(claimed.get(id) ?? ended, ended));
     }
   }
   const violations: string[] = [];
   const booked = new Set<string>();
   const spans = new Map<string, Span[]>();
-  for (const { xact, unit, key, at } of spent) {
+  for (const { xact, unit, key, at, booked_now: isNow } of spent) {
     const id = `${xact} ${unit} ${key}`;
-    const claim = claimed.get(id);
-    if (claim === undefined || booked.has(id)) continue;
+    const ended = claimed.get(id);
+    if (ended === undefined || booked.has(id)) continue;
     booked.add(id);
-    if (Math.abs(at - claim.began) > longestStatementMs * 1_000) violations.push(`booked for another moment: ${id}`);
+    if (!isNow) violations.push(`booked for another moment: ${id}`);
     const of = spans.get(key) ?? [];
-    of.push({ began: at, ended: claim.ended });
+    of.push({ began: at, ended });
     spans.set(key, of);
   }
   // Each claim was booked under each key that it should have.

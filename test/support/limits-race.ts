@@ -187,7 +187,7 @@ async function drain(sql: Sql, { queue, limits }: Supervisor, set: readonly NewL
     else if (performance.now() - since > stuckMs)
       return [`${queued} rows and ${leased} leases are stuck: ${JSON.stringify(await stuck(sql))}`];
     await untilDone(() => queue.sweep());
-    const tasks = await untilDone(() => queue.pop('boefje', popRequest({ limit: 300, waitMs: 100 })));
+    const tasks = await untilDone(() => queue.pop('boefje', popRequest({ limit: 300, waitMs: 100, leaseMs: 10_000 })));
     const patches = tasks.map(({ id, leaseId }) => ({
       id,
       leaseId,

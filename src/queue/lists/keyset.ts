@@ -166,7 +166,7 @@ interface Statement {
 }
 
 async function read<Row extends object>(sql: Sql, { text, values }: Statement): Promise<Row> {
-  return (await queryByKey<Row>(sql, text, values, { withinMs: 2 * pageMs, anew: true }))[0]!;
+  return (await queryByKey<Row>(sql, text, values, { withinMs: 2 * pageMs, anew: true, bare: true }))[0]!;
 }
 
 export function windowStatement(source: KeysetSource, after: Key | null, rows: number, keys: number): Statement {

@@ -127,8 +127,8 @@ function isLookedFor(request: FilterRequest | null, organised: boolean): boolean
   const { and = [], or = [], not = [] } = groupsOf(request);
   return (
     or.length === 0 &&
-    [...and, ...not].every(({ column, field }) => {
-      if (column === 'data') return !organised || field !== 'input_ooi';
+    [...and, ...not].every(({ column, field, operator }) => {
+      if (column === 'data') return !organised || field !== 'input_ooi' || !['==', 'eq', 'in'].includes(operator);
       return ['status', 'type', 'priority', 'modified_at'].includes(column);
     })
   );

@@ -1,5 +1,5 @@
 import { codeOf, RotaError } from '../../errors.ts';
-import { pageMs, query, readByKey, type Sql, statement } from '../../postgres/pool.ts';
+import { pageMs, query, queryByKey, type Sql, statement } from '../../postgres/pool.ts';
 import { databaseError, queryCanceled, sqlState } from '../../postgres/sql-states.ts';
 import { filterFault, type FilterRequest } from '../filter/filter.ts';
 import { roomBytes } from '../queue.ts';
@@ -168,8 +168,8 @@ async function readLookedPage(
   bounds: Bounded,
 ): Promise<JsonPage> {
   const { text, values } = lookedPageStatement(source, conditions, bounds, lookedBehind);
-  const options = { prepare: false, withinMs: 2 * pageMs, anew: true };
-  const [row] = await readByKey<CountedPage & { ended: boolean }>(sql, text, values, options);
+  const options = { prepare: false, withinMs: 2 * pageMs, anew: true, bare: true };
+  const [row] = await queryByKey<CountedPage & { ended: boolean }>(sql, text, values, options);
   const bound = bounds.offset + bounds.countPages * bounds.limit;
   const count = Math.min(row!.count, bound + 1);
   return { count, partial: !row!.ended || row!.count > bound, results: row!.results, cutAt: row!.cutAt };
