@@ -3,7 +3,7 @@ import { race } from '../support/limits-race.ts';
 import { faults } from '../support/limits-race-faults.ts';
 
 /** Short races until one shows it, at seeds of their own. */
-const races = 10;
+const races = 20;
 const seconds = 3;
 const pauseMs = 10;
 const first = Number(process.env['LIMITS_RACE_SEED'] ?? 1);

@@ -18,7 +18,7 @@ const exceeded = /over its rate|at once of/;
 export const faults: readonly Fault[] = [
   {
     name: 'a claim that is not folded yet takes no room',
-    seenBy: ['tight', 'wide'],
+    seenBy: ['tight'],
     told: exceeded,
     functions: { rota_limit_states: ['- t.admitted - t.unfolded AS by_rate', '- t.admitted AS by_rate'] },
   },
