@@ -13,7 +13,7 @@ import { lives } from '../harness/tasks.ts';
 const rate = 60;
 /**
  * What retention removes must have been written at the same rate: tasks of an hour that are just old enough. The least that
- * retire.sql keeps are 25 hours, whatever the setting says (/tasks/stats counts them), and the setting counts in days.
+ * retire.sql keeps are 25 hours, also where the setting says less (/tasks/stats counts them), and the setting counts in days.
  */
 const keptHours = 25.2;
 /** Supervisors walk once an hour, and a walk would fall into one window of twelve: the bench walks in their place, in each. */

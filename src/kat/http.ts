@@ -40,7 +40,7 @@ interface WireAnswer {
 
 /** As browsers do; a proxy in front of a service may need one. */
 const mostRedirections = 20;
-/** Of Octopoes' answers the largest is some 5 MB; what has no end must not take the process with it. */
+/** Requests ask for a thousand objects at most; what has no end must not take the process with it. */
 const mostBytes = 256_000_000;
 
 /**

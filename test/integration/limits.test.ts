@@ -2,25 +2,8 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { Limits, type NewLimit, setDefaultLimits } from '../../src/queue/limits/limits.ts';
 import { Pauses } from '../../src/queue/maintenance/pauses.ts';
 import type { ClaimedTask } from '../../src/queue/queue.ts';
+import { aLimit } from '../support/new-limit.ts';
 import { boefjeTask, ooiOf, popRequest, queueUnderTest, type QueueUnderTest } from '../support/queue.ts';
-
-const aLimit = (fields: Partial<NewLimit> & { name: string }): NewLimit => ({
-  kind: 'limit',
-  scheduler: null,
-  organisation: null,
-  plugin: null,
-  image: null,
-  ooiType: null,
-  template: 'all',
-  spacingMs: null,
-  burst: 1,
-  concurrency: null,
-  exemptManual: false,
-  hours: null,
-  note: null,
-  setBy: null,
-  ...fields,
-});
 
 function fail(error: unknown): never {
   throw error;

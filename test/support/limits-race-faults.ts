@@ -5,7 +5,7 @@ export interface Fault {
   readonly name: string;
   /** The kinds of race that are to see it. */
   readonly seenBy: readonly ('tight' | 'wide')[];
-  /** What is told of it. */
+  /** The violation that shows it. */
   readonly told: RegExp;
   /** In the releaser's statements, by their names. */
   readonly statements?: Readonly<Record<string, readonly (readonly [was: string, becomes: string])[]>>;

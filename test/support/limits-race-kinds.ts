@@ -1,6 +1,7 @@
 import type { Sql } from '../../src/postgres/pool.ts';
 import type { NewLimit } from '../../src/queue/limits/limits.ts';
 import type { RacedTask } from './limits-race-record.ts';
+import { aLimit } from './new-limit.ts';
 
 export type Random = (below: number) => number;
 
@@ -26,24 +27,6 @@ export interface RaceKind {
   /** Between kills at least. A pass over many keys takes a second on a busy machine: it must come to its end now and then. */
   readonly killEveryMs: number;
 }
-
-const aLimit = (fields: Partial<NewLimit> & { name: string }): NewLimit => ({
-  kind: 'limit',
-  scheduler: 'boefje',
-  organisation: null,
-  plugin: null,
-  image: null,
-  ooiType: null,
-  template: 'all',
-  spacingMs: null,
-  burst: 1,
-  concurrency: null,
-  exemptManual: false,
-  hours: null,
-  note: null,
-  setBy: null,
-  ...fields,
-});
 
 /** Few keys with little room each, some of them shared by what others hold too: shows races. */
 export function tight(random: Random): RaceKind {

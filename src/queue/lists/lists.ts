@@ -120,7 +120,7 @@ function isOrganisation({ column, field, operator, value }: Filter): boolean {
 
 /**
  * Whether no index can lead to the tasks that a filter asks for. Where one may (an id, a hash, an OOI of an organisation, a time, a schedule),
- * it does so in whatever order, and all of them are read.
+ * it does so in an order of its own, and all of them are read.
  */
 function isLookedFor(request: FilterRequest | null, organised: boolean): boolean {
   if (request === null) return true;
